@@ -1,0 +1,142 @@
+"""The records that the stages hand to each other. Frozen, plain, importable without numpy-heavy or torch-heavy code.
+
+Letters of axes in names: P problems, S solutions, T tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+PASS, FAIL, ERROR, TIMEOUT, MEMORY, FORBIDDEN, SKIPPED, INFRASTRUCTURE = "PFETMXSI"
+VERDICT_LETTERS = "PFETMXSI"
+"""Pass, fail (the test's assertion), error (an exception), timeout, memory, forbidden (the sandbox refused),
+skipped (not run), infrastructure (our fault)."""
+
+TestKind = Literal["asserts", "check", "inputs"]
+Isolation = Literal["separate", "shared"]
+Message = dict[str, str]
+"""One chat message: {"role": ..., "content": ...}."""
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One test of one problem.
+
+    kind "asserts": `source` is Python statements that call the entry point by name.
+    kind "check": `source` defines `check(candidate)`, as HumanEval does.
+    kind "inputs": `source` is a JSON document of inputs for the entry point; see `codepref.problems.inputs`.
+    """
+
+    __test__ = False  # keeps pytest from collecting a class of this name
+
+    task_id: str
+    test_id: str
+    source: str
+    kind: TestKind = "asserts"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A programming problem.
+
+    prompt: what a model is shown. style "complete": code that a completion continues; style "instruct": a request in
+    words, and a completion is a whole program.
+    helpers: code from the problem statement that tests may call (HumanEval/32 `poly`); never taken from a solution.
+    preamble: code put before a solution that leaves it out (imports, the signature's type names).
+    gold: a whole program that must pass every test, or None when the source has none.
+    """
+
+    task_id: str
+    prompt: str
+    entry_point: str
+    tests: tuple[Test, ...] = ()
+    gold: str | None = None
+    style: Literal["complete", "instruct"] = "instruct"
+    helpers: str = ""
+    preamble: str = ""
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """One answer of a model to one problem. `text` is the whole program, "" when no code could be extracted.
+
+    solution_id: the place among the task's lines, from 0. raw: the model's own text, when it was sampled.
+    """
+
+    task_id: str
+    solution_id: int
+    text: str
+    raw: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One solution against all tests of its task. `letters` has one of VERDICT_LETTERS a test, in the task's order."""
+
+    task_id: str
+    solution_id: int
+    solution: str
+    letters: str
+    isolation: Isolation = "separate"
+    cpu_ms: float = 0.0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictMatrix:
+    """All solutions of one task against all its tests: S rows of T letters."""
+
+    task_id: str
+    tests: tuple[Test, ...]
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def letters_ST(self) -> npt.NDArray[np.str_]:
+        """Array (S, T) of single letters."""
+        if not self.tests:
+            return np.empty((len(self.verdicts), 0), dtype="<U1")
+        return np.array([list(verdict.letters) for verdict in self.verdicts], dtype="<U1").reshape(
+            len(self.verdicts), len(self.tests)
+        )
+
+    @property
+    def passed_ST(self) -> npt.NDArray[np.bool_]:
+        """Array (S, T): True where the solution passed the test."""
+        return self.letters_ST == PASS
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One preference: `chosen` is held to be better than `rejected` for `prompt`. Message lists, as TRL takes them.
+
+    confidence: in [0, 1], what the rule believes of its own choice. chosen_id, rejected_id: solution ids.
+    evidence: what the rule saw, in plain JSON values.
+    """
+
+    task_id: str
+    prompt: Sequence[Message]
+    chosen: Sequence[Message]
+    rejected: Sequence[Message]
+    rule: str
+    confidence: float
+    chosen_id: int
+    rejected_id: int
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A figure with its 95% interval and its counts: `n` problems, `samples` solutions in all."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    n: int
+    samples: int
