@@ -1,0 +1,3 @@
+"""codepref aligns code language models by preference learning, and says honestly whether it helped."""
+
+__version__ = "0.1.0"

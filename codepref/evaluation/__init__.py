@@ -1,0 +1,1 @@
+"""pass@k, intervals and paired tests (pure); evaluation of a model or of its samples."""

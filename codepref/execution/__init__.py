@@ -1,0 +1,1 @@
+"""Solutions x tests -> verdicts, in a sandbox."""

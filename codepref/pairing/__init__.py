@@ -1,0 +1,1 @@
+"""Verdicts -> pairs: one file a rule, all pure."""

@@ -1,0 +1,1 @@
+"""Any source of problems -> Problem records; gold solutions must pass."""

@@ -1,0 +1,1 @@
+"""Scores and artifacts -> tables, plots and one self-contained HTML page."""

@@ -1,0 +1,1 @@
+"""Prompts and extraction (pure), and the backends that turn prompts into raw model text."""

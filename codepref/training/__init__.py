@@ -1,0 +1,1 @@
+"""Pairs -> rows (pure) -> a trained checkpoint, through TRL."""
