@@ -37,5 +37,5 @@ class InfrastructureError(CodeprefError):
     """Our own machinery failed: a worker died, a sandbox answered nonsense. Never counted against a model."""
 
 
-class GateRefused(CodeprefError):
+class GateError(CodeprefError):
     """The work was done and its result was refused, for example an aligned model that is worse than its base."""

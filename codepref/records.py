@@ -108,7 +108,7 @@ class VerdictMatrix:
     @property
     def passed_ST(self) -> npt.NDArray[np.bool_]:
         """Array (S, T): True where the solution passed the test."""
-        return self.letters_ST == PASS
+        return np.equal(self.letters_ST, PASS)
 
 
 @dataclass(frozen=True, slots=True)

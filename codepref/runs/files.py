@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: atomic replace, JSON, JSON lines and Parquet, with errors a user can act on."""
+"""Files that are whole or absent: atomic replace, JSON, JSON lines, Parquet; errors that a user can act on."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()

@@ -1,0 +1,301 @@
+"""Recipes: one typed section a stage, read from TOML. Unknown keys are refused and all mistakes are told at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from codepref.errors import UserError
+from codepref.sampling.templates import SOLUTION_TEMPLATE, TEST_TEMPLATE
+
+
+def bounded(
+    default: Any, *, low: float | None = None, high: float | None = None, above: float | None = None, doc: str
+) -> Any:
+    """A recipe field with its bounds (`above` is exclusive) and one line of documentation."""
+    return field(default=default, metadata={"low": low, "high": high, "above": above, "doc": doc})
+
+
+@dataclass(frozen=True)
+class ModelSection:
+    """The model to align."""
+
+    path: str = bounded("starter", doc="local folder or hub name of a chat model; `starter` is the embedded one")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = bounded("auto", doc="weights' type when loaded")
+    device: str = bounded("auto", doc="torch device; `auto` takes the GPU when there is one")
+
+
+@dataclass(frozen=True)
+class ProblemsSection:
+    """Where problems come from. `train` and `heldout` must not share a task."""
+
+    train: str = bounded("starter:train", doc="file, hub name or `starter:train`; sampled, paired and trained on")
+    train_limit: int = bounded(0, low=0, doc="the first N training problems only; 0 takes all")
+    heldout: str = bounded("starter:heldout", doc="problems for the before-and-after measurement, never trained on")
+    heldout_limit: int = bounded(0, low=0, doc="the first N held-out problems only; 0 takes all")
+
+
+@dataclass(frozen=True)
+class SamplingSection:
+    """How the training problems are sampled."""
+
+    solutions: int = bounded(10, low=2, doc="J: solutions a problem")
+    tests: int = bounded(0, low=0, doc="test completions a problem; 0 uses the problems' own tests")
+    tests_per_completion: int = bounded(5, low=1, doc="at most so many asserts are kept of one test completion")
+    temperature: float = bounded(0.8, above=0.0, high=5.0, doc="softmax temperature")
+    top_p: float = bounded(0.95, above=0.0, high=1.0, doc="nucleus size")
+    max_new_tokens: int = bounded(512, low=1, doc="a longer answer is cut there")
+    batch_size: int = bounded(128, low=1, doc="answers generated at once")
+    solution_template: str = bounded(SOLUTION_TEMPLATE, doc="user message that asks for a solution")
+    test_template: str = bounded(TEST_TEMPLATE, doc="user message that asks for tests")
+
+
+@dataclass(frozen=True)
+class ExecutionSection:
+    """Limits of the sandbox."""
+
+    cpu_seconds: float = bounded(2.0, above=0.0, doc="CPU time a test")
+    memory_mb: int = bounded(512, low=64, doc="address space of a judged process")
+    jobs: int = bounded(0, low=0, doc="workers; 0 takes one a core")
+
+
+@dataclass(frozen=True)
+class PairingSection:
+    """How verdicts become pairs."""
+
+    rule: Literal["all-tests", "dstc", "dstc-code"] = bounded("all-tests", doc="see docs/pairing.md")
+    max_pairs_per_problem: int = bounded(4, low=1, doc="limit of `all-tests`; DSTC makes one pair a draw")
+    draws: int = bounded(1, low=1, doc="DSTC: pairs a problem, each from its own half of the samples when above 1")
+    min_confidence: float = bounded(0.0, low=0.0, high=1.0, doc="pairs below are dropped and counted")
+
+
+@dataclass(frozen=True)
+class TrainingSection:
+    """DPO through TRL."""
+
+    method: Literal["dpo"] = bounded("dpo", doc="training method")
+    beta: float = bounded(0.1, above=0.0, doc="DPO's beta (arXiv 2305.18290, eq. 7)")
+    chosen_weight: float = bounded(1.0, low=0.0, doc="weight of the chosen answer's negative log-likelihood")
+    learning_rate: float = bounded(0.0, low=0.0, doc="0 takes 5e-7 for full training and 5e-6 for LoRA")
+    epochs: float = bounded(1.0, above=0.0, doc="passes over the pairs")
+    batch_size: int = bounded(16, low=1, doc="pairs a step, over gradient accumulation")
+    micro_batch_size: int = bounded(0, low=0, doc="pairs held at once; 0 takes batch_size; must divide it")
+    max_length: int = bounded(1024, low=8, doc="tokens of prompt and answer; longer pairs are dropped and counted")
+    warmup_ratio: float = bounded(0.1, low=0.0, high=1.0, doc="share of steps with a rising learning rate")
+    scheduler: Literal["cosine", "linear", "constant_with_warmup"] = bounded("cosine", doc="learning-rate schedule")
+    weight_decay: float = bounded(0.0, low=0.0, doc="AdamW's decay")
+    max_grad_norm: float = bounded(1.0, above=0.0, doc="gradient clipping")
+    lora_rank: int = bounded(0, low=0, doc="0 trains all weights")
+    lora_alpha: int = bounded(0, low=0, doc="0 takes twice the rank")
+    lora_dropout: float = bounded(0.0, low=0.0, high=0.9, doc="dropout inside the adapter")
+    gradient_checkpointing: bool = bounded(False, doc="less memory, a third more time")
+
+
+@dataclass(frozen=True)
+class EvaluationSection:
+    """The before-and-after measurement on held-out problems."""
+
+    samples: int = bounded(10, low=1, doc="sampled answers a problem, beside one greedy answer")
+    temperature: float = bounded(0.8, above=0.0, high=5.0, doc="softmax temperature")
+    top_p: float = bounded(0.95, above=0.0, high=1.0, doc="nucleus size")
+    max_new_tokens: int = bounded(512, low=1, doc="a longer answer is cut there")
+    k: tuple[int, ...] = bounded((1, 10), low=1, doc="the k of pass@k; each at most `samples`")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A whole run. `name` is the file's name without its ending, `seed` the root of every random choice."""
+
+    name: str = "recipe"
+    seed: int = bounded(0, low=0, high=2**31 - 1, doc="root of every random choice")
+    description: str = bounded("", doc="one line for reports")
+    model: ModelSection = field(default_factory=ModelSection)
+    problems: ProblemsSection = field(default_factory=ProblemsSection)
+    sampling: SamplingSection = field(default_factory=SamplingSection)
+    execution: ExecutionSection = field(default_factory=ExecutionSection)
+    pairing: PairingSection = field(default_factory=PairingSection)
+    training: TrainingSection = field(default_factory=TrainingSection)
+    evaluation: EvaluationSection = field(default_factory=EvaluationSection)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every key with its value, defaults included, in plain JSON types."""
+        return dataclasses.asdict(self)
+
+    def to_toml(self) -> str:
+        """The resolved recipe as TOML; reading it back gives an equal recipe (up to `name`)."""
+        lines = [f"seed = {self.seed}", f"description = {_toml_value(self.description)}"]
+        for section in _sections():
+            lines += ["", f"[{section}]"]
+            for key, value in dataclasses.asdict(getattr(self, section)).items():
+                lines.append(f"{key} = {_toml_value(value)}")
+        return "\n".join(lines) + "\n"
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a TOML recipe and apply `section.key=value` overrides.
+
+    Raises UserError with one line for each mistake: a missing file, TOML that does not parse, unknown sections or
+    keys (the nearest known name is offered), values of the wrong type or out of bounds.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, IsADirectoryError):
+        raise UserError(f"{path}: no such recipe") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid TOML ({error})") from None
+    return parse_recipe(document, name=path.stem, overrides=overrides, where=str(path))
+
+
+def parse_recipe(
+    document: Mapping[str, Any], *, name: str = "recipe", overrides: Sequence[str] = (), where: str = "recipe"
+) -> Recipe:
+    """Build a Recipe from a parsed TOML document. Raises UserError that tells every mistake."""
+    mistakes: list[str] = []
+    tables: dict[str, Any] = {key: dict(v) if isinstance(v, Mapping) else v for key, v in document.items()}
+    for override in overrides:
+        _apply_override(tables, override, mistakes)
+    known = {item.name for item in dataclasses.fields(Recipe)} - {"name"}
+    values: dict[str, Any] = {}
+    for key, value in tables.items():
+        if key not in known:
+            mistakes.append(f"{where}: unknown {_kind(value)} `{key}`{_nearest(key, known)}")
+        elif key in _sections():
+            values[key] = _parse_section(key, value, mistakes, where)
+        else:
+            values[key] = _parse_fields(Recipe, {key: value}, mistakes, where, "").get(key)
+    if not mistakes:
+        recipe = Recipe(name=name, **values)
+        mistakes += [f"{where}: {mistake}" for mistake in _inconsistencies(recipe)]
+    if mistakes:
+        raise UserError(*mistakes)
+    return recipe
+
+
+def _inconsistencies(recipe: Recipe) -> list[str]:
+    found = []
+    training, evaluation, pairing = recipe.training, recipe.evaluation, recipe.pairing
+    if training.micro_batch_size and training.batch_size % training.micro_batch_size:
+        found.append(
+            f"training.micro_batch_size = {training.micro_batch_size} does not divide "
+            f"training.batch_size = {training.batch_size}"
+        )
+    if too_large := [k for k in evaluation.k if k > evaluation.samples]:
+        found.append(f"evaluation.k holds {too_large}, but only evaluation.samples = {evaluation.samples} are drawn")
+    if pairing.rule.startswith("dstc") and recipe.sampling.tests == 0:
+        found.append(f"pairing.rule = {pairing.rule!r} needs self-written tests: set sampling.tests above 0")
+    for key, template in (
+        ("solution_template", recipe.sampling.solution_template),
+        ("test_template", recipe.sampling.test_template),
+    ):
+        try:
+            template.format(prompt="", entry_point="")
+        except (KeyError, IndexError, ValueError) as error:
+            found.append(f"sampling.{key}: only {{prompt}} and {{entry_point}} can stand in it ({error!r})")
+    return found
+
+
+def _sections() -> list[str]:
+    return [item.name for item in dataclasses.fields(Recipe) if item.name not in ("name", "seed", "description")]
+
+
+def _parse_section(key: str, value: Any, mistakes: list[str], where: str) -> Any:
+    section_type = get_type_hints(Recipe)[key]
+    if not isinstance(value, Mapping):
+        mistakes.append(f"{where}: `{key}` must be a section: [{key}]")
+        return None
+    return section_type(**_parse_fields(section_type, value, mistakes, where, f"{key}."))
+
+
+def _parse_fields(
+    owner: type, table: Mapping[str, Any], mistakes: list[str], where: str, prefix: str
+) -> dict[str, Any]:
+    fields_by_name = {item.name: item for item in dataclasses.fields(owner)}
+    hints = get_type_hints(owner)
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in fields_by_name:
+            mistakes.append(f"{where}: unknown key `{prefix}{key}`{_nearest(key, set(fields_by_name))}")
+            continue
+        converted, complaint = _convert(hints[key], value)
+        complaint = complaint or _out_of_bounds(converted, fields_by_name[key].metadata)
+        if complaint:
+            mistakes.append(f"{where}: `{prefix}{key}` = {value!r}: {complaint}")
+        else:
+            values[key] = converted
+    return values
+
+
+def _convert(hint: Any, value: Any) -> tuple[Any, str]:
+    origin = get_origin(hint)
+    if origin is Literal:
+        allowed = get_args(hint)
+        return value, "" if value in allowed else f"must be one of {', '.join(map(str, allowed))}"
+    if origin in (Union, types.UnionType):
+        return value, ""
+    if origin is tuple:
+        if isinstance(value, (list, tuple)) and value and all(type(v) is int for v in value):
+            return tuple(value), ""
+        return value, "must be a list of whole numbers"
+    if hint is float and type(value) in (int, float):
+        return float(value), ""
+    if type(value) is hint:
+        return value, ""
+    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+    return value, f"must be {names.get(hint, hint)}"
+
+
+def _out_of_bounds(value: Any, bounds: Mapping[str, Any]) -> str:
+    for number in value if isinstance(value, tuple) else [value]:
+        if isinstance(number, bool) or not isinstance(number, (int, float)):
+            continue
+        if bounds.get("low") is not None and not number >= bounds["low"]:
+            return f"must be at least {bounds['low']}"
+        if bounds.get("above") is not None and not number > bounds["above"]:
+            return f"must be above {bounds['above']:g}"
+        if bounds.get("high") is not None and not number <= bounds["high"]:
+            return f"must be at most {bounds['high']:g}"
+    return ""
+
+
+def _apply_override(tables: dict[str, Any], override: str, mistakes: list[str]) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        mistakes.append(f"--set {override}: must be section.key=value")
+        return
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    *path, last = key.strip().split(".")
+    if len(path) > 1:
+        mistakes.append(f"--set {override}: must be section.key=value")
+        return
+    table = tables.setdefault(path[0], {}) if path else tables
+    if isinstance(table, dict):
+        table[last] = value
+
+
+def _kind(value: Any) -> str:
+    return "section" if isinstance(value, Mapping) else "key"
+
+
+def _nearest(name: str, known: set[str]) -> str:
+    match = difflib.get_close_matches(name, sorted(known), n=1)
+    return f" (did you mean `{match[0]}`?)" if match else f" (known: {', '.join(sorted(known))})"
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+        return '"' + "".join(c if c >= " " and c != "\x7f" else f"\\u{ord(c):04x}" for c in escaped) + '"'
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(_toml_value, value)) + "]"
+    return repr(value)

@@ -1,0 +1,10 @@
+"""Problems -> the messages that ask a model for a solution or for tests. Pure."""
+
+from __future__ import annotations
+
+from codepref.records import Message, Problem
+
+
+def request_messages(problem: Problem, template: str) -> list[Message]:
+    """The chat prompt for one problem: `template` (see `templates`) with {prompt} and {entry_point} filled in."""
+    return [{"role": "user", "content": template.format(prompt=problem.prompt.strip(), entry_point=problem.entry_point)}]
