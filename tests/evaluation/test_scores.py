@@ -1,0 +1,129 @@
+"""Verdicts to score files and back, and comparisons of files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from codepref.errors import UserError
+from codepref.evaluation.scores import (
+    ProblemScore,
+    Scores,
+    compare,
+    merge,
+    read_scores,
+    scores_from_verdicts,
+    summarise,
+    write_scores,
+)
+from codepref.records import Test, Verdict, VerdictMatrix
+
+
+def matrix(task: str, *letters: str) -> VerdictMatrix:
+    tests = tuple(Test(task, str(i), "assert f()") for i in range(len(letters[0]) if letters else 0))
+    return VerdictMatrix(task, tests, tuple(Verdict(task, i, "code", row) for i, row in enumerate(letters)))
+
+
+def sampled(label: str, correct: dict[str, int], n: int = 10) -> Scores:
+    return Scores(label, tuple(ProblemScore(task, "sampled", n, c) for task, c in correct.items()))
+
+
+def test_a_solution_is_correct_when_all_its_tests_pass() -> None:
+    found = scores_from_verdicts([matrix("a", "PPP", "PPF", "EEE", "PTP", "PPP", "PPM", "XXX")], kind="sampled")
+    assert found.problems == (ProblemScore("a", "sampled", 7, 2),)
+
+
+def test_infrastructure_is_left_out_and_counted() -> None:
+    # PIP cannot be judged, nor can PIS; FIP is wrong whatever its I would have been; PPS is not correct
+    found = scores_from_verdicts([matrix("a", "PPP", "PIP", "PIS", "FIP", "PPS")], kind="sampled")
+    assert found.problems == (ProblemScore("a", "sampled", 3, 1, {"infrastructure": 2}),)
+    assert found.left_out() == {"infrastructure": 2}
+
+
+def test_without_tests_nothing_is_correct() -> None:
+    empty = VerdictMatrix("a", (), (Verdict("a", 0, "code", ""),))
+    found = scores_from_verdicts([empty, matrix("b")], kind="greedy")
+    assert [(row.n, row.correct) for row in found.problems] == [(0, 0), (0, 0)]
+    assert found.left_out() == {"no tests": 1}
+    assert summarise(found) == []
+
+
+def test_figures_their_names_and_counts() -> None:
+    greedy = scores_from_verdicts([matrix("a", "P"), matrix("b", "F")], kind="greedy")
+    many = scores_from_verdicts([matrix("a", *"PPFFFFFFFFF"), matrix("b", *"FFFF")], kind="sampled")
+    found = {figure.name: figure for figure in summarise(merge("base", greedy, many))}
+    assert list(found) == ["pass@1 greedy", "pass@1", "pass@10"]
+    assert found["pass@1 greedy"].value == 0.5
+    assert found["pass@1"].value == pytest.approx((2 / 11 + 0) / 2)
+    assert (found["pass@1"].n, found["pass@1"].samples) == (2, 15)
+    # b has four samples, so pass@10 rests on a alone: 1 - C(9,10)/... = 1 since 11 - 2 < 10
+    assert (found["pass@10"].value, found["pass@10"].n, found["pass@10"].samples) == (1.0, 1, 11)
+
+
+def test_a_file_comes_back_and_holds_every_figure(tmp_path: Path) -> None:
+    scores = sampled("base", {"a": 3, "b": 0, "c": 10})
+    path = write_scores(scores, tmp_path / "out", seed=4)
+    assert read_scores(path) == read_scores(tmp_path / "out") == scores
+    document = json.loads(path.read_text())
+    assert [figure["name"] for figure in document["scores"]] == ["pass@1", "pass@10"]
+    assert document["scores"][0]["value"] == pytest.approx(13 / 30)
+    assert document["problems"][0] == {"task_id": "a", "kind": "sampled", "n": 10, "correct": 3, "left_out": {}}
+    assert document["seed"] == 4
+
+
+def test_compare_files_pairs_by_task_not_by_place(tmp_path: Path) -> None:
+    base = write_scores(sampled("base", {"a": 0, "b": 10}), tmp_path / "base")
+    aligned = write_scores(sampled("aligned", {"b": 10, "a": 4}), tmp_path / "aligned")
+    found = {row.name: row for row in compare(base, str(aligned))}
+    assert (found["pass@1"].wins, found["pass@1"].ties, found["pass@1"].difference) == (1, 1, pytest.approx(0.2))
+    assert (found["pass@10"].difference, found["pass@10"].test) == (0.5, "exact McNemar")
+
+
+def test_short_problems_are_left_out_of_a_comparison() -> None:
+    base = Scores("base", (ProblemScore("a", "sampled", 10, 5), ProblemScore("b", "sampled", 9, 0)))
+    found = {row.name: row.n for row in compare(base, sampled("aligned", {"a": 6, "b": 6}))}
+    assert found == {"pass@1": 2, "pass@10": 1}
+
+
+def test_different_problems_are_refused_by_name() -> None:
+    with pytest.raises(UserError) as caught:
+        compare(sampled("base", {"a": 1, "b": 1}), sampled("aligned", {"b": 1, "c": 1, "d": 2}))
+    assert "base lacks 2 problems (sampled): c, d" in str(caught.value)
+    assert "aligned lacks 1 problems (sampled): a" in str(caught.value)
+
+
+def test_files_without_a_common_figure_are_refused() -> None:
+    greedy = Scores("greedy only", (ProblemScore("a", "greedy", 1, 1),))
+    with pytest.raises(UserError, match="share no figure"):
+        compare(greedy, sampled("sampled only", {"a": 1}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        '{"format": "other"}',
+        '{"format": "codepref scores 1", "ks": [1]}',
+        '{"format": "codepref scores 1", "ks": [1], "problems": [{"task_id": "a"}]}',
+        '{"format": "codepref scores 1", "ks": [1], "problems": [{"task_id":"a","kind":"sampled","n":1,"correct":2}]}',
+        '{"format": "codepref scores 1", "ks": [1], "problems": [3]}',
+        "not json",
+    ],
+)
+def test_malformed_files_are_refused_with_their_name(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "scores.json"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"scores\.json"):
+        read_scores(path)
+    with pytest.raises(UserError, match="no such file"):
+        read_scores(tmp_path / "absent.json")
+
+
+def test_a_task_that_occurs_twice_is_refused() -> None:
+    with pytest.raises(UserError, match=r"more than one row for a \(greedy\)"):
+        scores_from_verdicts([matrix("a", "P"), matrix("a", "F")], kind="greedy")
+    one = sampled("x", {"a": 1})
+    with pytest.raises(UserError, match="more than one row"):
+        merge("x", one, one)
