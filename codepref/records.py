@@ -30,6 +30,7 @@ class Test:
     kind "asserts": `source` is Python statements that call the entry point by name.
     kind "check": `source` defines `check(candidate)`, as HumanEval does.
     kind "inputs": `source` is a JSON document of inputs for the entry point; see `codepref.problems.inputs`.
+    count: how often the model wrote it; tests that are alike are one test with their number.
     """
 
     __test__ = False  # keeps pytest from collecting a class of this name
@@ -38,6 +39,7 @@ class Test:
     test_id: str
     source: str
     kind: TestKind = "asserts"
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,4 +7,6 @@ from codepref.records import Message, Problem
 
 def request_messages(problem: Problem, template: str) -> list[Message]:
     """The chat prompt for one problem: `template` (see `templates`) with {prompt} and {entry_point} filled in."""
-    return [{"role": "user", "content": template.format(prompt=problem.prompt.strip(), entry_point=problem.entry_point)}]
+    return [
+        {"role": "user", "content": template.format(prompt=problem.prompt.strip(), entry_point=problem.entry_point)}
+    ]

@@ -1,0 +1,151 @@
+"""Where models come from: names -> folders or hub names, tokenizers and weights, each mistake told in one message.
+
+torch and transformers are imported inside the functions alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from codepref.errors import MachineError, UserError
+
+WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "adapter_model.*")
+
+
+def resolve_model(model: str) -> str:
+    """`starter` -> the embedded model's folder; a local folder or a hub name stays as it is.
+
+    Raises UserError for an empty name, a missing folder, or a folder without configuration or weights.
+    """
+    if model == "starter":
+        from codepref.starter import model_path
+
+        return str(model_path())
+    if not model:
+        raise UserError("the model's name is empty: give a local folder or a hub name")
+    folder = Path(model)
+    if not folder.exists():
+        looks_local = model.startswith((".", "/", "~")) or model.count("/") > 1
+        if looks_local:
+            raise UserError(f"{model}: no such model folder")
+        return model
+    if not folder.is_dir():
+        raise UserError(f"{model}: a model is a folder (config.json, weights, tokenizer), this is a file")
+    if not (folder / "config.json").exists() and not (folder / "adapter_config.json").exists():
+        raise UserError(f"{model}: holds no config.json, so it is no Transformers model folder")
+    if not any(next(folder.glob(pattern), None) for pattern in WEIGHTS):
+        raise UserError(f"{model}: holds no weights (looked for {', '.join(WEIGHTS)})")
+    return model
+
+
+def fingerprint(model: str) -> str:
+    """A hash that changes with the model's files: name for a hub model; sizes, heads and tails of a local folder's."""
+    resolved = resolve_model(model)
+    digest = hashlib.sha256()
+    folder = Path(resolved)
+    if not folder.is_dir():
+        return hashlib.sha256(resolved.encode()).hexdigest()[:16]
+    for path in sorted(path for path in folder.iterdir() if path.suffix in (".json", ".safetensors", ".bin", ".jinja")):
+        digest.update(f"{path.name}:{path.stat().st_size}".encode())
+        with path.open("rb") as stream:
+            digest.update(stream.read(1 << 20))
+            stream.seek(max(0, path.stat().st_size - (1 << 20)))
+            digest.update(stream.read())
+    return digest.hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the libraries' own progress bars and advice off the terminal: codepref shows its own."""
+    import datasets
+    import transformers
+
+    level, bars = transformers.logging.get_verbosity(), datasets.are_progress_bars_disabled()
+    trl_logger = logging.getLogger("trl")
+    trl_level = trl_logger.level
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    datasets.disable_progress_bars()
+    trl_logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        transformers.logging.set_verbosity(level)
+        transformers.logging.enable_progress_bar()
+        trl_logger.setLevel(trl_level)
+        if not bars:
+            datasets.enable_progress_bars()
+
+
+def pick_device(device: str) -> str:
+    """`auto` -> the GPU where there is one, else the CPU."""
+    if device != "auto":
+        return device
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def load_tokenizer(model: str) -> Any:
+    """The tokenizer, padding on the left as generation needs.
+
+    Raises UserError when the model cannot be found, has no chat template or no end-of-sequence token: without the
+    one, prompts have no fixed form; without the other, answers have no end and training would teach rambling.
+    """
+    from transformers import AutoTokenizer
+
+    resolved = resolve_model(model)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(resolved)
+    except (OSError, ValueError) as error:
+        raise _cannot_load(model, "tokenizer", error) from error
+    if not tokenizer.chat_template:
+        raise UserError(
+            f"{model}: its tokenizer has no chat template. Set `chat_template` in tokenizer_config.json (or save one "
+            "as chat_template.jinja beside it), or take the instruct version of the model."
+        )
+    if tokenizer.eos_token_id is None:
+        raise UserError(
+            f"{model}: its tokenizer has no end-of-sequence token. Set `eos_token` in tokenizer_config.json."
+        )
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.padding_side = "left"
+    return tokenizer
+
+
+def load_model(model: str, *, dtype: str = "auto", device: str = "auto") -> Any:
+    """The causal language model in evaluation mode on `device`.
+
+    dtype "auto" is the checkpoint's own type on a GPU and float32 on a CPU, where half types are slow or missing.
+    Raises UserError when it cannot be loaded and MachineError when the device lacks memory.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    resolved, place = resolve_model(model), pick_device(device)
+    wanted = "float32" if dtype == "auto" and place == "cpu" else dtype
+    try:
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            resolved, dtype=wanted if wanted == "auto" else getattr(torch, wanted)
+        )
+        return loaded.to(place).eval()
+    except torch.OutOfMemoryError as error:
+        raise MachineError(
+            f"{model}: does not fit into the memory of {place}. Try model.dtype = 'bfloat16'."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise _cannot_load(model, "model", error) from error
+
+
+def _cannot_load(model: str, what: str, error: Exception) -> UserError:
+    first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return UserError(
+        f"{model}: the {what} cannot be loaded ({first_line}). Give a local folder with config.json, weights and "
+        "tokenizer, or a hub name that this machine can reach."
+    )

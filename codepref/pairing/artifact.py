@@ -1,0 +1,109 @@
+"""Pairs as a Parquet file that `datasets` and TRL's DPOTrainer take as it is, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from codepref.errors import UserError
+from codepref.records import Pair
+from codepref.runs.files import read_jsonl, read_parquet, write_parquet
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def pair_schema() -> pa.Schema:
+    """Columns of a pairs file. `evidence` is JSON text, since its keys depend on the rule."""
+    import pyarrow as pa
+
+    messages = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+    return pa.schema(
+        [
+            ("task_id", pa.string()),
+            ("prompt", messages),
+            ("chosen", messages),
+            ("rejected", messages),
+            ("rule", pa.string()),
+            ("confidence", pa.float64()),
+            ("chosen_id", pa.int64()),
+            ("rejected_id", pa.int64()),
+            ("evidence", pa.string()),
+        ]
+    )
+
+
+def pair_rows(pairs: Iterable[Pair]) -> list[dict[str, Any]]:
+    """Pairs as plain rows in the columns of `pair_schema`."""
+    return [
+        {
+            "task_id": pair.task_id,
+            "prompt": list(pair.prompt),
+            "chosen": list(pair.chosen),
+            "rejected": list(pair.rejected),
+            "rule": pair.rule,
+            "confidence": pair.confidence,
+            "chosen_id": pair.chosen_id,
+            "rejected_id": pair.rejected_id,
+            "evidence": json.dumps(dict(pair.evidence), ensure_ascii=False),
+        }
+        for pair in pairs
+    ]
+
+
+def write_pairs(path: Path, pairs: Iterable[Pair]) -> None:
+    """Write pairs as Parquet, atomically."""
+    write_parquet(path, pair_rows(pairs), pair_schema())
+
+
+def read_pairs(path: Path) -> list[Pair]:
+    """Read pairs from Parquet or JSON lines; only prompt, chosen and rejected are needed.
+
+    Raises UserError for a missing file, missing columns or values that are no message lists, with the row.
+    """
+    needed = ("prompt", "chosen", "rejected")
+    if path.suffix in (".jsonl", ".gz"):
+        rows = [row for _, row in read_jsonl(path)]
+    else:
+        rows = read_parquet(path, needed)
+    return pairs_from_rows(rows, where=str(path))
+
+
+def pairs_from_rows(rows: Iterable[Mapping[str, Any]], *, where: str = "pairs") -> list[Pair]:
+    """Pairs from mappings (a list, a `datasets.Dataset`). Raises UserError with the row's number."""
+    pairs = []
+    for number, row in enumerate(rows, start=1):
+        for name in ("prompt", "chosen", "rejected"):
+            if not _is_messages(row.get(name)):
+                raise UserError(
+                    f"{where}: row {number}: `{name}` must be a list of messages {{role, content}}, as TRL takes them"
+                )
+        evidence = row.get("evidence") or "{}"
+        pairs.append(
+            Pair(
+                task_id=str(row.get("task_id", number)),
+                prompt=row["prompt"],
+                chosen=row["chosen"],
+                rejected=row["rejected"],
+                rule=str(row.get("rule", "")),
+                confidence=float(row.get("confidence", 1.0)),
+                chosen_id=int(row.get("chosen_id", 0)),
+                rejected_id=int(row.get("rejected_id", 0)),
+                evidence=json.loads(evidence) if isinstance(evidence, str) else evidence,
+            )
+        )
+    return pairs
+
+
+def _is_messages(value: Any) -> bool:
+    return (
+        isinstance(value, Sequence)
+        and not isinstance(value, str)
+        and len(value) > 0
+        and all(
+            isinstance(m, Mapping) and isinstance(m.get("role"), str) and isinstance(m.get("content"), str)
+            for m in value
+        )
+    )

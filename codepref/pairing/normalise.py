@@ -1,0 +1,84 @@
+"""When two programs are the same answer: compared without comments, layout, docstrings and local names. Pure."""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+import warnings
+
+
+def normal_form(program: str) -> str:
+    """A text that is equal for programs that differ only in comments, layout, docstrings or names of locals.
+
+    Arguments and variables that a function binds are renamed by order of appearance; names of functions, attributes,
+    keyword arguments, globals and builtins stay. A program that does not parse is compared by its tokens, and one
+    that has no tokens either by its stripped text.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # invalid escapes in model text are not our news
+            tree = ast.parse(program)
+            for node in ast.walk(tree):
+                _drop_docstring(node)
+            for node in tree.body:
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    _Renamer(node).visit(node)
+            return ast.unparse(tree)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return _token_text(program)
+
+
+def _drop_docstring(node: ast.AST) -> None:
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module):
+        return
+    if node.body and isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant):
+        node.body = node.body[1:] or [ast.Pass()]
+
+
+class _Renamer(ast.NodeTransformer):
+    """Renames what one top-level function binds. Nested scopes share the map: a coarser equality, never a finer one
+    than the text, and two programs equal under it do the same unless they play with name lookup itself.
+    """
+
+    def __init__(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        self.names: dict[str, str] = {}
+        outside = {
+            name for node in ast.walk(function) if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names
+        }
+        for node in _in_order(function):
+            bound = ""
+            if isinstance(node, ast.arg):
+                bound = node.arg
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                bound = node.id
+            if bound and bound not in outside:
+                self.names.setdefault(bound, f"_v{len(self.names)}")
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        node.id = self.names.get(node.id, node.id)
+        return node
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        node.arg = self.names.get(node.arg, node.arg)
+        if node.annotation:
+            self.visit(node.annotation)
+        return node
+
+
+def _in_order(node: ast.AST) -> list[ast.AST]:
+    found = [node]
+    for child in ast.iter_child_nodes(node):
+        found += _in_order(child)
+    return found
+
+
+def _token_text(program: str) -> str:
+    kept = []
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(program).readline):
+            if token.type not in (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER):
+                kept.append(token.string if token.type not in (tokenize.INDENT, tokenize.DEDENT) else "")
+    except (tokenize.TokenError, SyntaxError, ValueError):
+        return " ".join(program.split())
+    return " ".join(kept)

@@ -1,0 +1,194 @@
+"""Verdicts -> pairs: asks a rule for each problem, drops what must not be trained on, and counts it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from codepref.errors import UserError
+from codepref.pairing.all_tests import all_tests
+from codepref.pairing.dstc import dstc, dstc_code
+from codepref.pairing.normalise import normal_form
+from codepref.pairing.rules import Candidate, Choice, Rule, RuleInput
+from codepref.records import INFRASTRUCTURE, SKIPPED, Message, Pair, Problem, VerdictMatrix
+from codepref.sampling.prompts import request_messages
+from codepref.sampling.templates import SOLUTION_TEMPLATE
+
+RULES: Mapping[str, Callable[..., Choice]] = {"all-tests": all_tests, "dstc": dstc, "dstc-code": dstc_code}
+
+
+@dataclass(frozen=True)
+class PairSet:
+    """Pairs, and why problems and candidates gave none: `dropped` maps a reason to its count."""
+
+    pairs: list[Pair] = field(default_factory=list)
+    dropped: dict[str, int] = field(default_factory=dict)
+
+
+def pair(
+    verdicts: Iterable[VerdictMatrix],
+    problems: Iterable[Problem],
+    *,
+    rule: str = "all-tests",
+    max_pairs_per_problem: int = 4,
+    draws: int = 1,
+    min_confidence: float = 0.0,
+    template: str = SOLUTION_TEMPLATE,
+    fence: bool = True,
+    allow_shared: bool = False,
+    seed: int = 0,
+) -> PairSet:
+    """Select preference pairs from verdicts.
+
+    rule: a key of RULES. draws: with a DSTC rule, pairs a problem; above 1 each comes from its own random half of the
+    solutions and tests. fence: answers stand in a ```python block. allow_shared: let verdicts of solutions that ran in
+    one process with their tests ground a pair. Solutions with an infrastructure failure are left out before any rule
+    sees them. Returns pairs in the order of `verdicts`.
+    Raises UserError for an unknown rule and for verdicts of a task that `problems` does not hold.
+    """
+    if rule not in RULES:
+        raise UserError(f"unknown rule {rule!r}; known: {', '.join(RULES)}")
+    by_task = {problem.task_id: problem for problem in problems}
+    dropped: Counter[str] = Counter()
+    pairs: list[Pair] = []
+    for matrix in verdicts:
+        if matrix.task_id not in by_task:
+            raise UserError(f"verdicts of task {matrix.task_id!r}, which is not among the problems: another file?")
+        usable = _usable(matrix, allow_shared=allow_shared, dropped=dropped)
+        prompt = request_messages(by_task[matrix.task_id], template)
+        made: dict[tuple[str, str], Pair] = {}
+        for candidate in _candidates(usable, rule, max_pairs_per_problem, draws, seed, dropped):
+            proposal = _write(usable, candidate, prompt, rule, fence)
+            if reason := _unfit(proposal, made, min_confidence):
+                dropped[reason] += 1
+            else:
+                made[_key(proposal)] = proposal
+        pairs += made.values()
+    return PairSet(pairs, dict(sorted(dropped.items())))
+
+
+def rule_input(matrix: VerdictMatrix, seed: int) -> RuleInput:
+    """What a rule sees of a matrix (S solutions, T tests)."""
+    passed_ST, letters_ST = matrix.passed_ST, matrix.letters_ST
+    not_run_ST = np.isin(letters_ST, [INFRASTRUCTURE, SKIPPED])
+    return RuleInput(
+        passed_ST=passed_ST,
+        failed_ST=~passed_ST & ~not_run_ST,
+        weight_T=np.array([test.count for test in matrix.tests], dtype=np.int64),
+        form_S=tuple(normal_form(verdict.solution) for verdict in matrix.verdicts),
+        seed=seed,
+    )
+
+
+def _candidates(
+    matrix: VerdictMatrix, rule: str, max_pairs: int, draws: int, seed: int, dropped: Counter[str]
+) -> list[Candidate]:
+    task_seed = int.from_bytes(hashlib.sha256(f"{seed}:{matrix.task_id}".encode()).digest()[:8], "big")
+    given = rule_input(matrix, task_seed)
+    if rule == "all-tests":
+        choice = all_tests(given, max_pairs=max_pairs)
+        choices = [choice]
+    else:
+        choices = [_draw(given, RULES[rule], number, draws) for number in range(draws)]
+    found = [candidate for choice in choices for candidate in choice.candidates]
+    if not found:
+        dropped[choices[0].reason] += 1
+    return found
+
+
+def _draw(given: RuleInput, rule: Rule, number: int, draws: int) -> Choice:
+    """The rule on everything (a single draw), or on its own random half of the solutions and tests."""
+    if draws == 1:
+        return rule(given)
+    generator = np.random.default_rng([given.seed, number])
+    solutions, tests = given.passed_ST.shape
+    rows = np.sort(generator.permutation(solutions)[: max(2, (solutions + 1) // 2)])
+    columns = np.sort(generator.permutation(tests)[: max(1, (tests + 1) // 2)])
+    part = replace(
+        given,
+        passed_ST=given.passed_ST[np.ix_(rows, columns)],
+        failed_ST=given.failed_ST[np.ix_(rows, columns)],
+        weight_T=given.weight_T[columns],
+        form_S=tuple(given.form_S[row] for row in rows),
+        seed=int(generator.integers(2**62)),
+    )
+    choice = rule(part)
+    whole = tuple(
+        replace(
+            candidate,
+            chosen=int(rows[candidate.chosen]),
+            rejected=int(rows[candidate.rejected]),
+            chosen_test=None if candidate.chosen_test is None else int(columns[candidate.chosen_test]),
+            rejected_test=None if candidate.rejected_test is None else int(columns[candidate.rejected_test]),
+        )
+        for candidate in choice.candidates
+    )
+    return Choice(whole, choice.reason)
+
+
+def _usable(matrix: VerdictMatrix, *, allow_shared: bool, dropped: Counter[str]) -> VerdictMatrix:
+    """Only rows on which a pair may rest."""
+    kept = []
+    for verdict in matrix.verdicts:
+        if INFRASTRUCTURE in verdict.letters:
+            dropped["solution left out: infrastructure failure"] += 1
+        elif verdict.isolation == "shared" and not allow_shared:
+            dropped["solution left out: shared a process with its tests"] += 1
+        elif not verdict.solution.strip():
+            dropped["solution left out: no code in the answer"] += 1
+        else:
+            kept.append(verdict)
+    return replace(matrix, verdicts=tuple(kept))
+
+
+def _write(matrix: VerdictMatrix, candidate: Candidate, prompt: list[Message], rule: str, fence: bool) -> Pair:
+    chosen, rejected = matrix.verdicts[candidate.chosen], matrix.verdicts[candidate.rejected]
+    evidence = dict(candidate.evidence) | {"chosen_verdicts": chosen.letters, "rejected_verdicts": rejected.letters}
+    texts = []
+    for side, verdict, test in (
+        ("chosen", chosen, candidate.chosen_test),
+        ("rejected", rejected, candidate.rejected_test),
+    ):
+        program = verdict.solution.strip("\n")
+        if test is not None:
+            evidence[f"{side}_test"] = matrix.tests[test].source
+            program += "\n" + matrix.tests[test].source
+        texts.append(f"```python\n{program}\n```" if fence else program)
+    return Pair(
+        task_id=matrix.task_id,
+        prompt=prompt,
+        chosen=[{"role": "assistant", "content": texts[0]}],
+        rejected=[{"role": "assistant", "content": texts[1]}],
+        rule=rule,
+        confidence=candidate.confidence,
+        chosen_id=chosen.solution_id,
+        rejected_id=rejected.solution_id,
+        evidence=evidence,
+    )
+
+
+def _key(made: Pair) -> tuple[str, str]:
+    return _form(made.chosen), _form(made.rejected)
+
+
+def _form(messages: Iterable[Message]) -> str:
+    text = "".join(message["content"] for message in messages)
+    return normal_form(text.removeprefix("```python\n").removesuffix("\n```"))
+
+
+def _unfit(proposal: Pair, made: Mapping[tuple[str, str], Pair], min_confidence: float) -> str:
+    """Why a proposed pair must not be trained on, or "" when it may."""
+    chosen, rejected = _key(proposal)
+    if chosen == rejected:
+        return "pair dropped: chosen and rejected are the same answer"
+    if (chosen, rejected) in made:
+        return "pair dropped: the problem has it already"
+    if (rejected, chosen) in made:
+        return "pair dropped: contradicts another of its problem"
+    if proposal.confidence < min_confidence:
+        return "pair dropped: below min_confidence"
+    return ""

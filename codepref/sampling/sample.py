@@ -1,0 +1,112 @@
+"""Problems x a model -> raw answers. Batches are kept as they finish, so that a killed run loses at most one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from codepref.errors import UserError
+from codepref.records import Problem
+from codepref.runs.files import content_hash, read_jsonl, write_jsonl
+from codepref.sampling.backends import Answer, Ask, Backend, Decoding, open_backend
+from codepref.sampling.prompts import request_messages
+from codepref.sampling.templates import SOLUTION_TEMPLATE, TEST_TEMPLATE
+
+Row = dict[str, Any]
+Progress = Callable[[int, int], None]
+
+
+def sample(
+    problems: Sequence[Problem],
+    model: str | Backend,
+    *,
+    kind: str = "solutions",
+    n: int = 10,
+    decoding: Decoding | None = None,
+    template: str | None = None,
+    seed: int = 0,
+    batch_size: int = 128,
+    out: Path | None = None,
+    dtype: str = "auto",
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> list[Row]:
+    """Ask `model` for `n` answers of one kind a problem.
+
+    kind: "solutions" or "tests". model: a folder, a hub name, `starter`, `scripted:FILE`, or a Backend.
+    Returns rows {"task_id", "sample", "completion", "finished"} by problem, then by sample; for "solutions" also
+    "solution", the program extracted from the completion ("" when there is none). With `out` they are written there
+    as JSON lines; batches finished before an interruption are taken from `OUT.parts/` and not drawn again.
+    Raises UserError for an unknown kind, n below 1 or problems that share a task_id.
+    """
+    if kind not in ("solutions", "tests"):
+        raise UserError(f"kind must be solutions or tests, not {kind!r}")
+    if n < 1:
+        raise UserError(f"n must be at least 1, not {n}")
+    if len({problem.task_id for problem in problems}) < len(problems):
+        raise UserError("two problems share a task_id")
+    decoding = decoding or Decoding()
+    template = template or (SOLUTION_TEMPLATE if kind == "solutions" else TEST_TEMPLATE)
+    backend = open_backend(model, dtype=dtype, device=device) if isinstance(model, str) else model
+    batches = plan_batches(problems, backend, kind=kind, n=n, template=template, batch_size=batch_size)
+    parts = out.with_name(out.name + ".parts") if out else None
+    answers: dict[tuple[str, int], Answer] = {}
+    total = n * len(problems)
+    for number, batch in enumerate(batches):
+        answers.update(_answer_batch(backend, batch, decoding, seed=seed, number=number, parts=parts))
+        if progress:
+            progress(len(answers), total)
+    rows = [_row(problem, kind, place, answers[problem.task_id, place]) for problem in problems for place in range(n)]
+    if out and parts:
+        write_jsonl(out, rows)
+        shutil.rmtree(parts, ignore_errors=True)
+    return rows
+
+
+def plan_batches(
+    problems: Sequence[Problem], backend: Backend, *, kind: str, n: int, template: str, batch_size: int
+) -> list[list[Ask]]:
+    """Cut all wanted answers into batches of prompts of like length, the longest first.
+
+    The longest first, so that a machine with too little memory fails at once and not at the end.
+    """
+    asked = []
+    for problem in problems:
+        messages = request_messages(problem, template)
+        asked.append((backend.prompt_length(messages), problem.task_id, messages))
+    asked.sort(key=lambda item: (-item[0], item[1]))
+    asks = [Ask(task_id, kind, place, messages) for _, task_id, messages in asked for place in range(n)]
+    return [asks[start : start + batch_size] for start in range(0, len(asks), batch_size)]
+
+
+def _answer_batch(
+    backend: Backend, batch: Sequence[Ask], decoding: Decoding, *, seed: int, number: int, parts: Path | None
+) -> dict[tuple[str, int], Answer]:
+    asked = [[ask.task_id, ask.kind, ask.sample, list(ask.messages)] for ask in batch]
+    key = content_hash(backend.fingerprint, asked, vars(decoding), seed)
+    part = parts / f"{number:05d}-{key}.jsonl" if parts else None
+    if part and part.exists():
+        return {(row["task_id"], row["sample"]): Answer(row["text"], row["finished"]) for _, row in read_jsonl(part)}
+    # The batch's own seed depends on its content alone: an interrupted run draws what an undisturbed one draws.
+    texts = backend.answer(batch, decoding, int(key[:8], 16))
+    answers = {(ask.task_id, ask.sample): answer for ask, answer in zip(batch, texts, strict=True)}
+    if part:
+        write_jsonl(
+            part,
+            (
+                {"task_id": task_id, "sample": place, "text": answer.text, "finished": answer.finished}
+                for (task_id, place), answer in answers.items()
+            ),
+        )
+    return answers
+
+
+def _row(problem: Problem, kind: str, place: int, answer: Answer) -> Row:
+    row: Row = {"task_id": problem.task_id, "sample": place}
+    if kind == "solutions":
+        from codepref.sampling.extract import extract_program
+
+        row["solution"] = extract_program(answer.text, problem)
+    return row | {"completion": answer.text, "finished": answer.finished}
