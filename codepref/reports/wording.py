@@ -1,0 +1,206 @@
+"""Figures in words: points, intervals, p-values, and whether the model got better. Pure.
+
+Figures come from summary.json as plain mappings, since a report must be written from any run directory, also one of
+an unfinished run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from codepref.evaluation.comparison import SIGNIFICANCE
+
+Tone = Literal["better", "worse", "mixed", "tie", "unknown"]
+Row = Mapping[str, Any]
+LN2 = math.log(2)
+
+TONE_WORDS: Mapping[str, str] = {"better": "better", "worse": "worse", "tie": "cannot tell", "unknown": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """What a reader should take away: a title, and the sentences under it."""
+
+    tone: Tone
+    title: str
+    sentences: tuple[str, ...] = ()
+
+
+def number(value: Any) -> float | None:
+    """`value` as a finite float, or None: summaries of unfinished runs hold nulls and NaN."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def points(share: Any, *, signed: bool = False) -> str:
+    """A share in percent points with one decimal: 0.1234 -> "12.3"; signed: "+12.3". "–" for no number.
+
+    What rounds to zero has no sign.
+    """
+    value = number(share)
+    if value is None:
+        return "–"
+    rounded = round(100 * value, 1) + 0.0
+    return f"{rounded:+.1f}" if signed and rounded != 0 else f"{rounded:.1f}"
+
+
+def interval(row: Row, *, signed: bool = False) -> str:
+    """The interval of a Score or Comparison: "[46.3, 57.6]", or "" when it has none."""
+    if number(row.get("low")) is None or number(row.get("high")) is None:
+        return ""
+    return f"[{points(row['low'], signed=signed)}, {points(row['high'], signed=signed)}]"
+
+
+def p_value(value: Any) -> str:
+    """ "<0.001", "0.012", "0.43"."""
+    found = number(value)
+    if found is None:
+        return "–"
+    if found < 0.001:
+        return "<0.001"
+    return f"{found:.3f}" if found < 0.1 else f"{found:.2f}"
+
+
+def seconds(value: Any) -> str:
+    """ "0.4 s", "12.3 s", "3 min 05 s", "2 h 07 min"."""
+    found = number(value)
+    if found is None:
+        return "–"
+    if found < 99.95:
+        return f"{found:.1f} s"
+    whole = round(found)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def count(value: Any) -> str:
+    """A count with thousands separated by a thin comma: 12,345."""
+    found = number(value)
+    return "–" if found is None else f"{found:,.0f}"
+
+
+def tone_of(comparison: Row) -> Tone:
+    """Better or worse only when the interval leaves 0 out and the test agrees; "tie" otherwise: ties are ties."""
+    low, high, p = (number(comparison.get(key)) for key in ("low", "high", "p_value"))
+    if low is None or high is None:
+        return "unknown"
+    if p is not None and p >= SIGNIFICANCE:
+        return "tie"
+    return "better" if low > 0 else "worse" if high < 0 else "tie"
+
+
+def figure_name(name: str) -> str:
+    """The name of a figure in a sentence: "pass@1" -> "sampled pass@1", "pass@1 greedy" -> "greedy pass@1"."""
+    return f"greedy {name.removesuffix(' greedy')}" if name.endswith(" greedy") else f"sampled {name}"
+
+
+def main_comparison(comparisons: list[Row]) -> Row | None:
+    """The comparison that the headline is about: sampled pass@1 (it varies least), else the first."""
+    named = {str(row.get("name")): row for row in comparisons}
+    return named.get("pass@1") or named.get("pass@1 greedy") or (comparisons[0] if comparisons else None)
+
+
+def _change(row: Row, *, name: str) -> str:
+    difference, low, high = (number(row.get(key)) or 0.0 for key in ("difference", "low", "high"))
+    tone = tone_of(row)
+    if tone == "tie":
+        ends = f"{points(low, signed=True)} to {points(high, signed=True)}"
+        return f"{name} changed by {points(difference, signed=True)} points (95% interval {ends})"
+    verb, ends = (
+        ("rose", f"{points(low)} to {points(high)}")
+        if tone == "better"
+        else ("fell", f"{points(-high)} to {points(-low)}")
+    )
+    return f"{name} {verb} by {points(abs(difference))} points (95% interval {ends})"
+
+
+def _sentence(row: Row, *, with_p: bool = True) -> str:
+    name = figure_name(str(row.get("name")))
+    if tone_of(row) == "tie":
+        text = f"No difference can be told in {name}: " + _change(row, name="it")
+    else:
+        text = _change(row, name=name).capitalize()
+    return text + (f", p {_p_in_words(row.get('p_value'))}." if with_p else ".")
+
+
+def _p_in_words(value: Any) -> str:
+    text = p_value(value)
+    return text.replace("<", "< ") if text.startswith("<") else f"= {text}"
+
+
+def headline(summary: Row) -> Headline:
+    """Did the model get better? One verdict over all compared figures, and a sentence on each."""
+    comparisons: list[Row] = [row for row in summary.get("comparison") or [] if tone_of(row) != "unknown"]
+    main = main_comparison(comparisons)
+    if main is None:
+        return _unfinished(summary)
+    others = [row for row in comparisons if row is not main]
+    tones = {tone_of(row) for row in comparisons}
+    sentences = tuple(_sentence(row) for row in others)
+    tone = tone_of(main)
+    main_change = _change(main, name=figure_name(str(main.get("name"))))
+    if {"better", "worse"} <= tones:
+        return Headline("mixed", f"Better in one figure and worse in another: {main_change}.", sentences)
+    if tone == "tie":
+        rest = tones - {"tie"}
+        return Headline("mixed" if rest else "tie", _sentence(main, with_p=False), sentences)
+    return Headline(tone, f"The aligned model is {tone}: {main_change}.", sentences)
+
+
+def _unfinished(summary: Row) -> Headline:
+    scores = summary.get("scores") or {}
+    if scores.get("base") and scores.get("aligned"):
+        return Headline("unknown", "Both models are scored, but they have not been compared.")
+    if scores.get("base"):
+        return Headline("unknown", "The base model is scored; the aligned model is not, so nothing can be said yet.")
+    return Headline("unknown", "No model has been scored yet, so nothing can be said about the result.")
+
+
+def cautions(summary: Row) -> list[str]:
+    """What a reader must know before trusting the run: suspicious training, wrong pairs, failures of the machinery."""
+    return [*_training_cautions(summary), *_data_cautions(summary)]
+
+
+def _training_cautions(summary: Row) -> list[str]:
+    training = summary.get("training") or {}
+    curve = training.get("curve") or []
+    found = []
+    first = number(training.get("first_loss"))
+    if training.get("method") == "dpo" and first is not None and abs(first - LN2) > 1e-3:
+        found.append(f"The loss at step 1 was {first:.4f}, not ln 2 = 0.6931: the reference is not the starting model.")
+    accuracy = [value for row in curve if (value := number(row.get("accuracy"))) is not None]
+    main = main_comparison(list(summary.get("comparison") or []))
+    if accuracy and max(accuracy[-3:]) >= 0.9 and main is not None and tone_of(main) in ("tie", "worse"):
+        found.append(
+            f"Reward accuracy ended at {points(accuracy[-1])}%, and yet {figure_name(str(main.get('name')))} did not "
+            "rise: the model learnt to tell the pairs apart, not to solve the problems."
+        )
+    chosen = [value for row in curve if (value := number(row.get("chosen_logp"))) is not None]
+    if len(chosen) >= 4:
+        part = max(1, len(chosen) // 10)
+        before, after = sum(chosen[:part]) / part, sum(chosen[-part:]) / part
+        if after < before - max(1.0, 0.1 * abs(before)):
+            found.append(
+                f"The chosen responses became less likely in training (log-probability {before:.1f} to {after:.1f}): "
+                "an early sign of collapse."
+            )
+    return found
+
+
+def _data_cautions(summary: Row) -> list[str]:
+    pairs, verdicts = summary.get("pairs") or {}, summary.get("verdicts") or {}
+    found = []
+    right = number((pairs.get("share_right") or {}).get("value"))
+    if right is not None and right < 0.5:
+        found.append(f"Only {points(right)}% of the judged pairs are right by the true tests.")
+    for name, letters in verdicts.items():
+        if failed := number((letters or {}).get("I")):
+            found.append(
+                f"{count(failed)} verdicts of {name} are missing because the machinery failed; they count against nobody."
+            )
+    return found
