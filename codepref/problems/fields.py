@@ -1,0 +1,129 @@
+"""What the readers of all formats share: checked fields, the parts of a prompt, names of entry points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from codepref.errors import UserError
+from codepref.problems.source import (
+    BUILTIN_NAMES,
+    Statement,
+    bound_names,
+    called_names,
+    definitions,
+    parse,
+    read_statements,
+    used_names,
+)
+
+Row = Mapping[str, Any]
+
+
+def text_field(row: Row, key: str, where: str, *, default: str | None = None) -> str:
+    """`row[key]`, which must be text. An absent or null field gives `default`. Raises UserError naming the line."""
+    value = row.get(key)
+    if value is None and default is not None:
+        return default
+    if not isinstance(value, str):
+        raise UserError(f"{where}: {key} must be text, not {type(value).__name__ if value is not None else 'missing'}")
+    return value
+
+
+def texts_field(row: Row, key: str, where: str) -> tuple[str, ...]:
+    """`row[key]`, which must be a list of texts; absent, null and "" give (). Raises UserError naming the line."""
+    value = row.get(key)
+    if value is None or value == "":
+        return ()
+    if not isinstance(value, Sequence) or isinstance(value, str) or not all(isinstance(item, str) for item in value):
+        raise UserError(f"{where}: {key} must be a list of texts")
+    return tuple(value)
+
+
+def task_id_field(row: Row, where: str, *, prefix: str = "") -> str:
+    """The task's id. Benchmarks that number their tasks get `prefix`, so that 2 becomes "Mbpp/2"."""
+    value = row.get("task_id")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{prefix}{value}"
+    if not isinstance(value, str) or not value.strip():
+        raise UserError(f"{where}: task_id must be text or a whole number")
+    return value
+
+
+def entry_point_field(row: Row, where: str) -> str:
+    """The name of the function to be written. Raises UserError when it is missing or no name."""
+    name = text_field(row, "entry_point", where, default="")
+    if not name.isidentifier():
+        raise UserError(f"{where}: entry_point must be the name of a function, not {name!r}")
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class PromptParts:
+    """What a code prompt defines beside the entry point; see `codepref.records.Problem`."""
+
+    helpers: str
+    preamble: str
+
+
+def prompt_parts(prompt: str, entry_point: str) -> PromptParts:
+    """Split a prompt that is code into `helpers` (what tests may use) and `preamble` (what a solution may leave out).
+
+    Both hold everything but the entry point. `helpers` leaves out imports from `typing` that no helper uses: tests have
+    no use for them, and importing it takes several milliseconds in a bare interpreter.
+    """
+    for tail in ("", "\n    pass\n", "\n\tpass\n"):
+        if parse(prompt + tail) is not None:
+            prompt += tail
+            break
+    statements = [statement for statement in read_statements(prompt).statements if _is_part(statement, entry_point)]
+    imports = [statement for statement in statements if _is_import(statement)]
+    others = [statement for statement in statements if not _is_import(statement)]
+    used = set[str]().union(*(used_names(statement.node) for statement in others))
+    typing = [s for s in imports if getattr(s.node, "module", None) == "typing" and not bound_names(s.node) & used]
+    helpers = [statement for statement in statements if statement not in typing]
+    return PromptParts(helpers=_program(helpers), preamble=_program(statements))
+
+
+def infer_entry_point(tests: Iterable[str], gold: str | None, where: str, *, known: Iterable[str] = ()) -> str:
+    """The one function that every test calls, and that `gold` defines where there is one.
+
+    known: names that cannot be it, such as those that helpers define. Raises UserError when no name or several remain.
+    """
+    defined: set[str] | None = None
+    if gold is not None:
+        defined = set(definitions(read_statements(gold).statements))
+    candidates: set[str] | None = None
+    for test in tests:
+        statements = [statement.node for statement in read_statements(test).statements]
+        called = set[str]().union(*map(called_names, statements)) - set[str]().union(*map(bound_names, statements))
+        candidates = called if candidates is None else candidates & called
+    if candidates is None:
+        candidates = defined or set()
+    elif defined is not None:
+        candidates &= defined
+    candidates -= {*known} if defined else {*known, *BUILTIN_NAMES}  # Mbpp/126 is a function named sum
+    if len(candidates) == 1:
+        return candidates.pop()
+    found = (
+        f"several functions could be it ({', '.join(sorted(candidates))})" if candidates else "no function could be it"
+    )
+    raise UserError(f"{where}: no entry_point, and it cannot be told from the tests and the gold solution: {found}")
+
+
+def defines_check(source: str) -> bool:
+    """True when the source of a test defines `check(candidate)`, as HumanEval's tests do."""
+    return "check" in definitions(read_statements(source).statements)
+
+
+def _is_import(statement: Statement) -> bool:
+    return type(statement.node).__name__ in ("Import", "ImportFrom")
+
+
+def _is_part(statement: Statement, entry_point: str) -> bool:
+    return bool(bound_names(statement.node)) and getattr(statement.node, "name", None) != entry_point
+
+
+def _program(statements: Iterable[Statement]) -> str:
+    return "".join(statement.text + "\n" for statement in statements)

@@ -1,0 +1,53 @@
+"""HumanEval+ and MBPP+ with inputs (arXiv 2305.01210): expected outputs come from running the canonical solution."""
+
+from __future__ import annotations
+
+from codepref.errors import UserError
+from codepref.problems.fields import Row, entry_point_field, prompt_parts, task_id_field, text_field
+from codepref.problems.inputs import InputsTest, encode_inputs
+from codepref.problems.mbpp_arguments import restore_arguments
+from codepref.problems.oracles import comparison
+from codepref.records import Problem, Test
+
+COLUMNS = frozenset({"task_id", "prompt", "entry_point", "canonical_solution", "base_input", "plus_input", "atol"})
+
+
+def read(row: Row, where: str) -> Problem:
+    """One line, with two Tests of kind "inputs": "base" and "plus" (left out where it has no inputs).
+
+    Raises UserError for a missing or wrong field.
+    """
+    task_id = task_id_field(row, where, prefix="Mbpp/")
+    prompt, entry_point = text_field(row, "prompt", where), entry_point_field(row, where)
+    solution = text_field(row, "canonical_solution", where)
+    is_mbpp = task_id.startswith("Mbpp/")
+    program = solution if is_mbpp else prompt + solution
+    compare, oracle = comparison(task_id, entry_point)
+    tests = []
+    for test_id in ("base", "plus"):
+        inputs = row.get(f"{test_id}_input") or []  # Mbpp/793 has {} for its plus inputs
+        if not inputs:
+            continue
+        try:
+            text = encode_inputs(restore_arguments(task_id, inputs) if is_mbpp else inputs)
+        except (TypeError, ValueError, AttributeError, IndexError) as error:
+            raise UserError(f"{where}: {test_id}_input is no list of argument lists ({error})") from None
+        test = InputsTest(entry_point, text, program, float(row["atol"] or 0), compare, oracle)
+        tests.append(Test(task_id, test_id, test.to_source(), "inputs"))
+    parts = prompt_parts("" if is_mbpp else prompt, entry_point)
+    return Problem(
+        task_id=task_id,
+        prompt=plain_prompt(prompt) if is_mbpp else prompt,
+        entry_point=entry_point,
+        tests=tuple(tests),
+        gold=program,
+        style="instruct" if is_mbpp else "complete",
+        helpers=parts.helpers,
+        preamble=parts.preamble,
+        meta={"format": "evalplus"},
+    )
+
+
+def plain_prompt(prompt: str) -> str:
+    """MBPP+ publishes its requests as a docstring; the words inside it."""
+    return prompt.strip().removeprefix('"""').removesuffix('"""').strip() + "\n"

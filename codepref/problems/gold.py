@@ -1,0 +1,37 @@
+"""Gold solutions must pass before anything else is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from codepref.execution.execute import execute
+from codepref.execution.limits import Limits
+from codepref.records import PASS, Problem, Solution
+
+
+@dataclass(frozen=True, slots=True)
+class GoldFailure:
+    """A gold solution that does not pass: its verdict letters, one a test, and what was seen."""
+
+    task_id: str
+    letters: str
+    detail: str
+
+
+def check_gold(
+    problems: Sequence[Problem], *, limits: Limits | None = None, jobs: int | None = None, unconfined: bool = False
+) -> list[GoldFailure]:
+    """Run every problem's gold solution on the problem's own tests; problems without gold or tests are passed over.
+
+    Returns those that do not pass every test, in the order of the problems. Raises what `execute` raises.
+    """
+    judged = [problem for problem in problems if problem.gold is not None and problem.tests]
+    solutions = [Solution(problem.task_id, 0, problem.gold or "") for problem in judged]
+    matrices = execute(judged, solutions, limits=limits or Limits(), jobs=jobs, unconfined=unconfined)
+    return [
+        GoldFailure(verdict.task_id, verdict.letters, verdict.detail)
+        for matrix in matrices
+        for verdict in matrix.verdicts
+        if set(verdict.letters) != {PASS}
+    ]

@@ -1,0 +1,56 @@
+"""Rows of a data set on the Hugging Face hub. The only place of this folder that imports `datasets`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from codepref.errors import MachineError, UserError
+
+_NAME = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]*){0,2}")
+
+
+def is_hub_name(source: str) -> bool:
+    """True for "owner/name", "owner/name:config" and "owner/name:config:split"."""
+    return _NAME.fullmatch(source) is not None
+
+
+def read_hub(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (place, row) of a hub data set: "owner/name", with ":config" and ":split" where they are needed.
+
+    Without a split, "test" is read where there is one (the benchmarks keep their problems there), otherwise the only
+    split. Raises UserError for an unknown name, config or split, MachineError when the hub cannot be reached.
+    """
+    name, config, split = (*source.split(":"), "", "")[:3]
+    splits = _load(name, config)
+    if split and split not in splits:
+        raise UserError(f"{source}: no split {split!r}, there are {', '.join(splits)}")
+    if not split:
+        split = "test" if "test" in splits else next(iter(splits))
+        if split != "test" and len(splits) > 1:
+            raise UserError(f"{source}: name one of its splits, {name}:{config}:SPLIT ({', '.join(splits)})")
+    for place, row in enumerate(splits[split]):
+        yield f"{name} {split}[{place}]", row
+
+
+def _load(name: str, config: str) -> dict[str, Any]:
+    try:
+        import datasets
+    except ImportError:
+        raise MachineError(f"{name}: reading from the hub needs the package datasets (pip install datasets)") from None
+    try:
+        return dict(datasets.load_dataset(name, config or None))
+    except datasets.exceptions.DatasetNotFoundError as error:
+        raise UserError(f"{name}: not on the hub, or not public ({_first_line(error)})") from None
+    except (datasets.exceptions.DatasetsError, ValueError) as error:
+        raise UserError(f"{name}: cannot be loaded ({_first_line(error)})") from None
+    except OSError as error:
+        raise MachineError(
+            f"{name}: the hub cannot be reached ({_first_line(error)}). Give a file instead, or fetch the data set "
+            "once where there is a network (it is kept in HF_HOME)"
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,203 @@
+"""Reading Python text that may be broken: parse, split into statements, names bound and used. Pure."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import textwrap
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+BUILTIN_NAMES = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
+MAX_CHARACTERS = 1_000_000
+"""Longer texts are not parsed: no function that answers a problem comes near, and the parser needs much memory."""
+
+_MAX_JOINED_LINES = 60
+_CONTINUES = ("else", "elif", "except", "finally", ")", "]", "}", "#")
+_SCOPES = (
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.Lambda,
+    ast.ListComp,
+    ast.SetComp,
+    ast.DictComp,
+    ast.GeneratorExp,
+)
+_ALLOW_INCOMPLETE = 0x4000  # codeop.PyCF_ALLOW_INCOMPLETE_INPUT, which type stubs leave out
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One top-level statement: its tree and its own text, with decorators and the comments right above it."""
+
+    node: ast.stmt
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What could be read of a text: its statements in order, and the first lines of what is no Python."""
+
+    statements: tuple[Statement, ...]
+    broken: tuple[str, ...]
+
+    @property
+    def whole(self) -> bool:
+        """True when all of the text is Python."""
+        return not self.broken
+
+
+def parse(text: str) -> ast.Module | None:
+    """The tree of `text`, or None where Python cannot read it (also: null bytes, too deep, too long)."""
+    if len(text) > MAX_CHARACTERS:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # model text is full of "\d" and "x is 1"
+            return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def unparse(node: ast.AST) -> str | None:
+    """Normal text of a tree, or None where the tree is nested too deeply to be written."""
+    try:
+        return ast.unparse(node)
+    except (RecursionError, ValueError):
+        return None
+
+
+def read_statements(text: str) -> Reading:
+    """Split `text` into top-level statements; lines that are no Python (prose, half-finished code) are passed over.
+
+    A statement that is broken is passed over whole, save that the reading goes on at its next unindented line. Lines
+    that are indented and belong to no statement are passed over without a mention.
+    """
+    text = _plain_lines(text)
+    tree = parse(text)
+    if tree is not None:
+        return Reading(tuple(_statements(tree, text)), ())
+    text = textwrap.dedent(text)
+    lines = text.split("\n")
+    starts = [place for place, line in enumerate(lines) if _starts_statement(line)]
+    statements: list[Statement] = []
+    broken: list[str] = []
+    position = 0
+    while position < len(starts):
+        taken, read = _first_statements(lines, starts, position)
+        if not taken:
+            broken.append(lines[starts[position]])
+        statements += read
+        position += taken or 1
+    return Reading(tuple(statements), tuple(broken))
+
+
+def bound_names(node: ast.AST) -> set[str]:
+    """Names that running the statement binds in its own scope."""
+    names: set[str] = set()
+    for child in walk_scope(node):
+        if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store):
+            names.add(child.id)
+        elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(child.name)
+        elif isinstance(child, ast.Import | ast.ImportFrom):
+            names |= {(alias.asname or alias.name).split(".")[0] for alias in child.names}
+        elif isinstance(child, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and child.name:
+            names.add(child.name)
+    return names
+
+
+def used_names(node: ast.AST) -> set[str]:
+    """Names that are read anywhere inside the node, nested scopes included."""
+    return {
+        child.id for child in ast.walk(node) if isinstance(child, ast.Name) and not isinstance(child.ctx, ast.Store)
+    }
+
+
+def free_names(node: ast.expr) -> set[str]:
+    """Names that an expression reads and does not bind itself (as a lambda's arguments or a comprehension's names)."""
+    inner: set[str] = set()
+    for child in ast.walk(node):
+        if isinstance(child, ast.arg):
+            inner.add(child.arg)
+        elif isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store):
+            inner.add(child.id)
+    return used_names(node) - inner
+
+
+def called_names(node: ast.AST) -> set[str]:
+    """Names that are called directly: `f` in `f(1)`, not in `g(f)` or `x.f(1)`."""
+    return {
+        child.func.id for child in ast.walk(node) if isinstance(child, ast.Call) and isinstance(child.func, ast.Name)
+    }
+
+
+def walk_scope(node: ast.AST) -> Iterator[ast.AST]:
+    """The node and what lies inside it, without going into functions, classes, lambdas and comprehensions."""
+    waiting = [node]
+    while waiting:
+        current = waiting.pop()
+        yield current
+        if not isinstance(current, _SCOPES):
+            waiting.extend(ast.iter_child_nodes(current))
+
+
+def definitions(statements: Iterable[Statement]) -> dict[str, Statement]:
+    """Functions and classes by name; the last definition of a name counts, as in Python."""
+    return {
+        statement.node.name: statement
+        for statement in statements
+        if isinstance(statement.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    }
+
+
+def _plain_lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff")
+
+
+def _may_go_on(chunk: str) -> bool:
+    """True when `chunk`, which is no Python, is the beginning of some (an open bracket, a bare `def` line)."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(chunk, "<text>", "exec", ast.PyCF_ONLY_AST | _ALLOW_INCOMPLETE)
+    except SyntaxError as error:
+        return "incomplete input" in str(error.msg)
+    except (ValueError, RecursionError, MemoryError):
+        return False
+    return False
+
+
+def _first_statements(lines: list[str], starts: list[int], position: int) -> tuple[int, list[Statement]]:
+    """Read as few stretches as make Python from `starts[position]` on. Returns how many, 0 when none do."""
+    for taken in range(1, min(_MAX_JOINED_LINES, len(starts) - position) + 1):
+        end = starts[position + taken] if position + taken < len(starts) else len(lines)
+        chunk = "\n".join(lines[starts[position] : end])
+        tree = parse(chunk)
+        if tree is not None:
+            return taken, list(_statements(tree, chunk))
+        if not _may_go_on(chunk):
+            break
+    return 0, []
+
+
+def _starts_statement(line: str) -> bool:
+    return bool(line.strip()) and not line[0].isspace() and not line.startswith(_CONTINUES)
+
+
+def _statements(tree: ast.Module, text: str) -> Iterator[Statement]:
+    lines = text.split("\n")
+    previous_end = 0
+    for place, node in enumerate(tree.body):
+        start = min([node.lineno, *(item.lineno for item in getattr(node, "decorator_list", []))]) - 1
+        end = node.end_lineno or node.lineno
+        shares_line = start < previous_end or (place + 1 < len(tree.body) and tree.body[place + 1].lineno == end)
+        above, previous_end = previous_end, end
+        if shares_line:
+            yield Statement(node, ast.get_source_segment(text, node) or "")
+            continue
+        while start > above and lines[start - 1].startswith("#"):
+            start -= 1
+        yield Statement(node, "\n".join(lines[start:end]))
