@@ -177,8 +177,8 @@ def _training_cautions(summary: Row) -> list[str]:
     main = main_comparison(list(summary.get("comparison") or []))
     if accuracy and max(accuracy[-3:]) >= 0.9 and main is not None and tone_of(main) in ("tie", "worse"):
         found.append(
-            f"Reward accuracy ended at {points(accuracy[-1])}%, and yet {figure_name(str(main.get('name')))} did not "
-            "rise: the model learnt to tell the pairs apart, not to solve the problems."
+            f"Reward accuracy ended at {points(accuracy[-1])}%, and yet no gain can be told in "
+            f"{figure_name(str(main.get('name')))}: telling the pairs apart is not solving the problems."
         )
     chosen = [value for row in curve if (value := number(row.get("chosen_logp"))) is not None]
     if len(chosen) >= 4:
@@ -187,7 +187,7 @@ def _training_cautions(summary: Row) -> list[str]:
         if after < before - max(1.0, 0.1 * abs(before)):
             found.append(
                 f"The chosen responses became less likely in training (log-probability {before:.1f} to {after:.1f}): "
-                "an early sign of collapse."
+                "a sign to watch, since a collapse begins so."
             )
     return found
 
@@ -201,6 +201,6 @@ def _data_cautions(summary: Row) -> list[str]:
     for name, letters in verdicts.items():
         if failed := number((letters or {}).get("I")):
             found.append(
-                f"{count(failed)} verdicts of {name} are missing because the machinery failed; they count against nobody."
+                f"{count(failed)} verdicts ({name}) are missing: the machinery failed. They count against no model."
             )
     return found

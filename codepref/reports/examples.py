@@ -1,0 +1,186 @@
+"""Example pairs for the report: which ones are shown, and how their code and evidence are laid out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from codepref.records import VERDICT_LETTERS
+
+MAX_LINES = 80
+MAX_CHARACTERS = 6_000
+MAX_LETTERS = 120
+_FENCE = re.compile(r"^[ \t]*```[ \t]*[\w+-]*[ \t]*\n(.*?)(?:^[ \t]*```[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The chosen or the rejected response.
+
+    html, test_html: safe markup. letters: one verdict a test, of which letters_more more are not shown. truth: "pass"
+    or "fail" by the true tests, "" when not judged.
+    """
+
+    name: str
+    solution_id: str
+    html: str
+    letters: str
+    letters_more: int
+    test_html: str
+    truth: str
+    facts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One pair as the template shows it."""
+
+    task_id: str
+    rule: str
+    confidence: str
+    prompt: str
+    sides: tuple[Side, ...]
+    facts: tuple[tuple[str, str], ...]
+    truth: str
+    truth_tone: str
+
+
+def choose(rows: Sequence[Mapping[str, Any]], wanted: int = 10) -> list[Mapping[str, Any]]:
+    """At most `wanted` pairs, spread evenly from the most to the least confident, one a problem while that suffices.
+
+    Nothing about rightness enters the choice, so wrong pairs are shown as often as they are made.
+    """
+    ranked = sorted(rows, key=lambda row: (-(row.get("confidence") or 0.0), str(row.get("task_id"))))
+    seen: set[str] = set()
+    firsts: list[Mapping[str, Any]] = []
+    rest: list[Mapping[str, Any]] = []
+    for row in ranked:
+        (rest if row.get("task_id") in seen else firsts).append(row)
+        seen.add(str(row.get("task_id")))
+    pool = firsts if len(firsts) >= wanted else [*firsts, *rest[: wanted - len(firsts)]]
+    if len(pool) <= wanted:
+        return pool
+    return [pool[round(i * (len(pool) - 1) / (wanted - 1))] for i in range(wanted)] if wanted > 1 else pool[:wanted]
+
+
+def example(row: Mapping[str, Any]) -> Example:
+    """Lay out one row of pairs.parquet. Evidence that is no JSON object is shown as it is."""
+    evidence = _evidence(row.get("evidence"))
+    sides = tuple(_side(name, row, evidence) for name in ("chosen", "rejected"))
+    truth, tone = _truth(*(side.truth for side in sides))
+    confidence = row.get("confidence")
+    return Example(
+        task_id=str(row.get("task_id", "")),
+        rule=str(row.get("rule", "")),
+        confidence="" if confidence is None else f"{confidence:.2f}",
+        prompt=_shorten(_contents(row.get("prompt"))),
+        sides=sides,
+        facts=_facts(evidence),
+        truth=truth,
+        truth_tone=tone,
+    )
+
+
+def _evidence(value: Any) -> dict[str, Any]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    try:
+        found = json.loads(value or "{}")
+    except (TypeError, ValueError):
+        return {"evidence": str(value)}
+    return found if isinstance(found, dict) else {"evidence": found}
+
+
+def _side(name: str, row: Mapping[str, Any], evidence: dict[str, Any]) -> Side:
+    """Takes what belongs to this side out of `evidence`; what is left is common to both."""
+    letters = evidence.pop(f"{name}_verdicts", "")
+    if isinstance(letters, list):
+        letters = "".join(map(str, letters))
+    if not isinstance(letters, str) or not set(letters) <= set(VERDICT_LETTERS):
+        evidence[f"{name}_verdicts"], letters = letters, ""
+    test, truth = evidence.pop(f"{name}_test", None), evidence.pop(f"true_{name}", "")
+    own = {key: evidence.pop(key) for key in [*evidence] if key.startswith(f"{name}_")}
+    return Side(
+        name=name,
+        solution_id=str(row.get(f"{name}_id", "")),
+        html=_markup(_contents(row.get(name))),
+        letters=letters[:MAX_LETTERS],
+        letters_more=max(0, len(letters) - MAX_LETTERS),
+        test_html=highlight(str(test)) if test else "",
+        truth=("fail", "pass")[truth] if isinstance(truth, bool) else str(truth or ""),
+        facts=_facts({key.removeprefix(f"{name}_"): value for key, value in own.items()}),
+    )
+
+
+def _truth(chosen: str, rejected: str) -> tuple[str, str]:
+    return {
+        ("pass", "fail"): ("right by the true tests", "better"),
+        ("fail", "pass"): ("inverted: the rejected one is correct", "worse"),
+        ("pass", "pass"): ("both are correct by the true tests", "mixed"),
+        ("fail", "fail"): ("both are wrong by the true tests", "mixed"),
+    }.get((chosen, rejected), ("", "unknown"))
+
+
+def _facts(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    def shown(value: Any) -> str:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        return text if len(text) <= 200 else text[:200] + " …"
+
+    return tuple((key.replace("_", " "), shown(value)) for key, value in values.items() if value is not None)
+
+
+def _contents(messages: Any) -> str:
+    if isinstance(messages, str):
+        return messages
+    return "\n\n".join(str(message.get("content", "")) for message in messages or [])
+
+
+def _shorten(text: str) -> str:
+    lines = text[:MAX_CHARACTERS].split("\n")
+    kept = "\n".join(lines[:MAX_LINES])
+    left = len(text) - len(kept)
+    return kept if left <= 0 else f"{kept}\n… {left:,} more characters"
+
+
+def _markup(text: str) -> str:
+    """Model text as safe HTML: fenced blocks as code and the words between as words; without a fence, all as code."""
+    text = _shorten(text)
+    if not _FENCE.search(text):
+        return highlight(text)
+    parts, end = [], 0
+    for block in _FENCE.finditer(text):
+        parts += [_words(text[end : block.start()]), highlight(block.group(1))]
+        end = block.end()
+    return "".join([*parts, _words(text[end:])])
+
+
+def _words(text: str) -> str:
+    return f'<p class="words">{escape(text.strip())}</p>' if text.strip() else ""
+
+
+def highlight(code: str) -> str:
+    """Python code as highlighted, escaped HTML in a <pre class="code">. Style sheet: `highlight_css`."""
+    from pygments import highlight as render
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import PythonLexer
+
+    code = _shorten(code.strip("\n"))
+    inner: str = render(code, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True))
+    return f'<pre class="code">{inner.rstrip()}</pre>'
+
+
+def highlight_css() -> str:
+    """Token colours for light and dark pages."""
+    from pygments.formatters import HtmlFormatter
+
+    def rules(style: str) -> str:
+        definitions: str = HtmlFormatter(style=style).get_style_defs(".code")
+        # the page owns backgrounds; a lexer's "error" box on model text would only distract
+        kept = (line for line in definitions.splitlines() if line.startswith(".code .") and ".err" not in line)
+        return "\n".join(kept)
+
+    return f"{rules('friendly')}\n@media (prefers-color-scheme: dark) {{\n{rules('github-dark')}\n}}"

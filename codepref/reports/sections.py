@@ -1,0 +1,286 @@
+"""What the report's template shows, section by section, from summary.json. A section without data is empty."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from codepref.records import VERDICT_LETTERS
+from codepref.reports import svg
+from codepref.reports.tables import with_interval
+from codepref.reports.wording import (
+    Row,
+    count,
+    figure_name,
+    interval,
+    main_comparison,
+    number,
+    p_value,
+    points,
+    seconds,
+    tone_of,
+)
+
+VERDICT_NAMES = dict(
+    zip(
+        VERDICT_LETTERS,
+        ("pass", "fail", "error", "timeout", "memory", "forbidden", "skipped", "infrastructure"),
+        strict=True,
+    )
+)
+MODELS = ("base", "aligned")
+DIFFERENCE_WORDS = {"better": "better", "worse": "worse", "tie": "no difference can be told", "unknown": ""}
+
+
+def tiles(summary: Row) -> list[dict[str, str]]:
+    """The few figures to see first: the main score, the pairs, how many are right, the time."""
+    found = []
+    main = main_comparison(list(summary.get("comparison") or []))
+    if main:
+        value = f"{points(main.get('base'))} → {points(main.get('aligned'))}"
+        note = f"{with_interval(main, 'difference', signed=True)} points"
+        found.append({"what": f"{figure_name(str(main.get('name')))}, percent", "value": value, "note": note})
+    made = summary.get("pairs") or {}
+    if number(made.get("count")) is not None:
+        problems = f"of {count(made['problems'])} problems" if number(made.get("problems")) is not None else ""
+        found.append({"what": "preference pairs", "value": count(made["count"]), "note": problems})
+    if share := made.get("share_right"):
+        note = f"by the true tests {interval(share)}"
+        found.append({"what": "pairs that are right", "value": f"{points(share.get('value'))}%", "note": note})
+    if took := stages(summary):
+        found.append({"what": "whole run", "value": took["total"], "note": f"{len(took['rows'])} stages"})
+    return found
+
+
+def scores(summary: Row) -> dict[str, Any]:
+    """Before and after: both charts, and the rows of the table."""
+    by_model = {
+        model: {str(row.get("name")): row for row in (summary.get("scores") or {}).get(model) or []} for model in MODELS
+    }
+    comparison = {str(row.get("name")): row for row in summary.get("comparison") or []}
+    names = list(dict.fromkeys([*(name for rows in by_model.values() for name in rows), *comparison]))
+    if not names:
+        return {}
+    rows = [_score_row(name, by_model, comparison.get(name)) for name in names]
+    levels = [
+        (name, [_mark(model, by_model[model][name]) for model in MODELS if name in by_model[model]]) for name in names
+    ]
+    differences = [
+        (name, [_difference_mark(row)]) for name, row in comparison.items() if number(row.get("difference")) is not None
+    ]
+    return {
+        "rows": rows,
+        "compared": bool(comparison),
+        "models": [model for model in MODELS if by_model[model]],
+        "levels": svg.interval_chart("Scores with 95% intervals", [row for row in levels if row[1]])
+        if any(m for _, m in levels)
+        else "",
+        "differences": svg.interval_chart("Paired differences with 95% intervals", differences, zero=True)
+        if differences
+        else "",
+    }
+
+
+def _score_row(name: str, by_model: Mapping[str, Mapping[str, Row]], comparison: Row | None) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": name}
+    for model in MODELS:
+        row = by_model[model].get(name)
+        found[model] = {"value": points(row.get("value")), "interval": interval(row)} if row else None
+    some = comparison or next(by_model[model][name] for model in MODELS if name in by_model[model])
+    found["n"] = count(some.get("n"))
+    if comparison:
+        tone = tone_of(comparison)
+        found["comparison"] = {
+            "difference": points(comparison.get("difference"), signed=True),
+            "interval": interval(comparison, signed=True),
+            "p_value": p_value(comparison.get("p_value")),
+            "test": comparison.get("test", ""),
+            "counts": " / ".join(count(comparison.get(key)) for key in ("wins", "losses", "ties")),
+            "tone": tone,
+            "words": DIFFERENCE_WORDS[tone],
+        }
+    return found
+
+
+def _mark(model: str, row: Row) -> svg.Interval:
+    value, low, high = (_percent(row.get(key)) for key in ("value", "low", "high"))
+    return svg.Interval(value or 0.0, low, high, model, with_interval(row))
+
+
+def _difference_mark(row: Row) -> svg.Interval:
+    value, low, high = (_percent(row.get(key)) for key in ("difference", "low", "high"))
+    return svg.Interval(value or 0.0, low, high, tone_of(row), with_interval(row, "difference", signed=True))
+
+
+def _percent(value: Any) -> float | None:
+    found = number(value)
+    return None if found is None else 100 * found
+
+
+def funnel(summary: Row) -> list[dict[str, Any]]:
+    """Counts from problems to pairs. Bars are on a log scale, since counts differ by orders of magnitude."""
+    rows = [row for row in summary.get("funnel") or [] if number(row.get("count")) is not None]
+    top = max((float(row["count"]) for row in rows), default=0.0)
+    return [
+        {
+            "what": row.get("what", ""),
+            "count": count(row["count"]),
+            "width": round(100 * math.log1p(max(0.0, row["count"])) / math.log1p(top), 1) if top else 0,
+        }
+        for row in rows
+    ]
+
+
+def dropped(summary: Row) -> list[dict[str, Any]]:
+    """What was dropped on the way, by kind and reason, the commonest reason first."""
+    found = []
+    for kind, reasons in (summary.get("dropped") or {}).items():
+        counts = [(reason, value) for reason, n in (reasons or {}).items() if (value := number(n))]
+        for reason, value in sorted(counts, key=lambda item: -item[1]):
+            found.append({"kind": kind, "reason": reason, "count": count(value)})
+    return found
+
+
+def verdicts(summary: Row) -> list[dict[str, Any]]:
+    """Shares and counts of each verdict letter, one bar a set of verdicts."""
+    found = []
+    for name, letters in (summary.get("verdicts") or {}).items():
+        counts = {letter: number((letters or {}).get(letter)) or 0.0 for letter in VERDICT_LETTERS}
+        total = sum(counts.values())
+        if total:
+            parts = [
+                {
+                    "letter": letter,
+                    "name": VERDICT_NAMES[letter],
+                    "count": count(value),
+                    "share": points(value / total),
+                    "width": round(100 * value / total, 3),
+                }
+                for letter, value in counts.items()
+                if value
+            ]
+            found.append({"name": name, "total": count(total), "parts": parts})
+    return found
+
+
+def pairs(summary: Row) -> dict[str, Any]:
+    """How many pairs were made, and how many are right, inverted or neither by the true tests."""
+    row = summary.get("pairs") or {}
+    if number(row.get("count")) is None:
+        return {}
+    found: dict[str, Any] = {"count": count(row["count"]), "problems": count(row.get("problems")), "parts": []}
+    judged = number(row.get("judged")) or 0.0
+    if judged:
+        right, inverted = number(row.get("right")) or 0.0, number(row.get("inverted")) or 0.0
+        named = (
+            ("right", right, "P"),
+            ("neither", max(0.0, judged - right - inverted), "S"),
+            ("inverted", inverted, "F"),
+        )
+        found["judged"] = count(judged)
+        found["share"] = with_interval(row.get("share_right") or {"value": right / judged})
+        found["parts"] = [
+            {
+                "name": name,
+                "letter": letter,
+                "count": count(value),
+                "share": points(value / judged),
+                "width": round(100 * value / judged, 3),
+            }
+            for name, value, letter in named
+            if value
+        ]
+    return found
+
+
+CURVES = (
+    ("Loss", (("loss", "loss", "ink"),), math.log(2), "dotted: ln 2, where DPO starts"),
+    ("Reward margin", (("margin", "margin", "ink"),), 0.0, "reward of chosen − rejected"),
+    (
+        "Reward accuracy",
+        (("accuracy", "accuracy", "ink"),),
+        0.5,
+        "share of pairs with chosen above rejected; dotted: chance",
+    ),
+    (
+        "Log-probability of responses",
+        (("chosen", "chosen_logp", "chosen"), ("rejected", "rejected_logp", "rejected")),
+        None,
+        "sum over tokens",
+    ),
+)
+
+
+def training(summary: Row) -> dict[str, Any]:
+    """Training curves and the settings that training ran with."""
+    row = summary.get("training") or {}
+    if not row:
+        return {}
+    curve = row.get("curve") or []
+    charts = []
+    for title, series, level, note in CURVES:
+        lines = [svg.Line(name, style, found) for name, key, style in series if (found := _points(curve, key))]
+        if lines:
+            if title == "Loss" and row.get("method", "dpo") != "dpo":
+                level, note = None, ""  # only DPO starts at ln 2
+            chart = svg.line_chart(title, lines, mark=level)
+            charts.append({"title": title, "note": note, "lines": lines if len(lines) > 1 else [], "svg": chart})
+    first = number(row.get("first_loss"))
+    facts = [
+        ("method", str(row.get("method", "")).upper()),
+        ("steps", count(row.get("steps"))),
+        ("loss at step 1", f"{first:.4f}" if first is not None else ""),
+        *((str(key).replace("_", " "), plain(value)) for key, value in (row.get("settings") or {}).items()),
+    ]
+    smoothed = svg.window(len(curve)) if len(curve) >= svg.SMOOTH_FROM else 0
+    return {"charts": charts, "smoothed": smoothed, "facts": [fact for fact in facts if fact[1] not in ("", "–")]}
+
+
+def _points(curve: Sequence[Row], key: str) -> list[tuple[float, float]]:
+    return [
+        (step, value)
+        for row in curve
+        if (step := number(row.get("step"))) is not None and (value := number(row.get(key))) is not None
+    ]
+
+
+def stages(summary: Row) -> dict[str, Any]:
+    """Seconds a stage, with bars in proportion."""
+    rows = summary.get("stages") or []
+    took = [number(row.get("seconds")) or 0.0 for row in rows]
+    if not rows:
+        return {}
+    longest = max(took) or 1.0
+    return {
+        "rows": [
+            {"name": row.get("name", ""), "seconds": seconds(value), "width": round(100 * value / longest, 1)}
+            for row, value in zip(rows, took, strict=True)
+        ],
+        "total": seconds(sum(took)),
+    }
+
+
+def plain(value: Any) -> str:
+    """A setting as a reader writes it in TOML."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def recipe(summary: Row) -> list[dict[str, Any]]:
+    """The resolved recipe, a table a section."""
+    found = []
+    for section, settings in (summary.get("recipe_resolved") or {}).items():
+        values = settings if isinstance(settings, Mapping) else {"": settings}
+        found.append({"section": section, "settings": [(key, plain(value)) for key, value in values.items()]})
+    return found
+
+
+def provenance(summary: Row) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The run, the machine and the versions, as titled lists."""
+    run = [
+        (key, plain(summary[key])) for key in ("recipe", "seed", "started", "codepref") if summary.get(key) is not None
+    ]
+    machine = [(str(key).replace("_", " "), plain(value)) for key, value in (summary.get("machine") or {}).items()]
+    versions = [(str(key), plain(value)) for key, value in (summary.get("versions") or {}).items()]
+    return [(title, rows) for title, rows in (("Run", run), ("Machine", machine), ("Versions", versions)) if rows]

@@ -1,0 +1,190 @@
+"""Charts as inline SVG text, drawn with the page's own colours so that they follow light and dark. Pure.
+
+Classes, not colours, are written here: `templates/style.css` owns the palette. All text from outside is escaped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+Scale = Callable[[float], float]
+HOVER_POINTS = 60
+SMOOTH_FROM = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """One whisker: a point with its low and high end (None for no interval), a class for its colour, a label."""
+
+    value: float
+    low: float | None
+    high: float | None
+    style: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One curve; `points` are (x, y), already finite."""
+
+    name: str
+    style: str
+    points: Sequence[tuple[float, float]]
+
+
+def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
+    """Round numbers that cover low..high: steps of 1, 2 or 5 times a power of ten. `wanted` is about how many."""
+    if not high > low:
+        half = abs(low) * 0.1 or 0.5
+        low, high = low - half, high + half
+    raw = (high - low) / wanted
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(i * step, 12) for i in range(first, last + 1)]
+
+
+def tick_text(value: float) -> str:
+    """A tick's label: as few digits as tell it, with a true minus sign."""
+    text = f"{value:.6g}" if abs(value) < 1e5 else f"{value:.0e}"
+    return text.replace("-", "−")
+
+
+def _frame(width: float, height: float, label: str, body: Sequence[str]) -> str:
+    return (
+        f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}" role="img" aria-label="{escape(label)}">'
+        + "".join(body)
+        + "</svg>"
+    )
+
+
+def _text(x: float, y: float, text: str, style: str = "", anchor: str = "start") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" class="{style}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def _rule(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{style}"/>'
+
+
+def interval_chart(
+    title: str, rows: Sequence[tuple[str, Sequence[Interval]]], *, zero: bool = False, width: int = 500
+) -> str:
+    """Points with whiskers on one horizontal axis, a band a row; values in percent points.
+
+    rows: (name, intervals) from the top. zero: put 0 on the axis and mark it, for differences.
+    """
+    left, right, top, bar = 112, 132, 10, 26
+    ends = [end for _, marks in rows for m in marks for end in (m.value, m.low, m.high) if end is not None]
+    ticks = nice_ticks(min([*ends, *([0.0] if zero else [])]), max([*ends, *([0.0] if zero else [])]))
+    if not zero:
+        ticks = [tick for tick in ticks if 0 <= tick <= 100]
+    plot = width - left - right
+    height = top + sum(len(marks) * bar + 16 for _, marks in rows) + 26
+
+    def at(value: float) -> float:
+        return left + plot * (value - ticks[0]) / (ticks[-1] - ticks[0])
+
+    bottom = height - 26
+    body = []
+    for tick in ticks:
+        body.append(_rule(at(tick), top, at(tick), bottom, "zero" if zero and tick == 0 else "grid"))
+        body.append(_text(at(tick), bottom + 17, tick_text(tick), "tick", "middle"))
+    y = float(top)
+    for name, marks in rows:
+        band = len(marks) * bar + 16
+        body.append(_text(left - 12, y + band / 2 + 4, name, "name", "end"))
+        for place, mark in enumerate(marks):
+            middle = y + 8 + bar * (place + 0.5)
+            body.append(_whisker(mark, at, middle))
+            body.append(_text(width - right + 12, middle + 4, mark.label, "value"))
+        y += band
+    return _frame(width, height, title, body)
+
+
+def _whisker(mark: Interval, at: Scale, y: float) -> str:
+    parts = [f'<g class="{mark.style}"><title>{escape(mark.label)}</title>']
+    if mark.low is not None and mark.high is not None:
+        parts.append(_rule(at(mark.low), y, at(mark.high), y, "whisker"))
+        parts += [_rule(at(end), y - 5, at(end), y + 5, "whisker") for end in (mark.low, mark.high)]
+    parts.append(f'<circle cx="{at(mark.value):.1f}" cy="{y:.1f}" r="5.5" class="dot"/></g>')
+    return "".join(parts)
+
+
+def window(count: int) -> int:
+    """How many values a moving average over `count` values takes in."""
+    return max(5, count // 20)
+
+
+def moving_average(values: Sequence[float], width: int) -> list[float]:
+    """Mean of the last `width` values up to each place; fewer at the start."""
+    return [sum(values[max(0, i + 1 - width) : i + 1]) / min(width, i + 1) for i in range(len(values))]
+
+
+def line_chart(title: str, lines: Sequence[Line], *, mark: float | None = None, width: int = 500) -> str:
+    """Curves over training steps. Long curves get a moving average, with the raw curve faint behind it.
+
+    mark: a level to draw as a reference (0.5 for accuracy). The last value stands at the end of each curve.
+    """
+    left, right, top, bottom, height = 52, 62, 12, 34, 220
+    xs = [x for line in lines for x, _ in line.points]
+    ys = [y for line in lines for _, y in line.points] + ([mark] if mark is not None else [])
+    ticks_y = nice_ticks(min(ys), max(ys), 4)
+    first, last = min(xs), max(xs)
+    ticks_x = [t for t in nice_ticks(first, last, 5) if first <= t <= last and t == int(t)] or [first]
+
+    def at_x(x: float) -> float:
+        return left + (width - left - right) * ((x - first) / (last - first) if last > first else 0.5)
+
+    def at_y(y: float) -> float:
+        return top + (height - top - bottom) * (1 - (y - ticks_y[0]) / (ticks_y[-1] - ticks_y[0]))
+
+    body = []
+    for tick in ticks_y:
+        body.append(_rule(left, at_y(tick), width - right, at_y(tick), "grid"))
+        body.append(_text(left - 8, at_y(tick) + 4, tick_text(tick), "tick", "end"))
+    body += [_text(at_x(t), height - bottom + 17, tick_text(t), "tick", "middle") for t in ticks_x]
+    body.append(_text((left + width - right) / 2, height - 2, "step", "tick", "middle"))
+    if mark is not None:
+        body.append(_rule(left, at_y(mark), width - right, at_y(mark), "zero"))
+    ends: list[float] = []
+    for line in lines:
+        smooth = _smoothed(line.points)
+        if smooth is not line.points:
+            body.append(_curve(line.points, at_x, at_y, f"curve faint {line.style}"))
+        body.append(_curve(smooth, at_x, at_y, f"curve {line.style}"))
+        end_y = at_y(smooth[-1][1])
+        label_y = end_y + 4 if all(abs(end_y - other) > 13 for other in ends) else max(ends) + 17
+        ends.append(label_y - 4)
+        body.append(_text(width - right + 7, label_y, tick_text(_round(smooth[-1][1])), f"value {line.style}"))
+        body.append(_hover(line, at_x, at_y))
+    return _frame(width, height, title, body)
+
+
+def _round(value: float) -> float:
+    return float(f"{value:.3g}")
+
+
+def _smoothed(points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+    if len(points) < SMOOTH_FROM:
+        return points
+    averages = moving_average([y for _, y in points], window(len(points)))
+    return [(x, y) for (x, _), y in zip(points, averages, strict=True)]
+
+
+def _curve(points: Sequence[tuple[float, float]], at_x: Scale, at_y: Scale, style: str) -> str:
+    if len(points) == 1:
+        return f'<circle cx="{at_x(points[0][0]):.1f}" cy="{at_y(points[0][1]):.1f}" r="3" class="{style} single"/>'
+    path = " ".join(f"{at_x(x):.1f},{at_y(y):.1f}" for x, y in points)
+    return f'<polyline points="{path}" class="{style}"/>'
+
+
+def _hover(line: Line, at_x: Scale, at_y: Scale) -> str:
+    stride = math.ceil(len(line.points) / HOVER_POINTS)
+    return "".join(
+        f'<circle cx="{at_x(x):.1f}" cy="{at_y(y):.1f}" r="6" class="hover">'
+        f"<title>{escape(line.name)} at step {x:g}: {y:.4g}</title></circle>"
+        for x, y in line.points[::stride]
+    )
