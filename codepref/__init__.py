@@ -1,3 +1,43 @@
-"""codepref aligns code language models by preference learning, and says honestly whether it helped."""
+"""codepref aligns code language models by preference learning, and says honestly whether it helped.
+
+The functions behind the commands are here by name, loaded when first used: load_problems, sample, execute, pair,
+audit, train, evaluate, compare (see `codepref.api`), run and demo (see `codepref.runs.run`).
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from codepref.api import audit, compare, evaluate, execute, load_problems, pair, sample, train
+    from codepref.runs.run import demo, run
+
+_HOMES = {
+    **dict.fromkeys(
+        ("load_problems", "sample", "execute", "pair", "audit", "train", "evaluate", "compare"), "codepref.api"
+    ),
+    **dict.fromkeys(("run", "demo"), "codepref.runs.run"),
+}
+
+__all__ = [
+    "__version__",
+    "audit",
+    "compare",
+    "demo",
+    "evaluate",
+    "execute",
+    "load_problems",
+    "pair",
+    "run",
+    "sample",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'codepref' has no attribute {name!r}")

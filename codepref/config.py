@@ -73,6 +73,7 @@ class PairingSection:
     max_pairs_per_problem: int = bounded(4, low=1, doc="limit of `all-tests`; DSTC makes one pair a draw")
     draws: int = bounded(1, low=1, doc="DSTC: pairs a problem, each from its own half of the samples when above 1")
     min_confidence: float = bounded(0.0, low=0.0, high=1.0, doc="pairs below are dropped and counted")
+    fence: bool = bounded(True, doc="answers stand in a ```python block, as chat models write them")
 
 
 @dataclass(frozen=True)

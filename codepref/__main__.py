@@ -1,0 +1,7 @@
+"""`python -m codepref` is `codepref`."""
+
+import sys
+
+from codepref.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,336 @@
+"""What the commands do, for notebooks and scripts: paths, records or `datasets` in; records out.
+
+`import codepref` offers these by name: codepref.execute, pair, train, evaluate, compare, audit, sample, run, demo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from codepref.config import EvaluationSection, TrainingSection
+from codepref.errors import UserError
+from codepref.execution.limits import Limits
+from codepref.records import Pair, Problem, Solution, Test, VerdictMatrix
+from codepref.runs.files import read_jsonl, write_jsonl
+
+if TYPE_CHECKING:
+    from codepref.evaluation.audit import Audit
+    from codepref.evaluation.comparison import Comparison
+    from codepref.evaluation.scores import Scores
+    from codepref.pairing.pair import PairSet
+    from codepref.sampling.backends import Backend
+    from codepref.training.dpo import TrainingResult
+
+Progress = Callable[[int, int], None]
+Problems = str | Path | Sequence[Problem]
+Solutions = str | Path | Iterable[Solution] | Iterable[Mapping[str, Any]]
+Tests = str | Path | Mapping[str, Sequence[Test]]
+Verdicts = str | Path | Sequence[VerdictMatrix]
+Pairs = Any
+"""A path, a list of Pair, a PairSet, or rows with prompt, chosen and rejected (a `datasets.Dataset`)."""
+
+STATEMENTS = "problems.jsonl"
+
+
+def load_problems(source: Problems, *, limit: int | None = None) -> list[Problem]:
+    """Problems from a file, a hub name, `starter:SPLIT`, or as they are. See `codepref.problems.load.load_problems`."""
+    if isinstance(source, str | Path):
+        from codepref.problems.load import load_problems as load
+
+        return load(source, limit=limit)
+    return list(source)[:limit]
+
+
+def sample(
+    problems: Problems,
+    model: str | Backend,
+    *,
+    kind: str = "solutions",
+    n: int = 10,
+    temperature: float = 0.8,
+    top_p: float = 0.95,
+    max_new_tokens: int = 512,
+    template: str | None = None,
+    batch_size: int = 128,
+    seed: int = 0,
+    out: str | Path | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> list[dict[str, Any]]:
+    """Ask a model for `n` solutions or tests a problem; see `codepref.sampling.sample.sample` for rows and errors."""
+    from codepref.sampling.backends import Decoding
+    from codepref.sampling.sample import sample as work
+
+    return work(
+        load_problems(problems),
+        model,
+        kind=kind,
+        n=n,
+        decoding=Decoding(temperature, top_p, max_new_tokens),
+        template=_template(template, model, kind),
+        seed=seed,
+        batch_size=batch_size,
+        out=Path(out) if out else None,
+        device=device,
+        progress=progress,
+    )
+
+
+def execute(
+    problems: Problems,
+    solutions: Solutions,
+    tests: Tests | None = None,
+    *,
+    out: str | Path | None = None,
+    limits: Limits | None = None,
+    jobs: int | None = None,
+    tests_per_completion: int = 5,
+    unconfined: bool = False,
+    progress: Progress | None = None,
+) -> list[VerdictMatrix]:
+    """Run solutions against tests in the sandbox.
+
+    solutions: a file of lines {"task_id", "completion"} or {"task_id", "solution"}, Solution records, or rows of
+    those columns. tests: None takes the problems' own; else a file of lines {"task_id", "test"} or {"task_id",
+    "completion"}, or task_id -> Test records. With `out`, verdicts.parquet, tests.parquet, summary.json and the
+    problems' statements are written there, and an interrupted call goes on from what is there.
+    Returns one matrix a task that has solutions. Raises UserError for wrong input, MachineError where the sandbox
+    cannot be had. See docs/sandbox.md for what is promised.
+    """
+    from codepref.execution.execute import execute as work
+    from codepref.problems.answers import load_solutions, load_tests, solutions_from_rows
+
+    loaded = load_problems(problems)
+    if isinstance(solutions, str | Path):
+        answers = load_solutions(Path(solutions), loaded)
+    else:
+        given = list(solutions)
+        records = [item for item in given if isinstance(item, Solution)]
+        rows = [item for item in given if isinstance(item, Mapping)]
+        answers = records + solutions_from_rows(rows, loaded)
+    own = (
+        load_tests(Path(tests), loaded, per_completion=tests_per_completion).tests
+        if isinstance(tests, str | Path)
+        else tests
+    )
+    folder = Path(out) if out else None
+    if folder:
+        asked = {answer.task_id for answer in answers}
+        write_jsonl(folder / STATEMENTS, (_statement(problem) for problem in loaded if problem.task_id in asked))
+    return work(
+        loaded,
+        answers,
+        own,
+        out=folder,
+        limits=limits or Limits(),
+        jobs=jobs,
+        unconfined=unconfined,
+        progress=progress,
+    )
+
+
+def pair(
+    verdicts: Verdicts,
+    problems: Problems | None = None,
+    *,
+    rule: str = "all-tests",
+    max_pairs_per_problem: int = 4,
+    draws: int = 1,
+    min_confidence: float = 0.0,
+    template: str | None = None,
+    fence: bool = True,
+    allow_shared: bool = False,
+    seed: int = 0,
+    out: str | Path | None = None,
+) -> PairSet:
+    """Select preference pairs from verdicts; see `codepref.pairing.pair.pair` for the options.
+
+    verdicts: a folder that `execute` wrote, or matrices. problems: where the prompts come from; not needed for a
+    folder, which holds them. With `out` the pairs are written there as Parquet that TRL's DPOTrainer takes.
+    """
+    from codepref.pairing.artifact import write_pairs
+    from codepref.pairing.pair import pair as work
+    from codepref.sampling.templates import SOLUTION_TEMPLATE
+
+    if problems is None:
+        if not isinstance(verdicts, str | Path):
+            raise UserError("matrices alone hold no prompts: give `problems` too")
+        known = _read_statements(Path(verdicts))
+    else:
+        known = load_problems(problems)
+    made = work(
+        _matrices(verdicts),
+        known,
+        rule=rule,
+        max_pairs_per_problem=max_pairs_per_problem,
+        draws=draws,
+        min_confidence=min_confidence,
+        template=template or SOLUTION_TEMPLATE,
+        fence=fence,
+        allow_shared=allow_shared,
+        seed=seed,
+    )
+    if out:
+        write_pairs(Path(out), made.pairs)
+    return made
+
+
+def audit(pairs: Pairs, verdicts: Verdicts, *, seed: int = 0) -> Audit:
+    """How right pairs are by verdicts of true tests of the same solutions; see `codepref.evaluation.audit`."""
+    from codepref.evaluation.audit import audit_pairs
+
+    return audit_pairs(_pairs(pairs), _matrices(verdicts), seed=seed)
+
+
+def train(
+    pairs: Pairs,
+    model: str,
+    out: str | Path,
+    *,
+    settings: TrainingSection | None = None,
+    seed: int = 0,
+    dtype: str = "auto",
+    device: str = "auto",
+    progress: Progress | None = None,
+    **overrides: Any,
+) -> TrainingResult:
+    """Train a model on pairs and write it to `out`, whole or not at all.
+
+    pairs: a Parquet or JSON lines file, Pair records, a PairSet or a `datasets.Dataset`. overrides: any key of
+    TrainingSection (beta, learning_rate, epochs, lora_rank, ...). See `codepref.training.dpo.train_dpo`.
+    """
+    from codepref.training.dpo import train_dpo
+
+    chosen = settings or TrainingSection()
+    unknown = set(overrides) - set(TrainingSection.__dataclass_fields__)
+    if unknown:
+        raise UserError(f"unknown training setting: {', '.join(sorted(unknown))}")
+    return train_dpo(
+        _pairs(pairs),
+        model,
+        Path(out),
+        replace(chosen, **overrides),
+        seed=seed,
+        dtype=dtype,
+        device=device,
+        progress=progress,
+    )
+
+
+def evaluate(
+    problems: Problems | None = None,
+    *,
+    model: str | Backend | None = None,
+    solutions: Solutions | None = None,
+    verdicts: Verdicts | None = None,
+    samples: int = 10,
+    k: Sequence[int] = (1, 10),
+    temperature: float = EvaluationSection.temperature,
+    top_p: float = EvaluationSection.top_p,
+    max_new_tokens: int = EvaluationSection.max_new_tokens,
+    template: str | None = None,
+    batch_size: int = 128,
+    limits: Limits | None = None,
+    jobs: int | None = None,
+    unconfined: bool = False,
+    seed: int = 0,
+    label: str = "",
+    out: str | Path | None = None,
+    device: str = "auto",
+    progress_for: Callable[[str], Progress] | None = None,
+) -> Scores:
+    """pass@k of a model, of solutions, or of verdicts, by the problems' own tests.
+
+    Give one of `model` (one greedy and `samples` sampled answers a problem are drawn), `solutions` (as `execute`
+    takes them) and `verdicts`. Returns Scores; with `out`, scores.json is written there, for `compare`.
+    """
+    from codepref.evaluation.evaluate import evaluate_model, evaluate_verdicts
+    from codepref.sampling.backends import Decoding
+
+    if sum(given is not None for given in (model, solutions, verdicts)) != 1:
+        raise UserError("give one of model, solutions and verdicts")
+    folder = Path(out) if out else None
+    if verdicts is not None:
+        return evaluate_verdicts(_matrices(verdicts), ks=k, seed=seed, label=label, out=folder)
+    if problems is None:
+        raise UserError("problems are needed to evaluate a model or solutions")
+    if solutions is not None:
+        progress = progress_for("verdicts") if progress_for else None
+        inner = folder / "verdicts" if folder else None
+        matrices = execute(
+            problems, solutions, out=inner, limits=limits, jobs=jobs, unconfined=unconfined, progress=progress
+        )
+        return evaluate_verdicts(matrices, ks=k, seed=seed, label=label, out=folder)
+    assert model is not None
+    return evaluate_model(
+        load_problems(problems),
+        model,
+        samples=samples,
+        decoding=Decoding(temperature, top_p, max_new_tokens),
+        ks=k,
+        template=_template(template, model, "solutions"),
+        batch_size=batch_size,
+        seed=seed,
+        limits=limits,
+        jobs=jobs,
+        unconfined=unconfined,
+        label=label,
+        out=folder,
+        device=device,
+        progress_for=progress_for,
+    )
+
+
+def compare(a: Scores | str | Path, b: Scores | str | Path, *, seed: int = 0) -> list[Comparison]:
+    """Paired differences b - a of two score files (or Scores) of the same problems, with intervals and p-values."""
+    from codepref.evaluation.scores import compare as work
+
+    return work(a, b, seed=seed)
+
+
+def _template(template: str | None, model: Any, kind: str) -> str | None:
+    """The starter understands its own words only; other models get the default ones."""
+    if template is None and model == "starter":
+        from codepref import starter
+
+        return starter.SOLUTION_TEMPLATE if kind == "solutions" else starter.TEST_TEMPLATE
+    return template
+
+
+def _matrices(verdicts: Verdicts) -> Sequence[VerdictMatrix]:
+    if isinstance(verdicts, str | Path):
+        from codepref.execution.execute import read_verdicts
+
+        return read_verdicts(Path(verdicts))
+    return verdicts
+
+
+def _pairs(pairs: Pairs) -> list[Pair]:
+    from codepref.pairing.artifact import pairs_from_rows, read_pairs
+    from codepref.pairing.pair import PairSet
+
+    if isinstance(pairs, str | Path):
+        return read_pairs(Path(pairs))
+    if isinstance(pairs, PairSet):
+        return pairs.pairs
+    given = list(pairs)
+    return given if all(isinstance(item, Pair) for item in given) else pairs_from_rows(given)
+
+
+def _statement(problem: Problem) -> dict[str, str]:
+    return {
+        "task_id": problem.task_id,
+        "prompt": problem.prompt,
+        "entry_point": problem.entry_point,
+        "style": problem.style,
+    }
+
+
+def _read_statements(folder: Path) -> list[Problem]:
+    path = folder / STATEMENTS
+    if not path.exists():
+        raise UserError(f"{folder}: holds no {STATEMENTS}; name the problems with --problems")
+    return [Problem(**row) for _, row in read_jsonl(path)]

@@ -1,0 +1,281 @@
+"""One function a command: options -> the function of its name -> figures on stdout, the result's file last."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from codepref.errors import UserError
+from codepref.runs.files import write_json
+from codepref.runs.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from codepref.execution.limits import Limits
+
+
+def demo(options: Namespace) -> None:
+    """`codepref demo`."""
+    from codepref.runs.run import demo as work
+
+    folder = Path(options.out or f"runs/demo-{options.recipe}")
+    summary = work(
+        options.recipe,
+        folder,
+        seed=options.seed,
+        overrides=options.overrides,
+        unconfined=options.unconfined,
+        say=_say,
+    )
+    _print_summary(summary, folder)
+
+
+def run(options: Namespace) -> None:
+    """`codepref run`."""
+    from codepref.runs.run import run as work
+
+    folder = Path(options.out) if options.out else Path("runs") / Path(options.recipe).stem
+    summary = work(
+        options.recipe,
+        folder,
+        seed=options.seed,
+        overrides=options.overrides,
+        unconfined=options.unconfined,
+        say=_say,
+    )
+    _print_summary(summary, folder)
+
+
+def status(options: Namespace) -> None:
+    """`codepref status`."""
+    from codepref.runs.inspect import status_lines
+
+    print("\n".join(status_lines(Path(options.dir))))
+
+
+def show(options: Namespace) -> None:
+    """`codepref show`."""
+    from codepref.runs.inspect import show_lines
+
+    print("\n".join(show_lines(Path(options.dir), options.task_id)))
+
+
+def report(options: Namespace) -> None:
+    """`codepref report`."""
+    from codepref.reports.html import write_report
+    from codepref.runs.inspect import refresh_summary
+
+    folder = Path(options.dir)
+    refresh_summary(folder)
+    print(write_report(folder))
+
+
+def sample(options: Namespace) -> None:
+    """`codepref sample`."""
+    from codepref import api
+
+    progress = ProgressLine("sample: answers")
+    rows = api.sample(
+        options.problems,
+        options.model,
+        kind=options.kind,
+        n=options.n,
+        temperature=options.temperature,
+        top_p=options.top_p,
+        max_new_tokens=options.max_new_tokens,
+        template=options.template,
+        batch_size=options.batch_size,
+        seed=options.seed,
+        device=options.device,
+        out=options.out,
+        progress=progress,
+    )
+    progress.close()
+    cut = sum(not row["finished"] for row in rows)
+    print(f"{len(rows):,} answers, {cut:,} cut at {options.max_new_tokens} tokens")
+    if options.kind == "solutions":
+        print(f"{sum(not row['solution'] for row in rows):,} answers hold no code that defines the entry point")
+    print(options.out)
+
+
+def execute(options: Namespace) -> None:
+    """`codepref execute`."""
+    from codepref import api
+
+    progress = ProgressLine("execute: solutions")
+    matrices = api.execute(
+        options.problems,
+        options.solutions,
+        options.tests,
+        out=options.out,
+        limits=_limits(options),
+        jobs=options.jobs,
+        tests_per_completion=options.tests_per_completion,
+        unconfined=options.unconfined,
+        progress=progress,
+    )
+    progress.close()
+    letters: Counter[str] = Counter()
+    for matrix in matrices:
+        for verdict in matrix.verdicts:
+            letters.update(verdict.letters)
+    solutions = sum(len(matrix.verdicts) for matrix in matrices)
+    print(f"{len(matrices):,} problems, {solutions:,} solutions, {sum(letters.values()):,} verdicts")
+    print("  ".join(f"{letter} {count:,}" for letter, count in letters.most_common()))
+    print(options.out)
+
+
+def pair(options: Namespace) -> None:
+    """`codepref pair`."""
+    from codepref import api
+
+    made = api.pair(
+        options.verdicts,
+        options.problems,
+        rule=options.rule,
+        max_pairs_per_problem=options.max_pairs_per_problem,
+        draws=options.draws,
+        min_confidence=options.min_confidence,
+        template=options.template,
+        fence=not options.bare,
+        allow_shared=options.allow_shared,
+        seed=options.seed,
+        out=options.out,
+    )
+    print(f"{len(made.pairs):,} pairs of {len({p.task_id for p in made.pairs}):,} problems")
+    for reason, count in made.dropped.items():
+        print(f"  {count:,} {reason}")
+    print(options.out)
+
+
+def audit(options: Namespace) -> None:
+    """`codepref audit`."""
+    from codepref import api
+
+    found = api.audit(options.pairs, options.verdicts, seed=options.seed)
+    for name in ("judged", "right", "inverted", "both_pass", "both_fail", "unjudged"):
+        print(f"{name.replace('_', ' '):<10} {getattr(found, name):,}")
+    if found.share_right:
+        share = found.share_right
+        print(f"right, mean over {share.n:,} problems: {share.value:.3f} [{share.low:.3f}, {share.high:.3f}]")
+    target = Path(options.out) if options.out else Path(options.pairs).with_suffix(".audit.json")
+    write_json(target, asdict(found))
+    print(target)
+
+
+def train(options: Namespace) -> None:
+    """`codepref train`."""
+    from codepref import api
+    from codepref.config import parse_recipe
+
+    settings = parse_recipe(
+        {"training": {}}, overrides=[f"training.{item}" for item in options.settings], where="--set"
+    ).training
+    progress = ProgressLine("train: steps")
+    trained = api.train(
+        options.pairs,
+        options.model,
+        options.out,
+        settings=settings,
+        seed=options.seed,
+        device=options.device,
+        progress=progress,
+    )
+    progress.close()
+    last: dict[str, Any] = trained.curve[-1] if trained.curve else {}
+    print(f"{trained.pairs:,} pairs, {trained.steps:,} steps, loss before the first step {trained.first_loss:.4f}")
+    print("  ".join(f"{key} {last[key]:.4g}" for key in ("loss", "margin", "accuracy", "chosen_logp") if key in last))
+    for reason, count in trained.dropped.items():
+        print(f"  {count:,} pairs dropped: {reason}")
+    write_json(Path(options.out) / "training.json", asdict(trained) | {"model": str(trained.model)})
+    print(options.out)
+
+
+def evaluate(options: Namespace) -> None:
+    """`codepref evaluate`."""
+    from codepref import api
+    from codepref.evaluation.scores import summarise
+    from codepref.reports.tables import score_table
+
+    lines: list[ProgressLine] = []
+
+    def progress_for(label: str) -> ProgressLine:
+        lines.append(ProgressLine(label))
+        return lines[-1]
+
+    scores = api.evaluate(
+        options.problems,
+        model=options.model,
+        solutions=options.solutions,
+        verdicts=options.verdicts,
+        samples=options.samples,
+        k=options.k,
+        temperature=options.temperature,
+        top_p=options.top_p,
+        max_new_tokens=options.max_new_tokens,
+        template=options.template,
+        batch_size=options.batch_size,
+        limits=_limits(options),
+        jobs=options.jobs,
+        unconfined=options.unconfined,
+        seed=options.seed,
+        label=options.label,
+        out=options.out,
+        progress_for=progress_for,
+    )
+    for line in lines:
+        line.close()
+    print(score_table({options.label or "scores": [asdict(s) for s in summarise(scores, seed=options.seed)]}))
+    for reason, count in scores.left_out().items():
+        print(f"{count:,} solutions left out: {reason}")
+    print(Path(options.out) / "scores.json")
+
+
+def compare(options: Namespace) -> None:
+    """`codepref compare`."""
+    from codepref import api
+    from codepref.evaluation.scores import read_scores, summarise
+    from codepref.reports.tables import score_table
+
+    found = [asdict(item) for item in api.compare(options.scores_a, options.scores_b, seed=options.seed)]
+    sides = {
+        name: [asdict(s) for s in summarise(read_scores(Path(path)), seed=options.seed)]
+        for name, path in (("base", options.scores_a), ("aligned", options.scores_b))
+    }
+    print(score_table(sides, found))
+    if options.out:
+        write_json(Path(options.out), found)
+        print(options.out)
+
+
+def doctor(options: Namespace) -> None:
+    """`codepref doctor`."""
+    from codepref.execution.doctor import examine
+
+    for line in examine():
+        print(line)
+
+
+def _limits(options: Namespace) -> Limits:
+    from codepref.execution.limits import Limits
+
+    given = {"cpu_seconds": options.cpu_seconds, "memory_mb": options.memory_mb}
+    for name, value in given.items():
+        if value is not None and value <= 0:
+            raise UserError(f"--{name.replace('_', '-')} must be above 0, not {value}")
+    return Limits(**{name: value for name, value in given.items() if value is not None})
+
+
+def _print_summary(summary: dict[str, Any], folder: Path) -> None:
+    from codepref.reports.tables import summary_table
+
+    print(summary_table(summary))
+    print(folder / "summary.json")
+    print(folder / "report.html")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,39 @@
+"""The command line: parses, calls the function of the same name, prints figures, turns errors into one message."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from codepref.errors import CodeprefError, UserError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns 0 done, 1 failed or refused, 2 wrong input, 3 the machine lacks something."""
+    from codepref.cli.parser import build_parser
+
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        options.command(options)
+    except UserError as error:
+        for problem in error.problems:
+            print(f"codepref: {problem}", file=sys.stderr)
+        return error.exit_status
+    except CodeprefError as error:
+        print(f"codepref: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("\ncodepref: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # the reader of our output went away (a closed pager): nothing is wrong, but stdout must not be flushed again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

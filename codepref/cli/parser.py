@@ -1,0 +1,194 @@
+"""What can be typed. Defaults are the functions' own; help texts say what a value is for."""
+
+from __future__ import annotations
+
+import argparse
+
+from codepref import __version__
+from codepref.cli import commands
+
+Parser = argparse.ArgumentParser
+SANDBOX_HELP = "run model code without the sandbox; only inside a machine that may be lost"
+
+
+def build_parser() -> Parser:
+    """The whole command line."""
+    parser = Parser(
+        prog="codepref",
+        description="Align a code model by preference learning, and see honestly whether it got better.",
+        epilog="Exit status: 0 done, 1 failed or refused by a gate, 2 wrong input, 3 the machine lacks something.",
+    )
+    parser.add_argument("--version", action="version", version=f"codepref {__version__}")
+    subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _demo(subparsers.add_parser("demo", help="the whole pipeline on the embedded starter"))
+    _run(subparsers.add_parser("run", help="run a recipe, or go on with one"))
+    _status(subparsers.add_parser("status", help="which stages of a run are done"))
+    _show(subparsers.add_parser("show", help="one problem of a run: its answers, verdicts and pairs"))
+    _report(subparsers.add_parser("report", help="write summary.json and report.html of a run again"))
+    _sample(subparsers.add_parser("sample", help="problems x a model -> solutions or tests"))
+    _execute(subparsers.add_parser("execute", help="solutions x tests -> verdicts, in the sandbox"))
+    _pair(subparsers.add_parser("pair", help="verdicts -> preference pairs"))
+    _audit(subparsers.add_parser("audit", help="how right pairs are, by verdicts of true tests"))
+    _train(subparsers.add_parser("train", help="pairs -> an aligned model"))
+    _evaluate(subparsers.add_parser("evaluate", help="pass@k of a model, of solutions or of verdicts"))
+    _compare(subparsers.add_parser("compare", help="paired difference of two score files"))
+    _doctor(subparsers.add_parser("doctor", help="what confinement this machine offers"))
+    return parser
+
+
+def _demo(parser: Parser) -> None:
+    parser.add_argument("--recipe", default="dstc-dpo", help="recipe of the starter (default %(default)s)")
+    parser.add_argument("--out", help="run directory (default runs/demo-RECIPE)")
+    parser.add_argument("--seed", type=int, default=0, help="root of every random choice (default 0)")
+    _overrides(parser)
+    _sandbox(parser)
+    parser.set_defaults(command=commands.demo)
+
+
+def _run(parser: Parser) -> None:
+    parser.add_argument("recipe", help="a TOML file, or the name of a recipe that ships with codepref")
+    parser.add_argument("--out", help="run directory (default runs/NAME); an interrupted run there is gone on with")
+    parser.add_argument("--seed", type=int, help="in place of the recipe's")
+    _overrides(parser)
+    _sandbox(parser)
+    parser.set_defaults(command=commands.run)
+
+
+def _status(parser: Parser) -> None:
+    parser.add_argument("dir", help="run directory")
+    parser.set_defaults(command=commands.status)
+
+
+def _show(parser: Parser) -> None:
+    parser.add_argument("dir", help="run directory")
+    parser.add_argument("task_id")
+    parser.set_defaults(command=commands.show)
+
+
+def _report(parser: Parser) -> None:
+    parser.add_argument("dir", help="run directory")
+    parser.set_defaults(command=commands.report)
+
+
+def _sample(parser: Parser) -> None:
+    _model(parser)
+    _problems(parser)
+    parser.add_argument("--kind", choices=("solutions", "tests"), default="solutions")
+    parser.add_argument("-n", type=int, default=10, help="answers a problem (default %(default)s)")
+    _decoding(parser)
+    parser.add_argument("--out", required=True, help="JSON lines; an interrupted call goes on from OUT.parts")
+    parser.set_defaults(command=commands.sample)
+
+
+def _execute(parser: Parser) -> None:
+    _problems(parser)
+    parser.add_argument("--solutions", required=True, help='lines {"task_id", "completion"} or {"task_id", "solution"}')
+    parser.add_argument(
+        "--tests", help='lines {"task_id", "test"} or {"task_id", "completion"}; default the problems\' own'
+    )
+    parser.add_argument("--tests-per-completion", type=int, default=5, help="asserts kept of one (default %(default)s)")
+    parser.add_argument("--out", required=True, help="folder for verdicts.parquet, tests.parquet, summary.json")
+    _limits(parser)
+    parser.set_defaults(command=commands.execute)
+
+
+def _pair(parser: Parser) -> None:
+    parser.add_argument("--verdicts", required=True, help="folder that `execute` wrote")
+    parser.add_argument("--problems", help="where prompts come from; default the verdicts' own statements")
+    parser.add_argument("--rule", default="all-tests", help="all-tests, dstc, dstc-code (default %(default)s)")
+    parser.add_argument("--max-pairs-per-problem", type=int, default=4, help="of all-tests (default %(default)s)")
+    parser.add_argument("--draws", type=int, default=1, help="of the dstc rules: pairs a problem (default 1)")
+    parser.add_argument("--min-confidence", type=float, default=0.0, help="drop pairs below (default 0)")
+    parser.add_argument("--template", help="user message of the prompts, with {prompt} and {entry_point}")
+    parser.add_argument("--bare", action="store_true", help="answers are bare code, not a ```python block")
+    parser.add_argument("--allow-shared", action="store_true", help="let verdicts of shared isolation ground a pair")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", required=True, help="Parquet file")
+    parser.set_defaults(command=commands.pair)
+
+
+def _audit(parser: Parser) -> None:
+    parser.add_argument("--pairs", required=True)
+    parser.add_argument("--verdicts", required=True, help="folder: the same solutions against true tests")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", help="JSON file for the figures (default PAIRS with .audit.json)")
+    parser.set_defaults(command=commands.audit)
+
+
+def _train(parser: Parser) -> None:
+    _model(parser)
+    parser.add_argument("--pairs", required=True, help="Parquet or JSON lines with prompt, chosen, rejected")
+    parser.add_argument("--method", choices=("dpo",), default="dpo")
+    parser.add_argument("--out", required=True, help="folder for the aligned model")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="any key of [training]"
+    )
+    parser.set_defaults(command=commands.train)
+
+
+def _evaluate(parser: Parser) -> None:
+    parser.add_argument("--problems", help="file, hub name or starter:SPLIT; not needed with --verdicts")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--model", help="folder, hub name or `starter`")
+    source.add_argument("--solutions", help="samples drawn before")
+    source.add_argument("--verdicts", help="folder that `execute` wrote")
+    parser.add_argument("--samples", type=int, default=10, help="sampled answers a problem (default %(default)s)")
+    parser.add_argument("-k", type=int, nargs="+", default=[1, 10], help="the k of pass@k (default 1 10)")
+    parser.add_argument("--label", default="", help="whose scores these are")
+    parser.add_argument("--out", required=True, help="folder for scores.json")
+    _decoding(parser)
+    _limits(parser)
+    parser.set_defaults(command=commands.evaluate)
+
+
+def _compare(parser: Parser) -> None:
+    parser.add_argument("scores_a", help="scores.json (or its folder) of the base")
+    parser.add_argument("scores_b", help="scores.json (or its folder) of the aligned model")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", help="JSON file for the figures")
+    parser.set_defaults(command=commands.compare)
+
+
+def _doctor(parser: Parser) -> None:
+    parser.set_defaults(command=commands.doctor)
+
+
+def _model(parser: Parser) -> None:
+    parser.add_argument("--model", required=True, help="folder, hub name, `starter` or `scripted:FILE`")
+    parser.add_argument("--device", default="auto", help="torch device (default: GPU if there is one)")
+
+
+def _problems(parser: Parser) -> None:
+    parser.add_argument("--problems", required=True, help="file (plain or .gz), hub name or starter:SPLIT")
+
+
+def _decoding(parser: Parser) -> None:
+    parser.add_argument("--temperature", type=float, default=0.8, help="0 is greedy (default %(default)s)")
+    parser.add_argument("--top-p", type=float, default=0.95, help="nucleus size (default %(default)s)")
+    parser.add_argument("--max-new-tokens", type=int, default=512, help="(default %(default)s)")
+    parser.add_argument("--template", help="user message, with {prompt} and {entry_point}")
+    parser.add_argument("--batch-size", type=int, default=128, help="answers at once (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def _limits(parser: Parser) -> None:
+    parser.add_argument("--cpu-seconds", type=float, help="CPU time a test")
+    parser.add_argument("--memory-mb", type=int, help="memory of a judged process")
+    parser.add_argument("--jobs", type=int, help="workers (default: one a core)")
+    _sandbox(parser)
+
+
+def _sandbox(parser: Parser) -> None:
+    parser.add_argument("--unconfined", action="store_true", help=SANDBOX_HELP)
+
+
+def _overrides(parser: Parser) -> None:
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="in place of the recipe's",
+    )

@@ -1,0 +1,94 @@
+"""A model (or its samples, or their verdicts) -> scores on problems with true tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from codepref.evaluation.scores import Kind, Scores, merge, scores_from_verdicts, write_scores
+from codepref.execution.execute import execute
+from codepref.execution.limits import Limits
+from codepref.problems.answers import solutions_from_rows
+from codepref.records import Problem, VerdictMatrix
+from codepref.runs.files import content_hash
+from codepref.sampling.backends import Backend, Decoding, open_backend
+from codepref.sampling.sample import Progress, sample
+
+ProgressFor = Callable[[str], Progress]
+
+
+def evaluate_model(
+    problems: Sequence[Problem],
+    model: str | Backend,
+    *,
+    samples: int = 10,
+    decoding: Decoding | None = None,
+    ks: Sequence[int] = (1, 10),
+    template: str | None = None,
+    batch_size: int = 128,
+    seed: int = 0,
+    limits: Limits | None = None,
+    jobs: int | None = None,
+    unconfined: bool = False,
+    label: str = "",
+    out: Path | None = None,
+    dtype: str = "auto",
+    device: str = "auto",
+    progress_for: ProgressFor | None = None,
+) -> Scores:
+    """Draw one greedy and `samples` sampled answers a problem, run the problems' own tests, and count.
+
+    The sampled answers are drawn with `decoding`; the greedy one with temperature 0. With `out`, answers, verdicts
+    and scores.json are kept there and a second call goes on from them. Raises what sampling and execution raise.
+    """
+    backend = open_backend(model, dtype=dtype, device=device) if isinstance(model, str) else model
+    decoding = decoding or Decoding()
+    parts = []
+    kinds: tuple[tuple[Kind, int, Decoding], ...] = (
+        ("greedy", 1, replace(decoding, temperature=0.0)),
+        ("sampled", samples, decoding),
+    )
+    for kind, n, how in kinds:
+        rows = sample(
+            problems,
+            backend,
+            kind="solutions",
+            n=n,
+            decoding=how,
+            template=template,
+            seed=int(content_hash(seed, kind)[:8], 16),
+            batch_size=batch_size,
+            out=out / f"{kind}.jsonl" if out else None,
+            progress=progress_for(f"{label} {kind}: answers".strip()) if progress_for else None,
+        )
+        matrices = execute(
+            problems,
+            solutions_from_rows(rows, problems),
+            out=out / f"{kind}-verdicts" if out else None,
+            limits=limits or Limits(),
+            jobs=jobs,
+            unconfined=unconfined,
+            progress=progress_for(f"{label} {kind}: verdicts".strip()) if progress_for else None,
+        )
+        parts.append(scores_from_verdicts(matrices, kind=kind, label=label, ks=ks))
+    return _keep(merge(label, *parts), out, seed)
+
+
+def evaluate_verdicts(
+    verdicts: Sequence[VerdictMatrix],
+    *,
+    ks: Sequence[int] = (1, 10),
+    kind: Kind = "sampled",
+    seed: int = 0,
+    label: str = "",
+    out: Path | None = None,
+) -> Scores:
+    """Scores of samples that were executed before. The k of pass@k above the samples a problem are left out."""
+    return _keep(scores_from_verdicts(verdicts, kind=kind, label=label, ks=ks), out, seed)
+
+
+def _keep(scores: Scores, out: Path | None, seed: int) -> Scores:
+    if out:
+        write_scores(scores, out, seed=seed)
+    return scores

@@ -1,0 +1,249 @@
+"""A recipe, whole: problems -> samples -> verdicts -> pairs -> checkpoint -> scores -> report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from codepref.config import Recipe
+from codepref.errors import UserError
+from codepref.evaluation.audit import audit_pairs
+from codepref.evaluation.evaluate import evaluate_model
+from codepref.execution.execute import execute, read_verdicts
+from codepref.execution.limits import Limits
+from codepref.pairing.artifact import read_pairs, write_pairs
+from codepref.pairing.pair import pair
+from codepref.problems.answers import load_solutions, load_tests
+from codepref.problems.load import load_problems
+from codepref.records import Problem
+from codepref.runs.directory import Result, RunDirectory
+from codepref.runs.files import content_hash
+from codepref.sampling.backends import Decoding
+from codepref.sampling.sample import Progress, sample
+
+ProgressFor = Callable[[str], Progress]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every stage of one run works with."""
+
+    run: RunDirectory
+    recipe: Recipe
+    train: Sequence[Problem]
+    heldout: Sequence[Problem]
+    progress_for: ProgressFor
+    unconfined: bool
+
+    @property
+    def out(self) -> Path:
+        """The run directory."""
+        return self.run.path
+
+    @property
+    def limits(self) -> Limits:
+        """The sandbox's limits from the recipe."""
+        return Limits(cpu_seconds=self.recipe.execution.cpu_seconds, memory_mb=self.recipe.execution.memory_mb)
+
+    @property
+    def self_tested(self) -> bool:
+        """Whether pairs rest on tests that the model wrote."""
+        return self.recipe.sampling.tests > 0
+
+    def seed(self, stage: str) -> int:
+        """A seed of its own for each stage, all from the recipe's."""
+        return int(content_hash(self.recipe.seed, stage)[:7], 16)
+
+
+def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) -> Work:
+    """Load both problem sets. Raises UserError when they share a problem: then nothing would be held out."""
+    recipe = run.recipe
+    train = load_problems(recipe.problems.train, limit=recipe.problems.train_limit or None)
+    heldout = load_problems(recipe.problems.heldout, limit=recipe.problems.heldout_limit or None)
+    prompts = {" ".join(problem.prompt.split()): problem.task_id for problem in train}
+    shared = [p.task_id for p in heldout if " ".join(p.prompt.split()) in prompts]
+    if shared:
+        raise UserError(
+            f"{len(shared)} held-out problems are training problems too ({', '.join(shared[:3])}, ...): the comparison "
+            "would measure memory. Choose problems.train and problems.heldout apart."
+        )
+    if not any(problem.tests for problem in heldout):
+        raise UserError(f"{recipe.problems.heldout}: held-out problems need true tests to be measured with")
+    return Work(run, recipe, train, heldout, progress_for, unconfined)
+
+
+def stage_solutions(work: Work) -> Result:
+    """samples/solutions.jsonl: the policy's own solutions of the training problems."""
+    rows = _sample(work, "solutions", work.recipe.sampling.solutions)
+    texts = [(row["task_id"], row["solution"]) for row in rows]
+    dropped: Counter[str] = Counter()
+    dropped["no code in the answer"] = sum(not text for _, text in texts)
+    dropped["cut at max_new_tokens (kept when code is whole)"] = sum(not row["finished"] for row in rows)
+    return {"sampled": len(rows), "distinct": len({t for t in texts if t[1]}), "dropped": _positive(dropped)}
+
+
+def stage_tests(work: Work) -> Result:
+    """samples/tests.jsonl: raw test completions; what can be extracted from them is counted here."""
+    rows = _sample(work, "tests", work.recipe.sampling.tests)
+    loaded = load_tests(_tests_file(work), work.train, per_completion=work.recipe.sampling.tests_per_completion)
+    kept = [test for tests in loaded.tests.values() for test in tests]
+    return {
+        "completions": len(rows),
+        "extracted": sum(test.count for test in kept),
+        "distinct": len(kept),
+        "dropped": _positive(loaded.dropped),
+    }
+
+
+def stage_execute(work: Work) -> Result:
+    """verdicts/: the solutions against their own tests (dstc) or against the problems' (all-tests)."""
+    tests = None
+    if work.self_tested:
+        tests = load_tests(
+            _tests_file(work), work.train, per_completion=work.recipe.sampling.tests_per_completion
+        ).tests
+    return _execute_samples(work, work.out / "verdicts", tests, "verdicts")
+
+
+def stage_pair(work: Work) -> Result:
+    """pairs.parquet."""
+    settings = work.recipe.pairing
+    made = pair(
+        read_verdicts(work.out / "verdicts"),
+        work.train,
+        rule=settings.rule,
+        max_pairs_per_problem=settings.max_pairs_per_problem,
+        draws=settings.draws,
+        min_confidence=settings.min_confidence,
+        template=work.recipe.sampling.solution_template,
+        fence=settings.fence,
+        seed=work.seed("pair"),
+    )
+    write_pairs(work.out / "pairs.parquet", made.pairs)
+    return {
+        "count": len(made.pairs),
+        "problems": len({p.task_id for p in made.pairs}),
+        "dropped": made.dropped,
+    }
+
+
+def stage_audit(work: Work) -> Result:
+    """How right the pairs are, by true tests that no stage before or after looks at."""
+    tested = [problem for problem in work.train if problem.tests]
+    pairs = read_pairs(work.out / "pairs.parquet")
+    if not tested or not pairs:
+        return {"judged": 0, "verdicts": {}}
+    counts: Result = {}
+    folder = work.out / "verdicts"
+    if work.self_tested:
+        folder = work.out / "audit"
+        counts = _execute_samples(work, folder, None, "true verdicts (for the report only)")
+    audit = audit_pairs(pairs, read_verdicts(folder), seed=work.seed("audit"))
+    return asdict(audit) | {"verdicts": counts.get("verdicts", {})}
+
+
+def stage_train(work: Work) -> Result:
+    """checkpoint/: the aligned model."""
+    from codepref.training.dpo import train_dpo
+
+    progress = work.progress_for("train: steps")
+    trained = train_dpo(
+        read_pairs(work.out / "pairs.parquet"),
+        work.recipe.model.path,
+        work.out / "checkpoint",
+        work.recipe.training,
+        seed=work.seed("train"),
+        dtype=work.recipe.model.dtype,
+        device=work.recipe.model.device,
+        progress=progress,
+    )
+    return asdict(trained) | {"model": "checkpoint"}
+
+
+def stage_evaluate(work: Work, label: str, model: str) -> Result:
+    """evaluation/LABEL/: scores on held-out problems."""
+    settings = work.recipe.evaluation
+    evaluate_model(
+        work.heldout,
+        model,
+        samples=settings.samples,
+        decoding=Decoding(settings.temperature, settings.top_p, settings.max_new_tokens),
+        ks=settings.k,
+        template=work.recipe.sampling.solution_template,
+        batch_size=work.recipe.sampling.batch_size,
+        # The same seed for both models: common random numbers make the paired comparison sharper.
+        seed=work.seed("evaluate"),
+        limits=work.limits,
+        jobs=work.recipe.execution.jobs or None,
+        unconfined=work.unconfined,
+        label=label,
+        out=work.out / "evaluation" / label,
+        dtype=work.recipe.model.dtype,
+        device=work.recipe.model.device,
+        progress_for=work.progress_for,
+    )
+    return {"scores": f"evaluation/{label}/scores.json"}
+
+
+def stages(work: Work) -> list[tuple[str, Callable[[Work], Result]]]:
+    """The stages of a run in their order."""
+    sampled: list[tuple[str, Callable[[Work], Result]]] = [("sample-solutions", stage_solutions)]
+    if work.self_tested:
+        sampled.append(("sample-tests", stage_tests))
+    return [
+        *sampled,
+        ("execute", stage_execute),
+        ("pair", stage_pair),
+        ("audit", stage_audit),
+        ("train", stage_train),
+        ("evaluate-base", lambda w: stage_evaluate(w, "base", w.recipe.model.path)),
+        ("evaluate-aligned", lambda w: stage_evaluate(w, "aligned", str(w.out / "checkpoint"))),
+    ]
+
+
+def _sample(work: Work, kind: str, n: int) -> list[dict[str, Any]]:
+    settings = work.recipe.sampling
+    return sample(
+        work.train,
+        work.recipe.model.path,
+        kind=kind,
+        n=n,
+        decoding=Decoding(settings.temperature, settings.top_p, settings.max_new_tokens),
+        template=settings.solution_template if kind == "solutions" else settings.test_template,
+        seed=work.seed(f"sample-{kind}"),
+        batch_size=settings.batch_size,
+        out=work.out / "samples" / f"{kind}.jsonl",
+        dtype=work.recipe.model.dtype,
+        device=work.recipe.model.device,
+        progress=work.progress_for(f"sample {kind}: answers"),
+    )
+
+
+def _execute_samples(work: Work, out: Path, tests: Any, label: str) -> Result:
+    solutions = load_solutions(work.out / "samples" / "solutions.jsonl", work.train)
+    matrices = execute(
+        work.train,
+        solutions,
+        tests,
+        out=out,
+        limits=work.limits,
+        jobs=work.recipe.execution.jobs or None,
+        unconfined=work.unconfined,
+        progress=work.progress_for(f"{label}: solutions"),
+    )
+    letters: Counter[str] = Counter()
+    for matrix in matrices:
+        for verdict in matrix.verdicts:
+            letters.update(verdict.letters)
+    return {"cells": sum(letters.values()), "verdicts": dict(letters)}
+
+
+def _tests_file(work: Work) -> Path:
+    return work.out / "samples" / "tests.jsonl"
+
+
+def _positive(counts: Any) -> dict[str, int]:
+    return {reason: count for reason, count in counts.items() if count}

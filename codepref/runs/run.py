@@ -1,0 +1,101 @@
+"""`codepref run` and `codepref demo`: start a run, or go on with one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import codepref
+from codepref.config import Recipe, load_recipe
+from codepref.errors import UserError
+from codepref.runs.directory import RunDirectory
+from codepref.runs.progress import ProgressLine
+
+Say = Callable[[str], None]
+DEMO = "dstc-dpo"
+
+
+def run(
+    recipe: Recipe | Path | str,
+    out: Path | str | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+    unconfined: bool = False,
+    say: Say = lambda text: None,
+) -> dict[str, Any]:
+    """Run a recipe, or go on with the run in `out`: only what is owed is done.
+
+    recipe: a Recipe, a TOML file, or the name of a recipe that ships with codepref. out: default `runs/NAME`.
+    overrides: `section.key=value`. say: gets one line a stage. Returns the summary that summary.json holds.
+    Raises UserError, MachineError or GateError; what was finished before is kept.
+    """
+    from codepref.reports.html import write_report
+    from codepref.runs.pipeline import load_work, stages
+    from codepref.runs.summary import write_summary
+
+    chosen = recipe if isinstance(recipe, Recipe) else load_recipe(find_recipe(recipe), overrides)
+    if seed is not None:
+        chosen = replace(chosen, seed=seed)
+    folder = Path(out) if out else Path("runs") / chosen.name
+    lines: list[ProgressLine] = []
+
+    def progress_for(label: str) -> ProgressLine:
+        lines.append(ProgressLine(label))
+        return lines[-1]
+
+    with RunDirectory(folder, chosen) as directory:
+        work = load_work(directory, progress_for, unconfined)
+        directory.stage("problems", lambda: {"train": len(work.train), "heldout": len(work.heldout)})
+        planned = stages(work)
+        for number, (name, stage) in enumerate(planned, start=1):
+            kept = directory.done(name) is not None
+            say(f"[{number}/{len(planned)}] {name}{' (done before)' if kept else ''}")
+            directory.stage(name, lambda stage=stage: stage(work))  # type: ignore[misc]
+            while lines:
+                lines.pop().close()
+        summary = write_summary(directory, ["problems", *(name for name, _ in planned)])
+        write_report(folder)
+    return summary
+
+
+def demo(
+    recipe: str = DEMO,
+    out: Path | str | None = None,
+    *,
+    seed: int = 0,
+    overrides: Sequence[str] = (),
+    unconfined: bool = False,
+    say: Say = lambda text: None,
+) -> dict[str, Any]:
+    """Run a recipe on the embedded starter; see `run`. out: default `runs/demo-RECIPE`."""
+    path = recipes_folder() / "starter" / f"{recipe}.toml"
+    if not path.exists():
+        known = sorted(p.stem for p in path.parent.glob("*.toml"))
+        raise UserError(f"no demo recipe {recipe!r}; there are {', '.join(known)}")
+    chosen = replace(load_recipe(path, overrides), name=f"demo-{recipe}")
+    return run(chosen, out, seed=seed, unconfined=unconfined, say=say)
+
+
+def find_recipe(name: Path | str) -> Path:
+    """A recipe file's path: the file itself, or one that ships with codepref by its name.
+
+    Raises UserError that lists the known names.
+    """
+    path = Path(name)
+    if path.suffix == ".toml" or path.exists():
+        return path
+    shipped = recipes_folder() / f"{name}.toml"
+    if not shipped.exists():
+        known = sorted(str(p.relative_to(recipes_folder()).with_suffix("")) for p in recipes_folder().rglob("*.toml"))
+        raise UserError(f"{name}: no such recipe file, and none of this name ships with codepref ({', '.join(known)})")
+    return shipped
+
+
+def recipes_folder() -> Path:
+    """The recipes that ship with codepref: inside an installed package, or beside it in a checkout."""
+    package = Path(codepref.__file__).parent
+    inside = package / "recipes"
+    return inside if inside.is_dir() else package.parent / "recipes"

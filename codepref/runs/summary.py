@@ -1,0 +1,135 @@
+"""Everything a finished run measured, in one document: summary.json, from which table and report are made."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from codepref import __version__
+from codepref.evaluation.scores import compare, read_scores, summarise
+from codepref.runs.directory import Result, RunDirectory
+from codepref.runs.files import read_json, write_json
+
+PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy", "pyarrow", "sandlock")
+
+
+def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, Any]:
+    """Collect the stages' markers and the score files into DIR/summary.json and return it.
+
+    Stages that have not run are left out; a summary of half a run is a summary of that half.
+    """
+    markers = {name: marker for name in stage_names if (marker := run.done(name)) is not None}
+    results: dict[str, Result] = {name: marker["result"] for name, marker in markers.items()}
+    recipe = run.recipe
+    begun = read_json(run.path / "run.json")
+    summary: dict[str, Any] = {
+        "recipe": recipe.name,
+        "description": recipe.description,
+        "seed": recipe.seed,
+        "codepref": __version__,
+        "started": begun["started"],
+        "machine": machine(),
+        "versions": versions(),
+        "stages": [{"name": name, "seconds": marker["seconds"]} for name, marker in markers.items()],
+        "funnel": _funnel(results),
+        "dropped": _dropped(results),
+        "verdicts": _verdicts(results, self_tested=recipe.sampling.tests > 0),
+        "pairs": _pairs(results),
+        "training": {key: value for key, value in results.get("train", {}).items() if key not in ("model", "dropped")},
+        "scores": _scores(run.path, results, recipe.seed),
+        "comparison": [],
+        "recipe_resolved": recipe.as_dict(),
+    }
+    if summary["training"]:
+        summary["training"]["method"] = recipe.training.method
+    if {"base", "aligned"} <= set(summary["scores"]):
+        base, aligned = (run.path / "evaluation" / label for label in ("base", "aligned"))
+        summary["comparison"] = [asdict(item) for item in compare(base, aligned, seed=recipe.seed)]
+    write_json(run.path / "summary.json", summary)
+    return summary
+
+
+def machine() -> dict[str, Any]:
+    """What this machine is: processor, cores, memory, platform, GPU if torch is loaded and sees one."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    found = {
+        "cpu": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gb": round(memory, 1),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+    }
+    import torch
+
+    if torch.cuda.is_available():
+        found["gpu"] = torch.cuda.get_device_name()
+    return found
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of the libraries that figures depend on."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _funnel(results: dict[str, Result]) -> list[dict[str, Any]]:
+    steps = [
+        ("training problems", "problems", "train"),
+        ("solutions sampled", "sample-solutions", "sampled"),
+        ("distinct solutions", "sample-solutions", "distinct"),
+        ("tests extracted", "sample-tests", "extracted"),
+        ("distinct tests", "sample-tests", "distinct"),
+        ("verdicts", "execute", "cells"),
+        ("pairs", "pair", "count"),
+        ("pairs trained on", "train", "pairs"),
+    ]
+    return [
+        {"what": what, "count": results[stage][key]}
+        for what, stage, key in steps
+        if stage in results and key in results[stage]
+    ]
+
+
+def _dropped(results: dict[str, Result]) -> dict[str, dict[str, int]]:
+    stages = {"solutions": "sample-solutions", "tests": "sample-tests", "pairs": "pair", "training": "train"}
+    return {what: results[stage].get("dropped", {}) for what, stage in stages.items() if stage in results}
+
+
+def _verdicts(results: dict[str, Result], *, self_tested: bool) -> dict[str, dict[str, int]]:
+    named = "self-written tests" if self_tested else "true tests"
+    found = {f"{named} on the sampled solutions": results.get("execute", {}).get("verdicts", {})}
+    if self_tested:
+        found["true tests on the same solutions (for this report only)"] = results.get("audit", {}).get("verdicts", {})
+    return {name: counts for name, counts in found.items() if counts}
+
+
+def _pairs(results: dict[str, Result]) -> dict[str, Any]:
+    made = {key: results["pair"][key] for key in ("count", "problems")} if "pair" in results else {}
+    return made | {key: value for key, value in results.get("audit", {}).items() if key != "verdicts"}
+
+
+def _scores(path: Path, results: dict[str, Result], seed: int) -> dict[str, list[dict[str, Any]]]:
+    return {
+        label: [asdict(figure) for figure in summarise(read_scores(path / "evaluation" / label), seed=seed)]
+        for label in ("base", "aligned")
+        if f"evaluate-{label}" in results
+    }
