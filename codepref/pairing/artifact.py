@@ -64,10 +64,8 @@ def read_pairs(path: Path) -> list[Pair]:
     Raises UserError for a missing file, missing columns or values that are no message lists, with the row.
     """
     needed = ("prompt", "chosen", "rejected")
-    if path.suffix in (".jsonl", ".gz"):
-        rows = [row for _, row in read_jsonl(path)]
-    else:
-        rows = read_parquet(path, needed)
+    lines = path.suffix in (".jsonl", ".gz")
+    rows = [row for _, row in read_jsonl(path)] if lines else read_parquet(path, needed)
     return pairs_from_rows(rows, where=str(path))
 
 

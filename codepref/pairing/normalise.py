@@ -74,11 +74,15 @@ def _in_order(node: ast.AST) -> list[ast.AST]:
 
 
 def _token_text(program: str) -> str:
-    kept = []
+    kept: list[str] = []
+    line, column = 1, 0
     try:
         for token in tokenize.generate_tokens(io.StringIO(program).readline):
-            if token.type not in (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER):
-                kept.append(token.string if token.type not in (tokenize.INDENT, tokenize.DEDENT) else "")
+            line, column = token.end
+            if token.type not in (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT):
+                kept.append(token.string)
     except (tokenize.TokenError, SyntaxError, ValueError):
-        return " ".join(program.split())
+        # The tokenizer gave up: what it read so far is compared by tokens, the rest by its words.
+        rest = program.splitlines()[line - 1 :]
+        kept += " ".join([rest[0][column:], *rest[1:]] if rest else []).split()
     return " ".join(kept)
