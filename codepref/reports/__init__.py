@@ -1,1 +1,6 @@
 """Scores and artifacts -> tables, plots and one self-contained HTML page."""
+
+from codepref.reports.html import write_report
+from codepref.reports.tables import comparison_table, score_table, summary_table
+
+__all__ = ["comparison_table", "score_table", "summary_table", "write_report"]

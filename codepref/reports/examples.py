@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from codepref.records import VERDICT_LETTERS
+from codepref.records import INFRASTRUCTURE, PASS, VERDICT_LETTERS
 
 MAX_LINES = 80
 MAX_CHARACTERS = 6_000
@@ -18,18 +18,26 @@ _FENCE = re.compile(r"^[ \t]*```[ \t]*[\w+-]*[ \t]*\n(.*?)(?:^[ \t]*```[ \t]*$|\
 
 
 @dataclass(frozen=True, slots=True)
+class Strip:
+    """Verdict letters of one solution, one a test; `more` of them are not shown."""
+
+    label: str
+    letters: str
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
 class Side:
     """The chosen or the rejected response.
 
-    html, test_html: safe markup. letters: one verdict a test, of which letters_more more are not shown. truth: "pass"
-    or "fail" by the true tests, "" when not judged.
+    html, test_html: safe markup. strips: rows of verdict letters. truth: "pass" or "fail" by the true tests, "" when
+    not judged.
     """
 
     name: str
     solution_id: str
     html: str
-    letters: str
-    letters_more: int
+    strips: tuple[Strip, ...]
     test_html: str
     truth: str
     facts: tuple[tuple[str, str], ...]
@@ -67,9 +75,17 @@ def choose(rows: Sequence[Mapping[str, Any]], wanted: int = 10) -> list[Mapping[
     return [pool[round(i * (len(pool) - 1) / (wanted - 1))] for i in range(wanted)] if wanted > 1 else pool[:wanted]
 
 
-def example(row: Mapping[str, Any]) -> Example:
-    """Lay out one row of pairs.parquet. Evidence that is no JSON object is shown as it is."""
+def example(row: Mapping[str, Any], true_letters: Mapping[tuple[str, int], str] | None = None) -> Example:
+    """Lay out one row of pairs.parquet. Evidence that is no JSON object is shown as it is.
+
+    true_letters: (task_id, solution_id) -> verdicts of the true tests, where they were run.
+    """
     evidence = _evidence(row.get("evidence"))
+    for name in ("chosen", "rejected"):
+        letters = (true_letters or {}).get((str(row.get("task_id")), row.get(f"{name}_id", -1)))
+        if letters and INFRASTRUCTURE not in letters:
+            evidence.setdefault(f"{name}_true_verdicts", letters)
+            evidence.setdefault(f"true_{name}", "pass" if set(letters) == {PASS} else "fail")
     sides = tuple(_side(name, row, evidence) for name in ("chosen", "rejected"))
     truth, tone = _truth(*(side.truth for side in sides))
     confidence = row.get("confidence")
@@ -97,23 +113,34 @@ def _evidence(value: Any) -> dict[str, Any]:
 
 def _side(name: str, row: Mapping[str, Any], evidence: dict[str, Any]) -> Side:
     """Takes what belongs to this side out of `evidence`; what is left is common to both."""
-    letters = evidence.pop(f"{name}_verdicts", "")
-    if isinstance(letters, list):
-        letters = "".join(map(str, letters))
-    if not isinstance(letters, str) or not set(letters) <= set(VERDICT_LETTERS):
-        evidence[f"{name}_verdicts"], letters = letters, ""
+    strips = [
+        strip
+        for key, label in ((f"{name}_verdicts", "verdicts"), (f"{name}_true_verdicts", "true tests"))
+        if (strip := _strip(evidence, key, label))
+    ]
     test, truth = evidence.pop(f"{name}_test", None), evidence.pop(f"true_{name}", "")
     own = {key: evidence.pop(key) for key in [*evidence] if key.startswith(f"{name}_")}
+    content = _contents(row.get(name))
     return Side(
         name=name,
         solution_id=str(row.get(f"{name}_id", "")),
-        html=_markup(_contents(row.get(name))),
-        letters=letters[:MAX_LETTERS],
-        letters_more=max(0, len(letters) - MAX_LETTERS),
-        test_html=highlight(str(test)) if test else "",
+        html=_markup(content),
+        strips=tuple(strips),
+        # a concatenated answer shows its test already
+        test_html=highlight(str(test)) if test and str(test).strip() not in content else "",
         truth=("fail", "pass")[truth] if isinstance(truth, bool) else str(truth or ""),
         facts=_facts({key.removeprefix(f"{name}_"): value for key, value in own.items()}),
     )
+
+
+def _strip(evidence: dict[str, Any], key: str, label: str) -> Strip | None:
+    """Takes a row of verdict letters out of `evidence`; what is no such row stays there and is shown as it is."""
+    value = evidence.get(key)
+    letters = "".join(map(str, value)) if isinstance(value, list) else value
+    if not isinstance(letters, str) or not letters or not set(letters) <= set(VERDICT_LETTERS):
+        return None
+    del evidence[key]
+    return Strip(label, letters[:MAX_LETTERS], max(0, len(letters) - MAX_LETTERS))
 
 
 def _truth(chosen: str, rejected: str) -> tuple[str, str]:

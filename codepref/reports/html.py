@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from codepref.errors import UserError
-from codepref.reports import examples, sections
-from codepref.reports.wording import cautions, headline
+from codepref.reports import examples, outcome, sections
+from codepref.reports.wording import cautions, headline, true_minus
 from codepref.runs.files import read_json, read_parquet, write_text
 
+TrueLetters = Mapping[tuple[str, int], str]
 FILE = "report.html"
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
@@ -34,13 +35,36 @@ def write_report(run_dir: Path) -> Path:
         raise UserError(f"{path}: a JSON object is needed, not {type(summary).__name__}")
     pairs = run_dir / "pairs.parquet"
     rows = read_parquet(pairs, ("task_id", "chosen", "rejected")) if pairs.exists() else []
-    page = render(summary, rows)
+    shown = examples.choose(rows)
+    page = render(summary, shown, pairs=len(rows), true_letters=_true_letters(run_dir, shown))
     write_text(run_dir / FILE, page)
     return run_dir / FILE
 
 
-def render(summary: Mapping[str, Any], pair_rows: list[dict[str, Any]]) -> str:
-    """The page as text. All text of models and users is escaped, and what cannot be printed is replaced by �."""
+def _true_letters(run_dir: Path, rows: Sequence[Mapping[str, Any]]) -> TrueLetters:
+    """Verdicts of the true tests on the solutions of these pairs, from `run_dir`/audit where the run made them."""
+    import pyarrow.parquet as pq
+
+    path = run_dir / "audit" / "verdicts.parquet"
+    if not rows or not path.exists():
+        return {}
+    tasks = sorted({str(row["task_id"]) for row in rows})
+    columns = ["task_id", "solution_id", "verdicts"]
+    table = pq.read_table(path, columns=columns, filters=[("task_id", "in", tasks)])
+    return {(row["task_id"], row["solution_id"]): row["verdicts"] for row in table.to_pylist()}
+
+
+def render(
+    summary: Mapping[str, Any],
+    shown: Sequence[Mapping[str, Any]] = (),
+    *,
+    pairs: int = 0,
+    true_letters: TrueLetters | None = None,
+) -> str:
+    """The page as text: `shown` are the example rows of `pairs` in all, true_letters what the true tests say of them.
+
+    All text of models and users is escaped, and what cannot be printed is replaced by �.
+    """
     import jinja2
     from markupsafe import Markup
 
@@ -53,29 +77,34 @@ def render(summary: Mapping[str, Any], pair_rows: list[dict[str, Any]]) -> str:
     )
     # markup that this package made itself; everything else is escaped by the template
     environment.filters["markup"] = Markup
-    page = environment.get_template("report.html.j2").render(context(summary, pair_rows))
+    environment.filters["minus"] = true_minus
+    page = environment.get_template("report.html.j2").render(
+        context(summary)
+        | {
+            "examples": [examples.example(row, true_letters) for row in shown],
+            "pair_rows": pairs,
+            "code_css": examples.highlight_css() if shown else "",
+        }
+    )
     return _UNPRINTABLE.sub("\ufffd", page)
 
 
-def context(summary: Mapping[str, Any], pair_rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Everything that the template shows."""
+def context(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What the template shows of the summary."""
     return {
         "title": str(summary.get("recipe") or "run"),
         "summary": summary,
         "headline": headline(summary),
         "cautions": cautions(summary),
-        "scores": sections.scores(summary),
-        "tiles": sections.tiles(summary),
+        "scores": outcome.scores(summary),
+        "tiles": outcome.tiles(summary),
         "funnel": sections.funnel(summary),
         "dropped": sections.dropped(summary),
         "verdicts": sections.verdicts(summary),
         "pairs": sections.pairs(summary),
         "training": sections.training(summary),
-        "examples": [examples.example(row) for row in examples.choose(pair_rows)],
-        "pair_rows": len(pair_rows),
         "verdict_names": sections.VERDICT_NAMES,
         "stages": sections.stages(summary),
         "recipe": sections.recipe(summary),
         "provenance": sections.provenance(summary),
-        "code_css": examples.highlight_css() if pair_rows else "",
     }

@@ -10,18 +10,7 @@ from typing import Any
 from codepref.records import VERDICT_LETTERS
 from codepref.reports import svg
 from codepref.reports.tables import with_interval
-from codepref.reports.wording import (
-    Row,
-    count,
-    figure_name,
-    interval,
-    main_comparison,
-    number,
-    p_value,
-    points,
-    seconds,
-    tone_of,
-)
+from codepref.reports.wording import Row, count, number, points, seconds
 
 VERDICT_NAMES = dict(
     zip(
@@ -30,93 +19,6 @@ VERDICT_NAMES = dict(
         strict=True,
     )
 )
-MODELS = ("base", "aligned")
-DIFFERENCE_WORDS = {"better": "better", "worse": "worse", "tie": "no difference can be told", "unknown": ""}
-
-
-def tiles(summary: Row) -> list[dict[str, str]]:
-    """The few figures to see first: the main score, the pairs, how many are right, the time."""
-    found = []
-    main = main_comparison(list(summary.get("comparison") or []))
-    if main:
-        value = f"{points(main.get('base'))} → {points(main.get('aligned'))}"
-        note = f"{with_interval(main, 'difference', signed=True)} points"
-        found.append({"what": f"{figure_name(str(main.get('name')))}, percent", "value": value, "note": note})
-    made = summary.get("pairs") or {}
-    if number(made.get("count")) is not None:
-        problems = f"of {count(made['problems'])} problems" if number(made.get("problems")) is not None else ""
-        found.append({"what": "preference pairs", "value": count(made["count"]), "note": problems})
-    if share := made.get("share_right"):
-        note = f"by the true tests {interval(share)}"
-        found.append({"what": "pairs that are right", "value": f"{points(share.get('value'))}%", "note": note})
-    if took := stages(summary):
-        found.append({"what": "whole run", "value": took["total"], "note": f"{len(took['rows'])} stages"})
-    return found
-
-
-def scores(summary: Row) -> dict[str, Any]:
-    """Before and after: both charts, and the rows of the table."""
-    by_model = {
-        model: {str(row.get("name")): row for row in (summary.get("scores") or {}).get(model) or []} for model in MODELS
-    }
-    comparison = {str(row.get("name")): row for row in summary.get("comparison") or []}
-    names = list(dict.fromkeys([*(name for rows in by_model.values() for name in rows), *comparison]))
-    if not names:
-        return {}
-    rows = [_score_row(name, by_model, comparison.get(name)) for name in names]
-    levels = [
-        (name, [_mark(model, by_model[model][name]) for model in MODELS if name in by_model[model]]) for name in names
-    ]
-    differences = [
-        (name, [_difference_mark(row)]) for name, row in comparison.items() if number(row.get("difference")) is not None
-    ]
-    return {
-        "rows": rows,
-        "compared": bool(comparison),
-        "models": [model for model in MODELS if by_model[model]],
-        "levels": svg.interval_chart("Scores with 95% intervals", [row for row in levels if row[1]])
-        if any(m for _, m in levels)
-        else "",
-        "differences": svg.interval_chart("Paired differences with 95% intervals", differences, zero=True)
-        if differences
-        else "",
-    }
-
-
-def _score_row(name: str, by_model: Mapping[str, Mapping[str, Row]], comparison: Row | None) -> dict[str, Any]:
-    found: dict[str, Any] = {"name": name}
-    for model in MODELS:
-        row = by_model[model].get(name)
-        found[model] = {"value": points(row.get("value")), "interval": interval(row)} if row else None
-    some = comparison or next(by_model[model][name] for model in MODELS if name in by_model[model])
-    found["n"] = count(some.get("n"))
-    if comparison:
-        tone = tone_of(comparison)
-        found["comparison"] = {
-            "difference": points(comparison.get("difference"), signed=True),
-            "interval": interval(comparison, signed=True),
-            "p_value": p_value(comparison.get("p_value")),
-            "test": comparison.get("test", ""),
-            "counts": " / ".join(count(comparison.get(key)) for key in ("wins", "losses", "ties")),
-            "tone": tone,
-            "words": DIFFERENCE_WORDS[tone],
-        }
-    return found
-
-
-def _mark(model: str, row: Row) -> svg.Interval:
-    value, low, high = (_percent(row.get(key)) for key in ("value", "low", "high"))
-    return svg.Interval(value or 0.0, low, high, model, with_interval(row))
-
-
-def _difference_mark(row: Row) -> svg.Interval:
-    value, low, high = (_percent(row.get(key)) for key in ("difference", "low", "high"))
-    return svg.Interval(value or 0.0, low, high, tone_of(row), with_interval(row, "difference", signed=True))
-
-
-def _percent(value: Any) -> float | None:
-    found = number(value)
-    return None if found is None else 100 * found
 
 
 def funnel(summary: Row) -> list[dict[str, Any]]:
@@ -174,11 +76,12 @@ def pairs(summary: Row) -> dict[str, Any]:
     judged = number(row.get("judged")) or 0.0
     if judged:
         right, inverted = number(row.get("right")) or 0.0, number(row.get("inverted")) or 0.0
-        named = (
-            ("right", right, "P"),
-            ("neither", max(0.0, judged - right - inverted), "S"),
-            ("inverted", inverted, "F"),
-        )
+        both_pass, both_fail = number(row.get("both_pass")), number(row.get("both_fail"))
+        if both_pass is None or both_fail is None:
+            rest = [("neither", max(0.0, judged - right - inverted), "S")]
+        else:
+            rest = [("both correct", both_pass, "S"), ("both wrong", both_fail, "I")]
+        named = [("right", right, "P"), *rest, ("inverted", inverted, "F")]
         found["judged"] = count(judged)
         found["share"] = with_interval(row.get("share_right") or {"value": right / judged})
         found["parts"] = [
@@ -196,13 +99,13 @@ def pairs(summary: Row) -> dict[str, Any]:
 
 
 CURVES = (
-    ("Loss", (("loss", "loss", "ink"),), math.log(2), "dotted: ln 2, where DPO starts"),
-    ("Reward margin", (("margin", "margin", "ink"),), 0.0, "reward of chosen − rejected"),
+    ("Loss", (("loss", "loss", "ink"),), math.log(2), "dotted: ln 2, the start of DPO"),
+    ("Reward margin", (("margin", "margin", "ink"),), 0.0, "chosen − rejected"),
     (
         "Reward accuracy",
         (("accuracy", "accuracy", "ink"),),
         0.5,
-        "share of pairs with chosen above rejected; dotted: chance",
+        "dotted: chance",
     ),
     (
         "Log-probability of responses",
@@ -223,8 +126,8 @@ def training(summary: Row) -> dict[str, Any]:
     for title, series, level, note in CURVES:
         lines = [svg.Line(name, style, found) for name, key, style in series if (found := _points(curve, key))]
         if lines:
-            if title == "Loss" and row.get("method", "dpo") != "dpo":
-                level, note = None, ""  # only DPO starts at ln 2
+            if title == "Loss" and not _starts_at_ln2(row):
+                level, note = None, ""
             chart = svg.line_chart(title, lines, mark=level)
             charts.append({"title": title, "note": note, "lines": lines if len(lines) > 1 else [], "svg": chart})
     first = number(row.get("first_loss"))
@@ -236,6 +139,12 @@ def training(summary: Row) -> dict[str, Any]:
     ]
     smoothed = svg.window(len(curve)) if len(curve) >= svg.SMOOTH_FROM else 0
     return {"charts": charts, "smoothed": smoothed, "facts": [fact for fact in facts if fact[1] not in ("", "–")]}
+
+
+def _starts_at_ln2(training: Row) -> bool:
+    """DPO's loss starts at ln 2, but not the logged sum with the chosen answer's likelihood, nor other methods'."""
+    settings = training.get("settings") or {}
+    return training.get("method", "dpo") == "dpo" and not number(settings.get("chosen_weight"))
 
 
 def _points(curve: Sequence[Row], key: str) -> list[tuple[float, float]]:
@@ -279,7 +188,9 @@ def recipe(summary: Row) -> list[dict[str, Any]]:
 def provenance(summary: Row) -> list[tuple[str, list[tuple[str, str]]]]:
     """The run, the machine and the versions, as titled lists."""
     run = [
-        (key, plain(summary[key])) for key in ("recipe", "seed", "started", "codepref") if summary.get(key) is not None
+        (key, plain(summary[key]))
+        for key in ("recipe", "description", "seed", "started", "codepref")
+        if summary.get(key) is not None
     ]
     machine = [(str(key).replace("_", " "), plain(value)) for key, value in (summary.get("machine") or {}).items()]
     versions = [(str(key), plain(value)) for key, value in (summary.get("versions") or {}).items()]

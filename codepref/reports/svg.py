@@ -13,6 +13,8 @@ from html import escape
 Scale = Callable[[float], float]
 HOVER_POINTS = 60
 SMOOTH_FROM = 30
+NAME_LETTER, LABEL_LETTER = 8.8, 7.2
+"""Room for one letter of a row's name and of a label, in user units, in the widest common sans serif."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,9 @@ def interval_chart(
 
     rows: (name, intervals) from the top. zero: put 0 on the axis and mark it, for differences.
     """
-    left, right, top, bar = 112, 132, 10, 26
+    left = 16 + NAME_LETTER * max(len(name) for name, _ in rows)
+    right = 20 + LABEL_LETTER * max(len(mark.label) for _, marks in rows for mark in marks)
+    top, bar = 10, 26
     ends = [end for _, marks in rows for m in marks for end in (m.value, m.low, m.high) if end is not None]
     ticks = nice_ticks(min([*ends, *([0.0] if zero else [])]), max([*ends, *([0.0] if zero else [])]))
     if not zero:

@@ -7,6 +7,7 @@ an unfinished run.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -82,6 +83,11 @@ def count(value: Any) -> str:
     """A count with thousands separated by a thin comma: 12,345."""
     found = number(value)
     return "–" if found is None else f"{found:,.0f}"
+
+
+def true_minus(text: str) -> str:
+    """Hyphens before digits as minus signs, for pages; terminals and files keep the hyphen."""
+    return re.sub(r"(?<![\w.-])-(?=\d)", "−", text)
 
 
 def tone_of(comparison: Row) -> Tone:
@@ -173,23 +179,28 @@ def _training_cautions(summary: Row) -> list[str]:
     first = number(training.get("first_loss"))
     if training.get("method") == "dpo" and first is not None and abs(first - LN2) > 1e-3:
         found.append(f"The loss at step 1 was {first:.4f}, not ln 2 = 0.6931: the reference is not the starting model.")
-    accuracy = [value for row in curve if (value := number(row.get("accuracy"))) is not None]
+    accuracy = _ends([value for row in curve if (value := number(row.get("accuracy"))) is not None])
     main = main_comparison(list(summary.get("comparison") or []))
-    if accuracy and max(accuracy[-3:]) >= 0.9 and main is not None and tone_of(main) in ("tie", "worse"):
+    if accuracy and accuracy[1] >= 0.9 and main is not None and tone_of(main) in ("tie", "worse"):
         found.append(
-            f"Reward accuracy ended at {points(accuracy[-1])}%, and yet no gain can be told in "
+            f"Reward accuracy ended at {points(accuracy[1])}%, and yet no gain can be told in "
             f"{figure_name(str(main.get('name')))}: telling the pairs apart is not solving the problems."
         )
-    chosen = [value for row in curve if (value := number(row.get("chosen_logp"))) is not None]
-    if len(chosen) >= 4:
-        part = max(1, len(chosen) // 10)
-        before, after = sum(chosen[:part]) / part, sum(chosen[-part:]) / part
-        if after < before - max(1.0, 0.1 * abs(before)):
-            found.append(
-                f"The chosen responses became less likely in training (log-probability {before:.1f} to {after:.1f}): "
-                "a sign to watch, since a collapse begins so."
-            )
+    chosen = _ends([value for row in curve if (value := number(row.get("chosen_logp"))) is not None])
+    if chosen and chosen[1] < chosen[0] - max(1.0, 0.1 * abs(chosen[0])):
+        found.append(
+            f"The chosen responses became less likely in training (log-probability {chosen[0]:.1f} to "
+            f"{chosen[1]:.1f}): a sign to watch, since a collapse begins so."
+        )
     return found
+
+
+def _ends(values: list[float]) -> tuple[float, float] | None:
+    """Means of the first and of the last tenth, since single steps are noisy. None for fewer than two values."""
+    if len(values) < 2:
+        return None
+    part = max(1, len(values) // 10)
+    return sum(values[:part]) / part, sum(values[-part:]) / part
 
 
 def _data_cautions(summary: Row) -> list[str]:

@@ -1,0 +1,112 @@
+"""The outcome as the report shows it: the few figures to see first, and scores before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from codepref.reports import svg
+from codepref.reports.sections import stages
+from codepref.reports.tables import with_interval
+from codepref.reports.wording import (
+    Row,
+    count,
+    figure_name,
+    interval,
+    main_comparison,
+    number,
+    p_value,
+    points,
+    tone_of,
+    true_minus,
+)
+
+MODELS = ("base", "aligned")
+DIFFERENCE_WORDS = {"better": "better", "worse": "worse", "tie": "no difference can be told", "unknown": ""}
+
+
+def tiles(summary: Row) -> list[dict[str, str]]:
+    """The few figures to see first: the main score, the pairs, how many are right, the time."""
+    found = []
+    main = main_comparison(list(summary.get("comparison") or []))
+    if main:
+        value = f"{points(main.get('base'))} → {points(main.get('aligned'))}"
+        note = f"{with_interval(main, 'difference', signed=True)} points"
+        found.append({"what": f"{figure_name(str(main.get('name')))}, percent", "value": value, "note": note})
+    made = summary.get("pairs") or {}
+    if number(made.get("count")) is not None:
+        problems = f"of {count(made['problems'])} problems" if number(made.get("problems")) is not None else ""
+        found.append({"what": "preference pairs", "value": count(made["count"]), "note": problems})
+    if share := made.get("share_right"):
+        note = f"by the true tests {interval(share)}"
+        found.append({"what": "pairs that are right", "value": f"{points(share.get('value'))}%", "note": note})
+    if took := stages(summary):
+        found.append({"what": "whole run", "value": took["total"], "note": f"{len(took['rows'])} stages"})
+    return found
+
+
+def scores(summary: Row) -> dict[str, Any]:
+    """Before and after: both charts, and the rows of the table."""
+    by_model = {
+        model: {str(row.get("name")): row for row in (summary.get("scores") or {}).get(model) or []} for model in MODELS
+    }
+    comparison = {str(row.get("name")): row for row in summary.get("comparison") or []}
+    names = list(dict.fromkeys([*(name for rows in by_model.values() for name in rows), *comparison]))
+    if not names:
+        return {}
+    rows = [_score_row(name, by_model, comparison.get(name)) for name in names]
+    levels = [
+        (name, [_mark(model, by_model[model][name]) for model in MODELS if name in by_model[model]]) for name in names
+    ]
+    differences = [
+        (name, [_difference_mark(row)]) for name, row in comparison.items() if number(row.get("difference")) is not None
+    ]
+    return {
+        "rows": rows,
+        "compared": bool(comparison),
+        "models": [model for model in MODELS if by_model[model]],
+        "levels": svg.interval_chart("Scores with 95% intervals", [row for row in levels if row[1]])
+        if any(m for _, m in levels)
+        else "",
+        "differences": svg.interval_chart("Paired differences with 95% intervals", differences, zero=True)
+        if differences
+        else "",
+    }
+
+
+def _score_row(name: str, by_model: Mapping[str, Mapping[str, Row]], comparison: Row | None) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": name}
+    for model in MODELS:
+        row = by_model[model].get(name)
+        found[model] = {"value": points(row.get("value")), "interval": interval(row)} if row else None
+    some = comparison or next(by_model[model][name] for model in MODELS if name in by_model[model])
+    found["n"] = count(some.get("n"))
+    if comparison:
+        tone = tone_of(comparison)
+        found["comparison"] = {
+            "difference": points(comparison.get("difference"), signed=True),
+            "interval": interval(comparison, signed=True),
+            "p_value": p_value(comparison.get("p_value")),
+            "test": comparison.get("test", ""),
+            "counts": " / ".join(count(comparison.get(key)) for key in ("wins", "losses", "ties")),
+            "tone": tone,
+            "words": DIFFERENCE_WORDS[tone],
+        }
+    return found
+
+
+def _mark(model: str, row: Row) -> svg.Interval:
+    value, low, high = (_percent(row.get(key)) for key in ("value", "low", "high"))
+    return svg.Interval(value or 0.0, low, high, model, true_minus(with_interval(row)))
+
+
+def _difference_mark(row: Row) -> svg.Interval:
+    value, low, high = (_percent(row.get(key)) for key in ("difference", "low", "high"))
+    return svg.Interval(
+        value or 0.0, low, high, tone_of(row), true_minus(with_interval(row, "difference", signed=True))
+    )
+
+
+def _percent(value: Any) -> float | None:
+    found = number(value)
+    return None if found is None else 100 * found
