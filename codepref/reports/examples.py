@@ -93,7 +93,7 @@ def example(row: Mapping[str, Any], true_letters: Mapping[tuple[str, int], str] 
         task_id=str(row.get("task_id", "")),
         rule=str(row.get("rule", "")),
         confidence="" if confidence is None else f"{confidence:.2f}",
-        prompt=_shorten(_contents(row.get("prompt"))),
+        prompt="\n".join(_cut(_contents(row.get("prompt")))).strip(),
         sides=sides,
         facts=_facts(evidence),
         truth=truth,
@@ -127,7 +127,7 @@ def _side(name: str, row: Mapping[str, Any], evidence: dict[str, Any]) -> Side:
         html=_markup(content),
         strips=tuple(strips),
         # a concatenated answer shows its test already
-        test_html=highlight(str(test)) if test and str(test).strip() not in content else "",
+        test_html=highlight(_cut(str(test))[0]) if test and str(test).strip() not in content else "",
         truth=("fail", "pass")[truth] if isinstance(truth, bool) else str(truth or ""),
         facts=_facts({key.removeprefix(f"{name}_"): value for key, value in own.items()}),
     )
@@ -166,23 +166,23 @@ def _contents(messages: Any) -> str:
     return "\n\n".join(str(message.get("content", "")) for message in messages or [])
 
 
-def _shorten(text: str) -> str:
-    lines = text[:MAX_CHARACTERS].split("\n")
-    kept = "\n".join(lines[:MAX_LINES])
+def _cut(text: str) -> tuple[str, str]:
+    """What is shown of `text`, and words on what is not ("" when all of it is shown)."""
+    kept = "\n".join(text[:MAX_CHARACTERS].split("\n")[:MAX_LINES])
     left = len(text) - len(kept)
-    return kept if left <= 0 else f"{kept}\n… {left:,} more characters"
+    return kept, f"… {left:,} more characters" if left > 0 else ""
 
 
 def _markup(text: str) -> str:
     """Model text as safe HTML: fenced blocks as code and the words between as words; without a fence, all as code."""
-    text = _shorten(text)
+    text, rest = _cut(text)
     if not _FENCE.search(text):
-        return highlight(text)
+        return highlight(text) + _words(rest)
     parts, end = [], 0
     for block in _FENCE.finditer(text):
         parts += [_words(text[end : block.start()]), highlight(block.group(1))]
         end = block.end()
-    return "".join([*parts, _words(text[end:])])
+    return "".join([*parts, _words(text[end:]), _words(rest)])
 
 
 def _words(text: str) -> str:
@@ -195,8 +195,7 @@ def highlight(code: str) -> str:
     from pygments.formatters import HtmlFormatter
     from pygments.lexers import PythonLexer
 
-    code = _shorten(code.strip("\n"))
-    inner: str = render(code, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True))
+    inner: str = render(code.strip("\n"), PythonLexer(stripnl=False), HtmlFormatter(nowrap=True))
     return f'<pre class="code">{inner.rstrip()}</pre>'
 
 

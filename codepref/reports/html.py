@@ -43,6 +43,7 @@ def write_report(run_dir: Path) -> Path:
 
 def _true_letters(run_dir: Path, rows: Sequence[Mapping[str, Any]]) -> TrueLetters:
     """Verdicts of the true tests on the solutions of these pairs, from `run_dir`/audit where the run made them."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     path = run_dir / "audit" / "verdicts.parquet"
@@ -50,7 +51,10 @@ def _true_letters(run_dir: Path, rows: Sequence[Mapping[str, Any]]) -> TrueLette
         return {}
     tasks = sorted({str(row["task_id"]) for row in rows})
     columns = ["task_id", "solution_id", "verdicts"]
-    table = pq.read_table(path, columns=columns, filters=[("task_id", "in", tasks)])
+    try:  # filtered while it is read: this file holds every solution of the run
+        table = pq.read_table(path, columns=columns, filters=[("task_id", "in", tasks)])
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"{path}: cannot be read as a verdicts file ({error})") from None
     return {(row["task_id"], row["solution_id"]): row["verdicts"] for row in table.to_pylist()}
 
 

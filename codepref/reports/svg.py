@@ -39,8 +39,8 @@ class Line:
 
 def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     """Round numbers that cover low..high: steps of 1, 2 or 5 times a power of ten. `wanted` is about how many."""
-    if not high > low:
-        half = abs(low) * 0.1 or 0.5
+    if high - low <= 1e-9 * max(1.0, abs(low), abs(high)):  # as good as level: no ticks could be told apart
+        half = abs(low) * 0.1 if abs(low) > 1e-6 else 0.5
         low, high = low - half, high + half
     raw = (high - low) / wanted
     power = 10.0 ** math.floor(math.log10(raw))

@@ -1,0 +1,128 @@
+"""Example pairs: an honest choice, and model text that cannot leave its box."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codepref.reports.examples import choose, example
+
+
+def row(task: str = "t/1", confidence: float = 0.5, text: str = "def f(): return 1", **evidence: Any) -> dict[str, Any]:
+    return {
+        "task_id": task,
+        "prompt": [{"role": "user", "content": "Write f & g."}],
+        "chosen": [{"role": "assistant", "content": text}],
+        "rejected": [{"role": "assistant", "content": "def f(): return 2"}],
+        "rule": "dstc",
+        "confidence": confidence,
+        "chosen_id": 4,
+        "rejected_id": 7,
+        "evidence": json.dumps(evidence),
+    }
+
+
+def test_choice_spreads_over_confidence_and_problems() -> None:
+    rows = [row(f"t/{i}", i / 100) for i in range(100)] + [row("t/99", 0.995)] * 5
+    chosen = choose(rows)
+    confidences = [found["confidence"] for found in chosen]
+    assert len(chosen) == len({found["task_id"] for found in chosen}) == 10
+    assert confidences == sorted(confidences, reverse=True)
+    assert (confidences[0], confidences[-1]) == (0.995, 0.0)
+
+
+def test_few_pairs_are_all_shown_and_problems_repeat_only_when_they_must() -> None:
+    assert choose([]) == []
+    assert len(choose([row("a"), row("a"), row("b")])) == 3
+    found = choose([row("a")] * 20 + [row("b")])
+    assert [pair["task_id"] for pair in found].count("b") == 1
+    assert len(found) == 10
+
+
+def test_evidence_is_laid_out_by_side() -> None:
+    found = example(
+        row(
+            chosen_verdicts="PPFP",
+            rejected_verdicts="FFFE",
+            chosen_test="assert f() == 1",
+            true_chosen="pass",
+            true_rejected="fail",
+            chosen_passes=3,
+            solutions=10,
+        )
+    )
+    chosen, rejected = found.sides
+    assert (chosen.strips[0].letters, rejected.strips[0].letters) == ("PPFP", "FFFE")
+    assert (chosen.solution_id, rejected.solution_id) == ("4", "7")
+    assert chosen.facts == (("passes", "3"),)
+    assert found.facts == (("solutions", "10"),)
+    assert (found.truth, found.truth_tone) == ("right by the true tests", "better")
+    assert "assert" in chosen.test_html
+    assert rejected.test_html == ""
+
+
+def test_true_tests_join_by_solution() -> None:
+    found = example(row(chosen_verdicts="PP"), {("t/1", 4): "PPPF", ("t/1", 7): "PPPP", ("t/2", 4): "PPPP"})
+    assert found.truth == "inverted: the rejected one is correct"
+    assert [(strip.label, strip.letters) for strip in found.sides[0].strips] == [
+        ("verdicts", "PP"),
+        ("true tests", "PPPF"),
+    ]
+    assert example(row(), {("t/1", 4): "PIP", ("t/1", 7): "FFF"}).truth == ""
+
+
+def test_a_test_that_the_answer_holds_is_not_repeated() -> None:
+    assert example(row(text="def f(): ...\nassert f()", chosen_test="assert f()")).sides[0].test_html == ""
+
+
+@pytest.mark.parametrize(
+    "evidence", [None, "", "not json", "[1, 2]", '{"chosen_verdicts": "maybe"}', '{"true_chosen": null}']
+)
+def test_odd_evidence_is_shown_not_refused(evidence: str | None) -> None:
+    found = example(row() | {"evidence": evidence})
+    assert all(not side.strips for side in found.sides)
+    assert found.truth == ""
+
+
+def test_words_and_fenced_code_are_told_apart() -> None:
+    text = "Here <b>it</b> is:\n```python\nx = 1 < 2\n```\nDone."
+    found = example(row(text=text)).sides[0].html
+    assert '<p class="words">Here &lt;b&gt;it&lt;/b&gt; is:</p>' in found
+    assert found.count("<pre") == 1
+    assert "```" not in found
+
+
+def test_long_answers_are_cut_and_say_so() -> None:
+    found = example(row(text="x = 1\n" * 5_000, chosen_verdicts="P" * 500))
+    assert len(found.sides[0].html) < 20_000
+    assert "more characters" in found.sides[0].html
+    assert (len(found.sides[0].strips[0].letters), found.sides[0].strips[0].more) == (120, 380)
+
+
+class Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[tuple[str, tuple[str, ...]]] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.add((tag, tuple(name for name, _ in attrs)))
+
+
+HOSTILE = st.text(alphabet=st.sampled_from(list("<>&\"'`/ \nabscript=-!")), max_size=200)
+
+
+@given(st.one_of(HOSTILE, st.text(max_size=200)))
+def test_model_text_makes_no_markup(text: str) -> None:
+    tags = Tags()
+    found = example(row(text=text, chosen_test=text)).sides[0]
+    tags.feed(found.html + found.test_html)
+    assert tags.found <= {("pre", ("class",)), ("span", ("class",)), ("p", ("class",)), ("span", ())}
+    visible = html.unescape(re.sub(r"<[^>]*>", "", found.html))
+    assert set(re.findall(r"\w", visible)) <= set(re.findall(r"\w", text))

@@ -1,0 +1,189 @@
+"""The page as a whole: one file, everything in it, nothing fetched, unfinished runs included."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from codepref.errors import UserError
+from codepref.reports import write_report
+
+ATTACK = "</pre></style><script>alert(1)</script><img src=x onerror=alert(2)>"
+
+
+class Page(HTMLParser):
+    """Collects tags, attributes, ids and visible text; fails on tags that do not nest."""
+
+    VOID = frozenset({"meta", "br"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def write_run(folder: Path, summary: dict[str, Any], pairs: int = 12) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "summary.json").write_text(json.dumps(summary))
+    message = [{"role": "assistant", "content": f"def f():\n    return '{ATTACK}'"}]
+    rows = [
+        {
+            "task_id": f"t/{i}",
+            "prompt": [{"role": "user", "content": f"Write f. {ATTACK}"}],
+            "chosen": message,
+            "rejected": message,
+            "rule": "dstc",
+            "confidence": i / 12,
+            "chosen_id": 0,
+            "rejected_id": 1,
+            "evidence": json.dumps(
+                {"chosen_verdicts": "PPF", "rejected_verdicts": "FEI", "note": ATTACK + "\ud800\x00"}
+            ),
+        }
+        for i in range(pairs)
+    ]
+    if rows:
+        pq.write_table(pa.Table.from_pylist(rows), folder / "pairs.parquet")
+    return folder
+
+
+def read(folder: Path) -> tuple[str, Page]:
+    path = write_report(folder)
+    assert path == folder / "report.html"
+    text = path.read_text(encoding="utf-8")
+    return text, Page(text)
+
+
+def test_the_page_holds_every_figure(tmp_path: Path, summary: dict[str, Any]) -> None:
+    _, page = read(write_run(tmp_path, summary))
+    for shown in (
+        "The aligned model is better: sampled pass@1 rose by",
+        "35.0 → 50.0",
+        "412",
+        "70.6%",
+        "no assert found",
+        "timeout",
+        "Reward accuracy",
+        "0.6931",
+        "sign-flip permutation",
+        "exact McNemar",
+        "sample solutions",
+        "41.2 s",
+        "torch",
+        "2.13.0",
+        "a processor",
+        "temperature",
+        "10 of 12 pairs",
+    ):
+        assert shown in page.text, shown
+    assert page.tags.count("details") == 10
+    assert page.tags.count("svg") == 6
+
+
+def test_the_page_fetches_nothing_and_runs_nothing(tmp_path: Path, summary: dict[str, Any]) -> None:
+    summary["recipe"] = ATTACK
+    summary["dropped"] = {ATTACK: {ATTACK: 1}}
+    summary["scores"]["base"][0]["name"] = ATTACK
+    text, page = read(write_run(tmp_path, summary))
+    assert not {"script", "img", "link", "iframe", "object", "embed", "base", "form"} & set(page.tags)
+    assert not [name for name, _ in page.attributes if name.startswith("on") or name in ("src", "srcset")]
+    assert all(value.startswith("#") for name, value in page.attributes if name == "href")
+    assert not re.search(r"url\(|@import|https?://", text)
+    assert "default-src 'none'" in text
+
+
+def test_what_cannot_be_printed_is_replaced(tmp_path: Path, summary: dict[str, Any]) -> None:
+    text, _ = read(write_run(tmp_path, summary))
+    assert "\x00" not in text
+    assert "\ufffd\ufffd" in text
+
+
+@pytest.mark.parametrize(
+    "missing",
+    ["scores", "comparison", "pairs", "training", "verdicts", "funnel", "dropped", "stages", "seed", "versions"],
+)
+@pytest.mark.parametrize("how", ["absent", "null"])
+def test_what_is_missing_is_left_out(tmp_path: Path, summary: dict[str, Any], missing: str, how: str) -> None:
+    if how == "absent":
+        del summary[missing]
+    else:
+        summary[missing] = None
+    _, page = read(write_run(tmp_path, summary, pairs=0))
+    assert "None" not in page.text
+    assert "Example pairs" not in page.text
+
+
+def test_an_empty_run_and_broken_figures(tmp_path: Path, summary: dict[str, Any]) -> None:
+    _, page = read(write_run(tmp_path / "empty", {}, pairs=0))
+    assert "No model has been scored yet" in page.text
+    summary["training"]["curve"] = [{"step": 1, "loss": float("nan")}, {"step": 2, "loss": None}]
+    summary["comparison"][1]["p_value"] = None
+    summary["pairs"]["share_right"] = None
+    summary["funnel"].append({"what": "nothing", "count": None})
+    text, page = read(write_run(tmp_path / "broken", summary))
+    assert not re.search(r"\b(nan|None|null)\b", text.partition("</style>")[2])
+    assert "Loss" not in page.text
+
+
+def test_true_verdicts_beside_the_pairs(tmp_path: Path, summary: dict[str, Any]) -> None:
+    folder = write_run(tmp_path, summary)
+    (folder / "audit").mkdir()
+    rows = [
+        {"task_id": f"t/{i}", "solution_id": s, "verdicts": letters, "solution": "x"}
+        for i in range(12)
+        for s, letters in enumerate(("PPPP", "PFPP"))
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), folder / "audit" / "verdicts.parquet")
+    _, page = read(folder)
+    assert page.text.count("right by the true tests") == 10
+    (folder / "audit" / "verdicts.parquet").write_bytes(b"PAR1 broken")
+    with pytest.raises(UserError, match=r"audit/verdicts\.parquet"):
+        write_report(folder)
+
+
+def test_the_same_run_gives_the_same_page(tmp_path: Path, summary: dict[str, Any]) -> None:
+    folder = write_run(tmp_path, summary)
+    assert write_report(folder).read_bytes() == write_report(folder).read_bytes()
+
+
+def test_bad_input_is_told_in_one_message(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"holds no summary\.json"):
+        write_report(tmp_path)
+    (tmp_path / "summary.json").write_text("[1]")
+    with pytest.raises(UserError, match="JSON object is needed"):
+        write_report(tmp_path)
+    (tmp_path / "summary.json").write_text("{}")
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "pairs.parquet")
+    with pytest.raises(UserError, match="has no column task_id"):
+        write_report(tmp_path)
+    assert not (tmp_path / "report.html").exists()

@@ -1,0 +1,65 @@
+"""Charts are well-formed, hold what they are given, and escape it."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codepref.reports.svg import Interval, Line, interval_chart, line_chart, moving_average, nice_ticks, tick_text
+
+
+@given(st.floats(-1e6, 1e6), st.floats(0, 1e6))
+def test_ticks_are_round_ascending_and_cover(low: float, span: float) -> None:
+    ticks = nice_ticks(low, low + span)
+    assert ticks[0] <= low + 1e-6 * abs(low) + 1e-6
+    assert ticks[-1] >= low + span - 1e-6 * abs(low + span) - 1e-6
+    assert ticks == sorted(set(ticks))
+    assert 2 <= len(ticks) <= 13
+
+
+def test_ticks_by_hand() -> None:
+    assert nice_ticks(0, 100) == [0, 20, 40, 60, 80, 100]
+    assert nice_ticks(-0.03, 0.12, 3) == [-0.05, 0.0, 0.05, 0.1, 0.15]
+    assert tick_text(-0.5) == "−0.5"
+
+
+def test_moving_average_by_hand() -> None:
+    assert moving_average([1, 2, 3, 4], 2) == [1, 1.5, 2.5, 3.5]
+
+
+def test_interval_chart_holds_each_mark_in_its_frame() -> None:
+    rows = [
+        ("pass@1", [Interval(50, 40, 60, "base", "50 <b>"), Interval(100, 90, 100, "aligned", "full")]),
+        ("pass@10", [Interval(0, None, None, "base", "none")]),
+    ]
+    root = ET.fromstring(interval_chart("Scores & more", rows))
+    width, height = (float(size) for size in root.attrib["viewBox"].split()[2:])
+    circles = root.findall(".//circle")
+    assert len(circles) == 3
+    assert all(0 < float(c.attrib["cx"]) < width and 0 < float(c.attrib["cy"]) < height for c in circles)
+    assert "50 <b>" in [text.text for text in root.findall("text")]
+
+
+def test_difference_chart_marks_zero() -> None:
+    text = interval_chart("Differences", [("x", [Interval(12, 10, 14, "better", "+12")])], zero=True)
+    assert 'class="zero"' in text
+    assert ">0</text>" in text
+
+
+@pytest.mark.parametrize("count", [1, 2, 29, 30, 500])
+def test_line_chart_of_any_length(count: int) -> None:
+    points = [(float(i), 0.5 * i) for i in range(1, count + 1)]
+    root = ET.fromstring(line_chart("Loss", [Line("loss", "ink", points)], mark=0.6931))
+    faint = [p for p in root.findall("polyline") if "faint" in p.attrib["class"]]
+    assert len(faint) == (1 if count >= 30 else 0)
+    assert not re.search(r"nan|inf", ET.tostring(root, "unicode"))
+
+
+def test_equal_values_make_a_flat_line() -> None:
+    root = ET.fromstring(line_chart("x", [Line("x", "ink", [(1, 2.0), (2, 2.0), (3, 2.0)])]))
+    heights = {point.split(",")[1] for point in root.findall("polyline")[0].attrib["points"].split()}
+    assert len(heights) == 1
