@@ -15,9 +15,14 @@ from codepref.runs.files import atomic_open, content_hash, read_json, read_jsonl
 def test_an_interrupted_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
     write_json(path, {"a": 1})
-    with pytest.raises(KeyboardInterrupt), atomic_open(path) as stream:
-        stream.write("half")
-        raise KeyboardInterrupt
+
+    def write_half() -> None:
+        with atomic_open(path) as stream:
+            stream.write("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
     assert json.loads(path.read_text()) == {"a": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["out.json"]
 

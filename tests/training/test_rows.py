@@ -1,0 +1,72 @@
+"""What may be trained on: the traps of truncation and chat templates."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from codepref.errors import UserError
+from codepref.records import Message, Pair
+from codepref.training.rows import preference_rows
+
+EOS = 0
+
+
+def encode(messages: Sequence[Message], add_generation_prompt: bool) -> list[int]:
+    """A template in which each character is a token, 1 opens a turn and EOS ends the assistant's."""
+    ids: list[int] = []
+    for message in messages:
+        ids += [1, *map(ord, message["content"])]
+        if message["role"] == "assistant":
+            ids.append(EOS)
+    return [*ids, 1] if add_generation_prompt else ids
+
+
+def pair(chosen: str, rejected: str, prompt: str = "ask") -> Pair:
+    return Pair(
+        task_id="t",
+        prompt=[{"role": "user", "content": prompt}],
+        chosen=[{"role": "assistant", "content": chosen}],
+        rejected=[{"role": "assistant", "content": rejected}],
+        rule="r",
+        confidence=1.0,
+        chosen_id=0,
+        rejected_id=1,
+    )
+
+
+def test_pairs_that_fit_become_rows_as_they_are() -> None:
+    made = preference_rows([pair("good", "bad")], encode, max_length=64, eos_id=EOS)
+    assert made.rows[0]["chosen"] == [{"role": "assistant", "content": "good"}]
+    assert made.longest == len("ask") + 2 + len("good") + 1
+    assert made.dropped == {}
+
+
+def test_long_pairs_are_dropped_whole_instead_of_losing_their_end() -> None:
+    # 4 + 6 + "good" fits 10 tokens exactly; one more does not. Cut at 10 both sides would be the same tokens.
+    made = preference_rows([pair("good", "bad"), pair("goods", "good!")], encode, max_length=10, eos_id=EOS)
+    assert len(made.rows) == 1
+    assert made.dropped == {"longer than training.max_length = 10 tokens": 1}
+
+
+def test_pairs_of_the_same_tokens_are_dropped_and_counted() -> None:
+    made = preference_rows([pair("same", "same")], encode, max_length=64, eos_id=EOS)
+    assert made.rows == []
+    assert made.dropped == {"chosen and rejected are the same tokens": 1}
+
+
+def test_a_template_that_never_ends_an_answer_is_refused() -> None:
+    def endless(messages: Sequence[Message], add_generation_prompt: bool) -> list[int]:
+        return [token for token in encode(messages, add_generation_prompt) if token != EOS]
+
+    with pytest.raises(UserError, match="not to stop"):
+        preference_rows([pair("good", "bad")], endless, max_length=64, eos_id=EOS)
+
+
+def test_a_prompt_that_merges_with_the_answer_is_refused() -> None:
+    def merging(messages: Sequence[Message], add_generation_prompt: bool) -> list[int]:
+        ids = encode(messages, add_generation_prompt)
+        place = len(messages[0]["content"]) + 1
+        return ids if add_generation_prompt else [*ids[:place], 999, *ids[place + 2 :]]
+
+    with pytest.raises(UserError, match="another context"):
+        preference_rows([pair("good", "bad")], merging, max_length=64, eos_id=EOS)
