@@ -12,7 +12,7 @@ from typing import Any
 from codepref.errors import UserError
 from codepref.problems.fields import defines_check
 from codepref.problems.source import called_names, parse, read_statements, used_names
-from codepref.records import Problem, Solution, Test
+from codepref.records import Problem, Solution, Test, TestKind
 from codepref.runs.files import read_jsonl
 from codepref.sampling.asserts import extract_tests, normal_test
 from codepref.sampling.extract import extract_program, program_from_completion, with_preamble
@@ -87,7 +87,7 @@ def load_tests(path: str | Path, problems: Iterable[Problem], *, per_completion:
             if source in tests:
                 tests[source] = replace(tests[source], count=tests[source].count + 1)
             else:
-                kind = "check" if problem.entry_point != "check" and defines_check(source) else "asserts"
+                kind: TestKind = "check" if problem.entry_point != "check" and defines_check(source) else "asserts"
                 tests[source] = Test(problem.task_id, str(len(tests)), source, kind)
     return LoadedTests({task: list(tests.values()) for task, tests in found.items()}, dict(dropped), lines, silent)
 

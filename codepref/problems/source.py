@@ -13,6 +13,9 @@ BUILTIN_NAMES = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
 MAX_CHARACTERS = 1_000_000
 """Longer texts are not parsed: no function that answers a problem comes near, and the parser needs much memory."""
 
+MAX_DEPTH = 10
+"""How many levels of broken blocks are opened to look for whole statements inside."""
+
 _MAX_JOINED_LINES = 60
 _CONTINUES = ("else", "elif", "except", "finally", ")", "]", "}", "#")
 _SCOPES: tuple[type[ast.AST], ...] = (
@@ -37,16 +40,19 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
+class Broken:
+    """A stretch that is no Python: an unindented line and the indented lines below it. `after`: statements before it."""
+
+    text: str
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
-    """What could be read of a text: its statements in order, and the first lines of what is no Python."""
+    """What could be read of a text: its statements, and the stretches between them that are no Python, in order."""
 
     statements: tuple[Statement, ...]
-    broken: tuple[str, ...]
-
-    @property
-    def whole(self) -> bool:
-        """True when all of the text is Python."""
-        return not self.broken
+    broken: tuple[Broken, ...]
 
 
 def parse(text: str) -> ast.Module | None:
@@ -69,11 +75,11 @@ def unparse(node: ast.AST) -> str | None:
         return None
 
 
-def read_statements(text: str) -> Reading:
+def read_statements(text: str, *, depth: int = 0) -> Reading:
     """Split `text` into top-level statements; lines that are no Python (prose, half-finished code) are passed over.
 
-    A statement that is broken is passed over whole, save that the reading goes on at its next unindented line. Lines
-    that are indented and belong to no statement are passed over without a mention.
+    A statement that is broken is passed over up to the next unindented line. Indented lines below a line of prose are
+    read as if they were not indented, down to a few levels (`depth` counts them).
     """
     text = _plain_lines(text)
     tree = parse(text)
@@ -83,12 +89,18 @@ def read_statements(text: str) -> Reading:
     lines = text.split("\n")
     starts = [place for place, line in enumerate(lines) if _starts_statement(line)]
     statements: list[Statement] = []
-    broken: list[str] = []
+    broken: list[Broken] = []
     position = 0
     while position < len(starts):
         taken, read = _first_statements(lines, starts, position)
         if not taken:
-            broken.append(lines[starts[position]])
+            end = starts[position + 1] if position + 1 < len(starts) else len(lines)
+            first, below = lines[starts[position]], "\n".join(lines[starts[position] + 1 : end])
+            broken.append(Broken(f"{first}\n{below}".rstrip(), len(statements)))
+            if below.strip() and depth < MAX_DEPTH and not _may_go_on(first):
+                inner = read_statements(below, depth=depth + 1)
+                read = list(inner.statements)
+                broken += [Broken(item.text, item.after + len(statements)) for item in inner.broken]
         statements += read
         position += taken or 1
     return Reading(tuple(statements), tuple(broken))
@@ -121,28 +133,32 @@ def global_names(node: ast.AST) -> set[str]:
 
     Arguments and names assigned in a function are its own, as in Python; so are a comprehension's loop names.
     """
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-        return _function_globals(node)
-    own: set[str] = set()
-    if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
-        own = {child.id for loop in node.generators for child in ast.walk(loop.target) if isinstance(child, ast.Name)}
-    names = {node.id} if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store) else set[str]()
-    return names.union(*(global_names(child) for child in ast.iter_child_nodes(node))) - own
+    names: set[str] = set()
+    waiting: list[tuple[ast.AST, frozenset[str]]] = [(node, frozenset())]  # a stack: trees can be deeper than Python's
+    while waiting:
+        current, own = waiting.pop()
+        if isinstance(current, ast.Name):
+            if not isinstance(current.ctx, ast.Store) and current.id not in own:
+                names.add(current.id)
+            continue
+        body: list[ast.AST] = []
+        inner = own
+        if isinstance(current, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            body = [current.body] if isinstance(current, ast.Lambda) else [*current.body]
+            inner = own | _own_names(current.args, body)
+        elif isinstance(current, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+            targets = [child for loop in current.generators for child in ast.walk(loop.target)]
+            own = own | {child.id for child in targets if isinstance(child, ast.Name)}
+        # decorators, defaults and annotations are read where the function is defined
+        waiting += [(child, inner if child in body else own) for child in ast.iter_child_nodes(current)]
+    return names
 
 
-def _function_globals(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> set[str]:
-    body = [node.body] if isinstance(node, ast.Lambda) else node.body
-    arguments = node.args
-    own = {item.arg for item in ast.walk(arguments) if isinstance(item, ast.arg)}
-    declared: set[str] = set()
-    inside: set[str] = set()
-    for item in body:
-        own |= bound_names(item)
-        declared |= {name for child in walk_scope(item) if isinstance(child, ast.Global) for name in child.names}
-        inside |= global_names(item)
-    # decorators, defaults and annotations are read where the function is defined
-    outside = [child for child in ast.iter_child_nodes(node) if child not in body]
-    return (inside - (own - declared)).union(*(global_names(child) for child in outside))
+def _own_names(arguments: ast.arguments, body: list[ast.AST]) -> frozenset[str]:
+    inside = [child for item in body for child in walk_scope(item)]
+    declared = {name for child in inside if isinstance(child, ast.Global) for name in child.names}
+    own = {child.arg for child in ast.walk(arguments) if isinstance(child, ast.arg)}
+    return frozenset(own.union(*map(bound_names, body)) - declared)
 
 
 def called_names(node: ast.AST) -> set[str]:

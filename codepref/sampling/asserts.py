@@ -8,12 +8,14 @@ the parameter of `check(candidate)` becomes the entry point. What cannot stand b
 from __future__ import annotations
 
 import ast
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from codepref.problems.source import (
     BUILTIN_NAMES,
+    MAX_DEPTH,
     bound_names,
     called_names,
     global_names,
@@ -65,9 +67,7 @@ def extract_tests(
     kept: list[str] = []
     known = _known_names(problem)
     for text in _texts(raw, prefix):
-        reading = read_statements(text)
-        dropped["unparsable"] += sum(line.lstrip().startswith("assert") for line in reading.broken)
-        nodes = [statement.node for statement in reading.statements]
+        nodes = _nodes(text, dropped)
         imports = _imports(nodes)
         for condition in _conditions(nodes, problem.entry_point, {}):
             test = _normal_test(condition, problem.entry_point, known, imports)
@@ -99,6 +99,20 @@ def _texts(raw: str, prefix: str) -> list[str]:
     text = prefix + without_thinking(raw)
     before = text.replace("\r\n", "\n").split("\n```")[0]
     return [before, *(block.text for block in code_blocks(text) if block.text not in before)]
+
+
+def _nodes(text: str, dropped: Counter[str], depth: int = 0) -> list[ast.stmt]:
+    """The statements of a text; of a function that breaks off, those that can be read. Counts what is unparsable."""
+    reading = read_statements(text)
+    nodes: list[ast.stmt] = [statement.node for statement in reading.statements]
+    for broken in reversed(reading.broken):
+        first, _, below = broken.text.partition("\n")
+        dropped["unparsable"] += first.startswith(("assert", "self.assert"))
+        header = parse(first + "\n    pass") if below and depth < MAX_DEPTH else None
+        if header is not None and isinstance(header.body[0], ast.FunctionDef | ast.ClassDef):
+            header.body[0].body = _nodes(textwrap.dedent(below), dropped, depth + 1)
+            nodes.insert(broken.after, header.body[0])
+    return nodes
 
 
 def _known_names(problem: Problem) -> frozenset[str]:
@@ -185,7 +199,10 @@ def _replace(expression: ast.expr, values: Mapping[str, ast.expr]) -> ast.expr:
     copied = parse(unparse(expression) or "")
     if copied is None or not isinstance(copied.body[0], ast.Expr) or "next" in called_names(expression):
         return expression
-    replaced: ast.expr = _Replacer({name: values[name] for name in used}).visit(copied.body[0].value)
+    try:
+        replaced: ast.expr = _Replacer({name: values[name] for name in used}).visit(copied.body[0].value)
+    except RecursionError:
+        return expression
     return replaced
 
 
