@@ -45,6 +45,11 @@ def dropped(summary: Row) -> list[dict[str, Any]]:
     return found
 
 
+def share(part: float, whole: float) -> str:
+    """Percent with one decimal; what is there but rounds to nothing is "<0.1"."""
+    return "<0.1" if 0 < part / whole < 0.0005 else points(part / whole)
+
+
 def verdicts(summary: Row) -> list[dict[str, Any]]:
     """Shares and counts of each verdict letter, one bar a set of verdicts."""
     found = []
@@ -57,7 +62,7 @@ def verdicts(summary: Row) -> list[dict[str, Any]]:
                     "letter": letter,
                     "name": VERDICT_NAMES[letter],
                     "count": count(value),
-                    "share": points(value / total),
+                    "share": share(value, total),
                     "width": round(100 * value / total, 3),
                 }
                 for letter, value in counts.items()
@@ -89,7 +94,7 @@ def pairs(summary: Row) -> dict[str, Any]:
                 "name": name,
                 "letter": letter,
                 "count": count(value),
-                "share": points(value / judged),
+                "share": share(value, judged),
                 "width": round(100 * value / judged, 3),
             }
             for name, value, letter in named
@@ -188,9 +193,7 @@ def recipe(summary: Row) -> list[dict[str, Any]]:
 def provenance(summary: Row) -> list[tuple[str, list[tuple[str, str]]]]:
     """The run, the machine and the versions, as titled lists."""
     run = [
-        (key, plain(summary[key]))
-        for key in ("recipe", "description", "seed", "started", "codepref")
-        if summary.get(key) is not None
+        (key, plain(summary[key])) for key in ("recipe", "seed", "started", "codepref") if summary.get(key) is not None
     ]
     machine = [(str(key).replace("_", " "), plain(value)) for key, value in (summary.get("machine") or {}).items()]
     versions = [(str(key), plain(value)) for key, value in (summary.get("versions") or {}).items()]

@@ -150,7 +150,7 @@ def line_chart(title: str, lines: Sequence[Line], *, mark: float | None = None, 
         body.append(_rule(left, at_y(tick), width - right, at_y(tick), "grid"))
         body.append(_text(left - 8, at_y(tick) + 4, tick_text(tick), "tick", "end"))
     body += [_text(at_x(t), height - bottom + 17, tick_text(t), "tick", "middle") for t in ticks_x]
-    body.append(_text((left + width - right) / 2, height - 2, "step", "tick", "middle"))
+    body.append(_text((left + width - right) / 2, height - 4, "step", "tick", "middle"))
     if mark is not None:
         body.append(_rule(left, at_y(mark), width - right, at_y(mark), "zero"))
     ends: list[float] = []

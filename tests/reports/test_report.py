@@ -155,6 +155,21 @@ def test_an_empty_run_and_broken_figures(tmp_path: Path, summary: dict[str, Any]
     assert "Loss" not in page.text
 
 
+def test_scores_of_the_base_alone_speak_of_no_comparison(tmp_path: Path, summary: dict[str, Any]) -> None:
+    summary["scores"].pop("aligned")
+    summary["comparison"] = []
+    _, page = read(write_run(tmp_path, summary))
+    assert "Before and after" not in page.text
+    assert "paired" not in page.text
+    assert "nothing can be said yet" in page.text
+
+
+def test_rare_verdicts_are_not_shown_as_none(tmp_path: Path, summary: dict[str, Any]) -> None:
+    summary["verdicts"] = {"own tests": {"P": 99_999, "X": 1}}
+    _, page = read(write_run(tmp_path, summary))
+    assert "forbidden <0.1% 1" in page.text
+
+
 def test_true_verdicts_beside_the_pairs(tmp_path: Path, summary: dict[str, Any]) -> None:
     folder = write_run(tmp_path, summary)
     (folder / "audit").mkdir()
