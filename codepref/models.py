@@ -122,7 +122,8 @@ def load_tokenizer(model: str) -> Any:
 def load_model(model: str, *, dtype: str = "auto", device: str = "auto") -> Any:
     """The causal language model in evaluation mode on `device`.
 
-    dtype "auto" is the checkpoint's own type on a GPU and float32 on a CPU, where half types are slow or missing.
+    dtype "auto" is the checkpoint's own type on a GPU and float32 on a CPU, where half types are slow or missing. An
+    adapter folder is merged into its base model.
     Raises UserError when it cannot be loaded and MachineError when the device lacks memory.
     """
     import torch
@@ -130,10 +131,16 @@ def load_model(model: str, *, dtype: str = "auto", device: str = "auto") -> Any:
 
     resolved, place = resolve_model(model), pick_device(device)
     wanted = "float32" if dtype == "auto" and place == "cpu" else dtype
+    precision = wanted if wanted == "auto" else getattr(torch, wanted)
     try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            resolved, dtype=wanted if wanted == "auto" else getattr(torch, wanted)
-        )
+        loaded: Any
+        if (Path(resolved) / "adapter_config.json").exists():
+            import peft
+
+            adapted: Any = peft.AutoPeftModelForCausalLM.from_pretrained(resolved, dtype=precision)
+            loaded = adapted.merge_and_unload()
+        else:
+            loaded = AutoModelForCausalLM.from_pretrained(resolved, dtype=precision)
         return loaded.to(place).eval()
     except torch.OutOfMemoryError as error:
         raise MachineError(
