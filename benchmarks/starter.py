@@ -1,0 +1,89 @@
+"""What alignment does on the starter: each recipe over several seeds, measured on held-out problems.
+
+    python benchmarks/starter.py --recipes tests-dpo dstc-dpo --seeds 0 1 2 --out runs/starter
+
+Writes benchmarks/results/starter.json and .md. Runs that are finished in --out are read, not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from codepref.runs.files import read_json, write_json, write_text
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> None:
+    """Run what is owed, then write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--recipes", nargs="+", default=["tests-dpo", "dstc-dpo"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--out", type=Path, default=Path("runs/starter"))
+    options = parser.parse_args()
+    rows = []
+    for recipe in options.recipes:
+        for seed in options.seeds:
+            folder = options.out / f"{recipe}-{seed}"
+            command = [sys.executable, "-m", "codepref", "demo", "--recipe", recipe]
+            subprocess.run([*command, "--seed", str(seed), "--out", str(folder)], check=True, stdout=subprocess.DEVNULL)
+            rows.append(row(recipe, seed, read_json(folder / "summary.json")))
+    command_line = f"python benchmarks/starter.py --recipes {' '.join(options.recipes)} --seeds {' '.join(map(str, options.seeds))}"
+    machine = read_json(options.out / f"{options.recipes[0]}-{options.seeds[0]}" / "summary.json")["machine"]
+    versions = read_json(options.out / f"{options.recipes[0]}-{options.seeds[0]}" / "summary.json")["versions"]
+    write_json(
+        RESULTS / "starter.json", {"command": command_line, "machine": machine, "versions": versions, "rows": rows}
+    )
+    text = table(rows, command_line, machine)
+    write_text(RESULTS / "starter.md", text)
+    print(text)
+
+
+def row(recipe: str, seed: int, summary: dict[str, Any]) -> dict[str, Any]:
+    """The figures of one run that the table shows."""
+    compared = {item["name"]: item for item in summary["comparison"]}
+    return {
+        "recipe": recipe,
+        "seed": seed,
+        "figures": {name: {key: item[key] for key in KEYS} for name, item in compared.items()},
+        "pairs": summary["pairs"].get("count", 0),
+        "share_right": (summary["pairs"].get("share_right") or {}).get("value"),
+        "first_loss": summary["training"]["first_loss"],
+        "seconds": round(sum(stage["seconds"] for stage in summary["stages"]), 1),
+        "training_seconds": next(s["seconds"] for s in summary["stages"] if s["name"] == "train"),
+    }
+
+
+KEYS = ("base", "aligned", "difference", "low", "high", "p_value")
+
+
+def table(rows: list[dict[str, Any]], command: str, machine: dict[str, Any]) -> str:
+    """The rows as Markdown; figures in percent points."""
+    lines = [
+        "# Alignment of the starter, held-out problems",
+        "",
+        f"`{command}` on {machine['cores']} cores ({machine['cpu']}), no GPU.",
+        "Percent points; the difference is of sampled pass@1, paired, with its 95% interval over problems.",
+        "",
+        "| recipe | seed | greedy pass@1 | sampled pass@1 | difference | pass@10 | pairs | right | seconds |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for entry in rows:
+        figures = entry["figures"]
+        sampled = figures["pass@1"]
+        moved = {name: f"{100 * item['base']:.1f} → {100 * item['aligned']:.1f}" for name, item in figures.items()}
+        right = "–" if entry["share_right"] is None else f"{100 * entry['share_right']:.0f}%"
+        lines.append(
+            f"| {entry['recipe']} | {entry['seed']} | {moved['pass@1 greedy']} | {moved['pass@1']} | "
+            f"{100 * sampled['difference']:+.1f} [{100 * sampled['low']:+.1f}, {100 * sampled['high']:+.1f}] | "
+            f"{moved.get('pass@10', '–')} | {entry['pairs']} | {right} | {entry['seconds']:.0f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

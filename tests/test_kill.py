@@ -1,0 +1,77 @@
+"""A laptop dies in the middle and nothing is lost: the demo is killed in every stage and ends the same."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyarrow.parquet as pq
+import pytest
+
+SMALL = [
+    "problems.train_limit=40",
+    "problems.heldout_limit=24",
+    "sampling.solutions=6",
+    "sampling.tests=4",
+    "sampling.batch_size=64",
+    "evaluation.samples=4",
+    "evaluation.k=[1, 4]",
+]
+STAGES = ["sample-solutions", "sample-tests", "execute", "pair", "audit", "train", "evaluate-base", "evaluate-aligned"]
+# How far into its stage a run is killed, in seconds: some die at the door, some in the middle of the work.
+DELAYS = [3.0, 0.5, 0.4, 0.05, 0.3, 4.0, 0.8, 1.5]
+
+
+def start(out: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "codepref", "demo", "--out", str(out), "--seed", "3"]
+    for setting in SMALL:
+        command += ["--set", setting]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def kill_in(out: Path, stage: str, delay: float) -> None:
+    """Run until `stage` (or a later one) begins, then SIGKILL the main process alone: its helpers must end too."""
+    process = start(out)
+    assert process.stderr is not None
+    for line in process.stderr:
+        begun = line.split()[1] if line.startswith("[") and "done before" not in line else ""
+        if begun and STAGES.index(begun) >= STAGES.index(stage):
+            break
+    else:
+        pytest.fail(f"{stage} never began")
+    time.sleep(delay)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def finish(out: Path) -> dict[str, Any]:
+    process = start(out)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    return {
+        "pairs": pq.read_table(out / "pairs.parquet").to_pylist(),
+        "scores": {
+            label: json.loads((out / "evaluation" / label / "scores.json").read_text()) for label in ("base", "aligned")
+        },
+        "comparison": json.loads((out / "summary.json").read_text())["comparison"],
+    }
+
+
+@pytest.mark.slow
+def test_a_demo_killed_in_each_stage_ends_with_the_same_pairs_and_scores(tmp_path: Path) -> None:
+    undisturbed = finish(tmp_path / "undisturbed")
+    assert undisturbed["pairs"]
+    out = tmp_path / "killed"
+    for stage, delay in zip(STAGES, DELAYS, strict=True):
+        kill_in(out, stage, delay)
+        assert not (out / "summary.json").exists()
+    assert finish(out) == undisturbed
+    deadline = time.monotonic() + 20
+    while left := [p for p in psutil.process_iter(["cmdline"]) if str(out) in " ".join(p.info["cmdline"] or [])]:
+        assert time.monotonic() < deadline, f"left behind: {left}"
+        time.sleep(0.2)
