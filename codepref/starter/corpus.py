@@ -1,0 +1,134 @@
+"""Texts of the starter: instructions, answers in code and in tests: what the model learns from, drawn by a seed."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from codepref.starter.grammar import Specification, reference, run_steps, split_specifications, step_function
+from codepref.starter.operations import VARIABLES, Kind
+
+ENTRY_POINTS = ("solve", "task", "run", "work", "answer", "compute", "process", "apply", "convert", "handle")
+
+OPENINGS: dict[Kind, tuple[str, ...]] = {
+    "list": ("given a list of numbers,", "for a list of integers,", "with the numbers xs,"),
+    "string": ("given a string,", "for a word,", "with the text s,"),
+    "words": ("given a list of words,", "for a list of strings,", "with the words ws,"),
+    "dict": ("given a dict of numbers,", "for a dict from names to numbers,", "with the dict d,"),
+    "number": ("given a number,", "for an integer,", "with the number n,"),
+}
+JOINERS = (", then ", " and then ", "; next ")
+
+_WORD_LIST = (
+    "ant ape arm art bag bed bee big bus cap car cow cup day dog ear eat egg elf fan fox fun gas hat hen ice ink jam "
+    "key kid leg lip map mud net nut oak oil owl pan pen pie pig rat red sea six sky sun tea toe van web yak zip area "
+    "baby bird blue cake door duck easy fire fish goat gold iron isle kiwi lake leaf lion milk nose oven pear rain "
+    "rose sand ship snow star tree wind apple bread camel eagle lemon ocean piano river tiger window"
+)
+WORDS = tuple(_WORD_LIST.split())
+"""Words for the inputs of the model's own tests."""
+
+ASSERTS = 3
+TRACE = True
+MAX_ASSERT_CHARS = 64
+OPERATION_DECAY = 1.0
+PHRASE_DECAY = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One text to learn from: the problem's words, and the answer in code or in tests."""
+
+    prompt: str
+    answer: str
+    is_test: bool
+
+
+def falling_choice(generator: random.Random, count: int, decay: float = PHRASE_DECAY) -> int:
+    """A place in range(count), drawn with weight (place + 1) ** -decay."""
+    return generator.choices(range(count), [(place + 1) ** -decay for place in range(count)])[0]
+
+
+def instruction(specification: Specification, entry_point: str, generator: random.Random, decay: float = 0.0) -> str:
+    """The specification in words; one of its many phrasings. decay 0: all phrases alike."""
+    openings = OPENINGS[specification.kind]
+    phrases = [step.phrases[falling_choice(generator, len(step.phrases), decay)] for step in specification.steps]
+    opening = openings[falling_choice(generator, len(openings), decay)]
+    joiner = JOINERS[falling_choice(generator, len(JOINERS), decay)]
+    return f"{entry_point}({VARIABLES[specification.kind]}): {opening} {joiner.join(phrases)}."
+
+
+def draw_input(kind: Kind, generator: random.Random) -> Any:
+    """A small input, as someone who writes a test would choose it."""
+    size = generator.choice((0, 1, 2, 2, 3, 3))
+    if kind == "list":
+        return [generator.randint(0, 9) if generator.random() < 0.7 else generator.randint(-9, 9) for _ in range(size)]
+    if kind == "string":
+        return generator.choice(WORDS)
+    if kind == "words":
+        return [generator.choice(WORDS) for _ in range(min(size, 3))]
+    if kind == "dict":
+        return {generator.choice(WORDS): generator.randint(0, 9) for _ in range(min(size, 3))}
+    return generator.randint(0, 12)
+
+
+def assert_line(entry_point: str, value: Any, expected: Any) -> str:
+    """One test as a line of Python."""
+    return f"assert {entry_point}({value!r}) == {expected!r}"
+
+
+def worked_line(specification: Specification, value: Any) -> str:
+    """A comment that works the value out step by step, as one does before writing down what to expect."""
+    values = [value]
+    for step in specification.steps:
+        values.append(step_function(step.forms[0])(values[-1]))
+    return "# " + " > ".join(map(repr, values))
+
+
+def test_lines(specification: Specification, entry_point: str, generator: random.Random) -> list[str]:
+    """ASSERTS different true tests on drawn inputs."""
+    lines: dict[str, None] = {}
+    for _ in range(20 * ASSERTS):
+        value = draw_input(specification.kind, generator)
+        line = assert_line(entry_point, value, run_steps(specification, value))
+        if TRACE:
+            line = f"{worked_line(specification, value)}\n{line}"
+        if len(line) <= MAX_ASSERT_CHARS * (2 if TRACE else 1):
+            lines[line] = None
+        if len(lines) == ASSERTS:
+            break
+    return list(lines)
+
+
+def draw_examples(seed: int, test_share: float) -> Iterator[Example]:
+    """Endless examples of the "pretrain" split, each a fresh draw of specification, words, form and inputs."""
+    generator = random.Random(seed)
+    specifications = split_specifications("pretrain")
+    cumulative = list(itertools.accumulate(map(_frequency, specifications)))
+    while True:
+        specification = generator.choices(specifications, cum_weights=cumulative)[0]
+        entry_point = generator.choice(ENTRY_POINTS)
+        prompt = instruction(specification, entry_point, generator, PHRASE_DECAY)
+        if generator.random() < test_share:
+            lines = test_lines(specification, entry_point, generator)
+            if lines:
+                yield Example(prompt, "\n".join(lines), is_test=True)
+        else:
+            yield Example(prompt, _answer(specification, entry_point, generator), is_test=False)
+
+
+def _answer(specification: Specification, entry_point: str, generator: random.Random) -> str:
+    return reference(specification, entry_point, lambda step: falling_choice(generator, len(step.forms)))
+
+
+def _frequency(specification: Specification) -> float:
+    frequency = 1.0
+    for step in specification.steps:
+        frequency *= (step.rank + 1) ** -OPERATION_DECAY
+    return frequency * _LENGTH_WEIGHTS[len(specification.steps)]
+
+
+_LENGTH_WEIGHTS: Sequence[float] = (0.0, 1.0, 1.0, 4.0)

@@ -1,0 +1,51 @@
+"""The starter's problems as records: instruction, entry point, reference solution and true tests of a specification."""
+
+from __future__ import annotations
+
+import functools
+import random
+
+from codepref.errors import UserError
+from codepref.records import Problem, Test
+from codepref.starter.corpus import ENTRY_POINTS, assert_line, instruction
+from codepref.starter.grammar import PROBES, SPLIT_SIZES, Specification, Split, reference, split_specifications
+
+
+def load_problems(split: Split, limit: int | None = None) -> list[Problem]:
+    """The problems of one split, in a fixed order; the first `limit` of them when given.
+
+    "pretrain" is what the starter model learnt from; "train" is for alignment; "validation" for choosing settings;
+    "heldout" for the final figures. No behaviour stands in two splits. Pure and deterministic; no torch, no network.
+    A problem's phrasing and entry point depend on its split and place alone. Raises UserError for an unknown split.
+    """
+    if split != "pretrain" and split not in SPLIT_SIZES:
+        raise UserError(f"starter has no split {split!r}; choose one of pretrain, {', '.join(SPLIT_SIZES)}")
+    specifications = split_specifications(split)[:limit]
+    return [_problem(split, place, specification) for place, specification in enumerate(specifications)]
+
+
+def _problem(split: Split, place: int, specification: Specification) -> Problem:
+    generator = random.Random(f"{split}/{place}")
+    entry_point = generator.choice(ENTRY_POINTS)
+    task_id = f"starter/{_numbers()[specification.name]}"
+    lines = [
+        assert_line(entry_point, value, expected)
+        for value, expected in zip(PROBES[specification.kind], specification.values, strict=True)
+    ]
+    return Problem(
+        task_id=task_id,
+        prompt=instruction(specification, entry_point, generator),
+        entry_point=entry_point,
+        tests=tuple(Test(task_id, str(number), line) for number, line in enumerate(lines)),
+        gold=reference(specification, entry_point, lambda step: 0) + "\n",
+        style="instruct",
+        meta={"split": split, "steps": [step.name for step in specification.steps], "kind": specification.kind},
+    )
+
+
+@functools.cache
+def _numbers() -> dict[str, int]:
+    """Each specification's number: its place in the order of splits, so that a number is unique across splits."""
+    splits: tuple[Split, ...] = ("heldout", "validation", "train", "pretrain")
+    ordered = [specification for split in splits for specification in split_specifications(split)]
+    return {specification.name: number for number, specification in enumerate(ordered)}

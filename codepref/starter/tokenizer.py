@@ -1,0 +1,85 @@
+"""The starter's tokenizer: byte-level BPE learnt from the corpus, with one token for each role and for the end."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from codepref.starter import SOLUTION_TEMPLATE, TEST_TEMPLATE
+from codepref.starter.corpus import Example, draw_examples
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+PAD, SYSTEM, USER, ASSISTANT, END = "<|pad|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"
+VOCABULARY = 640
+LEARN_FROM = 20_000
+MAX_POSITIONS = 512
+
+CHAT_TEMPLATE = (
+    "{%- for message in messages -%}"
+    "{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}"
+    "{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{ '<|assistant|>' }}{%- endif -%}"
+)
+"""A role token opens a turn and the end token closes it, so no text token ever touches another turn's text."""
+
+
+def user_message(example: Example) -> str:
+    """The user's message of an example."""
+    template = TEST_TEMPLATE if example.is_test else SOLUTION_TEMPLATE
+    return template.format(prompt=example.prompt, entry_point=example.prompt.split("(", 1)[0])
+
+
+def chat_text(example: Example) -> tuple[str, str]:
+    """An example as (prompt text, response text), equal to what the chat template makes of it."""
+    return f"{USER}{user_message(example)}{END}{ASSISTANT}", f"{example.answer}{END}"
+
+
+def build_tokenizer(seed: int) -> PreTrainedTokenizerFast:
+    """Learn the tokenizer from LEARN_FROM examples. Digits stay single, so that numbers are read digit by digit.
+
+    Merges come from instructions and code alone: words inside tests then fall into letters or short pieces, which a
+    model that must reverse or sort them needs.
+    """
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(
+                Regex(r"(?<=['A-Za-z])[A-Za-z]|\n *|[0-9]| ?[A-Za-z_]+| ?[^\sA-Za-z0-9_]+|\s"), behavior="isolated"
+            ),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=[PAD, SYSTEM, USER, ASSISTANT, END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    examples = itertools.islice(draw_examples(seed, test_share=0.0), LEARN_FROM)
+    tokenizer.train_from_iterator(_texts(examples), trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        eos_token=END,
+        additional_special_tokens=[SYSTEM, USER, ASSISTANT],
+        chat_template=CHAT_TEMPLATE,
+        clean_up_tokenization_spaces=False,
+        padding_side="left",
+        model_max_length=MAX_POSITIONS,
+    )
+
+
+def _texts(examples: Iterable[Example]) -> Iterable[str]:
+    for example in examples:
+        yield user_message(dataclasses.replace(example, is_test=True))
+        yield "assert"
+        yield user_message(example)
+        yield example.answer
