@@ -1,0 +1,174 @@
+"""The engine: hands tasks to confined workers, streams verdicts, replaces workers that fail, never hangs."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+
+from codepref.errors import UserError
+from codepref.execution.limits import Limits
+from codepref.execution.progress import Job, TaskState
+from codepref.execution.tasks import Task
+from codepref.execution.worker import Worker, WorkerLost, check_machine
+from codepref.records import VerdictMatrix
+
+SILENCE_SECONDS = 120.0
+"""A busy worker says that it lives every two seconds; one that has been silent for so long is replaced."""
+
+Progress = Callable[[int], None]
+
+
+def usable_cpus() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Engine:
+    """Workers kept for reuse. Use as a context manager; or call `close`.
+
+    jobs: worker processes; None means one a core. unconfined: the user's own word to run untrusted programs without
+    Landlock. progress: called with the number of further solutions judged.
+    Raises MachineError where untrusted programs cannot be confined.
+    """
+
+    def __init__(
+        self, *, jobs: int | None = None, unconfined: bool = False, progress: Progress | None = None
+    ) -> None:
+        if jobs is not None and jobs < 1:
+            raise UserError(f"jobs must be at least 1, not {jobs}")
+        if not unconfined:
+            check_machine()
+        self.jobs = jobs or usable_cpus()
+        self._unconfined = unconfined
+        self._progress = progress
+        self._workers: list[Worker] = []
+        self._selector = selectors.DefaultSelector()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all workers and everything that they started."""
+        for worker in self._workers:
+            self._selector.unregister(worker)
+            worker.close()
+        self._workers.clear()
+
+    def run(self, tasks: Iterable[Task], *, limits: Limits | None = None) -> Iterator[VerdictMatrix]:
+        """Judge tasks; one matrix a task, in the order of `tasks`, which is read only a few tasks ahead.
+
+        A generator that is abandoned half-way leaves no process running at a task.
+        Raises UserError for a malformed test, MachineError when no worker can be started.
+        """
+        limits, source = limits or Limits(), iter(tasks)
+        window: deque[TaskState] = deque()
+        exhausted = False
+        try:
+            while True:
+                while not exhausted and len(window) < 2 * self.jobs + 2:
+                    task = next(source, None)
+                    exhausted = task is None
+                    if task is not None:
+                        window.append(TaskState(task, limits, self.jobs))
+                while window and window[0].finished:
+                    yield window.popleft().matrix()
+                if not window and exhausted:
+                    return
+                if window and not window[0].finished:
+                    self._assign(window)
+                    self._listen()
+        finally:
+            for worker in [worker for worker in self._workers if worker.job is not None]:
+                self._discard(worker)
+
+    def _assign(self, window: deque[TaskState]) -> None:
+        """Give every idle worker a job, where there is one."""
+        while (worker := self._free_worker(window)) is not None:
+            state = next(
+                (state for state in window if state.owed and state is worker.last and state.packages <= worker.preload),
+                None,
+            ) or next(state for state in window if state.owed and state.packages <= worker.preload)
+            job = state.next_job()
+            worker.job, worker.last = job, state
+            try:
+                worker.send(state.data, job.sources())
+            except WorkerLost as error:
+                self._lost(worker, str(error))
+
+    def _free_worker(self, window: deque[TaskState]) -> Worker | None:
+        """An idle worker that fits the first task that owes something; started, or put in an idle one's place."""
+        owing = [state for state in window if state.owed]
+        if not owing:
+            return None
+        idle = [worker for worker in self._workers if worker.job is None]
+        for state in owing:
+            fitting = [worker for worker in idle if state.packages <= worker.preload]
+            if fitting:
+                return min(fitting, key=lambda worker: (worker.last is not state, len(worker.preload)))
+        if len(self._workers) >= self.jobs:
+            if not idle:
+                return None
+            self._discard(idle[0])
+        worker = Worker(owing[0].packages, unconfined=self._unconfined)
+        self._workers.append(worker)
+        self._selector.register(worker, selectors.EVENT_READ)
+        return worker
+
+    def _listen(self) -> None:
+        """Wait for workers to speak, and take in what they say."""
+        for key, _ in self._selector.select(timeout=SILENCE_SECONDS / 4):
+            worker = key.fileobj
+            assert isinstance(worker, Worker)
+            try:
+                self._take(worker, *worker.receive())
+            except WorkerLost as error:
+                self._lost(worker, str(error))
+        for worker in [worker for worker in self._workers if worker.job is not None]:
+            if time.monotonic() - worker.last_word > SILENCE_SECONDS:
+                self._lost(worker, f"the worker was silent for {SILENCE_SECONDS:.0f} s")
+
+    def _take(self, worker: Worker, kind: str, *parts: object) -> None:
+        job = worker.job
+        if kind == "verdict" and job is not None:
+            done = job.settle(*parts)
+            if self._progress is not None:
+                self._progress(done)
+        elif kind == "done" and job is not None:
+            worker.job = None
+        elif kind in ("failed", "unprepared"):
+            self._lost(worker, str(parts[0]), unprepared=kind == "unprepared")
+        elif kind != "alive":
+            raise WorkerLost(f"the worker said {kind!r} out of turn")
+
+    def _lost(self, worker: Worker, cause: str, *, unprepared: bool = False) -> None:
+        job: Job | None = worker.job
+        self._discard(worker)
+        if job is not None:
+            given_up = job.give_back(cause, unprepared=unprepared)
+            if given_up and self._progress is not None:
+                self._progress(given_up)
+
+    def _discard(self, worker: Worker) -> None:
+        self._selector.unregister(worker)
+        self._workers.remove(worker)
+        worker.close()
+
+
+def execute_tasks(
+    tasks: Iterable[Task],
+    *,
+    limits: Limits | None = None,
+    jobs: int | None = None,
+    unconfined: bool = False,
+    progress: Progress | None = None,
+) -> Iterator[VerdictMatrix]:
+    """Judge tasks with workers of their own; see `Engine.run`."""
+    with Engine(jobs=jobs, unconfined=unconfined, progress=progress) as engine:
+        yield from engine.run(tasks, limits=limits)

@@ -1,0 +1,277 @@
+"""The judge: runs the tests of one task against one solution and writes a letter for each.
+
+The tests are a model's too, so this process is confined like the solution's; but a test can only spoil the letters
+of its own task.
+"""
+
+from __future__ import annotations
+
+import builtins
+import os
+import signal
+import types
+from typing import Any
+
+from . import remote, status
+from .children import CHANNEL
+from .codec import Encoder, Unencodable
+from .compare import accepted
+from .frames import send
+from .plan import InputsPlan, Plan
+
+JUDGE_CPU_SLACK = 0.3
+"""Seconds of CPU that a judge may use beyond a test's own limit: coding and decoding are not the test's fault."""
+
+INPUTS_SLACK = 5.0
+CHUNK = 64
+
+
+class Prepared:
+    """One test, compiled once a task; `names` are those it may look up in the solution."""
+
+    __slots__ = ("code", "error", "inputs", "kind", "names", "oracle", "source")
+
+    def __init__(self, kind: str, source: Any) -> None:
+        self.kind, self.source = kind, source
+        self.code: types.CodeType | None = None
+        self.oracle: types.CodeType | None = None
+        self.error = ""
+        self.names: set[str] = set()
+        self.inputs = InputsPlan(*source) if kind == "inputs" else None
+
+    def compile(self) -> None:
+        """Compile; a source that does not compile keeps the reason in `error`."""
+        if self.code is not None or self.error:
+            return
+        try:
+            if self.inputs is not None:
+                self.code = compiled(self.inputs.inputs.strip(), "eval")
+                self.oracle = compiled(self.inputs.oracle)
+            else:
+                self.code = compiled(self.source)
+                self.names = names_in(self.code)
+        except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
+            self.error = f"the test does not compile ({type(error).__name__}: {error})"
+
+
+def compiled(source: str, mode: str = "exec") -> types.CodeType:
+    """Compile without this module's own future features."""
+    code: types.CodeType = compile(source, "<test>", mode, dont_inherit=True)
+    return code
+
+
+def names_in(code: types.CodeType) -> set[str]:
+    """Names that code and its nested functions use, attributes among them: a superset of the global ones."""
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names |= names_in(constant)
+    return names
+
+
+class Judge:
+    """State of one judge process. Every method runs after the fork, confined."""
+
+    def __init__(self, plan: Plan, prepared: list[Prepared], page: status.StatusPage) -> None:
+        self.plan, self.prepared, self.page = plan, prepared, page
+        self.space: dict[str, Any] = {"__name__": "tests", "__builtins__": builtins}
+        self.bindings: dict[str, Any] = {}
+
+    def run(self, pid: int, source: str, start: int) -> None:
+        """All undecided tests from `start` on, against the solution process `pid` at descriptor 3."""
+        link = self.link = remote.Link(CHANNEL, pid, self.page)
+        if not self._helpers(start) or not self._load(source, start):
+            return
+        letters = self.page.letters()
+        for index in range(start, len(self.prepared)):
+            if letters[index] == status.UNDECIDED:
+                budget = self._budget(self.prepared[index])
+                self.page.enter(status.TESTING, index)
+                link.begin(index, budget, max(self.plan.limits["wall_seconds"], 2 * budget))
+                self._own_limit(budget)
+                letter = self._letter(index, self._separate)
+                link.check()
+                self.page.set(index, letter)
+        self.page.enter(status.FINISHED, 0)
+
+    def run_shared(self, source: str, wanted: list[int]) -> None:
+        """The tests `wanted` with the solution in this very process. Its letters can be forged: marked as shared."""
+        page = self.page
+        page.enter(status.LOADING, wanted[0])
+        self._own_limit(self.plan.limits["load_cpu_seconds"])
+        try:
+            for part in (self.plan.preamble, source, self.plan.helpers):
+                exec(compiled(part), self.space)
+        except BaseException as error:  # noqa: BLE001 - whatever the solution raises is its verdict
+            self._describe(wanted[0], error, "the solution")
+            for index in wanted:
+                page.set(index, self._letter_of(error, shared=True))
+            return
+        for index in wanted:
+            page.enter(status.TESTING, index)
+            self._own_limit(self.plan.limits["cpu_seconds"])
+            page.set(index, self._letter(index, self._together))
+        page.enter(status.FINISHED, 0)
+
+    def produce(self, pid: int, index: int, output: int) -> None:
+        """Ask the reference for the expected outputs of test `index`; send them, encoded, to descriptor `output`."""
+        prepared = self.prepared[index]
+        inputs = prepared.inputs
+        assert inputs is not None and prepared.code is not None
+        self.link = remote.Link(CHANNEL, pid, self.page)
+        budget = self.plan.limits["reference_cpu_seconds"]
+        self.page.enter(status.LOADING, index)
+        self.link.begin(index, budget, 4 * budget)
+        try:
+            self._produce(prepared.code, inputs, output)
+        except Exception as error:  # noqa: BLE001 - told as the problem's fault, never the solution's
+            self._describe(index, error, "running the reference")
+
+    def _produce(self, code: types.CodeType, inputs: InputsPlan, output: int) -> None:
+        calls = eval(code, {"__builtins__": builtins})
+        self.link.request("load", "", inputs.reference, [])
+        bodies, expected = [], []
+        for at in range(0, len(calls), CHUNK):
+            chunk = [list(arguments) for arguments in calls[at : at + CHUNK]]
+            body = Encoder(remote.handle_of, exact=True).encode(("batch", inputs.entry_point, chunk))
+            for fine, value in self.link.batch(body):
+                if not fine:
+                    raise remote.exception_from(value)
+                expected.append(value)
+            bodies.append((len(chunk), body))
+        seconds = self.link.used()
+        arguments = calls if inputs.oracle else []
+        # an output that cannot cross raises here, and the reference counts as failed
+        told = Encoder(lambda _: None, exact=True).encode((bodies, expected, arguments, seconds))
+        os.set_blocking(output, True)
+        send(output, told)
+
+    def _helpers(self, start: int) -> bool:
+        self.page.enter(status.SETUP, start)
+        self._own_limit(self.plan.limits["load_cpu_seconds"])
+        try:
+            exec(compiled(self.plan.helpers), self.space)
+        except BaseException as error:  # noqa: BLE001 - told as the problem's fault, never the solution's
+            self._describe(start, error, "the problem's helpers")
+            self.page.fill(start, ord("I"))
+            return False
+        return True
+
+    def _load(self, source: str, start: int) -> bool:
+        limits, page = self.plan.limits, self.page
+        page.enter(status.LOADING, start)
+        self.link.begin(start, limits["load_cpu_seconds"], max(limits["wall_seconds"], 2 * limits["load_cpu_seconds"]))
+        names = set().union(*(prepared.names for prepared in self.prepared))
+        names = {name for name in names if name not in self.space and not hasattr(builtins, name)}
+        try:
+            bindings = self.link.request("load", self.plan.preamble, source, sorted(names | {self.plan.entry_point}))
+            if type(bindings) is not dict:
+                raise TypeError("the solution's process answered out of form")
+        except BaseException as error:  # noqa: BLE001 - whatever the solution raises is its verdict
+            self._describe(start, error, "loading the solution")
+            page.fill(start, self._letter_of(error))
+            return False
+        self.bindings = bindings
+        return True
+
+    def _budget(self, prepared: Prepared) -> float:
+        limit = self.plan.limits["cpu_seconds"]
+        return limit if prepared.inputs is None else max(limit, 5 * prepared.inputs.seconds)
+
+    def _own_limit(self, budget: float) -> None:
+        """The kernel ends this process when it uses more CPU itself: SIGPROF's default action, loops in C included."""
+        slack = INPUTS_SLACK + budget if budget > self.plan.limits["cpu_seconds"] else JUDGE_CPU_SLACK
+        signal.setitimer(signal.ITIMER_PROF, budget + slack)
+
+    def _letter(self, index: int, run: Any) -> int:
+        prepared = self.prepared[index]
+        prepared.compile()
+        if prepared.error:
+            self.page.describe(f"test {index}: {prepared.error}")
+            return ord("E")
+        try:
+            letter = run(prepared)
+        except BaseException as error:  # noqa: BLE001 - every end of a test is a letter
+            letter = self._letter_of(error, shared=run == self._together)
+            if not self._crossing_failed():
+                self._describe(index, error, f"test {index}")
+        return status.CALL_BY_REFERENCE if self._crossing_failed() else int(letter)
+
+    def _crossing_failed(self) -> bool:
+        return "link" in self.__dict__ and bool(self.link.crossing_failed)
+
+    def _separate(self, prepared: Prepared) -> int:
+        if prepared.inputs is not None:
+            return self._inputs(prepared, prepared.inputs)
+        space = {**self.bindings, **self.space}
+        assert prepared.code is not None
+        exec(prepared.code, space)
+        if prepared.kind == "check":
+            name = self.plan.entry_point
+            if name not in space:
+                raise NameError(f"name {name!r} is not defined")
+            space["check"](self.bindings.get(name, space[name]))
+        return ord("P")
+
+    def _together(self, prepared: Prepared) -> int:
+        assert prepared.code is not None
+        space = dict(self.space)
+        candidate = space.get(self.plan.entry_point)
+        exec(prepared.code, space)
+        if prepared.kind == "check":
+            space["check"](candidate)
+        return ord("P")
+
+    def _inputs(self, prepared: Prepared, inputs: InputsPlan) -> int:
+        if inputs.failure:
+            self.page.describe(inputs.failure)
+            return ord("I")
+        accept = None
+        if prepared.oracle is not None and inputs.oracle:
+            space: dict[str, Any] = {"__builtins__": builtins}
+            exec(prepared.oracle, space)
+            accept = space["accept"]
+        at = 0
+        for count, body in inputs.bodies:
+            results = self.link.batch(body)
+            for fine, value in results:
+                if not fine:
+                    raise remote.exception_from(value)
+                if not self._accepted(inputs, at, value, accept):
+                    self.page.describe(f"test {prepared.inputs and inputs.compare}: input {at}: wrong output")
+                    return ord("F")
+                at += 1
+            if len(results) != count:
+                raise TypeError("the solution's process answered out of form")
+        return ord("P")
+
+    def _accepted(self, inputs: InputsPlan, at: int, output: Any, accept: Any) -> bool:
+        def oracle() -> Any:
+            try:
+                return accept(inputs.arguments[at], output, inputs.expected[at], inputs.atol)
+            except Exception:  # noqa: BLE001 - an oracle that raises does not accept
+                return False
+
+        try:
+            asked = oracle if accept is not None else None
+            return accepted(output, inputs.expected[at], inputs.atol, inputs.compare, asked)
+        except (TypeError, ValueError, RecursionError):
+            return False  # an output that cannot even be compared is wrong
+
+    def _letter_of(self, error: BaseException, shared: bool = False) -> int:
+        solutions = shared or remote.of_solution(error)
+        if isinstance(error, AssertionError) and (shared or not solutions):
+            return ord("F")
+        if isinstance(error, MemoryError):
+            return ord("M")
+        return ord("X") if isinstance(error, PermissionError) and solutions else ord("E")
+
+    def _describe(self, index: int, error: BaseException, where: str) -> None:
+        if isinstance(error, Unencodable):
+            return
+        who = " the solution raised" if remote.of_solution(error) else ""
+        try:
+            text = str(error)[:300]
+        except Exception:  # noqa: BLE001 - a text that cannot be made is left out
+            text = ""
+        self.page.describe(f"{where}:{who} {type(error).__name__}{': ' if text else ''}{text}")

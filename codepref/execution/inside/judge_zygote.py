@@ -1,0 +1,92 @@
+"""The judge zygote of one task: compiles the tests once, holds the expected outputs, forks a judge a solution."""
+
+from __future__ import annotations
+
+import _socket
+import gc
+import os
+import re
+from . import frames, status, zygote
+from .children import CHANNEL, Hardening
+from .codec import Encoder, Malformed
+from .decoder import Decoder
+from .judge import INPUTS_SLACK, Judge, Prepared
+from .plan import Plan
+
+JUDGE_EXTRA = 1 << 30
+"""Bytes that a judge may use beyond the solution's memory limit: inputs and expected outputs are inherited."""
+
+_IDENTIFIER = re.compile(r"[^\W\d]\w*")
+
+
+class JudgeZygote:
+    """Trusted code that holds untrusted tests as code objects and runs none of them."""
+
+    def __init__(self, plan: Plan, page: status.StatusPage, hardening: Hardening, cautious: bool) -> None:
+        self.plan, self.page, self.hardening = plan, page, hardening
+        self.prepared = [Prepared(kind, source) for kind, source in plan.tests]
+        self._pipe: tuple[int, int] | None = None
+        for prepared in self.prepared:
+            if not cautious:
+                prepared.compile()
+            elif prepared.inputs is None:
+                # compiling killed an earlier zygote: each judge compiles for itself, test by test
+                prepared.names = set(_IDENTIFIER.findall(prepared.source))
+
+    def run_child(self, descriptor: int, payload: bytes) -> None:
+        """In the fork: harden, then judge, judge in one process, or produce expected outputs."""
+        mode, pid, source, wanted = Decoder(payload).value()
+        limits = self.plan.limits
+        memory = int(limits["memory_bytes"]) + JUDGE_EXTRA
+        judge = Judge(self.plan, self.prepared, self.page)
+        rest = len(self.prepared) * (limits["cpu_seconds"] + 2) + limits["load_cpu_seconds"]
+        if mode == "shared":
+            self.hardening.apply([], os.getppid(), int(limits["memory_bytes"]), rest)
+            judge.run_shared(source, wanted)
+        elif mode == "produce":
+            assert self._pipe is not None
+            cpu = 2 * limits["reference_cpu_seconds"] + INPUTS_SLACK
+            self.hardening.apply([descriptor, self._pipe[1]], os.getppid(), 4 * memory, cpu)
+            judge.produce(pid, wanted[0], CHANNEL + 1)
+        else:
+            longest = max([prepared.inputs.seconds for prepared in self.prepared if prepared.inputs], default=0.0)
+            self.hardening.apply([descriptor], os.getppid(), memory, rest + len(self.prepared) * 10 * longest)
+            judge.run(pid, source, wanted[0])
+        os._exit(0)
+
+    def other(self, kind: bytes, payload: bytes) -> bytes:
+        """Requests beside fork and reap: "O" opens the pipe of a producer, "C" collects what it sent, "I" lists
+        the tests that need a reference.
+        """
+        if kind == b"O":
+            self._pipe = os.pipe()
+            return b""
+        if kind == b"C":
+            return self._collect(payload[0])
+        wanted = [at for at, prepared in enumerate(self.prepared) if prepared.inputs and not prepared.error]
+        references = [(at, prepared.inputs.reference) for at in wanted if (prepared := self.prepared[at]).inputs]
+        return Encoder(lambda _: None, exact=True).encode(references)
+
+    def _collect(self, index: int) -> bytes:
+        assert self._pipe is not None
+        reading, writing = self._pipe
+        os.close(writing)
+        inputs = self.prepared[index].inputs
+        assert inputs is not None
+        try:
+            decoder = Decoder(frames.receive(reading))
+            inputs.bodies, inputs.expected, inputs.arguments, inputs.seconds = decoder.value()
+            inputs.failure = ""
+        except (frames.Closed, frames.TooLarge, Malformed, ValueError, TypeError):
+            inputs.failure = f"the reference solution gave no expected outputs ({self.page.detail() or 'it ended'})"
+        os.close(reading)
+        return inputs.failure.encode()
+
+
+def serve(control: _socket.socket, data: bytes, page: status.StatusPage, hardening: Hardening, cautious: bool) -> None:
+    """The life of a judge zygote: prepare, say so, answer requests."""
+    judges = JudgeZygote(Plan.decode(data), page, hardening, cautious)
+    gc.collect()
+    gc.freeze()
+    frames.send(control.fileno(), b"ready")
+    zygote.serve(control, judges.run_child, judges.other)

@@ -1,0 +1,56 @@
+"""A task as the engine sends it: plain data, and the limits by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .codec import Encoder
+from .decoder import Decoder
+
+class Plan:
+    """One task. tests: (kind, source) pairs; a test of kind "inputs" has its six fields in place of the source."""
+
+    __slots__ = ("entry_point", "helpers", "limits", "preamble", "tests")
+
+    def __init__(
+        self, helpers: str, preamble: str, entry_point: str, tests: list[tuple[str, Any]], limits: dict[str, float]
+    ) -> None:
+        self.helpers, self.preamble, self.entry_point = helpers, preamble, entry_point
+        self.tests, self.limits = tests, limits
+
+    def encode(self) -> bytes:
+        """As bytes that `decode` takes."""
+        parts = (self.helpers, self.preamble, self.entry_point, self.tests, self.limits)
+        return Encoder(lambda _: None, exact=True).encode(parts)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Plan:
+        """The inverse of `encode`."""
+        return cls(*Decoder(data).value())
+
+
+class InputsPlan:
+    """The fields of a test of kind "inputs", and what its reference gave once it was asked."""
+
+    __slots__ = (
+        "arguments",
+        "atol",
+        "bodies",
+        "compare",
+        "entry_point",
+        "expected",
+        "failure",
+        "inputs",
+        "oracle",
+        "reference",
+        "seconds",
+    )
+
+    def __init__(self, entry_point: str, inputs: str, reference: str, atol: float, compare: str, oracle: str) -> None:
+        self.entry_point, self.inputs, self.reference = entry_point, inputs, reference
+        self.atol, self.compare, self.oracle = atol, compare, oracle
+        self.arguments: list[list[Any]] = []
+        self.bodies: list[tuple[int, bytes]] = []
+        self.expected: list[Any] = []
+        self.failure = "the reference was not run"
+        self.seconds = 0.0

@@ -1,0 +1,176 @@
+"""The judged process: runs one solution and answers calls. It has never held a test, an expected value or a verdict.
+
+Whatever the solution does to this process, it can only spoil its own answers: the judge decodes them strictly.
+"""
+
+from __future__ import annotations
+
+import builtins
+import os
+import sys
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from . import frames
+from .children import CHANNEL
+from .codec import U32, Encoder
+from .decoder import Decoder
+
+MAX_REPLY = 1 << 26
+"""Bytes of one answer at most (64 MiB)."""
+
+
+class Handles:
+    """What cannot cross stays here under a number."""
+
+    def __init__(self) -> None:
+        self._objects: list[Any] = []
+        self._numbers: dict[int, int] = {}
+
+    def of(self, value: Any) -> bytes | None:
+        """The handle of `value` in the encoding, or None for numpy data, which crosses."""
+        kind = type(value)
+        if kind.__module__ == "numpy" and kind.__name__ != "ufunc" and not callable(value):
+            dtype = getattr(value, "dtype", None)
+            if dtype is not None and dtype.kind in "biufcSU":
+                return None
+        number = self._numbers.setdefault(id(value), len(self._objects))
+        if number == len(self._objects):
+            self._objects.append(value)
+        form = b"i" if hasattr(kind, "__next__") else b"c" if callable(value) else b"o"
+        named = value if isinstance(value, type) else kind
+        if kind is types.ModuleType:
+            form, named = b"m", value
+        name = named.__name__.encode("utf-8", "replace")[:100]
+        return b"h" + form + U32.pack(number) + U32.pack(len(name)) + name
+
+    def resolve(self, kind: bytes, number: int, name: str) -> Any:
+        """The object of a handle that the judge sent back, or one of Python's builtins by name."""
+        return getattr(builtins, name) if kind == b"b" else self._objects[number]
+
+
+def _snapshot(table: list[Any]) -> list[Any]:
+    return [_shallow(container) for container in table]
+
+
+def _shallow(container: Any) -> Any:
+    if isinstance(container, dict):
+        return (list(container), list(container.values()))
+    return bytes(container) if isinstance(container, bytearray) else list(container)
+
+
+def _same(before: Any, after: Any) -> bool:
+    if isinstance(before, tuple):
+        return all(_same(*pair) for pair in zip(before, after, strict=True))
+    if isinstance(before, bytes):
+        return bool(before == after)
+    return len(before) == len(after) and all(map(_is, before, after))
+
+
+def _is(first: Any, second: Any) -> bool:
+    return first is second
+
+
+def _error(error: BaseException) -> tuple[Any, ...]:
+    """An exception as plain data: its name, the nearest builtin type, its arguments (or its text) and errno."""
+    kind = type(error)
+    base = next(cls for cls in kind.__mro__ if getattr(builtins, cls.__name__, None) is cls)
+    arguments = error.args if all(type(part) in (str, int, float, bool, type(None)) for part in error.args) else ()
+    if not arguments and error.args:
+        try:
+            arguments = (str(error),)
+        except BaseException:  # noqa: BLE001 - a hostile __str__ must not keep the error from being told
+            arguments = ()
+    return kind.__name__, base.__name__, arguments, getattr(error, "errno", None)
+
+
+class Server:
+    """Answers the judge's requests, one at a time."""
+
+    def __init__(self) -> None:
+        self.handles = Handles()
+        self._module = types.ModuleType("solution")
+
+    def load(self, preamble: str, source: str, names: list[str]) -> dict[str, Any]:
+        """Run the solution's source; tell which of `names` it defines, as values or handles."""
+        sys.modules["solution"] = self._module
+        space = self._module.__dict__
+        for part in (preamble, source):
+            exec(compile(part, "<solution>", "exec", dont_inherit=True), space)
+        return {name: space[name] for name in names if name in space}
+
+    def batch(self, name: str, calls: list[list[Any]]) -> list[tuple[bool, Any]]:
+        """Call one function with each list of arguments; stop at the first exception."""
+        if name not in self._module.__dict__:
+            raise NameError(f"name {name!r} is not defined")
+        function, results = self._module.__dict__[name], []
+        for arguments in calls:
+            try:
+                results.append((True, function(*arguments)))
+            except Exception as error:  # noqa: BLE001 - the error is the answer
+                results.append((False, _error(error)))
+                break
+        return results
+
+    def answer(self, request: bytes) -> bytes:
+        """The reply to one request: number, then ok or error, then the value and what changed in the arguments."""
+        decoder = Decoder(request, self.handles.resolve)
+        number = decoder.take(4)
+        operation, *parts = decoder.value()
+        # A batch's arguments are looked at by nobody afterwards, so nothing is told of them.
+        table = [] if operation == "batch" else decoder.table
+        before = _snapshot(table)
+        try:
+            value, fine = OPERATIONS[operation](self, *parts), b"+"
+        except BaseException as error:  # noqa: BLE001 - SystemExit and friends are answers too
+            value, fine = _error(error), b"-"
+        changed = [at for at, old in enumerate(before) if not _same(old, _shallow(table[at]))]
+        encoder = Encoder(self.handles.of, exact=False, table=table)
+        body = [number, fine, encoder.encode(value), U32.pack(len(changed))]
+        body += [U32.pack(at) + encoder.contents(table[at]) for at in changed]
+        return b"".join(body)
+
+
+def _call(server: Server, target: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    return target(*arguments, **keywords)
+
+
+def _next(server: Server, iterator: Iterator[Any]) -> Any:
+    return next(iterator)
+
+
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    "load": Server.load,
+    "batch": Server.batch,
+    "call": _call,
+    "next": _next,
+    "getattr": lambda server, target, name: getattr(target, name),
+    "setattr": lambda server, target, name, value: setattr(target, name, value),
+    "getitem": lambda server, target, key: target[key],
+    "setitem": lambda server, target, key, value: target.__setitem__(key, value),
+    "len": lambda server, target: len(target),
+    "iter": lambda server, target: iter(target),
+    "str": lambda server, target: str(target),
+}
+
+
+def run() -> None:
+    """Serve the judge at the other end of descriptor 3 until it is gone."""
+    sys.argv[:] = ["solution"]
+    server = Server()
+    while True:
+        try:
+            request = frames.receive(CHANNEL)
+        except frames.Closed:
+            return
+        try:
+            reply = server.answer(request)
+            if len(reply) > MAX_REPLY:
+                raise MemoryError("an answer of more than 64 MiB")
+        except BaseException as error:  # noqa: BLE001 - what cannot be encoded is told as an error
+            reply = request[:4] + b"-" + Encoder(lambda _: None, exact=False).encode(_error(error)) + U32.pack(0)
+        try:
+            frames.send(CHANNEL, reply)
+        except (frames.Closed, OSError):
+            os._exit(71)

@@ -1,0 +1,151 @@
+"""One worker as the engine sees it: a process behind a socket."""
+
+from __future__ import annotations
+
+import functools
+import os
+import socket
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+from typing import Any
+
+from codepref.errors import InfrastructureError, MachineError
+from codepref.execution.inside import frames
+from codepref.execution.inside.codec import Encoder, Malformed
+from codepref.execution.inside.decoder import Decoder
+
+START_SECONDS = 60.0
+_FOLDER = Path(__file__).resolve().parent
+_LAUNCH = "import sys; sys.path.insert(0, sys.argv[3]); from inside.launcher import main; main(sys.argv[1:])"
+
+
+class WorkerLost(InfrastructureError):
+    """A worker ended or answered nonsense."""
+
+
+@functools.cache
+def check_machine() -> None:
+    """Raise MachineError where this machine cannot confine untrusted code."""
+    if not sys.platform.startswith("linux"):
+        raise MachineError("execution needs Linux: untrusted programs are confined by Landlock and seccomp")
+    try:
+        import sandlock
+    except ImportError as error:
+        raise MachineError(f"the package sandlock is missing or broken ({error}): pip install 'sandlock>=0.9'") from None
+    if sandlock.landlock_abi_version() < 1:
+        raise MachineError(
+            "this kernel offers no Landlock, so untrusted programs cannot be confined. Use Linux 5.13 or newer with "
+            "'landlock' in the list of security modules (kernel parameter lsm=landlock,...), or a container runtime "
+            "whose seccomp profile allows landlock_create_ruleset; --unconfined runs without, at your own risk"
+        )
+
+
+def package_paths() -> list[str]:
+    """The folders of installed packages, which solutions may import from."""
+    paths = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
+    paths += [entry for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))]
+    return [path for path in dict.fromkeys(paths) if Path(path).is_dir()]
+
+
+def interpreter_paths() -> list[str]:
+    """What the interpreter itself needs to read."""
+    base = Path(sys.base_prefix)
+    paths = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), str(base / "lib")]
+    libraries = sysconfig.get_config_var("LIBDIR")
+    return [path for path in dict.fromkeys([*paths, libraries or ""]) if path and path != "/" and Path(path).is_dir()]
+
+
+class Worker:
+    """A confined supervisor process. `preload`: modules it has loaded before the first fork."""
+
+    def __init__(self, preload: frozenset[str], *, unconfined: bool) -> None:
+        self.preload = preload
+        self.job: Any = None
+        self.last: Any = None
+        self.last_word = time.monotonic()
+        ours, theirs = socket.socketpair()
+        self._socket = ours
+        interpreter = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+        packages = package_paths()
+        command = [sys.executable, "-I", "-B", "-c", _LAUNCH, interpreter, "unconfined" if unconfined else "confined"]
+        command += [str(_FOLDER), str(theirs.fileno()), ",".join(sorted(preload)), os.pathsep.join(packages)]
+        command += interpreter_paths()
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        except OSError as error:
+            ours.close()
+            raise MachineError(f"a worker process cannot be started: {error}") from None
+        finally:
+            theirs.close()
+        self._wait_ready()
+
+    def _wait_ready(self) -> None:
+        self._socket.settimeout(START_SECONDS)
+        message: tuple[Any, ...] = ()
+        try:
+            message = Decoder(self._receive_blocking()).value()
+        except (frames.Closed, OSError, Malformed):
+            pass
+        self._socket.settimeout(None)
+        if message != ("ready",):
+            self.kill()
+            assert self._process.stderr is not None
+            said = self._process.stderr.read().decode("utf-8", "replace").strip().splitlines()
+            raise MachineError(
+                f"a confined worker cannot be started on this machine: {said[-1] if said else 'it ended at once'}"
+            )
+        self.last_word = time.monotonic()
+
+    def _receive_blocking(self) -> bytes:
+        parts = b""
+        while len(parts) < 4 or len(parts) < 4 + frames.LENGTH.unpack(parts[:4])[0]:
+            part = self._socket.recv(1 << 16)
+            if not part:
+                raise frames.Closed
+            parts += part
+        return parts[4:]
+
+    def fileno(self) -> int:
+        """For a selector: readable when the worker has said something."""
+        return self._socket.fileno()
+
+    def send(self, data: bytes, sources: list[tuple[int, str]]) -> None:
+        """Hand over solutions of a task. Raises WorkerLost."""
+        try:
+            frames.send(self.fileno(), Encoder(lambda _: None, exact=True).encode((data, sources)))
+        except (frames.Closed, OSError) as error:
+            raise WorkerLost(f"the worker ended ({error})") from None
+        self.last_word = time.monotonic()
+
+    def receive(self) -> tuple[Any, ...]:
+        """The next message. Raises WorkerLost."""
+        try:
+            message = Decoder(frames.receive(self.fileno(), 1 << 24)).value()
+        except (frames.Closed, frames.TooLarge, Malformed, OSError) as error:
+            code = self._process.poll()
+            raise WorkerLost(f"the worker ended with status {code} ({type(error).__name__} {error})".strip()) from None
+        self.last_word = time.monotonic()
+        checked: tuple[Any, ...] = message
+        return checked
+
+    def kill(self) -> None:
+        """End the worker; its children die with it (each asked the kernel for that)."""
+        self._socket.close()
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        """`kill`, and let go of what is left."""
+        self.kill()
+        if self._process.stderr is not None:
+            self._process.stderr.close()
