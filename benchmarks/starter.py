@@ -32,13 +32,12 @@ def main() -> None:
             command = [sys.executable, "-m", "codepref", "demo", "--recipe", recipe]
             subprocess.run([*command, "--seed", str(seed), "--out", str(folder)], check=True, stdout=subprocess.DEVNULL)
             rows.append(row(recipe, seed, read_json(folder / "summary.json")))
-    command_line = f"python benchmarks/starter.py --recipes {' '.join(options.recipes)} --seeds {' '.join(map(str, options.seeds))}"
-    machine = read_json(options.out / f"{options.recipes[0]}-{options.seeds[0]}" / "summary.json")["machine"]
-    versions = read_json(options.out / f"{options.recipes[0]}-{options.seeds[0]}" / "summary.json")["versions"]
-    write_json(
-        RESULTS / "starter.json", {"command": command_line, "machine": machine, "versions": versions, "rows": rows}
-    )
-    text = table(rows, command_line, machine)
+    seeds = " ".join(map(str, options.seeds))
+    made_by = f"python benchmarks/starter.py --recipes {' '.join(options.recipes)} --seeds {seeds}"
+    first = read_json(options.out / f"{options.recipes[0]}-{options.seeds[0]}" / "summary.json")
+    where = {key: first[key] for key in ("codepref", "machine", "versions")}
+    write_json(RESULTS / "starter.json", {"command": made_by, **where, "rows": rows})
+    text = table(rows, made_by, first["machine"])
     write_text(RESULTS / "starter.md", text)
     print(text)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
 from codepref.errors import MachineError, UserError
-from codepref.models import fingerprint, load_model, load_tokenizer, pick_device
+from codepref.models import fingerprint, load_model, load_tokenizer, pick_device, quiet
 from codepref.records import Message
 from codepref.sampling.backends import Answer, Ask, Decoding
 
@@ -57,8 +56,8 @@ class TransformersBackend:
 
     def _load(self) -> None:
         if self._model is None:
-            logging.getLogger("transformers").setLevel(logging.ERROR)
-            self._model = load_model(self.name, dtype=self._dtype, device=pick_device(self._device))
+            with quiet():
+                self._model = load_model(self.name, dtype=self._dtype, device=pick_device(self._device))
 
     def _generation_config(self, decoding: Decoding, limit: int) -> Any:
         from transformers import GenerationConfig
