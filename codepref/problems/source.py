@@ -41,7 +41,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A stretch that is no Python: an unindented line and the indented lines below it. `after`: statements before it."""
+    """A stretch that is no Python: an unindented line and the indented lines below. `after`: statements before it."""
 
     text: str
     after: int

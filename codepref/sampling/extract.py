@@ -59,8 +59,9 @@ def extract_program(raw: str, problem: Problem) -> str:
         return ""
     kept = _needed_statements(readings[place], problem.entry_point)
     others = [item for other, reading in enumerate(readings) if other != place for item in reading.statements]
-    kept = [*_missing(kept, others), *kept]
-    return with_preamble(_join(kept), problem)
+    added = _missing(kept, others)
+    added = [*_missing([*added, *kept], read_statements(problem.preamble).statements), *added]
+    return _join(_imports_first([*added, *kept]) if added else kept)
 
 
 def with_preamble(program: str, problem: Problem) -> str:
@@ -74,10 +75,9 @@ def with_preamble(program: str, problem: Problem) -> str:
     added = _missing(statements, read_statements(problem.preamble).statements)
     if not added:
         return program
-    future = [statement for statement in statements if getattr(statement.node, "module", None) == "__future__"]
-    if future:  # these must stay the first statements of the program
-        return _join([*future, *added, *(statement for statement in statements if statement not in future)])
-    return _join(added) + "\n" + program
+    if any(getattr(statement.node, "module", None) == "__future__" for statement in statements):
+        return _join(_imports_first([*added, *statements]))
+    return _join(added) + "\n\n" + program
 
 
 def _defining(readings: Sequence[Reading], entry_point: str) -> int | None:
@@ -185,6 +185,15 @@ def _missing(statements: Iterable[Statement], source: Iterable[Statement]) -> li
 
 def _names(kind: Callable[[ast.AST], set[str]], statements: Iterable[Statement]) -> set[str]:
     return set[str]().union(*(kind(statement.node) for statement in statements))
+
+
+def _imports_first(statements: Sequence[Statement]) -> list[Statement]:
+    """`from __future__` before all, then the other imports, then the rest."""
+    imports = (ast.Import, ast.ImportFrom)
+    return sorted(
+        statements,
+        key=lambda item: (getattr(item.node, "module", None) != "__future__", not isinstance(item.node, imports)),
+    )
 
 
 def _join(statements: Sequence[Statement]) -> str:

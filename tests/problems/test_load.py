@@ -1,0 +1,268 @@
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codepref.errors import MachineError, UserError
+from codepref.problems import load_problems
+from codepref.problems.inputs import decode_inputs, parse_inputs
+
+Write = Callable[..., Path]
+
+HUMANEVAL = {
+    "task_id": "HumanEval/38",
+    "prompt": (
+        "from typing import List\nimport math\n\nSIZE = 3\n\n\n"
+        "def encode(s: str):\n    return s[::-1][:SIZE]\n\n\n"
+        'def decode(s: str) -> List[str]:\n    """Undo encode."""\n'
+    ),
+    "entry_point": "decode",
+    "canonical_solution": "    return list(s[::-1])\n",
+    "test": "def check(candidate):\n    assert candidate(encode('abc')) == list('abc')\n",
+}
+PLUS = {
+    "task_id": "HumanEval/0",
+    "prompt": "def double(x):\n",
+    "entry_point": "double",
+    "canonical_solution": "    return 2 * x\n",
+    "base_input": [[1]],
+    "plus_input": [[2.5], ["a"]],
+    "atol": 0,
+    "contract": "",
+}
+MBPP = {
+    "task_id": 2,
+    "text": "Write a function to add.",
+    "code": "import math\r\ndef helper(x):\r\n  return x\r\ndef add(a, b):\r\n  return helper(a) + b",
+    "test_setup_code": "",
+    "test_list": ["assert add(1, 2) == 3", "assert math.floor(add(1, 2.5)) == 3"],
+    "challenge_test_list": [],
+}
+MBPP_SANITIZED = {
+    "source_file": "x.ipynb",
+    "task_id": 3,
+    "prompt": "Write a function to add.",
+    "code": "def add(a, b):\n  return a + b",
+    "test_imports": ["import math"],
+    "test_list": ["assert math.floor(add(1, 2.5)) == 3"],
+}
+MBPP_SCRIPT = {
+    **MBPP_SANITIZED,
+    "test": "inputs = [[1, 2]]\nresults = [3]\nfor inp, exp in zip(inputs, results):\n    assert add(*inp) == exp\n",
+}
+OWN = {
+    "task_id": "own/1",
+    "prompt": "Write add(a, b).",
+    "tests": ["assert add(1, 2) == 3", "def check(candidate):\n    assert candidate(0, 0) == 0"],
+    "gold": "def add(a, b):\n    return a + b\n",
+    "level": "easy",
+}
+
+
+def test_humaneval(write_lines: Write) -> None:
+    (problem,) = load_problems(write_lines([HUMANEVAL], "HumanEval.jsonl.gz"))
+    assert (problem.task_id, problem.entry_point, problem.style) == ("HumanEval/38", "decode", "complete")
+    assert problem.gold == HUMANEVAL["prompt"] + HUMANEVAL["canonical_solution"]
+    (test,) = problem.tests
+    assert (test.kind, test.test_id, test.source) == ("check", "check", HUMANEVAL["test"])
+    # what tests may call: no List, which only the signature uses
+    assert problem.helpers == "import math\nSIZE = 3\ndef encode(s: str):\n    return s[::-1][:SIZE]\n"
+    assert problem.preamble == "from typing import List\n" + problem.helpers
+
+
+def test_evalplus_inputs(write_lines: Write) -> None:
+    (problem,) = load_problems(write_lines([PLUS]))
+    assert [(test.test_id, test.kind) for test in problem.tests] == [("base", "inputs"), ("plus", "inputs")]
+    test = parse_inputs(problem.tests[1].source)
+    assert decode_inputs(test.inputs) == [[2.5], ["a"]]
+    assert test.reference == problem.gold == "def double(x):\n    return 2 * x\n"
+    assert (test.entry_point, test.atol, test.compare) == ("double", 0, "equal")
+
+
+def test_evalplus_without_plus_inputs_has_one_test(write_lines: Write) -> None:
+    (problem,) = load_problems(write_lines([{**PLUS, "plus_input": {}}]))
+    assert [test.test_id for test in problem.tests] == ["base"]
+
+
+def test_mbpp_full(write_lines: Write) -> None:
+    (problem,) = load_problems(write_lines([MBPP]))
+    assert (problem.task_id, problem.entry_point, problem.style) == ("Mbpp/2", "add", "instruct")
+    assert problem.prompt == "Write a function to add.\nassert add(1, 2) == 3\n"
+    assert [test.source for test in problem.tests] == MBPP["test_list"]
+    assert [test.test_id for test in problem.tests] == ["0", "1"]
+    assert problem.gold is not None
+    assert "\r" not in problem.gold
+
+
+def test_mbpp_sanitized_as_the_array_that_is_published(tmp_path: Path) -> None:
+    import json
+
+    path = tmp_path / "sanitized-mbpp.json"
+    path.write_text(json.dumps([MBPP_SANITIZED]))
+    (problem,) = load_problems(path)
+    assert problem.helpers == "import math\n"
+    assert problem.task_id == "Mbpp/3"
+
+
+def test_mbpp_plus_script(write_lines: Write) -> None:
+    (problem,) = load_problems(write_lines([MBPP_SCRIPT]))
+    (test,) = problem.tests
+    assert (test.kind, test.source) == ("asserts", MBPP_SCRIPT["test"])
+    assert problem.entry_point == "add"
+
+
+def test_own_lines(write_lines: Write) -> None:
+    (problem,) = load_problems(write_lines([OWN]))
+    assert problem.entry_point == "add"
+    assert [(test.test_id, test.kind) for test in problem.tests] == [("0", "asserts"), ("1", "check")]
+    assert problem.meta["level"] == "easy"
+
+
+def test_own_lines_of_style_complete_take_helpers_from_the_prompt(write_lines: Write) -> None:
+    row = {
+        "task_id": "a",
+        "prompt": "K = 2\n\ndef times(x):\n",
+        "style": "complete",
+        "tests": ["assert times(2) == K * 2"],
+        "entry_point": "times",
+    }
+    (problem,) = load_problems(write_lines([row]))
+    assert problem.helpers == "K = 2\n"
+    assert problem.gold is None
+
+
+def test_parquet(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "test.parquet"
+    pq.write_table(pa.Table.from_pylist([MBPP_SCRIPT]), path)
+    assert load_problems(path)[0].entry_point == "add"
+
+
+def test_limit(write_lines: Write) -> None:
+    path = write_lines([{**OWN, "task_id": str(number)} for number in range(5)])
+    assert [problem.task_id for problem in load_problems(path, limit=2)] == ["0", "1"]
+    with pytest.raises(UserError, match="at least 1"):
+        load_problems(path, limit=0)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({**OWN, "task_id": None}, "task_id must be text"),
+        ({**OWN, "prompt": 3}, "prompt must be text"),
+        ({**OWN, "tests": "assert add(1, 2) == 3"}, "tests must be a list of texts"),
+        ({**OWN, "tests": ["assert add(1,"]}, "test 0 is no Python"),
+        ({**OWN, "style": "chat"}, "style must be"),
+        ({**OWN, "gold": "def add(:"}, "gold must be a whole Python program"),
+        ({**OWN, "entry_point": "not a name"}, "entry_point must be the name of a function"),
+        ({**OWN, "tests": [], "gold": None}, "no function could be it"),
+        ({**OWN, "gold": None, "tests": ["assert f(g(1)) == 2"]}, r"several functions could be it \(f, g\)"),
+        ({key: value for key, value in OWN.items() if key != "tests"}, "lacks tests"),
+        (OWN, "task_id 'own/1' was there before, at"),
+        ("{broken", "not valid JSON"),
+        ("[1]", "a JSON object is needed"),
+    ],
+)
+def test_a_wrong_line_is_told_with_its_number(write_lines: Write, row: Any, message: str) -> None:
+    path = write_lines([OWN, "", row])
+    with pytest.raises(UserError, match=message) as caught:
+        load_problems(path)
+    assert f"{path}:3" in str(caught.value)
+
+
+def test_missing_entry_point_of_a_benchmark(write_lines: Write) -> None:
+    with pytest.raises(UserError, match=r":1: entry_point must be the name of a function, not ''"):
+        load_problems(write_lines([{**HUMANEVAL, "entry_point": None}]))
+    with pytest.raises(UserError, match=":1: no entry_point"):
+        load_problems(write_lines([{**MBPP, "test_list": ["assert 1 == 1"]}]))
+
+
+def test_several_mistakes_are_told_at_once(write_lines: Write) -> None:
+    rows = [OWN, *({**OWN, "task_id": str(number), "style": "x"} for number in range(30))]
+    with pytest.raises(UserError) as caught:
+        load_problems(write_lines(rows))
+    assert len(caught.value.problems) == 10
+
+
+def test_unknown_columns_list_the_known_formats(write_lines: Write) -> None:
+    path = write_lines([{"task_id": "BigCodeBench/0", "complete_prompt": "", "test": "", "entry_point": "task_func"}])
+    with pytest.raises(UserError) as caught:
+        load_problems(path)
+    message = str(caught.value)
+    assert "complete_prompt" in message
+    assert all(name in message for name in ("HumanEval", "MBPP", "codepref", "docs/problems.md"))
+
+
+def test_files_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such file"):
+        load_problems(tmp_path / "none.jsonl")
+    with pytest.raises(UserError, match="is a folder"):
+        load_problems(tmp_path)
+    with pytest.raises(UserError, match="no such file"):
+        load_problems("data/HumanEval.jsonl")  # looks like a hub name, but is named as a file
+    (tmp_path / "empty.jsonl").write_text("\n")
+    with pytest.raises(UserError, match="holds no problem"):
+        load_problems(tmp_path / "empty.jsonl")
+
+
+def test_builtin_names_can_be_entry_points(write_lines: Write) -> None:
+    row = {**MBPP_SANITIZED, "code": "def sum(a, b):\n  return a + b", "test_list": ["assert sum(1, 2) == 3"]}
+    assert load_problems(write_lines([row]))[0].entry_point == "sum"
+
+
+def fake_hub(monkeypatch: pytest.MonkeyPatch, load: Callable[..., Any]) -> None:
+    class DatasetsError(Exception):
+        pass
+
+    class DatasetNotFoundError(DatasetsError):
+        pass
+
+    module = types.ModuleType("datasets")
+    module.load_dataset = load  # type: ignore[attr-defined]
+    module.exceptions = types.SimpleNamespace(  # type: ignore[attr-defined]
+        DatasetsError=DatasetsError, DatasetNotFoundError=DatasetNotFoundError
+    )
+    monkeypatch.setitem(sys.modules, "datasets", module)
+
+
+def test_hub_data_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def load(name: str, config: str | None) -> dict[str, list[dict[str, Any]]]:
+        asked.append((name, config))
+        return {"prompt": [{**MBPP, "task_id": 1}], "test": [MBPP]}
+
+    fake_hub(monkeypatch, load)
+    assert load_problems("google-research-datasets/mbpp")[0].task_id == "Mbpp/2"
+    assert load_problems("google-research-datasets/mbpp:full:prompt")[0].task_id == "Mbpp/1"
+    assert asked == [("google-research-datasets/mbpp", None), ("google-research-datasets/mbpp", "full")]
+    with pytest.raises(UserError, match="no split 'dev', there are prompt, test"):
+        load_problems("google-research-datasets/mbpp:full:dev")
+
+
+def test_hub_failures_tell_whose_fault_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(name: str, config: str | None) -> None:
+        raise ConnectionError("Couldn't reach the hub")
+
+    fake_hub(monkeypatch, unreachable)
+    with pytest.raises(MachineError, match="Give a file instead"):
+        load_problems("openai/openai_humaneval")
+
+    def unknown(name: str, config: str | None) -> None:
+        raise sys.modules["datasets"].exceptions.DatasetNotFoundError("Dataset 'x/y' doesn't exist\nmore")
+
+    fake_hub(monkeypatch, unknown)
+    with pytest.raises(UserError, match=r"not on the hub, or not public \(Dataset 'x/y' doesn't exist\)"):
+        load_problems("x/y")
+
+
+def test_starter_splits(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="starter:heldout"):
+        load_problems("starter:test")
