@@ -135,7 +135,7 @@ def test_completions_that_continue_an_assert(write_lines: Write, rows: list[dict
 def test_real_completions(data: Path) -> None:
     """CodeGen-16B's own solutions and tests.
 
-    CodeT's extraction finds 4,143 distinct tests at 5 a completion, by spelling; in normal form these are 3,778, of which
+    CodeT extracts 4,143 distinct tests at 5 a completion, told apart by spelling; in normal form 3,778 are left, of which
     some 300 call a blank that the model left (`assert ____ == f(2)`) or name the function in a string alone.
     """
     problems = load_problems(data / "codegen16b" / "problems.jsonl.gz")

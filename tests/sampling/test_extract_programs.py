@@ -43,7 +43,7 @@ PROGRAM = "def add(a, b):\n    return a + b\n"
         f"{PROGRAM}\nif __name__ == '__main__':\n    print(add(1, 2))\n",
         f"{PROGRAM}\ndef test_add():\n    assert add(1, 2) == 3\n\ntest_add()\n",
         f"import pytest\n\n{PROGRAM}\ndef test_add():\n    with pytest.raises(TypeError):\n        add(1)\n",
-        f"import unittest\n\n{PROGRAM}\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.fail(add(1, 2))",
+        f"import unittest\n\n{PROGRAM}\nclass T(unittest.TestCase):\n    def test(self):\n        self.fail(add(1, 2))",
         f"{PROGRAM}\nfor n in range(3):\n    print(add(n, n))\n",
         f"The signature is\n```python\ndef add(a, b):\n    ...\n```\nand the answer\n```python\n{PROGRAM}```",
         f"```bash\npip install x\n```\n```python\n{PROGRAM}```\n```python\nassert add(1, 2) == 3\n```",
