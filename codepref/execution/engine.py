@@ -11,7 +11,7 @@ from types import TracebackType
 
 from codepref.errors import UserError
 from codepref.execution.limits import Limits
-from codepref.execution.progress import Job, TaskState
+from codepref.execution.state import Job, TaskState
 from codepref.execution.tasks import Task
 from codepref.execution.worker import Worker, WorkerLost, check_machine
 from codepref.records import VerdictMatrix
@@ -35,9 +35,7 @@ class Engine:
     Raises MachineError where untrusted programs cannot be confined.
     """
 
-    def __init__(
-        self, *, jobs: int | None = None, unconfined: bool = False, progress: Progress | None = None
-    ) -> None:
+    def __init__(self, *, jobs: int | None = None, unconfined: bool = False, progress: Progress | None = None) -> None:
         if jobs is not None and jobs < 1:
             raise UserError(f"jobs must be at least 1, not {jobs}")
         if not unconfined:
@@ -138,10 +136,10 @@ class Engine:
         job = worker.job
         if kind == "verdict" and job is not None:
             done = job.settle(*parts)
+            if not job.owed:
+                worker.job = None
             if self._progress is not None:
                 self._progress(done)
-        elif kind == "done" and job is not None:
-            worker.job = None
         elif kind in ("failed", "unprepared"):
             self._lost(worker, str(parts[0]), unprepared=kind == "unprepared")
         elif kind != "alive":

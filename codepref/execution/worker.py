@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import socket
@@ -34,7 +35,9 @@ def check_machine() -> None:
     try:
         import sandlock
     except ImportError as error:
-        raise MachineError(f"the package sandlock is missing or broken ({error}): pip install 'sandlock>=0.9'") from None
+        raise MachineError(
+            f"the package sandlock is missing or broken ({error}): pip install 'sandlock>=0.9'"
+        ) from None
     if sandlock.landlock_abi_version() < 1:
         raise MachineError(
             "this kernel offers no Landlock, so untrusted programs cannot be confined. Use Linux 5.13 or newer with "
@@ -92,10 +95,8 @@ class Worker:
     def _wait_ready(self) -> None:
         self._socket.settimeout(START_SECONDS)
         message: tuple[Any, ...] = ()
-        try:
+        with contextlib.suppress(frames.Closed, OSError, Malformed):
             message = Decoder(self._receive_blocking()).value()
-        except (frames.Closed, OSError, Malformed):
-            pass
         self._socket.settimeout(None)
         if message != ("ready",):
             self.kill()

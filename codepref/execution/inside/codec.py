@@ -26,7 +26,23 @@ MAX_DEPTH = 1000
 DEEP = 20 * MAX_DEPTH
 BUILTIN_TYPES = {
     cls.__name__: cls
-    for cls in (bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset, range, type, object)
+    for cls in (
+        bool,
+        int,
+        float,
+        complex,
+        str,
+        bytes,
+        bytearray,
+        list,
+        tuple,
+        dict,
+        set,
+        frozenset,
+        range,
+        type,
+        object,
+    )
 }
 _KEYS, _VALUES, _ITEMS = type({}.keys()), type({}.values()), type({}.items())
 _NUMPY_KINDS = frozenset("biufcSU")

@@ -117,7 +117,8 @@ class Judge:
         """Ask the reference for the expected outputs of test `index`; send them, encoded, to descriptor `output`."""
         prepared = self.prepared[index]
         inputs = prepared.inputs
-        assert inputs is not None and prepared.code is not None
+        assert inputs is not None
+        assert prepared.code is not None
         self.link = remote.Link(CHANNEL, pid, self.page)
         budget = self.plan.limits["reference_cpu_seconds"]
         self.page.enter(status.LOADING, index)

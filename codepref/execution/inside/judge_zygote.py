@@ -6,6 +6,7 @@ import _socket
 import gc
 import os
 import re
+
 from . import frames, status, zygote
 from .children import CHANNEL, Hardening
 from .codec import Encoder, Malformed

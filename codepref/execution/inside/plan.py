@@ -7,6 +7,7 @@ from typing import Any
 from .codec import Encoder
 from .decoder import Decoder
 
+
 class Plan:
     """One task. tests: (kind, source) pairs; a test of kind "inputs" has its six fields in place of the source."""
 

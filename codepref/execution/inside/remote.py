@@ -227,7 +227,7 @@ def exception_from(told: Any) -> BaseException:
 
 def of_solution(value: Any) -> bool:
     """Whether an exception (or its class) came from the solution, not from the test."""
-    return (isinstance(value, BaseException) or isinstance(value, type)) and MARK in getattr(value, "__dict__", ())
+    return (isinstance(value, (BaseException, type))) and MARK in getattr(value, "__dict__", ())
 
 
 class RemoteObject:

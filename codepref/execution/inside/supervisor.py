@@ -10,6 +10,7 @@ import gc
 import os
 import select
 import signal
+import sys
 import time
 
 from . import frames, judge_zygote, solution, status, zygote
@@ -21,10 +22,28 @@ from .remote import clock_of
 
 HEARTBEAT_SECONDS = 2.0
 PREPARE_SECONDS = 60.0
-COMMON_MODULES = (
-    "abc bisect cmath collections.abc copy enum functools hashlib heapq itertools json math numbers operator random re"
-    " statistics string textwrap typing unicodedata"
-).split()
+COMMON_MODULES = [
+    "abc",
+    "bisect",
+    "cmath",
+    "collections.abc",
+    "copy",
+    "enum",
+    "functools",
+    "heapq",
+    "itertools",
+    "json",
+    "math",
+    "numbers",
+    "operator",
+    "random",
+    "re",
+    "statistics",
+    "string",
+    "textwrap",
+    "typing",
+    "unicodedata",
+]
 """Loaded before the first fork: what solutions import most; each would cost its child milliseconds."""
 
 
@@ -116,7 +135,8 @@ class Supervisor:
 
     def _references(self) -> None:
         """Have each test of kind "inputs" its expected outputs, from its reference solution."""
-        assert self.judges is not None and self.plan is not None
+        assert self.judges is not None
+        assert self.plan is not None
         self.judges.ask(b"I")
         seconds = self.plan.limits["reference_cpu_seconds"]
         for index, source in Decoder(self.judges.answer()).value():
@@ -148,7 +168,8 @@ class Pair:
     """A judge and, unless they share a process, the solution it judges."""
 
     def __init__(self, supervisor: Supervisor, mode: str, source: str, wanted: list[int], cpu: float) -> None:
-        assert supervisor.judges is not None and supervisor.plan is not None
+        assert supervisor.judges is not None
+        assert supervisor.plan is not None
         self.supervisor, self.judges = supervisor, supervisor.judges
         self.solution = 0
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
@@ -289,11 +310,13 @@ def own_size(descriptor: int) -> int:
 
 def preload(modules: list[str], paths: list[str]) -> None:
     """Import what solutions use most, and what this worker's tests import, and fix the seeds of randomness."""
-    import sys
-
     sys.path += paths
+    register = os.register_at_fork
+    # `random` would otherwise reseed itself from the system in every child
+    os.register_at_fork = lambda **_: None
     for name in (*COMMON_MODULES, *modules):
         __import__(name)
+    os.register_at_fork = register
     sys.modules["random"].seed(0)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(0)
@@ -326,7 +349,6 @@ def main(arguments: list[str]) -> None:
                     return
                 for place, source in sources:
                     tell("verdict", place, *supervisor.judge(source))
-                tell("done")
             except (zygote.ZygoteLost, OSError) as error:
                 tell("failed", f"{type(error).__name__}: {error}")
                 return

@@ -89,7 +89,9 @@ class Zygote:
 
     def ask(self, kind: bytes, payload: bytes = b"", descriptor: int | None = None) -> None:
         """Send a request without waiting for its answer."""
-        rights = [] if descriptor is None else [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, descriptor.to_bytes(4, "little"))]
+        rights = (
+            [] if descriptor is None else [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, descriptor.to_bytes(4, "little"))]
+        )
         try:
             self._control.sendmsg([HEAD.pack(kind, len(payload))], rights)
             view = memoryview(payload)

@@ -90,6 +90,11 @@ class Job:
         self._state = state
         self._left = places
 
+    @property
+    def owed(self) -> bool:
+        """Whether verdicts are missing."""
+        return bool(self._left)
+
     def sources(self) -> list[tuple[int, str]]:
         """What the worker is sent."""
         return [(place, self._state.sources[place]) for place in self._left]
