@@ -138,7 +138,8 @@ def load_model(model: str, *, dtype: str = "auto", device: str = "auto") -> Any:
             import peft
 
             adapted: Any = peft.AutoPeftModelForCausalLM.from_pretrained(resolved, dtype=precision)
-            loaded = adapted.merge_and_unload()
+            # merging leaves the weights frozen; a merged model is trained like any other
+            loaded = adapted.merge_and_unload().requires_grad_(True)
         else:
             loaded = AutoModelForCausalLM.from_pretrained(resolved, dtype=precision)
         return loaded.to(place).eval()

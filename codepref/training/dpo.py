@@ -76,18 +76,23 @@ def train_dpo(
     staging = out.with_name(f".{out.name}.partial")
     shutil.rmtree(staging, ignore_errors=True)
     try:
-        trainer = _trainer(fitted, model, tokenizer, staging, settings, seed, dtype, pick_device(device), progress)
-        first_loss = _first_loss(trainer, settings)
-        transformers.set_seed(seed)
-        trainer.train()
+        with quiet():
+            trainer = _trainer(fitted, model, tokenizer, staging, settings, seed, dtype, pick_device(device), progress)
+            first_loss = _first_loss(trainer, settings)
+            transformers.set_seed(seed)
+            trainer.train()
+            curve = training_curve(trainer.state.log_history)
+            trainer.save_model(str(staging))
+            tokenizer.save_pretrained(str(staging))
     except torch.OutOfMemoryError as error:
+        shutil.rmtree(staging, ignore_errors=True)
         raise MachineError(
             "out of memory while training: lower training.micro_batch_size or max_length, set "
             "gradient_checkpointing = true, or train an adapter with lora_rank = 16"
         ) from error
-    curve = training_curve(trainer.state.log_history)
-    trainer.save_model(str(staging))
-    tokenizer.save_pretrained(str(staging))
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
     shutil.rmtree(out, ignore_errors=True)
     staging.replace(out)
     return TrainingResult(
@@ -103,16 +108,17 @@ def train_dpo(
 
 
 def training_curve(log_history: Sequence[dict[str, Any]]) -> list[dict[str, float]]:
-    """The trainer's log -> one row a logged step. Raises GateError at the first loss that is no number."""
+    """The trainer's log -> one row a logged step. Raises GateError at the first figure that is no number."""
     curve = []
     for entry in log_history:
         if "loss" not in entry:
             continue
         row = {ours: float(entry[theirs]) for theirs, ours in CURVE.items() if theirs in entry}
         row["step"] = entry["step"]
-        if not math.isfinite(row["loss"]):
+        if wrong := [name for name, value in row.items() if not math.isfinite(value)]:
             raise GateError(
-                f"training diverged: the loss is {row['loss']} at step {entry['step']}. Lower training.learning_rate."
+                f"training diverged: {', '.join(wrong)} is no number at step {entry['step']}. "
+                "Lower training.learning_rate."
             )
         curve.append(row)
     return curve
@@ -139,22 +145,24 @@ def _trainer(
     progress: Progress | None,
 ) -> Any:
     import datasets
+    import transformers
     import trl
 
     lora = settings.lora_rank > 0
     # Full training keeps float32 weights: at DPO's learning rates an update is below bfloat16's resolution.
     weights = dtype if lora else "float32"
-    with quiet():
-        return trl.DPOTrainer(
-            model=load_model(model, dtype=weights, device=device),
-            # Given outright: TRL would reload it by the model's recorded name, which is not always the start.
-            ref_model=None if lora else load_model(model, dtype=weights, device=device),
-            args=_arguments(len(fitted.rows), staging, settings, seed, device),
-            train_dataset=datasets.Dataset.from_list(fitted.rows),
-            processing_class=tokenizer,
-            peft_config=_adapter(settings) if lora else None,
-            callbacks=[_progress_callback(progress)] if progress else None,
-        )
+    trainer = trl.DPOTrainer(
+        model=load_model(model, dtype=weights, device=device),
+        # Given outright: TRL would reload it by the model's recorded name, which is not always the start.
+        ref_model=None if lora else load_model(model, dtype=weights, device=device),
+        args=_arguments(len(fitted.rows), staging, settings, seed, device),
+        train_dataset=datasets.Dataset.from_list(fitted.rows),
+        processing_class=tokenizer,
+        peft_config=_adapter(settings) if lora else None,
+        callbacks=[_progress_callback(progress)] if progress else None,
+    )
+    trainer.remove_callback(transformers.PrinterCallback)
+    return trainer
 
 
 def _arguments(rows: int, staging: Path, settings: TrainingSection, seed: int, device: str) -> Any:
@@ -187,6 +195,8 @@ def _arguments(rows: int, staging: Path, settings: TrainingSection, seed: int, d
         data_seed=seed,
         logging_steps=max(1, steps // 200),
         logging_first_step=True,
+        # by default a loss that is no number is logged as 0, and a wrecked training looks like a perfect one
+        logging_nan_inf_filter=False,
         save_strategy="no",
         report_to="none",
         disable_tqdm=True,
@@ -208,8 +218,7 @@ def _adapter(settings: TrainingSection) -> Any:
 def _first_loss(trainer: Any, settings: TrainingSection) -> float:
     """DPO's loss on the first rows before any step; it is ln 2 exactly when policy and reference agree."""
     rows = trainer.train_dataset.select(range(min(len(trainer.train_dataset), settings.batch_size)))
-    with quiet():
-        metrics = trainer.evaluate(rows)
+    metrics = trainer.evaluate(rows)
     trainer.state.log_history.clear()
     worst = max(abs(metrics["eval_rewards/chosen"]), abs(metrics["eval_rewards/rejected"]))
     loss = math.log1p(math.exp(-metrics["eval_rewards/margins"]))

@@ -1,0 +1,7 @@
+"""Shared by all tests: one thread a worker."""
+
+import os
+
+# two test workers of two threads each would fight for two cores, and small models gain nothing from a second thread
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

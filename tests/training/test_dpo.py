@@ -1,0 +1,151 @@
+"""DPO on the starter: the reference is pinned, settings are obeyed, what is written can be used."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codepref import load_problems
+from codepref.config import TrainingSection
+from codepref.errors import GateError, InfrastructureError, UserError
+from codepref.records import Pair
+from codepref.sampling.prompts import request_messages
+from codepref.starter import SOLUTION_TEMPLATE
+from codepref.training import dpo
+from codepref.training.dpo import train_dpo
+
+SETTINGS = TrainingSection(learning_rate=1e-4, batch_size=4, epochs=1.0, max_length=256)
+
+
+def pairs(count: int = 8) -> list[Pair]:
+    """Gold solutions of the starter against a wrong answer of about their length."""
+    made = []
+    for problem in load_problems("starter:pretrain", limit=count):
+        assert problem.gold is not None
+        wrong = f"{problem.gold.splitlines()[0]}\n    return 0"
+        made.append(
+            Pair(
+                task_id=problem.task_id,
+                prompt=request_messages(problem, SOLUTION_TEMPLATE),
+                chosen=[{"role": "assistant", "content": problem.gold.strip()}],
+                rejected=[{"role": "assistant", "content": wrong}],
+                rule="test",
+                confidence=1.0,
+                chosen_id=0,
+                rejected_id=1,
+            )
+        )
+    return made
+
+
+def weights(folder: Path) -> Any:
+    from safetensors.torch import load_file
+
+    return load_file(folder / "model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return train_dpo(pairs(), "starter", tmp_path_factory.mktemp("dpo") / "model", SETTINGS, seed=1)
+
+
+def test_the_loss_before_the_first_step_is_ln_2(trained: Any) -> None:
+    assert trained.first_loss == pytest.approx(math.log(2), abs=1e-3)
+
+
+def test_the_curve_has_every_step_and_the_margin_starts_at_zero(trained: Any) -> None:
+    assert [row["step"] for row in trained.curve] == [1, 2]  # 8 pairs, 4 a step, one epoch
+    assert trained.steps == 2
+    assert trained.curve[0]["margin"] == pytest.approx(0, abs=1e-4)
+    assert {"loss", "accuracy", "chosen_logp", "rejected_logp", "learning_rate"} <= set(trained.curve[0])
+
+
+def test_the_checkpoint_answers_and_the_folder_holds_nothing_else(trained: Any) -> None:
+    from codepref import sample
+
+    rows = sample(load_problems("starter:pretrain", limit=2), str(trained.model), n=1, template=SOLUTION_TEMPLATE)
+    assert all(row["completion"] for row in rows)
+    assert [path.name for path in trained.model.parent.iterdir()] == ["model"]
+
+
+def test_the_same_seed_gives_the_same_weights(trained: Any, tmp_path: Path) -> None:
+    again = train_dpo(pairs(), "starter", tmp_path / "model", SETTINGS, seed=1)
+    first, second = weights(trained.model), weights(again.model)
+    assert all((first[name] == second[name]).all() for name in first)
+
+
+def test_training_prefers_the_chosen_answers(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, epochs=10.0, learning_rate=5e-4, chosen_weight=0.0)
+    result = train_dpo(pairs(), "starter", tmp_path / "model", settings)
+    assert result.curve[0]["loss"] == pytest.approx(math.log(2), abs=1e-3)
+    assert result.curve[-1]["margin"] > 0.1
+    assert result.curve[-1]["loss"] < result.curve[0]["loss"]
+
+
+def test_an_adapter_is_trained_and_used_like_a_model(tmp_path: Path) -> None:
+    result = train_dpo(pairs(), "starter", tmp_path / "adapter", replace(SETTINGS, lora_rank=4))
+    assert result.first_loss == pytest.approx(math.log(2), abs=1e-3)
+    assert (result.model / "adapter_config.json").exists()
+    again = train_dpo(pairs(4), str(result.model), tmp_path / "further", SETTINGS)
+    assert again.first_loss == pytest.approx(math.log(2), abs=1e-3)
+
+
+def test_accumulated_micro_batches_train_like_one_batch(trained: Any, tmp_path: Path) -> None:
+    result = train_dpo(pairs(), "starter", tmp_path / "model", replace(SETTINGS, micro_batch_size=2), seed=1)
+    assert result.steps == trained.steps
+    first, second = weights(trained.model), weights(result.model)
+    largest = max(float((first[name] - second[name]).abs().max()) for name in first)
+    # the chosen answer's likelihood is a mean over tokens of a micro-batch, so the two are near, not equal
+    assert largest < 1e-3
+
+
+def test_a_reference_that_is_not_the_start_stops_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = dpo.load_model, []
+
+    def second_differs(*args: Any, **options: Any) -> Any:
+        model = real(*args, **options)
+        calls.append(model)
+        if len(calls) == 2:
+            for weight in model.parameters():
+                weight.data.mul_(1.2)
+        return model
+
+    monkeypatch.setattr(dpo, "load_model", second_differs)
+    with pytest.raises(InfrastructureError, match=r"instead of ln 2"):
+        train_dpo(pairs(), "starter", tmp_path / "model", SETTINGS)
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_training_that_diverges_writes_no_model(tmp_path: Path) -> None:
+    with pytest.raises(GateError, match=r"Lower training\.learning_rate"):
+        dpo.training_curve([{"loss": 0.7, "step": 1}, {"loss": float("nan"), "step": 2}])
+    with pytest.raises(GateError, match="diverged"):
+        train_dpo(pairs(), "starter", tmp_path / "model", replace(SETTINGS, learning_rate=1e30, epochs=3.0))
+    assert not (tmp_path / "model").exists()
+
+
+def test_no_usable_pair_is_the_users_mistake(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no pair to train on: 8 longer than training.max_length = 16"):
+        train_dpo(pairs(), "starter", tmp_path / "model", replace(SETTINGS, max_length=16))
+    with pytest.raises(UserError, match="there were none"):
+        train_dpo([], "starter", tmp_path / "model", SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({}, "no such model folder"),
+        ({"config.json": "{}"}, "holds no weights"),
+        ({"model.safetensors": ""}, "holds no config.json"),
+    ],
+)
+def test_a_folder_that_is_no_model_says_what_it_lacks(tmp_path: Path, files: dict[str, str], told: str) -> None:
+    folder = tmp_path / "some" / "model"
+    if files:
+        folder.mkdir(parents=True)
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    with pytest.raises(UserError, match=told):
+        train_dpo(pairs(1), str(folder), tmp_path / "out", SETTINGS)
