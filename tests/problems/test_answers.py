@@ -135,8 +135,8 @@ def test_completions_that_continue_an_assert(write_lines: Write, rows: list[dict
 def test_real_completions(data: Path) -> None:
     """CodeGen-16B's own solutions and tests.
 
-    CodeT extracts 4,143 distinct tests at 5 a completion, told apart by spelling; in normal form 3,778 are left, of which
-    some 300 call a blank that the model left (`assert ____ == f(2)`) or name the function in a string alone.
+    CodeT extracts 4,143 distinct tests at 5 a completion, told apart by spelling. In normal form 3,778 are left, and
+    some 300 of them call a blank that the model left (`assert ____ == f(2)`) or name the function in a string alone.
     """
     problems = load_problems(data / "codegen16b" / "problems.jsonl.gz")
     solutions = load_solutions(data / "codegen16b" / "solutions.jsonl.gz", problems)
