@@ -112,7 +112,7 @@ def read_verdicts(folder: Path | str) -> list[VerdictMatrix]:
     columns = ("task_id", "solution_id", "solution", "verdicts", "isolation", "cpu_ms")
     for row in read_parquet(folder / VERDICTS, columns):
         place = (row["task_id"], row["solution_id"])
-        verdict = Verdict(*(row[name] for name in columns), detail=details.get(place, ""))
+        verdict = Verdict(*[row[name] for name in columns], details.get(place, ""))
         verdicts.setdefault(verdict.task_id, []).append(verdict)
     return [VerdictMatrix(task, tuple(tests.get(task, ())), tuple(rows)) for task, rows in verdicts.items()]
 

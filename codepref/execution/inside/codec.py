@@ -13,38 +13,28 @@ reference, so aliases and cycles survive and changes made in place can be told b
 from __future__ import annotations
 
 import datetime
+import struct
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from fractions import Fraction
-from struct import Struct
+from struct import Struct, pack
 from typing import Any
 
+STRUCT_ERROR = struct.error
 U32, I64, F64, TWO_F64 = Struct("<I"), Struct("<q"), Struct("<d"), Struct("<dd")
 MAX_DEPTH = 1000
 DEEP = 20 * MAX_DEPTH
-BUILTIN_TYPES = {
-    cls.__name__: cls
-    for cls in (
-        bool,
-        int,
-        float,
-        complex,
-        str,
-        bytes,
-        bytearray,
-        list,
-        tuple,
-        dict,
-        set,
-        frozenset,
-        range,
-        type,
-        object,
-    )
-}
-_KEYS, _VALUES, _ITEMS = type({}.keys()), type({}.values()), type({}.items())
+SHORT = 8
+"""From so many items on, a container of ints, floats or texts alone is packed in one go."""
+_NUMBERS, _TEXTS = (bool, int, float, complex), (str, bytes, bytearray)
+_CONTAINERS = (list, tuple, dict, set, frozenset, range)
+BUILTIN_TYPES: dict[str, type] = {cls.__name__: cls for cls in (*_NUMBERS, *_TEXTS, *_CONTAINERS, type, object)}
+_EMPTY: dict[Any, Any] = {}
+_KEYS: type = type(_EMPTY.keys())
+_VALUES: type = type(_EMPTY.values())
+_ITEMS: type = type(_EMPTY.items())
 _NUMPY_KINDS = frozenset("biufcSU")
 
 
@@ -148,6 +138,13 @@ class Encoder:
 
     def _items(self, tag: bytes, items: Iterable[Any], count: int) -> None:
         self._out.append(tag + U32.pack(count))
+        if count >= SHORT:
+            items = list(items)
+            packed = _packed(items)
+            if packed is not None:
+                self._out.append(packed)
+                return
+        self._out.append(b"-")
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise RecursionError("nested too deeply to cross")
@@ -215,6 +212,28 @@ class Encoder:
             self._bytes_of(b"B", bytes(value))
         else:
             self._items(b"q", (value.maxlen, *deque.__iter__(value)), deque.__len__(value) + 1)
+
+
+def _packed(items: list[Any]) -> bytes | None:
+    """Many items of one type at once: 64-bit ints, floats, or texts without NUL; None for everything else."""
+    kinds = set(map(type, items))
+    if len(kinds) != 1:
+        return None
+    kind = kinds.pop()
+    if kind is int:
+        try:
+            return b"q" + pack(f"<{len(items)}q", *items)
+        except STRUCT_ERROR:
+            return None
+    if kind is float:
+        return b"d" + pack(f"<{len(items)}d", *items)
+    if kind is not str:
+        return None
+    joined = "\0".join(items)
+    if joined.count("\0") != len(items) - 1:
+        return None
+    data = joined.encode("utf-8", "surrogatepass")
+    return b"s" + U32.pack(len(data)) + data
 
 
 def _dict_tag(value: dict[Any, Any]) -> tuple[bytes, tuple[Any, ...]]:

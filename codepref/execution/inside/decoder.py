@@ -10,12 +10,23 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from struct import error as StructError
+from struct import unpack
 from typing import Any
 
 from .codec import BUILTIN_TYPES, F64, I64, MAX_DEPTH, TWO_F64, U32, Malformed, _DeepStack
 
 _NUMPY_NAMES = frozenset("biufcSU")
-_BUILDING_ERRORS = (ValueError, TypeError, OverflowError, ArithmeticError, UnicodeError, LookupError, MemoryError)
+_BUILDING_ERRORS = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    ArithmeticError,
+    UnicodeError,
+    LookupError,
+    MemoryError,
+    StructError,
+)
 _DATE_TYPES = {
     cls.__name__: cls
     for cls in (datetime.datetime, datetime.date, datetime.time, datetime.timedelta, datetime.timezone)
@@ -111,11 +122,24 @@ class Decoder:
         count = self.u32()
         if count > len(self._data) - self.at:  # each item takes a byte or more: no big list from a short message
             raise Malformed("more items announced than bytes sent")
+        form = self.take(1)
+        if form != b"-":
+            return self._packed(form, count)
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise Malformed("nested too deeply")
         items = [self._value() for _ in range(count)]
         self._depth -= 1
+        return items
+
+    def _packed(self, form: bytes, count: int) -> list[Any]:
+        if form in (b"q", b"d"):
+            return list(unpack(f"<{count}{form.decode()}", self.take(8 * count)))
+        if form != b"s":
+            raise Malformed("unknown form of items")
+        items: list[Any] = self._str().split("\0")
+        if len(items) != count:
+            raise Malformed("another number of texts than announced")
         return items
 
     def _int(self) -> int:

@@ -23,7 +23,7 @@ JUDGE_CPU_SLACK = 0.3
 """Seconds of CPU that a judge may use beyond a test's own limit: coding and decoding are not the test's fault."""
 
 INPUTS_SLACK = 5.0
-CHUNK = 64
+CHUNK, SMALL_REPLY = 64, 1 << 18
 
 
 class Prepared:
@@ -132,20 +132,36 @@ class Judge:
         calls = eval(code, {"__builtins__": builtins})
         self.link.request("load", "", inputs.reference, [])
         bodies, expected = [], []
-        for at in range(0, len(calls), CHUNK):
-            chunk = [list(arguments) for arguments in calls[at : at + CHUNK]]
+        at, size = 0, 1
+        while at < len(calls):
+            chunk = [list(arguments) for arguments in calls[at : at + size]]
             body = Encoder(remote.handle_of, exact=True).encode(("batch", inputs.entry_point, chunk))
-            for fine, value in self.link.batch(body):
-                if not fine:
-                    raise remote.exception_from(value)
-                expected.append(value)
+            try:
+                outputs = self._reference_outputs(inputs, body)
+            except MemoryError:
+                if size == 1:
+                    raise
+                size = 1
+                continue
+            expected += outputs
             bodies.append((len(chunk), body))
+            # large outputs go one by one, so that no answer comes near the limit of a frame
+            at, size = at + size, min(2 * size, CHUNK) if self.link.last_reply < SMALL_REPLY else 1
         seconds = self.link.used()
         arguments = calls if inputs.oracle else []
         # an output that cannot cross raises here, and the reference counts as failed
         told = Encoder(lambda _: None, exact=True).encode((bodies, expected, arguments, seconds))
         os.set_blocking(output, True)
         send(output, told)
+
+    def _reference_outputs(self, inputs: InputsPlan, body: bytes) -> list[Any]:
+        outputs = []
+        for fine, value in self.link.batch(body):
+            if not fine:
+                raise remote.exception_from(value)
+            # only this much of the output counts, and it may be something that cannot cross (a match of `re`)
+            outputs.append((value is not None) or None if inputs.compare == "not_none" else value)
+        return outputs
 
     def _helpers(self, start: int) -> bool:
         self.page.enter(status.SETUP, start)
@@ -269,6 +285,7 @@ class Judge:
 
     def _describe(self, index: int, error: BaseException, where: str) -> None:
         if isinstance(error, Unencodable):
+            self.page.describe(f"{where}: {error} cannot cross as plain data")
             return
         who = " the solution raised" if remote.of_solution(error) else ""
         try:

@@ -55,6 +55,7 @@ class Link:
         self._objects: dict[tuple[bytes, int], Any] = {}
         self.current = 0
         self.crossing_failed = ""
+        self.last_reply = 0
         self._cpu_end = self._wall_end = 0.0
 
     def begin(self, test: int, cpu_seconds: float, wall_seconds: float) -> None:
@@ -104,6 +105,7 @@ class Link:
         number = U32.pack(self._number)
         self._send(LENGTH.pack(len(body) + 4) + number + body)
         (length,) = LENGTH.unpack(self._read(4))
+        self.last_reply = length
         if length > MAX_REPLY:
             self.stop(ord("E"), "the solution's answer is larger than 64 MiB")
         decoder = Decoder(self._read(length), self._handle, list(table))
@@ -280,6 +282,7 @@ class RemoteCallable(RemoteObject):
     __slots__ = ()
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Call it over there with plain arguments."""
         return _ask(self, "call", arguments, keywords)
 
 

@@ -175,7 +175,7 @@ class Pair:
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         try:
             if mode != "shared":
-                memory = int(supervisor.plan.limits["memory_bytes"])
+                memory = int(supervisor.plan.limits["memory_bytes"]) * (4 if mode == "produce" else 1)
                 told = Encoder(lambda _: None, exact=True).encode((memory, cpu))
                 self.solution = supervisor.solutions.fork(theirs.fileno(), told)
             payload = Encoder(lambda _: None, exact=True).encode((mode, self.solution, source, wanted))
