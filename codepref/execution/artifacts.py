@@ -109,10 +109,12 @@ def read_verdicts(folder: Path | str) -> list[VerdictMatrix]:
         tests.setdefault(test.task_id, []).append(test)
     details = {(row["task_id"], row["solution_id"]): row["detail"] for row in _read_details(folder)}
     verdicts: dict[str, list[Verdict]] = {}
+    names = {"verdicts": "letters"}
     columns = ("task_id", "solution_id", "solution", "verdicts", "isolation", "cpu_ms")
     for row in read_parquet(folder / VERDICTS, columns):
         place = (row["task_id"], row["solution_id"])
-        verdict = Verdict(*[row[name] for name in columns], details.get(place, ""))
+        fields = {names.get(name, name): row[name] for name in columns}
+        verdict = Verdict(**fields, detail=details.get(place, ""))
         verdicts.setdefault(verdict.task_id, []).append(verdict)
     return [VerdictMatrix(task, tuple(tests.get(task, ())), tuple(rows)) for task, rows in verdicts.items()]
 

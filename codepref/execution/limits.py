@@ -26,7 +26,7 @@ class Limits:
     cpu_seconds: float = 3.0
     wall_seconds: float | None = None
     load_cpu_seconds: float | None = None
-    memory_mb: int = 512
+    memory_mb: int = 1024
     max_timeouts: int = 2
     reference_cpu_seconds: float = 60.0
 

@@ -10,11 +10,10 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
-from struct import error as StructError
 from struct import unpack
 from typing import Any
 
-from .codec import BUILTIN_TYPES, F64, I64, MAX_DEPTH, TWO_F64, U32, Malformed, _DeepStack
+from .codec import BUILTIN_TYPES, F64, I64, MAX_DEPTH, STRUCT_ERROR, TWO_F64, U32, Malformed, _DeepStack
 
 _NUMPY_NAMES = frozenset("biufcSU")
 _BUILDING_ERRORS = (
@@ -25,7 +24,7 @@ _BUILDING_ERRORS = (
     UnicodeError,
     LookupError,
     MemoryError,
-    StructError,
+    STRUCT_ERROR,
 )
 _DATE_TYPES = {
     cls.__name__: cls
