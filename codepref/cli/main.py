@@ -16,6 +16,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = build_parser()
     options = parser.parse_args(arguments)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # OpenMP threads that spin while they wait make a small model ten times slower when another process wants a core
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         options.command(options)
     except UserError as error:
