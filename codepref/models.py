@@ -67,12 +67,13 @@ def quiet() -> Iterator[None]:
     import transformers
 
     level, bars = transformers.logging.get_verbosity(), datasets.are_progress_bars_disabled()
-    trl_logger = logging.getLogger("trl")
-    trl_level = trl_logger.level
+    loggers = [logging.getLogger(name) for name in ("trl", "huggingface_hub")]
+    levels = [logger.level for logger in loggers]
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     datasets.disable_progress_bars()
-    trl_logger.setLevel(logging.ERROR)
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
@@ -80,7 +81,8 @@ def quiet() -> Iterator[None]:
     finally:
         transformers.logging.set_verbosity(level)
         transformers.logging.enable_progress_bar()
-        trl_logger.setLevel(trl_level)
+        for logger, before in zip(loggers, levels, strict=True):
+            logger.setLevel(before)
         if not bars:
             datasets.enable_progress_bars()
 
@@ -104,7 +106,8 @@ def load_tokenizer(model: str) -> Any:
 
     resolved = resolve_model(model)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(resolved)
+        with quiet():
+            tokenizer = AutoTokenizer.from_pretrained(resolved)
     except (OSError, ValueError) as error:
         raise _cannot_load(model, "tokenizer", error) from error
     if not tokenizer.chat_template:

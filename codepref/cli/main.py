@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
 
-from codepref.errors import CodeprefError, UserError
+from codepref.errors import CodeprefError, MachineError, UserError
+
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,13 +30,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CodeprefError as error:
         print(f"codepref: {error}", file=sys.stderr)
         return error.exit_status
-    except KeyboardInterrupt:
-        print("\ncodepref: interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
     except BrokenPipeError:
         # the reader of our output went away (a closed pager): nothing is wrong, but stdout must not be flushed again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        print(f"codepref: cannot write: {error}. Free some space; the same command goes on from here", file=sys.stderr)
+        return MachineError.exit_status
+    except KeyboardInterrupt:
+        print("\ncodepref: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from codepref.config import Recipe
-from codepref.errors import UserError
+from codepref.errors import GateError, UserError
 from codepref.evaluation.audit import audit_pairs
 from codepref.evaluation.evaluate import evaluate_model
 from codepref.execution.execute import execute, read_verdicts
@@ -123,6 +123,12 @@ def stage_pair(work: Work) -> Result:
         seed=work.seed("pair"),
     )
     write_pairs(work.out / "pairs.parquet", made.pairs)
+    if not made.pairs:
+        reasons = "; ".join(f"{reason}: {count}" for reason, count in made.dropped.items())
+        raise GateError(
+            f"no pair could be made ({reasons}). Sample more solutions or tests a problem, or look at the answers "
+            f"with: codepref show {work.out} TASK_ID"
+        )
     return {
         "count": len(made.pairs),
         "problems": len({p.task_id for p in made.pairs}),

@@ -64,6 +64,7 @@ def train_dpo(
     """
     import torch
     import transformers
+    from safetensors import SafetensorError
 
     tokenizer = load_tokenizer(model)
     fitted = preference_rows(
@@ -84,6 +85,11 @@ def train_dpo(
             curve = training_curve(trainer.state.log_history)
             trainer.save_model(str(staging))
             tokenizer.save_pretrained(str(staging))
+    except SafetensorError as error:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise MachineError(
+            f"the model cannot be written to {out} ({error}). Free some space; no model was kept."
+        ) from error
     except torch.OutOfMemoryError as error:
         shutil.rmtree(staging, ignore_errors=True)
         raise MachineError(

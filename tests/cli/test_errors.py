@@ -1,0 +1,115 @@
+"""The user's mistakes: one message that says what, where and how to mend it, status 2, nothing half-written."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from codepref.cli.main import main
+
+PROBLEM = {"task_id": "a/0", "prompt": "Add one to x.", "entry_point": "f", "tests": ["assert f(1) == 2"]}
+
+
+@pytest.fixture
+def problems(tmp_path: Path) -> Path:
+    path = tmp_path / "problems.jsonl"
+    path.write_text(json.dumps(PROBLEM) + "\n")
+    return path
+
+
+def lines(path: Path, *rows: object) -> str:
+    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (['{"task_id": "a/0", "completion": "x"}', '{"task_id": "a/0"'], "solutions.jsonl:2: not valid JSON"),
+        ([{"task_id": "b/7", "solution": "x"}], "solutions.jsonl:1: task 'b/7' is not among the problems"),
+        ([{"task_id": "a/0"}], 'solutions.jsonl:1: needs "solution" or "completion"'),
+        ([{"task_id": "a/0", "solution": 3}], "solutions.jsonl:1: solution must be text"),
+    ],
+)
+def test_a_bad_line_is_named_and_nothing_is_written(
+    rows: list[object], told: str, problems: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    given = lines(tmp_path / "solutions.jsonl", *rows)
+    assert main(["execute", "--problems", str(problems), "--solutions", given, "--out", str(out)]) == 2
+    assert told in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_problem_without_an_entry_point_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = lines(tmp_path / "p.jsonl", {"task_id": "x", "prompt": "do", "tests": ["assert f(1)", "assert g(2)"]})
+    given = lines(tmp_path / "s.jsonl", {"task_id": "x", "solution": ""})
+    assert main(["execute", "--problems", path, "--solutions", given, "--out", str(tmp_path / "out")]) == 2
+    assert "p.jsonl:1: no entry_point" in capsys.readouterr().err
+
+
+def test_an_empty_sample_is_a_verdict_and_no_error(
+    problems: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = lines(
+        tmp_path / "s.jsonl",
+        {"task_id": "a/0", "completion": ""},
+        {"task_id": "a/0", "solution": "def f(x): return x + 1"},
+    )
+    assert main(["execute", "--problems", str(problems), "--solutions", given, "--out", str(tmp_path / "out")]) == 0
+    assert "1 problems, 2 solutions, 2 verdicts" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (["execute", "--problems", "none.jsonl", "--solutions", "s", "--out", "o"], "none.jsonl: no such file"),
+        (["run", "none.toml"], "none.toml: no such recipe"),
+        (["run", "none"], "none of this name ships with codepref"),
+        (["demo", "--recipe", "none"], "no demo recipe 'none'"),
+        (["demo", "--set", "training.betta=1", "--out", "o"], "did you mean `beta`?"),
+        (["status", "."], "is no run directory"),
+        (["show", ".", "t"], "is no run directory"),
+        (["sample", "--model", "./none", "--problems", "starter", "--out", "o"], "no such model folder"),
+        (["sample", "--model", "", "--problems", "starter", "--out", "o"], "the model's name is empty"),
+        (["train", "--model", "starter", "--pairs", "none.parquet", "--out", "o"], "none.parquet: no such file"),
+        (["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "lr=1"], "unknown key `training.lr`"),
+        (["pair", "--verdicts", "none", "--out", "o"], "none"),
+        (["compare", "none", "none"], "none: no such file"),
+        (["evaluate", "--model", "starter", "--out", "o"], "problems are needed"),
+        (
+            ["evaluate", "--problems", "starter", "--model", "starter", "--out", "o", "--cpu-seconds", "0"],
+            "--cpu-seconds must be above 0",
+        ),
+    ],
+)
+def test_what_is_not_there_or_not_known_is_told_with_status_2(
+    command: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(command) == 2
+    assert told in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_directory_belongs_to_one_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from dataclasses import replace
+
+    from codepref.config import load_recipe
+    from codepref.runs.directory import RunDirectory
+    from codepref.runs.run import recipes_folder
+
+    recipe = load_recipe(recipes_folder() / "starter" / "dstc-dpo.toml")
+    with RunDirectory(tmp_path / "run", replace(recipe, name="demo-dstc-dpo")):
+        assert main(["demo", "--out", str(tmp_path / "run")]) == 2
+        assert "another codepref is at work" in capsys.readouterr().err
+    assert main(["demo", "--seed", "5", "--out", str(tmp_path / "run")]) == 2
+    assert "holds a run with another seed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["demo", "run", "status", "show", "report", "sample", "execute", "pair", "audit"])
+def test_each_command_documents_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert "usage: codepref" in capsys.readouterr().out
