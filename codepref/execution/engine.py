@@ -75,6 +75,7 @@ class Engine:
                     exhausted = task is None
                     if task is not None:
                         window.append(TaskState(task, limits, self.jobs))
+                        self._tell(window[-1].settled)
                 while window and window[0].finished:
                     yield window.popleft().matrix()
                 if not window and exhausted:
@@ -138,8 +139,7 @@ class Engine:
             done = job.settle(*parts)
             if not job.owed:
                 worker.job = None
-            if self._progress is not None:
-                self._progress(done)
+            self._tell(done)
         elif kind in ("failed", "unprepared"):
             self._lost(worker, str(parts[0]), unprepared=kind == "unprepared")
         elif kind != "alive":
@@ -149,9 +149,11 @@ class Engine:
         job: Job | None = worker.job
         self._discard(worker)
         if job is not None:
-            given_up = job.give_back(cause, unprepared=unprepared)
-            if given_up and self._progress is not None:
-                self._progress(given_up)
+            self._tell(job.give_back(cause, unprepared=unprepared))
+
+    def _tell(self, done: int) -> None:
+        if done and self._progress is not None:
+            self._progress(done)
 
     def _discard(self, worker: Worker) -> None:
         self._selector.unregister(worker)

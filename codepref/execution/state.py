@@ -49,6 +49,11 @@ class TaskState:
         """Whether every distinct solution has its verdict."""
         return len(self._verdicts) == len(self.sources)
 
+    @property
+    def settled(self) -> int:
+        """The number of solutions that have their verdict."""
+        return sum(solution.text in self._verdicts for solution in self.task.solutions)
+
     def next_job(self) -> Job:
         """The next solutions for one worker."""
         count = min(self._job_size, len(self._waiting))

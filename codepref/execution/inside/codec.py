@@ -275,7 +275,7 @@ def _numpy_bytes(value: Any) -> bytes | None:
     kind = b"x" if isinstance(value, numpy.generic) else b"y"
     dtype, shape = array.dtype.str.encode(), b"".join(U32.pack(size) for size in value.shape)
     data = array.tobytes()
-    return b"".join((kind, U32.pack(len(dtype)), dtype, U32.pack(len(shape)), shape, U32.pack(len(data)), data))
+    return b"".join((kind, U32.pack(len(dtype)), dtype, U32.pack(value.ndim), shape, U32.pack(len(data)), data))
 
 
 _WRITERS: dict[type, Callable[[Encoder, Any], None]] = {

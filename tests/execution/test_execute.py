@@ -1,0 +1,197 @@
+"""The stage: artifacts, going on after a kill, identical solutions, wrong input."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pyarrow.parquet as pq
+import pytest
+
+from codepref.errors import MachineError, UserError
+from codepref.execution import worker
+from codepref.execution.engine import Engine, execute_tasks
+from codepref.execution.execute import execute, read_verdicts
+from codepref.execution.limits import Limits
+from codepref.execution.tasks import Task
+from codepref.records import Problem, Solution, Test
+
+pytestmark = pytest.mark.xdist_group("execution")
+
+LIMITS = Limits(cpu_seconds=0.5)
+
+
+def problem(task: str) -> Problem:
+    tests = (Test(task, "a", "assert f(1) == 2"), Test(task, "b", "def check(c):\n    assert c(2) == 3\n", "check"))
+    return Problem(task, "Add one.", "f", tests)
+
+
+PROBLEMS = [problem("one"), problem("two"), problem("empty")]
+SOLUTIONS = [
+    Solution("one", 0, "def f(x):\n    return x + 1\n"),
+    Solution("two", 0, "def f(x):\n    return 2\n"),
+    Solution("one", 1, ""),
+    Solution("two", 1, "def f(x):\n    return '\ud800'\n"),
+    Solution("two", 2, "def f(x):\n    return 2\n"),
+]
+
+
+def test_artifacts_hold_what_they_promise(tmp_path):
+    seen = []
+    matrices = execute(PROBLEMS, SOLUTIONS, out=tmp_path, limits=LIMITS, jobs=1, progress=lambda *at: seen.append(at))
+    assert [(m.task_id, [v.letters for v in m.verdicts]) for m in matrices] == [
+        ("one", ["PP", "EE"]),
+        ("two", ["PF", "EE", "PF"]),
+    ]
+    assert seen[-1] == (5, 5)
+    rows = pq.read_table(tmp_path / "verdicts.parquet")
+    assert rows.column_names == ["task_id", "solution_id", "solution", "verdicts", "isolation", "cpu_ms"]
+    assert rows["verdicts"].to_pylist() == ["PP", "EE", "PF", "EE", "PF"]
+    assert pq.read_table(tmp_path / "tests.parquet").column_names == ["task_id", "test_id", "test"]
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["verdicts"] == {"P": 4, "F": 2, "E": 4}
+    assert summary["samples"] == 5
+    assert summary["distinct_samples"] == 4
+    assert summary["cells"] == 10
+    assert summary["problems_without_solutions"] == 1
+    assert not (tmp_path / "parts").exists()
+    back = read_verdicts(tmp_path)
+    assert [m.tests for m in back] == [m.tests for m in matrices]
+    assert [[v.letters for v in m.verdicts] for m in back] == [[v.letters for v in m.verdicts] for m in matrices]
+    assert back[0].verdicts[1].detail == "no code"
+
+
+def test_a_finished_run_is_not_run_again_and_another_input_is(tmp_path):
+    execute(PROBLEMS, SOLUTIONS, out=tmp_path, limits=LIMITS, jobs=1)
+    before = (tmp_path / "verdicts.parquet").stat().st_mtime_ns
+    execute(PROBLEMS, SOLUTIONS, out=tmp_path, limits=LIMITS, jobs=1)
+    assert (tmp_path / "verdicts.parquet").stat().st_mtime_ns == before
+    more = [*SOLUTIONS, Solution("empty", 0, "def f(x):\n    return x + 1\n")]
+    assert len(execute(PROBLEMS, more, out=tmp_path, limits=LIMITS, jobs=1)) == 3
+    assert len(read_verdicts(tmp_path)) == 3
+
+
+RUN = """
+import sys
+from codepref.execution.execute import execute
+from codepref.execution.limits import Limits
+from codepref.records import Problem, Solution, Test
+problems = [Problem(str(n), "", "f", (Test(str(n), "0", "assert f(1) == 2"),)) for n in range(12)]
+slow = "def f(x):\\n    for _ in range(10**6): pass\\n    return x + 1\\n"
+matrices = execute(problems, [Solution(str(n), k, slow + f"#{k}") for n in range(12) for k in range(2)],
+                   out=sys.argv[1], limits=Limits(cpu_seconds=5), jobs=1)
+print("".join(v.letters for m in matrices for v in m.verdicts))
+"""
+
+
+def test_a_killed_run_goes_on_where_it_was(tmp_path):
+    first = subprocess.Popen([sys.executable, "-c", RUN, str(tmp_path)])
+    parts = tmp_path / "parts"
+    while not parts.exists() or len(list(parts.glob("*.json"))) < 3:
+        assert first.poll() is None
+        time.sleep(0.02)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    assert not (tmp_path / "summary.json").exists()
+    with pytest.raises(UserError, match="was not finished"):
+        read_verdicts(tmp_path)
+    second = subprocess.run([sys.executable, "-c", RUN, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert second.stdout.strip() == "P" * 24
+    assert json.loads((tmp_path / "summary.json").read_text())["judged_in_this_run"]["samples"] <= 18
+
+
+def test_identical_solutions_run_once(engine):
+    texts = ["import os\ndef f(x):\n    return os.getpid()\n"] * 20
+    solutions = [Solution("t", at, text) for at, text in enumerate(texts)]
+    tests = [Test("t", "0", "raise ValueError(f(1))")]
+    (matrix,) = engine.run([Task(Problem("t", "", "f"), solutions, tests)])
+    assert len({verdict.detail for verdict in matrix.verdicts}) == 1
+    assert [verdict.solution_id for verdict in matrix.verdicts] == list(range(20))
+
+
+def test_tasks_come_out_in_order_and_are_read_a_few_ahead(engine):
+    read = []
+
+    def tasks():
+        for at in range(40):
+            read.append(at)
+            yield Task(
+                problem(str(at)), [Solution(str(at), 0, f"def f(x): return x + 1 # {at}")], problem(str(at)).tests
+            )
+
+    for at, matrix in enumerate(engine.run(tasks(), limits=LIMITS)):
+        assert matrix.task_id == str(at)
+        assert len(read) <= at + 6
+
+
+def test_an_abandoned_run_leaves_the_engine_usable(engine):
+    many = [
+        Task(problem("t"), [Solution("t", at, f"def f(x): return {at}") for at in range(50)], problem("t").tests)
+    ] * 2
+    next(engine.run(many, limits=LIMITS))
+    (matrix,) = engine.run([Task(problem("t"), [Solution("t", 0, "def f(x): return x + 1")], problem("t").tests)])
+    assert matrix.verdicts[0].letters == "PP"
+
+
+def test_a_worker_that_dies_is_replaced_and_its_work_done_again():
+    with Engine(jobs=1) as engine:
+        solutions = [Solution("t", at, f"def f(x):\n    return x + 1 #{at}") for at in range(200)]
+        killed = []
+
+        def progress(done: int) -> None:
+            if not killed:
+                killed.append(engine._workers[0]._process.pid)
+                os.kill(killed[0], signal.SIGKILL)
+
+        engine._progress = progress
+        (matrix,) = engine.run([Task(problem("t"), solutions, problem("t").tests)], limits=LIMITS)
+    assert killed
+    assert {verdict.letters for verdict in matrix.verdicts} == {"PP"}
+
+
+def test_a_worker_that_cannot_do_its_work_is_infrastructure_not_a_wrong_solution(monkeypatch):
+    monkeypatch.setattr(worker.Worker, "receive", lambda self: (_ for _ in ()).throw(worker.WorkerLost("on fire")))
+    solutions = [Solution("t", 0, "def f(x):\n    return x + 1")]
+    (matrix,) = execute_tasks([Task(problem("t"), solutions, problem("t").tests)], limits=LIMITS, jobs=1)
+    assert matrix.verdicts[0].letters == "II"
+    assert "on fire" in matrix.verdicts[0].detail
+
+
+def test_wrong_input_is_told_at_once():
+    with pytest.raises(UserError, match="unknown task: 'nowhere'"):
+        execute(PROBLEMS, [Solution("nowhere", 0, "x")])
+    with pytest.raises(UserError, match="tests for an unknown task"):
+        execute(PROBLEMS, SOLUTIONS, {"nowhere": []})
+    with pytest.raises(UserError, match="stands twice"):
+        execute(PROBLEMS, [*SOLUTIONS, SOLUTIONS[0]])
+    with pytest.raises(UserError, match="twice among the problems"):
+        execute([*PROBLEMS, PROBLEMS[0]], SOLUTIONS)
+    with pytest.raises(UserError, match="test x: a test of kind"):
+        execute(PROBLEMS, SOLUTIONS, [Test("one", "x", "{}", "inputs")])
+    with pytest.raises(UserError, match="jobs must be at least 1"):
+        execute(PROBLEMS, SOLUTIONS, jobs=0)
+
+
+def test_without_landlock_execution_refuses_and_names_the_mend(monkeypatch):
+    import sandlock
+
+    monkeypatch.setattr(sandlock, "landlock_abi_version", lambda: 0)
+    worker.check_machine.cache_clear()
+    try:
+        with pytest.raises(MachineError, match="no Landlock.*--unconfined"):
+            execute(PROBLEMS, SOLUTIONS, limits=LIMITS)
+        matrices = execute(PROBLEMS, SOLUTIONS, limits=LIMITS, jobs=1, unconfined=True)
+        assert matrices[0].verdicts[0].letters == "PP"
+    finally:
+        worker.check_machine.cache_clear()
+
+
+def test_no_tests_no_solutions(tmp_path):
+    assert execute(PROBLEMS, [], out=tmp_path, limits=LIMITS) == []
+    assert read_verdicts(tmp_path) == []
+    (matrix,) = execute(PROBLEMS, SOLUTIONS[:1], {}, limits=LIMITS, jobs=1)
+    assert matrix.letters_ST.shape == (1, 0)

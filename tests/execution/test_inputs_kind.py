@@ -1,0 +1,103 @@
+"""Tests of kind "inputs": expected outputs from the reference, EvalPlus's comparisons."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from codepref.execution.inside.compare import accepted
+from codepref.problems.inputs import InputsTest
+from codepref.records import Test
+
+pytestmark = pytest.mark.xdist_group("execution")
+
+
+def inputs_test(reference: str, inputs: str, **fields) -> Test:
+    return Test("t", "0", InputsTest("f", inputs, reference, **fields).to_source(), "inputs")
+
+
+@pytest.mark.parametrize(
+    ("output", "expected", "atol", "compare", "right"),
+    [
+        (1, 1, 0, "equal", True),
+        (1, 2, 0, "equal", False),
+        (0.30000000000000004, 0.3, 0, "equal", True),
+        (0.3001, 0.3, 0, "equal", False),
+        (0.3001, 0.3, 1e-3, "equal", True),
+        (1, 1.0000001, 0, "equal", False),  # close, but an int is not of a float's type
+        ([1.0, 2.0 + 1e-9], [1.0, 2.0], 0, "equal", True),
+        ([1.0], [1.0, 2.0], 0, "equal", False),
+        ((1.0, 2.0), [1.0, 2.0], 0, "equal", False),
+        ([1, "a"], [1, "b"], 1e-3, "equal", False),
+        (math.nan, math.nan, 0, "equal", False),
+        (math.inf, math.inf, 0, "equal", True),
+        (1.0, math.inf, 0, "equal", False),
+        ([2, 1, 1], [1, 2], 0, "set", True),
+        ([2, 3], [1, 2], 0, "set", False),
+        ("anything", "else", 0, "not_none", True),
+        (None, "else", 0, "not_none", False),
+        (True, "else", 0, "not_none", True),
+        (False, None, 0, "not_none", True),
+        (10**400, 1.0, 1e-3, "equal", False),
+    ],
+)
+def test_comparison(output, expected, atol, compare, right):
+    assert accepted(output, expected, atol, compare) is right
+
+
+def test_an_oracle_is_asked_when_the_outputs_differ():
+    assert accepted(1, 2, 0, "oracle:x", lambda: True)
+    assert not accepted(1, 2, 0, "oracle:x", lambda: 0)
+
+
+SORT = "def f(x):\n    return sorted(x)\n"
+MANY = "[[list(range(n, 0, -1))] for n in range(300)]"
+
+
+def test_right_and_wrong_solutions(judge):
+    test = inputs_test(SORT, MANY)
+    assert judge("def f(x):\n    x.sort()\n    return x\n", test).letters == "P"
+    verdict = judge("def f(x):\n    return sorted(x) if len(x) != 222 else x\n", test)
+    assert verdict.letters == "F"
+    assert "input 222" in verdict.detail
+
+
+@pytest.mark.parametrize(
+    ("solution", "letter"),
+    [
+        ("def g(x):\n    pass\n", "E"),
+        ("def f(x):\n    raise ValueError\n", "E"),
+        ("def f(x):\n    while x: pass\n", "T"),
+        ("def f(x):\n    return object()\n", "F"),
+        ("class L(list):\n    def __eq__(self, other):\n        return True\ndef f(x):\n    return L([5])\n", "F"),
+        ("def f(x):\n    return bytearray(10**10)\n", "M"),
+        ("import os\ndef f(x):\n    os._exit(0)\n", "E"),
+    ],
+)
+def test_letters(judge, solution, letter):
+    assert judge(solution, inputs_test(SORT, MANY)).letters == letter
+
+
+def test_a_solution_cannot_read_expected_outputs_from_its_arguments(judge):
+    peek = (
+        "def f(x):\n    import gc\n    return [o for o in gc.get_objects() if type(o) is list and o == sorted(x)][0]\n"
+    )
+    assert judge(peek, inputs_test("def f(x):\n    return sorted(x) + [77]\n", "[[[3, 1]]]")).letters in "FE"
+
+
+def test_special_comparisons_run_in_the_judge(judge):
+    oracle = "def accept(arguments, output, expected, atol):\n    return arguments[0] % output == 0\n"
+    divisor = inputs_test("def f(n):\n    return n\n", "[[6], [9]]", compare="oracle:divides", oracle=oracle)
+    assert judge("def f(n):\n    return 3\n", divisor).letters == "P"
+    assert judge("def f(n):\n    return 4\n", divisor).letters == "F"
+    assert judge("def f(n):\n    return 0\n", divisor).letters == "F"
+    matches = inputs_test("import re\ndef f(s):\n    return re.match('a', s)\n", "[['a'], ['b']]", compare="not_none")
+    assert judge("def f(s):\n    return s == 'a'\n", matches).letters == "P"
+    assert judge("def f(s):\n    return s or None\n", matches).letters == "F"
+
+
+def test_a_reference_that_fails_is_not_the_solutions_fault(judge):
+    verdict = judge(SORT, inputs_test("def f(x):\n    return 1 / 0\n", "[[1]]"), "assert f([2, 1]) == [1, 2]")
+    assert verdict.letters == "IP"
+    assert "reference" in verdict.detail

@@ -1,0 +1,115 @@
+"""Each cause has its letter, and one test's end does not touch the others."""
+
+from __future__ import annotations
+
+import pytest
+
+from codepref.errors import UserError
+from codepref.execution.limits import Limits
+
+pytestmark = pytest.mark.xdist_group("execution")
+
+ONE = "assert f(1) == 2"
+RIGHT = "def f(x):\n    return x + 1\n"
+
+
+@pytest.mark.parametrize(
+    ("solution", "letter", "detail"),
+    [
+        (RIGHT, "P", ""),
+        ("def f(x):\n    return x\n", "F", "test 0: AssertionError"),
+        ("def f(x):\n    raise ValueError('bad ' + str(x))\n", "E", "the solution raised ValueError: bad 1"),
+        ("def f(x):\n    assert x > 1\n", "E", "the solution raised AssertionError"),
+        ("def f(x):\n    return undefined\n", "E", "NameError"),
+        ("def g(x):\n    return x\n", "E", "name 'f' is not defined"),
+        ("f = 3\n", "E", "TypeError"),
+        ("def f(x:\n", "E", "SyntaxError"),
+        ("def f(x):\n    return '\0'\n", "E", "null bytes"),
+        ("def f(x):\n    return '\ud800'\n", "E", "UnicodeEncodeError"),
+        ("import nowhere_to_be_found\n", "E", "ModuleNotFoundError"),
+        ("def f(x):\n    while True:\n        pass\n", "T", "CPU time"),
+        ("import time\ndef f(x):\n    time.sleep(100)\n", "T", "idle"),
+        ("while True:\n    pass\n", "T", "CPU time"),
+        ("def f(x):\n    return bytearray(10**10)\n", "M", "MemoryError"),
+        ("x = bytearray(10**10)\n", "M", "MemoryError"),
+        ("def f(x):\n    return open('/etc/hostname').read()\n", "X", "PermissionError"),
+        ("import socket\nsocket.socket()\n", "X", "PermissionError"),
+        ("def f(x):\n    import os\n    os._exit(0)\n", "E", "ended"),
+        ("import sys\nsys.exit(0)\n", "E", "SystemExit"),
+        ("def f(x):\n    import os\n    os.abort()\n", "E", "ended"),
+        ("", "E", "no code"),
+        (" \n", "E", "no code"),
+    ],
+)
+def test_letter_and_detail(judge, solution, letter, detail):
+    verdict = judge(solution, ONE)
+    assert verdict.letters == letter
+    assert detail in verdict.detail
+    assert verdict.isolation == "separate"
+
+
+def test_ten_megabytes_and_a_million_brackets_are_a_verdict(judge):
+    assert judge("x = '" + "a" * 10_000_000 + "'\n" + RIGHT, ONE, limits=Limits(cpu_seconds=5)).letters == "P"
+    assert judge("x = " + "(" * 1_000_000, ONE, limits=Limits(cpu_seconds=5)).letters in ("E", "M", "T")
+
+
+def test_a_test_that_ends_the_process_leaves_the_others_their_letters(judge):
+    solution = """
+import os
+def f(x):
+    if x == 1:
+        os._exit(0)
+    if x == 2:
+        while True: pass
+    return x
+"""
+    tests = [f"assert f({x}) == {x}" for x in range(5)]
+    assert judge(solution, *tests).letters == "PETPP"
+
+
+def test_after_a_few_timeouts_the_rest_is_skipped(judge):
+    verdict = judge("def f(x):\n    while x: pass\n", "assert f(1)", "assert f(0) is None", *["assert f(1)"] * 3)
+    assert verdict.letters == "TPTSS"
+
+
+def test_a_timeout_costs_its_limit_of_cpu_and_little_more(judge):
+    verdict = judge("def f(x):\n    while True: pass\n", ONE, limits=Limits(cpu_seconds=0.2))
+    assert 200 <= verdict.cpu_ms < 400
+
+
+def test_a_tests_own_faults_are_told_apart(judge):
+    verdict = judge(RIGHT, "assert f(1) == 3", "1 / 0", "assert f(", "while True: pass", "assert f(1) == 2")
+    assert verdict.letters == "FEETP"
+    assert verdict.detail.startswith("test 0: AssertionError")
+
+
+def test_a_test_cannot_swallow_the_solutions_end(judge):
+    swallow = "try:\n    f(1)\nexcept BaseException:\n    pass\n"
+    assert judge("import os\ndef f(x):\n    os._exit(0)\n", swallow).letters == "E"
+    assert judge("def f(x):\n    while True: pass\n", swallow).letters == "T"
+    assert judge("def f(x):\n    raise ValueError\n", swallow).letters == "P"
+
+
+def test_helpers_come_from_the_problem_not_from_the_solution(judge):
+    solution = "def helper(x):\n    return 100\ndef f(x):\n    return 0\n"
+    assert judge(solution, "assert helper(f(1)) == 100", helpers="def helper(x):\n    return x\n").letters == "F"
+    assert judge(RIGHT, "assert helper(f(1)) == 2", helpers="def helper(x):\n    return x\n").letters == "P"
+
+
+def test_broken_helpers_are_not_the_solutions_fault(judge):
+    verdict = judge(RIGHT, ONE, ONE, helpers="1 / 0")
+    assert verdict.letters == "II"
+    assert "helpers" in verdict.detail
+
+
+def test_the_preamble_serves_a_solution_that_leaves_out_its_imports(judge):
+    solution = "def f(x: List[int]) -> int:\n    return x[0]\n"
+    assert judge(solution, "assert f([2]) == 2", preamble="from typing import List\n").letters == "P"
+    assert judge(solution, "assert f([2]) == 2").letters == "E"
+
+
+def test_limits_must_be_positive():
+    with pytest.raises(UserError, match="cpu_seconds must be a positive number"):
+        Limits(cpu_seconds=0)
+    with pytest.raises(UserError, match="memory_mb"):
+        Limits(memory_mb=float("nan"))
