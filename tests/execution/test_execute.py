@@ -182,7 +182,7 @@ def test_without_landlock_execution_refuses_and_names_the_mend(monkeypatch):
     monkeypatch.setattr(sandlock, "landlock_abi_version", lambda: 0)
     worker.check_machine.cache_clear()
     try:
-        with pytest.raises(MachineError, match="no Landlock.*--unconfined"):
+        with pytest.raises(MachineError, match=r"no Landlock.*--unconfined"):
             execute(PROBLEMS, SOLUTIONS, limits=LIMITS)
         matrices = execute(PROBLEMS, SOLUTIONS, limits=LIMITS, jobs=1, unconfined=True)
         assert matrices[0].verdicts[0].letters == "PP"
