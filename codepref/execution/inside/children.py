@@ -43,7 +43,7 @@ class Hardening:
         for place, channel in enumerate(moved, start=CHANNEL):
             os.dup2(channel, place)
         os.closerange(CHANNEL + len(channels), 1 << 16)
-        os.setsid()
+        os.setpgid(0, 0)  # a session of its own would cost a scheduling group; forks are refused anyway
         self.die_with_parent(parent)
         whole_seconds = int(cpu_seconds) + 2
         for kind, limit in (
