@@ -15,17 +15,19 @@ from codepref.execution.worker import check_machine
 from codepref.records import Problem, Solution, Test
 
 ATTACKS = {
-    "reads a file of yours": "def f():\n    return open({home!r} + '/.profile').read() or open('/etc/passwd').read()\n",
-    "opens a network socket": "import socket\ndef f():\n    return socket.socket()\n",
-    "starts a process": "import os\ndef f():\n    return os.fork()\n",
-    "signals its parent": "import os\ndef f():\n    return os.kill(os.getppid(), 0) or True\n",
+    "reads files of yours": "import os\ndef f():\n    os.listdir({home!r}); open('/etc/passwd')\n    return 'escaped'\n",
+    "opens a network socket": "import socket\ndef f():\n    socket.socket()\n    return 'escaped'\n",
+    "starts a process": "import os\ndef f():\n    os.fork()\n    return 'escaped'\n",
+    "signals its parent": "import os\ndef f():\n    os.kill(os.getppid(), 0)\n    return 'escaped'\n",
     "returns an object equal to everything": (
         "class Equal:\n    def __eq__(self, other):\n        return True\ndef f():\n    return Equal()\n"
     ),
 }
-_TEST = Test("doctor", "0", "assert f() == 'escaped' or type(f()).__name__ not in ('Equal', 'str')")
+"""Each passes the test exactly when it worked."""
+
+_TEST = Test("doctor", "0", "assert f() == 'escaped'")
 _HONEST = "def f():\n    return 'escaped'\n"
-"""Passes the test, as an attack would that got out: a doctor that sees nothing pass has tested nothing."""
+"""Must pass: a doctor that sees nothing pass has tested nothing."""
 
 
 def examine() -> Iterator[str]:
