@@ -93,15 +93,23 @@ def test_special_comparisons(data: Path) -> None:
     assert set(found) == {"equal"}
 
 
-def test_repairs_apply_to_the_script_forms_alone(data: Path) -> None:
+def test_repairs_of_the_script_forms(data: Path) -> None:
     applied = Counter(
         name
         for file in ("HumanEvalPlus-OriginFmt", "MbppPlus-OriginFmt")
         for problem in load_problems(data / "evalplus" / f"{file}.jsonl.gz")
         for name in problem.meta.get("repaired", [])
     )
-    assert applied == {"root": 1, "unused result": 3, "empty list": 163 + 375, "broadcast": 163 + 375}
+    assert applied == {"root": 1, "unused result": 3, "too large": 1, "empty list": 163 + 375, "broadcast": 163 + 375}
     assert not any("repaired" in p.meta for p in load_problems(data / "humaneval" / "HumanEval.jsonl.gz"))
+
+
+def test_inputs_that_ask_for_gigabytes_are_left_out_of_both_forms(data: Path) -> None:
+    (plus,) = [p for p in load_problems(data / "evalplus" / "MbppPlus.jsonl.gz") if p.task_id == "Mbpp/255"]
+    (script,) = [p for p in load_problems(data / "evalplus" / "MbppPlus-OriginFmt.jsonl.gz") if p.task_id == "Mbpp/255"]
+    assert plus.meta["repaired"] == ["too large"]
+    assert [len(decode_inputs(parse_inputs(test.source).inputs)) for test in plus.tests] == [3, 109 - 5]
+    assert "'Fish'], 77]" not in script.tests[0].source
 
 
 def run(test: str, **names: Any) -> bool:

@@ -7,6 +7,7 @@ from codepref.problems.fields import Row, entry_point_field, prompt_parts, task_
 from codepref.problems.inputs import InputsTest, encode_inputs
 from codepref.problems.mbpp_arguments import restore_arguments
 from codepref.problems.oracles import comparison
+from codepref.problems.repairs import repair
 from codepref.records import Problem, Test
 
 COLUMNS = frozenset({"task_id", "prompt", "entry_point", "canonical_solution", "base_input", "plus_input", "atol"})
@@ -23,7 +24,7 @@ def read(row: Row, where: str) -> Problem:
     is_mbpp = task_id.startswith("Mbpp/")
     program = solution if is_mbpp else prompt + solution
     compare, oracle = comparison(task_id, entry_point)
-    tests = []
+    tests, repaired = [], list[str]()
     for test_id in ("base", "plus"):
         inputs = row.get(f"{test_id}_input") or []  # Mbpp/793 has {} for its plus inputs
         if not inputs:
@@ -32,6 +33,8 @@ def read(row: Row, where: str) -> Problem:
             text = encode_inputs(restore_arguments(task_id, inputs) if is_mbpp else inputs)
         except (TypeError, ValueError, AttributeError, IndexError) as error:
             raise UserError(f"{where}: {test_id}_input is no list of argument lists ({error})") from None
+        text, names = repair(task_id, text)
+        repaired += names
         test = InputsTest(entry_point, text, program, float(row["atol"] or 0), compare, oracle)
         tests.append(Test(task_id, test_id, test.to_source(), "inputs"))
     parts = prompt_parts("" if is_mbpp else prompt, entry_point)
@@ -44,7 +47,7 @@ def read(row: Row, where: str) -> Problem:
         style="instruct" if is_mbpp else "complete",
         helpers=parts.helpers,
         preamble=parts.preamble,
-        meta={"format": "evalplus"},
+        meta={"format": "evalplus", **({"repaired": repaired} if repaired else {})},
     )
 
 
