@@ -15,7 +15,7 @@ from codepref.execution.worker import check_machine
 from codepref.records import Problem, Solution, Test
 
 ATTACKS = {
-    "reads files of yours": "import os\ndef f():\n    os.listdir({home!r}); open('/etc/passwd')\n    return 'escaped'\n",
+    "reads your files": "import os\ndef f():\n    os.listdir({home!r})\n    return 'escaped'\n",
     "opens a network socket": "import socket\ndef f():\n    socket.socket()\n    return 'escaped'\n",
     "starts a process": "import os\ndef f():\n    os.fork()\n    return 'escaped'\n",
     "signals its parent": "import os\ndef f():\n    os.kill(os.getppid(), 0)\n    return 'escaped'\n",

@@ -50,7 +50,7 @@ def package_paths() -> list[str]:
     """The folders of installed packages, which solutions may import from."""
     paths = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
     paths += [entry for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))]
-    return [path for path in dict.fromkeys(paths) if Path(path).is_dir()]
+    return _folders(paths)
 
 
 def interpreter_paths() -> list[str]:
@@ -58,7 +58,12 @@ def interpreter_paths() -> list[str]:
     base = Path(sys.base_prefix)
     paths = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), str(base / "lib")]
     libraries = sysconfig.get_config_var("LIBDIR")
-    return [path for path in dict.fromkeys([*paths, libraries or ""]) if path and path != "/" and Path(path).is_dir()]
+    return _folders([*paths, libraries or ""])
+
+
+def _folders(paths: list[str]) -> list[str]:
+    # isdir of os.path: a folder of another user's is no folder here, where Path.is_dir raises PermissionError
+    return [path for path in dict.fromkeys(paths) if path not in ("", "/") and os.path.isdir(path)]  # noqa: PTH112
 
 
 class Worker:
