@@ -12,7 +12,7 @@ import signal
 import types
 from typing import Any
 
-from . import remote, status
+from . import remote, standins, status
 from .children import CHANNEL
 from .codec import Encoder, Unencodable
 from .compare import accepted
@@ -135,7 +135,7 @@ class Judge:
         at, size = 0, 1
         while at < len(calls):
             chunk = [list(arguments) for arguments in calls[at : at + size]]
-            body = Encoder(remote.handle_of, exact=True).encode(("batch", inputs.entry_point, chunk))
+            body = Encoder(standins.handle_of, exact=True).encode(("batch", inputs.entry_point, chunk))
             try:
                 outputs = self._reference_outputs(inputs, body)
             except MemoryError:
@@ -158,7 +158,7 @@ class Judge:
         outputs = []
         for fine, value in self.link.batch(body):
             if not fine:
-                raise remote.exception_from(value)
+                raise standins.exception_from(value)
             # only this much of the output counts, and it may be something that cannot cross (a match of `re`)
             outputs.append((value is not None) or None if inputs.compare == "not_none" else value)
         return outputs
@@ -253,7 +253,7 @@ class Judge:
             results = self.link.batch(body)
             for fine, value in results:
                 if not fine:
-                    raise remote.exception_from(value)
+                    raise standins.exception_from(value)
                 if not self._accepted(inputs, at, value, accept):
                     self.page.describe(f"test {prepared.inputs and inputs.compare}: input {at}: wrong output")
                     return ord("F")
@@ -276,7 +276,7 @@ class Judge:
             return False  # an output that cannot even be compared is wrong
 
     def _letter_of(self, error: BaseException, shared: bool = False) -> int:
-        solutions = shared or remote.of_solution(error)
+        solutions = shared or standins.of_solution(error)
         if isinstance(error, AssertionError) and (shared or not solutions):
             return ord("F")
         if isinstance(error, MemoryError):
@@ -287,7 +287,7 @@ class Judge:
         if isinstance(error, Unencodable):
             self.page.describe(f"{where}: {error} cannot cross as plain data")
             return
-        who = " the solution raised" if remote.of_solution(error) else ""
+        who = " the solution raised" if standins.of_solution(error) else ""
         try:
             text = str(error)[:300]
         except Exception:  # noqa: BLE001 - a text that cannot be made is left out

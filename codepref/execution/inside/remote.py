@@ -1,28 +1,21 @@
-"""The judge's end of the wall: stand-ins for the solution's objects, and the calls that cross.
+"""The judge's end of the wall: requests to the solution's process and strict reading of its replies.
 
-A stand-in compares by identity alone, is always true, and has no ordering or arithmetic: whatever `__eq__` the
-solution wrote never runs here, and never decides anything. Limits are checked here for each test: CPU time of the
-judged process is read from its clock, from outside.
+Limits are checked here for each test: CPU time of the judged process is read from its clock, from outside.
 """
 
 from __future__ import annotations
 
-import builtins
 import os
 import select
-import sys
 import time
-from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from . import status
+from . import standins, status
 from .codec import U32, Encoder, Malformed, Unencodable
 from .decoder import Decoder
 from .frames import LENGTH
 
 MAX_REPLY = 1 << 26
-MARK = "_raised_by_solution"
-_OWN_MODULES = sys.stdlib_module_names | {"numpy"}
 _exit, _now, _clock = os._exit, time.monotonic, time.clock_gettime
 
 
@@ -82,7 +75,7 @@ class Link:
 
     def request(self, operation: str, *parts: Any) -> Any:
         """One request; its value, or the solution's exception raised. In-place changes are copied back."""
-        encoder = Encoder(handle_of, exact=True)
+        encoder = Encoder(standins.handle_of, exact=True)
         try:
             body = encoder.encode((operation, *parts))
         except Unencodable as error:
@@ -121,7 +114,7 @@ class Link:
                 decoder.replace(table[decoder.u32()])
             decoder.finished()
             if fine == b"-":
-                value = exception_from(value)
+                value = standins.exception_from(value)
             elif fine != b"+":
                 raise Malformed("neither value nor error")
         except (Malformed, IndexError) as error:
@@ -174,130 +167,6 @@ class Link:
 
     def _handle(self, kind: bytes, number: int, name: str) -> Any:
         known = self._objects.get((kind, number))
-        if known is None and kind == b"m" and name in _OWN_MODULES:
-            # A module that the solution imported and the test uses without importing it: the judge has its own.
-            known = self._objects[kind, number] = __import__("importlib").import_module(name)
         if known is None:
-            base = {b"o": RemoteObject, b"m": RemoteObject, b"c": RemoteCallable, b"i": RemoteIterator}.get(kind)
-            if base is None:
-                raise Malformed("unknown kind of handle")
-            known = object.__new__(type(name, (base,), {"__slots__": (), "__module__": "solution"}))
-            object.__setattr__(known, "_link", self)
-            object.__setattr__(known, "_reference", kind + U32.pack(number))
-            self._objects[kind, number] = known
+            known = self._objects[kind, number] = standins.stand_in(self, kind, number, name)
         return known
-
-
-def handle_of(value: Any) -> bytes | None:
-    """The reference to a stand-in or to a builtin function, for the way back; None for everything else."""
-    kind = type(value)
-    if issubclass(kind, RemoteObject):
-        reference: bytes = object.__getattribute__(value, "_reference")
-        return b"h" + reference + U32.pack(0)
-    if of_solution(value) or (isinstance(value, type) and (issubclass(value, RemoteObject) or of_solution(value))):
-        # What the solution returned must never decide that a test needs the shared process.
-        raise TypeError("a class or exception of the solution cannot be handed back to it")
-    name = getattr(value, "__name__", None)
-    if type(name) is str and getattr(builtins, name, None) is value and callable(value):
-        text = name.encode()
-        return b"hb" + U32.pack(0) + U32.pack(len(text)) + text
-    return None
-
-
-def exception_from(told: Any) -> BaseException:
-    """The solution's exception as one of the same builtin type that `except` and its text treat alike.
-
-    Raises Malformed.
-    """
-    if type(told) is not tuple or len(told) != 4 or type(told[0]) is not str or type(told[2]) is not tuple:
-        raise Malformed("an error out of form")
-    name, base_name, arguments, number = told
-    base = getattr(builtins, base_name, None) if type(base_name) is str else None
-    if not (isinstance(base, type) and issubclass(base, BaseException)):
-        raise Malformed("an error of unknown type")
-    kind = base if name == base_name else type(name, (base,), {"__module__": "solution", MARK: True})
-    try:
-        error: BaseException = kind(*arguments)
-    except (TypeError, ValueError):
-        # UnicodeDecodeError and groups of exceptions take arguments that do not cross
-        error = type(name, (Exception,), {"__module__": "solution", MARK: True})(*arguments)
-    if isinstance(error, OSError) and type(number) is int:
-        error.errno = number
-    error.__dict__[MARK] = True
-    return error
-
-
-def of_solution(value: Any) -> bool:
-    """Whether an exception (or its class) came from the solution, not from the test."""
-    return (isinstance(value, (BaseException, type))) and MARK in getattr(value, "__dict__", ())
-
-
-class RemoteObject:
-    """Stands for an object that stayed with the solution."""
-
-    __slots__ = ("_link", "_reference")
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return _ask(self, "getattr", name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        _ask(self, "setattr", name, value)
-
-    def __getitem__(self, key: Any) -> Any:
-        return _ask(self, "getitem", key)
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        _ask(self, "setitem", key, value)
-
-    def __len__(self) -> int:
-        length = _ask(self, "len")
-        if type(length) is not int:
-            raise TypeError("a length that is no int")
-        return length
-
-    def __bool__(self) -> bool:
-        return True
-
-    def __iter__(self) -> Iterator[Any]:
-        iterator = _ask(self, "iter")
-        if not isinstance(iterator, RemoteIterator):
-            raise TypeError("not iterable")
-        return iterator
-
-    def __str__(self) -> str:
-        text = _ask(self, "str")
-        if type(text) is not str:
-            raise TypeError("a text that is no str")
-        return text
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} of the solution>"
-
-
-class RemoteCallable(RemoteObject):
-    """Stands for a function, method or class of the solution."""
-
-    __slots__ = ()
-
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        """Call it over there with plain arguments."""
-        return _ask(self, "call", arguments, keywords)
-
-
-class RemoteIterator(RemoteObject):
-    """Stands for an iterator or generator: each step is a call."""
-
-    __slots__ = ()
-
-    def __iter__(self) -> Iterator[Any]:
-        return self
-
-    def __next__(self) -> Any:
-        return _ask(self, "next")
-
-
-def _ask(target: RemoteObject, operation: str, *parts: Any) -> Any:
-    link: Link = object.__getattribute__(target, "_link")
-    return link.request(operation, target, *parts)
