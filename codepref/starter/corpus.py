@@ -31,11 +31,13 @@ _WORD_LIST = (
 WORDS = tuple(_WORD_LIST.split())
 """Words for the inputs of the model's own tests."""
 
-ASSERTS = 3
-TRACE = True
-MAX_ASSERT_CHARS = 64
-OPERATION_DECAY = 1.0
-PHRASE_DECAY = 1.0
+ASSERTS = 2
+MAX_TEST_CHARS = 128
+OPERATION_DECAY = 0.4
+PHRASE_DECAY = 0.4
+FORM_DECAY = 1.0
+FOLLOWED_SHARE = 0.25
+INPUT_SIZES = ((5, 15, 50, 30, 0), (5, 10, 25, 40, 20))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Example:
     is_test: bool
 
 
-def falling_choice(generator: random.Random, count: int, decay: float = PHRASE_DECAY) -> int:
+def falling_choice(generator: random.Random, count: int, decay: float) -> int:
     """A place in range(count), drawn with weight (place + 1) ** -decay."""
     return generator.choices(range(count), [(place + 1) ** -decay for place in range(count)])[0]
 
@@ -63,7 +65,7 @@ def instruction(specification: Specification, entry_point: str, generator: rando
 
 def draw_input(kind: Kind, generator: random.Random) -> Any:
     """A small input, as someone who writes a test would choose it."""
-    size = generator.choice((0, 1, 2, 2, 3, 3))
+    size = generator.choices((0, 1, 2, 3, 4), INPUT_SIZES[kind == "list"])[0]
     if kind == "list":
         return [generator.randint(0, 9) if generator.random() < 0.7 else generator.randint(-9, 9) for _ in range(size)]
     if kind == "string":
@@ -94,9 +96,8 @@ def test_lines(specification: Specification, entry_point: str, generator: random
     for _ in range(20 * ASSERTS):
         value = draw_input(specification.kind, generator)
         line = assert_line(entry_point, value, run_steps(specification, value))
-        if TRACE:
-            line = f"{worked_line(specification, value)}\n{line}"
-        if len(line) <= MAX_ASSERT_CHARS * (2 if TRACE else 1):
+        line = f"{worked_line(specification, value)}\n{line}"
+        if len(line) <= MAX_TEST_CHARS:
             lines[line] = None
         if len(lines) == ASSERTS:
             break
@@ -112,16 +113,22 @@ def draw_examples(seed: int, test_share: float) -> Iterator[Example]:
         specification = generator.choices(specifications, cum_weights=cumulative)[0]
         entry_point = generator.choice(ENTRY_POINTS)
         prompt = instruction(specification, entry_point, generator, PHRASE_DECAY)
-        if generator.random() < test_share:
-            lines = test_lines(specification, entry_point, generator)
-            if lines:
-                yield Example(prompt, "\n".join(lines), is_test=True)
+        is_test = generator.random() < test_share
+        if is_test:
+            answer = "\n".join(test_lines(specification, entry_point, generator))
         else:
-            yield Example(prompt, _answer(specification, entry_point, generator), is_test=False)
+            answer = _answer(specification, entry_point, generator)
+        if answer:
+            yield Example(prompt, answer, is_test)
 
 
 def _answer(specification: Specification, entry_point: str, generator: random.Random) -> str:
-    return reference(specification, entry_point, lambda step: falling_choice(generator, len(step.forms)))
+    """The code; now and then followed by a test, as code on a page often is."""
+    code = reference(specification, entry_point, lambda step: falling_choice(generator, len(step.forms), FORM_DECAY))
+    if generator.random() >= FOLLOWED_SHARE:
+        return code
+    lines = test_lines(specification, entry_point, generator)
+    return "\n".join([code, lines[-1].splitlines()[-1]]) if lines else code
 
 
 def _frequency(specification: Specification) -> float:

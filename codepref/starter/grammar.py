@@ -21,7 +21,7 @@ Split = Literal["pretrain", "train", "validation", "heldout"]
 SPLIT_SIZES: dict[Split, tuple[int, int, int]] = {
     "heldout": (10, 140, 90),
     "validation": (5, 70, 45),
-    "train": (15, 230, 155),
+    "train": (24, 576, 600),
 }
 """Problems a split with one, two and three steps; what is left of the specifications is "pretrain"."""
 
