@@ -22,7 +22,9 @@ from .plan import InputsPlan, Plan
 JUDGE_CPU_SLACK = 0.3
 """Seconds of CPU that a judge may use beyond a test's own limit: coding and decoding are not the test's fault."""
 
-INPUTS_SLACK = 5.0
+LONG_TEST, LONG_SLACK, INPUTS_SLACK = 4000, 3.0, 5.0
+"""The same for tests that may call thousands of times: longer than so many characters, or of another kind."""
+
 CHUNK, SMALL_REPLY = 64, 1 << 18
 
 
@@ -88,7 +90,7 @@ class Judge:
                 budget = self._budget(self.prepared[index])
                 self.page.enter(status.TESTING, index)
                 link.begin(index, budget, max(self.plan.limits["wall_seconds"], 2 * budget))
-                self._own_limit(budget)
+                self._own_limit(budget, self._slack(self.prepared[index]))
                 letter = self._letter(index, self._separate)
                 link.check()
                 self.page.set(index, letter)
@@ -98,7 +100,7 @@ class Judge:
         """The tests `wanted` with the solution in this very process. Its letters can be forged: marked as shared."""
         page = self.page
         page.enter(status.LOADING, wanted[0])
-        self._own_limit(self.plan.limits["load_cpu_seconds"])
+        self._own_limit(self.plan.limits["load_cpu_seconds"], JUDGE_CPU_SLACK)
         try:
             for part in (self.plan.preamble, source, self.plan.helpers):
                 exec(compiled(part), self.space)
@@ -109,7 +111,7 @@ class Judge:
             return
         for index in wanted:
             page.enter(status.TESTING, index)
-            self._own_limit(self.plan.limits["cpu_seconds"])
+            self._own_limit(self.plan.limits["cpu_seconds"], JUDGE_CPU_SLACK)
             page.set(index, self._letter(index, self._together))
         page.enter(status.FINISHED, 0)
 
@@ -165,7 +167,7 @@ class Judge:
 
     def _helpers(self, start: int) -> bool:
         self.page.enter(status.SETUP, start)
-        self._own_limit(self.plan.limits["load_cpu_seconds"])
+        self._own_limit(self.plan.limits["load_cpu_seconds"], JUDGE_CPU_SLACK)
         try:
             exec(compiled(self.plan.helpers), self.space)
         except BaseException as error:  # noqa: BLE001 - told as the problem's fault, never the solution's
@@ -195,9 +197,14 @@ class Judge:
         limit = self.plan.limits["cpu_seconds"]
         return limit if prepared.inputs is None else max(limit, 5 * prepared.inputs.seconds)
 
-    def _own_limit(self, budget: float) -> None:
+    def _slack(self, prepared: Prepared) -> float:
+        if prepared.inputs is not None:
+            return INPUTS_SLACK + self._budget(prepared)
+        short = prepared.kind == "asserts" and len(prepared.source) < LONG_TEST
+        return JUDGE_CPU_SLACK if short else LONG_SLACK
+
+    def _own_limit(self, budget: float, slack: float) -> None:
         """The kernel ends this process when it uses more CPU itself: SIGPROF's default action, loops in C included."""
-        slack = INPUTS_SLACK + budget if budget > self.plan.limits["cpu_seconds"] else JUDGE_CPU_SLACK
         signal.setitimer(signal.ITIMER_PROF, budget + slack)
 
     def _letter(self, index: int, run: Any) -> int:

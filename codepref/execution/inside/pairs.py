@@ -21,6 +21,7 @@ class Host(Protocol):
     judges: zygote.Zygote | None
     plan: Plan | None
     page: status.StatusPage
+    reference_seconds: float
 
     def wait_for(self, zygote_: zygote.Zygote, timeout: float) -> bool:
         """Whether the zygote has answered within `timeout` seconds."""
@@ -90,13 +91,16 @@ class Run:
         self.limits = supervisor.plan.limits
         self.cpu = 0.0
         count = len(supervisor.plan.tests)
-        self._backstop = self.limits["load_cpu_seconds"] + (self.limits["cpu_seconds"] + 60) * count + 60
-        self._wall = 2 * max(self.limits["wall_seconds"], self.limits["load_cpu_seconds"]) + 5
+        # a test of kind "inputs" may take several times what its reference took, beyond the plain limits
+        slowest = 10 * supervisor.reference_seconds
+        self._backstop = self.limits["load_cpu_seconds"] + (self.limits["cpu_seconds"] + slowest + 60) * count + 60
+        self._wall = 2 * max(self.limits["wall_seconds"], self.limits["load_cpu_seconds"], slowest) + 5
+        self._judge_cpu = 2 * max(self.limits["cpu_seconds"], self.limits["load_cpu_seconds"], slowest) + 20
 
     def separate(self, start: int) -> None:
         """One pair, from test `start` on, and its letters settled."""
         pair = Pair(self.supervisor, "judge", self.source, [start], self._backstop)
-        judge, judged = pair.wait(2 * max(self.limits["cpu_seconds"], self.limits["load_cpu_seconds"]) + 20, self._wall)
+        judge, judged = pair.wait(self._judge_cpu, self._wall)
         self.cpu += judged.cpu
         phase, current = self.page.where()
         letters = self.page.letters()

@@ -61,6 +61,7 @@ class Supervisor:
         self.judges: zygote.Zygote | None = None
         self.plan: Plan | None = None
         self.page = status.StatusPage(0)
+        self.reference_seconds = 0.0
         self._data = b""
         self._shared: set[int] = set()
         self._beat = time.monotonic()
@@ -92,6 +93,7 @@ class Supervisor:
         self._end_judges()
         self.page.close()
         self.plan, self._data, self._shared = Plan.decode(data), data, set()
+        self.reference_seconds = 0.0
         self.page = status.StatusPage(len(self.plan.tests))
         for cautious in (False, True):
             page = self.page
@@ -147,7 +149,8 @@ class Supervisor:
             self.judges.ask(b"C", bytes([index]))
             pair.watch(4 * seconds + 10, 4 * seconds + 20)
             self.judges.answer()
-            pair.end()
+            _, reference = pair.end()
+            self.reference_seconds = max(self.reference_seconds, reference.cpu)
 
     def judge(self, source: str) -> tuple[str, bool, float, str]:
         """All tests against one solution: letters, whether a test shared a process, CPU ms, the first failure."""
