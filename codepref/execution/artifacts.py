@@ -29,13 +29,12 @@ VERDICTS, TESTS, DETAILS, SUMMARY, PARTS = (
     "summary.json",
     "parts",
 )
-_KINDS = b"codepref.kinds"
 
 
 def task_key(task: Task, limits: Limits, unconfined: bool) -> str:
     """The hash of all that a task's verdicts depend on."""
     problem = task.problem
-    tests = [(test.test_id, test.kind, test.source) for test in task.tests]
+    tests = [(test.test_id, test.kind, test.source, test.count) for test in task.tests]
     solutions = [(solution.solution_id, solution.text) for solution in task.solutions]
     code = (problem.task_id, problem.entry_point, problem.helpers, problem.preamble)
     return content_hash(code, tests, solutions, limits.resolved(), unconfined)
@@ -82,8 +81,7 @@ def write_artifacts(folder: Path, matrices: Sequence[VerdictMatrix], summary: di
     """Write the three tables, then summary.json. Raises MachineError when the disk is full."""
     write_parquet(folder / VERDICTS, [_verdict_row(verdict) for verdict in _verdicts(matrices)], _verdict_schema())
     tests = [test for matrix in matrices for test in matrix.tests]
-    rows = [{"task_id": test.task_id, "test_id": test.test_id, "test": _clean(test.source)} for test in tests]
-    write_parquet(folder / TESTS, rows, _test_schema(tests))
+    write_parquet(folder / TESTS, [_test_row(test) for test in tests], _test_schema())
     details = [
         {"task_id": verdict.task_id, "solution_id": verdict.solution_id, "detail": _clean(verdict.detail)}
         for verdict in _verdicts(matrices)
@@ -103,9 +101,8 @@ def read_verdicts(folder: Path | str) -> list[VerdictMatrix]:
         state = "was not finished (the same command goes on with it)" if (folder / PARTS).exists() else "is none"
         raise UserError(f"{folder}: an execution's folder with {SUMMARY} is needed, and this {state}")
     tests: dict[str, list[Test]] = {}
-    kinds = _read_kinds(folder / TESTS)
-    for at, row in enumerate(read_parquet(folder / TESTS, ("task_id", "test_id", "test"))):
-        test = Test(row["task_id"], row["test_id"], row["test"], kinds.get(str(at), "asserts"))
+    for row in read_parquet(folder / TESTS, ("task_id", "test_id", "test")):
+        test = Test(row["task_id"], row["test_id"], row["test"], row.get("kind", "asserts"), row.get("count", 1))
         tests.setdefault(test.task_id, []).append(test)
     details = {(row["task_id"], row["solution_id"]): row["detail"] for row in _read_details(folder)}
     verdicts: dict[str, list[Verdict]] = {}
@@ -122,15 +119,6 @@ def read_verdicts(folder: Path | str) -> list[VerdictMatrix]:
 def _read_details(folder: Path) -> list[dict[str, Any]]:
     path = folder / DETAILS
     return read_parquet(path, ("task_id", "solution_id", "detail")) if path.exists() else []
-
-
-def _read_kinds(path: Path) -> dict[str, Any]:
-    import pyarrow.parquet as pq
-
-    if not path.exists():
-        raise UserError(f"{path}: no such file")
-    kinds: dict[str, Any] = json.loads((pq.read_schema(path).metadata or {}).get(_KINDS, b"{}"))
-    return kinds
 
 
 def _verdicts(matrices: Iterable[VerdictMatrix]) -> Iterable[Verdict]:
@@ -162,12 +150,21 @@ def _verdict_schema() -> pa.Schema:
     return pa.schema([(name, types[name]) for name in order])
 
 
-def _test_schema(tests: Sequence[Test]) -> pa.Schema:
+def _test_row(test: Test) -> dict[str, Any]:
+    return {
+        "task_id": test.task_id,
+        "test_id": test.test_id,
+        "test": _clean(test.source),
+        "kind": test.kind,
+        "count": test.count,
+    }
+
+
+def _test_schema() -> pa.Schema:
     import pyarrow as pa
 
-    kinds = {str(at): test.kind for at, test in enumerate(tests) if test.kind != "asserts"}
-    fields = [(name, pa.string()) for name in ("task_id", "test_id", "test")]
-    return pa.schema(fields, metadata={_KINDS: json.dumps(kinds).encode()})
+    texts = [(name, pa.string()) for name in ("task_id", "test_id", "test", "kind")]
+    return pa.schema([*texts, ("count", pa.int64())])
 
 
 def _detail_schema() -> pa.Schema:

@@ -51,7 +51,7 @@ def test_artifacts_hold_what_they_promise(tmp_path):
     rows = pq.read_table(tmp_path / "verdicts.parquet")
     assert rows.column_names == ["task_id", "solution_id", "solution", "verdicts", "isolation", "cpu_ms"]
     assert rows["verdicts"].to_pylist() == ["PP", "EE", "PF", "EE", "PF"]
-    assert pq.read_table(tmp_path / "tests.parquet").column_names == ["task_id", "test_id", "test"]
+    assert pq.read_table(tmp_path / "tests.parquet").column_names == ["task_id", "test_id", "test", "kind", "count"]
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["verdicts"] == {"P": 4, "F": 2, "E": 4}
     assert summary["samples"] == 5
@@ -63,6 +63,14 @@ def test_artifacts_hold_what_they_promise(tmp_path):
     assert [m.tests for m in back] == [m.tests for m in matrices]
     assert [[v.letters for v in m.verdicts] for m in back] == [[v.letters for v in m.verdicts] for m in matrices]
     assert back[0].verdicts[1].detail == "no code"
+
+
+def test_how_often_a_test_was_written_comes_back_with_its_kind(tmp_path):
+    check = Test("one", "1", "def check(candidate):\n    assert candidate(1) == 2", "check")
+    own = {"one": [Test("one", "0", "assert f(1) == 2", count=3), check]}
+    execute(PROBLEMS, SOLUTIONS[:1], own, out=tmp_path, limits=LIMITS, jobs=1)
+    (back,) = read_verdicts(tmp_path)
+    assert list(back.tests) == own["one"]
 
 
 def test_a_finished_run_is_not_run_again_and_another_input_is(tmp_path):
