@@ -10,11 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codepref.config import EvaluationSection, TrainingSection
+from codepref.config import EvaluationSection, TrainingSection, checked
 from codepref.errors import UserError
 from codepref.execution.limits import Limits
+from codepref.problems.statements import STATEMENTS, read_statements, write_statements
 from codepref.records import Pair, Problem, Solution, Test, VerdictMatrix
-from codepref.runs.files import read_jsonl, write_jsonl
+from codepref.runs.files import check_target
 
 if TYPE_CHECKING:
     from codepref.evaluation.audit import Audit
@@ -32,16 +33,22 @@ Verdicts = str | Path | Sequence[VerdictMatrix]
 Pairs = Any
 """A path, a list of Pair, a PairSet, or rows with prompt, chosen and rejected (a `datasets.Dataset`)."""
 
-STATEMENTS = "problems.jsonl"
-
 
 def load_problems(source: Problems, *, limit: int | None = None) -> list[Problem]:
-    """Problems from a file, a hub name, `starter:SPLIT`, or as they are. See `codepref.problems.load.load_problems`."""
+    """Problems from a file, a hub name, `starter:SPLIT`, records, or rows of a known format (a `datasets.Dataset`).
+
+    See `codepref.problems.load.load_problems` for formats and errors.
+    """
     if isinstance(source, str | Path):
         from codepref.problems.load import load_problems as load
 
         return load(source, limit=limit)
-    return list(source)[:limit]
+    given: list[Any] = list(source)[:limit]
+    if all(isinstance(item, Problem) for item in given):
+        return given
+    from codepref.problems.load import problems_from_rows
+
+    return problems_from_rows(given)
 
 
 def sample(
@@ -57,6 +64,7 @@ def sample(
     batch_size: int = 128,
     seed: int = 0,
     out: str | Path | None = None,
+    dtype: str = "auto",
     device: str = "auto",
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
@@ -74,6 +82,7 @@ def sample(
         seed=seed,
         batch_size=batch_size,
         out=Path(out) if out else None,
+        dtype=dtype,
         device=device,
         progress=progress,
     )
@@ -110,6 +119,10 @@ def execute(
         given = list(solutions)
         records = [item for item in given if isinstance(item, Solution)]
         rows = [item for item in given if isinstance(item, Mapping)]
+        if len(records) + len(rows) < len(given):
+            raise UserError(
+                "solutions must be a file, Solution records, or rows with task_id and completion or solution"
+            )
         answers = records + solutions_from_rows(rows, loaded)
     own = (
         load_tests(Path(tests), loaded, per_completion=tests_per_completion).tests
@@ -118,8 +131,8 @@ def execute(
     )
     folder = Path(out) if out else None
     if folder:
-        asked = {answer.task_id for answer in answers}
-        write_jsonl(folder / STATEMENTS, (_statement(problem) for problem in loaded if problem.task_id in asked))
+        check_target(folder / STATEMENTS)
+        write_statements(folder, loaded, {answer.task_id for answer in answers})
     return work(
         loaded,
         answers,
@@ -158,7 +171,7 @@ def pair(
     if problems is None:
         if not isinstance(verdicts, str | Path):
             raise UserError("matrices alone hold no prompts: give `problems` too")
-        known = _read_statements(Path(verdicts))
+        known = read_statements(Path(verdicts))
     else:
         known = load_problems(problems)
     made = work(
@@ -204,15 +217,15 @@ def train(
     """
     from codepref.training.dpo import train_dpo
 
-    chosen = settings or TrainingSection()
     unknown = set(overrides) - set(TrainingSection.__dataclass_fields__)
     if unknown:
         raise UserError(f"unknown training setting: {', '.join(sorted(unknown))}")
+    chosen = checked(replace(settings or TrainingSection(), **overrides), "training")
     return train_dpo(
         _pairs(pairs),
         model,
         Path(out),
-        replace(chosen, **overrides),
+        chosen,
         seed=seed,
         dtype=dtype,
         device=device,
@@ -239,6 +252,7 @@ def evaluate(
     seed: int = 0,
     label: str = "",
     out: str | Path | None = None,
+    dtype: str = "auto",
     device: str = "auto",
     progress_for: Callable[[str], Progress] | None = None,
 ) -> Scores:
@@ -279,6 +293,7 @@ def evaluate(
         unconfined=unconfined,
         label=label,
         out=folder,
+        dtype=dtype,
         device=device,
         progress_for=progress_for,
     )
@@ -292,11 +307,11 @@ def compare(a: Scores | str | Path, b: Scores | str | Path, *, seed: int = 0) ->
 
 
 def _template(template: str | None, model: Any, kind: str) -> str | None:
-    """The starter understands its own words only; other models get the default ones."""
-    if template is None and model == "starter":
-        from codepref import starter
+    """A model that understands certain words only, as the starter does, brings them; others get the default ones."""
+    if template is None and isinstance(model, str) and not model.startswith("scripted:"):
+        from codepref.models import model_templates
 
-        return starter.SOLUTION_TEMPLATE if kind == "solutions" else starter.TEST_TEMPLATE
+        return model_templates(model).get(kind)
     return template
 
 
@@ -318,19 +333,3 @@ def _pairs(pairs: Pairs) -> list[Pair]:
         return pairs.pairs
     given = list(pairs)
     return given if all(isinstance(item, Pair) for item in given) else pairs_from_rows(given)
-
-
-def _statement(problem: Problem) -> dict[str, str]:
-    return {
-        "task_id": problem.task_id,
-        "prompt": problem.prompt,
-        "entry_point": problem.entry_point,
-        "style": problem.style,
-    }
-
-
-def _read_statements(folder: Path) -> list[Problem]:
-    path = folder / STATEMENTS
-    if not path.exists():
-        raise UserError(f"{folder}: holds no {STATEMENTS}; name the problems with --problems")
-    return [Problem(**row) for _, row in read_jsonl(path)]

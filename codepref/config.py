@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import tomllib
 import types
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from codepref.errors import UserError
-from codepref.sampling.templates import SOLUTION_TEMPLATE, TEST_TEMPLATE
+from codepref.sampling.templates import SOLUTION_TEMPLATE, TEST_TEMPLATE, check_template
 
 
 def bounded(
@@ -60,8 +61,8 @@ class SamplingSection:
 class ExecutionSection:
     """Limits of the sandbox."""
 
-    cpu_seconds: float = bounded(2.0, above=0.0, doc="CPU time a test")
-    memory_mb: int = bounded(512, low=64, doc="address space of a judged process")
+    cpu_seconds: float = bounded(3.0, above=0.0, doc="CPU time a test")
+    memory_mb: int = bounded(1024, low=64, doc="address space of a judged process")
     jobs: int = bounded(0, low=0, doc="workers; 0 takes one a core")
 
 
@@ -73,6 +74,7 @@ class PairingSection:
     max_pairs_per_problem: int = bounded(4, low=1, doc="limit of `all-tests`; DSTC makes one pair a draw")
     draws: int = bounded(1, low=1, doc="DSTC: pairs a problem, each from its own half of the samples when above 1")
     min_confidence: float = bounded(0.0, low=0.0, high=1.0, doc="pairs below are dropped and counted")
+    allow_shared: bool = bounded(False, doc="let tests that shared a process with the solution ground pairs")
     fence: bool = bounded(True, doc="answers stand in a ```python block, as chat models write them")
 
 
@@ -178,6 +180,15 @@ def parse_recipe(
     return recipe
 
 
+def checked(section: Any, where: str) -> Any:
+    """A section that was built in Python, held to its bounds like one that was read. Raises UserError."""
+    mistakes: list[str] = []
+    _parse_fields(type(section), dataclasses.asdict(section), mistakes, where, "")
+    if mistakes:
+        raise UserError(*mistakes)
+    return section
+
+
 def _inconsistencies(recipe: Recipe) -> list[str]:
     found = []
     training, evaluation, pairing = recipe.training, recipe.evaluation, recipe.pairing
@@ -188,6 +199,11 @@ def _inconsistencies(recipe: Recipe) -> list[str]:
         )
     if too_large := [k for k in evaluation.k if k > evaluation.samples]:
         found.append(f"evaluation.k holds {too_large}, but only evaluation.samples = {evaluation.samples} are drawn")
+    if pairing.rule == "all-tests" and recipe.sampling.tests > 0:
+        found.append(
+            "pairing.rule = 'all-tests' takes tests to be true, and sampling.tests above 0 would give it self-written "
+            "ones: set sampling.tests = 0, or choose a dstc rule"
+        )
     if pairing.rule.startswith("dstc") and recipe.sampling.tests == 0:
         found.append(f"pairing.rule = {pairing.rule!r} needs self-written tests: set sampling.tests above 0")
     for key, template in (
@@ -195,9 +211,9 @@ def _inconsistencies(recipe: Recipe) -> list[str]:
         ("test_template", recipe.sampling.test_template),
     ):
         try:
-            template.format(prompt="", entry_point="")
-        except (KeyError, IndexError, ValueError) as error:
-            found.append(f"sampling.{key}: only {{prompt}} and {{entry_point}} can stand in it ({error!r})")
+            check_template(template, f"sampling.{key}")
+        except UserError as error:
+            found += error.problems
     return found
 
 
@@ -244,7 +260,7 @@ def _convert(hint: Any, value: Any) -> tuple[Any, str]:
             return tuple(value), ""
         return value, "must be a list of whole numbers"
     if hint is float and type(value) in (int, float):
-        return float(value), ""
+        return (float(value), "") if math.isfinite(value) else (value, "must be a finite number")
     if type(value) is hint:
         return value, ""
     names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}

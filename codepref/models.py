@@ -14,8 +14,21 @@ from pathlib import Path
 from typing import Any
 
 from codepref.errors import MachineError, UserError
+from codepref.runs.files import read_json
 
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "adapter_model.*")
+FINGERPRINTED = (
+    "config.json",
+    "generation_config.json",
+    "tokenizer*",
+    "chat_template*",
+    *WEIGHTS[:2],
+    "adapter_model.bin",
+)
+"""What a model's answers depend on; not what a trainer leaves beside it, such as paths and times."""
+
+TEMPLATES = "codepref.json"
+"""A model that understands certain words only keeps them in this file of its folder."""
 
 
 def resolve_model(model: str) -> str:
@@ -51,7 +64,8 @@ def fingerprint(model: str) -> str:
     folder = Path(resolved)
     if not folder.is_dir():
         return hashlib.sha256(resolved.encode()).hexdigest()[:16]
-    for path in sorted(path for path in folder.iterdir() if path.suffix in (".json", ".safetensors", ".bin", ".jinja")):
+    files = [path for pattern in FINGERPRINTED for path in folder.glob(pattern)]
+    for path in sorted(files):
         digest.update(f"{path.name}:{path.stat().st_size}".encode())
         with path.open("rb") as stream:
             digest.update(stream.read(1 << 20))
@@ -89,11 +103,27 @@ def quiet() -> Iterator[None]:
 
 def pick_device(device: str) -> str:
     """`auto` -> the GPU where there is one, else the CPU."""
-    if device != "auto":
-        return device
     import torch
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"device {device!r} cannot be used here ({_first_line(error)}); leave it at auto") from None
+    return device
+
+
+def model_templates(model: str) -> dict[str, str]:
+    """The prompt templates that a model folder brings: {"solutions": ..., "tests": ...}, or empty.
+
+    The starter brings its own, and training hands them on to what is trained from it.
+    """
+    path = Path(resolve_model(model)) / TEMPLATES
+    if not path.is_file():
+        return {}
+    templates: dict[str, str] = read_json(path).get("templates", {})
+    return templates
 
 
 def load_tokenizer(model: str) -> Any:
@@ -110,6 +140,8 @@ def load_tokenizer(model: str) -> Any:
             tokenizer = AutoTokenizer.from_pretrained(resolved)
     except (OSError, ValueError) as error:
         raise _cannot_load(model, "tokenizer", error) from error
+    if len(tokenizer) == 0:
+        raise UserError(f"{model}: holds no tokenizer files (tokenizer.json, tokenizer_config.json)")
     if not tokenizer.chat_template:
         raise UserError(
             f"{model}: its tokenizer has no chat template. Set `chat_template` in tokenizer_config.json (or save one "
@@ -133,6 +165,7 @@ def load_model(model: str, *, dtype: str = "auto", device: str = "auto") -> Any:
     Raises UserError when it cannot be loaded and MachineError when the device lacks memory.
     """
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     resolved, place = resolve_model(model), pick_device(device)
@@ -153,13 +186,17 @@ def load_model(model: str, *, dtype: str = "auto", device: str = "auto") -> Any:
         raise MachineError(
             f"{model}: does not fit into the memory of {place}. Try model.dtype = 'bfloat16'."
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise _cannot_load(model, "model", error) from error
 
 
 def _cannot_load(model: str, what: str, error: Exception) -> UserError:
-    first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return UserError(
-        f"{model}: the {what} cannot be loaded ({first_line}). Give a local folder with config.json, weights and "
-        "tokenizer, or a hub name that this machine can reach."
+        f"{model}: the {what} cannot be loaded ({_first_line(error)}). Give a local folder with "
+        "config.json, weights and tokenizer, or a hub name that this machine can reach."
     )
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -39,7 +39,7 @@ HOMES = {
     "transformers": {"models.py", "sampling/backends/transformers.py", "training", "starter"},
     "trl": {"training"},
     "peft": {"training", "models.py"},
-    "datasets": {"training", "problems/hub.py", "models.py"},
+    "datasets": {"training", "problems/hub.py", "pairing/artifact.py", "models.py"},
     "sandlock": {"execution"},
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,23 +22,17 @@ def demo(options: Namespace) -> None:
     """`codepref demo`."""
     from codepref.runs.run import demo as work
 
-    folder = Path(options.out or f"runs/demo-{options.recipe}")
-    summary = work(
-        options.recipe,
-        folder,
-        seed=options.seed,
-        overrides=options.overrides,
-        unconfined=options.unconfined,
-        say=_say,
-    )
-    _print_summary(summary, folder)
+    _run(work, options, Path(options.out or f"runs/demo-{options.recipe}"))
 
 
 def run(options: Namespace) -> None:
     """`codepref run`."""
     from codepref.runs.run import run as work
 
-    folder = Path(options.out) if options.out else Path("runs") / Path(options.recipe).stem
+    _run(work, options, Path(options.out or Path("runs") / Path(options.recipe).stem))
+
+
+def _run(work: Callable[..., dict[str, Any]], options: Namespace, folder: Path) -> None:
     summary = work(
         options.recipe,
         folder,
@@ -89,6 +84,7 @@ def sample(options: Namespace) -> None:
         template=options.template,
         batch_size=options.batch_size,
         seed=options.seed,
+        dtype=options.dtype,
         device=options.device,
         out=options.out,
         progress=progress,
@@ -181,6 +177,7 @@ def train(options: Namespace) -> None:
         options.out,
         settings=settings,
         seed=options.seed,
+        dtype=options.dtype,
         device=options.device,
         progress=progress,
     )
@@ -190,7 +187,6 @@ def train(options: Namespace) -> None:
     print("  ".join(f"{key} {last[key]:.4g}" for key in ("loss", "margin", "accuracy", "chosen_logp") if key in last))
     for reason, count in trained.dropped.items():
         print(f"  {count:,} pairs dropped: {reason}")
-    write_json(Path(options.out) / "training.json", asdict(trained) | {"model": str(trained.model)})
     print(options.out)
 
 
@@ -224,6 +220,8 @@ def evaluate(options: Namespace) -> None:
         seed=options.seed,
         label=options.label,
         out=options.out,
+        dtype=options.dtype,
+        device=options.device,
         progress_for=progress_for,
     )
     for line in lines:

@@ -39,7 +39,7 @@ def build_parser() -> Parser:
 def _demo(parser: Parser) -> None:
     parser.add_argument("--recipe", default="dstc-dpo", help="recipe of the starter (default %(default)s)")
     parser.add_argument("--out", help="run directory (default runs/demo-RECIPE)")
-    parser.add_argument("--seed", type=int, default=0, help="root of every random choice (default 0)")
+    parser.add_argument("--seed", type=int, help="root of every random choice (default 0)")
     _overrides(parser)
     _sandbox(parser)
     parser.set_defaults(command=commands.demo)
@@ -136,6 +136,7 @@ def _evaluate(parser: Parser) -> None:
     parser.add_argument("--samples", type=int, default=10, help="sampled answers a problem (default %(default)s)")
     parser.add_argument("-k", type=int, nargs="+", default=[1, 10], help="the k of pass@k (default 1 10)")
     parser.add_argument("--label", default="", help="whose scores these are")
+    _place(parser)
     parser.add_argument("--out", required=True, help="folder for scores.json")
     _decoding(parser)
     _limits(parser)
@@ -156,7 +157,12 @@ def _doctor(parser: Parser) -> None:
 
 def _model(parser: Parser) -> None:
     parser.add_argument("--model", required=True, help="folder, hub name, `starter` or `scripted:FILE`")
+    _place(parser)
+
+
+def _place(parser: Parser) -> None:
     parser.add_argument("--device", default="auto", help="torch device (default: GPU if there is one)")
+    parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto")
 
 
 def _problems(parser: Parser) -> None:

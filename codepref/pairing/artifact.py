@@ -58,6 +58,14 @@ def write_pairs(path: Path, pairs: Iterable[Pair]) -> None:
     write_parquet(path, pair_rows(pairs), pair_schema())
 
 
+def to_dataset(pairs: Iterable[Pair]) -> Any:
+    """Pairs as a `datasets.Dataset`."""
+    import datasets
+    import pyarrow as pa
+
+    return datasets.Dataset(pa.Table.from_pylist(pair_rows(pairs), schema=pair_schema()))
+
+
 def read_pairs(path: Path) -> list[Pair]:
     """Read pairs from Parquet or JSON lines; only prompt, chosen and rejected are needed.
 
@@ -78,21 +86,28 @@ def pairs_from_rows(rows: Iterable[Mapping[str, Any]], *, where: str = "pairs") 
                 raise UserError(
                     f"{where}: row {number}: `{name}` must be a list of messages {{role, content}}, as TRL takes them"
                 )
-        evidence = row.get("evidence") or "{}"
-        pairs.append(
-            Pair(
-                task_id=str(row.get("task_id", number)),
-                prompt=row["prompt"],
-                chosen=row["chosen"],
-                rejected=row["rejected"],
-                rule=str(row.get("rule", "")),
-                confidence=float(row.get("confidence", 1.0)),
-                chosen_id=int(row.get("chosen_id", 0)),
-                rejected_id=int(row.get("rejected_id", 0)),
-                evidence=json.loads(evidence) if isinstance(evidence, str) else evidence,
-            )
-        )
+        try:
+            pairs.append(_pair(row, number))
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{where}: row {number}: {error}") from None
     return pairs
+
+
+def _pair(row: Mapping[str, Any], number: int) -> Pair:
+    """A pair from a row; ids that another program did not give are -1, which no solution has."""
+    evidence = row.get("evidence") or "{}"
+    known = {name: row[name] for name in ("chosen_id", "rejected_id") if row.get(name) is not None}
+    return Pair(
+        task_id=str(row.get("task_id", number)),
+        prompt=row["prompt"],
+        chosen=row["chosen"],
+        rejected=row["rejected"],
+        rule=str(row.get("rule") or ""),
+        confidence=1.0 if row.get("confidence") is None else float(row["confidence"]),
+        chosen_id=int(known.get("chosen_id", -1)),
+        rejected_id=int(known.get("rejected_id", -1)),
+        evidence=json.loads(evidence) if isinstance(evidence, str) else evidence,
+    )
 
 
 def _is_messages(value: Any) -> bool:

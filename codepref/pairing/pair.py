@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from codepref.pairing.normalise import normal_form
 from codepref.pairing.rules import Candidate, Choice, Rule, RuleInput
 from codepref.records import INFRASTRUCTURE, SKIPPED, Message, Pair, Problem, VerdictMatrix
 from codepref.sampling.prompts import request_messages
-from codepref.sampling.templates import SOLUTION_TEMPLATE
+from codepref.sampling.templates import SOLUTION_TEMPLATE, check_template
 
 RULES: Mapping[str, Callable[..., Choice]] = {"all-tests": all_tests, "dstc": dstc, "dstc-code": dstc_code}
 
@@ -27,6 +28,12 @@ class PairSet:
 
     pairs: list[Pair] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
+
+    def to_dataset(self) -> Any:
+        """The pairs as a `datasets.Dataset` in the columns of a pairs file."""
+        from codepref.pairing.artifact import to_dataset
+
+        return to_dataset(self.pairs)
 
 
 def pair(
@@ -52,6 +59,10 @@ def pair(
     """
     if rule not in RULES:
         raise UserError(f"unknown rule {rule!r}; known: {', '.join(RULES)}")
+    for name, value in (("max_pairs_per_problem", max_pairs_per_problem), ("draws", draws)):
+        if value < 1:
+            raise UserError(f"{name} must be at least 1, not {value}")
+    check_template(template)
     by_task = {problem.task_id: problem for problem in problems}
     dropped: Counter[str] = Counter()
     pairs: list[Pair] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -43,6 +43,11 @@ def load_problems(source: str | Path, *, limit: int | None = None) -> list[Probl
     if not problems:
         raise UserError(f"{name}: holds no problem")
     return problems
+
+
+def problems_from_rows(rows: Iterable[Mapping[str, Any]], *, limit: int | None = None) -> list[Problem]:
+    """Problems from rows of a known format, such as a `datasets.Dataset`. Raises UserError naming the row."""
+    return _read_rows(((f"row {place}", dict(row)) for place, row in enumerate(rows)), limit)
 
 
 def _load_starter(source: str, limit: int | None) -> list[Problem]:

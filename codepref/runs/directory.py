@@ -26,10 +26,9 @@ class RunDirectory:
         self._lock: Any = None
 
     def __enter__(self) -> RunDirectory:
-        """Create or reopen the directory.
+        """Create or reopen the directory, for this process alone.
 
-        Raises UserError when it holds a run of another recipe, another process is at work in it, or it is a file;
-        MachineError when it cannot be written.
+        Raises UserError when another process is at work in it or it is a file, MachineError when it cannot be written.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -41,29 +40,46 @@ class RunDirectory:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            self._lock.close()
             raise UserError(
                 f"{self.path}: another codepref is at work in it; wait for it or choose another --out"
             ) from None
-        self._claim()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._lock.close()
 
-    def _claim(self) -> None:
+    def claim(self, inputs: dict[str, str], about: Callable[[], dict[str, Any]]) -> None:
+        """Make this the run's directory, or see that it is.
+
+        inputs: hashes of what the recipe names (problems, model). about: what else to note, asked at the start.
+        Raises UserError when the directory holds a run of another recipe, or of files that have changed since.
+        """
         kept = self.path / "recipe.toml"
         if not kept.exists():
+            noted = {"recipe": self.recipe.name, "started": _now(), "inputs": inputs} | about()
+            write_json(self.path / "run.json", noted)
             write_text(kept, f"# {self.recipe.name}, resolved: every key with its value\n" + self.recipe.to_toml())
-            write_json(self.path / "run.json", {"recipe": self.recipe.name, "started": _now()})
             return
-        earlier = load_recipe(kept)
-        ours, theirs = self.recipe.as_dict(), earlier.as_dict()
-        differing = sorted(key for key in _flat(ours) if key != "name" and _flat(ours)[key] != _flat(theirs)[key])
+        ours, theirs = _flat(self.recipe.as_dict()), _flat(load_recipe(kept).as_dict())
+        differing = sorted(key for key in ours if key != "name" and ours[key] != theirs.get(key))
         if differing:
             raise UserError(
                 f"{self.path}: holds a run with another {', '.join(differing)}. Go on with its own recipe "
                 f"({kept}), or choose another --out."
             )
+        before = self.about().get("inputs", {})
+        changed = sorted(name for name, value in inputs.items() if before.get(name, value) != value)
+        if changed:
+            raise UserError(
+                f"{self.path}: {', '.join(changed)} changed since this run began, so its parts would not fit "
+                "together. Choose another --out."
+            )
+
+    def about(self) -> dict[str, Any]:
+        """What was noted when the run began: name, time, machine, versions, inputs."""
+        noted: dict[str, Any] = read_json(self.path / "run.json")
+        return noted
 
     def done(self, name: str) -> Result | None:
         """The marker of a finished stage, or None."""

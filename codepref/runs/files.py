@@ -38,12 +38,23 @@ def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        if isinstance(error, IsADirectoryError | NotADirectoryError | FileExistsError):
+            raise UserError(f"{path}: cannot be a file here ({error.strerror}); choose another --out") from None
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
             raise MachineError(
                 f"cannot write {path}: {error.strerror}. Free some space or choose another --out; "
                 "what was written before is kept, and the same command goes on from there."
             ) from error
         raise
+
+
+def check_target(path: Path) -> None:
+    """Raise UserError now, and not after hours of work, when no file could be written at `path`."""
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; --out must name a file")
+    parent = next((folder for folder in path.absolute().parents if folder.exists()), None)
+    if parent is not None and not parent.is_dir():
+        raise UserError(f"{path}: {parent} is a file, so nothing can be written below it")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from codepref.config import load_recipe
 from codepref.errors import UserError
 from codepref.runs.directory import RunDirectory
-from codepref.runs.files import read_json, read_jsonl, read_parquet
+from codepref.runs.files import read_jsonl, read_parquet
 
 ORDER = (
     "problems",
@@ -30,7 +30,7 @@ PARTS = {
 def status_lines(folder: Path) -> list[str]:
     """One line a stage: done and its seconds, begun, or owed. Raises UserError when the folder is no run."""
     run = _open(folder)
-    name = read_json(folder / "run.json")
+    name = run.about()
     lines = [f"{name['recipe']}, seed {run.recipe.seed}, started {name['started']}"]
     for stage in ORDER:
         if stage == "sample-tests" and run.recipe.sampling.tests == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -18,13 +19,16 @@ from codepref.pairing.artifact import read_pairs, write_pairs
 from codepref.pairing.pair import pair
 from codepref.problems.answers import load_solutions, load_tests
 from codepref.problems.load import load_problems
+from codepref.problems.statements import write_statements
 from codepref.records import Problem
 from codepref.runs.directory import Result, RunDirectory
 from codepref.runs.files import content_hash
-from codepref.sampling.backends import Decoding
+from codepref.sampling.backends import Decoding, model_fingerprint
 from codepref.sampling.sample import Progress, sample
+from codepref.training.dpo import check_trainable, train_dpo
 
 ProgressFor = Callable[[str], Progress]
+BENCHMARK_ID = re.compile(r"(Mbpp|HumanEval|BigCodeBench)/\d+$")
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,14 @@ class Work:
         """Whether pairs rest on tests that the model wrote."""
         return self.recipe.sampling.tests > 0
 
+    def inputs(self) -> dict[str, str]:
+        """Hashes of what the recipe names, by the key that names it: a run's parts must all come from the same."""
+        return {
+            "problems.train": content_hash([_facts(problem) for problem in self.train]),
+            "problems.heldout": content_hash([_facts(problem) for problem in self.heldout]),
+            "model.path": model_fingerprint(self.recipe.model.path),
+        }
+
     def seed(self, stage: str) -> int:
         """A seed of its own for each stage, all from the recipe's."""
         return int(content_hash(self.recipe.seed, stage)[:7], 16)
@@ -63,8 +75,8 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) ->
     recipe = run.recipe
     train = load_problems(recipe.problems.train, limit=recipe.problems.train_limit or None)
     heldout = load_problems(recipe.problems.heldout, limit=recipe.problems.heldout_limit or None)
-    prompts = {" ".join(problem.prompt.split()): problem.task_id for problem in train}
-    shared = [p.task_id for p in heldout if " ".join(p.prompt.split()) in prompts]
+    known = {mark for problem in train for mark in _marks(problem)}
+    shared = [problem.task_id for problem in heldout if _marks(problem) & known]
     if shared:
         raise UserError(
             f"{len(shared)} held-out problems are training problems too ({', '.join(shared[:3])}, ...): the comparison "
@@ -72,7 +84,19 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) ->
         )
     if not any(problem.tests for problem in heldout):
         raise UserError(f"{recipe.problems.heldout}: held-out problems need true tests to be measured with")
+    if not recipe.model.path.startswith("scripted:"):
+        check_trainable(recipe.model.path, recipe.training)
     return Work(run, recipe, train, heldout, progress_for, unconfined)
+
+
+def _marks(problem: Problem) -> set[str]:
+    """What two forms of one problem share: the words of its prompt, and the id if it is a benchmark's own."""
+    marks = {" ".join(problem.prompt.split())}
+    return marks | {problem.task_id} if BENCHMARK_ID.match(problem.task_id) else marks
+
+
+def _facts(problem: Problem) -> list[Any]:
+    return [problem.task_id, problem.prompt, problem.entry_point, [(t.kind, t.source) for t in problem.tests]]
 
 
 def stage_solutions(work: Work) -> Result:
@@ -120,6 +144,7 @@ def stage_pair(work: Work) -> Result:
         min_confidence=settings.min_confidence,
         template=work.recipe.sampling.solution_template,
         fence=settings.fence,
+        allow_shared=settings.allow_shared,
         seed=work.seed("pair"),
     )
     write_pairs(work.out / "pairs.parquet", made.pairs)
@@ -153,8 +178,6 @@ def stage_audit(work: Work) -> Result:
 
 def stage_train(work: Work) -> Result:
     """checkpoint/: the aligned model."""
-    from codepref.training.dpo import train_dpo
-
     progress = work.progress_for("train: steps")
     trained = train_dpo(
         read_pairs(work.out / "pairs.parquet"),
@@ -230,6 +253,7 @@ def _sample(work: Work, kind: str, n: int) -> list[dict[str, Any]]:
 
 def _execute_samples(work: Work, out: Path, tests: Any, label: str) -> Result:
     solutions = load_solutions(work.out / "samples" / "solutions.jsonl", work.train)
+    write_statements(out, work.train, {solution.task_id for solution in solutions})
     matrices = execute(
         work.train,
         solutions,

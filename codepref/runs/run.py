@@ -29,16 +29,18 @@ def run(
     """Run a recipe, or go on with the run in `out`: only what is owed is done.
 
     recipe: a Recipe, a TOML file, or the name of a recipe that ships with codepref. out: default `runs/NAME`.
-    overrides: `section.key=value`. say: gets one line a stage. Returns the summary that summary.json holds.
+    overrides: `section.key=value`; seed: in place of the recipe's (both for a recipe that is read here). say: gets one
+    line a stage. Returns the summary that summary.json holds.
     Raises UserError, MachineError or GateError; what was finished before is kept.
     """
     from codepref.reports.html import write_report
     from codepref.runs.pipeline import load_work, stages
-    from codepref.runs.summary import write_summary
+    from codepref.runs.summary import machine, versions, write_summary
 
-    chosen = recipe if isinstance(recipe, Recipe) else load_recipe(find_recipe(recipe), overrides)
-    if seed is not None:
-        chosen = replace(chosen, seed=seed)
+    if isinstance(recipe, Recipe):
+        chosen = recipe
+    else:
+        chosen = load_recipe(find_recipe(recipe), [*overrides, *([] if seed is None else [f"seed={seed}"])])
     folder = Path(out) if out else Path("runs") / chosen.name
     lines: list[ProgressLine] = []
 
@@ -48,6 +50,7 @@ def run(
 
     with RunDirectory(folder, chosen) as directory:
         work = load_work(directory, progress_for, unconfined)
+        directory.claim(work.inputs(), lambda: {"machine": machine(), "versions": versions(), "unconfined": unconfined})
         directory.stage("problems", lambda: {"train": len(work.train), "heldout": len(work.heldout)})
         planned = stages(work)
         for number, (name, stage) in enumerate(planned, start=1):
@@ -65,7 +68,7 @@ def demo(
     recipe: str = DEMO,
     out: Path | str | None = None,
     *,
-    seed: int = 0,
+    seed: int | None = None,
     overrides: Sequence[str] = (),
     unconfined: bool = False,
     say: Say = lambda text: None,
@@ -75,8 +78,9 @@ def demo(
     if not path.exists():
         known = sorted(p.stem for p in path.parent.glob("*.toml"))
         raise UserError(f"no demo recipe {recipe!r}; there are {', '.join(known)}")
-    chosen = replace(load_recipe(path, overrides), name=f"demo-{recipe}")
-    return run(chosen, out, seed=seed, unconfined=unconfined, say=say)
+    settings = [*overrides, *([] if seed is None else [f"seed={seed}"])]
+    chosen = replace(load_recipe(path, settings), name=f"demo-{recipe}")
+    return run(chosen, out, unconfined=unconfined, say=say)
 
 
 def find_recipe(name: Path | str) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 from codepref import __version__
 from codepref.evaluation.scores import compare, read_scores, summarise
 from codepref.runs.directory import Result, RunDirectory
-from codepref.runs.files import read_json, write_json
+from codepref.runs.files import write_json
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy", "pyarrow", "sandlock")
 
@@ -26,15 +26,16 @@ def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, An
     markers = {name: marker for name in stage_names if (marker := run.done(name)) is not None}
     results: dict[str, Result] = {name: marker["result"] for name, marker in markers.items()}
     recipe = run.recipe
-    begun = read_json(run.path / "run.json")
+    begun = run.about()
     summary: dict[str, Any] = {
-        "recipe": recipe.name,
+        "recipe": begun["recipe"],
         "description": recipe.description,
         "seed": recipe.seed,
         "codepref": __version__,
         "started": begun["started"],
-        "machine": machine(),
-        "versions": versions(),
+        "machine": begun.get("machine", {}),
+        "versions": begun.get("versions", {}),
+        "unconfined": begun.get("unconfined", False),
         "stages": [{"name": name, "seconds": marker["seconds"]} for name, marker in markers.items()],
         "funnel": _funnel(results),
         "dropped": _dropped(results),

@@ -9,10 +9,10 @@ from typing import Any
 
 from codepref.errors import UserError
 from codepref.records import Problem
-from codepref.runs.files import content_hash, read_jsonl, write_jsonl
+from codepref.runs.files import check_target, content_hash, read_jsonl, write_jsonl, write_text
 from codepref.sampling.backends import Answer, Ask, Backend, Decoding, open_backend
 from codepref.sampling.prompts import request_messages
-from codepref.sampling.templates import SOLUTION_TEMPLATE, TEST_TEMPLATE
+from codepref.sampling.templates import SOLUTION_TEMPLATE, TEST_TEMPLATE, check_template
 
 Row = dict[str, Any]
 Progress = Callable[[int, int], None]
@@ -43,24 +43,34 @@ def sample(
     """
     if kind not in ("solutions", "tests"):
         raise UserError(f"kind must be solutions or tests, not {kind!r}")
-    if n < 1:
-        raise UserError(f"n must be at least 1, not {n}")
+    for name, value in (("n", n), ("batch_size", batch_size)):
+        if value < 1:
+            raise UserError(f"{name} must be at least 1, not {value}")
+    if out:
+        check_target(out)
     if len({problem.task_id for problem in problems}) < len(problems):
         raise UserError("two problems share a task_id")
     decoding = decoding or Decoding()
     template = template or (SOLUTION_TEMPLATE if kind == "solutions" else TEST_TEMPLATE)
+    check_template(template)
     backend = open_backend(model, dtype=dtype, device=device) if isinstance(model, str) else model
     batches = plan_batches(problems, backend, kind=kind, n=n, template=template, batch_size=batch_size)
+    keys = [_batch_key(batch, decoding, seed) for batch in batches]
+    whole = content_hash(backend.fingerprint, keys, n)
+    if out and (kept := _finished(out, whole)) is not None:
+        return kept
     parts = out.with_name(out.name + ".parts") if out else None
     answers: dict[tuple[str, int], Answer] = {}
     total = n * len(problems)
-    for number, batch in enumerate(batches):
-        answers.update(_answer_batch(backend, batch, decoding, seed=seed, number=number, parts=parts))
+    for number, (batch, key) in enumerate(zip(batches, keys, strict=True)):
+        part = parts / f"{number:05d}-{backend.fingerprint}-{key}.jsonl" if parts else None
+        answers.update(_answer_batch(backend, batch, decoding, key, part))
         if progress:
             progress(len(answers), total)
     rows = [_row(problem, kind, place, answers[problem.task_id, place]) for problem in problems for place in range(n)]
     if out and parts:
         write_jsonl(out, rows)
+        write_text(_key_file(out), whole)
         shutil.rmtree(parts, ignore_errors=True)
     return rows
 
@@ -81,12 +91,30 @@ def plan_batches(
     return [asks[start : start + batch_size] for start in range(0, len(asks), batch_size)]
 
 
+def _batch_key(batch: Sequence[Ask], decoding: Decoding, seed: int) -> str:
+    """Names a batch by what is asked and how. The model is no part of it: two models that are asked the same draw with
+    the same random numbers, which makes their comparison sharper.
+    """
+    return content_hash(
+        [[ask.task_id, ask.kind, ask.sample, list(ask.messages)] for ask in batch], vars(decoding), seed
+    )
+
+
+def _key_file(out: Path) -> Path:
+    return out.with_name(f".{out.name}.key")
+
+
+def _finished(out: Path, whole: str) -> list[Row] | None:
+    """The rows of an earlier call that asked the same of the same model and came to its end, or None."""
+    key = _key_file(out)
+    if not out.exists() or not key.exists() or key.read_text(encoding="utf-8") != whole:
+        return None
+    return [row for _, row in read_jsonl(out)]
+
+
 def _answer_batch(
-    backend: Backend, batch: Sequence[Ask], decoding: Decoding, *, seed: int, number: int, parts: Path | None
+    backend: Backend, batch: Sequence[Ask], decoding: Decoding, key: str, part: Path | None
 ) -> dict[tuple[str, int], Answer]:
-    asked = [[ask.task_id, ask.kind, ask.sample, list(ask.messages)] for ask in batch]
-    key = content_hash(backend.fingerprint, asked, vars(decoding), seed)
-    part = parts / f"{number:05d}-{key}.jsonl" if parts else None
     if part and part.exists():
         return {(row["task_id"], row["sample"]): Answer(row["text"], row["finished"]) for _, row in read_jsonl(part)}
     # The batch's own seed depends on its content alone: an interrupted run draws what an undisturbed one draws.

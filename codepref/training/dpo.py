@@ -11,12 +11,23 @@ from typing import Any
 
 from codepref.config import TrainingSection
 from codepref.errors import GateError, InfrastructureError, MachineError, UserError
-from codepref.models import load_model, load_tokenizer, pick_device, quiet
+from codepref.models import (
+    TEMPLATES,
+    load_model,
+    load_tokenizer,
+    model_templates,
+    pick_device,
+    quiet,
+    resolve_model,
+)
 from codepref.records import Pair
+from codepref.runs.files import check_target, write_json
 from codepref.training.rows import TrainingRows, learning_rate_default, preference_rows
 
 Progress = Callable[[int, int], None]
 LOG_2 = math.log(2)
+MARKER = "training.json"
+"""In a model's folder: how it was trained. A folder without it is never replaced."""
 
 CURVE = {
     "loss": "loss",
@@ -64,8 +75,9 @@ def train_dpo(
     """
     import torch
     import transformers
-    from safetensors import SafetensorError
 
+    check_trainable(model, settings)
+    check_place(out)
     tokenizer = load_tokenizer(model)
     fitted = preference_rows(
         pairs, _encoder(tokenizer), max_length=settings.max_length, eos_id=int(tokenizer.eos_token_id)
@@ -83,13 +95,7 @@ def train_dpo(
             transformers.set_seed(seed)
             trainer.train()
             curve = training_curve(trainer.state.log_history)
-            trainer.save_model(str(staging))
-            tokenizer.save_pretrained(str(staging))
-    except SafetensorError as error:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise MachineError(
-            f"the model cannot be written to {out} ({error}). Free some space; no model was kept."
-        ) from error
+            _save(trainer, tokenizer, model, staging, out)
     except torch.OutOfMemoryError as error:
         shutil.rmtree(staging, ignore_errors=True)
         raise MachineError(
@@ -99,9 +105,7 @@ def train_dpo(
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
-    shutil.rmtree(out, ignore_errors=True)
-    staging.replace(out)
-    return TrainingResult(
+    result = TrainingResult(
         model=out,
         pairs=len(fitted.rows),
         steps=int(trainer.state.global_step),
@@ -111,6 +115,39 @@ def train_dpo(
         settings=asdict(settings)
         | {"learning_rate": settings.learning_rate or learning_rate_default(settings.lora_rank)},
     )
+    write_json(staging / MARKER, asdict(result) | {"model": out.name, "base": model, "seed": seed})
+    shutil.rmtree(out, ignore_errors=True)
+    staging.replace(out)
+    return result
+
+
+def check_trainable(model: str, settings: TrainingSection) -> None:
+    """Raise UserError for what cannot be trained, before any hour is spent on sampling for it."""
+    if settings.lora_rank and (Path(resolve_model(model)) / "adapter_config.json").exists():
+        raise UserError(
+            f"{model}: is an adapter, and an adapter of its own would forget it. Set training.lora_rank = 0 (the "
+            "two are merged), or merge them yourself first."
+        )
+
+
+def check_place(out: Path) -> None:
+    """Raise UserError when writing a model to `out` would replace anything but an earlier training's."""
+    check_target(out / MARKER)
+    if out.exists() and any(out.iterdir()) and not (out / MARKER).exists():
+        raise UserError(f"{out}: is a folder with other things in it; choose a new one for the model")
+
+
+def _save(trainer: Any, tokenizer: Any, model: str, staging: Path, out: Path) -> None:
+    from safetensors import SafetensorError
+
+    try:
+        trainer.save_model(str(staging))
+        tokenizer.save_pretrained(str(staging))
+    except SafetensorError as error:
+        raise MachineError(f"the model cannot be written to {out} ({error}). Free some space.") from error
+    (staging / "training_args.bin").unlink(missing_ok=True)  # a pickle that holds paths; the marker says it in JSON
+    if templates := model_templates(model):
+        write_json(staging / TEMPLATES, {"templates": templates})
 
 
 def training_curve(log_history: Sequence[dict[str, Any]]) -> list[dict[str, float]]:

@@ -77,6 +77,23 @@ def test_an_empty_sample_is_a_verdict_and_no_error(
         (["pair", "--verdicts", "none", "--out", "o"], "none"),
         (["compare", "none", "none"], "none: no such file"),
         (["evaluate", "--model", "starter", "--out", "o"], "problems are needed"),
+        (["demo", "--seed", "-1", "--out", "o"], "`seed` = -1: must be at least 0"),
+        (["sample", "--model", "starter", "--problems", "starter", "--top-p", "5", "--out", "o"], "top_p must be"),
+        (
+            ["sample", "--model", "starter", "--problems", "starter", "--batch-size", "0", "--out", "o"],
+            "batch_size must",
+        ),
+        (["sample", "--model", "starter", "--problems", "starter", "--template", "{x}", "--out", "o"], "only {prompt}"),
+        (
+            ["sample", "--model", "starter", "--problems", "starter", "--template", "x", "--out", "o"],
+            "holds no {prompt}",
+        ),
+        (["sample", "--model", "starter", "--problems", "starter", "--out", "."], "is a folder"),
+        (["sample", "--model", "starter", "--problems", "starter:none", "--out", "o"], "no such split"),
+        (
+            ["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "epochs=inf"],
+            "must be a finite number",
+        ),
         (
             ["evaluate", "--problems", "starter", "--model", "starter", "--out", "o", "--cpu-seconds", "0"],
             "--cpu-seconds must be above 0",
@@ -92,7 +109,9 @@ def test_what_is_not_there_or_not_known_is_told_with_status_2(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_directory_belongs_to_one_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_directory_belongs_to_one_recipe_and_its_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from dataclasses import replace
 
     from codepref.config import load_recipe
@@ -100,11 +119,21 @@ def test_a_run_directory_belongs_to_one_recipe(tmp_path: Path, capsys: pytest.Ca
     from codepref.runs.run import recipes_folder
 
     recipe = load_recipe(recipes_folder() / "starter" / "dstc-dpo.toml")
-    with RunDirectory(tmp_path / "run", replace(recipe, name="demo-dstc-dpo")):
+    with RunDirectory(tmp_path / "run", replace(recipe, name="demo-dstc-dpo")) as run:
+        run.claim({"problems.train": "another file"}, dict)
         assert main(["demo", "--out", str(tmp_path / "run")]) == 2
         assert "another codepref is at work" in capsys.readouterr().err
     assert main(["demo", "--seed", "5", "--out", str(tmp_path / "run")]) == 2
     assert "holds a run with another seed" in capsys.readouterr().err
+    assert main(["demo", "--out", str(tmp_path / "run")]) == 2
+    assert "problems.train changed since this run began" in capsys.readouterr().err
+
+
+def test_a_mistake_in_the_recipe_claims_no_directory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run"
+    assert main(["demo", "--set", "problems.train=none.jsonl", "--out", str(out)]) == 2
+    assert "none.jsonl: no such file" in capsys.readouterr().err
+    assert not (out / "recipe.toml").exists()
 
 
 @pytest.mark.parametrize("command", ["demo", "run", "status", "show", "report", "sample", "execute", "pair", "audit"])

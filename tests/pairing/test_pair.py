@@ -121,3 +121,15 @@ def test_a_pairs_file_that_is_none_says_what_is_missing(tmp_path: Path) -> None:
     path.write_text('{"prompt": "p", "chosen": "c", "rejected": "r"}\n')
     with pytest.raises(UserError, match=r"row 1: `prompt` must be a list of messages"):
         read_pairs(path)
+    messages = '[{"role": "user", "content": "x"}]'
+    row = f'"prompt": {messages}, "chosen": {messages}, "rejected": {messages}'
+    path.write_text(f'{{{row}, "evidence": "{{"}}\n')
+    with pytest.raises(UserError, match="row 1: "):
+        read_pairs(path)
+    path.write_text(f'{{{row}, "confidence": null}}\n')
+    assert (read_pairs(path)[0].confidence, read_pairs(path)[0].chosen_id) == (1.0, -1)
+
+
+def test_pairs_come_out_as_a_dataset() -> None:
+    made = pair([matrix((GOOD, "P"), (BAD, "F"))], [PROBLEM])
+    assert made.to_dataset()[0]["chosen"] == list(made.pairs[0].chosen)

@@ -61,7 +61,19 @@ def test_an_interrupted_sampling_goes_on_and_ends_with_the_same_file(tmp_path: P
     rows = sample(PROBLEMS, second, n=2, batch_size=3, seed=5, out=out)
     assert len(second.batches) == 2  # of four
     assert rows == undisturbed == [row for _, row in read_jsonl(out)]
-    assert list(tmp_path.iterdir()) == [out]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".solutions.jsonl.key", "solutions.jsonl"]
+    third = Counting()
+    assert sample(PROBLEMS, third, n=2, batch_size=3, seed=5, out=out) == rows
+    assert third.batches == []  # what is finished is not asked again
+    sample(PROBLEMS, third, n=2, batch_size=3, seed=6, out=out)
+    assert len(third.batches) == 4  # and another seed is another question
+
+
+def test_two_models_are_asked_with_the_same_random_numbers() -> None:
+    class Other(Counting):
+        fingerprint = "other"
+
+    assert sample(PROBLEMS, Counting(), n=2, seed=5) == sample(PROBLEMS, Other(), n=2, seed=5)
 
 
 def test_another_seed_or_temperature_takes_nothing_from_an_interrupted_call(tmp_path: Path) -> None:

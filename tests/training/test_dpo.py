@@ -90,6 +90,8 @@ def test_an_adapter_is_trained_and_used_like_a_model(tmp_path: Path) -> None:
     assert (result.model / "adapter_config.json").exists()
     again = train_dpo(pairs(4), str(result.model), tmp_path / "further", SETTINGS)
     assert again.first_loss == pytest.approx(math.log(2), abs=1e-3)
+    with pytest.raises(UserError, match="an adapter of its own would forget it"):
+        train_dpo(pairs(4), str(result.model), tmp_path / "more", replace(SETTINGS, lora_rank=4))
 
 
 def test_accumulated_micro_batches_train_like_one_batch(trained: Any, tmp_path: Path) -> None:
@@ -131,6 +133,33 @@ def test_no_usable_pair_is_the_users_mistake(tmp_path: Path) -> None:
         train_dpo(pairs(), "starter", tmp_path / "model", replace(SETTINGS, max_length=16))
     with pytest.raises(UserError, match="there were none"):
         train_dpo([], "starter", tmp_path / "model", SETTINGS)
+
+
+def test_a_folder_with_other_things_in_it_is_never_replaced(trained: Any, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(UserError, match="other things in it"):
+        train_dpo(pairs(), "starter", tmp_path, SETTINGS)
+    assert (tmp_path / "thesis.txt").exists()
+    with pytest.raises(UserError, match="is a file"):
+        train_dpo(pairs(), "starter", tmp_path / "thesis.txt", SETTINGS)
+
+
+def test_what_is_trained_from_the_starter_is_asked_in_its_words(trained: Any) -> None:
+    from codepref import sample
+
+    problems = load_problems("starter:pretrain", limit=4)
+    assert all(row["solution"] for row in sample(problems, str(trained.model), n=1, temperature=0.0))
+    assert not (trained.model / "training_args.bin").exists()
+
+
+def test_weights_that_cannot_be_read_are_told(tmp_path: Path, trained: Any) -> None:
+    import shutil
+
+    broken = tmp_path / "broken"
+    shutil.copytree(trained.model, broken)
+    (broken / "model.safetensors").write_bytes((broken / "model.safetensors").read_bytes()[:1000])
+    with pytest.raises(UserError, match="the model cannot be loaded"):
+        train_dpo(pairs(), str(broken), tmp_path / "out", SETTINGS)
 
 
 @pytest.mark.parametrize(

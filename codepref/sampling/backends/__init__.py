@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from codepref.errors import UserError
 from codepref.records import Message
 
 
@@ -17,6 +19,20 @@ class Decoding:
     temperature: float = 0.8
     top_p: float = 0.95
     max_new_tokens: int = 512
+
+    def __post_init__(self) -> None:
+        """Raises UserError for values that no decoding has."""
+        wrong = [
+            f"{name} must be {need}, not {value!r}"
+            for name, value, fine, need in (
+                ("temperature", self.temperature, 0 <= self.temperature < math.inf, "0 or above"),
+                ("top_p", self.top_p, 0 < self.top_p <= 1, "above 0 and at most 1"),
+                ("max_new_tokens", self.max_new_tokens, self.max_new_tokens >= 1, "at least 1"),
+            )
+            if not fine
+        ]
+        if wrong:
+            raise UserError(*wrong)
 
 
 @dataclass(frozen=True)
@@ -52,6 +68,15 @@ class Backend(Protocol):
     def answer(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> list[Answer]:
         """One answer an ask, in order. The same arguments give the same answers."""
         ...
+
+
+def model_fingerprint(model: str) -> str:
+    """The fingerprint of a model by its name, without loading it. Raises UserError when it cannot be found."""
+    if model.startswith("scripted:"):
+        return open_backend(model).fingerprint
+    from codepref.models import fingerprint
+
+    return fingerprint(model)
 
 
 def open_backend(model: str, *, dtype: str = "auto", device: str = "auto") -> Backend:

@@ -28,7 +28,10 @@ class ScriptedBackend:
             task_id, text = row.get("task_id"), row.get("completion")
             if not isinstance(task_id, str) or not isinstance(text, str):
                 raise UserError(f"{path}:{number}: `task_id` and `completion` must be texts")
-            answers.setdefault((task_id, row.get("kind", "solutions")), []).append(text)
+            kind = row.get("kind", "solutions")
+            if kind not in ("solutions", "tests"):
+                raise UserError(f"{path}:{number}: `kind` must be solutions or tests, not {kind!r}")
+            answers.setdefault((task_id, kind), []).append(text)
         return cls(answers)
 
     @property

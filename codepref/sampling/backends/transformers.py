@@ -40,7 +40,7 @@ class TransformersBackend:
         room = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
         if room is not None and prompt_tokens >= room:
             raise UserError(
-                f"{self.name}: a prompt of {prompt_tokens} tokens ({asks[-1].task_id}) does not fit its {room}"
+                f"{self.name}: a prompt of {prompt_tokens} tokens ({asks[0].task_id}) does not fit its {room}"
             )
         limit = decoding.max_new_tokens if room is None else min(decoding.max_new_tokens, room - prompt_tokens)
         torch.manual_seed(seed)

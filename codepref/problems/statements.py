@@ -1,0 +1,32 @@
+"""The prompts beside a folder of verdicts, so that pairs can be made from it without the problem file."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+from pathlib import Path
+
+from codepref.errors import UserError
+from codepref.records import Problem
+from codepref.runs.files import read_jsonl, write_jsonl
+
+STATEMENTS = "problems.jsonl"
+_FIELDS = ("task_id", "prompt", "entry_point", "style")
+
+
+def write_statements(folder: Path, problems: Iterable[Problem], tasks: Container[str]) -> None:
+    """Write the statements of the problems among `tasks` into `folder`."""
+    rows = ({field: getattr(problem, field) for field in _FIELDS} for problem in problems if problem.task_id in tasks)
+    write_jsonl(folder / STATEMENTS, rows)
+
+
+def read_statements(folder: Path) -> list[Problem]:
+    """Read them back: problems without tests or solutions. Raises UserError when the folder has none."""
+    path = folder / STATEMENTS
+    if not path.exists():
+        raise UserError(f"{folder}: holds no {STATEMENTS}; name the problems with --problems")
+    problems = []
+    for number, row in read_jsonl(path):
+        if missing := [field for field in _FIELDS if not isinstance(row.get(field), str)]:
+            raise UserError(f"{path}:{number}: lacks {', '.join(missing)}")
+        problems.append(Problem(**{field: row[field] for field in _FIELDS}))
+    return problems
