@@ -34,8 +34,8 @@ def start(out: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
-def kill_in(out: Path, stage: str, delay: float) -> None:
-    """Run until `stage` (or a later one) begins, then SIGKILL the main process alone: its helpers must end too."""
+def kill_in(out: Path, stage: str, delay: float) -> list[psutil.Process]:
+    """Run until `stage` (or a later one) begins, then SIGKILL the main process alone. Returns its helpers."""
     process = start(out)
     assert process.stderr is not None
     for line in process.stderr:
@@ -45,8 +45,10 @@ def kill_in(out: Path, stage: str, delay: float) -> None:
     else:
         pytest.fail(f"{stage} never began")
     time.sleep(delay)
+    helpers: list[psutil.Process] = psutil.Process(process.pid).children(recursive=True)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
+    return helpers
 
 
 def finish(out: Path) -> dict[str, Any]:
@@ -68,10 +70,8 @@ def test_a_demo_killed_in_each_stage_ends_with_the_same_pairs_and_scores(tmp_pat
     assert undisturbed["pairs"]
     out = tmp_path / "killed"
     for stage, delay in zip(STAGES, DELAYS, strict=True):
-        kill_in(out, stage, delay)
+        helpers = kill_in(out, stage, delay)
+        _, left = psutil.wait_procs(helpers, timeout=20)
+        assert not [helper for helper in left if helper.status() != psutil.STATUS_ZOMBIE]
         assert not (out / "summary.json").exists()
     assert finish(out) == undisturbed
-    deadline = time.monotonic() + 20
-    while left := [p for p in psutil.process_iter(["cmdline"]) if str(out) in " ".join(p.info["cmdline"] or [])]:
-        assert time.monotonic() < deadline, f"left behind: {left}"
-        time.sleep(0.2)
