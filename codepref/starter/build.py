@@ -14,7 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from codepref.models import TEMPLATES
 from codepref.records import Problem, Solution, Test
+from codepref.runs.files import write_json
 from codepref.sampling.asserts import extract_tests
 from codepref.starter import SOLUTION_TEMPLATE, TEST_TEMPLATE, load_problems, model_path
 from codepref.starter.corpus import OPERATION_DECAY, PHRASE_DECAY
@@ -49,6 +51,7 @@ def build(out: Path, seed: int, settings: Settings) -> list[str]:
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
     parameters = sum(weight.numel() for weight in model.parameters())
+    write_json(out / TEMPLATES, {"templates": {"solutions": SOLUTION_TEMPLATE, "tests": TEST_TEMPLATE}})
     figures = measure(out, seed)
     lines = [
         f"parameters: {parameters:,}; texts read: {settings.examples:,}; seed: {seed}; {seconds:.0f} s of training",
