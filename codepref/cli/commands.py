@@ -235,15 +235,18 @@ def evaluate(options: Namespace) -> None:
 def compare(options: Namespace) -> None:
     """`codepref compare`."""
     from codepref import api
-    from codepref.evaluation.scores import read_scores, summarise
+    from codepref.evaluation.scores import differing_conditions, read_scores, summarise
     from codepref.reports.tables import score_table
 
-    found = [asdict(item) for item in api.compare(options.scores_a, options.scores_b, seed=options.seed)]
+    a, b = read_scores(Path(options.scores_a)), read_scores(Path(options.scores_b))
+    found = [asdict(item) for item in api.compare(a, b, seed=options.seed)]
     sides = {
-        name: [asdict(s) for s in summarise(read_scores(Path(path)), seed=options.seed)]
-        for name, path in (("base", options.scores_a), ("aligned", options.scores_b))
+        name: [asdict(score) for score in summarise(scores, seed=options.seed)]
+        for name, scores in (("base", a), ("aligned", b))
     }
     print(score_table(sides, found))
+    if differing := differing_conditions(a, b):
+        print(f"note: the two were evaluated with another {', '.join(differing)}")
     if options.out:
         write_json(Path(options.out), found)
         print(options.out)

@@ -14,6 +14,7 @@ from codepref.records import Problem, VerdictMatrix
 from codepref.runs.files import content_hash
 from codepref.sampling.backends import Backend, Decoding, open_backend
 from codepref.sampling.sample import Progress, sample
+from codepref.sampling.templates import SOLUTION_TEMPLATE
 
 ProgressFor = Callable[[str], Progress]
 
@@ -72,7 +73,8 @@ def evaluate_model(
             progress=progress_for(f"{label} {kind}: verdicts".strip()) if progress_for else None,
         )
         parts.append(scores_from_verdicts(matrices, kind=kind, label=label, ks=ks))
-    return _keep(merge(label, *parts), out, seed)
+    conditions = vars(decoding) | {"samples": samples, "template": template or SOLUTION_TEMPLATE, "seed": seed}
+    return _keep(replace(merge(label, *parts), conditions=conditions), out, seed)
 
 
 def evaluate_verdicts(

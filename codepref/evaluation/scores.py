@@ -33,11 +33,15 @@ class ProblemScore:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What a score file holds: `label` says whose scores these are, `ks` which pass@k are drawn from sampled rows."""
+    """What a score file holds: `label` says whose scores these are, `ks` which pass@k are drawn from sampled rows.
+
+    conditions: how the answers were asked for (template, temperature, ...), where that is known.
+    """
 
     label: str
     problems: tuple[ProblemScore, ...]
     ks: tuple[int, ...] = KS
+    conditions: Mapping[str, Any] = field(default_factory=dict)
 
     def of_kind(self, kind: Kind) -> dict[str, ProblemScore]:
         """The rows of one kind, by task_id."""
@@ -152,6 +156,11 @@ def compare(scores_a: Scores | Path | str, scores_b: Scores | Path | str, *, see
     return found
 
 
+def differing_conditions(a: Scores, b: Scores) -> list[str]:
+    """The conditions that both sides tell and that differ: then a difference may be theirs and not the models'."""
+    return sorted(key for key in a.conditions.keys() & b.conditions.keys() if a.conditions[key] != b.conditions[key])
+
+
 def _kinds(scores: Scores) -> str:
     return ", ".join(name for name, _, _ in _figures(scores, scores.ks)) or "no judged solution"
 
@@ -183,6 +192,7 @@ def write_scores(scores: Scores, directory: Path, *, seed: int = 0) -> Path:
         "label": scores.label,
         "ks": list(scores.ks),
         "seed": seed,
+        "conditions": dict(scores.conditions),
         "scores": [asdict(figure) for figure in summarise(scores, seed=seed)],
         "left_out": scores.left_out(),
         "problems": [asdict(row) for row in scores.problems],
@@ -204,7 +214,7 @@ def read_scores(path: Path) -> Scores:
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: malformed score file ({type(error).__name__}: {error})") from None
     _refuse_twice(rows, str(path))
-    return Scores(str(document.get("label") or path), rows, ks)
+    return Scores(str(document.get("label") or path), rows, ks, document.get("conditions") or {})
 
 
 def _row(row: Mapping[str, Any]) -> ProblemScore:
