@@ -32,12 +32,14 @@ WORDS = tuple(_WORD_LIST.split())
 """Words for the inputs of the model's own tests."""
 
 ASSERTS = 2
+"""Tests a completion."""
 MAX_TEST_CHARS = 128
-OPERATION_DECAY = 0.4
-PHRASE_DECAY = 0.4
-FORM_DECAY = 1.0
+OPERATION_DECAY, PHRASE_DECAY, FORM_DECAY = 0.4, 0.4, 1.0
+"""The place-th operation, phrase or form of its kind is drawn with weight (place + 1) ** -decay."""
 FOLLOWED_SHARE = 0.5
+"""How often code is followed by a test: DSTC trains on such answers, which should not be foreign to the model."""
 INPUT_SIZES = ((5, 15, 50, 30, 0), (5, 10, 25, 40, 20))
+"""Weights of the sizes 0 to 4 of inputs, for words and dicts, and for lists."""
 
 
 @dataclass(frozen=True, slots=True)

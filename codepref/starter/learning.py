@@ -24,7 +24,7 @@ class Settings:
     hidden: int = 128
     layers: int = 4
     heads: int = 4
-    examples: int = 60_000
+    examples: int = 70_000
     test_share: float = 0.95
     batch: int = 32
     learning_rate: float = 3e-3
