@@ -89,7 +89,7 @@ def test_a_finished_run_can_be_compared_paired_and_audited_by_the_commands(
 
 def test_held_out_problems_that_are_trained_on_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="held-out problems are training problems too"):
-        demo("tests-dpo", tmp_path / "run", overrides=[*SMALL, "problems.heldout=starter:train"])
+        demo("dstc-dpo", tmp_path / "run", overrides=[*SMALL, "problems.heldout=starter:train"])
 
 
 def test_a_run_without_any_pair_says_why(tmp_path: Path) -> None:
