@@ -14,7 +14,7 @@ CHANNEL = 3
 """The one descriptor that a child keeps beside 0, 1 and 2, which are /dev/null."""
 
 OPEN_FILES = 64
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 
 
 class Hardening:
@@ -27,6 +27,10 @@ class Hardening:
         self._size = size
         self._prctl = ctypes.CDLL(None).prctl
         self._filter = seccomp.Filter(seccomp.child_filter()) if seccomp.supported() else None
+
+    def name(self, name: str) -> None:
+        """Call this process `name` in `ps` and `top`."""
+        self._prctl(PR_SET_NAME, name.encode(), 0, 0, 0)
 
     def die_with_parent(self, parent: int) -> None:
         """Ask the kernel for SIGKILL when the parent is gone, however it goes."""

@@ -6,13 +6,14 @@ of its own task.
 
 from __future__ import annotations
 
+import ast
 import builtins
 import os
 import signal
 import types
 from typing import Any
 
-from . import remote, standins, status
+from . import remote, standins, statics, status
 from .children import CHANNEL
 from .codec import Encoder, Unencodable
 from .compare import accepted
@@ -25,13 +26,18 @@ JUDGE_CPU_SLACK = 0.3
 LONG_TEST, LONG_SLACK, INPUTS_SLACK = 4000, 3.0, 5.0
 """The same for tests that may call thousands of times: longer than so many characters, or of another kind."""
 
+LARGE_ANSWERS = 1 << 20
+"""Bytes of answers after which a judge serves no further solution: its memory is no longer as it was."""
+
 CHUNK, SMALL_REPLY = 64, 1 << 18
+AHEAD_BYTES, AHEAD_CALLS = 1 << 15, 256
+"""Requests posted ahead: what a socket's buffer surely holds."""
 
 
 class Prepared:
     """One test, compiled once a task; `names` are those it may look up in the solution."""
 
-    __slots__ = ("code", "error", "inputs", "kind", "names", "oracle", "source")
+    __slots__ = ("code", "error", "inputs", "kind", "names", "oracle", "plain", "source", "stateless")
 
     def __init__(self, kind: str, source: Any) -> None:
         self.kind, self.source = kind, source
@@ -39,6 +45,8 @@ class Prepared:
         self.oracle: types.CodeType | None = None
         self.error = ""
         self.names: set[str] = set()
+        self.plain: statics.PlainCall | None = None
+        self.stateless = False
         self.inputs = InputsPlan(*source) if kind == "inputs" else None
 
     def compile(self) -> None:
@@ -49,14 +57,18 @@ class Prepared:
             if self.inputs is not None:
                 self.code = compiled(self.inputs.inputs.strip(), "eval")
                 self.oracle = compiled(self.inputs.oracle)
+                self.stateless = statics.stateless(statics.parsed(self.inputs.oracle))
             else:
-                self.code = compiled(self.source)
+                tree = statics.parsed(self.source)
+                self.code = compiled(tree)
                 self.names = names_in(self.code)
+                self.stateless = statics.stateless(tree)
+                self.plain = statics.plain_call(tree) if self.kind == "asserts" else None
         except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
             self.error = f"the test does not compile ({type(error).__name__}: {error})"
 
 
-def compiled(source: str, mode: str = "exec") -> types.CodeType:
+def compiled(source: str | ast.Module, mode: str = "exec") -> types.CodeType:
     """Compile without this module's own future features."""
     code: types.CodeType = compile(source, "<test>", mode, dont_inherit=True)
     return code
@@ -78,23 +90,78 @@ class Judge:
         self.plan, self.prepared, self.page = plan, prepared, page
         self.space: dict[str, Any] = {"__name__": "tests", "__builtins__": builtins}
         self.bindings: dict[str, Any] = {}
+        self._posted: dict[int, list[Any]] = {}
 
-    def run(self, pid: int, source: str, start: int) -> None:
-        """All undecided tests from `start` on, against the solution process `pid` at descriptor 3."""
-        link = self.link = remote.Link(CHANNEL, pid, self.page)
-        if not self._helpers(start) or not self._load(source, start):
-            return
-        letters = self.page.letters()
-        for index in range(start, len(self.prepared)):
-            if letters[index] == status.UNDECIDED:
-                budget = self._budget(self.prepared[index])
+    def run(self, channel: int, pid: int, source: str, start: int, ahead: bool) -> bool:
+        """All undecided tests from `start` on, against the solution process `pid` at descriptor `channel`.
+
+        ahead: ask for the outcomes of plain calls before their tests run. Returns whether this process may serve
+        another solution.
+        """
+        self.link = remote.Link(channel, pid, self.page)
+        if self._helpers(start) and self._load(source, start):
+            letters = self.page.letters()
+            owed = [at for at in range(start, len(self.prepared)) if letters[at] == status.UNDECIDED]
+            for place, index in enumerate(owed):
                 self.page.enter(status.TESTING, index)
-                link.begin(index, budget, max(self.plan.limits["wall_seconds"], 2 * budget))
-                self._own_limit(budget, self._slack(self.prepared[index]))
-                letter = self._letter(index, self._separate)
-                link.check()
-                self.page.set(index, letter)
-        self.page.enter(status.FINISHED, 0)
+                try:
+                    if ahead and index not in self._posted and self.prepared[index].plain is not None:
+                        self._post(owed[place:])
+                    self._test(index)
+                except remote.Ambiguous:
+                    self.page.enter(status.AGAIN, index)
+                    return False
+            self.page.enter(status.FINISHED, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        return self.link.received < LARGE_ANSWERS and not self._shares_state()
+
+    def _test(self, index: int) -> None:
+        prepared = self.prepared[index]
+        budget = self._budget(prepared)
+        wall = max(self.plan.limits["wall_seconds"], 2 * budget)
+        self._own_limit(budget, self._slack(prepared))
+        if index in self._posted:
+            self.link.current = index
+            fetched = statics.Fetched(*self.link.fetch(self._posted[index], budget, wall))
+            letter = self._letter(index, lambda prepared: self._plain(prepared, fetched))
+            if not fetched.asked:
+                raise remote.Ambiguous
+        else:
+            self.link.begin(index, budget, wall)
+            letter = self._letter(index, self._separate)
+            self.link.check()
+        self.page.set(index, letter)
+
+    def _post(self, owed: list[int]) -> None:
+        """Ask for the outcomes of the plain calls at the front of `owed`, two at least."""
+        bodies, size = [], 0
+        for index in owed[:AHEAD_CALLS]:
+            plain = self.prepared[index].plain
+            target = self.bindings.get(plain.name) if plain is not None else None
+            if plain is None or not isinstance(target, standins.RemoteCallable):
+                break
+            body = plain.request(standins.handle_of(target) or b"")
+            size += len(body) + 8
+            if size > AHEAD_BYTES:
+                break
+            bodies.append(body)
+        if len(bodies) > 1:
+            self.link.post(bodies, self.plan.limits["cpu_seconds"])
+            for index in owed[: len(bodies)]:
+                plain = self.prepared[index].plain
+                assert plain is not None
+                self._posted[index] = plain.containers()
+
+    def _plain(self, prepared: Prepared, fetched: statics.Fetched) -> int:
+        assert prepared.plain is not None
+        assert prepared.code is not None
+        exec(prepared.code, {**self.bindings, **self.space, prepared.plain.name: fetched})
+        return ord("P")
+
+    def _shares_state(self) -> bool:
+        """Whether a test could have reached a module of this process by way of the solution's imports."""
+        modules = [value for value in self.bindings.values() if isinstance(value, types.ModuleType)]
+        return any(module.__name__ not in statics.STATELESS_MODULES for module in modules)
 
     def run_shared(self, source: str, wanted: list[int]) -> None:
         """The tests `wanted` with the solution in this very process. Its letters can be forged: marked as shared."""

@@ -13,9 +13,12 @@ from .codec import Encoder, Malformed
 from .decoder import Decoder
 from .judge import INPUTS_SLACK, Judge, Prepared
 from .plan import Plan
+from .statics import parsed, stateless
 
 JUDGE_EXTRA = 1 << 30
 """Bytes that a judge may use beyond the solution's memory limit: inputs and expected outputs are inherited."""
+
+DONE, REUSABLE = b"done", b"ready for more than one solution each"
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 
@@ -34,26 +37,49 @@ class JudgeZygote:
                 # compiling killed an earlier zygote: each judge compiles for itself, test by test
                 prepared.names = set(_IDENTIFIER.findall(prepared.source))
 
-    def run_child(self, descriptor: int, payload: bytes) -> None:
+        self.stateless = self._stateless()
+
+    def _stateless(self) -> bool:
+        try:
+            helpers = stateless(parsed(self.plan.helpers))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return False
+        return helpers and all(prepared.stateless for prepared in self.prepared)
+
+    def run_child(self, descriptors: list[int], payload: bytes) -> None:
         """In the fork: harden, then judge, judge in one process, or produce expected outputs."""
+        self.hardening.name("judge")
         mode, pid, source, wanted = Decoder(payload).value()
         limits = self.plan.limits
         memory = int(limits["memory_bytes"]) + JUDGE_EXTRA
-        judge = Judge(self.plan, self.prepared, self.page)
         rest = len(self.prepared) * (limits["cpu_seconds"] + 2) + limits["load_cpu_seconds"]
         if mode == "shared":
             self.hardening.apply([], os.getppid(), int(limits["memory_bytes"]), rest)
-            judge.run_shared(source, wanted)
+            Judge(self.plan, self.prepared, self.page).run_shared(source, wanted)
         elif mode == "produce":
             assert self._pipe is not None
             cpu = 2 * limits["reference_cpu_seconds"] + INPUTS_SLACK
-            self.hardening.apply([descriptor, self._pipe[1]], os.getppid(), 4 * memory, cpu)
-            judge.produce(pid, wanted[0], CHANNEL + 1)
+            self.hardening.apply([*descriptors, self._pipe[1]], os.getppid(), 4 * memory, cpu)
+            Judge(self.plan, self.prepared, self.page).produce(pid, wanted[0], CHANNEL + 1)
         else:
             longest = max([prepared.inputs.seconds for prepared in self.prepared if prepared.inputs], default=0.0)
-            self.hardening.apply([descriptor], os.getppid(), memory, rest + len(self.prepared) * 10 * longest)
-            judge.run(pid, source, wanted[0])
+            rest = (len(descriptors) - 1) * (rest + len(self.prepared) * 10 * longest)
+            self.hardening.apply(descriptors, os.getppid(), memory, rest)
+            self._sit()
         os._exit(0)
+
+    def _sit(self) -> None:
+        """Judge one solution after the other, each at a descriptor of its own, until the supervisor has no more."""
+        while True:
+            try:
+                channel, pid, source, start, ahead = Decoder(frames.receive(CHANNEL)).value()
+            except frames.Closed:
+                return
+            fit = Judge(self.plan, self.prepared, self.page).run(channel, pid, source, start, ahead)
+            os.close(channel)
+            if not fit:
+                return
+            frames.send(CHANNEL, DONE)
 
     def other(self, kind: bytes, payload: bytes) -> bytes:
         """Requests beside fork and reap: "O" opens the pipe of a producer, "C" collects what it sent, "I" lists
@@ -86,8 +112,9 @@ class JudgeZygote:
 
 def serve(control: _socket.socket, data: bytes, page: status.StatusPage, hardening: Hardening, cautious: bool) -> None:
     """The life of a judge zygote: prepare, say so, answer requests."""
+    hardening.name("judges")
     judges = JudgeZygote(Plan.decode(data), page, hardening, cautious)
     gc.collect()
     gc.freeze()
-    frames.send(control.fileno(), b"ready")
+    frames.send(control.fileno(), REUSABLE if judges.stateless else b"ready")
     zygote.serve(control, judges.run_child, judges.other)

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import _socket
+import contextlib
 import os
 import signal
 import time
+from collections import deque
 from typing import Protocol
 
-from . import status, zygote
+from . import frames, status, zygote
+from .children import CHANNEL
 from .codec import Encoder
+from .judge_zygote import DONE
 from .plan import Plan
 from .remote import clock_of
+from .zygote import Reaped
+
+
+class Answerer(Protocol):
+    """Something to wait for."""
+
+    def fileno(self) -> int:
+        """The descriptor that becomes readable."""
 
 
 class Host(Protocol):
@@ -23,12 +35,118 @@ class Host(Protocol):
     page: status.StatusPage
     reference_seconds: float
 
-    def wait_for(self, zygote_: zygote.Zygote, timeout: float) -> bool:
-        """Whether the zygote has answered within `timeout` seconds."""
+    @property
+    def backstop(self) -> float:
+        """Seconds of CPU after which the kernel ends a solution's process, whatever else fails."""
+
+    def wait_for(self, answerer: Answerer, timeout: float) -> bool:
+        """Whether an answer has come within `timeout` seconds."""
+
+    def seat(self) -> Sitting:
+        """The judge that hears the next solution."""
+
+
+class Sitting:
+    """A judge that hears several solutions, one after the other, each in a process of its own.
+
+    The next solution's process is forked ahead, while the last one's end is awaited: it is not told what it will run.
+    """
+
+    def __init__(self, supervisor: Host, size: int) -> None:
+        assert supervisor.judges is not None
+        assert supervisor.plan is not None
+        self.supervisor, self.judges = supervisor, supervisor.judges
+        self._told = _encoded((int(supervisor.plan.limits["memory_bytes"]), supervisor.backstop))
+        links = [_socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM) for _ in range(size)]
+        self._control, control = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        self._ends = deque(end for _, end in links)
+        self._channel = CHANNEL
+        self._spare = 0
+        try:
+            descriptors = (control.fileno(), *(link.fileno() for link, _ in links))
+            self.judge = self.judges.fork(descriptors, _encoded(("judge", 0, "", [])))
+        finally:
+            for one in (control, *(link for link, _ in links)):
+                one.close()
+        self.killed, self.open = False, True
+
+    def fileno(self) -> int:
+        """Readable when the judge has done with a solution, or is gone."""
+        return self._control.fileno()
+
+    def hear(self, source: str, start: int, ahead: bool, limits: tuple[float, float]) -> tuple[Reaped, Reaped]:
+        """Judge one solution from test `start` on: how the judge fared (ended by itself where it stays) and how the
+        solution's process ended. `limits`: seconds of CPU and of wall clock that the judge may stay at one test.
+        """
+        if not self._spare:
+            self._ask_spare()
+            self._spare = self.supervisor.solutions.forked()
+        solution, self._spare = self._spare, 0
+        self._channel += 1
+        stays = False
+        with contextlib.suppress(frames.Closed, OSError):
+            frames.send(self.fileno(), _encoded((self._channel, solution, source, start, ahead)))
+            self.killed = watch(self.supervisor, self, self.judge, *limits)
+            stays = frames.receive(self.fileno(), 100) == DONE
+        os.kill(solution, signal.SIGKILL)
+        solutions = self.supervisor.solutions
+        solutions.ask_reap(solution)
+        self.open = stays and bool(self._ends)
+        if self.open:
+            self._ask_spare()
+        judge = Reaped(0, 0.0, 0) if stays else self._end_judge()
+        judged = solutions.reaped()
+        if self.open:
+            self._spare = solutions.forked()
+        return judge, judged
+
+    def _ask_spare(self) -> None:
+        end = self._ends.popleft()
+        self.supervisor.solutions.ask(b"F", self._told, (end.fileno(),))
+        end.close()
+
+    def _end_judge(self) -> Reaped:
+        self._control.close()
+        os.kill(self.judge, signal.SIGKILL)
+        self.judges.ask_reap(self.judge)
+        self.judge = 0
+        return self.judges.reaped()
+
+    def close(self) -> None:
+        """End the judge and the process that waits for a solution."""
+        if self._spare:
+            os.kill(self._spare, signal.SIGKILL)
+            self.supervisor.solutions.ask_reap(self._spare)
+            self.supervisor.solutions.reaped()
+            self._spare = 0
+        if self.judge:
+            self._end_judge()
+        for end in self._ends:
+            end.close()
+        self._ends.clear()
+        self.open = False
+
+
+def watch(supervisor: Host, answerer: Answerer, judge: int, cpu_seconds: float, wall_seconds: float) -> bool:
+    """Wait for an answer; kill a judge that stays too long at one test, by CPU or wall clock. Whether it was killed."""
+    page, clock, killed = supervisor.page, clock_of(judge), False
+    place, cpu, wall = page.where(), time.clock_gettime(clock), time.monotonic()
+    while not supervisor.wait_for(answerer, min(cpu_seconds, wall_seconds)):
+        now = page.where()
+        if now != place:
+            place, cpu, wall = now, time.clock_gettime(clock), time.monotonic()
+        elif time.clock_gettime(clock) - cpu > cpu_seconds or time.monotonic() - wall > wall_seconds:
+            os.kill(judge, signal.SIGKILL)
+            killed, wall = True, time.monotonic()
+    return killed
+
+
+def _encoded(value: object) -> bytes:
+    return Encoder(lambda _: None, exact=True).encode(value)
 
 
 class Pair:
-    """A judge and, unless they share a process, the solution it judges."""
+    """A judge in one process with its solution, or with the reference it asks for expected outputs."""
 
     def __init__(self, supervisor: Host, mode: str, source: str, wanted: list[int], cpu: float) -> None:
         assert supervisor.judges is not None
@@ -38,45 +156,35 @@ class Pair:
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         try:
             if mode != "shared":
-                memory = int(supervisor.plan.limits["memory_bytes"]) * (4 if mode == "produce" else 1)
-                told = Encoder(lambda _: None, exact=True).encode((memory, cpu))
-                self.solution = supervisor.solutions.fork(theirs.fileno(), told)
-            payload = Encoder(lambda _: None, exact=True).encode((mode, self.solution, source, wanted))
-            self.judge = self.judges.fork(ours.fileno(), payload)
+                memory = 4 * int(supervisor.plan.limits["memory_bytes"])
+                self.solution = supervisor.solutions.fork((theirs.fileno(),), _encoded((memory, cpu)))
+            payload = _encoded((mode, self.solution, source, wanted))
+            self.judge = self.judges.fork((ours.fileno(),), payload)
         finally:
             ours.close()
             theirs.close()
         self.killed = False
 
     def watch(self, cpu_seconds: float, wall_seconds: float) -> None:
-        """Wait until the judge zygote answers; kill a judge that stays too long at one test, by CPU or wall clock."""
-        page, clock = self.supervisor.page, clock_of(self.judge)
-        place, cpu, wall = page.where(), time.clock_gettime(clock), time.monotonic()
-        while not self.supervisor.wait_for(self.judges, min(cpu_seconds, wall_seconds)):
-            now = page.where()
-            if now != place:
-                place, cpu, wall = now, time.clock_gettime(clock), time.monotonic()
-            elif time.clock_gettime(clock) - cpu > cpu_seconds or time.monotonic() - wall > wall_seconds:
-                os.kill(self.judge, signal.SIGKILL)
-                self.killed = True
-                wall = time.monotonic()
+        """Wait until the judge zygote answers; see `watch`."""
+        self.killed = watch(self.supervisor, self.judges, self.judge, cpu_seconds, wall_seconds) or self.killed
 
-    def end(self) -> tuple[zygote.Reaped, zygote.Reaped]:
+    def end(self) -> tuple[Reaped, Reaped]:
         """Kill what is left and reap both: how the judge ended, how the solution ended."""
         os.kill(self.judge, signal.SIGKILL)
         self.judges.ask_reap(self.judge)
         judge = self.judges.reaped()
         return judge, self._end_solution()
 
-    def wait(self, cpu_seconds: float, wall_seconds: float) -> tuple[zygote.Reaped, zygote.Reaped]:
+    def wait(self, cpu_seconds: float, wall_seconds: float) -> tuple[Reaped, Reaped]:
         """Wait for the judge's end under `watch`, then end the solution."""
         self.judges.ask_reap(self.judge)
         self.watch(cpu_seconds, wall_seconds)
         return self.judges.reaped(), self._end_solution()
 
-    def _end_solution(self) -> zygote.Reaped:
+    def _end_solution(self) -> Reaped:
         if not self.solution:
-            return zygote.Reaped(0, 0.0, 0)
+            return Reaped(0, 0.0, 0)
         os.kill(self.solution, signal.SIGKILL)
         self.supervisor.solutions.ask_reap(self.solution)
         return self.supervisor.solutions.reaped()
@@ -90,32 +198,32 @@ class Run:
         self.supervisor, self.page, self.source = supervisor, supervisor.page, source
         self.limits = supervisor.plan.limits
         self.cpu = 0.0
-        count = len(supervisor.plan.tests)
-        # a test of kind "inputs" may take several times what its reference took, beyond the plain limits
+        self._ahead = True
         slowest = 10 * supervisor.reference_seconds
-        self._backstop = self.limits["load_cpu_seconds"] + (self.limits["cpu_seconds"] + slowest + 60) * count + 60
         self._wall = 2 * max(self.limits["wall_seconds"], self.limits["load_cpu_seconds"], slowest) + 5
         self._judge_cpu = 2 * max(self.limits["cpu_seconds"], self.limits["load_cpu_seconds"], slowest) + 20
 
     def separate(self, start: int) -> None:
         """One pair, from test `start` on, and its letters settled."""
-        pair = Pair(self.supervisor, "judge", self.source, [start], self._backstop)
-        judge, judged = pair.wait(self._judge_cpu, self._wall)
+        sitting = self.supervisor.seat()
+        judge, judged = sitting.hear(self.source, start, self._ahead, (self._judge_cpu, self._wall))
         self.cpu += judged.cpu
         phase, current = self.page.where()
         letters = self.page.letters()
         if status.DIED in letters:
             self._settle_death(phase, letters.index(status.DIED), judged)
+        elif phase == status.AGAIN:
+            self._ahead = False
         elif phase == status.SETUP:
             self.page.describe("the problem's helpers did not run to their end")
             self.page.fill(start, ord("I"))
         elif phase != status.FINISHED and letters[current] == status.UNDECIDED:
-            self._settle_judge(current, judge, pair.killed)
+            self._settle_judge(current, judge, sitting.killed)
         elif phase == status.LOADING:
             self.page.fill(start, letters[start])
         self._stop_after_timeouts()
 
-    def _settle_death(self, phase: int, index: int, judged: zygote.Reaped) -> None:
+    def _settle_death(self, phase: int, index: int, judged: Reaped) -> None:
         letter = {signal.SIGSYS: "X", signal.SIGXCPU: "T"}.get(judged.signal, "E")  # type: ignore[call-overload]
         if letter == "E" and judged.signal and judged.peak > 0.8 * self.limits["memory_bytes"]:
             letter = "M"
@@ -123,7 +231,7 @@ class Run:
         if phase == status.LOADING:
             self.page.fill(index, ord(letter))
 
-    def _settle_judge(self, index: int, judge: zygote.Reaped, killed: bool) -> None:
+    def _settle_judge(self, index: int, judge: Reaped, killed: bool) -> None:
         late = killed or judge.signal in (signal.SIGPROF, signal.SIGXCPU)
         self.page.describe(f"test {index}: the test's own code {'used up its time' if late else 'crashed its process'}")
         self.page.set(index, ord("T" if late else "E"))
@@ -143,7 +251,7 @@ class Run:
         while wanted:
             for index in wanted:
                 self.page.set(index, status.UNDECIDED)
-            pair = Pair(self.supervisor, "shared", self.source, wanted, self._backstop)
+            pair = Pair(self.supervisor, "shared", self.source, wanted, self.supervisor.backstop)
             judge, _ = pair.wait(2 * self.limits["cpu_seconds"] + 1, self._wall)
             self.cpu += judge.cpu
             phase, current = self.page.where()

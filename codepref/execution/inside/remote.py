@@ -23,6 +23,10 @@ class Stopped(BaseException):
     """Never caught: the judge has written its last letter and exits."""
 
 
+class Ambiguous(Exception):
+    """Replies fetched ahead cannot be told apart in time: the tests are to be run one by one."""
+
+
 def clock_of(pid: int) -> int:
     """The kernel's id of another process's CPU clock (the inverse of what `clock_getcpuclockid` computes)."""
     return (~pid << 3) | 2
@@ -48,7 +52,10 @@ class Link:
         self._objects: dict[tuple[bytes, int], Any] = {}
         self.current = 0
         self.crossing_failed = ""
-        self.last_reply = 0
+        self.last_reply = self.received = 0
+        self.handed_over = False
+        self._mark = 0.0
+        self._fetched = 0
         self._cpu_end = self._wall_end = 0.0
 
     def begin(self, test: int, cpu_seconds: float, wall_seconds: float) -> None:
@@ -93,12 +100,47 @@ class Link:
         checked: list[tuple[bool, Any]] = results
         return checked
 
+    def post(self, bodies: list[bytes], budget: float) -> None:
+        """Send requests whose replies `fetch` reads in turn. Together they must fit the socket's buffer."""
+        self._mark = _clock(self._clock)
+        self._cpu_end = self._mark + budget
+        first, self._fetched = self._number + 1, self._number
+        self._number += len(bodies)
+        numbered = (LENGTH.pack(len(body) + 4) + U32.pack(at) + body for at, body in enumerate(bodies, start=first))
+        self._send(b"".join(numbered))
+
+    def fetch(self, table: list[Any], cpu_seconds: float, wall_seconds: float) -> tuple[bool, Any]:
+        """The next posted request's outcome: (True, value) or (False, exception).
+
+        Raises Ambiguous when it cannot be told which of two calls used the CPU time, or when what came needs
+        requests of its own: then the tests must be run one by one. A call that certainly used up its time stops.
+        """
+        began = self._mark  # not later than the start of this call
+        now = _clock(self._clock)
+        if not self._poll.poll(0):
+            self._mark = now  # this call had not ended
+        self._cpu_end, self._wall_end = now + cpu_seconds, _now() + wall_seconds
+        self._fetched += 1
+        self.handed_over = False
+        decoder = self._reply(U32.pack(self._fetched), table)
+        try:
+            outcome = (True, self._outcome(decoder, table))
+        except BaseException as error:  # noqa: BLE001 - the solution's exception is the outcome
+            outcome = (False, error)
+        if self.handed_over or _clock(self._clock) - began > cpu_seconds:
+            raise Ambiguous
+        return outcome
+
     def _exchange(self, body: bytes, table: list[Any]) -> Decoder:
         self._number += 1
         number = U32.pack(self._number)
         self._send(LENGTH.pack(len(body) + 4) + number + body)
+        return self._reply(number, table)
+
+    def _reply(self, number: bytes, table: list[Any]) -> Decoder:
         (length,) = LENGTH.unpack(self._read(4))
         self.last_reply = length
+        self.received += length
         if length > MAX_REPLY:
             self.stop(ord("E"), "the solution's answer is larger than 64 MiB")
         decoder = Decoder(self._read(length), self._handle, list(table))
@@ -166,6 +208,7 @@ class Link:
         self.stop(status.DIED, "the solution's process ended")
 
     def _handle(self, kind: bytes, number: int, name: str) -> Any:
+        self.handed_over = True
         known = self._objects.get((kind, number))
         if known is None:
             known = self._objects[kind, number] = standins.stand_in(self, kind, number, name)

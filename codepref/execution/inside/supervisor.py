@@ -17,11 +17,15 @@ from . import frames, judge_zygote, solution, status, zygote
 from .children import Hardening
 from .codec import Encoder
 from .decoder import Decoder
-from .pairs import Pair, Run
+from .pairs import Answerer, Pair, Run, Sitting
 from .plan import Plan
 
 HEARTBEAT_SECONDS = 2.0
 PREPARE_SECONDS = 60.0
+SOLUTIONS_A_JUDGE = 24
+"""Solutions that one judge hears at most, where no test can carry state from one to the next: forking and ending a
+judge costs as much as forking and ending a solution.
+"""
 COMMON_MODULES = [
     "abc",
     "bisect",
@@ -57,18 +61,25 @@ class Supervisor:
     def __init__(self, engine: int, size: int) -> None:
         self.engine = engine
         self.hardening = Hardening(size)
-        self.solutions = self._spawn(lambda control: zygote.serve(control, self._run_solution))
+        self.solutions = self._spawn(self._serve_solutions)
         self.judges: zygote.Zygote | None = None
         self.plan: Plan | None = None
         self.page = status.StatusPage(0)
         self.reference_seconds = 0.0
+        self.reusable = False
+        self.sitting: Sitting | None = None
         self._data = b""
         self._shared: set[int] = set()
         self._beat = time.monotonic()
 
-    def _run_solution(self, descriptor: int, payload: bytes) -> None:
+    def _serve_solutions(self, control: _socket.socket) -> None:
+        self.hardening.name("solutions")
+        zygote.serve(control, self._run_solution)
+
+    def _run_solution(self, descriptors: list[int], payload: bytes) -> None:
+        self.hardening.name("solution")
         memory, cpu = Decoder(payload).value()
-        self.hardening.apply([descriptor], os.getppid(), memory, cpu)
+        self.hardening.apply(descriptors, os.getppid(), memory, cpu)
         solution.run()
 
     def _spawn(self, serve: object) -> zygote.Zygote:
@@ -103,7 +114,8 @@ class Supervisor:
                 )
             )
             try:
-                if self.wait_for(self.judges, PREPARE_SECONDS) and self.judges.answer() == b"ready":
+                if self.wait_for(self.judges, PREPARE_SECONDS):
+                    self.reusable = self.judges.answer() == judge_zygote.REUSABLE
                     break
             except zygote.ZygoteLost:
                 pass
@@ -113,17 +125,18 @@ class Supervisor:
         self._references()
 
     def _end_judges(self) -> None:
+        self._end_sitting()
         if self.judges is not None:
             os.kill(self.judges.pid, signal.SIGKILL)
             os.waitpid(self.judges.pid, 0)
             self.judges.close()
             self.judges, self._data = None, b""
 
-    def wait_for(self, zygote_: zygote.Zygote, timeout: float) -> bool:
+    def wait_for(self, answerer: Answerer, timeout: float) -> bool:
         """Wait for an answer, telling the engine now and then that we live. Raises EngineGone."""
         end = time.monotonic() + timeout
         poll = select.poll()
-        poll.register(zygote_.fileno(), select.POLLIN)
+        poll.register(answerer.fileno(), select.POLLIN)
         poll.register(self.engine, 0)
         while True:
             left = end - time.monotonic()
@@ -151,6 +164,27 @@ class Supervisor:
             self.judges.answer()
             _, reference = pair.end()
             self.reference_seconds = max(self.reference_seconds, reference.cpu)
+
+    @property
+    def backstop(self) -> float:
+        """Seconds of CPU after which the kernel ends a solution's process, whatever else fails."""
+        assert self.plan is not None
+        limits, count = self.plan.limits, len(self.plan.tests)
+        # a test of kind "inputs" may take several times what its reference took, beyond the plain limits
+        slowest = 10 * self.reference_seconds
+        return float(limits["load_cpu_seconds"] + (limits["cpu_seconds"] + slowest + 60) * count + 60)
+
+    def seat(self) -> Sitting:
+        """The judge that hears the next solution."""
+        if self.sitting is None or not self.sitting.open:
+            self._end_sitting()
+            self.sitting = Sitting(self, SOLUTIONS_A_JUDGE if self.reusable else 1)
+        return self.sitting
+
+    def _end_sitting(self) -> None:
+        if self.sitting is not None:
+            self.sitting.close()
+            self.sitting = None
 
     def judge(self, source: str) -> tuple[str, bool, float, str]:
         """All tests against one solution: letters, whether a test shared a process, CPU ms, the first failure."""
@@ -210,6 +244,7 @@ def main(arguments: list[str]) -> None:
     gc.collect()
     gc.freeze()
     supervisor = Supervisor(int(engine), own_size(int(statm)))
+    supervisor.hardening.name("supervisor")
 
     def tell(*parts: object) -> None:
         frames.send(supervisor.engine, Encoder(lambda _: None, exact=True).encode(parts))

@@ -1,7 +1,7 @@
 """A process that forks on request: small, trusted, and never told what its children will run.
 
-Requests, each answered: fork a child that gets one descriptor and a payload; reap a child (waits until it ends);
-collect (a payload of the zygote's own choosing). The descriptor travels as SCM_RIGHTS beside the request's head.
+Requests, each answered: fork a child that gets descriptors and a payload; reap a child (waits until it ends);
+collect (a payload of the zygote's own choosing). The descriptors travel as SCM_RIGHTS beside the request's head.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ HEAD = Struct("<cI")
 FORKED = Struct("<q")
 REAPED = Struct("<idq")
 
-RunChild = Callable[[int, bytes], None]
+RunChild = Callable[[list[int], bytes], None]
+MOST_DESCRIPTORS = 48
 
 
 class ZygoteLost(Exception):
@@ -40,21 +41,22 @@ class Reaped:
 
 
 def serve(control: _socket.socket, run_child: RunChild, other: Callable[[bytes, bytes], bytes] | None = None) -> None:
-    """Answer requests until the client is gone. `run_child(descriptor, payload)` runs in the child and must not return.
+    """Answer requests until the client is gone. `run_child(descriptors, payload)` runs in the child, never to return.
 
     other: answers every further kind of request, given its letter and payload.
     """
     while True:
-        data, ancillary, _, _ = control.recvmsg(HEAD.size, _socket.CMSG_SPACE(4))
+        data, ancillary, _, _ = control.recvmsg(HEAD.size, _socket.CMSG_SPACE(4 * MOST_DESCRIPTORS))
         if not data:
             os._exit(0)
         data += frames.receive_exactly(control.fileno(), HEAD.size - len(data)) if len(data) < HEAD.size else b""
         kind, length = HEAD.unpack(data)
         payload = frames.receive_exactly(control.fileno(), length)
         if kind == b"F":
-            descriptor = int.from_bytes(ancillary[0][2][:4], "little")
-            frames.send(control.fileno(), FORKED.pack(_fork(descriptor, payload, run_child)))
-            os.close(descriptor)
+            descriptors = [number for (number,) in Struct("<i").iter_unpack(ancillary[0][2])]
+            frames.send(control.fileno(), FORKED.pack(_fork(descriptors, payload, run_child)))
+            for descriptor in descriptors:
+                os.close(descriptor)
         elif kind == b"R":
             _, status, usage = os.wait4(FORKED.unpack(payload)[0], 0)
             cpu = usage.ru_utime + usage.ru_stime
@@ -63,14 +65,14 @@ def serve(control: _socket.socket, run_child: RunChild, other: Callable[[bytes, 
             frames.send(control.fileno(), other(kind, payload))
 
 
-def _fork(descriptor: int, payload: bytes, run_child: RunChild) -> int:
+def _fork(descriptors: list[int], payload: bytes, run_child: RunChild) -> int:
     try:
         pid = os.fork()
     except OSError as error:
         return -(error.errno or 1)
     if pid == 0:
         try:
-            run_child(descriptor, payload)
+            run_child(descriptors, payload)
         finally:
             os._exit(70)
     return pid
@@ -87,11 +89,10 @@ class Zygote:
         """For poll: readable when an answer has come."""
         return self._control.fileno()
 
-    def ask(self, kind: bytes, payload: bytes = b"", descriptor: int | None = None) -> None:
+    def ask(self, kind: bytes, payload: bytes = b"", descriptors: tuple[int, ...] = ()) -> None:
         """Send a request without waiting for its answer."""
-        rights = (
-            [] if descriptor is None else [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, descriptor.to_bytes(4, "little"))]
-        )
+        packed = b"".join(number.to_bytes(4, "little") for number in descriptors)
+        rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, packed)] if packed else []
         try:
             self._control.sendmsg([HEAD.pack(kind, len(payload))], rights)
             view = memoryview(payload)
@@ -111,9 +112,13 @@ class Zygote:
         """Whether an answer has come within `timeout` seconds."""
         return bool(select.select([self._control], [], [], max(timeout, 0.0))[0])
 
-    def fork(self, descriptor: int, payload: bytes = b"") -> int:
-        """Fork a child that gets `descriptor`; its pid."""
-        self.ask(b"F", payload, descriptor)
+    def fork(self, descriptors: tuple[int, ...], payload: bytes = b"") -> int:
+        """Fork a child that gets `descriptors`; its pid."""
+        self.ask(b"F", payload, descriptors)
+        return self.forked()
+
+    def forked(self) -> int:
+        """The answer to a request to fork: the child's pid, blocking."""
         pid: int = FORKED.unpack(self.answer())[0]
         if pid < 0:
             raise ZygoteLost(f"cannot fork: {os.strerror(-pid)}")
