@@ -92,14 +92,15 @@ class Judge:
         self.bindings: dict[str, Any] = {}
         self._posted: dict[int, list[Any]] = {}
 
-    def run(self, channel: int, pid: int, source: str, start: int, ahead: bool) -> bool:
+    def run(self, channel: int, pid: int, source: str, start: int, ahead: bool, alone: bool) -> bool:
         """All undecided tests from `start` on, against the solution process `pid` at descriptor `channel`.
 
-        ahead: ask for the outcomes of plain calls before their tests run. Returns whether this process may serve
-        another solution.
+        ahead: ask for the outcomes of plain calls before their tests run. alone: no other solution runs in the
+        solution's process; where one may, and this one must not, the phase is ALONE in the end. Returns whether this
+        process may serve another solution.
         """
         self.link = remote.Link(channel, pid, self.page)
-        if self._helpers(start) and self._load(source, start):
+        if self._helpers(start) and self._load(source, start, alone):
             letters = self.page.letters()
             owed = [at for at in range(start, len(self.prepared)) if letters[at] == status.UNDECIDED]
             for place, index in enumerate(owed):
@@ -243,14 +244,18 @@ class Judge:
             return False
         return True
 
-    def _load(self, source: str, start: int) -> bool:
+    def _load(self, source: str, start: int, alone: bool) -> bool:
         limits, page = self.plan.limits, self.page
         page.enter(status.LOADING, start)
         self.link.begin(start, limits["load_cpu_seconds"], max(limits["wall_seconds"], 2 * limits["load_cpu_seconds"]))
         names = set().union(*(prepared.names for prepared in self.prepared))
         names = {name for name in names if name not in self.space and not hasattr(builtins, name)}
         try:
-            bindings = self.link.request("load", self.plan.preamble, source, sorted(names | {self.plan.entry_point}))
+            wanted = sorted(names | {self.plan.entry_point})
+            bindings = self.link.request("load", self.plan.preamble, source, wanted, alone)
+            if bindings is None and not alone:
+                page.enter(status.ALONE, start)
+                return False
             if type(bindings) is not dict:
                 raise TypeError("the solution's process answered out of form")
         except BaseException as error:  # noqa: BLE001 - whatever the solution raises is its verdict

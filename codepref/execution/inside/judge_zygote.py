@@ -72,11 +72,10 @@ class JudgeZygote:
         """Judge one solution after the other, each at a descriptor of its own, until the supervisor has no more."""
         while True:
             try:
-                channel, pid, source, start, ahead = Decoder(frames.receive(CHANNEL)).value()
+                channel, *told = Decoder(frames.receive(CHANNEL)).value()
             except frames.Closed:
                 return
-            fit = Judge(self.plan, self.prepared, self.page).run(channel, pid, source, start, ahead)
-            os.close(channel)
+            fit = Judge(self.plan, self.prepared, self.page).run(channel, *told)
             if not fit:
                 return
             frames.send(CHANNEL, DONE)

@@ -34,6 +34,7 @@ class Host(Protocol):
     plan: Plan | None
     page: status.StatusPage
     reference_seconds: float
+    reusable: bool
 
     @property
     def backstop(self) -> float:
@@ -44,6 +45,19 @@ class Host(Protocol):
 
     def seat(self) -> Sitting:
         """The judge that hears the next solution."""
+
+
+MOST_HEARD = 64
+"""Solutions that one judge hears at most, when many of them share a process."""
+
+
+class Heard:
+    """How a judge fared (ended by itself where it stays), and how a solution's process ended, or what it used."""
+
+    __slots__ = ("judge", "judged")
+
+    def __init__(self, judge: Reaped, judged: Reaped) -> None:
+        self.judge, self.judged = judge, judged
 
 
 class Sitting:
@@ -61,7 +75,8 @@ class Sitting:
         self._control, control = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         self._ends = deque(end for _, end in links)
         self._channel = CHANNEL
-        self._spare = 0
+        self._spare = self._heard = 0
+        self._guest: tuple[int, int] | None = None
         try:
             descriptors = (control.fileno(), *(link.fileno() for link, _ in links))
             self.judge = self.judges.fork(descriptors, _encoded(("judge", 0, "", [])))
@@ -74,31 +89,43 @@ class Sitting:
         """Readable when the judge has done with a solution, or is gone."""
         return self._control.fileno()
 
-    def hear(self, source: str, start: int, ahead: bool, limits: tuple[float, float]) -> tuple[Reaped, Reaped]:
-        """Judge one solution from test `start` on: how the judge fared (ended by itself where it stays) and how the
-        solution's process ended. `limits`: seconds of CPU and of wall clock that the judge may stay at one test.
+    def hear(self, source: str, start: int, ahead: bool, alone: bool, limits: tuple[float, float]) -> Heard:
+        """Judge one solution from test `start` on. `limits`: seconds of CPU and of wall clock that the judge may stay
+        at one test. alone: in a process that no other solution uses, before or after.
         """
-        if not self._spare:
-            self._ask_spare()
-            self._spare = self.supervisor.solutions.forked()
-        solution, self._spare = self._spare, 0
-        self._channel += 1
+        guest = self._guest if self._guest and not alone else self._next_process()
+        pid, channel = guest
+        before = 0.0 if alone else time.clock_gettime(clock_of(pid))
         stays = False
         with contextlib.suppress(frames.Closed, OSError):
-            frames.send(self.fileno(), _encoded((self._channel, solution, source, start, ahead)))
+            frames.send(self.fileno(), _encoded((channel, pid, source, start, ahead, alone)))
             self.killed = watch(self.supervisor, self, self.judge, *limits)
             stays = frames.receive(self.fileno(), 100) == DONE
-        os.kill(solution, signal.SIGKILL)
+        self._heard += 1
+        self.open = stays and bool(self._ends) and self._heard < MOST_HEARD
+        if stays and not alone:
+            self._guest = guest
+            return Heard(Reaped(0, 0.0, 0), Reaped(0, time.clock_gettime(clock_of(pid)) - before, 0))
+        self._guest = None if guest == self._guest else self._guest
+        os.kill(pid, signal.SIGKILL)
         solutions = self.supervisor.solutions
-        solutions.ask_reap(solution)
-        self.open = stays and bool(self._ends)
+        solutions.ask_reap(pid)
         if self.open:
             self._ask_spare()
         judge = Reaped(0, 0.0, 0) if stays else self._end_judge()
         judged = solutions.reaped()
         if self.open:
             self._spare = solutions.forked()
-        return judge, judged
+        return Heard(judge, Reaped(judged.status, judged.cpu - before, judged.peak))
+
+    def _next_process(self) -> tuple[int, int]:
+        """A fresh process for a solution and the descriptor at which the judge reaches it."""
+        if not self._spare:
+            self._ask_spare()
+            self._spare = self.supervisor.solutions.forked()
+        pid, self._spare = self._spare, 0
+        self._channel += 1
+        return pid, self._channel
 
     def _ask_spare(self) -> None:
         end = self._ends.popleft()
@@ -114,11 +141,11 @@ class Sitting:
 
     def close(self) -> None:
         """End the judge and the process that waits for a solution."""
-        if self._spare:
-            os.kill(self._spare, signal.SIGKILL)
-            self.supervisor.solutions.ask_reap(self._spare)
+        for pid in filter(None, (self._spare, self._guest and self._guest[0])):
+            os.kill(pid, signal.SIGKILL)
+            self.supervisor.solutions.ask_reap(pid)
             self.supervisor.solutions.reaped()
-            self._spare = 0
+        self._spare, self._guest = 0, None
         if self.judge:
             self._end_judge()
         for end in self._ends:
@@ -198,7 +225,7 @@ class Run:
         self.supervisor, self.page, self.source = supervisor, supervisor.page, source
         self.limits = supervisor.plan.limits
         self.cpu = 0.0
-        self._ahead = True
+        self._ahead, self._alone = True, not supervisor.reusable
         slowest = 10 * supervisor.reference_seconds
         self._wall = 2 * max(self.limits["wall_seconds"], self.limits["load_cpu_seconds"], slowest) + 5
         self._judge_cpu = 2 * max(self.limits["cpu_seconds"], self.limits["load_cpu_seconds"], slowest) + 20
@@ -206,10 +233,19 @@ class Run:
     def separate(self, start: int) -> None:
         """One pair, from test `start` on, and its letters settled."""
         sitting = self.supervisor.seat()
-        judge, judged = sitting.hear(self.source, start, self._ahead, (self._judge_cpu, self._wall))
+        heard = sitting.hear(self.source, start, self._ahead, self._alone, (self._judge_cpu, self._wall))
+        judge, judged = heard.judge, heard.judged
         self.cpu += judged.cpu
         phase, current = self.page.where()
         letters = self.page.letters()
+        if phase == status.ALONE:
+            self._alone = True
+            return
+        if not self._alone and (status.DIED in letters or b"M" in letters):
+            # its end may owe something to what ran there before: only an end in a process of its own counts
+            self._alone = True
+            self.page.forget()
+            return
         if status.DIED in letters:
             self._settle_death(phase, letters.index(status.DIED), judged)
         elif phase == status.AGAIN:

@@ -5,7 +5,9 @@ Whatever the solution does to this process, it can only spoil its own answers: t
 
 from __future__ import annotations
 
+import ast
 import builtins
+import gc
 import os
 import sys
 import types
@@ -16,6 +18,7 @@ from . import frames
 from .children import CHANNEL
 from .codec import U32, Encoder
 from .decoder import Decoder
+from .harmless import shareable
 
 MAX_REPLY = 1 << 26
 """Bytes of one answer at most (64 MiB)."""
@@ -92,11 +95,25 @@ class Server:
         self.handles = Handles()
         self._module = types.ModuleType("solution")
 
-    def load(self, preamble: str, source: str, names: list[str]) -> dict[str, Any]:
-        """Run the solution's source; tell which of `names` it defines, as values or handles."""
+    def load(self, preamble: str, source: str, names: list[str], alone: bool = True) -> dict[str, Any] | None:
+        """Run the solution's source; tell which of `names` it defines, as values or handles.
+
+        alone: no other solution will run here. Otherwise the answer is None, and nothing has been run, when the
+        source could leave something behind.
+        """
+        parts: list[Any] = [preamble, source]
+        if not alone:
+            try:
+                parts = [ast.parse(part) for part in parts if part]
+            except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+                return None
+            if not all(map(shareable, parts)):
+                return None
+            self.handles, self._module = Handles(), types.ModuleType("solution")
+            gc.collect()
         sys.modules["solution"] = self._module
         space = self._module.__dict__
-        for part in (preamble, source):
+        for part in parts:
             exec(compile(part, "<solution>", "exec", dont_inherit=True), space)
         return {name: space[name] for name in names if name in space}
 

@@ -126,11 +126,11 @@ def plain_call(tree: ast.Module) -> PlainCall | None:
     asked = [node for node in calls if not (isinstance(node.func, ast.Name) and node.func.id in PURE_CALLS)]
     if len(asked) != 1 or not isinstance(asked[0].func, ast.Name) or hasattr(builtins, asked[0].func.id):
         return None
-    call = asked[0]
+    call, name = asked[0], asked[0].func.id
     if call.keywords or not _wraps(statement.test, call.func):
         return None
     try:
-        return PlainCall(call.func.id, tuple(ast.literal_eval(argument) for argument in call.args))
+        return PlainCall(name, tuple(ast.literal_eval(argument) for argument in call.args))
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import mmap
 import struct
 
-SETUP, LOADING, TESTING, FINISHED, AGAIN = range(5)
+SETUP, LOADING, TESTING, FINISHED, AGAIN, ALONE = range(6)
 UNDECIDED, DIED, CALL_BY_REFERENCE = 0, ord("?"), ord("R")
 """A letter not written yet; the solution's process ended; the test hands over what cannot cross."""
 
@@ -48,6 +48,14 @@ class StatusPage:
     def fill(self, start: int, letter: int) -> None:
         """Write a letter for each test from `start` on."""
         self._page[_LETTERS + start : _LETTERS + self.tests] = bytes([letter]) * (self.tests - start)
+
+    def forget(self) -> None:
+        """All letters undecided again but those of tests that hand over what cannot cross; no detail."""
+        letters = self.letters()
+        self._page[_DETAIL - 8 : _DETAIL] = bytes(8)
+        for index, letter in enumerate(letters):
+            if letter != CALL_BY_REFERENCE:
+                self.set(index, UNDECIDED)
 
     def letters(self) -> bytes:
         """All letters as written so far."""

@@ -1,0 +1,79 @@
+"""Whether a solution can be run in a process that others will use after it.
+
+Forking and ending a process costs ten times what a short solution costs. A solution may share one when reading it
+shows that it can reach nothing that outlives its own namespace: no import but of stateless things, no class, no
+attribute but the methods of plain data listed here, no builtin but those listed here, nothing that is assigned to an
+attribute. The check runs before the code, in the very process, whose earlier guests all passed it. Everything else
+gets a process of its own, and so does a guest that died or ran out of memory, once more.
+
+A list of what is allowed, not of what is refused: what nobody thought of is not on it.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
+
+_TYPES = {name: value for name, value in vars(builtins).items() if isinstance(value, type)}
+_EXCEPTIONS = frozenset(name for name, value in _TYPES.items() if issubclass(value, Exception))
+_BUILTINS = words("""
+    abs all any bin bool bytearray bytes chr complex dict divmod enumerate filter float frozenset hex
+    int isinstance iter len list map max min next oct ord pow print range repr reversed round set slice sorted str sum
+    tuple zip __name__ True False None NotImplemented Ellipsis""") | {
+    name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, Exception)
+}
+
+_METHODS = words("""
+    append extend insert remove pop clear index count sort reverse copy keys values items get setdefault
+    update popitem fromkeys add discard union intersection difference symmetric_difference issubset issuperset isdisjoint
+    intersection_update difference_update symmetric_difference_update capitalize casefold center endswith
+    expandtabs find isalnum isalpha isascii isdecimal isdigit isidentifier islower isnumeric isspace istitle
+    isupper join ljust lower lstrip partition removeprefix removesuffix replace rfind rindex rjust rpartition
+    rsplit rstrip split splitlines startswith strip swapcase title translate maketrans upper zfill bit_length
+    bit_count conjugate real imag numerator denominator is_integer as_integer_ratio appendleft extendleft popleft
+    rotate most_common elements total sqrt floor ceil gcd lcm log log2 log10 exp sin cos tan asin acos atan atan2
+    pi e inf nan tau isclose isnan isinf isqrt factorial comb perm prod fabs fsum hypot fmod modf trunc copysign
+    degrees radians permutations combinations combinations_with_replacement product chain accumulate groupby
+    zip_longest cycle repeat takewhile dropwhile islice starmap tee compress filterfalse pairwise heappush heappop
+    heapify heapreplace heappushpop nlargest nsmallest merge bisect bisect_left bisect_right insort insort_left
+    insort_right""")
+
+_MODULES = frozenset({"math", "itertools", "heapq", "bisect"})
+_NAMES: dict[str, frozenset[str] | None] = {
+    **dict.fromkeys(_MODULES, _METHODS),
+    "functools": frozenset({"reduce", "cmp_to_key"}),
+    "collections": frozenset({"Counter", "defaultdict", "deque", "OrderedDict"}),
+    "typing": None,
+}
+"""What may be imported from where; None: every name that begins with an upper-case letter."""
+
+_REFUSED_SYNTAX = (ast.ClassDef, ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith, ast.With, ast.Match)
+
+
+def shareable(tree: ast.AST) -> bool:
+    """Whether code with this syntax tree leaves nothing behind in its process."""
+    return all(_harmless(node) for node in ast.walk(tree))
+
+
+def _harmless(node: ast.AST) -> bool:
+    if isinstance(node, ast.Name):
+        known = node.id in _BUILTINS
+        return known or not (node.id.startswith("__") or hasattr(builtins, node.id))
+    if isinstance(node, ast.Attribute):
+        return node.attr in _METHODS and isinstance(node.ctx, ast.Load)
+    if isinstance(node, ast.Import):
+        return all(name.name in _MODULES for name in node.names)
+    if isinstance(node, ast.ImportFrom):
+        names = _NAMES.get(node.module or "", frozenset())
+        asked = [name.name for name in node.names]
+        return not node.level and all(name[:1].isupper() if names is None else name in names for name in asked)
+    if isinstance(node, (ast.FunctionDef, ast.ExceptHandler, ast.alias)):
+        bound = getattr(node, "asname", None) or node.name or ""
+        return not bound.startswith("__")
+    return not isinstance(node, _REFUSED_SYNTAX)
