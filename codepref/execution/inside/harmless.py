@@ -31,7 +31,8 @@ _BUILTINS = words("""
 
 _METHODS = words("""
     append extend insert remove pop clear index count sort reverse copy keys values items get setdefault
-    update popitem fromkeys add discard union intersection difference symmetric_difference issubset issuperset isdisjoint
+    update popitem fromkeys add discard union intersection difference symmetric_difference issubset issuperset
+    isdisjoint
     intersection_update difference_update symmetric_difference_update capitalize casefold center endswith
     expandtabs find isalnum isalpha isascii isdecimal isdigit isidentifier islower isnumeric isspace istitle
     isupper join ljust lower lstrip partition removeprefix removesuffix replace rfind rindex rjust rpartition
