@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 
+LARGE = 1 << 16
 LENGTH = struct.Struct("<I")
 
 
@@ -39,6 +40,30 @@ def receive_exactly(descriptor: int, count: int) -> bytes:
         parts.append(part)
         count -= len(part)
     return b"".join(parts)
+
+
+class Stream:
+    """Frames read ahead: one system call for many small ones."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor, self._buffer = descriptor, b""
+
+    def next(self) -> bytes:
+        """The next frame, blocking. Raises Closed."""
+        while len(self._buffer) < 4 or len(self._buffer) < (end := 4 + LENGTH.unpack_from(self._buffer)[0]):
+            if len(self._buffer) > LARGE:
+                rest = receive_exactly(self._descriptor, end - len(self._buffer))
+                body, self._buffer = self._buffer[4:] + rest, b""
+                return body
+            try:
+                part = os.read(self._descriptor, LARGE)
+            except ConnectionResetError:
+                raise Closed from None
+            if not part:
+                raise Closed
+            self._buffer += part
+        body, self._buffer = self._buffer[4:end], self._buffer[end:]
+        return body
 
 
 def receive(descriptor: int, limit: int = 1 << 30) -> bytes:

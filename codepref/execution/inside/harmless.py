@@ -36,8 +36,9 @@ _METHODS = words("""
     intersection_update difference_update symmetric_difference_update capitalize casefold center endswith
     expandtabs find isalnum isalpha isascii isdecimal isdigit isidentifier islower isnumeric isspace istitle
     isupper join ljust lower lstrip partition removeprefix removesuffix replace rfind rindex rjust rpartition
-    rsplit rstrip split splitlines startswith strip swapcase title translate maketrans upper zfill bit_length
-    bit_count conjugate real imag numerator denominator is_integer as_integer_ratio appendleft extendleft popleft
+    rsplit rstrip split splitlines startswith strip swapcase title translate maketrans upper zfill pow encode decode
+    bit_length bit_count conjugate real imag numerator denominator is_integer as_integer_ratio appendleft extendleft
+    popleft
     rotate most_common elements total sqrt floor ceil gcd lcm log log2 log10 exp sin cos tan asin acos atan atan2
     pi e inf nan tau isclose isnan isinf isqrt factorial comb perm prod fabs fsum hypot fmod modf trunc copysign
     degrees radians permutations combinations combinations_with_replacement product chain accumulate groupby

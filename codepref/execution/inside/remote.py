@@ -16,6 +16,8 @@ from .decoder import Decoder
 from .frames import LENGTH
 
 MAX_REPLY = 1 << 26
+READ_AHEAD = 1 << 14
+
 _exit, _now, _clock = os._exit, time.monotonic, time.clock_gettime
 
 
@@ -56,6 +58,7 @@ class Link:
         self.handed_over = False
         self._mark = 0.0
         self._fetched = 0
+        self._buffer = b""
         self._cpu_end = self._wall_end = 0.0
 
     def begin(self, test: int, cpu_seconds: float, wall_seconds: float) -> None:
@@ -117,7 +120,7 @@ class Link:
         """
         began = self._mark  # not later than the start of this call
         now = _clock(self._clock)
-        if not self._poll.poll(0):
+        if not self._buffer and not self._poll.poll(0):
             self._mark = now  # this call had not ended
         self._cpu_end, self._wall_end = now + cpu_seconds, _now() + wall_seconds
         self._fetched += 1
@@ -176,20 +179,23 @@ class Link:
                 self._died()
 
     def _read(self, count: int) -> bytes:
-        parts = []
-        while count:
-            self._wait(self._poll)
-            try:
-                part = os.read(self._descriptor, min(count, 1 << 20))
-            except BlockingIOError:
-                continue
-            except OSError:
-                self._died()
-            if not part:
-                self._died()
-            parts.append(part)
-            count -= len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        if len(self._buffer) < count:
+            parts, have = [self._buffer], len(self._buffer)
+            while have < count:
+                self._wait(self._poll)
+                try:
+                    part = os.read(self._descriptor, 1 << 20 if count > READ_AHEAD else READ_AHEAD)
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    self._died()
+                if not part:
+                    self._died()
+                parts.append(part)
+                have += len(part)
+            self._buffer = b"".join(parts)
+        data, self._buffer = self._buffer[:count], self._buffer[count:]
+        return data
 
     def _wait(self, poll: select.poll) -> None:
         """Wait for the descriptor; the budgets are looked at each time, so that a trickle of bytes buys nothing."""

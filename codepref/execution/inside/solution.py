@@ -104,8 +104,8 @@ class Server:
         parts: list[Any] = [preamble, source]
         if not alone:
             try:
-                parts = [ast.parse(part) for part in parts if part]
-            except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+                parts = [ast.parse(part, "<solution>") for part in parts if part]
+            except (RecursionError, MemoryError, OverflowError):
                 return None
             if not all(map(shareable, parts)):
                 return None
@@ -175,10 +175,10 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
 def run() -> None:
     """Serve the judge at the other end of descriptor 3 until it is gone."""
     sys.argv[:] = ["solution"]
-    server = Server()
+    server, requests = Server(), frames.Stream(CHANNEL)
     while True:
         try:
-            request = frames.receive(CHANNEL)
+            request = requests.next()
         except frames.Closed:
             return
         try:
