@@ -15,6 +15,7 @@ from . import seccomp
 ADDR_NO_RANDOMIZE = 0x0040000
 PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP, PR_CAP_AMBIENT = 38, 24, 47
 ENVIRONMENT = {
+    "PYTHONSAFEPATH": "1",
     "PYTHONHASHSEED": "0",
     "LC_ALL": "C.UTF-8",
     "TZ": "UTC",
@@ -67,7 +68,9 @@ def main(arguments: list[str]) -> None:
     if seccomp.supported():
         seccomp.Filter(seccomp.worker_filter()).install()
     program = f"import sys; sys.path.insert(0, {folder!r}); from inside.supervisor import main; main(sys.argv[1:])"
-    command = [interpreter, "-I", "-S", "-E", "-B", "-X", "utf8", "-c", program, channel, str(size), preload]
+    # neither -I nor -E: with them the interpreter would not read the hash seed, and the order of sets would change
+    # from worker to worker
+    command = [interpreter, "-s", "-S", "-B", "-X", "utf8", "-c", program, channel, str(size), preload]
     os.execve(interpreter, [*command, packages], ENVIRONMENT)
 
 
