@@ -10,6 +10,7 @@ import json
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from codepref.errors import UserError
 from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task
 from codepref.records import INFRASTRUCTURE, Test, Verdict, VerdictMatrix
-from codepref.runs.files import content_hash, read_json, read_parquet, write_json, write_parquet, write_text
+from codepref.runs.files import atomic_open, content_hash, read_json, read_parquet, write_json, write_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,6 +30,9 @@ VERDICTS, TESTS, DETAILS, SUMMARY, PARTS = (
     "summary.json",
     "parts",
 )
+
+GROUP_ROWS = 4096
+"""Rows of a table that are held in memory at once while it is written."""
 
 
 def task_key(task: Task, limits: Limits, unconfined: bool) -> str:
@@ -79,16 +83,27 @@ def finished_summary(folder: Path, key: str) -> dict[str, Any] | None:
 
 def write_artifacts(folder: Path, matrices: Sequence[VerdictMatrix], summary: dict[str, Any]) -> None:
     """Write the three tables, then summary.json. Raises MachineError when the disk is full."""
-    write_parquet(folder / VERDICTS, [_verdict_row(verdict) for verdict in _verdicts(matrices)], _verdict_schema())
-    tests = [test for matrix in matrices for test in matrix.tests]
-    write_parquet(folder / TESTS, [_test_row(test) for test in tests], _test_schema())
-    details = [
+    _write_groups(folder / VERDICTS, (_verdict_row(verdict) for verdict in _verdicts(matrices)), _verdict_schema())
+    tests = (_test_row(test) for matrix in matrices for test in matrix.tests)
+    _write_groups(folder / TESTS, tests, _test_schema())
+    details = (
         {"task_id": verdict.task_id, "solution_id": verdict.solution_id, "detail": _clean(verdict.detail)}
         for verdict in _verdicts(matrices)
         if verdict.detail
-    ]
-    write_parquet(folder / DETAILS, details, _detail_schema())
+    )
+    _write_groups(folder / DETAILS, details, _detail_schema())
     write_json(folder / SUMMARY, summary)
+
+
+def _write_groups(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema) -> None:
+    """Write rows in row groups, atomically, so that the rows as dicts and as a table are never all in memory."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    left = iter(rows)
+    with atomic_open(path, "wb") as stream, pq.ParquetWriter(stream, schema, compression="zstd") as writer:
+        while group := list(islice(left, GROUP_ROWS)):
+            writer.write_table(pa.Table.from_pylist(group, schema=schema))
 
 
 def read_verdicts(folder: Path | str) -> list[VerdictMatrix]:
