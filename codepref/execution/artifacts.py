@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +129,35 @@ def read_verdicts(folder: Path | str) -> list[VerdictMatrix]:
         verdict = Verdict(**fields, detail=details.get(place, ""))
         verdicts.setdefault(verdict.task_id, []).append(verdict)
     return [VerdictMatrix(task, tuple(tests.get(task, ())), tuple(rows)) for task, rows in verdicts.items()]
+
+
+def iter_verdicts(folder: Path | str) -> Iterator[VerdictMatrix]:
+    """As `read_verdicts`, one matrix at a time for folders larger than memory; the rows of a task must stand together.
+
+    Tests and details are held whole. Raises UserError when there is no finished execution, or a task comes twice.
+    """
+    import pyarrow.parquet as pq
+
+    folder = Path(folder)
+    if not (folder / SUMMARY).exists() or not (folder / VERDICTS).exists():
+        raise UserError(f"{folder}: an execution's folder with {SUMMARY} and {VERDICTS} is needed")
+    tests: dict[str, list[Test]] = {}
+    for row in read_parquet(folder / TESTS, ("task_id", "test_id", "test")):
+        test = Test(row["task_id"], row["test_id"], row["test"], row.get("kind", "asserts"), row.get("count", 1))
+        tests.setdefault(test.task_id, []).append(test)
+    details = {(row["task_id"], row["solution_id"]): row["detail"] for row in _read_details(folder)}
+    seen: set[str] = set()
+    with pq.ParquetFile(folder / VERDICTS) as table:
+        rows = (row for batch in table.iter_batches(GROUP_ROWS) for row in batch.to_pylist())
+        for task, mine in groupby(rows, key=lambda row: str(row["task_id"])):
+            if task in seen:
+                raise UserError(f"{folder / VERDICTS}: the rows of task {task!r} do not stand together")
+            seen.add(task)
+            verdicts = []
+            for row in mine:
+                row["letters"] = row.pop("verdicts")
+                verdicts.append(Verdict(**row, detail=details.get((task, row["solution_id"]), "")))
+            yield VerdictMatrix(task, tuple(tests.get(task, ())), tuple(verdicts))
 
 
 def _read_details(folder: Path) -> list[dict[str, Any]]:

@@ -211,3 +211,5 @@ def test_tables_are_written_in_row_groups_and_read_back_whole(tmp_path, monkeypa
     assert pq.ParquetFile(tmp_path / "verdicts.parquet").num_row_groups == 3
     places = [(v.task_id, v.solution_id, v.letters) for m in read_verdicts(tmp_path) for v in m.verdicts]
     assert places == [("one", 0, "PP"), ("one", 1, "EE"), ("two", 0, "PF"), ("two", 1, "EE"), ("two", 2, "PF")]
+    assert list(artifacts.iter_verdicts(tmp_path)) == read_verdicts(tmp_path)
+    assert len(read_verdicts(tmp_path)) == 2
