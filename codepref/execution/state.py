@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 
 from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task, encode_task, packages_of
@@ -22,7 +22,8 @@ class TaskState:
         self.task = task
         self.data = encode_task(task, limits)
         self.packages = packages_of(task)
-        self.sources = list(dict.fromkeys(solution.text for solution in task.solutions))
+        self._copies = Counter(solution.text for solution in task.solutions)
+        self.sources = list(self._copies)
         self._verdicts: dict[str, tuple[str, bool, float, str]] = {}
         self._waiting: deque[int] = deque()
         self._failures = [0] * len(self.sources)
@@ -63,7 +64,7 @@ class TaskState:
         """Keep a verdict; the number of solutions that have this source."""
         source = self.sources[place]
         self._verdicts[source] = verdict
-        return sum(solution.text == source for solution in self.task.solutions)
+        return self._copies[source]
 
     def failed(self, place: int, cause: str, *, unprepared: bool) -> int:
         """A worker was lost at solution `place`. The number of solutions given up: 0 when it is to be tried again."""
