@@ -12,7 +12,7 @@ import signal
 import types
 from typing import Any
 
-from . import remote, standins, status
+from . import remote, standins, status, stdio, unittests
 from .children import CHANNEL
 from .codec import Encoder, Unencodable
 from .compare import accepted
@@ -43,9 +43,11 @@ class Prepared:
 
     def compile(self) -> None:
         """Compile; a source that does not compile keeps the reason in `error`."""
-        if self.code is not None or self.error:
+        if self.code is not None or self.error or self.kind == "stdio":
             return
         try:
+            if self.kind == "unittest":
+                unittests.prepare()
             if self.inputs is not None:
                 self.code = compiled(self.inputs.inputs.strip(), "eval")
                 self.oracle = compiled(self.inputs.oracle)
@@ -82,6 +84,9 @@ class Judge:
     def run(self, pid: int, source: str, start: int) -> None:
         """All undecided tests from `start` on, against the solution process `pid` at descriptor 3."""
         link = self.link = remote.Link(CHANNEL, pid, self.page)
+        if self.prepared[start].kind == "stdio":
+            self._stdio(source, start)  # this test alone: the supervisor gives the next one processes of its own
+            return
         if not self._helpers(start) or not self._load(source, start):
             return
         letters = self.page.letters()
@@ -96,11 +101,28 @@ class Judge:
                 self.page.set(index, letter)
         self.page.enter(status.FINISHED, 0)
 
+    def _stdio(self, source: str, index: int) -> None:
+        limits, preamble = self.plan.limits, self.plan.preamble
+        budget = limits["cpu_seconds"]
+        self.page.enter(status.TESTING, index)
+        self.link.begin(index, budget, max(limits["wall_seconds"], 2 * budget))
+        self._own_limit(budget, LONG_SLACK)
+
+        def run(prepared: Prepared) -> int:
+            describe = self.page.describe
+            return stdio.letter(self.link, preamble, source, prepared.source, lambda text: describe(f"test {index}: {text}"))
+
+        letter = self._letter(index, run)
+        self.link.check()
+        self.page.set(index, letter)
+
     def run_shared(self, source: str, wanted: list[int]) -> None:
         """The tests `wanted` with the solution in this very process. Its letters can be forged: marked as shared."""
         page = self.page
         page.enter(status.LOADING, wanted[0])
         self._own_limit(self.plan.limits["load_cpu_seconds"], JUDGE_CPU_SLACK)
+        if any(self.prepared[index].kind == "unittest" for index in wanted):
+            self.space = unittests.home()
         try:
             for part in (self.plan.preamble, source, self.plan.helpers):
                 exec(compiled(part), self.space)
@@ -239,6 +261,9 @@ class Judge:
 
     def _together(self, prepared: Prepared) -> int:
         assert prepared.code is not None
+        if prepared.kind == "unittest":
+            letter_of = lambda error: self._letter_of(error, shared=True)  # noqa: E731
+            return unittests.letter(prepared.code, self.space, letter_of, self.page.describe)
         space = dict(self.space)
         candidate = space.get(self.plan.entry_point)
         exec(prepared.code, space)
