@@ -109,8 +109,7 @@ class Judge:
         self._own_limit(budget, LONG_SLACK)
 
         def run(prepared: Prepared) -> int:
-            describe = self.page.describe
-            return stdio.letter(self.link, preamble, source, prepared.source, lambda text: describe(f"test {index}: {text}"))
+            return stdio.letter(self.link, preamble, source, prepared.source, self.page.describe)
 
         letter = self._letter(index, run)
         self.link.check()
@@ -262,8 +261,7 @@ class Judge:
     def _together(self, prepared: Prepared) -> int:
         assert prepared.code is not None
         if prepared.kind == "unittest":
-            letter_of = lambda error: self._letter_of(error, shared=True)  # noqa: E731
-            return unittests.letter(prepared.code, self.space, letter_of, self.page.describe)
+            return unittests.letter(prepared.code, self.space, self._letter_of, self.page.describe)
         space = dict(self.space)
         candidate = space.get(self.plan.entry_point)
         exec(prepared.code, space)

@@ -35,7 +35,7 @@ def home() -> dict[str, Any]:
 def letter(
     code: types.CodeType,
     space: dict[str, Any],
-    letter_of: Callable[[BaseException], int],
+    letter_of: Callable[[BaseException, bool], int],
     describe: Callable[[str], None],
 ) -> int:
     """Run all TestCase classes that `code` defines; P when at least one test ran and none failed, else the worst letter.
@@ -65,7 +65,7 @@ def letter(
 
 
 def _run(
-    suite: unittest.TestSuite, letter_of: Callable[[BaseException], int], describe: Callable[[str], None]
+    suite: unittest.TestSuite, letter_of: Callable[[BaseException, bool], int], describe: Callable[[str], None]
 ) -> tuple[int, set[int]]:
     """How many tests of the suite passed, and the letters of those that did not."""
     import unittest
@@ -106,7 +106,7 @@ def _run(
             # an AssertionError that is no failure comes from setUpClass or the like: an error, as unittest counts it
             if isinstance(error, FileNotFoundError) and NO_SCRATCH in str(error):
                 return ord("X")  # `tempfile` swallows the refusals that led to this
-            found = letter_of(error)
+            found = letter_of(error, True)  # in one process, whose error it is cannot be told
             return ord("E") if found == ord("F") else found
 
     result = Result()
