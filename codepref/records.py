@@ -31,7 +31,7 @@ class Test:
     kind "check": `source` defines `check(candidate)`, as HumanEval does.
     kind "inputs": `source` is a JSON document of inputs for the entry point; see `codepref.problems.inputs`.
     kind "unittest": `source` defines unittest.TestCase classes; they run in one process with the solution.
-    kind "stdio": `source` is JSON, {"input": text, "output": text}; the solution is a program that reads standard input.
+    kind "stdio": `source` is JSON, {"input": text, "output": text}; the solution is a program that reads the input.
     count: how often the model wrote it; tests that are alike are one test with their number.
     """
 

@@ -89,7 +89,8 @@ def test_nothing_of_one_run_reaches_the_next(judge):
 
 FORGERIES = [
     # what is expected is not in this process: look for it in every object, and in the frames
-    "import gc\nprint([o for o in gc.get_objects() if type(o) is dict and 'output' in o and 'input' in o][0]['output'])\n",
+    "import gc\nprint([o for o in gc.get_objects() if type(o) is dict and 'output' in o and 'input' in o]"
+    "[0]['output'])\n",
     "import sys\nframe = sys._getframe()\nwhile frame:\n    for name, value in frame.f_locals.items():\n"
     "        if name in ('expected', 'wanted', 'test'): print(value)\n    frame = frame.f_back\n",
     # an answer of its own to the judge, in place of the server's

@@ -115,7 +115,7 @@ def _lead_descriptors(given: Input, written: Output) -> None:
             return written.write(data)
         return true_write(descriptor, data)
 
-    builtins.open, os.read, os.write = open_, read, write  # type: ignore[assignment]
+    builtins.open, os.read, os.write = open_, read, write
 
 
 def letter(link: Link, preamble: str, source: str, test: str, describe: Callable[[str], None]) -> int:

@@ -38,13 +38,13 @@ def letter(
     letter_of: Callable[[BaseException, bool], int],
     describe: Callable[[str], None],
 ) -> int:
-    """Run all TestCase classes that `code` defines; P when at least one test ran and none failed, else the worst letter.
+    """Run all TestCase classes that `code` defines: P when at least one test passed and none failed.
 
-    letter_of: the letter of an exception. describe: is told the first failure.
+    Else the worst letter is given. letter_of: the letter of an exception. describe: is told the first failure.
     """
     import unittest
 
-    before = set(map(id, space.values()))
+    before = {id(value): value for value in space.values()}  # kept alive, so that no new class gets an old one's id
     exec(code, space)
     cases = [
         value

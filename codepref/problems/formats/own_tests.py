@@ -15,7 +15,7 @@ _PYTHON_KINDS = ("asserts", "check", "unittest")
 
 
 def read_tests(row: Row, task_id: str, where: str) -> tuple[Test, ...]:
-    """All tests of a line. Raises UserError for a wrong entry, a test that is no Python, or stdio beside other kinds."""
+    """All tests of a line. Raises UserError for a wrong entry, no Python, or stdio beside other kinds."""
     entries = row.get("tests")
     if entries is None or entries == "":
         return ()
@@ -29,8 +29,7 @@ def read_tests(row: Row, task_id: str, where: str) -> tuple[Test, ...]:
 
 def _test(entry: Any, task_id: str, place: int, where: str) -> Test:
     if isinstance(entry, str):
-        kind = "check" if defines_check(entry) else "asserts"
-        return _python(entry, kind, task_id, place, where)
+        return _python(entry, "check" if defines_check(entry) else "asserts", task_id, place, where)
     if not isinstance(entry, Mapping):
         raise UserError(f"{where}: tests must be a list of texts or of objects with a kind")
     kind = entry.get("kind")
