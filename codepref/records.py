@@ -17,7 +17,7 @@ VERDICT_LETTERS = "PFETMXSI"
 """Pass, fail (the test's assertion), error (an exception), timeout, memory, forbidden (the sandbox refused),
 skipped (not run), infrastructure (our fault)."""
 
-TestKind = Literal["asserts", "check", "inputs"]
+TestKind = Literal["asserts", "check", "inputs", "unittest", "stdio"]
 Isolation = Literal["separate", "shared"]
 Message = dict[str, str]
 """One chat message: {"role": ..., "content": ...}."""
@@ -30,6 +30,8 @@ class Test:
     kind "asserts": `source` is Python statements that call the entry point by name.
     kind "check": `source` defines `check(candidate)`, as HumanEval does.
     kind "inputs": `source` is a JSON document of inputs for the entry point; see `codepref.problems.inputs`.
+    kind "unittest": `source` defines unittest.TestCase classes; they run in one process with the solution.
+    kind "stdio": `source` is JSON, {"input": text, "output": text}; the solution is a program that reads the input.
     count: how often the model wrote it; tests that are alike are one test with their number.
     """
 

@@ -12,6 +12,7 @@ from codepref.execution.inside.codec import Unencodable
 from codepref.execution.inside.plan import Plan
 from codepref.execution.limits import Limits
 from codepref.problems.inputs import parse_inputs
+from codepref.problems.stdio import check_stdio
 from codepref.records import Problem, Solution, Test
 
 PRELOADABLE = ("numpy",)
@@ -40,11 +41,16 @@ def encode_task(task: Task, limits: Limits) -> bytes:
                 raise UserError(*(f"{test.task_id}, test {test.test_id}: {line}" for line in error.problems)) from None
             fields = (parsed.entry_point, parsed.inputs, parsed.reference, float(parsed.atol))
             tests.append((test.kind, (*fields, parsed.compare, parsed.oracle)))
-        elif test.kind in ("asserts", "check"):
+        elif test.kind == "stdio":
+            check_stdio(test.source, f"{test.task_id}, test {test.test_id}")
+            tests.append((test.kind, test.source))
+        elif test.kind in ("asserts", "check", "unittest"):
             tests.append((test.kind, test.source))
         else:
             raise UserError(f"{test.task_id}, test {test.test_id}: unknown kind {test.kind!r}")
     problem = task.problem
+    if len({kind == "stdio" for kind, _ in tests}) > 1:
+        raise UserError(f"{problem.task_id}: tests of kind stdio cannot stand beside other kinds")
     try:
         return Plan(problem.helpers, problem.preamble, problem.entry_point, tests, limits.resolved()).encode()
     except Unencodable as error:

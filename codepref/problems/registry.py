@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from codepref.errors import UserError
 from codepref.problems.fields import Row
-from codepref.problems.formats import evalplus, humaneval, mbpp, mbpp_plus_script, own
+from codepref.problems.formats import bigcodebench, evalplus, humaneval, mbpp, mbpp_plus_script, own
 from codepref.records import Problem
 
 
@@ -25,6 +25,7 @@ FORMATS = (
     Format("HumanEval, HumanEval+ OriginFmt", humaneval.COLUMNS, humaneval.read),
     Format("MBPP+ OriginFmt", mbpp_plus_script.COLUMNS, mbpp_plus_script.read),
     Format("MBPP, full or sanitized", mbpp.COLUMNS, mbpp.read),
+    Format("BigCodeBench", bigcodebench.COLUMNS, bigcodebench.read),
     Format("codepref", own.COLUMNS, own.read),
 )
 """The first format whose columns are all there is taken, so the ones with more columns come first."""

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.xdist_group("execution")
 HARMLESS = {
     "typical": "from typing import List\ndef f(xs: List[int]) -> int:\n    return sum(x for x in xs if x % 2)\n",
     "math": "import math\ndef f(x):\n    return math.floor(math.sqrt(x))\n",
-    "exceptions": "def f(x):\n    try:\n        return int(x)\n    except ValueError as e:\n        raise TypeError('no') from e\n",
+    "exceptions": "def f(x):\n    try:\n        int(x)\n    except ValueError as e:\n        raise KeyError from e\n",
     "counting": "from collections import Counter\ndef f(x):\n    return Counter(x).most_common(1)[0][0]\n",
 }
 LEAVES_SOMETHING = {
@@ -65,7 +65,7 @@ NEIGHBOURS = {
     "def f(x):\n    return x + 1\n": "P",
     "def f(x):\n    return x\n": "F",
     "import math\nmath.floor = max\nsum = None\ndef f(x):\n    return x + 1\n": "P",
-    "import builtins\nbuiltins.len = lambda x: 0\ndef f(x):\n    return x + 2\n": "F",
+    "import builtins\nbuiltins.len = lambda x: 0\ndef f(x):\n    return x + 2\n": "E",
     "sum = len = max = None\ndef f(x):\n    return x + 1\n": "P",
     "def f(x):\n    return sum([x, len([1])])\n": "P",
     "import math\ndef f(x):\n    return math.floor(x + 1.5)\n": "P",

@@ -135,6 +135,8 @@ def test_repaired_tests_refuse_what_the_published_ones_let_pass(data: Path) -> N
     assert not judged("Mbpp/8", lambda numbers: squares(numbers) or 7)  # numpy.allclose(7, []) is true
 
 
-def test_a_format_that_is_not_known_yet(data: Path) -> None:
+def test_a_format_that_is_not_known(tmp_path: Path) -> None:
+    unknown = tmp_path / "unknown.jsonl"
+    unknown.write_text('{"question": "?", "answer": "!"}\n')
     with pytest.raises(UserError, match="no known problem format has the columns"):
-        load_problems(data / "bigcodebench" / "bigcodebench-first20.jsonl.gz")
+        load_problems(unknown)

@@ -13,7 +13,7 @@ import signal
 import types
 from typing import Any
 
-from . import remote, standins, statics, status
+from . import remote, standins, statics, status, stdio, unittests
 from .children import CHANNEL
 from .codec import Encoder, Unencodable
 from .compare import accepted
@@ -51,9 +51,11 @@ class Prepared:
 
     def compile(self) -> None:
         """Compile; a source that does not compile keeps the reason in `error`."""
-        if self.code is not None or self.error:
+        if self.code is not None or self.error or self.kind == "stdio":
             return
         try:
+            if self.kind == "unittest":
+                unittests.prepare()
             if self.inputs is not None:
                 self.code = compiled(self.inputs.inputs.strip(), "eval")
                 self.oracle = compiled(self.inputs.oracle)
@@ -100,6 +102,9 @@ class Judge:
         process may serve another solution.
         """
         self.link = remote.Link(channel, pid, self.page)
+        if self.prepared[start].kind == "stdio":
+            self._stdio(source, start)  # this test alone: the supervisor gives the next one processes of its own
+            return False
         if self._helpers(start) and self._load(source, start, alone):
             letters = self.page.letters()
             owed = [at for at in range(start, len(self.prepared)) if letters[at] == status.UNDECIDED]
@@ -164,11 +169,27 @@ class Judge:
         modules = [value for value in self.bindings.values() if isinstance(value, types.ModuleType)]
         return any(module.__name__ not in statics.STATELESS_MODULES for module in modules)
 
+    def _stdio(self, source: str, index: int) -> None:
+        limits, preamble = self.plan.limits, self.plan.preamble
+        budget = limits["cpu_seconds"]
+        self.page.enter(status.TESTING, index)
+        self.link.begin(index, budget, max(limits["wall_seconds"], 2 * budget))
+        self._own_limit(budget, LONG_SLACK)
+
+        def run(prepared: Prepared) -> int:
+            return stdio.letter(self.link, preamble, source, prepared.source, self.page.describe)
+
+        letter = self._letter(index, run)
+        self.link.check()
+        self.page.set(index, letter)
+
     def run_shared(self, source: str, wanted: list[int]) -> None:
         """The tests `wanted` with the solution in this very process. Its letters can be forged: marked as shared."""
         page = self.page
         page.enter(status.LOADING, wanted[0])
         self._own_limit(self.plan.limits["load_cpu_seconds"], JUDGE_CPU_SLACK)
+        if any(self.prepared[index].kind == "unittest" for index in wanted):
+            self.space = unittests.home()
         try:
             for part in (self.plan.preamble, source, self.plan.helpers):
                 exec(compiled(part), self.space)
@@ -311,6 +332,8 @@ class Judge:
 
     def _together(self, prepared: Prepared) -> int:
         assert prepared.code is not None
+        if prepared.kind == "unittest":
+            return unittests.letter(prepared.code, self.space, self._letter_of, self.page.describe)
         space = dict(self.space)
         candidate = space.get(self.plan.entry_point)
         exec(prepared.code, space)

@@ -14,7 +14,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import frames
+from . import frames, stdio
 from .children import CHANNEL
 from .codec import U32, Encoder
 from .decoder import Decoder
@@ -161,6 +161,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "load": Server.load,
     "batch": Server.batch,
     "call": _call,
+    "stdio": lambda server, preamble, source, text: stdio.run_program(preamble, source, text),
     "next": _next,
     "getattr": lambda server, target, name: getattr(target, name),
     "setattr": lambda server, target, name, value: setattr(target, name, value),

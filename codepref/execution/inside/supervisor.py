@@ -104,6 +104,7 @@ class Supervisor:
         self._end_judges()
         self.page.close()
         self.plan, self._data, self._shared = Plan.decode(data), data, set()
+        self._shared = {at for at, (kind, _) in enumerate(self.plan.tests) if kind == "unittest"}
         self.reference_seconds = 0.0
         self.page = status.StatusPage(len(self.plan.tests))
         for cautious in (False, True):

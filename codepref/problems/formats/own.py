@@ -5,16 +5,15 @@ from __future__ import annotations
 from codepref.errors import UserError
 from codepref.problems.fields import (
     Row,
-    defines_check,
     entry_point_field,
     infer_entry_point,
     prompt_parts,
     task_id_field,
     text_field,
-    texts_field,
 )
+from codepref.problems.formats.own_tests import read_tests
 from codepref.problems.source import bound_names, parse, read_statements
-from codepref.records import Problem, Test, TestKind
+from codepref.records import Problem
 
 COLUMNS = frozenset({"task_id", "prompt", "tests"})
 _KNOWN = {*COLUMNS, "entry_point", "gold", "style", "helpers", "preamble"}
@@ -28,27 +27,22 @@ def read(row: Row, where: str) -> Problem:
         raise UserError(f'{where}: style must be "complete" or "instruct", not {style!r}')
     if gold is not None and (not isinstance(gold, str) or parse(gold) is None):
         raise UserError(f"{where}: gold must be a whole Python program")
-    sources = texts_field(row, "tests", where)
-    for place, source in enumerate(sources):
-        if parse(source) is None:
-            raise UserError(f"{where}: test {place} is no Python: {source[:80]!r}")
+    tests = read_tests(row, task_id, where)
     helpers = text_field(row, "helpers", where, default="")
     if row.get("entry_point") is not None:
         entry_point = entry_point_field(row, where)
+    elif tests and tests[0].kind == "stdio":
+        entry_point = "main"  # a whole program is asked for, and no test calls a function
     else:
         helping = set[str]().union(*(bound_names(item.node) for item in read_statements(helpers).statements))
-        asserts = [source for source in sources if not defines_check(source)]
+        asserts = [test.source for test in tests if test.kind == "asserts"]
         entry_point = infer_entry_point(asserts, gold, where, known=helping)
     parts = prompt_parts(prompt if style == "complete" else "", entry_point)
-    kinds: list[TestKind] = ["check" if defines_check(source) else "asserts" for source in sources]
     return Problem(
         task_id=task_id,
         prompt=prompt,
         entry_point=entry_point,
-        tests=tuple(
-            Test(task_id, str(place), source, kind)
-            for place, (source, kind) in enumerate(zip(sources, kinds, strict=True))
-        ),
+        tests=tests,
         gold=gold,
         style="complete" if style == "complete" else "instruct",
         helpers=helpers or parts.helpers,

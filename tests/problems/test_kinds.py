@@ -1,0 +1,85 @@
+"""Problems whose tests are suites or whole programs: BigCodeBench, and tests with a kind in codepref's own format."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+
+import pytest
+
+from codepref.errors import UserError
+from codepref.execution.engine import execute_tasks
+from codepref.execution.limits import Limits
+from codepref.execution.tasks import Task
+from codepref.problems import load_problems
+from codepref.records import Solution
+
+OWN = {"task_id": "a", "prompt": "Add the numbers."}
+PROGRAM = {"kind": "stdio", "input": "1 2", "output": "3"}
+
+
+def test_a_line_of_bigcodebench(write_lines):
+    row = {
+        "task_id": "BigCodeBench/7",
+        "complete_prompt": 'import csv\nLIMIT = 3\n\ndef task_func(x):\n    """Say x."""\n',
+        "canonical_solution": "    return x\n",
+        "test": "import unittest\nclass TestCases(unittest.TestCase):\n    def test(self): task_func(1)\n",
+        "entry_point": "task_func",
+        "libs": "['csv']",
+    }
+    (problem,) = load_problems(write_lines([row]))
+    assert problem.gold == row["complete_prompt"] + row["canonical_solution"]
+    assert problem.style == "complete"
+    assert problem.preamble == "import csv\nLIMIT = 3\n"
+    assert [(test.kind, test.source) for test in problem.tests] == [("unittest", row["test"])]
+    assert problem.meta == {"format": "bigcodebench", "libs": "['csv']"}
+
+
+def test_published_gold_solutions_pass_where_their_libraries_are_installed(data):
+    path = data / "bigcodebench" / "bigcodebench-first20.jsonl.gz"
+    if not path.exists():
+        pytest.skip(f"no {path}")
+    problems = load_problems(path)
+    assert len(problems) == 20
+    wanted = {f"BigCodeBench/{number}" for number in (1, 10)}
+    if importlib.util.find_spec("pandas"):
+        wanted.add("BigCodeBench/1000")
+    tasks = [Task(one, [Solution(one.task_id, 0, one.gold)], one.tests) for one in problems if one.task_id in wanted]
+    matrices = list(execute_tasks(tasks, limits=Limits(cpu_seconds=20), jobs=1))
+    assert {matrix.task_id: matrix.verdicts[0].letters for matrix in matrices} == dict.fromkeys(wanted, "P")
+
+
+def test_own_tests_with_a_kind(write_lines):
+    suite = "import unittest\nclass T(unittest.TestCase):\n    def test(self): add(1, 2)\n"
+    rows = [
+        {**OWN, "tests": [PROGRAM, {**PROGRAM, "input": ""}]},
+        {
+            **OWN,
+            "task_id": "b",
+            "entry_point": "add",
+            "tests": ["assert add(1, 2) == 3", {"kind": "unittest", "source": suite}],
+        },
+    ]
+    programs, functions = load_problems(write_lines(rows))
+    assert [test.kind for test in programs.tests] == ["stdio", "stdio"]
+    assert json.loads(programs.tests[0].source) == {"input": "1 2", "output": "3"}
+    assert [test.kind for test in functions.tests] == ["asserts", "unittest"]
+    assert functions.tests[1].source == suite
+
+
+@pytest.mark.parametrize(
+    ("tests", "message"),
+    [
+        ([PROGRAM, "assert add(1, 2) == 3"], "cannot stand beside other kinds"),
+        ([{"kind": "stdio", "input": "1"}], "needs the texts input and output"),
+        ([{"kind": "stdio", "input": "\ud800", "output": ""}], "must be JSON"),
+        ([{"kind": "other", "source": ""}], "kind must be stdio"),
+        ([{"kind": "unittest"}], "needs the text source"),
+        ([{"kind": "unittest", "source": "class"}], "test 0 is no Python"),
+        ([3], "list of texts or of objects"),
+        ("assert add(1, 2) == 3", "list of texts or of objects"),
+    ],
+)
+def test_wrong_entries_are_told(write_lines, tests, message):
+    with pytest.raises(UserError, match=message):
+        load_problems(write_lines([{**OWN, "tests": tests}]))
