@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from codepref.errors import CodeprefError, MachineError, UserError
 
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -22,7 +22,7 @@ from codepref.execution.engine import Engine
 from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task
 from codepref.records import VERDICT_LETTERS, Problem, Solution, Test, VerdictMatrix
-from codepref.runs.files import content_hash
+from codepref.runs.files import content_hash, make_folder
 
 __all__ = ["execute", "read_verdicts"]
 
@@ -63,7 +63,7 @@ def execute(
     whole = content_hash(keys)
     if finished_summary(folder, whole) is not None:
         return read_verdicts(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     (folder / SUMMARY).unlink(missing_ok=True)  # the marker of another input's run must not vouch for this one
     parts, counter, start = Parts(folder), _Counter(progress, tasks), time.monotonic()
     kept = {key: matrix for key, task in zip(keys, tasks, strict=True) if (matrix := parts.read(task, key))}

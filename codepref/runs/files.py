@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Row = dict[str, Any]
+
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG)
 
 
 @contextlib.contextmanager
@@ -40,7 +43,7 @@ def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
             temporary.unlink()
         if isinstance(error, IsADirectoryError | NotADirectoryError | FileExistsError):
             raise UserError(f"{path}: cannot be a file here ({error.strerror}); choose another --out") from None
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+        if isinstance(error, OSError) and error.errno in UNWRITABLE:
             raise MachineError(
                 f"cannot write {path}: {error.strerror}. Free some space or choose another --out; "
                 "what was written before is kept, and the same command goes on from there."
@@ -114,10 +117,20 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, Row]]:
                 if not isinstance(row, dict):
                     raise UserError(f"{path}:{number}: a JSON object is needed, not {type(row).__name__}")
                 yield number, row
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UserError(f"{path}: broken gzip after line {number} ({error})") from None
     except PermissionError:
         raise UserError(f"{path}: cannot be read (permission denied)") from None
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it. Raises MachineError where it cannot be made, UserError where a file stands."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UserError(f"{path}: a file stands where a folder is to be; choose another --out") from None
+    except OSError as error:
+        raise MachineError(f"cannot make the folder {path}: {error.strerror}; choose another --out") from None
 
 
 def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> None:

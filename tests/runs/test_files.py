@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from codepref.errors import MachineError, UserError
-from codepref.runs.files import atomic_open, content_hash, read_json, read_jsonl, read_parquet, write_json, write_jsonl
+from codepref.runs.files import (
+    atomic_open,
+    content_hash,
+    make_folder,
+    read_json,
+    read_jsonl,
+    read_parquet,
+    write_json,
+    write_jsonl,
+)
 
 
 def test_an_interrupted_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
@@ -90,3 +99,18 @@ def test_missing_files_are_the_users_mistake(tmp_path: Path) -> None:
 def test_the_hash_depends_on_content_and_order_of_parts_alone() -> None:
     assert content_hash({"a": 1, "b": 2}, [1]) == content_hash({"b": 2, "a": 1}, [1])
     assert content_hash(1, 2) != content_hash(2, 1)
+
+
+def test_damaged_compressed_data_is_the_users_to_mend(tmp_path: Path) -> None:
+    damaged = bytearray(gzip.compress(b'{"a": 1}\n' * 1000))
+    damaged[20:40] = b"\xff" * 20
+    path = tmp_path / "rows.jsonl.gz"
+    path.write_bytes(bytes(damaged))
+    with pytest.raises(UserError, match="broken gzip"):
+        list(read_jsonl(path))
+
+
+def test_a_folder_where_a_file_stands_is_the_users_to_mend(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="a file stands"):
+        make_folder(tmp_path / "file" / "folder")
