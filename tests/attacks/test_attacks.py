@@ -31,7 +31,7 @@ TESTS = (
     Test("add", "4", "assert [add(1, 2)] == [3] and {'sum': (add(1, 2),)} == {'sum': (3,)}"),
 )
 PROBLEM = Problem("add", "Add two numbers.", "add", TESTS)
-LIMITS = Limits(cpu_seconds=0.4, wall_seconds=1.5, memory_mb=256, max_timeouts=1)
+LIMITS = Limits(cpu_seconds=0.4, wall_seconds=1.5, memory_mb=128, max_timeouts=1)
 
 
 @pytest.fixture(scope="module")
