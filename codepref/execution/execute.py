@@ -14,17 +14,17 @@ from codepref.execution.artifacts import (
     SUMMARY,
     Parts,
     finished_summary,
-    read_verdicts,
     task_key,
     write_artifacts,
 )
 from codepref.execution.engine import Engine
 from codepref.execution.limits import Limits
+from codepref.execution.reading import iter_verdicts, read_verdicts
 from codepref.execution.tasks import Task
 from codepref.records import VERDICT_LETTERS, Problem, Solution, Test, VerdictMatrix
 from codepref.runs.files import content_hash, make_folder
 
-__all__ = ["execute", "read_verdicts"]
+__all__ = ["execute", "iter_verdicts", "read_verdicts"]
 
 Progress = Callable[[int, int], None]
 Tests = Mapping[str, Sequence[Test]] | Sequence[Test]

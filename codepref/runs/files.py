@@ -10,6 +10,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Row = dict[str, Any]
+
+GROUP_ROWS = 4096
+"""Rows of a table that are held in memory at once while it is written."""
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG)
 
@@ -133,13 +137,15 @@ def make_folder(path: Path) -> None:
         raise MachineError(f"cannot make the folder {path}: {error.strerror}; choose another --out") from None
 
 
-def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> None:
-    """Write rows as one Parquet file with this schema, atomically."""
+def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> None:
+    """Write rows as one Parquet file with this schema, atomically, in row groups: never all of them in memory."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with atomic_open(path, "wb") as stream:
-        pq.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema=schema), stream, compression="zstd")
+    left = iter(rows)
+    with atomic_open(path, "wb") as stream, pq.ParquetWriter(stream, schema, compression="zstd") as writer:
+        while group := [dict(row) for row in islice(left, GROUP_ROWS)]:
+            writer.write_table(pa.Table.from_pylist(group, schema=schema))
 
 
 def read_parquet(path: Path, columns: Sequence[str] = ()) -> list[Row]:

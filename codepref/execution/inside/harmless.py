@@ -1,4 +1,4 @@
-"""Whether a solution can be run in a process that others will use after it.
+"""Whether code can be run in a process that other code will use after it: solutions, and tests in their judge.
 
 Forking and ending a process costs ten times what a short solution costs. A solution may share one when reading it
 shows that it can reach nothing that outlives its own namespace: no import but of stateless things, no class, no
@@ -20,8 +20,6 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_TYPES = {name: value for name, value in vars(builtins).items() if isinstance(value, type)}
-_EXCEPTIONS = frozenset(name for name, value in _TYPES.items() if issubclass(value, Exception))
 _BUILTINS = words("""
     abs all any bin bool bytearray bytes chr complex dict divmod enumerate filter float frozenset hex
     int isinstance iter len list map max min next oct ord pow print range repr reversed round set slice sorted str sum
@@ -46,9 +44,9 @@ _METHODS = words("""
     heapify heapreplace heappushpop nlargest nsmallest merge bisect bisect_left bisect_right insort insort_left
     insort_right""")
 
-_MODULES = frozenset({"math", "itertools", "heapq", "bisect"})
+MODULES = frozenset({"math", "itertools", "heapq", "bisect"})
 _NAMES: dict[str, frozenset[str] | None] = {
-    **dict.fromkeys(_MODULES, _METHODS),
+    **dict.fromkeys(MODULES, _METHODS),
     "functools": frozenset({"reduce", "cmp_to_key"}),
     "collections": frozenset({"Counter", "defaultdict", "deque", "OrderedDict"}),
     "typing": None,
@@ -70,7 +68,7 @@ def _harmless(node: ast.AST) -> bool:
     if isinstance(node, ast.Attribute):
         return node.attr in _METHODS and isinstance(node.ctx, ast.Load)
     if isinstance(node, ast.Import):
-        return all(name.name in _MODULES for name in node.names)
+        return all(name.name in MODULES for name in node.names)
     if isinstance(node, ast.ImportFrom):
         names = _NAMES.get(node.module or "", frozenset())
         asked = [name.name for name in node.names]

@@ -13,7 +13,7 @@ import signal
 import types
 from typing import Any
 
-from . import remote, standins, statics, status, stdio, unittests
+from . import harmless, remote, standins, statics, status, stdio, unittests
 from .children import CHANNEL
 from .codec import Encoder, Unencodable
 from .compare import accepted
@@ -59,12 +59,12 @@ class Prepared:
             if self.inputs is not None:
                 self.code = compiled(self.inputs.inputs.strip(), "eval")
                 self.oracle = compiled(self.inputs.oracle)
-                self.stateless = statics.stateless(statics.parsed(self.inputs.oracle))
+                self.stateless = harmless.shareable(statics.parsed(self.inputs.oracle))
             else:
                 tree = statics.parsed(self.source)
                 self.code = compiled(tree)
                 self.names = names_in(self.code)
-                self.stateless = statics.stateless(tree)
+                self.stateless = harmless.shareable(tree)
                 self.plain = statics.plain_call(tree) if self.kind == "asserts" else None
         except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
             self.error = f"the test does not compile ({type(error).__name__}: {error})"
@@ -167,7 +167,7 @@ class Judge:
     def _shares_state(self) -> bool:
         """Whether a test could have reached a module of this process by way of the solution's imports."""
         modules = [value for value in self.bindings.values() if isinstance(value, types.ModuleType)]
-        return any(module.__name__ not in statics.STATELESS_MODULES for module in modules)
+        return any(module.__name__ not in harmless.MODULES for module in modules)
 
     def _stdio(self, source: str, index: int) -> None:
         limits, preamble = self.plan.limits, self.plan.preamble

@@ -11,9 +11,10 @@ from . import frames, status, zygote
 from .children import CHANNEL, Hardening
 from .codec import Encoder, Malformed
 from .decoder import Decoder
+from .harmless import shareable
 from .judge import INPUTS_SLACK, Judge, Prepared
 from .plan import Plan
-from .statics import parsed, stateless
+from .statics import parsed
 
 JUDGE_EXTRA = 1 << 30
 """Bytes that a judge may use beyond the solution's memory limit: inputs and expected outputs are inherited."""
@@ -41,7 +42,7 @@ class JudgeZygote:
 
     def _stateless(self) -> bool:
         try:
-            helpers = stateless(parsed(self.plan.helpers))
+            helpers = shareable(parsed(self.plan.helpers))
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return False
         return helpers and all(prepared.stateless for prepared in self.prepared)

@@ -88,6 +88,11 @@ def _error(error: BaseException) -> tuple[Any, ...]:
     return kind.__name__, base.__name__, arguments, getattr(error, "errno", None)
 
 
+def _compiled(part: str | ast.Module) -> types.CodeType:
+    code: types.CodeType = compile(part, "<solution>", "exec", dont_inherit=True)
+    return code
+
+
 class Server:
     """Answers the judge's requests, one at a time."""
 
@@ -109,12 +114,16 @@ class Server:
                 return None
             if not all(map(shareable, parts)):
                 return None
+            try:
+                parts = [_compiled(part) for part in parts]
+            except (RecursionError, MemoryError, OverflowError):
+                return None
             self.handles, self._module = Handles(), types.ModuleType("solution")
             gc.collect()
         sys.modules["solution"] = self._module
         space = self._module.__dict__
         for part in parts:
-            exec(compile(part, "<solution>", "exec", dont_inherit=True), space)
+            exec(_compiled(part) if alone else part, space)
         return {name: space[name] for name in names if name in space}
 
     def batch(self, name: str, calls: list[list[Any]]) -> list[tuple[bool, Any]]:

@@ -1,8 +1,4 @@
-"""What can be told of a test by reading it: whether it leaves state behind, and whether it is one plain call.
-
-A judge may stay for the next solution only when no test of the task can change anything that outlives its own
-namespace. The rule is a list of what is allowed: a test that uses anything else gets a fresh judge each time.
-"""
+"""What can be told of a test by reading it: whether it is one plain call, whose outcome can be asked for beforehand."""
 
 from __future__ import annotations
 
@@ -12,23 +8,6 @@ from typing import Any
 
 from .codec import U32, Encoder
 from .decoder import Decoder
-
-STATELESS_MODULES = frozenset({"math", "cmath", "itertools", "heapq", "bisect"})
-_IMPORTABLE = {
-    "typing": None,
-    "collections": frozenset({"Counter", "defaultdict", "deque", "OrderedDict", "namedtuple"}),
-    **dict.fromkeys(STATELESS_MODULES),
-}
-"""Modules from which names may be imported; None: every name that does not begin with an underscore."""
-
-_REACHING = frozenset(
-    {"eval", "exec", "compile", "globals", "locals", "vars", "getattr", "setattr", "delattr", "open", "input"}
-    | {"breakpoint", "help", "exit", "quit", "memoryview"}
-)
-"""Builtins by which code reaches what it does not name."""
-
-_FRAMES = ("_", "gi_", "cr_", "ag_", "f_", "tb_", "co_")
-"""Attributes that lead to frames, code and namespaces begin so."""
 
 PURE_CALLS = frozenset(
     {"abs", "all", "any", "bool", "dict", "float", "int", "isinstance", "len", "list", "max", "min", "repr", "round"}
@@ -43,33 +22,6 @@ def parsed(source: str) -> ast.Module:
     """The syntax tree. Raises what `compile` raises."""
     tree: ast.Module = ast.parse(source)
     return tree
-
-
-def stateless(tree: ast.AST) -> bool:
-    """Whether running the code again and again in fresh namespaces cannot carry anything from one run to the next."""
-    return all(_harmless(node) for node in ast.walk(tree))
-
-
-def _harmless(node: ast.AST) -> bool:
-    if isinstance(node, ast.Name):
-        return node.id not in _REACHING and not (node.id.startswith("__") and node.id != "__name__")
-    if isinstance(node, ast.Attribute):
-        return isinstance(node.ctx, ast.Load) and not node.attr.startswith(_FRAMES)
-    if isinstance(node, ast.Import):
-        return all(name.name in STATELESS_MODULES for name in node.names)
-    if isinstance(node, ast.ImportFrom):
-        module = node.module or ""
-        allowed = _IMPORTABLE.get(module, frozenset())
-        names = [name.name for name in node.names]
-        listed = allowed is None or set(names) <= allowed
-        # typing holds modules under public names too, in lower case
-        typing_names = module != "typing" or all(name[:1].isupper() for name in names)
-        return not node.level and module in _IMPORTABLE and listed and typing_names and _public(names)
-    return not isinstance(node, (ast.Match, ast.AsyncFunctionDef, ast.Await))
-
-
-def _public(names: list[str]) -> bool:
-    return all(name != "*" and not name.startswith("_") for name in names)
 
 
 class PlainCall:
@@ -142,7 +94,5 @@ def _wraps(expression: ast.expr, function: ast.expr) -> bool:
         if isinstance(node, ast.Compare) and len(node.ops) > 1:  # a chain may stop before the call
             return False
         if isinstance(node, ast.Name) and node is not function and node.id not in PURE_CALLS:
-            return False
-        if isinstance(node, ast.Call) and node.keywords and node.func is function:
             return False
     return True

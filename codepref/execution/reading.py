@@ -1,0 +1,72 @@
+"""Verdicts back from a folder that `execute` wrote: all at once, or one task at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from codepref.errors import UserError
+from codepref.execution.artifacts import DETAILS, PARTS, SUMMARY, TESTS, VERDICTS
+from codepref.records import Test, Verdict, VerdictMatrix
+from codepref.runs.files import GROUP_ROWS, read_parquet
+
+_COLUMNS = ("task_id", "solution_id", "solution", "verdicts", "isolation", "cpu_ms")
+
+
+def read_verdicts(folder: Path | str) -> list[VerdictMatrix]:
+    """The verdicts that `execute` wrote into `folder`, one matrix a task, in the order of the problems.
+
+    Raises UserError when the folder holds no finished execution.
+    """
+    verdicts: dict[str, list[Verdict]] = {}
+    tests: dict[str, tuple[Test, ...]] = {}
+    for matrix in iter_verdicts(folder, together=False):
+        verdicts.setdefault(matrix.task_id, []).extend(matrix.verdicts)
+        tests[matrix.task_id] = matrix.tests
+    return [VerdictMatrix(task, tests[task], tuple(rows)) for task, rows in verdicts.items()]
+
+
+def iter_verdicts(folder: Path | str, *, together: bool = True) -> Iterator[VerdictMatrix]:
+    """As `read_verdicts`, one matrix at a time, for folders larger than memory; tests and details are held whole.
+
+    together: refuse a folder in which the rows of a task do not stand together (`execute` writes them so).
+    Raises UserError when there is no finished execution, or a task comes twice.
+    """
+    import pyarrow.parquet as pq
+
+    folder = Path(folder)
+    if not (folder / SUMMARY).exists() or not (folder / VERDICTS).exists():
+        state = "was not finished (the same command goes on with it)" if (folder / PARTS).exists() else "is none"
+        raise UserError(f"{folder}: an execution's folder with {SUMMARY} is needed, and this {state}")
+    tests, details, seen = _tests(folder), _details(folder), set[str]()
+    with pq.ParquetFile(folder / VERDICTS) as table:
+        if missing := set(_COLUMNS) - set(table.schema_arrow.names):
+            raise UserError(f"{folder / VERDICTS}: lacks the columns {', '.join(sorted(missing))}")
+        rows = (row for batch in table.iter_batches(GROUP_ROWS, columns=list(_COLUMNS)) for row in batch.to_pylist())
+        for task, mine in groupby(rows, key=lambda row: str(row["task_id"])):
+            if together and task in seen:
+                raise UserError(f"{folder / VERDICTS}: the rows of task {task!r} do not stand together")
+            seen.add(task)
+            verdicts = tuple(_verdict(row, details) for row in mine)
+            yield VerdictMatrix(task, tuple(tests.get(task, ())), verdicts)
+
+
+def _verdict(row: dict[str, Any], details: dict[tuple[str, int], str]) -> Verdict:
+    letters = row.pop("verdicts")
+    return Verdict(**row, letters=letters, detail=details.get((row["task_id"], row["solution_id"]), ""))
+
+
+def _tests(folder: Path) -> dict[str, list[Test]]:
+    tests: dict[str, list[Test]] = {}
+    for row in read_parquet(folder / TESTS, ("task_id", "test_id", "test")):
+        test = Test(row["task_id"], row["test_id"], row["test"], row.get("kind", "asserts"), row.get("count", 1))
+        tests.setdefault(test.task_id, []).append(test)
+    return tests
+
+
+def _details(folder: Path) -> dict[tuple[str, int], str]:
+    path = folder / DETAILS
+    rows = read_parquet(path, ("task_id", "solution_id", "detail")) if path.exists() else []
+    return {(row["task_id"], row["solution_id"]): row["detail"] for row in rows}
