@@ -1,7 +1,7 @@
 """codepref aligns code language models by preference learning, and says honestly whether it helped.
 
-The functions behind the commands are here by name, loaded when first used: load_problems, sample, execute, pair,
-audit, train, evaluate, compare (see `codepref.api`), run and demo (see `codepref.runs.run`).
+The functions behind the commands are here by name, loaded when first used: load_problems, sample, execute,
+execute_into, pair, audit, train, evaluate, compare (see `codepref.api`), run and demo (see `codepref.runs.run`).
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from codepref.api import audit, compare, evaluate, execute, load_problems, pair, sample, train
+    from codepref.api import audit, compare, evaluate, execute, execute_into, load_problems, pair, sample, train
     from codepref.runs.run import demo, run
 
 _HOMES = {
     **dict.fromkeys(
-        ("load_problems", "sample", "execute", "pair", "audit", "train", "evaluate", "compare"), "codepref.api"
+        ("load_problems", "sample", "execute", "execute_into", "pair", "audit", "train", "evaluate", "compare"),
+        "codepref.api",
     ),
     **dict.fromkeys(("run", "demo"), "codepref.runs.run"),
 }
@@ -29,6 +30,7 @@ __all__ = [
     "demo",
     "evaluate",
     "execute",
+    "execute_into",
     "load_problems",
     "pair",
     "run",

@@ -1,19 +1,21 @@
 """What the commands do, for notebooks and scripts: paths, records or `datasets` in; records out.
 
-`import codepref` offers these by name: codepref.execute, pair, train, evaluate, compare, audit, sample, run, demo.
+`import codepref` offers these by name: codepref.execute, execute_into, pair, train, evaluate, compare, audit, sample,
+run, demo.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codepref.config import EvaluationSection, TrainingSection, checked
 from codepref.errors import UserError
 from codepref.execution.limits import Limits
-from codepref.problems.statements import STATEMENTS, read_statements, write_statements
+from codepref.problems.statements import STATEMENTS, read_statements
 from codepref.records import Pair, Problem, Solution, Test, VerdictMatrix
 from codepref.runs.files import check_target
 
@@ -100,7 +102,7 @@ def execute(
     unconfined: bool = False,
     progress: Progress | None = None,
 ) -> list[VerdictMatrix]:
-    """Run solutions against tests in the sandbox.
+    """Run solutions against tests in the sandbox; `execute_into` does the same for more than memory holds.
 
     solutions: a file of lines {"task_id", "completion"} or {"task_id", "solution"}, Solution records, or rows of
     those columns. tests: None takes the problems' own; else a file of lines {"task_id", "test"} or {"task_id",
@@ -110,39 +112,82 @@ def execute(
     cannot be had. See docs/sandbox.md for what is promised.
     """
     from codepref.execution.execute import execute as work
-    from codepref.problems.answers import load_solutions, load_tests, solutions_from_rows
 
     loaded = load_problems(problems)
-    if isinstance(solutions, str | Path):
-        answers = load_solutions(Path(solutions), loaded)
-    else:
-        given = list(solutions)
-        records = [item for item in given if isinstance(item, Solution)]
-        rows = [item for item in given if isinstance(item, Mapping)]
-        if len(records) + len(rows) < len(given):
-            raise UserError(
-                "solutions must be a file, Solution records, or rows with task_id and completion or solution"
-            )
-        answers = records + solutions_from_rows(rows, loaded)
-    own = (
-        load_tests(Path(tests), loaded, per_completion=tests_per_completion).tests
-        if isinstance(tests, str | Path)
-        else tests
-    )
-    folder = Path(out) if out else None
-    if folder:
-        check_target(folder / STATEMENTS)
-        write_statements(folder, loaded, {answer.task_id for answer in answers})
+    if out:
+        check_target(Path(out) / STATEMENTS)
     return work(
         loaded,
-        answers,
-        own,
-        out=folder,
-        limits=limits or Limits(),
+        _solutions(solutions, loaded),
+        _tests(tests, loaded, tests_per_completion),
+        out=out or None,
+        limits=limits,
         jobs=jobs,
         unconfined=unconfined,
         progress=progress,
     )
+
+
+def execute_into(
+    problems: Problems,
+    solutions: Solutions,
+    tests: Tests | None = None,
+    *,
+    out: str | Path,
+    limits: Limits | None = None,
+    jobs: int | None = None,
+    tests_per_completion: int = 5,
+    unconfined: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """As `execute` with `out`, in memory that does not grow with the solutions: a summary in place of matrices.
+
+    Solutions are read once, a few at a time, and may be a generator. Returns what `out`/summary.json holds; the
+    verdicts are in `out`/verdicts.parquet, see `codepref.execution.reading.iter_verdicts`. Raises as `execute`.
+    """
+    from codepref.execution.execute import execute_into as work
+
+    loaded = load_problems(problems)
+    check_target(Path(out) / STATEMENTS)
+    return work(
+        loaded,
+        _solutions(solutions, loaded),
+        _tests(tests, loaded, tests_per_completion),
+        out=out,
+        limits=limits,
+        jobs=jobs,
+        unconfined=unconfined,
+        progress=progress,
+    )
+
+
+def _solutions(solutions: Solutions, problems: Sequence[Problem]) -> Iterator[Solution]:
+    """The solutions one by one; what they come from is read no further ahead."""
+    from codepref.problems.answers import iter_solutions, iter_solutions_from_rows
+
+    if isinstance(solutions, str | Path):
+        return iter_solutions(Path(solutions), problems)
+    given: Iterator[Any] = iter(solutions)
+    first = next(given, None)
+    kind = Solution if isinstance(first, Solution) else Mapping
+    items = (_of_kind(item, kind) for item in chain([first] if first is not None else [], given))
+    return items if kind is Solution else iter_solutions_from_rows(items, problems)
+
+
+def _of_kind(item: Any, kind: type) -> Any:
+    if not isinstance(item, kind):
+        raise UserError("solutions must be a file, Solution records, or rows with task_id and completion or solution")
+    return item
+
+
+def _tests(
+    tests: Tests | None, problems: Sequence[Problem], per_completion: int
+) -> Mapping[str, Sequence[Test]] | None:
+    from codepref.problems.answers import load_tests
+
+    if isinstance(tests, str | Path):
+        return load_tests(Path(tests), problems, per_completion=per_completion).tests
+    return tests
 
 
 def pair(

@@ -102,7 +102,7 @@ def execute(options: Namespace) -> None:
     from codepref import api
 
     progress = ProgressLine("execute: solutions")
-    matrices = api.execute(
+    summary = api.execute_into(
         options.problems,
         options.solutions,
         options.tests,
@@ -114,13 +114,8 @@ def execute(options: Namespace) -> None:
         progress=progress,
     )
     progress.close()
-    letters: Counter[str] = Counter()
-    for matrix in matrices:
-        for verdict in matrix.verdicts:
-            letters.update(verdict.letters)
-    solutions = sum(len(matrix.verdicts) for matrix in matrices)
-    print(f"{len(matrices):,} problems, {solutions:,} solutions, {sum(letters.values()):,} verdicts")
-    print("  ".join(f"{letter} {count:,}" for letter, count in letters.most_common()))
+    print(f"{summary['problems']:,} problems, {summary['samples']:,} solutions, {summary['cells']:,} verdicts")
+    print("  ".join(f"{letter} {count:,}" for letter, count in Counter(summary["verdicts"]).most_common()))
     print(options.out)
 
 

@@ -1,71 +1,35 @@
-"""The files of an execution: verdicts.parquet, tests.parquet, details.parquet, summary.json, and parts on the way.
+"""The files of an execution: verdicts.parquet, tests.parquet, details.parquet, summary.json.
 
-A part holds one task's finished verdicts under the hash of everything that they depend on, so that a killed run goes
-on where it was. summary.json is written last: where it is, the others are whole.
+summary.json is written last: where it is, the others are whole.
 """
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codepref.execution.limits import Limits
-from codepref.execution.tasks import Task
-from codepref.records import INFRASTRUCTURE, Test, Verdict, VerdictMatrix
-from codepref.runs.files import content_hash, read_json, write_json, write_parquet, write_text
+from codepref.execution.spool import Spool
+from codepref.records import Problem, Test
+from codepref.runs import files
+from codepref.runs.files import atomic_open, content_hash, read_json, write_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERDICTS, TESTS, DETAILS, SUMMARY, PARTS = (
-    "verdicts.parquet",
-    "tests.parquet",
-    "details.parquet",
-    "summary.json",
-    "parts",
-)
+VERDICTS, TESTS, DETAILS, SUMMARY = "verdicts.parquet", "tests.parquet", "details.parquet", "summary.json"
+
+GROUP_CHARACTERS = 1 << 24
+"""Characters of solutions above which a row group is closed early."""
 
 
-def task_key(task: Task, limits: Limits, unconfined: bool) -> str:
-    """The hash of all that a task's verdicts depend on."""
-    problem = task.problem
-    tests = [(test.test_id, test.kind, test.source, test.count) for test in task.tests]
-    solutions = [(solution.solution_id, solution.text) for solution in task.solutions]
+def task_key(problem: Problem, tests: Sequence[Test], limits: Limits, unconfined: bool) -> str:
+    """The hash of all that the verdicts on a problem's solutions depend on, beside the solutions."""
+    told = [(test.test_id, test.kind, test.source, test.count) for test in tests]
     code = (problem.task_id, problem.entry_point, problem.helpers, problem.preamble)
-    return content_hash(code, tests, solutions, limits.resolved(), unconfined)
-
-
-class Parts:
-    """Finished tasks of a run that has not ended yet, one small file each under `folder`/parts."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder / PARTS
-
-    def read(self, task: Task, key: str) -> VerdictMatrix | None:
-        """The verdicts kept under `key`, or None. A damaged part is owed again."""
-        path = self._folder / f"{key}.json"
-        if not path.exists():
-            return None
-        try:
-            verdicts = tuple(Verdict(**row) for row in json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError):
-            return None
-        return VerdictMatrix(task.problem.task_id, tuple(task.tests), verdicts)
-
-    def write(self, key: str, matrix: VerdictMatrix) -> None:
-        """Keep a task's verdicts, unless our own machinery failed at one: that is owed again."""
-        if not any(INFRASTRUCTURE in verdict.letters for verdict in matrix.verdicts):
-            rows = [asdict(verdict) for verdict in matrix.verdicts]
-            # escaped to ASCII, since a solution may hold lone surrogates
-            write_text(self._folder / f"{key}.json", json.dumps(rows))
-
-    def remove(self) -> None:
-        """Drop all parts: the whole has been written."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+    return content_hash(code, told, limits.resolved(), unconfined)
 
 
 def finished_summary(folder: Path, key: str) -> dict[str, Any] | None:
@@ -76,38 +40,47 @@ def finished_summary(folder: Path, key: str) -> dict[str, Any] | None:
     return summary if summary.get("key") == key else None
 
 
-def write_artifacts(folder: Path, matrices: Sequence[VerdictMatrix], summary: dict[str, Any]) -> None:
-    """Write the three tables, then summary.json. Raises MachineError when the disk is full."""
-    write_parquet(folder / VERDICTS, (_verdict_row(verdict) for verdict in _verdicts(matrices)), _verdict_schema())
-    tests = (_test_row(test) for matrix in matrices for test in matrix.tests)
-    write_parquet(folder / TESTS, tests, _test_schema())
-    details = (
-        {"task_id": verdict.task_id, "solution_id": verdict.solution_id, "detail": _clean(verdict.detail)}
-        for verdict in _verdicts(matrices)
-        if verdict.detail
-    )
-    write_parquet(folder / DETAILS, details, _detail_schema())
-    write_json(folder / SUMMARY, summary)
+def write_tables(folder: Path, spool: Spool, tests: Iterable[Test]) -> None:
+    """Write the three tables, a row group at a time. Raises MachineError when the disk is full."""
+    _write_columns(folder / VERDICTS, _verdict_groups(spool), _verdict_schema())
+    write_parquet(folder / TESTS, (_test_row(test) for test in tests), _test_schema())
+    _write_columns(folder / DETAILS, _detail_groups(spool), _detail_schema())
 
 
-def _verdicts(matrices: Iterable[VerdictMatrix]) -> Iterable[Verdict]:
-    return (verdict for matrix in matrices for verdict in matrix.verdicts)
+def _write_columns(path: Path, groups: Iterable[list[tuple[Any, ...]]], schema: pa.Schema) -> None:
+    """Write groups of rows, each a tuple in the schema's order: much faster than rows that are mappings."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with atomic_open(path, "wb") as stream, pq.ParquetWriter(stream, schema, compression="zstd") as writer:
+        for group in groups:
+            columns = zip(*group, strict=True)
+            arrays = [pa.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+
+
+def _verdict_groups(spool: Spool) -> Iterator[list[tuple[Any, ...]]]:
+    group: list[tuple[Any, ...]] = []
+    size = 0
+    for task, number, (source, letters, isolation, cpu_ms, _) in spool.rows():
+        group.append((task, number, _clean(source), letters, isolation, cpu_ms))
+        size += len(source)
+        if len(group) >= files.GROUP_ROWS or size > GROUP_CHARACTERS:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _detail_groups(spool: Spool) -> Iterator[list[tuple[Any, ...]]]:
+    rows = ((task, number, _clean(detail)) for task, number, detail in spool.details())
+    while group := list(islice(rows, files.GROUP_ROWS)):
+        yield group
 
 
 def _clean(text: str) -> str:
     """Parquet holds valid UTF-8 alone: a lone surrogate becomes a question mark."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _verdict_row(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "task_id": verdict.task_id,
-        "solution_id": verdict.solution_id,
-        "solution": _clean(verdict.solution),
-        "verdicts": verdict.letters,
-        "isolation": verdict.isolation,
-        "cpu_ms": verdict.cpu_ms,
-    }
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _verdict_schema() -> pa.Schema:

@@ -1,30 +1,28 @@
-"""Solutions x tests -> verdicts: the stage, with its artifacts, resumable."""
+"""Solutions x tests -> verdicts: the stage, with its artifacts, resumable, in memory that does not grow with rows."""
 
 from __future__ import annotations
 
-import platform
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from codepref.errors import UserError
-from codepref.execution.artifacts import (
-    SUMMARY,
-    Parts,
-    finished_summary,
-    task_key,
-    write_artifacts,
-)
+from codepref.execution.artifacts import SUMMARY, finished_summary, task_key, write_tables
 from codepref.execution.engine import Engine
 from codepref.execution.limits import Limits
+from codepref.execution.parts import Parts
 from codepref.execution.reading import iter_verdicts, read_verdicts
+from codepref.execution.spool import Spool
+from codepref.execution.summary import summarise
 from codepref.execution.tasks import Task
-from codepref.records import VERDICT_LETTERS, Problem, Solution, Test, VerdictMatrix
-from codepref.runs.files import content_hash, make_folder
+from codepref.problems.statements import write_statements
+from codepref.records import Problem, Solution, Test, Verdict, VerdictMatrix
+from codepref.runs.files import write_json
 
-__all__ = ["execute", "iter_verdicts", "read_verdicts"]
+__all__ = ["execute", "execute_into", "iter_verdicts", "read_verdicts"]
 
 Progress = Callable[[int, int], None]
 Tests = Mapping[str, Sequence[Test]] | Sequence[Test]
@@ -43,9 +41,9 @@ def execute(
 ) -> list[VerdictMatrix]:
     """Run every solution of a problem against every test of it, in a sandbox; one matrix a problem with solutions.
 
-    tests: by task id, or a flat list; None means each problem's own. out: a folder for verdicts.parquet,
-    tests.parquet, details.parquet and summary.json; a run that was killed goes on there, a finished one is read back.
-    jobs: worker processes, None means one a core. progress(done, total) counts solutions.
+    tests: by task id, or a flat list; None means each problem's own. out: a folder for the files that `execute_into`
+    writes; the matrices are then read from there. jobs: worker processes, None means one a core. progress(done,
+    total) counts solutions.
 
     Worked example:
         problem = Problem("t", "Add one.", "f", tests=(Test("t", "0", "assert f(1) == 2"),))
@@ -54,117 +52,131 @@ def execute(
     Raises UserError (a solution or test of an unknown task, one solution id twice, a malformed inputs test),
     MachineError (no Landlock, full disk).
     """
-    limits = limits or Limits()
-    tasks, idle = make_tasks(problems, solutions, tests)
-    if out is None:
-        return list(_judged(tasks, limits, jobs, unconfined, _Counter(progress, tasks)))
-    folder = Path(out)
-    keys = [task_key(task, limits, unconfined) for task in tasks]
-    whole = content_hash(keys)
-    if finished_summary(folder, whole) is not None:
-        return read_verdicts(folder)
-    make_folder(folder)
-    (folder / SUMMARY).unlink(missing_ok=True)  # the marker of another input's run must not vouch for this one
-    parts, counter, start = Parts(folder), _Counter(progress, tasks), time.monotonic()
-    kept = {key: matrix for key, task in zip(keys, tasks, strict=True) if (matrix := parts.read(task, key))}
-    counter.add(sum(len(matrix.verdicts) for matrix in kept.values()))
-    owed = [(key, task) for key, task in zip(keys, tasks, strict=True) if key not in kept]
-    made = dict(kept)
-    judged = _judged([task for _, task in owed], limits, jobs, unconfined, counter)
-    for (key, _), matrix in zip(owed, judged, strict=True):
-        parts.write(key, matrix)
-        made[key] = matrix
-    matrices = [made[key] for key in keys]
-    seconds = time.monotonic() - start
-    summary = summarise(matrices, limits, seconds, fresh=[made[key] for key, _ in owed])
-    summary |= {"problems_without_solutions": idle, "unconfined": unconfined, "key": whole}
-    write_artifacts(folder, matrices, summary)
-    parts.remove()
-    return matrices
+    if out is not None:
+        settings: dict[str, Any] = {"limits": limits, "jobs": jobs, "unconfined": unconfined, "progress": progress}
+        execute_into(problems, solutions, tests, out=out, **settings)
+        return read_verdicts(out)
+    work = _Work(problems, tests, limits or Limits(), unconfined)
+    with Spool(None, [problem.task_id for problem in problems]) as spool:
+        work.fill(spool, solutions)
+        for verdicts in work.judge(spool, jobs, progress):
+            spool.keep(verdicts)
+        return [
+            VerdictMatrix(task, tuple(work.tests.get(task, ())), tuple(_verdict(*row) for row in rows))
+            for task, rows in groupby(spool.rows(), key=lambda row: row[0])
+        ]
 
 
-def make_tasks(
-    problems: Sequence[Problem], solutions: Iterable[Solution], tests: Tests | None
-) -> tuple[list[Task], int]:
-    """Group solutions and tests by problem; and count the problems without solutions. Raises UserError."""
-    known = {problem.task_id: problem for problem in problems}
-    by_task: dict[str, list[Solution]] = {}
-    for solution in solutions:
-        by_task.setdefault(solution.task_id, []).append(solution)
-    tests_of = {task: list(problem.tests) for task, problem in known.items()} if tests is None else _by_task(tests)
-    wrong = [f"solutions for an unknown task: {task!r}" for task in by_task if task not in known]
-    wrong += [f"tests for an unknown task: {task!r}" for task in tests_of if task not in known]
-    if len(known) != len(problems):
-        twice = [task for task, count in Counter(problem.task_id for problem in problems).items() if count > 1]
-        wrong.append(f"the same task twice among the problems: {', '.join(map(repr, twice[:5]))}")
-    for task, mine in by_task.items():
-        if len({solution.solution_id for solution in mine}) != len(mine):
-            wrong.append(f"{task}: a solution_id stands twice; number the solutions of a task from 0")
-    if wrong:
-        more = [f"... and {len(wrong) - 5} more"] if len(wrong) > 5 else []
-        raise UserError(*wrong[:5], *more, "Give problems and solutions of the same data set.")
-    tasks = [
-        Task(problem, by_task[problem.task_id], tests_of.get(problem.task_id, []))
-        for problem in problems
-        if problem.task_id in by_task
-    ]
-    return tasks, len(problems) - len(tasks)
+def execute_into(
+    problems: Sequence[Problem],
+    solutions: Iterable[Solution],
+    tests: Tests | None = None,
+    *,
+    out: Path | str,
+    limits: Limits | None = None,
+    jobs: int | None = None,
+    unconfined: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """As `execute`, for more solutions than memory holds: files in `out`, and their summary in place of matrices.
+
+    The files: verdicts.parquet, tests.parquet, details.parquet, problems.jsonl and, last, summary.json. A run that was
+    killed goes on there, a finished one over the same input is left as it is. solutions: read once, a few at a time;
+    all of them are read, and wrong ones told, before the first one runs. Returns what summary.json holds.
+    Raises as `execute`, and UserError when another process is at work in `out`.
+    """
+    folder, work = Path(out), _Work(problems, tests, limits or Limits(), unconfined)
+    with Parts(folder) as parts, Spool(parts.scratch, [problem.task_id for problem in problems]) as spool:
+        work.fill(spool, solutions)
+        keys = {problem.task_id: work.key(problem) for problem in problems if problem.task_id in spool.counts}
+        whole = spool.key(keys)
+        summary = finished_summary(folder, whole)
+        if summary is None:
+            (folder / SUMMARY).unlink(missing_ok=True)  # another input's: it must not vouch for this one
+        write_statements(folder, problems, keys)
+        if summary is None:
+            start = time.monotonic()
+            _resume(parts, spool, keys)
+            for verdicts in work.judge(spool, jobs, progress):
+                parts.write(keys[verdicts[0].task_id], verdicts)
+                spool.keep(verdicts)
+            summary = summarise(spool, len(keys), work.limits, time.monotonic() - start)
+            used = [test for task in keys for test in work.tests.get(task, ())]
+            summary |= {"tests": len(used), "problems_without_solutions": len(problems) - len(keys)}
+            summary |= {"unconfined": unconfined, "key": whole}
+            write_tables(folder, spool, used)
+            write_json(folder / SUMMARY, summary)
+        parts.remove()
+    return summary
 
 
-def _by_task(tests: Tests) -> dict[str, list[Test]]:
+def _resume(parts: Parts, spool: Spool, keys: Mapping[str, str]) -> None:
+    """Take in what a killed run judged of tasks that are the same now."""
+    tasks = {key: task for task, key in keys.items()}
+    for key, told in parts.read():
+        if key in tasks:
+            spool.recall(tasks[key], told)
+
+
+def _verdict(task: str, solution_id: int, judged: Any) -> Verdict:
+    return Verdict(task, solution_id, *judged)
+
+
+class _Work:
+    """What is judged by: the problems, their tests and the limits."""
+
+    def __init__(self, problems: Sequence[Problem], tests: Tests | None, limits: Limits, unconfined: bool) -> None:
+        self.problems = problems
+        self.tests: Mapping[str, Sequence[Test]] = _tests_by_task(problems, tests)
+        self.limits, self._unconfined = limits, unconfined
+        self._known = {problem.task_id: problem for problem in problems}
+
+    def fill(self, spool: Spool, solutions: Iterable[Solution]) -> None:
+        """Read all solutions. Raises UserError for what is wrong with them, the tests or the problems."""
+        wrong = spool.fill(solutions)
+        wrong += [f"tests for an unknown task: {task!r}" for task in self.tests if task not in self._known]
+        if len(self._known) != len(self.problems):
+            twice = [task for task, count in Counter(p.task_id for p in self.problems).items() if count > 1]
+            wrong.append(f"the same task twice among the problems: {', '.join(map(repr, twice[:5]))}")
+        if wrong:
+            more = [f"... and {len(wrong) - 5} more"] if len(wrong) > 5 else []
+            raise UserError(*wrong[:5], *more, "Give problems and solutions of the same data set.")
+
+    def key(self, problem: Problem) -> str:
+        """The hash of all that verdicts of this problem's solutions depend on beside the solution."""
+        return task_key(problem, self.tests.get(problem.task_id, ()), self.limits, self._unconfined)
+
+    def judge(self, spool: Spool, jobs: int | None, progress: Progress | None) -> Iterator[Sequence[Verdict]]:
+        """Run what the spool owes, a piece at a time; the verdicts' solution ids are those of the spool's programs."""
+        done = sum(copies for copies, *_ in spool.judged())
+        if progress is not None and done:
+            progress(done, spool.lines)
+        if done == spool.lines:
+            return
+
+        def tell(count: int) -> None:
+            nonlocal done
+            done += count
+            if progress is not None:
+                progress(done, spool.lines)
+
+        with Engine(jobs=jobs, unconfined=self._unconfined, progress=tell) as engine:
+            for matrix in engine.run(self._tasks(spool), limits=self.limits):
+                yield matrix.verdicts
+
+    def _tasks(self, spool: Spool) -> Iterator[Task]:
+        for task, programs in spool.pieces():
+            solutions = [Solution(task, program.id, program.source) for program in programs]
+            copies = [program.copies for program in programs]
+            yield Task(self._known[task], solutions, self.tests.get(task, ()), copies)
+
+
+def _tests_by_task(problems: Sequence[Problem], tests: Tests | None) -> Mapping[str, Sequence[Test]]:
+    if tests is None:
+        return {problem.task_id: problem.tests for problem in problems}
     if isinstance(tests, Mapping):
-        return {task: list(mine) for task, mine in tests.items()}
+        return tests
     grouped: dict[str, list[Test]] = {}
     for test in tests:
         grouped.setdefault(test.task_id, []).append(test)
     return grouped
-
-
-class _Counter:
-    """Turns "so many more are done" into (done, total)."""
-
-    def __init__(self, progress: Progress | None, tasks: Sequence[Task]) -> None:
-        self._progress, self._done = progress, 0
-        self._total = sum(len(task.solutions) for task in tasks)
-
-    def add(self, count: int) -> None:
-        self._done += count
-        if self._progress is not None and count:
-            self._progress(self._done, self._total)
-
-
-def _judged(
-    tasks: Sequence[Task], limits: Limits, jobs: int | None, unconfined: bool, counter: _Counter
-) -> Iterator[VerdictMatrix]:
-    if tasks:
-        with Engine(jobs=jobs, unconfined=unconfined, progress=counter.add) as engine:
-            yield from engine.run(tasks, limits=limits)
-
-
-def summarise(
-    matrices: Sequence[VerdictMatrix], limits: Limits, seconds: float, fresh: Sequence[VerdictMatrix]
-) -> dict[str, Any]:
-    """Counts, rates and versions as summary.json holds them. `fresh`: what this run judged itself, in `seconds`."""
-    from codepref import __version__
-
-    verdicts = [verdict for matrix in matrices for verdict in matrix.verdicts]
-    letters = Counter(letter for verdict in verdicts for letter in verdict.letters)
-    samples = sum(len(matrix.verdicts) for matrix in fresh)
-    cells = sum(len(verdict.letters) for matrix in fresh for verdict in matrix.verdicts)
-    return {
-        "problems": len(matrices),
-        "samples": len(verdicts),
-        "distinct_samples": sum(len({verdict.solution for verdict in matrix.verdicts}) for matrix in matrices),
-        "tests": sum(len(matrix.tests) for matrix in matrices),
-        "cells": sum(letters.values()),
-        "verdicts": {letter: letters[letter] for letter in VERDICT_LETTERS if letters[letter]},
-        "samples_passing_all": sum(bool(verdict.letters) and set(verdict.letters) == {"P"} for verdict in verdicts),
-        "shared_samples": sum(verdict.isolation == "shared" for verdict in verdicts),
-        "cpu_seconds": round(sum(verdict.cpu_ms for verdict in verdicts) / 1000, 3),
-        "seconds": round(seconds, 3),
-        "judged_in_this_run": {"samples": samples, "cells": cells},
-        "samples_per_second": round(samples / seconds, 1) if seconds else 0.0,
-        "cells_per_second": round(cells / seconds, 1) if seconds else 0.0,
-        "limits": limits.resolved(),
-        "versions": {"codepref": __version__, "python": platform.python_version()},
-    }

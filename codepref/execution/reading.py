@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from codepref.errors import UserError
-from codepref.execution.artifacts import DETAILS, PARTS, SUMMARY, TESTS, VERDICTS
+from codepref.execution.artifacts import DETAILS, SUMMARY, TESTS, VERDICTS
+from codepref.execution.parts import PARTS
 from codepref.records import Test, Verdict, VerdictMatrix
 from codepref.runs.files import GROUP_ROWS, read_parquet
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
+from itertools import repeat
 
 from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task, encode_task, packages_of
@@ -22,7 +23,9 @@ class TaskState:
         self.task = task
         self.data = encode_task(task, limits)
         self.packages = packages_of(task)
-        self._copies = Counter(solution.text for solution in task.solutions)
+        self._copies: Counter[str] = Counter()
+        for solution, count in zip(task.solutions, task.copies or repeat(1), strict=False):
+            self._copies[solution.text] += count
         self.sources = list(self._copies)
         self._verdicts: dict[str, tuple[str, bool, float, str]] = {}
         self._waiting: deque[int] = deque()
@@ -53,7 +56,7 @@ class TaskState:
     @property
     def settled(self) -> int:
         """The number of solutions that have their verdict."""
-        return sum(solution.text in self._verdicts for solution in self.task.solutions)
+        return sum(self._copies[source] for source in self._verdicts)
 
     def next_job(self) -> Job:
         """The next solutions for one worker."""

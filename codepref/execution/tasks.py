@@ -23,11 +23,15 @@ _IMPORTS = re.compile(rf"^\s*(?:import|from)\s+({'|'.join(PRELOADABLE)})\b", re.
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One problem with the solutions to judge and the tests to judge them by (not necessarily the problem's own)."""
+    """One problem with the solutions to judge and the tests to judge them by (not necessarily the problem's own).
+
+    copies: how many a solution counts for in the progress; None means one each.
+    """
 
     problem: Problem
     solutions: Sequence[Solution]
     tests: Sequence[Test]
+    copies: Sequence[int] | None = None
 
 
 def encode_task(task: Task, limits: Limits) -> bytes:

@@ -19,6 +19,8 @@ from codepref.sampling.extract import extract_program, program_from_completion, 
 
 Row = Mapping[str, Any]
 _MOST_MESSAGES = 10
+_REMEMBERED = 1 << 25
+"""Characters of rows and their programs that are kept in memory, with 400 for the entry of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,11 @@ def load_solutions(path: str | Path, problems: Iterable[Problem]) -> list[Soluti
 
     Raises UserError with file and line number, up to ten mistakes at once.
     """
+    return list(iter_solutions(path, problems))
+
+
+def iter_solutions(path: str | Path, problems: Iterable[Problem]) -> Iterator[Solution]:
+    """As `load_solutions`, a line at a time. Mistakes are raised at the end of the file, or at the tenth."""
     path = Path(path)
     return _solutions(((f"{path}:{number}", row) for number, row in read_jsonl(path)), problems)
 
@@ -53,6 +60,11 @@ def solutions_from_rows(rows: Iterable[Row], problems: Iterable[Problem]) -> lis
     of style "instruct" the program is extracted from it. `solution_id` is the row's place among its task's rows. An
     empty sample is a solution with the text "". Raises UserError for an unknown task or a row without either field.
     """
+    return list(iter_solutions_from_rows(rows, problems))
+
+
+def iter_solutions_from_rows(rows: Iterable[Row], problems: Iterable[Problem]) -> Iterator[Solution]:
+    """As `solutions_from_rows`, a row at a time. Mistakes are raised after the last row, or at the tenth."""
     return _solutions(((f"row {place}", row) for place, row in enumerate(rows)), problems)
 
 
@@ -92,21 +104,42 @@ def load_tests(path: str | Path, problems: Iterable[Problem], *, per_completion:
     return LoadedTests({task: list(tests.values()) for task, tests in found.items()}, dict(dropped), lines, silent)
 
 
-def _solutions(rows: Iterable[tuple[str, Row]], problems: Iterable[Problem]) -> list[Solution]:
+def _solutions(rows: Iterable[tuple[str, Row]], problems: Iterable[Problem]) -> Iterator[Solution]:
     places: Counter[str] = Counter()
-    solutions = []
+    programs = _Programs()
     for where, row, problem in _answers(rows, _by_id(problems), "solution"):
         given = _text(row, "solution", where)
         raw = _text(row, "completion", where) or ""
-        if given is not None:
-            text = with_preamble(given, problem)
-        elif problem.style == "complete":
-            text = program_from_completion(raw, problem) if raw else ""
-        else:
-            text = extract_program(raw, problem)
-        solutions.append(Solution(problem.task_id, places[problem.task_id], text, raw))
+        text = programs.of(problem, given, raw)
+        yield Solution(problem.task_id, places[problem.task_id], text, raw)
         places[problem.task_id] += 1
-    return solutions
+
+
+class _Programs:
+    """The programs of rows. Those made lately are remembered: samples of a model are often alike."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, str | None, str], str] = {}
+        self._size = 0
+
+    def of(self, problem: Problem, given: str | None, raw: str) -> str:
+        """The program of one row; the same object for equal rows near each other."""
+        key = (problem.task_id, given, "" if given is not None else raw)
+        if (made := self._made.get(key)) is None:
+            if self._size > _REMEMBERED:
+                self._made.clear()
+                self._size = 0
+            made = self._made[key] = _program(problem, given, raw)
+            self._size += len(key[1] or "") + len(key[2]) + len(made) + 400
+        return made
+
+
+def _program(problem: Problem, given: str | None, raw: str) -> str:
+    if given is not None:
+        return with_preamble(given, problem)
+    if problem.style == "complete":
+        return program_from_completion(raw, problem) if raw else ""
+    return extract_program(raw, problem)
 
 
 def _answers(

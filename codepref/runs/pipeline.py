@@ -13,13 +13,12 @@ from codepref.config import Recipe
 from codepref.errors import GateError, UserError
 from codepref.evaluation.audit import audit_pairs
 from codepref.evaluation.evaluate import evaluate_model
-from codepref.execution.execute import execute, read_verdicts
+from codepref.execution.execute import execute_into, read_verdicts
 from codepref.execution.limits import Limits
 from codepref.pairing.artifact import read_pairs, write_pairs
 from codepref.pairing.pair import pair
-from codepref.problems.answers import load_solutions, load_tests
+from codepref.problems.answers import iter_solutions, load_tests
 from codepref.problems.load import load_problems
-from codepref.problems.statements import write_statements
 from codepref.records import Problem
 from codepref.runs.directory import Result, RunDirectory
 from codepref.runs.files import content_hash
@@ -252,11 +251,9 @@ def _sample(work: Work, kind: str, n: int) -> list[dict[str, Any]]:
 
 
 def _execute_samples(work: Work, out: Path, tests: Any, label: str) -> Result:
-    solutions = load_solutions(work.out / "samples" / "solutions.jsonl", work.train)
-    write_statements(out, work.train, {solution.task_id for solution in solutions})
-    matrices = execute(
+    summary = execute_into(
         work.train,
-        solutions,
+        iter_solutions(work.out / "samples" / "solutions.jsonl", work.train),
         tests,
         out=out,
         limits=work.limits,
@@ -264,11 +261,7 @@ def _execute_samples(work: Work, out: Path, tests: Any, label: str) -> Result:
         unconfined=work.unconfined,
         progress=work.progress_for(f"{label}: solutions"),
     )
-    letters: Counter[str] = Counter()
-    for matrix in matrices:
-        for verdict in matrix.verdicts:
-            letters.update(verdict.letters)
-    return {"cells": sum(letters.values()), "verdicts": dict(letters)}
+    return {"cells": summary["cells"], "verdicts": summary["verdicts"]}
 
 
 def _tests_file(work: Work) -> Path:

@@ -1,0 +1,126 @@
+"""What a run that has not ended yet has judged, so that the same command goes on where a killed one was.
+
+One file below the output folder, to which a line is added for every piece of work that is done. A line begins with its
+checksum: what a kill or a full disk cut short is not taken for a verdict, it is owed again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, NamedTuple
+
+from codepref.errors import MachineError, UserError
+from codepref.records import INFRASTRUCTURE, Verdict
+from codepref.runs.files import UNWRITABLE, make_folder
+
+PARTS = "parts"
+_LOG, _SCRATCH = "verdicts.jsonl", "rows.sqlite"
+
+
+class Told(NamedTuple):
+    """A verdict of an earlier run, with the digest of its program."""
+
+    digest: bytes
+    letters: str
+    shared: bool
+    cpu_ms: float
+    detail: str
+
+
+def digest_of(source: bytes) -> bytes:
+    """Sixteen bytes by which the programs of a task are told apart."""
+    return hashlib.blake2b(source, digest_size=16).digest()
+
+
+class Parts:
+    """The folder `folder`/parts, for this process alone. Use as a context manager; without content it leaves no folder.
+
+    Raises UserError when another process is at work in it, MachineError when it cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / PARTS
+        self.scratch = self.folder / _SCRATCH
+        self._made: list[Path] = []
+        self._lock = -1
+        self._log: IO[bytes] | None = None
+
+    def __enter__(self) -> Parts:
+        self._made = [path for path in (self.folder, *self.folder.parents) if path == self.folder or not path.exists()]
+        make_folder(self.folder)
+        self._lock = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock)
+            raise UserError(
+                f"{self.folder.parent}: another codepref is at work in it; wait for it or choose another --out"
+            ) from None
+        except OSError:
+            pass  # a file system without locks
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._log is not None:
+            self._log.close()
+        for path in self._made:
+            with contextlib.suppress(OSError):
+                path.rmdir()  # those that hold nothing, after a mistake in the input
+        os.close(self._lock)
+
+    def write(self, key: str, verdicts: Iterable[Verdict]) -> None:
+        """Keep verdicts under the key of their task, except where our own machinery failed: that is owed again."""
+        rows = [
+            (digest_of(v.solution.encode("utf-8", "surrogatepass")).hex(), v.letters, v.isolation, v.cpu_ms, v.detail)
+            for v in verdicts
+            if INFRASTRUCTURE not in v.letters
+        ]
+        if not rows:
+            return
+        body = json.dumps([key, rows]).encode("ascii")
+        try:
+            if self._log is None:
+                self._log = self._open()
+            self._log.write(b"%08x %s\n" % (zlib.crc32(body), body))
+            self._log.flush()
+        except OSError as error:
+            if error.errno not in UNWRITABLE:
+                raise
+            raise MachineError(
+                f"cannot write {self.folder / _LOG}: {error.strerror}. Free some space or choose another --out; "
+                "what was written before is kept, and the same command goes on from there."
+            ) from error
+
+    def _open(self) -> IO[bytes]:
+        log = (self.folder / _LOG).open("a+b")
+        if log.tell():
+            log.seek(-1, os.SEEK_END)
+            if log.read(1) != b"\n":
+                log.write(b"\n")  # after a line that was cut short
+        return log
+
+    def read(self) -> Iterator[tuple[str, list[Told]]]:
+        """What earlier runs kept: (key of the task, verdicts), a line at a time. Damaged lines are passed over."""
+        with contextlib.suppress(FileNotFoundError), (self.folder / _LOG).open("rb") as log:
+            for line in log:
+                checksum, _, body = line.rstrip(b"\n").partition(b" ")
+                if checksum == b"%08x" % zlib.crc32(body):
+                    key, rows = json.loads(body)
+                    yield key, [_told(*row) for row in rows]
+
+    def remove(self) -> None:
+        """Drop all: the whole has been written."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _told(digest: str, letters: str, isolation: str, cpu_ms: float, detail: Any) -> Told:
+    return Told(bytes.fromhex(digest), letters, isolation == "shared", cpu_ms, detail)
