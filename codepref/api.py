@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -168,9 +168,9 @@ def _solutions(solutions: Solutions, problems: Sequence[Problem]) -> Iterator[So
     if isinstance(solutions, str | Path):
         return iter_solutions(Path(solutions), problems)
     given: Iterator[Any] = iter(solutions)
-    first = next(given, None)
-    kind = Solution if isinstance(first, Solution) else Mapping
-    items = (_of_kind(item, kind) for item in chain([first] if first is not None else [], given))
+    first = list(islice(given, 1))
+    kind = Solution if first and isinstance(first[0], Solution) else Mapping
+    items = (_of_kind(item, kind) for item in chain(first, given))
     return items if kind is Solution else iter_solutions_from_rows(items, problems)
 
 

@@ -33,8 +33,8 @@ def task_key(problem: Problem, tests: Sequence[Test], limits: Limits, unconfined
 
 
 def finished_summary(folder: Path, key: str) -> dict[str, Any] | None:
-    """The summary of a finished run over the same input, or None."""
-    if not (folder / SUMMARY).exists():
+    """The summary of a finished run over the same input whose tables are all there, or None."""
+    if not all((folder / name).exists() for name in (VERDICTS, TESTS, DETAILS, SUMMARY)):
         return None
     summary: dict[str, Any] = read_json(folder / SUMMARY)
     return summary if summary.get("key") == key else None

@@ -17,7 +17,7 @@ from codepref.execution.parts import Parts
 from codepref.execution.reading import iter_verdicts, read_verdicts
 from codepref.execution.spool import Spool
 from codepref.execution.summary import summarise
-from codepref.execution.tasks import Task
+from codepref.execution.tasks import Task, encode_task
 from codepref.problems.statements import write_statements
 from codepref.records import Problem, Solution, Test, Verdict, VerdictMatrix
 from codepref.runs.files import write_json
@@ -100,10 +100,10 @@ def execute_into(
             for verdicts in work.judge(spool, jobs, progress):
                 parts.write(keys[verdicts[0].task_id], verdicts)
                 spool.keep(verdicts)
-            summary = summarise(spool, len(keys), work.limits, time.monotonic() - start)
+            seconds = time.monotonic() - start
             used = [test for task in keys for test in work.tests.get(task, ())]
-            summary |= {"tests": len(used), "problems_without_solutions": len(problems) - len(keys)}
-            summary |= {"unconfined": unconfined, "key": whole}
+            summary = summarise(spool, len(used), work.limits, seconds)
+            summary |= {"problems_without_solutions": len(problems) - len(keys), "unconfined": unconfined, "key": whole}
             write_tables(folder, spool, used)
             write_json(folder / SUMMARY, summary)
         parts.remove()
@@ -139,8 +139,19 @@ class _Work:
             twice = [task for task, count in Counter(p.task_id for p in self.problems).items() if count > 1]
             wrong.append(f"the same task twice among the problems: {', '.join(map(repr, twice[:5]))}")
         if wrong:
-            more = [f"... and {len(wrong) - 5} more"] if len(wrong) > 5 else []
-            raise UserError(*wrong[:5], *more, "Give problems and solutions of the same data set.")
+            raise UserError(*_first(wrong), "Give problems and solutions of the same data set.")
+        self._check_tests(spool.counts)
+
+    def _check_tests(self, tasks: Iterable[str]) -> None:
+        """Malformed tests are told before the first solution runs, and not when their task's turn comes."""
+        wrong: list[str] = []
+        for task in tasks:
+            try:
+                encode_task(Task(self._known[task], (), self.tests.get(task, ())), self.limits)
+            except UserError as error:
+                wrong += error.problems
+        if wrong:
+            raise UserError(*_first(wrong))
 
     def key(self, problem: Problem) -> str:
         """The hash of all that verdicts of this problem's solutions depend on beside the solution."""
@@ -169,6 +180,10 @@ class _Work:
             solutions = [Solution(task, program.id, program.source) for program in programs]
             copies = [program.copies for program in programs]
             yield Task(self._known[task], solutions, self.tests.get(task, ()), copies)
+
+
+def _first(wrong: Sequence[str], most: int = 5) -> list[str]:
+    return [*wrong[:most], *([f"... and {len(wrong) - most} more"] if len(wrong) > most else [])]
 
 
 def _tests_by_task(problems: Sequence[Problem], tests: Tests | None) -> Mapping[str, Sequence[Test]]:

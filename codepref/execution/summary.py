@@ -11,8 +11,8 @@ from codepref.execution.spool import Spool
 from codepref.records import PASS, VERDICT_LETTERS
 
 
-def summarise(spool: Spool, problems: int, limits: Limits, seconds: float) -> dict[str, Any]:
-    """Counts, rates and versions. seconds: what this run took to judge what it judged itself."""
+def summarise(spool: Spool, tests: int, limits: Limits, seconds: float) -> dict[str, Any]:
+    """Counts, rates and versions. tests: how many were used. seconds: what this run took to judge what it judged."""
     from codepref import __version__
 
     letters: Counter[str] = Counter()
@@ -28,10 +28,10 @@ def summarise(spool: Spool, problems: int, limits: Limits, seconds: float) -> di
         fresh_samples += copies * fresh
         fresh_cells += copies * fresh * len(row)
     return {
-        "problems": problems,
+        "problems": len(spool.counts),
         "samples": spool.lines,
         "distinct_samples": distinct,
-        "tests": 0,
+        "tests": tests,
         "cells": sum(letters.values()),
         "verdicts": {letter: letters[letter] for letter in VERDICT_LETTERS if letters[letter]},
         "samples_passing_all": passing,
