@@ -79,7 +79,7 @@ class JudgeZygote:
             fit = Judge(self.plan, self.prepared, self.page).run(channel, *told)
             if not fit:
                 return
-            frames.send(CHANNEL, DONE)
+            os.write(CHANNEL, DONE)
 
     def other(self, kind: bytes, payload: bytes) -> bytes:
         """Requests beside fork and reap: "O" opens the pipe of a producer, "C" collects what it sent, "I" lists
