@@ -15,7 +15,7 @@ from codepref.execution.inside.codec import Encoder
 MARK = "codepref-fuzz"
 _CALLS = {
     "os": """fork forkpty kill killpg write read open close dup dup2 pipe mkdir symlink link rename unlink chmod chdir
-    nice setsid setpgid sched_setaffinity memfd_create posix_spawn execv system popen abort _exit sendfile ftruncate truncate
+    nice setsid setpgid sched_setaffinity memfd_create posix_spawn execv system popen abort _exit sendfile ftruncate
     mkfifo mknod eventfd pidfd_open closerange set_blocking lseek splice umask wait waitpid getrandom setuid getppid
     set_inheritable fsync listdir scandir stat readlink isatty ttyname login_tty tcgetpgrp setpriority openpty
     sched_setscheduler sched_yield urandom cpu_count putenv unsetenv getlogin pread pwrite fdopen walk""",
@@ -41,7 +41,7 @@ _CALLS = {
 }
 _ARGUMENTS = re.split(
     r"  |\n",
-    f"""-1  0  0  1  1  2  3  3  4  5  9  15  19  64  255  1000  2**31  2**63  0.01  None  True  []  ()  {{}}  ''  b''  b'abc'
+    f"""-1  0  0  1  1  2  3  3  4  5  9  15  19  64  255  1000  2**31  2**63  0.01  None  True  []  ()  {{}}  ''  b''
 b'x' * 70000  '/'  '.'  '/dev/null'  '/proc/self/mem'  '/proc/self/fd/3'  '/dev/zero'  '/etc/passwd'  '/bin/true'  0.1
 '/tmp/{MARK}-a'  '/tmp/{MARK}-b'  '/tmp/{MARK}-c'  '/dev/shm/{MARK}'  '/{MARK}'  '{MARK}'  os.getpid()  os.getppid()
 os.O_RDWR | os.O_CREAT  f  lambda *a: None  lambda *a: f()  os._exit  threading.current_thread()  [3, 4]  (1, 1)  (0, 0)
