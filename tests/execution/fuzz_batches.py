@@ -55,9 +55,9 @@ SUITE = (
 INPUTS = ("[[1, 2], [[1, 2, 3]], ['ab']]", "[[n] for n in range(100)]", "[[0.5], [0.25, 0.5]]")
 NUMBERS = ("1 2 3\n", "", "10\n" * 200, "-5 5")
 ORACLE = "def accept(arguments, output, expected, atol):\n    return output == expected\n"
-SHARES = {"asserts": 66, "shared": 4, "unittest": 4, "inputs": 10, "stdio": 8, "hostile": 8}
+SHARES = {"asserts": 66, "shared": 4, "unittest": 4, "inputs": 8, "stdio": 6, "hostile": 12}
 """Per cent of the tasks with each kind of tests."""
-SIZES = {"hostile": 5, "stdio": 12}
+SIZES = {"hostile": 3, "stdio": 12}
 TASKS = 10
 _INSIDE = (  # tests that reach into their judge
     "page.enter({0}, {1})\nos._exit(0)",
@@ -71,10 +71,11 @@ _INSIDE = (  # tests that reach into their judge
     "os.close(3)",
     "signal.setitimer(signal.ITIMER_PROF, 0)\nsum(range(10 ** {0}))",
 )
-_TO_THE_PAGE = (
+TO_THE_PAGE = "page = frame.f_locals['self'].page"
+_PAGE = (
     "import os, signal, sys, time\nframe = sys._getframe()\n"
     "while not hasattr(frame.f_locals.get('self'), 'page'):\n    frame = frame.f_back\n"
-    "page = frame.f_locals['self'].page\n"
+    f"{TO_THE_PAGE}\n"
 )
 
 
@@ -191,7 +192,7 @@ def _hostile_code(rng: random.Random) -> str:
         return fuzz_system.oddity(rng)
     if way == 3:
         number = (rng.randrange(8), rng.choice((0, 1, 99)), rng.choice((0, 63, 73, 80, 82, 90, 255)))
-        return _TO_THE_PAGE + rng.choice(_INSIDE).format(*number, fuzz_system.frame(rng))
+        return _PAGE + rng.choice(_INSIDE).format(*number, fuzz_system.frame(rng))
     lines = fuzz_system.call(rng) if way == 4 else fuzz_system.write(rng)
     return f"{fuzz_system.PRELUDE}kept = []\n" + "\n".join(lines) + "\nassert f(1, 2) == 3"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import random
+import re
 import signal
 import sys
 import threading
@@ -18,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fuzz_batches import LIMITS, Batch, batches
+from fuzz_batches import LIMITS, TO_THE_PAGE, Batch, batches
 from fuzz_machine import Machine, adopting
 
 from codepref.execution.engine import Engine, usable_cpus
@@ -30,6 +31,8 @@ AGAIN = 10
 EDGE = set("TS")
 """Letters of tests on the edge of time: S follows T."""
 KEPT = 200
+_RACING = re.compile(r"\b(thread|threading|os|socket|ctypes|time|signal|gc|resource)\b")
+"""What lets a program depend on the moment: two threads, two writers at one channel."""
 
 Progress = Callable[[int, int, float], None]
 
@@ -107,8 +110,9 @@ class Fuzz:
             if len(verdict.letters) != len(task.tests) or not set(verdict.letters) <= set(VERDICT_LETTERS):
                 self.find("letters missing", batch.number, verdict.detail, **told)
             # a hostile reference gives no expected outputs: that I is the problem's
-            ours = [test.kind for test, letter in zip(task.tests, verdict.letters, strict=False) if letter == "I"]
-            if [kind for kind in ours if not (hostile and kind == "inputs")]:
+            kinds = [test.kind for test, letter in zip(task.tests, verdict.letters, strict=False) if letter == "I"]
+            own = hostile and (set(kinds) == {"inputs"} or _wrote_letters(task, verdict.detail))
+            if kinds and not own:
                 self.find("letter I", batch.number, verdict.detail, **told)
             if key in batch.canaries and set(verdict.letters) != {batch.canaries[key]}:
                 self.find("canary", batch.number, f"{verdict.letters} {verdict.detail}", **told)
@@ -134,10 +138,25 @@ class Fuzz:
                 "family": program.family if program else "canary",
                 "letters": [old.letters, verdict.letters],
                 "details": [old.detail, verdict.detail],
-                "edge of time": all(EDGE & set(pair) for pair in differing),
                 "program": verdict.solution[:20000],
             }
+            told["why"] = _why(program.family if program else "canary", verdict.solution, differing)
             self.differences.append(told)
+            if not told["why"]:
+                self.find("verdict changed", batch.number, f"{old.letters} {verdict.letters}", program=verdict.solution)
+
+
+def _wrote_letters(task: Task, detail: str) -> bool:
+    """Whether a test of the task may have written the letter I itself; then no worker was lost."""
+    reached = any(TO_THE_PAGE in test.source for test in task.tests)
+    return reached and (not detail or detail.startswith(("test", "the problem's helpers")))
+
+
+def _why(family: str, program: str, differing: list[tuple[str, str]]) -> str:
+    """Why a verdict may have changed; "" when it should not have."""
+    if all(EDGE & set(pair) for pair in differing):
+        return "edge of time"
+    return "races with its judge" if family in ("system", "protocol") or _RACING.search(program) else ""
 
 
 def bound(batch: Batch) -> float:
