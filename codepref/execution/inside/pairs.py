@@ -255,6 +255,7 @@ class Run:
             # its end may owe something to what ran there before: only an end in a process of its own counts
             self._alone = True
             self.page.forget()
+            self._kept = bytearray(self.page.tests)
             return
         if status.DIED in letters:
             self._settle_death(phase, letters.index(status.DIED), judged)
