@@ -16,7 +16,7 @@ def disagreeing(verdicts: Verdicts) -> list[int]:
     Raises ValueError when the systems judged different numbers of samples: a lost sample is no agreement.
     """
     if len({len(told) for told in verdicts.values()}) != 1:
-        raise ValueError(f"the systems judged different samples: {({k: len(v) for k, v in verdicts.items()})}")
+        raise ValueError(f"the systems judged different samples: { ({k: len(v) for k, v in verdicts.items()}) }")
     rows = zip(*verdicts.values(), strict=True)
     return [at for at, row in enumerate(rows) if len({bool(verdict["passed"]) for verdict in row}) > 1]
 

