@@ -39,7 +39,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--work", type=Path, help="folder for first passes and references (default: OUT.work)")
     parser.add_argument("--suites", nargs="+", choices=SUITES, default=list(SUITES))
     parser.add_argument("--problems", type=int, help="the first so many problems (default: all 82)")
-    parser.add_argument("--samples", type=int, help="distinct samples a problem (default: all; load and growth: 10)")
+    parser.add_argument("--samples", type=int, help="distinct samples a problem (default: all; load: 10)")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--limits", nargs="+", type=float, default=[3.0, 1.0], help="seconds")
     parser.add_argument("--workers", type=int, default=2)
