@@ -83,6 +83,10 @@ class Decoder:
         self.at = end
         return data
 
+    def rest(self) -> bytes:
+        """All raw bytes that are left."""
+        return self.take(len(self._data) - self.at)
+
     def u32(self) -> int:
         """The next unsigned 32-bit number."""
         number: int = U32.unpack(self.take(4))[0]

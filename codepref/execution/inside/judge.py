@@ -15,7 +15,7 @@ from typing import Any
 
 from . import harmless, remote, standins, statics, status, stdio, unittests
 from .children import CHANNEL
-from .codec import Encoder, Unencodable, encoded
+from .codec import U32, Encoder, Unencodable, encoded
 from .compare import accepted
 from .frames import send
 from .plan import InputsPlan, Plan
@@ -222,37 +222,41 @@ class Judge:
     def _produce(self, code: types.CodeType, inputs: InputsPlan, output: int) -> None:
         calls = eval(code, {"__builtins__": builtins})
         self.link.request("load", "", inputs.reference, [])
-        bodies, expected = [], []
+        batches = []
         at, size = 0, 1
         while at < len(calls):
             chunk = [list(arguments) for arguments in calls[at : at + size]]
             body = Encoder(standins.handle_of, exact=True).encode(("batch", inputs.entry_point, chunk))
             try:
-                outputs = self._reference_outputs(inputs, body)
+                answer, exact = self._reference_answer(inputs, body)
             except MemoryError:
                 if size == 1:
                     raise
                 size = 1
                 continue
-            expected += outputs
-            bodies.append((len(chunk), body))
+            batches.append((len(chunk), body, answer, exact))
             # large outputs go one by one, so that no answer comes near the limit of a frame
             at, size = at + size, min(2 * size, CHUNK) if self.link.last_reply < SMALL_REPLY else 1
-        seconds = self.link.used()
         arguments = calls if inputs.oracle else []
-        # an output that cannot cross raises here, and the reference counts as failed
-        told = encoded((bodies, expected, arguments, seconds))
+        told = encoded((batches, arguments, self.link.used()))
         os.set_blocking(output, True)
         send(output, told)
 
-    def _reference_outputs(self, inputs: InputsPlan, body: bytes) -> list[Any]:
-        outputs = []
-        for fine, value in self.link.batch(body):
+    def _reference_answer(self, inputs: InputsPlan, body: bytes) -> tuple[bytes, bool]:
+        """The reference's answer to a batch, and whether the same bytes from a solution are right without a look."""
+        answer, self.link.handed_over = self.link.batch(body), False
+        results = self.link.results(answer)
+        for fine, value in results:
             if not fine:
                 raise standins.exception_from(value)
+        if inputs.compare == "not_none":
             # only this much of the output counts, and it may be something that cannot cross (a match of `re`)
-            outputs.append((value is not None) or None if inputs.compare == "not_none" else value)
-        return outputs
+            outcomes = [(True, (value is not None) or None) for _, value in results]
+            return b"+" + encoded(outcomes) + U32.pack(0), False
+        if self.link.handed_over:
+            raise Unencodable("an output of the reference")
+        # NaN, alone or deep inside, is not even equal to itself
+        return answer, inputs.compare != "set" and results == self.link.results(answer)
 
     def _helpers(self, start: int) -> bool:
         self.page.enter(status.SETUP, start)
@@ -355,29 +359,38 @@ class Judge:
             exec(prepared.oracle, space)
             accept = space["accept"]
         at = 0
-        for count, body in inputs.bodies:
-            results = self.link.batch(body)
-            for fine, value in results:
-                if not fine:
-                    raise standins.exception_from(value)
-                if not self._accepted(inputs, at, value, accept):
-                    self.page.describe(f"test {prepared.inputs and inputs.compare}: input {at}: wrong output")
-                    return ord("F")
-                at += 1
-            if len(results) != count:
-                raise TypeError("the solution's process answered out of form")
+        for count, body, expected, exact in inputs.batches:
+            answer = self.link.batch(body)
+            if not (exact and answer == expected) and not self._all_accepted(inputs, at, (answer, expected), accept):
+                return ord("F")
+            at += count
         return ord("P")
 
-    def _accepted(self, inputs: InputsPlan, at: int, output: Any, accept: Any) -> bool:
+    def _all_accepted(self, inputs: InputsPlan, at: int, answers: tuple[bytes, bytes], accept: Any) -> bool:
+        """Whether every output of a batch is right. Raises the solution's exception. at: the first input's place."""
+        given, wanted = map(self.link.results, answers)
+        for place, ((fine, value), (_, expected)) in enumerate(zip(given, wanted, strict=False), start=at):
+            if not fine:
+                raise standins.exception_from(value)
+            if not self._accepted(inputs, place, (value, expected), accept):
+                self.page.describe(f"test {inputs.compare}: input {place}: wrong output")
+                return False
+        if len(given) != len(wanted):
+            raise TypeError("the solution's process answered out of form")
+        return True
+
+    def _accepted(self, inputs: InputsPlan, at: int, values: tuple[Any, Any], accept: Any) -> bool:
+        output, expected = values
+
         def oracle() -> Any:
             try:
-                return accept(inputs.arguments[at], output, inputs.expected[at], inputs.atol)
+                return accept(inputs.arguments[at], output, expected, inputs.atol)
             except Exception:  # noqa: BLE001 - an oracle that raises does not accept
                 return False
 
         try:
             asked = oracle if accept is not None else None
-            return accepted(output, inputs.expected[at], inputs.atol, inputs.compare, asked)
+            return accepted(output, expected, inputs.atol, inputs.compare, asked)
         except (TypeError, ValueError, RecursionError):
             return False  # an output that cannot even be compared is wrong
 

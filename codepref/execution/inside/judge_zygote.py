@@ -109,7 +109,7 @@ class JudgeZygote:
         assert inputs is not None
         try:
             decoder = Decoder(frames.receive(reading))
-            inputs.bodies, inputs.expected, inputs.arguments, inputs.seconds = decoder.value()
+            inputs.batches, inputs.arguments, inputs.seconds = decoder.value()
             inputs.failure = ""
         except (frames.Closed, frames.TooLarge, Malformed, ValueError, TypeError):
             inputs.failure = f"the reference solution gave no expected outputs ({self.page.detail() or 'it ended'})"

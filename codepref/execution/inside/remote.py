@@ -92,11 +92,17 @@ class Link:
             self.crossing_failed = self.crossing_failed or str(error)
             raise
         decoder = self._exchange(body, encoder.table)
+        self.received += self.last_reply
         return self._outcome(decoder, encoder.table)
 
-    def batch(self, body: bytes) -> list[tuple[bool, Any]]:
-        """The results of a batch whose request was encoded beforehand: (True, value) or (False, error)."""
-        results = self._outcome(self._exchange(body, []), [])
+    def batch(self, body: bytes) -> bytes:
+        """The answer, as it came, to a batch of calls whose request was encoded beforehand; `results` reads it."""
+        return self._exchange(body, []).rest()
+
+    def results(self, answer: bytes) -> list[tuple[bool, Any]]:
+        """The results of a batch: (True, value) or (False, error)."""
+        self.received += len(answer)
+        results = self._outcome(Decoder(answer, self._handle), [])
         plain = type(results) is list and all(type(pair) is tuple and len(pair) == 2 for pair in results)
         if not plain or any(type(fine) is not bool for fine, _ in results):
             self.stop(ord("E"), "the solution's process answered out of form")
@@ -126,6 +132,7 @@ class Link:
         self._fetched += 1
         self.handed_over = False
         decoder = self._reply(U32.pack(self._fetched), table)
+        self.received += self.last_reply
         try:
             outcome = (True, self._outcome(decoder, table))
         except BaseException as error:  # noqa: BLE001 - the solution's exception is the outcome
@@ -143,7 +150,6 @@ class Link:
     def _reply(self, number: bytes, table: list[Any]) -> Decoder:
         (length,) = LENGTH.unpack(self._read(4))
         self.last_reply = length
-        self.received += length
         if length > MAX_REPLY:
             self.stop(ord("E"), "the solution's answer is larger than 64 MiB")
         decoder = Decoder(self._read(length), self._handle, list(table))
