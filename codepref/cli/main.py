@@ -56,6 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             raise
         return MachineError.exit_status
+    except ImportError as error:
+        words = str(error).strip().splitlines() or ["no reason given"]
+        _tell(f"codepref: a package cannot be loaded ({words[-1]}): install it (pip install codepref), or free memory")
+        return MachineError.exit_status
     except MemoryError:
         _tell("codepref: memory is used up. Free some, or ask for less; the same command goes on from here")
         return MachineError.exit_status

@@ -136,6 +136,8 @@ class Worker:
         self._socket.settimeout(None)
         if message != ("ready",):
             self.kill()
+            if message[:1] == ("unable",):
+                raise MachineError(_cannot_start(OSError(*message[1:3])))
             assert self._process.stderr is not None
             said = self._process.stderr.read().decode("utf-8", "replace").strip().splitlines()
             cause = said[-1] if said else f"it ended at once, with status {self._process.returncode}"

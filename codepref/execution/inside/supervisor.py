@@ -244,12 +244,16 @@ def main(arguments: list[str]) -> None:
     warm_up()
     gc.collect()
     gc.freeze()
-    supervisor = Supervisor(int(engine), own_size(int(statm)))
-    supervisor.hardening.name("supervisor")
 
     def tell(*parts: object) -> None:
-        frames.send(supervisor.engine, Encoder(lambda _: None, exact=True).encode(parts))
+        frames.send(int(engine), Encoder(lambda _: None, exact=True).encode(parts))
 
+    try:
+        supervisor = Supervisor(int(engine), own_size(int(statm)))
+    except OSError as error:
+        tell("unable", error.errno or 0, str(error))
+        return
+    supervisor.hardening.name("supervisor")
     try:
         tell("ready")
         while True:
