@@ -63,6 +63,7 @@ class Engine:
             self._selector.unregister(worker)
             worker.close()
         self._workers.clear()
+        self._selector.close()
 
     def run(self, tasks: Iterable[Task], *, limits: Limits | None = None) -> Iterator[VerdictMatrix]:
         """Judge tasks; one matrix a task, in the order of `tasks`, which is read only a few tasks ahead.

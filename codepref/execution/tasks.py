@@ -18,7 +18,8 @@ from codepref.records import Problem, Solution, Test
 PRELOADABLE = ("numpy",)
 """Packages whose import costs far more than a fork: loaded once by a worker when a task uses them."""
 
-_IMPORTS = re.compile(rf"^\s*(?:import|from)\s+({'|'.join(PRELOADABLE)})\b", re.MULTILINE)
+# blanks of one line alone: across lines the search takes the square of their number, in the engine's own process
+_IMPORTS = re.compile(rf"^[ \t\f]*(?:import|from)[ \t\f]+({'|'.join(PRELOADABLE)})\b", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def parse_inputs(source: str) -> InputsTest:
     """Read the source of a test of kind "inputs". Raises UserError when it is malformed."""
     try:
         document = json.loads(source)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f'a test of kind "inputs" needs a JSON object as its source ({error})') from None
     if not isinstance(document, dict):
         raise UserError(f'a test of kind "inputs" needs a JSON object as its source, not {type(document).__name__}')

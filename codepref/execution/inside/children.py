@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
 import resource
 import signal
+from collections.abc import Iterator
 
 from . import seccomp
 
@@ -31,6 +33,17 @@ class Hardening:
     def name(self, name: str) -> None:
         """Call this process `name` in `ps` and `top`."""
         self._prctl(PR_SET_NAME, name.encode(), 0, 0, 0)
+
+    @contextlib.contextmanager
+    def memory(self, extra: int) -> Iterator[None]:
+        """For a while, no more than `extra` bytes beyond the parent's size: compiling a hostile test can take any."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+        least = min(limit for limit in (self._size + extra, soft, hard) if limit != resource.RLIM_INFINITY)
+        resource.setrlimit(resource.RLIMIT_AS, (least, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
     def die_with_parent(self, parent: int) -> None:
         """Ask the kernel for SIGKILL when the parent is gone, however it goes."""

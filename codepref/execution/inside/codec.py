@@ -19,7 +19,7 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from fractions import Fraction
-from struct import Struct, pack
+from struct import Struct
 from typing import Any
 
 STRUCT_ERROR = struct.error
@@ -28,6 +28,7 @@ MAX_DEPTH = 1000
 DEEP = 20 * MAX_DEPTH
 SHORT = 8
 """From so many items on, a container of ints, floats or texts alone is packed in one go."""
+_FORMATS: dict[type, str] = {int: "q", float: "d", bool: "?"}
 _NUMBERS, _TEXTS = (bool, int, float, complex), (str, bytes, bytearray)
 _CONTAINERS = (list, tuple, dict, set, frozenset, range)
 BUILTIN_TYPES: dict[str, type] = {cls.__name__: cls for cls in (*_NUMBERS, *_TEXTS, *_CONTAINERS, type, object)}
@@ -215,25 +216,27 @@ class Encoder:
 
 
 def _packed(items: list[Any]) -> bytes | None:
-    """Many items of one type at once: 64-bit ints, floats, or texts without NUL; None for everything else."""
+    """Many items at once: 64-bit ints, floats and bools, or texts without NUL; None for everything else.
+
+    Numbers of several types: one letter of `struct` an item, then all of them in that format.
+    """
     kinds = set(map(type, items))
-    if len(kinds) != 1:
-        return None
-    kind = kinds.pop()
-    if kind is int:
+    if kinds <= _FORMATS.keys():
+        letters = "".join(map(_FORMATS.__getitem__, map(type, items))) if len(kinds) > 1 else ""
+        layout = letters or f"{len(items)}{_FORMATS[kinds.pop()]}"
         try:
-            return b"q" + pack(f"<{len(items)}q", *items)
+            # a Struct of its own: the module's functions would keep a format of a million letters
+            data = Struct("<" + layout).pack(*items)
         except STRUCT_ERROR:
             return None
-    if kind is float:
-        return b"d" + pack(f"<{len(items)}d", *items)
-    if kind is not str:
+        return (b"n" + letters.encode() if letters else layout[-1].encode()) + data
+    if kinds != {str}:
         return None
     joined = "\0".join(items)
     if joined.count("\0") != len(items) - 1:
         return None
-    data = joined.encode("utf-8", "surrogatepass")
-    return b"s" + U32.pack(len(data)) + data
+    encoded = joined.encode("utf-8", "surrogatepass")
+    return b"s" + U32.pack(len(encoded)) + encoded
 
 
 def _dict_tag(value: dict[Any, Any]) -> tuple[bytes, tuple[Any, ...]]:

@@ -10,7 +10,7 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
-from struct import unpack
+from struct import Struct
 from typing import Any
 
 from .codec import BUILTIN_TYPES, F64, I64, MAX_DEPTH, STRUCT_ERROR, TWO_F64, U32, Malformed, _DeepStack
@@ -132,14 +132,23 @@ class Decoder:
         return items
 
     def _packed(self, form: bytes, count: int) -> list[Any]:
-        if form in (b"q", b"d"):
-            return list(unpack(f"<{count}{form.decode()}", self.take(8 * count)))
+        if form in (b"q", b"d", b"?"):
+            return self._numbers(f"{count}{form.decode()}")
+        if form == b"n":
+            letters = self.take(count)
+            if letters.strip(b"qd?"):
+                raise Malformed("unknown form of items")
+            return self._numbers(letters.decode())
         if form != b"s":
             raise Malformed("unknown form of items")
         items: list[Any] = self._str().split("\0")
         if len(items) != count:
             raise Malformed("another number of texts than announced")
         return items
+
+    def _numbers(self, layout: str) -> list[Any]:
+        form = Struct("<" + layout)
+        return list(form.unpack(self.take(form.size)))
 
     def _int(self) -> int:
         number: int = I64.unpack(self.take(8))[0]

@@ -79,7 +79,7 @@ class JudgeZygote:
             fit = Judge(self.plan, self.prepared, self.page).run(channel, *told)
             if not fit:
                 return
-            frames.send(CHANNEL, DONE)
+            os.write(CHANNEL, DONE)
 
     def other(self, kind: bytes, payload: bytes) -> bytes:
         """Requests beside fork and reap: "O" opens the pipe of a producer, "C" collects what it sent, "I" lists
@@ -113,7 +113,9 @@ class JudgeZygote:
 def serve(control: _socket.socket, data: bytes, page: status.StatusPage, hardening: Hardening, cautious: bool) -> None:
     """The life of a judge zygote: prepare, say so, answer requests."""
     hardening.name("judges")
-    judges = JudgeZygote(Plan.decode(data), page, hardening, cautious)
+    plan = Plan.decode(data)
+    with hardening.memory(int(plan.limits["memory_bytes"]) + JUDGE_EXTRA):
+        judges = JudgeZygote(plan, page, hardening, cautious)
     gc.collect()
     gc.freeze()
     frames.send(control.fileno(), REUSABLE if judges.stateless else b"ready")

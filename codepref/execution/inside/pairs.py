@@ -47,6 +47,11 @@ class Host(Protocol):
         """The judge that hears the next solution."""
 
 
+MOST_KILLS = 5
+"""So often a judge is killed before its zygote, which does not answer, counts as lost."""
+
+KNOWN = b"PFEMTXSI" + bytes([status.CALL_BY_REFERENCE])
+
 MOST_HEARD = 64
 """Solutions that one judge hears at most, when many of them share a process."""
 
@@ -100,7 +105,8 @@ class Sitting:
         with contextlib.suppress(frames.Closed, OSError):
             frames.send(self.fileno(), _encoded((channel, pid, source, start, ahead, alone)))
             self.killed = watch(self.supervisor, self, self.judge, *limits)
-            stays = frames.receive(self.fileno(), 100) == DONE
+            # never waited for: a hostile test may have written here, the head of a frame for example
+            stays = self._control.recv(len(DONE), _socket.MSG_DONTWAIT) == DONE
         self._heard += 1
         self.open = stays and bool(self._ends) and self._heard < MOST_HEARD
         if stays and not alone:
@@ -156,7 +162,7 @@ class Sitting:
 
 def watch(supervisor: Host, answerer: Answerer, judge: int, cpu_seconds: float, wall_seconds: float) -> bool:
     """Wait for an answer; kill a judge that stays too long at one test, by CPU or wall clock. Whether it was killed."""
-    page, clock, killed = supervisor.page, clock_of(judge), False
+    page, clock, kills = supervisor.page, clock_of(judge), 0
     place, cpu, wall = page.where(), time.clock_gettime(clock), time.monotonic()
     while not supervisor.wait_for(answerer, min(cpu_seconds, wall_seconds)):
         now = page.where()
@@ -164,8 +170,11 @@ def watch(supervisor: Host, answerer: Answerer, judge: int, cpu_seconds: float, 
             place, cpu, wall = now, time.clock_gettime(clock), time.monotonic()
         elif time.clock_gettime(clock) - cpu > cpu_seconds or time.monotonic() - wall > wall_seconds:
             os.kill(judge, signal.SIGKILL)
-            killed, wall = True, time.monotonic()
-    return killed
+            kills += 1
+            if kills > MOST_KILLS:
+                raise zygote.ZygoteLost("no answer though the judge is dead")
+            wall = time.monotonic()
+    return kills > 0
 
 
 def _encoded(value: object) -> bytes:
@@ -226,6 +235,7 @@ class Run:
         self.limits = supervisor.plan.limits
         self.cpu = 0.0
         self._ahead, self._alone = True, not supervisor.reusable
+        self._kept = bytearray(self.page.tests)
         slowest = 10 * supervisor.reference_seconds
         self._wall = 2 * max(self.limits["wall_seconds"], self.limits["load_cpu_seconds"], slowest) + 5
         self._judge_cpu = 2 * max(self.limits["cpu_seconds"], self.limits["load_cpu_seconds"], slowest) + 20
@@ -238,18 +248,20 @@ class Run:
         self.cpu += judged.cpu
         phase, current = self.page.where()
         letters = self.page.letters()
-        if phase == status.ALONE:
+        if phase == status.ALONE and not self._alone:
             self._alone = True
             return
         if not self._alone and (status.DIED in letters or b"M" in letters):
             # its end may owe something to what ran there before: only an end in a process of its own counts
             self._alone = True
             self.page.forget()
+            self._kept = bytearray(self.page.tests)
             return
         if status.DIED in letters:
             self._settle_death(phase, letters.index(status.DIED), judged)
-        elif phase == status.AGAIN:
+        elif phase == status.AGAIN and self._ahead:
             self._ahead = False
+            return
         elif phase == status.SETUP:
             self.page.describe("the problem's helpers did not run to their end")
             self.page.fill(start, ord("I"))
@@ -257,7 +269,22 @@ class Run:
             self._settle_judge(current, judge, sitting.killed)
         elif phase == status.LOADING:
             self.page.fill(start, letters[start])
+        self._keep(start)
         self._stop_after_timeouts()
+
+    def _keep(self, start: int) -> None:
+        """Hold on to this round's letters. A hostile test may write into its judge's page what it likes: it can take
+        back no letter of an earlier round, and each round settles a test, so that the rounds come to an end.
+        """
+        letters = self.page.letters()
+        if not any(self._kept) and not letters.translate(None, KNOWN):
+            return  # all settled in one round
+        for index, letter in enumerate(letters):
+            if not self._kept[index]:
+                self._kept[index] = letter if letter in (*KNOWN, status.UNDECIDED) else ord("E")
+        self._kept[start] = self._kept[start] or ord("E")
+        for index, letter in enumerate(self._kept):
+            self.page.set(index, letter)
 
     def _settle_death(self, phase: int, index: int, judged: Reaped) -> None:
         letter = {signal.SIGSYS: "X", signal.SIGXCPU: "T"}.get(judged.signal, "E")  # type: ignore[call-overload]

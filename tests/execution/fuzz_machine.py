@@ -1,0 +1,161 @@
+"""What the fuzz target leaves on the machine: processes, descriptors, files, shared memory; read from /proc."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import fuzz_system
+
+from codepref.execution.engine import Engine
+
+_SUBREAPER = 36
+MARKS = (fuzz_system.MARK, "codepref-escape", "cheated")
+PROCESSES_A_WORKER, DESCRIPTORS_A_PROCESS = 7, 100
+"""Supervisor, two zygotes, judge, one process with a solution and one forked ahead; and one that is just ending. A
+judge's sitting holds 24 descriptors and each zygote a few more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One line of /proc. session: of a worker's whole family, the worker's own pid."""
+
+    pid: int
+    name: str
+    state: str
+    parent: int
+    session: int
+
+
+def processes() -> dict[int, Process]:
+    """All processes of the machine that can be seen."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                head, _, tail = (entry / "stat").read_text(errors="replace").rpartition(")")
+                state, parent, _, session = tail.split()[:4]
+                found[int(entry.name)] = Process(
+                    int(entry.name), head.partition("(")[2], state, int(parent), int(session)
+                )
+    return found
+
+
+def descendants(found: dict[int, Process], root: int) -> list[Process]:
+    """All processes below `root`."""
+    below, last = {root}, 0
+    while len(below) != last:
+        last = len(below)
+        below |= {process.pid for process in found.values() if process.parent in below}
+    return [found[pid] for pid in below - {root} if pid in found]
+
+
+@contextlib.contextmanager
+def adopting() -> Iterator[None]:
+    """Become the parent of every orphan below this process, so that none can slip out of sight."""
+    prctl = ctypes.CDLL(None).prctl
+    prctl(_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        prctl(_SUBREAPER, 0, 0, 0, 0)
+
+
+class Machine:
+    """The state before the fuzzing, and what differs from it later; each method gives findings as (kind, detail)."""
+
+    def __init__(self) -> None:
+        self.old = {process.pid for process in descendants(processes(), os.getpid())}
+        self.descriptors = _descriptors()
+        self.files = _files()
+        self.shared = _shared_memory()
+        self.sessions: set[int] = set()
+
+    def after_batch(self, engine: Engine) -> list[tuple[str, str]]:
+        """While the workers live: descriptors and processes of engine and workers do not grow."""
+        workers = [worker._process.pid for worker in engine._workers]
+        self.sessions |= set(workers)
+        found = []
+        allowed = self.descriptors + 1 + 2 * len(workers)
+        if _descriptors() > allowed:
+            found.append(("descriptors", f"the engine has {_descriptors()} open, {allowed} expected"))
+        everything = processes()
+        for pid in workers:
+            family = [process for process in everything.values() if process.session == pid]
+            if len(family) > PROCESSES_A_WORKER:
+                found.append(("processes", f"a worker's family has {len(family)}: {_told(family)}"))
+            for process in family:
+                with contextlib.suppress(OSError):
+                    count = len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
+                    if count > DESCRIPTORS_A_PROCESS and process.name in ("supervisor", "solutions", "judges"):
+                        found.append(("descriptors", f"{process.name} has {count} open"))
+        return found
+
+    def after_close(self, patience: float = 10.0) -> list[tuple[str, str]]:
+        """After `Engine.close`: no process, no descriptor, no shared memory is left."""
+        end = time.monotonic() + patience
+        while (left := self._left()) and time.monotonic() < end:
+            time.sleep(0.05)
+        found = [("process left", _told(left))] if left else []
+        if _descriptors() > self.descriptors:
+            found.append(("descriptors", f"{_descriptors()} open after close, {self.descriptors} before"))
+        shared = _shared_memory() - self.shared
+        return found + [("shared memory left", line) for line in sorted(shared)]
+
+    def new_files(self) -> tuple[list[str], list[str]]:
+        """New entries of the folders where programs write: those that bear a mark of ours, and all others."""
+        new = sorted(_files() - self.files)
+        marked = [path for path in new if any(mark in path for mark in MARKS)]
+        return marked, [path for path in new if path not in marked]
+
+    def _left(self) -> list[Process]:
+        found = processes()
+        below = {process.pid: process for process in descendants(found, os.getpid()) if process.pid not in self.old}
+        below |= {process.pid: process for process in found.values() if process.session in self.sessions}
+        for process in list(below.values()):
+            if process.state == "Z" and process.parent == os.getpid():
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(process.pid, os.WNOHANG)
+                del below[process.pid]
+        return list(below.values())
+
+
+def _told(family: list[Process]) -> str:
+    return ", ".join(f"{process.name} ({process.pid}, {process.state})" for process in family)
+
+
+def _descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def _files() -> set[str]:
+    folders = {
+        tempfile.gettempdir(),
+        "/tmp",
+        "/var/tmp",
+        "/dev/shm",
+        "/dev/mqueue",
+        "/",
+        str(Path.cwd()),
+        str(Path.home()),
+    }
+    found = set()
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            found |= {str(path) for path in Path(folder).iterdir()}
+    return found
+
+
+def _shared_memory() -> set[str]:
+    found = set()
+    for kind in ("shm", "sem", "msg"):
+        with contextlib.suppress(OSError):
+            lines = Path(f"/proc/sysvipc/{kind}").read_text().splitlines()[1:]
+            found |= {f"{kind} {' '.join(line.split()[:2])}" for line in lines}
+    return found

@@ -1,0 +1,241 @@
+"""The fuzz target of the execution engine: generated programs through one long-lived engine, and what must never be.
+
+A finding is one of: an exception out of the engine; a letter missing, or the letter I; a hang; a canary judged wrongly;
+a descriptor, process, file or piece of shared memory that is left; a verdict that changes when the batch is run again.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import random
+import re
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fuzz_batches import LIMITS, TO_THE_PAGE, Batch, batches
+from fuzz_machine import Machine, adopting
+
+from codepref.execution.engine import Engine, usable_cpus
+from codepref.execution.tasks import Task
+from codepref.records import VERDICT_LETTERS, VerdictMatrix
+
+AGAIN = 10
+"""Every so many batches one is run a second time, its solutions in another order."""
+EDGE = set("TS")
+"""Letters of tests on the edge of time: S follows T."""
+KEPT = 200
+_RACING = re.compile(r"\b(thread|threading|os|socket|ctypes|time|signal|gc|resource)\b")
+"""What lets a program depend on the moment: two threads, two writers at one channel."""
+
+Progress = Callable[[int, int, float], None]
+
+
+class Hang(Exception):
+    """A batch took longer than every limit together."""
+
+
+class Fuzz:
+    """One run: the engine, the state of the machine before, counts and findings."""
+
+    def __init__(self, seed: int, engine: Engine, machine: Machine) -> None:
+        self.seed, self.engine, self.machine = seed, engine, machine
+        self.findings: list[dict[str, Any]] = []
+        self.differences: list[dict[str, Any]] = []
+        self.families: Counter[str] = Counter()
+        self.letters: dict[str, Counter[str]] = {}
+        self.refused = self.again = self.slowest = 0.0
+
+    def find(self, kind: str, batch: int, detail: str, **more: Any) -> None:
+        """Keep a finding with what is needed to make it again."""
+        self.findings.append({"kind": kind, "seed": self.seed, "batch": batch, "detail": detail, **more})
+
+    def batch(self, batch: Batch) -> None:
+        """Run one batch and look at everything that it must not do. Raises Hang."""
+        self.refused += len(batch.broken) + batch.refused
+        for detail, source in batch.broken:
+            self.find("exception for a malformed test", batch.number, detail, program=source)
+        first = self._judge(batch, batch.tasks)
+        if first is None:
+            return
+        for matrix, task in zip(first, batch.tasks, strict=True):
+            self._letters(batch, matrix, task)
+        if batch.number % AGAIN == 0:
+            self._again(batch, first)
+        for kind, detail in self.machine.after_batch(self.engine):
+            self.find(kind, batch.number, detail)
+
+    def _judge(self, batch: Batch, tasks: list[Task]) -> list[VerdictMatrix] | None:
+        """The verdicts; None when an exception came out of the engine. Raises Hang."""
+        done: list[VerdictMatrix] = []
+        errors: list[str] = []
+
+        def run() -> None:
+            try:
+                done.extend(self.engine.run(tasks, limits=LIMITS))
+            except BaseException:  # noqa: BLE001 - whatever leaves the engine is a finding
+                errors.append(traceback.format_exc())
+
+        thread, start = threading.Thread(target=run, daemon=True), time.monotonic()
+        thread.start()
+        thread.join(bound(batch))
+        if thread.is_alive():
+            assert thread.ident is not None
+            stack = "".join(traceback.format_stack(sys._current_frames()[thread.ident]))
+            texts = {f"{task.problem.task_id}": [s.text for s in task.solutions] for task in tasks[len(done) :]}
+            self.find("hang", batch.number, f"longer than {bound(batch):.0f} s\n{stack}", program=texts)
+            raise Hang
+        self.slowest = max(self.slowest, time.monotonic() - start)
+        for error in errors:
+            self.find("exception out of the engine", batch.number, error)
+        return None if errors else done
+
+    def _letters(self, batch: Batch, matrix: VerdictMatrix, task: Task) -> None:
+        hostile = matrix.task_id in batch.hostile
+        tests = [{"kind": test.kind, "source": test.source[:5000]} for test in task.tests] if hostile else None
+        for solution, verdict in zip(task.solutions, matrix.verdicts, strict=True):
+            key = (matrix.task_id, solution.solution_id)
+            told = {
+                "task": matrix.task_id,
+                "letters": verdict.letters,
+                "program": solution.text[:20000],
+                "tests": tests,
+            }
+            if len(verdict.letters) != len(task.tests) or not set(verdict.letters) <= set(VERDICT_LETTERS):
+                self.find("letters missing", batch.number, verdict.detail, **told)
+            # a hostile reference gives no expected outputs: that I is the problem's
+            kinds = [test.kind for test, letter in zip(task.tests, verdict.letters, strict=False) if letter == "I"]
+            own = hostile and (set(kinds) == {"inputs"} or _wrote_letters(task, verdict.detail))
+            if kinds and not own:
+                self.find("letter I", batch.number, verdict.detail, **told)
+            if key in batch.canaries and set(verdict.letters) != {batch.canaries[key]}:
+                self.find("canary", batch.number, f"{verdict.letters} {verdict.detail}", **told)
+            if key in batch.programs:
+                family = "hostile tests" if hostile else batch.programs[key].family
+                self.families[batch.programs[key].family] += 1
+                self.letters.setdefault(family, Counter()).update(verdict.letters)
+
+    def _again(self, batch: Batch, first: list[VerdictMatrix]) -> None:
+        rng = random.Random(batch.number)
+        shuffled = [Task(t.problem, rng.sample(list(t.solutions), len(t.solutions)), t.tests) for t in batch.tasks]
+        second = self._judge(batch, shuffled)
+        self.again += 1
+        before = {(v.task_id, v.solution_id): v for matrix in first for v in matrix.verdicts}
+        for verdict in (v for matrix in second or () for v in matrix.verdicts):
+            old = before[verdict.task_id, verdict.solution_id]
+            differing = [pair for pair in zip(old.letters, verdict.letters, strict=True) if pair[0] != pair[1]]
+            if not differing or verdict.task_id in batch.hostile:
+                continue
+            program = batch.programs.get((verdict.task_id, verdict.solution_id))
+            told = {
+                "batch": batch.number,
+                "family": program.family if program else "canary",
+                "letters": [old.letters, verdict.letters],
+                "details": [old.detail, verdict.detail],
+                "program": verdict.solution[:20000],
+            }
+            told["why"] = _why(program.family if program else "canary", verdict.solution, differing)
+            self.differences.append(told)
+            if not told["why"]:
+                self.find("verdict changed", batch.number, f"{old.letters} {verdict.letters}", program=verdict.solution)
+
+
+def _wrote_letters(task: Task, detail: str) -> bool:
+    """Whether a test of the task may have written the letter I itself; then no worker was lost."""
+    reached = any(TO_THE_PAGE in test.source for test in task.tests)
+    return reached and (not detail or detail.startswith(("test", "the problem's helpers")))
+
+
+def _why(family: str, program: str, differing: list[tuple[str, str]]) -> str:
+    """Why a verdict may have changed; "" when it should not have."""
+    if all(EDGE & set(pair) for pair in differing):
+        return "edge of time"
+    return "races with its judge" if family in ("system", "protocol") or _RACING.search(program) else ""
+
+
+def bound(batch: Batch) -> float:
+    """Seconds that no batch may take: all its limits one after the other, thrice for a busy machine, and a minute.
+
+    A hostile test may hold its judge for 2 * 6 s of wall clock, or 20 s of CPU, before it is ended.
+    """
+    assert LIMITS.wall_seconds is not None
+    seconds = 60.0
+    for task in batch.tasks:
+        one = 25.0 if task.problem.task_id in batch.hostile else LIMITS.wall_seconds
+        seconds += 3 * one * len(task.solutions) * (1 + (len(task.tests) if one > 1 else 1))
+    return seconds
+
+
+def fuzz(
+    seed: int,
+    count: int,
+    jobs: int | None = None,
+    completions: Sequence[str] = (),
+    *,
+    quiet_machine: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Run `count` programs of `seed` through one engine; the report, whose `findings` should be empty.
+
+    completions: further real programs for the corpus. quiet_machine: nothing else writes files here, so that every new
+    file is a finding, not only those that bear our mark. progress(done, count, seconds) is called after each batch.
+    """
+    start, stopped = time.monotonic(), False
+    with adopting():
+        machine = Machine()
+        engine = Engine(jobs=jobs)
+        run = Fuzz(seed, engine, machine)
+        try:
+            for batch in batches(seed, count, completions):
+                run.batch(batch)
+                if progress is not None:
+                    progress(sum(run.families.values()), count, time.monotonic() - start)
+        except Hang:
+            stopped = True
+            for worker in list(engine._workers):
+                os.killpg(worker._process.pid, signal.SIGKILL)
+        else:
+            engine.close()
+            del engine, run.engine
+        seconds = time.monotonic() - start
+        for kind, detail in machine.after_close():
+            run.find(kind, -1, detail)
+    marked, others = machine.new_files()
+    for path in marked + (others if quiet_machine else []):
+        run.find("file left", -1, path)
+    return _report(run, seconds, stopped, [] if quiet_machine else others, jobs)
+
+
+def _report(run: Fuzz, seconds: float, stopped: bool, others: list[str], jobs: int | None) -> dict[str, Any]:
+    programs = sum(run.families.values())
+    order = {family: dict(sorted(letters.items())) for family, letters in sorted(run.letters.items())}
+    return {
+        "seed": run.seed,
+        "programs": programs,
+        "families": dict(sorted(run.families.items())),
+        "letters": order,
+        "stopped_by_a_hang": stopped,
+        "finding_count": len(run.findings),
+        "findings": run.findings[:KEPT],
+        "batches_run_again": int(run.again),
+        "difference_count": len(run.differences),
+        "differences": run.differences[:KEPT],
+        "tests_refused": int(run.refused),
+        "new_files_of_unknown_origin": others,
+        "seconds": round(seconds, 1),
+        "slowest_batch_seconds": round(run.slowest, 1),
+        "programs_per_second": round(programs / seconds, 1),
+        "limits": LIMITS.resolved(),
+        "machine": {
+            "cores": os.cpu_count(),
+            "jobs": jobs or usable_cpus(),
+            "kernel": platform.release(),
+            "python": platform.python_version(),
+        },
+    }

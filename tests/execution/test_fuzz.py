@@ -1,0 +1,150 @@
+"""Generated and mutated programs leave no hang, no crash of the engine, and nothing behind; so do hostile tests.
+
+The long run is `benchmarks/fuzz_execution.py`. What it found is kept below, reduced.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from fuzz_batches import LIMITS
+from fuzz_machine import Machine
+from fuzz_programs import SHARES, attacks, programs
+from fuzzing import fuzz
+
+from codepref.errors import UserError
+from codepref.execution.engine import Engine
+from codepref.execution.tasks import Task, encode_task, packages_of
+from codepref.records import Problem, Solution, Test
+
+pytestmark = pytest.mark.xdist_group("execution")
+
+RIGHT = "def f(*x):\n    return 3\n"
+PAGE = (
+    "import os, sys, time\nframe = sys._getframe()\nwhile not hasattr(frame.f_locals.get('self'), 'page'):\n"
+    "    frame = frame.f_back\npage = frame.f_locals['self'].page\n"
+)
+
+
+def test_programs_leave_no_hang_no_crash_and_nothing_behind():
+    report = fuzz(7, 1500, jobs=4)
+    assert report["findings"] == []
+    assert report["programs"] == 1500
+    assert not report["stopped_by_a_hang"]
+    letters = Counter()
+    for counts in report["letters"].values():
+        letters.update(counts)
+    assert set("PFETMXS") <= set(letters)  # the programs reach every way to end
+
+
+def test_the_same_seed_makes_the_same_programs():
+    first, second = list(programs(3, 200)), list(programs(3, 200))
+    assert first == second
+    assert first[:50] == list(programs(3, 50))
+
+
+def test_another_seed_makes_other_programs():
+    first, second = ({program.text for program in programs(seed, 100)} for seed in (3, 4))
+    assert len(first & second) < 10  # short oddities may meet
+
+
+def test_every_family_occurs_by_its_share():
+    counts = Counter(program.family for program in programs(0, 1000))
+    assert set(counts) == set(SHARES)
+    assert all(abs(counts[family] - 10 * share) < 60 for family, share in SHARES.items())
+
+
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
+def test_many_programs_of_each_family_compile():
+    good, whole = Counter(), Counter()
+    for program in programs(0, 400):
+        whole[program.family] += 1
+        try:
+            compile(program.text, "<program>", "exec")
+            good[program.family] += 1
+        except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+            pass
+    assert all(good[family] > 0.8 * whole[family] for family in ("grammar", "system", "protocol"))
+    assert 0.2 < good["mutated"] / whole["mutated"] < 0.8
+
+
+def test_the_attacks_are_in_the_corpus():
+    texts = attacks()
+    assert len(texts) > 100
+    assert any("fork bomb" in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("test", "letters"),
+    [
+        ("import os\nos.write(3, b'\\xff' * 4)\nassert f() == 3", "EP"),
+        ("import os, time\nos.write(3, b'a')\ntime.sleep(600)", "EP"),
+        (PAGE + "page.set(0, 255)\nos._exit(0)", "EP"),
+        (PAGE + "page.set(0, 63)\npage.set(1, 63)\nos._exit(0)", "EE"),
+        (PAGE + "page.enter(4, 0)\nos._exit(0)", "EP"),
+        (PAGE + "page.enter(5, 0)\nos._exit(0)", "EP"),
+    ],
+    ids=["large frame", "cut frame", "no letter", "two deaths", "again and again", "alone for ever"],
+)
+def test_a_hostile_test_spoils_letters_of_its_task_alone(test: str, letters: str):
+    tests = [Test("t", "0", test), Test("t", "1", "assert f() == 3")]
+    task = Task(Problem("t", "", "f"), [Solution("t", 0, RIGHT), Solution("t", 1, RIGHT + "#")], tests)
+    honest = Task(Problem("u", "", "f"), [Solution("u", 0, RIGHT)], tests[1:])
+    with Engine(jobs=1) as engine:
+        start = time.monotonic()
+        spoilt, after = engine.run([task, honest], limits=LIMITS)
+        assert time.monotonic() - start < 60  # it was for ever, or until a silent worker is replaced
+    assert [verdict.letters for verdict in spoilt.verdicts] == [letters, letters]
+    assert after.verdicts[0].letters == "P"
+
+
+def test_two_tests_that_erase_each_other_come_to_an_end():
+    erase = PAGE + "page.set({}, 0)\npage.enter(2, {})\nos._exit(0)"
+    tests = [Test("t", "0", erase.format(1, 0)), Test("t", "1", erase.format(0, 1)), Test("t", "2", "assert f() == 3")]
+    with Engine(jobs=1) as engine:
+        (matrix,) = engine.run([Task(Problem("t", "", "f"), [Solution("t", 0, RIGHT)], tests)], limits=LIMITS)
+    assert matrix.verdicts[0].letters == "EEP"
+
+
+def test_a_test_that_grows_in_the_compiler_is_held_by_a_memory_limit():
+    # each level of `finally` doubles the code: 20 of them take gigabytes
+    levels = range(20)
+    source = "".join(f"{' ' * at}try: pass\n{' ' * at}finally:\n" for at in levels) + " " * 20 + "assert f() == 3\n"
+    tests = [Test("t", "0", source), Test("t", "1", "assert f() == 3")]
+    with Engine(jobs=1) as engine:
+        (matrix,) = engine.run([Task(Problem("t", "", "f"), [Solution("t", 0, RIGHT)], tests)], limits=LIMITS)
+    assert matrix.verdicts[0].letters == "EP"
+    assert "MemoryError" in matrix.verdicts[0].detail
+
+
+def test_many_empty_lines_are_searched_in_no_time():
+    # as the square of the number of lines this took hours
+    task = Task(Problem("t", "", "f"), [Solution("t", 0, "\n" * 3_000_000 + "import numpy\n")], [])
+    assert packages_of(task) == {"numpy"}
+
+
+def test_nested_brackets_are_a_malformed_test():
+    with pytest.raises(UserError, match="JSON object"):
+        encode_task(Task(Problem("t", "", "f"), [], [Test("t", "0", "[" * 100_000, "inputs")]), LIMITS)
+
+
+def test_an_engine_that_was_closed_holds_no_descriptor():
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    engine = Engine(jobs=2)
+    list(engine.run([Task(Problem("t", "", "f"), [Solution("t", 0, RIGHT)], [Test("t", "0", "assert f() == 3")])]))
+    engine.close()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_new_descriptor_is_found():
+    machine = Machine()
+    kept = os.open(os.devnull, os.O_RDONLY)
+    try:
+        assert [kind for kind, _ in machine.after_close(0.1)] == ["descriptors"]
+    finally:
+        os.close(kept)
+    assert machine.after_close(0.1) == []
