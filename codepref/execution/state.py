@@ -7,34 +7,40 @@ from collections import Counter, deque
 from itertools import repeat
 
 from codepref.execution.limits import Limits
-from codepref.execution.tasks import Task, encode_task, packages_of
-from codepref.records import ERROR, INFRASTRUCTURE, VERDICT_LETTERS, Verdict, VerdictMatrix
+from codepref.execution.tasks import Task, encode_task
+from codepref.records import ERROR, INFRASTRUCTURE, PASS, TIMEOUT, VERDICT_LETTERS, Verdict, VerdictMatrix
 
 MAX_FAILURES = 3
 """A solution that took down so many workers gets the letter I; so does a task that could not be prepared as often."""
 
 LARGEST_JOB = 64
 
+Outcome = tuple[str, bool, float, str]
+"""Letters, whether a test shared a process, CPU milliseconds, the first failure in words."""
+
 
 class TaskState:
-    """One task in work. `owed`: whether something of it waits for a worker. `finished`: whether all is judged."""
+    """One task in work, in one round or two (`Limits.patience`): what runs out of time in the first waits for the
+    others, whose CPU time tells whether it may have more.
+    """
 
     def __init__(self, task: Task, limits: Limits, jobs: int) -> None:
-        self.task = task
-        self.data = encode_task(task, limits)
-        self.packages = packages_of(task)
+        self.task, self.limits, self._jobs = task, limits, jobs
+        self._round = limits.first_seconds
+        self.data = encode_task(task, limits, self._round)
         self._copies: Counter[str] = Counter()
         for solution, count in zip(task.solutions, task.copies or repeat(1), strict=False):
             self._copies[solution.text] += count
+        gold = task.problem.gold
+        if gold and self._round < limits.cpu_seconds and gold not in self._copies and self._copies:
+            self._copies[gold] = 0  # nobody asked for its verdict, only its time is wanted
         self.sources = list(self._copies)
-        self._verdicts: dict[str, tuple[str, bool, float, str]] = {}
+        self._verdicts: dict[str, Outcome] = {}
+        self._late: dict[int, Outcome] = {}
+        self._slowest: float | None = None
         self._waiting: deque[int] = deque()
         self._failures = [0] * len(self.sources)
         self._unprepared = 0
-        even = math.ceil(len(self.sources) / jobs)
-        # a reference is run once a job, so such tasks are cut into few jobs
-        costly = any(test.kind == "inputs" for test in task.tests)
-        self._job_size = even if costly else max(1, min(LARGEST_JOB, math.ceil(even / 2)))
         for place, source in enumerate(self.sources):
             if not source.strip():
                 self._verdicts[source] = (ERROR * len(task.tests), False, 0.0, "no code")
@@ -60,21 +66,48 @@ class TaskState:
 
     def next_job(self) -> Job:
         """The next solutions for one worker."""
-        count = min(self._job_size, len(self._waiting))
+        # ever smaller towards the end, so that workers end together
+        count = min(len(self._waiting), LARGEST_JOB, math.ceil(len(self._waiting) / (2 * self._jobs)))
         return Job(self, [self._waiting.popleft() for _ in range(count)])
 
-    def settle(self, place: int, verdict: tuple[str, bool, float, str]) -> int:
-        """Keep a verdict; the number of solutions that have this source."""
-        source = self.sources[place]
-        self._verdicts[source] = verdict
-        return self._copies[source]
+    def settle(self, place: int, verdict: Outcome) -> int:
+        """Take in a verdict; the number of solutions that are settled by it."""
+        letters, _, cpu_ms, _ = verdict
+        if self._is_late(letters):
+            self._late[place] = verdict
+            return self._end_round()
+        if PASS in letters and TIMEOUT not in letters:
+            self._slowest = max(self._slowest or 0.0, cpu_ms / 1000)
+        self._verdicts[self.sources[place]] = verdict
+        return self._copies[self.sources[place]] + self._end_round()
 
-    def failed(self, place: int, cause: str, *, unprepared: bool) -> int:
-        """A worker was lost at solution `place`. The number of solutions given up: 0 when it is to be tried again."""
+    def _is_late(self, letters: str) -> bool:
+        """Whether a solution may be given more time. Tests of kind "inputs" know their limit from their reference."""
+        timed_out = (test.kind for test, letter in zip(self.task.tests, letters, strict=True) if letter == TIMEOUT)
+        return self._round < self.limits.cpu_seconds and any(kind != "inputs" for kind in timed_out)
+
+    def _end_round(self) -> int:
+        """When only the late ones are left: settle them, or have them run again with more time. How many settled."""
+        if not self._late or len(self._late) + len(self._verdicts) < len(self.sources):
+            return 0
+        late, self._late = self._late, {}
+        allowed = self.limits.late(self._slowest)
+        before, self._round = self._round, self.limits.cpu_seconds
+        unasked = [place for place in late if not self._copies[self.sources[place]]]
+        if allowed > before:
+            self.data = encode_task(self.task, self.limits, allowed)
+            self._waiting.extend(place for place in late if place not in unasked)
+        settled = unasked if allowed > before else list(late)
+        for place in settled:
+            self._verdicts[self.sources[place]] = late[place]
+        return sum(self._copies[self.sources[place]] for place in settled)
+
+    def failed(self, place: int, cause: str, *, unprepared: bool) -> int | None:
+        """A worker was lost at solution `place`. None when it is to be tried again, else what that settles."""
         self._failures[place] += 1
         self._unprepared += unprepared
         if max(self._failures[place], self._unprepared) < MAX_FAILURES:
-            return 0
+            return None
         return self.settle(place, (INFRASTRUCTURE * len(self.task.tests), False, 0.0, cause))
 
     def wait(self, places: list[int]) -> None:
@@ -123,5 +156,5 @@ class Job:
         if not self._left:
             return 0
         given_up = self._state.failed(self._left[0], cause, unprepared=unprepared)
-        self._state.wait(self._left[1:] if given_up else self._left)
-        return given_up
+        self._state.wait(self._left if given_up is None else self._left[1:])
+        return given_up or 0

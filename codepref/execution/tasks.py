@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,16 +9,10 @@ from typing import Any
 from codepref.errors import UserError
 from codepref.execution.inside.codec import Unencodable
 from codepref.execution.inside.plan import Plan
-from codepref.execution.limits import Limits
+from codepref.execution.limits import REFERENCE_FACTOR, Limits
 from codepref.problems.inputs import parse_inputs
 from codepref.problems.stdio import check_stdio
 from codepref.records import Problem, Solution, Test
-
-PRELOADABLE = ("numpy",)
-"""Packages whose import costs far more than a fork: loaded once by a worker when a task uses them."""
-
-# blanks of one line alone: across lines the search takes the square of their number, in the engine's own process
-_IMPORTS = re.compile(rf"^[ \t\f]*(?:import|from)[ \t\f]+({'|'.join(PRELOADABLE)})\b", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +28,11 @@ class Task:
     copies: Sequence[int] | None = None
 
 
-def encode_task(task: Task, limits: Limits) -> bytes:
-    """What a worker needs to know of a task beside its solutions. Raises UserError for a malformed inputs test."""
+def encode_task(task: Task, limits: Limits, cpu_seconds: float | None = None) -> bytes:
+    """What a worker needs to know of a task beside its solutions. Raises UserError for a malformed inputs test.
+
+    cpu_seconds: CPU time of a test in this round, where it is less than the limits'.
+    """
     tests: list[tuple[str, Any]] = []
     for test in task.tests:
         if test.kind == "inputs":
@@ -57,12 +53,8 @@ def encode_task(task: Task, limits: Limits) -> bytes:
     if len({kind == "stdio" for kind, _ in tests}) > 1:
         raise UserError(f"{problem.task_id}: tests of kind stdio cannot stand beside other kinds")
     try:
-        return Plan(problem.helpers, problem.preamble, problem.entry_point, tests, limits.resolved()).encode()
+        told = (limits if cpu_seconds is None else limits.lowered(cpu_seconds)).resolved()
+        told |= {"most_cpu_seconds": float(limits.cpu_seconds), "reference_factor": float(REFERENCE_FACTOR)}
+        return Plan(problem.helpers, problem.preamble, problem.entry_point, tests, told).encode()
     except Unencodable as error:
         raise UserError(f"{problem.task_id}: a text is expected where a {error} stands") from None
-
-
-def packages_of(task: Task) -> frozenset[str]:
-    """The preloadable packages that the task's tests or solutions import."""
-    texts = [test.source for test in task.tests] + [solution.text for solution in task.solutions]
-    return frozenset(name for text in texts for name in _IMPORTS.findall(text))

@@ -17,7 +17,7 @@ from typing import Any
 
 from codepref.errors import InfrastructureError, MachineError
 from codepref.execution.inside import frames
-from codepref.execution.inside.codec import Encoder, Malformed
+from codepref.execution.inside.codec import Malformed, encoded
 from codepref.execution.inside.decoder import Decoder
 
 START_SECONDS = 60.0
@@ -94,10 +94,9 @@ def _folders(paths: list[str]) -> list[str]:
 
 
 class Worker:
-    """A confined supervisor process. `preload`: modules it has loaded before the first fork."""
+    """A confined supervisor process. job: what it works at; last: the task it was last at."""
 
-    def __init__(self, preload: frozenset[str], *, unconfined: bool) -> None:
-        self.preload = preload
+    def __init__(self, *, unconfined: bool) -> None:
         self.job: Any = None
         self.last: Any = None
         self.last_word = time.monotonic()
@@ -110,7 +109,7 @@ class Worker:
         packages = package_paths()
         launch = _LAUNCH.format(paths=_sandlock_folder())
         command = [sys.executable, "-I", "-B", "-c", launch, interpreter, "unconfined" if unconfined else "confined"]
-        command += [str(_FOLDER), str(theirs.fileno()), ",".join(sorted(preload)), os.pathsep.join(packages)]
+        command += [str(_FOLDER), str(theirs.fileno()), os.pathsep.join(packages)]
         command += interpreter_paths()
         try:
             self._process = subprocess.Popen(
@@ -160,7 +159,7 @@ class Worker:
     def send(self, data: bytes, sources: list[tuple[int, str]]) -> None:
         """Hand over solutions of a task. Raises WorkerLost."""
         try:
-            frames.send(self.fileno(), Encoder(lambda _: None, exact=True).encode((data, sources)))
+            frames.send(self.fileno(), encoded((data, sources)))
         except (frames.Closed, OSError) as error:
             raise WorkerLost(f"the worker ended ({error})") from None
         self.last_word = time.monotonic()

@@ -53,7 +53,7 @@ def method(body: str) -> str:
         (method("task_func()"), "E"),
         (method("raise SystemExit(0)"), "E"),
         (method("unknown()"), "E"),
-        (method("open('/tmp/x', 'w')"), "X"),
+        (method("open('/tmp/codepref-no-such-file', 'w')"), "X"),
         (method("import tempfile; tempfile.mkdtemp()"), "X"),
         (method("bytearray(10**10)"), "M"),
         (method("while True: pass"), "T"),

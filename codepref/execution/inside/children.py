@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
+import mmap
 import os
 import resource
 import signal
@@ -19,16 +20,41 @@ OPEN_FILES = 64
 PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 
 
+def address_space() -> int:
+    """Bytes of address space of this process, to a mebibyte: the least limit under which a page more can be had.
+
+    /proc would tell it, but is closed here.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    low, high = 0, 1 << 47
+    try:
+        while high - low > 1 << 20:
+            middle = (low + high) // 2
+            try:
+                resource.setrlimit(resource.RLIMIT_AS, (middle, hard))
+                mmap.mmap(-1, mmap.PAGESIZE).close()
+                high = middle
+            except (OSError, MemoryError):
+                low = middle
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    return high
+
+
 class Hardening:
     """Made once in the parent, applied in each child after the fork.
 
-    size: bytes of address space that the parent takes by itself; a child's memory limit comes on top.
+    A child's memory limit comes on top of the address space that its parent takes by itself.
     """
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    def __init__(self) -> None:
+        self._size = address_space()
         self._prctl = ctypes.CDLL(None).prctl
         self._filter = seccomp.Filter(seccomp.child_filter()) if seccomp.supported() else None
+
+    def grown(self) -> None:
+        """Measure again: this process, whose children are meant, has loaded more."""
+        self._size = max(self._size, address_space())
 
     def name(self, name: str) -> None:
         """Call this process `name` in `ps` and `top`."""

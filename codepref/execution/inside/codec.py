@@ -215,6 +215,11 @@ class Encoder:
             self._items(b"q", (value.maxlen, *deque.__iter__(value)), deque.__len__(value) + 1)
 
 
+def encoded(value: Any) -> bytes:
+    """One value of plain data alone. Raises Unencodable."""
+    return Encoder(lambda _: None, exact=True).encode(value)
+
+
 def _packed(items: list[Any]) -> bytes | None:
     """Many items at once: 64-bit ints, floats and bools, or texts without NUL; None for everything else.
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from . import harmless, remote, standins, statics, status, stdio, unittests
 from .children import CHANNEL
-from .codec import Encoder, Unencodable
+from .codec import Encoder, Unencodable, encoded
 from .compare import accepted
 from .frames import send
 from .plan import InputsPlan, Plan
@@ -241,7 +241,7 @@ class Judge:
         seconds = self.link.used()
         arguments = calls if inputs.oracle else []
         # an output that cannot cross raises here, and the reference counts as failed
-        told = Encoder(lambda _: None, exact=True).encode((bodies, expected, arguments, seconds))
+        told = encoded((bodies, expected, arguments, seconds))
         os.set_blocking(output, True)
         send(output, told)
 
@@ -287,8 +287,12 @@ class Judge:
         return True
 
     def _budget(self, prepared: Prepared) -> float:
-        limit = self.plan.limits["cpu_seconds"]
-        return limit if prepared.inputs is None else max(limit, 5 * prepared.inputs.seconds)
+        limits = self.plan.limits
+        if prepared.inputs is None:
+            return limits["cpu_seconds"]
+        # a reference tells how long a right solution takes, so no second round is needed
+        patient = min(limits["most_cpu_seconds"], limits["patience"] * prepared.inputs.seconds)
+        return max(limits["cpu_seconds"], limits["reference_factor"] * prepared.inputs.seconds, patient)
 
     def _slack(self, prepared: Prepared) -> float:
         if prepared.inputs is not None:

@@ -7,9 +7,9 @@ import gc
 import os
 import re
 
-from . import frames, status, zygote
+from . import frames, packages, status, zygote
 from .children import CHANNEL, Hardening
-from .codec import Encoder, Malformed
+from .codec import Malformed, encoded
 from .decoder import Decoder
 from .harmless import shareable
 from .judge import INPUTS_SLACK, Judge, Prepared
@@ -31,6 +31,9 @@ class JudgeZygote:
         self.plan, self.page, self.hardening = plan, page, hardening
         self.prepared = [Prepared(kind, source) for kind, source in plan.tests]
         self._pipe: tuple[int, int] | None = None
+        if imported := packages.imported("\n".join(source for _, source in plan.tests if type(source) is str)):
+            packages.preload(sorted(imported))
+            hardening.grown()
         for prepared in self.prepared:
             if not cautious:
                 prepared.compile()
@@ -53,7 +56,7 @@ class JudgeZygote:
         mode, pid, source, wanted = Decoder(payload).value()
         limits = self.plan.limits
         memory = int(limits["memory_bytes"]) + JUDGE_EXTRA
-        rest = len(self.prepared) * (limits["cpu_seconds"] + 2) + limits["load_cpu_seconds"]
+        rest = len(self.prepared) * (limits["most_cpu_seconds"] + 2) + limits["load_cpu_seconds"]
         if mode == "shared":
             self.hardening.apply([], os.getppid(), int(limits["memory_bytes"]), rest)
             Judge(self.plan, self.prepared, self.page).run_shared(source, wanted)
@@ -83,8 +86,12 @@ class JudgeZygote:
 
     def other(self, kind: bytes, payload: bytes) -> bytes:
         """Requests beside fork and reap: "O" opens the pipe of a producer, "C" collects what it sent, "I" lists
-        the tests that need a reference.
+        the tests that need a reference, "P" loads packages.
         """
+        if kind == b"P":
+            packages.preload(Decoder(payload).value())
+            self.hardening.grown()
+            return b""
         if kind == b"O":
             self._pipe = os.pipe()
             return b""
@@ -92,7 +99,7 @@ class JudgeZygote:
             return self._collect(payload[0])
         wanted = [at for at, prepared in enumerate(self.prepared) if prepared.inputs and not prepared.error]
         references = [(at, prepared.inputs.reference) for at in wanted if (prepared := self.prepared[at]).inputs]
-        return Encoder(lambda _: None, exact=True).encode(references)
+        return encoded(references)
 
     def _collect(self, index: int) -> bytes:
         assert self._pipe is not None

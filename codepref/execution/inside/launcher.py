@@ -51,13 +51,10 @@ def landlock(readable: list[str]) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Arguments: interpreter, "confined" or "unconfined", code folder, engine descriptor, modules to load, folders of
-    packages (os.pathsep), and further folders to read...
+    """Arguments: interpreter, "confined" or "unconfined", code folder, engine descriptor, folders of packages
+    (os.pathsep), and further folders to read...
     """
-    interpreter, mode, folder, channel, preload, packages, *paths = arguments
-    # Read before Landlock closes /proc: the same file goes on telling the worker's own size after exec.
-    size = os.open("/proc/self/statm", os.O_RDONLY)
-    os.set_inheritable(size, True)
+    interpreter, mode, folder, channel, packages, *paths = arguments
     os.chdir("/")
     libc = ctypes.CDLL(None, use_errno=True)
     # hash(None) is an address in Python 3.11: at random addresses the order of a set with None in it changes a verdict
@@ -70,8 +67,8 @@ def main(arguments: list[str]) -> None:
     program = f"import sys; sys.path.insert(0, {folder!r}); from inside.supervisor import main; main(sys.argv[1:])"
     # neither -I nor -E: with them the interpreter would not read the hash seed, and the order of sets would change
     # from worker to worker
-    command = [interpreter, "-s", "-S", "-B", "-X", "utf8", "-c", program, channel, str(size), preload]
-    os.execve(interpreter, [*command, packages], ENVIRONMENT)
+    command = [interpreter, "-s", "-S", "-B", "-X", "utf8", "-c", program]
+    os.execve(interpreter, [*command, channel, packages], ENVIRONMENT)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .codec import Encoder
+from .codec import encoded
 from .decoder import Decoder
 
 
@@ -22,7 +22,7 @@ class Plan:
     def encode(self) -> bytes:
         """As bytes that `decode` takes."""
         parts = (self.helpers, self.preamble, self.entry_point, self.tests, self.limits)
-        return Encoder(lambda _: None, exact=True).encode(parts)
+        return encoded(parts)
 
     @classmethod
     def decode(cls, data: bytes) -> Plan:

@@ -6,7 +6,7 @@ import ast
 import builtins
 from typing import Any
 
-from .codec import U32, Encoder
+from .codec import U32, encoded
 from .decoder import Decoder
 
 PURE_CALLS = frozenset(
@@ -15,7 +15,7 @@ PURE_CALLS = frozenset(
 )
 _WRAPPING = (ast.Compare, ast.UnaryOp, ast.BinOp, ast.Call, ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.Set)
 _WRAPPING_MORE = (ast.Subscript, ast.Slice, ast.Name, ast.Load, ast.operator, ast.unaryop, ast.cmpop)
-CALL_HEAD = b"t" + U32.pack(4) + b"-" + Encoder(lambda _: None, exact=True).encode("call")
+CALL_HEAD = b"t" + U32.pack(4) + b"-" + encoded("call")
 
 
 def parsed(source: str) -> ast.Module:
@@ -34,7 +34,7 @@ class PlainCall:
 
     def __init__(self, name: str, arguments: tuple[Any, ...]) -> None:
         self.name = name
-        self.arguments = Encoder(lambda _: None, exact=True).encode((arguments, {}))
+        self.arguments = encoded((arguments, {}))
 
     def containers(self) -> list[Any]:
         """The mutable containers among the arguments, fresh, in the order in which both sides number them."""

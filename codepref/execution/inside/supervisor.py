@@ -13,12 +13,14 @@ import signal
 import sys
 import time
 
-from . import frames, judge_zygote, solution, status, zygote
+from . import frames, judge_zygote, packages, solution, status, zygote
 from .children import Hardening
-from .codec import Encoder
+from .codec import Encoder, encoded
 from .decoder import Decoder
-from .pairs import Answerer, Pair, Run, Sitting
+from .pairs import Pair
 from .plan import Plan
+from .rounds import Run
+from .sitting import Answerer, Sitting
 
 HEARTBEAT_SECONDS = 2.0
 PREPARE_SECONDS = 60.0
@@ -26,28 +28,11 @@ SOLUTIONS_A_JUDGE = 24
 """Solutions that one judge hears at most, where no test can carry state from one to the next: forking and ending a
 judge costs as much as forking and ending a solution.
 """
-COMMON_MODULES = [
-    "abc",
-    "bisect",
-    "cmath",
-    "collections.abc",
-    "copy",
-    "enum",
-    "functools",
-    "heapq",
-    "itertools",
-    "json",
-    "math",
-    "numbers",
-    "operator",
-    "random",
-    "re",
-    "statistics",
-    "string",
-    "textwrap",
-    "typing",
-    "unicodedata",
-]
+_COMMON = """
+    abc bisect cmath collections.abc copy enum functools heapq itertools json math numbers operator random re
+    statistics string textwrap typing unicodedata
+"""
+COMMON_MODULES = _COMMON.split()
 """Loaded before the first fork: what solutions import most; each would cost its child milliseconds."""
 
 
@@ -58,10 +43,11 @@ class EngineGone(Exception):
 class Supervisor:
     """One worker. `engine` is the socket to the engine's process."""
 
-    def __init__(self, engine: int, size: int) -> None:
+    def __init__(self, engine: int) -> None:
         self.engine = engine
-        self.hardening = Hardening(size)
+        self.hardening = Hardening()
         self.solutions = self._spawn(self._serve_solutions)
+        self.packaged: zygote.Zygote | None = None
         self.judges: zygote.Zygote | None = None
         self.plan: Plan | None = None
         self.page = status.StatusPage(0)
@@ -70,11 +56,63 @@ class Supervisor:
         self.sitting: Sitting | None = None
         self._data = b""
         self._shared: set[int] = set()
-        self._beat = time.monotonic()
+        self._loaded: set[str] = set()
+        self._loaded_by_judges: set[str] = set()
+        self._no_packages = False
 
     def _serve_solutions(self, control: _socket.socket) -> None:
         self.hardening.name("solutions")
         zygote.serve(control, self._run_solution)
+
+    def _serve_packaged(self, control: _socket.socket) -> None:
+        self.hardening.name("packaged")
+
+        def load(kind: bytes, payload: bytes) -> bytes:
+            packages.preload(Decoder(payload).value())
+            self.hardening.grown()
+            gc.collect()
+            gc.freeze()
+            return b""
+
+        zygote.serve(control, self._run_solution, load)
+
+    def origin(self, source: str) -> zygote.Zygote:
+        """What forks a process for this solution alone: a zygote with the packages that it imports, where it does.
+
+        The zygote of packages is one for all tasks; one that dies of an import is not asked again.
+        """
+        wanted = packages.imported(source)
+        if not wanted or self._no_packages:
+            return self.solutions
+        try:
+            if self.packaged is None:
+                self.packaged = self._spawn(self._serve_packaged)
+            self._load(self.packaged, wanted, self._loaded)
+        except zygote.ZygoteLost:
+            self._no_packages = True
+            if self.packaged is not None:
+                self._end(self.packaged)
+            return self.solutions
+        assert self.judges is not None
+        # arrays cross as arrays, and what shares a process with its test is run by the judge
+        self._load(self.judges, wanted if self._shared else wanted & {"numpy"}, self._loaded_by_judges)
+        return self.packaged
+
+    def _load(self, target: zygote.Zygote, wanted: frozenset[str], loaded: set[str]) -> None:
+        missing = wanted - loaded
+        if missing:
+            target.ask(b"P", encoded(sorted(missing)))
+            if not self.wait_for(target, PREPARE_SECONDS):
+                raise zygote.ZygoteLost("an import does not end")
+            target.answer()
+            loaded |= missing
+            if target is self.judges:
+                self._end_sitting()  # the judge that sits has not loaded it
+
+    def _end(self, ended: zygote.Zygote) -> None:
+        os.kill(ended.pid, signal.SIGKILL)
+        os.waitpid(ended.pid, 0)
+        ended.close()
 
     def _run_solution(self, descriptors: list[int], payload: bytes) -> None:
         self.hardening.name("solution")
@@ -128,10 +166,9 @@ class Supervisor:
     def _end_judges(self) -> None:
         self._end_sitting()
         if self.judges is not None:
-            os.kill(self.judges.pid, signal.SIGKILL)
-            os.waitpid(self.judges.pid, 0)
-            self.judges.close()
+            self._end(self.judges)
             self.judges, self._data = None, b""
+            self._loaded_by_judges = set()
 
     def wait_for(self, answerer: Answerer, timeout: float) -> bool:
         """Wait for an answer, telling the engine now and then that we live. Raises EngineGone."""
@@ -147,7 +184,7 @@ class Supervisor:
                 return True
             if left <= 0:
                 return False
-            frames.send(self.engine, Encoder(lambda _: None, exact=True).encode(("alive",)))
+            frames.send(self.engine, encoded(("alive",)))
 
     def _references(self) -> None:
         """Have each test of kind "inputs" its expected outputs, from its reference solution."""
@@ -173,7 +210,7 @@ class Supervisor:
         limits, count = self.plan.limits, len(self.plan.tests)
         # a test of kind "inputs" may take several times what its reference took, beyond the plain limits
         slowest = 10 * self.reference_seconds
-        return float(limits["load_cpu_seconds"] + (limits["cpu_seconds"] + slowest + 60) * count + 60)
+        return float(limits["load_cpu_seconds"] + (limits["most_cpu_seconds"] + slowest + 60) * count + 60)
 
     def seat(self) -> Sitting:
         """The judge that hears the next solution."""
@@ -202,27 +239,6 @@ class Supervisor:
         return page.letters().decode("ascii"), shared, round(1000 * run.cpu, 3), page.detail()
 
 
-def own_size(descriptor: int) -> int:
-    """Bytes of address space of this process, from /proc/self/statm, opened before confinement closed /proc."""
-    size = int(os.pread(descriptor, 100, 0).split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    os.close(descriptor)
-    return size
-
-
-def preload(modules: list[str], paths: list[str]) -> None:
-    """Import what solutions use most, and what this worker's tests import, and fix the seeds of randomness."""
-    sys.path += paths
-    register = os.register_at_fork
-    # `random` would otherwise reseed itself from the system in every child
-    os.register_at_fork = lambda **_: None
-    for name in (*COMMON_MODULES, *modules):
-        __import__(name)
-    os.register_at_fork = register
-    sys.modules["random"].seed(0)
-    if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed(0)
-
-
 def warm_up() -> None:
     """Use once what every child uses first. The first `compile` of a process builds the types of syntax trees, which
     takes a millisecond; done here, no child does it again.
@@ -234,22 +250,23 @@ def warm_up() -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Arguments: engine descriptor, descriptor of statm, modules to load (comma), folders of packages (os.pathsep)."""
-    engine, statm, modules, packages = arguments
+    """Arguments: engine descriptor, folders of packages (os.pathsep)."""
+    engine, folders = arguments
     null = os.open("/dev/null", os.O_RDWR)
     for standard in range(3):
         os.dup2(null, standard)
     os.close(null)
-    preload([name for name in modules.split(",") if name], packages.split(os.pathsep))
+    sys.path += folders.split(os.pathsep)
+    packages.preload(COMMON_MODULES)
     warm_up()
     gc.collect()
     gc.freeze()
 
     def tell(*parts: object) -> None:
-        frames.send(int(engine), Encoder(lambda _: None, exact=True).encode(parts))
+        frames.send(int(engine), encoded(parts))
 
     try:
-        supervisor = Supervisor(int(engine), own_size(int(statm)))
+        supervisor = Supervisor(int(engine))
     except OSError as error:
         tell("unable", error.errno or 0, str(error))
         return

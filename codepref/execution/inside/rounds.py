@@ -1,0 +1,126 @@
+"""One solution on its way through all tests of its task, and the letters that follow from how processes ended."""
+
+from __future__ import annotations
+
+import signal
+
+from . import status
+from .pairs import Pair
+from .sitting import Host
+from .zygote import Reaped
+
+KNOWN = b"PFEMTXSI" + bytes([status.CALL_BY_REFERENCE])
+
+
+class Run:
+    """One solution on its way through all tests, with a fresh pair after each that died or ran out of time."""
+
+    def __init__(self, supervisor: Host, source: str) -> None:
+        assert supervisor.plan is not None
+        self.supervisor, self.page, self.source = supervisor, supervisor.page, source
+        self.limits = supervisor.plan.limits
+        self.cpu = 0.0
+        self._origin = supervisor.origin(source)
+        self._ahead, self._alone = True, not supervisor.reusable or self._origin is not supervisor.solutions
+        self._kept = bytearray(self.page.tests)
+        slowest = 10 * supervisor.reference_seconds
+        self._wall = 2 * max(self.limits["wall_seconds"], self.limits["load_cpu_seconds"], slowest) + 5
+        self._judge_cpu = 2 * max(self.limits["most_cpu_seconds"], self.limits["load_cpu_seconds"], slowest) + 20
+
+    def separate(self, start: int) -> None:
+        """One pair, from test `start` on, and its letters settled."""
+        sitting = self.supervisor.seat()
+        origin = self._origin if self._alone else None
+        heard = sitting.hear(self.source, start, self._ahead, origin, (self._judge_cpu, self._wall))
+        judge, judged = heard.judge, heard.judged
+        self.cpu += judged.cpu
+        phase, current = self.page.where()
+        letters = self.page.letters()
+        if phase == status.ALONE and not self._alone:
+            self._alone = True
+            return
+        if not self._alone and (status.DIED in letters or b"M" in letters):
+            # its end may owe something to what ran there before: only an end in a process of its own counts
+            self._alone = True
+            self.page.forget()
+            self._kept = bytearray(self.page.tests)
+            return
+        if status.DIED in letters:
+            self._settle_death(phase, letters.index(status.DIED), judged)
+        elif phase == status.AGAIN and self._ahead:
+            self._ahead = False
+            return
+        elif phase == status.SETUP:
+            self.page.describe("the problem's helpers did not run to their end")
+            self.page.fill(start, ord("I"))
+        elif phase != status.FINISHED and letters[current] == status.UNDECIDED:
+            self._settle_judge(current, judge, sitting.killed)
+        elif phase == status.LOADING:
+            self.page.fill(start, letters[start])
+        self._keep(start)
+        self._stop_after_timeouts()
+
+    def _keep(self, start: int) -> None:
+        """Hold on to this round's letters. A hostile test may write into its judge's page what it likes: it can take
+        back no letter of an earlier round, and each round settles a test, so that the rounds come to an end.
+        """
+        letters = self.page.letters()
+        if not any(self._kept) and not letters.translate(None, KNOWN):
+            return  # all settled in one round
+        for index, letter in enumerate(letters):
+            if not self._kept[index]:
+                self._kept[index] = letter if letter in (*KNOWN, status.UNDECIDED) else ord("E")
+        self._kept[start] = self._kept[start] or ord("E")
+        for index, letter in enumerate(self._kept):
+            self.page.set(index, letter)
+
+    def _settle_death(self, phase: int, index: int, judged: Reaped) -> None:
+        letter = {signal.SIGSYS: "X", signal.SIGXCPU: "T"}.get(judged.signal, "E")  # type: ignore[call-overload]
+        if letter == "E" and judged.signal and judged.peak > 0.8 * self.limits["memory_bytes"]:
+            letter = "M"
+        self.page.set(index, ord(letter))
+        if phase == status.LOADING:
+            self.page.fill(index, ord(letter))
+
+    def _settle_judge(self, index: int, judge: Reaped, killed: bool) -> None:
+        late = killed or judge.signal in (signal.SIGPROF, signal.SIGXCPU)
+        self.page.describe(f"test {index}: the test's own code {'used up its time' if late else 'crashed its process'}")
+        self.page.set(index, ord("T" if late else "E"))
+
+    def _stop_after_timeouts(self) -> None:
+        letters = self.page.letters()
+        if letters.count(b"T") >= self.limits["max_timeouts"]:
+            for index, letter in enumerate(letters):
+                if letter in (status.UNDECIDED, status.CALL_BY_REFERENCE):
+                    self.page.set(index, ord("S"))
+
+    def shared(self) -> bool:
+        """The tests that hand over what cannot cross: solution and test in one process. Whether there were any."""
+        settled = bytearray(self.page.letters())
+        wanted = [at for at, letter in enumerate(settled) if letter == status.CALL_BY_REFERENCE]
+        ran = bool(wanted)
+        while wanted:
+            for index in wanted:
+                self.page.set(index, status.UNDECIDED)
+            pair = Pair(self.supervisor, "shared", self.source, wanted, self.supervisor.backstop)
+            judge, _ = pair.wait(2 * self.limits["cpu_seconds"] + 1, self._wall)
+            self.cpu += judge.cpu
+            phase, current = self.page.where()
+            letters = self.page.letters()
+            loading = phase == status.LOADING and letters[current] == status.UNDECIDED
+            for index in wanted:
+                # a hostile solution may write here what it likes; only letters that a verdict may have are taken
+                settled[index] = letters[index] if letters[index] in b"PFEMXT" else 0
+            stuck = [at for at in wanted if not settled[at]]
+            if stuck:
+                late = pair.killed or judge.signal in (signal.SIGPROF, signal.SIGXCPU)
+                for index in stuck if loading else stuck[:1]:
+                    settled[index] = ord("T" if late else "X" if judge.signal == signal.SIGSYS else "E")
+            wanted = [at for at in wanted if not settled[at]]
+            if settled.count(b"T") >= self.limits["max_timeouts"]:
+                for index in wanted:
+                    settled[index] = ord("S")
+                wanted = []
+        for index, letter in enumerate(settled):
+            self.page.set(index, letter)
+        return ran
