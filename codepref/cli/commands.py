@@ -100,23 +100,28 @@ def sample(options: Namespace) -> None:
 def execute(options: Namespace) -> None:
     """`codepref execute`."""
     from codepref import api
+    from codepref.cli.faults import tell_faults, tell_gold, tell_tests
+    from codepref.problems.answers import load_tests
 
+    if not options.out:
+        raise UserError("--out is empty; it must name a folder")
+    if options.tests_per_completion < 1:
+        raise UserError(f"--tests-per-completion must be at least 1, not {options.tests_per_completion}")
+    limits, problems = _limits(options), api.load_problems(options.problems)
+    given = load_tests(options.tests, problems, per_completion=options.tests_per_completion) if options.tests else None
+    tell_tests(problems, given, _say)
     progress = ProgressLine("execute: solutions")
+    engine = {"limits": limits, "jobs": options.jobs, "unconfined": options.unconfined}
     summary = api.execute_into(
-        options.problems,
-        options.solutions,
-        options.tests,
-        out=options.out,
-        limits=_limits(options),
-        jobs=options.jobs,
-        tests_per_completion=options.tests_per_completion,
-        unconfined=options.unconfined,
-        progress=progress,
+        problems, options.solutions, given.tests if given else None, out=options.out, progress=progress, **engine
     )
     progress.close()
     print(f"{summary['problems']:,} problems, {summary['samples']:,} solutions, {summary['cells']:,} verdicts")
     print("  ".join(f"{letter} {count:,}" for letter, count in Counter(summary["verdicts"]).most_common()))
-    print(options.out)
+    print(options.out, flush=True)
+    tell_faults(Path(options.out), summary, _say)
+    if given is None and not options.skip_gold:
+        tell_gold(problems, Path(options.out), _say, **engine)
 
 
 def pair(options: Namespace) -> None:

@@ -88,6 +88,11 @@ def _execute(parser: Parser) -> None:
     )
     parser.add_argument("--tests-per-completion", type=int, default=5, help="asserts kept of one (default %(default)s)")
     parser.add_argument("--out", required=True, help="folder for verdicts.parquet, tests.parquet, summary.json")
+    parser.add_argument(
+        "--skip-gold",
+        action="store_true",
+        help="do not run the gold solution of problems with a test that no solution passed",
+    )
     _limits(parser)
     parser.set_defaults(command=commands.execute)
 

@@ -1,18 +1,22 @@
-"""What confinement this machine offers: facts, and five attacks run live."""
+"""What confinement this machine offers: facts, five attacks run live, and the mend for what is missing."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
+import time
 from collections.abc import Iterator
 
 from codepref.errors import MachineError
+from codepref.execution.allowances import check_allowances
 from codepref.execution.engine import Engine, usable_cpus
 from codepref.execution.inside import seccomp
+from codepref.execution.inside.launcher import ADDR_NO_RANDOMIZE
 from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task
 from codepref.execution.worker import check_machine
-from codepref.records import Problem, Solution, Test
+from codepref.records import Problem, Solution, Test, Verdict
 
 ATTACKS = {
     "reads your files": "import os\ndef f():\n    os.listdir({home!r})\n    return 'escaped'\n",
@@ -29,35 +33,96 @@ _TEST = Test("doctor", "0", "assert f() == 'escaped'")
 _HONEST = "def f():\n    return 'escaped'\n"
 """Must pass: a doctor that sees nothing pass has tested nothing."""
 
+_LEAST_ABI, _FORKS = 6, 200
+_ASK_PERSONALITY = 0xFFFFFFFF
+
 
 def examine() -> Iterator[str]:
     """Yield lines to print: kernel, Landlock, filter, and what five attacks came to.
 
     Raises MachineError, after the lines so far, where untrusted programs cannot be confined or an attack succeeded.
     """
-    yield f"kernel {platform.release()} on {platform.machine()}, {usable_cpus()} usable cores, user {os.geteuid()}"
+    cores = usable_cpus()
+    yield f"kernel {platform.release()} on {platform.machine()}, {cores} usable cores, user {os.geteuid()}"
+    yield f"speed: {_forks_a_second():,.0f} processes started and ended a second by one core"
     check_machine()
     import sandlock
 
     abi = sandlock.landlock_abi_version()
-    scoped = "with" if abi >= 6 else "without"
-    yield f"Landlock ABI {abi}, {scoped} scoping of signals and abstract sockets by the kernel"
+    yield f"Landlock ABI {abi}, sandlock {getattr(sandlock, '__version__', 'of unknown version')}"
+    if abi < _LEAST_ABI:
+        yield (
+            "note: before Linux 6.12 (Landlock ABI 6) the system-call filter alone keeps programs from "
+            "signals and abstract sockets"
+        )
     known = seccomp.supported()
     yield f"system-call filter: {'yes' if known else 'none for this architecture'}"
     if not known:
         raise MachineError("the system-call filter knows x86-64 and aarch64 only; run there, or use --unconfined")
-    programs = [program.format(home=os.path.expanduser("~")) for program in ATTACKS.values()]  # noqa: PTH111
+    if not _addresses_can_be_fixed():
+        yield (
+            "note: addresses stay random, since personality() is refused here (a container's seccomp profile?). Under "
+            "Python 3.11 a verdict that hangs on the order of a set with None in it can then change; allow the call, "
+            "or use Python 3.12"
+        )
+    limits = Limits(cpu_seconds=1)
+    check_allowances(limits, cores)
+    yield from _attacks(limits)
+    yield "untrusted programs are confined on this machine"
+
+
+def _attacks(limits: Limits) -> Iterator[str]:
+    home = os.path.expanduser("~")  # noqa: PTH111
+    folder = home if os.path.isdir(home) else "/"  # noqa: PTH112
+    programs = [program.format(home=folder) for program in ATTACKS.values()]
     solutions = [Solution("doctor", at, program) for at, program in enumerate([*programs, _HONEST])]
     with Engine(jobs=1) as engine:
-        (matrix,) = engine.run([Task(Problem("doctor", "", "f"), solutions, (_TEST,))], limits=Limits(cpu_seconds=1))
+        (matrix,) = engine.run([Task(Problem("doctor", "", "f"), solutions, (_TEST,))], limits=limits)
     *attacked, honest = matrix.verdicts
-    escaped = []
-    for name, verdict in zip(ATTACKS, attacked, strict=True):
-        held = verdict.letters in ("X", "F")
-        escaped += [] if held else [name]
-        yield f"attack: {name}: {'refused' if held else 'NOT REFUSED'} ({verdict.letters})"
     if honest.letters != "P":
-        raise MachineError(f"an honest program did not pass: {honest.letters} {honest.detail}")
-    if escaped:
-        raise MachineError(f"the sandbox does not hold on this machine: a program {'; '.join(escaped)}")
-    yield "untrusted programs are confined on this machine"
+        raise MachineError(
+            f"an honest program did not pass: {honest.letters}, {honest.detail or 'no cause told'}. "
+            "Something here keeps workers from their work: processes, memory or open files used up (ulimit -a), or a "
+            "container's profile that forbids what they need"
+        )
+    for name, verdict in zip(ATTACKS, attacked, strict=True):
+        yield f"attack: {name}: {_outcome(verdict)}"
+    if escaped := [name for name, verdict in zip(ATTACKS, attacked, strict=True) if verdict.letters == "P"]:
+        raise MachineError(
+            f"the sandbox does not hold on this machine: a program {'; '.join(escaped)}. Run untrusted programs "
+            "elsewhere, and please report this with the lines above"
+        )
+    if unclear := [name for name, verdict in zip(ATTACKS, attacked, strict=True) if verdict.letters not in ("X", "F")]:
+        raise MachineError(f"what became of these attacks cannot be told: {'; '.join(unclear)}. Run the doctor again")
+
+
+def _outcome(verdict: Verdict) -> str:
+    if verdict.letters in ("X", "F"):
+        return f"refused ({verdict.letters})"
+    return f"NOT REFUSED ({verdict.letters})" if verdict.letters == "P" else f"{verdict.letters}, {verdict.detail}"
+
+
+def _addresses_can_be_fixed() -> bool:
+    personality = ctypes.CDLL(None).personality
+    personality.argtypes = [ctypes.c_ulong]
+    before = personality(_ASK_PERSONALITY)
+    if before < 0 or personality(before | ADDR_NO_RANDOMIZE) < 0:
+        return False
+    personality(before)
+    return True
+
+
+def _forks_a_second() -> float:
+    start = time.monotonic()
+    for _ in range(_FORKS):
+        try:
+            pid = os.fork()
+        except OSError as error:
+            raise MachineError(
+                f"no process can be started here ({error.strerror}): raise the limit of processes (ulimit -u; a "
+                "container's pids) or free memory"
+            ) from None
+        if pid == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+    return _FORKS / (time.monotonic() - start)

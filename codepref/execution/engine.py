@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 
-from codepref.errors import UserError
+from codepref.errors import MachineError, UserError
+from codepref.execution.allowances import check_allowances
 from codepref.execution.limits import Limits
 from codepref.execution.state import Job, TaskState
 from codepref.execution.tasks import Task
@@ -18,6 +19,9 @@ from codepref.records import VerdictMatrix
 
 SILENCE_SECONDS = 120.0
 """A busy worker says that it lives every two seconds; one that has been silent for so long is replaced."""
+
+MOST_LOST_IN_A_ROW = 30
+"""After so many lost workers without a verdict in between, it is the machine: ten solutions, tried three times each."""
 
 Progress = Callable[[int], None]
 
@@ -45,6 +49,7 @@ class Engine:
         self._progress = progress
         self._workers: list[Worker] = []
         self._selector = selectors.DefaultSelector()
+        self._lost_in_a_row = 0
 
     def __enter__(self) -> Engine:
         return self
@@ -64,9 +69,11 @@ class Engine:
         """Judge tasks; one matrix a task, in the order of `tasks`, which is read only a few tasks ahead.
 
         A generator that is abandoned half-way leaves no process running at a task.
-        Raises UserError for a malformed test, MachineError when no worker can be started.
+        Raises UserError for a malformed test, MachineError when no worker can be started or none can do its work.
         """
         limits, source = limits or Limits(), iter(tasks)
+        check_allowances(limits, self.jobs)
+        self._lost_in_a_row = 0
         window: deque[TaskState] = deque()
         exhausted = False
         try:
@@ -133,6 +140,7 @@ class Engine:
     def _take(self, worker: Worker, kind: str, *parts: object) -> None:
         job = worker.job
         if kind == "verdict" and job is not None:
+            self._lost_in_a_row = 0
             done = job.settle(*parts)
             if not job.owed:
                 worker.job = None
@@ -147,6 +155,12 @@ class Engine:
         self._discard(worker)
         if job is not None:
             self._tell(job.give_back(cause, unprepared=unprepared))
+        self._lost_in_a_row += not unprepared
+        if self._lost_in_a_row >= MOST_LOST_IN_A_ROW:
+            raise MachineError(
+                f"nothing can be judged on this machine now: {MOST_LOST_IN_A_ROW} workers were lost in a row, the last "
+                f"one because: {cause}. `codepref doctor` looks for the cause; the same command goes on from here"
+            )
 
     def _tell(self, done: int) -> None:
         if done and self._progress is not None:

@@ -8,6 +8,17 @@ from typing import Any
 
 from codepref.errors import UserError
 
+MOST = {
+    "cpu_seconds": 1e6,
+    "wall_seconds": 1e6,
+    "load_cpu_seconds": 1e6,
+    "memory_mb": 1 << 24,
+    "max_timeouts": 1e9,
+    "reference_cpu_seconds": 1e6,
+    "patience": 1e9,
+}
+"""The largest value of each limit: a fortnight, and 16 TiB. What is above does not fit the kernel's own limits."""
+
 LEAST_FIRST_SECONDS, FIRST_SHARE = 0.5, 6
 """What patience never goes below: half a second, or a sixth of the limit."""
 
@@ -41,12 +52,24 @@ class Limits:
     patience: float | None = 20.0
 
     def __post_init__(self) -> None:
-        """Raises UserError for a limit that is not a positive number."""
+        """Raises UserError for a limit that is not a positive number, or above what MOST allows."""
         wrong = [
             f"limits: {name} must be a positive number, not {value!r}"
             for name, value in asdict(self).items()
             if value is not None and not (isinstance(value, int | float) and math.isfinite(value) and value > 0)
         ]
+        if not wrong:
+            given = {name: value for name, value in asdict(self).items() if value is not None}
+            wrong = [
+                f"limits: {name} must be at most {MOST[name]:,.0f}, not {value!r}"
+                for name, value in given.items()
+                if value > MOST[name]
+            ]
+            wrong += [
+                f"limits: {name} must be at least 1, not {given[name]!r}"
+                for name in ("memory_mb", "max_timeouts")
+                if given[name] < 1
+            ]
         if wrong:
             raise UserError(*wrong)
 

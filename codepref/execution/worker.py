@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
+import importlib.util
 import os
 import socket
 import subprocess
@@ -20,7 +22,15 @@ from codepref.execution.inside.decoder import Decoder
 
 START_SECONDS = 60.0
 _FOLDER = Path(__file__).resolve().parent
-_LAUNCH = "import sys; sys.path.insert(0, sys.argv[3]); from inside.launcher import main; main(sys.argv[1:])"
+_LAUNCH = (
+    "import sys; sys.path.insert(0, sys.argv[3]); sys.path += {paths!r}; "
+    "from inside.launcher import main; main(sys.argv[1:])"
+)
+_MEND_REFUSED = (
+    "A container's seccomp profile or a policy may forbid landlock_add_rule, landlock_restrict_self, seccomp or prctl: "
+    "allow them (docker run --security-opt seccomp=PROFILE.json), or run outside; --unconfined goes without Landlock, "
+    "at your own risk"
+)
 
 
 class WorkerLost(InfrastructureError):
@@ -46,6 +56,12 @@ def check_machine() -> None:
         )
 
 
+def _sandlock_folder() -> list[str]:
+    """Where sandlock is. The launcher must be told, since it does not read PYTHONPATH, which may have named it."""
+    spec = importlib.util.find_spec("sandlock")
+    return [str(Path(spec.origin).parent.parent)] if spec is not None and spec.origin else []
+
+
 def package_paths() -> list[str]:
     """The folders of installed packages, which solutions may import from."""
     paths = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
@@ -61,6 +77,17 @@ def interpreter_paths() -> list[str]:
     return _folders([*paths, libraries or ""])
 
 
+def _cannot_start(error: OSError) -> str:
+    mends = {
+        errno.EAGAIN: "processes or threads are used up: raise the limit (ulimit -u; a container's pids), or end some",
+        errno.ENOMEM: "memory is used up: end something, or ask for fewer --jobs",
+        errno.EMFILE: "open files are used up: raise the limit (ulimit -n), or ask for fewer --jobs",
+        errno.ENFILE: "open files of the whole machine are used up: end something",
+    }
+    mend = mends.get(error.errno or 0, "`codepref doctor` looks for the cause")
+    return f"a worker process cannot be started ({error.strerror or error}); {mend}"
+
+
 def _folders(paths: list[str]) -> list[str]:
     # isdir of os.path: a folder of another user's is no folder here, where Path.is_dir raises PermissionError
     return [path for path in dict.fromkeys(paths) if path not in ("", "/") and os.path.isdir(path)]  # noqa: PTH112
@@ -73,11 +100,15 @@ class Worker:
         self.job: Any = None
         self.last: Any = None
         self.last_word = time.monotonic()
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise MachineError(_cannot_start(error)) from None
         self._socket = ours
         interpreter = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
         packages = package_paths()
-        command = [sys.executable, "-I", "-B", "-c", _LAUNCH, interpreter, "unconfined" if unconfined else "confined"]
+        launch = _LAUNCH.format(paths=_sandlock_folder())
+        command = [sys.executable, "-I", "-B", "-c", launch, interpreter, "unconfined" if unconfined else "confined"]
         command += [str(_FOLDER), str(theirs.fileno()), os.pathsep.join(packages)]
         command += interpreter_paths()
         try:
@@ -91,7 +122,7 @@ class Worker:
             )
         except OSError as error:
             ours.close()
-            raise MachineError(f"a worker process cannot be started: {error}") from None
+            raise MachineError(_cannot_start(error)) from None
         finally:
             theirs.close()
         self._wait_ready()
@@ -104,11 +135,12 @@ class Worker:
         self._socket.settimeout(None)
         if message != ("ready",):
             self.kill()
+            if message[:1] == ("unable",):
+                raise MachineError(_cannot_start(OSError(*message[1:3])))
             assert self._process.stderr is not None
             said = self._process.stderr.read().decode("utf-8", "replace").strip().splitlines()
-            raise MachineError(
-                f"a confined worker cannot be started on this machine: {said[-1] if said else 'it ended at once'}"
-            )
+            cause = said[-1] if said else f"it ended at once, with status {self._process.returncode}"
+            raise MachineError(f"a confined worker cannot be started on this machine: {cause}. {_MEND_REFUSED}")
         self.last_word = time.monotonic()
 
     def _receive_blocking(self) -> bytes:

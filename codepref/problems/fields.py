@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +11,12 @@ from typing import Any
 from codepref.errors import UserError
 from codepref.problems.source import (
     BUILTIN_NAMES,
+    MAX_CHARACTERS,
     Statement,
     bound_names,
     called_names,
     definitions,
+    global_names,
     parse,
     read_statements,
     used_names,
@@ -48,6 +52,10 @@ def task_id_field(row: Row, where: str, *, prefix: str = "") -> str:
         return f"{prefix}{value}"
     if not isinstance(value, str) or not value.strip():
         raise UserError(f"{where}: task_id must be text or a whole number")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise UserError(f"{where}: task_id {value!r} holds half a character, which no file can keep") from None
     return value
 
 
@@ -110,6 +118,45 @@ def infer_entry_point(tests: Iterable[str], gold: str | None, where: str, *, kno
         f"several functions could be it ({', '.join(sorted(candidates))})" if candidates else "no function could be it"
     )
     raise UserError(f"{where}: no entry_point, and it cannot be told from the tests and the gold solution: {found}")
+
+
+def why_unreadable(text: str) -> str:
+    """Why `parse` gives None, in words for the user."""
+    if len(text) > MAX_CHARACTERS:
+        return f"longer than {MAX_CHARACTERS:,} characters"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except UnicodeEncodeError:
+        return "it holds half a character (a lone surrogate)"
+    except SyntaxError as error:
+        return f"{error.msg}, line {error.lineno}" if error.lineno else str(error.msg)
+    except ValueError as error:
+        return str(error)
+    except (RecursionError, MemoryError):
+        return "nested too deeply"
+    return "nothing is wrong with it"
+
+
+_REACHES_ANYTHING = frozenset({"eval", "exec", "globals", "vars", "locals", "__import__"})
+
+
+def asks_nothing(source: str, entry_point: str, helpers: str) -> bool:
+    """Whether a test would come out the same for every solution: all that it reads is its own, a helper's or Python's.
+
+    A `check(candidate)` asks something when it reads its parameter.
+    """
+    nodes = [statement.node for statement in read_statements(source).statements]
+    used = set[str]().union(*map(used_names, nodes))
+    if used & {entry_point, *_REACHES_ANYTHING}:
+        return False
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef) and node.name == "check" and used & {part.arg for part in node.args.args}:
+            return False
+    own = set[str]().union(*map(bound_names, nodes))
+    helping = set[str]().union(*(bound_names(item.node) for item in read_statements(helpers).statements))
+    return not set[str]().union(*map(global_names, nodes)) - own - helping - BUILTIN_NAMES
 
 
 def defines_check(source: str) -> bool:

@@ -22,4 +22,5 @@ def check_stdio(source: str, where: str) -> None:
             return
     except (ValueError, RecursionError):
         pass  # told below, with the form that is needed
-    raise UserError(f'{where}: a test of kind "stdio" must be JSON, {{"input": text, "output": text}}')
+    form = '{"input": text, "output": text}, where input can be written as UTF-8'
+    raise UserError(f'{where}: a test of kind "stdio" must be JSON, {form}')

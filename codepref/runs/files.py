@@ -24,7 +24,7 @@ Row = dict[str, Any]
 GROUP_ROWS = 4096
 """Rows of a table that are held in memory at once while it is written."""
 
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG)
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENOENT, errno.EIO)
 
 
 @contextlib.contextmanager
@@ -81,7 +81,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not valid JSON ({error})") from None
 
 
@@ -114,7 +114,11 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, Row]]:
                     continue
                 try:
                     row = json.loads(line)
-                except (json.JSONDecodeError, UnicodeDecodeError) as error:
+                except UnicodeDecodeError as error:
+                    raise UserError(
+                        f"{path}:{number}: not valid JSON, since not UTF-8 ({error}); save the file as UTF-8"
+                    ) from None
+                except ValueError as error:  # no JSON, or a whole number of more digits than Python reads
                     raise UserError(f"{path}:{number}: not valid JSON ({error})") from None
                 except RecursionError:
                     raise UserError(f"{path}:{number}: JSON nested too deeply") from None

@@ -82,7 +82,9 @@ class Hardening:
 
         memory: bytes beyond the parent's own size. cpu_seconds: backstop for the whole life of the child.
         """
-        moved = channels if len(channels) < 2 else [fcntl.fcntl(one, fcntl.F_DUPFD, 1 << 10) for one in channels]
+        # out of each other's way first; just above, since `ulimit -n` may be no more than 1,024
+        clear = CHANNEL + len(channels)
+        moved = channels if len(channels) < 2 else [fcntl.fcntl(one, fcntl.F_DUPFD, clear) for one in channels]
         for place, channel in enumerate(moved, start=CHANNEL):
             os.dup2(channel, place)
         os.closerange(CHANNEL + len(channels), 1 << 16)

@@ -261,12 +261,16 @@ def main(arguments: list[str]) -> None:
     warm_up()
     gc.collect()
     gc.freeze()
-    supervisor = Supervisor(int(engine))
-    supervisor.hardening.name("supervisor")
 
     def tell(*parts: object) -> None:
-        frames.send(supervisor.engine, encoded(parts))
+        frames.send(int(engine), encoded(parts))
 
+    try:
+        supervisor = Supervisor(int(engine))
+    except OSError as error:
+        tell("unable", error.errno or 0, str(error))
+        return
+    supervisor.hardening.name("supervisor")
     try:
         tell("ready")
         while True:

@@ -23,6 +23,9 @@ def read(row: Row, where: str) -> Problem:
     solution = text_field(row, "canonical_solution", where)
     is_mbpp = task_id.startswith("Mbpp/")
     program = solution if is_mbpp else prompt + solution
+    atol = row.get("atol") or 0
+    if isinstance(atol, bool) or not isinstance(atol, int | float):
+        raise UserError(f"{where}: atol must be a number, not {atol!r}")
     compare, oracle = comparison(task_id, entry_point)
     tests, repaired = [], list[str]()
     for test_id in ("base", "plus"):
@@ -33,9 +36,11 @@ def read(row: Row, where: str) -> Problem:
             text = encode_inputs(restore_arguments(task_id, inputs) if is_mbpp else inputs)
         except (TypeError, ValueError, AttributeError, IndexError) as error:
             raise UserError(f"{where}: {test_id}_input is no list of argument lists ({error})") from None
+        except RecursionError:
+            raise UserError(f"{where}: {test_id}_input is nested too deeply") from None
         text, names = repair(task_id, text)
         repaired += names
-        test = InputsTest(entry_point, text, program, float(row["atol"] or 0), compare, oracle)
+        test = InputsTest(entry_point, text, program, float(atol), compare, oracle)
         tests.append(Test(task_id, test_id, test.to_source(), "inputs"))
     parts = prompt_parts("" if is_mbpp else prompt, entry_point)
     return Problem(

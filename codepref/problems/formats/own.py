@@ -10,8 +10,9 @@ from codepref.problems.fields import (
     prompt_parts,
     task_id_field,
     text_field,
+    why_unreadable,
 )
-from codepref.problems.formats.own_tests import read_tests
+from codepref.problems.formats.own_tests import check_asking, read_tests
 from codepref.problems.source import bound_names, parse, read_statements
 from codepref.records import Problem
 
@@ -25,10 +26,13 @@ def read(row: Row, where: str) -> Problem:
     style, gold = text_field(row, "style", where, default="instruct"), row.get("gold")
     if style not in ("complete", "instruct"):
         raise UserError(f'{where}: style must be "complete" or "instruct", not {style!r}')
-    if gold is not None and (not isinstance(gold, str) or parse(gold) is None):
+    if gold is not None and not isinstance(gold, str):
         raise UserError(f"{where}: gold must be a whole Python program")
+    helpers, preamble = (text_field(row, key, where, default="") for key in ("helpers", "preamble"))
+    for key, program in (("gold", gold), ("helpers", helpers), ("preamble", preamble)):
+        if program is not None and parse(program) is None:
+            raise UserError(f"{where}: {key} must be a whole Python program, and is none: {why_unreadable(program)}")
     tests = read_tests(row, task_id, where)
-    helpers = text_field(row, "helpers", where, default="")
     if row.get("entry_point") is not None:
         entry_point = entry_point_field(row, where)
     elif tests and tests[0].kind == "stdio":
@@ -37,6 +41,7 @@ def read(row: Row, where: str) -> Problem:
         helping = set[str]().union(*(bound_names(item.node) for item in read_statements(helpers).statements))
         asserts = [test.source for test in tests if test.kind == "asserts"]
         entry_point = infer_entry_point(asserts, gold, where, known=helping)
+    check_asking(tests, entry_point, helpers, where)
     parts = prompt_parts(prompt if style == "complete" else "", entry_point)
     return Problem(
         task_id=task_id,
@@ -46,6 +51,6 @@ def read(row: Row, where: str) -> Problem:
         gold=gold,
         style="complete" if style == "complete" else "instruct",
         helpers=helpers or parts.helpers,
-        preamble=text_field(row, "preamble", where, default="") or parts.preamble,
+        preamble=preamble or parts.preamble,
         meta={"format": "codepref", **{key: value for key, value in row.items() if key not in _KNOWN}},
     )

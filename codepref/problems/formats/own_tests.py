@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from codepref.errors import UserError
-from codepref.problems.fields import Row, defines_check
+from codepref.problems.fields import Row, asks_nothing, defines_check, why_unreadable
 from codepref.problems.source import parse
 from codepref.problems.stdio import check_stdio, stdio_source
 from codepref.records import Test, TestKind
@@ -25,6 +25,16 @@ def read_tests(row: Row, task_id: str, where: str) -> tuple[Test, ...]:
     if len({test.kind == "stdio" for test in tests}) > 1:
         raise UserError(f"{where}: tests of kind stdio cannot stand beside other kinds")
     return tests
+
+
+def check_asking(tests: Sequence[Test], entry_point: str, helpers: str, where: str) -> None:
+    """Raises UserError for a test that every solution would pass, since it names nothing that a solution defines."""
+    for place, test in enumerate(tests):
+        if test.kind != "stdio" and asks_nothing(test.source, entry_point, helpers):
+            raise UserError(
+                f"{where}: test {place} asks nothing of a solution, so every solution would pass it: it names neither "
+                f"{entry_point} nor anything else that a solution defines. Take it out or mend it: {test.source[:80]!r}"
+            )
 
 
 def _test(entry: Any, task_id: str, place: int, where: str) -> Test:
@@ -49,5 +59,5 @@ def _test(entry: Any, task_id: str, place: int, where: str) -> Test:
 
 def _python(source: str, kind: str, task_id: str, place: int, where: str) -> Test:
     if parse(source) is None:
-        raise UserError(f"{where}: test {place} is no Python: {source[:80]!r}")
+        raise UserError(f"{where}: test {place} is no Python ({why_unreadable(source)}): {source[:80]!r}")
     return Test(task_id, str(place), source, cast(TestKind, kind))
