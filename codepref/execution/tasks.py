@@ -18,7 +18,8 @@ from codepref.records import Problem, Solution, Test
 PRELOADABLE = ("numpy",)
 """Packages whose import costs far more than a fork: loaded once by a worker when a task uses them."""
 
-_IMPORTS = re.compile(rf"^\s*(?:import|from)\s+({'|'.join(PRELOADABLE)})\b", re.MULTILINE)
+# blanks, not all white space: over thousands of empty lines that would take quadratic time, in our own process
+_IMPORTS = re.compile(rf"^[ \t]*(?:import|from)[ \t]+({'|'.join(PRELOADABLE)})\b", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
