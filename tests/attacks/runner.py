@@ -44,7 +44,7 @@ HONEST = {
 }
 """What an engine must still judge rightly after every attack."""
 SECRET = {"CODEPREF_TEST_SECRET": "secret"}
-PLACES = tuple(Path(folder) / "codepref-escape" for folder in ("/tmp", "/dev/shm", "/var/tmp", Path.home()))
+PLACES = tuple(Path(folder) / "codepref-escape" for folder in ("/tmp", "/dev/shm", "/var/tmp", "/"))
 """Where escapes try to write."""
 
 
