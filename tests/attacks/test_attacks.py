@@ -1,63 +1,96 @@
-"""Programs that try to forge a verdict or to leave the sandbox, one file each, each with its honest twin.
+"""Programs that try to forge a verdict, to leave the sandbox, or to change what a neighbour gets; see `runner.py`.
 
-A file: a comment that says what it tries, `# expect:` with the letters that are right for it, the program, and after
-the line `# honest twin` a program that uses the same means and must pass. Every program defines `add`; a forgery
-returns a wrong sum, an escape returns the right sum only when it got out, so the letter P always means that it worked.
+All run twice where the tests run as root: as root, and as an ordinary user.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+pytest.importorskip("psutil")
+from ordinary import IMPOSSIBLE, NOBODY
+from runner import FILES, KINDS, LIMITS, PROBLEM, SECRET, TESTS, calm, outcome
+
 from codepref.execution.engine import Engine
-from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task
-from codepref.records import Problem, Solution, Test
+from codepref.records import Solution
 
 pytestmark = pytest.mark.xdist_group("attacks")
 
 HERE = Path(__file__).parent
-FILES = sorted([*HERE.glob("forgeries/*.txt"), *HERE.glob("escapes/*.txt")])
-TESTS = (
-    Test("add", "0", "assert add(1, 2) == 3"),
-    Test("add", "1", "def check(candidate):\n    assert candidate(1000, 234) == 1234\n", "check"),
-    Test("add", "2", "assert abs(add(1, 2) - 3) < 1e-6"),
-    Test("add", "3", "result = add(1, 2)\nassert result in (3, 3.0) and not result != 3 and 2 < result < 4"),
-    Test("add", "4", "assert [add(1, 2)] == [3] and {'sum': (add(1, 2),)} == {'sum': (3,)}"),
-)
-PROBLEM = Problem("add", "Add two numbers.", "add", TESTS)
-LIMITS = Limits(cpu_seconds=0.4, wall_seconds=1.5, memory_mb=128, max_timeouts=1)
+PENDING = {
+    path: found[1] for path in FILES if (found := re.search(r"^# pending: (.*)$", path.read_text(), re.MULTILINE))
+}
+"""Files that show a fault which is still to be mended."""
+CASES = [
+    pytest.param(
+        path,
+        id=f"{path.parent.name}/{path.stem}",
+        marks=[pytest.mark.xfail(reason=PENDING[path], strict=True)] if path in PENDING else [],
+    )
+    for path in FILES
+]
 
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    os.environ["CODEPREF_TEST_SECRET"] = "secret"
+    os.environ.update(SECRET)
     try:
         with Engine(jobs=1) as made:
             yield made
     finally:
-        del os.environ["CODEPREF_TEST_SECRET"]
+        for name in SECRET:
+            del os.environ[name]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_attack_fails_and_its_honest_twin_passes(engine: Engine, path: Path) -> None:
-    attack, twin = path.read_text().split("# honest twin\n")
-    expected = set(re.search(r"^# expect: (.*)$", attack, re.MULTILINE)[1].split())
-    solutions = [Solution("add", 0, attack), Solution("add", 1, twin)]
-    (matrix,) = engine.run([Task(PROBLEM, solutions, TESTS)], limits=LIMITS)
-    attacked, honest = matrix.verdicts
-    assert honest.letters == "PPPPP", honest.detail
-    assert honest.isolation == attacked.isolation == "separate"
-    assert "P" not in attacked.letters
-    assert set(attacked.letters) - {"S"} <= expected, attacked.detail
+@pytest.fixture(scope="module")
+def calm_before(engine: Engine) -> tuple[str, int]:
+    return calm(engine)
 
 
-def test_no_process_and_no_file_is_left(engine: Engine) -> None:
+@pytest.fixture(scope="module")
+def told_to_nobody() -> dict[str, dict]:
+    """What an engine of an ordinary user says of each file."""
+    if os.getuid() != 0:
+        pytest.skip("the tests run as an ordinary user already")
+    command = [sys.executable, "-B", str(HERE / "ordinary.py")]
+    environment = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=500)
+    if ended.returncode == IMPOSSIBLE:
+        pytest.skip(f"no ordinary user can run this interpreter here: {ended.stderr.strip()}")
+    assert ended.returncode == 0, ended.stderr
+    return {told["file"]: told for told in map(json.loads, ended.stdout.splitlines())}
+
+
+def test_there_are_enough_attacks_and_no_unknown_ones() -> None:
+    assert {path.parent.name for path in FILES} == set(KINDS)
+    assert min(sum(path.parent.name == kind for path in FILES) for kind in ("forgeries", "escapes")) >= 30
+
+
+@pytest.mark.parametrize("path", CASES)
+def test_attack_fails_and_its_honest_twin_passes(engine: Engine, calm_before: tuple[str, int], path: Path) -> None:
+    told = outcome(engine, path)
+    assert calm(engine) == calm_before
+    assert not told["wrong"], told
+
+
+@pytest.mark.parametrize("path", CASES)
+def test_the_same_as_an_ordinary_user(told_to_nobody: dict[str, dict], path: Path) -> None:
+    told = told_to_nobody[f"{path.parent.name}/{path.stem}"]
+    assert told["uid"] == NOBODY
+    assert told["calm"], told
+    assert not told["wrong"], told
+
+
+def test_no_process_and_no_file_is_left() -> None:
     psutil = pytest.importorskip("psutil")
     with Engine(jobs=2) as mine:
         solutions = [Solution("add", at, path.read_text()) for at, path in enumerate(FILES) if "bomb" in path.stem]
@@ -65,8 +98,6 @@ def test_no_process_and_no_file_is_left(engine: Engine) -> None:
         family = [process for worker in mine._workers for process in _family(psutil, worker._process.pid)]
     psutil.wait_procs(family, timeout=10)
     assert not [process for process in family if process.is_running() and process.status() != "zombie"]
-    assert not Path("/tmp/codepref-escape").exists()
-    assert not Path("/dev/shm/codepref-escape").exists()
 
 
 def _family(psutil, pid: int) -> list:

@@ -16,7 +16,7 @@ from . import seccomp
 CHANNEL = 3
 """The one descriptor that a child keeps beside 0, 1 and 2, which are /dev/null."""
 
-OPEN_FILES = 64
+OPEN_FILES, PENDING_SIGNALS = 64, 256
 PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 
 
@@ -99,6 +99,7 @@ class Hardening:
             (resource.RLIMIT_CORE, 0),
             (resource.RLIMIT_MEMLOCK, 0),
             (resource.RLIMIT_MSGQUEUE, 0),
+            (resource.RLIMIT_SIGPENDING, PENDING_SIGNALS),
         ):
             resource.setrlimit(kind, (limit, limit))
         if self._filter is not None:

@@ -44,15 +44,24 @@ _METHODS = words("""
     heapify heapreplace heappushpop nlargest nsmallest merge bisect bisect_left bisect_right insort insort_left
     insort_right""")
 
+_TYPES = words("""
+    AbstractSet Any AnyStr ByteString Callable ClassVar Collection Container Counter DefaultDict Deque Dict Final
+    FrozenSet Generator Generic Hashable ItemsView Iterable Iterator KeysView List Mapping MutableMapping
+    MutableSequence MutableSet NoReturn Optional OrderedDict Reversible Sequence Set Sized SupportsFloat SupportsInt
+    Text Tuple Type TypeVar Union ValuesView""")
+"""Without those that make classes or keep values (ABCMeta, NamedTuple, Literal), and typing's own lists."""
+
 MODULES = frozenset({"math", "itertools", "heapq", "bisect"})
-_NAMES: dict[str, frozenset[str] | None] = {
+_NAMES = {
     **dict.fromkeys(MODULES, _METHODS),
     "functools": frozenset({"reduce", "cmp_to_key"}),
     "collections": frozenset({"Counter", "defaultdict", "deque", "OrderedDict"}),
-    "typing": None,
+    "typing": _TYPES,
 }
-"""What may be imported from where; None: every name that begins with an upper-case letter."""
+"""What may be imported from where."""
 
+_GUARDED = (ast.Try, getattr(ast, "TryStar", ast.Try))
+_YIELDS = (ast.Yield, ast.YieldFrom)
 _REFUSED_SYNTAX = (ast.ClassDef, ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith, ast.With, ast.Match)
 
 
@@ -70,9 +79,10 @@ def _harmless(node: ast.AST) -> bool:
     if isinstance(node, ast.Import):
         return all(name.name in MODULES for name in node.names)
     if isinstance(node, ast.ImportFrom):
-        names = _NAMES.get(node.module or "", frozenset())
-        asked = [name.name for name in node.names]
-        return not node.level and all(name[:1].isupper() if names is None else name in names for name in asked)
+        return not node.level and {name.name for name in node.names} <= _NAMES.get(node.module or "", frozenset())
+    if isinstance(node, _GUARDED):
+        # a generator left waiting there runs its handlers when it is thrown away: in its successor's time
+        return not any(isinstance(inner, _YIELDS) for inner in ast.walk(node))
     if isinstance(node, (ast.FunctionDef, ast.ExceptHandler, ast.alias)):
         bound = getattr(node, "asname", None) or node.name or ""
         return not bound.startswith("__")

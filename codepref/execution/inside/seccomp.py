@@ -34,7 +34,9 @@ settimeofday 164 170  clock_settime 227 112  adjtimex 159 171  clock_adjtime 305
 chmod 90 -  fchmod 91 52  fchmodat 268 53  fchmodat2 452 452  chown 92 -  lchown 94 -  fchown 93 55  fchownat 260 54
 utime 132 -  utimes 235 -  utimensat 280 88  futimesat 261 -  setxattr 188 5  lsetxattr 189 6  fsetxattr 190 7
 removexattr 197 14  lremovexattr 198 15  fremovexattr 199 16  setxattrat 463 463  removexattrat 466 466
-file_setattr 469 469  truncate 76 45
+file_setattr 469 469  truncate 76 45  getxattr 191 8  lgetxattr 192 9  fgetxattr 193 10  getxattrat 464 464
+inotify_init 253 -  inotify_init1 294 26  inotify_add_watch 254 27  io_setup 206 0  open_tree_attr 467 467
+statmount 457 457  listmount 458 458
 name_to_handle_at 303 264  open_by_handle_at 304 265  fanotify_init 300 262  fanotify_mark 301 263
 memfd_create 319 279  memfd_secret 447 447  shmget 29 194  shmat 30 196  shmctl 31 195  semget 64 190  semop 65 193
 semctl 66 191  semtimedop 220 192  msgget 68 186  msgsnd 69 189  msgrcv 70 188  msgctl 71 187  mq_open 240 180
@@ -53,13 +55,13 @@ ioctl 16 29  socketpair 53 199
 """
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
-_LOAD, _JEQ, _JGE, _JSET, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_LOAD, _AND, _JEQ, _JGE, _JSET, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _PID_HOLE = 0x50494421  # replaced by the child's own pid when its filter is installed
 _X32_BIT = 0x40000000
 _CLONE_THREAD = 0x00010000
 _PR_SET_NAME, _PR_GET_NAME = 15, 16
-_SIGNAL_TO_OWNER = (8, 10, 15)  # fcntl F_SETOWN, F_SETSIG, F_SETOWN_EX: a signal sent by way of the kernel
+_REFUSED_FCNTL = (8, 10, 15, 1024)  # F_SETOWN, F_SETSIG, F_SETOWN_EX: signals; F_SETLEASE: makes other writers wait
 _OWNER_IOCTLS = (0x8901, 0x8902, 0x5412, 0x541C)  # FIOSETOWN, SIOCSPGRP, TIOCSTI, TIOCLINUX
 
 Instruction = tuple[int, int, int, int]
@@ -101,9 +103,11 @@ def _by_argument() -> list[Instruction]:
     program += _rule(call["prlimit64"], 2, new_limit + _when(_JEQ, 0, _ALLOW), refused)
     names = _when(_JEQ, _PR_SET_NAME, _ALLOW) + _when(_JEQ, _PR_GET_NAME, _ALLOW)
     program += _rule(call["prctl"], 0, names, refused)
-    for name, values in (("fcntl", _SIGNAL_TO_OWNER), ("ioctl", _OWNER_IOCTLS)):
+    for name, values in (("fcntl", _REFUSED_FCNTL), ("ioctl", _OWNER_IOCTLS)):
         program += _rule(call[name], 1, [step for value in values for step in _when(_JEQ, value, refused)], _ALLOW)
-    program += _rule(call["socketpair"], 0, _when(_JEQ, 1, _ALLOW), refused)  # AF_UNIX: asyncio needs it, no peer
+    # AF_UNIX, which asyncio needs, and of streams alone: a datagram socket could send to any address
+    stream = [(_JEQ, 1, 0, 1), (_RETURN, 0, 0, refused), (_LOAD, 0, 0, 16 + 8), (_AND, 0, 0, 0xF)]
+    program += _rule(call["socketpair"], 0, stream + _when(_JEQ, 1, _ALLOW), refused)
     return program
 
 

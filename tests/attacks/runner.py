@@ -1,0 +1,92 @@
+"""Runs the attack files through an engine. Imported by the tests, or run by itself: one JSON line a file.
+
+A file: a comment that says what it tries, `# expect:` with the letters that are right for it, the program, and after
+the line `# honest twin` a program that uses the same means and must pass. Every program defines `add`.
+
+forgeries: return a wrong sum, so the letter P means that it worked. escapes: return the right sum only when they got
+out, so P means that it worked. neighbours: do no harm to themselves (P may be right for them), but try to change what
+the twin gets, which is judged right after them, where possible in the same process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import psutil
+
+from codepref.execution.engine import Engine
+from codepref.execution.limits import Limits
+from codepref.execution.tasks import Task
+from codepref.records import Problem, Solution, Test
+
+HERE = Path(__file__).parent
+KINDS = ("forgeries", "escapes", "neighbours")
+FILES = sorted(path for kind in KINDS for path in HERE.glob(f"{kind}/*.txt"))
+TESTS = (
+    Test("add", "0", "assert add(1, 2) == 3"),
+    Test("add", "1", "def check(candidate):\n    assert candidate(1000, 234) == 1234\n", "check"),
+    Test("add", "2", "assert abs(add(1, 2) - 3) < 1e-6"),
+    Test("add", "3", "result = add(1, 2)\nassert result in (3, 3.0) and not result != 3 and 2 < result < 4"),
+    Test("add", "4", "assert [add(1, 2)] == [3] and {'sum': (add(1, 2),)} == {'sum': (3,)}"),
+    Test("add", "5", "assert add(add(1, 2), 3) == 6"),
+)
+PROBLEM = Problem("add", "Add two numbers.", "add", TESTS)
+LIMITS = Limits(cpu_seconds=0.4, wall_seconds=1.5, memory_mb=128, max_timeouts=1)
+HONEST = {
+    "def add(a, b):\n    return a + b\n": "P",
+    "def add(a, b):\n    return a - b\n": "F",
+    "import operator\nadd = operator.add\n": "P",
+    "class E(Exception):\n    pass\ndef add(a, b):\n    raise E\n": "E",
+}
+"""What an engine must still judge rightly after every attack."""
+SECRET = {"CODEPREF_TEST_SECRET": "secret"}
+PLACES = tuple(Path(folder) / "codepref-escape" for folder in ("/tmp", "/dev/shm", "/var/tmp", "/"))
+"""Where escapes try to write."""
+
+
+def outcome(engine: Engine, path: Path) -> dict[str, str]:
+    """What the engine says of one file, and what is wrong with it ("" where the sandbox held)."""
+    text, twin = path.read_text().split("# honest twin\n")
+    match = re.search(r"^# expect: (.*)$", text, re.MULTILINE)
+    assert match is not None, path
+    solutions = [Solution("add", 0, text), Solution("add", 1, twin)]
+    (matrix,) = engine.run([Task(PROBLEM, solutions, TESTS)], limits=LIMITS)
+    attacked, honest = matrix.verdicts
+    wrong = []
+    if path.parent.name != "neighbours" and "P" in attacked.letters:
+        wrong.append("the attack passed")
+    if not set(attacked.letters) - {"S"} <= set(match[1].split()):
+        wrong.append(f"the attack has another letter than {match[1]}")
+    if honest.letters != "P" * len(TESTS):
+        wrong.append(f"the honest twin has {honest.letters} ({honest.detail})")
+    if {attacked.isolation, honest.isolation} != {"separate"}:
+        wrong.append("a process was shared with the test")
+    wrong += [f"{place} was written" for place in PLACES if place.exists()]
+    told = {"file": f"{path.parent.name}/{path.stem}", "attack": attacked.letters, "honest": honest.letters}
+    return {**told, "detail": attacked.detail, "wrong": "; ".join(wrong)}
+
+
+def calm(engine: Engine) -> tuple[str, int]:
+    """The letters of an honest batch, and the number of processes of the engine's workers afterwards."""
+    solutions = [Solution("add", at, source) for at, source in enumerate(HONEST)]
+    (matrix,) = engine.run([Task(PROBLEM, solutions, TESTS[:1])], limits=LIMITS)
+    return "".join(verdict.letters for verdict in matrix.verdicts), len(psutil.Process().children(recursive=True))
+
+
+def main() -> None:
+    """All files, or those named in the arguments."""
+    os.environ.update(SECRET)
+    chosen = [path for path in FILES if len(sys.argv) < 2 or any(word in str(path) for word in sys.argv[1:])]
+    with Engine(jobs=1) as engine:
+        before = calm(engine)
+        for path in chosen:
+            told = outcome(engine, path)
+            print(json.dumps({**told, "calm": calm(engine) == before, "uid": os.getuid()}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
