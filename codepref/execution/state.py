@@ -110,6 +110,14 @@ class TaskState:
             return None
         return self.settle(place, (INFRASTRUCTURE * len(self.task.tests), False, 0.0, cause))
 
+    def give_up_unprepared(self, cause: str) -> int:
+        """Give up all that waits when the task could not be prepared so often; the number of solutions."""
+        if self._unprepared < MAX_FAILURES:
+            return 0
+        places, letters = list(self._waiting), INFRASTRUCTURE * len(self.task.tests)
+        self._waiting.clear()
+        return sum(self.settle(place, (letters, False, 0.0, cause)) for place in places)
+
     def wait(self, places: list[int]) -> None:
         """Put solutions back, to be tried before the others."""
         self._waiting.extendleft(reversed(places))
@@ -157,4 +165,4 @@ class Job:
             return 0
         given_up = self._state.failed(self._left[0], cause, unprepared=unprepared)
         self._state.wait(self._left if given_up is None else self._left[1:])
-        return given_up or 0
+        return (given_up or 0) + self._state.give_up_unprepared(cause)

@@ -40,6 +40,7 @@ HONEST = {
     "def add(a, b):\n    return a + b\n": "P",
     "def add(a, b):\n    return a - b\n": "F",
     "import operator\nadd = operator.add\n": "P",
+    "import numpy\ndef add(a, b):\n    return int(numpy.add(a, b))\n": "P",
     "class E(Exception):\n    pass\ndef add(a, b):\n    raise E\n": "E",
 }
 """What an engine must still judge rightly after every attack."""

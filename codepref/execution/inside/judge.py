@@ -166,8 +166,7 @@ class Judge:
 
     def _shares_state(self) -> bool:
         """Whether a test could have reached a module of this process by way of the solution's imports."""
-        modules = [value for value in self.bindings.values() if isinstance(value, types.ModuleType)]
-        return any(module.__name__ not in harmless.MODULES for module in modules)
+        return not self.link.given <= harmless.MODULES
 
     def _stdio(self, source: str, index: int) -> None:
         limits, preamble = self.plan.limits, self.plan.preamble
@@ -276,8 +275,10 @@ class Judge:
         names = set().union(*(prepared.names for prepared in self.prepared))
         names = {name for name in names if name not in self.space and not hasattr(builtins, name)}
         try:
-            wanted = sorted(names | {self.plan.entry_point})
+            wanted = tuple(sorted(names | {self.plan.entry_point}))  # a list would come back as it was changed
+            self.link.modules = True
             bindings = self.link.request("load", self.plan.preamble, source, wanted, alone)
+            self.link.modules = False
             if bindings is None and not alone:
                 page.enter(status.ALONE, start)
                 return False
@@ -287,7 +288,8 @@ class Judge:
             self._describe(start, error, "loading the solution")
             page.fill(start, self._letter_of(error))
             return False
-        self.bindings = bindings
+        # only what was asked for: a name that is not could stand in the test's way to a builtin
+        self.bindings = {name: bindings[name] for name in wanted if name in bindings}
         return True
 
     def _budget(self, prepared: Prepared) -> float:

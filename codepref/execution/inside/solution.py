@@ -11,6 +11,7 @@ import gc
 import os
 import sys
 import types
+import typing
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -24,12 +25,21 @@ MAX_REPLY = 1 << 26
 """Bytes of one answer at most (64 MiB)."""
 
 
+MOST_SHARED = 50_000
+"""Characters of a source that may share a process."""
+
+
 class Handles:
     """What cannot cross stays here under a number."""
 
     def __init__(self) -> None:
         self._objects: list[Any] = []
         self._numbers: dict[int, int] = {}
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        self._objects.clear()
+        self._numbers.clear()
 
     def of(self, value: Any) -> bytes | None:
         """The handle of `value` in the encoding, or None for numpy data, which crosses."""
@@ -100,14 +110,17 @@ class Server:
         self.handles = Handles()
         self._module = types.ModuleType("solution")
 
-    def load(self, preamble: str, source: str, names: list[str], alone: bool = True) -> dict[str, Any] | None:
+    def load(self, preamble: str, source: str, names: tuple[str, ...], alone: bool = True) -> dict[str, Any] | None:
         """Run the solution's source; tell which of `names` it defines, as values or handles.
 
         alone: no other solution will run here. Otherwise the answer is None, and nothing has been run, when the
         source could leave something behind.
         """
         parts: list[Any] = [preamble, source]
+        sys.modules["solution"] = self._module
         if not alone:
+            if len(preamble) + len(source) > MOST_SHARED:
+                return None  # reading it would be charged to the solution
             try:
                 parts = [ast.parse(part, "<solution>") for part in parts if part]
             except (RecursionError, MemoryError, OverflowError):
@@ -118,9 +131,12 @@ class Server:
                 parts = [_compiled(part) for part in parts]
             except (RecursionError, MemoryError, OverflowError):
                 return None
-            self.handles, self._module = Handles(), types.ModuleType("solution")
+            self.handles.clear()  # not only replaced: whoever decodes this very request holds it
+            self._module = types.ModuleType("solution")
+            sys.modules["solution"] = self._module
+            for clear in getattr(typing, "_cleanups", ()):
+                clear()  # `List[f]` keeps f, and with it the last solution's names
             gc.collect()
-        sys.modules["solution"] = self._module
         space = self._module.__dict__
         for part in parts:
             exec(_compiled(part) if alone else part, space)
