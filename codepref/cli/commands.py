@@ -267,7 +267,12 @@ def _limits(options: Namespace) -> Limits:
     for name, value in given.items():
         if value is not None and value <= 0:
             raise UserError(f"--{name.replace('_', '-')} must be above 0, not {value}")
-    return Limits(**{name: value for name, value in given.items() if value is not None})
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if options.patience is not None:
+        if options.patience < 0:
+            raise UserError(f"--patience must not be below 0, not {options.patience}")
+        chosen["patience"] = options.patience or None
+    return Limits(**chosen)
 
 
 def _print_summary(summary: dict[str, Any], folder: Path) -> None:

@@ -184,7 +184,10 @@ def _decoding(parser: Parser) -> None:
 
 
 def _limits(parser: Parser) -> None:
-    parser.add_argument("--cpu-seconds", type=float, help="CPU time a test")
+    parser.add_argument("--cpu-seconds", type=float, help="CPU time a test, at most")
+    parser.add_argument(
+        "--patience", type=float, help="times as long as the slowest right solution; 0: always --cpu-seconds"
+    )
     parser.add_argument("--memory-mb", type=int, help="memory of a judged process")
     parser.add_argument("--jobs", type=int, help="workers (default: one a core)")
     _sandbox(parser)
