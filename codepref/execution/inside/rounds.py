@@ -39,7 +39,8 @@ class Run:
         if phase == status.ALONE and not self._alone:
             self._alone = True
             return
-        if not self._alone and (status.DIED in letters or b"M" in letters):
+        late = phase == status.LOADING and b"T" in letters  # the last guest is cleared away in this one's time
+        if not self._alone and (late or status.DIED in letters or b"M" in letters):
             # its end may owe something to what ran there before: only an end in a process of its own counts
             self._alone = True
             self.page.forget()
