@@ -19,6 +19,9 @@ from .statics import parsed
 JUDGE_EXTRA = 1 << 30
 """Bytes that a judge may use beyond the solution's memory limit: inputs and expected outputs are inherited."""
 
+MOST_HEARD = 64
+"""Solutions that one judge hears at most, when many of them share a process."""
+
 DONE, REUSABLE = b"done", b"ready for more than one solution each"
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
@@ -67,7 +70,9 @@ class JudgeZygote:
             Judge(self.plan, self.prepared, self.page).produce(pid, wanted[0], CHANNEL + 1)
         else:
             longest = max([prepared.inputs.seconds for prepared in self.prepared if prepared.inputs], default=0.0)
-            rest = (len(descriptors) - 1) * (rest + len(self.prepared) * 10 * longest)
+            # a judge hears more solutions than it has descriptors where they share a process
+            heard = 1 if len(descriptors) == 2 else MOST_HEARD
+            rest = heard * (rest + len(self.prepared) * 10 * longest)
             self.hardening.apply(descriptors, os.getppid(), memory, rest)
             self._sit()
         os._exit(0)

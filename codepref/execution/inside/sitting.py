@@ -13,7 +13,7 @@ from typing import Protocol
 from . import frames, status, zygote
 from .children import CHANNEL
 from .codec import encoded
-from .judge_zygote import DONE
+from .judge_zygote import DONE, MOST_HEARD
 from .plan import Plan
 from .remote import clock_of
 from .zygote import Reaped
@@ -52,9 +52,6 @@ class Host(Protocol):
 
 MOST_KILLS = 5
 """So often a judge is killed before its zygote, which does not answer, counts as lost."""
-
-MOST_HEARD = 64
-"""Solutions that one judge hears at most, when many of them share a process."""
 
 
 class Heard:
