@@ -101,3 +101,23 @@ def test_a_reference_that_fails_is_not_the_solutions_fault(judge):
     verdict = judge(SORT, inputs_test("def f(x):\n    return 1 / 0\n", "[[1]]"), "assert f([2, 1]) == [1, 2]")
     assert verdict.letters == "IP"
     assert "reference" in verdict.detail
+
+
+@pytest.mark.parametrize(
+    ("reference", "solution", "letter"),
+    [
+        # the same bytes as the reference's answer
+        ("def f(x):\n    return [x, [x]]\n", "def f(x):\n    return [x, [x]]\n", "P"),
+        # other bytes, equal values
+        ("def f(x):\n    return {1: 2, 3: 4}\n", "def f(x):\n    return {3: 4, 1: 2}\n", "P"),
+        ("def f(x):\n    return 1\n", "def f(x):\n    return True\n", "P"),
+        # the same bytes, and yet equal to nothing
+        ("def f(x):\n    return float('nan')\n", "def f(x):\n    return float('nan')\n", "F"),
+        ("def f(x):\n    return [{1: float('nan')}]\n", "def f(x):\n    return [{1: float('nan')}]\n", "F"),
+        # arrays do not say whether they are equal: no fault of the reference's
+        ("import numpy\ndef f(x):\n    return numpy.arange(3)\n", "import numpy\nf = lambda x: numpy.arange(3)\n", "F"),
+    ],
+)
+def test_answers_of_the_same_bytes(judge, reference, solution, letter):
+    verdict = judge(solution, inputs_test(reference, "[[1], [2]]"))
+    assert verdict.letters == letter, verdict.detail

@@ -254,8 +254,12 @@ class Judge:
             return b"+" + encoded(outcomes) + U32.pack(0), False
         if self.link.handed_over:
             raise Unencodable("an output of the reference")
-        # NaN, alone or deep inside, is not even equal to itself
-        return answer, inputs.compare != "set" and results == self.link.results(answer)
+        try:
+            # NaN, alone or deep inside, is not even equal to itself; arrays do not say whether they are equal
+            exact = inputs.compare != "set" and bool(results == self.link.results(answer))
+        except (TypeError, ValueError, RecursionError):
+            exact = False
+        return answer, exact
 
     def _helpers(self, start: int) -> bool:
         self.page.enter(status.SETUP, start)
