@@ -23,6 +23,9 @@ SILENCE_SECONDS = 120.0
 MOST_LOST_IN_A_ROW = 30
 """After so many lost workers without a verdict in between, it is the machine: ten solutions, tried three times each."""
 
+MOST_TASKS_AHEAD, MOST_BYTES_AHEAD = 64, 1 << 25
+"""Tasks that are read before the first of them is finished, and the size of their texts: memory stays bounded."""
+
 Progress = Callable[[int], None]
 
 
@@ -66,7 +69,7 @@ class Engine:
         self._selector.close()
 
     def run(self, tasks: Iterable[Task], *, limits: Limits | None = None) -> Iterator[VerdictMatrix]:
-        """Judge tasks; one matrix a task, in the order of `tasks`, which is read only a few tasks ahead.
+        """Judge tasks; one matrix a task, in the order of `tasks`, which is read at most MOST_TASKS_AHEAD tasks ahead.
 
         A generator that is abandoned half-way leaves no process running at a task.
         Raises UserError for a malformed test, MachineError when no worker can be started or none can do its work.
@@ -78,7 +81,7 @@ class Engine:
         exhausted = False
         try:
             while True:
-                while not exhausted and len(window) < 2 * self.jobs + 2:
+                while not exhausted and self._may_read(window):
                     task = next(source, None)
                     exhausted = task is None
                     if task is not None:
@@ -94,6 +97,12 @@ class Engine:
         finally:
             for worker in [worker for worker in self._workers if worker.job is not None]:
                 self._discard(worker)
+
+    def _may_read(self, window: deque[TaskState]) -> bool:
+        """Whether there is room for a further task. One that takes long holds up no other while there is."""
+        if len(window) <= 2 * self.jobs + 1:
+            return True
+        return len(window) < MOST_TASKS_AHEAD and sum(state.size for state in window) < MOST_BYTES_AHEAD
 
     def _assign(self, window: deque[TaskState]) -> None:
         """Give every idle worker a job, where there is one; workers are started while there are jobs for them."""

@@ -35,6 +35,7 @@ class TaskState:
         if gold and self._round < limits.cpu_seconds and gold not in self._copies and self._copies:
             self._copies[gold] = 0  # nobody asked for its verdict, only its time is wanted
         self.sources = list(self._copies)
+        self.size = len(self.data) + sum(map(len, self.sources))
         self._verdicts: dict[str, Outcome] = {}
         self._late: dict[int, Outcome] = {}
         self._slowest: float | None = None

@@ -13,10 +13,9 @@ import signal
 import types
 from typing import Any
 
-from . import harmless, remote, standins, statics, status, stdio, unittests
+from . import expected, harmless, remote, standins, statics, status, stdio, unittests
 from .children import CHANNEL
-from .codec import U32, Encoder, Unencodable, encoded
-from .compare import accepted
+from .codec import Unencodable
 from .frames import send
 from .plan import InputsPlan, Plan
 
@@ -29,7 +28,6 @@ LONG_TEST, LONG_SLACK, INPUTS_SLACK = 4000, 3.0, 5.0
 LARGE_ANSWERS = 1 << 20
 """Bytes of answers after which a judge serves no further solution: its memory is no longer as it was."""
 
-CHUNK, SMALL_REPLY = 64, 1 << 18
 AHEAD_BYTES, AHEAD_CALLS = 1 << 15, 256
 """Requests posted ahead: what a socket's buffer surely holds."""
 
@@ -214,52 +212,12 @@ class Judge:
         self.page.enter(status.LOADING, index)
         self.link.begin(index, budget, 4 * budget)
         try:
-            self._produce(prepared.code, inputs, output)
+            told = expected.produce(self.link, prepared.code, inputs)
         except Exception as error:  # noqa: BLE001 - told as the problem's fault, never the solution's
             self._describe(index, error, "running the reference")
-
-    def _produce(self, code: types.CodeType, inputs: InputsPlan, output: int) -> None:
-        calls = eval(code, {"__builtins__": builtins})
-        self.link.request("load", "", inputs.reference, [])
-        batches = []
-        at, size = 0, 1
-        while at < len(calls):
-            chunk = [list(arguments) for arguments in calls[at : at + size]]
-            body = Encoder(standins.handle_of, exact=True).encode(("batch", inputs.entry_point, chunk))
-            try:
-                answer, exact = self._reference_answer(inputs, body)
-            except MemoryError:
-                if size == 1:
-                    raise
-                size = 1
-                continue
-            batches.append((len(chunk), body, answer, exact))
-            # large outputs go one by one, so that no answer comes near the limit of a frame
-            at, size = at + size, min(2 * size, CHUNK) if self.link.last_reply < SMALL_REPLY else 1
-        arguments = calls if inputs.oracle else []
-        told = encoded((batches, arguments, self.link.used()))
+            return
         os.set_blocking(output, True)
         send(output, told)
-
-    def _reference_answer(self, inputs: InputsPlan, body: bytes) -> tuple[bytes, bool]:
-        """The reference's answer to a batch, and whether the same bytes from a solution are right without a look."""
-        answer, self.link.handed_over = self.link.batch(body), False
-        results = self.link.results(answer)
-        for fine, value in results:
-            if not fine:
-                raise standins.exception_from(value)
-        if inputs.compare == "not_none":
-            # only this much of the output counts, and it may be something that cannot cross (a match of `re`)
-            outcomes = [(True, (value is not None) or None) for _, value in results]
-            return b"+" + encoded(outcomes) + U32.pack(0), False
-        if self.link.handed_over:
-            raise Unencodable("an output of the reference")
-        try:
-            # NaN, alone or deep inside, is not even equal to itself; arrays do not say whether they are equal
-            exact = inputs.compare != "set" and bool(results == self.link.results(answer))
-        except (TypeError, ValueError, RecursionError):
-            exact = False
-        return answer, exact
 
     def _helpers(self, start: int) -> bool:
         self.page.enter(status.SETUP, start)
@@ -364,41 +322,7 @@ class Judge:
             space: dict[str, Any] = {"__builtins__": builtins}
             exec(prepared.oracle, space)
             accept = space["accept"]
-        at = 0
-        for count, body, expected, exact in inputs.batches:
-            answer = self.link.batch(body)
-            if not (exact and answer == expected) and not self._all_accepted(inputs, at, (answer, expected), accept):
-                return ord("F")
-            at += count
-        return ord("P")
-
-    def _all_accepted(self, inputs: InputsPlan, at: int, answers: tuple[bytes, bytes], accept: Any) -> bool:
-        """Whether every output of a batch is right. Raises the solution's exception. at: the first input's place."""
-        given, wanted = map(self.link.results, answers)
-        for place, ((fine, value), (_, expected)) in enumerate(zip(given, wanted, strict=False), start=at):
-            if not fine:
-                raise standins.exception_from(value)
-            if not self._accepted(inputs, place, (value, expected), accept):
-                self.page.describe(f"test {inputs.compare}: input {place}: wrong output")
-                return False
-        if len(given) != len(wanted):
-            raise TypeError("the solution's process answered out of form")
-        return True
-
-    def _accepted(self, inputs: InputsPlan, at: int, values: tuple[Any, Any], accept: Any) -> bool:
-        output, expected = values
-
-        def oracle() -> Any:
-            try:
-                return accept(inputs.arguments[at], output, expected, inputs.atol)
-            except Exception:  # noqa: BLE001 - an oracle that raises does not accept
-                return False
-
-        try:
-            asked = oracle if accept is not None else None
-            return accepted(output, expected, inputs.atol, inputs.compare, asked)
-        except (TypeError, ValueError, RecursionError):
-            return False  # an output that cannot even be compared is wrong
+        return ord("P" if expected.all_right(self.link, inputs, accept, self.page.describe) else "F")
 
     def _letter_of(self, error: BaseException, shared: bool = False) -> int:
         solutions = shared or standins.of_solution(error)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import builtins
 import gc
+import math
 import os
 import sys
 import types
@@ -27,6 +28,12 @@ MAX_REPLY = 1 << 26
 
 MOST_SHARED = 50_000
 """Characters of a source that may share a process."""
+
+
+MOST_ITEMS = 100_000
+"""Items, or characters, after which a reference has said enough for one answer."""
+
+_SIZED = frozenset({list, tuple, dict, set, frozenset, str, bytes})
 
 
 class Handles:
@@ -142,14 +149,20 @@ class Server:
             exec(_compiled(part) if alone else part, space)
         return {name: space[name] for name in names if name in space}
 
-    def batch(self, name: str, calls: list[list[Any]]) -> list[tuple[bool, Any]]:
-        """Call one function with each list of arguments; stop at the first exception."""
+    def batch(self, name: str, calls: list[list[Any]], most: float = math.inf) -> list[tuple[bool, Any]]:
+        """Call one function with each list of arguments; stop at the first exception, or when the outputs have more
+        than `most` items.
+        """
         if name not in self._module.__dict__:
             raise NameError(f"name {name!r} is not defined")
-        function, results = self._module.__dict__[name], []
+        function, results, items = self._module.__dict__[name], [], 0
         for arguments in calls:
+            if items > most:
+                break
             try:
-                results.append((True, function(*arguments)))
+                output = function(*arguments)
+                items += len(output) if type(output) in _SIZED else 0
+                results.append((True, output))
             except Exception as error:  # noqa: BLE001 - the error is the answer
                 results.append((False, _error(error)))
                 break
@@ -161,7 +174,7 @@ class Server:
         number = decoder.take(4)
         operation, *parts = decoder.value()
         # A batch's arguments are looked at by nobody afterwards, so nothing is told of them.
-        table = [] if operation == "batch" else decoder.table
+        table = [] if operation in ("batch", "front") else decoder.table
         before = _snapshot(table)
         try:
             value, fine = OPERATIONS[operation](self, *parts), b"+"
@@ -185,6 +198,7 @@ def _next(server: Server, iterator: Iterator[Any]) -> Any:
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "load": Server.load,
     "batch": Server.batch,
+    "front": lambda server, name, calls: server.batch(name, calls, MOST_ITEMS),
     "call": _call,
     "stdio": lambda server, preamble, source, text: stdio.run_program(preamble, source, text),
     "next": _next,
