@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import marshal
 import operator
 import types
 from collections.abc import Callable
@@ -48,7 +49,16 @@ def produce(link: Link, code: types.CodeType, inputs: InputsPlan) -> bytes:
 
 
 def _request(operation: str, inputs: InputsPlan, calls: list[list[Any]]) -> bytes:
-    return Encoder(standins.handle_of, exact=True).encode((operation, inputs.entry_point, calls))
+    """A batch of calls, marshalled where that keeps them exactly as they are: reading this codec's own form would cost
+    as much as most calls. marshal may be given to a process that is trusted less than the one that sends.
+    """
+    plain = Encoder(standins.handle_of, exact=True).encode(calls)
+    try:
+        marshalled = marshal.dumps(calls)
+        same = encoded(marshal.loads(marshalled)) == plain
+    except (ValueError, Unencodable, RecursionError):
+        same = False
+    return encoded((operation, inputs.entry_point, marshalled if same else calls))
 
 
 def _outputs(link: Link, inputs: InputsPlan, calls: list[list[Any]]) -> tuple[int, bytes, bool]:

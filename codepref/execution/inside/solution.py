@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import builtins
 import gc
+import marshal
 import math
 import os
 import sys
@@ -149,14 +150,14 @@ class Server:
             exec(_compiled(part) if alone else part, space)
         return {name: space[name] for name in names if name in space}
 
-    def batch(self, name: str, calls: list[list[Any]], most: float = math.inf) -> list[tuple[bool, Any]]:
-        """Call one function with each list of arguments; stop at the first exception, or when the outputs have more
-        than `most` items.
+    def batch(self, name: str, calls: list[list[Any]] | bytes, most: float = math.inf) -> list[tuple[bool, Any]]:
+        """Call one function with each list of arguments (marshalled or not); stop at the first exception, or when the
+        outputs have more than `most` items.
         """
         if name not in self._module.__dict__:
             raise NameError(f"name {name!r} is not defined")
         function, results, items = self._module.__dict__[name], [], 0
-        for arguments in calls:
+        for arguments in marshal.loads(calls) if isinstance(calls, bytes) else calls:
             if items > most:
                 break
             try:
