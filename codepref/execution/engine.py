@@ -23,6 +23,9 @@ SILENCE_SECONDS = 120.0
 MOST_LOST_IN_A_ROW = 30
 """After so many lost workers without a verdict in between, it is the machine: ten solutions, tried three times each."""
 
+MOST_STARTS = 3
+"""A worker that is killed while it starts is started anew so often."""
+
 MOST_TASKS_AHEAD, MOST_BYTES_AHEAD = 64, 1 << 25
 """Tasks that are read before the first of them is finished, and the size of their texts: memory stays bounded."""
 
@@ -128,7 +131,13 @@ class Engine:
         return next((state for state in owing if state not in at_work), owing[0] if owing else None)
 
     def _start_worker(self) -> Worker:
-        worker = Worker(unconfined=self._unconfined)
+        for left in reversed(range(MOST_STARTS)):
+            try:
+                worker = Worker(unconfined=self._unconfined)
+                break
+            except WorkerLost as error:
+                if not left:
+                    raise MachineError(f"no worker can be started: {error}") from None
         self._workers.append(worker)
         self._selector.register(worker, selectors.EVENT_READ)
         return worker

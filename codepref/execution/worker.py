@@ -7,6 +7,7 @@ import errno
 import functools
 import importlib.util
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -94,7 +95,10 @@ def _folders(paths: list[str]) -> list[str]:
 
 
 class Worker:
-    """A confined supervisor process. job: what it works at; last: the task it was last at."""
+    """A confined supervisor process. job: what it works at; last: the task it was last at.
+
+    Raises MachineError where none can be started, WorkerLost when this one was killed meanwhile.
+    """
 
     def __init__(self, *, unconfined: bool) -> None:
         self.job: Any = None
@@ -139,6 +143,8 @@ class Worker:
                 raise MachineError(_cannot_start(OSError(*message[1:3])))
             assert self._process.stderr is not None
             said = self._process.stderr.read().decode("utf-8", "replace").strip().splitlines()
+            if self._process.returncode == -signal.SIGKILL and not said:
+                raise WorkerLost("the worker was killed while it started, perhaps for want of memory")
             cause = said[-1] if said else f"it ended at once, with status {self._process.returncode}"
             raise MachineError(f"a confined worker cannot be started on this machine: {cause}. {_MEND_REFUSED}")
         self.last_word = time.monotonic()

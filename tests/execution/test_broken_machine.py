@@ -286,7 +286,8 @@ def test_workers_that_are_killed_every_time_end_in_the_letter_i_with_the_cause(
     command = files()
     (tmp_path / "s.jsonl").write_text(json.dumps({"task_id": "a", "solution": SLOW}) + "\n")
     status, err, killed = _with_killings(command, times=1000)
-    assert (status, killed) == (1, 3)
+    assert status == 1, err
+    assert killed >= 3  # one that is killed while it starts has not tried the solution
     assert "1 of 1 verdicts are I, in a: the worker ended with status" in err
     assert "This is no solution's fault" in err
     assert _letters(tmp_path / "out") == {"I"}

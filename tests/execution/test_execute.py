@@ -14,7 +14,7 @@ import pytest
 
 from codepref.errors import MachineError, UserError
 from codepref.execution import worker
-from codepref.execution.engine import Engine, execute_tasks
+from codepref.execution.engine import MOST_TASKS_AHEAD, Engine, execute_tasks
 from codepref.execution.execute import execute, iter_verdicts, read_verdicts
 from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task
@@ -126,7 +126,7 @@ def test_tasks_come_out_in_order_and_are_read_a_few_ahead(engine):
     read = []
 
     def tasks():
-        for at in range(40):
+        for at in range(3 * MOST_TASKS_AHEAD):
             read.append(at)
             yield Task(
                 problem(str(at)), [Solution(str(at), 0, f"def f(x): return x + 1 # {at}")], problem(str(at)).tests
@@ -134,7 +134,7 @@ def test_tasks_come_out_in_order_and_are_read_a_few_ahead(engine):
 
     for at, matrix in enumerate(engine.run(tasks(), limits=LIMITS)):
         assert matrix.task_id == str(at)
-        assert len(read) <= at + 6
+        assert len(read) <= at + MOST_TASKS_AHEAD + 1
 
 
 def test_an_abandoned_run_leaves_the_engine_usable(engine):

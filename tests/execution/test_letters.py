@@ -72,6 +72,16 @@ def test_after_a_few_timeouts_the_rest_is_skipped(judge):
     assert verdict.letters == "TPTSS"
 
 
+def test_after_a_few_timeouts_quick_tests_still_run(judge):
+    solution = "def f(x):\n    while x < 4: pass\n    return x\n"
+    verdict = judge(solution, *[f"assert f({x}) == {x}" for x in range(7)], "assert f(9) == 8")
+    assert verdict.letters == "TTSSPPPF"
+
+
+def test_a_program_that_runs_out_of_time_at_loading_has_no_test_skipped(judge):
+    assert judge("while True: pass\n", *["assert f(1) == 1"] * 4).letters == "TTTT"
+
+
 def test_a_timeout_costs_its_limit_of_cpu_and_little_more(judge):
     verdict = judge("def f(x):\n    while True: pass\n", ONE, limits=Limits(cpu_seconds=0.2))
     assert 200 <= verdict.cpu_ms < 400

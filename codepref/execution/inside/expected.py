@@ -67,19 +67,18 @@ def _outputs(link: Link, inputs: InputsPlan, calls: list[list[Any]]) -> tuple[in
     """
     link.handed_over = False
     answer = link.batch(_request("front", inputs, calls))
-    results = link.results(answer)
-    for fine, value in results:
-        if not fine:
-            raise standins.exception_from(value)
-    if not 0 < len(results) <= len(calls):
+    outputs, failure = link.results(answer)
+    if failure is not None:
+        raise failure
+    if not 0 < len(outputs) <= len(calls):
         raise TypeError("the reference's process answered out of form")
     if inputs.compare == "not_none":
         # only this much of the output counts, and it may be something that cannot cross (a match of `re`)
-        outcomes = [(True, (value is not None) or None) for _, value in results]
-        return len(results), b"+" + encoded(outcomes) + U32.pack(0), False
+        told = [(value is not None) or None for value in outputs]
+        return len(outputs), b"+" + encoded((told, None)) + U32.pack(0), False
     if link.handed_over:
         raise Unencodable("an output of the reference")
-    return len(results), answer, inputs.compare != "set" and equals_itself(results)
+    return len(outputs), answer, inputs.compare != "set" and equals_itself(outputs)
 
 
 def equals_itself(value: Any) -> bool:
@@ -121,13 +120,13 @@ def all_right(
     for count, body, expected, exact in inputs.batches:
         answer = link.batch(body)
         if not (exact and answer == expected):
-            given, wanted = map(link.results, (answer, expected))
-            for place, ((fine, value), (_, right)) in enumerate(zip(given, wanted, strict=False), start=at):
-                if not fine:
-                    raise standins.exception_from(value)
-                if not _accepted(inputs, place, (value, right), accept):
+            (given, failure), (wanted, _) = map(link.results, (answer, expected))
+            for place, values in enumerate(zip(given, wanted, strict=False), start=at):
+                if not _accepted(inputs, place, values, accept):
                     describe(f"test {inputs.compare}: input {place}: wrong output")
                     return False
+            if failure is not None:
+                raise failure
             if len(given) != len(wanted):
                 raise TypeError("the solution's process answered out of form")
         at += count

@@ -25,6 +25,11 @@ JUDGE_CPU_SLACK = 0.3
 LONG_TEST, LONG_SLACK, INPUTS_SLACK = 4000, 3.0, 5.0
 """The same for tests that may call thousands of times: longer than so many characters, or of another kind."""
 
+IMPATIENCE, LEAST_SECONDS = 20, 0.005
+"""A solution that has run out of time too often gets a twentieth of it for its other tests, and five milliseconds
+of CPU at least: most solutions that loop do so on some inputs, and their other letters are worth as much as any.
+"""
+
 LARGE_ANSWERS = 1 << 20
 """Bytes of answers after which a judge serves no further solution: its memory is no longer as it was."""
 
@@ -121,8 +126,7 @@ class Judge:
 
     def _test(self, index: int) -> None:
         prepared = self.prepared[index]
-        budget = self._budget(prepared)
-        wall = max(self.plan.limits["wall_seconds"], 2 * budget)
+        budget, wall = self._budgets(prepared)
         self._own_limit(budget, self._slack(prepared))
         if index in self._posted:
             self.link.current = index
@@ -253,6 +257,16 @@ class Judge:
         # only what was asked for: a name that is not could stand in the test's way to a builtin
         self.bindings = {name: bindings[name] for name in wanted if name in bindings}
         return True
+
+    def _budgets(self, prepared: Prepared) -> tuple[float, float]:
+        """Seconds of CPU and of wall clock that a test may take: a share of them once the solution has run out of time
+        so often that it is not waited for any longer.
+        """
+        budget = self._budget(prepared)
+        wall = max(self.plan.limits["wall_seconds"], 2 * budget)
+        if self.page.letters().count(b"T") < self.plan.limits["max_timeouts"]:
+            return budget, wall
+        return max(budget / IMPATIENCE, LEAST_SECONDS), wall / IMPATIENCE
 
     def _budget(self, prepared: Prepared) -> float:
         limits = self.plan.limits

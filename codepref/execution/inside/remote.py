@@ -100,15 +100,17 @@ class Link:
         """The answer, as it came, to a batch of calls whose request was encoded beforehand; `results` reads it."""
         return self._exchange(body, []).rest()
 
-    def results(self, answer: bytes) -> list[tuple[bool, Any]]:
-        """The results of a batch: (True, value) or (False, error)."""
+    def results(self, answer: bytes) -> tuple[list[Any], BaseException | None]:
+        """The outputs of a batch, and the exception of the call that came after them, if one was raised."""
         self.received += len(answer)
-        results = self._outcome(Decoder(answer, self._handle), [])
-        plain = type(results) is list and all(type(pair) is tuple and len(pair) == 2 for pair in results)
-        if not plain or any(type(fine) is not bool for fine, _ in results):
+        told = self._outcome(Decoder(answer, self._handle), [])
+        try:
+            outputs, error = told
+            if type(told) is not tuple or type(outputs) is not list:
+                raise TypeError
+            return outputs, None if error is None else standins.exception_from(error)
+        except (TypeError, ValueError, Malformed):
             self.stop(ord("E"), "the solution's process answered out of form")
-        checked: list[tuple[bool, Any]] = results
-        return checked
 
     def post(self, bodies: list[bytes], budget: float) -> None:
         """Send requests whose replies `fetch` reads in turn. Together they must fit the socket's buffer."""

@@ -11,6 +11,9 @@ from .zygote import Reaped
 
 KNOWN = b"PFEMTXSI" + bytes([status.CALL_BY_REFERENCE])
 
+MOST_SHORT = 10
+"""For each time-out that is allowed, so many tests may run out of the little time that is left after them."""
+
 
 class Run:
     """One solution on its way through all tests, with a fresh pair after each that died or ran out of time."""
@@ -22,7 +25,7 @@ class Run:
         self.cpu = 0.0
         self._origin = supervisor.origin(source)
         self._ahead, self._alone = True, not supervisor.reusable or self._origin is not supervisor.solutions
-        self._kept = bytearray(self.page.tests)
+        self._kept, self._short = bytearray(self.page.tests), 0
         slowest = 10 * supervisor.reference_seconds
         self._wall = 2 * max(self.limits["wall_seconds"], self.limits["load_cpu_seconds"], slowest) + 5
         self._judge_cpu = 2 * max(self.limits["most_cpu_seconds"], self.limits["load_cpu_seconds"], slowest) + 20
@@ -59,7 +62,7 @@ class Run:
         elif phase == status.LOADING:
             self.page.fill(start, letters[start])
         self._keep(start)
-        self._stop_after_timeouts()
+        self._limit_timeouts(phase, current)
 
     def _keep(self, start: int) -> None:
         """Hold on to this round's letters. A hostile test may write into its judge's page what it likes: it can take
@@ -87,10 +90,18 @@ class Run:
         late = killed or judge.signal in (signal.SIGPROF, signal.SIGXCPU)
         self.page.describe(f"test {index}: the test's own code {'used up its time' if late else 'crashed its process'}")
         self.page.set(index, ord("T" if late else "E"))
+        self._short += MOST_SHORT * late  # the test's own loop is not cut short, so that it costs what others cost
 
-    def _stop_after_timeouts(self) -> None:
-        letters = self.page.letters()
-        if letters.count(b"T") >= self.limits["max_timeouts"]:
+    def _limit_timeouts(self, phase: int, current: int) -> None:
+        """After `max_timeouts` time-outs the other tests get little time each: the letter of one that runs out of it is
+        S, and after so many of them the rest is skipped.
+        """
+        letters, most = self.page.letters(), self.limits["max_timeouts"]
+        if letters.count(b"T") > most and phase == status.TESTING and letters[current] == ord("T"):
+            self._kept[current] = ord("S")
+            self.page.set(current, ord("S"))
+            self._short += 1
+        if letters.count(b"T") >= most and self._short >= MOST_SHORT * most:
             for index, letter in enumerate(letters):
                 if letter in (status.UNDECIDED, status.CALL_BY_REFERENCE):
                     self.page.set(index, ord("S"))

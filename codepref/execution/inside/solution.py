@@ -150,24 +150,23 @@ class Server:
             exec(_compiled(part) if alone else part, space)
         return {name: space[name] for name in names if name in space}
 
-    def batch(self, name: str, calls: list[list[Any]] | bytes, most: float = math.inf) -> list[tuple[bool, Any]]:
+    def batch(self, name: str, calls: list[list[Any]] | bytes, most: float = math.inf) -> tuple[list[Any], Any]:
         """Call one function with each list of arguments (marshalled or not); stop at the first exception, or when the
-        outputs have more than `most` items.
+        outputs have more than `most` items. The outputs, and the exception or None.
         """
         if name not in self._module.__dict__:
             raise NameError(f"name {name!r} is not defined")
-        function, results, items = self._module.__dict__[name], [], 0
+        function, outputs, items = self._module.__dict__[name], list[Any](), 0
         for arguments in marshal.loads(calls) if isinstance(calls, bytes) else calls:
             if items > most:
                 break
             try:
                 output = function(*arguments)
                 items += len(output) if type(output) in _SIZED else 0
-                results.append((True, output))
+                outputs.append(output)
             except Exception as error:  # noqa: BLE001 - the error is the answer
-                results.append((False, _error(error)))
-                break
-        return results
+                return outputs, _error(error)
+        return outputs, None
 
     def answer(self, request: bytes) -> bytes:
         """The reply to one request: number, then ok or error, then the value and what changed in the arguments."""
