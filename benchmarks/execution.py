@@ -45,7 +45,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--limits", nargs="+", type=float, default=[3.0, 1.0], help="seconds")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--spinning", type=int, default=4, help="load: busy processes a core")
+    parser.add_argument("--spinning", type=int, default=4, help="load, matrix: busy processes a core")
     parser.add_argument("--growth-samples", nargs="+", type=int, default=[5, 10, 20, 50, 100, 400])
     parser.add_argument("--growth-tests", nargs="+", type=int, default=[1, 5, 10, 25, 50, 100])
     parser.add_argument("--growth-workers", nargs="+", type=int, default=[1, 2, 4, 8])
@@ -74,7 +74,8 @@ def measured(options: argparse.Namespace, suite: str, work: Path) -> Any:
         each = 10
     samples = read_samples(options.data, options.problems, each)
     if options.part == "matrix":
-        return matrix(options.data, work, samples, options.workers, options.repeats, log)
+        machine = options.workers, options.spinning * len(os.sched_getaffinity(0))
+        return matrix(options.data, work, samples, machine, options.repeats, log)
     if options.part == "growth":
         axes = {name: getattr(options, f"growth_{name}") for name in ("samples", "tests", "workers")}
         return growth(options.data, samples, axes, options.workers, log)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from execution_process import run_system
+from execution_process import busy, run_system
 
 from codepref.problems.answers import load_tests
 from codepref.problems.load import load_problems
@@ -41,8 +41,19 @@ def tasks_of(data: Path, samples: Sequence[dict[str, Any]]) -> list[dict[str, An
     ]
 
 
-def matrix(data: Path, work: Path, samples: Sequence[dict[str, Any]], workers: int, repeats: int, log: Any) -> Any:
-    """Timed runs of codepref in fresh processes, and its cells beside the reference's."""
+def matrix(
+    data: Path,
+    work: Path,
+    samples: Sequence[dict[str, Any]],
+    machine: tuple[int, int],
+    repeats: int,
+    log: Any,
+) -> dict[str, Any]:
+    """Timed runs of codepref in fresh processes, its cells beside the reference's, and one run on a busy machine.
+
+    machine: workers, and spinning processes for the last run.
+    """
+    workers, spinning = machine
     tasks = tasks_of(data, samples)
     cells = sum(len(task["solutions"]) * len(task["tests"]) for task in tasks)
     with tempfile.TemporaryDirectory() as folder:
@@ -54,14 +65,20 @@ def matrix(data: Path, work: Path, samples: Sequence[dict[str, Any]], workers: i
         for _ in range(repeats):
             runs.append(run_system("codepref-matrix", job))
             log(f"matrix of {cells} cells: codepref {runs[-1]['seconds']:.2f} s")
+        with busy(spinning, sessions=True):
+            loaded = run_system("codepref-matrix", job)
+        log(f"beside {spinning} busy processes {loaded['seconds']:.2f} s")
     letters, details = runs[0]["letters"], runs[0]["details"]
+    under_load: dict[str, Any] = {"busy_processes": spinning, "seconds": loaded["seconds"]}
+    under_load["changed"] = changed_cells(letters, loaded["letters"])
     changes = [changed_cells(letters, run["letters"]) for run in runs[1:]]
     expected = reference(tasks, work, workers, log)
     found = compared(tasks, expected, letters, details)
     explain(found, log)
     kept = [{key: run[key] for key in ("seconds", "reading_seconds", "judging_seconds")} for run in runs]
     facts = {"problems": len(tasks), "solutions": len(samples), "tests": sum(len(task["tests"]) for task in tasks)}
-    return {**facts, "cells": cells, "limits": LIMITS, "runs": kept, "changed_between_runs": changes, **found}
+    timed = {"cells": cells, "limits": LIMITS, "runs": kept}
+    return {**facts, **timed, "changed_between_runs": changes, "loaded": under_load, **found}
 
 
 def reference(tasks: list[dict[str, Any]], work: Path, processes: int, log: Any, keep: bool = True) -> Cells:
@@ -97,15 +114,16 @@ def each_cell(expected: Cells, letters: Cells, visit: Callable[[int, int, int, s
                 visit(task, solution, test, *pair)
 
 
-def changed_cells(before: Cells, after: Cells) -> int:
-    count = 0
+def changed_cells(before: Cells, after: Cells) -> dict[str, int]:
+    """How many cells have changed, by the letters before and after, such as "PT"."""
+    pairs: Counter[str] = Counter()
 
     def visit(task: int, solution: int, test: int, one: str, other: str) -> None:
-        nonlocal count
-        count += one != other
+        if one != other:
+            pairs[one + other] += 1
 
     each_cell(before, after, visit)
-    return count
+    return dict(pairs)
 
 
 def compared(tasks: list[dict[str, Any]], expected: Cells, letters: Cells, details: Cells) -> dict[str, Any]:

@@ -33,6 +33,7 @@ TESTS = (
     Test("add", "3", "result = add(1, 2)\nassert result in (3, 3.0) and not result != 3 and 2 < result < 4"),
     Test("add", "4", "assert [add(1, 2)] == [3] and {'sum': (add(1, 2),)} == {'sum': (3,)}"),
     Test("add", "5", "assert add(add(1, 2), 3) == 6"),
+    Test("add", "6", "for given, right in zip(map(add, (1, 1000), (2, 234)), (3, 1234)):\n    assert given == right"),
 )
 PROBLEM = Problem("add", "Add two numbers.", "add", TESTS)
 LIMITS = Limits(cpu_seconds=0.4, wall_seconds=1.5, memory_mb=128, max_timeouts=1)

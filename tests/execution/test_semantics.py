@@ -25,6 +25,10 @@ CASES = {
     "keyword arguments": ("def f(x, *, y=1):\n    return x - y\n", "assert f(y=2, x=5) == 3"),
     "several functions": ("def g(x):\n    return x * 2\ndef f(x):\n    return x\n", "assert g(f(3)) == 6"),
     "constant": ("LIMIT = 7\ndef f():\n    return 7\n", "assert f() == LIMIT"),
+    "expected StopIteration": (
+        "def f(x):\n    return next(iter(x))\n",
+        "try:\n    f([])\nexcept StopIteration:\n    pass\nelse:\n    raise AssertionError",
+    ),
     "generator": ("def f(n):\n    yield from range(n)\n", "assert list(f(3)) == [0, 1, 2]"),
     "endless generator": (
         "def f():\n    n = 0\n    while True:\n        yield n\n        n += 1\n",

@@ -128,6 +128,7 @@ class Judge:
         prepared = self.prepared[index]
         budget, wall = self._budgets(prepared)
         self._own_limit(budget, self._slack(prepared))
+        self.link.stops_expected = "StopIteration" in prepared.names
         if index in self._posted:
             self.link.current = index
             fetched = statics.Fetched(*self.link.fetch(self._posted[index], budget, wall))

@@ -55,7 +55,7 @@ class Link:
         self.current = 0
         self.crossing_failed = ""
         self.last_reply = self.received = 0
-        self.handed_over = False
+        self.handed_over = self.stops_expected = False
         self.modules, self.given = False, set[str]()
         self._mark = 0.0
         self._fetched = 0

@@ -19,7 +19,9 @@ _OWN_MODULES = sys.stdlib_module_names | {"numpy"}
 
 
 class Caller(Protocol):
-    """What carries a request to the solution."""
+    """What carries a request to the solution. stops_expected: whether the running test names StopIteration."""
+
+    stops_expected: bool
 
     def request(self, operation: str, *parts: Any) -> Any:
         """The value, or the solution's exception raised."""
@@ -133,8 +135,18 @@ class RemoteCallable(RemoteObject):
     __slots__ = ()
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        """Call it over there with plain arguments."""
-        return _ask(self, "call", arguments, keywords)
+        """Call it over there with plain arguments.
+
+        A StopIteration of the solution would end the test's own loop over `map(solution, ...)` before its assertions,
+        and the test would pass. So it becomes a RuntimeError, as in generators (PEP 479), unless the test names it.
+        """
+        try:
+            return _ask(self, "call", arguments, keywords)
+        except StopIteration:
+            link: Caller = object.__getattribute__(self, "_link")
+            if link.stops_expected:
+                raise
+            raise exception_from(("RuntimeError", "RuntimeError", ("raised StopIteration",), None)) from None
 
 
 class RemoteIterator(RemoteObject):
