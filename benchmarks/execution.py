@@ -44,6 +44,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--samples", type=int, help="distinct samples a problem (default: all; load: 10)")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--limits", nargs="+", type=float, default=[3.0, 1.0], help="seconds")
+    parser.add_argument("--set-aside", action="store_true", help="peers: not the runs in which time-outs count")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--spinning", type=int, default=4, help="load, matrix: busy processes a core")
     parser.add_argument("--growth-samples", nargs="+", type=int, default=[5, 10, 20, 50, 100, 400])
@@ -81,7 +82,7 @@ def measured(options: argparse.Namespace, suite: str, work: Path) -> Any:
         return growth(options.data, samples, axes, options.workers, log)
     bench = Bench(suite, options.data, work, samples, options.workers, log)
     if options.part == "peers":
-        return peers(bench, options.limits, options.repeats)
+        return peers(bench, options.limits, options.repeats, not options.set_aside)
     return load(bench, options.limits, options.spinning * len(os.sched_getaffinity(0)))
 
 

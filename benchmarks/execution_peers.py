@@ -37,15 +37,16 @@ class Bench:
         folder = self.work / "suite"
         problems, file = write_suite(folder, self.suite, self.data, list(samples))
         job = {"problems": str(problems), "samples": str(file), "seconds": seconds, "workers": self.workers}
-        job |= {"cache": str(self.cache), **more}
+        job |= {"cache": str(self.cache), "kept": str(self.work / "codepref-cache"), **more}
         answer = run_system(system, job)
         self.log(f"{self.suite}, {len(samples)} samples, limit {seconds} s: {system} {answer['seconds']:.2f} s")
         return answer
 
     def warm(self, samples: Sequence[Row]) -> list[float]:
-        """Have evalplus's expected outputs ready for these problems; the seconds that it took with an empty cache."""
+        """Have expected outputs ready for these problems; the seconds that evalplus took with an empty cache."""
         if "evalplus" not in self.systems:
             return []
+        self.references()
         return [float(self.run("evalplus-truth", samples, 0.0)["seconds"])]
 
     def first_pass(self, seconds: float) -> dict[int, list[str]]:
@@ -77,13 +78,13 @@ class Bench:
         result = {"mode": mode, "limit": seconds, "samples": len(samples), "runs": runs, "truth_cold": cold}
         return result | {"changed_between_runs": again, "agreement": agreement(first), "disagreements": apart}
 
-    def references(self, repeats: int) -> list[float]:
+    def references(self, **more: Any) -> float:
         """Seconds of codepref on one sample a problem that fails at once: start and expected outputs."""
         tasks = dict.fromkeys(row["task_id"] for row in self.samples)
         names = {row["task_id"]: row["entry_point"] for row in read_rows(self.data / SUITES[self.suite][0])}
         texts = {task: f"def {names[task]}(*arguments):\n    return object\n" for task in tasks}
         rows = [{"task_id": task, "completion": text, "solution": text} for task, text in texts.items()]
-        return [float(self.run("codepref", rows, 3.0)["seconds"]) for _ in range(repeats)]
+        return float(self.run("codepref", rows, 3.0, **more)["seconds"])
 
     def explained(self, samples: Sequence[Row], seconds: float, verdicts: dict[str, Any]) -> list[dict[str, Any]]:
         """Every disagreement with its cause; the samples are run again by both systems, one at a time."""
@@ -114,18 +115,19 @@ class Bench:
         return found
 
 
-def peers(bench: Bench, limits: Sequence[float], repeats: int) -> dict[str, Any]:
-    """Time-outs set aside, at the largest limit, then time-outs counted, at each limit."""
+def peers(bench: Bench, limits: Sequence[float], repeats: int, counted: bool) -> dict[str, Any]:
+    """Time-outs set aside, at the largest limit, then (counted) all samples, at each limit."""
     aside = bench.first_pass(min(limits))
     kept = [row for at, row in enumerate(bench.samples) if at not in aside]
     timings = [bench.timing("time-outs set aside", kept, max(limits), repeats)]
-    timings += [bench.timing("time-outs counted", bench.samples, seconds, repeats) for seconds in limits]
+    for seconds in limits if counted else ():
+        timings.append(bench.timing("time-outs counted", bench.samples, seconds, repeats))
     left_out = [{**bench.samples[at], "systems": names} for at, names in aside.items()]
     for row in left_out:
         del row["solution"]
     result = {"problems": len({row["task_id"] for row in bench.samples}), "timings": timings, "set_aside": left_out}
     if bench.suite == "humaneval+":
-        result["codepref_references"] = bench.references(repeats)
+        result["codepref_references"] = [bench.references(kept="off") for _ in range(repeats)]
     return result
 
 

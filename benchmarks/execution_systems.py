@@ -29,6 +29,7 @@ def run_codepref(job: Job) -> dict[str, Any]:
     from codepref.problems.load import load_problems
     from codepref.records import Solution
 
+    os.environ["CODEPREF_CACHE"] = job.get("kept", "off")
     start = time.perf_counter()
     problems = load_problems(job["problems"])
     places: dict[str, int] = {}

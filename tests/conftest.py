@@ -5,3 +5,4 @@ import os
 # two test workers of two threads each would fight for two cores, and small models gain nothing from a second thread
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ["CODEPREF_CACHE"] = "off"  # no test finds what another run kept

@@ -8,9 +8,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
+from typing import Any
 
 from codepref.errors import MachineError, UserError
 from codepref.execution.allowances import check_allowances
+from codepref.execution.expected_cache import ExpectedCache, user_cache
 from codepref.execution.limits import Limits
 from codepref.execution.state import Job, TaskState
 from codepref.execution.tasks import Task
@@ -41,17 +43,26 @@ class Engine:
     """Workers kept for reuse. Use as a context manager; or call `close`.
 
     jobs: worker processes; None means one a core. unconfined: the user's own word to run untrusted programs without
-    Landlock. progress: called with the number of further solutions judged.
+    Landlock. progress: called with the number of further solutions judged. cache: where expected outputs are kept;
+    None means the user's (`user_cache`).
     Raises MachineError where untrusted programs cannot be confined.
     """
 
-    def __init__(self, *, jobs: int | None = None, unconfined: bool = False, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        jobs: int | None = None,
+        unconfined: bool = False,
+        progress: Progress | None = None,
+        cache: ExpectedCache | None = None,
+    ) -> None:
         if jobs is not None and jobs < 1:
             raise UserError(f"jobs must be at least 1, not {jobs}")
         if not unconfined:
             check_machine()
         self.jobs = jobs or usable_cpus()
         self._unconfined = unconfined
+        self._cache = user_cache() if cache is None else cache
         self._progress = progress
         self._workers: list[Worker] = []
         self._selector = selectors.DefaultSelector()
@@ -119,8 +130,11 @@ class Engine:
             if worker.last is not None and worker.last in window and worker.last.owed:
                 state = worker.last
             worker.job, worker.last = state.next_job(), state
+            known: dict[int, bytes] = {}
+            if worker.prepared != state.data and self._cache.on:
+                known = {at: told for at, key in state.expected_keys().items() if (told := self._cache.read(key))}
             try:
-                worker.send(state.data, worker.job.sources())
+                worker.send(state.data, worker.job.sources(), known, self._cache.on)
             except WorkerLost as error:
                 self._lost(worker, str(error))
 
@@ -155,7 +169,7 @@ class Engine:
             if time.monotonic() - worker.last_word > SILENCE_SECONDS:
                 self._lost(worker, f"the worker was silent for {SILENCE_SECONDS:.0f} s")
 
-    def _take(self, worker: Worker, kind: str, *parts: object) -> None:
+    def _take(self, worker: Worker, kind: str, *parts: Any) -> None:
         job = worker.job
         if kind == "verdict" and job is not None:
             self._lost_in_a_row = 0
@@ -163,6 +177,9 @@ class Engine:
             if not job.owed:
                 worker.job = None
             self._tell(done)
+        elif kind == "expected" and worker.last is not None:
+            index, told = parts
+            self._cache.write(worker.last.expected_keys()[index], told)
         elif kind in ("failed", "unprepared"):
             self._lost(worker, str(parts[0]), unprepared=kind == "unprepared")
         elif kind != "alive":

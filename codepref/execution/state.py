@@ -7,7 +7,7 @@ from collections import Counter, deque
 from itertools import repeat
 
 from codepref.execution.limits import Limits
-from codepref.execution.tasks import Task, encode_task
+from codepref.execution.tasks import Task, encode_task, expected_keys
 from codepref.records import ERROR, INFRASTRUCTURE, PASS, TIMEOUT, VERDICT_LETTERS, Verdict, VerdictMatrix
 
 MAX_FAILURES = 3
@@ -38,6 +38,7 @@ class TaskState:
         self.sources = list(self._copies)
         self.size = len(self.data) + sum(map(len, self.sources))
         self._verdicts: dict[str, Outcome] = {}
+        self._keys: dict[int, str] | None = None
         self._late: dict[int, Outcome] = {}
         self._slowest: float | None = None
         self._waiting: deque[int] = deque()
@@ -50,6 +51,12 @@ class TaskState:
                 self._verdicts[source] = ("", False, 0.0, "no tests")
             else:
                 self._waiting.append(place)
+
+    def expected_keys(self) -> dict[int, str]:
+        """By test of kind "inputs": the key of its expected outputs (`ExpectedCache`)."""
+        if self._keys is None:
+            self._keys = expected_keys(self.task, self.limits)
+        return self._keys
 
     @property
     def owed(self) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from codepref.errors import UserError
+from codepref.execution.expected_cache import key_of
 from codepref.execution.inside.codec import Unencodable
 from codepref.execution.inside.plan import Plan
 from codepref.execution.limits import REFERENCE_FACTOR, Limits
@@ -37,11 +38,9 @@ def encode_task(task: Task, limits: Limits, cpu_seconds: float | None = None) ->
     for test in task.tests:
         if test.kind == "inputs":
             try:
-                parsed = parse_inputs(test.source)
+                tests.append((test.kind, _inputs_fields(test)))
             except UserError as error:
                 raise UserError(*(f"{test.task_id}, test {test.test_id}: {line}" for line in error.problems)) from None
-            fields = (parsed.entry_point, parsed.inputs, parsed.reference, float(parsed.atol))
-            tests.append((test.kind, (*fields, parsed.compare, parsed.oracle)))
         elif test.kind == "stdio":
             check_stdio(test.source, f"{test.task_id}, test {test.test_id}")
             tests.append((test.kind, test.source))
@@ -58,3 +57,16 @@ def encode_task(task: Task, limits: Limits, cpu_seconds: float | None = None) ->
         return Plan(problem.helpers, problem.preamble, problem.entry_point, tests, told).encode()
     except Unencodable as error:
         raise UserError(f"{problem.task_id}: a text is expected where a {error} stands") from None
+
+
+def expected_keys(task: Task, limits: Limits) -> dict[int, str]:
+    """By place of a test of kind "inputs" among the task's: the key of its expected outputs."""
+    allowed = limits.resolved()
+    tests = enumerate(task.tests)
+    return {at: key_of(_inputs_fields(test), allowed) for at, test in tests if test.kind == "inputs"}
+
+
+def _inputs_fields(test: Test) -> tuple[Any, ...]:
+    parsed = parse_inputs(test.source)
+    fields = (parsed.entry_point, parsed.inputs, parsed.reference, float(parsed.atol))
+    return (*fields, parsed.compare, parsed.oracle)

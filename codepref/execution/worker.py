@@ -34,6 +34,10 @@ _MEND_REFUSED = (
 )
 
 
+MOST_TOLD = 1 << 29
+"""Bytes of a worker's message at most: the expected outputs of a test are the largest."""
+
+
 class WorkerLost(InfrastructureError):
     """A worker ended or answered nonsense."""
 
@@ -95,7 +99,7 @@ def _folders(paths: list[str]) -> list[str]:
 
 
 class Worker:
-    """A confined supervisor process. job: what it works at; last: the task it was last at.
+    """A confined supervisor process. job: what it works at; last: the task it was last at; prepared: its data.
 
     Raises MachineError where none can be started, WorkerLost when this one was killed meanwhile.
     """
@@ -103,6 +107,7 @@ class Worker:
     def __init__(self, *, unconfined: bool) -> None:
         self.job: Any = None
         self.last: Any = None
+        self.prepared = b""
         self.last_word = time.monotonic()
         try:
             ours, theirs = socket.socketpair()
@@ -162,10 +167,14 @@ class Worker:
         """For a selector: readable when the worker has said something."""
         return self._socket.fileno()
 
-    def send(self, data: bytes, sources: list[tuple[int, str]]) -> None:
-        """Hand over solutions of a task. Raises WorkerLost."""
+    def send(self, data: bytes, sources: list[tuple[int, str]], known: dict[int, bytes], keep: bool) -> None:
+        """Hand over solutions of a task. Raises WorkerLost.
+
+        known: by test, expected outputs from another run. keep: whether it shall tell those that it makes.
+        """
+        self.prepared = data
         try:
-            frames.send(self.fileno(), encoded((data, sources)))
+            frames.send(self.fileno(), encoded((data, sources, known, keep)))
         except (frames.Closed, OSError) as error:
             raise WorkerLost(f"the worker ended ({error})") from None
         self.last_word = time.monotonic()
@@ -173,7 +182,7 @@ class Worker:
     def receive(self) -> tuple[Any, ...]:
         """The next message. Raises WorkerLost."""
         try:
-            message = Decoder(frames.receive(self.fileno(), 1 << 24)).value()
+            message = Decoder(frames.receive(self.fileno(), MOST_TOLD)).value()
         except (frames.Closed, frames.TooLarge, Malformed, OSError) as error:
             code = self._process.poll()
             raise WorkerLost(f"the worker ended with status {code} ({type(error).__name__} {error})".strip()) from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import marshal
 import operator
-import types
 from collections.abc import Callable
 from typing import Any
 
@@ -22,12 +21,12 @@ _SELF_EQUAL = frozenset({type(None), bool, int, str, bytes, bytearray, range})
 _SEQUENCES = (list, tuple, set, frozenset)
 
 
-def produce(link: Link, code: types.CodeType, inputs: InputsPlan) -> bytes:
+def produce(link: Link, inputs: InputsPlan) -> bytes:
     """What `InputsPlan.take` takes: batches, their expected outputs and the reference's CPU seconds, encoded.
 
-    code: the compiled list of inputs. Raises what the reference raises, and Unencodable for an output that cannot
-    cross.
+    Raises what the reference raises, Unencodable for an output that cannot cross, and what `compile` raises.
     """
+    code = compile(inputs.inputs.strip(), "<test>", "eval", dont_inherit=True)
     calls = eval(code, {"__builtins__": builtins})
     link.request("load", "", inputs.reference, [])
     batches = []

@@ -54,13 +54,12 @@ class Prepared:
 
     def compile(self) -> None:
         """Compile; a source that does not compile keeps the reason in `error`."""
-        if self.code is not None or self.error or self.kind == "stdio":
+        if self.code is not None or self.oracle is not None or self.error or self.kind == "stdio":
             return
         try:
             if self.kind == "unittest":
                 unittests.prepare()
             if self.inputs is not None:
-                self.code = compiled(self.inputs.inputs.strip(), "eval")
                 self.oracle = compiled(self.inputs.oracle)
                 self.stateless = harmless.shareable(statics.parsed(self.inputs.oracle))
             else:
@@ -211,13 +210,12 @@ class Judge:
         prepared = self.prepared[index]
         inputs = prepared.inputs
         assert inputs is not None
-        assert prepared.code is not None
         self.link = remote.Link(CHANNEL, pid, self.page)
         budget = self.plan.limits["reference_cpu_seconds"]
         self.page.enter(status.LOADING, index)
         self.link.begin(index, budget, 4 * budget)
         try:
-            told = expected.produce(self.link, prepared.code, inputs)
+            told = expected.produce(self.link, inputs)
         except Exception as error:  # noqa: BLE001 - told as the problem's fault, never the solution's
             self._describe(index, error, "running the reference")
             return

@@ -90,8 +90,8 @@ class JudgeZygote:
             os.write(CHANNEL, DONE)
 
     def other(self, kind: bytes, payload: bytes) -> bytes:
-        """Requests beside fork and reap: "O" opens the pipe of a producer, "C" collects what it sent, "I" lists
-        the tests that need a reference, "P" loads packages.
+        """Requests beside fork and reap: "O" opens the pipe of a producer, "C" collects what it sent, "K" takes in
+        what was kept of another run, "I" lists the tests that need a reference, "P" loads packages.
         """
         if kind == b"P":
             packages.preload(Decoder(payload).value())
@@ -101,25 +101,38 @@ class JudgeZygote:
             self._pipe = os.pipe()
             return b""
         if kind == b"C":
-            return self._collect(payload[0])
+            return self._collect(*Decoder(payload).value())
+        if kind == b"K":
+            return self._know(*Decoder(payload).value())
         wanted = [at for at, prepared in enumerate(self.prepared) if prepared.inputs and not prepared.error]
         references = [(at, prepared.inputs.reference) for at in wanted if (prepared := self.prepared[at]).inputs]
         return encoded(references)
 
-    def _collect(self, index: int) -> bytes:
+    def _collect(self, index: int, keep: bool) -> bytes:
+        """The seconds that a reference took, and what it gave where that is to be kept."""
         assert self._pipe is not None
         reading, writing = self._pipe
         os.close(writing)
+        inputs, told = self.prepared[index].inputs, b""
+        assert inputs is not None
+        try:
+            told = frames.receive(reading)
+            inputs.take(told)
+        except (frames.Closed, frames.TooLarge, Malformed):
+            told, cause = b"", self.page.detail() or "it ended"
+            inputs.failure = f"the reference solution gave no expected outputs ({cause})"
+        os.close(reading)
+        return encoded((inputs.seconds, told if keep else b""))
+
+    def _know(self, index: int, told: bytes) -> bytes:
+        """The same from what was kept; negative seconds when it cannot be read."""
         inputs = self.prepared[index].inputs
         assert inputs is not None
         try:
-            decoder = Decoder(frames.receive(reading))
-            inputs.batches, inputs.arguments, inputs.seconds = decoder.value()
-            inputs.failure = ""
-        except (frames.Closed, frames.TooLarge, Malformed, ValueError, TypeError):
-            inputs.failure = f"the reference solution gave no expected outputs ({self.page.detail() or 'it ended'})"
-        os.close(reading)
-        return inputs.failure.encode()
+            inputs.take(told)
+        except Malformed:
+            return encoded((-1.0, b""))
+        return encoded((inputs.seconds, b""))
 
 
 def serve(control: _socket.socket, data: bytes, page: status.StatusPage, hardening: Hardening, cautious: bool) -> None:

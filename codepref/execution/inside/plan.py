@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .codec import encoded
+from .codec import Malformed, encoded
 from .decoder import Decoder
 
 
@@ -57,3 +57,11 @@ class InputsPlan:
         self.batches: list[tuple[int, bytes, bytes, bool]] = []
         self.failure = "the reference was not run"
         self.seconds = 0.0
+
+    def take(self, told: bytes) -> None:
+        """Take in what the reference gave (`expected.produce`). Raises Malformed."""
+        try:
+            self.batches, self.arguments, self.seconds = Decoder(told).value()
+        except (ValueError, TypeError) as error:
+            raise Malformed(str(error)) from None
+        self.failure = ""

@@ -135,8 +135,11 @@ class Supervisor:
         theirs.close()
         return zygote.Zygote(ours, pid)
 
-    def task(self, data: bytes) -> None:
-        """Make ready for the solutions of a task; the same task again keeps what was prepared."""
+    def task(self, data: bytes, known: dict[int, bytes], keep: bool) -> None:
+        """Make ready for the solutions of a task; the same task again keeps what was prepared.
+
+        known: by test, expected outputs kept from another run. keep: tell the engine those that are new.
+        """
         if data == self._data:
             return
         self._end_judges()
@@ -161,7 +164,7 @@ class Supervisor:
             self._end_judges()
         else:
             raise zygote.ZygoteLost("the tests cannot be prepared")
-        self._references()
+        self._references(known, keep)
 
     def _end_judges(self) -> None:
         self._end_sitting()
@@ -186,22 +189,36 @@ class Supervisor:
                 return False
             frames.send(self.engine, encoded(("alive",)))
 
-    def _references(self) -> None:
-        """Have each test of kind "inputs" its expected outputs, from its reference solution."""
+    def _references(self, known: dict[int, bytes], keep: bool) -> None:
+        """Have each test of kind "inputs" its expected outputs: those known, or from its reference solution."""
+        assert self.judges is not None
+        self.judges.ask(b"I")
+        for index, source in Decoder(self.judges.answer()).value():
+            seconds, told = -1.0, b""
+            if index in known:
+                self.judges.ask(b"K", encoded((index, known.pop(index))))
+                seconds, told = Decoder(self.judges.answer()).value()
+            if seconds < 0:
+                seconds, told = self._produced(index, source, keep)
+            if told:
+                frames.send(self.engine, encoded(("expected", index, told)))
+            self.reference_seconds = max(self.reference_seconds, seconds)
+
+    def _produced(self, index: int, source: str, keep: bool) -> tuple[float, bytes]:
+        """The seconds that a reference took, and what it gave where that is to be kept."""
         assert self.judges is not None
         assert self.plan is not None
-        self.judges.ask(b"I")
-        seconds = self.plan.limits["reference_cpu_seconds"]
-        for index, source in Decoder(self.judges.answer()).value():
-            self.page.reset()
-            self.judges.ask(b"O")
-            self.judges.answer()
-            pair = Pair(self, "produce", source, [index], 4 * seconds + 10)
-            self.judges.ask(b"C", bytes([index]))
-            pair.watch(4 * seconds + 10, 4 * seconds + 20)
-            self.judges.answer()
-            _, reference = pair.end()
-            self.reference_seconds = max(self.reference_seconds, reference.cpu)
+        limit = 4 * self.plan.limits["reference_cpu_seconds"] + 10
+        self.page.reset()
+        self.judges.ask(b"O")
+        self.judges.answer()
+        pair = Pair(self, "produce", source, [index], limit)
+        self.judges.ask(b"C", encoded((index, keep)))
+        pair.watch(limit, limit + 10)
+        answer = self.judges.answer()
+        _, reference = pair.end()
+        _, told = Decoder(answer).value()
+        return reference.cpu, told
 
     @property
     def backstop(self) -> float:
@@ -274,10 +291,10 @@ def main(arguments: list[str]) -> None:
     try:
         tell("ready")
         while True:
-            data, sources = Decoder(frames.receive(supervisor.engine)).value()
+            data, sources, known, keep = Decoder(frames.receive(supervisor.engine)).value()
             try:
                 try:
-                    supervisor.task(data)
+                    supervisor.task(data, known, keep)
                 except zygote.ZygoteLost as error:
                     tell("unprepared", str(error))
                     return

@@ -1,0 +1,115 @@
+"""Expected outputs of reference solutions, kept between runs: HumanEval+ takes longer to prepare than to judge a few
+samples by. Kept as bytes that only a confined judge ever reads.
+
+What is kept also holds the reference's CPU time, so that the limits that follow from it are the same in every run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import os
+import platform
+import tempfile
+from pathlib import Path
+
+from codepref.execution.inside.codec import encoded
+
+VARIABLE = "CODEPREF_CACHE"
+"""Names another folder than the user's cache folder; "off" keeps nothing."""
+
+MOST_BYTES = 1 << 30
+_DIGEST = hashlib.sha256().digest_size
+
+
+class ExpectedCache:
+    """A folder of files, each named after what it depends on. Faults of the disk cost time, never a verdict.
+
+    folder: None keeps nothing. most_bytes: the files that were used longest ago make room.
+    """
+
+    def __init__(self, folder: Path | None, *, most_bytes: int = MOST_BYTES) -> None:
+        self._folder, self._most_bytes = folder, most_bytes
+
+    @property
+    def on(self) -> bool:
+        """Whether anything is kept."""
+        return self._folder is not None
+
+    def read(self, key: str) -> bytes:
+        """What was kept under `key`; empty when nothing was, or when it is damaged."""
+        if self._folder is None or not key:
+            return b""
+        path = self._folder / key
+        try:
+            data = path.read_bytes()
+            os.utime(path)
+        except OSError:
+            return b""
+        digest, body = data[:_DIGEST], data[_DIGEST:]
+        return body if hashlib.sha256(body).digest() == digest else b""
+
+    def write(self, key: str, body: bytes) -> None:
+        """Keep `body`, whole or not at all."""
+        if self._folder is None or not key or len(body) > self._most_bytes // 4:
+            return
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as file:
+                try:
+                    file.write(hashlib.sha256(body).digest() + body)
+                    file.close()
+                    Path(file.name).replace(self._folder / key)
+                except BaseException:
+                    Path(file.name).unlink()
+                    raise
+            self._make_room(self._folder)
+        except OSError:
+            self._folder = None  # a full or unwritable disk is asked once a run
+
+    def _make_room(self, folder: Path) -> None:
+        files = []
+        for path in folder.iterdir():
+            with contextlib.suppress(OSError):  # another run may have made room meanwhile
+                known = path.stat()
+                files.append((known.st_mtime, known.st_size, path))
+        excess = sum(size for _, size, _ in files) - self._most_bytes
+        for _, size, path in sorted(files):
+            if excess <= 0:
+                return
+            path.unlink(missing_ok=True)
+            excess -= size
+
+
+def user_cache() -> ExpectedCache:
+    """The cache in the folder that CODEPREF_CACHE names, by default `codepref/expected` in the user's cache folder."""
+    named = os.environ.get(VARIABLE, "")
+    if named == "off":
+        return ExpectedCache(None)
+    if named:
+        return ExpectedCache(Path(named).absolute())
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        home = Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache"
+    except RuntimeError:  # a user without a home
+        return ExpectedCache(None)
+    return ExpectedCache(home / "codepref" / "expected")
+
+
+def key_of(fields: tuple[object, ...], limits: dict[str, object]) -> str:
+    """The name under which expected outputs are kept: of the test's fields, of what its reference was allowed, of the
+    interpreter, and of the code that made them.
+    """
+    allowed = [limits[name] for name in ("memory_bytes", "reference_cpu_seconds")]
+    told = encoded((platform.python_implementation(), platform.python_version(), allowed, _own_code(), fields))
+    return hashlib.sha256(told).hexdigest()
+
+
+@functools.cache
+def _own_code() -> bytes:
+    """A digest of the sources that run inside workers: another codepref may encode otherwise."""
+    digest = hashlib.sha256()
+    for path in sorted((Path(__file__).parent / "inside").glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.digest()

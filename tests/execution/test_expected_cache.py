@@ -1,0 +1,125 @@
+"""Expected outputs are kept between runs; damage, other limits and a full folder cost time and never a verdict."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from codepref.execution.engine import Engine
+from codepref.execution.expected_cache import ExpectedCache, key_of, user_cache
+from codepref.execution.limits import Limits
+from codepref.execution.tasks import Task, expected_keys
+from codepref.records import Problem, Solution, Test
+
+pytestmark = pytest.mark.xdist_group("execution")
+
+DOUBLE = "def f(x):\n    return 2 * x\n"
+WRONG = "def f(x):\n    return 2 * x if x < 3 else 0\n"
+
+
+def task(reference: str = DOUBLE, oracle: str = "") -> Task:
+    fields = {"entry_point": "f", "inputs": "[[1], [2], [3.5]]", "reference": reference, "atol": 0, "compare": "equal"}
+    fields |= {"compare": "oracle:lenient", "oracle": oracle} if oracle else {}
+    source = json.dumps(fields)
+    problem = Problem("t", "", "f", (Test("t", "plus", source, "inputs"),))
+    return Task(problem, [Solution("t", 0, DOUBLE), Solution("t", 1, WRONG)], problem.tests)
+
+
+def letters(cache: ExpectedCache, *tasks: Task, limits: Limits | None = None) -> list[str]:
+    with Engine(jobs=1, cache=cache) as engine:
+        return ["".join(v.letters for v in matrix.verdicts) for matrix in engine.run(tasks, limits=limits)]
+
+
+def kept(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.exists() else []
+
+
+def test_a_second_run_reads_what_the_first_one_kept(tmp_path):
+    cache = ExpectedCache(tmp_path / "kept")
+    assert letters(cache, task()) == ["PF"]
+    (file,) = kept(tmp_path / "kept")
+    before = file.stat().st_ino
+    assert letters(cache, task()) == ["PF"]
+    assert [path.stat().st_ino for path in kept(tmp_path / "kept")] == [before]  # not written again
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_what_is_kept_is_what_is_compared_with(tmp_path):
+    """Under the key of one reference lie the outputs of another: the verdicts are those of the other."""
+    cache = ExpectedCache(tmp_path / "kept")
+    triple = task("def f(x):\n    return 3 * x\n")
+    assert letters(cache, triple) == ["FF"]
+    (file,) = kept(tmp_path / "kept")
+    file.rename(file.with_name(expected_keys(task(), Limits())[0]))
+    assert letters(cache, task()) == ["FF"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"short", b"x" * 500])
+def test_a_damaged_file_is_made_anew(tmp_path, damage):
+    cache = ExpectedCache(tmp_path / "kept")
+    letters(cache, task())
+    (file,) = kept(tmp_path / "kept")
+    whole = file.read_bytes()
+    file.write_bytes(damage)
+    assert letters(cache, task()) == ["PF"]
+    assert len(file.read_bytes()) == len(whole)
+
+
+def test_bytes_that_are_no_expected_outputs_are_made_anew(tmp_path):
+    cache = ExpectedCache(tmp_path / "kept")
+    cache.write(expected_keys(task(), Limits())[0], b"no encoding of anything")
+    assert letters(cache, task()) == ["PF"]
+
+
+def test_the_key_depends_on_the_test_and_on_what_its_reference_may_use():
+    limits = Limits().resolved()
+    fields = ("f", "[[1]]", DOUBLE, 0.0, "equal", "")
+    other = Limits(memory_mb=512).resolved()
+    assert key_of(fields, limits) == key_of(fields, limits | {"cpu_seconds": 9.0})
+    assert len({key_of(fields, limits), key_of(fields, other), key_of(("g", *fields[1:]), limits)}) == 3
+
+
+def test_a_reference_that_fails_is_not_kept(tmp_path):
+    assert letters(ExpectedCache(tmp_path / "kept"), task("def f(x):\n    raise ValueError\n")) == ["II"]
+    assert kept(tmp_path / "kept") == []
+
+
+def test_an_oracle_has_its_arguments_from_the_cache_too(tmp_path):
+    cache = ExpectedCache(tmp_path / "kept")
+    lenient = task(oracle="def accept(arguments, output, expected, atol):\n    return arguments == [3.5]\n")
+    assert letters(cache, lenient) == letters(cache, lenient) == ["PP"]
+
+
+def test_the_files_used_longest_ago_make_room(tmp_path):
+    cache = ExpectedCache(tmp_path, most_bytes=1000)
+    for at, name in enumerate("abc"):
+        cache.write(name, bytes(200))
+        os.utime(tmp_path / name, (at, at))
+    cache.read("a")  # used now
+    for name in "de":
+        cache.write(name, bytes(200))
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "c", "d", "e"}
+    cache.write("large", bytes(251))
+    assert not (tmp_path / "large").exists()
+
+
+@pytest.mark.parametrize("blocked", ["file", "below a file"])
+def test_a_folder_that_cannot_be_made_costs_nothing(tmp_path, blocked):
+    (tmp_path / "file").write_text("")
+    folder = tmp_path / "file" if blocked == "file" else tmp_path / "file" / "below"
+    assert letters(ExpectedCache(folder), task(), task()) == ["PF", "PF"]
+
+
+def test_the_variable_names_the_folder_or_switches_it_off(tmp_path, monkeypatch):
+    monkeypatch.setenv("CODEPREF_CACHE", str(tmp_path / "mine"))
+    assert letters(user_cache(), task()) == ["PF"]
+    assert len(kept(tmp_path / "mine")) == 1
+    monkeypatch.setenv("CODEPREF_CACHE", "off")
+    assert not user_cache().on
+    monkeypatch.delenv("CODEPREF_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert letters(user_cache(), task()) == ["PF"]
+    assert len(kept(tmp_path / "xdg" / "codepref" / "expected")) == 1
