@@ -36,7 +36,10 @@ def main() -> int:
         quiet_machine=options.quiet_machine,
         progress=progress,
     )
-    report["command"] = " ".join(sys.argv)
+    shown = {str(options.data): "DATA", str(options.out): options.out.name}  # paths say nothing about the figures
+    words = [shown.get(word, word) for word in sys.argv[1:]]
+    report["command"] = " ".join(["python benchmarks/fuzz_execution.py", *words])
+    report["new_files_of_unknown_origin"] = len(report["new_files_of_unknown_origin"])
     options.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     for finding in report["findings"][:20]:
         print(f"{finding['kind']}, batch {finding['batch']}: {finding['detail'][-300:]}")
