@@ -70,7 +70,9 @@ class ExecutionSection:
 class PairingSection:
     """How verdicts become pairs."""
 
-    rule: Literal["all-tests", "dstc", "dstc-code"] = bounded("all-tests", doc="see docs/pairing.md")
+    rule: Literal["all-tests", "max-pass", "dstc", "dstc-code", "codet", "b4"] = bounded(
+        "all-tests", doc="see docs/pairing.md"
+    )
     max_pairs_per_problem: int = bounded(4, low=1, doc="limit of `all-tests`; DSTC makes one pair a draw")
     draws: int = bounded(1, low=1, doc="DSTC: pairs a problem, each from its own half of the samples when above 1")
     min_confidence: float = bounded(0.0, low=0.0, high=1.0, doc="pairs below are dropped and counted")

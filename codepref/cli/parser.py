@@ -100,7 +100,8 @@ def _execute(parser: Parser) -> None:
 def _pair(parser: Parser) -> None:
     parser.add_argument("--verdicts", required=True, help="folder that `execute` wrote")
     parser.add_argument("--problems", help="where prompts come from; default the verdicts' own statements")
-    parser.add_argument("--rule", default="all-tests", help="all-tests, dstc, dstc-code (default %(default)s)")
+    rules = "all-tests, max-pass, dstc, dstc-code, codet, b4"
+    parser.add_argument("--rule", default="all-tests", help=f"{rules} (default %(default)s)")
     parser.add_argument("--max-pairs-per-problem", type=int, default=4, help="of all-tests (default %(default)s)")
     parser.add_argument("--draws", type=int, default=1, help="of the dstc rules: pairs a problem (default 1)")
     parser.add_argument("--min-confidence", type=float, default=0.0, help="drop pairs below (default 0)")

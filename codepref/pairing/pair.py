@@ -12,14 +12,24 @@ import numpy as np
 
 from codepref.errors import UserError
 from codepref.pairing.all_tests import all_tests
+from codepref.pairing.b4 import b4
+from codepref.pairing.codet import codet
 from codepref.pairing.dstc import dstc, dstc_code
+from codepref.pairing.max_pass import max_pass
 from codepref.pairing.normalise import normal_form
 from codepref.pairing.rules import Candidate, Choice, Rule, RuleInput
 from codepref.records import INFRASTRUCTURE, SKIPPED, Message, Pair, Problem, VerdictMatrix
 from codepref.sampling.prompts import request_messages
 from codepref.sampling.templates import SOLUTION_TEMPLATE, check_template
 
-RULES: Mapping[str, Callable[..., Choice]] = {"all-tests": all_tests, "dstc": dstc, "dstc-code": dstc_code}
+RULES: Mapping[str, Callable[..., Choice]] = {
+    "all-tests": all_tests,
+    "max-pass": max_pass,
+    "dstc": dstc,
+    "dstc-code": dstc_code,
+    "codet": codet,
+    "b4": b4,
+}
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def test_verdicts_of_another_problem_file_are_refused() -> None:
 
 
 def test_an_unknown_rule_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UserError, match="all-tests, dstc"):
+    with pytest.raises(UserError, match="all-tests, max-pass, dstc"):
         pair([], [], rule="minimax")
 
 

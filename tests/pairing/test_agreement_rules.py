@@ -1,0 +1,106 @@
+"""max-pass, CodeT and B4 on matrices that can be worked out on paper."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_rules import rule_input
+
+from codepref.pairing.b4 import b4, log_posterior
+from codepref.pairing.codet import codet
+from codepref.pairing.consensus import consensus_sets
+from codepref.pairing.max_pass import max_pass
+from codepref.pairing.rules import Choice, RuleInput
+
+RULES = (max_pass, codet, b4)
+MATRICES = st.integers(1, 5).flatmap(
+    lambda tests: st.lists(st.text("PFS", min_size=tests, max_size=tests), min_size=1, max_size=7)
+)
+
+
+def only(choice: Choice) -> tuple[int, int]:
+    (candidate,) = choice.candidates
+    return candidate.chosen, candidate.rejected
+
+
+def test_solutions_that_pass_the_same_tests_are_one_set() -> None:
+    sets = consensus_sets(rule_input(["PPF", "FFP", "PPF", "FFF"]).passed_ST)
+    assert [one.rows.tolist() for one in sets] == [[0, 2], [1], [3]]
+    assert sets[0].passed_T.tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_max_pass_counts_tests_as_often_as_they_were_written(seed: int) -> None:
+    # rows pass 5, 2 and 0 of 7 written tests
+    choice = max_pass(rule_input(["PFF", "FPP", "FFF"], weights=[5, 1, 1], seed=seed))
+    assert only(choice) == (0, 2)
+    assert choice.candidates[0].confidence == pytest.approx(5 / 7)
+
+
+def test_max_pass_rejects_no_solution_for_a_cell_that_was_not_run() -> None:
+    # row 1 was seen to pass one test and to fail none: it could have passed them all
+    assert only(max_pass(rule_input(["PPP", "PSS", "PPF"]))) == (0, 2)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_codet_weighs_agreeing_solutions_and_tests(seed: int) -> None:
+    # row 0 passes most tests, 4, alone: 1 x 4. Rows 1 to 4 pass the same 3: 2 x 3 = 6. Row 5 passes none.
+    rows = ["PPPPFFF", *["FFFFPPP"] * 4, "FFFFFFF"]
+    choice = codet(rule_input(rows, seed=seed))
+    chosen, rejected = only(choice)
+    assert (chosen in {1, 2, 3, 4}, rejected) == (True, 5)
+    assert choice.candidates[0].confidence == pytest.approx(6 / (math.sqrt(6) * 7))
+
+
+def test_codet_chooses_by_weighted_tests() -> None:
+    # two sets of one solution each: tests written 1 + 1 times against one written 3 times
+    assert only(codet(rule_input(["PPF", "FFP"], weights=[1, 1, 3]))) == (1, 0)
+
+
+def test_b4_is_the_product_of_its_four_integrals() -> None:
+    # Solution 0 and the only test taken for right: one of two solutions, one of one test, the other solution fails the
+    # right test, and there is no wrong test. B(1001, 2) B(1001, 1) B(1, 2) B(1, 10000).
+    one = rule_input(["P", "F"])
+    expected = 1 / (1001 * 1002) / 1001 / 2 / 10_000
+    assert log_posterior(one, consensus_sets(one.passed_ST)[0]) == pytest.approx(math.log(expected))
+
+
+def test_b4_distrusts_a_set_whose_wrong_tests_others_pass() -> None:
+    # Rows 0 to 2 agree on tests 0 to 2. Row 3 passes only test 3: taking it for right leaves three tests that are then
+    # wrong and yet passed by three solutions each, which the prior says wrong solutions hardly ever do.
+    chosen, rejected = only(b4(rule_input([*["PPPF"] * 3, "FFFP", "FFFF"])))
+    assert chosen in {0, 1, 2}
+    assert rejected in {3, 4}
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        (["PP", "PP"], "fail|equally many"),
+        (["FF", "FF"], "no solution passes a test"),
+        (["PF"], "fewer than two solutions"),
+        (["", ""], "no tests"),
+        (["PS", "SP"], "fail|equally many"),
+    ],
+)
+def test_no_pair_where_nothing_can_be_told(rule, rows: list[str], reason: str) -> None:
+    choice = rule(rule_input(rows))
+    assert choice.candidates == ()
+    assert any(part in choice.reason for part in reason.split("|"))
+
+
+@pytest.mark.parametrize("rule", RULES)
+@given(rows=MATRICES, seed=st.integers(0, 3))
+def test_a_pair_always_rests_on_cells_that_were_run(rule, rows: list[str], seed: int) -> None:
+    made: RuleInput = rule_input(rows, seed=seed)
+    choice = rule(made)
+    assert bool(choice.candidates) != bool(choice.reason)
+    assert choice == rule(made)  # the seed decides, nothing else
+    for candidate in choice.candidates:
+        assert 0 <= candidate.confidence <= 1
+        assert np.any(made.passed_ST[candidate.chosen] & made.failed_ST[candidate.rejected]) or rule is max_pass
+        assert made.passed_ST[candidate.chosen].any()
+        assert made.failed_ST[candidate.rejected].any()
