@@ -51,7 +51,7 @@ def best_against_worst(
     best = sets[int(generator.choice(np.flatnonzero(score_C == score_C.max())))]
     if not best.passed_T.any():
         return Choice(reason="the best solutions pass no test")
-    seen_S = given.failed_ST[:, best.passed_T].any(axis=1)
+    seen_S: Bools = np.any(given.failed_ST[:, best.passed_T], axis=1)
     losing = [(score, one.rows[seen_S[one.rows]]) for score, one in zip(score_C, sets, strict=True)]
     losing = [(score, rows) for score, rows in losing if len(rows)]
     if not losing:
