@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from codepref.errors import UserError
+from codepref.execution.inside.plan import stepped
 
 MOST = {
     "cpu_seconds": 1e6,
@@ -91,11 +92,12 @@ class Limits:
         slowest: CPU seconds, all tests together, of the slowest solution that passed a test in time (the problem's gold
         solution among them). None when there is none: then nothing can be told, and it is `cpu_seconds`.
 
-        Worked example: with 3 s and a patience of 20, a slowest right solution of 1 ms gives 0.5 s, of 50 ms gives 1 s.
+        Worked example: with 3 s and a patience of 20, a slowest right solution of 1 ms gives 0.5 s, of 30 ms gives 1 s
+        (0.6 s, in steps of 0.5, 1 and 2 s so that the limit seldom differs between runs).
         """
         if self.patience is None or slowest is None:
             return self.cpu_seconds
-        return min(self.cpu_seconds, max(self.first_seconds, self.patience * slowest))
+        return min(self.cpu_seconds, stepped(self.patience * slowest, self.first_seconds))
 
     def resolved(self) -> dict[str, Any]:
         """Every limit as a number, under the names of the fields (memory in bytes under `memory_bytes`)."""

@@ -17,7 +17,7 @@ from . import expected, harmless, remote, standins, statics, status, stdio, unit
 from .children import CHANNEL
 from .codec import Unencodable
 from .frames import send
-from .plan import InputsPlan, Plan
+from .plan import InputsPlan, Plan, stepped
 
 JUDGE_CPU_SLACK = 0.3
 """Seconds of CPU that a judge may use beyond a test's own limit: coding and decoding are not the test's fault."""
@@ -272,7 +272,8 @@ class Judge:
         if prepared.inputs is None:
             return limits["cpu_seconds"]
         # a reference tells how long a right solution takes, so no second round is needed
-        patient = min(limits["most_cpu_seconds"], limits["patience"] * prepared.inputs.seconds)
+        patience = stepped(limits["patience"] * prepared.inputs.seconds, limits["cpu_seconds"])
+        patient = min(limits["most_cpu_seconds"], patience)
         return max(limits["cpu_seconds"], limits["reference_factor"] * prepared.inputs.seconds, patient)
 
     def _slack(self, prepared: Prepared) -> float:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .codec import Malformed, encoded
 from .decoder import Decoder
+
+
+def stepped(seconds: float, least: float) -> float:
+    """`seconds` rounded up to the least, twice, four times the least and so on. What another program took varies from
+    run to run; a limit that follows from it in steps varies hardly ever, and verdicts with it.
+    """
+    return least * 2.0 ** max(0, math.ceil(math.log2(max(seconds, least) / least)))
 
 
 class Plan:
