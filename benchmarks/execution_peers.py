@@ -122,9 +122,7 @@ def peers(bench: Bench, limits: Sequence[float], repeats: int, counted: bool) ->
     timings = [bench.timing("time-outs set aside", kept, max(limits), repeats)]
     for seconds in limits if counted else ():
         timings.append(bench.timing("time-outs counted", bench.samples, seconds, repeats))
-    left_out = [{**bench.samples[at], "systems": names} for at, names in aside.items()]
-    for row in left_out:
-        del row["solution"]
+    left_out = [{"task_id": bench.samples[at]["task_id"], "systems": names} for at, names in aside.items()]
     result = {"problems": len({row["task_id"] for row in bench.samples}), "timings": timings, "set_aside": left_out}
     if bench.suite == "humaneval+":
         result["codepref_references"] = [bench.references(kept="off") for _ in range(repeats)]

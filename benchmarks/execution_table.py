@@ -164,13 +164,15 @@ def matrix(result: Part) -> list[str]:
     lines = [f"{result['solutions']} distinct solutions, {result['tests']} distinct tests of {result['problems']}"]
     lines[0] += f" problems, {result['cells']} cells, {result['limits']['test_seconds']} s of CPU a test."
     lines += ["", *grid(("what", "median s", "runs, s"), rows)]
-    changes = ", ".join(map(str, result["changed_between_runs"])) or "–"
+    changes = ", ".join(str(sum(pairs.values())) for pairs in result["changed_between_runs"]) or "–"
+    loaded = result["loaded"]
     counted, agree, skipped = result["counted"], result["agree"], result["skipped"]
     lines += [
         f"Of {counted} cells that did not time out in plain processes and were run, {agree} have the same letter "
         f"({100 * agree / counted:.4f}%). {skipped} further such cells were skipped (S); counted as disagreements: "
         f"{100 * agree / (counted + skipped):.4f}%. {result['reference_timeouts']} cells timed out in plain "
-        f"processes. Cells that changed between codepref's own runs: {changes}.",
+        f"processes. Cells that changed between codepref's own runs: {changes}; beside {loaded['busy_processes']} busy "
+        f"processes, in {loaded['seconds']:.1f} s: {sum(loaded['changed'].values())}.",
         "",
     ]
     examples = result["examples"]

@@ -167,10 +167,20 @@ def test_the_table_lists_every_disagreement_with_its_cause():
     assert "| unexplained | 1 |" in text.splitlines()
 
 
+LOADED = {"busy_processes": 8, "seconds": 100.0, "changed": {"PT": 2, "TP": 1}}
+
+
 def test_the_matrix_table_shows_skipped_cells_as_disagreements_too():
     run = {"seconds": 3.0, "reading_seconds": 1.0, "judging_seconds": 2.0}
     result = {"solutions": 2, "tests": 5, "problems": 1, "cells": 10, "limits": LIMITS, "runs": [run], "counted": 8}
-    result |= {"agree": 8, "skipped": 2, "reference_timeouts": 0, "changed_between_runs": [], "examples": {}}
+    result |= {
+        "agree": 8,
+        "skipped": 2,
+        "reference_timeouts": 0,
+        "changed_between_runs": [],
+        "loaded": LOADED,
+        "examples": {},
+    }
     text = "\n".join(table.matrix(result | {"counts": {"PP": 8, "PS": 2}}))
     assert "(100.0000%)" in text
     assert "80.0000%" in text
