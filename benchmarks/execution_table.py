@@ -96,7 +96,7 @@ def speeds(timing: Part) -> list[list[str]]:
                     ("evalplus, without expected outputs", [a - b for a, b in zip(spent, loaded, strict=True)]),
                 ]
             else:
-                variants = [(f"{name}, expected outputs computed", spent)]
+                variants = [(f"{name}, expected outputs cached", spent)]
         for label, seconds in variants:
             middle = statistics.median(seconds)
             changes = ", ".join(map(str, timing["changed_between_runs"][name])) or "–"
