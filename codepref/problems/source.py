@@ -31,9 +31,12 @@ _SCOPES: tuple[type[ast.AST], ...] = (
 _ALLOW_INCOMPLETE = 0x4000  # codeop.PyCF_ALLOW_INCOMPLETE_INPUT, which type stubs leave out
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Statement:
-    """One top-level statement: its tree and its own text, with decorators and the comments right above it."""
+    """One top-level statement: its tree and its own text, with decorators and the comments right above it.
+
+    Each is equal to itself alone, as its tree is, and so may stand in a set.
+    """
 
     node: ast.stmt
     text: str

@@ -116,18 +116,21 @@ def _needed_statements(reading: Reading, entry_point: str) -> list[Statement]:
     imports = [item for item in statements if isinstance(item.node, ast.Import | ast.ImportFrom)]
     modules = set[str]().union(*(bound_names(item.node) for item in imports))
     kept = [item for item in statements if isinstance(item.node, _Definition) and not _is_test(item.node, entry_point)]
-    kept += [item for item in statements if entry_point in bound_names(item.node) and item not in kept]
-    waiting = [item for item in statements if item not in kept and item not in imports]
-    waiting = [item for item in waiting if not _is_example(item.node, entry_point)]
+    defined = set(kept)
+    kept += [item for item in statements if entry_point in bound_names(item.node) and item not in defined]
+    settled = {*kept, *imports}
+    waiting = [item for item in statements if item not in settled and not _is_example(item.node, entry_point)]
     grown = True
     while grown:
         needed = _names(global_names, kept) | _names(bound_names, kept)
         new = [item for item in waiting if (_written_names(item.node) - modules) & needed or _sets_limit(item.node)]
-        kept, waiting, grown = [*kept, *new], [item for item in waiting if item not in new], bool(new)
-    used = _names(global_names, kept)
-    dropped_uses = _names(global_names, [item for item in statements if item not in kept and item not in imports])
+        added = set(new)
+        kept, waiting, grown = [*kept, *new], [item for item in waiting if item not in added], bool(new)
+    used, settled = _names(global_names, kept), {*kept, *imports}
+    dropped_uses = _names(global_names, [item for item in statements if item not in settled])
     kept += [item for item in imports if bound_names(item.node) & used or not bound_names(item.node) & dropped_uses]
-    return [item for item in statements if item in kept]
+    chosen = set(kept)
+    return [item for item in statements if item in chosen]
 
 
 def _is_test(node: _Definition, entry_point: str) -> bool:
@@ -173,14 +176,14 @@ def _missing(statements: Iterable[Statement], source: Iterable[Statement]) -> li
     """What `statements` use and do not define, taken from `source` with what that needs in turn, in its order."""
     have = list(statements)
     offered = [item for item in source if isinstance(item.node, _Definition | ast.Import | ast.ImportFrom | ast.Assign)]
-    taken: list[Statement] = []
+    taken: dict[Statement, None] = {}
     while True:
         bound = _names(bound_names, [*have, *taken])
         missing = _names(global_names, [*have, *taken]) - bound - BUILTIN_NAMES
         new = [item for item in offered if item not in taken and bound_names(item.node) & missing]
         if not new:
             return [item for item in offered if item in taken]
-        taken += new
+        taken |= dict.fromkeys(new)
 
 
 def _names(kind: Callable[[ast.AST], set[str]], statements: Iterable[Statement]) -> set[str]:
