@@ -44,7 +44,7 @@ class Engine:
 
     jobs: worker processes; None means one a core. unconfined: the user's own word to run untrusted programs without
     Landlock. progress: called with the number of further solutions judged. cache: where expected outputs are kept;
-    None means the user's (`user_cache`).
+    None means the user's (`user_cache`). Without confinement nothing is kept or read.
     Raises MachineError where untrusted programs cannot be confined.
     """
 
@@ -62,7 +62,8 @@ class Engine:
             check_machine()
         self.jobs = jobs or usable_cpus()
         self._unconfined = unconfined
-        self._cache = user_cache() if cache is None else cache
+        # what an unconfined program writes there, later runs would trust
+        self._cache = ExpectedCache(None) if unconfined else user_cache() if cache is None else cache
         self._progress = progress
         self._workers: list[Worker] = []
         self._selector = selectors.DefaultSelector()

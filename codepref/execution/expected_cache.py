@@ -12,9 +12,11 @@ import hashlib
 import os
 import platform
 import tempfile
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 from codepref.execution.inside.codec import encoded
+from codepref.execution.inside.packages import imported
 
 VARIABLE = "CODEPREF_CACHE"
 """Names another folder than the user's cache folder; "off" keeps nothing."""
@@ -31,6 +33,7 @@ class ExpectedCache:
 
     def __init__(self, folder: Path | None, *, most_bytes: int = MOST_BYTES) -> None:
         self._folder, self._most_bytes = folder, most_bytes
+        self._unweighed = most_bytes  # the folder is looked through at the first write, and then now and then
 
     @property
     def on(self) -> bool:
@@ -61,10 +64,13 @@ class ExpectedCache:
                     file.write(hashlib.sha256(body).digest() + body)
                     file.close()
                     Path(file.name).replace(self._folder / key)
-                except BaseException:
+                except BaseException:  # whatever ended it, half a file is not kept
                     Path(file.name).unlink()
                     raise
-            self._make_room(self._folder)
+            self._unweighed += len(body)
+            if self._unweighed > self._most_bytes // 16:
+                self._make_room(self._folder)
+                self._unweighed = 0
         except OSError:
             self._folder = None  # a full or unwritable disk is asked once a run
 
@@ -99,11 +105,21 @@ def user_cache() -> ExpectedCache:
 
 def key_of(fields: tuple[object, ...], limits: dict[str, object]) -> str:
     """The name under which expected outputs are kept: of the test's fields, of what its reference was allowed, of the
-    interpreter, and of the code that made them.
+    interpreter and of the packages that the test or its reference may use, and of the code that made them.
     """
     allowed = [limits[name] for name in ("memory_bytes", "reference_cpu_seconds")]
-    told = encoded((platform.python_implementation(), platform.python_version(), allowed, _own_code(), fields))
+    used = imported("\n".join(part for part in fields if isinstance(part, str)))
+    machine = (platform.python_implementation(), platform.python_version(), _versions(used))
+    told = encoded((machine, allowed, _own_code(), fields))
     return hashlib.sha256(told).hexdigest()
+
+
+@functools.cache
+def _versions(packages: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    if not packages:
+        return ()  # the look through everything installed takes a tenth of a second
+    found = {name: distributions[0] for name, distributions in packages_distributions().items() if name in packages}
+    return tuple((name, version(found[name])) for name in sorted(found))
 
 
 @functools.cache

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from codepref.execution import expected_cache
 from codepref.execution.engine import Engine
 from codepref.execution.expected_cache import ExpectedCache, key_of, user_cache
 from codepref.execution.limits import Limits
@@ -80,6 +81,30 @@ def test_the_key_depends_on_the_test_and_on_what_its_reference_may_use():
     other = Limits(memory_mb=512).resolved()
     assert key_of(fields, limits) == key_of(fields, limits | {"cpu_seconds": 9.0})
     assert len({key_of(fields, limits), key_of(fields, other), key_of(("g", *fields[1:]), limits)}) == 3
+
+
+def test_the_key_depends_on_the_packages_that_a_reference_imports(monkeypatch):
+    limits = Limits().resolved()
+    plain = ("f", "[[1]]", DOUBLE, 0.0, "equal", "")
+    numeric = ("f", "[[1]]", "import numpy as np\n" + DOUBLE, 0.0, "equal", "")
+    before = key_of(plain, limits), key_of(numeric, limits)
+    monkeypatch.setattr(expected_cache, "version", lambda name: "another")
+    expected_cache._versions.cache_clear()
+    after = key_of(plain, limits), key_of(numeric, limits)
+    expected_cache._versions.cache_clear()
+    assert (before[0] == after[0], before[1] == after[1]) == (True, False)
+
+
+def test_without_confinement_nothing_is_kept_or_read(tmp_path):
+    cache = ExpectedCache(tmp_path / "kept")
+    letters(cache, task("def f(x):\n    return 3 * x\n"))
+    (file,) = kept(tmp_path / "kept")
+    planted = file.rename(file.with_name(expected_keys(task(), Limits())[0]))
+    assert letters(cache, task()) == ["FF"]  # another's outputs, which a confined run trusts
+    other = task("def f(x):\n    return x + x\n")
+    with Engine(jobs=1, cache=cache, unconfined=True) as engine:
+        assert ["".join(v.letters for v in found.verdicts) for found in engine.run([task(), other])] == ["PF", "PF"]
+    assert kept(tmp_path / "kept") == [planted]
 
 
 def test_a_reference_that_fails_is_not_kept(tmp_path):
