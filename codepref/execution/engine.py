@@ -121,16 +121,18 @@ class Engine:
 
     def _assign(self, window: deque[TaskState]) -> None:
         """Give every idle worker a job, where there is one; workers are started while there are jobs for them."""
-        while (state := self._next_state(window)) is not None:
+        while True:
             idle = [worker for worker in self._workers if worker.job is None]
-            if not idle and len(self._workers) < self.jobs:
-                idle = [self._start_worker()]
-            if not idle:
+            may_start = len(self._workers) < self.jobs
+            state = self._next_state(window) if idle or may_start else None
+            if state is None:
                 return
+            idle = idle or self._start_workers(1 if self._workers else self._useful(window))
             worker = next((worker for worker in idle if worker.last is not None and worker.last.owed), idle[0])
             if worker.last is not None and worker.last in window and worker.last.owed:
                 state = worker.last
-            worker.job, worker.last = state.next_job(), state
+            others = sum(other.owed for other in window) - 1
+            worker.job, worker.last = state.next_job(last=others < 2 * self.jobs), state
             known: dict[int, bytes] = {}
             if worker.prepared != state.data and self._cache.on:
                 known = {at: told for at, key in state.expected_keys().items() if (told := self._cache.read(key))}
@@ -145,17 +147,38 @@ class Engine:
         at_work = [worker.last for worker in self._workers if worker.job is not None]
         return next((state for state in owing if state not in at_work), owing[0] if owing else None)
 
-    def _start_worker(self) -> Worker:
+    def _useful(self, window: deque[TaskState]) -> int:
+        """How many workers there are solutions for."""
+        return min(self.jobs, sum(state.waiting for state in window))
+
+    def _start_workers(self, count: int) -> list[Worker]:
+        """Start workers side by side: most of a start is waiting for the interpreter."""
+        starting: list[Worker] = []
+        try:
+            for _ in range(count):
+                starting.append(Worker(unconfined=self._unconfined))
+            for place in range(count):
+                self._await(starting, place)
+        except BaseException:
+            for worker in starting:
+                worker.close()
+            raise
+        for worker in starting:
+            self._workers.append(worker)
+            self._selector.register(worker, selectors.EVENT_READ)
+        return starting
+
+    def _await(self, starting: list[Worker], place: int) -> None:
+        """Wait until the worker at `place` is ready; one that was killed meanwhile is replaced."""
         for left in reversed(range(MOST_STARTS)):
             try:
-                worker = Worker(unconfined=self._unconfined)
-                break
+                starting[place].wait_ready()
+                return
             except WorkerLost as error:
                 if not left:
                     raise MachineError(f"no worker can be started: {error}") from None
-        self._workers.append(worker)
-        self._selector.register(worker, selectors.EVENT_READ)
-        return worker
+                starting[place].close()
+                starting[place] = Worker(unconfined=self._unconfined)
 
     def _listen(self) -> None:
         """Wait for workers to speak, and take in what they say."""

@@ -64,6 +64,11 @@ class TaskState:
         return bool(self._waiting)
 
     @property
+    def waiting(self) -> int:
+        """How many solutions wait for a worker."""
+        return len(self._waiting)
+
+    @property
     def finished(self) -> bool:
         """Whether every distinct solution has its verdict."""
         return len(self._verdicts) == len(self.sources)
@@ -73,10 +78,11 @@ class TaskState:
         """The number of solutions that have their verdict."""
         return sum(self._copies[source] for source in self._verdicts)
 
-    def next_job(self) -> Job:
-        """The next solutions for one worker."""
-        # ever smaller towards the end, so that workers end together
-        count = min(len(self._waiting), LARGEST_JOB, math.ceil(len(self._waiting) / (2 * self._jobs)))
+    def next_job(self, *, last: bool = True) -> Job:
+        """The next solutions for one worker. last: there may be no other task for the other workers."""
+        # then ever smaller towards the end, so that workers end together
+        share = math.ceil(len(self._waiting) / (2 * self._jobs)) if last else len(self._waiting)
+        count = min(len(self._waiting), LARGEST_JOB, share)
         return Job(self, [self._waiting.popleft() for _ in range(count)])
 
     def settle(self, place: int, verdict: Outcome) -> int:

@@ -101,7 +101,7 @@ def _folders(paths: list[str]) -> list[str]:
 class Worker:
     """A confined supervisor process. job: what it works at; last: the task it was last at; prepared: its data.
 
-    Raises MachineError where none can be started, WorkerLost when this one was killed meanwhile.
+    It may be sent tasks after `wait_ready`. Raises MachineError where no process can be started.
     """
 
     def __init__(self, *, unconfined: bool) -> None:
@@ -134,9 +134,9 @@ class Worker:
             raise MachineError(_cannot_start(error)) from None
         finally:
             theirs.close()
-        self._wait_ready()
 
-    def _wait_ready(self) -> None:
+    def wait_ready(self) -> None:
+        """Wait until it has started. Raises MachineError where it cannot, WorkerLost when it was killed meanwhile."""
         self._socket.settimeout(START_SECONDS)
         message: tuple[Any, ...] = ()
         with contextlib.suppress(frames.Closed, OSError, Malformed):

@@ -114,6 +114,9 @@ def decode_inputs(text: str) -> list[list[Any]]:
     return [list(arguments) for arguments in value]
 
 
+_PLAIN = frozenset({type(None), bool, int, str, bytes})
+
+
 def _text(value: Any) -> str:
     kind = type(value)
     if value is None or kind in (bool, int, str, bytes):
@@ -125,6 +128,8 @@ def _text(value: Any) -> str:
         return f"complex({_text(value.real)}, {_text(value.imag)})"
     if kind is dict:
         return "{" + ", ".join(f"{_text(key)}: {_text(item)}" for key, item in value.items()) + "}"
+    if kind is list and _PLAIN.issuperset(map(type, value)):
+        return repr(value)
     if kind is list:
         return "[" + ", ".join(map(_text, value)) + "]"
     if kind is tuple:

@@ -39,10 +39,17 @@ def no_handles(kind: bytes, number: int, name: str) -> Any:
     raise Malformed("a handle where only plain data may stand")
 
 
+def imported_numpy() -> Any:
+    """numpy, imported here and now if need be."""
+    import numpy
+
+    return numpy
+
+
 class Decoder:
     """Decodes values of one message; `table` as in Encoder, so that references find the receiver's own objects.
 
-    make_handle(kind, number, type name) stands in for what cannot cross.
+    make_handle(kind, number, type name) stands in for what cannot cross. find_numpy: asked when an array comes.
     """
 
     def __init__(self, data: bytes, make_handle: MakeHandle = no_handles, table: list[Any] | None = None) -> None:
@@ -51,6 +58,7 @@ class Decoder:
         self._data = data
         self._make_handle = make_handle
         self._depth = 0
+        self.find_numpy: Callable[[], Any] = imported_numpy
 
     def value(self) -> Any:
         """The next value. Raises Malformed."""
@@ -266,8 +274,7 @@ class Decoder:
         return self._make_handle(kind, number, self._str())
 
     def _numpy(self, scalar: bool) -> Any:
-        import numpy
-
+        numpy = self.find_numpy()
         name = self._str()
         if len(name) > 8 or name[:1] not in "<|=" or name[1:2] not in _NUMPY_NAMES or not name[2:].isdecimal():
             raise Malformed(f"dtype {name!r}")

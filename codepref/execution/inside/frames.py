@@ -19,12 +19,15 @@ class TooLarge(Exception):
 
 def send(descriptor: int, body: bytes) -> None:
     """Write one frame, blocking. Raises Closed."""
-    data = memoryview(LENGTH.pack(len(body)) + body)
-    while data:
-        try:
-            data = data[os.write(descriptor, data) :]
-        except (BrokenPipeError, ConnectionResetError):
-            raise Closed from None
+    head = LENGTH.pack(len(body))
+    # a large body is not copied only to be written
+    for part in (head + body,) if len(body) < LARGE else (head, body):
+        data = memoryview(part)
+        while data:
+            try:
+                data = data[os.write(descriptor, data) :]
+            except (BrokenPipeError, ConnectionResetError):
+                raise Closed from None
 
 
 def receive_exactly(descriptor: int, count: int) -> bytes:

@@ -211,6 +211,7 @@ class Judge:
         inputs = prepared.inputs
         assert inputs is not None
         self.link = remote.Link(CHANNEL, pid, self.page)
+        self.link.imports = True
         budget = self.plan.limits["reference_cpu_seconds"]
         self.page.enter(status.LOADING, index)
         self.link.begin(index, budget, 4 * budget)

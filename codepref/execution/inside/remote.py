@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import select
+import sys
 import time
 from typing import Any, NoReturn
 
 from . import standins, status
 from .codec import U32, Encoder, Malformed, Unencodable
-from .decoder import Decoder
+from .decoder import Decoder, imported_numpy
 from .frames import LENGTH
 
 MAX_REPLY = 1 << 26
@@ -56,7 +57,7 @@ class Link:
         self.crossing_failed = ""
         self.last_reply = self.received = 0
         self.handed_over = self.stops_expected = False
-        self.modules, self.given = False, set[str]()
+        self.modules, self.given, self.imports = False, set[str](), False
         self._mark = 0.0
         self._fetched = 0
         self._buffer = b""
@@ -103,7 +104,7 @@ class Link:
     def results(self, answer: bytes) -> tuple[list[Any], BaseException | None]:
         """The outputs of a batch, and the exception of the call that came after them, if one was raised."""
         self.received += len(answer)
-        told = self._outcome(Decoder(answer, self._handle), [])
+        told = self._outcome(self._decoder(answer, []), [])
         try:
             outputs, error = told
             if type(told) is not tuple or type(outputs) is not list:
@@ -155,10 +156,24 @@ class Link:
         self.last_reply = length
         if length > MAX_REPLY:
             self.stop(ord("E"), "the solution's answer is larger than 64 MiB")
-        decoder = Decoder(self._read(length), self._handle, list(table))
+        decoder = self._decoder(self._read(length), list(table))
         if length < 5 or decoder.take(4) != number:
             self.stop(ord("E"), "the solution's process answered out of turn")
         return decoder
+
+    def _decoder(self, data: bytes, table: list[Any]) -> Decoder:
+        decoder = Decoder(data, self._handle, table)
+        decoder.find_numpy = self._numpy
+        return decoder
+
+    def _numpy(self) -> Any:
+        """Most tasks need no numpy here, and its import takes longer than most of their solutions: it is not in this
+        process's time, nor once a judge, that it is loaded.
+        """
+        if "numpy" not in sys.modules and not self.imports:
+            self._page.enter(status.ARRAYS, self.current)
+            _exit(0)
+        return imported_numpy()
 
     def _outcome(self, decoder: Decoder, table: list[Any]) -> Any:
         try:

@@ -39,6 +39,8 @@ class Run:
         self.cpu += judged.cpu
         phase, current = self.page.where()
         letters = self.page.letters()
+        if phase == status.ARRAYS and self.supervisor.load_arrays():
+            return
         if phase == status.ALONE and not self._alone:
             self._alone = True
             return

@@ -49,6 +49,9 @@ class Host(Protocol):
     def origin(self, source: str) -> zygote.Zygote:
         """What forks a process for this solution alone."""
 
+    def load_arrays(self) -> bool:
+        """Have the judges of this task load numpy; False when they have."""
+
 
 MOST_KILLS = 5
 """So often a judge is killed before its zygote, which does not answer, counts as lost."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import mmap
 import struct
 
-SETUP, LOADING, TESTING, FINISHED, AGAIN, ALONE = range(6)
+SETUP, LOADING, TESTING, FINISHED, AGAIN, ALONE, ARRAYS = range(7)
 UNDECIDED, DIED, CALL_BY_REFERENCE = 0, ord("?"), ord("R")
 """A letter not written yet; the solution's process ended; the test hands over what cannot cross."""
 

@@ -93,10 +93,18 @@ class Supervisor:
             if self.packaged is not None:
                 self._end(self.packaged)
             return self.solutions
-        assert self.judges is not None
-        # arrays cross as arrays, and what shares a process with its test is run by the judge
-        self._load(self.judges, wanted if self._shared else wanted & {"numpy"}, self._loaded_by_judges)
+        if self._shared:  # what shares a process with its test is run by the judge
+            assert self.judges is not None
+            self._load(self.judges, wanted, self._loaded_by_judges)
         return self.packaged
+
+    def load_arrays(self) -> bool:
+        """Have the judges of this task load numpy; False when they have."""
+        if "numpy" in self._loaded_by_judges:
+            return False
+        assert self.judges is not None
+        self._load(self.judges, frozenset({"numpy"}), self._loaded_by_judges)
+        return True
 
     def _load(self, target: zygote.Zygote, wanted: frozenset[str], loaded: set[str]) -> None:
         missing = wanted - loaded
