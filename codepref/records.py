@@ -17,6 +17,9 @@ VERDICT_LETTERS = "PFETMXSI"
 """Pass, fail (the test's assertion), error (an exception), timeout, memory, forbidden (the sandbox refused),
 skipped (not run), infrastructure (our fault)."""
 
+OUTCOME_BYTES = 4
+"""Bytes of the digest of what a solution answered in one test."""
+
 TestKind = Literal["asserts", "check", "inputs", "unittest", "stdio"]
 Isolation = Literal["separate", "shared"]
 Message = dict[str, str]
@@ -81,7 +84,11 @@ class Solution:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One solution against all tests of its task. `letters` has one of VERDICT_LETTERS a test, in the task's order."""
+    """One solution against all tests of its task. `letters` has one of VERDICT_LETTERS a test, in the task's order.
+
+    outcomes: OUTCOME_BYTES a test, a digest of what the solution answered in it, equal where two solutions of the task
+    answered alike; zeros where it is not known, and "" where it is known for no test.
+    """
 
     task_id: str
     solution_id: int
@@ -90,6 +97,7 @@ class Verdict:
     isolation: Isolation = "separate"
     cpu_ms: float = 0.0
     detail: str = ""
+    outcomes: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +116,13 @@ class VerdictMatrix:
         return np.array([list(verdict.letters) for verdict in self.verdicts], dtype="<U1").reshape(
             len(self.verdicts), len(self.tests)
         )
+
+    @property
+    def outcomes_ST(self) -> npt.NDArray[np.uint32]:
+        """Array (S, T) of digests of what the solutions answered in the tests; 0 where it is not known."""
+        unknown = bytes(OUTCOME_BYTES * len(self.tests))
+        told = b"".join(verdict.outcomes or unknown for verdict in self.verdicts)
+        return np.frombuffer(told, dtype="<u4").reshape(len(self.verdicts), len(self.tests))
 
     @property
     def passed_ST(self) -> npt.NDArray[np.bool_]:

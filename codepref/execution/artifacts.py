@@ -10,11 +10,13 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from codepref.execution.limits import Limits
 from codepref.execution.spool import Spool
 from codepref.records import Problem, Test
 from codepref.runs import files
-from codepref.runs.files import atomic_open, content_hash, read_json, write_parquet
+from codepref.runs.files import atomic_open, content_hash, read_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,7 +45,7 @@ def finished_summary(folder: Path, key: str) -> dict[str, Any] | None:
 def write_tables(folder: Path, spool: Spool, tests: Iterable[Test]) -> None:
     """Write the three tables, a row group at a time. Raises MachineError when the disk is full."""
     _write_columns(folder / VERDICTS, _verdict_groups(spool), _verdict_schema())
-    write_parquet(folder / TESTS, (_test_row(test) for test in tests), _test_schema())
+    _write_columns(folder / TESTS, _test_groups(tests), _test_schema())
     _write_columns(folder / DETAILS, _detail_groups(spool), _detail_schema())
 
 
@@ -52,18 +54,27 @@ def _write_columns(path: Path, groups: Iterable[list[tuple[Any, ...]]], schema: 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    def column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+        # not by pa.array, which imports pandas where that is installed: longer than writing takes
+        if kind in (pa.int64(), pa.float64()):
+            numbers = np.array(values, dtype=kind.to_pandas_dtype())
+            return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(numbers)])
+        parts = [value.encode() if isinstance(value, str) else value for value in values]
+        ends = np.cumsum([0, *map(len, parts)], dtype=np.int32)
+        return pa.Array.from_buffers(kind, len(parts), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(parts))])
+
     with atomic_open(path, "wb") as stream, pq.ParquetWriter(stream, schema, compression="zstd") as writer:
         for group in groups:
             columns = zip(*group, strict=True)
-            arrays = [pa.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)]
+            arrays = [column(values, kind) for values, kind in zip(columns, schema.types, strict=True)]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
 
 
 def _verdict_groups(spool: Spool) -> Iterator[list[tuple[Any, ...]]]:
     group: list[tuple[Any, ...]] = []
     size = 0
-    for task, number, (source, letters, isolation, cpu_ms, _) in spool.rows():
-        group.append((task, number, _clean(source), letters, isolation, cpu_ms))
+    for task, number, (source, letters, isolation, cpu_ms, _, outcomes) in spool.rows():
+        group.append((task, number, _clean(source), letters, isolation, cpu_ms, outcomes))
         size += len(source)
         if len(group) >= files.GROUP_ROWS or size > GROUP_CHARACTERS:
             yield group
@@ -87,19 +98,22 @@ def _verdict_schema() -> pa.Schema:
     import pyarrow as pa
 
     texts = {name: pa.string() for name in ("task_id", "solution", "verdicts", "isolation")}
-    types = {**texts, "solution_id": pa.int64(), "cpu_ms": pa.float64()}
-    order = ("task_id", "solution_id", "solution", "verdicts", "isolation", "cpu_ms")
+    types = {**texts, "solution_id": pa.int64(), "cpu_ms": pa.float64(), "outcomes": pa.binary()}
+    order = ("task_id", "solution_id", "solution", "verdicts", "isolation", "cpu_ms", "outcomes")
     return pa.schema([(name, types[name]) for name in order])
 
 
-def _test_row(test: Test) -> dict[str, Any]:
-    return {
-        "task_id": test.task_id,
-        "test_id": test.test_id,
-        "test": _clean(test.source),
-        "kind": test.kind,
-        "count": test.count,
-    }
+def _test_groups(tests: Iterable[Test]) -> Iterator[list[tuple[Any, ...]]]:
+    group: list[tuple[Any, ...]] = []
+    size = 0
+    for test in tests:
+        group.append((test.task_id, test.test_id, _clean(test.source), test.kind, test.count))
+        size += len(test.source)
+        if len(group) >= files.GROUP_ROWS or size > GROUP_CHARACTERS:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
 def _test_schema() -> pa.Schema:

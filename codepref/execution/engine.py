@@ -186,7 +186,10 @@ class Engine:
             worker = key.fileobj
             assert isinstance(worker, Worker)
             try:
-                self._take(worker, *worker.receive())
+                for message in worker.receive():
+                    self._take(worker, *message)
+                    if worker not in self._workers:
+                        break  # it was given up for what it said
             except WorkerLost as error:
                 self._lost(worker, str(error))
         for worker in [worker for worker in self._workers if worker.job is not None]:

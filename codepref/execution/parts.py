@@ -34,6 +34,7 @@ class Told(NamedTuple):
     shared: bool
     cpu_ms: float
     detail: str
+    outcomes: bytes
 
 
 def digest_of(source: bytes) -> bytes:
@@ -80,7 +81,10 @@ class Parts:
     def write(self, key: str, verdicts: Iterable[Verdict]) -> None:
         """Keep verdicts under the key of their task, except where our own machinery failed: that is owed again."""
         rows = [
-            (digest_of(v.solution.encode("utf-8", "surrogatepass")).hex(), v.letters, v.isolation, v.cpu_ms, v.detail)
+            (
+                digest_of(v.solution.encode("utf-8", "surrogatepass")).hex(),
+                *(v.letters, v.isolation, v.cpu_ms, v.detail, v.outcomes.hex()),
+            )
             for v in verdicts
             if INFRASTRUCTURE not in v.letters
         ]
@@ -122,5 +126,5 @@ class Parts:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _told(digest: str, letters: str, isolation: str, cpu_ms: float, detail: Any) -> Told:
-    return Told(bytes.fromhex(digest), letters, isolation == "shared", cpu_ms, detail)
+def _told(digest: str, letters: str, isolation: str, cpu_ms: float, detail: Any, outcomes: str) -> Told:
+    return Told(bytes.fromhex(digest), letters, isolation == "shared", cpu_ms, detail, bytes.fromhex(outcomes))

@@ -45,7 +45,8 @@ def iter_verdicts(folder: Path | str, *, together: bool = True) -> Iterator[Verd
     with pq.ParquetFile(folder / VERDICTS) as table:
         if missing := set(_COLUMNS) - set(table.schema_arrow.names):
             raise UserError(f"{folder / VERDICTS}: lacks the columns {', '.join(sorted(missing))}")
-        rows = (row for batch in table.iter_batches(GROUP_ROWS, columns=list(_COLUMNS)) for row in batch.to_pylist())
+        columns = [*_COLUMNS, *({"outcomes"} & set(table.schema_arrow.names))]  # older folders have none
+        rows = (row for batch in table.iter_batches(GROUP_ROWS, columns=columns) for row in batch.to_pylist())
         for task, mine in groupby(rows, key=lambda row: str(row["task_id"])):
             if together and task in seen:
                 raise UserError(f"{folder / VERDICTS}: the rows of task {task!r} do not stand together")

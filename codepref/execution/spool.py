@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from codepref.errors import MachineError
 from codepref.execution.parts import Told, digest_of
@@ -31,8 +31,9 @@ CREATE TABLE programs (id INTEGER PRIMARY KEY, task INTEGER, digest BLOB, source
 CREATE TABLE rows (task INTEGER, line INTEGER, solution_id INTEGER, program INTEGER, PRIMARY KEY (task, line))
     WITHOUT ROWID;
 CREATE TABLE judged (program INTEGER PRIMARY KEY, copies INTEGER, letters TEXT, shared INTEGER, cpu_ms REAL,
-    detail BLOB, fresh INTEGER);
+    detail BLOB, outcomes BLOB, fresh INTEGER);
 """
+_TOLD = "letters = ?, shared = ?, cpu_ms = ?, detail = ?, outcomes = ?"
 _COUNTED = """
 INSERT INTO judged (program, copies) VALUES (?, ?) ON CONFLICT (program) DO UPDATE SET copies = copies + excluded.copies
 """
@@ -48,6 +49,12 @@ WHERE length(judged.detail) > 0 ORDER BY rows.task, rows.line
 _TWICE = (
     "SELECT DISTINCT task FROM (SELECT task FROM rows GROUP BY task, solution_id HAVING count(*) > 1) ORDER BY task"
 )
+
+
+def _told(verdict: Verdict | Told, shared: bool) -> tuple[Any, ...]:
+    """The values of _TOLD."""
+    detail = verdict.detail.encode("utf-8", "surrogatepass")
+    return verdict.letters, shared, verdict.cpu_ms, detail, verdict.outcomes
 
 
 class Program(NamedTuple):
@@ -66,6 +73,7 @@ class Judged(NamedTuple):
     isolation: Isolation
     cpu_ms: float
     detail: str
+    outcomes: bytes
 
 
 class Spool:
@@ -192,26 +200,16 @@ class Spool:
 
     def keep(self, verdicts: Iterable[Verdict]) -> None:
         """Take in verdicts of this run. `solution_id`: the program's id."""
-        update = "UPDATE judged SET letters = ?, shared = ?, cpu_ms = ?, detail = ?, fresh = 1 WHERE program = ?"
-        self._base.executemany(
-            update,
-            [
-                (v.letters, v.isolation == "shared", v.cpu_ms, v.detail.encode("utf-8", "surrogatepass"), v.solution_id)
-                for v in verdicts
-            ],
-        )
+        update = f"UPDATE judged SET {_TOLD}, fresh = 1 WHERE program = ?"
+        rows = [(*_told(v, v.isolation == "shared"), v.solution_id) for v in verdicts]
+        self._base.executemany(update, rows)
 
     def recall(self, task: str, told: Iterable[Told]) -> None:
         """Take in what an earlier run judged of a task; of programs that are not in this input nothing is taken."""
-        update = (
-            "UPDATE judged SET letters = ?, shared = ?, cpu_ms = ?, detail = ?, fresh = 0 "
-            "WHERE program = (SELECT id FROM programs WHERE task = ? AND digest = ?)"
-        )
         place = self._places[task]
-        self._base.executemany(
-            update,
-            [(t.letters, t.shared, t.cpu_ms, t.detail.encode("utf-8", "surrogatepass"), place, t.digest) for t in told],
-        )
+        program = "(SELECT id FROM programs WHERE task = ? AND digest = ?)"
+        update = f"UPDATE judged SET {_TOLD}, fresh = 0 WHERE program = {program}"
+        self._base.executemany(update, [(*_told(t, t.shared), place, t.digest) for t in told])
 
     def judged(self) -> Iterator[tuple[int, str, bool, float, bool]]:
         """Of every judged program: lines that hold it, letters, shared, CPU ms, whether this run judged it."""
@@ -236,12 +234,11 @@ class Spool:
             yield self._tasks[place], number, judged
 
     def _judged(self, program: int) -> Judged:
-        source, letters, shared, cpu_ms, detail = self._base.execute(
-            "SELECT source, letters, shared, cpu_ms, detail FROM programs JOIN judged ON program = id WHERE id = ?",
-            (program,),
-        ).fetchone()
+        columns = "source, letters, shared, cpu_ms, detail, outcomes"
+        select = f"SELECT {columns} FROM programs JOIN judged ON program = id WHERE id = ?"
+        source, letters, shared, cpu_ms, detail, outcomes = self._base.execute(select, (program,)).fetchone()
         texts = source.decode("utf-8", "surrogatepass"), detail.decode("utf-8", "surrogatepass")
-        return Judged(texts[0], letters, "shared" if shared else "separate", cpu_ms, texts[1])
+        return Judged(texts[0], letters, "shared" if shared else "separate", cpu_ms, texts[1], outcomes)
 
     def details(self) -> Iterator[tuple[str, int, str]]:
         """Task id, solution id and detail of every line whose verdict has one."""

@@ -8,15 +8,24 @@ from itertools import repeat
 
 from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task, encode_task, expected_keys
-from codepref.records import ERROR, INFRASTRUCTURE, PASS, TIMEOUT, VERDICT_LETTERS, Verdict, VerdictMatrix
+from codepref.records import (
+    ERROR,
+    INFRASTRUCTURE,
+    OUTCOME_BYTES,
+    PASS,
+    TIMEOUT,
+    VERDICT_LETTERS,
+    Verdict,
+    VerdictMatrix,
+)
 
 MAX_FAILURES = 3
 """A solution that took down so many workers gets the letter I; so does a task that could not be prepared as often."""
 
 LARGEST_JOB = 64
 
-Outcome = tuple[str, bool, float, str]
-"""Letters, whether a test shared a process, CPU milliseconds, the first failure in words."""
+Outcome = tuple[str, bool, float, str, bytes]
+"""Letters, whether a test shared a process, CPU milliseconds, the first failure in words, digests of the answers."""
 
 
 class TaskState:
@@ -46,9 +55,9 @@ class TaskState:
         self._unprepared = 0
         for place, source in enumerate(self.sources):
             if not source.strip():
-                self._verdicts[source] = (ERROR * len(task.tests), False, 0.0, "no code")
+                self._verdicts[source] = (ERROR * len(task.tests), False, 0.0, "no code", b"")
             elif not task.tests:
-                self._verdicts[source] = ("", False, 0.0, "no tests")
+                self._verdicts[source] = ("", False, 0.0, "no tests", b"")
             else:
                 self._waiting.append(place)
 
@@ -87,7 +96,7 @@ class TaskState:
 
     def settle(self, place: int, verdict: Outcome) -> int:
         """Take in a verdict; the number of solutions that are settled by it."""
-        letters, _, cpu_ms, _ = verdict
+        letters, _, cpu_ms, *_ = verdict
         if self._is_late(letters):
             self._late[place] = verdict
             return self._end_round()
@@ -123,7 +132,7 @@ class TaskState:
         self._unprepared += unprepared
         if max(self._failures[place], self._unprepared) < MAX_FAILURES:
             return None
-        return self.settle(place, (INFRASTRUCTURE * len(self.task.tests), False, 0.0, cause))
+        return self.settle(place, (INFRASTRUCTURE * len(self.task.tests), False, 0.0, cause, b""))
 
     def give_up_unprepared(self, cause: str) -> int:
         """Give up all that waits when the task could not be prepared so often; the number of solutions."""
@@ -131,7 +140,7 @@ class TaskState:
             return 0
         places, letters = list(self._waiting), INFRASTRUCTURE * len(self.task.tests)
         self._waiting.clear()
-        return sum(self.settle(place, (letters, False, 0.0, cause)) for place in places)
+        return sum(self.settle(place, (letters, False, 0.0, cause, b"")) for place in places)
 
     def wait(self, places: list[int]) -> None:
         """Put solutions back, to be tried before the others."""
@@ -141,10 +150,10 @@ class TaskState:
         """All verdicts, one a solution, in the task's order."""
         verdicts = []
         for solution in self.task.solutions:
-            letters, shared, cpu_ms, detail = self._verdicts[solution.text]
+            letters, shared, cpu_ms, detail, outcomes = self._verdicts[solution.text]
             isolation = "shared" if shared else "separate"
             parts = (self.task.problem.task_id, solution.solution_id, solution.text)
-            verdicts.append(Verdict(*parts, letters, isolation, cpu_ms, detail))  # type: ignore[arg-type]
+            verdicts.append(Verdict(*parts, letters, isolation, cpu_ms, detail, outcomes))  # type: ignore[arg-type]
         return VerdictMatrix(self.task.problem.task_id, tuple(self.task.tests), tuple(verdicts))
 
 
@@ -164,15 +173,24 @@ class Job:
         """What the worker is sent."""
         return [(place, self._state.sources[place]) for place in self._left]
 
-    def settle(self, place: object, letters: object, shared: object, cpu_ms: object, detail: object) -> int:
-        """Take in one verdict as told by the worker; the number of solutions that it settles."""
+    def settle(self, *told: object) -> int:
+        """Take in one verdict as told by the worker (its place and an Outcome); the number of solutions that it
+        settles.
+        """
         tests = len(self._state.task.tests)
-        known = isinstance(letters, str) and len(letters) == tests and set(letters) <= set(VERDICT_LETTERS)
-        if not (isinstance(place, int) and place in self._left and known and isinstance(cpu_ms, float)):
-            letters, detail = INFRASTRUCTURE * tests, f"the worker told {str(letters)[:50]!r}"
-            place, cpu_ms = self._left[0], 0.0
+        match told:
+            case (int(place), str(letters), shared, float(cpu_ms), detail, bytes(outcomes)) if (
+                place in self._left
+                and len(letters) == tests
+                and set(letters) <= set(VERDICT_LETTERS)
+                and len(outcomes) == OUTCOME_BYTES * tests
+            ):
+                verdict = (letters, bool(shared), cpu_ms, str(detail), outcomes if any(outcomes) else b"")
+            case _:
+                place, cause = self._left[0], f"the worker told {str(told)[:50]!r}"
+                verdict = (INFRASTRUCTURE * tests, False, 0.0, cause, b"")
         self._left.remove(place)
-        return self._state.settle(place, (str(letters), bool(shared), cpu_ms, str(detail)))
+        return self._state.settle(place, verdict)
 
     def give_back(self, cause: str, *, unprepared: bool) -> int:
         """The worker was lost: what it owed is to be tried again, or given up. The number given up."""

@@ -34,6 +34,9 @@ _MEND_REFUSED = (
 )
 
 
+MOST_HEARD = 1 << 20
+"""Bytes that are read at once."""
+
 MOST_TOLD = 1 << 29
 """Bytes of a worker's message at most: the expected outputs of a test are the largest."""
 
@@ -108,6 +111,7 @@ class Worker:
         self.job: Any = None
         self.last: Any = None
         self.prepared = b""
+        self._heard = bytearray()
         self.last_word = time.monotonic()
         try:
             ours, theirs = socket.socketpair()
@@ -179,16 +183,29 @@ class Worker:
             raise WorkerLost(f"the worker ended ({error})") from None
         self.last_word = time.monotonic()
 
-    def receive(self) -> tuple[Any, ...]:
-        """The next message. Raises WorkerLost."""
+    def receive(self) -> list[tuple[Any, ...]]:
+        """The messages that are whole by now, none perhaps. Waits when nothing has been said. Raises WorkerLost."""
+        messages: list[tuple[Any, ...]] = []
         try:
-            message = Decoder(frames.receive(self.fileno(), MOST_TOLD)).value()
+            part = self._socket.recv(MOST_HEARD)
+            if not part:
+                raise frames.Closed
+            self._heard += part
+            at = 0
+            while len(self._heard) >= at + 4:
+                (length,) = frames.LENGTH.unpack_from(self._heard, at)
+                if length > MOST_TOLD:
+                    raise frames.TooLarge(f"a frame of {length} bytes")
+                if len(self._heard) < at + 4 + length:
+                    break
+                messages.append(Decoder(bytes(self._heard[at + 4 : at + 4 + length])).value())
+                at += 4 + length
+            del self._heard[:at]
         except (frames.Closed, frames.TooLarge, Malformed, OSError) as error:
             code = self._process.poll()
             raise WorkerLost(f"the worker ended with status {code} ({type(error).__name__} {error})".strip()) from None
         self.last_word = time.monotonic()
-        checked: tuple[Any, ...] = message
-        return checked
+        return messages
 
     def kill(self) -> None:
         """End the worker; its children die with it (each asked the kernel for that)."""

@@ -99,6 +99,17 @@ def encode_inputs(inputs: Sequence[Sequence[Any]]) -> str:
     return "[" + ", ".join(_text(list(arguments)) for arguments in inputs) + "]"
 
 
+def encode_json_inputs(inputs: Any) -> str:
+    """The same text for what the `json` module gave, whose values Python's own `repr` writes in the same way, but for
+    the floats that have no literal; ten times as fast.
+    """
+    if type(inputs) is list and all(type(arguments) is list for arguments in inputs):
+        text = repr(inputs)
+        if "inf" not in text and "nan" not in text:
+            return text
+    return encode_inputs(inputs)
+
+
 def decode_inputs(text: str) -> list[list[Any]]:
     """The list of argument lists that `text` denotes.
 
@@ -114,9 +125,6 @@ def decode_inputs(text: str) -> list[list[Any]]:
     return [list(arguments) for arguments in value]
 
 
-_PLAIN = frozenset({type(None), bool, int, str, bytes})
-
-
 def _text(value: Any) -> str:
     kind = type(value)
     if value is None or kind in (bool, int, str, bytes):
@@ -128,8 +136,6 @@ def _text(value: Any) -> str:
         return f"complex({_text(value.real)}, {_text(value.imag)})"
     if kind is dict:
         return "{" + ", ".join(f"{_text(key)}: {_text(item)}" for key, item in value.items()) + "}"
-    if kind is list and _PLAIN.issuperset(map(type, value)):
-        return repr(value)
     if kind is list:
         return "[" + ", ".join(map(_text, value)) + "]"
     if kind is tuple:

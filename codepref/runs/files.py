@@ -160,13 +160,13 @@ def read_parquet(path: Path, columns: Sequence[str] = ()) -> list[Row]:
     if not path.exists():
         raise UserError(f"{path}: no such file")
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path) as table:
+            names = table.schema_arrow.names
+            if missing := [name for name in columns if name not in names]:
+                raise UserError(f"{path}: has no column {', '.join(missing)} (it has {', '.join(names)})")
+            return [row for batch in table.iter_batches(GROUP_ROWS) for row in batch.to_pylist()]
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(f"{path}: cannot be read as Parquet ({error})") from None
-    if missing := [name for name in columns if name not in table.column_names]:
-        raise UserError(f"{path}: has no column {', '.join(missing)} (it has {', '.join(table.column_names)})")
-    rows: list[Row] = table.to_pylist()
-    return rows
 
 
 def content_hash(*parts: Any) -> str:

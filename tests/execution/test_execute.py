@@ -50,7 +50,7 @@ def test_artifacts_hold_what_they_promise(tmp_path):
     ]
     assert seen[-1] == (5, 5)
     rows = pq.read_table(tmp_path / "verdicts.parquet")
-    assert rows.column_names == ["task_id", "solution_id", "solution", "verdicts", "isolation", "cpu_ms"]
+    assert rows.column_names == ["task_id", "solution_id", "solution", "verdicts", "isolation", "cpu_ms", "outcomes"]
     assert rows["verdicts"].to_pylist() == ["PP", "EE", "PF", "EE", "PF"]
     assert pq.read_table(tmp_path / "tests.parquet").column_names == ["task_id", "test_id", "test", "kind", "count"]
     summary = json.loads((tmp_path / "summary.json").read_text())

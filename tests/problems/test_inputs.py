@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codepref.errors import UserError
-from codepref.problems.inputs import InputsTest, decode_inputs, encode_inputs, parse_inputs
+from codepref.problems.inputs import InputsTest, decode_inputs, encode_inputs, encode_json_inputs, parse_inputs
 
 PLAIN = (
     st.none()
@@ -92,3 +92,15 @@ def test_malformed_sources_say_which_field(change: dict[str, Any], message: str)
         parse_inputs(json.dumps(document))
     with pytest.raises(UserError):
         parse_inputs("[]")
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["inf", "nan"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(st.lists(st.lists(JSON_VALUES, max_size=3), max_size=3))
+def test_the_quick_way_for_json_writes_the_same_text(inputs):
+    assert encode_json_inputs(inputs) == encode_inputs(inputs)

@@ -138,6 +138,8 @@ class Judge:
             self.link.begin(index, budget, wall)
             letter = self._letter(index, self._separate)
             self.link.check()
+        if prepared.inputs is None:
+            self.page.record(index, self.link.outcome())
         self.page.set(index, letter)
 
     def _post(self, owed: list[int]) -> None:

@@ -9,6 +9,7 @@ import os
 import select
 import sys
 import time
+from _blake2 import blake2b
 from typing import Any, NoReturn
 
 from . import standins, status
@@ -18,6 +19,8 @@ from .frames import LENGTH
 
 MAX_REPLY = 1 << 26
 READ_AHEAD = 1 << 14
+MOST_DIGESTED = 1 << 20
+"""Bytes of a reply above which its length alone goes into the digest of a test's outcome."""
 
 _exit, _now, _clock = os._exit, time.monotonic, time.clock_gettime
 
@@ -62,16 +65,25 @@ class Link:
         self._fetched = 0
         self._buffer = b""
         self._cpu_end = self._wall_end = 0.0
+        self._told = blake2b(digest_size=status.OUTCOME_BYTES)
 
     def begin(self, test: int, cpu_seconds: float, wall_seconds: float) -> None:
         """Start the budgets of a test (or of loading): CPU time of the judged process, and the wall ceiling."""
         self.current, self.crossing_failed = test, ""
+        self._told = blake2b(digest_size=status.OUTCOME_BYTES)
         self._cpu_end = _clock(self._clock) + cpu_seconds
         self._wall_end = _now() + wall_seconds
 
     def used(self) -> float:
         """Seconds of CPU that the judged process has used in all."""
         return _clock(self._clock)
+
+    def outcome(self) -> bytes:
+        """The digest of all replies since the test began: equal where solutions answered alike, arguments that they
+        changed included.
+        """
+        digest: bytes = self._told.digest()
+        return digest
 
     def check(self) -> None:
         """Stop when the judged process has used more than its budget, however quick the last answer seemed."""
@@ -135,6 +147,7 @@ class Link:
         self._cpu_end, self._wall_end = now + cpu_seconds, _now() + wall_seconds
         self._fetched += 1
         self.handed_over = False
+        self._told = blake2b(digest_size=status.OUTCOME_BYTES)
         decoder = self._reply(U32.pack(self._fetched), table)
         self.received += self.last_reply
         try:
@@ -156,7 +169,12 @@ class Link:
         self.last_reply = length
         if length > MAX_REPLY:
             self.stop(ord("E"), "the solution's answer is larger than 64 MiB")
-        decoder = self._decoder(self._read(length), list(table))
+        data = self._read(length)
+        if length < MOST_DIGESTED:
+            self._told.update(data[4:])
+        else:
+            self._told.update(LENGTH.pack(length))
+        decoder = self._decoder(data, list(table))
         if length < 5 or decoder.take(4) != number:
             self.stop(ord("E"), "the solution's process answered out of turn")
         return decoder

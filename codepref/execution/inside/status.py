@@ -1,4 +1,5 @@
-"""The page that a judge shares with its supervisor: the test it is at, one letter a test, the first failure in words.
+"""The page that a judge shares with its supervisor: the test it is at, one letter a test, a digest of what the solution
+answered in it, the first failure in words.
 
 Shared memory, not a pipe: a letter costs no system call and the supervisor is not woken for it, and what was written
 survives the judge being killed. The judged process never has this page.
@@ -16,21 +17,28 @@ UNDECIDED, DIED, CALL_BY_REFERENCE = 0, ord("?"), ord("R")
 _HEAD = struct.Struct("<IIII")
 _DETAIL, _LETTERS = 16, 528
 
+OUTCOME_BYTES = 4
+"""Bytes of a digest: two solutions are told apart by all tests of a task together, so that one in four thousand million
+for each of them is enough. Zeros: not known.
+"""
+
 
 class StatusPage:
     """`tests` letters, all undecided at first."""
 
     def __init__(self, tests: int) -> None:
         self.tests = tests
-        self._page = mmap.mmap(-1, max(mmap.PAGESIZE, _LETTERS + tests))
+        self._outcomes = _LETTERS + tests
+        self._end = self._outcomes + OUTCOME_BYTES * tests
+        self._page = mmap.mmap(-1, max(mmap.PAGESIZE, self._end))
 
     def close(self) -> None:
         """Unmap the page here; processes that were forked with it keep theirs."""
         self._page.close()
 
     def reset(self) -> None:
-        """All letters undecided, no detail."""
-        self._page[: _LETTERS + self.tests] = bytes(_LETTERS + self.tests)
+        """All letters undecided, no digests, no detail."""
+        self._page[: self._end] = bytes(self._end)
 
     def enter(self, phase: int, current: int) -> None:
         """Say what is being done: a phase, and the index of the test."""
@@ -44,6 +52,21 @@ class StatusPage:
     def set(self, index: int, letter: int) -> None:
         """Write one letter."""
         self._page[_LETTERS + index] = letter
+
+    def record(self, index: int, outcome: bytes) -> None:
+        """Write the digest of what the solution answered in one test."""
+        at = self._outcomes + OUTCOME_BYTES * index
+        self._page[at : at + OUTCOME_BYTES] = outcome
+
+    def outcomes(self) -> bytes:
+        """All digests, in the order of the tests; none where the letter says that the test did not come to its end in
+        processes of its own.
+        """
+        known = bytearray(self._page[self._outcomes : self._end])
+        for index, letter in enumerate(self.letters()):
+            if letter not in b"PFE":
+                known[OUTCOME_BYTES * index : OUTCOME_BYTES * (index + 1)] = bytes(OUTCOME_BYTES)
+        return bytes(known)
 
     def fill(self, start: int, letter: int) -> None:
         """Write a letter for each test from `start` on."""

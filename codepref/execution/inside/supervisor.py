@@ -249,8 +249,10 @@ class Supervisor:
             self.sitting.close()
             self.sitting = None
 
-    def judge(self, source: str) -> tuple[str, bool, float, str]:
-        """All tests against one solution: letters, whether a test shared a process, CPU ms, the first failure."""
+    def judge(self, source: str) -> tuple[str, bool, float, str, bytes]:
+        """All tests against one solution: letters, whether a test shared a process, CPU ms, the first failure, and the
+        digests of what the solution answered.
+        """
         page, plan = self.page, self.plan
         assert plan is not None
         page.reset()
@@ -260,8 +262,9 @@ class Supervisor:
         while (start := page.letters().find(status.UNDECIDED)) >= 0:
             run.separate(start)
         self._shared |= {at for at, letter in enumerate(page.letters()) if letter == status.CALL_BY_REFERENCE}
+        outcomes = page.outcomes()
         shared = run.shared() if self._shared else False
-        return page.letters().decode("ascii"), shared, round(1000 * run.cpu, 3), page.detail()
+        return page.letters().decode("ascii"), shared, round(1000 * run.cpu, 3), page.detail(), outcomes
 
 
 def warm_up() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from codepref.errors import UserError
 from codepref.problems.fields import Row, entry_point_field, prompt_parts, task_id_field, text_field
-from codepref.problems.inputs import InputsTest, encode_inputs
+from codepref.problems.inputs import InputsTest, encode_inputs, encode_json_inputs
 from codepref.problems.mbpp_arguments import restore_arguments
 from codepref.problems.oracles import comparison
 from codepref.problems.repairs import repair
@@ -33,7 +33,7 @@ def read(row: Row, where: str) -> Problem:
         if not inputs:
             continue
         try:
-            text = encode_inputs(restore_arguments(task_id, inputs) if is_mbpp else inputs)
+            text = encode_inputs(restore_arguments(task_id, inputs)) if is_mbpp else encode_json_inputs(inputs)
         except (TypeError, ValueError, AttributeError, IndexError) as error:
             raise UserError(f"{where}: {test_id}_input is no list of argument lists ({error})") from None
         except RecursionError:
