@@ -99,6 +99,7 @@ def execute(
     limits: Limits | None = None,
     jobs: int | None = None,
     tests_per_completion: int = 5,
+    probes: int = 0,
     unconfined: bool = False,
     progress: Progress | None = None,
 ) -> list[VerdictMatrix]:
@@ -106,7 +107,8 @@ def execute(
 
     solutions: a file of lines {"task_id", "completion"} or {"task_id", "solution"}, Solution records, or rows of
     those columns. tests: None takes the problems' own; else a file of lines {"task_id", "test"} or {"task_id",
-    "completion"}, or task_id -> Test records. With `out`, verdicts.parquet, tests.parquet, summary.json and the
+    "completion"}, or task_id -> Test records. probes: about so many calls a problem are varied from the tests, for
+    rules that look at answers (`agreement`). With `out`, verdicts.parquet, tests.parquet, summary.json and the
     problems' statements are written there, and an interrupted call goes on from what is there.
     Returns one matrix a task that has solutions. Raises UserError for wrong input, MachineError where the sandbox
     cannot be had. See docs/sandbox.md for what is promised.
@@ -119,7 +121,7 @@ def execute(
     return work(
         loaded,
         _solutions(solutions, loaded),
-        _tests(tests, loaded, tests_per_completion),
+        _tests(tests, loaded, tests_per_completion, probes),
         out=out or None,
         limits=limits,
         jobs=jobs,
@@ -137,6 +139,7 @@ def execute_into(
     limits: Limits | None = None,
     jobs: int | None = None,
     tests_per_completion: int = 5,
+    probes: int = 0,
     unconfined: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -152,7 +155,7 @@ def execute_into(
     return work(
         loaded,
         _solutions(solutions, loaded),
-        _tests(tests, loaded, tests_per_completion),
+        _tests(tests, loaded, tests_per_completion, probes),
         out=out,
         limits=limits,
         jobs=jobs,
@@ -181,13 +184,18 @@ def _of_kind(item: Any, kind: type) -> Any:
 
 
 def _tests(
-    tests: Tests | None, problems: Sequence[Problem], per_completion: int
+    tests: Tests | None, problems: Sequence[Problem], per_completion: int, probes: int
 ) -> Mapping[str, Sequence[Test]] | None:
     from codepref.problems.answers import load_tests
+    from codepref.sampling.probes import with_probes
 
+    if probes < 0:
+        raise UserError(f"probes must be at least 0, not {probes}")
     if isinstance(tests, str | Path):
-        return load_tests(Path(tests), problems, per_completion=per_completion).tests
-    return tests
+        tests = load_tests(Path(tests), problems, per_completion=per_completion).tests
+    if not probes:
+        return tests
+    return with_probes(problems, {p.task_id: p.tests for p in problems} if tests is None else tests, probes)
 
 
 def pair(
@@ -198,6 +206,7 @@ def pair(
     max_pairs_per_problem: int = 4,
     draws: int = 1,
     min_confidence: float = 0.0,
+    max_share: float = 1.0,
     template: str | None = None,
     fence: bool = True,
     allow_shared: bool = False,
@@ -226,6 +235,7 @@ def pair(
         max_pairs_per_problem=max_pairs_per_problem,
         draws=draws,
         min_confidence=min_confidence,
+        max_share=max_share,
         template=template or SOLUTION_TEMPLATE,
         fence=fence,
         allow_shared=allow_shared,

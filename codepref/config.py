@@ -49,6 +49,7 @@ class SamplingSection:
     solutions: int = bounded(10, low=2, doc="J: solutions a problem")
     tests: int = bounded(0, low=0, doc="test completions a problem; 0 uses the problems' own tests")
     tests_per_completion: int = bounded(5, low=1, doc="at most so many asserts are kept of one test completion")
+    probes: int = bounded(60, low=0, doc="rule `agreement`: calls a problem, varied from its tests, to compare answers")
     temperature: float = bounded(0.8, above=0.0, high=5.0, doc="softmax temperature")
     top_p: float = bounded(0.95, above=0.0, high=1.0, doc="nucleus size")
     max_new_tokens: int = bounded(512, low=1, doc="a longer answer is cut there")
@@ -70,12 +71,13 @@ class ExecutionSection:
 class PairingSection:
     """How verdicts become pairs."""
 
-    rule: Literal["all-tests", "max-pass", "dstc", "dstc-code", "codet", "b4"] = bounded(
+    rule: Literal["all-tests", "max-pass", "dstc", "dstc-code", "codet", "b4", "agreement"] = bounded(
         "all-tests", doc="see docs/pairing.md"
     )
-    max_pairs_per_problem: int = bounded(4, low=1, doc="limit of `all-tests`; DSTC makes one pair a draw")
+    max_pairs_per_problem: int = bounded(4, low=1, doc="of `all-tests` and `agreement`; DSTC makes one pair a draw")
     draws: int = bounded(1, low=1, doc="DSTC: pairs a problem, each from its own half of the samples when above 1")
     min_confidence: float = bounded(0.0, low=0.0, high=1.0, doc="pairs below are dropped and counted")
+    max_share: float = bounded(1.0, above=0.0, high=1.0, doc="share of problems whose pairs are kept, the surest")
     allow_shared: bool = bounded(False, doc="let tests that shared a process with the solution ground pairs")
     fence: bool = bounded(True, doc="answers stand in a ```python block, as chat models write them")
 
@@ -206,7 +208,7 @@ def _inconsistencies(recipe: Recipe) -> list[str]:
             "pairing.rule = 'all-tests' takes tests to be true, and sampling.tests above 0 would give it self-written "
             "ones: set sampling.tests = 0, or choose a dstc rule"
         )
-    if pairing.rule.startswith("dstc") and recipe.sampling.tests == 0:
+    if pairing.rule != "all-tests" and recipe.sampling.tests == 0:
         found.append(f"pairing.rule = {pairing.rule!r} needs self-written tests: set sampling.tests above 0")
     for key, template in (
         ("solution_template", recipe.sampling.solution_template),

@@ -112,8 +112,9 @@ def execute(options: Namespace) -> None:
     tell_tests(problems, given, _say)
     progress = ProgressLine("execute: solutions")
     engine = {"limits": limits, "jobs": options.jobs, "unconfined": options.unconfined}
+    tests = given.tests if given else None
     summary = api.execute_into(
-        problems, options.solutions, given.tests if given else None, out=options.out, progress=progress, **engine
+        problems, options.solutions, tests, probes=options.probes, out=options.out, progress=progress, **engine
     )
     progress.close()
     print(f"{summary['problems']:,} problems, {summary['samples']:,} solutions, {summary['cells']:,} verdicts")
@@ -135,6 +136,7 @@ def pair(options: Namespace) -> None:
         max_pairs_per_problem=options.max_pairs_per_problem,
         draws=options.draws,
         min_confidence=options.min_confidence,
+        max_share=options.max_share,
         template=options.template,
         fence=not options.bare,
         allow_shared=options.allow_shared,

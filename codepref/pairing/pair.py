@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,14 +12,28 @@ from typing import Any
 import numpy as np
 
 from codepref.errors import UserError
+from codepref.pairing.agreement import agreement
 from codepref.pairing.all_tests import all_tests
 from codepref.pairing.b4 import b4
 from codepref.pairing.codet import codet
 from codepref.pairing.dstc import dstc, dstc_code
 from codepref.pairing.max_pass import max_pass
 from codepref.pairing.normalise import normal_form
-from codepref.pairing.rules import Candidate, Choice, Rule, RuleInput
-from codepref.records import INFRASTRUCTURE, SKIPPED, Message, Pair, Problem, VerdictMatrix
+from codepref.pairing.rules import LATE, RAISED, Candidate, Choice, Ints, Rule, RuleInput
+from codepref.records import (
+    ERROR,
+    FORBIDDEN,
+    INFRASTRUCTURE,
+    MEMORY,
+    PASS,
+    SKIPPED,
+    TIMEOUT,
+    Message,
+    Pair,
+    Problem,
+    VerdictMatrix,
+)
+from codepref.sampling.probes import parent_of
 from codepref.sampling.prompts import request_messages
 from codepref.sampling.templates import SOLUTION_TEMPLATE, check_template
 
@@ -29,7 +44,10 @@ RULES: Mapping[str, Callable[..., Choice]] = {
     "dstc-code": dstc_code,
     "codet": codet,
     "b4": b4,
+    "agreement": agreement,
 }
+SEVERAL = ("all-tests", "agreement")
+"""Rules that propose up to `max_pairs_per_problem` pairs at once."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +72,7 @@ def pair(
     max_pairs_per_problem: int = 4,
     draws: int = 1,
     min_confidence: float = 0.0,
+    max_share: float = 1.0,
     template: str = SOLUTION_TEMPLATE,
     fence: bool = True,
     allow_shared: bool = False,
@@ -62,7 +81,8 @@ def pair(
     """Select preference pairs from verdicts.
 
     rule: a key of RULES. draws: with a DSTC rule, pairs a problem; above 1 each comes from its own random half of the
-    solutions and tests. fence: answers stand in a ```python block. allow_shared: let verdicts of solutions that ran in
+    solutions and tests. min_confidence: pairs below are dropped. max_share: keep the pairs of that share of problems
+    only, the surest. fence: answers stand in a ```python block. allow_shared: let verdicts of solutions that ran in
     one process with their tests ground a pair. Solutions with an infrastructure failure are left out before any rule
     sees them. Returns pairs in the order of `verdicts`.
     Raises UserError for an unknown rule and for verdicts of a task that `problems` does not hold.
@@ -72,11 +92,15 @@ def pair(
     for name, value in (("max_pairs_per_problem", max_pairs_per_problem), ("draws", draws)):
         if value < 1:
             raise UserError(f"{name} must be at least 1, not {value}")
+    if not 0 < max_share <= 1:
+        raise UserError(f"max_share must be above 0 and at most 1, not {max_share}")
     check_template(template)
     by_task = {problem.task_id: problem for problem in problems}
     dropped: Counter[str] = Counter()
     pairs: list[Pair] = []
+    count = 0
     for matrix in verdicts:
+        count += 1
         if matrix.task_id not in by_task:
             raise UserError(f"verdicts of task {matrix.task_id!r}, which is not among the problems: another file?")
         usable = _usable(matrix, allow_shared=allow_shared, dropped=dropped)
@@ -89,20 +113,50 @@ def pair(
             else:
                 made[_key(proposal)] = proposal
         pairs += made.values()
+    pairs = _surest(pairs, math.floor(max_share * count), dropped)
     return PairSet(pairs, dict(sorted(dropped.items())))
 
 
 def rule_input(matrix: VerdictMatrix, seed: int) -> RuleInput:
-    """What a rule sees of a matrix (S solutions, T tests)."""
-    passed_ST, letters_ST = matrix.passed_ST, matrix.letters_ST
+    """What a rule sees of a matrix (S solutions, T tests). Probes are no tests: of them only the answers are seen."""
+    count_A = np.array([test.count for test in matrix.tests], dtype=np.int64)
+    is_test_A = count_A > 0
+    places = {test.test_id: at for at, test in enumerate(test for test in matrix.tests if test.count)}
+    parents = [places.get(parent_of(test) or test.test_id, -1) for test in matrix.tests]
+    letters_ST = matrix.letters_ST[:, is_test_A]
+    passed_ST = np.equal(letters_ST, PASS)
     not_run_ST = np.isin(letters_ST, [INFRASTRUCTURE, SKIPPED])
+    forms = {text: normal_form(text) for text in {verdict.solution for verdict in matrix.verdicts}}
     return RuleInput(
         passed_ST=passed_ST,
         failed_ST=~passed_ST & ~not_run_ST,
-        weight_T=np.array([test.count for test in matrix.tests], dtype=np.int64),
-        form_S=tuple(normal_form(verdict.solution) for verdict in matrix.verdicts),
+        weight_T=count_A[is_test_A],
+        form_S=tuple(forms[verdict.solution] for verdict in matrix.verdicts),
         seed=seed,
+        answers_SA=_answers(matrix),
+        test_A=np.array(parents, dtype=np.int64),
+        is_test_A=is_test_A,
     )
+
+
+def _answers(matrix: VerdictMatrix) -> Ints:
+    """Array (S, A): see RuleInput. Where the answer is not known, whether the test was passed stands in for it."""
+    letters_SA, outcomes_SA = matrix.letters_ST, matrix.outcomes_ST.astype(np.int64)
+    known_SA = np.where(outcomes_SA > 0, outcomes_SA + 1, letters_SA == PASS)
+    raised_SA = np.isin(letters_SA, [ERROR, MEMORY, FORBIDDEN])
+    late_SA = np.isin(letters_SA, [TIMEOUT, SKIPPED, INFRASTRUCTURE])
+    return np.where(raised_SA, RAISED, np.where(late_SA, LATE, known_SA))
+
+
+def _surest(pairs: list[Pair], problems: int, dropped: Counter[str]) -> list[Pair]:
+    """The pairs of so many problems, those of the highest confidence, in the order that they had."""
+    best: dict[str, float] = {}
+    for one in pairs:
+        best[one.task_id] = max(best.get(one.task_id, 0.0), one.confidence)
+    kept = set(sorted(best, key=lambda task: -best[task])[:problems])
+    if lost := sum(one.task_id not in kept for one in pairs):
+        dropped["pair dropped: above max_share of the problems"] += lost
+    return [one for one in pairs if one.task_id in kept]
 
 
 def _candidates(
@@ -110,9 +164,8 @@ def _candidates(
 ) -> list[Candidate]:
     task_seed = int.from_bytes(hashlib.sha256(f"{seed}:{matrix.task_id}".encode()).digest()[:8], "big")
     given = rule_input(matrix, task_seed)
-    if rule == "all-tests":
-        choice = all_tests(given, max_pairs=max_pairs)
-        choices = [choice]
+    if rule in SEVERAL:
+        choices = [RULES[rule](given, max_pairs=max_pairs)]
     else:
         choices = [_draw(given, RULES[rule], number, draws) for number in range(draws)]
     found = [candidate for choice in choices for candidate in choice.candidates]
@@ -129,15 +182,7 @@ def _draw(given: RuleInput, rule: Rule, number: int, draws: int) -> Choice:
     solutions, tests = given.passed_ST.shape
     rows = np.sort(generator.permutation(solutions)[: max(2, (solutions + 1) // 2)])
     columns = np.sort(generator.permutation(tests)[: max(1, (tests + 1) // 2)])
-    part = replace(
-        given,
-        passed_ST=given.passed_ST[np.ix_(rows, columns)],
-        failed_ST=given.failed_ST[np.ix_(rows, columns)],
-        weight_T=given.weight_T[columns],
-        form_S=tuple(given.form_S[row] for row in rows),
-        seed=int(generator.integers(2**62)),
-    )
-    choice = rule(part)
+    choice = rule(given.part(rows, columns, seed=int(generator.integers(2**62))))
     whole = tuple(
         replace(
             candidate,

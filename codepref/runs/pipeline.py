@@ -23,6 +23,7 @@ from codepref.records import Problem
 from codepref.runs.directory import Result, RunDirectory
 from codepref.runs.files import content_hash
 from codepref.sampling.backends import Decoding, model_fingerprint
+from codepref.sampling.probes import with_probes
 from codepref.sampling.sample import Progress, sample
 from codepref.training.dpo import check_trainable, train_dpo
 
@@ -125,9 +126,10 @@ def stage_execute(work: Work) -> Result:
     """verdicts/: the solutions against their own tests (dstc) or against the problems' (all-tests)."""
     tests = None
     if work.self_tested:
-        tests = load_tests(
-            _tests_file(work), work.train, per_completion=work.recipe.sampling.tests_per_completion
-        ).tests
+        settings = work.recipe.sampling
+        tests = load_tests(_tests_file(work), work.train, per_completion=settings.tests_per_completion).tests
+        if work.recipe.pairing.rule == "agreement":
+            tests = with_probes(work.train, tests, settings.probes, seed=work.seed("probes"))
     return _execute_samples(work, work.out / "verdicts", tests, "verdicts")
 
 
@@ -141,6 +143,7 @@ def stage_pair(work: Work) -> Result:
         max_pairs_per_problem=settings.max_pairs_per_problem,
         draws=settings.draws,
         min_confidence=settings.min_confidence,
+        max_share=settings.max_share,
         template=work.recipe.sampling.solution_template,
         fence=settings.fence,
         allow_shared=settings.allow_shared,

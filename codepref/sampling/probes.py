@@ -1,0 +1,178 @@
+"""Self-written tests -> probes: calls of the entry point with arguments varied from the tests' own, and no expectation.
+
+What solutions answer to them shows which ones behave alike: a handful of asserts that happen to hold for two programs
+says little, sixty further inputs say more. The manner of varying is EvalPlus's (arXiv 2305.01210, section 2.1): each
+value is replaced by one of the same shape. Pure.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from codepref.records import Problem, Test
+
+PROBE_MARK = "~"
+"""Between a test's id and the number of a probe that comes from it."""
+
+LEAST, MOST = 3, 16
+"""Probes for one test."""
+
+_OTHERS: tuple[Any, ...] = (True, None, 0, -1, 2.5, "a", "", [], {})
+_MOST_CHARACTERS = 2000
+
+
+def with_probes(
+    problems: Iterable[Problem], tests: Mapping[str, Sequence[Test]], count: int, *, seed: int = 0
+) -> dict[str, list[Test]]:
+    """The tests by task, each task's followed by about `count` probes: as many for each of its tests, LEAST to MOST."""
+    known = {problem.task_id: problem for problem in problems}
+    found = {}
+    for task, mine in tests.items():
+        each = min(MOST, max(LEAST, math.ceil(count / len(mine)))) if mine and count else 0
+        further = probes(known[task], mine, each=each, seed=seed) if each and task in known else []
+        found[task] = [*mine, *further]
+    return found
+
+
+def probes(problem: Problem, tests: Sequence[Test], *, each: int, seed: int = 0) -> list[Test]:
+    """At most `each` probes for each test that calls the entry point with literals, all different.
+
+    A probe is a test of kind "asserts" with a count of 0, which no rule counts as evidence of right or wrong; its id is
+    that of the test it comes from, PROBE_MARK and a number.
+    """
+    found: list[Test] = []
+    calls = {test.test_id: literal_call(test.source, problem.entry_point) for test in tests if test.kind == "asserts"}
+    known = {repr(arguments) for arguments in calls.values()}
+    pools = [arguments for arguments in calls.values() if arguments]
+    for test_id, arguments in calls.items():
+        if not arguments:
+            continue
+        generator = random.Random(f"{seed}:{problem.task_id}:{test_id}")
+        number = 0
+        for _ in range(3 * each):
+            varied = _varied(arguments, pools, generator)
+            text = ", ".join(map(repr, varied))
+            if repr(varied) in known or len(text) > _MOST_CHARACTERS:
+                continue
+            known.add(repr(varied))
+            source = f"{problem.entry_point}({text})"
+            found.append(Test(problem.task_id, f"{test_id}{PROBE_MARK}{number}", source, "asserts", 0))
+            number += 1
+            if number == each:
+                break
+    return found
+
+
+def parent_of(test: Test) -> str | None:
+    """The id of the test that a probe comes from; None for a test that is no probe."""
+    return test.test_id.rpartition(PROBE_MARK)[0] if test.count == 0 else None
+
+
+def literal_call(source: str, entry_point: str) -> list[Any] | None:
+    """The arguments of the first call of the entry point, None when they are no literals or there is none."""
+    try:
+        tree = ast.parse(source)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == entry_point:
+                return None if node.keywords else [ast.literal_eval(argument) for argument in node.args]
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+        return None
+    return None
+
+
+def _varied(arguments: list[Any], pools: list[list[Any]], generator: random.Random) -> list[Any]:
+    varied = list(arguments)
+    for _ in range(generator.choice((1, 1, 2))):
+        at = generator.randrange(len(varied))
+        other = generator.choice(pools)
+        if len(varied) > 1 and len(other) == len(varied) and generator.random() < 0.2:
+            varied[at] = other[at]  # from another test: shapes that the model itself thought of
+        else:
+            varied[at] = vary(varied[at], generator)
+    return varied
+
+
+def vary(value: Any, generator: random.Random) -> Any:
+    """A value of the same type, a little different most times; elements of mixed collections may change their type."""
+    for kinds, way in _WAYS:
+        if type(value) in kinds:
+            return way(value, generator)
+    return value
+
+
+def _int(value: int, generator: random.Random) -> int:
+    near = value + generator.randint(-10, 10)
+    return generator.choice((value + 1, value - 1, -value, 2 * value, near, 0, 1, 2, 10, generator.randint(0, 100)))
+
+
+def _float(value: float, generator: random.Random) -> float:
+    near = round(value + generator.uniform(-10, 10), 2)
+    return generator.choice((value + 1, value - 1, -value, 2 * value, near, 0.0, value / 2))
+
+
+def _str(value: str, generator: random.Random) -> str:
+    if not value:
+        return generator.choice(("a", "1", "Ab c"))
+    at, other = generator.randrange(len(value)), generator.randrange(len(value))
+    return generator.choice(
+        (
+            value[:at] + value[at + 1 :],
+            value[:at] + value[other] + value[at:],
+            value[:at] + value[other] + value[at + 1 :],
+            value[:at],
+            value[::-1],
+            value + value,
+            value.swapcase(),
+            value[:at] + generator.choice("abcxyzABZ 019,.-") + value[at:],
+        )
+    )
+
+
+def _sequence(value: Any, generator: random.Random) -> Any:
+    items = list(value)
+    if not items:
+        return value
+    at, other = generator.randrange(len(items)), generator.randrange(len(items))
+    mixed = len({type(item) for item in items}) > 1
+    fresh = generator.choice(_OTHERS) if mixed and generator.random() < 0.3 else vary(items[at], generator)
+    ways = (
+        [*items[:at], *items[at + 1 :]],
+        [*items[:at], items[other], *items[at:]],
+        [*items[:at], fresh, *items[at + 1 :]],
+        [*items[:at], fresh, *items[at:]],
+        items[:at],
+        items[::-1],
+        items + items,
+        sorted(items, key=lambda item: generator.random()),
+    )
+    return type(value)(generator.choice(ways))
+
+
+def _dict(value: dict[Any, Any], generator: random.Random) -> dict[Any, Any]:
+    if not value:
+        return value
+    key, varied = generator.choice(list(value)), dict(value)
+    if generator.random() < 0.5:
+        del varied[key]
+    else:
+        varied[key] = vary(varied[key], generator)
+    return varied
+
+
+def _set(value: set[Any], generator: random.Random) -> set[Any]:
+    return set(_sequence(sorted(value, key=repr), generator))
+
+
+_WAYS: tuple[tuple[tuple[type, ...], Callable[[Any, random.Random], Any]], ...] = (
+    ((bool,), lambda value, generator: not value),
+    ((int,), _int),
+    ((float,), _float),
+    ((str,), _str),
+    ((list, tuple), _sequence),
+    ((dict,), _dict),
+    ((set,), _set),
+)
