@@ -31,6 +31,7 @@ from codepref.pairing.pair import RULES, pair, rule_input
 from codepref.pairing.rules import RuleInput
 from codepref.problems.answers import load_solutions, load_tests
 from codepref.problems.load import load_problems
+from codepref.problems.statements import read_statements
 from codepref.records import PASS
 from codepref.runs.files import write_json, write_text
 from codepref.runs.summary import machine, versions
@@ -51,7 +52,7 @@ ASSERTS_PER_COMPLETION = 5
 PROBES = 60
 TEST_SECONDS = 0.1
 TRUE_SECONDS = 10.0
-"""A right answer that is slow is right: EvalPlus gives each input four seconds, this is for all of a problem's inputs."""
+"""A right answer that is slow is right: EvalPlus gives each input four seconds; this is for all of a problem's."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def precision(confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_],
 
 def selection_seconds(out: Path, rule: str) -> float:
     """What choosing pairs takes over the whole matrix, from the verdicts' file to pairs, without writing them."""
-    problems = load_problems(out / "own" / "problems.jsonl")
+    problems = read_statements(out / "own")
     start = time.perf_counter()
     pair(read_verdicts(out / "own"), problems, rule=rule)
     return time.perf_counter() - start

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from codepref.evaluation.scores import Scores
     from codepref.pairing.pair import PairSet
     from codepref.sampling.backends import Backend
-    from codepref.training.dpo import TrainingResult
+    from codepref.training.trainer import TrainingResult
 
 Progress = Callable[[int, int], None]
 Problems = str | Path | Sequence[Problem]
@@ -268,15 +268,16 @@ def train(
     """Train a model on pairs and write it to `out`, whole or not at all.
 
     pairs: a Parquet or JSON lines file, Pair records, a PairSet or a `datasets.Dataset`. overrides: any key of
-    TrainingSection (beta, learning_rate, epochs, lora_rank, ...). See `codepref.training.dpo.train_dpo`.
+    TrainingSection (method, beta, learning_rate, epochs, lora_rank, ...). See `codepref.training.dpo.train_dpo` and
+    `codepref.training.kto.train_kto`.
     """
-    from codepref.training.dpo import train_dpo
+    from codepref.training.train import train_pairs
 
     unknown = set(overrides) - set(TrainingSection.__dataclass_fields__)
     if unknown:
         raise UserError(f"unknown training setting: {', '.join(sorted(unknown))}")
     chosen = checked(replace(settings or TrainingSection(), **overrides), "training")
-    return train_dpo(
+    return train_pairs(
         _pairs(pairs),
         model,
         Path(out),

@@ -84,11 +84,13 @@ class PairingSection:
 
 @dataclass(frozen=True)
 class TrainingSection:
-    """DPO through TRL."""
+    """DPO or KTO through TRL."""
 
-    method: Literal["dpo"] = bounded("dpo", doc="training method")
-    beta: float = bounded(0.1, above=0.0, doc="DPO's beta (arXiv 2305.18290, eq. 7)")
+    method: Literal["dpo", "kto"] = bounded("dpo", doc="training method")
+    beta: float = bounded(0.1, above=0.0, doc="beta of DPO (arXiv 2305.18290, eq. 7) and KTO (arXiv 2402.01306, eq. 7)")
     chosen_weight: float = bounded(1.0, low=0.0, doc="weight of the chosen answer's negative log-likelihood")
+    desirable_weight: float = bounded(0.0, low=0.0, doc="KTO: weight of wanted answers; 0 balances the labels")
+    undesirable_weight: float = bounded(0.0, low=0.0, doc="KTO: weight of unwanted answers; 0 balances the labels")
     learning_rate: float = bounded(0.0, low=0.0, doc="0 takes 5e-7 for full training and 5e-6 for LoRA")
     epochs: float = bounded(1.0, above=0.0, doc="passes over the pairs")
     batch_size: int = bounded(16, low=1, doc="pairs a step, over gradient accumulation")
@@ -201,6 +203,8 @@ def _inconsistencies(recipe: Recipe) -> list[str]:
             f"training.micro_batch_size = {training.micro_batch_size} does not divide "
             f"training.batch_size = {training.batch_size}"
         )
+    if training.method == "kto" and (training.micro_batch_size or training.batch_size) < 2:
+        found.append("training.method = 'kto' estimates its KL term within a batch: it must hold at least 2 answers")
     if too_large := [k for k in evaluation.k if k > evaluation.samples]:
         found.append(f"evaluation.k holds {too_large}, but only evaluation.samples = {evaluation.samples} are drawn")
     if pairing.rule == "all-tests" and recipe.sampling.tests > 0:

@@ -170,7 +170,9 @@ def train(options: Namespace) -> None:
     from codepref.config import parse_recipe
 
     settings = parse_recipe(
-        {"training": {}}, overrides=[f"training.{item}" for item in options.settings], where="--set"
+        {"training": {}},
+        overrides=[f"training.{item}" for item in (f"method={options.method}", *options.settings)],
+        where="--set",
     ).training
     progress = ProgressLine("train: steps")
     trained = api.train(

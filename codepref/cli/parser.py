@@ -131,7 +131,7 @@ def _audit(parser: Parser) -> None:
 def _train(parser: Parser) -> None:
     _model(parser)
     parser.add_argument("--pairs", required=True, help="Parquet or JSON lines with prompt, chosen, rejected")
-    parser.add_argument("--method", choices=("dpo",), default="dpo")
+    parser.add_argument("--method", choices=("dpo", "kto"), default="dpo")
     parser.add_argument("--out", required=True, help="folder for the aligned model")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(

@@ -25,7 +25,8 @@ from codepref.runs.files import content_hash
 from codepref.sampling.backends import Decoding, model_fingerprint
 from codepref.sampling.probes import with_probes
 from codepref.sampling.sample import Progress, sample
-from codepref.training.dpo import check_trainable, train_dpo
+from codepref.training.train import train_pairs
+from codepref.training.trainer import check_trainable
 
 ProgressFor = Callable[[str], Progress]
 BENCHMARK_ID = re.compile(r"(Mbpp|HumanEval|BigCodeBench)/\d+$")
@@ -181,7 +182,7 @@ def stage_audit(work: Work) -> Result:
 def stage_train(work: Work) -> Result:
     """checkpoint/: the aligned model."""
     progress = work.progress_for("train: steps")
-    trained = train_dpo(
+    trained = train_pairs(
         read_pairs(work.out / "pairs.parquet"),
         work.recipe.model.path,
         work.out / "checkpoint",

@@ -3,56 +3,17 @@
 from __future__ import annotations
 
 import math
-import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from codepref.config import TrainingSection
-from codepref.errors import GateError, InfrastructureError, MachineError, UserError
-from codepref.models import (
-    TEMPLATES,
-    load_model,
-    load_tokenizer,
-    model_templates,
-    pick_device,
-    quiet,
-    resolve_model,
-)
+from codepref.errors import InfrastructureError
 from codepref.records import Pair
-from codepref.runs.files import check_target, write_json
-from codepref.training.rows import TrainingRows, learning_rate_default, preference_rows
+from codepref.training.rows import TrainingRows, preference_rows
+from codepref.training.trainer import Place, Progress, TrainingResult, arguments, models, train
 
-Progress = Callable[[int, int], None]
 LOG_2 = math.log(2)
-MARKER = "training.json"
-"""In a model's folder: how it was trained. A folder without it is never replaced."""
-
-CURVE = {
-    "loss": "loss",
-    "rewards/margins": "margin",
-    "rewards/accuracies": "accuracy",
-    "logps/chosen": "chosen_logp",
-    "logps/rejected": "rejected_logp",
-    "entropy": "entropy",
-    "grad_norm": "grad_norm",
-    "learning_rate": "learning_rate",
-}
-"""TRL's names -> ours, for the training curve."""
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """What a training did. first_loss: DPO's loss before the first step, ln 2 when the reference is the start."""
-
-    model: Path
-    pairs: int
-    steps: int
-    first_loss: float
-    dropped: dict[str, int] = field(default_factory=dict)
-    curve: list[dict[str, float]] = field(default_factory=list)
-    settings: dict[str, Any] = field(default_factory=dict)
 
 
 def train_dpo(
@@ -70,192 +31,33 @@ def train_dpo(
 
     The loss is DPO's (arXiv 2305.18290, eq. 7) plus `chosen_weight` times the chosen answer's mean negative
     log-likelihood a token. The reference is the model at the start, loaded on its own and checked.
-    Raises UserError when no pair can be trained on, GateError when the loss stops being a number, MachineError when
-    memory runs out and InfrastructureError when the reference is not the start.
+    Raises what `trainer.train` does, and InfrastructureError when the reference is not the start.
     """
-    import torch
-    import transformers
 
-    check_trainable(model, settings)
-    check_place(out)
-    tokenizer = load_tokenizer(model)
-    fitted = preference_rows(
-        pairs, _encoder(tokenizer), max_length=settings.max_length, eos_id=int(tokenizer.eos_token_id)
-    )
-    if not fitted.rows:
-        reasons = "; ".join(f"{count} {reason}" for reason, count in fitted.dropped.items()) or "there were none"
-        raise UserError(f"no pair to train on: {reasons}")
-    transformers.set_seed(seed)
-    staging = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(staging, ignore_errors=True)
-    try:
-        with quiet():
-            trainer = _trainer(fitted, model, tokenizer, staging, settings, seed, dtype, pick_device(device), progress)
-            first_loss = _first_loss(trainer, settings)
-            transformers.set_seed(seed)
-            trainer.train()
-            curve = training_curve(trainer.state.log_history)
-            _save(trainer, tokenizer, model, staging, out)
-    except torch.OutOfMemoryError as error:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise MachineError(
-            "out of memory while training: lower training.micro_batch_size or max_length, set "
-            "gradient_checkpointing = true, or train an adapter with lora_rank = 16"
-        ) from error
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
-    result = TrainingResult(
-        model=out,
-        pairs=len(fitted.rows),
-        steps=int(trainer.state.global_step),
-        first_loss=first_loss,
-        dropped=fitted.dropped,
-        curve=curve,
-        settings=asdict(settings)
-        | {"learning_rate": settings.learning_rate or learning_rate_default(settings.lora_rank)},
-    )
-    write_json(staging / MARKER, asdict(result) | {"model": out.name, "base": model, "seed": seed})
-    shutil.rmtree(out, ignore_errors=True)
-    staging.replace(out)
-    return result
+    def rows(encode: Any, eos_id: int) -> TrainingRows:
+        return preference_rows(pairs, encode, max_length=settings.max_length, eos_id=eos_id)
+
+    place = Place(model, out, settings, seed, dtype, device, progress)
+    return train(place, rows, _trainer, _first_loss)
 
 
-def check_trainable(model: str, settings: TrainingSection) -> None:
-    """Raise UserError for what cannot be trained, before any hour is spent on sampling for it."""
-    if settings.lora_rank and (Path(resolve_model(model)) / "adapter_config.json").exists():
-        raise UserError(
-            f"{model}: is an adapter, and an adapter of its own would forget it. Set training.lora_rank = 0 (the "
-            "two are merged), or merge them yourself first."
-        )
-
-
-def check_place(out: Path) -> None:
-    """Raise UserError when writing a model to `out` would replace anything but an earlier training's."""
-    check_target(out / MARKER)
-    if out.exists() and any(out.iterdir()) and not (out / MARKER).exists():
-        raise UserError(f"{out}: is a folder with other things in it; choose a new one for the model")
-
-
-def _save(trainer: Any, tokenizer: Any, model: str, staging: Path, out: Path) -> None:
-    from safetensors import SafetensorError
-
-    try:
-        trainer.save_model(str(staging))
-        tokenizer.save_pretrained(str(staging))
-    except SafetensorError as error:
-        raise MachineError(f"the model cannot be written to {out} ({error}). Free some space.") from error
-    (staging / "training_args.bin").unlink(missing_ok=True)  # a pickle that holds paths; the marker says it in JSON
-    if templates := model_templates(model):
-        write_json(staging / TEMPLATES, {"templates": templates})
-
-
-def training_curve(log_history: Sequence[dict[str, Any]]) -> list[dict[str, float]]:
-    """The trainer's log -> one row a logged step. Raises GateError at the first figure that is no number."""
-    curve = []
-    for entry in log_history:
-        if "loss" not in entry:
-            continue
-        row = {ours: float(entry[theirs]) for theirs, ours in CURVE.items() if theirs in entry}
-        row["step"] = entry["step"]
-        if wrong := [name for name, value in row.items() if not math.isfinite(value)]:
-            raise GateError(
-                f"training diverged: {', '.join(wrong)} is no number at step {entry['step']}. "
-                "Lower training.learning_rate."
-            )
-        curve.append(row)
-    return curve
-
-
-def _encoder(tokenizer: Any) -> Callable[[Any, bool], list[int]]:
-    def encode(messages: Any, add_generation_prompt: bool) -> list[int]:
-        encoded = tokenizer.apply_chat_template(list(messages), add_generation_prompt=add_generation_prompt)
-        ids: list[int] = encoded["input_ids"]
-        return ids
-
-    return encode
-
-
-def _trainer(
-    fitted: TrainingRows,
-    model: str,
-    tokenizer: Any,
-    staging: Path,
-    settings: TrainingSection,
-    seed: int,
-    dtype: str,
-    device: str,
-    progress: Progress | None,
-) -> Any:
+def _trainer(place: Place, fitted: TrainingRows, tokenizer: Any) -> Any:
     import datasets
     import transformers
     import trl
 
-    lora = settings.lora_rank > 0
-    # Full training keeps float32 weights: at DPO's learning rates an update is below bfloat16's resolution.
-    weights = dtype if lora else "float32"
+    weight = place.settings.chosen_weight
+    losses = ["sigmoid", "sft"] if weight else ["sigmoid"]
     trainer = trl.DPOTrainer(
-        model=load_model(model, dtype=weights, device=device),
-        # Given outright: TRL would reload it by the model's recorded name, which is not always the start.
-        ref_model=None if lora else load_model(model, dtype=weights, device=device),
-        args=_arguments(len(fitted.rows), staging, settings, seed, device),
+        **models(place),
+        args=trl.DPOConfig(
+            loss_type=losses, loss_weights=[1.0, weight][: len(losses)], **arguments(len(fitted.rows), place)
+        ),
         train_dataset=datasets.Dataset.from_list(fitted.rows),
         processing_class=tokenizer,
-        peft_config=_adapter(settings) if lora else None,
-        callbacks=[_progress_callback(progress)] if progress else None,
     )
     trainer.remove_callback(transformers.PrinterCallback)
     return trainer
-
-
-def _arguments(rows: int, staging: Path, settings: TrainingSection, seed: int, device: str) -> Any:
-    import torch
-    import trl
-
-    micro = settings.micro_batch_size or settings.batch_size
-    steps = math.ceil(math.ceil(rows / settings.batch_size) * settings.epochs)
-    losses = ["sigmoid", "sft"] if settings.chosen_weight else ["sigmoid"]
-    return trl.DPOConfig(
-        output_dir=str(staging),
-        beta=settings.beta,
-        loss_type=losses,
-        loss_weights=[1.0, settings.chosen_weight][: len(losses)],
-        learning_rate=settings.learning_rate or learning_rate_default(settings.lora_rank),
-        num_train_epochs=settings.epochs,
-        per_device_train_batch_size=micro,
-        per_device_eval_batch_size=micro,
-        gradient_accumulation_steps=settings.batch_size // micro,
-        max_length=settings.max_length,
-        warmup_steps=round(settings.warmup_ratio * steps),
-        lr_scheduler_type=settings.scheduler,
-        weight_decay=settings.weight_decay,
-        max_grad_norm=settings.max_grad_norm,
-        gradient_checkpointing=settings.gradient_checkpointing,
-        bf16=device.startswith("cuda") and torch.cuda.is_bf16_supported(),
-        use_cpu=device == "cpu",
-        dataloader_pin_memory=device != "cpu",
-        seed=seed,
-        data_seed=seed,
-        logging_steps=max(1, steps // 200),
-        logging_first_step=True,
-        # by default a loss that is no number is logged as 0, and a wrecked training looks like a perfect one
-        logging_nan_inf_filter=False,
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-    )
-
-
-def _adapter(settings: TrainingSection) -> Any:
-    import peft
-
-    return peft.LoraConfig(
-        r=settings.lora_rank,
-        lora_alpha=settings.lora_alpha or 2 * settings.lora_rank,
-        lora_dropout=settings.lora_dropout,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
 
 
 def _first_loss(trainer: Any, settings: TrainingSection) -> float:
@@ -271,13 +73,3 @@ def _first_loss(trainer: Any, settings: TrainingSection) -> float:
             f"instead of ln 2 = 0.6931 (rewards up to {worst:.4f}). Nothing was trained."
         )
     return loss
-
-
-def _progress_callback(progress: Progress) -> Any:
-    import transformers
-
-    class StepProgress(transformers.TrainerCallback):  # type: ignore[misc]
-        def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            progress(state.global_step, state.max_steps)
-
-    return StepProgress()

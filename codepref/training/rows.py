@@ -16,11 +16,17 @@ Encode = Callable[[Sequence[Message], bool], Sequence[int]]
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """Rows {"prompt", "chosen", "rejected"} for TRL, why other pairs were dropped, and the longest row in tokens."""
+    """Rows for TRL, why other pairs were dropped, and the longest row in tokens.
+
+    pairs: how many pairs (or single answers) they are. weights: of wanted and unwanted answers, for methods that take
+    single ones.
+    """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
     longest: int = 0
+    pairs: int = 0
+    weights: tuple[float, float] = (1.0, 1.0)
 
 
 def preference_rows(pairs: Iterable[Pair], encode: Encode, *, max_length: int, eos_id: int) -> TrainingRows:
@@ -40,7 +46,7 @@ def preference_rows(pairs: Iterable[Pair], encode: Encode, *, max_length: int, e
         chosen = list(encode([*pair.prompt, *pair.chosen], False))
         rejected = list(encode([*pair.prompt, *pair.rejected], False))
         for side in (chosen, rejected):
-            _check_template(prompt, side, eos_id)
+            check_template(prompt, side, eos_id)
         if chosen == rejected:
             dropped["chosen and rejected are the same tokens"] += 1
         elif max(len(chosen), len(rejected)) > max_length:
@@ -48,10 +54,11 @@ def preference_rows(pairs: Iterable[Pair], encode: Encode, *, max_length: int, e
         else:
             longest = max(longest, len(chosen), len(rejected))
             rows.append({name: list(getattr(pair, name)) for name in ("prompt", "chosen", "rejected")})
-    return TrainingRows(rows, dict(dropped), longest)
+    return TrainingRows(rows, dict(dropped), longest, len(rows))
 
 
-def _check_template(prompt: list[int], whole: list[int], eos_id: int) -> None:
+def check_template(prompt: list[int], whole: list[int], eos_id: int) -> None:
+    """Raise UserError where a chat template makes training see another context than sampling, or no end."""
     if whole[: len(prompt)] != prompt:
         raise UserError(
             "the chat template renders a prompt alone differently from the same prompt before an answer, so training "

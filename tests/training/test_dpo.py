@@ -13,7 +13,7 @@ from codepref.errors import GateError, InfrastructureError, UserError
 from codepref.records import Pair
 from codepref.sampling.prompts import request_messages
 from codepref.starter import SOLUTION_TEMPLATE
-from codepref.training import dpo
+from codepref.training import trainer
 from codepref.training.dpo import train_dpo
 
 SETTINGS = TrainingSection(learning_rate=1e-4, batch_size=4, epochs=1.0, max_length=256)
@@ -104,7 +104,7 @@ def test_accumulated_micro_batches_train_like_one_batch(trained: Any, tmp_path: 
 
 
 def test_a_reference_that_is_not_the_start_stops_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, calls = dpo.load_model, []
+    real, calls = trainer.load_model, []
 
     def second_differs(*args: Any, **options: Any) -> Any:
         model = real(*args, **options)
@@ -122,7 +122,7 @@ def test_a_reference_that_is_not_the_start_stops_training(tmp_path: Path, monkey
 
 def test_a_training_that_diverges_writes_no_model(tmp_path: Path) -> None:
     with pytest.raises(GateError, match=r"Lower training\.learning_rate"):
-        dpo.training_curve([{"loss": 0.7, "step": 1}, {"loss": float("nan"), "step": 2}])
+        trainer.training_curve([{"loss": 0.7, "step": 1}, {"loss": float("nan"), "step": 2}])
     with pytest.raises(GateError, match="diverged"):
         train_dpo(pairs(), "starter", tmp_path / "model", replace(SETTINGS, learning_rate=1e30, epochs=3.0))
     assert not (tmp_path / "model").exists()
