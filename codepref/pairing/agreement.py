@@ -18,32 +18,36 @@ from codepref.pairing.rules import LATE, Bools, Candidate, Choice, Ints, RuleInp
 
 Floats = npt.NDArray[np.float64]
 
-SHARPNESS = 48.0
+SHARPNESS = 96.0
 """Another solution counts by the share of inputs on which it answers alike, to this power: one that differs on one
-input of a hundred counts 0.62, one that differs on ten 0.006. Right solutions differ on inputs that make no sense.
+input of a hundred counts 0.38, one that differs on five 0.007. Right solutions differ on inputs that make no sense.
 """
-SUPPORT_POWER, TESTS_POWER = 1.5, 0.2
-"""How much the support by other solutions and the share of tests passed weigh. Support is evidence of independent
-draws; the tests of one model repeat its misreadings, and their share differs more by problem than by solution.
+SUPPORT_TO_CHOOSE = 0.5
+"""Within a problem: the root of the support times the share of tests passed, CodeT's weights (arXiv 2207.10397)."""
+SUPPORT_TO_TRUST, TESTS_TO_TRUST = 1.5, 0.15
+"""Across problems: support is evidence of independent draws, while the tests of one model repeat its misreadings, and
+what share of them is right differs more by problem than by solution.
 """
-VARIETY_HALF = 0.5
+VARIETY_HALF = 1.0
 """Entropy of the answers, in nats, at which agreement counts half: on a function that always answers the same, or one
 of two things, wrong programs agree as well.
 """
-COMPETITION, NONE_RIGHT, FLOOR = 2.0, 0.1, 0.1
-"""The confidence is the best score, to the power COMPETITION, over the sum of all, with NONE_RIGHT as the score of no
-solution being right; FLOOR is what a pair without any agreement is worth.
-"""
+NONE_RIGHT, FLOOR = 0.1, 0.1
+"""The weight of no solution being right, beside the groups' trust; and what a pair without any agreement is worth."""
 MOST_RAISING = 0.2
 """An input on which more than this share of the solutions that work raise is none that the problem means."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Solutions that answered alike. rows: their places, of the most frequent form first."""
+    """Solutions that answered alike. rows: their places, of the most frequent form first.
+
+    score: by which one is chosen within the problem; trust: by which it is compared with other problems'.
+    """
 
     rows: Ints
     score: float
+    trust: float
     support: float
     tests_passed: float
     variety: float
@@ -52,11 +56,13 @@ class Group:
 def agreement(given: RuleInput, *, max_pairs: int = 1) -> Choice:
     """Choose from the solutions that agree best; reject those that fail most of the tests that these pass.
 
-    A group's score is support^SUPPORT_POWER x (share of tests passed)^TESTS_POWER x variety / (variety + VARIETY_HALF).
-    Support is the mean over all other solutions of (share of inputs answered alike)^SHARPNESS; a solution alone has
-    none. Inputs are those of the tests and their probes, without those that working solutions raise on. A
-    solution that raises or ends late in half of the tests is no candidate. max_pairs: the further pairs take other
-    forms of the same group and further rejected solutions.
+    With v = variety / (variety + VARIETY_HALF), a group's score is support^SUPPORT_TO_CHOOSE x share of tests passed x v
+    and its trust support^SUPPORT_TO_TRUST x (share of tests passed)^TESTS_TO_TRUST x v. The confidence is the chosen
+    group's trust over the sum of all groups' and NONE_RIGHT, scaled to begin at FLOOR. Support is the mean over all
+    other solutions of (share of inputs answered alike)^SHARPNESS; a solution alone has none. Inputs are those of the
+    tests and their probes, without those that working solutions raise on. A solution that raises or ends late in half
+    of the tests is no candidate. max_pairs: the further pairs take other forms of the same group and further rejected
+    solutions.
 
     The confidence is meant to be calibrated: of pairs at 0.8, eight in ten are right.
     """
@@ -73,8 +79,7 @@ def agreement(given: RuleInput, *, max_pairs: int = 1) -> Choice:
     rejected = _worst_first(given, int(best.rows[0]), outside)
     if len(rejected) == 0:
         return Choice(reason="no solution was seen to answer otherwise")
-    powers = np.array([group.score for group in groups]) ** COMPETITION
-    confidence = FLOOR + (1 - FLOOR) * float(powers[0] / (powers.sum() + NONE_RIGHT**COMPETITION))
+    confidence = FLOOR + (1 - FLOOR) * best.trust / (sum(group.trust for group in groups) + NONE_RIGHT)
     evidence = {
         "agreeing_solutions": len(best.rows),
         "solutions": len(works_S),
@@ -103,12 +108,13 @@ def _groups(given: RuleInput, works_S: Bools) -> list[Group]:
     groups = []
     for number, answers in enumerate(distinct):
         alike = (distinct == answers).mean(axis=1) ** SHARPNESS
-        support = (float(alike @ copies) - 1) / (count - 1)
+        support = max(0.0, (float(alike @ copies) - 1) / (count - 1))
         mine = rows[inverse.ravel() == number]
         passed = float((given.passed_ST[mine] @ given.weight_T).mean()) / tests
         variety = _entropy(answers)
-        score = max(support, 0.0) ** SUPPORT_POWER * passed**TESTS_POWER * variety / (variety + VARIETY_HALF)
-        groups.append(Group(_common_first(given, mine), score, support, passed, variety))
+        score = support**SUPPORT_TO_CHOOSE * passed * variety / (variety + VARIETY_HALF)
+        trust = support**SUPPORT_TO_TRUST * passed**TESTS_TO_TRUST * variety / (variety + VARIETY_HALF)
+        groups.append(Group(_common_first(given, mine), score, trust, support, passed, variety))
     return sorted(groups, key=lambda group: (-group.score, int(group.rows.min())))
 
 
