@@ -56,7 +56,7 @@ class Group:
 def agreement(given: RuleInput, *, max_pairs: int = 1) -> Choice:
     """Choose from the solutions that agree best; reject those that fail most of the tests that these pass.
 
-    With v = variety / (variety + VARIETY_HALF), a group's score is support^SUPPORT_TO_CHOOSE x share of tests passed x v
+    With v = variety / (variety + VARIETY_HALF), the score of a group is support^SUPPORT_TO_CHOOSE x tests passed x v
     and its trust support^SUPPORT_TO_TRUST x (share of tests passed)^TESTS_TO_TRUST x v. The confidence is the chosen
     group's trust over the sum of all groups' and NONE_RIGHT, scaled to begin at FLOOR. Support is the mean over all
     other solutions of (share of inputs answered alike)^SHARPNESS; a solution alone has none. Inputs are those of the
