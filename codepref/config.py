@@ -78,6 +78,7 @@ class PairingSection:
     draws: int = bounded(1, low=1, doc="DSTC: pairs a problem, each from its own half of the samples when above 1")
     min_confidence: float = bounded(0.0, low=0.0, high=1.0, doc="pairs below are dropped and counted")
     max_share: float = bounded(1.0, above=0.0, high=1.0, doc="share of problems whose pairs are kept, the surest")
+    max_length_ratio: float = bounded(0.0, low=0.0, doc="pairs with a side more than so many times as long; 0: any")
     allow_shared: bool = bounded(False, doc="let tests that shared a process with the solution ground pairs")
     fence: bool = bounded(True, doc="answers stand in a ```python block, as chat models write them")
 

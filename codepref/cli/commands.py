@@ -137,6 +137,7 @@ def pair(options: Namespace) -> None:
         draws=options.draws,
         min_confidence=options.min_confidence,
         max_share=options.max_share,
+        max_length_ratio=options.max_length_ratio,
         template=options.template,
         fence=not options.bare,
         allow_shared=options.allow_shared,

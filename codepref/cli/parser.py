@@ -108,10 +108,13 @@ def _pair(parser: Parser) -> None:
     parser.add_argument("--problems", help="where prompts come from; default the verdicts' own statements")
     rules = "all-tests, max-pass, dstc, dstc-code, codet, b4, agreement"
     parser.add_argument("--rule", default="all-tests", help=f"{rules} (default %(default)s)")
-    parser.add_argument("--max-pairs-per-problem", type=int, default=4, help="of all-tests and agreement (default 4)")
+    parser.add_argument("--max-pairs-per-problem", type=int, default=4, help="with any rule (default %(default)s)")
     parser.add_argument("--draws", type=int, default=1, help="of the dstc rules: pairs a problem (default 1)")
     parser.add_argument("--min-confidence", type=float, default=0.0, help="drop pairs below (default 0)")
     parser.add_argument("--max-share", type=float, default=1.0, help="share of problems that are kept, the surest")
+    parser.add_argument(
+        "--max-length-ratio", type=float, default=0.0, help="drop pairs with a side longer than so many times the other"
+    )
     parser.add_argument("--template", help="user message of the prompts, with {prompt} and {entry_point}")
     parser.add_argument("--bare", action="store_true", help="answers are bare code, not a ```python block")
     parser.add_argument("--allow-shared", action="store_true", help="let verdicts of shared isolation ground a pair")

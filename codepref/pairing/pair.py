@@ -17,7 +17,7 @@ from codepref.pairing.all_tests import all_tests
 from codepref.pairing.b4 import b4
 from codepref.pairing.codet import codet
 from codepref.pairing.dstc import dstc, dstc_code
-from codepref.pairing.hygiene import lopsided
+from codepref.pairing.hygiene import diverse, sides, unfit
 from codepref.pairing.max_pass import max_pass
 from codepref.pairing.normalise import normal_form
 from codepref.pairing.rules import LATE, RAISED, Candidate, Choice, Ints, Rule, RuleInput
@@ -48,7 +48,7 @@ RULES: Mapping[str, Callable[..., Choice]] = {
     "agreement": agreement,
 }
 SEVERAL = ("all-tests", "agreement")
-"""Rules that propose up to `max_pairs_per_problem` pairs at once."""
+"""Rules that propose up to `max_pairs_per_problem` pairs at once; of the others' draws no more are kept."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +82,13 @@ def pair(
 ) -> PairSet:
     """Select preference pairs from verdicts.
 
-    rule: a key of RULES. draws: with a DSTC rule, pairs a problem; above 1 each comes from its own random half of the
-    solutions and tests. min_confidence: pairs below are dropped. max_share: keep the pairs of that share of problems
-    only, the surest. max_length_ratio: pairs with a side more than so many times as long as the other, in characters,
-    are dropped; 0 for no limit. fence: answers stand in a ```python block. allow_shared: let verdicts of solutions that
-    ran in one process with their tests ground a pair. Solutions with an infrastructure failure are left out before any
-    rule sees them. Returns pairs in the order of `verdicts`.
+    rule: a key of RULES. max_pairs_per_problem: what a problem weighs at most, with every rule; see
+    `codepref.pairing.hygiene.diverse`. draws: with a rule that makes one pair, pairs a problem; above 1 each comes from
+    its own random half of the solutions and tests. min_confidence: pairs below are dropped. max_share: keep the pairs
+    of that share of problems only, the surest. max_length_ratio: pairs with a side more than so many times as long as
+    the other, in characters, are dropped; 0 for no limit. fence: answers stand in a ```python block. allow_shared: let
+    verdicts of solutions that ran in one process with their tests ground a pair. Solutions with an infrastructure
+    failure are left out before any rule sees them. Returns pairs in the order of `verdicts`.
     Raises UserError for an unknown rule and for verdicts of a task that `problems` does not hold.
     """
     if rule not in RULES:
@@ -113,13 +114,14 @@ def pair(
         made: dict[tuple[str, str], Pair] = {}
         for candidate in _candidates(usable, rule, max_pairs_per_problem, draws, seed, dropped):
             proposal = _write(usable, candidate, prompt, rule, fence)
-            if reason := _unfit(proposal, made, min_confidence):
+            if reason := unfit(proposal, made, min_confidence, max_length_ratio):
                 dropped[reason] += 1
-            elif lopsided(proposal, max_length_ratio):
-                dropped["pair dropped: above max_length_ratio"] += 1
             else:
-                made[_key(proposal)] = proposal
-        pairs += made.values()
+                made[sides(proposal)] = proposal
+        kept = diverse(made, max_pairs_per_problem)
+        if lost := len(made) - len(kept):
+            dropped["pair dropped: above max_pairs_per_problem"] += lost
+        pairs += kept
     pairs = _surest(pairs, math.floor(max_share * count), dropped)
     return PairSet(pairs, dict(sorted(dropped.items())))
 
@@ -242,26 +244,3 @@ def _write(matrix: VerdictMatrix, candidate: Candidate, prompt: list[Message], r
         rejected_id=rejected.solution_id,
         evidence=evidence,
     )
-
-
-def _key(made: Pair) -> tuple[str, str]:
-    return _form(made.chosen), _form(made.rejected)
-
-
-def _form(messages: Iterable[Message]) -> str:
-    text = "".join(message["content"] for message in messages)
-    return normal_form(text.removeprefix("```python\n").removesuffix("\n```"))
-
-
-def _unfit(proposal: Pair, made: Mapping[tuple[str, str], Pair], min_confidence: float) -> str:
-    """Why a proposed pair must not be trained on, or "" when it may."""
-    chosen, rejected = _key(proposal)
-    if chosen == rejected:
-        return "pair dropped: chosen and rejected are the same answer"
-    if (chosen, rejected) in made:
-        return "pair dropped: the problem has it already"
-    if (rejected, chosen) in made:
-        return "pair dropped: contradicts another of its problem"
-    if proposal.confidence < min_confidence:
-        return "pair dropped: below min_confidence"
-    return ""

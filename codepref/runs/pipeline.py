@@ -145,6 +145,7 @@ def stage_pair(work: Work) -> Result:
         draws=settings.draws,
         min_confidence=settings.min_confidence,
         max_share=settings.max_share,
+        max_length_ratio=settings.max_length_ratio,
         template=work.recipe.sampling.solution_template,
         fence=settings.fence,
         allow_shared=settings.allow_shared,
