@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from codepref.errors import UserError
+from codepref.evaluation.calibration import expected_calibration_error
 from codepref.evaluation.estimators import score
 from codepref.evaluation.pair_shape import Shape, pair_shape
 from codepref.evaluation.precision import Bin, Judged, Kept, calibration_table, precision_by_share
-from codepref.records import INFRASTRUCTURE, PASS, Pair, Score, VerdictMatrix
+from codepref.records import INFRASTRUCTURE, PASS, Message, Pair, Score, Verdict, VerdictMatrix
+
+
+@dataclass(frozen=True, slots=True)
+class OfRule:
+    """Figures of the pairs of one rule ("" where a pair names none); see Audit for their meaning."""
+
+    rule: str
+    pairs: int
+    judged: int
+    right: int
+    inverted: int
+    share_right: Score | None
+    calibration_error: float | None
 
 
 @dataclass(frozen=True)
@@ -22,6 +39,9 @@ class Audit:
     problems; None when nothing was judged. inverted_pairs: (task_id, chosen_id, rejected_id).
     kept: precision when only the surest problems are kept. calibration: confidence against what is right, by bins;
     calibration_error: the expected calibration error, None when nothing was judged. shape: what needs no true tests.
+    inverted_confidence: of `inverted_pairs`, in their order. other_text: pairs with an answer that does not hold the
+    program that the verdicts judged: they may belong to other solutions. rules: figures by rule, by its name, when the
+    pairs are of more than one.
     """
 
     judged: int = 0
@@ -36,6 +56,9 @@ class Audit:
     calibration: list[Bin] = field(default_factory=list)
     calibration_error: float | None = None
     shape: Shape | None = None
+    inverted_confidence: list[float] = field(default_factory=list)
+    other_text: int = 0
+    rules: list[OfRule] = field(default_factory=list)
 
 
 def audit_pairs(
@@ -49,51 +72,99 @@ def audit_pairs(
 
     verdicts: None leaves the comparison out. problems_total: how many problems could have given a pair, for precision
     against the share of problems kept; None for those that did.
-    Raises UserError when no pair's task is among the verdicts (they belong to other problems), and for a confidence
-    outside [0, 1].
+    Raises UserError when no pair's task is among the verdicts (they belong to other problems) or no pair's two
+    solutions are, for a confidence outside [0, 1], and for a `problems_total` below the number of problems judged.
     """
+    shape = pair_shape(pairs)
     if verdicts is None:
-        return Audit(unjudged=len(pairs), shape=pair_shape(pairs))
-    passed: dict[tuple[str, int], bool | None] = {}
-    for matrix in verdicts:
-        for verdict in matrix.verdicts:
-            unknown = not verdict.letters or INFRASTRUCTURE in verdict.letters
-            passed[matrix.task_id, verdict.solution_id] = None if unknown else set(verdict.letters) == {PASS}
-    known_tasks = {task_id for task_id, _ in passed}
-    if pairs and not any(pair.task_id in known_tasks for pair in pairs):
-        raise UserError("the verdicts hold none of the pairs' problems: give the verdicts of the same solutions")
-    outcomes: dict[str, list[tuple[str, Pair]]] = {}
-    for pair in pairs:
-        chosen = passed.get((pair.task_id, pair.chosen_id))
-        rejected = passed.get((pair.task_id, pair.rejected_id))
-        outcomes.setdefault(pair.task_id, []).append((_outcome(chosen, rejected), pair))
-    every = [outcome for found in outcomes.values() for outcome, _ in found]
-    judged = [
-        Judged(task, pair.confidence, outcome == "right")
-        for task, found in outcomes.items()
-        for outcome, pair in found
-        if outcome != "unjudged"
-    ]
-    table = calibration_table(judged)
+        return Audit(unjudged=len(pairs), shape=shape)
+    found = _judge(pairs, verdicts)
+    outcomes = Counter(one.outcome for one in found)
+    judged = [Judged(one.pair.task_id, one.pair.confidence, one.outcome == "right") for one in _known(found)]
+    inverted = [one.pair for one in found if one.outcome == "inverted"]
+    rules = sorted({pair.rule for pair in pairs})
     return Audit(
-        judged=sum(outcome != "unjudged" for outcome in every),
-        right=every.count("right"),
-        inverted=every.count("inverted"),
-        both_pass=every.count("both_pass"),
-        both_fail=every.count("both_fail"),
-        unjudged=every.count("unjudged"),
-        share_right=_share_right(outcomes, seed),
+        judged=len(judged),
+        right=outcomes["right"],
+        inverted=outcomes["inverted"],
+        both_pass=outcomes["both_pass"],
+        both_fail=outcomes["both_fail"],
+        unjudged=outcomes["unjudged"],
+        share_right=_share_right(found, seed),
+        inverted_pairs=[(pair.task_id, pair.chosen_id, pair.rejected_id) for pair in inverted],
+        inverted_confidence=[pair.confidence for pair in inverted],
+        other_text=sum(one.other_text for one in found),
         kept=precision_by_share(judged, problems_total, seed=seed),
-        calibration=table,
-        calibration_error=sum(b.pairs * abs(b.confidence - b.right) for b in table) / len(judged) if judged else None,
-        shape=pair_shape(pairs),
-        inverted_pairs=[
-            (pair.task_id, pair.chosen_id, pair.rejected_id)
-            for found in outcomes.values()
-            for outcome, pair in found
-            if outcome == "inverted"
-        ],
+        calibration=calibration_table(judged),
+        calibration_error=_calibration_error(judged),
+        shape=shape,
+        rules=[_of_rule(rule, [one for one in found if one.pair.rule == rule], seed) for rule in rules]
+        if len(rules) > 1
+        else [],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    pair: Pair
+    outcome: str
+    other_text: bool
+
+
+def _judge(pairs: Sequence[Pair], verdicts: Iterable[VerdictMatrix]) -> list[_Found]:
+    known: dict[tuple[str, int], Verdict] = {}
+    for matrix in verdicts:
+        known |= {(matrix.task_id, verdict.solution_id): verdict for verdict in matrix.verdicts}
+    tasks = {task_id for task_id, _ in known}
+    if pairs and not any(pair.task_id in tasks for pair in pairs):
+        raise UserError("the verdicts hold none of the pairs' problems: give the verdicts of the same solutions")
+    found, joined = [], 0
+    for pair in pairs:
+        chosen, rejected = (known.get((pair.task_id, at)) for at in (pair.chosen_id, pair.rejected_id))
+        joined += chosen is not None and rejected is not None
+        other = not (_holds(pair.chosen, chosen) and _holds(pair.rejected, rejected))
+        found.append(_Found(pair, _outcome(_passes(chosen), _passes(rejected)), other))
+    if pairs and not joined:
+        raise UserError(
+            "the verdicts hold the pairs' problems but none of their solutions: pairs are joined by chosen_id and "
+            "rejected_id with solution_id, so give pairs that hold them and the verdicts of the same solutions"
+        )
+    return found
+
+
+def _passes(verdict: Verdict | None) -> bool | None:
+    if verdict is None or not verdict.letters or INFRASTRUCTURE in verdict.letters:
+        return None
+    return set(verdict.letters) == {PASS}
+
+
+def _holds(answer: Iterable[Message], verdict: Verdict | None) -> bool:
+    return verdict is None or verdict.solution.strip() in "".join(message["content"] for message in answer)
+
+
+def _known(found: Iterable[_Found]) -> list[_Found]:
+    return [one for one in found if one.outcome != "unjudged"]
+
+
+def _of_rule(rule: str, found: Sequence[_Found], seed: int) -> OfRule:
+    outcomes = Counter(one.outcome for one in found)
+    judged = [Judged(one.pair.task_id, one.pair.confidence, one.outcome == "right") for one in _known(found)]
+    return OfRule(
+        rule,
+        pairs=len(found),
+        judged=len(judged),
+        right=outcomes["right"],
+        inverted=outcomes["inverted"],
+        share_right=_share_right(found, seed),
+        calibration_error=_calibration_error(judged),
+    )
+
+
+def _calibration_error(judged: Sequence[Judged]) -> float | None:
+    if not judged:
+        return None
+    confidence_N = np.array([one.confidence for one in judged])
+    return expected_calibration_error(confidence_N, np.array([one.right for one in judged]))
 
 
 def _outcome(chosen: bool | None, rejected: bool | None) -> str:
@@ -104,11 +175,10 @@ def _outcome(chosen: bool | None, rejected: bool | None) -> str:
     return "right" if chosen else "inverted"
 
 
-def _share_right(outcomes: dict[str, list[tuple[str, Pair]]], seed: int) -> Score | None:
-    shares, counts = [], []
-    for found in outcomes.values():
-        judged = [outcome for outcome, _ in found if outcome != "unjudged"]
-        if judged:
-            shares.append(judged.count("right") / len(judged))
-            counts.append(len(judged))
+def _share_right(found: Iterable[_Found], seed: int) -> Score | None:
+    by_task: dict[str, list[bool]] = {}
+    for one in _known(found):
+        by_task.setdefault(one.pair.task_id, []).append(one.outcome == "right")
+    shares = [sum(right) / len(right) for right in by_task.values()]
+    counts = [len(right) for right in by_task.values()]
     return score("share of right pairs", shares, counts, seed=seed) if shares else None

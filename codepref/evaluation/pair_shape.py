@@ -7,8 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from codepref.errors import UserError
+from codepref.evaluation.calibration import bin_of
 from codepref.evaluation.estimators import wilson_interval
-from codepref.pairing.normalise import normal_form
+from codepref.pairing.hygiene import sides
 from codepref.records import Message, Pair
 
 
@@ -19,9 +23,13 @@ class Shape:
     most: pairs of the problem that has most. top_tenth: share of the pairs that belong to the tenth of the problems
     (rounded up) with most pairs; None without pairs. ties: pairs whose evidence holds the same verdict letters for
     both sides. repeated: pairs beyond the first of one problem and the same two answers. contradicting: pairs with an
-    answer that another pair of the problem holds the other way. Answers are compared by their normal forms.
+    answer that another pair of the problem holds the other way. alike: pairs whose two answers are the same. shared:
+    pairs with an answer that another pair of the problem holds on the same side, repeats apart. Answers are compared
+    by their normal forms.
     longer, longer_interval: share of pairs in which the chosen has more characters, equal lengths left out, with
-    Wilson's interval; None when no lengths differ. more_characters: mean of chosen minus rejected; None without pairs.
+    Wilson's interval; None when no lengths differ. more_characters, more_lines: mean of chosen minus rejected;
+    chosen_characters, rejected_characters: mean lengths; None without pairs.
+    confidence: number of pairs in ten bins of equal width, [0, 0.1) first; 1 is in the last.
     """
 
     pairs: int
@@ -34,15 +42,23 @@ class Shape:
     longer: float | None
     longer_interval: tuple[float, float] | None
     more_characters: float | None
+    alike: int = 0
+    shared: int = 0
+    more_lines: float | None = None
+    chosen_characters: float | None = None
+    rejected_characters: float | None = None
+    confidence: tuple[int, ...] = ()
 
 
 def pair_shape(pairs: Sequence[Pair]) -> Shape:
-    """See Shape. No pairs give zeros and None."""
+    """See Shape. No pairs give zeros and None. Raises UserError for a confidence outside [0, 1]."""
+    check_confidence(pairs)
     counts = sorted(Counter(pair.task_id for pair in pairs).values(), reverse=True)
-    differences = [len(_text(pair.chosen)) - len(_text(pair.rejected)) for pair in pairs]
+    texts = [(_text(pair.chosen), _text(pair.rejected)) for pair in pairs]
+    differences = [len(good) - len(bad) for good, bad in texts]
     unequal = [difference > 0 for difference in differences if difference]
     longer = sum(unequal) / len(unequal) if unequal else None
-    keys = [(pair.task_id, _form(pair.chosen), _form(pair.rejected)) for pair in pairs]
+    keys = [(pair.task_id, *sides(pair)) for pair in pairs]
     chosen = {(task, form) for task, form, _ in keys}
     rejected = {(task, form) for task, _, form in keys}
     return Shape(
@@ -55,8 +71,28 @@ def pair_shape(pairs: Sequence[Pair]) -> Shape:
         contradicting=sum((task, good) in rejected or (task, bad) in chosen for task, good, bad in keys),
         longer=longer,
         longer_interval=None if longer is None else wilson_interval(longer, len(unequal)),
-        more_characters=sum(differences) / len(pairs) if pairs else None,
+        more_characters=_mean(differences),
+        alike=sum(good == bad for _, good, bad in keys),
+        shared=_shared(keys),
+        more_lines=_mean([_lines(good) - _lines(bad) for good, bad in texts]),
+        chosen_characters=_mean([len(good) for good, _ in texts]),
+        rejected_characters=_mean([len(bad) for _, bad in texts]),
+        confidence=tuple(np.bincount(bin_of(np.array([p.confidence for p in pairs])), minlength=10).tolist()),
     )
+
+
+def check_confidence(pairs: Iterable[Pair]) -> None:
+    """Raises UserError, with the task, for a confidence outside [0, 1] or not a number."""
+    for pair in pairs:
+        if not 0 <= pair.confidence <= 1:
+            raise UserError(f"a pair of {pair.task_id!r} has confidence {pair.confidence}: it must be between 0 and 1")
+
+
+def _shared(keys: Sequence[tuple[str, str, str]]) -> int:
+    distinct = set(keys)
+    chosen = Counter((task, good) for task, good, _ in distinct)
+    rejected = Counter((task, bad) for task, _, bad in distinct)
+    return sum(chosen[task, good] > 1 or rejected[task, bad] > 1 for task, good, bad in keys)
 
 
 def _tie(pair: Pair) -> bool:
@@ -68,5 +104,9 @@ def _text(messages: Iterable[Message]) -> str:
     return "".join(message["content"] for message in messages)
 
 
-def _form(messages: Iterable[Message]) -> str:
-    return normal_form(_text(messages).removeprefix("```python\n").removesuffix("\n```"))
+def _lines(text: str) -> int:
+    return len(text.splitlines())
+
+
+def _mean(values: Sequence[int]) -> float | None:
+    return sum(values) / len(values) if values else None

@@ -96,6 +96,10 @@ def pairs_from_rows(rows: Iterable[Mapping[str, Any]], *, where: str = "pairs") 
 def _pair(row: Mapping[str, Any], number: int) -> Pair:
     """A pair from a row; ids that another program did not give are -1, which no solution has."""
     evidence = row.get("evidence") or "{}"
+    if isinstance(evidence, str):
+        evidence = json.loads(evidence)
+    if not isinstance(evidence, Mapping):
+        raise ValueError("`evidence` must be an object, or its JSON text")
     known = {name: row[name] for name in ("chosen_id", "rejected_id") if row.get(name) is not None}
     return Pair(
         task_id=str(row.get("task_id", number)),
@@ -106,7 +110,7 @@ def _pair(row: Mapping[str, Any], number: int) -> Pair:
         confidence=1.0 if row.get("confidence") is None else float(row["confidence"]),
         chosen_id=int(known.get("chosen_id", -1)),
         rejected_id=int(known.get("rejected_id", -1)),
-        evidence=json.loads(evidence) if isinstance(evidence, str) else evidence,
+        evidence=evidence,
     )
 
 

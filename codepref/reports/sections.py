@@ -78,6 +78,7 @@ def pairs(summary: Row) -> dict[str, Any]:
     if number(row.get("count")) is None:
         return {}
     found: dict[str, Any] = {"count": count(row["count"]), "problems": count(row.get("problems")), "parts": []}
+    found |= _trust(row)
     judged = number(row.get("judged")) or 0.0
     if judged:
         right, inverted = number(row.get("right")) or 0.0, number(row.get("inverted")) or 0.0
@@ -87,7 +88,6 @@ def pairs(summary: Row) -> dict[str, Any]:
         else:
             rest = [("both correct", both_pass, "S"), ("both wrong", both_fail, "I")]
         named = [("right", right, "P"), *rest, ("inverted", inverted, "F")]
-        found |= _trust(row)
         found["judged"] = count(judged)
         found["share"] = with_interval(row.get("share_right") or {"value": right / judged})
         found["parts"] = [
@@ -105,31 +105,31 @@ def pairs(summary: Row) -> dict[str, Any]:
 
 
 def _trust(row: Row) -> dict[str, Any]:
-    """Precision against the share kept, where the confidence tells pairs apart; and the calibration table."""
-    kept, table = row.get("kept") or [], row.get("calibration") or []
-    if len(table) < 2 or len(kept) < 2:
-        return {}
-    curves = [
-        ("right", "ink", "value"),
-        ("", "ink faint", "low"),
-        ("", "ink faint", "high"),
-    ]
-    lines = [
-        svg.Line(name, style, [(100 * float(one["share"]), 100 * float(one["precision"][key])) for one in kept])
-        for name, style, key in curves
-    ]
+    """Precision against the share kept with its interval, and the calibration table; "" and [] where it has none."""
+    kept = [[number(one.get("share")), *_ends(one.get("precision") or {})] for one in row.get("kept") or []]
+    told = [[100 * value for value in values if value is not None] for values in kept]
+    whole = [values for values in told if len(values) == 4]
+    table = [one for one in row.get("calibration") or [] if number(one.get("right")) is not None]
     rows = [
         {
-            "confidence": f"{one['low']:.1f} to {one['high']:.1f}",
-            "pairs": count(one["pairs"]),
-            "mean": points(one["confidence"]),
+            "confidence": f"{number(one.get('low')) or 0:.1f} to {number(one.get('high')) or 0:.1f}",
+            "pairs": count(one.get("pairs")),
+            "mean": points(one.get("confidence")),
             "right": points(one["right"]),
-            "interval": f"{points(one['interval'][0])} to {points(one['interval'][1])}",
+            "interval": " to ".join(points(end) for end in one.get("interval") or ()),
         }
         for one in table
     ]
-    chart = svg.line_chart("Right pairs by the share kept", lines, across="percent of problems kept, the surest first")
+    chart = ""
+    if len(whole) > 1 and len(table) > 1:  # among equal confidences "the surest" would be whichever came first
+        line = svg.Line("right", "ink", [(x, y) for x, y, _, _ in whole], [(low, high) for _, _, low, high in whole])
+        across = "percent of problems kept, the surest first"
+        chart = svg.line_chart("Right pairs by the share of problems kept", [line], across=across)
     return {"kept": chart, "calibration": rows, "error": points(row.get("calibration_error"))}
+
+
+def _ends(figure: Row) -> list[float | None]:
+    return [number(figure.get(key)) for key in ("value", "low", "high")]
 
 
 CURVES = (

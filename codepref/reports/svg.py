@@ -30,11 +30,12 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One curve; `points` are (x, y), already finite."""
+    """One curve; `points` are (x, y), already finite. band: the (low, high) of each point's interval, or nothing."""
 
     name: str
     style: str
     points: Sequence[tuple[float, float]]
+    band: Sequence[tuple[float, float]] = ()
 
 
 def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
@@ -139,6 +140,7 @@ def line_chart(
     left, right, top, bottom, height = 52, 62, 12, 34, 220
     xs = [x for line in lines for x, _ in line.points]
     ys = [y for line in lines for _, y in line.points] + ([mark] if mark is not None else [])
+    ys += [end for line in lines for ends in line.band for end in ends]
     ticks_y = nice_ticks(min(ys), max(ys), 4)
     first, last = min(xs), max(xs)
     ticks_x = [t for t in nice_ticks(first, last, 5) if first <= t <= last and t == int(t)] or [first]
@@ -159,6 +161,8 @@ def line_chart(
         body.append(_rule(left, at_y(mark), width - right, at_y(mark), "zero"))
     ends: list[float] = []
     for line in lines:
+        if line.band:
+            body.append(_band(line, at_x, at_y))
         smooth = _smoothed(line.points)
         if smooth is not line.points:
             body.append(_curve(line.points, at_x, at_y, f"curve faint {line.style}"))
@@ -167,7 +171,7 @@ def line_chart(
         label_y = end_y + 4 if all(abs(end_y - other) > 13 for other in ends) else max(ends) + 17
         ends.append(label_y - 4)
         body.append(_text(width - right + 7, label_y, tick_text(_round(smooth[-1][1])), f"value {line.style}"))
-        body.append(_hover(line, at_x, at_y))
+        body.append(_hover(line, at_x, at_y, "step " if across == "step" else ""))
     return _frame(width, height, title, body)
 
 
@@ -189,10 +193,17 @@ def _curve(points: Sequence[tuple[float, float]], at_x: Scale, at_y: Scale, styl
     return f'<polyline points="{path}" class="{style}"/>'
 
 
-def _hover(line: Line, at_x: Scale, at_y: Scale) -> str:
+def _band(line: Line, at_x: Scale, at_y: Scale) -> str:
+    ends = [(x, low, high) for (x, _), (low, high) in zip(line.points, line.band, strict=True)]
+    around = [(x, high) for x, _, high in ends] + [(x, low) for x, low, _ in reversed(ends)]
+    path = " ".join(f"{at_x(x):.1f},{at_y(y):.1f}" for x, y in around)
+    return f'<polygon points="{path}" class="band {line.style}"/>'
+
+
+def _hover(line: Line, at_x: Scale, at_y: Scale, unit: str) -> str:
     stride = math.ceil(len(line.points) / HOVER_POINTS)
     return "".join(
         f'<circle cx="{at_x(x):.1f}" cy="{at_y(y):.1f}" r="6" class="hover">'
-        f"<title>{escape(line.name)} at step {x:g}: {y:.4g}</title></circle>"
+        f"<title>{escape(line.name)} at {unit}{x:g}: {y:.4g}</title></circle>"
         for x, y in line.points[::stride]
     )

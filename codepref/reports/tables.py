@@ -147,12 +147,23 @@ def _wrapped(text: str) -> str:
 def audit_lines(found: Any) -> list[str]:
     """An `Audit` for the terminal."""
     lines = []
-    if found.judged or found.unjudged == 0:
+    if found.judged == 0 and found.unjudged:
+        lines.append(f"{found.unjudged:,} pairs, of which no true test has judged any")
+    else:
         for name in ("judged", "right", "inverted", "both_pass", "both_fail", "unjudged"):
             lines.append(f"{name.replace('_', ' '):<10} {getattr(found, name):,}")
     if found.share_right:
         share = found.share_right
         lines.append(f"right, mean over {share.n:,} problems: {share.value:.3f} [{share.low:.3f}, {share.high:.3f}]")
+    if found.other_text:
+        lines.append(f"warning: {found.other_text:,} pairs hold an answer other than the solution that was judged")
+    if found.rules:
+        rows = [["rule", "pairs", "judged", "right", "inverted", "calibration error"]]
+        for one in found.rules:
+            error = "" if one.calibration_error is None else f"{one.calibration_error:.3f}"
+            counts = [f"{value:,}" for value in (one.pairs, one.judged, one.right, one.inverted)]
+            rows.append([one.rule or "(none)", *counts, error])
+        lines += ["", *aligned(rows, right=(1, 2, 3, 4, 5)).splitlines()]
     if found.kept:
         lines += ["", "kept, the surest first"]
         rows = [["share", "problems", "pairs", "right", "interval"]]
@@ -170,8 +181,11 @@ def audit_lines(found: Any) -> list[str]:
             rows.append([where, f"{one.pairs:,}", f"{one.confidence:.2f}", f"{one.right:.2f}", low_high])
         lines += aligned(rows, right=(1, 2, 3)).splitlines()
     if found.inverted_pairs:
-        lines += ["", "inverted (task, chosen, rejected):"]
-        lines += [f"  {task} {chosen} {rejected}" for task, chosen, rejected in found.inverted_pairs[:20]]
+        lines += ["", "inverted"]
+        rows = [["task", "chosen", "rejected", "confidence"]]
+        for (task, chosen, rejected), confidence in zip(found.inverted_pairs, found.inverted_confidence, strict=True):
+            rows.append([task, str(chosen), str(rejected), f"{confidence:.2f}"])
+        lines += aligned(rows[:21], right=(1, 2, 3)).splitlines()
         if (more := len(found.inverted_pairs) - 20) > 0:
             lines.append(f"  ... and {more:,} more, in the JSON")
     return lines + (["", *shape_lines(found.shape)] if found.shape else [])
@@ -183,12 +197,17 @@ def shape_lines(shape: Any) -> list[str]:
         return ["no pairs"]
     lines = [f"{shape.pairs:,} pairs of {shape.problems:,} problems, at most {shape.most:,} of one; the tenth of the"]
     lines[0] += f" problems with most has {shape.top_tenth:.0%}"
-    lines.append(f"ties {shape.ties:,}, repeated {shape.repeated:,}, contradicting {shape.contradicting:,}")
+    lines.append(
+        f"ties {shape.ties:,}, repeated {shape.repeated:,}, contradicting {shape.contradicting:,}, both sides alike "
+        f"{shape.alike:,}, sharing an answer with another {shape.shared:,}"
+    )
+    bins = [f"{at / 10:.1f}: {n:,}" for at, n in enumerate(shape.confidence) if n]
+    lines.append(f"pairs by confidence, from the least of each tenth: {', '.join(bins)}")
     if shape.longer is not None:
         low, high = shape.longer_interval
         lines.append(
             f"the chosen side is longer in {shape.longer:.0%} [{low:.0%}, {high:.0%}], on average by "
-            f"{shape.more_characters:+,.0f} characters"
+            f"{shape.more_characters:+,.0f} characters and {shape.more_lines:+.1f} lines"
         )
         if low > LENGTH_BIAS or high < 1 - LENGTH_BIAS:
             lines.append("length bias: the sides can be told apart by their length, and a model may learn that instead")

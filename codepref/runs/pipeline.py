@@ -176,7 +176,7 @@ def stage_audit(work: Work) -> Result:
     if work.self_tested:
         folder = work.out / "audit"
         counts = _execute_samples(work, folder, None, "true verdicts (for the report only)")
-    audit = audit_pairs(pairs, read_verdicts(folder), seed=work.seed("audit"))
+    audit = audit_pairs(pairs, read_verdicts(folder), problems_total=len(work.train), seed=work.seed("audit"))
     return asdict(audit) | {"verdicts": counts.get("verdicts", {})}
 
 

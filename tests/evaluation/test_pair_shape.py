@@ -45,3 +45,21 @@ def test_ties_repeats_and_contradictions_are_counted() -> None:
 
 def test_a_pair_without_evidence_is_no_tie() -> None:
     assert pair_shape([replace(pair("a", "x", "y"), evidence={})]).ties == 0
+
+
+def test_answers_used_again_on_one_side_are_counted_and_repeats_are_not() -> None:
+    first, again = pair("a", "x = 1", "x = 2"), pair("a", "x = 1", "x = 3")
+    assert pair_shape([first, first]).shared == 0
+    assert pair_shape([first, again]).shared == 2
+    assert pair_shape([first, pair("b", "x = 1", "x = 3")]).shared == 0  # of another problem
+
+
+def test_sides_that_differ_only_in_a_comment_are_alike() -> None:
+    assert pair_shape([pair("a", "x = 1", "x = 1  # one"), pair("a", "x = 1", "x = 2")]).alike == 1
+
+
+def test_lengths_in_characters_and_lines() -> None:
+    found = pair_shape([pair("a", "x = 1\ny = 2", "x = 1"), pair("b", "x = 1", "x = 10")])
+    # characters 11 and 5 against 5 and 6; lines 2 and 1 against 1 and 1
+    assert (found.chosen_characters, found.rejected_characters) == (8, 5.5)
+    assert (found.more_characters, found.more_lines) == (2.5, 0.5)

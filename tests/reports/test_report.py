@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import asdict
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from codepref.errors import UserError
+from codepref.evaluation.precision import Judged, calibration_table, precision_by_share
 from codepref.reports import write_report
 
 ATTACK = "</pre></style><script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -153,6 +155,28 @@ def test_an_empty_run_and_broken_figures(tmp_path: Path, summary: dict[str, Any]
     text, page = read(write_run(tmp_path / "broken", summary))
     assert not re.search(r"\b(nan|None|null)\b", text.partition("</style>")[2])
     assert "Loss" not in page.text
+
+
+def test_precision_by_the_share_kept_and_calibration_are_shown(tmp_path: Path, summary: dict[str, Any]) -> None:
+    # of 20 problems the 10 surest are right, the others wrong
+    judged = [Judged(f"t/{at}", 0.9 if at < 10 else 0.7, at < 10) for at in range(20)]
+    summary["pairs"] |= {
+        "kept": [asdict(row) for row in precision_by_share(judged)],
+        "calibration": [asdict(row) for row in calibration_table(judged)],
+        "calibration_error": 0.2,
+    }
+    text, page = read(write_run(tmp_path / "whole", summary))
+    assert "when only the surest problems are kept" in page.text
+    assert "right at 50: 100" in text
+    assert "right at 100: 50" in text
+    assert 'class="band ink"' in text
+    # Wilson's interval of 0 of 10 is [0, 0.278]
+    assert "0.7 to 0.8 10 70.0 0.0 0.0 to 27.8" in " ".join(page.text.split())
+    assert "expected calibration error is 20.0 points" in page.text
+    summary["pairs"] |= {"kept": [{"share": 0.5}], "calibration": [{"right": None}], "calibration_error": None}
+    _, page = read(write_run(tmp_path / "broken", summary))
+    assert "surest" not in page.text
+    assert "calibration error" not in page.text
 
 
 def test_scores_of_the_base_alone_speak_of_no_comparison(tmp_path: Path, summary: dict[str, Any]) -> None:
