@@ -2,7 +2,8 @@
 
     python benchmarks/starter.py --recipes tests-dpo dstc-dpo --seeds 0 1 2 --out runs/starter
 
-Writes benchmarks/results/starter.json and .md. Runs that are finished in --out are read, not repeated.
+Writes benchmarks/results/starter.json and .md, in which rows of other recipes stay. Runs that are finished in --out are
+read, not repeated.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("runs/starter"))
     options = parser.parse_args()
-    rows = []
+    before = read_json(RESULTS / "starter.json")["rows"] if (RESULTS / "starter.json").exists() else []
+    rows = [entry for entry in before if entry["recipe"] not in options.recipes]
     for recipe in options.recipes:
         for seed in options.seeds:
             folder = options.out / f"{recipe}-{seed}"
@@ -36,7 +38,8 @@ def main() -> None:
             rows.append(row(recipe, seed, read_json(folder / "summary.json")))
             rows[-1]["validation"] = validation(folder, seed)
     seeds = " ".join(map(str, options.seeds))
-    made_by = f"python benchmarks/starter.py --recipes {' '.join(options.recipes)} --seeds {seeds}"
+    recipes = " ".join(dict.fromkeys(entry["recipe"] for entry in rows))
+    made_by = f"python benchmarks/starter.py --recipes {recipes} --seeds {seeds}"
     first = read_json(options.out / f"{options.recipes[0]}-{options.seeds[0]}" / "summary.json")
     where = {key: first[key] for key in ("codepref", "machine", "versions")}
     write_json(RESULTS / "starter.json", {"command": made_by, **where, "rows": rows})

@@ -23,7 +23,9 @@ SHARPNESS = 96.0
 input of a hundred counts 0.38, one that differs on five 0.007. Right solutions differ on inputs that make no sense.
 """
 SUPPORT_TO_CHOOSE = 0.5
-"""Within a problem: the root of the support times the share of tests passed, CodeT's weights (arXiv 2207.10397)."""
+"""Within a problem: the root of the share that answers alike times the share of tests passed, CodeT's weights
+(arXiv 2207.10397). Here a solution counts for itself: where none agree, the tests decide.
+"""
 SUPPORT_TO_TRUST, TESTS_TO_TRUST = 1.5, 0.15
 """Across problems: support is evidence of independent draws, while the tests of one model repeat its misreadings, and
 what share of them is right differs more by problem than by solution.
@@ -56,10 +58,11 @@ class Group:
 def agreement(given: RuleInput, *, max_pairs: int = 1) -> Choice:
     """Choose from the solutions that agree best; reject those that fail most of the tests that these pass.
 
-    With v = variety / (variety + VARIETY_HALF), the score of a group is support^SUPPORT_TO_CHOOSE x tests passed x v
+    With v = variety / (variety + VARIETY_HALF), the score of a group is share^SUPPORT_TO_CHOOSE x tests passed x v
     and its trust support^SUPPORT_TO_TRUST x (share of tests passed)^TESTS_TO_TRUST x v. The confidence is the chosen
     group's trust over the sum of all groups' and NONE_RIGHT, scaled to begin at FLOOR. Support is the mean over all
-    other solutions of (share of inputs answered alike)^SHARPNESS; a solution alone has none. Inputs are those of the
+    other solutions of (share of inputs answered alike)^SHARPNESS, of which a solution alone has none; share counts
+    the solution itself too. Inputs are those of the
     tests and their probes, without those that working solutions raise on. A solution that raises or ends late in half
     of the tests is no candidate. max_pairs: the further pairs take other forms of the same group and further rejected
     solutions.
@@ -71,7 +74,7 @@ def agreement(given: RuleInput, *, max_pairs: int = 1) -> Choice:
     works_S = (given.answers_SA[:, given.is_test_A] < 0).mean(axis=1) < 0.5
     groups = _groups(given, works_S)
     if not groups or groups[0].score == 0:
-        return Choice(reason="no two solutions answer alike")
+        return Choice(reason="no working solution passes a test and answers more than one thing")
     best = groups[0]
     outside = np.setdiff1d(np.arange(len(works_S)), best.rows)
     if len(outside) == 0:
@@ -112,7 +115,8 @@ def _groups(given: RuleInput, works_S: Bools) -> list[Group]:
         mine = rows[inverse.ravel() == number]
         passed = float((given.passed_ST[mine] @ given.weight_T).mean()) / tests
         variety = _entropy(answers)
-        score = support**SUPPORT_TO_CHOOSE * passed * variety / (variety + VARIETY_HALF)
+        share = (support * (count - 1) + 1) / count
+        score = share**SUPPORT_TO_CHOOSE * passed * variety / (variety + VARIETY_HALF)
         trust = support**SUPPORT_TO_TRUST * passed**TESTS_TO_TRUST * variety / (variety + VARIETY_HALF)
         groups.append(Group(_common_first(given, mine), score, trust, support, passed, variety))
     return sorted(groups, key=lambda group: (-group.score, int(group.rows.min())))

@@ -55,9 +55,9 @@ def test_probes_tell_apart_what_the_tests_do_not() -> None:
     assert candidate.rejected == 5
 
 
-def test_solutions_that_agree_with_nobody_ground_no_pair() -> None:
-    choice = agreement(asked(["PP", "FF", "PF"], ["ab", "cd", "ef"]))
-    assert (choice.candidates, choice.reason) == ((), "no two solutions answer alike")
+def test_where_nobody_agrees_the_tests_decide_and_the_confidence_is_the_least() -> None:
+    (candidate,) = agreement(asked(["PF", "FF", "PP"], ["ab", "cd", "ef"])).candidates
+    assert (candidate.chosen, candidate.rejected, candidate.confidence) == (2, 1, FLOOR)
 
 
 def test_one_answer_to_everything_is_worth_less_than_many() -> None:
