@@ -107,11 +107,21 @@ def _pair(row: Mapping[str, Any], number: int) -> Pair:
         chosen=row["chosen"],
         rejected=row["rejected"],
         rule=str(row.get("rule") or ""),
-        confidence=1.0 if row.get("confidence") is None else float(row["confidence"]),
+        confidence=_confidence(row.get("confidence")),
         chosen_id=int(known.get("chosen_id", -1)),
         rejected_id=int(known.get("rejected_id", -1)),
         evidence=evidence,
     )
+
+
+def _confidence(value: Any) -> float:
+    """1 where another program gave none: TRL's own pairs have no such column."""
+    if value is None:
+        return 1.0
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"`confidence` must be a number between 0 and 1, not {value!r}") from None
 
 
 def _is_messages(value: Any) -> bool:

@@ -124,6 +124,17 @@ def test_evidence_that_is_no_object_is_refused_with_its_row() -> None:
         pairs_from_rows([{**row, "rejected": row["chosen"], "evidence": "[]"}])
 
 
+@pytest.mark.parametrize(
+    ("row", "message"), [({"confidence": "high"}, "not 'high'"), ({"confidence": [1]}, "a number")]
+)
+def test_a_confidence_that_is_no_number_is_refused_with_its_row(row: dict[str, object], message: str) -> None:
+    sides = {name: [{"role": "assistant", "content": "x"}] for name in ("prompt", "chosen", "rejected")}
+    with pytest.raises(UserError, match=rf"row 1: `confidence`.*{message}"):
+        pairs_from_rows([sides | row])
+    (bare,) = pairs_from_rows([sides])
+    assert (bare.confidence, bare.rule, bare.chosen_id) == (1.0, "", -1)
+
+
 def test_the_command_says_what_it_can_without_verdicts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     longer = [
         replace(pair(f"t{at}", 0, 1), chosen=[{"role": "assistant", "content": f"x = 1\ny = {at}"}]) for at in range(20)
