@@ -114,7 +114,7 @@ def test_a_reference_that_is_not_the_start_stops_training(tmp_path: Path, monkey
                 weight.data.mul_(1.2)
         return model
 
-    monkeypatch.setattr(dpo, "load_model", second_differs)
+    monkeypatch.setattr(trainer, "load_model", second_differs)
     with pytest.raises(InfrastructureError, match=r"instead of ln 2"):
         train_dpo(pairs(), "starter", tmp_path / "model", SETTINGS)
     assert not (tmp_path / "model").exists()
