@@ -1,153 +1,134 @@
-"""KTO: rows in an order that its KL term can live with, balanced labels, and a training on the starter."""
+"""KTO on the starter: the reference is pinned, labels are weighed, what is written can be used."""
 
-from collections import Counter
+import json
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from test_dpo import SETTINGS, pairs
 
+from codepref import load_problems, train
+from codepref.config import TrainingSection
 from codepref.errors import InfrastructureError, UserError
-from codepref.records import Pair, Problem, Test, Verdict, VerdictMatrix
-from codepref.training import trainer
+from codepref.records import Pair
+from codepref.sampling.prompts import request_messages
+from codepref.starter import SOLUTION_TEMPLATE
+from codepref.training import kto, trainer
 from codepref.training.kto import train_kto
-from codepref.training.kto_rows import (
-    Example,
-    Examples,
-    balance,
-    examples_from_pairs,
-    examples_from_verdicts,
-    interleaved,
-    kto_rows,
-    one_sided,
-)
+from codepref.training.kto_rows import Examples, examples_from_pairs
 
-KTO = replace(SETTINGS, method="kto", chosen_weight=0.0)
+SETTINGS = TrainingSection(method="kto", learning_rate=1e-4, batch_size=4, epochs=1.0, max_length=256)
 
 
-def example(task: str, wanted: bool, text: str = "x") -> Example:
-    return Example(task, [{"role": "user", "content": task}], [{"role": "assistant", "content": text}], wanted=wanted)
+def pairs(count: int = 4) -> list[Pair]:
+    """Gold solutions of the starter against a wrong answer of about their length."""
+    made = []
+    for problem in load_problems("starter:pretrain", limit=count):
+        assert problem.gold is not None
+        wrong = f"{problem.gold.splitlines()[0]}\n    return 0"
+        made.append(
+            Pair(
+                task_id=problem.task_id,
+                prompt=request_messages(problem, SOLUTION_TEMPLATE),
+                chosen=[{"role": "assistant", "content": problem.gold.strip()}],
+                rejected=[{"role": "assistant", "content": wrong}],
+                rule="test",
+                confidence=1.0,
+                chosen_id=0,
+                rejected_id=1,
+            )
+        )
+    return made
 
 
-def pair(task: str, chosen: str, rejected: str) -> Pair:
-    sides = [[{"role": "assistant", "content": text}] for text in (chosen, rejected)]
-    return Pair(task, [{"role": "user", "content": task}], sides[0], sides[1], "test", 1.0, 0, 1)
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return train(pairs(), "starter", tmp_path_factory.mktemp("kto") / "model", settings=SETTINGS, seed=1)
 
 
-def encode(messages: Any, add_generation_prompt: bool) -> list[int]:
-    """One token a word, 9 before an answer, 0 after it."""
-    ids: list[int] = []
-    for message in messages:
-        words = [hash(word) % 1000 + 10 for word in message["content"].split()]
-        ids += [9, *words, 0] if message["role"] == "assistant" else words
-    return [*ids, 9] if add_generation_prompt else ids
+def test_the_loss_before_the_first_step_is_a_half(trained: Any) -> None:
+    # rewards and KL are 0: each answer's loss is 1 - sigmoid(0) = 1/2, and balanced labels have weight 1
+    assert trained.first_loss == pytest.approx(0.5, abs=1e-3)
 
 
-def test_a_pair_gives_one_wanted_and_one_unwanted_answer_and_no_answer_twice() -> None:
-    found = examples_from_pairs([pair("t", "a", "b"), pair("t", "a", "c"), pair("u", "a", "b")])
-    told = [(one.task_id, one.completion[0]["content"], one.wanted) for one in found.examples]
-    assert told == [("t", "a", True), ("t", "b", False), ("t", "c", False), ("u", "a", True), ("u", "b", False)]
-    assert found.dropped == {"answer left out: it is there already": 1}
+def test_the_curve_has_every_step_and_the_marker_names_the_method(trained: Any) -> None:
+    assert [row["step"] for row in trained.curve] == [1, 2]  # 4 pairs are 8 answers, 4 a step
+    assert {"loss", "margin", "chosen_logp", "rejected_logp"} <= set(trained.curve[0])
+    assert trained.curve[0]["margin"] == pytest.approx(0, abs=1e-4)
+    marker = json.loads((trained.model / "training.json").read_text())
+    assert marker["settings"]["method"] == "kto"
+    assert [path.name for path in trained.model.parent.iterdir()] == ["model"]
 
 
-def test_an_answer_that_two_pairs_disagree_on_is_left_out() -> None:
-    found = examples_from_pairs([pair("t", "a", "b"), pair("t", "b", "c")])
-    assert [(one.completion[0]["content"], one.wanted) for one in found.examples] == [("a", True), ("c", False)]
-    assert found.dropped == {"answer left out: chosen in one pair, rejected in another": 2}
+def test_a_weight_of_a_label_weighs_its_half_of_the_first_loss(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, desirable_weight=3.0, undesirable_weight=1.0)
+    result = train(pairs(), "starter", tmp_path / "model", settings=settings)
+    assert result.first_loss == pytest.approx(1.0, abs=1e-3)  # 0.5 x (3 + 3 + 1 + 1) / 4
 
 
-def test_verdicts_of_true_tests_label_answers() -> None:
-    problem = Problem("t", "Add one.", "f")
-    tests = (Test("t", "0", "assert f(1) == 2"), Test("t", "1", "assert f(2) == 3"))
-    rows = [("PP", 1), ("PP", 1), ("PF", 2), ("PS", 3), ("PI", 4), ("SF", 5)]
-    verdicts = tuple(
-        Verdict("t", place, f"def f(x):\n    return {number}\n", letters)
-        for place, (letters, number) in enumerate(rows)
-    )
-    found = examples_from_verdicts([VerdictMatrix("t", tests, verdicts)], [problem], fence=False)
-    told = [(one.completion[0]["content"][-1], one.wanted) for one in found.examples]
-    # the second is the first's copy; not all of the fourth's tests were run, and at the fifth we failed ourselves
-    assert (told[0], sorted(told[1:])) == (("1", True), [("2", False), ("5", False)])
-    assert found.dropped == {"solution left out: not all its tests were run": 2}
+def test_training_parts_wanted_from_unwanted_answers(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, epochs=10.0, learning_rate=5e-4, chosen_weight=0.0)
+    result = train(pairs(), "starter", tmp_path / "model", settings=settings)
+    assert result.curve[0]["loss"] == pytest.approx(0.5, abs=1e-3)
+    assert result.curve[-1]["margin"] > 0.1
+    assert result.curve[-1]["loss"] < result.curve[0]["loss"]
 
 
-def test_paired_data_is_spread_so_that_no_neighbours_share_a_prompt() -> None:
-    # in the order of the pairs each wanted answer would stand beside the unwanted one of its own problem
-    examples = [example(f"t{number}", wanted) for number in range(50) for wanted in (True, False)]
-    ordered = interleaved(examples, seed=3)
-    assert all(one.task_id != other.task_id for one, other in pairwise(ordered))
-    assert one_sided(ordered, 2) == 0
+def test_the_weight_on_the_wanted_answers_adds_their_likelihood(trained: Any, tmp_path: Path) -> None:
+    without = train(pairs(), "starter", tmp_path / "one", settings=replace(SETTINGS, chosen_weight=0.0), seed=1)
+    added = trained.curve[0]["loss"] - without.curve[0]["loss"]
+    doubled = train(pairs(), "starter", tmp_path / "two", settings=replace(SETTINGS, chosen_weight=2.0), seed=1)
+    assert added > 0
+    assert doubled.curve[0]["loss"] - without.curve[0]["loss"] == pytest.approx(2 * added, rel=1e-3)
 
 
-@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=40), st.integers(0, 5))
-def test_interleaving_loses_nothing_and_mixes_labels_in_proportion(rows: list[tuple[int, bool]], seed: int) -> None:
-    examples = [example(str(task), wanted) for task, wanted in rows]
-    ordered = interleaved(examples, seed)
-    assert Counter((one.task_id, one.wanted) for one in ordered) == Counter((str(task), want) for task, want in rows)
-    assert ordered == interleaved(examples, seed)
-    wanted = sum(one.wanted for one in ordered)
-    for at in range(len(ordered) + 1):
-        so_far = sum(one.wanted for one in ordered[:at])
-        assert abs(so_far - at * wanted / max(1, len(ordered))) <= 1
-
-
-def test_labels_weigh_alike_in_all() -> None:
-    assert balance(10, 30) == (3.0, 1.0)
-    assert balance(30, 10) == (1.0, 3.0)
-    assert balance(0, 10) == (1.0, 1.0)
-
-
-def test_rows_are_checked_like_pairs() -> None:
-    examples = [example("a", True, "one two"), example("b", False, "three"), example("c", False, " ".join("x" * 9))]
-    found = kto_rows(Examples(examples), encode, max_length=6, eos_id=0, batch=2)
-    assert sorted(row["label"] for row in found.rows) == [False, True]
-    assert found.dropped == {"longer than training.max_length = 6 tokens": 1}
-    assert found.weights == (1.0, 1.0)
-    with pytest.raises(UserError, match="end-of-sequence"):
-        kto_rows(Examples(examples), encode, max_length=6, eos_id=77, batch=2)
-
-
-def test_no_row_is_its_own_neighbour() -> None:
-    examples = [example(str(number), number % 2 == 0) for number in range(5)]
-    found = kto_rows(Examples(examples), encode, max_length=9, eos_id=0, batch=4)
-    assert len(found.rows) == 4
-    assert found.dropped == {"answer left out: it would be alone in the last batch": 1}
-
-
-@pytest.mark.parametrize("weight", [0.0, 1.0])
-def test_kto_trains_the_starter(tmp_path: Path, weight: float) -> None:
-    settings = replace(KTO, chosen_weight=weight)
-    trained = train_kto(examples_from_pairs(pairs()), "starter", tmp_path / "model", settings, seed=1)
-    assert trained.first_loss == pytest.approx(0.5, abs=1e-3)  # balanced labels weigh 1, every term is 1 - sigmoid(0)
-    assert trained.pairs == 16
-    assert trained.steps == 4
-    assert (tmp_path / "model" / "model.safetensors").exists()
-    assert trained.curve[0]["margin"] == pytest.approx(0, abs=1e-3)
-
-
-def test_a_wrong_reference_is_told_by_the_first_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reference_that_is_not_the_start_stops_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real, calls = trainer.load_model, []
 
     def second_differs(*args: Any, **options: Any) -> Any:
-        calls.append(real(*args, **options))
+        model = real(*args, **options)
+        calls.append(model)
         if len(calls) == 2:
-            for weight in calls[-1].parameters():
+            for weight in model.parameters():
                 weight.data.mul_(1.2)
-        return calls[-1]
+        return model
 
     monkeypatch.setattr(trainer, "load_model", second_differs)
-    with pytest.raises(InfrastructureError, match=r"instead of 0\.5"):
-        train_kto(examples_from_pairs(pairs()), "starter", tmp_path / "model", KTO)
+    with pytest.raises(InfrastructureError, match=r"instead of 0\.5000"):
+        train(pairs(), "starter", tmp_path / "model", settings=SETTINGS)
     assert not (tmp_path / "model").exists()
 
 
-def test_answers_of_one_label_are_refused(tmp_path: Path) -> None:
-    wanted = Examples([one for one in examples_from_pairs(pairs()).examples if one.wanted])
-    with pytest.raises(UserError, match="one label"):
-        train_kto(wanted, "starter", tmp_path / "model", KTO)
+def test_rewards_that_cancel_in_the_loss_are_seen() -> None:
+    class Rows(list[Any]):
+        def select(self, places: range) -> dict[str, list[bool]]:
+            return {"label": [True, False][: len(places)]}
+
+    class Shifted:
+        """A trainer whose reference is off by the same reward everywhere: the loss is 1/2 all the same."""
+
+        train_dataset = Rows([0, 1])
+        desirable_weight = undesirable_weight = 1.0
+        state = SimpleNamespace(log_history=[])
+
+        def evaluate(self, rows: Any) -> dict[str, float]:
+            return {"eval_loss": 0.5, "eval_rewards/chosen": 0.7, "eval_rewards/rejected": 0.7, "eval_kl": 0.0}
+
+    with pytest.raises(InfrastructureError, match=r"up to 0\.7000"):
+        kto._first_loss(Shifted(), SETTINGS)
+
+
+def test_an_adapter_is_trained(tmp_path: Path) -> None:
+    result = train(pairs(), "starter", tmp_path / "adapter", settings=replace(SETTINGS, lora_rank=4))
+    assert result.first_loss == pytest.approx(0.5, abs=1e-3)
+    assert (result.model / "adapter_config.json").exists()
+
+
+def test_a_batch_of_one_and_rows_of_one_label_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="at least 2"):
-        train_kto(wanted, "starter", tmp_path / "model", replace(KTO, batch_size=1))
+        train(pairs(), "starter", tmp_path / "model", settings=replace(SETTINGS, micro_batch_size=1))
+    examples = examples_from_pairs(pairs())
+    wanted = Examples([one for one in examples.examples if one.wanted])
+    with pytest.raises(UserError, match="one label"):
+        train_kto(wanted, "starter", tmp_path / "model", SETTINGS)
