@@ -76,19 +76,21 @@ def _trainer(place: Place, fitted: TrainingRows, tokenizer: Any) -> Any:
 
 
 def _likelihood(model: Any, inputs: Any) -> Any:
-    """The wanted answers' mean negative log-likelihood a token; 0 in a batch without any."""
-    import torch
-    from torch.nn import functional
+    """The wanted answers' mean negative log-likelihood a token; 0 in a batch without any.
 
-    rows = torch.as_tensor(inputs["label"], dtype=torch.bool)
+    By the head that TRL put on the model, which never holds logits of answers x tokens x vocabulary.
+    """
+    import torch
+
     ids, mask, answer = (inputs[name] for name in ("input_ids", "attention_mask", "completion_mask"))
-    rows = rows.to(ids.device)
+    rows = torch.as_tensor(inputs["label"], dtype=torch.bool, device=ids.device)
     if not bool(rows.any()):
         return torch.zeros((), device=ids.device)
-    ids, mask, answer = ids[rows], mask[rows], answer[rows]
-    logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1]
-    targets = ids[:, 1:].masked_fill(answer[:, 1:] == 0, -100)
-    return functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=-100)
+    targets = ids[rows].masked_fill(answer[rows] == 0, -100)
+    found = model(
+        input_ids=ids[rows], attention_mask=mask[rows], labels=targets, use_cache=False, fused_lm_head=True
+    ).log_probs
+    return -found.sum() / (targets[:, 1:] != -100).sum()
 
 
 def _first_loss(trainer: Any, settings: TrainingSection) -> float:

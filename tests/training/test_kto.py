@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from codepref import load_problems, train
+from codepref.cli.main import main
 from codepref.config import TrainingSection
-from codepref.errors import InfrastructureError, UserError
+from codepref.errors import GateError, InfrastructureError, UserError
+from codepref.models import load_tokenizer
+from codepref.pairing.artifact import write_pairs
 from codepref.records import Pair
 from codepref.sampling.prompts import request_messages
 from codepref.starter import SOLUTION_TEMPLATE
@@ -54,10 +57,12 @@ def test_the_loss_before_the_first_step_is_a_half(trained: Any) -> None:
 
 def test_the_curve_has_every_step_and_the_marker_names_the_method(trained: Any) -> None:
     assert [row["step"] for row in trained.curve] == [1, 2]  # 4 pairs are 8 answers, 4 a step
-    assert {"loss", "margin", "chosen_logp", "rejected_logp"} <= set(trained.curve[0])
+    assert {"loss", "margin", "kl", "chosen_logp", "rejected_logp"} <= set(trained.curve[0])
     assert trained.curve[0]["margin"] == pytest.approx(0, abs=1e-4)
     marker = json.loads((trained.model / "training.json").read_text())
     assert marker["settings"]["method"] == "kto"
+    # 4 wanted and 4 unwanted answers: balanced weights are told as they were used, not as the 0 that asked for them
+    assert (marker["settings"]["desirable_weight"], marker["settings"]["undesirable_weight"]) == (1.0, 1.0)
     assert [path.name for path in trained.model.parent.iterdir()] == ["model"]
 
 
@@ -81,6 +86,47 @@ def test_the_weight_on_the_wanted_answers_adds_their_likelihood(trained: Any, tm
     doubled = train(pairs(), "starter", tmp_path / "two", settings=replace(SETTINGS, chosen_weight=2.0), seed=1)
     assert added > 0
     assert doubled.curve[0]["loss"] - without.curve[0]["loss"] == pytest.approx(2 * added, rel=1e-3)
+
+
+def test_that_likelihood_is_a_mean_over_the_wanted_answers_tokens(tmp_path: Path) -> None:
+    at_once = replace(SETTINGS, batch_size=8)  # all 8 answers in one step, so the order does not matter
+    found = [
+        train(pairs(), "starter", tmp_path / f"{weight}", settings=replace(at_once, chosen_weight=weight)).curve[0]
+        for weight in (0.0, 1.0)
+    ]
+    encode = trainer.encoder(load_tokenizer("starter"))
+    tokens = sum(len(encode([*one.prompt, *one.chosen], False)) - len(encode(one.prompt, True)) for one in pairs())
+    # chosen_logp is the mean over the 4 wanted answers of their tokens' sums
+    assert found[1]["loss"] - found[0]["loss"] == pytest.approx(-4 * found[0]["chosen_logp"] / tokens, rel=1e-3)
+
+
+def test_weights_that_are_no_numbers_are_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # TRL's mean skips an answer whose loss is no number, so the log may look sound where the weights are not
+    real = trainer.training_curve
+
+    def spoil(log_history: Any) -> Any:
+        next(loaded[0].parameters()).data[0, 0] = float("nan")
+        return real(log_history)
+
+    loaded: list[Any] = []
+    load = trainer.load_model
+    monkeypatch.setattr(
+        trainer, "load_model", lambda *args, **options: loaded.append(load(*args, **options)) or loaded[-1]
+    )
+    monkeypatch.setattr(trainer, "training_curve", spoil)
+    with pytest.raises(GateError, match="is no number after it"):
+        train(pairs(), "starter", tmp_path / "model", settings=SETTINGS)
+    assert not (tmp_path / "model").exists()
+
+
+def test_the_command_tells_answers_not_pairs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_pairs(tmp_path / "pairs.parquet", [*pairs(), *pairs(1)])
+    command = ["train", "--method", "kto", "--model", "starter", "--pairs", str(tmp_path / "pairs.parquet")]
+    settings = ["--set", "batch_size=4", "--set", "epochs=1.0", "--set", "max_length=256"]
+    assert main([*command, *settings, "--out", str(tmp_path / "model")]) == 0
+    told = capsys.readouterr().out
+    assert "8 answers, 2 steps, loss before the first step 0.5000" in told
+    assert "2 x answer left out: it is there already" in told  # the fifth pair repeats the first, on both sides
 
 
 def test_a_reference_that_is_not_the_start_stops_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
