@@ -25,7 +25,7 @@ def train_kto(
 ) -> TrainingResult:
     """Train `model` on single answers with KTO and write model and tokenizer to `out` (whole or not at all).
 
-    The loss is KTO's (arXiv 2402.01306, eq. 7 and 8), labels weighed alike unless the settings say otherwise, plus
+    The loss is KTO's (arXiv 2402.01306, eq. 7), labels weighed alike unless the settings say otherwise, plus
     `chosen_weight` times the wanted answers' mean negative log-likelihood a token.
     Raises what `trainer.train` does, UserError for a batch of one row or rows of one label, and InfrastructureError
     when the reference is not the start.

@@ -116,9 +116,9 @@ def kto_rows(
     """Rows {"prompt", "completion", "label"} for TRL's KTOTrainer, interleaved (see `interleaved`).
 
     batch: rows held at once; a last batch of one row would be its own KL neighbour, so a row of the more frequent label
-    is dropped. What the order cannot mend is counted in `dropped` too, as kept. Answers
-    longer than `max_length` tokens are dropped whole, as in `preference_rows`, whose UserErrors apply.
-    `weights` balance the labels: the rarer one counts as much as the other in all (KTO, arXiv 2402.01306, section 4.3).
+    is dropped. What the order cannot mend is counted in `dropped` too, as kept. Answers longer than `max_length` tokens
+    are dropped whole, as in `preference_rows`, whose UserErrors apply.
+    `weights` balance the labels: the rarer one counts as much as the other in all (arXiv 2402.01306, eq. 8, by TRL).
     """
     dropped: Counter[str] = Counter(given.dropped)
     kept, longest = [], 0
