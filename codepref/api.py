@@ -246,11 +246,14 @@ def pair(
     return made
 
 
-def audit(pairs: Pairs, verdicts: Verdicts, *, seed: int = 0) -> Audit:
-    """How right pairs are by verdicts of true tests of the same solutions; see `codepref.evaluation.audit`."""
+def audit(pairs: Pairs, verdicts: Verdicts | None = None, *, problems_total: int | None = None, seed: int = 0) -> Audit:
+    """How right pairs are by verdicts of true tests of the same solutions, and what can be said without any; see
+    `codepref.evaluation.audit`.
+    """
     from codepref.evaluation.audit import audit_pairs
 
-    return audit_pairs(_pairs(pairs), _matrices(verdicts), seed=seed)
+    true = None if verdicts is None else _matrices(verdicts)
+    return audit_pairs(_pairs(pairs), true, problems_total=problems_total, seed=seed)
 
 
 def train(

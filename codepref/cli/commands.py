@@ -152,13 +152,12 @@ def pair(options: Namespace) -> None:
 def audit(options: Namespace) -> None:
     """`codepref audit`."""
     from codepref import api
+    from codepref.reports.tables import audit_lines
 
-    found = api.audit(options.pairs, options.verdicts, seed=options.seed)
-    for name in ("judged", "right", "inverted", "both_pass", "both_fail", "unjudged"):
-        print(f"{name.replace('_', ' '):<10} {getattr(found, name):,}")
-    if found.share_right:
-        share = found.share_right
-        print(f"right, mean over {share.n:,} problems: {share.value:.3f} [{share.low:.3f}, {share.high:.3f}]")
+    total = {"problems_total": options.problems_total}
+    found = api.audit(options.pairs, options.verdicts, seed=options.seed, **total)
+    for line in audit_lines(found):
+        print(line)
     target = Path(options.out) if options.out else Path(options.pairs).with_suffix(".audit.json")
     write_json(target, asdict(found))
     print(target)

@@ -28,7 +28,7 @@ def build_parser() -> Parser:
     _sample(subparsers.add_parser("sample", help="problems x a model -> solutions or tests"))
     _execute(subparsers.add_parser("execute", help="solutions x tests -> verdicts, in the sandbox"))
     _pair(subparsers.add_parser("pair", help="verdicts -> preference pairs"))
-    _audit(subparsers.add_parser("audit", help="how right pairs are, by verdicts of true tests"))
+    _audit(subparsers.add_parser("audit", help="how right pairs are by true tests, and what can be said without"))
     _train(subparsers.add_parser("train", help="pairs -> an aligned model"))
     _evaluate(subparsers.add_parser("evaluate", help="pass@k of a model, of solutions or of verdicts"))
     _compare(subparsers.add_parser("compare", help="paired difference of two score files"))
@@ -122,7 +122,8 @@ def _pair(parser: Parser) -> None:
 
 def _audit(parser: Parser) -> None:
     parser.add_argument("--pairs", required=True)
-    parser.add_argument("--verdicts", required=True, help="folder: the same solutions against true tests")
+    parser.add_argument("--verdicts", help="folder: the same solutions against true tests; without, what needs none")
+    parser.add_argument("--problems-total", type=int, help="problems that could have given a pair (default: that did)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", help="JSON file for the figures (default PAIRS with .audit.json)")
     parser.set_defaults(command=commands.audit)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from codepref.errors import UserError
 from codepref.evaluation.estimators import score
+from codepref.evaluation.pair_shape import Shape, pair_shape
+from codepref.evaluation.precision import Bin, Judged, Kept, calibration_table, precision_by_share
 from codepref.records import INFRASTRUCTURE, PASS, Pair, Score, VerdictMatrix
 
 
@@ -18,6 +20,8 @@ class Audit:
     see no difference. judged: the sum of the four. unjudged: pairs whose solutions have no verdict, or an
     infrastructure failure. share_right: mean over problems of a problem's share of right pairs, with its interval over
     problems; None when nothing was judged. inverted_pairs: (task_id, chosen_id, rejected_id).
+    kept: precision when only the surest problems are kept. calibration: confidence against what is right, by bins;
+    calibration_error: the expected calibration error, None when nothing was judged. shape: what needs no true tests.
     """
 
     judged: int = 0
@@ -28,13 +32,28 @@ class Audit:
     unjudged: int = 0
     share_right: Score | None = None
     inverted_pairs: list[tuple[str, int, int]] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
+    calibration: list[Bin] = field(default_factory=list)
+    calibration_error: float | None = None
+    shape: Shape | None = None
 
 
-def audit_pairs(pairs: Sequence[Pair], verdicts: Iterable[VerdictMatrix], *, seed: int = 0) -> Audit:
-    """Compare pairs with verdicts of true tests, joined by task_id and solution_id.
+def audit_pairs(
+    pairs: Sequence[Pair],
+    verdicts: Iterable[VerdictMatrix] | None = None,
+    *,
+    problems_total: int | None = None,
+    seed: int = 0,
+) -> Audit:
+    """Compare pairs with verdicts of true tests, joined by task_id and solution_id; and say what needs no tests.
 
-    Raises UserError when no pair's task is among the verdicts: they belong to other problems.
+    verdicts: None leaves the comparison out. problems_total: how many problems could have given a pair, for precision
+    against the share of problems kept; None for those that did.
+    Raises UserError when no pair's task is among the verdicts (they belong to other problems), and for a confidence
+    outside [0, 1].
     """
+    if verdicts is None:
+        return Audit(unjudged=len(pairs), shape=pair_shape(pairs))
     passed: dict[tuple[str, int], bool | None] = {}
     for matrix in verdicts:
         for verdict in matrix.verdicts:
@@ -49,6 +68,13 @@ def audit_pairs(pairs: Sequence[Pair], verdicts: Iterable[VerdictMatrix], *, see
         rejected = passed.get((pair.task_id, pair.rejected_id))
         outcomes.setdefault(pair.task_id, []).append((_outcome(chosen, rejected), pair))
     every = [outcome for found in outcomes.values() for outcome, _ in found]
+    judged = [
+        Judged(task, pair.confidence, outcome == "right")
+        for task, found in outcomes.items()
+        for outcome, pair in found
+        if outcome != "unjudged"
+    ]
+    table = calibration_table(judged)
     return Audit(
         judged=sum(outcome != "unjudged" for outcome in every),
         right=every.count("right"),
@@ -57,6 +83,10 @@ def audit_pairs(pairs: Sequence[Pair], verdicts: Iterable[VerdictMatrix], *, see
         both_fail=every.count("both_fail"),
         unjudged=every.count("unjudged"),
         share_right=_share_right(outcomes, seed),
+        kept=precision_by_share(judged, problems_total, seed=seed),
+        calibration=table,
+        calibration_error=sum(b.pairs * abs(b.confidence - b.right) for b in table) / len(judged) if judged else None,
+        shape=pair_shape(pairs),
         inverted_pairs=[
             (pair.task_id, pair.chosen_id, pair.rejected_id)
             for found in outcomes.values()

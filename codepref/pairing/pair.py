@@ -17,6 +17,7 @@ from codepref.pairing.all_tests import all_tests
 from codepref.pairing.b4 import b4
 from codepref.pairing.codet import codet
 from codepref.pairing.dstc import dstc, dstc_code
+from codepref.pairing.hygiene import lopsided
 from codepref.pairing.max_pass import max_pass
 from codepref.pairing.normalise import normal_form
 from codepref.pairing.rules import LATE, RAISED, Candidate, Choice, Ints, Rule, RuleInput
@@ -73,6 +74,7 @@ def pair(
     draws: int = 1,
     min_confidence: float = 0.0,
     max_share: float = 1.0,
+    max_length_ratio: float = 0.0,
     template: str = SOLUTION_TEMPLATE,
     fence: bool = True,
     allow_shared: bool = False,
@@ -82,9 +84,10 @@ def pair(
 
     rule: a key of RULES. draws: with a DSTC rule, pairs a problem; above 1 each comes from its own random half of the
     solutions and tests. min_confidence: pairs below are dropped. max_share: keep the pairs of that share of problems
-    only, the surest. fence: answers stand in a ```python block. allow_shared: let verdicts of solutions that ran in
-    one process with their tests ground a pair. Solutions with an infrastructure failure are left out before any rule
-    sees them. Returns pairs in the order of `verdicts`.
+    only, the surest. max_length_ratio: pairs with a side more than so many times as long as the other, in characters,
+    are dropped; 0 for no limit. fence: answers stand in a ```python block. allow_shared: let verdicts of solutions that
+    ran in one process with their tests ground a pair. Solutions with an infrastructure failure are left out before any
+    rule sees them. Returns pairs in the order of `verdicts`.
     Raises UserError for an unknown rule and for verdicts of a task that `problems` does not hold.
     """
     if rule not in RULES:
@@ -94,6 +97,8 @@ def pair(
             raise UserError(f"{name} must be at least 1, not {value}")
     if not 0 < max_share <= 1:
         raise UserError(f"max_share must be above 0 and at most 1, not {max_share}")
+    if max_length_ratio and not max_length_ratio >= 1:
+        raise UserError(f"max_length_ratio must be 0 (no limit) or at least 1, not {max_length_ratio}")
     check_template(template)
     by_task = {problem.task_id: problem for problem in problems}
     dropped: Counter[str] = Counter()
@@ -110,6 +115,8 @@ def pair(
             proposal = _write(usable, candidate, prompt, rule, fence)
             if reason := _unfit(proposal, made, min_confidence):
                 dropped[reason] += 1
+            elif lopsided(proposal, max_length_ratio):
+                dropped["pair dropped: above max_length_ratio"] += 1
             else:
                 made[_key(proposal)] = proposal
         pairs += made.values()

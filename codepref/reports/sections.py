@@ -87,6 +87,7 @@ def pairs(summary: Row) -> dict[str, Any]:
         else:
             rest = [("both correct", both_pass, "S"), ("both wrong", both_fail, "I")]
         named = [("right", right, "P"), *rest, ("inverted", inverted, "F")]
+        found |= _trust(row)
         found["judged"] = count(judged)
         found["share"] = with_interval(row.get("share_right") or {"value": right / judged})
         found["parts"] = [
@@ -101,6 +102,34 @@ def pairs(summary: Row) -> dict[str, Any]:
             if value
         ]
     return found
+
+
+def _trust(row: Row) -> dict[str, Any]:
+    """Precision against the share kept, where the confidence tells pairs apart; and the calibration table."""
+    kept, table = row.get("kept") or [], row.get("calibration") or []
+    if len(table) < 2 or len(kept) < 2:
+        return {}
+    curves = [
+        ("right", "ink", "value"),
+        ("", "ink faint", "low"),
+        ("", "ink faint", "high"),
+    ]
+    lines = [
+        svg.Line(name, style, [(100 * float(one["share"]), 100 * float(one["precision"][key])) for one in kept])
+        for name, style, key in curves
+    ]
+    rows = [
+        {
+            "confidence": f"{one['low']:.1f} to {one['high']:.1f}",
+            "pairs": count(one["pairs"]),
+            "mean": points(one["confidence"]),
+            "right": points(one["right"]),
+            "interval": f"{points(one['interval'][0])} to {points(one['interval'][1])}",
+        }
+        for one in table
+    ]
+    chart = svg.line_chart("Right pairs by the share kept", lines, across="percent of problems kept, the surest first")
+    return {"kept": chart, "calibration": rows, "error": points(row.get("calibration_error"))}
 
 
 CURVES = (

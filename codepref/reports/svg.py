@@ -127,8 +127,12 @@ def moving_average(values: Sequence[float], width: int) -> list[float]:
     return [sum(values[max(0, i + 1 - width) : i + 1]) / min(width, i + 1) for i in range(len(values))]
 
 
-def line_chart(title: str, lines: Sequence[Line], *, mark: float | None = None, width: int = 500) -> str:
-    """Curves over training steps. Long curves get a moving average, with the raw curve faint behind it.
+def line_chart(
+    title: str, lines: Sequence[Line], *, mark: float | None = None, width: int = 500, across: str = "step"
+) -> str:
+    """Curves over training steps, or over what `across` names.
+
+    Long curves get a moving average, with the raw curve faint behind it.
 
     mark: a level to draw as a reference (0.5 for accuracy). The last value stands at the end of each curve.
     """
@@ -150,7 +154,7 @@ def line_chart(title: str, lines: Sequence[Line], *, mark: float | None = None, 
         body.append(_rule(left, at_y(tick), width - right, at_y(tick), "grid"))
         body.append(_text(left - 8, at_y(tick) + 4, tick_text(tick), "tick", "end"))
     body += [_text(at_x(t), height - bottom + 17, tick_text(t), "tick", "middle") for t in ticks_x]
-    body.append(_text((left + width - right) / 2, height - 4, "step", "tick", "middle"))
+    body.append(_text((left + width - right) / 2, height - 4, across, "tick", "middle"))
     if mark is not None:
         body.append(_rule(left, at_y(mark), width - right, at_y(mark), "zero"))
     ends: list[float] = []

@@ -20,6 +20,8 @@ from codepref.reports.wording import (
 )
 
 WIDTH = 100
+LENGTH_BIAS = 0.6
+"""A share of longer chosen sides that surely lies beyond this, or below its complement, is told as a bias."""
 
 
 def aligned(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
@@ -140,3 +142,54 @@ def summary_table(summary: Mapping[str, Any]) -> str:
 
 def _wrapped(text: str) -> str:
     return "\n".join(textwrap.wrap(text, WIDTH))
+
+
+def audit_lines(found: Any) -> list[str]:
+    """An `Audit` for the terminal."""
+    lines = []
+    if found.judged or found.unjudged == 0:
+        for name in ("judged", "right", "inverted", "both_pass", "both_fail", "unjudged"):
+            lines.append(f"{name.replace('_', ' '):<10} {getattr(found, name):,}")
+    if found.share_right:
+        share = found.share_right
+        lines.append(f"right, mean over {share.n:,} problems: {share.value:.3f} [{share.low:.3f}, {share.high:.3f}]")
+    if found.kept:
+        lines += ["", "kept, the surest first"]
+        rows = [["share", "problems", "pairs", "right", "interval"]]
+        for kept in found.kept:
+            right = kept.precision
+            low_high = f"[{right.low:.2f}, {right.high:.2f}]"
+            rows.append([f"{kept.share:.0%}", f"{kept.problems:,}", f"{kept.pairs:,}", f"{right.value:.2f}", low_high])
+        lines += aligned(rows, right=(0, 1, 2, 3)).splitlines()
+    if found.calibration:
+        lines += ["", f"confidence against what is right (expected calibration error {found.calibration_error:.3f})"]
+        rows = [["confidence", "pairs", "mean", "right", "interval"]]
+        for one in found.calibration:
+            low_high = f"[{one.interval[0]:.2f}, {one.interval[1]:.2f}]"
+            where = f"{one.low:.1f} to {one.high:.1f}"
+            rows.append([where, f"{one.pairs:,}", f"{one.confidence:.2f}", f"{one.right:.2f}", low_high])
+        lines += aligned(rows, right=(1, 2, 3)).splitlines()
+    if found.inverted_pairs:
+        lines += ["", "inverted (task, chosen, rejected):"]
+        lines += [f"  {task} {chosen} {rejected}" for task, chosen, rejected in found.inverted_pairs[:20]]
+        if (more := len(found.inverted_pairs) - 20) > 0:
+            lines.append(f"  ... and {more:,} more, in the JSON")
+    return lines + (["", *shape_lines(found.shape)] if found.shape else [])
+
+
+def shape_lines(shape: Any) -> list[str]:
+    """What pairs show without true tests."""
+    if not shape.pairs:
+        return ["no pairs"]
+    lines = [f"{shape.pairs:,} pairs of {shape.problems:,} problems, at most {shape.most:,} of one; the tenth of the"]
+    lines[0] += f" problems with most has {shape.top_tenth:.0%}"
+    lines.append(f"ties {shape.ties:,}, repeated {shape.repeated:,}, contradicting {shape.contradicting:,}")
+    if shape.longer is not None:
+        low, high = shape.longer_interval
+        lines.append(
+            f"the chosen side is longer in {shape.longer:.0%} [{low:.0%}, {high:.0%}], on average by "
+            f"{shape.more_characters:+,.0f} characters"
+        )
+        if low > LENGTH_BIAS or high < 1 - LENGTH_BIAS:
+            lines.append("length bias: the sides can be told apart by their length, and a model may learn that instead")
+    return lines
