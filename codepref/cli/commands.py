@@ -187,10 +187,15 @@ def train(options: Namespace) -> None:
     )
     progress.close()
     last: dict[str, Any] = trained.curve[-1] if trained.curve else {}
-    print(f"{trained.pairs:,} pairs, {trained.steps:,} steps, loss before the first step {trained.first_loss:.4f}")
-    print("  ".join(f"{key} {last[key]:.4g}" for key in ("loss", "margin", "accuracy", "chosen_logp") if key in last))
+    unit = "answers" if settings.method == "kto" else "pairs"
+    print(f"{trained.pairs:,} {unit}, {trained.steps:,} steps, loss before the first step {trained.first_loss:.4f}")
+    print(
+        "  ".join(
+            f"{key} {last[key]:.4g}" for key in ("loss", "margin", "accuracy", "kl", "chosen_logp") if key in last
+        )
+    )
     for reason, count in trained.dropped.items():
-        print(f"  {count:,} pairs dropped: {reason}")
+        print(f"  {count:,} x {reason}")
     print(options.out)
 
 

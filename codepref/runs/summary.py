@@ -37,7 +37,7 @@ def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, An
         "versions": begun.get("versions", {}),
         "unconfined": begun.get("unconfined", False),
         "stages": [{"name": name, "seconds": marker["seconds"]} for name, marker in markers.items()],
-        "funnel": _funnel(results),
+        "funnel": _funnel(results, recipe.training.method),
         "dropped": _dropped(results),
         "verdicts": _verdicts(results, self_tested=recipe.sampling.tests > 0),
         "pairs": _pairs(results),
@@ -92,7 +92,8 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _funnel(results: dict[str, Result]) -> list[dict[str, Any]]:
+def _funnel(results: dict[str, Result], method: str) -> list[dict[str, Any]]:
+    unit = "answers" if method == "kto" else "pairs"
     steps = [
         ("training problems", "problems", "train"),
         ("solutions sampled", "sample-solutions", "sampled"),
@@ -101,7 +102,7 @@ def _funnel(results: dict[str, Result]) -> list[dict[str, Any]]:
         ("distinct tests", "sample-tests", "distinct"),
         ("verdicts", "execute", "cells"),
         ("pairs", "pair", "count"),
-        ("pairs trained on", "train", "pairs"),
+        (f"{unit} trained on", "train", "pairs"),
     ]
     return [
         {"what": what, "count": results[stage][key]}

@@ -7,7 +7,7 @@ from typing import Any
 
 from codepref.config import TrainingSection
 from codepref.errors import InfrastructureError, UserError
-from codepref.training.kto_rows import Examples, kto_rows
+from codepref.training.kto_rows import Examples, kto_rows, weighed
 from codepref.training.rows import TrainingRows
 from codepref.training.trainer import Place, Progress, TrainingResult, arguments, models, train
 
@@ -25,7 +25,7 @@ def train_kto(
 ) -> TrainingResult:
     """Train `model` on single answers with KTO and write model and tokenizer to `out` (whole or not at all).
 
-    The loss is KTO's (arXiv 2402.01306, eq. 7 and 8), labels weighed alike unless the settings say otherwise, plus
+    The loss is KTO's (arXiv 2402.01306, eq. 7), labels weighed alike unless the settings say otherwise, plus
     `chosen_weight` times the wanted answers' mean negative log-likelihood a token.
     Raises what `trainer.train` does, UserError for a batch of one row or rows of one label, and InfrastructureError
     when the reference is not the start.
@@ -50,6 +50,7 @@ def _trainer(place: Place, fitted: TrainingRows, tokenizer: Any) -> Any:
     import trl
 
     settings = place.settings
+    desirable, undesirable = weighed(fitted.weights, settings.desirable_weight, settings.undesirable_weight)
 
     class KTOTrainer(trl.KTOTrainer):  # type: ignore[misc]
         def compute_loss(self, model: Any, inputs: Any, *rest: Any, **named: Any) -> Any:
@@ -63,8 +64,8 @@ def _trainer(place: Place, fitted: TrainingRows, tokenizer: Any) -> Any:
     trainer = KTOTrainer(
         **models(place),
         args=trl.KTOConfig(
-            desirable_weight=settings.desirable_weight or fitted.weights[0],
-            undesirable_weight=settings.undesirable_weight or fitted.weights[1],
+            desirable_weight=desirable,
+            undesirable_weight=undesirable,
             **arguments(len(fitted.rows), place),
         ),
         train_dataset=datasets.Dataset.from_list(fitted.rows),
@@ -75,24 +76,29 @@ def _trainer(place: Place, fitted: TrainingRows, tokenizer: Any) -> Any:
 
 
 def _likelihood(model: Any, inputs: Any) -> Any:
-    """The wanted answers' mean negative log-likelihood a token; 0 in a batch without any."""
-    import torch
-    from torch.nn import functional
+    """The wanted answers' mean negative log-likelihood a token; 0 in a batch without any.
 
-    rows = torch.as_tensor(inputs["label"], dtype=torch.bool)
+    By the head that TRL put on the model, which never holds logits of answers x tokens x vocabulary.
+    """
+    import torch
+
     ids, mask, answer = (inputs[name] for name in ("input_ids", "attention_mask", "completion_mask"))
-    rows = rows.to(ids.device)
+    rows = torch.as_tensor(inputs["label"], dtype=torch.bool, device=ids.device)
     if not bool(rows.any()):
         return torch.zeros((), device=ids.device)
-    ids, mask, answer = ids[rows], mask[rows], answer[rows]
-    logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1]
-    targets = ids[:, 1:].masked_fill(answer[:, 1:] == 0, -100)
-    return functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=-100)
+    targets = ids[rows].masked_fill(answer[rows] == 0, -100)
+    found = model(
+        input_ids=ids[rows], attention_mask=mask[rows], labels=targets, use_cache=False, fused_lm_head=True
+    ).log_probs
+    return -found.sum() / (targets[:, 1:] != -100).sum()
 
 
 def _first_loss(trainer: Any, settings: TrainingSection) -> float:
     """KTO's loss on the first rows before any step: half of each row's weight when policy and reference agree, since
     all rewards and the KL term are 0 then.
+
+    Rewards and KL are looked at themselves as well: rewards that are all off alike leave the loss of balanced labels
+    where it is, since (1 - sigmoid(r)) + (1 - sigmoid(-r)) = 1.
     """
     count = min(len(trainer.train_dataset), settings.micro_batch_size or settings.batch_size)
     rows = trainer.train_dataset.select(range(count))
@@ -100,9 +106,10 @@ def _first_loss(trainer: Any, settings: TrainingSection) -> float:
     trainer.state.log_history.clear()
     weights = [trainer.desirable_weight if label else trainer.undesirable_weight for label in rows["label"]]
     wanted, loss = 0.5 * sum(weights) / len(weights), float(metrics["eval_loss"])
-    if abs(loss - wanted) > 1e-3:
+    worst = max(abs(metrics.get(f"eval_{name}", 0.0)) for name in ("rewards/chosen", "rewards/rejected", "kl"))
+    if worst > 1e-3 or abs(loss - wanted) > 1e-3:
         raise InfrastructureError(
             f"the reference model is not the model at the start: KTO's loss before the first step is {loss:.4f} "
-            f"instead of {wanted:.4f}. Nothing was trained."
+            f"instead of {wanted:.4f} (rewards and KL up to {worst:.4f}). Nothing was trained."
         )
     return loss

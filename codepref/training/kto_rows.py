@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from codepref.errors import UserError
 from codepref.pairing.normalise import normal_form
 from codepref.records import INFRASTRUCTURE, PASS, SKIPPED, Message, Pair, Problem, VerdictMatrix
 from codepref.sampling.prompts import request_messages
 from codepref.sampling.templates import SOLUTION_TEMPLATE
+from codepref.training.interleave import clashes, interleaved, one_sided
 from codepref.training.rows import Encode, TrainingRows, check_template
-
-LOOK_AHEAD = 64
-"""So many waiting answers are looked through for one of another problem than its neighbours."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +70,20 @@ def examples_from_verdicts(
 ) -> Examples:
     """Solutions that pass all of a problem's (true) tests as wanted, those seen to fail one as unwanted.
 
-    most: answers a problem and label, drawn with the seed; answers of one normal form count as one. A cell that was not
-    run, or that our own machinery failed at, is no ground for either label.
+    most: answers a problem and label, drawn with the seed; answers of one normal form count as one, and as none when
+    one passed and another failed. A cell that was not run, or that our own machinery failed at, is no ground for either
+    label. Raises UserError for verdicts of a problem that is not among `problems`.
     """
     known = {problem.task_id: problem for problem in problems}
     dropped: Counter[str] = Counter()
     examples = []
     for matrix in matrices:
+        if matrix.task_id not in known:
+            raise UserError(
+                f"the verdicts hold {matrix.task_id}, which is none of the problems: give their problem file"
+            )
         prompt = request_messages(known[matrix.task_id], template)
-        forms: dict[str, tuple[bool, str]] = {}
+        forms: dict[str, dict[bool, str]] = {}
         for verdict in matrix.verdicts:
             letters = set(verdict.letters)
             if not letters or not verdict.solution.strip():
@@ -89,9 +93,13 @@ def examples_from_verdicts(
             elif INFRASTRUCTURE in letters or (SKIPPED in letters and letters <= {PASS, SKIPPED}):
                 dropped["solution left out: not all its tests were run"] += 1
             else:
-                forms.setdefault(normal_form(verdict.solution), (letters == {PASS}, verdict.solution))
+                labels = forms.setdefault(normal_form(verdict.solution), {})
+                if labels:
+                    dropped["solution left out: the same as another after normalisation"] += 1
+                labels.setdefault(letters == {PASS}, verdict.solution)
         for label in (True, False):
-            texts = [text for wanted, text in forms.values() if wanted == label]
+            # one form that passed and failed by turns tells nothing
+            texts = [labels[label] for labels in forms.values() if set(labels) == {label}]
             random.Random(f"{seed}:{matrix.task_id}:{label}").shuffle(texts)
             for text in texts[:most]:
                 program = text.strip("\n")
@@ -107,9 +115,10 @@ def kto_rows(
 ) -> TrainingRows:
     """Rows {"prompt", "completion", "label"} for TRL's KTOTrainer, interleaved (see `interleaved`).
 
-    batch: rows held at once; a last batch of one row would be its own KL neighbour, so that row is dropped. Answers
-    longer than `max_length` tokens are dropped whole, as in `preference_rows`, whose UserErrors apply.
-    `weights` balance the labels: the rarer one counts as much as the other in all (KTO, arXiv 2402.01306, section 4.3).
+    batch: rows held at once; a last batch of one row would be its own KL neighbour, so a row of the more frequent label
+    is dropped. What the order cannot mend is counted in `dropped` too, as kept. Answers longer than `max_length` tokens
+    are dropped whole, as in `preference_rows`, whose UserErrors apply.
+    `weights` balance the labels: the rarer one counts as much as the other in all (arXiv 2402.01306, eq. 8, by TRL).
     """
     dropped: Counter[str] = Counter(given.dropped)
     kept, longest = [], 0
@@ -121,12 +130,15 @@ def kto_rows(
         else:
             kept.append(example)
             longest = max(longest, len(whole))
-    ordered = interleaved(kept, seed)
-    if len(ordered) % batch == 1:
-        ordered.pop()
+    if len(kept) % batch == 1:
+        more = sum(example.wanted for example in kept) * 2 > len(kept)
+        kept.remove(random.Random(seed).choice([example for example in kept if example.wanted == more]))
         dropped["answer left out: it would be alone in the last batch"] += 1
+    ordered = interleaved(kept, batch, seed)
     if lonely := one_sided(ordered, batch):
         dropped[f"batches of {batch} that hold one label only (kept)"] += lonely
+    if beside := clashes(ordered, batch):
+        dropped["answers whose KL neighbour is of the same problem (kept)"] += beside
     wanted = sum(example.wanted for example in ordered)
     rows = [{"prompt": list(one.prompt), "completion": list(one.completion), "label": one.wanted} for one in ordered]
     weights = balance(wanted, len(ordered) - wanted)
@@ -141,38 +153,12 @@ def balance(wanted: int, unwanted: int) -> tuple[float, float]:
     return more / wanted, more / unwanted
 
 
-def interleaved(examples: Sequence[Example], seed: int) -> list[Example]:
-    """The same answers, labels mixed evenly, and neighbours of different problems as far as possible.
+def weighed(balanced: tuple[float, float], desirable: float, undesirable: float) -> tuple[float, float]:
+    """Weights of wanted and unwanted answers: those given; one that is 0 balances the other; two that are 0, `balance`.
 
-    TRL takes the rows in their order, and pairs each prompt with its neighbour's answer for the KL term. In blocks of
-    one label a batch teaches one side only; next to an answer of the same prompt the KL term is that answer's reward.
+    balanced: what `balance` gave. Example: balanced (1, 3) and desirable 2 give (2, 6).
     """
-    generator = random.Random(seed)
-    waiting: dict[bool, deque[Example]] = {}
-    for label in (True, False):
-        mine = [example for example in examples if example.wanted == label]
-        generator.shuffle(mine)
-        waiting[label] = deque(mine)
-    total = {label: len(rows) for label, rows in waiting.items()}
-    ordered: list[Example] = []
-    while any(waiting.values()):
-        # the label that is furthest behind its share, so that every stretch holds both in proportion
-        label = max((True, False), key=lambda one: len(waiting[one]) / max(1, total[one]))
-        recent = {example.task_id for example in ordered[-2:]}
-        ordered.append(_next_of(waiting[label], recent))
-    return ordered
-
-
-def _next_of(rows: deque[Example], recent: set[str]) -> Example:
-    for at in range(min(LOOK_AHEAD, len(rows))):
-        if rows[at].task_id not in recent:
-            found = rows[at]
-            del rows[at]
-            return found
-    return rows.popleft()
-
-
-def one_sided(ordered: Sequence[Example], batch: int) -> int:
-    """How many batches hold one label only."""
-    batches = (ordered[at : at + batch] for at in range(0, len(ordered), batch))
-    return sum(len({example.wanted for example in rows}) == 1 for rows in batches)
+    if desirable and undesirable:
+        return desirable, undesirable
+    scale = desirable / balanced[0] if desirable else undesirable / balanced[1] if undesirable else 1.0
+    return balanced[0] * scale, balanced[1] * scale

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,28 +13,21 @@ from codepref.config import TrainingSection
 from codepref.errors import GateError, MachineError, UserError
 from codepref.models import TEMPLATES, load_model, load_tokenizer, model_templates, pick_device, quiet, resolve_model
 from codepref.runs.files import check_target, write_json
+from codepref.training.curve import training_curve
 from codepref.training.rows import Encode, TrainingRows, learning_rate_default
 
 Progress = Callable[[int, int], None]
 MARKER = "training.json"
 """In a model's folder: how it was trained. A folder without it is never replaced."""
 
-CURVE = {
-    "loss": "loss",
-    "rewards/margins": "margin",
-    "rewards/accuracies": "accuracy",
-    "logps/chosen": "chosen_logp",
-    "logps/rejected": "rejected_logp",
-    "entropy": "entropy",
-    "grad_norm": "grad_norm",
-    "learning_rate": "learning_rate",
-}
-"""TRL's names -> ours, for the training curve."""
-
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a training did. first_loss: DPO's loss before the first step, ln 2 when the reference is the start."""
+    """What a training did.
+
+    pairs: how many pairs, or single answers, were trained on. first_loss: the method's loss before the first step
+    (`dpo`: ln 2, `kto`: half the mean weight of its first answers, since the reference is the start).
+    """
 
     model: Path
     pairs: int
@@ -89,7 +82,7 @@ def train(place: Place, rows: Rows, build: Build, first_loss: FirstLoss) -> Trai
     fitted = rows(encoder(tokenizer), int(tokenizer.eos_token_id))
     if not fitted.rows:
         reasons = "; ".join(f"{count} {reason}" for reason, count in fitted.dropped.items()) or "there were none"
-        raise UserError(f"no pair to train on: {reasons}")
+        raise UserError(f"nothing to train on: {reasons}")
     transformers.set_seed(place.seed)
     shutil.rmtree(staging, ignore_errors=True)
     try:
@@ -99,6 +92,7 @@ def train(place: Place, rows: Rows, build: Build, first_loss: FirstLoss) -> Trai
             transformers.set_seed(place.seed)
             trainer.train()
             curve = training_curve(trainer.state.log_history)
+            _check_weights(trainer.model)
             _save(trainer, tokenizer, place.model, staging, place.out)
     except torch.OutOfMemoryError as error:
         shutil.rmtree(staging, ignore_errors=True)
@@ -117,7 +111,7 @@ def train(place: Place, rows: Rows, build: Build, first_loss: FirstLoss) -> Trai
         first_loss=first,
         dropped=fitted.dropped,
         curve=curve,
-        settings=asdict(settings) | {"learning_rate": rate},
+        settings=asdict(settings) | {"learning_rate": rate} | _weights(trainer),
     )
     facts = {"model": place.out.name, "base": place.model, "seed": place.seed}
     write_json(staging / MARKER, asdict(result) | facts)
@@ -192,6 +186,21 @@ def check_place(out: Path) -> None:
         raise UserError(f"{out}: is a folder with other things in it; choose a new one for the model")
 
 
+def _weights(trainer: Any) -> dict[str, float]:
+    """KTO's weights as they were balanced, in place of the settings' 0; nothing for methods without them."""
+    names = ("desirable_weight", "undesirable_weight")
+    return {name: float(getattr(trainer, name)) for name in names if hasattr(trainer, name)}
+
+
+def _check_weights(model: Any) -> None:
+    """Raise GateError when a trained weight is no number: not every step is logged, the last may not be."""
+    import torch
+
+    for name, weight in model.named_parameters():
+        if weight.requires_grad and not bool(torch.isfinite(weight).all()):
+            raise GateError(f"training diverged: {name} is no number after it. Lower training.learning_rate.")
+
+
 def _save(trainer: Any, tokenizer: Any, model: str, staging: Path, out: Path) -> None:
     from safetensors import SafetensorError
 
@@ -203,23 +212,6 @@ def _save(trainer: Any, tokenizer: Any, model: str, staging: Path, out: Path) ->
     (staging / "training_args.bin").unlink(missing_ok=True)  # a pickle that holds paths; the marker says it in JSON
     if templates := model_templates(model):
         write_json(staging / TEMPLATES, {"templates": templates})
-
-
-def training_curve(log_history: Sequence[dict[str, Any]]) -> list[dict[str, float]]:
-    """The trainer's log -> one row a logged step. Raises GateError at the first figure that is no number."""
-    curve = []
-    for entry in log_history:
-        if "loss" not in entry:
-            continue
-        row = {ours: float(entry[theirs]) for theirs, ours in CURVE.items() if theirs in entry}
-        row["step"] = entry["step"]
-        if wrong := [name for name, value in row.items() if not math.isfinite(value)]:
-            raise GateError(
-                f"training diverged: {', '.join(wrong)} is no number at step {entry['step']}. "
-                "Lower training.learning_rate."
-            )
-        curve.append(row)
-    return curve
 
 
 def encoder(tokenizer: Any) -> Encode:

@@ -106,3 +106,15 @@ def test_a_run_without_any_pair_says_why(tmp_path: Path) -> None:
     )
     with pytest.raises(GateError, match=r"no pair could be made \(no solution fails a test: 1\)"):
         run(recipe, tmp_path / "run")
+
+
+def test_a_run_by_kto_says_so_and_counts_answers(tmp_path: Path) -> None:
+    small = [*SMALL, "problems.heldout_limit=4", "training.epochs=1.0", "evaluation.samples=1", "evaluation.k=[1]"]
+    summary = demo("dstc-kto", tmp_path / "demo", overrides=small, say=list[str]().append)
+    counts = {row["what"]: row["count"] for row in summary["funnel"]}
+    # one pair a problem, so no answer is there twice; a lone last row of 16 would be left out
+    assert counts["answers trained on"] == 2 * counts["pairs"] - (2 * counts["pairs"] % 16 == 1)
+    assert "pairs trained on" not in counts
+    assert summary["training"]["method"] == "kto"
+    assert summary["training"]["first_loss"] == pytest.approx(0.5, abs=1e-3)
+    assert "KTO" in (tmp_path / "demo" / "report.html").read_text()

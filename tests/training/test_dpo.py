@@ -14,6 +14,7 @@ from codepref.records import Pair
 from codepref.sampling.prompts import request_messages
 from codepref.starter import SOLUTION_TEMPLATE
 from codepref.training import trainer
+from codepref.training.curve import training_curve
 from codepref.training.dpo import train_dpo
 
 SETTINGS = TrainingSection(learning_rate=1e-4, batch_size=4, epochs=1.0, max_length=256)
@@ -122,14 +123,14 @@ def test_a_reference_that_is_not_the_start_stops_training(tmp_path: Path, monkey
 
 def test_a_training_that_diverges_writes_no_model(tmp_path: Path) -> None:
     with pytest.raises(GateError, match=r"Lower training\.learning_rate"):
-        trainer.training_curve([{"loss": 0.7, "step": 1}, {"loss": float("nan"), "step": 2}])
+        training_curve([{"loss": 0.7, "step": 1}, {"loss": float("nan"), "step": 2}])
     with pytest.raises(GateError, match="diverged"):
         train_dpo(pairs(), "starter", tmp_path / "model", replace(SETTINGS, learning_rate=1e30, epochs=3.0))
     assert not (tmp_path / "model").exists()
 
 
 def test_no_usable_pair_is_the_users_mistake(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no pair to train on: 8 longer than training.max_length = 16"):
+    with pytest.raises(UserError, match=r"nothing to train on: 8 longer than training.max_length = 16"):
         train_dpo(pairs(), "starter", tmp_path / "model", replace(SETTINGS, max_length=16))
     with pytest.raises(UserError, match="there were none"):
         train_dpo([], "starter", tmp_path / "model", SETTINGS)
