@@ -90,6 +90,9 @@ def parse_inputs(source: str) -> InputsTest:
     return InputsTest(**{key: str(value) for key, value in texts.items()}, atol=atol, compare=compare, oracle=oracle)
 
 
+MOST_QUICK = 100
+
+
 def encode_inputs(inputs: Sequence[Sequence[Any]]) -> str:
     """The list of argument lists as Python text that `decode_inputs` turns back into equal values of the same types.
 
@@ -103,11 +106,26 @@ def encode_json_inputs(inputs: Any) -> str:
     """The same text for what the `json` module gave, whose values Python's own `repr` writes in the same way, but for
     the floats that have no literal; ten times as fast.
     """
-    if type(inputs) is list and all(type(arguments) is list for arguments in inputs):
+    if type(inputs) is list and all(type(arguments) is list for arguments in inputs) and _is_shallow(inputs):
         text = repr(inputs)
         if "inf" not in text and "nan" not in text:
             return text
     return encode_inputs(inputs)
+
+
+def _is_shallow(value: Any) -> bool:
+    """Whether containers are nested at most MOST_QUICK deep; Python's own parser gives up at 200."""
+    level = [value]
+    for _ in range(MOST_QUICK):
+        level = [
+            item
+            for container in level
+            for item in (container if type(container) is list else container.values())
+            if type(item) is list or type(item) is dict
+        ]
+        if not level:
+            return True
+    return False
 
 
 def decode_inputs(text: str) -> list[list[Any]]:
