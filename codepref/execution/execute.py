@@ -102,7 +102,7 @@ def execute_into(
                 spool.keep(verdicts)
             seconds = time.monotonic() - start
             used = [test for task in keys for test in work.tests.get(task, ())]
-            summary = summarise(spool, len(used), work.limits, seconds)
+            summary = summarise(spool, used, work.limits, seconds)
             summary |= {"problems_without_solutions": len(problems) - len(keys), "unconfined": unconfined, "key": whole}
             write_tables(folder, spool, used)
             write_json(folder / SUMMARY, summary)
@@ -159,7 +159,7 @@ class _Work:
 
     def judge(self, spool: Spool, jobs: int | None, progress: Progress | None) -> Iterator[Sequence[Verdict]]:
         """Run what the spool owes, a piece at a time; the verdicts' solution ids are those of the spool's programs."""
-        done = sum(copies for copies, *_ in spool.judged())
+        done = sum(copies for _, copies, *_ in spool.judged())
         if progress is not None and done:
             progress(done, spool.lines)
         if done == spool.lines:

@@ -211,12 +211,14 @@ class Spool:
         update = f"UPDATE judged SET {_TOLD}, fresh = 0 WHERE program = {program}"
         self._base.executemany(update, [(*_told(t, t.shared), place, t.digest) for t in told])
 
-    def judged(self) -> Iterator[tuple[int, str, bool, float, bool]]:
-        """Of every judged program: lines that hold it, letters, shared, CPU ms, whether this run judged it."""
+    def judged(self) -> Iterator[tuple[str, int, str, bool, float, bool]]:
+        """Of every judged program: task, lines that hold it, letters, shared, CPU ms, whether this run judged it."""
         rows = self._base.execute(
-            "SELECT copies, letters, shared, cpu_ms, fresh FROM judged WHERE letters IS NOT NULL ORDER BY program"
+            "SELECT task, copies, letters, shared, cpu_ms, fresh FROM judged CROSS JOIN programs ON id = program "
+            "WHERE letters IS NOT NULL ORDER BY program"
         )
-        return ((copies, letters, bool(shared), cpu, bool(fresh)) for copies, letters, shared, cpu, fresh in rows)
+        for place, copies, letters, shared, cpu, fresh in rows:
+            yield self._tasks[place], copies, letters, bool(shared), cpu, bool(fresh)
 
     def rows(self) -> Iterator[tuple[str, int, Judged]]:
         """Every input line that is judged: task id, solution id, verdict; equal programs are one object."""

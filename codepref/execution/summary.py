@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
+from collections.abc import Sequence
+from itertools import compress
 from typing import Any
 
 from codepref.execution.limits import Limits
 from codepref.execution.spool import Spool
-from codepref.records import PASS, VERDICT_LETTERS
+from codepref.records import PASS, VERDICT_LETTERS, Test
 
 
-def summarise(spool: Spool, tests: int, limits: Limits, seconds: float) -> dict[str, Any]:
-    """Counts, rates and versions. tests: how many were used. seconds: what this run took to judge what it judged."""
+def summarise(spool: Spool, used: Sequence[Test], limits: Limits, seconds: float) -> dict[str, Any]:
+    """Counts, rates and versions. used: the tests. seconds: what this run took to judge what it judged.
+
+    Probes expect nothing, so their letters are no verdicts: only how many there are is told.
+    """
     from codepref import __version__
 
+    counts: dict[str, list[int]] = {}
+    for test in used:
+        counts.setdefault(test.task_id, []).append(test.count)
+    tests = sum(test.count > 0 for test in used)
     letters: Counter[str] = Counter()
     distinct = passing = shared = fresh_samples = fresh_cells = 0
     cpu_ms = 0.0
-    for copies, row, is_shared, row_cpu_ms, fresh in spool.judged():
+    for task, copies, told, is_shared, row_cpu_ms, fresh in spool.judged():
+        row = told if tests == len(used) else "".join(compress(told, counts[task]))
         for letter, count in Counter(row).items():
             letters[letter] += copies * count
         distinct += 1
@@ -32,6 +42,7 @@ def summarise(spool: Spool, tests: int, limits: Limits, seconds: float) -> dict[
         "samples": spool.lines,
         "distinct_samples": distinct,
         "tests": tests,
+        "probes": len(used) - tests,
         "cells": sum(letters.values()),
         "verdicts": {letter: letters[letter] for letter in VERDICT_LETTERS if letters[letter]},
         "samples_passing_all": passing,

@@ -213,3 +213,20 @@ def test_tables_are_written_in_row_groups_and_read_back_whole(tmp_path, monkeypa
     places = [(v.task_id, v.solution_id, v.letters) for m in read_verdicts(tmp_path) for v in m.verdicts]
     assert places == [("one", 0, "PP"), ("one", 1, "EE"), ("two", 0, "PF"), ("two", 1, "EE"), ("two", 2, "PF")]
     assert list(iter_verdicts(tmp_path)) == read_verdicts(tmp_path)
+
+
+def test_probes_are_counted_apart_and_their_answers_recorded(tmp_path):
+    problem = Problem("t", "Add one.", "f")
+    tests = {"t": [Test("t", "0", "assert f(1) == 2"), Test("t", "0~0", "f(5)", count=0)]}
+    solutions = [Solution("t", place, f"def f(x):\n    return x + {add}\n") for place, add in enumerate((1, 1.0, 2))]
+    (matrix,) = execute([problem], solutions, tests, out=tmp_path, limits=LIMITS, jobs=1)
+    assert [verdict.letters for verdict in matrix.verdicts] == ["PP", "PP", "FP"]
+    outcomes_ST = matrix.outcomes_ST
+    # 1 + 1 and 1 + 1.0 are equal to the test, and yet not the same answer
+    assert len({*outcomes_ST[:, 0].tolist()}) == 3
+    assert len({*outcomes_ST[:, 1].tolist()}) == 3
+    assert 0 not in outcomes_ST
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert (summary["tests"], summary["probes"], summary["cells"]) == (1, 1, 3)
+    assert summary["verdicts"] == {"P": 2, "F": 1}
+    assert summary["samples_passing_all"] == 2
