@@ -74,7 +74,7 @@ class PairingSection:
     rule: Literal["all-tests", "max-pass", "dstc", "dstc-code", "codet", "b4", "agreement"] = bounded(
         "all-tests", doc="see docs/pairing.md"
     )
-    max_pairs_per_problem: int = bounded(4, low=1, doc="of `all-tests` and `agreement`; DSTC makes one pair a draw")
+    max_pairs_per_problem: int = bounded(4, low=1, doc="pairs of a problem at most, those of several draws too")
     draws: int = bounded(1, low=1, doc="DSTC: pairs a problem, each from its own half of the samples when above 1")
     min_confidence: float = bounded(0.0, low=0.0, high=1.0, doc="pairs below are dropped and counted")
     max_share: float = bounded(1.0, above=0.0, high=1.0, doc="share of problems whose pairs are kept, the surest")
