@@ -150,6 +150,54 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Response:
+    """One model's answer to one instruction, as it wrote it. `finished` is False when it was cut at the token limit.
+
+    response_id: the place among the task's responses, from 0; for sampled solutions it is the solution's id. model: the
+    name of the pool member that wrote it. principle: what the system prompt asked of it, "" when nothing.
+    """
+
+    task_id: str
+    response_id: int
+    model: str
+    text: str
+    finished: bool = True
+    principle: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """What a judge said of one response. `value` is None when it is unjudged; `reason` then says why.
+
+    second: the value of a second look in reversed order, where there was one.
+    """
+
+    response_id: int
+    value: int | None
+    rationale: str = ""
+    reason: str = ""
+    second: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgment:
+    """One problem's responses and their ratings by one preference: one rating a response, in the same order.
+
+    judge: the judge's name. order: response ids in the order in which the judge saw them. low, high: the scale's ends.
+    """
+
+    task_id: str
+    instruction: str
+    preference: str
+    responses: tuple[Response, ...]
+    ratings: tuple[Rating, ...]
+    judge: str = ""
+    order: tuple[int, ...] = ()
+    low: int = 1
+    high: int = 5
+
+
+@dataclass(frozen=True, slots=True)
 class Score:
     """A figure with its 95% interval and its counts: `n` problems, `samples` solutions in all."""
 

@@ -1,0 +1,1 @@
+"""Responses -> judgments: what is preferred, the judge that rates, the ratings as records and files."""
