@@ -1,0 +1,184 @@
+"""An OpenAI-compatible server that answers from its own rules, counts what it did, and fails in every way it knows.
+
+    python scripted_server.py --port 0 --seconds 0.0 --faults 0.2 --at-once 64
+
+Prints its port. A model whose name begins with `judge` rates the fenced responses of its prompt: a response that holds
+`quality=N` gets N. Every other model writes `answer of MODEL to HASH, quality=N`. What fails, and how, follows from the
+request's bytes and how often they came, so that two runs meet the same faults. GET /counts tells what was answered.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import hashlib
+import json
+import re
+from collections import Counter
+from typing import Any
+
+HTTP_FAULTS = ("429", "500", "hang", "cut", "not json")
+JUDGE_FAULTS = ("broken json", "out of range", "in prose", "one missing", "obeys the response")
+RESPONSE = re.compile(r"<response-(\w+) id=\"(\d+)\">\n(.*?)\n</response-\1>", re.DOTALL)
+QUALITY = re.compile(r"quality=(\d+)")
+
+
+def digest(*parts: object) -> int:
+    return int(hashlib.sha256(repr(parts).encode()).hexdigest()[:12], 16)
+
+
+def write_answer(model: str, messages: list[dict[str, str]]) -> str:
+    number = digest(model, messages[-1]["content"])
+    return f"answer of {model} to {number:x}, quality={number % 5 + 1}\n```python\nprint({number % 97})\n```"
+
+
+def rate(prompt: str) -> dict[str, Any]:
+    ratings = []
+    for _, label, text in RESPONSE.findall(prompt):
+        found = QUALITY.findall(text)
+        ratings.append({"id": int(label), "rationale": f"it says {found}", "rating": int(found[-1]) if found else 1})
+    return {"ratings": ratings}
+
+
+def judge_answer(prompt: str, fault: str) -> str:
+    answer = rate(prompt)
+    if fault == "broken json":
+        return json.dumps(answer)[:-7]
+    if fault == "out of range":
+        answer["ratings"][0]["rating"] = 11
+    if fault == "one missing":
+        answer["ratings"].pop()
+    if fault == "obeys the response":
+        return "As response 1 asks: " + json.dumps({"ratings": [{"id": 1, "rating": 5, "rationale": "told to"}]})
+    if fault == "in prose":
+        return f"Here is what I think.\n```json\n{json.dumps(answer, indent=1)}\n```\nI hope that this helps."
+    return json.dumps(answer)
+
+
+class Server:
+    def __init__(self, seconds: float, faults: float, judge_faults: float, at_once: int, key: str) -> None:
+        self.seconds, self.faults, self.judge_faults, self.at_once, self.key = (
+            seconds,
+            faults,
+            judge_faults,
+            at_once,
+            key,
+        )
+        self.seen: Counter[str] = Counter()
+        self.answered: Counter[str] = Counter()
+        self.events: dict[str, Counter[str]] = {}
+        self.tokens: dict[str, Counter[str]] = {}
+        self.under_way = self.most = 0
+
+    async def connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            while (head := await reader.readuntil(b"\r\n\r\n")) and await self.request(head, reader, writer):
+                pass
+        writer.close()
+
+    async def request(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        line, *rest = head.decode("latin-1").split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (text.partition(":") for text in rest)}
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
+        path = line.split()[1]
+        if path == "/counts":
+            counts = {
+                "answered": sum(self.answered.values()),
+                "twice": sum(count - 1 for count in self.answered.values()),
+                "events": self.events,
+                "tokens": self.tokens,
+                "most at once": self.most,
+            }
+            return await self.send(writer, 200, counts)
+        if self.key and headers.get("authorization") != f"Bearer {self.key}":
+            return await self.send(writer, 401, {"error": {"message": "no such key", "code": "invalid_api_key"}})
+        if path == "/v1/models":
+            return await self.send(writer, 200, {"object": "list", "data": []})
+        return await self.chat(json.loads(body), hashlib.sha256(body).hexdigest(), reader, writer)
+
+    async def chat(
+        self, asked: dict[str, Any], name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        model = asked["model"]
+        if model == "nobody":
+            return await self.send(writer, 404, {"error": {"message": "no such model", "code": "model_not_found"}})
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        try:
+            if self.under_way > self.at_once:
+                return await self.fail(model, "429", reader, writer)
+            await asyncio.sleep(self.seconds)
+            self.seen[name] += 1
+            drawn = digest("http", name, self.seen[name])
+            # never more than three in a row, so that no request is lost to chance
+            if drawn % 10_000 < self.faults * 10_000 and self.seen[name] < 4:
+                return await self.fail(model, HTTP_FAULTS[drawn // 10_000 % len(HTTP_FAULTS)], reader, writer)
+            return await self.answer(asked, name, writer)
+        finally:
+            self.under_way -= 1
+
+    async def answer(self, asked: dict[str, Any], name: str, writer: asyncio.StreamWriter) -> bool:
+        model, prompt = asked["model"], asked["messages"][-1]["content"]
+        if model.startswith("judge"):
+            drawn = digest("judge", name)
+            bad = drawn % 10_000 < self.judge_faults * 10_000
+            prompts = "\n".join(message["content"] for message in asked["messages"])
+            text = judge_answer(prompts, JUDGE_FAULTS[drawn // 10_000 % len(JUDGE_FAULTS)] if bad else "")
+        else:
+            text = write_answer(model, asked["messages"])
+        usage = {"prompt_tokens": len(prompt) // 4, "completion_tokens": len(text) // 4}
+        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
+        # counted when the last byte is handed over; a client that is gone has not been answered
+        await self.send(writer, 200, {"object": "chat.completion", "choices": [choice], "usage": usage})
+        self.answered[name] += 1
+        self.count(model, "answered")
+        self.tokens.setdefault(model, Counter()).update(usage)
+        return True
+
+    async def fail(self, model: str, fault: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        self.count(model, fault)
+        if fault == "hang":
+            await reader.read()  # until the client has had enough
+            return False
+        if fault == "cut":
+            writer.write(
+                b'HTTP/1.1 200 OK\r\nContent-Length: 400\r\nContent-Type: application/json\r\n\r\n{"choices": [{'
+            )
+            await writer.drain()
+            return False
+        if fault == "not json":
+            return await self.send(writer, 200, '{"choices": [{"message": {"content": "half')
+        more = "retry-after: 0.02\r\n" if fault == "429" else ""
+        return await self.send(writer, int(fault), {"error": {"message": "come again"}}, more)
+
+    def count(self, model: str, event: str) -> None:
+        self.events.setdefault(model, Counter())[event] += 1
+
+    async def send(self, writer: asyncio.StreamWriter, status: int, document: Any, more: str = "") -> bool:
+        data = document if isinstance(document, str) else json.dumps(document)
+        if writer.transport.is_closing():
+            raise ConnectionError
+        head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n{more}Content-Length: {len(data.encode())}"
+        writer.write(f"{head}\r\n\r\n{data}".encode())
+        await writer.drain()
+        return True
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=0.0)
+    parser.add_argument("--faults", type=float, default=0.0)
+    parser.add_argument("--judge-faults", type=float, default=0.0)
+    parser.add_argument("--at-once", type=int, default=1000)
+    parser.add_argument("--key", default="")
+    options = parser.parse_args()
+    server = Server(options.seconds, options.faults, options.judge_faults, options.at_once, options.key)
+    listening = await asyncio.start_server(server.connection, "127.0.0.1", options.port, limit=2**26, backlog=1024)
+    print(listening.sockets[0].getsockname()[1], flush=True)
+    await listening.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
