@@ -196,6 +196,11 @@ def checked(section: Any, where: str) -> Any:
     return section
 
 
+def read_section(kind: type, table: Mapping[str, Any], mistakes: list[str], where: str, prefix: str) -> Any:
+    """A dataclass of `bounded` fields from a parsed table; what is wrong with it is appended to `mistakes`."""
+    return kind(**_parse_fields(kind, table, mistakes, where, prefix))
+
+
 def _inconsistencies(recipe: Recipe) -> list[str]:
     found = []
     training, evaluation, pairing = recipe.training, recipe.evaluation, recipe.pairing
@@ -235,7 +240,7 @@ def _parse_section(key: str, value: Any, mistakes: list[str], where: str) -> Any
     if not isinstance(value, Mapping):
         mistakes.append(f"{where}: `{key}` must be a section: [{key}]")
         return None
-    return section_type(**_parse_fields(section_type, value, mistakes, where, f"{key}."))
+    return read_section(section_type, value, mistakes, where, f"{key}.")
 
 
 def _parse_fields(

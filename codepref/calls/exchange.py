@@ -15,7 +15,7 @@ from typing import Any
 
 from codepref.calls.journal import JOURNAL, Answers, Span, read_journal
 from codepref.calls.ledger import Ledger
-from codepref.calls.records import Endpoint, Outcome, Request
+from codepref.calls.records import Endpoint, Outcome, Reply, Request
 from codepref.errors import GateError, InfrastructureError, MachineError, UserError
 
 AHEAD = 2
@@ -115,6 +115,10 @@ class Exchange:
             if (outcome := self._next()) is not None:
                 self._follow(outcome, follow)
                 yield outcome
+
+    def answer(self, key: str) -> Reply | None:
+        """What a key was answered, by this run or an earlier one, or None."""
+        return self._answers.read(self._spans[key]) if key in self._spans else None
 
     def _feed(self, follow: Follow) -> Iterator[Outcome]:
         for lane in self._lanes.values():

@@ -69,3 +69,37 @@ class Ledger:
             name: asdict(account) | {"faults": dict(sorted(account.faults.items()))}
             for name, account in sorted(self.accounts.items())
         }
+
+
+def spending(ledger: Ledger, most: int = 3) -> str:
+    """What was used so far, in a few words: the models that cost (or wrote) most first."""
+    accounts = sorted(ledger.accounts.items(), key=lambda item: (-item[1].dollars, -item[1].tokens_out, item[0]))
+    told = [f"{name} {_tokens(one.tokens_in + one.tokens_out)} tokens{_dollars(one.dollars)}" for name, one in accounts]
+    rest = [f"{len(told) - most} models more"] if len(told) > most else []
+    sure = _dollars(ledger.dollars).strip()
+    total = [f"{sure} in all"] if sure and len(told) > 1 else []
+    doubt = [f"at most ${ledger.at_most:,.2f} more for calls without an answer"] if ledger.at_most >= 0.005 else []
+    return ", ".join([*told[:most], *rest, *total, *doubt])
+
+
+def ledger_lines(ledger: Ledger) -> list[str]:
+    """A table of the accounts, one line a model."""
+    rows = [("model", "calls", "answered", "faults", "tokens in", "tokens out", "dollars", "s a call")]
+    for name, one in sorted(ledger.accounts.items()):
+        faults = ", ".join(f"{kind} {count:,}" for kind, count in sorted(one.faults.items())) or "-"
+        faults += f", unknown {one.unknown:,}" if one.unknown else ""
+        mean = one.seconds / one.attempts if one.attempts else 0.0
+        tokens = (f"{one.tokens_in:,}", f"{one.tokens_out:,}")
+        rows.append(
+            (name, f"{one.attempts:,}", f"{one.answered:,}", faults, *tokens, f"{one.dollars:.4f}", f"{mean:.2f}")
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _tokens(count: int) -> str:
+    return f"{count / 1e6:,.2f}M" if count >= 1e6 else f"{count / 1e3:,.1f}k" if count >= 1000 else str(count)
+
+
+def _dollars(dollars: float) -> str:
+    return f" ${dollars:,.2f}" if dollars >= 0.005 else ""

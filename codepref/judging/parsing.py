@@ -107,7 +107,7 @@ def _labels(entries: Sequence[Mapping[str, Any]]) -> list[int]:
 def _blocks(text: str) -> list[Mapping[str, Any]]:
     """Entries from `Rating:` lines, each with the rationale that follows it."""
     found = list(_BLOCK.finditer(text))
-    ends = [match.start() for match in found[1:]] + [len(text)]
+    ends = [match.start() for match in found[1:]] + [len(text)] * bool(found)
     entries: list[Mapping[str, Any]] = []
     for label, (match, end) in enumerate(zip(found, ends, strict=True), start=1):
         rest = text[match.end() : end]

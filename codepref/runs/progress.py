@@ -12,7 +12,10 @@ QUIET_SECONDS = 10.0
 
 
 class ProgressLine:
-    """Call it with (done, total). Shows the rate and the remaining time; `close` ends the line."""
+    """Call it with (done, total). Shows the rate and the remaining time; `close` ends the line.
+
+    note: more to say at the end of the line, such as what was spent.
+    """
 
     def __init__(
         self,
@@ -28,6 +31,7 @@ class ProgressLine:
         self.clock = clock
         self.started = self.shown = clock()
         self.first: int | None = None
+        self.note = ""
         self.width = 0
 
     def __call__(self, done: int, total: int) -> None:
@@ -51,7 +55,7 @@ class ProgressLine:
             text += f", {rate:,.1f}/s"
             if done < total:
                 text += f", about {_duration((total - done) / rate)} left"
-        return text
+        return f"{text}; {self.note}" if self.note else text
 
     def close(self, closing: str = "") -> None:
         """End the line; `closing` is written in its place."""

@@ -1,0 +1,166 @@
+"""Is the judge any good? Its ratings against execution, against itself, and against what should not matter. Pure.
+
+Every figure is a mean over problems, each problem with equal weight, with a 95% interval over problems.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from codepref.evaluation.estimators import score
+from codepref.judging.questions import Reading
+from codepref.records import Judgment, Score
+
+Passed = Mapping[tuple[str, int], bool]
+"""(task_id, response_id) -> whether execution found it right; responses that are not there were not executed."""
+
+Values = Mapping[int, int]
+"""Place among the task's responses -> rating."""
+
+
+@dataclass(frozen=True)
+class Rated:
+    """A judged task and its passes by what they were for: values by place."""
+
+    task: Judgment
+    first: Values
+    backwards: Values | None = None
+    repeats: tuple[Values, ...] = ()
+
+
+@dataclass(frozen=True)
+class JudgeCalibration:
+    """What is known of a judge. A figure is left out where no problem says anything about it, and `notes` says so.
+
+    figures: "agreement with execution", "rank kept in reversed order" and so on; see `calibrate`. counts: responses
+    rated, unjudged, and pairs behind each figure.
+    """
+
+    figures: list[Score] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def rated(task: Judgment, passes: Sequence[Sequence[Reading]], *, second_pass: bool) -> Rated:
+    """A task's values a pass; `passes` as `codepref.judging.questions.judged` gives them."""
+    values = [{place: value for one in readings for place, value in one.values.items()} for readings in passes]
+    rest = values[1 + second_pass :]
+    backwards = values[1] if second_pass and len(values) > 1 else None
+    return Rated(task, values[0] if values else {}, backwards, tuple(rest))
+
+
+def calibrate(
+    tasks: Sequence[Rated], *, passed: Passed | None = None, own_models: frozenset[str] = frozenset(), seed: int = 0
+) -> JudgeCalibration:
+    """All figures that the passes and verdicts at hand allow.
+
+    agreement with execution: over pairs of a passing and a failing response of one problem, the share in which the
+      passing one is rated higher; a tie counts half. 0.5 is a coin.
+    same rating in reversed order, same rating when asked again: share of responses.
+    rank kept in reversed order: over pairs with different ratings, the share whose order stays; a tie counts half.
+    gain of the earlier place: points by which a response is rated higher where it is shown earlier.
+    longer is rated higher: over pairs of one problem that are equally right where execution knows, the share in which
+      the longer text is rated higher; a tie counts half. 0.5 is no bias.
+    own model's gain: points by which responses of the judge's own model are rated above the others' of the problem,
+      among equally right ones where execution knows. Worth reading only where others rate them level.
+    """
+    known = passed or {}
+    figures: list[Score] = []
+    counts = {
+        "problems": len(tasks),
+        "rated": sum(len(one.first) for one in tasks),
+        "unjudged": sum(len(one.task.responses) - len(one.first) for one in tasks),
+    }
+    notes: list[str] = []
+    points = max((one.task.high - one.task.low for one in tasks), default=4)
+    for name, of_task, signed in _figures(known, own_models):
+        per_task = [values for one in tasks if (values := list(of_task(one)))]
+        counts[name] = sum(map(len, per_task))
+        if not per_task:
+            notes.append(f"{name}: nothing to go by")
+            continue
+        figures.append(_figure(name, per_task, points if signed else 0, seed))
+    return JudgeCalibration(figures, counts, notes)
+
+
+OfTask = Callable[[Rated], Iterator[float]]
+
+
+def _figures(passed: Passed, own_models: frozenset[str]) -> Iterator[tuple[str, OfTask, bool]]:
+    yield "agreement with execution", lambda one: _agreement(one, passed), False
+    yield "same rating in reversed order", lambda one: _same(one.first, one.backwards), False
+    yield "rank kept in reversed order", lambda one: _rank_kept(one.first, one.backwards), False
+    yield "gain of the earlier place", _earlier, True
+    yield (
+        "same rating when asked again",
+        lambda one: (v for other in one.repeats for v in _same(one.first, other)),
+        False,
+    )
+    yield "longer is rated higher", lambda one: _longer(one, passed), False
+    yield "own model's gain", lambda one: _own(one, passed, own_models), True
+
+
+def _figure(name: str, per_task: Sequence[Sequence[float]], points: int, seed: int) -> Score:
+    means = [sum(values) / len(values) for values in per_task]
+    samples = [len(values) for values in per_task]
+    if not points:
+        return score(name, means, samples, seed=seed)
+    # differences in [-points, points] are brought to [0, 1], where the estimators work, and back
+    found = score(name, [(mean / points + 1) / 2 for mean in means], samples, seed=seed)
+    value, low, high = ((2 * x - 1) * points for x in (found.value, found.low, found.high))
+    return replace(found, value=value, low=low, high=high)
+
+
+def _order(better: float, worse: float) -> float:
+    return 1.0 if better > worse else 0.5 if better == worse else 0.0
+
+
+def _known(one: Rated, passed: Passed, place: int) -> bool | None:
+    return passed.get((one.task.task_id, one.task.responses[place].response_id))
+
+
+def _agreement(one: Rated, passed: Passed) -> Iterator[float]:
+    for a, b in itertools.permutations(one.first, 2):
+        if _known(one, passed, a) is True and _known(one, passed, b) is False:
+            yield _order(one.first[a], one.first[b])
+
+
+def _same(first: Values, other: Values | None) -> Iterator[float]:
+    for place, value in first.items():
+        if other is not None and place in other:
+            yield float(value == other[place])
+
+
+def _rank_kept(first: Values, other: Values | None) -> Iterator[float]:
+    for a, b in itertools.permutations(first, 2):
+        if first[a] > first[b] and other is not None and a in other and b in other:
+            yield _order(other[a], other[b])
+
+
+def _earlier(one: Rated) -> Iterator[float]:
+    """A response's rating where it is shown earlier less the one where it is shown later; the middle says nothing."""
+    ids = [response.response_id for response in one.task.responses]
+    last = len(ids) - 1
+    for place, value in one.first.items():
+        if one.backwards is None or place not in one.backwards or ids[place] not in one.task.order:
+            continue
+        shown = one.task.order.index(ids[place])
+        if shown * 2 != last:
+            sign = 1 if shown * 2 < last else -1
+            yield float(sign * (value - one.backwards[place]))
+
+
+def _longer(one: Rated, passed: Passed) -> Iterator[float]:
+    for a, b in itertools.permutations(one.first, 2):
+        longer = len(one.task.responses[a].text) > len(one.task.responses[b].text)
+        if longer and _known(one, passed, a) == _known(one, passed, b):
+            yield _order(one.first[a], one.first[b])
+
+
+def _own(one: Rated, passed: Passed, own_models: frozenset[str]) -> Iterator[float]:
+    for a, b in itertools.permutations(one.first, 2):
+        mine = one.task.responses[a].model in own_models and one.task.responses[b].model not in own_models
+        if mine and _known(one, passed, a) == _known(one, passed, b):
+            yield float(one.first[a] - one.first[b])
