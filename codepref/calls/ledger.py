@@ -82,17 +82,16 @@ def spending(ledger: Ledger, most: int = 3) -> str:
     return ", ".join([*told[:most], *rest, *total, *doubt])
 
 
-def ledger_lines(ledger: Ledger) -> list[str]:
-    """A table of the accounts, one line a model."""
+def ledger_table(accounts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The accounts of `Ledger.as_dict` as a table, one line a model."""
     rows = [("model", "calls", "answered", "faults", "tokens in", "tokens out", "dollars", "s a call")]
-    for name, one in sorted(ledger.accounts.items()):
-        faults = ", ".join(f"{kind} {count:,}" for kind, count in sorted(one.faults.items())) or "-"
-        faults += f", unknown {one.unknown:,}" if one.unknown else ""
-        mean = one.seconds / one.attempts if one.attempts else 0.0
-        tokens = (f"{one.tokens_in:,}", f"{one.tokens_out:,}")
-        rows.append(
-            (name, f"{one.attempts:,}", f"{one.answered:,}", faults, *tokens, f"{one.dollars:.4f}", f"{mean:.2f}")
-        )
+    for name, one in sorted(accounts.items()):
+        unknown = {"unknown": one["unknown"]} if one["unknown"] else {}
+        faults = ", ".join(f"{kind} {count:,}" for kind, count in {**one["faults"], **unknown}.items()) or "-"
+        mean = one["seconds"] / one["attempts"] if one["attempts"] else 0.0
+        counts = (f"{one['attempts']:,}", f"{one['answered']:,}", faults)
+        spent = (f"{one['tokens_in']:,}", f"{one['tokens_out']:,}", f"{one['dollars']:.4f}", f"{mean:.2f}")
+        rows.append((name, *counts, *spent))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from codepref import __version__
-from codepref.cli import commands
+from codepref.cli import commands, feedback
 
 Parser = argparse.ArgumentParser
 SANDBOX_HELP = "run model code without the sandbox; only inside a machine that may be lost"
@@ -27,6 +27,8 @@ def build_parser() -> Parser:
     _report(subparsers.add_parser("report", help="write summary.json and report.html of a run again"))
     _sample(subparsers.add_parser("sample", help="problems x a model -> solutions or tests"))
     _execute(subparsers.add_parser("execute", help="solutions x tests -> verdicts, in the sandbox"))
+    feedback.add_respond(subparsers.add_parser("respond", help="instructions x a pool of models -> responses"))
+    feedback.add_judge(subparsers.add_parser("judge", help="responses x a judge -> ratings, or what they are worth"))
     _pair(subparsers.add_parser("pair", help="verdicts -> preference pairs"))
     _audit(subparsers.add_parser("audit", help="how right pairs are by true tests, and what can be said without"))
     _train(subparsers.add_parser("train", help="pairs -> an aligned model"))

@@ -39,7 +39,7 @@ def load_problems(source: str | Path, *, limit: int | None = None) -> list[Probl
     name = str(source)
     if isinstance(source, str) and (source == "starter" or source.startswith("starter:")):
         return _load_starter(source, limit)
-    problems = _read_rows(_rows(name), limit)
+    problems = _read_rows(read_rows(name), limit)
     if not problems:
         raise UserError(f"{name}: holds no problem")
     return problems
@@ -60,7 +60,8 @@ def _load_starter(source: str, limit: int | None) -> list[Problem]:
     return list(starter.load_problems(known, limit=limit))
 
 
-def _rows(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_rows(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (place, row) of a file or a hub data set, whatever its columns. Raises UserError and MachineError."""
     path = Path(source)
     if not path.exists() and is_hub_name(source) and not source.endswith(_SUFFIXES):
         yield from read_hub(source)

@@ -1,0 +1,212 @@
+"""The commands of AI feedback: respond, judge, grade. Options and what they do, one function each."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from argparse import Namespace
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from codepref.errors import UserError
+from codepref.runs.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from codepref.calls.members import Member
+    from codepref.judging.questions import JudgeSettings
+
+Parser = argparse.ArgumentParser
+
+
+def add_respond(parser: Parser) -> None:
+    """`codepref respond`: its options."""
+    parser.add_argument("--instructions", required=True, help="file or hub name with a column of instructions")
+    parser.add_argument("--column", help="the column's name (default: instruction, prompt, problem or question)")
+    parser.add_argument("-n", type=int, help="so many instructions, drawn with --seed (default: all, in their order)")
+    parser.add_argument("--preferences", nargs="+", help="given to the instructions in turn (default: all five)")
+    parser.add_argument("--keep-cjk", action="store_true", help="keep instructions with Chinese characters")
+    parser.add_argument("--pool", required=True, help="TOML file of [[pool]] tables; see docs/judging.md")
+    parser.add_argument("--per-problem", type=int, default=4, help="models drawn a problem (default %(default)s)")
+    parser.add_argument("--no-principles", action="store_true", help="do not ask for the preference")
+    parser.add_argument("--temperature", type=float, default=0.8, help="(default %(default)s)")
+    parser.add_argument("--top-p", type=float, default=0.8, help="(default %(default)s)")
+    parser.add_argument("--max-new-tokens", type=int, default=1024, help="(default %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=32, help="local models: answers at once")
+    parser.add_argument("--device", default="auto", help="local models: torch device")
+    parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto")
+    _common(parser)
+    parser.set_defaults(command=respond)
+
+
+def add_judge(parser: Parser) -> None:
+    """`codepref judge`: its options."""
+    parser.add_argument("--responses", required=True, help="JSON lines: what `respond` wrote, or published columns")
+    _judge_model(parser)
+    parser.add_argument("--mode", choices=("together", "single"), default="together", help="responses a question")
+    parser.add_argument("--second-pass", action="store_true", help="ask again with the responses in reversed order")
+    parser.add_argument("--temperature", type=float, default=0.0, help="of the judge (default %(default)s)")
+    parser.add_argument("--max-new-tokens", type=int, default=1024, help="of one answer (default %(default)s)")
+    parser.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="judge each problem three times and say what the ratings are worth; writes figures to --out",
+    )
+    parser.add_argument("--verdicts", help="with --calibrate: folder that `execute` wrote for the same responses")
+    parser.add_argument("--own-models", nargs="+", default=[], help="with --calibrate: models that are the judge's own")
+    _common(parser)
+    parser.set_defaults(command=judge)
+
+
+def _judge_model(parser: Parser) -> None:
+    parser.add_argument("--model", help="the judge's name on its server, or `rubric`: static analysis, no model")
+    parser.add_argument("--judge", help="TOML file with one [[pool]] table, in place of the next options")
+    parser.add_argument("--base-url", default="", help="OpenAI-compatible server, up to /v1")
+    parser.add_argument("--api-key-env", default="OPENAI_API_KEY", help="variable with its key (default %(default)s)")
+    parser.add_argument("--concurrency", type=int, default=8, help="calls at once (default %(default)s)")
+    parser.add_argument("--timeout", type=float, default=120.0, help="seconds a call (default %(default)g)")
+    parser.add_argument("--retries", type=int, default=8, help="attempts after the first (default %(default)s)")
+    parser.add_argument("--price-in", type=float, default=0.0, help="dollars a million tokens read")
+    parser.add_argument("--price-out", type=float, default=0.0, help="dollars a million tokens written")
+    parser.add_argument("--schema", choices=("auto", "yes", "no"), default="auto", help="ask with a JSON schema")
+
+
+def _common(parser: Parser) -> None:
+    parser.add_argument("--budget", type=float, help="dollars at most, over all runs with this --out; needs prices")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", required=True, help="the file to write; answers are journaled in OUT.calls")
+
+
+def respond(options: Namespace) -> None:
+    """`codepref respond`."""
+    from codepref import feedback
+    from codepref.judging.preferences import PREFERENCES
+    from codepref.problems.instructions import load_instructions
+    from codepref.sampling.pool import PoolSettings
+
+    _positive(options, "per_problem", "max_new_tokens", "batch_size")
+    loaded = load_instructions(
+        options.instructions,
+        column=options.column,
+        n=options.n,
+        seed=options.seed,
+        preferences=tuple(options.preferences or PREFERENCES),
+        keep_cjk=options.keep_cjk,
+    )
+    for reason, count in loaded.dropped.items():
+        _say(f"codepref: {count:,} instructions left out: {reason}")
+    settings = PoolSettings(
+        per_problem=options.per_problem,
+        principles=not options.no_principles,
+        temperature=options.temperature,
+        top_p=options.top_p,
+        max_tokens=options.max_new_tokens,
+        batch_size=options.batch_size,
+        seed=options.seed,
+    )
+    progress = ProgressLine("respond: answers")
+    with closing(progress):
+        summary = feedback.respond(
+            loaded.tasks,
+            options.pool,
+            options.out,
+            settings=settings,
+            budget=options.budget,
+            dtype=options.dtype,
+            device=options.device,
+            progress=progress,
+            say=_say,
+        )
+    print(
+        f"{summary['responses']:,} responses to {summary['problems']:,} instructions, "
+        f"{summary['cut']:,} cut at {options.max_new_tokens} tokens, {summary['empty']:,} empty"
+    )
+    _print_ledger(summary)
+    print(options.out)
+
+
+def judge(options: Namespace) -> None:
+    """`codepref judge`."""
+    from codepref import feedback
+
+    member, settings = judge_member(options), _settings(options)
+    progress = ProgressLine("judge: questions")
+    common: dict[str, Any] = {"settings": settings, "budget": options.budget, "progress": progress, "say": _say}
+    if options.calibrate:
+        verdicts: dict[str, Any] = {"verdicts": options.verdicts, "own_models": options.own_models}
+        with closing(progress):
+            found = feedback.calibrate_judge(options.responses, member, options.out, **verdicts, **common)
+        for figure in found.figures:
+            print(f"{figure.name}: {figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}], {figure.n:,} problems")
+        for note in found.notes:
+            print(f"left out: {note}")
+        print(options.out)
+        return
+    if options.verdicts or options.own_models:
+        raise UserError("--verdicts and --own-models say something with --calibrate only")
+    with closing(progress):
+        summary = feedback.judge(options.responses, member, options.out, **common)
+    print(f"{summary['rated']:,} of {summary['responses']:,} responses to {summary['problems']:,} problems rated")
+    print("  ".join(f"{value}: {count:,}" for value, count in summary["ratings"].items()))
+    for reason, count in summary["unjudged"].items():
+        print(f"  {count:,} unjudged: {reason}")
+    if twice := summary.get("second_pass"):
+        print(f"{twice['changed']:,} of {twice['rated_twice']:,} ratings change in reversed order")
+    _print_ledger(summary)
+    print(options.out)
+
+
+def judge_member(options: Namespace) -> Member:
+    """The judge that the options name. Raises UserError where they name none, or two."""
+    from codepref.calls.members import Member, load_members
+
+    if options.judge:
+        if options.model or options.base_url:
+            raise UserError("give --judge FILE, or --model with --base-url, not both")
+        members = load_members(Path(options.judge))
+        if len(members) != 1:
+            raise UserError(f"{options.judge}: must hold one [[pool]] table, the judge's, and holds {len(members)}")
+        member = members[0]
+    else:
+        if not options.model:
+            raise UserError("no judge: give --model with --base-url, or --judge FILE")
+        names = ("model", "base_url", "api_key_env", "concurrency", "timeout", "retries", "schema")
+        prices = {"price_in": options.price_in, "price_out": options.price_out}
+        member = Member(**{name: getattr(options, name) for name in names}, **prices)
+    if not member.base_url:
+        raise UserError(f"{member.label}: where is it? Give --base-url (an OpenAI-compatible server, up to /v1)")
+    return member
+
+
+def _settings(options: Namespace) -> JudgeSettings:
+    from codepref.judging.questions import JudgeSettings
+
+    _positive(options, "max_new_tokens")
+    if options.mode == "single" and (options.second_pass or options.calibrate):
+        raise UserError("reversed order needs --mode together: a question about one response has no order")
+    return JudgeSettings(
+        mode=options.mode,
+        second_pass=options.second_pass,
+        temperature=options.temperature,
+        max_tokens=options.max_new_tokens,
+        seed=options.seed,
+    )
+
+
+def _positive(options: Namespace, *names: str) -> None:
+    for name in names:
+        if (value := getattr(options, name)) < 1:
+            raise UserError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
+
+
+def _print_ledger(summary: dict[str, Any]) -> None:
+    from codepref.calls.ledger import ledger_table
+
+    for line in ledger_table(summary["ledger"]):
+        print(line)
+    if summary["dollars"] or summary["dollars_at_most_more"]:
+        print(f"${summary['dollars']:.4f}, and at most ${summary['dollars_at_most_more']:.4f} for unanswered calls")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

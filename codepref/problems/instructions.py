@@ -1,0 +1,132 @@
+"""Instructions for AI feedback: any data set with a column of instructions -> tasks, each with a preference.
+
+The published draw (CodeUltraFeedback, arXiv 2403.09032, section 2.1 and its code): the rows of
+ise-uiuc/Magicoder-Evol-Instruct-110K without Chinese characters, shuffled with seed 42, the first 10,000; preference =
+place mod 5. `load_instructions` with n=10_000 and seed=42 draws the same rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from codepref.errors import UserError
+from codepref.judging.preferences import BY_KEY, PREFERENCES
+from codepref.problems.load import load_problems, read_rows
+from codepref.records import Judgment
+
+COLUMNS = ("instruction", "prompt", "problem", "question")
+"""Where instructions stand, when no column is named; the first that is there."""
+
+_CJK = re.compile(r"[\u4e00-\u9fff]")
+
+Rows = Iterable[tuple[str, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Instructions:
+    """Tasks without responses, and how many rows were left out, by reason."""
+
+    tasks: list[Judgment] = field(default_factory=list)
+    dropped: dict[str, int] = field(default_factory=dict)
+
+
+def load_instructions(
+    source: str | Path | Iterable[Mapping[str, Any]],
+    *,
+    column: str | None = None,
+    n: int | None = None,
+    seed: int = 0,
+    preferences: Sequence[str] = PREFERENCES,
+    keep_cjk: bool = False,
+    max_chars: int = 0,
+) -> Instructions:
+    """Instructions from JSON lines (plain or .gz), a JSON list, Parquet, a hub name, `starter:SPLIT`, or rows.
+
+    column: its name; None takes the first of COLUMNS. n: so many, drawn with `seed`; None takes all in their order.
+    preferences: given to the drawn ones in turn, by place; a row's own `preference` stays. keep_cjk: keep rows with
+    Chinese characters. max_chars: longer ones are left out; 0 for no limit. Empty and repeated ones are left out too.
+    `task_id` is the row's own, or `instruction/PLACE` by its place in the source.
+    Raises UserError for a source without such a column, an unknown preference, fewer than n instructions.
+    """
+    if unknown := [key for key in preferences if key not in BY_KEY]:
+        raise UserError(f"unknown preference {unknown[0]!r}; known: {', '.join(BY_KEY)}")
+    if not preferences:
+        raise UserError("preferences: at least one is needed")
+    if n is not None and n < 1:
+        raise UserError(f"n must be at least 1, not {n}")
+    dropped: Counter[str] = Counter()
+    kept = list(_kept(_rows(source), column, keep_cjk=keep_cjk, max_chars=max_chars, dropped=dropped))
+    if not kept:
+        raise UserError(f"{_name(source)}: holds no instruction" + (f" ({dict(dropped)})" if dropped else ""))
+    if n is not None:
+        if n > len(kept):
+            raise UserError(f"{_name(source)}: {n:,} instructions wanted, and {len(kept):,} are left of it")
+        # what datasets.Dataset.shuffle(seed) does, so that published draws can be made again
+        kept = [kept[place] for place in np.random.default_rng(seed).permutation(len(kept))[:n]]
+    tasks = [
+        Judgment(task_id, text, own or preferences[place % len(preferences)], (), ())
+        for place, (task_id, text, own) in enumerate(kept)
+    ]
+    return Instructions(tasks, dict(sorted(dropped.items())))
+
+
+def _kept(
+    rows: Rows, column: str | None, *, keep_cjk: bool, max_chars: int, dropped: Counter[str]
+) -> Iterator[tuple[str, str, str]]:
+    """Yield (task_id, instruction, its own preference or "") of the rows that stay."""
+    seen: set[str] = set()
+    ids: set[str] = set()
+    for place, (where, row) in enumerate(rows):
+        text, own = _instruction(row, column, where), row.get("preference")
+        task_id = str(row.get("task_id") or f"instruction/{place}")
+        if own is not None and own not in BY_KEY:
+            raise UserError(f"{where}: unknown preference {own!r}; known: {', '.join(BY_KEY)}")
+        if task_id in ids:
+            raise UserError(f"{where}: task_id {task_id!r} stands there twice")
+        ids.add(task_id)
+        if not text.strip():
+            dropped["empty"] += 1
+        elif not keep_cjk and _CJK.search(text):
+            dropped["Chinese characters"] += 1
+        elif max_chars and len(text) > max_chars:
+            dropped[f"longer than {max_chars} characters"] += 1
+        elif text in seen:
+            dropped["repeated"] += 1
+        else:
+            seen.add(text)
+            yield task_id, text, own or ""
+
+
+def _instruction(row: Mapping[str, Any], column: str | None, where: str) -> str:
+    names = [column] if column else [name for name in COLUMNS if isinstance(row.get(name), str)][:1]
+    if not names or not isinstance(row.get(names[0]), str):
+        wanted = repr(column) if column else " or ".join(COLUMNS)
+        raise UserError(f"{where}: no text in column {wanted} (columns: {', '.join(map(str, row))}); name one")
+    return str(row[names[0]])
+
+
+def _rows(source: str | Path | Iterable[Mapping[str, Any]]) -> Rows:
+    if not isinstance(source, str | Path):
+        return ((f"row {place}", row) for place, row in enumerate(source))
+    name = str(source)
+    return _starter(name) if name.startswith("starter:") else read_rows(name)
+
+
+def _starter(name: str) -> Rows:
+    from codepref.models import model_templates
+
+    template = model_templates("starter")["solutions"]
+    for problem in load_problems(name):
+        text = template.format(prompt=problem.prompt, entry_point=problem.entry_point)
+        yield problem.task_id, {"task_id": problem.task_id, "instruction": text}
+
+
+def _name(source: Any) -> str:
+    return str(source) if isinstance(source, str | Path) else "the rows"
