@@ -30,6 +30,9 @@ LONGEST_LINE = 2**28
 LOST_IN_A_ROW = 20
 """So many requests given up one after another: the server is gone, and going on would only make holes."""
 
+REJECTED_FIRST = 3
+"""So many requests rejected before any was answered: it is not the requests."""
+
 SYNC_SECONDS = 1.0
 
 Say = Callable[[Mapping[str, Any]], None]
@@ -54,6 +57,7 @@ class Lane:
     busy: set[asyncio.Task[Any]] = field(default_factory=set)
     quiet_until: float = 0.0
     lost: int = 0
+    answers: int = 0
 
     async def quiet(self) -> None:
         """Wait until the server takes calls again."""
@@ -148,6 +152,7 @@ class Caller:
             reply = {key: value for key, value in told["a"].items() if key != "text"}
             self.say(line | {"c": actual, "a": reply, "span": span})
             lane.lost = 0
+            lane.answers += 1
         else:
             actual = most if attempt.doubt else 0.0
             reason = "rejected" if attempt.kind == "rejected" else attempt.reason
@@ -172,7 +177,9 @@ class Caller:
             return
         self.say({"lost": job.request.key, "e": lane.endpoint.name, "reason": attempt.reason})
         lane.lost += 1
-        if lane.lost >= LOST_IN_A_ROW:
+        if attempt.kind == "rejected" and not lane.answers and lane.lost >= REJECTED_FIRST:
+            self._stop("user", f"{lane.endpoint.name}: its server rejects every request: {attempt.reason}")
+        elif lane.lost >= LOST_IN_A_ROW:
             self._stop(
                 "server",
                 f"{lane.endpoint.name}: {lane.lost} requests in a row got no answer (the last: {attempt.reason})",

@@ -91,7 +91,7 @@ class Client:
 
     def _refused(self, error: Any, request: Request) -> Attempt:
         status, body = int(error.status_code), _error_body(error)
-        said = " ".join(str(body.get("message") or error.message).split())[:300]
+        said = " ".join(str(body.get("message") or body.get("detail") or error.message).split())[:300]
         if status in (401, 403):
             return Attempt("fatal", reason=self._wrong_key(status))
         if status == 404:

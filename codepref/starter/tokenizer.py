@@ -26,6 +26,13 @@ CHAT_TEMPLATE = (
 )
 """A role token opens a turn and the end token closes it, so no text token ever touches another turn's text."""
 
+RESPONSE_TEMPLATE = {
+    "defaults": {"role": "assistant"},
+    "start_anchor": ASSISTANT,
+    "fields": {"content": {"close": END, "content": "text"}},
+}
+"""How `transformers serve` reads an answer; without one it takes the model's shape (Qwen3) for its language."""
+
 
 def user_message(example: Example) -> str:
     """The user's message of an example."""
@@ -71,6 +78,7 @@ def build_tokenizer(seed: int) -> PreTrainedTokenizerFast:
         eos_token=END,
         additional_special_tokens=[SYSTEM, USER, ASSISTANT],
         chat_template=CHAT_TEMPLATE,
+        response_template=RESPONSE_TEMPLATE,
         clean_up_tokenization_spaces=False,
         padding_side="left",
         model_max_length=MAX_POSITIONS,

@@ -57,14 +57,9 @@ def judge_answer(prompt: str, fault: str) -> str:
 
 
 class Server:
-    def __init__(self, seconds: float, faults: float, judge_faults: float, at_once: int, key: str) -> None:
-        self.seconds, self.faults, self.judge_faults, self.at_once, self.key = (
-            seconds,
-            faults,
-            judge_faults,
-            at_once,
-            key,
-        )
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.seconds, self.at_once, self.key = options.seconds, options.at_once, options.key
+        self.faults, self.judge_faults, self.retry_after = options.faults, options.judge_faults, options.retry_after
         self.seen: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
         self.events: dict[str, Counter[str]] = {}
@@ -149,7 +144,7 @@ class Server:
             return False
         if fault == "not json":
             return await self.send(writer, 200, '{"choices": [{"message": {"content": "half')
-        more = "retry-after: 0.02\r\n" if fault == "429" else ""
+        more = f"retry-after: {self.retry_after}\r\n" if fault == "429" else ""
         return await self.send(writer, int(fault), {"error": {"message": "come again"}}, more)
 
     def count(self, model: str, event: str) -> None:
@@ -173,8 +168,9 @@ async def main() -> None:
     parser.add_argument("--judge-faults", type=float, default=0.0)
     parser.add_argument("--at-once", type=int, default=1000)
     parser.add_argument("--key", default="")
+    parser.add_argument("--retry-after", type=float, default=0.02)
     options = parser.parse_args()
-    server = Server(options.seconds, options.faults, options.judge_faults, options.at_once, options.key)
+    server = Server(options)
     listening = await asyncio.start_server(server.connection, "127.0.0.1", options.port, limit=2**26, backlog=1024)
     print(listening.sockets[0].getsockname()[1], flush=True)
     await listening.serve_forever()
