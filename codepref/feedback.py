@@ -16,12 +16,15 @@ from codepref.calls.ledger import Ledger, spending
 from codepref.calls.members import Member, check_pool, load_members
 from codepref.calls.records import Endpoint
 from codepref.errors import InfrastructureError, UserError
+from codepref.evaluation.graded import HIGH, LOW, Grade, Grades
+from codepref.evaluation.grades_file import TABLE, write_grades, write_grades_table
 from codepref.judging.artifact import iter_judgments, write_judgments
 from codepref.judging.calibrate import JudgeCalibration, calibrate, rated
 from codepref.judging.judge import Tasks, ask_judge, read_judgments_of
 from codepref.judging.preferences import BY_KEY
 from codepref.judging.questions import JudgeSettings, Reading, check_tasks, questions
 from codepref.judging.summary import JudgeCounts
+from codepref.problems.codal import Benchmark, load_benchmark
 from codepref.records import Judgment
 from codepref.runs.files import check_target, write_json
 from codepref.runs.progress import ProgressLine
@@ -155,6 +158,85 @@ def calibrate_judge(
     return calibration
 
 
+def grade(
+    benchmark: str | Path,
+    source: Source,
+    member: Member,
+    out: str | Path,
+    *,
+    of: str | None = None,
+    reference: str | None = None,
+    settings: JudgeSettings | None = None,
+    budget: float | None = None,
+    progress: ProgressLine | None = None,
+    say: Say = lambda text: None,
+) -> Grades:
+    """Grade one model's responses to a benchmark from 1 to 10, each beside a reference answer, as CODAL-Bench does.
+
+    benchmark, reference: see `codepref.problems.codal.load_benchmark`. source: responses by task, as `respond` writes
+    them. of: whose responses, where the file holds several models'. Writes into the folder `out`: grades.parquet,
+    scores.json (for `codepref compare`) and summary.json; answers are journaled in `out`/calls.
+    Raises UserError for responses that are missing or of other tasks, before the first call; else as `respond`.
+    """
+    folder = Path(out)
+    check_target(folder / TABLE)
+    loaded = load_benchmark(benchmark, reference=reference)
+    tasks, label = tasks_to_grade(loaded, _tasks(source)(), of)
+    chosen = replace(settings or JudgeSettings(), low=LOW, high=HIGH, mode="single", second_pass=False, repeats=1)
+    endpoint, watch = member.endpoint(), _watch(progress)
+    check_endpoints([endpoint], budget)
+    references = loaded.references.__getitem__
+    with Exchange([endpoint], folder / "calls", budget=budget, say=say) as exchange:
+        tell = (lambda done, total: watch(done, total, exchange.ledger)) if watch else None
+        missing = ask_judge(
+            lambda: tasks, endpoint, exchange, chosen, references=references, total=len(tasks), progress=tell
+        )
+        judged = [one for one, _ in read_judgments_of(lambda: tasks, endpoint, exchange, chosen, references=references)]
+    conditions = {"reference": loaded.column, "judge_model": member.model, "settings": asdict(chosen)}
+    found = Grades(label, member.label, tuple(map(_grade, judged)), conditions)
+    write_grades(found, folder, seed=chosen.seed)
+    write_grades_table(folder / TABLE, tasks, loaded.references, found)
+    write_json(folder / "summary.json", {"missing": dict(missing), **_spent(exchange.ledger)})
+    _told_missing(missing, folder)
+    return found
+
+
+def tasks_to_grade(benchmark: Benchmark, responses: Iterable[Judgment], of: str | None) -> tuple[list[Judgment], str]:
+    """The benchmark's tasks with the one response of `of` each, and whose they are.
+
+    Responses are matched by task_id where all of them are known, else by the instruction's text.
+    Raises UserError where the model cannot be told, where a task has no response of it, or several.
+    """
+    given = list(responses)
+    models = sorted({response.model for one in given for response in one.responses})
+    if of is None and len(models) != 1:
+        raise UserError(f"whose responses? They are of {', '.join(models) or 'nobody'}: name one with --of")
+    label = of or models[0]
+    known = {task.task_id for task in benchmark.tasks}
+    by_id = all(one.task_id in known for one in given)
+    found = {one.task_id if by_id else one.instruction: one for one in given}
+    tasks: list[Judgment] = []
+    lacking: list[str] = []
+    several: list[str] = []
+    for task in benchmark.tasks:
+        one = found.get(task.task_id if by_id else task.instruction)
+        mine = tuple(response for response in (one.responses if one else ()) if response.model == label)
+        (lacking if not mine else several if len(mine) > 1 else []).append(task.task_id)
+        tasks.append(replace(task, responses=mine[:1]))
+    for tasks_wrong, what in ((lacking, "no response"), (several, "several responses")):
+        if tasks_wrong:
+            raise UserError(
+                f"{len(tasks_wrong)} of {len(tasks)} problems have {what} of {label!r} ({', '.join(tasks_wrong[:3])}"
+                f"{', ...' if len(tasks_wrong) > 3 else ''}); one each is needed"
+            )
+    return tasks, label
+
+
+def _grade(judged: Judgment) -> Grade:
+    rating = judged.ratings[0]
+    return Grade(judged.task_id, judged.preference, rating.value, rating.rationale, rating.reason)
+
+
 def passed_responses(folder: Path) -> dict[tuple[str, int], bool]:
     """(task_id, response_id) -> passed all tests, from verdicts of the responses; what was not judged is left out."""
     from codepref.execution.reading import iter_verdicts
@@ -228,8 +310,7 @@ def _count_questions(tasks: Tasks, endpoint: Endpoint, settings: JudgeSettings) 
 
 def _tasks(source: Source) -> Tasks:
     if isinstance(source, str | Path):
-        path = Path(source)
-        return lambda: (replace(one, ratings=(), order=()) for one in iter_judgments(path))
+        return lambda: (replace(one, ratings=(), order=()) for one in iter_judgments(source))
     given = [replace(one, ratings=(), order=()) for one in source]
     return lambda: given
 

@@ -244,9 +244,13 @@ def evaluate(options: Namespace) -> None:
 def compare(options: Namespace) -> None:
     """`codepref compare`."""
     from codepref import api
+    from codepref.evaluation.grades_file import is_grades_file
     from codepref.evaluation.scores import differing_conditions, read_scores, summarise
     from codepref.reports.tables import score_table
 
+    if is_grades_file(Path(options.scores_a)):
+        _compare_grades(options)
+        return
     a, b = read_scores(Path(options.scores_a)), read_scores(Path(options.scores_b))
     found = [asdict(item) for item in api.compare(a, b, seed=options.seed)]
     sides = {
@@ -258,6 +262,23 @@ def compare(options: Namespace) -> None:
         print(f"note: the two were evaluated with another {', '.join(differing)}")
     if options.out:
         write_json(Path(options.out), found)
+        print(options.out)
+
+
+def _compare_grades(options: Namespace) -> None:
+    from codepref.evaluation.graded import compare_grades
+    from codepref.evaluation.grades_file import read_grades
+
+    a, b = read_grades(Path(options.scores_a)), read_grades(Path(options.scores_b))
+    found = compare_grades(a, b, seed=options.seed)
+    print(f"points from 1 to 10 by {a.judge}: {b.label} less {a.label}")
+    for one in found:
+        print(
+            f"{one.name}: {one.base:.2f} -> {one.aligned:.2f}, {one.difference:+.2f} "
+            f"[{one.low:+.2f}, {one.high:+.2f}], p = {one.p_value:.3g}, {one.n:,} problems"
+        )
+    if options.out:
+        write_json(Path(options.out), [asdict(one) for one in found])
         print(options.out)
 
 

@@ -58,6 +58,21 @@ def add_judge(parser: Parser) -> None:
     parser.set_defaults(command=judge)
 
 
+def add_grade(parser: Parser) -> None:
+    """`codepref grade`: its options."""
+    parser.add_argument("--benchmark", required=True, help="file or hub name: instruction, preference, a reference")
+    parser.add_argument(
+        "--reference", help="column of reference answers, or the model that wrote them (MODEL_response)"
+    )
+    parser.add_argument("--responses", required=True, help="what `respond` wrote for the same instructions")
+    parser.add_argument("--of", help="whose responses, where the file holds several models'")
+    _judge_model(parser)
+    parser.add_argument("--temperature", type=float, default=0.0, help="of the judge (default %(default)s)")
+    parser.add_argument("--max-new-tokens", type=int, default=1024, help="of one answer (default %(default)s)")
+    _common(parser)
+    parser.set_defaults(command=grade, mode="single", second_pass=False, calibrate=False)
+
+
 def _judge_model(parser: Parser) -> None:
     parser.add_argument("--model", help="the judge's name on its server, or `rubric`: static analysis, no model")
     parser.add_argument("--judge", help="TOML file with one [[pool]] table, in place of the next options")
@@ -154,6 +169,34 @@ def judge(options: Namespace) -> None:
         print(f"{twice['changed']:,} of {twice['rated_twice']:,} ratings change in reversed order")
     _print_ledger(summary)
     print(options.out)
+
+
+def grade(options: Namespace) -> None:
+    """`codepref grade`."""
+    from codepref import feedback
+    from codepref.evaluation.graded import summarise_grades
+
+    member, settings = judge_member(options), _settings(options)
+    progress = ProgressLine("grade: questions")
+    with closing(progress):
+        found = feedback.grade(
+            options.benchmark,
+            options.responses,
+            member,
+            options.out,
+            of=options.of,
+            reference=options.reference,
+            settings=settings,
+            budget=options.budget,
+            progress=progress,
+            say=_say,
+        )
+    print(f"{found.label}, graded by {found.judge}, points from 1 to 10")
+    for figure in summarise_grades(found, seed=options.seed):
+        print(f"{figure.name}: {figure.value:.2f} [{figure.low:.2f}, {figure.high:.2f}], {figure.n:,} problems")
+    for reason, count in found.left_out().items():
+        print(f"  {count:,} ungraded, left out: {reason}")
+    print(Path(options.out) / "scores.json")
 
 
 def judge_member(options: Namespace) -> Member:

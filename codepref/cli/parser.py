@@ -29,6 +29,9 @@ def build_parser() -> Parser:
     _execute(subparsers.add_parser("execute", help="solutions x tests -> verdicts, in the sandbox"))
     feedback.add_respond(subparsers.add_parser("respond", help="instructions x a pool of models -> responses"))
     feedback.add_judge(subparsers.add_parser("judge", help="responses x a judge -> ratings, or what they are worth"))
+    feedback.add_grade(
+        subparsers.add_parser("grade", help="responses x a benchmark with references x a judge -> points")
+    )
     _pair(subparsers.add_parser("pair", help="verdicts -> preference pairs"))
     _audit(subparsers.add_parser("audit", help="how right pairs are by true tests, and what can be said without"))
     _train(subparsers.add_parser("train", help="pairs -> an aligned model"))

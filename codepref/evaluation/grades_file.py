@@ -1,0 +1,93 @@
+"""Grades in files: a Parquet table for others' tools, and a score file for `codepref compare`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from codepref.errors import UserError
+from codepref.evaluation.graded import HIGH, LOW, Grade, Grades, summarise_grades
+from codepref.evaluation.scores import FILE
+from codepref.records import Judgment
+from codepref.runs.files import read_json, write_json, write_parquet
+
+FORMAT = "codepref grades 1"
+TABLE = "grades.parquet"
+
+
+def write_grades(grades: Grades, folder: Path, *, seed: int = 0) -> Path:
+    """Write `folder`/scores.json: every figure, and one row a problem. Returns its path."""
+    document = {
+        "format": FORMAT,
+        "label": grades.label,
+        "judge": grades.judge,
+        "scale": [LOW, HIGH],
+        "seed": seed,
+        "conditions": dict(grades.conditions),
+        "scores": [asdict(figure) for figure in summarise_grades(grades, seed=seed)],
+        "left_out": grades.left_out(),
+        "problems": [asdict(grade) for grade in grades.grades],
+    }
+    write_json(folder / FILE, document)
+    return folder / FILE
+
+
+def is_grades_file(path: Path) -> bool:
+    """Whether a score file (or the one in a folder) holds grades and not pass@k."""
+    path = path / FILE if path.is_dir() else path
+    document = read_json(path)
+    return isinstance(document, dict) and document.get("format") == FORMAT
+
+
+def read_grades(path: Path) -> Grades:
+    """Read what `write_grades` wrote. Raises UserError when it is missing or malformed."""
+    path = path / FILE if path.is_dir() else path
+    document = read_json(path)
+    try:
+        if document["format"] != FORMAT:
+            raise ValueError(f'"format" must be "{FORMAT}"')
+        grades = tuple(_grade(row) for row in document["problems"])
+        return Grades(str(document["label"]), str(document["judge"]), grades, document.get("conditions") or {})
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: malformed file of grades ({type(error).__name__}: {error})") from None
+
+
+def write_grades_table(path: Path, tasks: Sequence[Judgment], references: Mapping[str, str], grades: Grades) -> None:
+    """One row a problem: the columns of the benchmark and of a judge's published output.
+
+    `rating` is text and "N/A" where ungraded, as in the published annotations; `judgement` is the judge's rationale.
+    """
+    import pyarrow as pa
+
+    names = ("task_id", "instruction", "preference", "reference", "response", "model", "judge", "rating", "judgement")
+    by_task = {grade.task_id: grade for grade in grades.grades}
+    rows = (
+        dict(
+            zip(
+                names,
+                (
+                    task.task_id,
+                    task.instruction,
+                    task.preference,
+                    references[task.task_id],
+                    task.responses[0].text,
+                    task.responses[0].model,
+                    grades.judge,
+                    "N/A" if (value := by_task[task.task_id].value) is None else str(value),
+                    by_task[task.task_id].rationale,
+                ),
+                strict=True,
+            )
+        )
+        for task in tasks
+    )
+    write_parquet(path, rows, pa.schema([(name, pa.string()) for name in names]))
+
+
+def _grade(row: Mapping[str, Any]) -> Grade:
+    value = row["value"]
+    if value is not None and not LOW <= value <= HIGH:
+        raise ValueError(f"{row['task_id']}: a grade of {value}")
+    return Grade(str(row["task_id"]), str(row["preference"]), value, str(row["rationale"]), str(row["reason"]))

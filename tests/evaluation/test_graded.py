@@ -1,0 +1,79 @@
+"""Grades from 1 to 10: means of means, what is left out, paired comparison; by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from codepref.errors import UserError
+from codepref.evaluation.graded import OVERALL, Grade, Grades, compare_grades, stratified_interval, summarise_grades
+from codepref.evaluation.grades_file import is_grades_file, read_grades, write_grades
+
+
+def grades(label: str, style: list[int | None], explanation: list[int | None], judge: str = "j") -> Grades:
+    rows = [
+        Grade(f"{preference}/{place}", preference, value, "why", "" if value else "it holds no ratings")
+        for preference, values in (("style", style), ("explanation", explanation))
+        for place, value in enumerate(values)
+    ]
+    return Grades(label, judge, tuple(rows))
+
+
+def test_each_preference_weighs_the_same_and_the_ungraded_count_for_nothing() -> None:
+    figures = summarise_grades(grades("m", [2, 4, None], [9]))
+    assert [(figure.name, figure.n) for figure in figures] == [("style", 2), ("explanation", 1), (OVERALL, 3)]
+    # published code would count the ungraded one as 0 and say 2.0
+    assert [figure.value for figure in figures] == pytest.approx([3.0, 9.0, 6.0])
+    assert all(figure.low <= figure.value <= figure.high for figure in figures)
+    assert all(figure.low >= 1 and figure.high <= 10 for figure in figures)
+    assert grades("m", [2, 4, None], [9]).left_out() == {"it holds no ratings": 1}
+
+
+def test_nothing_graded_gives_no_figure() -> None:
+    assert summarise_grades(grades("m", [None], [None])) == []
+
+
+def test_differences_are_paired_and_in_points() -> None:
+    base = grades("base", [2, 4, 6, None], [5, 5])
+    aligned = grades("aligned", [3, 6, 6, 9], [4, None])
+    style, explanation, overall = compare_grades(base, aligned)
+    # style: +1, +2, 0 over the three graded on both sides; explanation: -1 over one
+    assert (style.difference, style.n, style.wins, style.losses, style.ties) == (pytest.approx(1.0), 3, 2, 0, 1)
+    assert (style.base, style.aligned) == (pytest.approx(4.0), pytest.approx(5.0))
+    assert (explanation.difference, explanation.n) == (pytest.approx(-1.0), 1)
+    assert (overall.difference, overall.n) == (pytest.approx(0.0), 4)
+    assert (overall.base, overall.aligned) == (pytest.approx(4.5), pytest.approx(4.5))
+
+
+def test_an_interval_of_the_mean_of_means_resamples_within_preferences() -> None:
+    # one stratum has no spread: its mean is always 10, and the other's half of the spread is left
+    low, high = stratified_interval([np.array([10.0] * 5), np.array([0.0, 2.0] * 50)])
+    # 100 draws of 0 or 2: mean 1, standard error 0.1; of the mean of both means 5.5 and 0.05
+    assert low == pytest.approx(5.5 - 1.96 * 0.05, abs=0.02)
+    assert high == pytest.approx(5.5 + 1.96 * 0.05, abs=0.02)
+
+
+def test_a_model_against_itself_is_no_difference() -> None:
+    one = grades("m", [2, 4, 6, 8] * 5, [5, 7] * 10)
+    for found in compare_grades(one, one):
+        assert (found.difference, found.p_value) == (0.0, 1.0)
+        assert found.low <= 0 <= found.high
+
+
+def test_what_cannot_be_compared_is_refused() -> None:
+    with pytest.raises(UserError, match="graded on different problems"):
+        compare_grades(grades("a", [1], [2]), grades("b", [1, 2], [2]))
+    with pytest.raises(UserError, match="two judges' points differ"):
+        compare_grades(grades("a", [1], [2]), grades("b", [1], [2], judge="other"))
+    with pytest.raises(UserError, match="no problem has a grade on both sides"):
+        compare_grades(grades("a", [1], [None]), grades("b", [None], [2]))
+
+
+def test_files_come_back_as_they_were_and_are_told_from_pass_at_k(tmp_path: Path) -> None:
+    one = grades("m", [2, None], [10])
+    write_grades(one, tmp_path)
+    assert read_grades(tmp_path) == one
+    assert is_grades_file(tmp_path)
+    (tmp_path / "scores.json").write_text('{"format": "codepref grades 1", "problems": [{"value": 11}]}')
+    with pytest.raises(UserError, match="malformed file of grades"):
+        read_grades(tmp_path)

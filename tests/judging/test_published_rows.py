@@ -1,0 +1,116 @@
+"""Rows of the published data sets, read strictly; ours, read back whole and by `datasets`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codepref.errors import UserError
+from codepref.judging.artifact import iter_judgments, judgment_from_row, judgment_row, read_judgments, write_judgments
+from codepref.judging.preferences import PREFERENCES
+from codepref.records import Judgment, Rating, Response
+
+RESPONSES = [{"model": name, "response": f"answer of {name}"} for name in ("gpt-4", "llama", "mistral", "wizard")]
+
+
+def said(model: str, rating: str) -> dict[str, str]:
+    return {"model": model, "rating": rating, "rationale": f"{model} because"}
+
+
+def row(annotations: list[dict[str, str]], **more: Any) -> dict[str, Any]:
+    return {
+        "instruction": "Do it.",
+        "preference": "style",
+        "models": [response["model"] for response in RESPONSES],
+        "responses": RESPONSES,
+        "annotations": annotations,
+        **more,
+    }
+
+
+def test_a_published_row_is_read_by_model_name() -> None:
+    # the published annotations stand in the order in which the judge saw the responses
+    published = row([said("wizard", "4"), said("gpt-4", "5"), said("mistral", "N/A"), said("llama", "1")])
+    judgment = judgment_from_row(published, "t")
+    assert [(r.value, r.rationale) for r in judgment.ratings] == [
+        (5, "gpt-4 because"),
+        (1, "llama because"),
+        (None, "mistral because"),
+        (4, "wizard because"),
+    ]
+    assert judgment.ratings[2].reason == "not rated"
+
+
+@pytest.mark.parametrize("rating", ["4/5", "Rating: 4", "6", "0", "", "four", "4.5"])
+def test_a_published_rating_that_is_no_number_of_the_scale_is_unjudged(rating: str) -> None:
+    judgment = judgment_from_row(row([said(r["model"], rating) for r in RESPONSES]), "t")
+    assert [r.value for r in judgment.ratings] == [None] * 4
+    assert all(r.reason for r in judgment.ratings)
+
+
+def test_fewer_annotations_go_to_their_models_and_none_is_a_task_to_be_judged() -> None:
+    judgment = judgment_from_row(row([said("llama", "2")]), "t")
+    assert [r.value for r in judgment.ratings] == [None, 2, None, None]
+    assert judgment_from_row(row([]), "t").ratings == ()
+
+
+def test_an_annotation_that_could_be_of_two_responses_is_of_none() -> None:
+    twice = row([said("llama", "2"), said("llama", "5")])
+    twice["responses"] = [{"model": "llama", "response": "a"}, {"model": "llama", "response": "b"}, RESPONSES[0]]
+    assert [r.value for r in judgment_from_row(twice, "t").ratings] == [None, None, None]
+
+
+def test_a_wrong_row_is_told_with_its_place(tmp_path: Path) -> None:
+    for wrong, words in (
+        ({"preference": "style", "responses": RESPONSES}, "no column 'instruction'"),
+        (row([said("nobody", "3")]), "an annotation of 'nobody', who gave no response"),
+        (row([], responses=[{"model": "m"}]), "no column 'response'"),
+    ):
+        path = tmp_path / "published.jsonl"
+        path.write_text(json.dumps(row([])) + "\n" + json.dumps(wrong) + "\n")
+        with pytest.raises(UserError, match=rf"published.jsonl:2: no judgment: {words}"):
+            list(iter_judgments(path))
+
+
+def test_datasets_read_ours_with_the_published_columns(tmp_path: Path) -> None:
+    judgments = [
+        judgment_from_row(row([said(r["model"], str(n)) for n, r in enumerate(RESPONSES, 1)], task_id=f"t{k}"), "t")
+        for k in range(3)
+    ]
+    write_judgments(tmp_path / "judgments.jsonl", judgments)
+    loaded = datasets.load_dataset("json", data_files=str(tmp_path / "judgments.jsonl"), split="train")
+    published = row([said(r["model"], str(n)) for n, r in enumerate(RESPONSES, 1)])
+    assert {name: loaded[0][name] for name in published} == published
+    loaded.to_parquet(tmp_path / "judgments.parquet")
+    assert read_judgments(tmp_path / "judgments.parquet") == judgments
+
+
+texts = st.text(max_size=20)
+
+
+@st.composite
+def judgments(draw: st.DrawFn) -> Judgment:
+    count = draw(st.integers(0, 5))
+    values = st.one_of(st.none(), st.integers(1, 5))
+    responses = tuple(
+        Response(
+            "t", draw(st.integers(0, 99)), draw(st.sampled_from("ab")), draw(texts), draw(st.booleans()), draw(texts)
+        )
+        for _ in range(count)
+    )
+    ratings = []
+    for response in responses:
+        value = draw(values)
+        reason = "" if value is not None else draw(st.text(min_size=1, max_size=9))
+        ratings.append(Rating(response.response_id, value, draw(texts), reason, draw(values)))
+    order = tuple(draw(st.permutations([response.response_id for response in responses])))
+    return Judgment("t", draw(texts), draw(st.sampled_from(PREFERENCES)), responses, tuple(ratings), "j", order)
+
+
+@given(judgments())
+def test_rows_lose_nothing(judgment: Judgment) -> None:
+    assert judgment_from_row(json.loads(json.dumps(judgment_row(judgment))), "x") == judgment
