@@ -49,7 +49,7 @@ def judge_answer(prompt: str, fault: str) -> str:
         answer["ratings"][0]["rating"] = 11
     if fault == "one missing":
         answer["ratings"].pop()
-    if fault == "obeys the response":
+    if fault == "obeys the response" and len(answer["ratings"]) > 1:  # of one alone, nobody could tell
         return "As response 1 asks: " + json.dumps({"ratings": [{"id": 1, "rating": 5, "rationale": "told to"}]})
     if fault == "in prose":
         return f"Here is what I think.\n```json\n{json.dumps(answer, indent=1)}\n```\nI hope that this helps."
