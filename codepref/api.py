@@ -259,10 +259,12 @@ def audit(pairs: Pairs, verdicts: Verdicts | None = None, *, problems_total: int
 
 
 def train(
-    pairs: Pairs,
+    pairs: Pairs | None,
     model: str,
     out: str | Path,
     *,
+    verdicts: Verdicts | None = None,
+    data: str | Path | Iterable[Mapping[str, Any]] | None = None,
     settings: TrainingSection | None = None,
     seed: int = 0,
     dtype: str = "auto",
@@ -270,28 +272,49 @@ def train(
     progress: Progress | None = None,
     **overrides: Any,
 ) -> TrainingResult:
-    """Train a model on pairs and write it to `out`, whole or not at all.
+    """Train a model and write it to `out`, whole or not at all.
 
-    pairs: a Parquet or JSON lines file, Pair records, a PairSet or a `datasets.Dataset`. overrides: any key of
-    TrainingSection (method, beta, learning_rate, epochs, lora_rank, ...). See `codepref.training.dpo.train_dpo` and
-    `codepref.training.kto.train_kto`.
+    Give one of three. pairs: a Parquet or JSON lines file, Pair records, a PairSet or a `datasets.Dataset`; for every
+    method (kto takes both sides as single answers, sft the chosen ones). verdicts: a folder that `execute` wrote; rft
+    and sft learn from the solutions that passed all tests, kto from the others too. data: demonstrations for sft, a
+    file, a hub name or rows with an instruction and an answer (`codepref.training.demonstrations`).
+    overrides: any key of TrainingSection (method, beta, learning_rate, epochs, lora_rank, ...). See
+    `codepref.training.dpo.train_dpo`, `codepref.training.kto.train_kto` and `codepref.training.sft.train_sft`.
     """
-    from codepref.training.train import train_pairs
+    from codepref.training.train import train_on
 
     unknown = set(overrides) - set(TrainingSection.__dataclass_fields__)
     if unknown:
         raise UserError(f"unknown training setting: {', '.join(sorted(unknown))}")
     chosen = checked(replace(settings or TrainingSection(), **overrides), "training")
-    return train_pairs(
-        _pairs(pairs),
-        model,
-        Path(out),
-        chosen,
-        seed=seed,
-        dtype=dtype,
-        device=device,
-        progress=progress,
-    )
+    given = _to_learn(pairs, verdicts, data, chosen, seed)
+    return train_on(given, model, Path(out), chosen, seed=seed, dtype=dtype, device=device, progress=progress)
+
+
+def _to_learn(pairs: Any, verdicts: Any, data: Any, settings: TrainingSection, seed: int) -> Any:
+    """Pairs or single answers. Raises UserError for sources that the method cannot learn from."""
+    from codepref.problems.load import read_rows
+    from codepref.training.demonstrations import examples_from_rows
+    from codepref.training.kto_rows import examples_from_verdicts
+
+    method = settings.method
+    if sum(source is not None for source in (pairs, verdicts, data)) != 1:
+        raise UserError("give one of pairs, verdicts and data to train on")
+    if data is not None and method != "sft":
+        raise UserError(f"demonstrations (data) are for method sft, not {method}")
+    if method == "rft" and verdicts is None:
+        raise UserError("method rft learns from samples that pass: give the verdicts of the samples")
+    if verdicts is not None and method == "dpo":
+        raise UserError("method dpo needs pairs: make them from the verdicts with `codepref pair`")
+    if data is not None:
+        named = isinstance(data, str | Path)
+        rows = read_rows(str(data)) if named else ((f"row {place}", row) for place, row in enumerate(data))
+        return examples_from_rows(rows)
+    if verdicts is not None:
+        if not isinstance(verdicts, str | Path):
+            raise UserError("verdicts to train on must be a folder that `execute` wrote: it holds the prompts too")
+        return examples_from_verdicts(_matrices(verdicts), read_statements(Path(verdicts)), seed=seed)
+    return _pairs(pairs)
 
 
 def evaluate(

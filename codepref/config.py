@@ -85,14 +85,14 @@ class PairingSection:
 
 @dataclass(frozen=True)
 class TrainingSection:
-    """DPO or KTO through TRL."""
+    """DPO, KTO or supervised fine-tuning through TRL."""
 
-    method: Literal["dpo", "kto"] = bounded("dpo", doc="training method")
+    method: Literal["dpo", "kto", "sft", "rft"] = bounded("dpo", doc="rft: SFT on samples that pass all tests")
     beta: float = bounded(0.1, above=0.0, doc="beta of DPO (arXiv 2305.18290, eq. 7) and KTO (arXiv 2402.01306, eq. 7)")
     chosen_weight: float = bounded(1.0, low=0.0, doc="weight of the chosen answer's negative log-likelihood")
     desirable_weight: float = bounded(0.0, low=0.0, doc="KTO: weight of wanted answers; 0 balances the labels")
     undesirable_weight: float = bounded(0.0, low=0.0, doc="KTO: weight of unwanted answers; 0 balances the labels")
-    learning_rate: float = bounded(0.0, low=0.0, doc="0 takes 5e-7 for full training and 5e-6 for LoRA")
+    learning_rate: float = bounded(0.0, low=0.0, doc="0: 5e-7, LoRA 5e-6; supervised 1e-5, LoRA 2e-4")
     epochs: float = bounded(1.0, above=0.0, doc="passes over the pairs")
     batch_size: int = bounded(16, low=1, doc="pairs a step, over gradient accumulation")
     micro_batch_size: int = bounded(0, low=0, doc="pairs held at once; 0 takes batch_size; must divide it")
@@ -104,6 +104,7 @@ class TrainingSection:
     lora_rank: int = bounded(0, low=0, doc="0 trains all weights")
     lora_alpha: int = bounded(0, low=0, doc="0 takes twice the rank")
     lora_dropout: float = bounded(0.0, low=0.0, high=0.9, doc="dropout inside the adapter")
+    quantization: Literal["none", "nf4"] = bounded("none", doc="nf4: 4-bit base weights (QLoRA); needs a GPU")
     gradient_checkpointing: bool = bounded(False, doc="less memory, a third more time")
 
 
@@ -209,6 +210,8 @@ def _inconsistencies(recipe: Recipe) -> list[str]:
             f"training.micro_batch_size = {training.micro_batch_size} does not divide "
             f"training.batch_size = {training.batch_size}"
         )
+    if training.quantization != "none" and not training.lora_rank:
+        found.append("training.quantization trains an adapter beside 4-bit weights: set training.lora_rank above 0")
     if training.method == "kto" and (training.micro_batch_size or training.batch_size) < 2:
         found.append("training.method = 'kto' estimates its KL term within a batch: it must hold at least 2 answers")
     if too_large := [k for k in evaluation.k if k > evaluation.samples]:

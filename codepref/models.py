@@ -157,11 +157,12 @@ def load_tokenizer(model: str) -> Any:
     return tokenizer
 
 
-def load_model(model: str, *, dtype: str = "auto", device: str = "auto") -> Any:
+def load_model(model: str, *, dtype: str = "auto", device: str = "auto", quantization: str = "none") -> Any:
     """The causal language model in evaluation mode on `device`.
 
     dtype "auto" is the checkpoint's own type on a GPU and float32 on a CPU, where half types are slow or missing. An
-    adapter folder is merged into its base model.
+    adapter folder is merged into its base model. quantization "nf4" holds the weights in 4 bits (QLoRA,
+    arXiv 2305.14314), to train an adapter beside them.
     Raises UserError when it cannot be loaded and MachineError when the device lacks memory.
     """
     import torch
@@ -169,6 +170,8 @@ def load_model(model: str, *, dtype: str = "auto", device: str = "auto") -> Any:
     from transformers import AutoModelForCausalLM
 
     resolved, place = resolve_model(model), pick_device(device)
+    if quantization != "none":
+        return _load_quantized(model, resolved, place)
     wanted = "float32" if dtype == "auto" and place == "cpu" else dtype
     precision = wanted if wanted == "auto" else getattr(torch, wanted)
     try:
@@ -187,6 +190,31 @@ def load_model(model: str, *, dtype: str = "auto", device: str = "auto") -> Any:
             f"{model}: does not fit into the memory of {place}. Try model.dtype = 'bfloat16'."
         ) from error
     except (OSError, ValueError, SafetensorError) as error:
+        raise _cannot_load(model, "model", error) from error
+
+
+def _load_quantized(model: str, resolved: str, place: str) -> Any:
+    import importlib.util
+
+    import torch
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    if not place.startswith("cuda") or importlib.util.find_spec("bitsandbytes") is None:
+        lacking = "a GPU" if not place.startswith("cuda") else "the package bitsandbytes (pip install codepref[gpu])"
+        raise MachineError(
+            f"4-bit weights need {lacking}: set training.quantization = 'none', or run where there is one"
+        )
+    settings = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16,
+    )
+    try:
+        return AutoModelForCausalLM.from_pretrained(resolved, quantization_config=settings, device_map={"": place})
+    except torch.OutOfMemoryError as error:
+        raise MachineError(f"{model}: does not fit into the memory of {place}, even in 4 bits") from error
+    except (OSError, ValueError) as error:
         raise _cannot_load(model, "model", error) from error
 
 

@@ -179,6 +179,8 @@ def train(options: Namespace) -> None:
         options.pairs,
         options.model,
         options.out,
+        verdicts=options.verdicts,
+        data=options.data,
         settings=settings,
         seed=options.seed,
         dtype=options.dtype,
@@ -187,7 +189,7 @@ def train(options: Namespace) -> None:
     )
     progress.close()
     last: dict[str, Any] = trained.curve[-1] if trained.curve else {}
-    unit = "answers" if settings.method == "kto" else "pairs"
+    unit = "pairs" if settings.method == "dpo" else "answers"
     print(f"{trained.pairs:,} {unit}, {trained.steps:,} steps, loss before the first step {trained.first_loss:.4f}")
     print(
         "  ".join(

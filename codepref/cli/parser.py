@@ -139,8 +139,11 @@ def _audit(parser: Parser) -> None:
 
 def _train(parser: Parser) -> None:
     _model(parser)
-    parser.add_argument("--pairs", required=True, help="Parquet or JSON lines with prompt, chosen, rejected")
-    parser.add_argument("--method", choices=("dpo", "kto"), default="dpo")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--pairs", help="Parquet or JSON lines with prompt, chosen, rejected")
+    source.add_argument("--verdicts", help="rft, sft, kto: folder that `execute` wrote; learns from what passed")
+    source.add_argument("--data", help="sft: file or hub name with instructions and answers")
+    parser.add_argument("--method", choices=("dpo", "kto", "sft", "rft"), default="dpo")
     parser.add_argument("--out", required=True, help="folder for the aligned model")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(

@@ -25,7 +25,7 @@ from codepref.runs.files import content_hash
 from codepref.sampling.backends import Decoding, model_fingerprint
 from codepref.sampling.probes import with_probes
 from codepref.sampling.sample import Progress, sample
-from codepref.training.train import train_pairs
+from codepref.training.train import train_on
 from codepref.training.trainer import check_trainable
 
 ProgressFor = Callable[[str], Progress]
@@ -183,7 +183,7 @@ def stage_audit(work: Work) -> Result:
 def stage_train(work: Work) -> Result:
     """checkpoint/: the aligned model."""
     progress = work.progress_for("train: steps")
-    trained = train_pairs(
+    trained = train_on(
         read_pairs(work.out / "pairs.parquet"),
         work.recipe.model.path,
         work.out / "checkpoint",

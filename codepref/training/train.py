@@ -1,4 +1,4 @@
-"""Pairs -> a trained model, by the method of the settings."""
+"""What is to be learnt from -> a trained model, by the method of the settings."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from codepref.config import TrainingSection
+from codepref.errors import UserError
 from codepref.records import Pair
 from codepref.training.dpo import train_dpo
 from codepref.training.kto import train_kto
-from codepref.training.kto_rows import examples_from_pairs
+from codepref.training.kto_rows import Examples, examples_from_pairs
+from codepref.training.rows import SUPERVISED
+from codepref.training.sft import train_sft
 from codepref.training.trainer import Progress, TrainingResult
 
 
-def train_pairs(
-    pairs: Sequence[Pair],
+def train_on(
+    given: Sequence[Pair] | Examples,
     model: str,
     out: Path,
     settings: TrainingSection,
@@ -24,8 +27,16 @@ def train_pairs(
     device: str = "auto",
     progress: Progress | None = None,
 ) -> TrainingResult:
-    """Train `model` with DPO, or with KTO on the pairs' sides as single answers. See `train_dpo` and `train_kto`."""
-    if settings.method == "kto":
-        examples = examples_from_pairs(pairs)
-        return train_kto(examples, model, out, settings, seed=seed, dtype=dtype, device=device, progress=progress)
-    return train_dpo(pairs, model, out, settings, seed=seed, dtype=dtype, device=device, progress=progress)
+    """Train `model` by `settings.method`.
+
+    given: pairs, or single answers. KTO takes the sides of pairs as single answers, supervised training their chosen
+    ones. Raises UserError for DPO on single answers; else as `train_dpo`, `train_kto` and `train_sft`.
+    """
+    how = {"seed": seed, "dtype": dtype, "device": device, "progress": progress}
+    if settings.method == "dpo":
+        if isinstance(given, Examples):
+            raise UserError("method dpo needs pairs, and these are single answers: choose sft, rft or kto")
+        return train_dpo(given, model, out, settings, **how)  # type: ignore[arg-type]
+    examples = given if isinstance(given, Examples) else examples_from_pairs(given)
+    work = train_sft if settings.method in SUPERVISED else train_kto
+    return work(examples, model, out, settings, **how)  # type: ignore[arg-type]

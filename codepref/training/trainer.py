@@ -14,7 +14,7 @@ from codepref.errors import GateError, MachineError, UserError
 from codepref.models import TEMPLATES, load_model, load_tokenizer, model_templates, pick_device, quiet, resolve_model
 from codepref.runs.files import check_target, write_json
 from codepref.training.curve import training_curve
-from codepref.training.rows import Encode, TrainingRows, learning_rate_default
+from codepref.training.rows import SUPERVISED, Encode, TrainingRows, learning_rate_default
 
 Progress = Callable[[int, int], None]
 MARKER = "training.json"
@@ -26,7 +26,8 @@ class TrainingResult:
     """What a training did.
 
     pairs: how many pairs, or single answers, were trained on. first_loss: the method's loss before the first step
-    (`dpo`: ln 2, `kto`: half the mean weight of its first answers, since the reference is the start).
+    (`dpo`: ln 2, `kto`: half the mean weight of its first answers, since the reference is the start; `sft`: the mean
+    negative log-likelihood a token).
     """
 
     model: Path
@@ -93,7 +94,7 @@ def train(place: Place, rows: Rows, build: Build, first_loss: FirstLoss) -> Trai
             trainer.train()
             curve = training_curve(trainer.state.log_history)
             _check_weights(trainer.model)
-            _save(trainer, tokenizer, place.model, staging, place.out)
+            _save(trainer, tokenizer, place)
     except torch.OutOfMemoryError as error:
         shutil.rmtree(staging, ignore_errors=True)
         raise MachineError(
@@ -103,7 +104,7 @@ def train(place: Place, rows: Rows, build: Build, first_loss: FirstLoss) -> Trai
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
-    rate = settings.learning_rate or learning_rate_default(settings.lora_rank)
+    rate = settings.learning_rate or learning_rate_default(settings.lora_rank, settings.method)
     result = TrainingResult(
         model=place.out,
         pairs=fitted.pairs,
@@ -130,7 +131,7 @@ def arguments(rows: int, place: Place) -> dict[str, Any]:
     return {
         "output_dir": str(place.staging),
         "beta": settings.beta,
-        "learning_rate": settings.learning_rate or learning_rate_default(settings.lora_rank),
+        "learning_rate": settings.learning_rate or learning_rate_default(settings.lora_rank, settings.method),
         "num_train_epochs": settings.epochs,
         "per_device_train_batch_size": micro,
         "per_device_eval_batch_size": micro,
@@ -156,18 +157,22 @@ def arguments(rows: int, place: Place) -> dict[str, Any]:
     }
 
 
-def models(place: Place) -> dict[str, Any]:
+def models(place: Place, *, reference: bool = True) -> dict[str, Any]:
     """The policy, its reference, and the adapter where one is trained, as TRL's trainers take them."""
     lora = place.settings.lora_rank > 0
     # Full training keeps float32 weights: at DPO's learning rates an update is below bfloat16's resolution.
     weights, device = place.dtype if lora else "float32", pick_device(place.device)
-    return {
-        "model": load_model(place.model, dtype=weights, device=device),
-        # Given outright: TRL would reload it by the model's recorded name, which is not always the start.
-        "ref_model": None if lora else load_model(place.model, dtype=weights, device=device),
+    quantization = place.settings.quantization
+    found = {
+        "model": load_model(place.model, dtype=weights, device=device, quantization=quantization),
         "peft_config": _adapter(place.settings) if lora else None,
         "callbacks": [_progress_callback(place.progress)] if place.progress else None,
     }
+    if reference:
+        # Given outright: TRL would reload it by the model's recorded name, which is not always the start. Beside an
+        # adapter the reference is the model without it.
+        found["ref_model"] = None if lora else load_model(place.model, dtype=weights, device=device)
+    return found
 
 
 def check_trainable(model: str, settings: TrainingSection) -> None:
@@ -201,16 +206,26 @@ def _check_weights(model: Any) -> None:
             raise GateError(f"training diverged: {name} is no number after it. Lower training.learning_rate.")
 
 
-def _save(trainer: Any, tokenizer: Any, model: str, staging: Path, out: Path) -> None:
+def _save(trainer: Any, tokenizer: Any, place: Place) -> None:
     from safetensors import SafetensorError
 
+    staging = place.staging
+    merge = place.settings.lora_rank > 0 and place.settings.method in SUPERVISED
     try:
-        trainer.save_model(str(staging))
+        if merge:
+            adapter = staging / "adapter"
+            trainer.save_model(str(adapter))
+            tokenizer.save_pretrained(str(adapter))
+            # read back and merged by `load_model`: the base in its own type, not in the 4 bits it was trained beside
+            load_model(str(adapter), dtype=place.dtype, device="cpu").save_pretrained(str(staging))
+            shutil.rmtree(adapter)
+        else:
+            trainer.save_model(str(staging))
         tokenizer.save_pretrained(str(staging))
     except SafetensorError as error:
-        raise MachineError(f"the model cannot be written to {out} ({error}). Free some space.") from error
+        raise MachineError(f"the model cannot be written to {place.out} ({error}). Free some space.") from error
     (staging / "training_args.bin").unlink(missing_ok=True)  # a pickle that holds paths; the marker says it in JSON
-    if templates := model_templates(model):
+    if templates := model_templates(place.model):
         write_json(staging / TEMPLATES, {"templates": templates})
 
 

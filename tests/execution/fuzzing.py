@@ -34,6 +34,11 @@ KEPT = 200
 _RACING = re.compile(r"\b(thread|threading|os|socket|ctypes|time|signal|gc|resource)\b")
 """What lets a program depend on the moment: two threads, two writers at one channel."""
 
+_NATIVE = re.compile(r"\b(numpy|pandas|scipy)\b")
+"""What ends its process by itself (exit status 1, from OpenBLAS) when the address space is used up; whether it is used up
+under the 64 MiB of this target differs from process to process with the addresses that the kernel hands out.
+"""
+
 Progress = Callable[[int, int, float], None]
 
 
@@ -156,6 +161,8 @@ def _why(family: str, program: str, differing: list[tuple[str, str]]) -> str:
     """Why a verdict may have changed; "" when it should not have."""
     if all(EDGE & set(pair) for pair in differing):
         return "edge of time"
+    if _NATIVE.search(program):
+        return "edge of memory"
     return "races with its judge" if family in ("system", "protocol") or _RACING.search(program) else ""
 
 

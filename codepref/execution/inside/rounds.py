@@ -128,6 +128,8 @@ class Run:
             stuck = [at for at in wanted if not settled[at]]
             if stuck:
                 late = pair.killed or judge.signal in (signal.SIGPROF, signal.SIGXCPU)
+                how = "used up its time" if late else f"ended ({judge.ending}) with the solution in it"
+                self.page.describe(f"test {stuck[0]}: the test's process {how}")
                 for index in stuck if loading else stuck[:1]:
                     settled[index] = ord("T" if late else "X" if judge.signal == signal.SIGSYS else "E")
             wanted = [at for at in wanted if not settled[at]]

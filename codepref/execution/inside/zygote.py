@@ -39,6 +39,11 @@ class Reaped:
         """The signal that ended it, 0 when it exited."""
         return os.WTERMSIG(self.status) if os.WIFSIGNALED(self.status) else 0
 
+    @property
+    def ending(self) -> str:
+        """How it ended, in words."""
+        return f"signal {self.signal}" if self.signal else f"exit status {os.WEXITSTATUS(self.status)}"
+
 
 def serve(control: _socket.socket, run_child: RunChild, other: Callable[[bytes, bytes], bytes] | None = None) -> None:
     """Answer requests until the client is gone. `run_child(descriptors, payload)` runs in the child, never to return.
