@@ -21,6 +21,17 @@ PURE = [
     "pairing/agreement.py",
     "pairing/hygiene.py",
     "pairing/normalise.py",
+    "calls/records.py",
+    "calls/pricing.py",
+    "calls/backoff.py",
+    "calls/ledger.py",
+    "judging/preferences.py",
+    "judging/prompts.py",
+    "judging/parsing.py",
+    "judging/questions.py",
+    "judging/summary.py",
+    "judging/calibrate.py",
+    "training/demonstrations.py",
     "training/rows.py",
     "training/kto_rows.py",
     "training/interleave.py",
@@ -30,6 +41,7 @@ PURE = [
     "evaluation/precision.py",
     "evaluation/pair_shape.py",
     "evaluation/comparison.py",
+    "evaluation/graded.py",
     "reports/tables.py",
 ]
 HEAVY = {
@@ -52,6 +64,7 @@ HOMES = {
     "peft": {"training", "models.py"},
     "datasets": {"training", "problems/hub.py", "pairing/artifact.py", "models.py"},
     "sandlock": {"execution"},
+    "openai": {"calls/client.py"},
 }
 
 

@@ -13,7 +13,7 @@ from codepref.judging.parsing import Parsed, parse_ratings
 from codepref.judging.preferences import BY_KEY
 from codepref.judging.prompts import again_messages, grading_messages, rating_messages, ratings_schema
 from codepref.records import Judgment, Message, Rating
-from codepref.runs.files import content_hash
+from codepref.runs.hashing import content_hash
 
 AnswerTo = Callable[[str], Reply | None]
 """key -> what it was answered."""

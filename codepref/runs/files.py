@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import gzip
-import hashlib
 import json
 import os
 import zlib
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from codepref.errors import MachineError, UserError
+from codepref.runs.hashing import content_hash as content_hash
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -167,9 +167,3 @@ def read_parquet(path: Path, columns: Sequence[str] = ()) -> list[Row]:
             return [row for batch in table.iter_batches(GROUP_ROWS) for row in batch.to_pylist()]
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(f"{path}: cannot be read as Parquet ({error})") from None
-
-
-def content_hash(*parts: Any) -> str:
-    """A short stable hash of JSON-like parts: the key under which finished work is found again."""
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

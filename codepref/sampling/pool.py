@@ -19,7 +19,7 @@ from codepref.calls.members import Member
 from codepref.calls.records import Outcome, Reply, Request
 from codepref.judging.preferences import BY_KEY
 from codepref.records import Judgment, Message, Response
-from codepref.runs.files import content_hash
+from codepref.runs.hashing import content_hash
 from codepref.sampling.backends import Ask, Decoding, model_fingerprint, open_backend
 
 Tasks = Callable[[], Iterable[Judgment]]

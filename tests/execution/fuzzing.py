@@ -35,8 +35,8 @@ _RACING = re.compile(r"\b(thread|threading|os|socket|ctypes|time|signal|gc|resou
 """What lets a program depend on the moment: two threads, two writers at one channel."""
 
 _NATIVE = re.compile(r"\b(numpy|pandas|scipy)\b")
-"""What ends its process by itself (exit status 1, from OpenBLAS) when the address space is used up; whether it is used up
-under the 64 MiB of this target differs from process to process with the addresses that the kernel hands out.
+"""What ends its process by itself (exit status 1, from OpenBLAS) when the address space is used up. Under the 64 MiB of
+this target that differs from process to process, with the addresses that the kernel hands out.
 """
 
 Progress = Callable[[int, int, float], None]

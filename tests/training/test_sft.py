@@ -1,0 +1,142 @@
+"""Supervised fine-tuning: which tokens are learnt, what is dropped, and what a run of it leaves."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from codepref import api
+from codepref.config import TrainingSection
+from codepref.errors import MachineError, UserError
+from codepref.models import load_model, load_tokenizer
+from codepref.records import Pair
+from codepref.sampling.backends import Ask, Decoding, open_backend
+from codepref.starter import load_problems
+from codepref.training.demonstrations import examples_from_rows, sft_rows
+from codepref.training.rows import learning_rate_default
+
+PROMPT = "Write the Python function {}"
+SETTINGS: dict[str, Any] = {"method": "sft", "batch_size": 8, "max_length": 384, "device": "cpu"}
+
+
+def rows(count: int, answer: str = "") -> list[dict[str, str]]:
+    problems = load_problems("train", count)
+    return [{"instruction": PROMPT.format(p.prompt), "response": answer or (p.gold or "").strip()} for p in problems]
+
+
+def test_the_loss_is_that_of_the_answers_tokens_with_their_end(tmp_path: Path) -> None:
+    demonstrations = rows(8)
+    trained = api.train(None, "starter", tmp_path / "model", data=demonstrations, learning_rate=1e-4, **SETTINGS)
+    # by hand: the mean over all answer tokens, the end of the turn among them, of -log p
+    tokenizer, model = load_tokenizer("starter"), load_model("starter", device="cpu")
+    total, count = 0.0, 0
+    for row in demonstrations:
+        prompt = [{"role": "user", "content": row["instruction"]}]
+        whole = [*prompt, {"role": "assistant", "content": row["response"]}]
+        start = len(tokenizer.apply_chat_template(prompt, add_generation_prompt=True)["input_ids"])
+        ids = torch.tensor([tokenizer.apply_chat_template(whole)["input_ids"]])
+        assert ids[0, -1] == tokenizer.eos_token_id
+        with torch.no_grad():
+            logs = model(ids).logits.log_softmax(-1)[0, :-1]
+        chosen = logs.gather(1, ids[0, 1:, None])[start - 1 :]
+        total, count = total - float(chosen.sum()), count + len(chosen)
+    assert trained.first_loss == pytest.approx(total / count, abs=1e-4)
+    assert (trained.pairs, trained.steps) == (8, 1)
+
+
+def test_a_model_learns_what_it_is_shown(tmp_path: Path) -> None:
+    wanted = "def f():\n    return 'quartz'"
+    shown = rows(16, wanted)
+    api.train(None, "starter", tmp_path / "model", data=shown, learning_rate=3e-3, epochs=15, **SETTINGS)
+    backend = open_backend(str(tmp_path / "model"), device="cpu")
+    asks = [Ask("t", "solutions", 0, [{"role": "user", "content": shown[0]["instruction"]}])]
+    (answer,) = backend.answer(asks, Decoding(0, 1, 60), 0)
+    assert (answer.text, answer.finished) == (wanted, True)
+
+
+def test_an_adapter_is_merged_so_that_preferences_can_be_trained_on_top(tmp_path: Path) -> None:
+    data = rows(16)
+    api.train(None, "starter", tmp_path / "sft", data=data, lora_rank=4, learning_rate=1e-3, epochs=3, **SETTINGS)
+    assert not list((tmp_path / "sft").glob("adapter*"))
+    merged, start = (load_model(str(m), device="cpu").state_dict() for m in (tmp_path / "sft", "starter"))
+    changed = [name for name in start if not torch.equal(merged[name], start[name])]
+    assert any("q_proj" in name for name in changed)
+    assert not any("norm" in name for name in changed)
+    prompt = [{"role": "user", "content": data[0]["instruction"]}]
+    sides = [[{"role": "assistant", "content": text}] for text in ("def a(): return 1", "def a(): return 2")]
+    pair = Pair("t", prompt, sides[0], sides[1], "by hand", 1.0, 0, 1)
+    settings = SETTINGS | {"method": "dpo", "lora_rank": 4}
+    trained = api.train([pair], str(tmp_path / "sft"), tmp_path / "dpo", **settings)
+    assert trained.first_loss == pytest.approx(0.6931, abs=1e-3)
+
+
+def test_supervised_training_takes_the_chosen_side_of_pairs(tmp_path: Path) -> None:
+    prompt = [{"role": "user", "content": "x"}]
+    sides = [[{"role": "assistant", "content": text}] for text in ("a", "b", "c")]
+    pairs = [
+        Pair("t", prompt, sides[0], sides[1], "r", 1.0, 0, 1),
+        Pair("t", prompt, sides[0], sides[2], "r", 1.0, 0, 2),
+    ]
+    trained = api.train(pairs, "starter", tmp_path / "model", **SETTINGS)
+    assert trained.pairs == 1
+    assert trained.dropped == {"answer left out: it is there already": 3 - 2}
+
+
+def encode(messages: Any, add_generation_prompt: bool) -> list[int]:
+    text = "".join(f"{m['role'][0]}{m['content']}." for m in messages) + ("a" if add_generation_prompt else "")
+    return [ord(letter) for letter in text]
+
+
+def test_long_and_equal_answers_are_left_out_whole_and_counted() -> None:
+    given = examples_from_rows(
+        ("here", {"prompt": "ask", "completion": text}) for text in ("ok", "ok", "much too long for this", "no")
+    )
+    made = sft_rows(given, encode, max_length=12, eos_id=ord("."))
+    assert [row["completion"][0]["content"] for row in made.rows] == ["ok", "no"]
+    assert made.dropped == {
+        "answer left out: it is there already": 1,
+        "longer than training.max_length = 12 tokens": 1,
+    }
+    assert made.longest == len("uask.aok.")
+
+
+def test_demonstrations_of_each_form() -> None:
+    messages = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+    forms: list[dict[str, Any]] = [
+        {"messages": messages},
+        {"instruction": "q", "response": "a"},
+        {"prompt": messages[:1], "chosen": messages[1:]},
+        {"question": "q", "solution": "a"},
+    ]
+    for form in forms:
+        (example,) = examples_from_rows([("here", form)]).examples
+        assert [*example.prompt, *example.completion] == messages
+    assert len(examples_from_rows([("here", forms[0])] * 9, limit=4).examples) == 4
+    for wrong in ({"instruction": "q"}, {"response": "a"}, {"messages": messages[:1]}, {"prompt": 3, "response": "a"}):
+        with pytest.raises(UserError, match="here: "):
+            examples_from_rows([("here", wrong)])
+
+
+def test_what_a_method_cannot_learn_from_is_told(tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    for given, method, words in (
+        ({}, "sft", "give one of pairs, verdicts and data"),
+        ({"data": rows(1)}, "dpo", "demonstrations .* are for method sft"),
+        ({"data": rows(1)}, "rft", "demonstrations .* are for method sft"),
+        ({"verdicts": tmp_path}, "dpo", "method dpo needs pairs"),
+    ):
+        with pytest.raises(UserError, match=words):
+            api.train(None, "starter", out, method=method, **given)
+    with pytest.raises(UserError, match="rft learns from samples that pass"):
+        api.train([], "starter", out, method="rft")
+    with pytest.raises(MachineError, match="4-bit weights need a GPU"):
+        api.train(None, "starter", out, data=rows(2), **SETTINGS, lora_rank=4, quantization="nf4")
+    assert not out.exists()
+
+
+def test_default_rates() -> None:
+    assert learning_rate_default(0, "sft") == 1e-5
+    assert learning_rate_default(64, "rft") == 2e-4
+    assert learning_rate_default(0) == 5e-7
+    assert TrainingSection().learning_rate == 0.0
