@@ -21,6 +21,9 @@ PURE = [
     "pairing/agreement.py",
     "pairing/hygiene.py",
     "pairing/normalise.py",
+    "pairing/rated.py",
+    "judging/facts.py",
+    "judging/preferences.py",
     "training/rows.py",
     "training/kto_rows.py",
     "training/interleave.py",
@@ -44,6 +47,8 @@ HEAVY = {
     "ray",
     "sandlock",
     "pyarrow",
+    "radon",
+    "ruff",
 }
 HOMES = {
     "torch": {"models.py", "sampling/backends/transformers.py", "training", "starter", "runs/summary.py"},
@@ -52,6 +57,8 @@ HOMES = {
     "peft": {"training", "models.py"},
     "datasets": {"training", "problems/hub.py", "pairing/artifact.py", "models.py"},
     "sandlock": {"execution"},
+    "radon": {"judging/metrics.py"},
+    "ruff": {"judging/linter.py"},
 }
 
 
