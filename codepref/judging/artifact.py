@@ -1,8 +1,8 @@
 """Judgments as JSON lines in the columns of the published data set, and back without loss.
 
-Columns: task_id, instruction, preference, models, responses [{model, response}], annotations [{model, rating, rationale}]
-as CodeUltraFeedback has them (rating is text, "N/A" where there is none), and beside them judge, order, low, high, and
-by response response_ids, finished, principles and in `annotations` value, reason, second.
+Columns of CodeUltraFeedback: task_id, instruction, preference, models, responses [{model, response}], annotations
+[{model, rating, rationale}], where rating is text and "N/A" stands for none. Beside them: judge, order, low, high; a
+response's response_ids, finished, principles; and in `annotations` value, reason, second.
 """
 
 from __future__ import annotations

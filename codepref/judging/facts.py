@@ -27,9 +27,10 @@ class Facts:
 
     nodes: expressions in the tree. densest: expressions in its largest single statement. nesting: blocks within blocks
     within a function, at most. inner_comprehensions: comprehensions within comprehensions. vague_names: share of names
-    that it binds (those of loops, of comprehensions and of the instruction aside) of one or two letters. crowded: lines that hold several statements.
-    documented: share of functions with a docstring. comments: lines with a comment. prose_words: words outside code.
-    missing: what the instruction asks for and is not there. extras: what stands there unasked.
+    that it binds (those of loops, of comprehensions and of the instruction aside) of one or two letters. crowded:
+    statements that begin on a line with another. documented: share of functions with a docstring. comments: lines with
+    a comment. prose_words: words outside code. missing: what the instruction asks for and is not there. extras: what
+    stands there unasked.
     """
 
     code: str
@@ -90,7 +91,7 @@ def _facts(text: str, code: str, tree: ast.Module, problem: Problem) -> Facts:
         longest_line=max(map(len, lines)),
         nodes=sum(isinstance(node, ast.expr) for node in ast.walk(tree)),
         densest=max((_own_expressions(node) for node in statements), default=0),
-        nesting=max((_nesting(node.body) for node in functions or [tree]), default=0),
+        nesting=max(_nesting(part.body) for part in (tree, *functions)),
         inner_comprehensions=sum(_inner_comprehensions(node) for node in ast.walk(tree)),
         vague_names=_vague_names(tree, problem),
         crowded=_crowded(statements),
