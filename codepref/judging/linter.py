@@ -59,7 +59,7 @@ def lint(programs: Sequence[str]) -> list[Lint]:
 def _batch(programs: Sequence[str]) -> list[Lint]:
     with tempfile.TemporaryDirectory(prefix="codepref-ruff-") as name:
         folder = Path(name)
-        before = [SILENCER.sub("# ", program) for program in programs]
+        before = [SILENCER.sub("# -", program) for program in programs]
         for place, program in enumerate(before):
             (folder / f"p{place}.py").write_bytes(program.encode("utf-8", "replace"))
         reports = _check(folder)

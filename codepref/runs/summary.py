@@ -43,7 +43,7 @@ def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, An
         "verdicts": _verdicts(results, self_tested=recipe.sampling.tests > 0),
         "pairs": _pairs(results),
         "training": {key: value for key, value in results.get("train", {}).items() if key not in ("model", "dropped")},
-        "ratings": {key: value for key, value in results.get("judge", {}).items() if key != "dropped"},
+        "ratings": dict(results.get("judge", {})),
         "scores": _scores(run.path, results, recipe.seed, judged=bool(recipe.judge.model)),
         "comparison": [],
         "recipe_resolved": recipe.as_dict(),
@@ -55,7 +55,8 @@ def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, An
         summary["comparison"] = [asdict(item) for item in compare(base, aligned, seed=recipe.seed)]
         if recipe.judge.model:
             rated = compare_ratings(read_ratings(base), read_ratings(aligned), seed=recipe.seed)
-            summary["comparison"] += [asdict(item) for item in rated]
+            summary["comparison"].append(asdict(rated[0]))
+            summary["ratings"]["by_preference"] = [asdict(item) for item in rated[1:]]
     write_json(run.path / "summary.json", summary)
     return summary
 
@@ -141,6 +142,6 @@ def _scores(path: Path, results: dict[str, Result], seed: int, *, judged: bool) 
         if f"evaluate-{label}" in results:
             folder = path / "evaluation" / label
             figures = summarise(read_scores(folder), seed=seed)
-            figures += summarise_ratings(read_ratings(folder), seed=seed) if judged else []
+            figures += summarise_ratings(read_ratings(folder), seed=seed)[:1] if judged else []
             found[label] = [asdict(figure) for figure in figures]
     return found
