@@ -43,22 +43,23 @@ def correct_then_rated(
 ) -> Choice:
     """Correct first, then preferred: best rated against worst rated among the solutions that pass all tests.
 
-    correctness_pairs: beside that, the best rated passing solution against one that was seen to fail, as many again,
-    so that the model does not learn to write well what is wrong. Their confidence is 1, since the tests are taken to
-    be true, and they come first. What is not known to be correct or wrong is in no pair.
+    correctness_pairs: beside that, the best rated passing solutions against some that were seen to fail, so that the
+    model does not learn to write well what is wrong. Of max_pairs the ratings then get half, rounded up, and these the
+    rest, at least one. Their confidence is 1, since the tests are taken to be true, and they come first. What is not
+    known to be correct or wrong is in no pair.
     """
     rows = range(len(given.rating_S))
     passing = [row for row in rows if given.correct_S[row] is True and given.rating_S[row] is not None]
     failing = [row for row in rows if given.correct_S[row] is False]
     if not passing:
         return Choice(reason="no rated solution passes all tests")
-    preferred = _best_against_worst(given, passing, margin, max_pairs)
     if not correctness_pairs or not failing:
-        return preferred
+        return _best_against_worst(given, passing, margin, max_pairs)
+    preferred = _best_against_worst(given, passing, margin, (max_pairs + 1) // 2)
     generator = np.random.default_rng([given.seed, 1])
     best = max(_value(given, row) for row in passing)
     ahead = [row for row in passing if _value(given, row) == best]
-    pairs = _across(ahead, failing, max_pairs, generator)
+    pairs = _across(ahead, failing, max(1, max_pairs - len(preferred.candidates)), generator)
     correct = [Candidate(good, bad, 1.0, evidence={"ground": "tests"}) for good, bad in pairs]
     return Choice((*correct, *preferred.candidates), preferred.reason)
 
