@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ from codepref.errors import UserError
 from codepref.pairing.hygiene import Sides, diverse, sides_as_written, unfit
 from codepref.pairing.pair import PairSet, surest
 from codepref.pairing.rated import RATED, TESTS_THEN_RATING, RatedInput, correct_then_rated, rated
-from codepref.pairing.rules import Candidate, Choice
+from codepref.pairing.rules import Candidate
 from codepref.records import (
     INFRASTRUCTURE,
     PASS,
@@ -58,7 +59,7 @@ def pair_rated(
     _check(rule, margin, max_pairs_per_problem, verdicts)
     check_template(template)
     by_task = {problem.task_id: problem for problem in problems}
-    letters = {matrix.task_id: {v.solution_id: v for v in matrix.verdicts} for matrix in verdicts or ()}
+    known = {matrix.task_id: {v.solution_id: v for v in matrix.verdicts} for matrix in verdicts or ()}
     dropped: Counter[str] = Counter()
     pairs: list[Pair] = []
     count = 0
@@ -66,24 +67,36 @@ def pair_rated(
         count += 1
         if judgment.task_id not in by_task:
             raise UserError(f"judgments of task {judgment.task_id!r}, which is not among the problems: another file?")
-        usable, known = _usable(judgment, dropped), letters.get(judgment.task_id, {})
-        choice = _choose(usable, known, rule, margin, correctness_pairs, max_pairs_per_problem, allow_shared, seed)
-        if choice.reason:
-            dropped[choice.reason] += 1
+        usable, mine = _usable(judgment, dropped), known.get(judgment.task_id, {})
+        given = _given(usable, mine, allow_shared, seed)
+        if rule == RATED:
+            choice = rated(given, margin=margin, max_pairs=max_pairs_per_problem)
+        else:
+            choice = correct_then_rated(
+                given, margin=margin, max_pairs=max_pairs_per_problem, correctness_pairs=correctness_pairs
+            )
+        dropped.update([choice.reason] if choice.reason else [])
         prompt = request_messages(by_task[judgment.task_id], template)
-        made: dict[Sides, Pair] = {}
-        for candidate in choice.candidates:
-            proposal = _write(usable, known, candidate, prompt, rule)
-            if reason := unfit(proposal, made, min_confidence, max_length_ratio, sides_as_written):
-                dropped[reason] += 1
-            else:
-                made[sides_as_written(proposal)] = proposal
-        kept = diverse(made, max_pairs_per_problem)
-        if lost := len(made) - len(kept):
-            dropped["pair dropped: above max_pairs_per_problem"] += lost
-        pairs += kept
-    pairs = surest(pairs, int(max_share * count), dropped)
+        proposals = [_write(usable, mine, candidate, prompt, rule) for candidate in choice.candidates]
+        pairs += _kept(proposals, max_pairs_per_problem, min_confidence, max_length_ratio, dropped)
+    pairs = surest(pairs, math.floor(max_share * count), dropped)
     return PairSet(pairs, dict(sorted(dropped.items())))
+
+
+def _kept(
+    proposals: Sequence[Pair], most: int, min_confidence: float, max_length_ratio: float, dropped: Counter[str]
+) -> list[Pair]:
+    """What may be trained on of one problem's proposals."""
+    made: dict[Sides, Pair] = {}
+    for proposal in proposals:
+        if reason := unfit(proposal, made, min_confidence, max_length_ratio, sides_as_written):
+            dropped[reason] += 1
+        else:
+            made[sides_as_written(proposal)] = proposal
+    kept = diverse(made, most)
+    if lost := len(made) - len(kept):
+        dropped["pair dropped: above max_pairs_per_problem"] += lost
+    return kept
 
 
 def _check(rule: str, margin: float, max_pairs: int, verdicts: object) -> None:
@@ -110,26 +123,14 @@ def _usable(judgment: Judgment, dropped: Counter[str]) -> Judgment:
     return replace(judgment, responses=tuple(r for r, _ in kept), ratings=tuple(r for _, r in kept))
 
 
-def _choose(
-    judgment: Judgment,
-    known: Mapping[int, Verdict],
-    rule: str,
-    margin: float,
-    correctness_pairs: bool,
-    max_pairs: int,
-    allow_shared: bool,
-    seed: int,
-) -> Choice:
-    given = RatedInput(
+def _given(judgment: Judgment, known: Mapping[int, Verdict], allow_shared: bool, seed: int) -> RatedInput:
+    return RatedInput(
         rating_S=tuple(map(_mean_value, judgment.ratings)),
         correct_S=tuple(_correct(known.get(r.response_id), allow_shared) for r in judgment.responses),
         low=judgment.low,
         high=judgment.high,
         seed=int.from_bytes(hashlib.sha256(f"{seed}:{judgment.task_id}".encode()).digest()[:8], "big"),
     )
-    if rule == RATED:
-        return rated(given, margin=margin, max_pairs=max_pairs)
-    return correct_then_rated(given, margin=margin, max_pairs=max_pairs, correctness_pairs=correctness_pairs)
 
 
 def _mean_value(rating: Rating) -> float | None:

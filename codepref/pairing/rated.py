@@ -43,14 +43,14 @@ def correct_then_rated(
 ) -> Choice:
     """Correct first, then preferred: best rated against worst rated among the solutions that pass all tests.
 
-    correctness_pairs: beside that, the best rated passing solutions against some that were seen to fail, so that the
-    model does not learn to write well what is wrong. Of max_pairs the ratings then get half, rounded up, and these the
-    rest, at least one. Their confidence is 1, since the tests are taken to be true, and they come first. What is not
-    known to be correct or wrong is in no pair.
+    correctness_pairs: beside that, the best rated passing solutions against the worst rated of those that were seen to
+    fail: the model does not learn to write well what is wrong, and tests and ratings seldom contradict each other. Of
+    max_pairs the ratings get half, rounded up, and these the rest, at least one. Their confidence is 1, since the tests
+    are taken to be true, and they come first. What is not known to be correct or wrong is in no pair.
     """
     rows = range(len(given.rating_S))
     passing = [row for row in rows if given.correct_S[row] is True and given.rating_S[row] is not None]
-    failing = [row for row in rows if given.correct_S[row] is False]
+    failing = [row for row in rows if given.correct_S[row] is False and given.rating_S[row] is not None]
     if not passing:
         return Choice(reason="no rated solution passes all tests")
     if not correctness_pairs or not failing:
@@ -59,7 +59,9 @@ def correct_then_rated(
     generator = np.random.default_rng([given.seed, 1])
     best = max(_value(given, row) for row in passing)
     ahead = [row for row in passing if _value(given, row) == best]
-    pairs = _across(ahead, failing, max(1, max_pairs - len(preferred.candidates)), generator)
+    least = min(_value(given, row) for row in failing)
+    behind = [row for row in failing if _value(given, row) == least]
+    pairs = _across(ahead, behind, max(1, max_pairs - len(preferred.candidates)), generator)
     correct = [Candidate(good, bad, 1.0, evidence={"ground": "tests"}) for good, bad in pairs]
     return Choice((*correct, *preferred.candidates), preferred.reason)
 

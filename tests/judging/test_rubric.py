@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codepref.errors import UserError
-from codepref.judging.facts import asked_arguments, read_facts
+from codepref.judging.asked import asked_arguments
+from codepref.judging.facts import read_facts
 from codepref.judging.preferences import PREFERENCES
 from codepref.judging.rubric import judge_responses, opinions
 from codepref.judging.scores import Opinion

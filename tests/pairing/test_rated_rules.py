@@ -80,10 +80,9 @@ def test_correct_comes_first_and_then_what_is_preferred() -> None:
     both = pair_rated([ratings], tested, [PROBLEM], rule="tests-then-rating", correctness_pairs=True)
     assert {(p.chosen_id, p.rejected_id, p.evidence["ground"]) for p in both.pairs} == {
         (1, 0, "rating"),
-        (1, 2, "tests"),
-        (1, 3, "tests"),
+        (1, 3, "tests"),  # of the two that fail, the worse rated
     }
-    assert [p.confidence for p in both.pairs if p.evidence["ground"] == "tests"] == [1.0, 1.0]
+    assert [p.confidence for p in both.pairs] == [1.0, 0.5]
     assert both.pairs[0].evidence["chosen_verdicts"] == "PP"
 
 
