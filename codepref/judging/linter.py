@@ -98,8 +98,10 @@ def _ruff(command: str, *options: str, allowed: tuple[int, ...] = (0,)) -> str:
 
 
 def _changed(before: str, after: str) -> float:
+    """Share of the lines that are touched; where lines are only put in, the one before them counts."""
     if before == after:
         return 0.0
     old, new = before.rstrip().splitlines(), after.rstrip().splitlines()
-    same = sum(block.size for block in difflib.SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks())
-    return 1 - same / max(len(old), len(new), 1)
+    edits = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    touched = sum(max(1, end - start) for kind, start, end, _, _ in edits if kind != "equal")
+    return min(1.0, touched / max(1, len(old)))
