@@ -32,8 +32,8 @@ def test_every_sample_is_judged_and_preferences_take_turns(finished: Any) -> Non
     out, summary = finished
     judgments = read_judgments(out / "judgments.jsonl")
     assert [len(one.ratings) for one in judgments] == [6] * 30
-    turns = ["instruction-following", "readability", "complexity", "style"]
-    assert [one.preference for one in judgments] == [turns[at % 4] for at in range(30)]
+    turns = ["instruction-following", "readability", "style"]
+    assert [one.preference for one in judgments] == [turns[at % 3] for at in range(30)]
     assert summary["ratings"]["ratings"] == 180
     assert {"what": "ratings", "count": 180} in summary["funnel"]
 
@@ -60,9 +60,9 @@ def test_the_rubric_score_stands_beside_pass_at_1(finished: Any) -> None:
     assert 0 <= score["base"] <= 1
     by_preference = summary["ratings"]["by_preference"]
     assert [row["name"] for row in by_preference] == [
-        f"rubric {name}" for name in ("instruction-following", "readability", "complexity", "style")
+        f"rubric {name}" for name in ("instruction-following", "readability", "style")
     ]
-    assert score["difference"] == pytest.approx(sum(row["difference"] for row in by_preference) / 4)
+    assert score["difference"] == pytest.approx(sum(row["difference"] for row in by_preference) / 3)
     page = (out / "report.html").read_text()
     assert "rubric score" in page
     assert "Rubric score: 0 is the scale&#39;s lowest rating" in page
