@@ -63,8 +63,7 @@ def compare_ratings(a: Ratings, b: Ratings, *, seed: int = 0) -> list[Comparison
     Raises UserError when judges, preferences or problems differ.
     """
     other = {row.task_id: row for row in b.problems}
-    same = [row.task_id for row in a.problems] and set(other) == {row.task_id for row in a.problems}
-    if a.judge != b.judge or not same:
+    if a.judge != b.judge or not a.problems or set(other) != {row.task_id for row in a.problems}:
         raise UserError(
             f"{a.label or 'the first'} and {b.label or 'the second'} cannot be compared: a paired comparison needs the "
             "same judge and the same problems. Evaluate both in the same way."

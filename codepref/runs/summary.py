@@ -16,7 +16,19 @@ from codepref.evaluation.scores import compare, read_scores, summarise
 from codepref.runs.directory import Result, RunDirectory
 from codepref.runs.files import write_json
 
-PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy", "pyarrow", "sandlock", "ruff", "radon")
+PACKAGES = (
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "accelerate",
+    "datasets",
+    "numpy",
+    "pyarrow",
+    "sandlock",
+    "ruff",
+    "radon",
+)
 
 
 def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, Any]:
