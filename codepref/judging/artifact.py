@@ -2,7 +2,7 @@
 
 Columns of CodeUltraFeedback: task_id, instruction, preference, models, responses [{model, response}], annotations
 [{model, rating, rationale}], where rating is text and "N/A" stands for none. Beside them: judge, order, low, high; a
-response's response_ids, finished, principles; and in `annotations` value, reason, second.
+response's response_ids, finished, principles; and in `annotations` value, reason, second, score.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ def judgment_row(judgment: Judgment) -> dict[str, Any]:
                 "value": rating.value,
                 "reason": rating.reason,
                 "second": rating.second,
+                "score": rating.score,
             }
             for response, rating in both
         ],
@@ -87,4 +88,4 @@ def _rating(response_id: int, said: Mapping[str, Any], low: int, high: int) -> R
     value = said["value"]
     if value is not None and not low <= int(value) <= high:
         raise ValueError(f"a rating of {value} on a scale from {low} to {high}")
-    return Rating(response_id, value, said["rationale"], said["reason"], said["second"])
+    return Rating(response_id, value, said["rationale"], said["reason"], said["second"], said.get("score"))

@@ -64,7 +64,7 @@ def judge_responses(
     for (problem, response), by_preference in zip(asked, found, strict=True):
         said = by_preference[turn[problem.task_id]]
         ratings.setdefault(problem.task_id, []).append(
-            Rating(response.response_id, said.rating, PREFACE + said.rationale)
+            Rating(response.response_id, said.rating, PREFACE + said.rationale, score=said.score)
         )
     return [
         Judgment(

@@ -50,8 +50,9 @@ def pair_rated(
     """Select preference pairs from ratings; answers are the responses as they were written, since so they were rated.
 
     rule: one of RATING_RULES; `tests-then-rating` needs verdicts of true tests, joined by solution_id = response_id,
-    and without tests a problem gives no pair. margin: points that the two sides are apart at least. The other
-    arguments are those of `codepref.pairing.pair.pair`, but that answers count as the same only where their texts are.
+    and without tests a problem gives no pair. margin: points that the two sides are apart at least, by the judge's
+    score where it tells one that is finer than its ratings. The other arguments are those of
+    `codepref.pairing.pair.pair`, but that answers count as the same only where their texts are.
     Unjudged responses and those that were cut at the token limit are left out and counted; so are problems that the
     judgments do not hold.
     Raises UserError for an unknown rule, missing verdicts, and for judgments of a task that `problems` does not hold.
@@ -125,7 +126,7 @@ def _usable(judgment: Judgment, dropped: Counter[str]) -> Judgment:
 
 def _given(judgment: Judgment, known: Mapping[int, Verdict], allow_shared: bool, seed: int) -> RatedInput:
     return RatedInput(
-        rating_S=tuple(map(_mean_value, judgment.ratings)),
+        rating_S=tuple(map(_value, judgment.ratings)),
         correct_S=tuple(_correct(known.get(r.response_id), allow_shared) for r in judgment.responses),
         low=judgment.low,
         high=judgment.high,
@@ -133,11 +134,13 @@ def _given(judgment: Judgment, known: Mapping[int, Verdict], allow_shared: bool,
     )
 
 
-def _mean_value(rating: Rating) -> float | None:
-    """The rating, or the mean of both looks where a judge looked twice."""
-    if rating.value is None or rating.second is None:
-        return rating.value
-    return (rating.value + rating.second) / 2
+def _value(rating: Rating) -> float | None:
+    """The finer score where the judge tells one; else the rating, or the mean of both looks where there were two."""
+    if rating.value is None:
+        return None
+    if rating.score is not None:
+        return rating.score
+    return rating.value if rating.second is None else (rating.value + rating.second) / 2
 
 
 def _correct(verdict: Verdict | None, allow_shared: bool) -> bool | None:
@@ -158,7 +161,7 @@ def _write(
     texts, ids = [], []
     for side, row in (("chosen", candidate.chosen), ("rejected", candidate.rejected)):
         response, rating = judgment.responses[row], judgment.ratings[row]
-        evidence |= {f"{side}_rating": _mean_value(rating), f"{side}_rationale": rating.rationale}
+        evidence |= {f"{side}_rating": _value(rating), f"{side}_rationale": rating.rationale}
         evidence |= {f"{side}_model": response.model}
         if verdict := known.get(response.response_id):
             evidence[f"{side}_verdicts"] = verdict.letters

@@ -22,7 +22,9 @@ JUDGMENTS = [
         judge="rubric",
         order=(2, 0),
     ),
-    Judgment("a/1", "Add.", "complexity", (Response("a/1", 0, "small", "x"),), (Rating(0, 1, "x"),), high=10),
+    Judgment(
+        "a/1", "Add.", "complexity", (Response("a/1", 0, "small", "x"),), (Rating(0, 1, "x", score=1.25),), high=10
+    ),
 ]
 
 

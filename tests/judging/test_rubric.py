@@ -132,7 +132,7 @@ def test_preferences_are_given_to_problems_in_turn() -> None:
         ("a/2", "style"),
         ("a/3", "complexity"),
     ]
-    assert made[1].ratings[0].value == 5
+    assert made[1].ratings[0].value == made[1].ratings[0].score == 5
     assert made[1].judge == "rubric"
     assert made[1].ratings[0].rationale.startswith("static analysis, no model's opinion")
 

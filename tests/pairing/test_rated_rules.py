@@ -113,6 +113,14 @@ def test_both_looks_of_a_judge_count() -> None:
     assert made.pairs[0].chosen_id == 1  # 4.5 against 4
 
 
+def test_a_finer_score_tells_equal_ratings_apart() -> None:
+    ratings = (Rating(0, 4, score=3.6), Rating(1, 4, score=4.2), Rating(2, 4, score=3.9))
+    finer = Judgment(**{**_fields(judgment(4, 4, 4)), "ratings": ratings})
+    made = pair_rated([finer], None, [PROBLEM], margin=0.5)
+    assert [(p.chosen_id, p.rejected_id) for p in made.pairs] == [(1, 0)]
+    assert pair_rated([finer], None, [PROBLEM], margin=1).pairs == []
+
+
 def _fields(one: Judgment) -> dict[str, object]:
     return {name: getattr(one, name) for name in Judgment.__slots__}
 
