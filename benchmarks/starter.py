@@ -92,6 +92,11 @@ def difference(item: dict[str, float]) -> str:
     return f"{100 * item['difference']:+.1f} [{100 * item['low']:+.1f}, {100 * item['high']:+.1f}]"
 
 
+def change(item: dict[str, float]) -> str:
+    """A figure before and after, in points."""
+    return f"{100 * item['base']:.1f} → {100 * item['aligned']:.1f}"
+
+
 def table(rows: list[dict[str, Any]], command: str, machine: dict[str, Any]) -> str:
     """The rows as Markdown; figures in percent points."""
     lines = [
@@ -108,7 +113,7 @@ def table(rows: list[dict[str, Any]], command: str, machine: dict[str, Any]) -> 
     for entry in rows:
         figures = entry["figures"]
         sampled = figures["pass@1"]
-        moved = {name: f"{100 * item['base']:.1f} → {100 * item['aligned']:.1f}" for name, item in figures.items()}
+        moved = {name: change(item) for name, item in figures.items()}
         right = "–" if entry["share_right"] is None else f"{100 * entry['share_right']:.0f}%"
         greedy = entry["validation"]["pass@1 greedy"]
         lines.append(
@@ -117,6 +122,17 @@ def table(rows: list[dict[str, Any]], command: str, machine: dict[str, Any]) -> 
             f"{entry['seconds']:.0f} | {100 * greedy['base']:.1f} → {100 * greedy['aligned']:.1f} | "
             f"{difference(entry['validation']['pass@1'])} |"
         )
+    judged = [entry for entry in rows if "rubric score" in entry["figures"]]
+    if judged:
+        lines += [
+            "",
+            "The rubric judge's score (docs/judging.md) of the same sampled answers, percent of its scale:",
+            "",
+        ]
+        lines += ["| recipe | seed | rubric score | difference |", "|---|---|---|---|"]
+    for entry in judged:
+        item = entry["figures"]["rubric score"]
+        lines.append(f"| {entry['recipe']} | {entry['seed']} | {change(item)} | {difference(item)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from codepref.errors import UserError
+from codepref.judging.preferences import PREFERENCES
 from codepref.sampling.templates import SOLUTION_TEMPLATE, TEST_TEMPLATE, check_template
+
+RATED = ("rated", "tests-then-rating")
+"""Rules that need a judge."""
+TRUE_TESTS = ("all-tests", *RATED)
+"""Rules that need no self-written tests."""
 
 
 def bounded(
@@ -68,12 +74,22 @@ class ExecutionSection:
 
 
 @dataclass(frozen=True)
-class PairingSection:
-    """How verdicts become pairs."""
+class JudgeSection:
+    """Who rates the solutions, and by what."""
 
-    rule: Literal["all-tests", "max-pass", "dstc", "dstc-code", "codet", "b4", "agreement"] = bounded(
-        "all-tests", doc="see docs/pairing.md"
-    )
+    model: Literal["", "rubric"] = bounded("", doc="`rubric` is static analysis (docs/judging.md); empty: nobody")
+    preferences: tuple[str, ...] = bounded(PREFERENCES, doc="given to the problems in turn")
+
+
+@dataclass(frozen=True)
+class PairingSection:
+    """How verdicts and ratings become pairs."""
+
+    rule: Literal[
+        "all-tests", "max-pass", "dstc", "dstc-code", "codet", "b4", "agreement", "rated", "tests-then-rating"
+    ] = bounded("all-tests", doc="see docs/pairing.md")
+    margin: float = bounded(1.0, above=0.0, doc="rating rules: points between chosen and rejected, at least")
+    correctness_pairs: bool = bounded(False, doc="rule `tests-then-rating`: passing over failing solutions as well")
     max_pairs_per_problem: int = bounded(4, low=1, doc="pairs of a problem at most, those of several draws too")
     draws: int = bounded(1, low=1, doc="DSTC: pairs a problem, each from its own half of the samples when above 1")
     min_confidence: float = bounded(0.0, low=0.0, high=1.0, doc="pairs below are dropped and counted")
@@ -130,6 +146,7 @@ class Recipe:
     problems: ProblemsSection = field(default_factory=ProblemsSection)
     sampling: SamplingSection = field(default_factory=SamplingSection)
     execution: ExecutionSection = field(default_factory=ExecutionSection)
+    judge: JudgeSection = field(default_factory=JudgeSection)
     pairing: PairingSection = field(default_factory=PairingSection)
     training: TrainingSection = field(default_factory=TrainingSection)
     evaluation: EvaluationSection = field(default_factory=EvaluationSection)
@@ -216,12 +233,16 @@ def _inconsistencies(recipe: Recipe) -> list[str]:
         found.append("training.method = 'kto' estimates its KL term within a batch: it must hold at least 2 answers")
     if too_large := [k for k in evaluation.k if k > evaluation.samples]:
         found.append(f"evaluation.k holds {too_large}, but only evaluation.samples = {evaluation.samples} are drawn")
-    if pairing.rule == "all-tests" and recipe.sampling.tests > 0:
+    if pairing.rule in TRUE_TESTS and recipe.sampling.tests > 0:
         found.append(
-            "pairing.rule = 'all-tests' takes tests to be true, and sampling.tests above 0 would give it self-written "
-            "ones: set sampling.tests = 0, or choose a dstc rule"
+            f"pairing.rule = {pairing.rule!r} takes tests to be true, and sampling.tests above 0 would give it "
+            "self-written ones: set sampling.tests = 0, or choose a dstc rule"
         )
-    if pairing.rule != "all-tests" and recipe.sampling.tests == 0:
+    if pairing.rule in RATED and not recipe.judge.model:
+        found.append(f"pairing.rule = {pairing.rule!r} needs ratings: set judge.model")
+    if unknown := sorted(set(recipe.judge.preferences) - set(PREFERENCES)):
+        found.append(f"judge.preferences holds {', '.join(unknown)}; known: {', '.join(PREFERENCES)}")
+    if pairing.rule not in TRUE_TESTS and recipe.sampling.tests == 0:
         found.append(f"pairing.rule = {pairing.rule!r} needs self-written tests: set sampling.tests above 0")
     for key, template in (
         ("solution_template", recipe.sampling.solution_template),
@@ -273,9 +294,10 @@ def _convert(hint: Any, value: Any) -> tuple[Any, str]:
     if origin in (Union, types.UnionType):
         return value, ""
     if origin is tuple:
-        if isinstance(value, (list, tuple)) and value and all(type(v) is int for v in value):
+        item = get_args(hint)[0]
+        if isinstance(value, (list, tuple)) and value and all(type(v) is item for v in value):
             return tuple(value), ""
-        return value, "must be a list of whole numbers"
+        return value, f"must be a list of {'whole numbers' if item is int else 'texts'}"
     if hint is float and type(value) in (int, float):
         return (float(value), "") if math.isfinite(value) else (value, "must be a finite number")
     if type(value) is hint:

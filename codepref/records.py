@@ -169,7 +169,8 @@ class Response:
 class Rating:
     """What a judge said of one response. `value` is None when it is unjudged; `reason` then says why.
 
-    second: the value of a second look in reversed order, where there was one.
+    second: the value of a second look in reversed order, where there was one. score: on the same scale, finer than
+    `value`, where the judge tells it; `value` is then its rounding.
     """
 
     response_id: int
@@ -177,6 +178,7 @@ class Rating:
     rationale: str = ""
     reason: str = ""
     second: int | None = None
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,9 @@ PURE = [
     "judging/summary.py",
     "judging/calibrate.py",
     "training/demonstrations.py",
+    "pairing/rated.py",
+    "judging/facts.py",
+    "judging/preferences.py",
     "training/rows.py",
     "training/kto_rows.py",
     "training/interleave.py",
@@ -56,6 +59,8 @@ HEAVY = {
     "ray",
     "sandlock",
     "pyarrow",
+    "radon",
+    "ruff",
 }
 HOMES = {
     "torch": {"models.py", "sampling/backends/transformers.py", "training", "starter", "runs/summary.py"},
@@ -65,6 +70,8 @@ HOMES = {
     "datasets": {"training", "problems/hub.py", "pairing/artifact.py", "models.py"},
     "sandlock": {"execution"},
     "openai": {"calls/client.py"},
+    "radon": {"judging/metrics.py"},
+    "ruff": {"judging/linter.py"},
 }
 
 

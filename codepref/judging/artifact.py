@@ -77,6 +77,7 @@ def judgment_row(judgment: Judgment) -> dict[str, Any]:
         "scale": [judgment.low, judgment.high],
         "unjudged": [rating.reason for rating in ratings],
         "second_ratings": [UNJUDGED if rating.second is None else str(rating.second) for rating in ratings],
+        "scores": [rating.score for rating in ratings],
     }
 
 
@@ -124,11 +125,13 @@ def _ratings(row: Mapping[str, Any], responses: tuple[Response, ...], low: int, 
         beside = _by_model(annotations, responses)
     reasons = row.get("unjudged") or [""] * len(responses)
     seconds = row.get("second_ratings") or [UNJUDGED] * len(responses)
-    for response, annotation, told, second in zip(responses, beside, reasons, seconds, strict=True):
+    scores = row.get("scores") or [None] * len(responses)
+    for response, annotation, told, second, score in zip(responses, beside, reasons, seconds, scores, strict=True):
         value, reason = _value(None if annotation is None else annotation["rating"], low, high)
         rationale = "" if annotation is None else str(annotation.get("rationale") or "")
         unread = "" if value is not None else told or reason
-        yield Rating(response.response_id, value, rationale, unread, _value(second, low, high)[0])
+        finer = None if score is None else float(score)
+        yield Rating(response.response_id, value, rationale, unread, _value(second, low, high)[0], finer)
 
 
 def _by_model(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from codepref.pairing.normalise import normal_form
 from codepref.records import Message, Pair
@@ -23,9 +23,28 @@ def answer_form(messages: Iterable[Message]) -> str:
     return normal_form(text.removeprefix("```python\n").removesuffix("\n```"))
 
 
-def unfit(proposal: Pair, made: Mapping[Sides, Pair], min_confidence: float, max_length_ratio: float) -> str:
-    """Why a proposed pair must not join those of its problem in `made`, or "" when it may."""
-    chosen, rejected = sides(proposal)
+def sides_as_written(pair: Pair) -> Sides:
+    """As `sides`, for ratings: these tell apart what `normal_form` leaves out, so only blank ends are."""
+    return answer_text(pair.chosen), answer_text(pair.rejected)
+
+
+def answer_text(messages: Iterable[Message]) -> str:
+    """An answer's text without blank ends."""
+    return "".join(message["content"] for message in messages).strip()
+
+
+def unfit(
+    proposal: Pair,
+    made: Mapping[Sides, Pair],
+    min_confidence: float,
+    max_length_ratio: float,
+    sides_of: Callable[[Pair], Sides] = sides,
+) -> str:
+    """Why a proposed pair must not join those of its problem in `made`, or "" when it may.
+
+    sides_of: what the keys of `made` were made with.
+    """
+    chosen, rejected = sides_of(proposal)
     if chosen == rejected:
         return "pair dropped: chosen and rejected are the same answer"
     if (chosen, rejected) in made:

@@ -122,7 +122,7 @@ def pair(
         if lost := len(made) - len(kept):
             dropped["pair dropped: above max_pairs_per_problem"] += lost
         pairs += kept
-    pairs = _surest(pairs, math.floor(max_share * count), dropped)
+    pairs = surest(pairs, math.floor(max_share * count), dropped)
     return PairSet(pairs, dict(sorted(dropped.items())))
 
 
@@ -157,7 +157,7 @@ def _answers(matrix: VerdictMatrix) -> Ints:
     return np.where(raised_SA, RAISED, np.where(late_SA, LATE, known_SA))
 
 
-def _surest(pairs: list[Pair], problems: int, dropped: Counter[str]) -> list[Pair]:
+def surest(pairs: list[Pair], problems: int, dropped: Counter[str]) -> list[Pair]:
     """The pairs of so many problems, those of the highest confidence, in the order that they had."""
     best: dict[str, float] = {}
     for one in pairs:

@@ -17,6 +17,7 @@ from codepref.reports.wording import (
     number,
     p_value,
     points,
+    scale_note,
     tone_of,
     true_minus,
 )
@@ -63,6 +64,7 @@ def scores(summary: Row) -> dict[str, Any]:
     ]
     return {
         "rows": rows,
+        "scale": scale_note(names),
         "compared": bool(comparison),
         "models": [model for model in MODELS if by_model[model]],
         "levels": svg.interval_chart("Scores with 95% intervals", [row for row in levels if row[1]])

@@ -15,6 +15,7 @@ from codepref.reports.wording import (
     number,
     p_value,
     points,
+    scale_note,
     seconds,
     tone_of,
 )
@@ -132,7 +133,8 @@ def summary_table(summary: Mapping[str, Any]) -> str:
         problems = {int(row["n"]) for rows in scores.values() for row in rows if number(row.get("n")) is not None}
         over = f" over {min(problems):,} problems" if len(problems) == 1 else " over problems"
         note = f"percent, [95% interval{over}]" + ("; differences paired by problem" if comparison else "")
-        blocks.append(score_table(scores, comparison) + "\n" + note)
+        judged = scale_note(row["name"] for row in [*(row for rows in scores.values() for row in rows), *comparison])
+        blocks.append("\n".join(filter(None, (score_table(scores, comparison), note, judged))))
     if summary.get("pairs"):
         blocks.append(aligned(pair_lines(summary["pairs"])))
     if summary.get("stages"):

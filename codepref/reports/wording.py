@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -101,8 +101,19 @@ def tone_of(comparison: Row) -> Tone:
 
 
 def figure_name(name: str) -> str:
-    """The name of a figure in a sentence: "pass@1" -> "sampled pass@1", "pass@1 greedy" -> "greedy pass@1"."""
+    """The name of a figure in a sentence: "pass@1" -> "sampled pass@1", "pass@1 greedy" -> "greedy pass@1".
+
+    Figures that are no pass@k, such as a judge's score, keep their name.
+    """
+    if not name.startswith("pass@"):
+        return name
     return f"greedy {name.removesuffix(' greedy')}" if name.endswith(" greedy") else f"sampled {name}"
+
+
+def scale_note(names: Iterable[str]) -> str:
+    """What 0 and 100 mean for figures that are not shares of problems solved; "" where there is none."""
+    judged = [name for name in dict.fromkeys(names) if name.endswith(" score")]
+    return f"{', '.join(judged)}: 0 is the scale's lowest rating, 100 its highest" if judged else ""
 
 
 def main_comparison(comparisons: list[Row]) -> Row | None:

@@ -15,6 +15,7 @@ ORDER = (
     "sample-solutions",
     "sample-tests",
     "execute",
+    "judge",
     "pair",
     "audit",
     "train",
@@ -34,6 +35,8 @@ def status_lines(folder: Path) -> list[str]:
     lines = [f"{name['recipe']}, seed {run.recipe.seed}, started {name['started']}"]
     for stage in ORDER:
         if stage == "sample-tests" and run.recipe.sampling.tests == 0:
+            continue
+        if stage == "judge" and not run.recipe.judge.model:
             continue
         marker = run.done(stage)
         if marker:

@@ -15,13 +15,16 @@ from codepref.evaluation.audit import audit_pairs
 from codepref.evaluation.evaluate import evaluate_model
 from codepref.execution.execute import execute_into, read_verdicts
 from codepref.execution.limits import Limits
+from codepref.judging.artifact import read_judgments
 from codepref.pairing.artifact import read_pairs, write_pairs
-from codepref.pairing.pair import pair
+from codepref.pairing.pair import PairSet, pair
+from codepref.pairing.pair_rated import RATING_RULES, pair_rated
 from codepref.problems.answers import iter_solutions, load_tests
 from codepref.problems.load import load_problems
 from codepref.records import Problem
 from codepref.runs.directory import Result, RunDirectory
 from codepref.runs.files import content_hash
+from codepref.runs.judging import judge_samples, rate_evaluation
 from codepref.sampling.backends import Decoding, model_fingerprint
 from codepref.sampling.probes import with_probes
 from codepref.sampling.sample import Progress, sample
@@ -134,23 +137,15 @@ def stage_execute(work: Work) -> Result:
     return _execute_samples(work, work.out / "verdicts", tests, "verdicts")
 
 
+def stage_judge(work: Work) -> Result:
+    """judgments.jsonl: the recipe's judge on the same solutions."""
+    samples = work.out / "samples" / "solutions.jsonl"
+    return judge_samples(work.train, samples, work.recipe.judge, work.recipe.model.path, work.out / "judgments.jsonl")
+
+
 def stage_pair(work: Work) -> Result:
     """pairs.parquet."""
-    settings = work.recipe.pairing
-    made = pair(
-        read_verdicts(work.out / "verdicts"),
-        work.train,
-        rule=settings.rule,
-        max_pairs_per_problem=settings.max_pairs_per_problem,
-        draws=settings.draws,
-        min_confidence=settings.min_confidence,
-        max_share=settings.max_share,
-        max_length_ratio=settings.max_length_ratio,
-        template=work.recipe.sampling.solution_template,
-        fence=settings.fence,
-        allow_shared=settings.allow_shared,
-        seed=work.seed("pair"),
-    )
+    made = _pairs(work)
     write_pairs(work.out / "pairs.parquet", made.pairs)
     if not made.pairs:
         reasons = "; ".join(f"{reason}: {count}" for reason, count in made.dropped.items())
@@ -163,6 +158,31 @@ def stage_pair(work: Work) -> Result:
         "problems": len({p.task_id for p in made.pairs}),
         "dropped": made.dropped,
     }
+
+
+def _pairs(work: Work) -> PairSet:
+    settings = work.recipe.pairing
+    common: dict[str, Any] = {
+        "rule": settings.rule,
+        "max_pairs_per_problem": settings.max_pairs_per_problem,
+        "min_confidence": settings.min_confidence,
+        "max_share": settings.max_share,
+        "max_length_ratio": settings.max_length_ratio,
+        "template": work.recipe.sampling.solution_template,
+        "allow_shared": settings.allow_shared,
+        "seed": work.seed("pair"),
+    }
+    verdicts = read_verdicts(work.out / "verdicts")
+    if settings.rule not in RATING_RULES:
+        return pair(verdicts, work.train, draws=settings.draws, fence=settings.fence, **common)
+    return pair_rated(
+        read_judgments(work.out / "judgments.jsonl"),
+        verdicts,
+        work.train,
+        margin=settings.margin,
+        correctness_pairs=settings.correctness_pairs,
+        **common,
+    )
 
 
 def stage_audit(work: Work) -> Result:
@@ -197,7 +217,7 @@ def stage_train(work: Work) -> Result:
 
 
 def stage_evaluate(work: Work, label: str, model: str) -> Result:
-    """evaluation/LABEL/: scores on held-out problems."""
+    """evaluation/LABEL/: scores on held-out problems, and the judge's ratings of the same answers."""
     settings = work.recipe.evaluation
     evaluate_model(
         work.heldout,
@@ -218,6 +238,9 @@ def stage_evaluate(work: Work, label: str, model: str) -> Result:
         device=work.recipe.model.device,
         progress_for=work.progress_for,
     )
+    if work.recipe.judge.model:
+        seed = work.recipe.seed
+        rate_evaluation(work.heldout, work.out / "evaluation" / label, work.recipe.judge, label, seed)
     return {"scores": f"evaluation/{label}/scores.json"}
 
 
@@ -229,6 +252,7 @@ def stages(work: Work) -> list[tuple[str, Callable[[Work], Result]]]:
     return [
         *sampled,
         ("execute", stage_execute),
+        *([("judge", stage_judge)] if work.recipe.judge.model else []),
         ("pair", stage_pair),
         ("audit", stage_audit),
         ("train", stage_train),

@@ -11,11 +11,24 @@ from pathlib import Path
 from typing import Any
 
 from codepref import __version__
+from codepref.evaluation.ratings import compare_ratings, read_ratings, summarise_ratings
 from codepref.evaluation.scores import compare, read_scores, summarise
 from codepref.runs.directory import Result, RunDirectory
 from codepref.runs.files import write_json
 
-PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy", "pyarrow", "sandlock")
+PACKAGES = (
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "accelerate",
+    "datasets",
+    "numpy",
+    "pyarrow",
+    "sandlock",
+    "ruff",
+    "radon",
+)
 
 
 def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, Any]:
@@ -42,7 +55,8 @@ def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, An
         "verdicts": _verdicts(results, self_tested=recipe.sampling.tests > 0),
         "pairs": _pairs(results),
         "training": {key: value for key, value in results.get("train", {}).items() if key not in ("model", "dropped")},
-        "scores": _scores(run.path, results, recipe.seed),
+        "ratings": dict(results.get("judge", {})),
+        "scores": _scores(run.path, results, recipe.seed, judged=bool(recipe.judge.model)),
         "comparison": [],
         "recipe_resolved": recipe.as_dict(),
     }
@@ -51,6 +65,10 @@ def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, An
     if {"base", "aligned"} <= set(summary["scores"]):
         base, aligned = (run.path / "evaluation" / label for label in ("base", "aligned"))
         summary["comparison"] = [asdict(item) for item in compare(base, aligned, seed=recipe.seed)]
+        if recipe.judge.model:
+            rated = compare_ratings(read_ratings(base), read_ratings(aligned), seed=recipe.seed)
+            summary["comparison"].append(asdict(rated[0]))
+            summary["ratings"]["by_preference"] = [asdict(item) for item in rated[1:]]
     write_json(run.path / "summary.json", summary)
     return summary
 
@@ -101,6 +119,7 @@ def _funnel(results: dict[str, Result], method: str) -> list[dict[str, Any]]:
         ("tests extracted", "sample-tests", "extracted"),
         ("distinct tests", "sample-tests", "distinct"),
         ("verdicts", "execute", "cells"),
+        ("ratings", "judge", "ratings"),
         ("pairs", "pair", "count"),
         (f"{unit} trained on", "train", "pairs"),
     ]
@@ -129,9 +148,12 @@ def _pairs(results: dict[str, Result]) -> dict[str, Any]:
     return made | {key: value for key, value in results.get("audit", {}).items() if key != "verdicts"}
 
 
-def _scores(path: Path, results: dict[str, Result], seed: int) -> dict[str, list[dict[str, Any]]]:
-    return {
-        label: [asdict(figure) for figure in summarise(read_scores(path / "evaluation" / label), seed=seed)]
-        for label in ("base", "aligned")
-        if f"evaluate-{label}" in results
-    }
+def _scores(path: Path, results: dict[str, Result], seed: int, *, judged: bool) -> dict[str, list[dict[str, Any]]]:
+    found = {}
+    for label in ("base", "aligned"):
+        if f"evaluate-{label}" in results:
+            folder = path / "evaluation" / label
+            figures = summarise(read_scores(folder), seed=seed)
+            figures += summarise_ratings(read_ratings(folder), seed=seed)[:1] if judged else []
+            found[label] = [asdict(figure) for figure in figures]
+    return found

@@ -96,6 +96,7 @@ texts = st.text(max_size=20)
 def judgments(draw: st.DrawFn) -> Judgment:
     count = draw(st.integers(0, 5))
     values = st.one_of(st.none(), st.integers(1, 5))
+    scores = st.one_of(st.none(), st.floats(1, 5))
     responses = tuple(
         Response(
             "t", draw(st.integers(0, 99)), draw(st.sampled_from("ab")), draw(texts), draw(st.booleans()), draw(texts)
@@ -106,7 +107,7 @@ def judgments(draw: st.DrawFn) -> Judgment:
     for response in responses:
         value = draw(values)
         reason = "" if value is not None else draw(st.text(min_size=1, max_size=9))
-        ratings.append(Rating(response.response_id, value, draw(texts), reason, draw(values)))
+        ratings.append(Rating(response.response_id, value, draw(texts), reason, draw(values), draw(scores)))
     order = tuple(draw(st.permutations([response.response_id for response in responses])))
     return Judgment("t", draw(texts), draw(st.sampled_from(PREFERENCES)), responses, tuple(ratings), "j", order)
 

@@ -8,10 +8,12 @@ import pytest
 
 from codepref.reports.wording import (
     cautions,
+    figure_name,
     headline,
     interval,
     p_value,
     points,
+    scale_note,
     seconds,
     tone_of,
     true_minus,
@@ -118,3 +120,16 @@ def test_other_cautions() -> None:
     told = cautions(summary)
     assert [part in text for part, text in zip(("0.5726", "Only 31.0%", "2 verdicts"), told, strict=True)] == [True] * 3
     assert cautions({"training": {"method": "dpo", "first_loss": 0.69315}, "verdicts": {"x": {"P": 1, "I": 0}}}) == []
+
+
+def test_a_judges_score_keeps_its_name_and_its_scale_is_told() -> None:
+    assert figure_name("rubric score") == "rubric score"
+    assert figure_name("pass@1 greedy") == "greedy pass@1"
+    assert scale_note(["pass@1", "rubric score", "rubric score"]) == (
+        "rubric score: 0 is the scale's lowest rating, 100 its highest"
+    )
+    assert scale_note(["pass@1"]) == ""
+    rows = [comparison("pass@1", 0.1, 0.05, 0.15, 0.001), comparison("rubric score", 0.04, 0.02, 0.06, 0.001)]
+    found = headline({"comparison": rows})
+    assert found.title == "The aligned model is better: sampled pass@1 rose by 10.0 points (95% interval 5.0 to 15.0)."
+    assert found.sentences == ("Rubric score rose by 4.0 points (95% interval 2.0 to 6.0), p = 0.001.",)

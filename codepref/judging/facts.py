@@ -1,0 +1,177 @@
+"""What can be read off a program without running it: its syntax tree, lines and names as plain numbers. Pure."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from dataclasses import dataclass
+
+from codepref.judging.asked import Function, extras, is_docstring, missing
+from codepref.problems.source import bound_names, parse
+from codepref.records import Problem
+from codepref.sampling.blocks import code_blocks, code_texts, without_thinking
+
+BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.Match)
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+TOO_DEEP = "is nested too deeply to be analysed"
+USUAL_SHORT = {"i", "j", "k", "n", "m", "x", "y", "z", "_"}
+"""Names of one letter that every reader takes in: counters, sizes, coordinates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A response that holds a program, in numbers.
+
+    nodes: expressions in the tree. densest: expressions in its largest single statement. nesting: blocks within blocks
+    within a function, at most. inner_comprehensions: comprehensions within comprehensions. vague_names: share of names
+    that it binds (those of loops, of comprehensions and of the instruction aside) of one or two letters. crowded:
+    statements that begin on a line with another. documented: share of functions with a docstring. comments: lines with
+    a comment. prose_words: words outside code. missing: what the instruction asks for and is not there. extras: what
+    stands there unasked.
+    """
+
+    code: str
+    lines: int
+    longest_line: int
+    nodes: int
+    densest: int
+    nesting: int
+    inner_comprehensions: int
+    vague_names: float
+    crowded: int
+    functions: int
+    documented: float
+    comments: int
+    prose_words: int
+    missing: tuple[str, ...]
+    extras: tuple[str, ...]
+
+
+def read_code(text: str, problem: Problem) -> str:
+    """The code of a response as it was written: its fenced blocks, or all of it where there are none.
+
+    Unlike `codepref.sampling.extract` nothing is taken out: calls and asserts after the function are a part of the
+    answer. For a problem of style "complete", a text without fences that only parses as the continuation of the prompt
+    is read so. "" when nothing stands there.
+    """
+    code = "\n\n\n".join(part.strip("\n") for part in code_texts(text)).rstrip()
+    if not code.strip():
+        return ""
+    if problem.style == "complete" and not code_blocks(text) and not _defines(code, problem.entry_point):
+        whole = problem.prompt + text.rstrip()
+        return whole + "\n" if parse(whole) else code + "\n"
+    return code + "\n"
+
+
+def read_facts(text: str, problem: Problem) -> Facts | str:
+    """The facts of one response to `problem`; or, as text, why there are none ("holds no code", ...)."""
+    code = read_code(text, problem)
+    tree = parse(code)
+    if tree is None:
+        return "does not parse as Python"
+    if not tree.body:
+        return "holds no code"
+    try:
+        return _facts(text, code, tree, problem)
+    except RecursionError:
+        return TOO_DEEP
+
+
+def _facts(text: str, code: str, tree: ast.Module, problem: Problem) -> Facts:
+    functions = [node for node in ast.walk(tree) if isinstance(node, Function)]
+    documented = [function for function in functions if ast.get_docstring(function)]
+    lines = [line for line in code.splitlines() if line.strip()]
+    statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and not is_docstring(node)]
+    return Facts(
+        code=code,
+        lines=len(lines),
+        longest_line=max(map(len, lines)),
+        nodes=sum(isinstance(node, ast.expr) for node in ast.walk(tree)),
+        densest=max((_own_expressions(node) for node in statements), default=0),
+        nesting=max(_nesting(part.body) for part in (tree, *functions)),
+        inner_comprehensions=sum(_inner_comprehensions(node) for node in ast.walk(tree)),
+        vague_names=_vague_names(tree, problem),
+        crowded=_crowded(statements),
+        functions=len(functions),
+        documented=len(documented) / len(functions) if functions else 0.0,
+        comments=_comments(code),
+        prose_words=_prose_words(text),
+        missing=tuple(missing(tree, problem)),
+        extras=tuple(extras(tree, problem)),
+    )
+
+
+def _defines(code: str, name: str) -> bool:
+    tree = parse(code)
+    return tree is not None and any(name in bound_names(node) for node in tree.body)
+
+
+def _own_expressions(statement: ast.stmt) -> int:
+    """Expressions of a statement's own, without those of the statements inside it."""
+    count, waiting = 0, list(ast.iter_child_nodes(statement))
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, ast.stmt):
+            count += isinstance(node, ast.expr)
+            waiting += ast.iter_child_nodes(node)
+    return count
+
+
+def _nesting(body: list[ast.stmt]) -> int:
+    """Depth of blocks; an `elif` stands as deep as its `if`."""
+    deepest = 0
+    for node in body:
+        inner = [getattr(node, name, []) for name in ("body", "orelse", "finalbody")]
+        inner += [part.body for name in ("handlers", "cases") for part in getattr(node, name, [])]
+        if isinstance(node, ast.If) and len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If):
+            inner[1] = []
+            deepest = max(deepest, _nesting(node.orelse))
+        if isinstance(node, BLOCKS):
+            deepest = max(deepest, 1 + max((_nesting(part) for part in inner), default=0))
+    return deepest
+
+
+def _inner_comprehensions(node: ast.AST) -> int:
+    if not isinstance(node, COMPREHENSIONS):
+        return 0
+    return any(isinstance(inner, COMPREHENSIONS) for inner in ast.walk(node) if inner is not node)
+
+
+def _vague_names(tree: ast.Module, problem: Problem) -> float:
+    passing = {
+        name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension)
+        for name in (part.id for part in ast.walk(node.target) if isinstance(part, ast.Name))
+    }
+    bound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    names = (bound | {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}) - passing
+    names -= set(re.findall(r"\w+", problem.prompt))
+    vague = [name for name in names if len(name) <= 2 and name not in USUAL_SHORT]
+    return len(vague) / len(names) if names else 0.0
+
+
+def _crowded(statements: list[ast.stmt]) -> int:
+    """Lines on which a second statement begins: `a = 1; b = 2`, `if x: return y`."""
+    starts = [node.lineno for node in statements]
+    return len(starts) - len(set(starts))
+
+
+def _comments(code: str) -> int:
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(code).readline))
+    except (tokenize.TokenError, SyntaxError, ValueError):  # it parses, but its last lines trouble the tokenizer
+        return sum(line.lstrip().startswith("#") for line in code.splitlines())
+    return len({token.start[0] for token in tokens if token.type == tokenize.COMMENT})
+
+
+def _prose_words(text: str) -> int:
+    answer = without_thinking(text)
+    blocks = code_blocks(answer)
+    if not blocks:
+        return 0
+    for block in blocks:
+        answer = answer.replace(block.text, " ", 1)
+    return len(re.findall(r"[^\W\d_]{2,}", re.sub(r"^\s*(```|~~~).*$", "", answer, flags=re.MULTILINE)))

@@ -1,0 +1,105 @@
+"""Facts -> a score from 1 to 5 by one preference, with the facts that cost points. Pure.
+
+A score is 5 less its deductions, and never below 1. The weights are codepref's own: set by hand on published gold
+solutions and on versions of them made worse, so that these fall in the lower half; no paper's, and fitted to no model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from codepref.judging.facts import Facts
+from codepref.judging.linter import Lint
+from codepref.judging.metrics import Metrics
+
+LOW, HIGH = 1.0, 5.0
+FAULTS = {"F821": 1.5, "F811": 0.8, "F841": 0.6, "F401": 0.5, "E711": 0.8, "E712": 0.6, "E722": 0.8, "E741": 0.4}
+FAMILIES = {"F": 0.8, "B": 0.8, "E": 0.5, "W": 0.3, "N": 0.5, "PLW": 0.5}
+OTHER_FINDING = 0.4
+
+Deduction = tuple[float, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """score: from 1 to 5. rationale: what cost points, the dearest first."""
+
+    score: float
+    rationale: str
+
+    @property
+    def rating(self) -> int:
+        """The score as a whole number, halves upward."""
+        return math.floor(self.score + 0.5)
+
+
+def opinion(preference: str, facts: Facts, lint: Lint, metrics: Metrics) -> Opinion:
+    """Score a program that parses by one of `codepref.judging.preferences.PREFERENCES`."""
+    deductions = [entry for entry in RUBRICS[preference](facts, lint, metrics) if entry[0] >= 0.005]
+    score = max(LOW, HIGH - sum(points for points, _ in deductions))
+    told = [f"{words} (-{points:.2f})" for points, words in sorted(deductions, reverse=True)]
+    return Opinion(score, "; ".join(told) or "nothing found against it")
+
+
+def _instruction(facts: Facts, lint: Lint, metrics: Metrics) -> Iterator[Deduction]:
+    for words in facts.missing:
+        yield (1.5 if "argument" in words else 4.0), words
+    for place, words in enumerate(facts.extras):
+        yield (1.0 if place == 0 else 0.5), f"not asked for: {words}"
+
+
+def _readability(facts: Facts, lint: Lint, metrics: Metrics) -> Iterator[Deduction]:
+    yield min(1.0, 0.03 * max(0, facts.longest_line - 88)), f"a line of {facts.longest_line} characters"
+    yield _doublings(facts.densest, 12, 0.5), f"a statement of {facts.densest} expressions"
+    yield 0.4 * max(0, facts.nesting - 2), f"blocks nested {facts.nesting} deep"
+    yield 0.4 * facts.inner_comprehensions, "a comprehension within a comprehension"
+    yield 1.5 * facts.vague_names, f"names of one or two letters ({facts.vague_names:.0%})"
+    yield min(1.5, 0.5 * facts.crowded), f"several statements on a line ({facts.crowded})"
+    yield _doublings(facts.lines, 25, 0.4), f"{facts.lines} lines"
+    if facts.lines > 8 and not facts.documented and not facts.comments:
+        yield 0.4, "neither docstring nor comment"
+    yield 0.8 * lint.reformatted, f"layout: {lint.reformatted:.0%} of the lines would be formatted otherwise"
+
+
+def _complexity(facts: Facts, lint: Lint, metrics: Metrics) -> Iterator[Deduction]:
+    if any("does nothing" in words for words in facts.missing):
+        yield 4.0, "does nothing"
+    yield _doublings(metrics.cyclomatic, 1, 0.45), f"cyclomatic complexity {metrics.cyclomatic}"
+    yield 0.35 * max(0, facts.nesting - 1), f"blocks nested {facts.nesting} deep"
+    yield 0.25 * facts.inner_comprehensions, "a comprehension within a comprehension"
+    yield 0.3 * math.log2(1 + metrics.volume / 100), f"Halstead volume {metrics.volume:.0f}"
+    yield 0.3 * math.log2(1 + facts.nodes / 40), f"{facts.nodes} expressions"
+
+
+def _style(facts: Facts, lint: Lint, metrics: Metrics) -> Iterator[Deduction]:
+    for found in lint.findings:
+        family = found.code.rstrip("0123456789")
+        weight = FAULTS.get(found.code, FAMILIES.get(family, OTHER_FINDING))
+        times = f" x{found.count}" if found.count > 1 else ""
+        yield min(2.0, weight * (1 + math.log2(found.count) / 2)), f"{found.code}{times} {found.words}"
+    yield 1.5 * lint.reformatted, f"layout: {lint.reformatted:.0%} of the lines would be formatted otherwise"
+
+
+def _explanation(facts: Facts, lint: Lint, metrics: Metrics) -> Iterator[Deduction]:
+    undocumented = 1 - facts.documented
+    yield 1.5 * undocumented, "no docstring" if undocumented == 1 else f"{undocumented:.0%} of functions undocumented"
+    share = facts.comments / max(1, facts.lines)
+    yield 1.0 * max(0.0, 1 - share / 0.1), f"{facts.comments} of {facts.lines} lines have a comment"
+    yield 1.5 * max(0.0, 1 - facts.prose_words / 20), f"{facts.prose_words} words around the code"
+    yield _doublings(facts.prose_words, 300, 0.5), f"{facts.prose_words} words around the code"
+
+
+def _doublings(value: float, free: float, weight: float) -> float:
+    """`weight` for each time that `value` is twice `free`; nothing up to `free`."""
+    return weight * math.log2(max(1.0, value / free))
+
+
+RUBRICS: Mapping[str, Callable[[Facts, Lint, Metrics], Iterator[Deduction]]] = {
+    "instruction-following": _instruction,
+    "readability": _readability,
+    "complexity": _complexity,
+    "style": _style,
+    "explanation": _explanation,
+}

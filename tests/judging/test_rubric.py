@@ -1,0 +1,149 @@
+"""The rubric judge: what costs points, that worse code gets fewer of them, and that the judged cannot switch it off."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codepref.errors import UserError
+from codepref.judging.asked import asked_arguments
+from codepref.judging.facts import read_facts
+from codepref.judging.preferences import PREFERENCES
+from codepref.judging.rubric import judge_responses, opinions
+from codepref.judging.scores import Opinion
+from codepref.records import Problem, Response
+
+ASKED = "count_even(numbers): given a list of numbers, count those that are even."
+PROBLEM = Problem("a/0", ASKED, "count_even")
+GOOD = '''def count_even(numbers):
+    """Count the even numbers."""
+    return sum(number % 2 == 0 for number in numbers)
+'''
+
+
+def rate(text: str, problem: Problem = PROBLEM) -> dict[str, Opinion]:
+    return opinions([(problem, text)], PREFERENCES)[0]
+
+
+def test_a_plain_answer_has_nothing_against_it() -> None:
+    found = rate(GOOD)
+    assert found["instruction-following"] == Opinion(5.0, "nothing found against it")
+    assert found["style"] == Opinion(5.0, "nothing found against it")
+    assert found["readability"].score == 5.0
+    # one comprehension: radon's cyclomatic complexity 2, 0.45 for one doubling
+    assert "cyclomatic complexity 2 (-0.45)" in found["complexity"].rationale
+    # 1 for comments and 1.5 for words around it are missing; the docstring is there
+    assert found["explanation"].score == 2.5
+    assert found["explanation"].rating == 3
+
+
+@pytest.mark.parametrize(
+    ("worse", "preference", "told"),
+    [
+        (GOOD + "\nprint(count_even([1, 2]))\n", "instruction-following", "not asked for: a call (-1.00)"),
+        (GOOD + "\nassert count_even([2]) == 1\n", "instruction-following", "not asked for: an assert (-1.00)"),
+        (GOOD.replace("count_even", "count_odd"), "instruction-following", "no count_even is defined (-4.00)"),
+        (GOOD.replace("(numbers)", "(numbers, low)"), "instruction-following", "does not take 1 argument (-1.50)"),
+        ("def count_even(numbers):\n    pass\n", "instruction-following", "count_even does nothing (-4.00)"),
+        (GOOD.replace("== 0", "== None"), "style", "E711 Comparison to `None`"),
+        ("import os\n\n\n" + GOOD, "style", "F401 `os` imported but unused"),
+        (GOOD.replace("number % 2 == 0", "number%2==0"), "style", "of the lines would be formatted otherwise"),
+        (
+            "def count_even(numbers):\n    zq = 0\n    for number in numbers:\n        if number % 2 == 0: zq += 1\n"
+            "    return zq\n",
+            "readability",
+            "several statements on a line (1) (-0.50)",
+        ),
+        (
+            "def count_even(numbers):\n    total = 0\n    for number in numbers:\n        if number is not None:\n"
+            "            if number % 2 == 0:\n                total += 1\n    return total\n",
+            "complexity",
+            "blocks nested 3 deep (-0.70)",
+        ),
+    ],
+)
+def test_a_worse_answer_loses_points_and_is_told_why(worse: str, preference: str, told: str) -> None:
+    found = rate(worse)[preference]
+    assert told in found.rationale
+    assert found.score < rate(GOOD)[preference].score
+
+
+def test_explanation_counts_docstrings_comments_and_words_around_the_code() -> None:
+    words = "This counts the even numbers of a list. " * 3
+    commented = GOOD.replace("    return", "    # a bool counts as 0 or 1\n    return")
+    bare = "def count_even(numbers):\n    return sum(number % 2 == 0 for number in numbers)\n"
+    scores = [
+        rate(text)["explanation"].score for text in (bare, GOOD, commented, f"{words}\n```python\n{commented}```")
+    ]
+    assert scores == [1.0, 2.5, 3.5, 5.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "holds no code"),
+        ("# I would rather not.", "holds no code"),
+        ("I am sorry, but I cannot.", "does not parse as Python"),
+        ("def count_even(numbers):\n    return sum(", "does not parse as Python"),
+        ("x = " + "-" * 3000 + "1", ""),
+    ],
+)
+def test_what_cannot_be_read_gets_one_by_every_preference_and_its_reason(text: str, told: str) -> None:
+    found = rate(text)
+    assert {one.score for one in found.values()} == {1.0}
+    assert all(told in one.rationale for one in found.values())
+
+
+def test_comments_do_not_silence_the_judge() -> None:
+    ugly = "def count_even( numbers ):\n    import os\n    return sum(number%2==0 for number in numbers)\n"
+    silenced = f"# ruff: noqa\n# fmt: off\n{ugly.replace('import os', 'import os  # noqa')}"
+    told = rate(silenced)["style"].rationale
+    assert "F401" in told
+    assert "would be formatted otherwise" in told
+
+
+def test_a_completion_is_read_as_the_continuation_of_its_prompt() -> None:
+    problem = Problem("a/1", "def double(number):\n", "double", style="complete")
+    assert rate("    return 2 * number\n", problem)["instruction-following"].score == 5.0
+    # an answer that defines the function itself is read alone
+    assert rate("def double(number):\n    return 2 * number\n", problem)["instruction-following"].score == 5.0
+
+
+@pytest.mark.parametrize(
+    ("prompt", "count"),
+    [
+        ("f(xs): sort them.", 1),
+        ("def f(a: int, b: list[int] = [1, 2]) -> int:", 2),
+        ("Write it. Your code should pass: assert f([1, 2], 3, 'a)') == 4", None),
+        ("assert f([1, 2], 3) == 4", 2),
+        ("Sort a list.", None),
+    ],
+)
+def test_the_instruction_says_how_many_arguments(prompt: str, count: int | None) -> None:
+    assert asked_arguments(Problem("a/2", prompt, "f")) == count
+
+
+def test_preferences_are_given_to_problems_in_turn() -> None:
+    problems = [Problem(f"a/{at}", f"f(x): number {at}", "f") for at in range(4)]
+    responses = {p.task_id: [Response(p.task_id, 0, "policy", "def f(x):\n    return x\n")] for p in problems[1:]}
+    made = judge_responses(problems, responses, ("style", "complexity"))
+    # problem 0 has no response; its turn passes all the same
+    assert [(one.task_id, one.preference) for one in made] == [
+        ("a/1", "complexity"),
+        ("a/2", "style"),
+        ("a/3", "complexity"),
+    ]
+    assert made[1].ratings[0].value == made[1].ratings[0].score == 5
+    assert made[1].judge == "rubric"
+    assert made[1].ratings[0].rationale.startswith("static analysis, no model's opinion")
+
+
+def test_an_unknown_preference_is_refused() -> None:
+    with pytest.raises(UserError, match="unknown preference 'beauty'; known: instruction-following"):
+        opinions([(PROBLEM, GOOD)], ["beauty"])
+
+
+@settings(max_examples=60)
+@given(st.text(alphabet="def f(x):\n\t return #`'\"\\[]{}=+1\x00\ud800é", max_size=60))
+def test_any_text_has_facts_or_a_reason_for_none(text: str) -> None:
+    facts = read_facts(text, PROBLEM)
+    assert facts if isinstance(facts, str) else facts.code

@@ -1,0 +1,163 @@
+"""Pairs from ratings: best against worst, no pair of a tie, and correct before well written."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codepref.errors import UserError
+from codepref.pairing.pair_rated import pair_rated
+from codepref.pairing.rated import RatedInput, correct_then_rated, rated
+from codepref.records import Judgment, Problem, Rating, Response, Verdict, VerdictMatrix
+
+PROBLEM = Problem("a/0", "Add one.", "f")
+
+
+def judgment(*values: int | None, texts: list[str] | None = None, finished: bool = True) -> Judgment:
+    written = texts or [f"answer {at}" for at in range(len(values))]
+    return Judgment(
+        "a/0",
+        "Add one.",
+        "style",
+        tuple(Response("a/0", at, "m", text, finished) for at, text in enumerate(written)),
+        tuple(Rating(at, value, f"why {at}") for at, value in enumerate(values)),
+        judge="rubric",
+    )
+
+
+def verdicts(*letters: str) -> list[VerdictMatrix]:
+    return [VerdictMatrix("a/0", (), tuple(Verdict("a/0", at, "", word) for at, word in enumerate(letters)))]
+
+
+def test_the_best_is_chosen_over_the_worst() -> None:
+    made = pair_rated([judgment(3, 5, None, 1, 4)], None, [PROBLEM])
+    (pair,) = made.pairs
+    assert (pair.chosen_id, pair.rejected_id) == (1, 3)
+    assert pair.chosen == [{"role": "assistant", "content": "answer 1"}]
+    assert pair.confidence == 1.0  # 4 of 4 points apart
+    assert made.dropped == {"response left out: unjudged": 1}
+    assert pair.evidence == {
+        "judge": "rubric",
+        "preference": "style",
+        "ground": "rating",
+        "chosen_rating": 5,
+        "chosen_rationale": "why 1",
+        "chosen_model": "m",
+        "rejected_rating": 1,
+        "rejected_rationale": "why 3",
+        "rejected_model": "m",
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "margin", "reason"),
+    [
+        ((3, 3, 3), 1, "all rated responses are rated alike"),
+        ((3, 4), 2, "best and worst rating are less than the margin apart"),
+        ((3, None), 1, "fewer than two rated responses"),
+    ],
+)
+def test_a_tie_gives_no_pair(values: tuple[int | None, ...], margin: int, reason: str) -> None:
+    made = pair_rated([judgment(*values)], None, [PROBLEM], margin=margin)
+    assert made.pairs == []
+    assert made.dropped[reason] == 1
+
+
+def test_among_equals_the_seed_draws() -> None:
+    found = {
+        (pair.chosen_id, pair.rejected_id)
+        for seed in range(40)
+        for pair in pair_rated([judgment(5, 5, 1, 1)], None, [PROBLEM], seed=seed, max_pairs_per_problem=1).pairs
+    }
+    assert found == {(0, 2), (0, 3), (1, 2), (1, 3)}
+
+
+def test_correct_comes_first_and_then_what_is_preferred() -> None:
+    ratings = judgment(2, 4, 5, 1, 3)
+    tested = verdicts("PP", "PP", "FP", "PF", "PI")
+    made = pair_rated([ratings], tested, [PROBLEM], rule="tests-then-rating")
+    # 2 is rated best and fails; 4 is not known to pass
+    assert [(p.chosen_id, p.rejected_id) for p in made.pairs] == [(1, 0)]
+    both = pair_rated([ratings], tested, [PROBLEM], rule="tests-then-rating", correctness_pairs=True)
+    assert {(p.chosen_id, p.rejected_id, p.evidence["ground"]) for p in both.pairs} == {
+        (1, 0, "rating"),
+        (1, 3, "tests"),  # of the two that fail, the worse rated
+    }
+    assert [p.confidence for p in both.pairs] == [1.0, 0.5]
+    assert both.pairs[0].evidence["chosen_verdicts"] == "PP"
+
+
+def test_passing_answers_that_are_rated_alike_still_beat_failing_ones() -> None:
+    made = pair_rated(
+        [judgment(3, 3, 5)], verdicts("P", "P", "F"), [PROBLEM], rule="tests-then-rating", correctness_pairs=True
+    )
+    assert {p.rejected_id for p in made.pairs} == {2}
+    assert made.dropped["all rated responses are rated alike"] == 1
+
+
+def test_answers_that_differ_in_comments_alone_are_a_pair() -> None:
+    texts = ["# adds\nx = 1", "x = 1"]
+    assert len(pair_rated([judgment(5, 3, texts=texts)], None, [PROBLEM]).pairs) == 1
+    same = pair_rated([judgment(5, 3, texts=["x = 1", "x = 1\n"])], None, [PROBLEM])
+    assert same.dropped == {"pair dropped: chosen and rejected are the same answer": 1}
+
+
+def test_cut_answers_are_left_out_and_counted() -> None:
+    made = pair_rated([judgment(5, 1, finished=False)], None, [PROBLEM])
+    assert made.dropped["response left out: cut at the token limit"] == 2
+
+
+def test_both_looks_of_a_judge_count() -> None:
+    looked = judgment(5, 4)
+    ratings = (Rating(0, 5, second=3), Rating(1, 4, second=5))
+    made = pair_rated([Judgment(**{**_fields(looked), "ratings": ratings})], None, [PROBLEM], margin=0.5)
+    assert made.pairs[0].chosen_id == 1  # 4.5 against 4
+
+
+def test_a_finer_score_tells_equal_ratings_apart() -> None:
+    ratings = (Rating(0, 4, score=3.6), Rating(1, 4, score=4.2), Rating(2, 4, score=3.9))
+    finer = Judgment(**{**_fields(judgment(4, 4, 4)), "ratings": ratings})
+    made = pair_rated([finer], None, [PROBLEM], margin=0.5)
+    assert [(p.chosen_id, p.rejected_id) for p in made.pairs] == [(1, 0)]
+    assert pair_rated([finer], None, [PROBLEM], margin=1).pairs == []
+
+
+def _fields(one: Judgment) -> dict[str, object]:
+    return {name: getattr(one, name) for name in Judgment.__slots__}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"rule": "best"}, "unknown rule 'best' for ratings; known: rated, tests-then-rating"),
+        ({"rule": "tests-then-rating"}, "needs verdicts of true tests"),
+        ({"margin": 0}, "a tie is no preference"),
+        ({"max_pairs_per_problem": 0}, "at least 1"),
+    ],
+)
+def test_what_cannot_work_is_refused(arguments: dict[str, object], told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        pair_rated([judgment(1, 5)], None, [PROBLEM], **arguments)  # type: ignore[arg-type]
+
+
+def test_judgments_of_other_problems_are_refused() -> None:
+    with pytest.raises(UserError, match="judgments of task 'a/0', which is not among the problems"):
+        pair_rated([judgment(1, 5)], None, [Problem("b/0", "", "f")])
+
+
+@given(st.lists(st.none() | st.integers(1, 5), max_size=8), st.integers(1, 4), st.integers(1, 5), st.integers(0, 9))
+def test_the_chosen_is_always_better_by_the_margin(values: list[int | None], margin: int, most: int, seed: int) -> None:
+    choice = rated(RatedInput(tuple(values), seed=seed), margin=margin, max_pairs=most)
+    known = [value for value in values if value is not None]
+    assert bool(choice.candidates) == (len(known) > 1 and max(known) - min(known) >= margin)
+    assert bool(choice.candidates) != bool(choice.reason)
+    assert len({(c.chosen, c.rejected) for c in choice.candidates}) == len(choice.candidates) <= most
+    for candidate in choice.candidates:
+        assert (values[candidate.chosen], values[candidate.rejected]) == (max(known), min(known))
+
+
+@given(st.lists(st.tuples(st.none() | st.integers(1, 5), st.none() | st.booleans()), max_size=8), st.booleans())
+def test_no_failing_answer_is_ever_chosen(rows: list[tuple[int | None, bool | None]], pairs: bool) -> None:
+    given_ = RatedInput(tuple(r for r, _ in rows), tuple(c for _, c in rows))
+    for candidate in correct_then_rated(given_, max_pairs=3, correctness_pairs=pairs).candidates:
+        assert rows[candidate.chosen][1] is True
+        assert rows[candidate.rejected][1] is (candidate.evidence["ground"] == "rating")
