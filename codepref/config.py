@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import math
 import tomllib
-import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_type_hints
 
+from codepref.calls.members import Member, check_pool, parse_members
 from codepref.errors import UserError
 from codepref.judging.preferences import PREFERENCES
 from codepref.sampling.templates import SOLUTION_TEMPLATE, TEST_TEMPLATE, check_template
+from codepref.schema import bounded as bounded
+from codepref.schema import checked as checked
+from codepref.schema import nearest, parse_fields, read_section, toml_value
 
 RATED = ("rated", "tests-then-rating")
 """Rules that need a judge."""
 TRUE_TESTS = ("all-tests", *RATED)
 """Rules that need no self-written tests."""
-
-
-def bounded(
-    default: Any, *, low: float | None = None, high: float | None = None, above: float | None = None, doc: str
-) -> Any:
-    """A recipe field with its bounds (`above` is exclusive) and one line of documentation."""
-    return field(default=default, metadata={"low": low, "high": high, "above": above, "doc": doc})
 
 
 @dataclass(frozen=True)
@@ -74,11 +68,63 @@ class ExecutionSection:
 
 
 @dataclass(frozen=True)
-class JudgeSection:
-    """Who rates the solutions, and by what."""
+class InstructionsSection:
+    """Instructions for a pool of models, in place of problems with tests; see docs/feedback.md."""
 
-    model: Literal["", "rubric"] = bounded("", doc="`rubric` is static analysis (docs/judging.md); empty: nobody")
+    source: str = bounded("", doc="file or hub name with a column of instructions; empty: train on problems.train")
+    column: str = bounded("", doc="its name; empty: instruction, prompt, problem or question")
+    count: int = bounded(0, low=0, doc="so many, drawn with `draw_seed`; 0 takes all in their order")
+    draw_seed: int = bounded(42, low=0, doc="seed of the draw, which should stay the same from run to run")
+    max_chars: int = bounded(0, low=0, doc="longer instructions are left out; 0: any length")
+
+
+@dataclass(frozen=True)
+class ResponsesSection:
+    """How the pool is asked."""
+
+    per_problem: int = bounded(4, low=2, doc="models drawn a problem")
+    principles: bool = bounded(True, doc="ask for the problem's preference in a system prompt")
+    temperature: float = bounded(0.8, above=0.0, high=5.0, doc="softmax temperature")
+    top_p: float = bounded(0.8, above=0.0, high=1.0, doc="nucleus size")
+    max_new_tokens: int = bounded(1024, low=1, doc="a longer answer is cut there")
+    batch_size: int = bounded(32, low=1, doc="local models: answers generated at once")
+    budget: float = bounded(-1.0, low=-1.0, doc="dollars at most for the pool; -1: no limit")
+
+
+@dataclass(frozen=True)
+class JudgeSection:
+    """Who rates the solutions or responses, and by what."""
+
+    model: str = bounded("", doc="a model on a server, or `rubric`: static analysis (docs/judging.md); empty: nobody")
     preferences: tuple[str, ...] = bounded(PREFERENCES, doc="given to the problems in turn")
+    base_url: str = bounded("", doc="OpenAI-compatible server, up to /v1")
+    api_key_env: str = bounded("OPENAI_API_KEY", doc="environment variable that holds the key")
+    concurrency: int = bounded(8, low=1, doc="calls at once")
+    timeout: float = bounded(120.0, above=0.0, doc="seconds a call may take")
+    retries: int = bounded(8, low=0, doc="attempts after the first")
+    price_in: float = bounded(0.0, low=0.0, doc="dollars a million tokens read")
+    price_out: float = bounded(0.0, low=0.0, doc="dollars a million tokens written")
+    schema: Literal["auto", "yes", "no"] = bounded("auto", doc="whether the server takes a JSON schema")
+    mode: Literal["together", "single"] = bounded("together", doc="all responses of a problem in one question, or one")
+    second_pass: bool = bounded(False, doc="ask again with the responses in reversed order")
+    temperature: float = bounded(0.0, low=0.0, high=5.0, doc="softmax temperature of the judge")
+    max_new_tokens: int = bounded(1024, low=1, doc="of one answer of the judge")
+    budget: float = bounded(-1.0, low=-1.0, doc="dollars at most for the judge; -1: no limit")
+
+    def member(self) -> Member:
+        """The judge as a model on a server."""
+        known = {item.name for item in dataclasses.fields(Member)} & {item.name for item in dataclasses.fields(self)}
+        return Member(**{name: getattr(self, name) for name in known})
+
+
+@dataclass(frozen=True)
+class GradingSection:
+    """A benchmark graded beside reference answers, before and after; by the judge."""
+
+    benchmark: str = bounded("", doc="file or hub name: instruction, preference, a reference; empty: none")
+    reference: str = bounded("", doc="column of reference answers, or the model that wrote them")
+    limit: int = bounded(0, low=0, doc="the first N of its problems only; 0 takes all")
+    max_new_tokens: int = bounded(1024, low=1, doc="a longer answer is cut there")
 
 
 @dataclass(frozen=True)
@@ -125,6 +171,30 @@ class TrainingSection:
 
 
 @dataclass(frozen=True)
+class SftSection:
+    """Supervised fine-tuning before the preferences."""
+
+    data: str = bounded("", doc="file or hub name of demonstrations; `passing`: samples that pass; empty: none")
+    limit: int = bounded(0, low=0, doc="the first N demonstrations only; 0 takes all")
+    learning_rate: float = bounded(0.0, low=0.0, doc="0: 1e-5, LoRA 2e-4")
+    epochs: float = bounded(1.0, above=0.0, doc="passes over the demonstrations")
+    batch_size: int = bounded(16, low=1, doc="answers a step, over gradient accumulation")
+    micro_batch_size: int = bounded(0, low=0, doc="answers held at once; 0 takes batch_size; must divide it")
+    max_length: int = bounded(1024, low=8, doc="tokens of prompt and answer; longer ones are dropped and counted")
+    warmup_ratio: float = bounded(0.1, low=0.0, high=1.0, doc="share of steps with a rising learning rate")
+    scheduler: Literal["cosine", "linear", "constant_with_warmup"] = bounded("cosine", doc="learning-rate schedule")
+    lora_rank: int = bounded(0, low=0, doc="0 trains all weights; an adapter is merged afterwards")
+    lora_alpha: int = bounded(0, low=0, doc="0 takes twice the rank")
+    quantization: Literal["none", "nf4"] = bounded("none", doc="nf4: 4-bit base weights (QLoRA); needs a GPU")
+    gradient_checkpointing: bool = bounded(False, doc="less memory, a third more time")
+
+    def training(self) -> TrainingSection:
+        """The same as settings of a training."""
+        own = {name: value for name, value in dataclasses.asdict(self).items() if name not in ("data", "limit")}
+        return TrainingSection(method="sft", **own)
+
+
+@dataclass(frozen=True)
 class EvaluationSection:
     """The before-and-after measurement on held-out problems."""
 
@@ -146,10 +216,15 @@ class Recipe:
     problems: ProblemsSection = field(default_factory=ProblemsSection)
     sampling: SamplingSection = field(default_factory=SamplingSection)
     execution: ExecutionSection = field(default_factory=ExecutionSection)
+    instructions: InstructionsSection = field(default_factory=InstructionsSection)
+    responses: ResponsesSection = field(default_factory=ResponsesSection)
     judge: JudgeSection = field(default_factory=JudgeSection)
     pairing: PairingSection = field(default_factory=PairingSection)
+    sft: SftSection = field(default_factory=SftSection)
     training: TrainingSection = field(default_factory=TrainingSection)
     evaluation: EvaluationSection = field(default_factory=EvaluationSection)
+    grading: GradingSection = field(default_factory=GradingSection)
+    pool: tuple[Member, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Every key with its value, defaults included, in plain JSON types."""
@@ -157,11 +232,17 @@ class Recipe:
 
     def to_toml(self) -> str:
         """The resolved recipe as TOML; reading it back gives an equal recipe (up to `name`)."""
-        lines = [f"seed = {self.seed}", f"description = {_toml_value(self.description)}"]
+        lines = [f"seed = {self.seed}", f"description = {toml_value(self.description)}"]
         for section in _sections():
             lines += ["", f"[{section}]"]
             for key, value in dataclasses.asdict(getattr(self, section)).items():
-                lines.append(f"{key} = {_toml_value(value)}")
+                lines.append(f"{key} = {toml_value(value)}")
+        for member in self.pool:
+            lines += [
+                "",
+                "[[pool]]",
+                *(f"{key} = {toml_value(value)}" for key, value in dataclasses.asdict(member).items()),
+            ]
         return "\n".join(lines) + "\n"
 
 
@@ -192,31 +273,22 @@ def parse_recipe(
     values: dict[str, Any] = {}
     for key, value in tables.items():
         if key not in known:
-            mistakes.append(f"{where}: unknown {_kind(value)} `{key}`{_nearest(key, known)}")
+            mistakes.append(f"{where}: unknown {_kind(value)} `{key}`{nearest(key, known)}")
+        elif key == "pool":
+            try:
+                values[key] = tuple(parse_members(value, where))
+            except UserError as error:
+                mistakes += error.problems
         elif key in _sections():
             values[key] = _parse_section(key, value, mistakes, where)
         else:
-            values[key] = _parse_fields(Recipe, {key: value}, mistakes, where, "").get(key)
+            values[key] = parse_fields(Recipe, {key: value}, mistakes, where, "").get(key)
     if not mistakes:
         recipe = Recipe(name=name, **values)
         mistakes += [f"{where}: {mistake}" for mistake in _inconsistencies(recipe)]
     if mistakes:
         raise UserError(*mistakes)
     return recipe
-
-
-def checked(section: Any, where: str) -> Any:
-    """A section that was built in Python, held to its bounds like one that was read. Raises UserError."""
-    mistakes: list[str] = []
-    _parse_fields(type(section), dataclasses.asdict(section), mistakes, where, "")
-    if mistakes:
-        raise UserError(*mistakes)
-    return section
-
-
-def read_section(kind: type, table: Mapping[str, Any], mistakes: list[str], where: str, prefix: str) -> Any:
-    """A dataclass of `bounded` fields from a parsed table; what is wrong with it is appended to `mistakes`."""
-    return kind(**_parse_fields(kind, table, mistakes, where, prefix))
 
 
 def _inconsistencies(recipe: Recipe) -> list[str]:
@@ -238,8 +310,7 @@ def _inconsistencies(recipe: Recipe) -> list[str]:
             f"pairing.rule = {pairing.rule!r} takes tests to be true, and sampling.tests above 0 would give it "
             "self-written ones: set sampling.tests = 0, or choose a dstc rule"
         )
-    if pairing.rule in RATED and not recipe.judge.model:
-        found.append(f"pairing.rule = {pairing.rule!r} needs ratings: set judge.model")
+    found += _feedback_inconsistencies(recipe)
     if unknown := sorted(set(recipe.judge.preferences) - set(PREFERENCES)):
         found.append(f"judge.preferences holds {', '.join(unknown)}; known: {', '.join(PREFERENCES)}")
     if pairing.rule not in TRUE_TESTS and recipe.sampling.tests == 0:
@@ -255,8 +326,40 @@ def _inconsistencies(recipe: Recipe) -> list[str]:
     return found
 
 
+def _feedback_inconsistencies(recipe: Recipe) -> list[str]:
+    found = []
+    rule, judge = recipe.pairing.rule, recipe.judge
+    if rule in RATED and not judge.model:
+        found.append(f"pairing.rule = {rule!r} needs ratings: set judge.model")
+    if judge.model not in ("", "rubric") and not judge.base_url:
+        found.append(f"judge.model = {judge.model!r}: where is it? Set judge.base_url, or take `rubric`")
+    if recipe.instructions.source:
+        found += check_pool(recipe.pool, "instructions.source is set")
+        if rule != "rated":
+            found.append("instructions.source has no tests: set pairing.rule = 'rated'")
+    elif recipe.pool:
+        found.append("a [[pool]] responds to instructions: set instructions.source")
+    if recipe.grading.benchmark and judge.model in ("", "rubric"):
+        found.append("grading.benchmark is graded by a judge model: set judge.model and judge.base_url")
+    if recipe.sft.data == "passing" and (recipe.instructions.source or recipe.sampling.tests):
+        found.append("sft.data = 'passing' needs samples judged by true tests")
+    if recipe.training.method in ("sft", "rft"):
+        found.append(f"training.method = {recipe.training.method!r}: a run trains on pairs; write [sft] for this")
+    for budget, members, name in (
+        (recipe.responses.budget, recipe.pool, "responses"),
+        (judge.budget, (judge,), "judge"),
+    ):
+        if budget == 0:
+            found.append(f"{name}.budget = 0 allows no call; -1 sets no limit")
+        elif budget > 0 and not any(member.price_in or member.price_out for member in members):
+            found.append(f"{name}.budget needs prices: set price_in and price_out")
+    return found
+
+
 def _sections() -> list[str]:
-    return [item.name for item in dataclasses.fields(Recipe) if item.name not in ("name", "seed", "description")]
+    return [
+        item.name for item in dataclasses.fields(Recipe) if item.name not in ("name", "seed", "description", "pool")
+    ]
 
 
 def _parse_section(key: str, value: Any, mistakes: list[str], where: str) -> Any:
@@ -265,58 +368,6 @@ def _parse_section(key: str, value: Any, mistakes: list[str], where: str) -> Any
         mistakes.append(f"{where}: `{key}` must be a section: [{key}]")
         return None
     return read_section(section_type, value, mistakes, where, f"{key}.")
-
-
-def _parse_fields(
-    owner: type, table: Mapping[str, Any], mistakes: list[str], where: str, prefix: str
-) -> dict[str, Any]:
-    fields_by_name = {item.name: item for item in dataclasses.fields(owner)}
-    hints = get_type_hints(owner)
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in fields_by_name:
-            mistakes.append(f"{where}: unknown key `{prefix}{key}`{_nearest(key, set(fields_by_name))}")
-            continue
-        converted, complaint = _convert(hints[key], value)
-        complaint = complaint or _out_of_bounds(converted, fields_by_name[key].metadata)
-        if complaint:
-            mistakes.append(f"{where}: `{prefix}{key}` = {value!r}: {complaint}")
-        else:
-            values[key] = converted
-    return values
-
-
-def _convert(hint: Any, value: Any) -> tuple[Any, str]:
-    origin = get_origin(hint)
-    if origin is Literal:
-        allowed = get_args(hint)
-        return value, "" if value in allowed else f"must be one of {', '.join(map(str, allowed))}"
-    if origin in (Union, types.UnionType):
-        return value, ""
-    if origin is tuple:
-        item = get_args(hint)[0]
-        if isinstance(value, (list, tuple)) and value and all(type(v) is item for v in value):
-            return tuple(value), ""
-        return value, f"must be a list of {'whole numbers' if item is int else 'texts'}"
-    if hint is float and type(value) in (int, float):
-        return (float(value), "") if math.isfinite(value) else (value, "must be a finite number")
-    if type(value) is hint:
-        return value, ""
-    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
-    return value, f"must be {names.get(hint, hint)}"
-
-
-def _out_of_bounds(value: Any, bounds: Mapping[str, Any]) -> str:
-    for number in value if isinstance(value, tuple) else [value]:
-        if isinstance(number, bool) or not isinstance(number, (int, float)):
-            continue
-        if bounds.get("low") is not None and not number >= bounds["low"]:
-            return f"must be at least {bounds['low']}"
-        if bounds.get("above") is not None and not number > bounds["above"]:
-            return f"must be above {bounds['above']:g}"
-        if bounds.get("high") is not None and not number <= bounds["high"]:
-            return f"must be at most {bounds['high']:g}"
-    return ""
 
 
 def _apply_override(tables: dict[str, Any], override: str, mistakes: list[str]) -> None:
@@ -339,19 +390,3 @@ def _apply_override(tables: dict[str, Any], override: str, mistakes: list[str]) 
 
 def _kind(value: Any) -> str:
     return "section" if isinstance(value, Mapping) else "key"
-
-
-def _nearest(name: str, known: set[str]) -> str:
-    match = difflib.get_close_matches(name, sorted(known), n=1)
-    return f" (did you mean `{match[0]}`?)" if match else f" (known: {', '.join(sorted(known))})"
-
-
-def _toml_value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
-        return '"' + "".join(c if c >= " " and c != "\x7f" else f"\\u{ord(c):04x}" for c in escaped) + '"'
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(_toml_value, value)) + "]"
-    return repr(value)

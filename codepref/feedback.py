@@ -159,7 +159,7 @@ def calibrate_judge(
 
 
 def grade(
-    benchmark: str | Path,
+    benchmark: str | Path | Benchmark,
     source: Source,
     member: Member,
     out: str | Path,
@@ -173,14 +173,14 @@ def grade(
 ) -> Grades:
     """Grade one model's responses to a benchmark from 1 to 10, each beside a reference answer, as CODAL-Bench does.
 
-    benchmark, reference: see `codepref.problems.codal.load_benchmark`. source: responses by task, as `respond` writes
-    them. of: whose responses, where the file holds several models'. Writes into the folder `out`: grades.parquet,
-    scores.json (for `codepref compare`) and summary.json; answers are journaled in `out`/calls.
+    benchmark, reference: see `codepref.problems.codal.load_benchmark`; or what it returned. source: responses by task,
+    as `respond` writes them. of: whose responses, where the file holds several models'. Writes into the folder `out`:
+    grades.parquet, scores.json (for `codepref compare`) and summary.json; answers are journaled in `out`/calls.
     Raises UserError for responses that are missing or of other tasks, before the first call; else as `respond`.
     """
     folder = Path(out)
     check_target(folder / TABLE)
-    loaded = load_benchmark(benchmark, reference=reference)
+    loaded = benchmark if isinstance(benchmark, Benchmark) else load_benchmark(benchmark, reference=reference)
     tasks, label = tasks_to_grade(loaded, _tasks(source)(), of)
     chosen = replace(settings or JudgeSettings(), low=LOW, high=HIGH, mode="single", second_pass=False, repeats=1)
     endpoint, watch = member.endpoint(), _watch(progress)

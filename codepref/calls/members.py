@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from codepref.calls.records import Endpoint
-from codepref.config import bounded, read_section
 from codepref.errors import UserError
+from codepref.schema import bounded, read_section
 
 
 @dataclass(frozen=True)

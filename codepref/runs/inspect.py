@@ -5,22 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from codepref.config import load_recipe
+from codepref.config import Recipe, load_recipe
 from codepref.errors import UserError
 from codepref.runs.directory import RunDirectory
 from codepref.runs.files import read_jsonl, read_parquet
 
 ORDER = (
     "problems",
+    "respond",
     "sample-solutions",
     "sample-tests",
     "execute",
     "judge",
     "pair",
     "audit",
+    "sft",
     "train",
-    "evaluate-base",
-    "evaluate-aligned",
+    *(f"{what}-{label}" for what in ("evaluate", "grade") for label in ("base", "sft", "aligned")),
 )
 PARTS = {
     "sample-solutions": "samples/solutions.jsonl.parts",
@@ -34,9 +35,7 @@ def status_lines(folder: Path) -> list[str]:
     name = run.about()
     lines = [f"{name['recipe']}, seed {run.recipe.seed}, started {name['started']}"]
     for stage in ORDER:
-        if stage == "sample-tests" and run.recipe.sampling.tests == 0:
-            continue
-        if stage == "judge" and not run.recipe.judge.model:
+        if stage in _absent(run.recipe):
             continue
         marker = run.done(stage)
         if marker:
@@ -49,6 +48,16 @@ def status_lines(folder: Path) -> list[str]:
     if (folder / "report.html").exists():
         lines.append(str(folder / "report.html"))
     return lines
+
+
+def _absent(recipe: Recipe) -> set[str]:
+    """Stages that a recipe has not."""
+    pool = bool(recipe.instructions.source)
+    absent = {"sample-solutions", "sample-tests", "execute"} if pool else {"respond"}
+    absent |= set() if recipe.sampling.tests else {"sample-tests"}
+    absent |= set() if recipe.judge.model else {"judge"}
+    absent |= set() if recipe.sft.data else {"sft", "evaluate-sft", "grade-sft"}
+    return absent | (set() if recipe.grading.benchmark else {"grade-base", "grade-sft", "grade-aligned"})
 
 
 def show_lines(folder: Path, task_id: str) -> list[str]:

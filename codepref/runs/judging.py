@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from codepref.config import JudgeSection
 from codepref.evaluation.ratings import ratings_from_scores, write_ratings
-from codepref.judging.artifact import write_judgments
+from codepref.judging.artifact import iter_judgments, write_judgments
 from codepref.judging.rubric import judge_responses, opinions
 from codepref.records import Problem, Response
 from codepref.runs.directory import Result
@@ -24,6 +24,18 @@ def judge_samples(problems: Sequence[Problem], samples: Path, judge: JudgeSectio
     for _, row in read_jsonl(samples):
         mine = responses.setdefault(row["task_id"], [])
         mine.append(Response(row["task_id"], len(mine), model, row["completion"], row["finished"]))
+    return _rubric(problems, responses, judge, out)
+
+
+def judge_file(problems: Sequence[Problem], responses: Path, judge: JudgeSection, out: Path) -> Result:
+    """Rate a pool's responses file into the judgments file `out`."""
+    found = {task.task_id: task.responses for task in iter_judgments(responses)}
+    return _rubric(problems, found, judge, out)
+
+
+def _rubric(
+    problems: Sequence[Problem], responses: Mapping[str, Sequence[Response]], judge: JudgeSection, out: Path
+) -> Result:
     judgments = judge_responses(problems, responses, judge.preferences)
     write_judgments(out, judgments)
     values = Counter(str(rating.value or "unjudged") for judgment in judgments for rating in judgment.ratings)

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +21,23 @@ from codepref.pairing.artifact import read_pairs, write_pairs
 from codepref.pairing.pair import PairSet, pair
 from codepref.pairing.pair_rated import RATING_RULES, pair_rated
 from codepref.problems.answers import iter_solutions, load_tests
-from codepref.problems.load import load_problems
-from codepref.records import Problem
+from codepref.problems.load import load_problems, read_rows
+from codepref.records import Judgment, Problem
+from codepref.runs import feedback
 from codepref.runs.directory import Result, RunDirectory
 from codepref.runs.files import content_hash
-from codepref.runs.judging import judge_samples, rate_evaluation
+from codepref.runs.judging import judge_file, judge_samples, rate_evaluation
+from codepref.runs.progress import ProgressLine
 from codepref.sampling.backends import Decoding, model_fingerprint
+from codepref.sampling.pool import check_local
 from codepref.sampling.probes import with_probes
-from codepref.sampling.sample import Progress, sample
+from codepref.sampling.sample import sample
+from codepref.training.demonstrations import examples_from_rows
+from codepref.training.kto_rows import Examples, examples_from_verdicts
 from codepref.training.train import train_on
 from codepref.training.trainer import check_trainable
 
-ProgressFor = Callable[[str], Progress]
+ProgressFor = Callable[[str], ProgressLine]
 BENCHMARK_ID = re.compile(r"(Mbpp|HumanEval|BigCodeBench)/\d+$")
 
 
@@ -45,6 +51,7 @@ class Work:
     heldout: Sequence[Problem]
     progress_for: ProgressFor
     unconfined: bool
+    tasks: Sequence[Judgment] = ()
 
     @property
     def out(self) -> Path:
@@ -60,6 +67,16 @@ class Work:
     def self_tested(self) -> bool:
         """Whether pairs rest on tests that the model wrote."""
         return self.recipe.sampling.tests > 0
+
+    @property
+    def by_feedback(self) -> bool:
+        """Whether a pool of models responds to instructions, in place of the model to problems."""
+        return bool(self.recipe.instructions.source)
+
+    @property
+    def start(self) -> str:
+        """The model that preferences are trained from."""
+        return str(self.out / "sft") if self.recipe.sft.data else self.recipe.model.path
 
     def inputs(self) -> dict[str, str]:
         """Hashes of what the recipe names, by the key that names it: a run's parts must all come from the same."""
@@ -77,7 +94,15 @@ class Work:
 def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) -> Work:
     """Load both problem sets. Raises UserError when they share a problem: then nothing would be held out."""
     recipe = run.recipe
-    train = load_problems(recipe.problems.train, limit=recipe.problems.train_limit or None)
+    tasks: Sequence[Judgment] = ()
+    if recipe.instructions.source:
+        tasks = feedback.load_tasks(recipe).tasks
+        train = feedback.as_problems(tasks)
+        check_local(recipe.pool)
+    else:
+        train = load_problems(recipe.problems.train, limit=recipe.problems.train_limit or None)
+    if recipe.grading.benchmark:
+        feedback.load_graded(recipe)
     heldout = load_problems(recipe.problems.heldout, limit=recipe.problems.heldout_limit or None)
     known = {mark for problem in train for mark in _marks(problem)}
     shared = [problem.task_id for problem in heldout if _marks(problem) & known]
@@ -89,8 +114,9 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) ->
     if not any(problem.tests for problem in heldout):
         raise UserError(f"{recipe.problems.heldout}: held-out problems need true tests to be measured with")
     if not recipe.model.path.startswith("scripted:"):
-        check_trainable(recipe.model.path, recipe.training)
-    return Work(run, recipe, train, heldout, progress_for, unconfined)
+        # after supervised fine-tuning the start is a merged model, and never an adapter
+        check_trainable(recipe.model.path, recipe.sft.training() if recipe.sft.data else recipe.training)
+    return Work(run, recipe, train, heldout, progress_for, unconfined, tasks)
 
 
 def _marks(problem: Problem) -> set[str]:
@@ -137,10 +163,25 @@ def stage_execute(work: Work) -> Result:
     return _execute_samples(work, work.out / "verdicts", tests, "verdicts")
 
 
+def stage_respond(work: Work) -> Result:
+    """responses.jsonl: the pool's answers to the instructions."""
+    return feedback.respond(
+        work.tasks, work.recipe, work.out, work.seed("respond"), work.progress_for("respond: answers")
+    )
+
+
 def stage_judge(work: Work) -> Result:
-    """judgments.jsonl: the recipe's judge on the same solutions."""
+    """judgments.jsonl: the recipe's judge on the same solutions, or on the pool's responses."""
+    judge, model = work.recipe.judge, work.recipe.model.path
     samples = work.out / "samples" / "solutions.jsonl"
-    return judge_samples(work.train, samples, work.recipe.judge, work.recipe.model.path, work.out / "judgments.jsonl")
+    if judge.model == "rubric":
+        if work.by_feedback:
+            return judge_file(work.train, work.out / feedback.RESPONSES, judge, work.out / feedback.JUDGMENTS)
+        return judge_samples(work.train, samples, judge, model, work.out / feedback.JUDGMENTS)
+    if not work.by_feedback:
+        template = work.recipe.sampling.solution_template
+        feedback.samples_as_responses(work.train, template, samples, judge.preferences, model, work.out)
+    return feedback.judge_responses(judge, work.out, work.seed("judge"), work.progress_for("judge: questions"))
 
 
 def stage_pair(work: Work) -> Result:
@@ -168,13 +209,13 @@ def _pairs(work: Work) -> PairSet:
         "min_confidence": settings.min_confidence,
         "max_share": settings.max_share,
         "max_length_ratio": settings.max_length_ratio,
-        "template": work.recipe.sampling.solution_template,
+        "template": feedback.PLAIN if work.by_feedback else work.recipe.sampling.solution_template,
         "allow_shared": settings.allow_shared,
         "seed": work.seed("pair"),
     }
-    verdicts = read_verdicts(work.out / "verdicts")
+    verdicts = None if work.by_feedback else read_verdicts(work.out / "verdicts")
     if settings.rule not in RATING_RULES:
-        return pair(verdicts, work.train, draws=settings.draws, fence=settings.fence, **common)
+        return pair(verdicts or (), work.train, draws=settings.draws, fence=settings.fence, **common)
     return pair_rated(
         read_judgments(work.out / "judgments.jsonl"),
         verdicts,
@@ -189,8 +230,11 @@ def stage_audit(work: Work) -> Result:
     """How right the pairs are, by true tests that no stage before or after looks at."""
     tested = [problem for problem in work.train if problem.tests]
     pairs = read_pairs(work.out / "pairs.parquet")
-    if not tested or not pairs:
+    if not pairs:
         return {"judged": 0, "verdicts": {}}
+    if not tested:
+        shape = audit_pairs(pairs, None, problems_total=len(work.train), seed=work.seed("audit"))
+        return asdict(shape) | {"verdicts": {}}
     counts: Result = {}
     folder = work.out / "verdicts"
     if work.self_tested:
@@ -200,12 +244,43 @@ def stage_audit(work: Work) -> Result:
     return asdict(audit) | {"verdicts": counts.get("verdicts", {})}
 
 
+def stage_sft(work: Work) -> Result:
+    """sft/: the model after supervised fine-tuning, from which preferences are trained."""
+    section = work.recipe.sft
+    trained = train_on(
+        _demonstrations(work),
+        work.recipe.model.path,
+        work.out / "sft",
+        section.training(),
+        seed=work.seed("sft"),
+        dtype=work.recipe.model.dtype,
+        device=work.recipe.model.device,
+        progress=work.progress_for("sft: steps"),
+    )
+    return asdict(trained) | {"model": "sft"}
+
+
+def _demonstrations(work: Work) -> Examples:
+    section = work.recipe.sft
+    if section.data == "passing":
+        settings = work.recipe.pairing
+        return examples_from_verdicts(
+            read_verdicts(work.out / "verdicts"),
+            work.train,
+            template=work.recipe.sampling.solution_template,
+            fence=settings.fence,
+            allow_shared=settings.allow_shared,
+            seed=work.seed("sft"),
+        )
+    return examples_from_rows(read_rows(section.data), limit=section.limit)
+
+
 def stage_train(work: Work) -> Result:
     """checkpoint/: the aligned model."""
     progress = work.progress_for("train: steps")
     trained = train_on(
         read_pairs(work.out / "pairs.parquet"),
-        work.recipe.model.path,
+        work.start,
         work.out / "checkpoint",
         work.recipe.training,
         seed=work.seed("train"),
@@ -238,27 +313,40 @@ def stage_evaluate(work: Work, label: str, model: str) -> Result:
         device=work.recipe.model.device,
         progress_for=work.progress_for,
     )
-    if work.recipe.judge.model:
+    if work.recipe.judge.model == "rubric":
         seed = work.recipe.seed
         rate_evaluation(work.heldout, work.out / "evaluation" / label, work.recipe.judge, label, seed)
     return {"scores": f"evaluation/{label}/scores.json"}
 
 
+def stage_grade(work: Work, label: str, model: str) -> Result:
+    """grading/LABEL/: the judge's grades on the recipe's benchmark."""
+    progress = work.progress_for(f"grade {label}")
+    return feedback.grade(work.recipe, label, model, work.out, work.seed("grade"), progress)
+
+
 def stages(work: Work) -> list[tuple[str, Callable[[Work], Result]]]:
     """The stages of a run in their order."""
-    sampled: list[tuple[str, Callable[[Work], Result]]] = [("sample-solutions", stage_solutions)]
-    if work.self_tested:
-        sampled.append(("sample-tests", stage_tests))
-    return [
-        *sampled,
-        ("execute", stage_execute),
-        *([("judge", stage_judge)] if work.recipe.judge.model else []),
-        ("pair", stage_pair),
-        ("audit", stage_audit),
-        ("train", stage_train),
-        ("evaluate-base", lambda w: stage_evaluate(w, "base", w.recipe.model.path)),
-        ("evaluate-aligned", lambda w: stage_evaluate(w, "aligned", str(w.out / "checkpoint"))),
-    ]
+    planned: list[tuple[str, Callable[[Work], Result]]] = []
+    if work.by_feedback:
+        planned.append(("respond", stage_respond))
+    else:
+        planned.append(("sample-solutions", stage_solutions))
+        planned += [("sample-tests", stage_tests)] if work.self_tested else []
+        planned.append(("execute", stage_execute))
+    planned += [("judge", stage_judge)] if work.recipe.judge.model else []
+    planned += [("pair", stage_pair), ("audit", stage_audit)]
+    models = {"base": work.recipe.model.path}
+    if work.recipe.sft.data:
+        planned.append(("sft", stage_sft))
+        models["sft"] = work.start
+    planned.append(("train", stage_train))
+    models["aligned"] = str(work.out / "checkpoint")
+    for label, model in models.items():
+        planned.append((f"evaluate-{label}", partial(stage_evaluate, label=label, model=model)))
+    for label, model in models.items() if work.recipe.grading.benchmark else ():
+        planned.append((f"grade-{label}", partial(stage_grade, label=label, model=model)))
+    return planned
 
 
 def _sample(work: Work, kind: str, n: int) -> list[dict[str, Any]]:

@@ -14,7 +14,11 @@ from codepref import __version__
 from codepref.evaluation.ratings import compare_ratings, read_ratings, summarise_ratings
 from codepref.evaluation.scores import compare, read_scores, summarise
 from codepref.runs.directory import Result, RunDirectory
+from codepref.runs.feedback import grading_summary
 from codepref.runs.files import write_json
+
+LABELS = ("base", "sft", "aligned")
+"""Models of a run in their order."""
 
 PACKAGES = (
     "torch",
@@ -56,8 +60,9 @@ def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, An
         "pairs": _pairs(results),
         "training": {key: value for key, value in results.get("train", {}).items() if key not in ("model", "dropped")},
         "ratings": dict(results.get("judge", {})),
-        "scores": _scores(run.path, results, recipe.seed, judged=bool(recipe.judge.model)),
+        "scores": _scores(run.path, results, recipe.seed, judged=recipe.judge.model == "rubric"),
         "comparison": [],
+        "grading": grading_summary(run.path, LABELS, recipe.seed),
         "recipe_resolved": recipe.as_dict(),
     }
     if summary["training"]:
@@ -65,7 +70,7 @@ def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, An
     if {"base", "aligned"} <= set(summary["scores"]):
         base, aligned = (run.path / "evaluation" / label for label in ("base", "aligned"))
         summary["comparison"] = [asdict(item) for item in compare(base, aligned, seed=recipe.seed)]
-        if recipe.judge.model:
+        if recipe.judge.model == "rubric":
             rated = compare_ratings(read_ratings(base), read_ratings(aligned), seed=recipe.seed)
             summary["comparison"].append(asdict(rated[0]))
             summary["ratings"]["by_preference"] = [asdict(item) for item in rated[1:]]
@@ -111,9 +116,10 @@ def _processor() -> str:
 
 
 def _funnel(results: dict[str, Result], method: str) -> list[dict[str, Any]]:
-    unit = "answers" if method == "kto" else "pairs"
+    unit = "pairs" if method == "dpo" else "answers"
     steps = [
         ("training problems", "problems", "train"),
+        ("responses of the pool", "respond", "sampled"),
         ("solutions sampled", "sample-solutions", "sampled"),
         ("distinct solutions", "sample-solutions", "distinct"),
         ("tests extracted", "sample-tests", "extracted"),
@@ -121,6 +127,7 @@ def _funnel(results: dict[str, Result], method: str) -> list[dict[str, Any]]:
         ("verdicts", "execute", "cells"),
         ("ratings", "judge", "ratings"),
         ("pairs", "pair", "count"),
+        ("demonstrations trained on", "sft", "pairs"),
         (f"{unit} trained on", "train", "pairs"),
     ]
     return [
@@ -131,7 +138,13 @@ def _funnel(results: dict[str, Result], method: str) -> list[dict[str, Any]]:
 
 
 def _dropped(results: dict[str, Result]) -> dict[str, dict[str, int]]:
-    stages = {"solutions": "sample-solutions", "tests": "sample-tests", "pairs": "pair", "training": "train"}
+    stages = {
+        "responses": "respond",
+        "solutions": "sample-solutions",
+        "tests": "sample-tests",
+        "pairs": "pair",
+        "training": "train",
+    }
     return {what: results[stage].get("dropped", {}) for what, stage in stages.items() if stage in results}
 
 
@@ -150,7 +163,7 @@ def _pairs(results: dict[str, Result]) -> dict[str, Any]:
 
 def _scores(path: Path, results: dict[str, Result], seed: int, *, judged: bool) -> dict[str, list[dict[str, Any]]]:
     found = {}
-    for label in ("base", "aligned"):
+    for label in LABELS:
         if f"evaluate-{label}" in results:
             folder = path / "evaluation" / label
             figures = summarise(read_scores(folder), seed=seed)

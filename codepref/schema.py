@@ -1,0 +1,103 @@
+"""Typed sections from parsed TOML: dataclasses whose fields know their bounds; what is wrong is told, all at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import types
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from codepref.errors import UserError
+
+
+def bounded(
+    default: Any, *, low: float | None = None, high: float | None = None, above: float | None = None, doc: str
+) -> Any:
+    """A recipe field with its bounds (`above` is exclusive) and one line of documentation."""
+    return field(default=default, metadata={"low": low, "high": high, "above": above, "doc": doc})
+
+
+def checked(section: Any, where: str) -> Any:
+    """A section that was built in Python, held to its bounds like one that was read. Raises UserError."""
+    mistakes: list[str] = []
+    parse_fields(type(section), dataclasses.asdict(section), mistakes, where, "")
+    if mistakes:
+        raise UserError(*mistakes)
+    return section
+
+
+def read_section(kind: type, table: Mapping[str, Any], mistakes: list[str], where: str, prefix: str) -> Any:
+    """A dataclass of `bounded` fields from a parsed table; what is wrong with it is appended to `mistakes`."""
+    return kind(**parse_fields(kind, table, mistakes, where, prefix))
+
+
+def parse_fields(owner: type, table: Mapping[str, Any], mistakes: list[str], where: str, prefix: str) -> dict[str, Any]:
+    """The values of a table that fit the fields of `owner`; complaints about the others go to `mistakes`."""
+    fields_by_name = {item.name: item for item in dataclasses.fields(owner)}
+    hints = get_type_hints(owner)
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in fields_by_name:
+            mistakes.append(f"{where}: unknown key `{prefix}{key}`{nearest(key, set(fields_by_name))}")
+            continue
+        converted, complaint = _convert(hints[key], value)
+        complaint = complaint or _out_of_bounds(converted, fields_by_name[key].metadata)
+        if complaint:
+            mistakes.append(f"{where}: `{prefix}{key}` = {value!r}: {complaint}")
+        else:
+            values[key] = converted
+    return values
+
+
+def _convert(hint: Any, value: Any) -> tuple[Any, str]:
+    origin = get_origin(hint)
+    if origin is Literal:
+        allowed = get_args(hint)
+        return value, "" if value in allowed else f"must be one of {', '.join(map(str, allowed))}"
+    if origin in (Union, types.UnionType):
+        return value, ""
+    if origin is tuple:
+        item = get_args(hint)[0]
+        if isinstance(value, (list, tuple)) and value and all(type(v) is item for v in value):
+            return tuple(value), ""
+        return value, f"must be a list of {'whole numbers' if item is int else 'texts'}"
+    if hint is float and type(value) in (int, float):
+        return (float(value), "") if math.isfinite(value) else (value, "must be a finite number")
+    if type(value) is hint:
+        return value, ""
+    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+    return value, f"must be {names.get(hint, hint)}"
+
+
+def _out_of_bounds(value: Any, bounds: Mapping[str, Any]) -> str:
+    for number in value if isinstance(value, tuple) else [value]:
+        if isinstance(number, bool) or not isinstance(number, (int, float)):
+            continue
+        if bounds.get("low") is not None and not number >= bounds["low"]:
+            return f"must be at least {bounds['low']}"
+        if bounds.get("above") is not None and not number > bounds["above"]:
+            return f"must be above {bounds['above']:g}"
+        if bounds.get("high") is not None and not number <= bounds["high"]:
+            return f"must be at most {bounds['high']:g}"
+    return ""
+
+
+def nearest(name: str, known: set[str]) -> str:
+    """A hint at the known name that is meant, or at all of them."""
+    match = difflib.get_close_matches(name, sorted(known), n=1)
+    return f" (did you mean `{match[0]}`?)" if match else f" (known: {', '.join(sorted(known))})"
+
+
+def toml_value(value: Any) -> str:
+    """A value as TOML writes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+        return '"' + "".join(c if c >= " " and c != "\x7f" else f"\\u{ord(c):04x}" for c in escaped) + '"'
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(toml_value, value)) + "]"
+    return repr(value)
