@@ -218,7 +218,9 @@ def _data_cautions(summary: Row) -> list[str]:
     pairs, verdicts = summary.get("pairs") or {}, summary.get("verdicts") or {}
     found = []
     right = number((pairs.get("share_right") or {}).get("value"))
-    if right is not None and right < 0.5:
+    rule = ((summary.get("recipe_resolved") or {}).get("pairing") or {}).get("rule")
+    # ratings choose among what passes, so that the tests see no difference on purpose
+    if right is not None and right < 0.5 and rule not in ("rated", "tests-then-rating"):
         found.append(f"Only {points(right)}% of the judged pairs are right by the true tests.")
     for name, letters in verdicts.items():
         if failed := number((letters or {}).get("I")):

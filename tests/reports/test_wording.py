@@ -133,3 +133,9 @@ def test_a_judges_score_keeps_its_name_and_its_scale_is_told() -> None:
     found = headline({"comparison": rows})
     assert found.title == "The aligned model is better: sampled pass@1 rose by 10.0 points (95% interval 5.0 to 15.0)."
     assert found.sentences == ("Rubric score rose by 4.0 points (95% interval 2.0 to 6.0), p = 0.001.",)
+
+
+def test_pairs_from_ratings_need_not_differ_by_the_tests() -> None:
+    pairs = {"share_right": {"value": 0.4}}
+    assert cautions({"pairs": pairs})
+    assert not cautions({"pairs": pairs, "recipe_resolved": {"pairing": {"rule": "tests-then-rating"}}})
