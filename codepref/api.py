@@ -16,7 +16,7 @@ from codepref.config import EvaluationSection, TrainingSection, checked
 from codepref.errors import UserError
 from codepref.execution.limits import Limits
 from codepref.problems.statements import STATEMENTS, read_statements
-from codepref.records import Pair, Problem, Solution, Test, VerdictMatrix
+from codepref.records import Judgment, Pair, Problem, Solution, Test, VerdictMatrix
 from codepref.runs.files import check_target
 
 if TYPE_CHECKING:
@@ -199,10 +199,13 @@ def _tests(
 
 
 def pair(
-    verdicts: Verdicts,
+    verdicts: Verdicts | None = None,
     problems: Problems | None = None,
     *,
+    judgments: str | Path | Sequence[Judgment] | None = None,
     rule: str = "all-tests",
+    margin: float = 1.0,
+    correctness_pairs: bool = False,
     max_pairs_per_problem: int = 4,
     draws: int = 1,
     min_confidence: float = 0.0,
@@ -217,35 +220,58 @@ def pair(
     """Select preference pairs from verdicts; see `codepref.pairing.pair.pair` for the options.
 
     verdicts: a folder that `execute` wrote, or matrices. problems: where the prompts come from; not needed for a
-    folder, which holds them. With `out` the pairs are written there as Parquet that TRL's DPOTrainer takes.
+    folder, which holds them. judgments: a file that `judge` wrote, a published data set or records, for the rules
+    `rated` (verdicts are not needed) and `tests-then-rating` (joined with verdicts of the same responses); prompts are
+    then the instructions, unless problems are given. margin, correctness_pairs: see
+    `codepref.pairing.pair_rated.pair_rated`. With `out` the pairs are written there as Parquet that TRL's DPOTrainer
+    takes.
     """
     from codepref.pairing.artifact import write_pairs
     from codepref.pairing.pair import pair as work
+    from codepref.pairing.pair_rated import RATING_RULES, pair_rated
     from codepref.sampling.templates import SOLUTION_TEMPLATE
 
-    if problems is None:
-        if not isinstance(verdicts, str | Path):
-            raise UserError("matrices alone hold no prompts: give `problems` too")
-        known = read_statements(Path(verdicts))
+    common: dict[str, Any] = {
+        "rule": rule,
+        "max_pairs_per_problem": max_pairs_per_problem,
+        "min_confidence": min_confidence,
+        "max_share": max_share,
+        "max_length_ratio": max_length_ratio,
+        "allow_shared": allow_shared,
+        "seed": seed,
+    }
+    if (judgments is not None) != (rule in RATING_RULES):
+        given = "no judgments" if judgments is None else "judgments"
+        raise UserError(f"rule {rule!r} and {given} do not fit: {' and '.join(RATING_RULES)} are the rules for ratings")
+    if judgments is not None:
+        rated = _judgments(judgments)
+        plain = problems is None
+        asked = [Problem(one.task_id, one.instruction, "") for one in rated] if plain else load_problems(problems or "")
+        shape = template or ("{prompt}" if plain else SOLUTION_TEMPLATE)
+        known = None if verdicts is None else _matrices(verdicts)
+        common |= {"margin": margin, "correctness_pairs": correctness_pairs, "template": shape}
+        made = pair_rated(rated, known, asked, **common)
     else:
-        known = load_problems(problems)
-    made = work(
-        _matrices(verdicts),
-        known,
-        rule=rule,
-        max_pairs_per_problem=max_pairs_per_problem,
-        draws=draws,
-        min_confidence=min_confidence,
-        max_share=max_share,
-        max_length_ratio=max_length_ratio,
-        template=template or SOLUTION_TEMPLATE,
-        fence=fence,
-        allow_shared=allow_shared,
-        seed=seed,
-    )
+        if verdicts is None:
+            raise UserError("verdicts are needed: a folder that `execute` wrote, or matrices")
+        statements = _statements(verdicts) if problems is None else load_problems(problems)
+        shape = template or SOLUTION_TEMPLATE
+        made = work(_matrices(verdicts), statements, draws=draws, template=shape, fence=fence, **common)
     if out:
         write_pairs(Path(out), made.pairs)
     return made
+
+
+def _statements(verdicts: Verdicts) -> list[Problem]:
+    if not isinstance(verdicts, str | Path):
+        raise UserError("matrices alone hold no prompts: give `problems` too")
+    return read_statements(Path(verdicts))
+
+
+def _judgments(judgments: str | Path | Sequence[Judgment]) -> Sequence[Judgment]:
+    from codepref.judging.artifact import read_judgments
+
+    return read_judgments(judgments) if isinstance(judgments, str | Path) else judgments
 
 
 def audit(pairs: Pairs, verdicts: Verdicts | None = None, *, problems_total: int | None = None, seed: int = 0) -> Audit:

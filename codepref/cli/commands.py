@@ -128,11 +128,16 @@ def execute(options: Namespace) -> None:
 def pair(options: Namespace) -> None:
     """`codepref pair`."""
     from codepref import api
+    from codepref.judging.artifact import read_judgments
+    from codepref.judging.binarized import write_binarized
 
     made = api.pair(
         options.verdicts,
         options.problems,
-        rule=options.rule,
+        judgments=options.judgments,
+        rule=options.rule or ("rated" if options.judgments else "all-tests"),
+        margin=options.margin,
+        correctness_pairs=options.correctness_pairs,
         max_pairs_per_problem=options.max_pairs_per_problem,
         draws=options.draws,
         min_confidence=options.min_confidence,
@@ -144,6 +149,11 @@ def pair(options: Namespace) -> None:
         seed=options.seed,
         out=options.out,
     )
+    if options.binarized:
+        if not options.judgments:
+            raise UserError("--binarized writes ratings too, and needs --judgments")
+        write_binarized(Path(options.binarized), read_judgments(options.judgments), made.pairs)
+        print(options.binarized)
     print(f"{len(made.pairs):,} pairs of {len({p.task_id for p in made.pairs}):,} problems")
     for reason, count in made.dropped.items():
         print(f"  {count:,} {reason}")

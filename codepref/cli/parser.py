@@ -109,10 +109,17 @@ def _execute(parser: Parser) -> None:
 
 
 def _pair(parser: Parser) -> None:
-    parser.add_argument("--verdicts", required=True, help="folder that `execute` wrote")
-    parser.add_argument("--problems", help="where prompts come from; default the verdicts' own statements")
-    rules = "all-tests, max-pass, dstc, dstc-code, codet, b4, agreement"
-    parser.add_argument("--rule", default="all-tests", help=f"{rules} (default %(default)s)")
+    parser.add_argument("--verdicts", help="folder that `execute` wrote")
+    parser.add_argument(
+        "--judgments", help="file that `judge` wrote, or published ratings: rules rated, tests-then-rating"
+    )
+    parser.add_argument("--problems", help="where prompts come from; default the verdicts' statements or instructions")
+    parser.add_argument(
+        "--margin", type=float, default=1.0, help="ratings: points apart at least (default %(default)g)"
+    )
+    parser.add_argument("--correctness-pairs", action="store_true", help="tests-then-rating: passing over failing too")
+    rules = "all-tests, max-pass, dstc, dstc-code, codet, b4, agreement, rated, tests-then-rating"
+    parser.add_argument("--rule", help=f"{rules} (default all-tests, with --judgments rated)")
     parser.add_argument("--max-pairs-per-problem", type=int, default=4, help="with any rule (default %(default)s)")
     parser.add_argument("--draws", type=int, default=1, help="of the dstc rules: pairs a problem (default 1)")
     parser.add_argument("--min-confidence", type=float, default=0.0, help="drop pairs below (default 0)")

@@ -9,6 +9,7 @@ from typing import Any
 
 from codepref.errors import UserError
 from codepref.reports import examples, outcome, sections
+from codepref.reports.graded import graded
 from codepref.reports.wording import cautions, headline, true_minus
 from codepref.runs.files import read_json, read_parquet, write_text
 
@@ -101,6 +102,7 @@ def context(summary: Mapping[str, Any]) -> dict[str, Any]:
         "headline": headline(summary),
         "cautions": cautions(summary),
         "scores": outcome.scores(summary),
+        "graded": graded(summary),
         "tiles": outcome.tiles(summary),
         "funnel": sections.funnel(summary),
         "dropped": sections.dropped(summary),

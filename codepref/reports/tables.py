@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from codepref.reports.graded import grade_lines
 from codepref.reports.wording import (
     TONE_WORDS,
     Row,
@@ -135,6 +136,8 @@ def summary_table(summary: Mapping[str, Any]) -> str:
         note = f"percent, [95% interval{over}]" + ("; differences paired by problem" if comparison else "")
         judged = scale_note(row["name"] for row in [*(row for rows in scores.values() for row in rows), *comparison])
         blocks.append("\n".join(filter(None, (score_table(scores, comparison), note, judged))))
+    if lines := grade_lines(summary):
+        blocks.append(aligned(lines) + "\npoints from 1 to 10 by the judge, [95% interval over problems]")
     if summary.get("pairs"):
         blocks.append(aligned(pair_lines(summary["pairs"])))
     if summary.get("stages"):

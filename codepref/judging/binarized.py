@@ -1,0 +1,69 @@
+"""Rated pairs in the columns of coseal/CodeUltraFeedback_binarized, for others' training scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from codepref.errors import UserError
+from codepref.judging.artifact import judgment_row
+from codepref.records import Judgment, Pair, Rating
+from codepref.runs.files import write_jsonl, write_parquet
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PUBLISHED = ("instruction", "preference", "models", "responses", "annotations")
+SIDES = ("chosen", "rejected")
+
+
+def write_binarized(path: Path, judgments: Sequence[Judgment], pairs: Iterable[Pair]) -> int:
+    """Write one row a pair as Parquet, or as JSON lines where the name ends so. Returns the count.
+
+    Columns: those of the published judgments, `chosen` and `rejected` as plain texts, `rating_chosen`,
+    `rating_rejected` as whole numbers, `model_chosen`, `model_rejected`.
+    Raises UserError for a pair whose responses the judgments do not hold: they are of another file.
+    """
+    rows = list(binarized_rows(judgments, pairs))
+    if path.suffix == ".jsonl":
+        return write_jsonl(path, rows)
+    write_parquet(path, rows, _schema())
+    return len(rows)
+
+
+def binarized_rows(judgments: Sequence[Judgment], pairs: Iterable[Pair]) -> Iterator[dict[str, Any]]:
+    """The rows that `write_binarized` writes."""
+    by_task = {judgment.task_id: judgment for judgment in judgments}
+    for pair in pairs:
+        judgment = by_task.get(pair.task_id)
+        if judgment is None:
+            raise UserError(f"a pair of task {pair.task_id!r}, which the judgments do not hold: of another file?")
+        row = judgment_row(judgment)
+        found = {name: row[name] for name in PUBLISHED}
+        for side in SIDES:
+            text, rating, model = _side(judgment, pair, side)
+            found |= {side: text, f"rating_{side}": rating, f"model_{side}": model}
+        yield found
+
+
+def _side(judgment: Judgment, pair: Pair, side: str) -> tuple[str, int | None, str]:
+    wanted = getattr(pair, f"{side}_id")
+    ratings: Mapping[int, Rating] = {rating.response_id: rating for rating in judgment.ratings}
+    for response in judgment.responses:
+        if response.response_id == wanted and wanted in ratings:
+            return response.text, ratings[wanted].value, response.model
+    raise UserError(f"{pair.task_id}: the judgments hold no rated response {wanted}: pairs of another file?")
+
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    text, whole = pa.string(), pa.int64()
+    responses = pa.list_(pa.struct([("model", text), ("response", text)]))
+    annotations = pa.list_(pa.struct([("model", text), ("rating", text), ("rationale", text)]))
+    kinds = {"models": pa.list_(text), "responses": responses, "annotations": annotations}
+    fields = [(name, kinds.get(name, text)) for name in PUBLISHED]
+    fields += [(side, text) for side in SIDES]
+    fields += [(f"rating_{side}", whole) for side in SIDES]
+    return pa.schema([*fields, *((f"model_{side}", text) for side in SIDES)])

@@ -1,0 +1,54 @@
+"""A run's grades beside reference answers, for the terminal and the page. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from codepref.reports.wording import Row, number
+
+
+def graded(summary: Row) -> dict[str, Any]:
+    """Figures of each graded model, a row a preference, and the paired difference where there is one; {} without."""
+    grading = summary.get("grading") or {}
+    scores = {
+        label: {row["name"]: row for row in rows} for label, rows in (grading.get("scores") or {}).items() if rows
+    }
+    if not scores:
+        return {}
+    compared = {row["name"]: row for row in grading.get("comparison") or []}
+    names = list(dict.fromkeys(name for rows in scores.values() for name in rows))
+    rows = [
+        {
+            "name": name,
+            "models": [_cell(scores[label].get(name)) for label in scores],
+            "difference": _difference(compared.get(name)),
+            "n": _count(compared.get(name) or next(rows[name] for rows in scores.values() if name in rows)),
+        }
+        for name in names
+    ]
+    return {"models": list(scores), "rows": rows, "compared": bool(compared)}
+
+
+def grade_lines(summary: Row) -> list[list[str]]:
+    """The same as cells of a table, the header first; [] where nothing was graded."""
+    found = graded(summary)
+    if not found:
+        return []
+    header = ["", *found["models"], *(["difference"] if found["compared"] else []), "problems"]
+    lines = [
+        [row["name"], *row["models"], *([row["difference"]] if found["compared"] else []), row["n"]]
+        for row in found["rows"]
+    ]
+    return [header, *lines]
+
+
+def _cell(row: Row | None) -> str:
+    return "–" if row is None else f"{row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+
+
+def _difference(row: Row | None) -> str:
+    return "–" if row is None else f"{row['difference']:+.2f} [{row['low']:+.2f}, {row['high']:+.2f}]"
+
+
+def _count(row: Row) -> str:
+    return f"{int(number(row.get('n')) or 0):,}"
