@@ -1,7 +1,8 @@
 """codepref aligns code language models by preference learning, and says honestly whether it helped.
 
 The functions behind the commands are here by name, loaded when first used: load_problems, sample, execute,
-execute_into, pair, audit, train, evaluate, compare (see `codepref.api`), run and demo (see `codepref.runs.run`).
+execute_into, pair, audit, train, evaluate, compare (see `codepref.api`), respond, judge, judge_by_rubric,
+calibrate_judge and grade (see `codepref.feedback`), run and demo (see `codepref.runs.run`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from codepref.api import audit, compare, evaluate, execute, execute_into, load_problems, pair, sample, train
+    from codepref.feedback import calibrate_judge, grade, judge, judge_by_rubric, respond
     from codepref.runs.run import demo, run
 
 _HOMES = {
@@ -20,19 +22,25 @@ _HOMES = {
         ("load_problems", "sample", "execute", "execute_into", "pair", "audit", "train", "evaluate", "compare"),
         "codepref.api",
     ),
+    **dict.fromkeys(("respond", "judge", "judge_by_rubric", "calibrate_judge", "grade"), "codepref.feedback"),
     **dict.fromkeys(("run", "demo"), "codepref.runs.run"),
 }
 
 __all__ = [
     "__version__",
     "audit",
+    "calibrate_judge",
     "compare",
     "demo",
     "evaluate",
     "execute",
     "execute_into",
+    "grade",
+    "judge",
+    "judge_by_rubric",
     "load_problems",
     "pair",
+    "respond",
     "run",
     "sample",
     "train",

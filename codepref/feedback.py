@@ -127,6 +127,40 @@ def judge(
     return summary
 
 
+def judge_by_rubric(source: Source, out: str | Path, *, problems: str | Path | None = None) -> dict[str, Any]:
+    """As `judge`, by static analysis: no server, no model, no opinion; see docs/judging.md.
+
+    problems: where the entry points come from that "instruction-following" looks for; without, it looks for none.
+    Raises UserError for responses of tasks that `problems` does not hold, or without a known preference.
+    """
+    from codepref.judging.rubric import JUDGE, judge_responses
+    from codepref.problems.load import load_problems
+    from codepref.records import Problem
+
+    target, counts = Path(out), JudgeCounts()
+    check_target(target)
+    tasks = list(_tasks(source)())
+    check_tasks(tasks)
+    known = {one.task_id: one for one in load_problems(problems)} if problems else {}
+    if unknown := [task.task_id for task in tasks if known and task.task_id not in known]:
+        raise UserError(
+            f"{len(unknown)} responses are of other problems ({', '.join(unknown[:3])}, ...): another file?"
+        )
+
+    def judged() -> Iterator[Judgment]:
+        for preference in dict.fromkeys(task.preference for task in tasks):
+            mine = [task for task in tasks if task.preference == preference]
+            asked = [known.get(task.task_id) or Problem(task.task_id, task.instruction, "") for task in mine]
+            yield from judge_responses(asked, {task.task_id: task.responses for task in mine}, [preference])
+
+    found = {one.task_id: one for one in judged()}
+    made = [replace(found[task.task_id], instruction=task.instruction) for task in tasks if task.task_id in found]
+    write_judgments(target, counts.counting((one, ()) for one in made))
+    summary = {"judge": JUDGE, "model": JUDGE, **counts.as_dict()}
+    write_json(summary_file(target), summary)
+    return summary
+
+
 def calibrate_judge(
     source: Source,
     member: Member,

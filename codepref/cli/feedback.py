@@ -42,6 +42,7 @@ def add_respond(parser: Parser) -> None:
 def add_judge(parser: Parser) -> None:
     """`codepref judge`: its options."""
     parser.add_argument("--responses", required=True, help="JSON lines: what `respond` wrote, or published columns")
+    parser.add_argument("--problems", help="rubric: the responses' problems, whose signatures it then looks for")
     _judge_model(parser)
     parser.add_argument("--mode", choices=("together", "single"), default="together", help="responses a question")
     parser.add_argument("--second-pass", action="store_true", help="ask again with the responses in reversed order")
@@ -144,6 +145,9 @@ def judge(options: Namespace) -> None:
     """`codepref judge`."""
     from codepref import feedback
 
+    if options.model == "rubric" and not options.judge:
+        _rubric(options)
+        return
     member, settings = judge_member(options), _settings(options)
     progress = ProgressLine("judge: questions")
     common: dict[str, Any] = {"settings": settings, "budget": options.budget, "progress": progress, "say": _say}
@@ -168,6 +172,17 @@ def judge(options: Namespace) -> None:
     if twice := summary.get("second_pass"):
         print(f"{twice['changed']:,} of {twice['rated_twice']:,} ratings change in reversed order")
     _print_ledger(summary)
+    print(options.out)
+
+
+def _rubric(options: Namespace) -> None:
+    from codepref import feedback
+
+    if options.calibrate or options.second_pass or options.budget is not None:
+        raise UserError("the rubric is static analysis: it has no order, no moods and no price")
+    summary = feedback.judge_by_rubric(options.responses, options.out, problems=options.problems)
+    print(f"{summary['rated']:,} of {summary['responses']:,} responses to {summary['problems']:,} problems rated")
+    print("  ".join(f"{value}: {count:,}" for value, count in summary["ratings"].items()))
     print(options.out)
 
 

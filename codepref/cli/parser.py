@@ -114,6 +114,7 @@ def _pair(parser: Parser) -> None:
         "--judgments", help="file that `judge` wrote, or published ratings: rules rated, tests-then-rating"
     )
     parser.add_argument("--problems", help="where prompts come from; default the verdicts' statements or instructions")
+    parser.add_argument("--binarized", help="ratings: also write the pairs in CodeUltraFeedback_binarized's columns")
     parser.add_argument(
         "--margin", type=float, default=1.0, help="ratings: points apart at least (default %(default)g)"
     )

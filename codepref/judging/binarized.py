@@ -41,9 +41,9 @@ def binarized_rows(judgments: Sequence[Judgment], pairs: Iterable[Pair]) -> Iter
             raise UserError(f"a pair of task {pair.task_id!r}, which the judgments do not hold: of another file?")
         row = judgment_row(judgment)
         found = {name: row[name] for name in PUBLISHED}
-        for side in SIDES:
-            text, rating, model = _side(judgment, pair, side)
-            found |= {side: text, f"rating_{side}": rating, f"model_{side}": model}
+        sides = {side: _side(judgment, pair, side) for side in SIDES}
+        for place, prefix in enumerate(("", "rating_", "model_")):  # in the published order
+            found |= {f"{prefix}{side}": facts[place] for side, facts in sides.items()}
         yield found
 
 

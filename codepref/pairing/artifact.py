@@ -69,18 +69,20 @@ def to_dataset(pairs: Iterable[Pair]) -> Any:
 def read_pairs(path: Path) -> list[Pair]:
     """Read pairs from Parquet or JSON lines; only prompt, chosen and rejected are needed.
 
-    Raises UserError for a missing file, missing columns or values that are no message lists, with the row.
+    In place of messages `chosen` and `rejected` may be texts and `instruction` the prompt, as in
+    coseal/CodeUltraFeedback_binarized. Raises UserError for a missing file, missing columns or values that are
+    neither, with the row.
     """
-    needed = ("prompt", "chosen", "rejected")
     lines = path.suffix in (".jsonl", ".gz")
-    rows = [row for _, row in read_jsonl(path)] if lines else read_parquet(path, needed)
+    rows = [row for _, row in read_jsonl(path)] if lines else read_parquet(path, ("chosen", "rejected"))
     return pairs_from_rows(rows, where=str(path))
 
 
 def pairs_from_rows(rows: Iterable[Mapping[str, Any]], *, where: str = "pairs") -> list[Pair]:
     """Pairs from mappings (a list, a `datasets.Dataset`). Raises UserError with the row's number."""
     pairs = []
-    for number, row in enumerate(rows, start=1):
+    for number, given in enumerate(rows, start=1):
+        row = _binarized(given) if isinstance(given.get("chosen"), str) else given
         for name in ("prompt", "chosen", "rejected"):
             if not _is_messages(row.get(name)):
                 raise UserError(
@@ -91,6 +93,21 @@ def pairs_from_rows(rows: Iterable[Mapping[str, Any]], *, where: str = "pairs") 
         except (TypeError, ValueError) as error:
             raise UserError(f"{where}: row {number}: {error}") from None
     return pairs
+
+
+def _binarized(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row of plain texts as one of messages; what it says of ratings and models becomes evidence."""
+    asked = row.get("instruction", row.get("prompt"))
+    sides = {"prompt": asked, "chosen": row["chosen"], "rejected": row.get("rejected")}
+    if not all(isinstance(text, str) for text in sides.values()):
+        return row
+    roles = {"prompt": "user"}
+    made: dict[str, Any] = {
+        name: [{"role": roles.get(name, "assistant"), "content": text}] for name, text in sides.items()
+    }
+    kept = ("preference", "rating_chosen", "rating_rejected", "model_chosen", "model_rejected")
+    made["evidence"] = {name: row[name] for name in kept if row.get(name) is not None}
+    return dict(row) | made
 
 
 def _pair(row: Mapping[str, Any], number: int) -> Pair:

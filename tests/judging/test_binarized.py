@@ -1,0 +1,59 @@
+"""Rated pairs in the published columns, by `datasets`, and back as pairs to train on."""
+
+from pathlib import Path
+
+import datasets
+import pytest
+
+from codepref import api
+from codepref.errors import UserError
+from codepref.judging.binarized import write_binarized
+from codepref.pairing.artifact import read_pairs
+from codepref.records import Judgment, Rating, Response
+
+
+def judgment(number: int, *values: int | None) -> Judgment:
+    task = f"t{number}"
+    responses = tuple(Response(task, place, f"m{place}", f"answer {number} {place}") for place in range(len(values)))
+    ratings = tuple(
+        Rating(place, value, f"why {place}", "" if value else "it holds no ratings")
+        for place, value in enumerate(values)
+    )
+    return Judgment(task, f"Do {number}.", "style", responses, ratings, "j", tuple(range(len(values))))
+
+
+JUDGMENTS = [judgment(0, 5, 1, 3, None), judgment(1, 2, 2, 2, 2), judgment(2, 4, 2)]
+
+
+@pytest.mark.parametrize("name", ["pairs.parquet", "pairs.jsonl"])
+def test_the_columns_are_the_published_ones(tmp_path: Path, name: str) -> None:
+    made = api.pair(judgments=JUDGMENTS, rule="rated", max_pairs_per_problem=1)
+    assert write_binarized(tmp_path / name, JUDGMENTS, made.pairs) == 2  # a tie gives no pair
+    kind = "parquet" if name.endswith("parquet") else "json"
+    loaded = datasets.load_dataset(kind, data_files=str(tmp_path / name), split="train")
+    published = ["instruction", "preference", "models", "responses", "annotations", "chosen", "rejected"]
+    published += ["rating_chosen", "rating_rejected", "model_chosen", "model_rejected"]
+    assert loaded.column_names == published
+    first = loaded[0]
+    assert (first["chosen"], first["rejected"]) == ("answer 0 0", "answer 0 1")
+    assert (first["rating_chosen"], first["rating_rejected"]) == (5, 1)
+    assert (first["model_chosen"], first["model_rejected"]) == ("m0", "m1")
+    assert [said["rating"] for said in first["annotations"]] == ["5", "1", "3", "N/A"]
+    back = read_pairs(tmp_path / name)
+    assert [pair.prompt[0]["content"] for pair in back] == ["Do 0.", "Do 2."]
+    assert back[0].evidence["rating_chosen"] == 5
+
+
+def test_pairs_of_other_judgments_are_refused(tmp_path: Path) -> None:
+    made = api.pair(judgments=JUDGMENTS, rule="rated")
+    with pytest.raises(UserError, match="of another file"):
+        write_binarized(tmp_path / "x.parquet", JUDGMENTS[:1], made.pairs)
+
+
+def test_rules_and_ratings_must_fit() -> None:
+    with pytest.raises(UserError, match="rule 'dstc' and judgments do not fit"):
+        api.pair(judgments=JUDGMENTS, rule="dstc")
+    with pytest.raises(UserError, match="rule 'rated' and no judgments do not fit"):
+        api.pair([], rule="rated")
+    with pytest.raises(UserError, match="verdicts are needed"):
+        api.pair()
