@@ -206,6 +206,15 @@ class EvaluationSection:
 
 
 @dataclass(frozen=True)
+class GateSection:
+    """When the aligned model is promoted; see docs/training.md."""
+
+    figures: tuple[str, ...] = bounded(("pass@1",), doc="figures that decide, by their names in scores.json")
+    margin: float = bounded(1.0, low=0.0, high=100.0, doc="points: not shown to be less than so much worse is refused")
+    require_better: bool = bounded(False, doc="promote only what is shown to be better")
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A whole run. `name` is the file's name without its ending, `seed` the root of every random choice."""
 
@@ -224,6 +233,7 @@ class Recipe:
     training: TrainingSection = field(default_factory=TrainingSection)
     evaluation: EvaluationSection = field(default_factory=EvaluationSection)
     grading: GradingSection = field(default_factory=GradingSection)
+    gate: GateSection = field(default_factory=GateSection)
     pool: tuple[Member, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -310,6 +320,9 @@ def _inconsistencies(recipe: Recipe) -> list[str]:
             f"pairing.rule = {pairing.rule!r} takes tests to be true, and sampling.tests above 0 would give it "
             "self-written ones: set sampling.tests = 0, or choose a dstc rule"
         )
+    names = {"pass@1 greedy", *(f"pass@{k}" for k in evaluation.k), "rubric score"}
+    if unknown := [name for name in recipe.gate.figures if name not in names]:
+        found.append(f"gate.figures holds {', '.join(unknown)}; a run compares {', '.join(sorted(names))}")
     found += _feedback_inconsistencies(recipe)
     if unknown := sorted(set(recipe.judge.preferences) - set(PREFERENCES)):
         found.append(f"judge.preferences holds {', '.join(unknown)}; known: {', '.join(PREFERENCES)}")

@@ -44,6 +44,7 @@ PURE = [
     "evaluation/precision.py",
     "evaluation/pair_shape.py",
     "evaluation/comparison.py",
+    "evaluation/gate.py",
     "evaluation/graded.py",
     "reports/tables.py",
 ]

@@ -21,6 +21,7 @@ SMALL = [
     "sampling.batch_size=64",
     "evaluation.samples=4",
     "evaluation.k=[1, 4]",
+    "gate.margin=100",
 ]
 STAGES = ["sample-solutions", "sample-tests", "execute", "pair", "audit", "train", "evaluate-base", "evaluate-aligned"]
 # How far into its stage a run is killed, in seconds: some die at the door, some in the middle of the work.

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codepref.errors import UserError
+from codepref.errors import GateError, UserError
 from codepref.runs.files import write_json
 from codepref.runs.progress import ProgressLine
 
@@ -42,6 +42,8 @@ def _run(work: Callable[..., dict[str, Any]], options: Namespace, folder: Path) 
         say=_say,
     )
     _print_summary(summary, folder)
+    if summary["gate"] and not summary["gate"]["promoted"]:
+        raise GateError(f"not promoted: {summary['gate']['reasons'][0]}. {folder / 'not-promoted'} says it too")
 
 
 def status(options: Namespace) -> None:

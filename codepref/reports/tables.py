@@ -136,6 +136,9 @@ def summary_table(summary: Mapping[str, Any]) -> str:
         note = f"percent, [95% interval{over}]" + ("; differences paired by problem" if comparison else "")
         judged = scale_note(row["name"] for row in [*(row for rows in scores.values() for row in rows), *comparison])
         blocks.append("\n".join(filter(None, (score_table(scores, comparison), note, judged))))
+    if gate := summary.get("gate"):
+        said = "promoted" if gate["promoted"] else "NOT PROMOTED"
+        blocks.append("\n".join(_wrapped(f"{said}: {reason}") for reason in gate["reasons"][:1]))
     if lines := grade_lines(summary):
         blocks.append(aligned(lines) + "\npoints from 1 to 10 by the judge, [95% interval over problems]")
     if summary.get("pairs"):

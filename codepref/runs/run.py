@@ -30,7 +30,7 @@ def run(
 
     recipe: a Recipe, a TOML file, or the name of a recipe that ships with codepref. out: default `runs/NAME`.
     overrides: `section.key=value`; seed: in place of the recipe's (both for a recipe that is read here). say: gets one
-    line a stage. Returns the summary that summary.json holds.
+    line a stage. Returns the summary that summary.json holds; its `gate` says whether the aligned model is promoted.
     Raises UserError, MachineError or GateError; what was finished before is kept.
     """
     from codepref.reports.html import write_report

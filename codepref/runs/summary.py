@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from codepref import __version__
+from codepref.evaluation.gate import decide
 from codepref.evaluation.ratings import compare_ratings, read_ratings, summarise_ratings
 from codepref.evaluation.scores import compare, read_scores, summarise
 from codepref.runs.directory import Result, RunDirectory
 from codepref.runs.feedback import grading_summary
-from codepref.runs.files import write_json
+from codepref.runs.files import write_json, write_text
 
 LABELS = ("base", "sft", "aligned")
 """Models of a run in their order."""
@@ -62,6 +63,7 @@ def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, An
         "ratings": dict(results.get("judge", {})),
         "scores": _scores(run.path, results, recipe.seed, judged=recipe.judge.model == "rubric"),
         "comparison": [],
+        "gate": {},
         "grading": grading_summary(run.path, LABELS, recipe.seed),
         "recipe_resolved": recipe.as_dict(),
     }
@@ -74,8 +76,27 @@ def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, An
             rated = compare_ratings(read_ratings(base), read_ratings(aligned), seed=recipe.seed)
             summary["comparison"].append(asdict(rated[0]))
             summary["ratings"]["by_preference"] = [asdict(item) for item in rated[1:]]
+        summary["gate"] = asdict(
+            decide(
+                summary["comparison"],
+                figures=recipe.gate.figures,
+                margin=recipe.gate.margin,
+                require_better=recipe.gate.require_better,
+            )
+        )
+        _mark(run.path, summary["gate"])
     write_json(run.path / "summary.json", summary)
     return summary
+
+
+def _mark(path: Path, decision: dict[str, Any]) -> None:
+    """A file in the run directory whose name says whether its checkpoint may be used, and why."""
+    names = ("promoted", "not-promoted")
+    chosen = names[0] if decision["promoted"] else names[1]
+    for name in names:
+        if name != chosen:
+            (path / name).unlink(missing_ok=True)
+    write_text(path / chosen, "\n".join(decision["reasons"]) + "\n")
 
 
 def machine() -> dict[str, Any]:

@@ -62,6 +62,22 @@ def test_a_second_start_does_nothing_and_says_so(finished: Any) -> None:
     assert {path: path.stat().st_mtime_ns for path in (out / "checkpoint").rglob("*")} == before
 
 
+def test_a_model_that_is_not_shown_to_be_harmless_is_not_promoted(
+    finished: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, summary, _ = finished
+    # sixteen problems cannot show a difference of one point: the interval is wider
+    assert summary["gate"]["promoted"] is False
+    assert not (out / "promoted").exists()
+    assert "not shown to be" in (out / "not-promoted").read_text() or "is worse" in (out / "not-promoted").read_text()
+    settings = [word for setting in SMALL for word in ("--set", setting)]
+    assert main(["demo", *settings, "--out", str(out)]) == 1
+    said = capsys.readouterr()
+    assert "NOT PROMOTED" in said.out
+    assert said.err.splitlines()[-1].startswith("codepref: not promoted: pass@1: ")
+    assert "<b>Not promoted.</b>" in (out / "report.html").read_text()
+
+
 def test_status_and_show_read_the_run(finished: Any, capsys: pytest.CaptureFixture[str]) -> None:
     out = finished[0]
     assert main(["status", str(out)]) == 0
