@@ -55,10 +55,10 @@ def _refusal(row: Mapping[str, Any], margin: float, require_better: bool) -> str
         return ""
     if high < 0:
         return "the aligned model is worse"
-    goal = "better" if require_better else f"not more than {margin:g} points worse"
+    goal = "be better" if require_better else f"stay within {margin:g} point{'s' * (margin != 1)} of the base"
     needed = problems_needed(row, margin)
     more = f"; about {needed:,} problems would be needed to see it" if needed else ""
-    return f"not shown to be {goal}{more}"
+    return f"not shown to {goal}{more}"
 
 
 def problems_needed(row: Mapping[str, Any], margin: float) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from codepref.errors import UserError
-from codepref.evaluation.graded import OVERALL, Grade, Grades, compare_grades, stratified_interval, summarise_grades
+from codepref.evaluation.graded import OVERALL, Grade, Grades, compare_grades, mean_of_means, summarise_grades
 from codepref.evaluation.grades_file import is_grades_file, read_grades, write_grades
 
 
@@ -45,12 +45,23 @@ def test_differences_are_paired_and_in_points() -> None:
     assert (overall.base, overall.aligned) == (pytest.approx(4.5), pytest.approx(4.5))
 
 
-def test_an_interval_of_the_mean_of_means_resamples_within_preferences() -> None:
-    # one stratum has no spread: its mean is always 10, and the other's half of the spread is left
-    low, high = stratified_interval([np.array([10.0] * 5), np.array([0.0, 2.0] * 50)])
-    # 100 draws of 0 or 2: mean 1, standard error 0.1; of the mean of both means 5.5 and 0.05
-    assert low == pytest.approx(5.5 - 1.96 * 0.05, abs=0.02)
-    assert high == pytest.approx(5.5 + 1.96 * 0.05, abs=0.02)
+def test_an_interval_of_the_mean_of_means_adds_distances_in_quadrature() -> None:
+    mean, low, high = mean_of_means([(5.0, 4.0, 7.0), (3.0, 0.0, 3.0)])
+    assert (mean, low, high) == pytest.approx((4.0, 4.0 - 10**0.5 / 2, 4.0 + 1.0))
+
+
+def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
+    generator = np.random.default_rng(0)
+    # clipping moves the means: the truth is that of clipped grades
+    many = np.random.default_rng(1)
+    truth = float(np.mean([np.clip(many.normal(centre, 1.5, 200_000).round(), 1, 10).mean() for centre in (2, 6, 9)]))
+    held = 0
+    for draw in range(200):
+        sides = [np.clip(generator.normal(centre, 1.5, 30).round(), 1, 10) for centre in (2, 6, 9)]
+        rows = [Grade(f"{p}/{n}", str(p), int(v)) for p, side in enumerate(sides) for n, v in enumerate(side)]
+        overall = summarise_grades(Grades("m", "j", tuple(rows)), seed=draw)[-1]
+        held += overall.low <= truth <= overall.high
+    assert 180 <= held <= 199  # 95% of 200 give 190; these ends are four standard errors away
 
 
 def test_a_model_against_itself_is_no_difference() -> None:

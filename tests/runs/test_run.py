@@ -69,7 +69,7 @@ def test_a_model_that_is_not_shown_to_be_harmless_is_not_promoted(
     # sixteen problems cannot show a difference of one point: the interval is wider
     assert summary["gate"]["promoted"] is False
     assert not (out / "promoted").exists()
-    assert "not shown to be" in (out / "not-promoted").read_text() or "is worse" in (out / "not-promoted").read_text()
+    assert "not shown to stay" in (out / "not-promoted").read_text() or "is worse" in (out / "not-promoted").read_text()
     settings = [word for setting in SMALL for word in ("--set", setting)]
     assert main(["demo", *settings, "--out", str(out)]) == 1
     said = capsys.readouterr()
