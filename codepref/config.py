@@ -40,6 +40,7 @@ class ProblemsSection:
     train_limit: int = bounded(0, low=0, doc="the first N training problems only; 0 takes all")
     heldout: str = bounded("starter:heldout", doc="problems for the before-and-after measurement, never trained on")
     heldout_limit: int = bounded(0, low=0, doc="the first N held-out problems only; 0 takes all")
+    contamination: Literal["drop", "keep"] = bounded("drop", doc="training texts that hold held-out problems")
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,8 @@ def overlaps(
     """The worst overlap of each training text that has one, in the order of the texts.
 
     length, share: an overlap in words is `share` of a held-out statement's n-grams of this length; a statement that is
-    shorter counts as one n-gram, and one of fewer than FEWEST words as none. Time grows with the words of all texts, memory with those of the held-out problems.
+    shorter counts as one n-gram, and one of fewer than FEWEST words as none. Time grows with the words of all texts,
+    memory with those of the held-out problems.
     """
     owners: dict[tuple[str, ...], list[str]] = defaultdict(list)
     counts: dict[str, int] = {}

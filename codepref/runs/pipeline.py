@@ -21,11 +21,12 @@ from codepref.pairing.artifact import read_pairs, write_pairs
 from codepref.pairing.pair import PairSet, pair
 from codepref.pairing.pair_rated import RATING_RULES, pair_rated
 from codepref.problems.answers import iter_solutions, load_tests
+from codepref.problems.contamination import Overlap, answer_text, overlaps, problem_text
 from codepref.problems.load import load_problems, read_rows
-from codepref.records import Judgment, Problem
+from codepref.records import Judgment, Message, Problem
 from codepref.runs import feedback
 from codepref.runs.directory import Result, RunDirectory
-from codepref.runs.files import content_hash
+from codepref.runs.files import content_hash, write_json
 from codepref.runs.judging import judge_file, judge_samples, rate_evaluation
 from codepref.runs.progress import ProgressLine
 from codepref.sampling.backends import Decoding, model_fingerprint
@@ -52,6 +53,7 @@ class Work:
     progress_for: ProgressFor
     unconfined: bool
     tasks: Sequence[Judgment] = ()
+    contaminated: Sequence[Overlap] = ()
 
     @property
     def out(self) -> Path:
@@ -111,12 +113,22 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) ->
             f"{len(shared)} held-out problems are training problems too ({', '.join(shared[:3])}, ...): the comparison "
             "would measure memory. Choose problems.train and problems.heldout apart."
         )
+    found: Sequence[Overlap] = ()
+    if recipe.problems.contamination == "drop":
+        found = overlaps(map(problem_text, train), heldout)
+        names = {one.name for one in found}
+        train = [problem for problem in train if problem.task_id not in names]
+        tasks = [task for task in tasks if task.task_id not in names]
+        if not train:
+            raise UserError(
+                "every training problem holds a held-out one (problems.contamination = 'keep' trains on it)"
+            )
     if not any(problem.tests for problem in heldout):
         raise UserError(f"{recipe.problems.heldout}: held-out problems need true tests to be measured with")
     if not recipe.model.path.startswith("scripted:"):
         # after supervised fine-tuning the start is a merged model, and never an adapter
         check_trainable(recipe.model.path, recipe.sft.training() if recipe.sft.data else recipe.training)
-    return Work(run, recipe, train, heldout, progress_for, unconfined, tasks)
+    return Work(run, recipe, train, heldout, progress_for, unconfined, tasks, found)
 
 
 def _marks(problem: Problem) -> set[str]:
@@ -127,6 +139,13 @@ def _marks(problem: Problem) -> set[str]:
 
 def _facts(problem: Problem) -> list[Any]:
     return [problem.task_id, problem.prompt, problem.entry_point, [(t.kind, t.source) for t in problem.tests]]
+
+
+def stage_problems(work: Work) -> Result:
+    """contamination.json: which training problems were left out, since they hold a held-out one."""
+    write_json(work.out / "contamination.json", [asdict(one) for one in work.contaminated])
+    dropped = Counter(f"holds a held-out problem (its {one.kind})" for one in work.contaminated)
+    return {"train": len(work.train), "heldout": len(work.heldout), "dropped": dict(sorted(dropped.items()))}
 
 
 def stage_solutions(work: Work) -> Result:
@@ -272,7 +291,20 @@ def _demonstrations(work: Work) -> Examples:
             allow_shared=settings.allow_shared,
             seed=work.seed("sft"),
         )
-    return examples_from_rows(read_rows(section.data), limit=section.limit)
+    given = examples_from_rows(read_rows(section.data), limit=section.limit)
+    if work.recipe.problems.contamination == "keep":
+        return given
+    named = {str(place): example for place, example in enumerate(given.examples)}
+    texts = (answer_text(name, _content(one.prompt), _content(one.completion)) for name, one in named.items())
+    found = overlaps(texts, work.heldout)
+    for one in found:
+        del named[one.name]
+    reason = "answer left out: holds a held-out problem"
+    return Examples(list(named.values()), given.dropped | ({reason: len(found)} if found else {}))
+
+
+def _content(messages: Sequence[Message]) -> str:
+    return "\n".join(message["content"] for message in messages)
 
 
 def stage_train(work: Work) -> Result:

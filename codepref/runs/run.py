@@ -34,7 +34,7 @@ def run(
     Raises UserError, MachineError or GateError; what was finished before is kept.
     """
     from codepref.reports.html import write_report
-    from codepref.runs.pipeline import load_work, stages
+    from codepref.runs.pipeline import load_work, stage_problems, stages
     from codepref.runs.summary import machine, versions, write_summary
 
     if isinstance(recipe, Recipe):
@@ -51,7 +51,7 @@ def run(
     with RunDirectory(folder, chosen) as directory:
         work = load_work(directory, progress_for, unconfined)
         directory.claim(work.inputs(), lambda: {"machine": machine(), "versions": versions(), "unconfined": unconfined})
-        directory.stage("problems", lambda: {"train": len(work.train), "heldout": len(work.heldout)})
+        directory.stage("problems", lambda: stage_problems(work))
         planned = stages(work)
         for number, (name, stage) in enumerate(planned, start=1):
             kept = directory.done(name) is not None

@@ -160,6 +160,7 @@ def _funnel(results: dict[str, Result], method: str) -> list[dict[str, Any]]:
 
 def _dropped(results: dict[str, Result]) -> dict[str, dict[str, int]]:
     stages = {
+        "problems": "problems",
         "responses": "respond",
         "solutions": "sample-solutions",
         "tests": "sample-tests",
