@@ -97,7 +97,7 @@ def pairs_from_rows(rows: Iterable[Mapping[str, Any]], *, where: str = "pairs") 
 
 def _binarized(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """A row of plain texts as one of messages; what it says of ratings and models becomes evidence."""
-    asked = row.get("instruction", row.get("prompt"))
+    asked = row.get("instruction")
     sides = {"prompt": asked, "chosen": row["chosen"], "rejected": row.get("rejected")}
     if not all(isinstance(text, str) for text in sides.values()):
         return row
