@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def validation(folder: Path, seed: int) -> dict[str, Any]:
-    """The same comparison on the starter's validation problems, which no setting was chosen by."""
+    """The same comparison on the starter's validation problems; only rubric-dpo's settings were chosen by them."""
     settings = load_recipe(folder / "recipe.toml").evaluation
     sides = {"base": "starter", "aligned": str(folder / "checkpoint")}
     for label, model in sides.items():
@@ -104,7 +104,7 @@ def table(rows: list[dict[str, Any]], command: str, machine: dict[str, Any]) -> 
         "",
         f"`{command}` on {machine['cores']} cores ({machine['cpu']}), no GPU.",
         "Percent points; differences are of sampled pass@1, paired, with 95% intervals over problems. The last two "
-        "columns are the same comparison on the validation problems, which no setting was chosen by.",
+        "columns are the same comparison on the validation problems, by which only rubric-dpo's settings were chosen.",
         "",
         "| recipe | seed | greedy pass@1 | sampled pass@1 | difference | pass@10 | pairs | right | seconds | "
         "validation: greedy | validation: difference |",

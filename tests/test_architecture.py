@@ -125,7 +125,8 @@ def test_help_and_reading_a_run_need_neither_torch_nor_numpy() -> None:
 def test_the_functions_of_the_commands_are_in_the_package_with_their_help() -> None:
     import codepref
 
-    for name in ("sample", "execute", "pair", "audit", "train", "evaluate", "compare", "run", "demo", "load_problems"):
+    names = ["sample", "execute", "pair", "audit", "train", "evaluate", "compare", "run", "demo", "load_problems"]
+    for name in [*names, "respond", "judge", "judge_by_rubric", "calibrate_judge", "grade"]:
         documentation = getattr(codepref, name).__doc__
         assert documentation
         assert len(documentation) > 80

@@ -68,6 +68,11 @@ def pair_rated(
         count += 1
         if judgment.task_id not in by_task:
             raise UserError(f"judgments of task {judgment.task_id!r}, which is not among the problems: another file?")
+        if margin > judgment.high - judgment.low:
+            raise UserError(
+                f"margin {margin:g} does not fit the ratings of task {judgment.task_id!r}, which lie between "
+                f"{judgment.low} and {judgment.high}"
+            )
         usable, mine = _usable(judgment, dropped), known.get(judgment.task_id, {})
         given = _given(usable, mine, allow_shared, seed)
         if rule == RATED:
