@@ -304,7 +304,7 @@ def test_a_machine_on_which_no_worker_works_is_given_up_soon() -> None:
             pytest.raises(MachineError, match=r"6 workers were lost in a row, the last one because: the worker ended"),
         ):
             list(made.run([Task(task.problem, slow, task.tests)], limits=Limits(cpu_seconds=9)))
-        assert killer.killed == 6
+        assert 6 <= killer.killed <= 18  # one that is killed while it starts is started anew and not counted
         (matrix,) = made.run([Task(task.problem, solutions[:3], task.tests)])
     assert [verdict.letters for verdict in matrix.verdicts] == ["P", "P", "P"]
 
