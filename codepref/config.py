@@ -146,11 +146,29 @@ class PairingSection:
     fence: bool = bounded(True, doc="answers stand in a ```python block, as chat models write them")
 
 
+PAIR_LOSSES = (
+    "sigmoid",
+    "hinge",
+    "ipo",
+    "nca_pair",
+    "bco_pair",
+    "sppo_hard",
+    "aot",
+    "aot_unpaired",
+    "apo_zero",
+    "apo_down",
+    "discopop",
+    "sigmoid_norm",
+)
+"""TRL's losses of pairs that take no more than beta."""
+
+
 @dataclass(frozen=True)
 class TrainingSection:
     """DPO, KTO or supervised fine-tuning through TRL."""
 
-    method: Literal["dpo", "kto", "sft", "rft"] = bounded("dpo", doc="rft: SFT on samples that pass all tests")
+    method: Literal["dpo", "rpo", "kto", "sft", "rft"] = bounded("dpo", doc="see docs/training.md")
+    loss: str = bounded("sigmoid", doc="DPO, RPO: TRL's name of the pairs' loss")
     beta: float = bounded(0.1, above=0.0, doc="beta of DPO (arXiv 2305.18290, eq. 7) and KTO (arXiv 2402.01306, eq. 7)")
     chosen_weight: float = bounded(1.0, low=0.0, doc="weight of the chosen answer's negative log-likelihood")
     desirable_weight: float = bounded(0.0, low=0.0, doc="KTO: weight of wanted answers; 0 balances the labels")
@@ -169,6 +187,19 @@ class TrainingSection:
     lora_dropout: float = bounded(0.0, low=0.0, high=0.9, doc="dropout inside the adapter")
     quantization: Literal["none", "nf4"] = bounded("none", doc="nf4: 4-bit base weights (QLoRA); needs a GPU")
     gradient_checkpointing: bool = bounded(False, doc="less memory, a third more time")
+    share_prefixes: bool = bounded(True, doc="compute what answers begin with alike once")
+    checkpoint_minutes: float = bounded(15.0, low=0.0, doc="minutes that a kill may cost; 0: no checkpoints")
+
+
+@dataclass(frozen=True)
+class WatchSection:
+    """Validation problems that the model answers while it trains; see docs/training.md."""
+
+    problems: str = bounded("", doc="file, hub name or `starter:validation`, never the held-out ones; empty: no watch")
+    limit: int = bounded(100, low=0, doc="the first N of them only; 0 takes all")
+    samples: int = bounded(4, low=1, doc="sampled answers a problem and probe, by [evaluation]'s decoding")
+    every: int = bounded(0, low=0, doc="steps between probes; 0: eight probes a training")
+    patience: int = bounded(3, low=0, doc="probes without a better one that end a training; 0: none do")
 
 
 @dataclass(frozen=True)
@@ -232,6 +263,7 @@ class Recipe:
     pairing: PairingSection = field(default_factory=PairingSection)
     sft: SftSection = field(default_factory=SftSection)
     training: TrainingSection = field(default_factory=TrainingSection)
+    watch: WatchSection = field(default_factory=WatchSection)
     evaluation: EvaluationSection = field(default_factory=EvaluationSection)
     grading: GradingSection = field(default_factory=GradingSection)
     gate: GateSection = field(default_factory=GateSection)
@@ -325,6 +357,7 @@ def _inconsistencies(recipe: Recipe) -> list[str]:
     if unknown := [name for name in recipe.gate.figures if name not in names]:
         found.append(f"gate.figures holds {', '.join(unknown)}; a run compares {', '.join(sorted(names))}")
     found += _feedback_inconsistencies(recipe)
+    found += training_mistakes(recipe.training)
     if unknown := sorted(set(recipe.judge.preferences) - set(PREFERENCES)):
         found.append(f"judge.preferences holds {', '.join(unknown)}; known: {', '.join(PREFERENCES)}")
     if pairing.rule not in TRUE_TESTS and recipe.sampling.tests == 0:
@@ -337,6 +370,16 @@ def _inconsistencies(recipe: Recipe) -> list[str]:
             check_template(template, f"sampling.{key}")
         except UserError as error:
             found += error.problems
+    return found
+
+
+def training_mistakes(settings: TrainingSection) -> list[str]:
+    """What is wrong between the keys of [training]."""
+    found = []
+    if settings.loss not in PAIR_LOSSES:
+        found.append(f"training.loss = {settings.loss!r} is none of TRL's: {', '.join(PAIR_LOSSES)}")
+    if settings.method == "rpo" and not settings.chosen_weight:
+        found.append("training.method = 'rpo' is DPO with the chosen answer's likelihood: set training.chosen_weight")
     return found
 
 

@@ -11,7 +11,9 @@ from codepref.config import TrainingSection
 from codepref.errors import InfrastructureError
 from codepref.records import Pair
 from codepref.training.rows import TrainingRows, preference_rows
-from codepref.training.trainer import Place, Progress, TrainingResult, arguments, models, train
+from codepref.training.setup import Place, Progress, arguments, models
+from codepref.training.trainer import TrainingResult, train
+from codepref.training.watch import Probing
 
 LOG_2 = math.log(2)
 
@@ -26,6 +28,7 @@ def train_dpo(
     dtype: str = "auto",
     device: str = "auto",
     progress: Progress | None = None,
+    watch: Probing | None = None,
 ) -> TrainingResult:
     """Train `model` on `pairs` with DPO and write model and tokenizer to `out` (whole or not at all).
 
@@ -37,8 +40,8 @@ def train_dpo(
     def rows(encode: Any, eos_id: int) -> TrainingRows:
         return preference_rows(pairs, encode, max_length=settings.max_length, eos_id=eos_id)
 
-    place = Place(model, out, settings, seed, dtype, device, progress)
-    return train(place, rows, _trainer, _first_loss)
+    place = Place(model, out, settings, seed, dtype, device, progress, watch)
+    return train(place, rows, _trainer, _first_loss, reference=("ref_chosen_logps", "ref_rejected_logps"))
 
 
 def _trainer(place: Place, fitted: TrainingRows, tokenizer: Any) -> Any:
@@ -47,7 +50,7 @@ def _trainer(place: Place, fitted: TrainingRows, tokenizer: Any) -> Any:
     import trl
 
     weight = place.settings.chosen_weight
-    losses = ["sigmoid", "sft"] if weight else ["sigmoid"]
+    losses = [place.settings.loss, "sft"] if weight else [place.settings.loss]
     trainer = trl.DPOTrainer(
         **models(place),
         args=trl.DPOConfig(

@@ -9,7 +9,9 @@ from codepref.config import TrainingSection
 from codepref.errors import InfrastructureError, UserError
 from codepref.training.kto_rows import Examples, kto_rows, weighed
 from codepref.training.rows import TrainingRows
-from codepref.training.trainer import Place, Progress, TrainingResult, arguments, models, train
+from codepref.training.setup import Place, Progress, arguments, models
+from codepref.training.trainer import TrainingResult, train
+from codepref.training.watch import Probing
 
 
 def train_kto(
@@ -22,6 +24,7 @@ def train_kto(
     dtype: str = "auto",
     device: str = "auto",
     progress: Progress | None = None,
+    watch: Probing | None = None,
 ) -> TrainingResult:
     """Train `model` on single answers with KTO and write model and tokenizer to `out` (whole or not at all).
 
@@ -40,8 +43,8 @@ def train_kto(
             raise UserError("all answers have one label; KTO needs wanted and unwanted ones")
         return fitted
 
-    place = Place(model, out, settings, seed, dtype, device, progress)
-    return train(place, rows, _trainer, _first_loss)
+    place = Place(model, out, settings, seed, dtype, device, progress, watch)
+    return train(place, rows, _trainer, _first_loss, reference=("ref_logps", "ref_KL_logps"))
 
 
 def _trainer(place: Place, fitted: TrainingRows, tokenizer: Any) -> Any:
@@ -54,11 +57,12 @@ def _trainer(place: Place, fitted: TrainingRows, tokenizer: Any) -> Any:
 
     class KTOTrainer(trl.KTOTrainer):  # type: ignore[misc]
         def compute_loss(self, model: Any, inputs: Any, *rest: Any, **named: Any) -> Any:
-            found = super().compute_loss(model, inputs, *rest, **named)
             if not settings.chosen_weight or not self.model.training:
-                return found
+                return super().compute_loss(model, inputs, *rest, **named)
+            with _Seen(self.model) as seen:
+                found = super().compute_loss(model, inputs, *rest, **named)
             loss = found[0] if isinstance(found, tuple) else found
-            loss = loss + settings.chosen_weight * _likelihood(model, inputs)
+            loss = loss + settings.chosen_weight * _likelihood(seen.log_probs, inputs)
             return (loss, found[1]) if isinstance(found, tuple) else loss
 
     trainer = KTOTrainer(
@@ -75,22 +79,37 @@ def _trainer(place: Place, fitted: TrainingRows, tokenizer: Any) -> Any:
     return trainer
 
 
-def _likelihood(model: Any, inputs: Any) -> Any:
+class _Seen:
+    """The log-probabilities that the policy gives while TRL computes its loss: they need not be computed again.
+
+    The KL term and the reference are asked without gradients, the answers themselves with.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.log_probs: Any = None
+        self._handle = model.register_forward_hook(self._keep)
+
+    def _keep(self, model: Any, given: Any, found: Any) -> None:
+        if found.log_probs.requires_grad:
+            self.log_probs = found.log_probs
+
+    def __enter__(self) -> _Seen:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._handle.remove()
+
+
+def _likelihood(log_probs: Any, inputs: Any) -> Any:
     """The wanted answers' mean negative log-likelihood a token; 0 in a batch without any.
 
-    By the head that TRL put on the model, which never holds logits of answers x tokens x vocabulary.
+    log_probs: answers x (tokens - 1), 0 outside the answers' own tokens.
     """
     import torch
 
-    ids, mask, answer = (inputs[name] for name in ("input_ids", "attention_mask", "completion_mask"))
-    rows = torch.as_tensor(inputs["label"], dtype=torch.bool, device=ids.device)
-    if not bool(rows.any()):
-        return torch.zeros((), device=ids.device)
-    targets = ids[rows].masked_fill(answer[rows] == 0, -100)
-    found = model(
-        input_ids=ids[rows], attention_mask=mask[rows], labels=targets, use_cache=False, fused_lm_head=True
-    ).log_probs
-    return -found.sum() / (targets[:, 1:] != -100).sum()
+    wanted = torch.as_tensor(inputs["label"], dtype=torch.bool, device=log_probs.device)
+    tokens = inputs["completion_mask"].to(log_probs.device)[:, 1:][wanted].sum()
+    return -log_probs[wanted].sum() / tokens.clamp(min=1)
 
 
 def _first_loss(trainer: Any, settings: TrainingSection) -> float:

@@ -11,7 +11,9 @@ from codepref.errors import GateError
 from codepref.training.demonstrations import sft_rows
 from codepref.training.kto_rows import Examples
 from codepref.training.rows import TrainingRows
-from codepref.training.trainer import Place, Progress, TrainingResult, arguments, models, train
+from codepref.training.setup import Place, Progress, arguments, models
+from codepref.training.trainer import TrainingResult, train
+from codepref.training.watch import Probing
 
 
 def train_sft(
@@ -24,6 +26,7 @@ def train_sft(
     dtype: str = "auto",
     device: str = "auto",
     progress: Progress | None = None,
+    watch: Probing | None = None,
 ) -> TrainingResult:
     """Train `model` on the wanted answers and write model and tokenizer to `out` (whole or not at all).
 
@@ -35,7 +38,7 @@ def train_sft(
     def rows(encode: Any, eos_id: int) -> TrainingRows:
         return sft_rows(examples, encode, max_length=settings.max_length, eos_id=eos_id)
 
-    place = Place(model, out, settings, seed, dtype, device, progress)
+    place = Place(model, out, settings, seed, dtype, device, progress, watch)
     return train(place, rows, _trainer, _first_loss)
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from codepref.config import TrainingSection
+from codepref.config import TrainingSection, training_mistakes
 from codepref.errors import UserError
 from codepref.records import Pair
 from codepref.training.dpo import train_dpo
 from codepref.training.kto import train_kto
 from codepref.training.kto_rows import Examples, examples_from_pairs
 from codepref.training.rows import SUPERVISED
+from codepref.training.setup import Progress
 from codepref.training.sft import train_sft
-from codepref.training.trainer import Progress, TrainingResult
+from codepref.training.trainer import TrainingResult
+from codepref.training.watch import Probing
 
 
 def train_on(
@@ -26,16 +28,22 @@ def train_on(
     dtype: str = "auto",
     device: str = "auto",
     progress: Progress | None = None,
+    watch: Probing | None = None,
 ) -> TrainingResult:
     """Train `model` by `settings.method`.
 
     given: pairs, or single answers. KTO takes the sides of pairs as single answers, supervised training their chosen
-    ones. Raises UserError for DPO on single answers; else as `train_dpo`, `train_kto` and `train_sft`.
+    ones. watch: validation problems that are answered while the model trains. Raises UserError for DPO on single
+    answers; else as `train_dpo`, `train_kto` and `train_sft`.
     """
-    how = {"seed": seed, "dtype": dtype, "device": device, "progress": progress}
-    if settings.method == "dpo":
+    if mistakes := training_mistakes(settings):
+        raise UserError(*mistakes)
+    how = {"seed": seed, "dtype": dtype, "device": device, "progress": progress, "watch": watch}
+    if settings.method in ("dpo", "rpo"):
         if isinstance(given, Examples):
-            raise UserError("method dpo needs pairs, and these are single answers: choose sft, rft or kto")
+            raise UserError(
+                f"method {settings.method} needs pairs, and these are single answers: choose sft, rft or kto"
+            )
         return train_dpo(given, model, out, settings, **how)  # type: ignore[arg-type]
     examples = given if isinstance(given, Examples) else examples_from_pairs(given)
     work = train_sft if settings.method in SUPERVISED else train_kto

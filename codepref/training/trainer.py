@@ -11,14 +11,28 @@ from typing import Any
 
 from codepref.config import TrainingSection
 from codepref.errors import GateError, MachineError, UserError
-from codepref.models import TEMPLATES, load_model, load_tokenizer, model_templates, pick_device, quiet, resolve_model
-from codepref.runs.files import check_target, write_json
+from codepref.models import (
+    TEMPLATES,
+    fingerprint,
+    load_model,
+    load_tokenizer,
+    model_templates,
+    quiet,
+    resolve_model,
+)
+from codepref.runs.files import content_hash, write_json
 from codepref.training.curve import training_curve
-from codepref.training.rows import SUPERVISED, Encode, TrainingRows, learning_rate_default
+from codepref.training.reference import compute_once
+from codepref.training.rows import SUPERVISED, Encode, TrainingRows
+from codepref.training.setup import Place, Progress, arguments, models
+from codepref.training.shared_prefix import same_as_padded, share_prefixes
+from codepref.training.staging import MARKER, check_place, checkpoint_callback, claim, clear, newest_checkpoint
+from codepref.training.watch import Watch, watch_callback
+from codepref.training.watching import probe_row, warnings
 
-Progress = Callable[[int, int], None]
-MARKER = "training.json"
-"""In a model's folder: how it was trained. A folder without it is never replaced."""
+STOPPING = ("loss", "grad_norm")
+
+__all__ = ["Place", "Progress", "TrainingResult", "arguments", "models", "train"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +41,8 @@ class TrainingResult:
 
     pairs: how many pairs, or single answers, were trained on. first_loss: the method's loss before the first step
     (`dpo`: ln 2, `kto`: half the mean weight of its first answers, since the reference is the start; `sft`: the mean
-    negative log-likelihood a token).
+    negative log-likelihood a token). kept_step: whose weights these are; `steps` unless a probe was better.
+    stopped: why training ended before its time. probes: rows of `watching.probe_row`. warnings: sentences.
     """
 
     model: Path
@@ -37,24 +52,10 @@ class TrainingResult:
     dropped: dict[str, int] = field(default_factory=dict)
     curve: list[dict[str, float]] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where and how a model is trained."""
-
-    model: str
-    out: Path
-    settings: TrainingSection
-    seed: int
-    dtype: str
-    device: str
-    progress: Progress | None
-
-    @property
-    def staging(self) -> Path:
-        """The folder that becomes `out` when all has gone well."""
-        return self.out.with_name(f".{self.out.name}.partial")
+    kept_step: int = 0
+    stopped: str = ""
+    probes: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 Rows = Callable[[Encode, int], TrainingRows]
@@ -67,11 +68,15 @@ FirstLoss = Callable[[Any, TrainingSection], float]
 """(trainer, settings) -> the loss before any step; raises InfrastructureError where it shows a wrong reference."""
 
 
-def train(place: Place, rows: Rows, build: Build, first_loss: FirstLoss) -> TrainingResult:
+def train(
+    place: Place, rows: Rows, build: Build, first_loss: FirstLoss, *, reference: tuple[str, ...] = ()
+) -> TrainingResult:
     """Fit the rows, build the trainer, check its loss before the first step, train, and write the model to `out`.
 
-    Raises UserError when nothing can be trained on, GateError when the loss stops being a number, MachineError when
-    memory runs out, and what `first_loss` raises. `out` is whole or not there.
+    reference: columns in which the trainer looks for the reference's log-probabilities (`reference.compute_once`).
+    The same call after a kill goes on from the last checkpoint. Raises UserError when nothing can be trained on,
+    GateError when the loss stops being a number, MachineError when memory runs out, and what `first_loss` raises. `out`
+    is whole or not there.
     """
     import torch
     import transformers
@@ -84,27 +89,31 @@ def train(place: Place, rows: Rows, build: Build, first_loss: FirstLoss) -> Trai
     if not fitted.rows:
         reasons = "; ".join(f"{count} {reason}" for reason, count in fitted.dropped.items()) or "there were none"
         raise UserError(f"nothing to train on: {reasons}")
-    transformers.set_seed(place.seed)
-    shutil.rmtree(staging, ignore_errors=True)
+    resumed = claim(staging, _key(place, fitted))
     try:
         with quiet():
-            trainer = build(place, fitted, tokenizer)
-            first = first_loss(trainer, settings)
             transformers.set_seed(place.seed)
-            trainer.train()
+            trainer = build(place, fitted, tokenizer)
+            shared = settings.share_prefixes and _share(trainer)
+            first = first_loss(trainer, settings)
+            if reference:
+                compute_once(trainer, reference, staging)
+            watch = _add_callbacks(trainer, place, fitted, tokenizer)
+            transformers.set_seed(place.seed)
+            start = newest_checkpoint(staging) if resumed else None
+            trainer.train(resume_from_checkpoint=str(start) if start else None)
             curve = training_curve(trainer.state.log_history)
             _check_weights(trainer.model)
-            _save(trainer, tokenizer, place)
+            _save(trainer, tokenizer, place, watch)
     except torch.OutOfMemoryError as error:
-        shutil.rmtree(staging, ignore_errors=True)
         raise MachineError(
             "out of memory while training: lower training.micro_batch_size or max_length, set "
             "gradient_checkpointing = true, or train an adapter with lora_rank = 16"
         ) from error
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
+    except (GateError, UserError):
+        shutil.rmtree(staging, ignore_errors=True)  # the same again would end the same
         raise
-    rate = settings.learning_rate or learning_rate_default(settings.lora_rank, settings.method)
+    probes = watch.probes if watch else []
     result = TrainingResult(
         model=place.out,
         pairs=fitted.pairs,
@@ -112,67 +121,67 @@ def train(place: Place, rows: Rows, build: Build, first_loss: FirstLoss) -> Trai
         first_loss=first,
         dropped=fitted.dropped,
         curve=curve,
-        settings=asdict(settings) | {"learning_rate": rate} | _weights(trainer),
+        settings=asdict(settings) | {"learning_rate": place.rate, "share_prefixes": shared} | _weights(trainer),
+        kept_step=watch.kept if watch else int(trainer.state.global_step),
+        stopped=watch.stopped if watch else "",
+        probes=[probe_row(probes[0], probe, place.seed) for probe in probes],
+        warnings=warnings(curve, probes),
     )
     facts = {"model": place.out.name, "base": place.model, "seed": place.seed}
+    clear(staging)
     write_json(staging / MARKER, asdict(result) | facts)
     shutil.rmtree(place.out, ignore_errors=True)
     staging.replace(place.out)
     return result
 
 
-def arguments(rows: int, place: Place) -> dict[str, Any]:
-    """TRL's arguments that all methods share, for so many rows."""
+def _key(place: Place, fitted: TrainingRows) -> str:
+    """Names all that the trained weights depend on: a checkpoint of another training must not be gone on from."""
     import torch
+    import transformers
+    import trl
 
-    settings, device = place.settings, pick_device(place.device)
-    micro = settings.micro_batch_size or settings.batch_size
-    steps = math.ceil(math.ceil(rows / settings.batch_size) * settings.epochs)
-    return {
-        "output_dir": str(place.staging),
-        "beta": settings.beta,
-        "learning_rate": settings.learning_rate or learning_rate_default(settings.lora_rank, settings.method),
-        "num_train_epochs": settings.epochs,
-        "per_device_train_batch_size": micro,
-        "per_device_eval_batch_size": micro,
-        "gradient_accumulation_steps": settings.batch_size // micro,
-        "max_length": settings.max_length,
-        "warmup_steps": round(settings.warmup_ratio * steps),
-        "lr_scheduler_type": settings.scheduler,
-        "weight_decay": settings.weight_decay,
-        "max_grad_norm": settings.max_grad_norm,
-        "gradient_checkpointing": settings.gradient_checkpointing,
-        "bf16": device.startswith("cuda") and torch.cuda.is_bf16_supported(),
-        "use_cpu": device == "cpu",
-        "dataloader_pin_memory": device != "cpu",
-        "seed": place.seed,
-        "data_seed": place.seed,
-        "logging_steps": max(1, steps // 200),
-        "logging_first_step": True,
-        # by default a loss that is no number is logged as 0, and a wrecked training looks like a perfect one
-        "logging_nan_inf_filter": False,
-        "save_strategy": "no",
-        "report_to": "none",
-        "disable_tqdm": True,
-    }
+    settings = {name: value for name, value in asdict(place.settings).items() if name != "checkpoint_minutes"}
+    versions = [module.__version__ for module in (torch, transformers, trl)]
+    probing = [repr(place.watch)] if place.watch else []
+    how = [fingerprint(place.model), place.seed, place.dtype, place.device, *versions, *probing]
+    return content_hash(settings, how, fitted.rows, fitted.weights)
 
 
-def models(place: Place, *, reference: bool = True) -> dict[str, Any]:
-    """The policy, its reference, and the adapter where one is trained, as TRL's trainers take them."""
-    lora = place.settings.lora_rank > 0
-    # Full training keeps float32 weights: at DPO's learning rates an update is below bfloat16's resolution.
-    weights, device = place.dtype if lora else "float32", pick_device(place.device)
-    quantization = place.settings.quantization
-    found = {
-        "model": load_model(place.model, dtype=weights, device=device, quantization=quantization),
-        "peft_config": _adapter(place.settings) if lora else None,
-        "callbacks": [_progress_callback(place.progress)] if place.progress else None,
-    }
-    if reference:
-        # Given outright: TRL would reload it by the model's recorded name, which is not always the start. Beside an
-        # adapter the reference is the model without it.
-        found["ref_model"] = None if lora else load_model(place.model, dtype=weights, device=device)
-    return found
+def _share(trainer: Any) -> bool:
+    """Have the trainer compute equal beginnings once, if its model gives the same then as it does in a padded batch."""
+    if not share_prefixes(trainer.model):
+        return False
+    rows = [trainer.train_dataset[at] for at in range(min(4, len(trainer.train_dataset)))]
+    batch = trainer.data_collator(rows)
+    labels = batch.get("labels")
+    if labels is None:
+        labels = batch["input_ids"].masked_fill(batch["completion_mask"] == 0, -100)
+    given = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"], "labels": labels}
+    if not same_as_padded(trainer.model, {name: value.to(trainer.model.device) for name, value in given.items()}):
+        return False
+    if getattr(trainer, "ref_model", None) is not None:
+        share_prefixes(trainer.ref_model)
+    return True
+
+
+def _add_callbacks(trainer: Any, place: Place, fitted: TrainingRows, tokenizer: Any) -> Watch | None:
+    import transformers
+
+    class StopAtNoNumber(transformers.TrainerCallback):  # type: ignore[misc]
+        """A loss that is no number never becomes one again; `training_curve` tells the user."""
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **rest: Any) -> None:
+            control.should_training_stop |= not all(math.isfinite((logs or {}).get(name, 0.0)) for name in STOPPING)
+
+    trainer.add_callback(StopAtNoNumber())
+    if place.settings.checkpoint_minutes:
+        trainer.add_callback(checkpoint_callback(place.settings.checkpoint_minutes))
+    if not place.watch:
+        return None
+    watch = Watch(place.watch, tokenizer, fitted.rows, place.staging, place.seed)
+    trainer.add_callback(watch_callback(watch, trainer))
+    return watch
 
 
 def check_trainable(model: str, settings: TrainingSection) -> None:
@@ -182,13 +191,6 @@ def check_trainable(model: str, settings: TrainingSection) -> None:
             f"{model}: is an adapter, and an adapter of its own would forget it. Set training.lora_rank = 0 (the "
             "two are merged), or merge them yourself first."
         )
-
-
-def check_place(out: Path) -> None:
-    """Raise UserError when writing a model to `out` would replace anything but an earlier training's."""
-    check_target(out / MARKER)
-    if out.exists() and any(out.iterdir()) and not (out / MARKER).exists():
-        raise UserError(f"{out}: is a folder with other things in it; choose a new one for the model")
 
 
 def _weights(trainer: Any) -> dict[str, float]:
@@ -206,25 +208,24 @@ def _check_weights(model: Any) -> None:
             raise GateError(f"training diverged: {name} is no number after it. Lower training.learning_rate.")
 
 
-def _save(trainer: Any, tokenizer: Any, place: Place) -> None:
+def _save(trainer: Any, tokenizer: Any, place: Place, watch: Watch | None) -> None:
     from safetensors import SafetensorError
 
     staging = place.staging
     merge = place.settings.lora_rank > 0 and place.settings.method in SUPERVISED
+    target = staging / "adapter" if merge else staging
     try:
+        trainer.save_model(str(target))
+        if watch:
+            watch.take_best(int(trainer.state.global_step), target)
         if merge:
-            adapter = staging / "adapter"
-            trainer.save_model(str(adapter))
-            tokenizer.save_pretrained(str(adapter))
+            tokenizer.save_pretrained(str(target))
             # read back and merged by `load_model`: the base in its own type, not in the 4 bits it was trained beside
-            load_model(str(adapter), dtype=place.dtype, device="cpu").save_pretrained(str(staging))
-            shutil.rmtree(adapter)
-        else:
-            trainer.save_model(str(staging))
+            load_model(str(target), dtype=place.dtype, device="cpu").save_pretrained(str(staging))
+            shutil.rmtree(target)
         tokenizer.save_pretrained(str(staging))
     except SafetensorError as error:
         raise MachineError(f"the model cannot be written to {place.out} ({error}). Free some space.") from error
-    (staging / "training_args.bin").unlink(missing_ok=True)  # a pickle that holds paths; the marker says it in JSON
     if templates := model_templates(place.model):
         write_json(staging / TEMPLATES, {"templates": templates})
 
@@ -238,25 +239,3 @@ def encoder(tokenizer: Any) -> Encode:
         return ids
 
     return encode
-
-
-def _adapter(settings: TrainingSection) -> Any:
-    import peft
-
-    return peft.LoraConfig(
-        r=settings.lora_rank,
-        lora_alpha=settings.lora_alpha or 2 * settings.lora_rank,
-        lora_dropout=settings.lora_dropout,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
-
-
-def _progress_callback(progress: Progress) -> Any:
-    import transformers
-
-    class StepProgress(transformers.TrainerCallback):  # type: ignore[misc]
-        def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            progress(state.global_step, state.max_steps)
-
-    return StepProgress()

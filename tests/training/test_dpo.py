@@ -13,7 +13,7 @@ from codepref.errors import GateError, InfrastructureError, UserError
 from codepref.records import Pair
 from codepref.sampling.prompts import request_messages
 from codepref.starter import SOLUTION_TEMPLATE
-from codepref.training import trainer
+from codepref.training import setup
 from codepref.training.curve import training_curve
 from codepref.training.dpo import train_dpo
 
@@ -105,7 +105,7 @@ def test_accumulated_micro_batches_train_like_one_batch(trained: Any, tmp_path: 
 
 
 def test_a_reference_that_is_not_the_start_stops_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, calls = trainer.load_model, []
+    real, calls = setup.load_model, []
 
     def second_differs(*args: Any, **options: Any) -> Any:
         model = real(*args, **options)
@@ -115,7 +115,7 @@ def test_a_reference_that_is_not_the_start_stops_training(tmp_path: Path, monkey
                 weight.data.mul_(1.2)
         return model
 
-    monkeypatch.setattr(trainer, "load_model", second_differs)
+    monkeypatch.setattr(setup, "load_model", second_differs)
     with pytest.raises(InfrastructureError, match=r"instead of ln 2"):
         train_dpo(pairs(), "starter", tmp_path / "model", SETTINGS)
     assert not (tmp_path / "model").exists()

@@ -17,7 +17,7 @@ from codepref.pairing.artifact import write_pairs
 from codepref.records import Pair
 from codepref.sampling.prompts import request_messages
 from codepref.starter import SOLUTION_TEMPLATE
-from codepref.training import kto, trainer
+from codepref.training import kto, setup, trainer
 from codepref.training.kto import train_kto
 from codepref.training.kto_rows import Examples, examples_from_pairs
 
@@ -109,9 +109,9 @@ def test_weights_that_are_no_numbers_are_not_written(tmp_path: Path, monkeypatch
         return real(log_history)
 
     loaded: list[Any] = []
-    load = trainer.load_model
+    load = setup.load_model
     monkeypatch.setattr(
-        trainer, "load_model", lambda *args, **options: loaded.append(load(*args, **options)) or loaded[-1]
+        setup, "load_model", lambda *args, **options: loaded.append(load(*args, **options)) or loaded[-1]
     )
     monkeypatch.setattr(trainer, "training_curve", spoil)
     with pytest.raises(GateError, match="is no number after it"):
@@ -130,7 +130,7 @@ def test_the_command_tells_answers_not_pairs(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_a_reference_that_is_not_the_start_stops_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, calls = trainer.load_model, []
+    real, calls = setup.load_model, []
 
     def second_differs(*args: Any, **options: Any) -> Any:
         model = real(*args, **options)
@@ -140,7 +140,7 @@ def test_a_reference_that_is_not_the_start_stops_training(tmp_path: Path, monkey
                 weight.data.mul_(1.2)
         return model
 
-    monkeypatch.setattr(trainer, "load_model", second_differs)
+    monkeypatch.setattr(setup, "load_model", second_differs)
     with pytest.raises(InfrastructureError, match=r"instead of 0\.5000"):
         train(pairs(), "starter", tmp_path / "model", settings=SETTINGS)
     assert not (tmp_path / "model").exists()

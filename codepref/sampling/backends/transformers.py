@@ -21,6 +21,14 @@ class TransformersBackend:
         self._tokenizer: Any = load_tokenizer(model)
         self._model: Any = None
 
+    @classmethod
+    def around(cls, model: Any, tokenizer: Any, name: str) -> TransformersBackend:
+        """A backend for a model that is in memory already, one in training say; `name` stands in its fingerprint."""
+        backend = cls.__new__(cls)
+        backend.name = backend.fingerprint = name
+        backend._model, backend._tokenizer = model, tokenizer
+        return backend
+
     def prompt_length(self, messages: Sequence[Message]) -> int:
         """Tokens of the prompt, generation prompt included."""
         return len(self._tokenizer.apply_chat_template(list(messages), add_generation_prompt=True)["input_ids"])

@@ -1,0 +1,152 @@
+"""Token sequences -> packed rows in which every shared beginning stands once. Pure.
+
+The answers to one prompt begin with the same tokens: the prompt, and as much of the answers as is equal. A causal model
+computes the same for equal beginnings, so a tree of them needs one place a distinct beginning, where a batch of padded
+rows has one a token and row, and its padding. A place sees its ancestors alone, by its own mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Packed:
+    """R sequences in B packed rows of L places.
+
+    ids_BL, positions_BL: token and depth in its sequence, 0 in padding. segments_BL: number of the stretch without a
+    fork that a place belongs to, counted a row; -1 in padding. ancestors: for each row, an array of segments x
+    segments, true where the second is the first or above it. places: for each sequence of n tokens, the n - 1 flat
+    places (row x L + column) at which its second to last token are foretold.
+    """
+
+    ids_BL: Ints
+    positions_BL: Ints
+    segments_BL: Ints
+    ancestors: list[NDArray[np.bool_]]
+    places: list[Ints]
+
+    def mask_BLL(self) -> NDArray[np.bool_]:
+        """Which places (last axis) each place sees: those above it and itself. Padding sees itself."""
+        rows, length = self.ids_BL.shape
+        seen_BLL = np.zeros((rows, length, length), dtype=np.bool_)
+        causal_LL = np.tri(length, dtype=np.bool_)
+        for row, (segments_L, related) in enumerate(zip(self.segments_BL, self.ancestors, strict=True)):
+            used = int((segments_L >= 0).sum())
+            own = segments_L[:used]
+            seen_BLL[row, :used, :used] = related[own][:, own] & causal_LL[:used, :used]
+        diagonal = np.arange(length)
+        seen_BLL[:, diagonal, diagonal] = True
+        return seen_BLL
+
+
+@dataclass
+class _Tree:
+    """One tree in flat order: tokens, depths, segment of each place, parents of segments, places of its sequences."""
+
+    ids: list[Ints] = field(default_factory=list)
+    depths: list[Ints] = field(default_factory=list)
+    segments: list[Ints] = field(default_factory=list)
+    parents: list[int] = field(default_factory=list)
+    places: dict[int, list[Ints]] = field(default_factory=dict)
+    size: int = 0
+
+
+def pack(sequences: Sequence[Sequence[int]]) -> Packed:
+    """Lay `sequences` out as trees of their beginnings, in as few rows of the largest tree's length as first-fit finds.
+
+    A fork's last common token stands once for each branch, so that one place foretells one token. The last token of a
+    sequence foretells nothing and has no place. Raises ValueError for a sequence of less than two tokens.
+    """
+    if not sequences or min(map(len, sequences)) < 2:
+        raise ValueError("a sequence needs two tokens")
+    trees = _trees(sequences)
+    length = max(tree.size for tree in trees)
+    rows: list[list[_Tree]] = []
+    room: list[int] = []
+    for tree in sorted(trees, key=lambda tree: -tree.size):
+        at = next((at for at, left in enumerate(room) if left >= tree.size), len(rows))
+        if at == len(rows):
+            rows.append([])
+            room.append(length)
+        rows[at].append(tree)
+        room[at] -= tree.size
+    return _lay(rows, length, len(sequences))
+
+
+def _trees(sequences: Sequence[Sequence[int]]) -> list[_Tree]:
+    order = sorted(range(len(sequences)), key=lambda at: list(sequences[at]))
+    arrays = [np.asarray(sequences[at], dtype=np.int64) for at in order]
+    shared = [0, *(_common(one, other) for one, other in pairwise(arrays))]
+    starts = [at for at, common in enumerate(shared) if common == 0]
+    trees = []
+    for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
+        tree = _Tree(places={order[at]: [] for at in range(start, end)})
+        _grow(tree, arrays, shared, order, start, end)
+        trees.append(tree)
+    return trees
+
+
+def _grow(tree: _Tree, arrays: list[Ints], shared: list[int], order: list[int], start: int, end: int) -> None:
+    """Add the sorted sequences [start, end), which have one first token. A loop: depth is not bounded by recursion."""
+    owed = [(start, end, 0, -1)]
+    while owed:
+        low, high, depth, parent = owed.pop()
+        inner = range(low + 1, high)
+        fork = min((shared[at] for at in inner), default=len(arrays[low]))
+        until = fork - 1  # a fork's last token goes to each branch; a sequence's last token foretells nothing
+        segment = len(tree.parents)
+        tree.parents.append(parent)
+        if until > depth:
+            places = np.arange(tree.size, tree.size + until - depth)
+            tree.ids.append(arrays[low][depth:until])
+            tree.depths.append(np.arange(depth, until))
+            tree.segments.append(np.full(until - depth, segment))
+            tree.size += until - depth
+            for at in range(low, high):
+                tree.places[order[at]].append(places)
+        if high - low > 1:
+            cuts = [low, *(at for at in inner if shared[at] == fork), high]
+            owed += [(one, other, until, segment) for one, other in pairwise(cuts)][::-1]
+
+
+def _common(one: Ints, other: Ints) -> int:
+    """Length of the common beginning."""
+    least = min(len(one), len(other))
+    differ = np.flatnonzero(one[:least] != other[:least])
+    return int(differ[0]) if len(differ) else least
+
+
+def _lay(rows: list[list[_Tree]], length: int, count: int) -> Packed:
+    shape = (len(rows), length)
+    ids, positions = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    segments, ancestors = np.full(shape, -1, np.int64), []
+    places: list[Ints] = [np.zeros(0, np.int64)] * count
+    for row, trees in enumerate(rows):
+        column, parents = 0, list[int]()
+        for tree in trees:
+            here = slice(column, column + tree.size)
+            ids[row, here], positions[row, here] = np.concatenate(tree.ids), np.concatenate(tree.depths)
+            segments[row, here] = np.concatenate(tree.segments) + len(parents)
+            for sequence, parts in tree.places.items():
+                places[sequence] = np.concatenate(parts) + row * length + column
+            parents += [parent + len(parents) * (parent >= 0) for parent in tree.parents]
+            column += tree.size
+        ancestors.append(_ancestors(parents))
+    return Packed(ids, positions, segments, ancestors, places)
+
+
+def _ancestors(parents: list[int]) -> NDArray[np.bool_]:
+    """Parents stand before their children."""
+    related = np.eye(len(parents), dtype=np.bool_)
+    for segment, parent in enumerate(parents):
+        if parent >= 0:
+            related[segment] |= related[parent]
+    return related

@@ -1,0 +1,127 @@
+"""Log-probabilities of answers without computing a token twice: for TRL's trainers, in place of padded batches."""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+import numpy as np
+
+from codepref.training.prefix_tree import Packed, pack
+
+KNOWN = {"input_ids", "attention_mask", "labels", "use_cache", "num_items_in_batch"}
+"""What TRL's trainers of texts give a model. A call with anything else is left as it is."""
+FIELDS = ("log_probs", "entropy", "log_sum_sq_probs", "mean_logits", "is_top1")
+TOLERANCE = 1e-3
+"""Of a token's log-probability, in nats, in float32: far above rounding, far below what a wrong mask does."""
+
+
+def share_prefixes(model: Any) -> bool:
+    """Have `model(..., fused_lm_head=True)` compute equal beginnings of a batch's rows once, and no padding.
+
+    model: with TRL's fused head (`trl.trainer.utils.add_fused_lm_head`), an adapter around it included. The result is
+    that of the padded batch up to rounding, gradients included, so that every loss and metric of a TRL trainer goes on
+    as it was. False, and nothing is changed, where the model's attention cannot be given a mask of our own: other
+    attention than PyTorch's, sliding windows, recurrent layers, mixtures of experts that balance their load.
+    """
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    if not _takes_mask(base):
+        return False
+    padded = base.forward
+
+    def forward(self: Any, *args: Any, fused_lm_head: bool = False, **given: Any) -> Any:
+        if not fused_lm_head:
+            return padded(*args, **given)
+        if args or given.keys() - KNOWN or given.get("labels") is None or given["attention_mask"].dim() != 2:
+            return padded(*args, fused_lm_head=True, **given)
+        return _packed(padded, **given)
+
+    base.forward = types.MethodType(forward, base)
+    base.padded_forward = padded
+    return True
+
+
+def same_as_padded(model: Any, batch: dict[str, Any]) -> bool:
+    """Whether the shared computation gives a batch's log-probabilities as the padded one does.
+
+    batch: input_ids, attention_mask and labels. Looked at before the first step, since a model may read a mask in a way
+    that its configuration does not tell. On a mismatch the padded computation is put back.
+    """
+    import torch
+
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    padded = base.padded_forward
+    training = base.training
+    base.eval()
+    with torch.no_grad():
+        one = base(**batch, fused_lm_head=True).log_probs.float()
+        other = padded(**batch, fused_lm_head=True).log_probs.float()
+    base.train(training)
+    # half precision rounds a token's log-probability by some hundredths in either computation
+    tolerance = TOLERANCE if base.dtype == torch.float32 else 0.1
+    if bool((one - other).abs().max() <= tolerance):
+        return True
+    base.forward = padded
+    return False
+
+
+def _takes_mask(base: Any) -> bool:
+    config = base.config.get_text_config()
+    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+    return (
+        getattr(config, "_attn_implementation", None) == "sdpa"
+        and kinds == {"full_attention"}
+        and not getattr(config, "output_router_logits", False)
+        and not getattr(config, "is_encoder_decoder", False)
+    )
+
+
+def _packed(
+    padded: Any,
+    *,
+    input_ids: Any,
+    attention_mask: Any,
+    labels: Any,
+    use_cache: bool = False,
+    num_items_in_batch: Any = None,
+) -> Any:
+    """The padded forward on packed rows, its fields laid back into the padded batch's shape."""
+    import torch
+
+    device = input_ids.device
+    ids, real, targets = (tensor.cpu().numpy() for tensor in (input_ids, attention_mask.bool(), labels))
+    columns = [np.flatnonzero(row) for row in real]
+    if min(map(len, columns)) < 2:
+        return padded(input_ids=input_ids, attention_mask=attention_mask, labels=labels, fused_lm_head=True)
+    laid = pack([row[kept].tolist() for row, kept in zip(ids, columns, strict=True)])
+    source, target, foretold = _where(laid, columns, targets)
+    found = padded(
+        input_ids=torch.from_numpy(laid.ids_BL).to(device),
+        attention_mask=torch.from_numpy(laid.mask_BLL()[:, None]).to(device),
+        position_ids=torch.from_numpy(laid.positions_BL).to(device),
+        shift_labels=torch.from_numpy(foretold).to(device),
+        fused_lm_head=True,
+    )
+    shape = (len(ids), ids.shape[1] - 1)
+    source, target = torch.from_numpy(source).to(device), torch.from_numpy(target).to(device)
+    for name in FIELDS:
+        if (value := getattr(found, name)) is not None:
+            flat = value.new_zeros(shape[0] * shape[1])
+            setattr(found, name, flat.index_copy(0, target, value.reshape(-1).index_select(0, source)).view(shape))
+    found.label_mask = labels[:, 1:] != -100
+    tokens = found.label_mask.sum().clamp(min=1) if num_items_in_batch is None else num_items_in_batch
+    found.loss = -found.log_probs.sum() / tokens
+    return found
+
+
+def _where(laid: Packed, columns: list[Any], targets: Any) -> tuple[Any, Any, Any]:
+    """Flat places that foretell a label, their flat places in the shifted padded batch, and the labels, packed."""
+    sources, places = [], []
+    foretold = np.full(laid.ids_BL.size, -100, np.int64)
+    for row, (at, kept) in enumerate(zip(laid.places, columns, strict=True)):
+        wanted = targets[row, kept[1:]]
+        scored = wanted != -100
+        foretold[at[scored]] = wanted[scored]
+        sources.append(at[scored])
+        places.append(row * (targets.shape[1] - 1) + kept[1:][scored] - 1)
+    return np.concatenate(sources), np.concatenate(places), foretold.reshape(laid.ids_BL.shape)

@@ -1,0 +1,114 @@
+"""Shared beginnings change the work and not the result: TRL's own padded forward is the measure."""
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+
+from codepref.training.shared_prefix import same_as_padded, share_prefixes
+
+OUTPUTS = ("log_probs", "entropy", "mean_logits", "is_top1")
+
+
+def small(**more: Any) -> Any:
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+    from trl.trainer.utils import add_fused_lm_head
+
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3, "vocab_size": 50}
+    model = Qwen2ForCausalLM(
+        Qwen2Config(num_attention_heads=4, num_key_value_heads=2, use_cache=False, **sizes | more)
+    ).float()
+    add_fused_lm_head(model, outputs=OUTPUTS)
+    return model
+
+
+def batch(*, left: bool = False) -> dict[str, Any]:
+    """Six rows of three prompts; two answers begin alike, two are equal, one ends where the other goes on."""
+    prompts = [[3, 4, 5, 6], [3, 4, 9], [7, 8]]
+    answers = [[[1, 2, 10], [1, 2, 11, 12]], [[13, 14], [13, 14]], [[15], [15, 16]]]
+    rows, labels = [], []
+    for prompt, both in zip(prompts, answers, strict=True):
+        for answer in both:
+            rows.append(prompt + answer)
+            labels.append([-100] * len(prompt) + answer)
+    width = max(map(len, rows))
+    sides = [(width - len(row), 0) if left else (0, width - len(row)) for row in rows]
+
+    def padded(lists: list[list[int]], fill: int) -> Any:
+        return torch.tensor([[fill] * a + one + [fill] * b for one, (a, b) in zip(lists, sides, strict=True)])
+
+    mask = padded([[1] * len(row) for row in rows], 0)
+    return {"input_ids": padded(rows, 0), "attention_mask": mask, "labels": padded(labels, -100)}
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_log_probabilities_metrics_and_gradients_are_those_of_the_padded_batch(left: bool) -> None:
+    plain, shared = small(), small()
+    assert share_prefixes(shared)
+    given = batch(left=left)
+    found = [model(**given, use_cache=False, fused_lm_head=True) for model in (plain, shared)]
+    for name in OUTPUTS[:3]:
+        assert torch.allclose(getattr(found[0], name), getattr(found[1], name), atol=1e-5), name
+    assert torch.equal(found[0].is_top1, found[1].is_top1)
+    assert torch.allclose(found[0].loss, found[1].loss, atol=1e-6)
+    weight = torch.linspace(-1, 1, found[0].log_probs.numel()).view_as(found[0].log_probs)
+    for one in found:
+        (one.log_probs * weight).sum().backward()
+    for (name, one), other in zip(plain.named_parameters(), shared.parameters(), strict=True):
+        assert torch.allclose(one.grad, other.grad, atol=1e-5), name
+
+
+def test_the_backbone_sees_fewer_tokens() -> None:
+    model = small()
+    share_prefixes(model)
+    seen: list[int] = []
+    model.model.embed_tokens.register_forward_hook(lambda module, given, found: seen.append(given[0].numel()))
+    given = batch()
+    model(**given, fused_lm_head=True)
+    model.padded_forward(**given, fused_lm_head=True)
+    assert seen[0] < seen[1] == given["input_ids"].numel()
+
+
+def test_an_adapter_around_the_model_is_trained_through_it() -> None:
+    import peft
+
+    model = small()
+    adapted = peft.get_peft_model(model, peft.LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM"))
+    plain = copy.deepcopy(adapted)
+    assert share_prefixes(adapted)
+    for one in (plain, adapted):
+        one(**batch(), fused_lm_head=True).log_probs.sum().backward()
+    one, other = ({n: p.grad for n, p in m.named_parameters() if p.requires_grad} for m in (plain, adapted))
+    assert one.keys() == other.keys()
+    assert all(torch.allclose(one[name], other[name], atol=1e-5) for name in one)
+
+
+def test_what_is_not_a_scored_batch_goes_the_plain_way() -> None:
+    model = small()
+    plain = model(input_ids=batch()["input_ids"]).logits
+    share_prefixes(model)
+    assert torch.equal(model(input_ids=batch()["input_ids"]).logits, plain)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"attn_implementation": "eager"},
+        {"layer_types": ["full_attention", "sliding_attention", "full_attention"], "use_sliding_window": True},
+    ],
+)
+def test_attention_that_reads_no_mask_of_ours_is_left_as_it_is(more: dict[str, Any]) -> None:
+    assert not share_prefixes(small(**more))
+
+
+def test_a_model_that_does_not_obey_the_mask_is_found_out_and_put_back() -> None:
+    model = small()
+    attention = model.model.layers[1].self_attn
+    real = attention.forward
+    attention.forward = lambda *args, **given: real(*args, **given | {"attention_mask": None})
+    share_prefixes(model)
+    assert not same_as_padded(model, batch())
+    again = model(**batch(), fused_lm_head=True).log_probs
+    assert torch.equal(again, model.padded_forward(**batch(), fused_lm_head=True).log_probs)
