@@ -16,6 +16,8 @@ from codepref.training.trainer import TrainingResult, train
 from codepref.training.watch import Probing
 
 LOG_2 = math.log(2)
+REFERENCE = ("ref_chosen_logps", "ref_rejected_logps")
+"""Columns in which TRL looks for what `compute_ref_log_probs` answers."""
 
 
 def train_dpo(
@@ -41,10 +43,11 @@ def train_dpo(
         return preference_rows(pairs, encode, max_length=settings.max_length, eos_id=eos_id)
 
     place = Place(model, out, settings, seed, dtype, device, progress, watch)
-    return train(place, rows, _trainer, _first_loss, reference=("ref_chosen_logps", "ref_rejected_logps"))
+    return train(place, rows, build, _first_loss, reference=REFERENCE)
 
 
-def _trainer(place: Place, fitted: TrainingRows, tokenizer: Any) -> Any:
+def build(place: Place, fitted: TrainingRows, tokenizer: Any) -> Any:
+    """TRL's DPOTrainer for these rows, its reference given outright."""
     import datasets
     import transformers
     import trl

@@ -94,7 +94,7 @@ def train(
         with quiet():
             transformers.set_seed(place.seed)
             trainer = build(place, fitted, tokenizer)
-            shared = settings.share_prefixes and _share(trainer)
+            shared = settings.share_prefixes and share(trainer)
             first = first_loss(trainer, settings)
             if reference:
                 compute_once(trainer, reference, staging)
@@ -148,7 +148,7 @@ def _key(place: Place, fitted: TrainingRows) -> str:
     return content_hash(settings, how, fitted.rows, fitted.weights)
 
 
-def _share(trainer: Any) -> bool:
+def share(trainer: Any) -> bool:
     """Have the trainer compute equal beginnings once, if its model gives the same then as it does in a padded batch."""
     if not share_prefixes(trainer.model):
         return False
