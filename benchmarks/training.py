@@ -93,19 +93,19 @@ def build_model(folder: Path, size: str) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def pairs_of(data: Path, problems: int, pairs: int, max_length: int) -> list[Pair]:
+def pairs_of(model: str, data: Path, problems: int, pairs: int, max_length: int) -> list[Pair]:
     """Pairs of samples, in an order that is no problem's: (chosen, rejected) means nothing here."""
     from codepref.models import load_tokenizer
 
-    folder, tokenizer = data / "codegen16b", load_tokenizer("starter")
+    folder, tokenizer = data / "codegen16b", load_tokenizer(model)
     samples: dict[str, list[str]] = {}
     for _, row in read_jsonl(folder / "solutions.jsonl.gz"):
         samples.setdefault(row["task_id"], []).append(row["completion"])
     made: list[Pair] = []
     for problem in load_problems(str(folder / "problems.jsonl.gz")):
         prompt = [{"role": "user", "content": problem.prompt}]
-        texts = list(dict.fromkeys(text.strip() for text in samples[problem.task_id] if text.strip()))
-        fitting = [text for text in texts if length(tokenizer, prompt, text) <= max_length]
+        by_tokens = {tokens_of(tokenizer, prompt, text): text for text in samples[problem.task_id] if text.strip()}
+        fitting = [text for tokens, text in by_tokens.items() if len(tokens) <= max_length]
         if len(fitting) < 2 * pairs or problems == 0:
             continue
         problems -= 1
@@ -116,10 +116,10 @@ def pairs_of(data: Path, problems: int, pairs: int, max_length: int) -> list[Pai
     return made
 
 
-def length(tokenizer: Any, prompt: Any, answer: str) -> int:
-    """Tokens of prompt and answer."""
+def tokens_of(tokenizer: Any, prompt: Any, answer: str) -> tuple[int, ...]:
+    """Prompt and answer: texts that differ in unknown characters alone have the same tokens."""
     whole = [*prompt, {"role": "assistant", "content": answer}]
-    return len(tokenizer.apply_chat_template(whole)["input_ids"])
+    return tuple(tokenizer.apply_chat_template(whole)["input_ids"])
 
 
 def one_arm(options: argparse.Namespace) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def one_arm(options: argparse.Namespace) -> dict[str, Any]:
     import torch
     from transformers import TrainerCallback
 
-    pairs = pairs_of(options.data, **SETS[options.set], max_length=options.max_length)
+    pairs = pairs_of(str(options.out / options.size), options.data, **SETS[options.set], max_length=options.max_length)
     begun: list[float] = []
 
     class Clock(TrainerCallback):  # type: ignore[misc]

@@ -12,7 +12,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codepref.config import EvaluationSection, TrainingSection, checked
+from codepref.config import EvaluationSection, TrainingSection, WatchSection, checked
 from codepref.errors import UserError
 from codepref.execution.limits import Limits
 from codepref.problems.statements import STATEMENTS, read_statements
@@ -296,6 +296,9 @@ def train(
     dtype: str = "auto",
     device: str = "auto",
     progress: Progress | None = None,
+    validation: Problems | None = None,
+    watch: WatchSection | None = None,
+    unconfined: bool = False,
     **overrides: Any,
 ) -> TrainingResult:
     """Train a model and write it to `out`, whole or not at all.
@@ -304,8 +307,10 @@ def train(
     method (kto takes both sides as single answers, sft the chosen ones). verdicts: a folder that `execute` wrote; rft
     and sft learn from the solutions that passed all tests, kto from the others too. data: demonstrations for sft, a
     file, a hub name or rows with an instruction and an answer (`codepref.training.demonstrations`).
-    overrides: any key of TrainingSection (method, beta, learning_rate, epochs, lora_rank, ...). See
-    `codepref.training.dpo.train_dpo`, `codepref.training.kto.train_kto` and `codepref.training.sft.train_sft`.
+    validation: problems with tests that the model answers while it trains, by `watch`'s settings; the weights that did
+    best there are kept (docs/training.md). overrides: any key of TrainingSection (method, beta, learning_rate, epochs,
+    lora_rank, ...). See `codepref.training.dpo.train_dpo`, `codepref.training.kto.train_kto` and
+    `codepref.training.sft.train_sft`.
     """
     from codepref.training.train import train_on
 
@@ -314,7 +319,29 @@ def train(
         raise UserError(f"unknown training setting: {', '.join(sorted(unknown))}")
     chosen = checked(replace(settings or TrainingSection(), **overrides), "training")
     given = _to_learn(pairs, verdicts, data, chosen, seed)
-    return train_on(given, model, Path(out), chosen, seed=seed, dtype=dtype, device=device, progress=progress)
+    probing = None if validation is None else _probing(validation, model, watch or WatchSection(), unconfined)
+    how = {"seed": seed, "dtype": dtype, "device": device, "progress": progress, "watch": probing}
+    return train_on(given, model, Path(out), chosen, **how)  # type: ignore[arg-type]
+
+
+def _probing(validation: Problems, model: str, watch: WatchSection, unconfined: bool) -> Any:
+    from codepref.models import model_templates
+    from codepref.sampling.backends import Decoding
+    from codepref.training.watch import Probing
+
+    problems = load_problems(validation, limit=watch.limit or None)
+    if not problems or not all(problem.tests for problem in problems):
+        raise UserError("validation problems need true tests: the answers to them are run while the model trains")
+    sampled = EvaluationSection()
+    return Probing(
+        problems,
+        Decoding(sampled.temperature, sampled.top_p, sampled.max_new_tokens),
+        samples=watch.samples,
+        every=watch.every,
+        patience=watch.patience,
+        template=model_templates(model).get("solutions"),
+        unconfined=unconfined,
+    )
 
 
 def _to_learn(pairs: Any, verdicts: Any, data: Any, settings: TrainingSection, seed: int) -> Any:

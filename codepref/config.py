@@ -187,6 +187,9 @@ class TrainingSection:
     lora_dropout: float = bounded(0.0, low=0.0, high=0.9, doc="dropout inside the adapter")
     quantization: Literal["none", "nf4"] = bounded("none", doc="nf4: 4-bit base weights (QLoRA); needs a GPU")
     gradient_checkpointing: bool = bounded(False, doc="less memory, a third more time")
+    rounds: int = bounded(1, low=1, doc="above 1: sample from the last round's model, pair and train again")
+    round_start: Literal["last", "base"] = bounded("last", doc="model that a later round starts from and is held to")
+    merge_adapter: bool = bounded(False, doc="write an adapter merged into its base model")
     share_prefixes: bool = bounded(True, doc="compute what answers begin with alike once")
     checkpoint_minutes: float = bounded(15.0, low=0.0, doc="minutes that a kill may cost; 0: no checkpoints")
 
@@ -392,6 +395,8 @@ def _feedback_inconsistencies(recipe: Recipe) -> list[str]:
         found.append(f"judge.model = {judge.model!r}: where is it? Set judge.base_url, or take `rubric`")
     if recipe.instructions.source:
         found += check_pool(recipe.pool, "instructions.source is set")
+        if recipe.training.rounds > 1:
+            found.append("training.rounds: a pool's responses come from no round's model; set it to 1")
         if rule != "rated":
             found.append("instructions.source has no tests: set pairing.rule = 'rated'")
     elif recipe.pool:

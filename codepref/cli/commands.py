@@ -179,7 +179,7 @@ def audit(options: Namespace) -> None:
 def train(options: Namespace) -> None:
     """`codepref train`."""
     from codepref import api
-    from codepref.config import parse_recipe
+    from codepref.config import WatchSection, parse_recipe
 
     settings = parse_recipe(
         {"training": {}},
@@ -198,6 +198,9 @@ def train(options: Namespace) -> None:
         dtype=options.dtype,
         device=options.device,
         progress=progress,
+        validation=options.validation,
+        watch=WatchSection(limit=options.validation_limit),
+        unconfined=options.unconfined,
     )
     progress.close()
     last: dict[str, Any] = trained.curve[-1] if trained.curve else {}
@@ -208,6 +211,17 @@ def train(options: Namespace) -> None:
             f"{key} {last[key]:.4g}" for key in ("loss", "margin", "accuracy", "kl", "chosen_logp") if key in last
         )
     )
+    for probe in trained.probes:
+        print(
+            f"  step {probe['step']:,}: pass@1 on validation problems {100 * probe['pass_rate']:.1f}, difference "
+            f"{100 * probe['difference']:+.1f} [{100 * probe['low']:+.1f}, {100 * probe['high']:+.1f}]"
+        )
+    if trained.stopped:
+        print(f"ended early: {trained.stopped}")
+    if trained.kept_step != trained.steps:
+        print(f"kept: the weights of step {trained.kept_step:,}")
+    for said in trained.warnings:
+        print(f"warning: {said}")
     for reason, count in trained.dropped.items():
         print(f"  {count:,} x {reason}")
     print(options.out)

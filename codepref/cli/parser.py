@@ -152,8 +152,13 @@ def _train(parser: Parser) -> None:
     source.add_argument("--verdicts", help="rft, sft, kto: folder that `execute` wrote; learns from what passed")
     source.add_argument("--data", help="sft: file or hub name with instructions and answers")
     parser.add_argument("--method", choices=("dpo", "kto", "sft", "rft"), default="dpo")
-    parser.add_argument("--out", required=True, help="folder for the aligned model")
+    parser.add_argument("--out", required=True, help="folder for the aligned model; a killed training goes on there")
+    parser.add_argument(
+        "--validation", help="problems that the model answers while it trains; never your held-out ones"
+    )
+    parser.add_argument("--validation-limit", type=int, default=100, help="the first N of them (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
+    _sandbox(parser)
     parser.add_argument(
         "--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="any key of [training]"
     )

@@ -164,15 +164,50 @@ def training(summary: Row) -> dict[str, Any]:
                 level, note = None, ""
             chart = svg.line_chart(title, lines, mark=level)
             charts.append({"title": title, "note": note, "lines": lines if len(lines) > 1 else [], "svg": chart})
+    charts += _watched(row)
     first = number(row.get("first_loss"))
     facts = [
         ("method", str(row.get("method", "")).upper()),
         ("steps", count(row.get("steps"))),
         ("loss at step 1", f"{first:.4f}" if first is not None else ""),
+        ("weights kept", _kept(row)),
+        ("ended early", str(row.get("stopped") or "")),
         *((str(key).replace("_", " "), plain(value)) for key, value in (row.get("settings") or {}).items()),
     ]
     smoothed = svg.window(len(curve)) if len(curve) >= svg.SMOOTH_FROM else 0
     return {"charts": charts, "smoothed": smoothed, "facts": [fact for fact in facts if fact[1] not in ("", "–")]}
+
+
+def _kept(training: Row) -> str:
+    kept, steps = number(training.get("kept_step")), number(training.get("steps"))
+    return f"of step {kept:.0f}, the best probe" if kept and steps and kept != steps else ""
+
+
+def _watched(training: Row) -> list[dict[str, Any]]:
+    """What the model did with the validation problems while it trained."""
+    probes = [row for row in training.get("probes") or [] if number(row.get("step")) is not None]
+    if len(probes) < 2:
+        return []
+    start = number(probes[0].get("pass_rate")) or 0.0
+    points_at = [(float(row["step"]), 100 * float(row["pass_rate"])) for row in probes]
+    # the interval is of the difference to the start, which is where a reader compares a point with
+    band = [(100 * (start + float(row["low"])), 100 * (start + float(row["high"]))) for row in probes]
+    line = svg.Line("pass@1", "ink", points_at, band)
+    charts = [
+        {
+            "title": "pass@1 on validation problems",
+            "note": "percent; dotted: the start; band: the paired difference to it, 95%",
+            "lines": [],
+            "svg": svg.line_chart("pass@1 on validation problems", [line], mark=100 * start),
+        }
+    ]
+    logps = svg.Line("chosen", "chosen", _points(probes, "chosen_logp"))
+    if len(logps.points) > 1:
+        title = "Log-probability of the same chosen answers"
+        charts.append(
+            {"title": title, "note": "nats a token", "lines": [], "svg": svg.line_chart(title, [logps])},
+        )
+    return charts
 
 
 def _starts_at_ln2(training: Row) -> bool:

@@ -139,6 +139,8 @@ def summary_table(summary: Mapping[str, Any]) -> str:
     if gate := summary.get("gate"):
         said = "promoted" if gate["promoted"] else "NOT PROMOTED"
         blocks.append("\n".join(_wrapped(f"{said}: {reason}") for reason in gate["reasons"][:1]))
+    if warned := (summary.get("training") or {}).get("warnings"):
+        blocks.append("\n".join(_wrapped(f"warning: {said}") for said in warned))
     if lines := grade_lines(summary):
         blocks.append(aligned(lines) + "\npoints from 1 to 10 by the judge, [95% interval over problems]")
     if summary.get("pairs"):

@@ -197,8 +197,9 @@ def _training_cautions(summary: Row) -> list[str]:
             f"Reward accuracy ended at {points(accuracy[1])}%, and yet no gain can be told in "
             f"{figure_name(str(main.get('name')))}: telling the pairs apart is not solving the problems."
         )
+    found += [f"{str(said)[:1].upper()}{str(said)[1:]}." for said in training.get("warnings") or []]
     chosen = _ends([value for row in curve if (value := number(row.get("chosen_logp"))) is not None])
-    if chosen and chosen[1] < chosen[0] - max(1.0, 0.1 * abs(chosen[0])):
+    if not training.get("warnings") and chosen and chosen[1] < chosen[0] - max(1.0, 0.1 * abs(chosen[0])):
         found.append(
             f"The chosen responses became less likely in training (log-probability {chosen[0]:.1f} to "
             f"{chosen[1]:.1f}): a sign to watch, since a collapse begins so."

@@ -5,24 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from codepref.config import Recipe, load_recipe
+from codepref.config import load_recipe
 from codepref.errors import UserError
 from codepref.runs.directory import RunDirectory
 from codepref.runs.files import read_jsonl, read_parquet
+from codepref.runs.plan import plan
 
-ORDER = (
-    "problems",
-    "respond",
-    "sample-solutions",
-    "sample-tests",
-    "execute",
-    "judge",
-    "pair",
-    "audit",
-    "sft",
-    "train",
-    *(f"{what}-{label}" for what in ("evaluate", "grade") for label in ("base", "sft", "aligned")),
-)
 PARTS = {
     "sample-solutions": "samples/solutions.jsonl.parts",
     "sample-tests": "samples/tests.jsonl.parts",
@@ -34,9 +22,7 @@ def status_lines(folder: Path) -> list[str]:
     run = _open(folder)
     name = run.about()
     lines = [f"{name['recipe']}, seed {run.recipe.seed}, started {name['started']}"]
-    for stage in ORDER:
-        if stage in _absent(run.recipe):
-            continue
+    for stage in ["problems", *plan(run.recipe)]:
         marker = run.done(stage)
         if marker:
             lines.append(f"  {stage:<18} done in {marker['seconds']:.1f} s")
@@ -48,16 +34,6 @@ def status_lines(folder: Path) -> list[str]:
     if (folder / "report.html").exists():
         lines.append(str(folder / "report.html"))
     return lines
-
-
-def _absent(recipe: Recipe) -> set[str]:
-    """Stages that a recipe has not."""
-    pool = bool(recipe.instructions.source)
-    absent = {"sample-solutions", "sample-tests", "execute"} if pool else {"respond"}
-    absent |= set() if recipe.sampling.tests else {"sample-tests"}
-    absent |= set() if recipe.judge.model else {"judge"}
-    absent |= set() if recipe.sft.data else {"sft", "evaluate-sft", "grade-sft"}
-    return absent | (set() if recipe.grading.benchmark else {"grade-base", "grade-sft", "grade-aligned"})
 
 
 def show_lines(folder: Path, task_id: str) -> list[str]:
@@ -87,7 +63,8 @@ def refresh_summary(folder: Path) -> dict[str, Any]:
     """Write summary.json again from what the finished stages left."""
     from codepref.runs.summary import write_summary
 
-    return write_summary(_open(folder), ORDER)
+    run = _open(folder)
+    return write_summary(run, ["problems", *plan(run.recipe)])
 
 
 def _open(folder: Path) -> RunDirectory:

@@ -2,143 +2,37 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from codepref.config import Recipe
-from codepref.errors import GateError, UserError
+from codepref.errors import GateError
 from codepref.evaluation.audit import audit_pairs
 from codepref.evaluation.evaluate import evaluate_model
 from codepref.execution.execute import execute_into, read_verdicts
-from codepref.execution.limits import Limits
 from codepref.judging.artifact import read_judgments
 from codepref.pairing.artifact import read_pairs, write_pairs
 from codepref.pairing.pair import PairSet, pair
 from codepref.pairing.pair_rated import RATING_RULES, pair_rated
 from codepref.problems.answers import iter_solutions, load_tests
-from codepref.problems.contamination import Overlap, answer_text, overlaps, problem_text
-from codepref.problems.load import load_problems, read_rows
-from codepref.records import Judgment, Message, Problem
+from codepref.problems.contamination import answer_text, overlaps
+from codepref.problems.load import read_rows
+from codepref.records import Message
 from codepref.runs import feedback
-from codepref.runs.directory import Result, RunDirectory
-from codepref.runs.files import content_hash, write_json
+from codepref.runs.directory import Result
+from codepref.runs.files import write_json
 from codepref.runs.judging import judge_file, judge_samples, rate_evaluation
-from codepref.runs.progress import ProgressLine
-from codepref.sampling.backends import Decoding, model_fingerprint
-from codepref.sampling.pool import check_local
+from codepref.runs.plan import labels, plan, round_prefix
+from codepref.runs.work import Work
+from codepref.sampling.backends import Decoding
 from codepref.sampling.probes import with_probes
 from codepref.sampling.sample import sample
 from codepref.training.demonstrations import examples_from_rows
 from codepref.training.kto_rows import Examples, examples_from_verdicts
 from codepref.training.train import train_on
-from codepref.training.trainer import check_trainable
-
-ProgressFor = Callable[[str], ProgressLine]
-BENCHMARK_ID = re.compile(r"(Mbpp|HumanEval|BigCodeBench)/\d+$")
-
-
-@dataclass(frozen=True)
-class Work:
-    """What every stage of one run works with."""
-
-    run: RunDirectory
-    recipe: Recipe
-    train: Sequence[Problem]
-    heldout: Sequence[Problem]
-    progress_for: ProgressFor
-    unconfined: bool
-    tasks: Sequence[Judgment] = ()
-    contaminated: Sequence[Overlap] = ()
-
-    @property
-    def out(self) -> Path:
-        """The run directory."""
-        return self.run.path
-
-    @property
-    def limits(self) -> Limits:
-        """The sandbox's limits from the recipe."""
-        return Limits(cpu_seconds=self.recipe.execution.cpu_seconds, memory_mb=self.recipe.execution.memory_mb)
-
-    @property
-    def self_tested(self) -> bool:
-        """Whether pairs rest on tests that the model wrote."""
-        return self.recipe.sampling.tests > 0
-
-    @property
-    def by_feedback(self) -> bool:
-        """Whether a pool of models responds to instructions, in place of the model to problems."""
-        return bool(self.recipe.instructions.source)
-
-    @property
-    def start(self) -> str:
-        """The model that preferences are trained from."""
-        return str(self.out / "sft") if self.recipe.sft.data else self.recipe.model.path
-
-    def inputs(self) -> dict[str, str]:
-        """Hashes of what the recipe names, by the key that names it: a run's parts must all come from the same."""
-        return {
-            "problems.train": content_hash([_facts(problem) for problem in self.train]),
-            "problems.heldout": content_hash([_facts(problem) for problem in self.heldout]),
-            "model.path": model_fingerprint(self.recipe.model.path),
-        }
-
-    def seed(self, stage: str) -> int:
-        """A seed of its own for each stage, all from the recipe's."""
-        return int(content_hash(self.recipe.seed, stage)[:7], 16)
-
-
-def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) -> Work:
-    """Load both problem sets. Raises UserError when they share a problem: then nothing would be held out."""
-    recipe = run.recipe
-    tasks: Sequence[Judgment] = ()
-    if recipe.instructions.source:
-        tasks = feedback.load_tasks(recipe).tasks
-        train = feedback.as_problems(tasks)
-        check_local(recipe.pool)
-    else:
-        train = load_problems(recipe.problems.train, limit=recipe.problems.train_limit or None)
-    if recipe.grading.benchmark:
-        feedback.load_graded(recipe)
-    heldout = load_problems(recipe.problems.heldout, limit=recipe.problems.heldout_limit or None)
-    known = {mark for problem in train for mark in _marks(problem)}
-    shared = [problem.task_id for problem in heldout if _marks(problem) & known]
-    if shared:
-        raise UserError(
-            f"{len(shared)} held-out problems are training problems too ({', '.join(shared[:3])}, ...): the comparison "
-            "would measure memory. Choose problems.train and problems.heldout apart."
-        )
-    found: Sequence[Overlap] = ()
-    if recipe.problems.contamination == "drop":
-        found = overlaps(map(problem_text, train), heldout)
-        names = {one.name for one in found}
-        train = [problem for problem in train if problem.task_id not in names]
-        tasks = [task for task in tasks if task.task_id not in names]
-        if not train:
-            raise UserError(
-                "every training problem holds a held-out one (problems.contamination = 'keep' trains on it)"
-            )
-    if not any(problem.tests for problem in heldout):
-        raise UserError(f"{recipe.problems.heldout}: held-out problems need true tests to be measured with")
-    if not recipe.model.path.startswith("scripted:"):
-        # after supervised fine-tuning the start is a merged model, and never an adapter
-        check_trainable(recipe.model.path, recipe.sft.training() if recipe.sft.data else recipe.training)
-    return Work(run, recipe, train, heldout, progress_for, unconfined, tasks, found)
-
-
-def _marks(problem: Problem) -> set[str]:
-    """What two forms of one problem share: the words of its prompt, and the id if it is a benchmark's own."""
-    marks = {" ".join(problem.prompt.split())}
-    return marks | {problem.task_id} if BENCHMARK_ID.match(problem.task_id) else marks
-
-
-def _facts(problem: Problem) -> list[Any]:
-    return [problem.task_id, problem.prompt, problem.entry_point, [(t.kind, t.source) for t in problem.tests]]
 
 
 def stage_problems(work: Work) -> Result:
@@ -179,7 +73,7 @@ def stage_execute(work: Work) -> Result:
         tests = load_tests(_tests_file(work), work.train, per_completion=settings.tests_per_completion).tests
         if work.recipe.pairing.rule == "agreement":
             tests = with_probes(work.train, tests, settings.probes, seed=work.seed("probes"))
-    return _execute_samples(work, work.out / "verdicts", tests, "verdicts")
+    return _execute_samples(work, work.folder / "verdicts", tests, "verdicts")
 
 
 def stage_respond(work: Work) -> Result:
@@ -191,22 +85,22 @@ def stage_respond(work: Work) -> Result:
 
 def stage_judge(work: Work) -> Result:
     """judgments.jsonl: the recipe's judge on the same solutions, or on the pool's responses."""
-    judge, model = work.recipe.judge, work.recipe.model.path
-    samples = work.out / "samples" / "solutions.jsonl"
+    judge, model = work.recipe.judge, work.policy
+    samples = work.folder / "samples" / "solutions.jsonl"
     if judge.model == "rubric":
         if work.by_feedback:
-            return judge_file(work.train, work.out / feedback.RESPONSES, judge, work.out / feedback.JUDGMENTS)
-        return judge_samples(work.train, samples, judge, model, work.out / feedback.JUDGMENTS)
+            return judge_file(work.train, work.folder / feedback.RESPONSES, judge, work.folder / feedback.JUDGMENTS)
+        return judge_samples(work.train, samples, judge, model, work.folder / feedback.JUDGMENTS)
     if not work.by_feedback:
         template = work.recipe.sampling.solution_template
-        feedback.samples_as_responses(work.train, template, samples, judge.preferences, model, work.out)
-    return feedback.judge_responses(judge, work.out, work.seed("judge"), work.progress_for("judge: questions"))
+        feedback.samples_as_responses(work.train, template, samples, judge.preferences, model, work.folder)
+    return feedback.judge_responses(judge, work.folder, work.seed("judge"), work.progress_for("judge: questions"))
 
 
 def stage_pair(work: Work) -> Result:
     """pairs.parquet."""
     made = _pairs(work)
-    write_pairs(work.out / "pairs.parquet", made.pairs)
+    write_pairs(work.folder / "pairs.parquet", made.pairs)
     if not made.pairs:
         reasons = "; ".join(f"{reason}: {count}" for reason, count in made.dropped.items())
         raise GateError(
@@ -232,11 +126,11 @@ def _pairs(work: Work) -> PairSet:
         "allow_shared": settings.allow_shared,
         "seed": work.seed("pair"),
     }
-    verdicts = None if work.by_feedback else read_verdicts(work.out / "verdicts")
+    verdicts = None if work.by_feedback else read_verdicts(work.folder / "verdicts")
     if settings.rule not in RATING_RULES:
         return pair(verdicts or (), work.train, draws=settings.draws, fence=settings.fence, **common)
     return pair_rated(
-        read_judgments(work.out / "judgments.jsonl"),
+        read_judgments(work.folder / "judgments.jsonl"),
         verdicts,
         work.train,
         margin=settings.margin,
@@ -248,16 +142,16 @@ def _pairs(work: Work) -> PairSet:
 def stage_audit(work: Work) -> Result:
     """How right the pairs are, by true tests that no stage before or after looks at."""
     tested = [problem for problem in work.train if problem.tests]
-    pairs = read_pairs(work.out / "pairs.parquet")
+    pairs = read_pairs(work.folder / "pairs.parquet")
     if not pairs:
         return {"judged": 0, "verdicts": {}}
     if not tested:
         shape = audit_pairs(pairs, None, problems_total=len(work.train), seed=work.seed("audit"))
         return asdict(shape) | {"verdicts": {}}
     counts: Result = {}
-    folder = work.out / "verdicts"
+    folder = work.folder / "verdicts"
     if work.self_tested:
-        folder = work.out / "audit"
+        folder = work.folder / "audit"
         counts = _execute_samples(work, folder, None, "true verdicts (for the report only)")
     audit = audit_pairs(pairs, read_verdicts(folder), problems_total=len(work.train), seed=work.seed("audit"))
     return asdict(audit) | {"verdicts": counts.get("verdicts", {})}
@@ -284,7 +178,7 @@ def _demonstrations(work: Work) -> Examples:
     if section.data == "passing":
         settings = work.recipe.pairing
         return examples_from_verdicts(
-            read_verdicts(work.out / "verdicts"),
+            read_verdicts(work.folder / "verdicts"),
             work.train,
             template=work.recipe.sampling.solution_template,
             fence=settings.fence,
@@ -309,16 +203,19 @@ def _content(messages: Sequence[Message]) -> str:
 
 def stage_train(work: Work) -> Result:
     """checkpoint/: the aligned model."""
-    progress = work.progress_for("train: steps")
+    settings, last = work.recipe.training, work.round == work.recipe.training.rounds
+    if not last:  # the next round trains an adapter of its own, on a whole model
+        settings = replace(settings, merge_adapter=True)
     trained = train_on(
-        read_pairs(work.out / "pairs.parquet"),
+        read_pairs(work.folder / "pairs.parquet"),
         work.start,
-        work.out / "checkpoint",
-        work.recipe.training,
+        work.folder / "checkpoint",
+        settings,
         seed=work.seed("train"),
         dtype=work.recipe.model.dtype,
         device=work.recipe.model.device,
-        progress=progress,
+        progress=work.progress_for("train: steps"),
+        watch=work.probing(),
     )
     return asdict(trained) | {"model": "checkpoint"}
 
@@ -335,7 +232,7 @@ def stage_evaluate(work: Work, label: str, model: str) -> Result:
         template=work.recipe.sampling.solution_template,
         batch_size=work.recipe.sampling.batch_size,
         # The same seed for both models: common random numbers make the paired comparison sharper.
-        seed=work.seed("evaluate"),
+        seed=replace(work, round=1).seed("evaluate"),
         limits=work.limits,
         jobs=work.recipe.execution.jobs or None,
         unconfined=work.unconfined,
@@ -354,45 +251,56 @@ def stage_evaluate(work: Work, label: str, model: str) -> Result:
 def stage_grade(work: Work, label: str, model: str) -> Result:
     """grading/LABEL/: the judge's grades on the recipe's benchmark."""
     progress = work.progress_for(f"grade {label}")
-    return feedback.grade(work.recipe, label, model, work.out, work.seed("grade"), progress)
+    return feedback.grade(work.recipe, label, model, work.out, replace(work, round=1).seed("grade"), progress)
+
+
+STAGES: dict[str, Callable[[Work], Result]] = {
+    "respond": stage_respond,
+    "sample-solutions": stage_solutions,
+    "sample-tests": stage_tests,
+    "execute": stage_execute,
+    "judge": stage_judge,
+    "pair": stage_pair,
+    "audit": stage_audit,
+    "sft": stage_sft,
+    "train": stage_train,
+}
+"""The stages of a round by their names in `codepref.runs.plan`."""
 
 
 def stages(work: Work) -> list[tuple[str, Callable[[Work], Result]]]:
     """The stages of a run in their order."""
-    planned: list[tuple[str, Callable[[Work], Result]]] = []
-    if work.by_feedback:
-        planned.append(("respond", stage_respond))
-    else:
-        planned.append(("sample-solutions", stage_solutions))
-        planned += [("sample-tests", stage_tests)] if work.self_tested else []
-        planned.append(("execute", stage_execute))
-    planned += [("judge", stage_judge)] if work.recipe.judge.model else []
-    planned += [("pair", stage_pair), ("audit", stage_audit)]
-    models = {"base": work.recipe.model.path}
-    if work.recipe.sft.data:
-        planned.append(("sft", stage_sft))
-        models["sft"] = work.start
-    planned.append(("train", stage_train))
-    models["aligned"] = str(work.out / "checkpoint")
-    for label, model in models.items():
-        planned.append((f"evaluate-{label}", partial(stage_evaluate, label=label, model=model)))
-    for label, model in models.items() if work.recipe.grading.benchmark else ():
-        planned.append((f"grade-{label}", partial(stage_grade, label=label, model=model)))
-    return planned
+    recipe, planned = work.recipe, plan(work.recipe)
+    last = replace(work, round=recipe.training.rounds)
+    models = {"base": recipe.model.path, "sft": str(work.out / "sft"), "aligned": str(work.out / "checkpoint")}
+    made: dict[str, Callable[[Work], Result]] = {}
+    for number in range(1, recipe.training.rounds + 1):
+        here = replace(work, round=number)
+        for name, stage in STAGES.items():
+            made[round_prefix(recipe, number) + name] = partial(_in_round, stage=stage, here=here)
+    for label in labels(recipe):
+        for name, measure in (("evaluate", stage_evaluate), ("grade", stage_grade)):
+            stage = partial(measure, label=label, model=models[label])
+            made[f"{name}-{label}"] = partial(_in_round, stage=stage, here=last)
+    return [(name, made[name]) for name in planned]
+
+
+def _in_round(_: Work, *, stage: Callable[[Work], Result], here: Work) -> Result:
+    return stage(here)
 
 
 def _sample(work: Work, kind: str, n: int) -> list[dict[str, Any]]:
     settings = work.recipe.sampling
     return sample(
         work.train,
-        work.recipe.model.path,
+        work.policy,
         kind=kind,
         n=n,
         decoding=Decoding(settings.temperature, settings.top_p, settings.max_new_tokens),
         template=settings.solution_template if kind == "solutions" else settings.test_template,
         seed=work.seed(f"sample-{kind}"),
         batch_size=settings.batch_size,
-        out=work.out / "samples" / f"{kind}.jsonl",
+        out=work.folder / "samples" / f"{kind}.jsonl",
         dtype=work.recipe.model.dtype,
         device=work.recipe.model.device,
         progress=work.progress_for(f"sample {kind}: answers"),
@@ -402,7 +310,7 @@ def _sample(work: Work, kind: str, n: int) -> list[dict[str, Any]]:
 def _execute_samples(work: Work, out: Path, tests: Any, label: str) -> Result:
     summary = execute_into(
         work.train,
-        iter_solutions(work.out / "samples" / "solutions.jsonl", work.train),
+        iter_solutions(work.folder / "samples" / "solutions.jsonl", work.train),
         tests,
         out=out,
         limits=work.limits,
@@ -414,7 +322,7 @@ def _execute_samples(work: Work, out: Path, tests: Any, label: str) -> Result:
 
 
 def _tests_file(work: Work) -> Path:
-    return work.out / "samples" / "tests.jsonl"
+    return work.folder / "samples" / "tests.jsonl"
 
 
 def _positive(counts: Any) -> dict[str, int]:

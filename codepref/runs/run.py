@@ -34,8 +34,9 @@ def run(
     Raises UserError, MachineError or GateError; what was finished before is kept.
     """
     from codepref.reports.html import write_report
-    from codepref.runs.pipeline import load_work, stage_problems, stages
+    from codepref.runs.pipeline import stage_problems, stages
     from codepref.runs.summary import machine, versions, write_summary
+    from codepref.runs.work import load_work
 
     if isinstance(recipe, Recipe):
         chosen = recipe

@@ -51,7 +51,8 @@ def clear(staging: Path) -> None:
     """Remove what only a training at work needs, before the folder becomes the model's."""
     for path in staging.glob("checkpoint-*"):
         shutil.rmtree(path)
-    for name in (KEY, "reference.npz", "training_args.bin"):  # the last is a pickle that holds paths
+    # the second is TRL's card of a checkpoint, the last a pickle that holds paths
+    for name in (KEY, "README.md", "reference.npz", "training_args.bin"):
         (staging / name).unlink(missing_ok=True)
 
 

@@ -212,7 +212,8 @@ def _save(trainer: Any, tokenizer: Any, place: Place, watch: Watch | None) -> No
     from safetensors import SafetensorError
 
     staging = place.staging
-    merge = place.settings.lora_rank > 0 and place.settings.method in SUPERVISED
+    settings = place.settings
+    merge = settings.lora_rank > 0 and (settings.merge_adapter or settings.method in SUPERVISED)
     target = staging / "adapter" if merge else staging
     try:
         trainer.save_model(str(target))

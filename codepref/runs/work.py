@@ -1,0 +1,173 @@
+"""What every stage of a run works with: recipe, problems, folders and seeds of a round."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from codepref.config import Recipe
+from codepref.errors import UserError
+from codepref.execution.limits import Limits
+from codepref.problems.contamination import Overlap, overlaps, problem_text
+from codepref.problems.load import load_problems
+from codepref.records import Judgment, Problem
+from codepref.runs import feedback
+from codepref.runs.directory import RunDirectory
+from codepref.runs.files import content_hash
+from codepref.runs.progress import ProgressLine
+from codepref.sampling.backends import Decoding, model_fingerprint
+from codepref.sampling.pool import check_local
+from codepref.training.trainer import check_trainable
+from codepref.training.watch import Probing
+
+ProgressFor = Callable[[str], ProgressLine]
+BENCHMARK_ID = re.compile(r"(Mbpp|HumanEval|BigCodeBench)/\d+$")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every stage of one run works with."""
+
+    run: RunDirectory
+    recipe: Recipe
+    train: Sequence[Problem]
+    heldout: Sequence[Problem]
+    progress_for: ProgressFor
+    unconfined: bool
+    tasks: Sequence[Judgment] = ()
+    contaminated: Sequence[Overlap] = ()
+    validation: Sequence[Problem] = ()
+    round: int = 1
+
+    @property
+    def out(self) -> Path:
+        """The run directory."""
+        return self.run.path
+
+    @property
+    def folder(self) -> Path:
+        """Where this round's artifacts lie: the last round's in the run directory itself, as a single one's do."""
+        return self._folder(self.round)
+
+    @property
+    def policy(self) -> str:
+        """The model that is sampled from: the recipe's, and in later rounds the one before's."""
+        return self.recipe.model.path if self.round == 1 else str(self._folder(self.round - 1) / "checkpoint")
+
+    def _folder(self, number: int) -> Path:
+        return self.out if number == self.recipe.training.rounds else self.out / "rounds" / str(number)
+
+    @property
+    def limits(self) -> Limits:
+        """The sandbox's limits from the recipe."""
+        return Limits(cpu_seconds=self.recipe.execution.cpu_seconds, memory_mb=self.recipe.execution.memory_mb)
+
+    @property
+    def self_tested(self) -> bool:
+        """Whether pairs rest on tests that the model wrote."""
+        return self.recipe.sampling.tests > 0
+
+    @property
+    def by_feedback(self) -> bool:
+        """Whether a pool of models responds to instructions, in place of the model to problems."""
+        return bool(self.recipe.instructions.source)
+
+    @property
+    def start(self) -> str:
+        """The model that preferences are trained from, and held to as the reference."""
+        if self.round > 1 and self.recipe.training.round_start == "last":
+            return self.policy
+        return str(self.out / "sft") if self.recipe.sft.data else self.recipe.model.path
+
+    def inputs(self) -> dict[str, str]:
+        """Hashes of what the recipe names, by the key that names it: a run's parts must all come from the same."""
+        named = {"problems.train": self.train, "problems.heldout": self.heldout}
+        named |= {"watch.problems": self.validation} if self.validation else {}
+        found = {name: content_hash([_facts(problem) for problem in problems]) for name, problems in named.items()}
+        return found | {"model.path": model_fingerprint(self.recipe.model.path)}
+
+    def seed(self, stage: str) -> int:
+        """A seed of its own for each stage and round, all from the recipe's."""
+        return int(content_hash(self.recipe.seed, stage, *([self.round] if self.round > 1 else []))[:7], 16)
+
+    def probing(self) -> Probing | None:
+        """How the model is watched while it trains, or None."""
+        if not self.validation:
+            return None
+        watch, evaluation = self.recipe.watch, self.recipe.evaluation
+        return Probing(
+            self.validation,
+            Decoding(evaluation.temperature, evaluation.top_p, evaluation.max_new_tokens),
+            samples=watch.samples,
+            every=watch.every,
+            patience=watch.patience,
+            template=self.recipe.sampling.solution_template,
+            batch_size=self.recipe.sampling.batch_size,
+            limits=self.limits,
+            jobs=self.recipe.execution.jobs or None,
+            unconfined=self.unconfined,
+        )
+
+
+def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) -> Work:
+    """Load both problem sets. Raises UserError when they share a problem: then nothing would be held out."""
+    recipe = run.recipe
+    tasks: Sequence[Judgment] = ()
+    if recipe.instructions.source:
+        tasks = feedback.load_tasks(recipe).tasks
+        train = feedback.as_problems(tasks)
+        check_local(recipe.pool)
+    else:
+        train = load_problems(recipe.problems.train, limit=recipe.problems.train_limit or None)
+    if recipe.grading.benchmark:
+        feedback.load_graded(recipe)
+    heldout = load_problems(recipe.problems.heldout, limit=recipe.problems.heldout_limit or None)
+    _refuse_shared("held-out", heldout, "training", train, "problems.train and problems.heldout")
+    validation: Sequence[Problem] = ()
+    if recipe.watch.problems:
+        validation = load_problems(recipe.watch.problems, limit=recipe.watch.limit or None)
+        _refuse_shared("validation", validation, "training", train, "problems.train and watch.problems")
+        _refuse_shared("validation", validation, "held-out", heldout, "problems.heldout and watch.problems")
+        if not all(problem.tests for problem in validation):
+            raise UserError(f"{recipe.watch.problems}: validation problems need true tests, or no watch.problems")
+    found: Sequence[Overlap] = ()
+    if recipe.problems.contamination == "drop":
+        found = overlaps(map(problem_text, train), heldout)
+        names = {one.name for one in found}
+        train = [problem for problem in train if problem.task_id not in names]
+        tasks = [task for task in tasks if task.task_id not in names]
+        if not train:
+            raise UserError(
+                "every training problem holds a held-out one (problems.contamination = 'keep' trains on it)"
+            )
+    if not any(problem.tests for problem in heldout):
+        raise UserError(f"{recipe.problems.heldout}: held-out problems need true tests to be measured with")
+    if not recipe.model.path.startswith("scripted:"):
+        # after supervised fine-tuning the start is a merged model, and never an adapter
+        check_trainable(recipe.model.path, recipe.sft.training() if recipe.sft.data else recipe.training)
+    return Work(run, recipe, train, heldout, progress_for, unconfined, tasks, found, validation)
+
+
+def _refuse_shared(
+    name: str, problems: Sequence[Problem], other_name: str, others: Sequence[Problem], keys: str
+) -> None:
+    known = {mark for problem in others for mark in _marks(problem)}
+    shared = [problem.task_id for problem in problems if _marks(problem) & known]
+    if shared:
+        raise UserError(
+            f"{len(shared)} {name} problems are {other_name} problems too ({', '.join(shared[:3])}, ...): what is "
+            f"measured on them would be memory or choice. Choose {keys} apart."
+        )
+
+
+def _marks(problem: Problem) -> set[str]:
+    """What two forms of one problem share: the words of its prompt, and the id if it is a benchmark's own."""
+    marks = {" ".join(problem.prompt.split())}
+    return marks | {problem.task_id} if BENCHMARK_ID.match(problem.task_id) else marks
+
+
+def _facts(problem: Problem) -> list[Any]:
+    return [problem.task_id, problem.prompt, problem.entry_point, [(t.kind, t.source) for t in problem.tests]]

@@ -1,0 +1,65 @@
+"""The watch over real trainings of the starter: it sees a collapse, stops it, and keeps the weights from before."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from training_script import pairs
+
+from codepref import load_problems
+from codepref.config import TrainingSection
+from codepref.sampling.backends import Decoding
+from codepref.starter import SOLUTION_TEMPLATE
+from codepref.training.train import train_on
+from codepref.training.watch import Probing
+
+SETTINGS = TrainingSection(method="rpo", learning_rate=1e-5, batch_size=4, epochs=1.0, max_length=256)
+
+
+@pytest.fixture(scope="module")
+def probing() -> Probing:
+    problems = load_problems("starter:validation", limit=20)
+    return Probing(problems, Decoding(max_new_tokens=80), samples=2, template=SOLUTION_TEMPLATE, jobs=1)
+
+
+def test_probing_changes_no_weight_of_the_training(probing: Probing, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, lora_rank=4, lora_dropout=0.3, learning_rate=1e-3)
+    train_on(pairs(12), "starter", tmp_path / "alone", settings)
+    watched = train_on(
+        pairs(12), "starter", tmp_path / "watched", settings, watch=replace(probing, every=1, patience=0)
+    )
+    assert [probe["step"] for probe in watched.probes] == [0, 1, 2, 3]
+    if watched.kept_step == 3:
+        one, other = (load_file(tmp_path / name / "adapter_model.safetensors") for name in ("alone", "watched"))
+        assert all(torch.equal(one[key], other[key]) for key in one)
+    assert watched.probes[0]["difference"] == 0
+    assert watched.probes[0]["entropy"] > 0
+
+
+def test_a_collapse_ends_training_and_the_weights_from_before_are_kept(probing: Probing, tmp_path: Path) -> None:
+    wrecking = replace(SETTINGS, method="dpo", chosen_weight=0.0, learning_rate=1e-2, epochs=6.0, warmup_ratio=0.0)
+    found = train_on(pairs(16), "starter", tmp_path / "model", wrecking, watch=replace(probing, every=1, patience=0))
+    assert found.stopped.startswith("worse than the start on validation problems")
+    assert found.steps < 24
+    kept = next(probe for probe in found.probes if probe["step"] == found.kept_step)
+    assert kept["low"] == max(probe["low"] for probe in found.probes[1:])
+    assert any("fell by" in said for said in found.warnings)
+    names = {path.name for path in (tmp_path / "model").iterdir()}
+    assert {"model.safetensors", "training.json", "tokenizer.json"} <= names
+    assert not names & {"best", "probes.json", "resume.json", "reference.npz"}
+
+
+def test_the_kept_weights_are_those_of_the_kept_step(probing: Probing, tmp_path: Path) -> None:
+    wrecking: dict[str, Any] = {"method": "dpo", "chosen_weight": 0.0, "learning_rate": 5e-3, "warmup_ratio": 0.0}
+    watch = replace(probing, every=1, patience=1)
+    settings = replace(SETTINGS, **wrecking, epochs=6.0, scheduler="constant_with_warmup")
+    found = train_on(pairs(16), "starter", tmp_path / "model", settings, watch=watch)
+    assert found.kept_step < found.steps
+    # the same training, ended by its length: a constant rate makes its first steps the same
+    short = replace(settings, epochs=found.kept_step / 4)
+    train_on(pairs(16), "starter", tmp_path / "short", short)
+    one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("model", "short"))
+    assert all(torch.allclose(one[key], other[key], atol=1e-6) for key in one)
