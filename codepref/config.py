@@ -190,6 +190,10 @@ class TrainingSection:
     rounds: int = bounded(1, low=1, doc="above 1: sample from the last round's model, pair and train again")
     round_start: Literal["last", "base"] = bounded("last", doc="model that a later round starts from and is held to")
     merge_adapter: bool = bounded(False, doc="write an adapter merged into its base model")
+    processes: int = bounded(1, low=1, doc="processes that train together on this machine")
+    accelerate: str = bounded(
+        "", doc="accelerate's configuration file, in place of `processes`; see recipes/accelerate"
+    )
     share_prefixes: bool = bounded(True, doc="compute what answers begin with alike once")
     checkpoint_minutes: float = bounded(15.0, low=0.0, doc="minutes that a kill may cost; 0: no checkpoints")
 

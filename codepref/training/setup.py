@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from codepref.config import TrainingSection
 from codepref.errors import UserError
 from codepref.models import load_model, pick_device
+from codepref.training.processes import count, own_device
 from codepref.training.rows import learning_rate_default
 
 Progress = Callable[[int, int], None]
@@ -49,7 +49,7 @@ def arguments(rows: int, place: Place) -> dict[str, Any]:
     import torch
 
     settings, device = place.settings, pick_device(place.device)
-    micro, processes = settings.micro_batch_size or settings.batch_size, int(os.environ.get("WORLD_SIZE", "1"))
+    micro, processes = settings.micro_batch_size or settings.batch_size, count()
     if micro % processes:
         raise UserError(f"{processes} processes cannot share training.micro_batch_size = {micro}: choose a multiple")
     steps = math.ceil(math.ceil(rows / settings.batch_size) * settings.epochs)
@@ -88,7 +88,7 @@ def models(place: Place, *, reference: bool = True) -> dict[str, Any]:
     """The policy, its reference, and the adapter where one is trained, as TRL's trainers take them."""
     lora = place.settings.lora_rank > 0
     # Full training keeps float32 weights: at DPO's learning rates an update is below bfloat16's resolution.
-    weights, device = place.dtype if lora else "float32", pick_device(place.device)
+    weights, device = place.dtype if lora else "float32", own_device(pick_device(place.device))
     quantization = place.settings.quantization
     found = {
         "model": load_model(place.model, dtype=weights, device=device, quantization=quantization),

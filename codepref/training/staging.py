@@ -9,6 +9,7 @@ from typing import Any
 
 from codepref.errors import UserError
 from codepref.runs.files import check_target, read_json, write_json, write_text
+from codepref.training.processes import first_alone
 
 MARKER = "training.json"
 """In a model's folder: how it was trained. A folder without it is never replaced."""
@@ -65,9 +66,8 @@ def checkpoint_callback(minutes: float) -> Any:
             self.last = time.monotonic()
 
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            due = time.monotonic() - self.last >= 60 * minutes
-            if args.world_size > 1:
-                due = _agreed(due)
+            # clocks differ, and a checkpoint is everybody's work
+            due = first_alone(lambda: time.monotonic() - self.last >= 60 * minutes, cpu=args.use_cpu)
             control.should_save |= due and state.global_step < state.max_steps
 
         def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
@@ -76,12 +76,3 @@ def checkpoint_callback(minutes: float) -> Any:
                 write_text(Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE, "")
 
     return Checkpoints()
-
-
-def _agreed(due: bool) -> bool:
-    """What the first process says: clocks differ, and a checkpoint is everybody's work."""
-    from accelerate.utils import broadcast_object_list
-
-    said = [due]
-    broadcast_object_list(said, from_process=0)
-    return said[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from codepref.config import TrainingSection, training_mistakes
 from codepref.errors import UserError
@@ -11,6 +12,8 @@ from codepref.records import Pair
 from codepref.training.dpo import train_dpo
 from codepref.training.kto import train_kto
 from codepref.training.kto_rows import Examples, examples_from_pairs
+from codepref.training.launch import launched
+from codepref.training.processes import count
 from codepref.training.rows import SUPERVISED
 from codepref.training.setup import Progress
 from codepref.training.sft import train_sft
@@ -38,6 +41,10 @@ def train_on(
     """
     if mistakes := training_mistakes(settings):
         raise UserError(*mistakes)
+    if (settings.processes > 1 or settings.accelerate) and count() == 1:
+        job: dict[str, Any] = {"given": given, "model": model, "out": out, "settings": settings, "seed": seed}
+        job |= {"dtype": dtype, "device": device, "watch": watch}
+        return launched(job, processes=settings.processes, accelerate=settings.accelerate, progress=progress)
     how = {"seed": seed, "dtype": dtype, "device": device, "progress": progress, "watch": watch}
     if settings.method in ("dpo", "rpo"):
         if isinstance(given, Examples):

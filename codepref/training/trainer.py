@@ -17,11 +17,13 @@ from codepref.models import (
     load_model,
     load_tokenizer,
     model_templates,
+    pick_device,
     quiet,
     resolve_model,
 )
 from codepref.runs.files import content_hash, write_json
 from codepref.training.curve import training_curve
+from codepref.training.processes import count, first_alone, is_first, spread
 from codepref.training.reference import compute_once
 from codepref.training.rows import SUPERVISED, Encode, TrainingRows
 from codepref.training.setup import Place, Progress, arguments, models
@@ -84,12 +86,15 @@ def train(
     settings, staging = place.settings, place.staging
     check_trainable(place.model, settings)
     check_place(place.out)
+    if place.watch and spread():
+        raise UserError("the watch needs a whole model in one process: set watch.problems = '' with FSDP or DeepSpeed")
     tokenizer = load_tokenizer(place.model)
     fitted = rows(encoder(tokenizer), int(tokenizer.eos_token_id))
     if not fitted.rows:
         reasons = "; ".join(f"{count} {reason}" for reason, count in fitted.dropped.items()) or "there were none"
         raise UserError(f"nothing to train on: {reasons}")
-    resumed = claim(staging, _key(place, fitted))
+    cpu = pick_device(place.device) == "cpu"
+    resumed = first_alone(lambda: claim(staging, _key(place, fitted)), cpu=cpu)
     try:
         with quiet():
             transformers.set_seed(place.seed)
@@ -111,7 +116,8 @@ def train(
             "gradient_checkpointing = true, or train an adapter with lora_rank = 16"
         ) from error
     except (GateError, UserError):
-        shutil.rmtree(staging, ignore_errors=True)  # the same again would end the same
+        if is_first():
+            shutil.rmtree(staging, ignore_errors=True)  # the same again would end the same
         raise
     probes = watch.probes if watch else []
     result = TrainingResult(
@@ -127,12 +133,16 @@ def train(
         probes=[probe_row(probes[0], probe, place.seed) for probe in probes],
         warnings=warnings(curve, probes),
     )
-    facts = {"model": place.out.name, "base": place.model, "seed": place.seed}
-    clear(staging)
-    write_json(staging / MARKER, asdict(result) | facts)
-    shutil.rmtree(place.out, ignore_errors=True)
-    staging.replace(place.out)
+    first_alone(lambda: _finish(place, result), cpu=cpu)
     return result
+
+
+def _finish(place: Place, result: TrainingResult) -> None:
+    facts = {"model": place.out.name, "base": place.model, "seed": place.seed, "processes": count()}
+    clear(place.staging)
+    write_json(place.staging / MARKER, asdict(result) | facts)
+    shutil.rmtree(place.out, ignore_errors=True)
+    place.staging.replace(place.out)
 
 
 def _key(place: Place, fitted: TrainingRows) -> str:
@@ -217,6 +227,8 @@ def _save(trainer: Any, tokenizer: Any, place: Place, watch: Watch | None) -> No
     target = staging / "adapter" if merge else staging
     try:
         trainer.save_model(str(target))
+        if not is_first():
+            return
         if watch:
             watch.take_best(int(trainer.state.global_step), target)
         if merge:

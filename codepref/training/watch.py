@@ -18,6 +18,7 @@ from codepref.records import INFRASTRUCTURE, PASS, Problem
 from codepref.runs.files import read_json, write_json
 from codepref.sampling.backends import Decoding
 from codepref.sampling.sample import sample
+from codepref.training.processes import first_alone
 from codepref.training.watching import Probe, best_step, repeats_itself, stop_reason
 
 ANCHORS = 64
@@ -141,14 +142,12 @@ def watch_callback(watch: Watch, trainer: Any) -> Any:
 
 def _look_once(watch: Watch, trainer: Any, step: int) -> None:
     """One process looks, and all do as it says."""
-    if trainer.accelerator.is_main_process:
-        watch.look(trainer, step)
-    if trainer.args.world_size > 1:
-        from accelerate.utils import broadcast_object_list
 
-        said = [watch.stopped]
-        broadcast_object_list(said, from_process=0)
-        watch.stopped = said[0]
+    def work() -> str:
+        watch.look(trainer, step)
+        return watch.stopped
+
+    watch.stopped = first_alone(work, cpu=trainer.args.use_cpu)
 
 
 def _anchors(rows: Sequence[dict[str, Any]], tokenizer: Any) -> list[tuple[list[int], int]]:

@@ -1,0 +1,69 @@
+"""Two processes train what one trains, and what goes wrong in them is told as if it were one."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+from training_script import pairs
+
+from codepref import load_problems
+from codepref.config import TrainingSection
+from codepref.errors import GateError, UserError
+from codepref.sampling.backends import Decoding
+from codepref.starter import SOLUTION_TEMPLATE
+from codepref.training.launch import command
+from codepref.training.train import train_on
+from codepref.training.watch import Probing
+
+SETTINGS = TrainingSection(
+    chosen_weight=0.0, learning_rate=1e-4, batch_size=8, micro_batch_size=4, epochs=2.0, max_length=256
+)
+
+
+def test_two_processes_have_the_curve_of_one(tmp_path: Path) -> None:
+    steps: list[tuple[int, int]] = []
+    problems = load_problems("starter:validation", limit=6)
+    watch = Probing(problems, Decoding(max_new_tokens=60), every=4, patience=0, template=SOLUTION_TEMPLATE, jobs=1)
+    one = train_on(pairs(32), "starter", tmp_path / "one", SETTINGS, seed=3)
+    two = train_on(
+        pairs(32),
+        "starter",
+        tmp_path / "two",
+        replace(SETTINGS, processes=2),
+        seed=3,
+        watch=watch,
+        progress=lambda done, total: steps.append((done, total)),
+    )
+    assert len(one.curve) == len(two.curve) == 8
+    assert one.curve[-1]["loss"] < 0.5  # it learnt, so that equal curves are no curves of a model at rest
+    for mine, other in zip(one.curve, two.curve, strict=True):
+        assert mine["loss"] == pytest.approx(other["loss"], abs=1e-3)
+        assert mine["margin"] == pytest.approx(other["margin"], abs=1e-2)
+    assert steps[-1] == (8, 8)
+    assert [probe["step"] for probe in two.probes] == [0, 4, 8]
+    assert not list(tmp_path.glob(".*"))
+    if two.kept_step == two.steps:
+        first, second = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
+        assert max(float((first[key] - second[key]).abs().max()) for key in first) < 1e-3
+
+
+def test_a_mistake_and_a_divergence_are_raised_here(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"2 processes cannot share training\.micro_batch_size = 1"):
+        train_on(pairs(4), "starter", tmp_path / "a", replace(SETTINGS, processes=2, micro_batch_size=1))
+    wrecking = replace(SETTINGS, processes=2, learning_rate=1e30, warmup_ratio=0.0, max_grad_norm=1e30)
+    with pytest.raises(GateError, match="diverged"):
+        train_on(pairs(16), "starter", tmp_path / "b", wrecking)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_accelerate_configuration_starts_the_same_worker(tmp_path: Path) -> None:
+    assert command(tmp_path, 1, "fsdp.yaml")[1:] == [
+        "-m",
+        "accelerate.commands.launch",
+        "--config_file",
+        "fsdp.yaml",
+        "-m",
+        "codepref.training.worker",
+        str(tmp_path),
+    ]
