@@ -67,3 +67,10 @@ def test_an_accelerate_configuration_starts_the_same_worker(tmp_path: Path) -> N
         "codepref.training.worker",
         str(tmp_path),
     ]
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "recipes" / "accelerate").glob("*.yaml")))
+def test_the_shipped_configurations_are_read_by_accelerate(path: Path) -> None:
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    assert load_config_from_file(str(path)).num_processes == 8
