@@ -223,7 +223,8 @@ def table(bad: list[dict[str, Any]], good: list[dict[str, Any]], where: dict[str
     lines = [
         "# The gate over bad and good trainings of the starter",
         "",
-        f"`python benchmarks/gate.py` after `benchmarks/methods.py`, on {where['cores']} cores ({where['cpu']}), no GPU.",
+        "`python benchmarks/gate.py` after `benchmarks/methods.py`, "
+        f"on {where['cores']} cores ({where['cpu']}), no GPU.",
         f"Of {len(bad)} bad trainings {promoted_bad} were promoted, of {len(good)} good ones {promoted_good}, by the "
         "gate's defaults: sampled pass@1 on 200 held-out problems, not more than 1 point worse by the 95% interval.",
         "",
