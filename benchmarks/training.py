@@ -208,7 +208,7 @@ def ours(options: argparse.Namespace, pairs: list[Pair]) -> tuple[Any, Any]:
     made = dpo.build(place, fitted, tokenizer)
 
     def prepare() -> None:
-        assert trainer.share(made), "the model refuses a mask"
+        assert trainer.share(made, tokenizer), "the model refuses a mask"
         compute_once(made, dpo.REFERENCE, place.staging)
 
     return made, prepare

@@ -167,7 +167,7 @@ PAIR_LOSSES = (
 class TrainingSection:
     """DPO, KTO or supervised fine-tuning through TRL."""
 
-    method: Literal["dpo", "rpo", "kto", "sft", "rft"] = bounded("dpo", doc="see docs/training.md")
+    method: Literal["dpo", "rpo", "kto", "sft", "rft", "grpo", "rloo"] = bounded("dpo", doc="see docs/training.md")
     loss: str = bounded("sigmoid", doc="DPO, RPO: TRL's name of the pairs' loss")
     beta: float = bounded(0.1, above=0.0, doc="beta of DPO (arXiv 2305.18290, eq. 7) and KTO (arXiv 2402.01306, eq. 7)")
     chosen_weight: float = bounded(1.0, low=0.0, doc="weight of the chosen answer's negative log-likelihood")
@@ -196,6 +196,19 @@ class TrainingSection:
     )
     share_prefixes: bool = bounded(True, doc="compute what answers begin with alike once")
     checkpoint_minutes: float = bounded(15.0, low=0.0, doc="minutes that a kill may cost; 0: no checkpoints")
+
+
+@dataclass(frozen=True)
+class OnlineSection:
+    """Methods grpo and rloo: answers are sampled while the model trains, and rewarded by their tests."""
+
+    generations: int = bounded(8, low=2, doc="answers a problem and step; training.batch_size is a multiple")
+    reward: Literal["share", "pass", "coarse"] = bounded("share", doc="of tests that pass; all pass; `coarse` values")
+    coarse: tuple[float, ...] = bounded((-1.0, -0.6, -0.3, 1.0), doc="does not compile, raises, fails, passes")
+    kl: float = bounded(0.0, low=0.0, doc="weight of the divergence from the start")
+    temperature: float = bounded(1.0, above=0.0, high=5.0, doc="softmax temperature")
+    top_p: float = bounded(1.0, above=0.0, high=1.0, doc="nucleus size")
+    max_new_tokens: int = bounded(512, low=1, doc="a longer answer is cut there")
 
 
 @dataclass(frozen=True)
@@ -270,6 +283,7 @@ class Recipe:
     pairing: PairingSection = field(default_factory=PairingSection)
     sft: SftSection = field(default_factory=SftSection)
     training: TrainingSection = field(default_factory=TrainingSection)
+    online: OnlineSection = field(default_factory=OnlineSection)
     watch: WatchSection = field(default_factory=WatchSection)
     evaluation: EvaluationSection = field(default_factory=EvaluationSection)
     grading: GradingSection = field(default_factory=GradingSection)

@@ -61,9 +61,12 @@ def _convert(hint: Any, value: Any) -> tuple[Any, str]:
         return value, ""
     if origin is tuple:
         item = get_args(hint)[0]
+        if item is float and isinstance(value, (list, tuple)):
+            value = [float(v) if type(v) is int else v for v in value]
         if isinstance(value, (list, tuple)) and value and all(type(v) is item for v in value):
             return tuple(value), ""
-        return value, f"must be a list of {'whole numbers' if item is int else 'texts'}"
+        named = {int: "whole numbers", float: "numbers"}
+        return value, f"must be a list of {named.get(item, 'texts')}"
     if hint is float and type(value) in (int, float):
         return (float(value), "") if math.isfinite(value) else (value, "must be a finite number")
     if type(value) is hint:

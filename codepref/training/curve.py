@@ -13,6 +13,8 @@ CURVE = {
     "rewards/margins": "margin",
     "rewards/accuracies": "accuracy",
     "kl": "kl",
+    "reward": "reward",
+    "completions/mean_length": "answer_tokens",
     "logps/chosen": "chosen_logp",
     "logps/rejected": "rejected_logp",
     "entropy": "entropy",

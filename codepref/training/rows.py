@@ -76,12 +76,15 @@ def check_template(prompt: list[int], whole: list[int], eos_id: int) -> None:
 
 
 def learning_rate_default(lora_rank: int, method: str = "dpo") -> float:
-    """5e-7 for full training, 5e-6 for LoRA; 1e-5 and 2e-4 for supervised fine-tuning.
+    """5e-7 for full training, 5e-6 for LoRA; 1e-5 and 2e-4 for supervised fine-tuning; 1e-6 and 2e-5 online.
 
     Full DPO of 7B code models is published between 5e-7 and 5e-6, and DPO at an SFT rate of 2e-4 wrecked one
     (HumanEval 71 to 53). The low end is the safe default; a recipe that knows better says so. 2e-4 for supervised
-    LoRA is CodeUltraFeedback's; 1e-5 is the usual rate of full fine-tuning.
+    LoRA is CodeUltraFeedback's; 1e-5 is the usual rate of full fine-tuning, and 1e-6 is TRL's default
+    for GRPO and RLOO.
     """
+    if method in ("grpo", "rloo"):
+        return 2e-5 if lora_rank else 1e-6
     if method in SUPERVISED:
         return 2e-4 if lora_rank else 1e-5
     return 5e-6 if lora_rank else 5e-7

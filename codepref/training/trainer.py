@@ -45,6 +45,7 @@ class TrainingResult:
     (`dpo`: ln 2, `kto`: half the mean weight of its first answers, since the reference is the start; `sft`: the mean
     negative log-likelihood a token). kept_step: whose weights these are; `steps` unless a probe was better.
     stopped: why training ended before its time. probes: rows of `watching.probe_row`. warnings: sentences.
+    sampled: answers that were drawn to learn from, by methods that sample while they train.
     """
 
     model: Path
@@ -58,6 +59,7 @@ class TrainingResult:
     stopped: str = ""
     probes: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    sampled: int = 0
 
 
 Rows = Callable[[Encode, int], TrainingRows]
@@ -71,7 +73,13 @@ FirstLoss = Callable[[Any, TrainingSection], float]
 
 
 def train(
-    place: Place, rows: Rows, build: Build, first_loss: FirstLoss, *, reference: tuple[str, ...] = ()
+    place: Place,
+    rows: Rows,
+    build: Build,
+    first_loss: FirstLoss,
+    *,
+    reference: tuple[str, ...] = (),
+    sampled: Callable[[], int] = int,
 ) -> TrainingResult:
     """Fit the rows, build the trainer, check its loss before the first step, train, and write the model to `out`.
 
@@ -99,7 +107,7 @@ def train(
         with quiet():
             transformers.set_seed(place.seed)
             trainer = build(place, fitted, tokenizer)
-            shared = settings.share_prefixes and share(trainer)
+            shared = settings.share_prefixes and share(trainer, tokenizer)
             first = first_loss(trainer, settings)
             if reference:
                 compute_once(trainer, reference, staging)
@@ -132,6 +140,7 @@ def train(
         stopped=watch.stopped if watch else "",
         probes=[probe_row(probes[0], probe, place.seed) for probe in probes],
         warnings=warnings(curve, probes),
+        sampled=sampled(),
     )
     first_alone(lambda: _finish(place, result), cpu=cpu)
     return result
@@ -158,21 +167,35 @@ def _key(place: Place, fitted: TrainingRows) -> str:
     return content_hash(settings, how, fitted.rows, fitted.weights)
 
 
-def share(trainer: Any) -> bool:
+def share(trainer: Any, tokenizer: Any) -> bool:
     """Have the trainer compute equal beginnings once, if its model gives the same then as it does in a padded batch."""
     if not share_prefixes(trainer.model):
         return False
-    rows = [trainer.train_dataset[at] for at in range(min(4, len(trainer.train_dataset)))]
-    batch = trainer.data_collator(rows)
-    labels = batch.get("labels")
-    if labels is None:
-        labels = batch["input_ids"].masked_fill(batch["completion_mask"] == 0, -100)
-    given = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"], "labels": labels}
+    given = _batch(trainer, tokenizer)
     if not same_as_padded(trainer.model, {name: value.to(trainer.model.device) for name, value in given.items()}):
         return False
     if getattr(trainer, "ref_model", None) is not None:
         share_prefixes(trainer.ref_model)
     return True
+
+
+def _batch(trainer: Any, tokenizer: Any) -> dict[str, Any]:
+    """A few rows as the trainer's model gets them; of a method that samples, prompts alone."""
+    rows = [trainer.train_dataset[at] for at in range(min(4, len(trainer.train_dataset)))]
+    if "task_id" in rows[0]:
+        prompts = [row["prompt"] for row in rows]
+        batch = tokenizer.apply_chat_template(
+            prompts, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
+        )
+        real = batch["attention_mask"]
+        # a prompt's first token has none before it; in a padded row it would be foretold from padding
+        batch["labels"] = batch["input_ids"].masked_fill((real == 0) | (real.cumsum(1) == 1), -100)
+    else:
+        batch = trainer.data_collator(rows)
+    labels = batch.get("labels")
+    if labels is None:
+        labels = batch["input_ids"].masked_fill(batch["completion_mask"] == 0, -100)
+    return {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"], "labels": labels}
 
 
 def _add_callbacks(trainer: Any, place: Place, fitted: TrainingRows, tokenizer: Any) -> Watch | None:
