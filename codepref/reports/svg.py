@@ -176,7 +176,8 @@ def line_chart(
 
 
 def _round(value: float) -> float:
-    return float(f"{value:.3g}")
+    """As many digits as there is room for at a curve's end: a small number's leading zeros take some."""
+    return float(f"{value:.3g}" if abs(value) >= 0.1 or not value else f"{value:.2g}")
 
 
 def _smoothed(points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:

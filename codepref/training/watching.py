@@ -125,9 +125,6 @@ def repeats_itself(text: str) -> bool:
 def probe_row(start: Probe, probe: Probe, seed: int = 0) -> dict[str, Any]:
     """A probe in plain values for files and reports, without the problems."""
     compared = against_start(start, probe, seed)
+    ends = {"low": compared.low, "high": compared.high} if probe is not start else {"low": 0.0, "high": 0.0}
     row = {name: getattr(probe, name) for name in Probe.__dataclass_fields__ if name != "passed_P"}
-    return row | {"pass_rate": probe.pass_rate, "difference": compared.difference} | _ends(compared)
-
-
-def _ends(compared: Comparison) -> dict[str, float]:
-    return {"low": compared.low, "high": compared.high}
+    return row | {"pass_rate": probe.pass_rate, "difference": compared.difference} | ends
