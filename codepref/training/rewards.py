@@ -6,6 +6,7 @@ trl.GRPOTrainer(model, reward_funcs=reward, train_dataset=reward.dataset(), ...)
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal
@@ -108,7 +109,7 @@ class ExecutionReward:
         self.judged += len(programs)
         letters = self._letters(programs, tasks)
         return [
-            reward_of(found, _compiles(program), self.rule, self.coarse)
+            reward_of(found, compiles(program), self.rule, self.coarse)
             for found, program in zip(letters, programs, strict=True)
         ]
 
@@ -144,12 +145,14 @@ def _text(completion: str | Sequence[Message]) -> str:
     return completion if isinstance(completion, str) else str(completion[-1]["content"])
 
 
-def _compiles(program: str) -> bool:
+def compiles(program: str) -> bool:
     """Whether Python would compile it; an answer without code does not count as a program."""
     if not program.strip():
         return False
     try:
-        compile(program, "solution", "exec", dont_inherit=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a model's `1if x` is no business of our user's terminal
+            compile(program, "solution", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
         return False
     return True

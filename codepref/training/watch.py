@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import math
 import shutil
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from codepref.runs.files import read_json, write_json
 from codepref.sampling.backends import Decoding
 from codepref.sampling.sample import sample
 from codepref.training.processes import first_alone
+from codepref.training.rewards import compiles
 from codepref.training.watching import Probe, best_step, repeats_itself, stop_reason
 
 ANCHORS = 64
@@ -110,7 +110,7 @@ class Watch:
         return Probe(
             step=step,
             passed_P=tuple(sum(set(found) == {PASS} for found in task) / len(task) for task in letters),
-            unparsable=_share(not _parses(row["solution"]) for row in rows),
+            unparsable=_share(not compiles(row["solution"]) for row in rows),
             unfinished=_share(not row["finished"] for row in rows),
             characters=sum(map(len, texts)) / len(texts),
             repeated=_share(map(repeats_itself, texts)),
@@ -209,14 +209,6 @@ class _undisturbed:  # noqa: N801 - a context manager, named as it reads
         torch.set_rng_state(self.state)
         if self.gpus:
             torch.cuda.set_rng_state_all(self.gpus)
-
-
-def _parses(program: str) -> bool:
-    try:
-        ast.parse(program)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return bool(program.strip())
 
 
 def _share(flags: Any) -> float:
