@@ -12,7 +12,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codepref.config import EvaluationSection, TrainingSection, WatchSection, checked
+from codepref.config import ONLINE, EvaluationSection, OnlineSection, TrainingSection, WatchSection, checked
 from codepref.errors import UserError
 from codepref.execution.limits import Limits
 from codepref.problems.statements import STATEMENTS, read_statements
@@ -298,15 +298,18 @@ def train(
     progress: Progress | None = None,
     validation: Problems | None = None,
     watch: WatchSection | None = None,
+    problems: Problems | None = None,
+    online: OnlineSection | None = None,
     unconfined: bool = False,
     **overrides: Any,
 ) -> TrainingResult:
     """Train a model and write it to `out`, whole or not at all.
 
-    Give one of three. pairs: a Parquet or JSON lines file, Pair records, a PairSet or a `datasets.Dataset`; for every
+    Give one of four. pairs: a Parquet or JSON lines file, Pair records, a PairSet or a `datasets.Dataset`; for every
     method (kto takes both sides as single answers, sft the chosen ones). verdicts: a folder that `execute` wrote; rft
     and sft learn from the solutions that passed all tests, kto from the others too. data: demonstrations for sft, a
-    file, a hub name or rows with an instruction and an answer (`codepref.training.demonstrations`).
+    file, a hub name or rows with an instruction and an answer (`codepref.training.demonstrations`). problems: with
+    tests, for grpo and rloo, which sample while they train, by `online`'s settings.
     validation: problems with tests that the model answers while it trains, by `watch`'s settings; the weights that did
     best there are kept (docs/training.md). overrides: any key of TrainingSection (method, beta, learning_rate, epochs,
     lora_rank, ...). See `codepref.training.dpo.train_dpo`, `codepref.training.kto.train_kto` and
@@ -318,9 +321,20 @@ def train(
     if unknown:
         raise UserError(f"unknown training setting: {', '.join(sorted(unknown))}")
     chosen = checked(replace(settings or TrainingSection(), **overrides), "training")
-    given = _to_learn(pairs, verdicts, data, chosen, seed)
+    if chosen.method in ONLINE and (problems is None or any(one is not None for one in (pairs, verdicts, data))):
+        raise UserError(f"method {chosen.method} samples as it trains: give it problems with tests, and nothing else")
+    if chosen.method not in ONLINE and problems is not None:
+        raise UserError(f"method {chosen.method} learns from pairs, verdicts or data, not from problems")
     probing = None if validation is None else _probing(validation, model, watch or WatchSection(), unconfined)
     how = {"seed": seed, "dtype": dtype, "device": device, "progress": progress, "watch": probing}
+    if problems is not None:
+        from codepref.models import model_templates
+        from codepref.training.online import train_online
+
+        template = model_templates(model).get("solutions")
+        more = {"template": template, "unconfined": unconfined, **how}
+        return train_online(load_problems(problems), model, Path(out), chosen, online, **more)  # type: ignore[arg-type]
+    given = _to_learn(pairs, verdicts, data, chosen, seed)
     return train_on(given, model, Path(out), chosen, **how)  # type: ignore[arg-type]
 
 

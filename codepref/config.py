@@ -17,6 +17,8 @@ from codepref.schema import bounded as bounded
 from codepref.schema import checked as checked
 from codepref.schema import nearest, parse_fields, read_section, toml_value
 
+ONLINE = ("grpo", "rloo")
+"""Training methods that sample answers themselves, from problems with tests."""
 RATED = ("rated", "tests-then-rating")
 """Rules that need a judge."""
 TRUE_TESTS = ("all-tests", *RATED)
@@ -404,6 +406,20 @@ def training_mistakes(settings: TrainingSection) -> list[str]:
     return found
 
 
+def online_mistakes(settings: TrainingSection, online: OnlineSection) -> list[str]:
+    """What is wrong between the keys of [training] and [online]."""
+    micro = settings.micro_batch_size or settings.batch_size
+    found = []
+    if len(online.coarse) != 4:
+        found.append("online.coarse holds four values: does not compile, raises, fails a test, passes")
+    if settings.batch_size % online.generations or settings.batch_size % micro:
+        found.append(
+            f"training.batch_size = {settings.batch_size} answers a step must be a multiple of online.generations = "
+            f"{online.generations} and of micro_batch_size"
+        )
+    return found
+
+
 def _feedback_inconsistencies(recipe: Recipe) -> list[str]:
     found = []
     rule, judge = recipe.pairing.rule, recipe.judge
@@ -423,6 +439,15 @@ def _feedback_inconsistencies(recipe: Recipe) -> list[str]:
         found.append("grading.benchmark is graded by a judge model: set judge.model and judge.base_url")
     if recipe.sft.data == "passing" and (recipe.instructions.source or recipe.sampling.tests):
         found.append("sft.data = 'passing' needs samples judged by true tests")
+    if recipe.training.method in ONLINE:
+        found += online_mistakes(recipe.training, recipe.online)
+        for wrong, told in (
+            (bool(recipe.instructions.source), "instructions.source"),
+            (recipe.training.rounds > 1, "training.rounds"),
+            (recipe.sft.data == "passing", "sft.data = 'passing'"),
+        ):
+            if wrong:
+                found.append(f"training.method = {recipe.training.method!r} samples as it trains: leave out {told}")
     if recipe.training.method in ("sft", "rft"):
         found.append(f"training.method = {recipe.training.method!r}: a run trains on pairs; write [sft] for this")
     for budget, members, name in (

@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -181,11 +181,10 @@ def train(options: Namespace) -> None:
     from codepref import api
     from codepref.config import WatchSection, parse_recipe
 
-    settings = parse_recipe(
-        {"training": {}},
-        overrides=[f"training.{item}" for item in (f"method={options.method}", *options.settings)],
-        where="--set",
-    ).training
+    given = [item if item.startswith("online.") else f"training.{item}" for item in options.settings]
+    recipe = parse_recipe({"training": {}}, overrides=given, where="--set")
+    # the method is no recipe's: a run does not train by all that this command does
+    settings = replace(recipe.training, method=options.method)
     progress = ProgressLine("train: steps")
     trained = api.train(
         options.pairs,
@@ -200,15 +199,22 @@ def train(options: Namespace) -> None:
         progress=progress,
         validation=options.validation,
         watch=WatchSection(limit=options.validation_limit),
+        problems=options.problems,
+        online=recipe.online,
         unconfined=options.unconfined,
     )
     progress.close()
     last: dict[str, Any] = trained.curve[-1] if trained.curve else {}
-    unit = "pairs" if settings.method == "dpo" else "answers"
-    print(f"{trained.pairs:,} {unit}, {trained.steps:,} steps, loss before the first step {trained.first_loss:.4f}")
+    unit = "pairs" if settings.method in ("dpo", "rpo") else "problems" if trained.sampled else "answers"
+    start = (
+        f"{trained.sampled:,} answers" if trained.sampled else f"loss before the first step {trained.first_loss:.4f}"
+    )
+    print(f"{trained.pairs:,} {unit}, {trained.steps:,} steps, {start}")
     print(
         "  ".join(
-            f"{key} {last[key]:.4g}" for key in ("loss", "margin", "accuracy", "kl", "chosen_logp") if key in last
+            f"{key} {last[key]:.4g}"
+            for key in ("loss", "margin", "accuracy", "kl", "chosen_logp", "reward")
+            if key in last
         )
     )
     for probe in trained.probes:

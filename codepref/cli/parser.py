@@ -150,8 +150,9 @@ def _train(parser: Parser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--pairs", help="Parquet or JSON lines with prompt, chosen, rejected")
     source.add_argument("--verdicts", help="rft, sft, kto: folder that `execute` wrote; learns from what passed")
+    source.add_argument("--problems", help="grpo, rloo: file, hub name or starter:SPLIT of problems with tests")
     source.add_argument("--data", help="sft: file or hub name with instructions and answers")
-    parser.add_argument("--method", choices=("dpo", "kto", "sft", "rft"), default="dpo")
+    parser.add_argument("--method", choices=("dpo", "rpo", "kto", "sft", "rft", "grpo", "rloo"), default="dpo")
     parser.add_argument("--out", required=True, help="folder for the aligned model; a killed training goes on there")
     parser.add_argument(
         "--validation", help="problems that the model answers while it trains; never your held-out ones"
@@ -160,7 +161,12 @@ def _train(parser: Parser) -> None:
     parser.add_argument("--seed", type=int, default=0)
     _sandbox(parser)
     parser.add_argument(
-        "--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="any key of [training]"
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any key of [training], or online.KEY",
     )
     parser.set_defaults(command=commands.train)
 

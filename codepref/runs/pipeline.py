@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from codepref.config import ONLINE
 from codepref.errors import GateError
 from codepref.evaluation.audit import audit_pairs
 from codepref.evaluation.evaluate import evaluate_model
@@ -32,6 +33,7 @@ from codepref.sampling.probes import with_probes
 from codepref.sampling.sample import sample
 from codepref.training.demonstrations import examples_from_rows
 from codepref.training.kto_rows import Examples, examples_from_verdicts
+from codepref.training.online import train_online
 from codepref.training.train import train_on
 
 
@@ -204,6 +206,15 @@ def _content(messages: Sequence[Message]) -> str:
 def stage_train(work: Work) -> Result:
     """checkpoint/: the aligned model."""
     settings, last = work.recipe.training, work.round == work.recipe.training.rounds
+    how: dict[str, Any] = {
+        "seed": work.seed("train"),
+        "dtype": work.recipe.model.dtype,
+        "device": work.recipe.model.device,
+        "progress": work.progress_for("train: steps"),
+        "watch": work.probing(),
+    }
+    if settings.method in ONLINE:
+        return _train_online(work, how)
     if not last:  # the next round trains an adapter of its own, on a whole model
         settings = replace(settings, merge_adapter=True)
     trained = train_on(
@@ -211,11 +222,23 @@ def stage_train(work: Work) -> Result:
         work.start,
         work.folder / "checkpoint",
         settings,
-        seed=work.seed("train"),
-        dtype=work.recipe.model.dtype,
-        device=work.recipe.model.device,
-        progress=work.progress_for("train: steps"),
-        watch=work.probing(),
+        **how,
+    )
+    return asdict(trained) | {"model": "checkpoint"}
+
+
+def _train_online(work: Work, how: dict[str, Any]) -> Result:
+    trained = train_online(
+        [problem for problem in work.train if problem.tests],
+        work.start,
+        work.folder / "checkpoint",
+        work.recipe.training,
+        work.recipe.online,
+        template=work.recipe.sampling.solution_template,
+        limits=work.limits,
+        jobs=work.recipe.execution.jobs or None,
+        unconfined=work.unconfined,
+        **how,
     )
     return asdict(trained) | {"model": "checkpoint"}
 

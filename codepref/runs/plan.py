@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codepref.config import Recipe
+from codepref.config import ONLINE, Recipe
 
 
 def labels(recipe: Recipe) -> list[str]:
@@ -31,6 +31,8 @@ def round_prefix(recipe: Recipe, number: int) -> str:
 
 
 def _round(recipe: Recipe, *, first: bool) -> list[str]:
+    if recipe.training.method in ONLINE:
+        return [*(["sft"] if recipe.sft.data else []), "train"]
     if recipe.instructions.source:
         names = ["respond"]
     else:

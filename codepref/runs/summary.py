@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from codepref import __version__
+from codepref.config import ONLINE
 from codepref.evaluation.gate import decide
 from codepref.evaluation.ratings import compare_ratings, read_ratings, summarise_ratings
 from codepref.evaluation.scores import compare, read_scores, summarise
@@ -137,7 +138,7 @@ def _processor() -> str:
 
 
 def _funnel(results: dict[str, Result], method: str) -> list[dict[str, Any]]:
-    unit = "pairs" if method == "dpo" else "answers"
+    unit = "pairs" if method in ("dpo", "rpo") else "problems" if method in ONLINE else "answers"
     steps = [
         ("training problems", "problems", "train"),
         ("responses of the pool", "respond", "sampled"),
@@ -150,11 +151,12 @@ def _funnel(results: dict[str, Result], method: str) -> list[dict[str, Any]]:
         ("pairs", "pair", "count"),
         ("demonstrations trained on", "sft", "pairs"),
         (f"{unit} trained on", "train", "pairs"),
+        ("answers sampled while training", "train", "sampled"),
     ]
     return [
         {"what": what, "count": results[stage][key]}
         for what, stage, key in steps
-        if stage in results and key in results[stage]
+        if stage in results and key in results[stage] and (key != "sampled" or results[stage][key])
     ]
 
 

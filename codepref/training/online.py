@@ -1,4 +1,8 @@
-"""GRPO and RLOO through TRL, with execution as the reward: answers are sampled, run and learnt from in turn."""
+"""GRPO and RLOO through TRL, with execution as the reward: answers are sampled, run and learnt from in turn.
+
+TRL 1.16 ships no PPO trainer. RLOO (arXiv 2402.14740) and GRPO (arXiv 2402.03300) are of its family, without a model of
+values: the other answers to the same problem are what an answer is held against.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from codepref.config import OnlineSection, TrainingSection
+from codepref.config import OnlineSection, TrainingSection, online_mistakes
 from codepref.errors import UserError
 from codepref.execution.limits import Limits
 from codepref.models import resolve_model
@@ -18,10 +22,6 @@ from codepref.training.rows import Encode, TrainingRows
 from codepref.training.setup import Place, Progress, arguments, models
 from codepref.training.trainer import TrainingResult, train
 from codepref.training.watch import Probing
-
-ONLINE = ("grpo", "rloo")
-"""Methods that sample while they train. TRL 1.16 ships no PPO trainer; RLOO (arXiv 2402.14740) and GRPO
-(arXiv 2402.03300) are of its family, without a value model."""
 
 
 def train_online(
@@ -76,20 +76,6 @@ def train_online(
     with reward:
         found = train(place, rows, build, lambda trainer, settings: 0.0, sampled=lambda: reward.judged)
     return replace(found, sampled=reward.judged)
-
-
-def online_mistakes(settings: TrainingSection, online: OnlineSection) -> list[str]:
-    """What is wrong between the keys of [training] and [online]."""
-    micro = settings.micro_batch_size or settings.batch_size
-    found = []
-    if len(online.coarse) != 4:
-        found.append("online.coarse holds four values: does not compile, raises, fails a test, passes")
-    if settings.batch_size % online.generations or settings.batch_size % micro:
-        found.append(
-            f"training.batch_size = {settings.batch_size} answers a step must be a multiple of online.generations = "
-            f"{online.generations} and of micro_batch_size"
-        )
-    return found
 
 
 def _trainer(place: Place, fitted: TrainingRows, tokenizer: Any, online: OnlineSection, reward: ExecutionReward) -> Any:
