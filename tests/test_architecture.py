@@ -39,6 +39,8 @@ PURE = [
     "training/kto_rows.py",
     "training/interleave.py",
     "training/curve.py",
+    "training/prefix_tree.py",
+    "training/watching.py",
     "evaluation/estimators.py",
     "evaluation/calibration.py",
     "evaluation/precision.py",

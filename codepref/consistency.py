@@ -1,0 +1,119 @@
+"""What is wrong between the keys of a recipe that are each fine by themselves: one sentence a mistake."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from codepref.calls.members import check_pool
+from codepref.errors import UserError
+from codepref.judging.preferences import PREFERENCES
+from codepref.sampling.templates import check_template
+from codepref.sections import ONLINE, PAIR_LOSSES, RATED, TRUE_TESTS, OnlineSection, TrainingSection
+
+if TYPE_CHECKING:
+    from codepref.config import Recipe
+
+
+def inconsistencies(recipe: Recipe) -> list[str]:
+    """All that does not fit together in a recipe."""
+    found = []
+    training, evaluation, pairing = recipe.training, recipe.evaluation, recipe.pairing
+    if training.micro_batch_size and training.batch_size % training.micro_batch_size:
+        found.append(
+            f"training.micro_batch_size = {training.micro_batch_size} does not divide "
+            f"training.batch_size = {training.batch_size}"
+        )
+    if training.quantization != "none" and not training.lora_rank:
+        found.append("training.quantization trains an adapter beside 4-bit weights: set training.lora_rank above 0")
+    if training.method == "kto" and (training.micro_batch_size or training.batch_size) < 2:
+        found.append("training.method = 'kto' estimates its KL term within a batch: it must hold at least 2 answers")
+    if too_large := [k for k in evaluation.k if k > evaluation.samples]:
+        found.append(f"evaluation.k holds {too_large}, but only evaluation.samples = {evaluation.samples} are drawn")
+    if pairing.rule in TRUE_TESTS and recipe.sampling.tests > 0:
+        found.append(
+            f"pairing.rule = {pairing.rule!r} takes tests to be true, and sampling.tests above 0 would give it "
+            "self-written ones: set sampling.tests = 0, or choose a dstc rule"
+        )
+    names = {"pass@1 greedy", *(f"pass@{k}" for k in evaluation.k), "rubric score"}
+    if unknown := [name for name in recipe.gate.figures if name not in names]:
+        found.append(f"gate.figures holds {', '.join(unknown)}; a run compares {', '.join(sorted(names))}")
+    found += _feedback_inconsistencies(recipe)
+    found += training_mistakes(recipe.training)
+    if unknown := sorted(set(recipe.judge.preferences) - set(PREFERENCES)):
+        found.append(f"judge.preferences holds {', '.join(unknown)}; known: {', '.join(PREFERENCES)}")
+    if pairing.rule not in TRUE_TESTS and recipe.sampling.tests == 0:
+        found.append(f"pairing.rule = {pairing.rule!r} needs self-written tests: set sampling.tests above 0")
+    for key, template in (
+        ("solution_template", recipe.sampling.solution_template),
+        ("test_template", recipe.sampling.test_template),
+    ):
+        try:
+            check_template(template, f"sampling.{key}")
+        except UserError as error:
+            found += error.problems
+    return found
+
+
+def training_mistakes(settings: TrainingSection) -> list[str]:
+    """What is wrong between the keys of [training]."""
+    found = []
+    if settings.loss not in PAIR_LOSSES:
+        found.append(f"training.loss = {settings.loss!r} is none of TRL's: {', '.join(PAIR_LOSSES)}")
+    if settings.method == "rpo" and not settings.chosen_weight:
+        found.append("training.method = 'rpo' is DPO with the chosen answer's likelihood: set training.chosen_weight")
+    return found
+
+
+def online_mistakes(settings: TrainingSection, online: OnlineSection) -> list[str]:
+    """What is wrong between the keys of [training] and [online]."""
+    micro = settings.micro_batch_size or settings.batch_size
+    found = []
+    if len(online.coarse) != 4:
+        found.append("online.coarse holds four values: does not compile, raises, fails a test, passes")
+    if settings.batch_size % online.generations or settings.batch_size % micro:
+        found.append(
+            f"training.batch_size = {settings.batch_size} answers a step must be a multiple of online.generations = "
+            f"{online.generations} and of micro_batch_size"
+        )
+    return found
+
+
+def _feedback_inconsistencies(recipe: Recipe) -> list[str]:
+    found = []
+    rule, judge = recipe.pairing.rule, recipe.judge
+    if rule in RATED and not judge.model:
+        found.append(f"pairing.rule = {rule!r} needs ratings: set judge.model")
+    if judge.model not in ("", "rubric") and not judge.base_url:
+        found.append(f"judge.model = {judge.model!r}: where is it? Set judge.base_url, or take `rubric`")
+    if recipe.instructions.source:
+        found += check_pool(recipe.pool, "instructions.source is set")
+        if recipe.training.rounds > 1:
+            found.append("training.rounds: a pool's responses come from no round's model; set it to 1")
+        if rule != "rated":
+            found.append("instructions.source has no tests: set pairing.rule = 'rated'")
+    elif recipe.pool:
+        found.append("a [[pool]] responds to instructions: set instructions.source")
+    if recipe.grading.benchmark and judge.model in ("", "rubric"):
+        found.append("grading.benchmark is graded by a judge model: set judge.model and judge.base_url")
+    if recipe.sft.data == "passing" and (recipe.instructions.source or recipe.sampling.tests):
+        found.append("sft.data = 'passing' needs samples judged by true tests")
+    if recipe.training.method in ONLINE:
+        found += online_mistakes(recipe.training, recipe.online)
+        for wrong, told in (
+            (bool(recipe.instructions.source), "instructions.source"),
+            (recipe.training.rounds > 1, "training.rounds"),
+            (recipe.sft.data == "passing", "sft.data = 'passing'"),
+        ):
+            if wrong:
+                found.append(f"training.method = {recipe.training.method!r} samples as it trains: leave out {told}")
+    if recipe.training.method in ("sft", "rft"):
+        found.append(f"training.method = {recipe.training.method!r}: a run trains on pairs; write [sft] for this")
+    for budget, members, name in (
+        (recipe.responses.budget, recipe.pool, "responses"),
+        (judge.budget, (judge,), "judge"),
+    ):
+        if budget == 0:
+            found.append(f"{name}.budget = 0 allows no call; -1 sets no limit")
+        elif budget > 0 and not any(member.price_in or member.price_out for member in members):
+            found.append(f"{name}.budget needs prices: set price_in and price_out")
+    return found
