@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import codepref
-from codepref.config import Recipe, TrainingSection, load_recipe
+from codepref.config import OnlineSection, Recipe, TrainingSection, load_recipe
 from codepref.evaluation.gate import decide
 from codepref.evaluation.scores import Scores, compare, read_scores, summarise
 from codepref.execution.execute import read_verdicts
@@ -31,11 +31,20 @@ from codepref.runs.summary import machine, versions
 from codepref.sampling.backends import Decoding
 from codepref.sampling.prompts import request_messages
 from codepref.training.kto_rows import Example, Examples, examples_from_verdicts
+from codepref.training.online import train_online
 from codepref.training.train import train_on
 from codepref.training.watch import Probing
 
 RESULTS = Path(__file__).parent / "results"
 BASE = TrainingSection(batch_size=16, max_length=384, learning_rate=2e-4, epochs=4.0)
+STEADY = replace(
+    BASE, learning_rate=1e-4, batch_size=128, epochs=1.25, scheduler="constant_with_warmup", warmup_ratio=0.05
+)
+"""Of the methods that sample as they train: 5,000 answers, as many as the others learn from."""
+ONLINE = {
+    "grpo": OnlineSection(reward="share", max_new_tokens=120),
+    "rloo-coarse": OnlineSection(reward="coarse", max_new_tokens=120),
+}
 METHODS = {
     "sft": ("the problems' gold solutions", replace(BASE, method="sft")),
     "rft": ("own solutions that pass", replace(BASE, method="rft", epochs=2.0)),
@@ -44,6 +53,8 @@ METHODS = {
     "kto": ("own solutions by true tests", replace(BASE, method="kto", chosen_weight=10.0, epochs=2.0)),
     "dstc-rpo": ("pairs by self-written tests (DSTC)", replace(BASE, method="rpo", chosen_weight=20.0)),
     "agreement-rpo": ("pairs by self-written tests (agreement)", replace(BASE, method="rpo", chosen_weight=20.0)),
+    "grpo": ("rewards: share of true tests", replace(STEADY, method="grpo")),
+    "rloo-coarse": ("coarse rewards by true tests", replace(STEADY, method="rloo")),
     "rpo-2-rounds": ("pairs by true tests, sampled twice", replace(BASE, method="rpo", chosen_weight=10.0)),
 }
 """Name -> what it learns from, and its settings."""
@@ -177,10 +188,17 @@ class Bench:
             return found
         self.solutions("starter", self.folder / "base", self.seed)
         base = self.scores("starter", self.folder / "base" / "scores", "base")
-        given, start, sampled = self.lessons(method)
-        begun = time.monotonic()
-        model = self.folder / method / "model"
-        trained = train_on(given, start, model, METHODS[method][1], seed=self.seed, watch=self.probing())
+        model, settings = self.folder / method / "model", METHODS[method][1]
+        how: dict[str, Any] = {"seed": self.seed, "watch": self.probing()}
+        if method in ONLINE:
+            begun = time.monotonic()
+            how |= {"template": self.template, "limits": self.limits}
+            trained = train_online(self.train, "starter", model, settings, ONLINE[method], **how)
+            sampled = trained.sampled
+        else:
+            given, start, sampled = self.lessons(method)
+            begun = time.monotonic()
+            trained = train_on(given, start, model, settings, **how)
         seconds = time.monotonic() - begun
         found = {"method": method, "seed": self.seed, "sampled": sampled, "training_seconds": round(seconds, 1)}
         found |= {"answers": trained.pairs, "steps": trained.steps, "kept_step": trained.kept_step}
