@@ -66,7 +66,7 @@ def train_online(
 
     def rows(encode: Encode, eos_id: int) -> TrainingRows:
         found = reward.rows()
-        longest = max(len(encode(row["prompt"], True)) for row in found)
+        longest = max(len(encode(row["prompt"], True)) for row in found) + online.max_new_tokens
         return TrainingRows(found, {}, longest, len(found))
 
     def build(place: Place, fitted: TrainingRows, tokenizer: Any) -> Any:

@@ -107,6 +107,7 @@ def train(
         with quiet():
             transformers.set_seed(place.seed)
             trainer = build(place, fitted, tokenizer)
+            _check_context(trainer.model, fitted, place)
             shared = settings.share_prefixes and share(trainer, tokenizer)
             first = first_loss(trainer, settings)
             if reference:
@@ -152,6 +153,16 @@ def _finish(place: Place, result: TrainingResult) -> None:
     write_json(place.staging / MARKER, asdict(result) | facts)
     shutil.rmtree(place.out, ignore_errors=True)
     place.staging.replace(place.out)
+
+
+def _check_context(model: Any, fitted: TrainingRows, place: Place) -> None:
+    """Raise UserError for rows beyond the positions that the model was made for: it would train on noise there."""
+    room = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if room is not None and fitted.longest > room:
+        raise UserError(
+            f"the longest row has {fitted.longest:,} tokens, and {place.model} reads {room:,}: set training.max_length = "
+            f"{room} (longer rows are left out and counted), or online.max_new_tokens lower"
+        )
 
 
 def _key(place: Place, fitted: TrainingRows) -> str:

@@ -179,3 +179,11 @@ def test_a_folder_that_is_no_model_says_what_it_lacks(tmp_path: Path, files: dic
         (folder / name).write_text(text)
     with pytest.raises(UserError, match=told):
         train_dpo(pairs(1), str(folder), tmp_path / "out", SETTINGS)
+
+
+def test_rows_beyond_the_models_context_are_refused_with_the_setting_to_change(tmp_path: Path) -> None:
+    (pair,) = pairs(1)
+    long = replace(pair, chosen=[{"role": "assistant", "content": "x = 1\n" * 400}])
+    with pytest.raises(UserError, match=r"reads 512: set training\.max_length = 512"):
+        train_dpo([long], "starter", tmp_path / "model", replace(SETTINGS, max_length=4096))
+    assert not list(tmp_path.iterdir())
