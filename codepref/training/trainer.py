@@ -160,8 +160,8 @@ def _check_context(model: Any, fitted: TrainingRows, place: Place) -> None:
     room = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if room is not None and fitted.longest > room:
         raise UserError(
-            f"the longest row has {fitted.longest:,} tokens, and {place.model} reads {room:,}: set training.max_length = "
-            f"{room} (longer rows are left out and counted), or online.max_new_tokens lower"
+            f"the longest row has {fitted.longest:,} tokens, and {place.model} reads {room:,}: set "
+            f"training.max_length = {room} (longer rows are left out and counted), or online.max_new_tokens lower"
         )
 
 
