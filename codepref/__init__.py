@@ -2,7 +2,8 @@
 
 The functions behind the commands are here by name, loaded when first used: load_problems, sample, execute,
 execute_into, pair, audit, train, evaluate, compare (see `codepref.api`), respond, judge, judge_by_rubric,
-calibrate_judge and grade (see `codepref.feedback`), run and demo (see `codepref.runs.run`).
+calibrate_judge and grade (see `codepref.feedback`), run and demo (see `codepref.runs.run`) and push (see
+`codepref.hub.push`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from codepref.api import audit, compare, evaluate, execute, execute_into, load_problems, pair, sample, train
     from codepref.feedback import calibrate_judge, grade, judge, judge_by_rubric, respond
+    from codepref.hub.push import push
     from codepref.runs.run import demo, run
 
 _HOMES = {
@@ -24,6 +26,7 @@ _HOMES = {
     ),
     **dict.fromkeys(("respond", "judge", "judge_by_rubric", "calibrate_judge", "grade"), "codepref.feedback"),
     **dict.fromkeys(("run", "demo"), "codepref.runs.run"),
+    "push": "codepref.hub.push",
 }
 
 __all__ = [
@@ -40,6 +43,7 @@ __all__ = [
     "judge_by_rubric",
     "load_problems",
     "pair",
+    "push",
     "respond",
     "run",
     "sample",

@@ -22,6 +22,7 @@ from codepref.sections import (
     ExecutionSection,
     GateSection,
     GradingSection,
+    HubSection,
     InstructionsSection,
     JudgeSection,
     ModelSection,
@@ -44,6 +45,7 @@ __all__ = [
     "ExecutionSection",
     "GateSection",
     "GradingSection",
+    "HubSection",
     "InstructionsSection",
     "JudgeSection",
     "ModelSection",
@@ -87,6 +89,7 @@ class Recipe:
     evaluation: EvaluationSection = field(default_factory=EvaluationSection)
     grading: GradingSection = field(default_factory=GradingSection)
     gate: GateSection = field(default_factory=GateSection)
+    hub: HubSection = field(default_factory=HubSection)
     pool: tuple[Member, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:

@@ -10,6 +10,9 @@ from codepref.judging.preferences import PREFERENCES
 from codepref.sampling.templates import check_template
 from codepref.sections import ONLINE, PAIR_LOSSES, RATED, TRUE_TESTS, OnlineSection, TrainingSection
 
+REPORTERS = {"tensorboard": "tensorboard", "wandb": "wandb", "trackio": "trackio"}
+"""Name in `training.report_to` -> the package that it needs."""
+
 if TYPE_CHECKING:
     from codepref.config import Recipe
 
@@ -61,6 +64,8 @@ def training_mistakes(settings: TrainingSection) -> list[str]:
         found.append(f"training.loss = {settings.loss!r} is none of TRL's: {', '.join(PAIR_LOSSES)}")
     if settings.method == "rpo" and not settings.chosen_weight:
         found.append("training.method = 'rpo' is DPO with the chosen answer's likelihood: set training.chosen_weight")
+    if unknown := sorted(set(settings.report_to) - {"none", *REPORTERS}):
+        found.append(f"training.report_to holds {', '.join(unknown)}; known: {', '.join(REPORTERS)}")
     return found
 
 

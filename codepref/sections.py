@@ -191,6 +191,7 @@ class TrainingSection:
         "", doc="accelerate's configuration file, in place of `processes`; see recipes/accelerate"
     )
     share_prefixes: bool = bounded(True, doc="compute what answers begin with alike once")
+    report_to: tuple[str, ...] = bounded(("none",), doc="tensorboard, wandb, trackio: TRL's own reporting")
     checkpoint_minutes: float = bounded(15.0, low=0.0, doc="minutes that a kill may cost; 0: no checkpoints")
 
 
@@ -251,6 +252,13 @@ class EvaluationSection:
     top_p: float = bounded(0.95, above=0.0, high=1.0, doc="nucleus size")
     max_new_tokens: int = bounded(512, low=1, doc="a longer answer is cut there")
     k: tuple[int, ...] = bounded((1, 10), low=1, doc="the k of pass@k; each at most `samples`")
+
+
+@dataclass(frozen=True)
+class HubSection:
+    """What the cards of model and pairs say beside the figures; `codepref push` uploads them."""
+
+    license: str = bounded("", doc="the hub's word for it, as apache-2.0; empty: the base model's, where that is known")
 
 
 @dataclass(frozen=True)

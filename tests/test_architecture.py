@@ -50,6 +50,7 @@ PURE = [
     "problems/contamination.py",
     "evaluation/graded.py",
     "reports/tables.py",
+    "reports/cards.py",
 ]
 HEAVY = {
     "torch",
@@ -65,6 +66,7 @@ HEAVY = {
     "pyarrow",
     "radon",
     "ruff",
+    "huggingface_hub",
 }
 HOMES = {
     "torch": {"models.py", "sampling/backends/transformers.py", "training", "starter", "runs/summary.py"},
@@ -76,6 +78,7 @@ HOMES = {
     "openai": {"calls/client.py"},
     "radon": {"judging/metrics.py"},
     "ruff": {"judging/linter.py"},
+    "huggingface_hub": {"hub", "problems/hub.py"},
 }
 
 

@@ -233,6 +233,17 @@ def train(options: Namespace) -> None:
     print(options.out)
 
 
+def push(options: Namespace) -> None:
+    """`codepref push`."""
+    from codepref.hub.push import push as work
+
+    found = work(
+        options.dir, model=options.model, dataset=options.dataset, public=options.public, anyway=options.anyway
+    )
+    for address in found.addresses.values():
+        print(address)
+
+
 def evaluate(options: Namespace) -> None:
     """`codepref evaluate`."""
     from codepref import api

@@ -37,6 +37,7 @@ def build_parser() -> Parser:
     _train(subparsers.add_parser("train", help="pairs -> an aligned model"))
     _evaluate(subparsers.add_parser("evaluate", help="pass@k of a model, of solutions or of verdicts"))
     _compare(subparsers.add_parser("compare", help="paired difference of two score files"))
+    _push(subparsers.add_parser("push", help="a run's model and pairs to the hub"))
     _doctor(subparsers.add_parser("doctor", help="what confinement this machine offers"))
     return parser
 
@@ -193,6 +194,15 @@ def _compare(parser: Parser) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", help="JSON file for the figures")
     parser.set_defaults(command=commands.compare)
+
+
+def _push(parser: Parser) -> None:
+    parser.add_argument("dir", help="directory of a finished run")
+    parser.add_argument("--model", default="", metavar="OWNER/NAME", help="repository for its checkpoint")
+    parser.add_argument("--dataset", default="", metavar="OWNER/NAME", help="repository for its pairs")
+    parser.add_argument("--public", action="store_true", help="make new repositories public (default: private)")
+    parser.add_argument("--anyway", action="store_true", help="push a model that was not promoted too")
+    parser.set_defaults(command=commands.push)
 
 
 def _doctor(parser: Parser) -> None:

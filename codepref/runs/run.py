@@ -33,6 +33,7 @@ def run(
     line a stage. Returns the summary that summary.json holds; its `gate` says whether the aligned model is promoted.
     Raises UserError, MachineError or GateError; what was finished before is kept.
     """
+    from codepref.hub.cards import write_cards
     from codepref.reports.html import write_report
     from codepref.runs.pipeline import stage_problems, stages
     from codepref.runs.summary import machine, versions, write_summary
@@ -62,6 +63,7 @@ def run(
                 lines.pop().close()
         summary = write_summary(directory, ["problems", *(name for name, _ in planned)])
         write_report(folder)
+        write_cards(folder)
     return summary
 
 

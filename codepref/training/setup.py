@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from codepref.config import TrainingSection
-from codepref.errors import UserError
+from codepref.consistency import REPORTERS
+from codepref.errors import MachineError, UserError
 from codepref.models import load_model, pick_device
 from codepref.training.processes import count, own_device
 from codepref.training.rows import learning_rate_default
@@ -79,9 +82,21 @@ def arguments(rows: int, place: Place) -> dict[str, Any]:
         # checkpoints are asked for by the clock (codepref.training.staging), and the newest is enough
         "save_strategy": "no",
         "save_total_limit": 1,
-        "report_to": "none",
+        **_reporting(place),
         "disable_tqdm": True,
     }
+
+
+def _reporting(place: Place) -> dict[str, Any]:
+    """Where TRL reports to. Raises MachineError for a package that is not here."""
+    chosen = [name for name in place.settings.report_to if name != "none"]
+    for name in chosen:
+        if importlib.util.find_spec(REPORTERS[name]) is None:
+            raise MachineError(f"training.report_to = {name!r} needs the package {REPORTERS[name]}: pip install it")
+    if "tensorboard" in chosen:
+        # by the environment, since TRL's own key for it is deprecated; beside the model, so that the two stay together
+        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(place.out.parent / "logs"))
+    return {"report_to": chosen or "none", "run_name": f"{place.out.parent.name}/{place.out.name}"}
 
 
 def models(place: Place, *, reference: bool = True) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from codepref.models import (
     quiet,
     resolve_model,
 )
+from codepref.reports.cards import public_name
 from codepref.runs.files import content_hash, write_json
 from codepref.training.curve import training_curve
 from codepref.training.processes import count, first_alone, is_first, spread
@@ -148,7 +149,7 @@ def train(
 
 
 def _finish(place: Place, result: TrainingResult) -> None:
-    facts = {"model": place.out.name, "base": place.model, "seed": place.seed, "processes": count()}
+    facts = {"model": place.out.name, "base": public_name(place.model), "seed": place.seed, "processes": count()}
     clear(place.staging)
     write_json(place.staging / MARKER, asdict(result) | facts)
     shutil.rmtree(place.out, ignore_errors=True)

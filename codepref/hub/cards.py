@@ -1,0 +1,75 @@
+"""Cards on disk: the model's beside its weights, the pairs' beside them, both from summary.json."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from codepref.reports.cards import data_body, data_head, evaluation_rows, model_body, model_head
+from codepref.runs.files import read_json, write_text
+
+MODEL_CARD = "README.md"
+DATA_CARD = "pairs.md"
+"""In the run directory; a repository of the pairs has it as README.md."""
+_LICENSE = re.compile(r"\A---\n(?:.*\n)*?license:[ \t]*([\w.\-]+)", re.MULTILINE)
+
+
+def write_cards(run_dir: Path) -> list[Path]:
+    """Write checkpoint/README.md and, where there are pairs, pairs.md from DIR/summary.json. Returns what was written.
+
+    The licence is the recipe's `hub.license`, else that of the base model's own card where it is a local folder. The
+    figures stand in the head as the hub's evaluation results too.
+    """
+    summary = read_json(run_dir / "summary.json")
+    resolved = summary.get("recipe_resolved") or {}
+    base = str((resolved.get("model") or {}).get("path", ""))
+    told = str((resolved.get("hub") or {}).get("license", ""))
+    written = []
+    if (run_dir / "checkpoint").is_dir():
+        name = f"{summary.get('recipe', 'model')}"
+        head = _model_yaml(summary, model_head(summary, told or license_of(base), base), name)
+        written.append(run_dir / "checkpoint" / MODEL_CARD)
+        write_text(written[-1], f"---\n{head}\n---\n\n{model_body(summary, name)}")
+    if (run_dir / "pairs.parquet").exists():
+        written.append(run_dir / DATA_CARD)
+        head = _yaml(data_head(summary, told))
+        body = data_body(summary, f"{summary.get('recipe', 'run')} pairs")
+        write_text(written[-1], f"---\n{head}\n---\n\n{body}")
+    return written
+
+
+def license_of(model: str) -> str:
+    """The licence that a local model's own card names, or ""."""
+    card = Path(model) / MODEL_CARD
+    if not card.is_file():
+        return ""
+    found = _LICENSE.match(card.read_text(encoding="utf-8", errors="replace"))
+    return found.group(1) if found else ""
+
+
+def _model_yaml(summary: Mapping[str, Any], head: Mapping[str, Any], name: str) -> str:
+    from huggingface_hub import EvalResult, ModelCardData
+
+    results = [
+        EvalResult(
+            task_type="text-generation",
+            dataset_type=row["heldout"] or "unknown",
+            dataset_name=f"{row['heldout']} (held out)",
+            metric_type=row["name"].split()[0],
+            metric_name=row["name"],
+            metric_value=row["value"],
+        )
+        for row in evaluation_rows(summary)
+    ]
+    data = ModelCardData(**head, model_name=name if results else None, eval_results=results or None)
+    text: str = data.to_yaml()
+    return text.strip()
+
+
+def _yaml(head: Mapping[str, Any]) -> str:
+    from huggingface_hub import DatasetCardData
+
+    text: str = DatasetCardData(**head).to_yaml()
+    return text.strip()

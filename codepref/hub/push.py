@@ -1,0 +1,132 @@
+"""`codepref push`: a run's model and pairs to the hub, when it is asked and at no other time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from codepref.errors import GateError, MachineError, UserError
+from codepref.hub.cards import DATA_CARD, write_cards
+from codepref.runs.files import read_json
+
+KEPT_HERE = ("*.partial", ".*", "training_args.bin", "optimizer.pt", "checkpoint-*")
+"""Never uploaded with a model."""
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """Where things are now: addresses by what they are, "model" and "pairs"."""
+
+    addresses: dict[str, str] = field(default_factory=dict)
+
+
+def push(
+    run_dir: Path | str,
+    *,
+    model: str = "",
+    dataset: str = "",
+    public: bool = False,
+    anyway: bool = False,
+    message: str = "",
+) -> Pushed:
+    """Upload a run's checkpoint to the repository `model` and its pairs to `dataset`, each with its card.
+
+    Repositories are made where there are none, private unless `public`. The token is the hub library's own (HF_TOKEN,
+    or a login), and HF_ENDPOINT is obeyed. anyway: also a model that the gate did not promote; its card says so.
+
+    Raises UserError (no run, nothing to push, a name without an owner, no token, no right to write), GateError (not
+    promoted), MachineError (the hub cannot be reached).
+    """
+    folder = Path(run_dir)
+    if not (folder / "summary.json").exists():
+        raise UserError(f"{folder}: holds no summary.json, so it is no finished run")
+    if not model and not dataset:
+        raise UserError("nothing to push: give --model OWNER/NAME, --dataset OWNER/NAME, or both")
+    for name in filter(None, (model, dataset)):
+        if name.count("/") != 1 or not all(name.split("/")):
+            raise UserError(f"{name}: a repository's name is OWNER/NAME")
+    summary = read_json(folder / "summary.json")
+    message = message or f"codepref {summary.get('codepref', '')}, recipe {summary.get('recipe', '')}"
+    if model:
+        _check_model(folder, summary, anyway)
+    if dataset and not (folder / "pairs.parquet").exists():
+        raise UserError(f"{folder}: has no pairs to push")
+    write_cards(folder)
+    found = {}
+    if model:
+        found["model"] = _told(lambda api: _push_model(api, folder / "checkpoint", model, public, message))
+    if dataset:
+        found["pairs"] = _told(lambda api: _push_pairs(api, folder, dataset, public, message))
+    return Pushed(found)
+
+
+def _check_model(folder: Path, summary: dict[str, Any], anyway: bool) -> None:
+    checkpoint = folder / "checkpoint"
+    if not checkpoint.is_dir():
+        raise UserError(f"{folder}: has no checkpoint to push")
+    gate = summary.get("gate") or {}
+    if not gate.get("promoted") and not anyway:
+        reason = (gate.get("reasons") or ["it was not measured"])[0]
+        raise GateError(f"the model was not promoted: {reason}. --anyway pushes it, with a card that says so")
+    adapter = checkpoint / "adapter_config.json"
+    if adapter.exists():
+        base = str(json.loads(adapter.read_text(encoding="utf-8")).get("base_model_name_or_path", ""))
+        if base.startswith(("/", ".", "~")) or base.count("/") != 1:
+            raise UserError(
+                f"the adapter's base model is a folder of this machine ({base}), which nobody else has: train with "
+                "training.merge_adapter = true, or from a hub name"
+            )
+
+
+def _push_model(api: Any, checkpoint: Path, name: str, public: bool, message: str) -> str:
+    address = str(api.create_repo(name, private=not public, exist_ok=True))
+    api.upload_folder(repo_id=name, folder_path=checkpoint, commit_message=message, ignore_patterns=list(KEPT_HERE))
+    return address
+
+
+def _push_pairs(api: Any, folder: Path, name: str, public: bool, message: str) -> str:
+    from huggingface_hub import CommitOperationAdd
+
+    address = str(api.create_repo(name, private=not public, exist_ok=True, repo_type="dataset"))
+    files = {"README.md": folder / DATA_CARD, "pairs.parquet": folder / "pairs.parquet"}
+    api.create_commit(
+        name,
+        [CommitOperationAdd(path_in_repo=place, path_or_fileobj=path) for place, path in files.items()],
+        commit_message=message,
+        repo_type="dataset",
+    )
+    return address
+
+
+def _told(work: Callable[[Any], str]) -> str:
+    """`work` with the hub's client; what can go wrong there in our words."""
+    import httpx2
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OfflineModeIsEnabled
+
+    try:
+        return work(HfApi())
+    except HFValidationError as error:
+        raise UserError(f"the hub takes no such name ({_line(error)})") from None
+    except LocalTokenNotFoundError:
+        raise UserError("no token for the hub: set HF_TOKEN, or run `hf auth login`") from None
+    except HfHubHTTPError as error:
+        status = error.response.status_code if error.response is not None else 0
+        if status in (401, 403):
+            raise UserError(
+                f"the hub does not let this token write there ({status}): set HF_TOKEN to one that may, or take "
+                "another OWNER"
+            ) from None
+        if 400 <= status < 500:
+            raise UserError(f"the hub refused ({_line(error)})") from None
+        raise MachineError(f"the hub failed ({_line(error)}); try again later") from None
+    except (httpx2.TransportError, OfflineModeIsEnabled, ConnectionError) as error:
+        raise MachineError(f"the hub cannot be reached from here ({_line(error)})") from None
+
+
+def _line(error: BaseException) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,215 @@
+"""Cards and pushing, by the hub library's own client against a small server of the hub's protocol."""
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import codepref
+from codepref.hub.cards import license_of, write_cards
+from codepref.reports.cards import public_name
+from codepref.runs.files import read_json, write_json
+
+
+class Hub(BaseHTTPRequestHandler):
+    """Creates repositories and takes commits for the token `good`."""
+
+    repositories: dict[str, dict[str, Any]]
+    failing: bool
+
+    def log_message(self, *_: Any) -> None:
+        """No lines on the terminal."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            body = b"".join(iter(self._chunk, b""))
+        if self.failing:
+            return self._answer(503, {"error": "overloaded"})
+        if self.headers.get("Authorization") != "Bearer good":
+            return self._answer(401, {"error": "Invalid credentials"})
+        kind, _, rest = self.path.removeprefix("/api/").partition("/")
+        if self.path == "/api/repos/create":
+            told = json.loads(body)
+            name = f"{told.get('organization') or 'me'}/{told['name']}"
+            self.repositories[name] = {
+                "private": told.get("visibility") == "private" if "visibility" in told else told.get("private"),
+                "type": told.get("type", "model"),
+                "files": {},
+            }
+            place = f"datasets/{name}" if told.get("type") == "dataset" else name
+            return self._answer(200, {"url": f"http://{self.headers['Host']}/{place}", "name": name})
+        if kind in ("models", "datasets"):
+            name = rest.partition("/preupload/" if "/preupload/" in rest else "/commit/")[0]
+            if "/preupload/" in rest:
+                files = [{"path": one["path"], "uploadMode": "regular"} for one in json.loads(body)["files"]]
+                return self._answer(200, {"files": [one | {"shouldIgnore": False} for one in files]})
+            for line in body.splitlines():
+                one = json.loads(line)
+                if one["key"] == "file":
+                    content = base64.b64decode(one["value"]["content"])
+                    self.repositories[name]["files"][one["value"]["path"]] = content
+            told = {"commitUrl": f"http://{self.headers['Host']}/{name}/commit/1", "commitOid": "1", "success": True}
+            return self._answer(200, told)
+        return self._answer(200, {})  # validate-yaml
+
+    def do_GET(self) -> None:
+        name = self.path.split("?")[0].removeprefix("/api/models/").removeprefix("/api/datasets/")
+        return self._answer(200, {"id": name, "sha": "1", "siblings": []})
+
+    def _chunk(self) -> bytes:
+        size = int(self.rfile.readline().strip() or b"0", 16)
+        found = self.rfile.read(size)
+        self.rfile.readline()
+        return found
+
+    def _answer(self, status: int, told: Any) -> None:
+        text = json.dumps(told).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+
+@pytest.fixture
+def hub() -> Iterator[Any]:
+    handler = type("OneHub", (Hub,), {"repositories": {}, "failing": False})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    handler.address = f"http://127.0.0.1:{server.server_port}"
+    yield handler
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small run, promoted by a wide margin."""
+    out = tmp_path_factory.mktemp("hub") / "run"
+    settings = ["problems.train_limit=16", "problems.heldout_limit=8", "sampling.solutions=4", "watch.problems="]
+    settings += ["evaluation.samples=2", "evaluation.k=[1]", "training.epochs=1.0", "gate.margin=100"]
+    codepref.demo("tests-dpo", out, overrides=[*settings, "hub.license=apache-2.0"])
+    return out
+
+
+@pytest.fixture
+def run_dir(finished: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+def push(folder: Path, *more: str, address: str, token: str = "good") -> tuple[int, str, str]:
+    environment = {**os.environ, "HF_ENDPOINT": address, "HF_TOKEN": token, "HF_HUB_DISABLE_XET": "1"}
+    environment |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HOME": str(folder.parent / "home")}
+    if not token:
+        del environment["HF_TOKEN"]
+    command = [sys.executable, "-m", "codepref", "push", str(folder), *more]
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    assert "Traceback" not in ended.stderr
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+def not_promoted(run_dir: Path) -> None:
+    summary = read_json(run_dir / "summary.json")
+    summary["gate"] = {"promoted": False, "reasons": ["pass@1: the aligned model is worse"]}
+    write_json(run_dir / "summary.json", summary)
+
+
+def test_model_and_pairs_arrive_with_their_cards(run_dir: Path, hub: Any) -> None:
+    status, out, err = push(run_dir, "--model", "me/aligned", "--dataset", "me/pairs", address=hub.address)
+    assert status == 0, err
+    model, data = hub.repositories["me/aligned"], hub.repositories["me/pairs"]
+    assert model["private"] is data["private"] is True
+    assert data["type"] == "dataset"
+    assert {"README.md", "model.safetensors", "config.json", "tokenizer.json", "training.json"} <= set(model["files"])
+    assert model["files"]["model.safetensors"] == (run_dir / "checkpoint" / "model.safetensors").read_bytes()
+    assert set(data["files"]) == {"README.md", "pairs.parquet"}
+    assert len(out.splitlines()) == 2
+    told = b"".join(content for name, content in model["files"].items() if name.endswith((".json", ".md")))
+    assert str(run_dir.parent).encode() not in told
+
+
+def test_the_heads_of_the_cards_are_what_the_hub_reads(run_dir: Path) -> None:
+    from huggingface_hub import DatasetCard, ModelCard
+
+    model_card, data_card = write_cards(run_dir)
+    data = ModelCard.load(model_card).data
+    assert data.license == "apache-2.0"
+    summary = read_json(run_dir / "summary.json")
+    figures = {row["name"]: row["value"] for row in summary["scores"]["aligned"]}
+    assert {one.metric_name for one in data.eval_results} == set(figures)
+    for one in data.eval_results:
+        assert one.metric_value == pytest.approx(100 * figures[one.metric_name], abs=0.01)
+    configs = DatasetCard.load(data_card).data.configs
+    assert configs[0]["data_files"][0]["path"] == "pairs.parquet"
+
+
+def test_what_was_not_promoted_stays_here_unless_it_is_told_to_go(run_dir: Path, hub: Any) -> None:
+    not_promoted(run_dir)
+    status, _, err = push(run_dir, "--model", "me/bad", address=hub.address)
+    assert status == 1
+    assert "was not promoted: pass@1: the aligned model is worse" in err
+    assert hub.repositories == {}
+    assert push(run_dir, "--model", "me/bad", "--anyway", "--public", address=hub.address)[0] == 0
+    card = hub.repositories["me/bad"]["files"]["README.md"].decode()
+    assert "**Not promoted.** pass@1: the aligned model is worse." in card.split("---")[2][:200]
+    assert hub.repositories["me/bad"]["private"] is False
+
+
+@pytest.mark.parametrize(
+    ("given", "token", "status", "told"),
+    [
+        ([], "good", 2, "nothing to push"),
+        (["--model", "aligned"], "good", 2, "OWNER/NAME"),
+        (["--model", "me/aligned"], "bad", 2, "does not let this token write there (401)"),
+        (["--model", "me/aligned"], "", 2, "HF_TOKEN"),
+        (["--dataset", "me/.."], "good", 2, "takes no such name"),
+    ],
+)
+def test_mistakes_are_one_message(
+    given: list[str], token: str, status: int, told: str, run_dir: Path, hub: Any
+) -> None:
+    found, _, err = push(run_dir, *given, address=hub.address, token=token)
+    assert (found, err.count("\n")) == (status, 1)
+    assert told in err
+
+
+def test_a_hub_that_is_not_there_is_the_machines_fault(run_dir: Path) -> None:
+    status, _, err = push(run_dir, "--model", "me/aligned", address="http://127.0.0.1:9")
+    assert status == 3
+    assert "cannot be reached" in err
+
+
+def test_a_folder_that_is_no_run_is_told(tmp_path: Path, hub: Any) -> None:
+    status, _, err = push(tmp_path, "--model", "me/aligned", address=hub.address)
+    assert status == 2
+    assert "no finished run" in err
+
+
+def test_an_adapter_on_a_local_base_is_refused(run_dir: Path, hub: Any) -> None:
+    write_json(run_dir / "checkpoint" / "adapter_config.json", {"base_model_name_or_path": "/home/me/base"})
+    status, _, err = push(run_dir, "--model", "me/aligned", address=hub.address)
+    assert status == 2
+    assert "training.merge_adapter" in err
+
+
+def test_the_bases_licence_is_taken_where_it_is_told(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("---\nlibrary_name: x\nlicense: mit\n---\n# A model\nlicense: other\n")
+    assert license_of(str(tmp_path)) == "mit"
+    assert license_of("owner/name") == ""
+
+
+def test_names_without_this_machines_folders() -> None:
+    assert public_name("Qwen/Qwen2.5") == "Qwen/Qwen2.5"
+    assert public_name("/home/me/models/mine/") == "mine"
+    assert public_name("runs/a/checkpoint") == "checkpoint"
+    assert public_name("starter") == "starter"
