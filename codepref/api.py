@@ -365,30 +365,41 @@ def evaluate(
     dtype: str = "auto",
     device: str = "auto",
     progress_for: Callable[[str], Progress] | None = None,
+    evalplus: str | Path | None = None,
 ) -> Scores:
     """pass@k of a model, of solutions, or of verdicts, by the problems' own tests.
 
     Give one of `model` (one greedy and `samples` sampled answers a problem are drawn), `solutions` (as `execute`
-    takes them) and `verdicts`. Returns Scores; with `out`, scores.json is written there, for `compare`.
+    takes them) and `verdicts`. Returns Scores; with `out`, scores.json is written there, for `compare`. evalplus: a
+    file for the verdicts on solutions as EvalPlus writes them; see `codepref.evaluation.eval_results`.
     """
+    from codepref.evaluation.eval_results import write_eval_results
     from codepref.evaluation.evaluate import evaluate_model, evaluate_verdicts
     from codepref.sampling.backends import Decoding
 
     if sum(given is not None for given in (model, solutions, verdicts)) != 1:
         raise UserError("give one of model, solutions and verdicts")
     folder = Path(out) if out else None
-    if verdicts is not None:
-        return evaluate_verdicts(_matrices(verdicts), ks=k, seed=seed, label=label, out=folder)
-    if problems is None:
+    if evalplus is not None:
+        check_target(Path(evalplus))
+        if model is not None:
+            raise UserError("EvalPlus's results are written of solutions or verdicts: draw the samples first")
+    if verdicts is None and problems is None:
         raise UserError("problems are needed to evaluate a model or solutions")
+    matrices = None if verdicts is None else _matrices(verdicts)
     if solutions is not None:
         progress = progress_for("verdicts") if progress_for else None
         inner = folder / "verdicts" if folder else None
         matrices = execute(
-            problems, solutions, out=inner, limits=limits, jobs=jobs, unconfined=unconfined, progress=progress
+            problems or (), solutions, out=inner, limits=limits, jobs=jobs, unconfined=unconfined, progress=progress
         )
+    if matrices is not None:
+        if evalplus is not None:
+            source = Path(problems) if isinstance(problems, str | Path) else None
+            write_eval_results(Path(evalplus), matrices, source)
         return evaluate_verdicts(matrices, ks=k, seed=seed, label=label, out=folder)
     assert model is not None
+    assert problems is not None
     return evaluate_model(
         load_problems(problems),
         model,

@@ -246,12 +246,15 @@ def evaluate(options: Namespace) -> None:
         dtype=options.dtype,
         device=options.device,
         progress_for=progress_for,
+        evalplus=options.evalplus,
     )
     for line in lines:
         line.close()
     print(score_table({options.label or "scores": [asdict(s) for s in summarise(scores, seed=options.seed)]}))
     for reason, count in scores.left_out().items():
         print(f"{count:,} solutions left out: {reason}")
+    if options.evalplus:
+        print(options.evalplus)
     print(Path(options.out) / "scores.json")
 
 

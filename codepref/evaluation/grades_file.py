@@ -36,7 +36,10 @@ def write_grades(grades: Grades, folder: Path, *, seed: int = 0) -> Path:
 
 def is_grades_file(path: Path) -> bool:
     """Whether a score file (or the one in a folder) holds grades and not pass@k."""
-    path = path / FILE if path.is_dir() else path
+    if path.is_dir():
+        path = path / FILE
+        if not path.exists():
+            return False
     document = read_json(path)
     return isinstance(document, dict) and document.get("format") == FORMAT
 
