@@ -102,7 +102,7 @@ def sample(options: Namespace) -> None:
 def execute(options: Namespace) -> None:
     """`codepref execute`."""
     from codepref import api
-    from codepref.cli.faults import tell_faults, tell_gold, tell_tests
+    from codepref.cli.faults import tell_faults, tell_gold, tell_needs, tell_tests
     from codepref.problems.answers import load_tests
 
     if not options.out:
@@ -112,6 +112,7 @@ def execute(options: Namespace) -> None:
     limits, problems = _limits(options), api.load_problems(options.problems)
     given = load_tests(options.tests, problems, per_completion=options.tests_per_completion) if options.tests else None
     tell_tests(problems, given, _say)
+    tell_needs(problems, _say)
     progress = ProgressLine("execute: solutions")
     engine = {"limits": limits, "jobs": options.jobs, "unconfined": options.unconfined}
     tests = given.tests if given else None
@@ -216,6 +217,7 @@ def train(options: Namespace) -> None:
 def evaluate(options: Namespace) -> None:
     """`codepref evaluate`."""
     from codepref import api
+    from codepref.cli.faults import tell_needs
     from codepref.evaluation.scores import summarise
     from codepref.reports.tables import score_table
 
@@ -225,8 +227,11 @@ def evaluate(options: Namespace) -> None:
         lines.append(ProgressLine(label))
         return lines[-1]
 
+    problems = options.problems
+    if problems and not options.verdicts:
+        tell_needs(api.load_problems(problems), _say)
     scores = api.evaluate(
-        options.problems,
+        problems,
         model=options.model,
         solutions=options.solutions,
         verdicts=options.verdicts,
