@@ -383,7 +383,10 @@ def evaluate(
     if evalplus is not None:
         check_target(Path(evalplus))
         if model is not None:
-            raise UserError("EvalPlus's results are written of solutions or verdicts: draw the samples first")
+            raise UserError(
+                "EvalPlus's results are written of solutions or verdicts: draw the samples first, "
+                "with `codepref sample`"
+            )
     if verdicts is None and problems is None:
         raise UserError("problems are needed to evaluate a model or solutions")
     matrices = None if verdicts is None else _matrices(verdicts)

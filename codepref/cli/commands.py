@@ -267,19 +267,22 @@ def compare(options: Namespace) -> None:
     """`codepref compare`."""
     from codepref import api
     from codepref.evaluation.grades_file import is_grades_file
+    from codepref.evaluation.power import needed
     from codepref.evaluation.scores import differing_conditions, read_scores, summarise
-    from codepref.reports.tables import score_table
+    from codepref.reports.tables import power_table, score_table
 
     if is_grades_file(Path(options.scores_a)):
         _compare_grades(options)
         return
     a, b = read_scores(Path(options.scores_a)), read_scores(Path(options.scores_b))
-    found = [asdict(item) for item in api.compare(a, b, seed=options.seed)]
+    compared = api.compare(a, b, seed=options.seed)
+    found = [asdict(item) | {"problems_needed": needed(item.spread)} for item in compared]
     sides = {
         name: [asdict(score) for score in summarise(scores, seed=options.seed)]
         for name, scores in (("base", a), ("aligned", b))
     }
     print(score_table(sides, found))
+    print("\n" + power_table(found))
     if differing := differing_conditions(a, b):
         print(f"note: the two were evaluated with another {', '.join(differing)}")
     if options.out:
@@ -290,6 +293,8 @@ def compare(options: Namespace) -> None:
 def _compare_grades(options: Namespace) -> None:
     from codepref.evaluation.graded import compare_grades
     from codepref.evaluation.grades_file import read_grades
+    from codepref.evaluation.power import needed
+    from codepref.reports.tables import power_table
 
     a, b = read_grades(Path(options.scores_a)), read_grades(Path(options.scores_b))
     found = compare_grades(a, b, seed=options.seed)
@@ -299,8 +304,10 @@ def _compare_grades(options: Namespace) -> None:
             f"{one.name}: {one.base:.2f} -> {one.aligned:.2f}, {one.difference:+.2f} "
             f"[{one.low:+.2f}, {one.high:+.2f}], p = {one.p_value:.3g}, {one.n:,} problems"
         )
+    rows = [asdict(one) | {"problems_needed": needed(one.spread, (0.1, 0.2, 0.5), unit=1.0)} for one in found]
+    print("\n" + power_table(rows))
     if options.out:
-        write_json(Path(options.out), [asdict(one) for one in found])
+        write_json(Path(options.out), rows)
         print(options.out)
 
 

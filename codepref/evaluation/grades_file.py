@@ -9,7 +9,7 @@ from typing import Any
 
 from codepref.errors import UserError
 from codepref.evaluation.graded import HIGH, LOW, Grade, Grades, summarise_grades
-from codepref.evaluation.scores import FILE
+from codepref.evaluation.scores import FILE, LINES
 from codepref.records import Judgment
 from codepref.runs.files import read_json, write_json, write_parquet
 
@@ -40,6 +40,8 @@ def is_grades_file(path: Path) -> bool:
         path = path / FILE
         if not path.exists():
             return False
+    if path.suffix in LINES:
+        return False
     document = read_json(path)
     return isinstance(document, dict) and document.get("format") == FORMAT
 

@@ -18,6 +18,8 @@ Kind = Literal["greedy", "sampled"]
 KS = (1, 10)
 FORMAT = "codepref scores 1"
 FILE = "scores.json"
+LINES = (".jsonl", ".gz", ".parquet")
+"""Endings of files of samples, problems and verdicts, which are no scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,7 @@ def read_scores(path: Path) -> Scores:
 
     if path.is_dir():
         path = path / next((name for name in (FILE, evalplus.FOLDER_FILE) if (path / name).exists()), FILE)
-    document = read_json(path)
+    document = None if path.suffix in LINES and path.exists() else read_json(path)
     if evalplus.is_eval_results(document):
         return evalplus.scores_from_eval_results(document, path)
     if not isinstance(document, dict) or document.get("format") != FORMAT:

@@ -187,7 +187,7 @@ def _by_id(problems: Iterable[Problem]) -> dict[str, Problem]:
     """Problems by task id. MBPP's tasks are known by their number too, as its own files name them."""
     known = {problem.task_id: problem for problem in problems}
     numbers = {task.removeprefix("Mbpp/"): problem for task, problem in known.items() if task.startswith("Mbpp/")}
-    return numbers | known
+    return known | {number: problem for number, problem in numbers.items() if number not in known}
 
 
 def _text(row: Row, field: str, where: str) -> str | None:
