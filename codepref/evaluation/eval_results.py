@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from codepref.errors import UserError
 from codepref.evaluation.estimators import pass_at_k
@@ -108,7 +108,7 @@ def _hash(problems: Path | None) -> str | None:
     return digest.hexdigest()
 
 
-def is_eval_results(document: Any) -> bool:
+def is_eval_results(document: Any) -> TypeGuard[dict[str, Any]]:
     """Whether a JSON document has the form of EvalPlus's results."""
     return isinstance(document, dict) and isinstance(document.get("eval"), dict) and "format" not in document
 
