@@ -144,7 +144,8 @@ class Agreement:
             return []
         chosen = [self.samples[at] for at in places]
         alone = {name: self.run(name, chosen, own, workers=1, alone=True)["verdicts"] for name, own in ALONE.items()}
-        patient = self.run("evalplus", chosen, 30.0, workers=1)["verdicts"]
+        patient = self.run("evalplus", chosen, PATIENT, workers=1)["verdicts"]
+        roomy = self.run("evalplus", chosen, PATIENT, workers=1, environment=ROOMY)["verdicts"]
         why = self.run("evalplus-why", chosen)["why"]
         raw = {row["task_id"]: row for row in self.problems}
         known = {problem.task_id: problem for problem in load_problems(self.file)}
@@ -153,7 +154,8 @@ class Agreement:
             row = self.samples[at]
             sides = {"ours": ours[at], "theirs": theirs[at]}
             again = {"ours": alone["codepref"][order], "theirs": alone["evalplus"][order]}
-            facts = {**sides, "alone": again, "patient": patient[order], "why": why[order], "peer": "evalplus"}
+            facts = {**sides, "alone": again, "patient": patient[order], "roomy": roomy[order], "why": why[order]}
+            facts["peer"] = "evalplus"
             facts |= {"solution": row["solution"], "completion": "", "helpers": [], "seconds": 1.0}
             facts["repaired"] = known[row["task_id"]].meta.get("repaired", [])
             gold = self.part.endswith("gold")
@@ -161,12 +163,17 @@ class Agreement:
             cause = cause_of_difference(facts)
             kept = {"task_id": row["task_id"], "place": at, "kind": kind_of(cause), "cause": cause}
             kept |= {"codepref": sides["ours"], "evalplus": sides["theirs"], "alone": again}
-            found.append({**kept, "patient": patient[order], "why": why[order], "solution": row["solution"]})
+            kept |= {"patient": patient[order], "roomy": roomy[order], "why": why[order]}
+            found.append({**kept, "solution": row["solution"]})
         return found
 
 
 ALONE: dict[str, float | None] = {"codepref": 3.0, "evalplus": None}
 """Limits of the second run: codepref's default, and EvalPlus's own."""
+PATIENT = 30.0
+"""Seconds by the wall clock that every input may take when EvalPlus is asked once more."""
+ROOMY = {"EVALPLUS_MAX_MEMORY_BYTES": "-1"}
+"""EvalPlus without its limit of memory."""
 
 
 def words_of(letters: str) -> list[str]:

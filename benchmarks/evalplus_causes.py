@@ -10,7 +10,8 @@ from execution_causes import Facts, cause_of, gone_alone
 def cause_of_difference(facts: Facts) -> str:
     """As `execution_causes.cause_of`, which is asked last.
 
-    facts: beside what that needs, `patient` (EvalPlus's verdict with 30 s an input) and `why` (`evalplus_why.told` of
+    facts: beside what that needs, `patient` (EvalPlus's verdict with 30 s an input), `roomy` (the same
+    without its limit of memory) and `why` (`evalplus_why.told` of
     base and plus).
     """
     for rule in (uncounted, gone_alone, memory, stopped, long):
@@ -31,9 +32,10 @@ def uncounted(facts: Facts) -> str:
 
 
 def memory(facts: Facts) -> str:
-    part, told = _stop(facts)
-    if facts["ours"]["passed"] and told and told["raised"].startswith("MemoryError"):
-        return f"EvalPlus's limit of memory (4 GiB): {_told(part, told)}{_repaired(facts)}"
+    patient, roomy = facts["patient"], facts["roomy"]
+    if facts["ours"]["passed"] and not patient["passed"] and roomy["passed"]:
+        words = f"with 30 s an input {patient['word']}, with 30 s and no limit of memory {roomy['word']}"
+        return f"EvalPlus's limit of memory (4 GiB, expected outputs among them): {words}{_repaired(facts)}"
     return ""
 
 

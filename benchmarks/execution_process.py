@@ -35,7 +35,7 @@ def run_system(name: str, job: dict[str, Any], *, watch: bool = False) -> dict[s
         start = time.perf_counter()
         with subprocess.Popen(
             [sys.executable, str(SCRIPT), name, str(paper)],
-            env={**os.environ, **variables},
+            env={**os.environ, **variables, **job.get("environment", {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
