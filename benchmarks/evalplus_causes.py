@@ -40,12 +40,17 @@ def memory(facts: Facts) -> str:
 
 
 def stopped(facts: Facts) -> str:
-    """EvalPlus's limit of wall-clock time for one input ran out."""
+    """EvalPlus's limit of wall-clock time for one input ran out: it passes with more, or was seen to be stopped."""
+    ours, theirs, patient = facts["ours"], facts["theirs"], facts["patient"]
     part, told = _stop(facts)
-    if not facts["ours"]["passed"] or not told or not told["raised"].startswith("TimeoutException"):
+    seen = bool(told) and told["raised"].startswith("TimeoutException")
+    if not ours["passed"] or theirs["passed"] or not (seen or patient["passed"]):
         return ""
-    word = facts["patient"]["word"]
-    return f"EvalPlus's limit of one input, by the wall clock: {_told(part, told)}; with 30 s {word}{_repaired(facts)}"
+    how = f"{_told(part, told)}; " if seen else ""
+    return (
+        "EvalPlus's limit of one input, by the wall clock (1 s, or four times what the canonical solution took): "
+        f"{how}with 30 s {patient['word']}{_repaired(facts)}"
+    )
 
 
 def long(facts: Facts) -> str:

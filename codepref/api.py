@@ -105,8 +105,8 @@ def execute(
 ) -> list[VerdictMatrix]:
     """Run solutions against tests in the sandbox; `execute_into` does the same for more than memory holds.
 
-    solutions: a file of lines {"task_id", "completion"} or {"task_id", "solution"}, Solution records, or rows of
-    those columns. tests: None takes the problems' own; else a file of lines {"task_id", "test"} or {"task_id",
+    solutions: a file of lines {"task_id", "completion"} or {"task_id", "solution"}, EvalPlus's folder of programs or
+    file of results, Solution records, or rows of those columns. tests: None takes the problems' own; else a file of lines {"task_id", "test"} or {"task_id",
     "completion"}, or task_id -> Test records. probes: about so many calls a problem are varied from the tests, for
     rules that look at answers (`agreement`). With `out`, verdicts.parquet, tests.parquet, summary.json and the
     problems' statements are written there, and an interrupted call goes on from what is there.

@@ -60,6 +60,7 @@ def test_only_pass_against_not_pass_differs() -> None:
     [
         ({"why": {"base": told(counted=0), "plus": told()}}, "EvalPlus fails what its own check accepts"),
         ({"roomy": verdict("pass/pass", True)}, "EvalPlus's limit of memory"),
+        ({"patient": verdict("pass/pass", True)}, "EvalPlus's limit of one input"),
         (
             {"why": {"base": told(), "plus": told(ended=False, raised="TimeoutException after 1.0 s")}},
             "EvalPlus's limit of one input",
