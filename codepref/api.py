@@ -106,12 +106,12 @@ def execute(
     """Run solutions against tests in the sandbox; `execute_into` does the same for more than memory holds.
 
     solutions: a file of lines {"task_id", "completion"} or {"task_id", "solution"}, EvalPlus's folder of programs or
-    file of results, Solution records, or rows of those columns. tests: None takes the problems' own; else a file of lines {"task_id", "test"} or {"task_id",
-    "completion"}, or task_id -> Test records. probes: about so many calls a problem are varied from the tests, for
-    rules that look at answers (`agreement`). With `out`, verdicts.parquet, tests.parquet, summary.json and the
-    problems' statements are written there, and an interrupted call goes on from what is there.
-    Returns one matrix a task that has solutions. Raises UserError for wrong input, MachineError where the sandbox
-    cannot be had. See docs/sandbox.md for what is promised.
+    file of results, Solution records, or rows of those columns. tests: None takes the problems' own; else a file of
+    lines {"task_id", "test"} or {"task_id", "completion"}, or task_id -> Test records. probes: about so many calls a
+    problem are varied from the tests, for rules that look at answers (`agreement`). With `out`, verdicts.parquet,
+    tests.parquet, summary.json and the problems' statements are written there, and an interrupted call goes on from
+    what is there. Returns one matrix a task that has solutions. Raises UserError for wrong input, MachineError where
+    the sandbox cannot be had. See docs/sandbox.md for what is promised.
     """
     from codepref.execution.execute import execute as work
 
