@@ -39,14 +39,13 @@ def document(parts: dict[str, Part]) -> str:
 
 
 def agreement(result: Part) -> list[str]:
-    seconds = result["seconds"]
-    lines = [
-        NOTE,
-        "",
-        f"{result['samples']} samples of {result['problems']} problems; codepref {seconds['codepref']:.0f} s",
-    ]
-    lines[-1] += f", EvalPlus {seconds['evalplus']:.0f} s, expected outputs computed in both. Left out by codepref: "
-    lines[-1] += f"{sum(result['left_out'].values())}."
+    seconds, left = result["seconds"], sum(result["left_out"].values())
+    told = (
+        f"{result['samples']} samples of {result['problems']} problems, {left} left out by codepref as not judged; "
+        f"codepref {seconds['codepref']:.0f} s, EvalPlus {seconds['evalplus']:.0f} s, its expected outputs perhaps kept "
+        "from an earlier run (execution.md measures speed)."
+    )
+    lines = [NOTE, "", told]
     rows = []
     for name, row in result["agreement"].items():
         share = f"{100 * row['agree'] / row['samples']:.2f}%"
