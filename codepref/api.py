@@ -105,13 +105,13 @@ def execute(
 ) -> list[VerdictMatrix]:
     """Run solutions against tests in the sandbox; `execute_into` does the same for more than memory holds.
 
-    solutions: a file of lines {"task_id", "completion"} or {"task_id", "solution"}, Solution records, or rows of
-    those columns. tests: None takes the problems' own; else a file of lines {"task_id", "test"} or {"task_id",
-    "completion"}, or task_id -> Test records. probes: about so many calls a problem are varied from the tests, for
-    rules that look at answers (`agreement`). With `out`, verdicts.parquet, tests.parquet, summary.json and the
-    problems' statements are written there, and an interrupted call goes on from what is there.
-    Returns one matrix a task that has solutions. Raises UserError for wrong input, MachineError where the sandbox
-    cannot be had. See docs/sandbox.md for what is promised.
+    solutions: a file of lines {"task_id", "completion"} or {"task_id", "solution"}, EvalPlus's folder of programs or
+    file of results, Solution records, or rows of those columns. tests: None takes the problems' own; else a file of
+    lines {"task_id", "test"} or {"task_id", "completion"}, or task_id -> Test records. probes: about so many calls a
+    problem are varied from the tests, for rules that look at answers (`agreement`). With `out`, verdicts.parquet,
+    tests.parquet, summary.json and the problems' statements are written there, and an interrupted call goes on from
+    what is there. Returns one matrix a task that has solutions. Raises UserError for wrong input, MachineError where
+    the sandbox cannot be had. See docs/sandbox.md for what is promised.
     """
     from codepref.execution.execute import execute as work
 
@@ -406,30 +406,44 @@ def evaluate(
     dtype: str = "auto",
     device: str = "auto",
     progress_for: Callable[[str], Progress] | None = None,
+    evalplus: str | Path | None = None,
 ) -> Scores:
     """pass@k of a model, of solutions, or of verdicts, by the problems' own tests.
 
     Give one of `model` (one greedy and `samples` sampled answers a problem are drawn), `solutions` (as `execute`
-    takes them) and `verdicts`. Returns Scores; with `out`, scores.json is written there, for `compare`.
+    takes them) and `verdicts`. Returns Scores; with `out`, scores.json is written there, for `compare`. evalplus: a
+    file for the verdicts on solutions as EvalPlus writes them; see `codepref.evaluation.eval_results`.
     """
+    from codepref.evaluation.eval_results import write_eval_results
     from codepref.evaluation.evaluate import evaluate_model, evaluate_verdicts
     from codepref.sampling.backends import Decoding
 
     if sum(given is not None for given in (model, solutions, verdicts)) != 1:
         raise UserError("give one of model, solutions and verdicts")
     folder = Path(out) if out else None
-    if verdicts is not None:
-        return evaluate_verdicts(_matrices(verdicts), ks=k, seed=seed, label=label, out=folder)
-    if problems is None:
+    if evalplus is not None:
+        check_target(Path(evalplus))
+        if model is not None:
+            raise UserError(
+                "EvalPlus's results are written of solutions or verdicts: draw the samples first, "
+                "with `codepref sample`"
+            )
+    if verdicts is None and problems is None:
         raise UserError("problems are needed to evaluate a model or solutions")
+    matrices = None if verdicts is None else _matrices(verdicts)
     if solutions is not None:
         progress = progress_for("verdicts") if progress_for else None
         inner = folder / "verdicts" if folder else None
         matrices = execute(
-            problems, solutions, out=inner, limits=limits, jobs=jobs, unconfined=unconfined, progress=progress
+            problems or (), solutions, out=inner, limits=limits, jobs=jobs, unconfined=unconfined, progress=progress
         )
+    if matrices is not None:
+        if evalplus is not None:
+            source = Path(problems) if isinstance(problems, str | Path) else None
+            write_eval_results(Path(evalplus), matrices, source)
         return evaluate_verdicts(matrices, ks=k, seed=seed, label=label, out=folder)
     assert model is not None
+    assert problems is not None
     return evaluate_model(
         load_problems(problems),
         model,

@@ -47,6 +47,7 @@ PURE = [
     "evaluation/pair_shape.py",
     "evaluation/comparison.py",
     "evaluation/gate.py",
+    "evaluation/power.py",
     "problems/contamination.py",
     "evaluation/graded.py",
     "reports/tables.py",

@@ -102,7 +102,7 @@ def sample(options: Namespace) -> None:
 def execute(options: Namespace) -> None:
     """`codepref execute`."""
     from codepref import api
-    from codepref.cli.faults import tell_faults, tell_gold, tell_tests
+    from codepref.cli.faults import tell_faults, tell_gold, tell_needs, tell_tests
     from codepref.problems.answers import load_tests
 
     if not options.out:
@@ -112,6 +112,7 @@ def execute(options: Namespace) -> None:
     limits, problems = _limits(options), api.load_problems(options.problems)
     given = load_tests(options.tests, problems, per_completion=options.tests_per_completion) if options.tests else None
     tell_tests(problems, given, _say)
+    tell_needs(problems, _say)
     progress = ProgressLine("execute: solutions")
     engine = {"limits": limits, "jobs": options.jobs, "unconfined": options.unconfined}
     tests = given.tests if given else None
@@ -247,6 +248,7 @@ def push(options: Namespace) -> None:
 def evaluate(options: Namespace) -> None:
     """`codepref evaluate`."""
     from codepref import api
+    from codepref.cli.faults import tell_needs
     from codepref.evaluation.scores import summarise
     from codepref.reports.tables import score_table
 
@@ -256,8 +258,11 @@ def evaluate(options: Namespace) -> None:
         lines.append(ProgressLine(label))
         return lines[-1]
 
+    problems = options.problems
+    if problems and not options.verdicts:
+        tell_needs(api.load_problems(problems), _say)
     scores = api.evaluate(
-        options.problems,
+        problems,
         model=options.model,
         solutions=options.solutions,
         verdicts=options.verdicts,
@@ -277,12 +282,15 @@ def evaluate(options: Namespace) -> None:
         dtype=options.dtype,
         device=options.device,
         progress_for=progress_for,
+        evalplus=options.evalplus,
     )
     for line in lines:
         line.close()
     print(score_table({options.label or "scores": [asdict(s) for s in summarise(scores, seed=options.seed)]}))
     for reason, count in scores.left_out().items():
         print(f"{count:,} solutions left out: {reason}")
+    if options.evalplus:
+        print(options.evalplus)
     print(Path(options.out) / "scores.json")
 
 
@@ -290,19 +298,22 @@ def compare(options: Namespace) -> None:
     """`codepref compare`."""
     from codepref import api
     from codepref.evaluation.grades_file import is_grades_file
+    from codepref.evaluation.power import needed
     from codepref.evaluation.scores import differing_conditions, read_scores, summarise
-    from codepref.reports.tables import score_table
+    from codepref.reports.tables import power_table, score_table
 
     if is_grades_file(Path(options.scores_a)):
         _compare_grades(options)
         return
     a, b = read_scores(Path(options.scores_a)), read_scores(Path(options.scores_b))
-    found = [asdict(item) for item in api.compare(a, b, seed=options.seed)]
+    compared = api.compare(a, b, seed=options.seed)
+    found = [asdict(item) | {"problems_needed": needed(item.spread)} for item in compared]
     sides = {
         name: [asdict(score) for score in summarise(scores, seed=options.seed)]
         for name, scores in (("base", a), ("aligned", b))
     }
     print(score_table(sides, found))
+    print("\n" + power_table(found))
     if differing := differing_conditions(a, b):
         print(f"note: the two were evaluated with another {', '.join(differing)}")
     if options.out:
@@ -313,6 +324,8 @@ def compare(options: Namespace) -> None:
 def _compare_grades(options: Namespace) -> None:
     from codepref.evaluation.graded import compare_grades
     from codepref.evaluation.grades_file import read_grades
+    from codepref.evaluation.power import needed
+    from codepref.reports.tables import power_table
 
     a, b = read_grades(Path(options.scores_a)), read_grades(Path(options.scores_b))
     found = compare_grades(a, b, seed=options.seed)
@@ -322,8 +335,10 @@ def _compare_grades(options: Namespace) -> None:
             f"{one.name}: {one.base:.2f} -> {one.aligned:.2f}, {one.difference:+.2f} "
             f"[{one.low:+.2f}, {one.high:+.2f}], p = {one.p_value:.3g}, {one.n:,} problems"
         )
+    rows = [asdict(one) | {"problems_needed": needed(one.spread, (0.1, 0.2, 0.5), unit=1.0)} for one in found]
+    print("\n" + power_table(rows))
     if options.out:
-        write_json(Path(options.out), [asdict(one) for one in found])
+        write_json(Path(options.out), rows)
         print(options.out)
 
 

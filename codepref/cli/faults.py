@@ -13,6 +13,7 @@ from codepref.execution.limits import Limits
 from codepref.execution.reading import iter_verdicts
 from codepref.problems.answers import LoadedTests
 from codepref.problems.gold import check_gold
+from codepref.problems.needs import DISTRIBUTIONS, missing_packages
 from codepref.records import INFRASTRUCTURE, PASS, Problem, Test
 
 Say = Callable[[str], None]
@@ -30,6 +31,20 @@ def tell_tests(problems: Sequence[Problem], given: LoadedTests | None, say: Say)
     bare = sum(not tests.get(problem.task_id) for problem in problems)
     if bare:
         say(f"codepref: {bare:,} of {len(problems):,} problems have no test; their solutions get no verdict")
+
+
+def tell_needs(problems: Sequence[Problem], say: Say) -> None:
+    """Say which packages problems need that cannot be imported here: solutions cannot pass there."""
+    missing = missing_packages(problems)
+    if not missing:
+        return
+    tasks = {task for named in missing.values() for task in named}
+    told = "; ".join(f"{package} ({_names(set(named))})" for package, named in missing.items())
+    install = " ".join(DISTRIBUTIONS.get(package, package) for package in missing)
+    say(
+        f"codepref: {len(tasks):,} of {len(problems):,} problems need packages that are not installed here, so that "
+        f"their solutions cannot pass: {told}. To have them: pip install {install}"
+    )
 
 
 def tell_faults(folder: Path, summary: Mapping[str, Any], say: Say) -> None:

@@ -88,7 +88,12 @@ def _sample(parser: Parser) -> None:
 
 def _execute(parser: Parser) -> None:
     _problems(parser)
-    parser.add_argument("--solutions", required=True, help='lines {"task_id", "completion"} or {"task_id", "solution"}')
+    parser.add_argument(
+        "--solutions",
+        required=True,
+        help='lines {"task_id", "completion"} or {"task_id", "solution"}; or EvalPlus\'s folder TASK/0.py or its '
+        "*_eval_results.json",
+    )
     parser.add_argument(
         "--tests", help='lines {"task_id", "test"} or {"task_id", "completion"}; default the problems\' own'
     )
@@ -176,11 +181,14 @@ def _evaluate(parser: Parser) -> None:
     parser.add_argument("--problems", help="file, hub name or starter:SPLIT; not needed with --verdicts")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--model", help="folder, hub name or `starter`")
-    source.add_argument("--solutions", help="samples drawn before")
+    source.add_argument("--solutions", help="samples drawn before, as `execute` takes them")
     source.add_argument("--verdicts", help="folder that `execute` wrote")
     parser.add_argument("--samples", type=int, default=10, help="sampled answers a problem (default %(default)s)")
     parser.add_argument("-k", type=int, nargs="+", default=[1, 10], help="the k of pass@k (default 1 10)")
     parser.add_argument("--label", default="", help="whose scores these are")
+    parser.add_argument(
+        "--evalplus", metavar="FILE", help="with --solutions or --verdicts: also write EvalPlus's *_eval_results.json"
+    )
     _place(parser)
     parser.add_argument("--out", required=True, help="folder for scores.json")
     _decoding(parser)
@@ -189,8 +197,8 @@ def _evaluate(parser: Parser) -> None:
 
 
 def _compare(parser: Parser) -> None:
-    parser.add_argument("scores_a", help="scores.json (or its folder) of the base")
-    parser.add_argument("scores_b", help="scores.json (or its folder) of the aligned model")
+    parser.add_argument("scores_a", help="scores.json (or its folder) or EvalPlus's *_eval_results.json of the base")
+    parser.add_argument("scores_b", help="the same of the aligned model")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", help="JSON file for the figures")
     parser.set_defaults(command=commands.compare)

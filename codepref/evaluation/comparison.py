@@ -24,6 +24,7 @@ from codepref.evaluation.estimators import (
     normal_quantile,
     wilson_interval,
 )
+from codepref.evaluation.power import spread_of
 
 EXACT_FLIPS = 14
 """Up to this many differing problems all sign flips are enumerated (2^14); above it they are drawn."""
@@ -35,7 +36,8 @@ _SAME = 1e-9
 class Comparison:
     """A paired comparison: `difference` = aligned - base, the mean over n problems, with its 95% interval.
 
-    wins, losses, ties: problems on which aligned is above, below, level. test: how p_value was found.
+    wins, losses, ties: problems on which aligned is above, below, level. test: how p_value was found. spread: standard
+    deviation of the differences over problems, for `codepref.evaluation.power`; None for fewer than two.
     All values are shares in [0, 1], the difference in [-1, 1].
     """
 
@@ -51,6 +53,7 @@ class Comparison:
     wins: int
     losses: int
     ties: int
+    spread: float | None = None
 
     @property
     def settled(self) -> bool:
@@ -110,6 +113,7 @@ def compare_values(
         wins=wins,
         losses=losses,
         ties=len(base) - wins - losses,
+        spread=spread_of(differences),
     )
 
 

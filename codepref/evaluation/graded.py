@@ -141,7 +141,14 @@ def _overall(strata: Sequence[tuple[Floats, Floats]], found: Sequence[Comparison
         wins=int((every > 0).sum()),
         losses=int((every < 0).sum()),
         ties=int((every == 0).sum()),
+        spread=_even_spread([one.spread for one in found]),
     )
+
+
+def _even_spread(spreads: Sequence[float | None]) -> float | None:
+    """The spread of the mean of means when problems stand evenly in the strata: the root of the mean variance."""
+    squares = [spread**2 for spread in spreads if spread is not None]
+    return math.sqrt(sum(squares) / len(squares)) if squares and len(squares) == len(spreads) else None
 
 
 def _share(points: Floats) -> Floats:
@@ -161,4 +168,5 @@ def _in_points(one: Comparison) -> Comparison:
         difference=one.difference * scale,
         low=one.low * scale,
         high=one.high * scale,
+        spread=None if one.spread is None else one.spread * scale,
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from codepref.errors import UserError
 from codepref.evaluation.graded import HIGH, LOW, Grade, Grades, summarise_grades
-from codepref.evaluation.scores import FILE
+from codepref.evaluation.scores import FILE, LINES
 from codepref.records import Judgment
 from codepref.runs.files import read_json, write_json, write_parquet
 
@@ -36,7 +36,12 @@ def write_grades(grades: Grades, folder: Path, *, seed: int = 0) -> Path:
 
 def is_grades_file(path: Path) -> bool:
     """Whether a score file (or the one in a folder) holds grades and not pass@k."""
-    path = path / FILE if path.is_dir() else path
+    if path.is_dir():
+        path = path / FILE
+        if not path.exists():
+            return False
+    if path.suffix in LINES:
+        return False
     document = read_json(path)
     return isinstance(document, dict) and document.get("format") == FORMAT
 

@@ -18,6 +18,8 @@ Kind = Literal["greedy", "sampled"]
 KS = (1, 10)
 FORMAT = "codepref scores 1"
 FILE = "scores.json"
+LINES = (".jsonl", ".gz", ".parquet")
+"""Endings of files of samples, problems and verdicts, which are no scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,13 @@ def scores_from_verdicts(
 
 
 def _problem_score(matrix: VerdictMatrix, kind: Kind) -> ProblemScore:
-    outcomes = Counter(_outcome(verdict.letters) for verdict in matrix.verdicts)
+    outcomes = Counter(outcome(verdict.letters) for verdict in matrix.verdicts)
     correct, wrong = outcomes.pop("correct", 0), outcomes.pop("wrong", 0)
     return ProblemScore(matrix.task_id, kind, correct + wrong, correct, dict(outcomes))
 
 
-def _outcome(letters: str) -> str:
+def outcome(letters: str) -> str:
+    """What a solution's letters say: "correct", "wrong", or why it cannot be judged."""
     if not letters:
         return "no tests"
     if set(letters) == {PASS}:
@@ -202,12 +205,22 @@ def write_scores(scores: Scores, directory: Path, *, seed: int = 0) -> Path:
 
 
 def read_scores(path: Path) -> Scores:
-    """Read a score file, or scores.json in a folder. Raises UserError when it is missing or malformed."""
+    """Read a score file or EvalPlus's results; of a folder its scores.json, or else eval_results.json.
+
+    Raises UserError when it is missing or malformed.
+    """
+    from codepref.evaluation import eval_results as evalplus  # here, since it imports this module
+
     if path.is_dir():
-        path = path / FILE
-    document = read_json(path)
+        path = path / next((name for name in (FILE, evalplus.FOLDER_FILE) if (path / name).exists()), FILE)
+    document = None if path.suffix in LINES and path.exists() else read_json(path)
+    if evalplus.is_eval_results(document):
+        return evalplus.scores_from_eval_results(document, path)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise UserError(f'{path}: not a score file ("format" must be "{FORMAT}"); `codepref evaluate` writes them')
+        raise UserError(
+            f'{path}: not a score file: "format" must be "{FORMAT}", as `codepref evaluate` writes it, or there must '
+            'be samples under "eval", as EvalPlus has them in *_eval_results.json'
+        )
     try:
         rows = tuple(_row(row) for row in document["problems"])
         ks = tuple(int(k) for k in document["ks"])

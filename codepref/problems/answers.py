@@ -11,6 +11,7 @@ from typing import Any
 
 from codepref.errors import UserError
 from codepref.problems.fields import defines_check
+from codepref.problems.sample_files import sample_rows
 from codepref.problems.source import called_names, parse, read_statements, used_names
 from codepref.records import Problem, Solution, Test, TestKind
 from codepref.runs.files import read_jsonl
@@ -39,8 +40,9 @@ class LoadedTests:
 
 
 def load_solutions(path: str | Path, problems: Iterable[Problem]) -> list[Solution]:
-    """Read a file of solutions, one record a line, in the file's order. See `solutions_from_rows`.
+    """Read solutions, one record a line, in the file's order. See `solutions_from_rows` for what lines hold.
 
+    path: JSON lines, or one of EvalPlus's forms; see `codepref.problems.sample_files.sample_rows`.
     Raises UserError with file and line number, up to ten mistakes at once.
     """
     return list(iter_solutions(path, problems))
@@ -48,8 +50,8 @@ def load_solutions(path: str | Path, problems: Iterable[Problem]) -> list[Soluti
 
 def iter_solutions(path: str | Path, problems: Iterable[Problem]) -> Iterator[Solution]:
     """As `load_solutions`, a line at a time. Mistakes are raised at the end of the file, or at the tenth."""
-    path = Path(path)
-    return _solutions(((f"{path}:{number}", row) for number, row in read_jsonl(path)), problems)
+    known = list(problems)
+    return _solutions(sample_rows(Path(path), known), known)
 
 
 def solutions_from_rows(rows: Iterable[Row], problems: Iterable[Problem]) -> list[Solution]:
@@ -185,7 +187,7 @@ def _by_id(problems: Iterable[Problem]) -> dict[str, Problem]:
     """Problems by task id. MBPP's tasks are known by their number too, as its own files name them."""
     known = {problem.task_id: problem for problem in problems}
     numbers = {task.removeprefix("Mbpp/"): problem for task, problem in known.items() if task.startswith("Mbpp/")}
-    return numbers | known
+    return known | {number: problem for number, problem in numbers.items() if number not in known}
 
 
 def _text(row: Row, field: str, where: str) -> str | None:

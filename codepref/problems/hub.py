@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from codepref.errors import MachineError, UserError
 
 _NAME = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]*){0,2}")
+
+_VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)(?:_\w+)?$")
 
 
 def is_hub_name(source: str) -> bool:
@@ -20,18 +22,26 @@ def read_hub(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (place, row) of a hub data set: "owner/name", with ":config" and ":split" where they are needed.
 
     Without a split, "test" is read where there is one (the benchmarks keep their problems there), otherwise the only
-    split. Raises UserError for an unknown name, config or split, MachineError when the hub cannot be reached.
+    split; where all splits are versions, as BigCodeBench's are (v0.1.0_hf, v0.1.1, ...), the newest. Raises UserError
+    for an unknown name, config or split, MachineError when the hub cannot be reached.
     """
     name, config, split = (*source.split(":"), "", "")[:3]
     splits = _load(name, config)
     if split and split not in splits:
         raise UserError(f"{source}: no split {split!r}, there are {', '.join(splits)}")
     if not split:
-        split = "test" if "test" in splits else next(iter(splits))
-        if split != "test" and len(splits) > 1:
+        split = "test" if "test" in splits else _newest(splits) or next(iter(splits))
+        if split != "test" and len(splits) > 1 and not _newest(splits):
             raise UserError(f"{source}: name one of its splits, {name}:{config}:SPLIT ({', '.join(splits)})")
     for place, row in enumerate(splits[split]):
         yield f"{name} {split}[{place}]", row
+
+
+def _newest(splits: Iterable[str]) -> str:
+    """The newest of splits that are named v1.2.3, with or without more behind it; "" when some are not."""
+    found = {split: _VERSION.match(split) for split in splits}
+    numbers = {split: tuple(map(int, match.groups())) for split, match in found.items() if match}
+    return max(numbers, key=lambda split: (numbers[split], split)) if len(numbers) == len(found) else ""
 
 
 def _load(name: str, config: str) -> dict[str, Any]:

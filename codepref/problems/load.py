@@ -16,6 +16,9 @@ from codepref.runs.files import read_jsonl, read_parquet
 if TYPE_CHECKING:
     from typing import Literal
 
+INSTRUCT = "#instruct"
+"""Ending of a source: BigCodeBench's problems as requests in words, where its rows hold both forms."""
+
 STARTER_SPLITS = ("train", "validation", "heldout", "pretrain")
 _MOST_MESSAGES = 10
 _SUFFIXES = (".jsonl", ".json", ".gz", ".parquet")
@@ -26,7 +29,8 @@ def load_problems(source: str | Path, *, limit: int | None = None) -> list[Probl
 
     source: a file (JSON lines, a JSON array or Parquet; JSON lines also as .gz), a hub data set ("owner/name",
     "owner/name:config", "owner/name:config:split"), "starter" (its training problems) or "starter:SPLIT". The format is
-    told from the columns of the first row; `codepref.problems.registry` lists the known ones.
+    told from the columns of the first row; `codepref.problems.registry` lists the known ones. BigCodeBench's rows hold
+    two prompts: the code is taken, and with "#instruct" after the source the request in words.
 
     Raises UserError naming file and line for malformed lines, unknown columns, a missing entry point and task ids that
     come twice (up to ten mistakes at once); MachineError when a hub data set cannot be fetched.
@@ -39,7 +43,8 @@ def load_problems(source: str | Path, *, limit: int | None = None) -> list[Probl
     name = str(source)
     if isinstance(source, str) and (source == "starter" or source.startswith("starter:")):
         return _load_starter(source, limit)
-    problems = _read_rows(read_rows(name), limit)
+    rows = _instruct_rows(name) if name.endswith(INSTRUCT) and not Path(name).exists() else read_rows(name)
+    problems = _read_rows(rows, limit)
     if not problems:
         raise UserError(f"{name}: holds no problem")
     return problems
@@ -58,6 +63,15 @@ def _load_starter(source: str, limit: int | None) -> list[Problem]:
         raise UserError(f"{source}: no such split, there are {', '.join(f'starter:{name}' for name in STARTER_SPLITS)}")
     known = cast("Literal['train', 'validation', 'heldout', 'pretrain']", split)
     return list(starter.load_problems(known, limit=limit))
+
+
+def _instruct_rows(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for where, row in read_rows(name.removesuffix(INSTRUCT)):
+        if "instruct_prompt" not in row:
+            raise UserError(
+                f"{where}: has no instruct_prompt, so there is no form {INSTRUCT} of it (BigCodeBench alone)"
+            )
+        yield where, {key: value for key, value in row.items() if key != "complete_prompt"}
 
 
 def read_rows(source: str) -> Iterator[tuple[str, dict[str, Any]]]:

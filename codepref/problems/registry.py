@@ -26,6 +26,7 @@ FORMATS = (
     Format("MBPP+ OriginFmt", mbpp_plus_script.COLUMNS, mbpp_plus_script.read),
     Format("MBPP, full or sanitized", mbpp.COLUMNS, mbpp.read),
     Format("BigCodeBench", bigcodebench.COLUMNS, bigcodebench.read),
+    Format("BigCodeBench, instruct form", bigcodebench.INSTRUCT_COLUMNS, bigcodebench.read_instruct),
     Format("codepref", own.COLUMNS, own.read),
 )
 """The first format whose columns are all there is taken, so the ones with more columns come first."""

@@ -92,6 +92,17 @@ def comparison_table(comparison: Sequence[Row]) -> str:
     return aligned(rows, right=(1, 2, 4))
 
 
+def power_table(comparison: Sequence[Row], unit: str = "point") -> str:
+    """How many problems would show differences of some sizes: rows with `name`, `n` and `problems_needed`."""
+    sizes = list(comparison[0]["problems_needed"])
+    rows = [["", *(f"{size} {unit}{'s' * (size != '1')}" for size in sizes), "now"]]
+    for row in comparison:
+        found = (row["problems_needed"][size] for size in sizes)
+        rows.append([str(row["name"])[:30], *("–" if one is None else f"{one:,}" for one in found), f"{row['n']:,}"])
+    head = "problems that would show a difference (80% power, two-sided 5%) of"
+    return f"{head}\n{aligned(rows, right=range(1, len(sizes) + 2))}"
+
+
 def pair_lines(pairs: Mapping[str, Any]) -> list[list[str]]:
     """Pairs made, and how many of them are right by the true tests, as (name, words) cells."""
     problems = number(pairs.get("problems"))

@@ -247,6 +247,55 @@ def test_hub_data_sets(monkeypatch: pytest.MonkeyPatch) -> None:
         load_problems("google-research-datasets/mbpp:full:dev")
 
 
+BIGCODEBENCH = {
+    "task_id": "BigCodeBench/1",
+    "complete_prompt": 'import os\ndef f(x):\n    """Long text."""\n',
+    "instruct_prompt": "Write f.\nYou should write self-contained code starting with:\n```\nimport os\ndef f(x):\n```",
+    "code_prompt": "import os\ndef f(x):\n",
+    "canonical_solution": "    return os.sep + x",
+    "test": "import unittest\nclass TestCases(unittest.TestCase):\n    def test(self): pass\n",
+    "entry_point": "f",
+    "doc_struct": "{}",
+    "libs": "['os']",
+}
+"""The columns of hub data sets bigcode/bigcodebench and bigcode/bigcodebench-hard."""
+
+
+@pytest.mark.parametrize("name", ["bigcode/bigcodebench", "bigcode/bigcodebench-hard"])
+def test_bigcodebench_on_the_hub_in_both_forms(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(name: str, config: str | None) -> dict[str, list[dict[str, Any]]]:
+        versions = ("v0.1.0_hf", "v0.1.1", "v0.1.10", "v0.1.2")
+        return {version: [{**BIGCODEBENCH, "task_id": f"BigCodeBench/{version}"}] for version in versions}
+
+    fake_hub(monkeypatch, load)
+    (problem,) = load_problems(name)
+    assert (problem.task_id, problem.style) == ("BigCodeBench/v0.1.10", "complete")
+    assert problem.prompt == BIGCODEBENCH["complete_prompt"]
+    (problem,) = load_problems(f"{name}::v0.1.1#instruct")
+    assert (problem.task_id, problem.style) == ("BigCodeBench/v0.1.1", "instruct")
+    assert problem.prompt == BIGCODEBENCH["instruct_prompt"]
+    assert problem.gold == "import os\ndef f(x):\n    return os.sep + x"
+    assert problem.preamble.strip() == "import os"
+    (problem,) = load_problems(f"{name}#instruct")
+    assert problem.task_id == "BigCodeBench/v0.1.10"
+
+
+def test_the_instruct_form_of_files(write_lines: Write) -> None:
+    path = write_lines([BIGCODEBENCH])
+    assert load_problems(path)[0].style == "complete"
+    assert load_problems(f"{path}#instruct")[0].style == "instruct"
+    alone = {key: value for key, value in BIGCODEBENCH.items() if key != "complete_prompt"}
+    assert load_problems(write_lines([alone]))[0].style == "instruct"
+    with pytest.raises(UserError, match="has no instruct_prompt"):
+        load_problems(f"{write_lines([MBPP])}#instruct")
+
+
+def test_splits_that_are_no_versions_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_hub(monkeypatch, lambda name, config: {"v0.1.0": [MBPP], "train": [MBPP]})
+    with pytest.raises(UserError, match="name one of its splits"):
+        load_problems("x/y")
+
+
 def test_hub_failures_tell_whose_fault_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(name: str, config: str | None) -> None:
         raise ConnectionError("Couldn't reach the hub")

@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from codepref.problems.fields import Row, entry_point_field, prompt_parts, task_id_field, text_field
 from codepref.records import Problem, Test
 
-COLUMNS = frozenset({"task_id", "complete_prompt", "canonical_solution", "test", "entry_point"})
+_SHARED = frozenset({"task_id", "canonical_solution", "test", "entry_point"})
+COLUMNS = _SHARED | {"complete_prompt"}
+INSTRUCT_COLUMNS = _SHARED | {"instruct_prompt", "code_prompt"}
+_KEPT = ("instruct_prompt", "code_prompt", "libs")
 
 
 def read(row: Row, where: str) -> Problem:
-    """One line, with the prompt of the "complete" split. Raises UserError for a missing or wrong field."""
-    task_id, entry_point = task_id_field(row, where), entry_point_field(row, where)
+    """One line in the form "complete": the prompt is code. Raises UserError for a missing or wrong field."""
     prompt = text_field(row, "complete_prompt", where)
-    parts = prompt_parts(prompt, entry_point)
-    kept = {key: row[key] for key in ("instruct_prompt", "code_prompt", "libs") if row.get(key) is not None}
+    return _problem(row, where, prompt, prompt, "complete")
+
+
+def read_instruct(row: Row, where: str) -> Problem:
+    """One line in the form "instruct": the prompt is a request, which ends with the code to begin with.
+
+    Raises UserError for a missing or wrong field.
+    """
+    return _problem(
+        row, where, text_field(row, "instruct_prompt", where), text_field(row, "code_prompt", where), "instruct"
+    )
+
+
+def _problem(row: Row, where: str, prompt: str, code: str, style: Literal["complete", "instruct"]) -> Problem:
+    """code: imports and the head of the function, which the canonical solution continues."""
+    task_id, entry_point = task_id_field(row, where), entry_point_field(row, where)
+    kept = {key: row[key] for key in _KEPT if row.get(key) is not None}
     return Problem(
         task_id=task_id,
         prompt=prompt,
         entry_point=entry_point,
         tests=(Test(task_id, "unittest", text_field(row, "test", where), "unittest"),),
-        gold=prompt + text_field(row, "canonical_solution", where),
-        style="complete",
+        gold=code + text_field(row, "canonical_solution", where),
+        style=style,
         helpers="",
-        preamble=parts.preamble,
+        preamble=prompt_parts(code, entry_point).preamble,
         meta={"format": "bigcodebench", **kept},
     )

@@ -1,0 +1,145 @@
+"""EvalPlus's files of results (`*_eval_results.json`): verdicts -> what `evalplus.evaluate` reads, and back to scores.
+
+The form is that of EvalPlus 0.3.1 (`evalplus/evaluate.py`): `date`, `hash` (MD5 of the data set's lines) and `eval`,
+task -> one object a sample; and `pass_at_k`, which later versions write too and 0.3.1 passes over.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from codepref.errors import UserError
+from codepref.evaluation.estimators import pass_at_k
+from codepref.evaluation.scores import ProblemScore, Scores, outcome
+from codepref.records import PASS, TIMEOUT, Test, VerdictMatrix
+from codepref.runs.files import atomic_open
+
+KS = (1, 10, 100)
+"""The k of EvalPlus's pass@k; each is told where every problem has so many samples."""
+PASSED = "pass"
+FOLDER_FILE = "eval_results.json"
+"""What EvalPlus calls the results of a folder of programs, inside that folder."""
+_PARTS = ("base", "plus")
+
+Figures = dict[str, dict[str, float]]
+"""{"base": {"pass@1": ...}, "plus": {...}}; no "plus" where problems have no tests of that name."""
+
+
+def write_eval_results(path: Path, matrices: Iterable[VerdictMatrix], problems: Path | None = None) -> Figures:
+    """Write verdicts as `evalplus.evaluate` writes its own, atomically, one task at a time; its pass@k.
+
+    matrices: verdicts by tests named "base" and "plus" (HumanEval+ and MBPP+ with inputs); of other problems all tests
+    together are the base, and `plus_status` is null. A time-out is "timeout", every other letter but P "fail"; where a
+    problem has no inputs beyond the base, its plus status is that of the base. Lists of failed inputs are empty.
+    Solutions that could not be judged are left out, as in scores, since EvalPlus counts whatever is no "pass" as wrong.
+    problems: the problem file, for `hash`; without one it is null, and EvalPlus does not look at it.
+
+    Raises UserError where nothing was judged or only some problems have plus tests, MachineError for a full disk.
+    """
+    counts: dict[str, list[tuple[int, int]]] = {part: [] for part in _PARTS}
+    has_plus: dict[bool, str] = {}
+    date = datetime.now().strftime("%Y-%m-%d %H:%M")
+    with atomic_open(path) as stream:
+        stream.write(f'{{"date": {json.dumps(date)}, "hash": {json.dumps(_hash(problems))}, "eval": {{')
+        for matrix in matrices:
+            rows = _rows(matrix)
+            if not rows:
+                continue
+            has_plus[rows[0]["plus_status"] is not None] = matrix.task_id
+            stream.write(f"{', ' if counts['base'] else ''}{json.dumps(matrix.task_id)}: {json.dumps(rows)}")
+            for part, passed in zip(_PARTS, _passed(rows), strict=True):
+                counts[part].append((len(rows), passed))
+        if len(has_plus) != 1:
+            told = f"{has_plus[True]} has plus tests and {has_plus[False]} none" if has_plus else "nothing was judged"
+            raise UserError(f"{path}: EvalPlus's results cannot be written: {told}")
+        figures = {part: _figures(counts[part]) for part in _PARTS if part == "base" or True in has_plus}
+        stream.write(f'}}, "pass_at_k": {json.dumps(figures)}}}\n')
+    return figures
+
+
+def _rows(matrix: VerdictMatrix) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for verdict in matrix.verdicts:
+        if outcome(verdict.letters) in ("correct", "wrong"):
+            base, plus = _statuses(verdict.letters, matrix.tests)
+            row = {"task_id": matrix.task_id, "solution": verdict.solution, "base_status": base, "plus_status": plus}
+            rows.append({**row, "base_fail_tests": [], "plus_fail_tests": []})
+    return rows
+
+
+def _statuses(letters: str, tests: Sequence[Test]) -> tuple[str, str | None]:
+    named = {test.test_id: letter for test, letter in zip(tests, letters, strict=True)}
+    if "base" not in named or not named.keys() <= set(_PARTS):
+        return _status(letters), None
+    return _status(named["base"]), _status(named.get("plus", named["base"]))
+
+
+def _status(letters: str) -> str:
+    failed = letters.replace(PASS, "")
+    if not failed:
+        return PASSED
+    return "timeout" if failed[0] == TIMEOUT else "fail"
+
+
+def _passed(rows: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+    """How many samples pass the base tests, and how many both."""
+    base = [row["base_status"] == PASSED for row in rows]
+    return sum(base), sum(row["plus_status"] == PASSED and mine for row, mine in zip(rows, base, strict=True))
+
+
+def _figures(counts: Sequence[tuple[int, int]]) -> dict[str, float]:
+    samples, passed = zip(*counts, strict=True)
+    return {f"pass@{k}": float(pass_at_k(samples, passed, k).mean()) for k in KS if min(samples) >= k}
+
+
+def _hash(problems: Path | None) -> str | None:
+    if problems is None or not problems.is_file():
+        return None
+    digest = hashlib.md5(usedforsecurity=False)
+    with gzip.open(problems, "rb") if problems.suffix == ".gz" else open(problems, "rb") as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def is_eval_results(document: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether a JSON document has the form of EvalPlus's results."""
+    return isinstance(document, dict) and isinstance(document.get("eval"), dict) and "format" not in document
+
+
+def scores_from_eval_results(document: Mapping[str, Any], path: Path) -> Scores:
+    """Scores of a document for which `is_eval_results` holds: a sample is correct when it passes base and plus tests,
+    or the base tests where the evaluation was of these alone; `Scores.conditions` says which.
+
+    Raises UserError naming the first task whose samples are not as EvalPlus 0.3 writes them.
+    """
+    rows: list[tuple[str, int, int, int]] = []
+    plus: dict[bool, str] = {}
+    for task, samples in document["eval"].items():
+        if not isinstance(samples, list) or not all(map(_is_sample, samples)):
+            raise UserError(
+                f"{path}: {task}: not results of EvalPlus 0.3, which tells base_status and plus_status of each sample"
+            )
+        plus |= {sample.get("plus_status") is not None: task for sample in samples}
+        base, both = _passed([{"plus_status": None, **sample} for sample in samples])
+        rows.append((str(task), len(samples), base, both))
+    if len(plus) != 1:
+        told = f"samples of {plus[True]} have a plus_status and of {plus[False]} none" if plus else "holds no sample"
+        raise UserError(f"{path}: {told}")
+    has_plus = True in plus
+    conditions: dict[str, Any] = {"tests": "base and plus" if has_plus else "base"}
+    if document.get("hash"):
+        conditions["data set"] = document["hash"]
+    label = path.name.removesuffix(".json").removesuffix("eval_results").rstrip("_") or path.parent.name
+    scored = (ProblemScore(task, "sampled", n, both if has_plus else base) for task, n, base, both in rows)
+    return Scores(label, tuple(scored), KS, conditions)
+
+
+def _is_sample(sample: Any) -> bool:
+    return isinstance(sample, dict) and isinstance(sample.get("base_status"), str)

@@ -1,0 +1,122 @@
+"""EvalPlus's files through the command line: samples in, results out, results compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codepref.cli.main import main
+
+pytestmark = pytest.mark.xdist_group("execution")
+
+PROBLEMS = [
+    {
+        "task_id": f"HumanEval/{number}",
+        "prompt": "def f(x):\n",
+        "entry_point": "f",
+        "canonical_solution": "    return x + 1\n",
+        "base_input": [[1], [2]],
+        "plus_input": [[-1]],
+        "atol": 0,
+    }
+    for number in (0, 1)
+]
+RIGHT, HALF, WRONG = (f"def f(x):\n    return {told}\n" for told in ("x + 1", "abs(x) + 1", "x"))
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    """A problem file, and three samples a problem as EvalPlus has them in a folder."""
+    problems = tmp_path / "problems.jsonl"
+    problems.write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS))
+    for number, programs in ((0, (RIGHT, HALF, WRONG)), (1, (WRONG, RIGHT, RIGHT))):
+        folder = tmp_path / "samples" / f"HumanEval_{number}"
+        folder.mkdir(parents=True)
+        for place, program in enumerate(programs):
+            (folder / f"{place}.py").write_text(program)
+    return {"problems": problems, "samples": tmp_path / "samples", "results": tmp_path / "samples_eval_results.json"}
+
+
+def run(*arguments: Any) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+def test_a_folder_of_samples_becomes_evalpluss_results(files: dict[str, Path], tmp_path: Path) -> None:
+    asked = ["evaluate", "--problems", files["problems"], "--jobs", 1, "-k", 1]
+    assert run(*asked, "--solutions", files["samples"], "--out", tmp_path / "a", "--evalplus", files["results"]) == 0
+    document = json.loads(files["results"].read_text())
+    words = {
+        task: [(row["base_status"], row["plus_status"], row["solution"]) for row in rows]
+        for task, rows in document["eval"].items()
+    }
+    assert words == {
+        "HumanEval/0": [("pass", "pass", RIGHT), ("pass", "fail", HALF), ("fail", "fail", WRONG)],
+        "HumanEval/1": [("fail", "fail", WRONG), ("pass", "pass", RIGHT), ("pass", "pass", RIGHT)],
+    }
+    assert document["hash"] == hashlib.md5(files["problems"].read_bytes()).hexdigest()
+    assert document["pass_at_k"]["base"]["pass@1"] == pytest.approx(2 / 3)
+    assert document["pass_at_k"]["plus"]["pass@1"] == pytest.approx(1 / 2)
+
+    # the verdicts again, from their folder, and the programs again, from the results
+    assert (
+        run(
+            "evaluate",
+            "--verdicts",
+            tmp_path / "a/verdicts",
+            "--out",
+            tmp_path / "b",
+            "--evalplus",
+            tmp_path / "v.json",
+        )
+        == 0
+    )
+    assert json.loads((tmp_path / "v.json").read_text())["eval"] == document["eval"]
+    assert run(*asked, "--solutions", files["results"], "--out", tmp_path / "c") == 0
+    scores = [json.loads((tmp_path / name / "scores.json").read_text())["problems"] for name in "abc"]
+    assert scores[0] == scores[1] == scores[2]
+
+
+def test_results_stand_beside_scores_in_a_comparison(
+    files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["evaluate", "--problems", files["problems"], "--solutions", files["samples"], "--jobs", 1]
+    assert run(*asked, "--out", tmp_path / "a", "--evalplus", files["results"]) == 0
+    assert run("compare", files["results"], tmp_path / "a", "--out", tmp_path / "c.json") == 0
+    (row,) = json.loads((tmp_path / "c.json").read_text())
+    assert (row["name"], row["ties"]) == ("pass@1", 2)
+    assert row["base"] == row["aligned"] == pytest.approx(0.5)
+    assert row["problems_needed"] == {"1": None, "2": None, "5": None}  # nothing differs, so nothing follows
+
+
+def test_results_of_other_problems_give_one_message(
+    files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = {"task_id": "Mbpp/2", "solution": RIGHT, "base_status": "pass", "plus_status": "pass"}
+    files["results"].write_text(json.dumps({"date": "", "hash": "", "eval": {"Mbpp/2": [row]}}))
+    asked = ["evaluate", "--problems", files["problems"], "--jobs", 1, "--out", tmp_path / "a"]
+    assert run(*asked, "--solutions", files["results"]) == 2
+    said = capsys.readouterr().err
+    assert "task 'Mbpp/2' is not among the problems, whose task ids look like 'HumanEval/0'" in said
+    for pair in ((files["results"], files["problems"]), (files["problems"], files["results"])):
+        assert run("compare", *pair) == 2
+        (said,) = capsys.readouterr().err.splitlines()
+        assert "problems.jsonl: not a score file" in said
+        assert "_eval_results.json" in said
+
+
+def test_models_are_sampled_first(files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["evaluate", "--problems", files["problems"], "--model", "scripted:none", "--out", tmp_path / "a"]
+    assert run(*asked, "--evalplus", files["results"]) == 2
+    assert "draw the samples first" in capsys.readouterr().err
+
+
+def test_a_folder_cannot_be_the_file_of_results(
+    files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["evaluate", "--problems", files["problems"], "--solutions", files["samples"], "--out", tmp_path / "a"]
+    assert run(*asked, "--evalplus", tmp_path) == 2
+    assert not (tmp_path / "a").exists()

@@ -1,0 +1,91 @@
+"""How many problems show a difference: by hand, by scipy's noncentral t, and in what `compare` writes."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from codepref.cli.main import main
+from codepref.errors import UserError
+from codepref.evaluation.comparison import compare_values
+from codepref.evaluation.graded import Grade, Grades, compare_grades
+from codepref.evaluation.power import needed, problems_to_show, spread_of
+from codepref.evaluation.scores import ProblemScore, Scores, write_scores
+
+
+@pytest.mark.parametrize(
+    ("spread", "difference", "problems"),
+    [
+        # (1.95996 + 0.84162)^2 = 7.84888
+        (0.5, 0.05, 785),  # 7.84888 * 100
+        (0.5, 0.01, 19_623),  # 7.84888 * 2500 = 19622.2
+        (0.1, 0.05, 32),  # 7.84888 * 4 = 31.4
+        (0.1, 1.0, 1),
+    ],
+)
+def test_by_hand(spread: float, difference: float, problems: int) -> None:
+    assert problems_to_show(spread, difference) == problems
+
+
+def test_other_power_and_confidence_by_hand() -> None:
+    # (2.57583 + 1.28155)^2 = 14.8794, times 4
+    assert problems_to_show(0.2, 0.1, power=0.9, confidence=0.99) == 60
+
+
+@pytest.mark.parametrize(("spread", "difference"), [(0.3, 0.05), (0.45, 0.02), (0.2, 0.01)])
+def test_the_paired_t_test_has_that_power_there(spread: float, difference: float) -> None:
+    problems = problems_to_show(spread, difference)
+    assert problems is not None
+    shift = difference / spread * math.sqrt(problems)
+    bound = stats.t.ppf(0.975, problems - 1)
+    power = stats.nct.sf(bound, problems - 1, shift) + stats.nct.cdf(-bound, problems - 1, shift)
+    assert power == pytest.approx(0.8, abs=0.005)
+
+
+def test_nothing_follows_from_no_spread() -> None:
+    assert problems_to_show(None, 0.05) is None
+    assert problems_to_show(0.0, 0.05) is None
+    assert spread_of(np.array([0.2])) is None
+    assert spread_of(np.array([0.1, 0.1 + 1e-17, 0.1])) == 0
+    with pytest.raises(UserError, match="above 0"):
+        problems_to_show(0.5, 0)
+    with pytest.raises(UserError, match="power"):
+        problems_to_show(0.5, 0.1, power=1.0)
+
+
+def test_the_spread_is_of_the_paired_differences() -> None:
+    # differences 1, 1, -1, 0: mean 1/4, squares 9/16 + 9/16 + 25/16 + 1/16 = 44/16, over 3
+    found = compare_values("pass@1", [0, 0, 1, 1], [1, 1, 0, 1])
+    assert found.spread == pytest.approx(math.sqrt(44 / 48))
+    # 7.84888 * 0.916667 / 0.0001, / 0.0004, / 0.0025
+    assert needed(found.spread) == {"1": 71_949, "2": 17_988, "5": 2_878}
+
+
+def test_grades_are_told_in_the_judges_points() -> None:
+    def grades(label: str, points: list[int]) -> Grades:
+        rows = (Grade(f"{name}{at}", name, value) for name in "ab" for at, value in enumerate(points))
+        return Grades(label, "judge", tuple(rows))
+
+    found = compare_grades(grades("x", [5, 5, 5]), grades("y", [5, 6, 7]))
+    # differences 0, 1, 2 of each preference: standard deviation 1, and of the mean of the two the same
+    assert [one.spread for one in found] == pytest.approx([1.0, 1.0, 1.0])
+
+
+def test_compare_prints_and_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = []
+    for label, correct in (("a", (0, 0, 1, 1)), ("b", (1, 1, 0, 1))):
+        rows = tuple(ProblemScore(f"t{at}", "sampled", 1, count) for at, count in enumerate(correct))
+        paths.append(str(write_scores(Scores(label, rows), tmp_path / label)))
+    assert main(["compare", *paths, "--out", str(tmp_path / "c.json")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    at = next(at for at, line in enumerate(lines) if line.startswith("problems that would show"))
+    assert lines[at + 1].split() == ["1", "point", "2", "points", "5", "points", "now"]
+    assert lines[at + 2].split() == ["pass@1", "71,949", "17,988", "2,878", "4"]
+    (row,) = json.loads((tmp_path / "c.json").read_text())
+    assert row["problems_needed"] == {"1": 71_949, "2": 17_988, "5": 2_878}
+    assert row["spread"] == pytest.approx(math.sqrt(44 / 48))
