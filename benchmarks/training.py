@@ -31,10 +31,8 @@ SIZES = {
     "tiny": {"hidden_size": 256, "intermediate_size": 1024, "num_hidden_layers": 4, "num_attention_heads": 4},
 }
 VOCABULARY = {"0.5b": 151_936, "tiny": 2048}
-SETS = {
-    "one pair a prompt": {"problems": 16, "pairs": 1},
-    "four pairs a prompt": {"problems": 4, "pairs": 4},
-}
+SETS = {"one pair a prompt": 1, "four pairs a prompt": 4}
+"""Name -> pairs of one problem."""
 ARMS = ("trl", "codepref")
 LOSS_TOLERANCE = 1e-4
 
@@ -45,6 +43,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder that holds codegen16b/")
     parser.add_argument("--out", type=Path, default=Path("runs/training"))
     parser.add_argument("--size", choices=SIZES, default="0.5b")
+    parser.add_argument("--pairs", type=int, default=16, help="in each set; a multiple of 4")
     parser.add_argument("--batch", type=int, default=4, help="pairs a step")
     parser.add_argument("--max-length", type=int, default=512)
     parser.add_argument("--repeats", type=int, default=1)
@@ -68,7 +67,18 @@ def main() -> None:
 def started(options: argparse.Namespace, name: str, arm: str) -> dict[str, Any]:
     """One arm in a process of its own, so that its peak memory is its own."""
     given = ["--data", str(options.data), "--out", str(options.out), "--size", options.size, "--device", options.device]
-    given += ["--batch", str(options.batch), "--max-length", str(options.max_length), "--arm", arm, "--set", name]
+    given += [
+        "--pairs",
+        str(options.pairs),
+        "--batch",
+        str(options.batch),
+        "--max-length",
+        str(options.max_length),
+        "--arm",
+        arm,
+        "--set",
+        name,
+    ]
     ended = subprocess.run([sys.executable, __file__, *given], stdout=subprocess.PIPE, text=True, check=True)
     answer: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
     return answer
@@ -127,7 +137,8 @@ def one_arm(options: argparse.Namespace) -> dict[str, Any]:
     import torch
     from transformers import TrainerCallback
 
-    pairs = pairs_of(str(options.out / options.size), options.data, **SETS[options.set], max_length=options.max_length)
+    each = SETS[options.set]
+    pairs = pairs_of(str(options.out / options.size), options.data, options.pairs // each, each, options.max_length)
     begun: list[float] = []
 
     class Clock(TrainerCallback):  # type: ignore[misc]
@@ -219,8 +230,8 @@ def keep(options: argparse.Namespace, found: dict[str, dict[str, list[dict[str, 
     where = machine()
     device = where.get("gpu", where["cpu"]) if options.device != "cpu" else where["cpu"]
     row = {
-        "command": f"python benchmarks/training.py --data DATA --size {options.size} --batch {options.batch} "
-        f"--max-length {options.max_length} --repeats {options.repeats}",
+        "command": f"python benchmarks/training.py --data DATA --size {options.size} --pairs {options.pairs} "
+        f"--batch {options.batch} --max-length {options.max_length} --repeats {options.repeats}",
         "device": device,
         "size": options.size,
         "machine": where,
