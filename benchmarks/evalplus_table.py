@@ -42,8 +42,8 @@ def agreement(result: Part) -> list[str]:
     seconds, left = result["seconds"], sum(result["left_out"].values())
     told = (
         f"{result['samples']} samples of {result['problems']} problems, {left} left out by codepref as not judged; "
-        f"codepref {seconds['codepref']:.0f} s, EvalPlus {seconds['evalplus']:.0f} s, its expected outputs perhaps kept "
-        "from an earlier run (execution.md measures speed)."
+        f"codepref {seconds['codepref']:.0f} s, EvalPlus {seconds['evalplus']:.0f} s, its expected outputs perhaps "
+        "kept from an earlier run (execution.md measures speed)."
     )
     lines = [NOTE, "", told]
     rows = []
