@@ -216,7 +216,7 @@ class WatchSection:
     limit: int = bounded(100, low=0, doc="the first N of them only; 0 takes all")
     samples: int = bounded(4, low=1, doc="sampled answers a problem and probe, by [evaluation]'s decoding")
     every: int = bounded(0, low=0, doc="steps between probes; 0: eight probes a training")
-    patience: int = bounded(3, low=0, doc="probes without a better one that end a training; 0: none do")
+    patience: int = bounded(4, low=0, doc="probes without a better one that end a training; 0: none do")
 
 
 @dataclass(frozen=True)

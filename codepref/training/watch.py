@@ -37,7 +37,7 @@ class Probing:
     decoding: Decoding = field(default_factory=Decoding)
     samples: int = 2
     every: int = 0
-    patience: int = 3
+    patience: int = 4
     template: str | None = None
     batch_size: int = 128
     limits: Limits = field(default_factory=Limits)

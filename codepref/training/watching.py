@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from codepref.evaluation.comparison import Comparison, compare_values
@@ -48,22 +48,30 @@ def against_start(start: Probe, probe: Probe, seed: int = 0) -> Comparison:
 
 
 def best_step(probes: Sequence[Probe], seed: int = 0) -> int:
-    """The trained step whose difference to the start has the highest lower bound; the earlier one of equals.
+    """The trained step whose difference to the start has the highest lower bound; the later one of equals.
 
+    Each probe counts together with the trained one before it, a mean of the two by problem: one probe is noisy, and the
+    best of eight noisy ones is the luckiest.
     probes: in order, the first of the model at the start, which is no candidate: whether what was trained is better
     than it is for the gate to say, on other problems. Raises ValueError without a probe of a trained model.
     """
     if len(probes) < 2:
         raise ValueError("no trained model was probed")
     start, *trained = probes
-    return max(trained, key=lambda probe: (against_start(start, probe, seed).low, -probe.step)).step
+    smooth = [_joined(trained[max(0, at - 1) : at + 1]) for at in range(len(trained))]
+    return max(smooth, key=lambda probe: (against_start(start, probe, seed).low, probe.step)).step
+
+
+def _joined(probes: Sequence[Probe]) -> Probe:
+    means = [sum(values) / len(values) for values in zip(*(probe.passed_P for probe in probes), strict=True)]
+    return replace(probes[-1], passed_P=tuple(means))
 
 
 def stop_reason(probes: Sequence[Probe], patience: int, seed: int = 0) -> str:
     """Why training should stop now, or "".
 
     It stops when the newest model is shown to be worse than the start (upper bound below 0, twice in a row: one probe
-    of many is low by chance), and when `patience` probes have passed without a higher lower bound (0: never).
+    of many is low by chance), and when `patience` probes have passed since the best one (0: never).
     """
     if len(probes) < 3:
         return ""

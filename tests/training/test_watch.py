@@ -53,7 +53,7 @@ def test_a_collapse_ends_training_and_the_weights_from_before_are_kept(probing: 
 
 
 def test_the_kept_weights_are_those_of_the_kept_step(probing: Probing, tmp_path: Path) -> None:
-    wrecking: dict[str, Any] = {"method": "dpo", "chosen_weight": 0.0, "learning_rate": 5e-3, "warmup_ratio": 0.0}
+    wrecking: dict[str, Any] = {"method": "dpo", "chosen_weight": 0.0, "learning_rate": 1e-3, "warmup_ratio": 0.0}
     watch = replace(probing, every=1, patience=1)
     settings = replace(SETTINGS, **wrecking, epochs=6.0, scheduler="constant_with_warmup")
     found = train_on(pairs(16), "starter", tmp_path / "model", settings, watch=watch)
