@@ -208,6 +208,7 @@ def ours(options: argparse.Namespace, pairs: list[Pair]) -> tuple[Any, Any]:
     from codepref.training.reference import compute_once
     from codepref.training.rows import preference_rows
     from codepref.training.setup import Place
+    from codepref.training.shared_prefix import share
     from codepref.training.staging import claim
 
     model = str(options.out / options.size)
@@ -219,7 +220,7 @@ def ours(options: argparse.Namespace, pairs: list[Pair]) -> tuple[Any, Any]:
     made = dpo.build(place, fitted, tokenizer)
 
     def prepare() -> None:
-        assert trainer.share(made, tokenizer), "the model refuses a mask"
+        assert share(made, tokenizer), "the model refuses a mask"
         compute_once(made, dpo.REFERENCE, place.staging)
 
     return made, prepare

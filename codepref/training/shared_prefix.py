@@ -65,6 +65,37 @@ def same_as_padded(model: Any, batch: dict[str, Any]) -> bool:
     return False
 
 
+def share(trainer: Any, tokenizer: Any) -> bool:
+    """Have the trainer compute equal beginnings once, if its model gives the same then as it does in a padded batch."""
+    if not share_prefixes(trainer.model):
+        return False
+    given = _batch(trainer, tokenizer)
+    if not same_as_padded(trainer.model, {name: value.to(trainer.model.device) for name, value in given.items()}):
+        return False
+    if getattr(trainer, "ref_model", None) is not None:
+        share_prefixes(trainer.ref_model)
+    return True
+
+
+def _batch(trainer: Any, tokenizer: Any) -> dict[str, Any]:
+    """A few rows as the trainer's model gets them; of a method that samples, prompts alone."""
+    rows = [trainer.train_dataset[at] for at in range(min(4, len(trainer.train_dataset)))]
+    if "task_id" in rows[0]:
+        prompts = [row["prompt"] for row in rows]
+        batch = tokenizer.apply_chat_template(
+            prompts, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
+        )
+        real = batch["attention_mask"]
+        # a prompt's first token has none before it; in a padded row it would be foretold from padding
+        batch["labels"] = batch["input_ids"].masked_fill((real == 0) | (real.cumsum(1) == 1), -100)
+    else:
+        batch = trainer.data_collator(rows)
+    labels = batch.get("labels")
+    if labels is None:
+        labels = batch["input_ids"].masked_fill(batch["completion_mask"] == 0, -100)
+    return {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"], "labels": labels}
+
+
 def _takes_mask(base: Any) -> bool:
     config = base.config.get_text_config()
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])

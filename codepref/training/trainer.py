@@ -11,29 +11,22 @@ from typing import Any
 
 from codepref.config import TrainingSection
 from codepref.errors import GateError, MachineError, UserError
-from codepref.models import (
-    TEMPLATES,
-    fingerprint,
-    load_model,
-    load_tokenizer,
-    model_templates,
-    pick_device,
-    quiet,
-    resolve_model,
-)
+from codepref.models import fingerprint, load_tokenizer, pick_device, quiet, resolve_model
 from codepref.reports.cards import public_name
 from codepref.runs.files import content_hash, write_json
 from codepref.training.curve import training_curve
 from codepref.training.processes import count, first_alone, is_first, spread
 from codepref.training.reference import compute_once
-from codepref.training.rows import SUPERVISED, Encode, TrainingRows
+from codepref.training.rows import Encode, TrainingRows
+from codepref.training.saving import check_weights, save
 from codepref.training.setup import Place, Progress, arguments, models
-from codepref.training.shared_prefix import same_as_padded, share_prefixes
+from codepref.training.shared_prefix import share
 from codepref.training.staging import MARKER, check_place, checkpoint_callback, claim, clear, newest_checkpoint
 from codepref.training.watch import Watch, watch_callback
 from codepref.training.watching import probe_row, warnings
 
 STOPPING = ("loss", "grad_norm")
+"""Figures of the log that end a training when they are no numbers."""
 
 __all__ = ["Place", "Progress", "TrainingResult", "arguments", "models", "train"]
 
@@ -118,8 +111,8 @@ def train(
             start = newest_checkpoint(staging) if resumed else None
             trainer.train(resume_from_checkpoint=str(start) if start else None)
             curve = training_curve(trainer.state.log_history)
-            _check_weights(trainer.model)
-            _save(trainer, tokenizer, place, watch)
+            check_weights(trainer.model)
+            save(trainer, tokenizer, place, watch)
     except torch.OutOfMemoryError as error:
         raise MachineError(
             "out of memory while training: lower training.micro_batch_size or max_length, set "
@@ -129,23 +122,28 @@ def train(
         if is_first():
             shutil.rmtree(staging, ignore_errors=True)  # the same again would end the same
         raise
-    probes = watch.probes if watch else []
-    result = TrainingResult(
-        model=place.out,
-        pairs=fitted.pairs,
-        steps=int(trainer.state.global_step),
-        first_loss=first,
-        dropped=fitted.dropped,
-        curve=curve,
-        settings=asdict(settings) | {"learning_rate": place.rate, "share_prefixes": shared} | _weights(trainer),
-        kept_step=watch.kept if watch else int(trainer.state.global_step),
-        stopped=watch.stopped if watch else "",
-        probes=[probe_row(probes[0], probe, place.seed) for probe in probes],
-        warnings=warnings(curve, probes),
-        sampled=sampled(),
-    )
+    result = _result(place, fitted, trainer, watch, {"first_loss": first, "curve": curve, "sampled": sampled()}, shared)
     first_alone(lambda: _finish(place, result), cpu=cpu)
     return result
+
+
+def _result(
+    place: Place, fitted: TrainingRows, trainer: Any, watch: Watch | None, found: dict[str, Any], shared: bool
+) -> TrainingResult:
+    probes = watch.probes if watch else []
+    steps = int(trainer.state.global_step)
+    return TrainingResult(
+        model=place.out,
+        pairs=fitted.pairs,
+        steps=steps,
+        dropped=fitted.dropped,
+        settings=asdict(place.settings) | {"learning_rate": place.rate, "share_prefixes": shared} | _weights(trainer),
+        kept_step=watch.kept if watch else steps,
+        stopped=watch.stopped if watch else "",
+        probes=[probe_row(probes[0], probe, place.seed) for probe in probes],
+        warnings=warnings(found["curve"], probes),
+        **found,
+    )
 
 
 def _finish(place: Place, result: TrainingResult) -> None:
@@ -177,37 +175,6 @@ def _key(place: Place, fitted: TrainingRows) -> str:
     probing = [repr(place.watch)] if place.watch else []
     how = [fingerprint(place.model), place.seed, place.dtype, place.device, *versions, *probing]
     return content_hash(settings, how, fitted.rows, fitted.weights)
-
-
-def share(trainer: Any, tokenizer: Any) -> bool:
-    """Have the trainer compute equal beginnings once, if its model gives the same then as it does in a padded batch."""
-    if not share_prefixes(trainer.model):
-        return False
-    given = _batch(trainer, tokenizer)
-    if not same_as_padded(trainer.model, {name: value.to(trainer.model.device) for name, value in given.items()}):
-        return False
-    if getattr(trainer, "ref_model", None) is not None:
-        share_prefixes(trainer.ref_model)
-    return True
-
-
-def _batch(trainer: Any, tokenizer: Any) -> dict[str, Any]:
-    """A few rows as the trainer's model gets them; of a method that samples, prompts alone."""
-    rows = [trainer.train_dataset[at] for at in range(min(4, len(trainer.train_dataset)))]
-    if "task_id" in rows[0]:
-        prompts = [row["prompt"] for row in rows]
-        batch = tokenizer.apply_chat_template(
-            prompts, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
-        )
-        real = batch["attention_mask"]
-        # a prompt's first token has none before it; in a padded row it would be foretold from padding
-        batch["labels"] = batch["input_ids"].masked_fill((real == 0) | (real.cumsum(1) == 1), -100)
-    else:
-        batch = trainer.data_collator(rows)
-    labels = batch.get("labels")
-    if labels is None:
-        labels = batch["input_ids"].masked_fill(batch["completion_mask"] == 0, -100)
-    return {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"], "labels": labels}
 
 
 def _add_callbacks(trainer: Any, place: Place, fitted: TrainingRows, tokenizer: Any) -> Watch | None:
@@ -242,40 +209,6 @@ def _weights(trainer: Any) -> dict[str, float]:
     """KTO's weights as they were balanced, in place of the settings' 0; nothing for methods without them."""
     names = ("desirable_weight", "undesirable_weight")
     return {name: float(getattr(trainer, name)) for name in names if hasattr(trainer, name)}
-
-
-def _check_weights(model: Any) -> None:
-    """Raise GateError when a trained weight is no number: not every step is logged, the last may not be."""
-    import torch
-
-    for name, weight in model.named_parameters():
-        if weight.requires_grad and not bool(torch.isfinite(weight).all()):
-            raise GateError(f"training diverged: {name} is no number after it. Lower training.learning_rate.")
-
-
-def _save(trainer: Any, tokenizer: Any, place: Place, watch: Watch | None) -> None:
-    from safetensors import SafetensorError
-
-    staging = place.staging
-    settings = place.settings
-    merge = settings.lora_rank > 0 and (settings.merge_adapter or settings.method in SUPERVISED)
-    target = staging / "adapter" if merge else staging
-    try:
-        trainer.save_model(str(target))
-        if not is_first():
-            return
-        if watch:
-            watch.take_best(int(trainer.state.global_step), target)
-        if merge:
-            tokenizer.save_pretrained(str(target))
-            # read back and merged by `load_model`: the base in its own type, not in the 4 bits it was trained beside
-            load_model(str(target), dtype=place.dtype, device="cpu").save_pretrained(str(staging))
-            shutil.rmtree(target)
-        tokenizer.save_pretrained(str(staging))
-    except SafetensorError as error:
-        raise MachineError(f"the model cannot be written to {place.out} ({error}). Free some space.") from error
-    if templates := model_templates(place.model):
-        write_json(staging / TEMPLATES, {"templates": templates})
 
 
 def encoder(tokenizer: Any) -> Encode:
