@@ -70,12 +70,14 @@ def main() -> None:
             result = bigcodebench_gold(options.data / "bigcodebench" / "bigcodebench-first20.jsonl.gz")
         elif options.explain:
             kept = json.loads(options.out.read_text(encoding="utf-8"))[part]
-            before, result = {key: kept[key] for key in before}, kept["result"]
+            result = kept.pop("result")
+            before = kept
             bench = Agreement(part, options, work / part.replace(" ", "-"))
             result["differences"] = bench.explained(result["differences"])
         else:
             result = Agreement(part, options, work / part.replace(" ", "-")).result()
-        keep(options.out, part, {**before, "wall_seconds": round(time.time() - start, 1), "result": result})
+        before.setdefault("wall_seconds", round(time.time() - start, 1))
+        keep(options.out, part, {**before, "result": result})
         log(f"{part}: written to {options.out.name}")
 
 
