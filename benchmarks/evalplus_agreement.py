@@ -16,6 +16,7 @@ The file is not called evalplus.py, since the package of that name would then no
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -52,6 +53,9 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--problems", type=int, help="the first so many problems (default: all)")
     parser.add_argument("--samples", type=int, help="CodeGen-16B samples a problem (default: all 100)")
+    parser.add_argument(
+        "--explain", action="store_true", help="only run the samples that differ in --out again, and tell their causes"
+    )
     parser.add_argument("--workers", type=int, default=2)
     return parser.parse_args(given)
 
@@ -64,9 +68,16 @@ def main() -> None:
         start, before = time.time(), facts(options, "evalplus_agreement.py")
         if part == BIGCODEBENCH:
             result = bigcodebench_gold(options.data / "bigcodebench" / "bigcodebench-first20.jsonl.gz")
+        elif options.explain:
+            kept = json.loads(options.out.read_text(encoding="utf-8"))[part]
+            result = kept.pop("result")
+            before = kept
+            bench = Agreement(part, options, work / part.replace(" ", "-"))
+            result["differences"] = bench.explained(result["differences"])
         else:
             result = Agreement(part, options, work / part.replace(" ", "-")).result()
-        keep(options.out, part, {**before, "wall_seconds": round(time.time() - start, 1), "result": result})
+        before.setdefault("wall_seconds", round(time.time() - start, 1))
+        keep(options.out, part, {**before, "result": result})
         log(f"{part}: written to {options.out.name}")
 
 
@@ -134,37 +145,39 @@ class Agreement:
             "words": dict(Counter(f"{'/'.join(w['codepref'])} {'/'.join(w['evalplus'])}" for w in words).most_common()),
             "pass_at_k": {"codepref": ours["figures"], "evalplus of codepref's file": read["printed"]}
             | {"evalplus": theirs["printed"]},
-            "differences": self.differences(words, ours["verdicts"], theirs["verdicts"]),
+            "differences": self.explained(
+                [
+                    {"place": at, "codepref": ours["verdicts"][at], "evalplus": theirs["verdicts"][at]}
+                    for at, row in enumerate(words)
+                    if differ(row)
+                ]
+            ),
         }
 
-    def differences(self, words: list[Any], ours: list[Any], theirs: list[Any]) -> list[dict[str, Any]]:
-        """Every sample whose base or plus verdict differs in passing, with its cause."""
-        places = [at for at, row in enumerate(words) if differ(row)]
-        if not places:
+    def explained(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The rows (place of the sample, both verdicts) with what further runs of these samples say, and the cause."""
+        if not rows:
             return []
-        chosen = [self.samples[at] for at in places]
+        chosen = [self.samples[row["place"]] for row in rows]
         alone = {name: self.run(name, chosen, own, workers=1, alone=True)["verdicts"] for name, own in ALONE.items()}
+        generous = self.run("codepref", chosen, ALONE["codepref"], workers=1, alone=True, patience=None)["verdicts"]
         patient = self.run("evalplus", chosen, PATIENT, workers=1)["verdicts"]
         roomy = self.run("evalplus", chosen, PATIENT, workers=1, environment=ROOMY)["verdicts"]
         why = self.run("evalplus-why", chosen)["why"]
         raw = {row["task_id"]: row for row in self.problems}
         known = {problem.task_id: problem for problem in load_problems(self.file)}
         found = []
-        for order, at in enumerate(places):
-            row = self.samples[at]
-            sides = {"ours": ours[at], "theirs": theirs[at]}
+        for order, (row, sample) in enumerate(zip(rows, chosen, strict=True)):
             again = {"ours": alone["codepref"][order], "theirs": alone["evalplus"][order]}
-            facts = {**sides, "alone": again, "patient": patient[order], "roomy": roomy[order], "why": why[order]}
-            facts["peer"] = "evalplus"
-            facts |= {"solution": row["solution"], "completion": "", "helpers": [], "seconds": 1.0}
-            facts["repaired"] = known[row["task_id"]].meta.get("repaired", [])
+            told = {"alone": again, "generous": generous[order], "patient": patient[order], "roomy": roomy[order]}
+            told["why"] = why[order]
+            facts = {**told, "ours": row["codepref"], "theirs": row["evalplus"], "peer": "evalplus", "seconds": 1.0}
+            facts |= {"solution": sample["solution"], "completion": "", "helpers": []}
+            facts["repaired"] = known[sample["task_id"]].meta.get("repaired", [])
             gold = self.part.endswith("gold")
-            facts["probe"] = {} if gold else probe(raw[row["task_id"]], row["solution"])
+            facts["probe"] = {} if gold else probe(raw[sample["task_id"]], sample["solution"])
             cause = cause_of_difference(facts)
-            kept = {"task_id": row["task_id"], "place": at, "kind": kind_of(cause), "cause": cause}
-            kept |= {"codepref": sides["ours"], "evalplus": sides["theirs"], "alone": again}
-            kept |= {"patient": patient[order], "roomy": roomy[order], "why": why[order]}
-            found.append({**kept, "solution": row["solution"]})
+            found.append({**sample, **row, **told, "kind": kind_of(cause), "cause": cause})
         return found
 
 

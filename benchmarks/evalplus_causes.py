@@ -10,11 +10,11 @@ from execution_causes import Facts, cause_of, gone_alone
 def cause_of_difference(facts: Facts) -> str:
     """As `execution_causes.cause_of`, which is asked last.
 
-    facts: beside what that needs, `patient` (EvalPlus's verdict with 30 s an input), `roomy` (the same
-    without its limit of memory) and `why` (`evalplus_why.told` of
-    base and plus).
+    facts: beside what that needs, `generous` (codepref's verdict with --patience 0), `patient`
+    (EvalPlus's verdict with 30 s an input), `roomy` (the same without its limit of memory) and `why`
+    (`evalplus_why.told` of base and plus).
     """
-    for rule in (uncounted, gone_alone, memory, stopped, long):
+    for rule in (uncounted, gone_alone, memory, stopped, impatient):
         if said := rule(facts):
             return said
     return cause_of(facts)
@@ -53,15 +53,16 @@ def stopped(facts: Facts) -> str:
     )
 
 
-def long(facts: Facts) -> str:
-    """codepref's time for a whole test ran out, while EvalPlus limits each input."""
-    ours, theirs = facts["ours"], facts["theirs"]
-    if not (ours["timed_out"] and theirs["passed"]):
+def impatient(facts: Facts) -> str:
+    """codepref's patience ended: it passes the sample with the same limit for every test."""
+    ours, generous = facts["ours"], facts["generous"]
+    if not (ours["timed_out"] and facts["theirs"]["passed"] and generous["passed"]):
         return ""
     spent = max(told["spent"] for told in facts["why"].values())
     return (
-        "codepref limits the CPU time of all inputs of a test together, EvalPlus each input: codepref stopped at "
-        f"{ours['cpu_ms'] / 1000:.1f} s, EvalPlus took {spent:.1f} s for the longer test"
+        "codepref's patience, by which a right but slow solution is stopped that takes 20 times what its reference "
+        f"takes, and half a second at least: after {ours['cpu_ms'] / 1000:.1f} s of CPU; with --patience 0 "
+        f"{generous['word']}; EvalPlus took {spent:.1f} s for the longer test"
     )
 
 

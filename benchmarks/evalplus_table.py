@@ -17,8 +17,8 @@ Both sides read the same file of samples and have their own default limits. "bas
 inputs; a sample counts as agreed where both sides say pass, or neither does. pass@k: codepref's own figures; what
 `evalplus.evaluate` prints when it reads the file of results that codepref wrote; what it prints of its own verdicts.
 Each difference was run again by both sides, one sample at a time, and inside EvalPlus's own check: "alone" is what
-they said then, "30 s" what EvalPlus says when every input may take 30 s, "no 4 GiB" the same without its limit of
-memory."""
+they said then, "patience 0" what codepref says when every test may take its whole limit, "30 s" what EvalPlus says when
+every input may take 30 s, "no 4 GiB" the same without its limit of memory."""
 
 
 def document(parts: dict[str, Part]) -> str:
@@ -80,9 +80,11 @@ def differences(rows: Sequence[Part]) -> list[str]:
     table = []
     for row in rows:
         both = [f"{row[key]['word']}, alone {row['alone'][side]['word']}" for key, side in SIDES]
-        table.append([row["task_id"], row["place"], *both, row["patient"]["word"], row["roomy"]["word"]])
+        table.append(
+            [row["task_id"], row["place"], *both, *(row[key]["word"] for key in ("generous", "patient", "roomy"))]
+        )
         table[-1].append(row["cause"])
-    return lines + grid(("task", "line", "codepref", "evalplus", "30 s", "no 4 GiB", "cause"), table)
+    return lines + grid(("task", "line", "codepref", "evalplus", "patience 0", "30 s", "no 4 GiB", "cause"), table)
 
 
 SIDES = (("codepref", "ours"), ("evalplus", "theirs"))

@@ -33,6 +33,7 @@ def facts(ours: dict, theirs: dict, *, alone: tuple[dict, dict] | None = None, *
     base = {"ours": ours, "theirs": theirs, "alone": {"ours": mine, "theirs": other}, "peer": "evalplus"}
     base |= {
         "why": {"base": told(), "plus": told()},
+        "generous": ours,
         "patient": theirs,
         "roomy": theirs,
         "repaired": [],
@@ -83,9 +84,10 @@ def test_the_input_the_limit_and_a_repair_are_told() -> None:
 
 def test_why_codepref_stops_what_evalplus_passes() -> None:
     why = {"base": told(), "plus": told(spent=7.3)}
-    said = causes.cause_of_difference(facts(verdict("PT", cpu_ms=3000.0), verdict("pass/pass", True), why=why))
-    assert said.startswith("codepref limits the CPU time of all inputs of a test together")
-    assert "stopped at 3.0 s, EvalPlus took 7.3 s" in said
+    both = {"why": why, "generous": verdict("PP", True)}
+    said = causes.cause_of_difference(facts(verdict("PT", cpu_ms=3000.0), verdict("pass/pass", True), **both))
+    assert said.startswith("codepref's patience")
+    assert said.endswith("after 3.0 s of CPU; with --patience 0 PP; EvalPlus took 7.3 s for the longer test")
 
 
 PLAIN = {"word": "passes", "said": "", "network": False, "files": False}
