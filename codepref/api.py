@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from codepref.config import ONLINE, EvaluationSection, OnlineSection, TrainingSection, WatchSection, checked
 from codepref.errors import UserError
-from codepref.execution.limits import Limits
+from codepref.execution.limits import SCORING_LIMITS, Limits
 from codepref.problems.statements import STATEMENTS, read_statements
 from codepref.records import Judgment, Pair, Problem, Solution, Test, VerdictMatrix
 from codepref.runs.files import check_target
@@ -435,7 +435,13 @@ def evaluate(
         progress = progress_for("verdicts") if progress_for else None
         inner = folder / "verdicts" if folder else None
         matrices = execute(
-            problems or (), solutions, out=inner, limits=limits, jobs=jobs, unconfined=unconfined, progress=progress
+            problems or (),
+            solutions,
+            out=inner,
+            limits=limits or SCORING_LIMITS,
+            jobs=jobs,
+            unconfined=unconfined,
+            progress=progress,
         )
     if matrices is not None:
         if evalplus is not None:

@@ -273,7 +273,7 @@ def evaluate(options: Namespace) -> None:
         max_new_tokens=options.max_new_tokens,
         template=options.template,
         batch_size=options.batch_size,
-        limits=_limits(options),
+        limits=_limits(options, patience=None),
         jobs=options.jobs,
         unconfined=options.unconfined,
         seed=options.seed,
@@ -350,14 +350,14 @@ def doctor(options: Namespace) -> None:
         print(line)
 
 
-def _limits(options: Namespace) -> Limits:
+def _limits(options: Namespace, **defaults: Any) -> Limits:
     from codepref.execution.limits import Limits
 
     given = {"cpu_seconds": options.cpu_seconds, "memory_mb": options.memory_mb}
     for name, value in given.items():
         if value is not None and value <= 0:
             raise UserError(f"--{name.replace('_', '-')} must be above 0, not {value}")
-    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    chosen: dict[str, Any] = defaults | {name: value for name, value in given.items() if value is not None}
     if options.patience is not None:
         if options.patience < 0:
             raise UserError(f"--patience must not be below 0, not {options.patience}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from codepref.evaluation.scores import Kind, Scores, merge, scores_from_verdicts, write_scores
 from codepref.execution.execute import execute
-from codepref.execution.limits import Limits
+from codepref.execution.limits import SCORING_LIMITS, Limits
 from codepref.problems.answers import solutions_from_rows
 from codepref.records import Problem, VerdictMatrix
 from codepref.runs.files import content_hash
@@ -40,8 +40,9 @@ def evaluate_model(
 ) -> Scores:
     """Draw one greedy and `samples` sampled answers a problem, run the problems' own tests, and count.
 
-    The sampled answers are drawn with `decoding`; the greedy one with temperature 0. With `out`, answers, verdicts
-    and scores.json are kept there and a second call goes on from them. Raises what sampling and execution raise.
+    The sampled answers are drawn with `decoding`; the greedy one with temperature 0. limits: SCORING_LIMITS unless
+    given. With `out`, answers, verdicts and scores.json are kept there and a second call goes on from them. Raises what
+    sampling and execution raise.
     """
     backend = open_backend(model, dtype=dtype, device=device) if isinstance(model, str) else model
     decoding = decoding or Decoding()
@@ -67,7 +68,7 @@ def evaluate_model(
             problems,
             solutions_from_rows(rows, problems),
             out=out / f"{kind}-verdicts" if out else None,
-            limits=limits or Limits(),
+            limits=limits or SCORING_LIMITS,
             jobs=jobs,
             unconfined=unconfined,
             progress=progress_for(f"{label} {kind}: verdicts".strip()) if progress_for else None,

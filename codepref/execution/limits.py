@@ -111,3 +111,7 @@ class Limits:
             "reference_cpu_seconds": float(self.reference_cpu_seconds),
             "patience": float(self.patience or 0.0),
         }
+
+
+SCORING_LIMITS = Limits(patience=None)
+"""For scores that are compared elsewhere: a right solution within the limit is right, however fast others are."""

@@ -127,3 +127,15 @@ def test_a_task_that_occurs_twice_is_refused() -> None:
     one = sampled("x", {"a": 1})
     with pytest.raises(UserError, match="more than one row"):
         merge("x", one, one)
+
+
+def test_a_slow_right_solution_counts_as_right_beside_a_fast_one() -> None:
+    """`execute` would stop it after twenty times the fast one's time; a score must not hang on the company."""
+    import codepref
+    from codepref.records import Problem, Test
+
+    problem = Problem("a", "Add one.", "f", tests=(Test("a", "0", "assert f(1) == 2"),))
+    fast, slow = "def f(x):\n    return x + 1", "def f(x):\n    for n in range(3 * 10**7): pass\n    return x + 1"
+    rows = [{"task_id": "a", "solution": text} for text in (fast, slow)]
+    (score,) = (one for one in codepref.evaluate([problem], solutions=rows, k=[1]).problems)
+    assert (score.n, score.correct) == (2, 2)
