@@ -34,7 +34,7 @@ def share_prefixes(model: Any) -> bool:
             return padded(*args, **given)
         if args or given.keys() - KNOWN or given.get("labels") is None or given["attention_mask"].dim() != 2:
             return padded(*args, fused_lm_head=True, **given)
-        return _packed(padded, **given)
+        return _packed(base, padded, **given)
 
     base.forward = types.MethodType(forward, base)
     base.padded_forward = padded
@@ -108,6 +108,7 @@ def _takes_mask(base: Any) -> bool:
 
 
 def _packed(
+    base: Any,
     padded: Any,
     *,
     input_ids: Any,
@@ -122,19 +123,29 @@ def _packed(
     device = input_ids.device
     ids, real, targets = (tensor.cpu().numpy() for tensor in (input_ids, attention_mask.bool(), labels))
     columns = [np.flatnonzero(row) for row in real]
-    if min(map(len, columns)) < 2:
+    if min(map(len, columns)) < 2 or not (targets[:, 1:] != -100).any():
         return padded(input_ids=input_ids, attention_mask=attention_mask, labels=labels, fused_lm_head=True)
     laid = pack([row[kept].tolist() for row, kept in zip(ids, columns, strict=True)])
-    source, target, foretold = _where(laid, columns, targets)
-    found = padded(
-        input_ids=torch.from_numpy(laid.ids_BL).to(device),
-        attention_mask=torch.from_numpy(laid.mask_BLL()[:, None]).to(device),
-        position_ids=torch.from_numpy(laid.positions_BL).to(device),
-        shift_labels=torch.from_numpy(foretold).to(device),
-        fused_lm_head=True,
-    )
+    scored = _scored(laid, columns, targets)
+    places, source, target, foretold = (torch.from_numpy(array).to(device) for array in scored)
+
+    def only_scored(module: Any, given: Any, outputs: Any) -> Any:
+        outputs.last_hidden_state = outputs.last_hidden_state.flatten(0, 1)[places][None]
+        return outputs
+
+    # TRL's head scores every place where there is no Triton, prompts too; here it sees those that foretell an answer
+    hook = base.base_model.register_forward_hook(only_scored)
+    try:
+        found = padded(
+            input_ids=torch.from_numpy(laid.ids_BL).to(device),
+            attention_mask=torch.from_numpy(laid.mask_BLL()[:, None]).to(device),
+            position_ids=torch.from_numpy(laid.positions_BL).to(device),
+            shift_labels=foretold[None],
+            fused_lm_head=True,
+        )
+    finally:
+        hook.remove()
     shape = (len(ids), ids.shape[1] - 1)
-    source, target = torch.from_numpy(source).to(device), torch.from_numpy(target).to(device)
     for name in FIELDS:
         if (value := getattr(found, name)) is not None:
             flat = value.new_zeros(shape[0] * shape[1])
@@ -145,14 +156,18 @@ def _packed(
     return found
 
 
-def _where(laid: Packed, columns: list[Any], targets: Any) -> tuple[Any, Any, Any]:
-    """Flat places that foretell a label, their flat places in the shifted padded batch, and the labels, packed."""
-    sources, places = [], []
-    foretold = np.full(laid.ids_BL.size, -100, np.int64)
+def _scored(laid: Packed, columns: list[Any], targets: Any) -> tuple[Any, Any, Any, Any]:
+    """The N distinct flat places that foretell a label, and where their figures go.
+
+    Returns the places and their labels (first and last, each of N), and between them for every label of the padded
+    batch the place among the N, and its flat place in the batch without its first column.
+    """
+    sources, target, labels = [], [], []
     for row, (at, kept) in enumerate(zip(laid.places, columns, strict=True)):
         wanted = targets[row, kept[1:]]
         scored = wanted != -100
-        foretold[at[scored]] = wanted[scored]
         sources.append(at[scored])
-        places.append(row * (targets.shape[1] - 1) + kept[1:][scored] - 1)
-    return np.concatenate(sources), np.concatenate(places), foretold.reshape(laid.ids_BL.shape)
+        labels.append(wanted[scored])
+        target.append(row * (targets.shape[1] - 1) + kept[1:][scored] - 1)
+    places, first, source = np.unique(np.concatenate(sources), return_index=True, return_inverse=True)
+    return places, source, np.concatenate(target), np.concatenate(labels)[first]

@@ -112,3 +112,34 @@ def test_a_model_that_does_not_obey_the_mask_is_found_out_and_put_back() -> None
     assert not same_as_padded(model, batch())
     again = model(**batch(), fused_lm_head=True).log_probs
     assert torch.equal(again, model.padded_forward(**batch(), fused_lm_head=True).log_probs)
+
+
+def test_the_head_scores_answers_alone() -> None:
+    model = small()
+    share_prefixes(model)
+    given = batch()
+    scored: list[int] = []
+    real = model.base_model.forward
+    hidden = {}
+
+    def keep(*args: Any, **named: Any) -> Any:
+        hidden["outputs"] = real(*args, **named)
+        return hidden["outputs"]
+
+    model.base_model.forward = keep
+    found = model(**given, fused_lm_head=True)
+    scored.append(hidden["outputs"].last_hidden_state.shape[1])
+    # two answers of one prompt share "1 2" and two are equal: 2 + 1 + 2, then 2, then 15 (the head of "15 16"), 16
+    assert scored == [9]
+    assert int((given["labels"][:, 1:] != -100).sum()) == 3 + 4 + 2 + 2 + 1 + 2
+    assert found.log_probs.shape == (6, given["input_ids"].shape[1] - 1)
+
+
+def test_a_batch_without_labels_is_a_zero_with_a_gradient() -> None:
+    model = small()
+    share_prefixes(model)
+    given = batch()
+    given["labels"] = given["labels"] * 0 - 100
+    found = model(**given, fused_lm_head=True)
+    found.log_probs.sum().backward()
+    assert float(found.log_probs.detach().abs().sum()) == 0
