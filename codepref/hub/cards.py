@@ -31,13 +31,18 @@ def write_cards(run_dir: Path) -> list[Path]:
         name = f"{summary.get('recipe', 'model')}"
         head = _model_yaml(summary, model_head(summary, told or license_of(base), base), name)
         written.append(run_dir / "checkpoint" / MODEL_CARD)
-        write_text(written[-1], f"---\n{head}\n---\n\n{model_body(summary, name)}")
+        _write(written[-1], head, model_body(summary, name))
     if (run_dir / "pairs.parquet").exists():
         written.append(run_dir / DATA_CARD)
         head = _yaml(data_head(summary, told))
-        body = data_body(summary, f"{summary.get('recipe', 'run')} pairs")
-        write_text(written[-1], f"---\n{head}\n---\n\n{body}")
+        _write(written[-1], head, data_body(summary, f"{summary.get('recipe', 'run')} pairs"))
     return written
+
+
+def _write(path: Path, head: str, body: str) -> None:
+    text = f"---\n{head}\n---\n\n{body}"
+    if not path.exists() or path.read_text(encoding="utf-8") != text:  # a finished run is left as it is
+        write_text(path, text)
 
 
 def license_of(model: str) -> str:

@@ -99,7 +99,7 @@ def test_a_run_from_instructions_to_grades(server: str, tmp_path: Path) -> None:
         assert pair.prompt[0]["content"] == one.instruction
         assert pair.chosen[0]["content"] == one.responses[pair.chosen_id].text
     assert set(summary["scores"]) == {"base", "sft", "aligned"}
-    assert json.loads((out / "checkpoint" / "training.json").read_text())["base"] == str(out / "sft")
+    assert json.loads((out / "checkpoint" / "training.json").read_text())["base"] == "sft"
     assert summary["training"]["first_loss"] == pytest.approx(0.6931, abs=1e-3)
     assert set(summary["grading"]["scores"]) == {"base", "sft", "aligned"}
     assert summary["grading"]["comparison"][-1]["name"] == "mean of preferences"

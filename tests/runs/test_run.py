@@ -98,7 +98,10 @@ def test_a_finished_run_can_be_compared_paired_and_audited_by_the_commands(
     out, summary, _ = finished
     sides = [str(out / "evaluation" / label) for label in ("base", "aligned")]
     assert main(["compare", *sides, "--out", str(tmp_path / "c.json")]) == 0
-    assert json.loads((tmp_path / "c.json").read_text()) == summary["comparison"]
+    compared = json.loads((tmp_path / "c.json").read_text())
+    assert [{key: row[key] for key in told} for row, told in zip(compared, summary["comparison"], strict=True)] == (
+        summary["comparison"]
+    )
     assert main(["audit", "--pairs", str(out / "pairs.parquet"), "--verdicts", str(out / "audit")]) == 0
     assert f"right      {summary['pairs']['right']}" in capsys.readouterr().out
 

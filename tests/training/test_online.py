@@ -58,7 +58,13 @@ def test_recipes_that_make_no_sense_are_refused(setting: str) -> None:
 
 def test_a_run_without_pairs_has_its_table_and_report(tmp_path: Path) -> None:
     settings = ["problems.train_limit=4", "problems.heldout_limit=6", "watch.problems=", "evaluation.samples=2"]
-    settings += ["evaluation.k=[1]", "training.batch_size=32", "online.max_new_tokens=40", "gate.margin=100"]
+    settings += [
+        "evaluation.k=[1]",
+        "training.batch_size=32",
+        "training.epochs=1.0",
+        "online.max_new_tokens=40",
+        "gate.margin=100",
+    ]
     summary = codepref.demo("rloo-coarse", tmp_path / "run", overrides=settings)
     assert [stage["name"] for stage in summary["stages"]] == ["problems", "train", "evaluate-base", "evaluate-aligned"]
     told = {row["what"]: row["count"] for row in summary["funnel"]}
