@@ -28,7 +28,7 @@ def summarise(spool: Spool, used: Sequence[Test], limits: Limits, seconds: float
     distinct = passing = shared = fresh_samples = fresh_cells = 0
     cpu_ms = 0.0
     for task, copies, told, is_shared, row_cpu_ms, fresh in spool.judged():
-        row = told if tests == len(used) else "".join(compress(told, counts[task]))
+        row = told if tests == len(used) else "".join(compress(told, counts.get(task, ())))
         for letter, count in Counter(row).items():
             letters[letter] += copies * count
         distinct += 1

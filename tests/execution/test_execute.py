@@ -215,6 +215,13 @@ def test_tables_are_written_in_row_groups_and_read_back_whole(tmp_path, monkeypa
     assert list(iter_verdicts(tmp_path)) == read_verdicts(tmp_path)
 
 
+def test_a_task_without_tests_beside_probes_of_another(tmp_path):
+    tests = {"two": [Test("two", "0", "assert g(1)"), Test("two", "0~0", "g(5)", count=0)]}
+    execute(PROBLEMS, SOLUTIONS, tests, out=tmp_path, limits=LIMITS, jobs=1)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert (summary["problems"], summary["tests"], summary["probes"]) == (2, 1, 1)
+
+
 def test_probes_are_counted_apart_and_their_answers_recorded(tmp_path):
     problem = Problem("t", "Add one.", "f")
     tests = {"t": [Test("t", "0", "assert f(1) == 2"), Test("t", "0~0", "f(5)", count=0)]}
