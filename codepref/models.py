@@ -157,21 +157,25 @@ def load_tokenizer(model: str) -> Any:
     return tokenizer
 
 
-def load_model(model: str, *, dtype: str = "auto", device: str = "auto", quantization: str = "none") -> Any:
+def load_model(
+    model: str, *, dtype: str = "auto", device: str = "auto", quantization: str = "none", attention: str = "auto"
+) -> Any:
     """The causal language model in evaluation mode on `device`.
 
     dtype "auto" is the checkpoint's own type on a GPU and float32 on a CPU, where half types are slow or missing. An
     adapter folder is merged into its base model. quantization "nf4" holds the weights in 4 bits (QLoRA,
-    arXiv 2305.14314), to train an adapter beside them.
-    Raises UserError when it cannot be loaded and MachineError when the device lacks memory.
+    arXiv 2305.14314), to train an adapter beside them. attention: a name of transformers' `attn_implementation`, which
+    chooses by itself for "auto".
+    Raises UserError when it cannot be loaded and MachineError when the device lacks memory or a kernel's package.
     """
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     resolved, place = resolve_model(model), pick_device(device)
+    kernel = {} if attention == "auto" else {"attn_implementation": attention}
     if quantization != "none":
-        return _load_quantized(model, resolved, place)
+        return _load_quantized(model, resolved, place, kernel)
     wanted = "float32" if dtype == "auto" and place == "cpu" else dtype
     precision = wanted if wanted == "auto" else getattr(torch, wanted)
     try:
@@ -179,21 +183,30 @@ def load_model(model: str, *, dtype: str = "auto", device: str = "auto", quantiz
         if (Path(resolved) / "adapter_config.json").exists():
             import peft
 
-            adapted: Any = peft.AutoPeftModelForCausalLM.from_pretrained(resolved, dtype=precision)
+            adapted: Any = peft.AutoPeftModelForCausalLM.from_pretrained(resolved, dtype=precision, **kernel)
             # merging leaves the weights frozen; a merged model is trained like any other
             loaded = adapted.merge_and_unload().requires_grad_(True)
         else:
-            loaded = AutoModelForCausalLM.from_pretrained(resolved, dtype=precision)
+            loaded = AutoModelForCausalLM.from_pretrained(resolved, dtype=precision, **kernel)
         return loaded.to(place).eval()
     except torch.OutOfMemoryError as error:
         raise MachineError(
             f"{model}: does not fit into the memory of {place}. Try model.dtype = 'bfloat16'."
         ) from error
+    except ImportError as error:
+        raise _no_kernel(attention, error) from error
     except (OSError, ValueError, SafetensorError) as error:
         raise _cannot_load(model, "model", error) from error
 
 
-def _load_quantized(model: str, resolved: str, place: str) -> Any:
+def _no_kernel(attention: str, error: ImportError) -> MachineError:
+    reason = " ".join(str(error).split())[:300]
+    return MachineError(
+        f"training.attention = {attention!r} cannot be had here: {reason} Set it to 'auto', or install its package"
+    )
+
+
+def _load_quantized(model: str, resolved: str, place: str, kernel: dict[str, str]) -> Any:
     import importlib.util
 
     import torch
@@ -211,7 +224,11 @@ def _load_quantized(model: str, resolved: str, place: str) -> Any:
         bnb_4bit_compute_dtype=torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16,
     )
     try:
-        return AutoModelForCausalLM.from_pretrained(resolved, quantization_config=settings, device_map={"": place})
+        return AutoModelForCausalLM.from_pretrained(
+            resolved, quantization_config=settings, device_map={"": place}, **kernel
+        )
+    except ImportError as error:
+        raise _no_kernel(kernel.get("attn_implementation", "auto"), error) from error
     except torch.OutOfMemoryError as error:
         raise MachineError(f"{model}: does not fit into the memory of {place}, even in 4 bits") from error
     except (OSError, ValueError) as error:

@@ -190,7 +190,10 @@ class TrainingSection:
     accelerate: str = bounded(
         "", doc="accelerate's configuration file, in place of `processes`; see recipes/accelerate"
     )
-    share_prefixes: bool = bounded(True, doc="compute what answers begin with alike once")
+    share_prefixes: bool = bounded(True, doc="compute what answers begin with alike once; needs PyTorch's attention")
+    attention: Literal["auto", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention", "eager"] = bounded(
+        "auto", doc="how attention is computed; `auto` is PyTorch's own where the model knows it"
+    )
     report_to: tuple[str, ...] = bounded(("none",), doc="tensorboard, wandb, trackio: TRL's own reporting")
     checkpoint_minutes: float = bounded(15.0, low=0.0, doc="minutes that a kill may cost; 0: no checkpoints")
 

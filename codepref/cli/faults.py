@@ -13,7 +13,7 @@ from codepref.execution.limits import Limits
 from codepref.execution.reading import iter_verdicts
 from codepref.problems.answers import LoadedTests
 from codepref.problems.gold import check_gold
-from codepref.problems.needs import DISTRIBUTIONS, missing_packages
+from codepref.problems.needs import names_told, needs_told
 from codepref.records import INFRASTRUCTURE, PASS, Problem, Test
 
 Say = Callable[[str], None]
@@ -35,16 +35,8 @@ def tell_tests(problems: Sequence[Problem], given: LoadedTests | None, say: Say)
 
 def tell_needs(problems: Sequence[Problem], say: Say) -> None:
     """Say which packages problems need that cannot be imported here: solutions cannot pass there."""
-    missing = missing_packages(problems)
-    if not missing:
-        return
-    tasks = {task for named in missing.values() for task in named}
-    told = "; ".join(f"{package} ({_names(set(named))})" for package, named in missing.items())
-    install = " ".join(DISTRIBUTIONS.get(package, package) for package in missing)
-    say(
-        f"codepref: {len(tasks):,} of {len(problems):,} problems need packages that are not installed here, so that "
-        f"their solutions cannot pass: {told}. To have them: pip install {install}"
-    )
+    if told := needs_told(problems):
+        say(f"codepref: {told}")
 
 
 def tell_faults(folder: Path, summary: Mapping[str, Any], say: Say) -> None:
@@ -75,7 +67,7 @@ def _told(causes: Counter[str], tasks: set[str], summary: Mapping[str, Any]) -> 
     (cause, _), *others = causes.most_common()
     more = f" (and {len(others):,} causes more, in details.parquet)" if others else ""
     return (
-        f"{causes.total():,} of {summary['cells']:,} verdicts are {INFRASTRUCTURE}, in {_names(tasks)}: "
+        f"{causes.total():,} of {summary['cells']:,} verdicts are {INFRASTRUCTURE}, in {names_told(tasks)}: "
         f"{' '.join(cause.split())[:300]}{more}"
     )
 
@@ -95,7 +87,7 @@ def tell_gold(
     if failed:
         first = failed[0]
         say(
-            f"codepref: the gold solution of {_names({failure.task_id for failure in failed})} fails its own tests "
+            f"codepref: the gold solution of {names_told({failure.task_id for failure in failed})} fails its own tests "
             f"under these limits ({first.task_id}: {first.letters[:20]}, {' '.join(first.detail.split())[:200]}): "
             "verdicts there say little about the solutions"
         )
@@ -115,8 +107,3 @@ def _with_a_test_that_none_passed(folder: Path) -> Iterator[str]:
                 passed[task] = passed.get(task, 0) | bits
                 wanted[task] = (1 << len(letters)) - 1
     return (task for task, bits in passed.items() if bits != wanted[task])
-
-
-def _names(tasks: set[str]) -> str:
-    named = sorted(tasks)
-    return ", ".join(named[:3]) + (f" and {len(named) - 3:,} problems more" if len(named) > 3 else "")

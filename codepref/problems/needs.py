@@ -6,7 +6,7 @@ import ast
 import importlib.util
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import cache
 
 from codepref.problems.source import parse
@@ -55,6 +55,26 @@ def missing_packages(problems: Iterable[Problem]) -> dict[str, list[str]]:
             if not _is_here(name):
                 found.setdefault(name, []).append(problem.task_id)
     return dict(sorted(found.items()))
+
+
+def needs_told(problems: Sequence[Problem]) -> str:
+    """A sentence on the packages that problems need and that are not here, and how to have them; "" for none."""
+    missing = missing_packages(problems)
+    if not missing:
+        return ""
+    tasks = {task for named in missing.values() for task in named}
+    told = "; ".join(f"{package} ({names_told(set(named))})" for package, named in missing.items())
+    install = " ".join(DISTRIBUTIONS.get(package, package) for package in missing)
+    return (
+        f"{len(tasks):,} of {len(problems):,} problems need packages that are not installed here, so that "
+        f"their solutions cannot pass: {told}. To have them: pip install {install}"
+    )
+
+
+def names_told(tasks: Set[str]) -> str:
+    """The first three names, and how many more there are."""
+    named = sorted(tasks)
+    return ", ".join(named[:3]) + (f" and {len(named) - 3:,} problems more" if len(named) > 3 else "")
 
 
 def _sources(problem: Problem) -> Iterator[str]:

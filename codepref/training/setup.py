@@ -105,15 +105,16 @@ def models(place: Place, *, reference: bool = True) -> dict[str, Any]:
     # Full training keeps float32 weights: at DPO's learning rates an update is below bfloat16's resolution.
     weights, device = place.dtype if lora else "float32", own_device(pick_device(place.device))
     quantization = place.settings.quantization
+    loading = {"dtype": weights, "device": device, "attention": place.settings.attention}
     found = {
-        "model": load_model(place.model, dtype=weights, device=device, quantization=quantization),
+        "model": load_model(place.model, quantization=quantization, **loading),
         "peft_config": _adapter(place.settings) if lora else None,
         "callbacks": [_progress_callback(place.progress)] if place.progress else None,
     }
     if reference:
         # Given outright: TRL would reload it by the model's recorded name, which is not always the start. Beside an
         # adapter the reference is the model without it.
-        found["ref_model"] = None if lora else load_model(place.model, dtype=weights, device=device)
+        found["ref_model"] = None if lora else load_model(place.model, **loading)
     return found
 
 

@@ -114,7 +114,12 @@ def test_held_out_problems_that_are_trained_on_are_refused(tmp_path: Path) -> No
 def test_a_run_without_any_pair_says_why(tmp_path: Path) -> None:
     script = tmp_path / "script.jsonl"
     problem = {"task_id": "a/0", "prompt": "Add one.", "entry_point": "f", "tests": ["assert f(1) == 2"]}
-    heldout = {**problem, "task_id": "a/1", "prompt": "Add two.", "tests": ["assert f(1) == 3"]}
+    heldout = {
+        **problem,
+        "task_id": "a/1",
+        "prompt": "Add two.",
+        "tests": ["import package_nobody_has\nassert f(1) == 3"],
+    }
     for name, row in (("train", problem), ("heldout", heldout)):
         (tmp_path / f"{name}.jsonl").write_text(json.dumps(row) + "\n")
     script.write_text(json.dumps({"task_id": "a/0", "completion": "def f(x): return x + 1"}) + "\n")
@@ -123,8 +128,11 @@ def test_a_run_without_any_pair_says_why(tmp_path: Path) -> None:
         f'[model]\npath = "scripted:{script}"\n[problems]\ntrain = "{tmp_path}/train.jsonl"\n'
         f'heldout = "{tmp_path}/heldout.jsonl"\n'
     )
+    said: list[str] = []
     with pytest.raises(GateError, match=r"no pair could be made \(no solution fails a test: 1\)"):
-        run(recipe, tmp_path / "run")
+        run(recipe, tmp_path / "run", say=said.append)
+    assert "1 of 2 problems need packages that are not installed here" in said[0]
+    assert "package_nobody_has (a/1)" in said[0]
 
 
 def test_a_run_by_kto_says_so_and_counts_answers(tmp_path: Path) -> None:

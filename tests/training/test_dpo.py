@@ -1,5 +1,6 @@
 """DPO on the starter: the reference is pinned, settings are obeyed, what is written can be used."""
 
+import importlib.util
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from codepref import load_problems
 from codepref.config import TrainingSection
-from codepref.errors import GateError, InfrastructureError, UserError
+from codepref.errors import GateError, InfrastructureError, MachineError, UserError
 from codepref.records import Pair
 from codepref.sampling.prompts import request_messages
 from codepref.starter import SOLUTION_TEMPLATE
@@ -102,6 +103,18 @@ def test_accumulated_micro_batches_train_like_one_batch(trained: Any, tmp_path: 
     largest = max(float((first[name] - second[name]).abs().max()) for name in first)
     # the chosen answer's likelihood is a mean over tokens of a micro-batch, so the two are near, not equal
     assert largest < 1e-3
+
+
+def test_another_attention_trains_alike_in_padded_batches(trained: Any, tmp_path: Path) -> None:
+    result = train_dpo(pairs(), "starter", tmp_path / "model", replace(SETTINGS, attention="eager"), seed=1)
+    assert (trained.settings["share_prefixes"], result.settings["share_prefixes"]) == (True, False)
+    assert [row["loss"] for row in result.curve] == pytest.approx([row["loss"] for row in trained.curve], abs=1e-4)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("flash_attn") is not None, reason="flash attention is installed")
+def test_an_attention_that_is_not_installed_is_told_with_the_setting(tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match=r"training\.attention = 'flash_attention_2' cannot be had here"):
+        train_dpo(pairs(), "starter", tmp_path / "model", replace(SETTINGS, attention="flash_attention_2"))
 
 
 def test_a_reference_that_is_not_the_start_stops_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
