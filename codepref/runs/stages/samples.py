@@ -1,0 +1,80 @@
+"""Problems in, what models write for them out: solutions, tests, responses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from codepref.problems.answers import load_tests
+from codepref.runs import feedback
+from codepref.runs.directory import Result
+from codepref.runs.files import write_json
+from codepref.runs.work import Work
+from codepref.sampling.backends import Decoding
+from codepref.sampling.sample import sample
+
+
+def stage_problems(work: Work) -> Result:
+    """contamination.json: which training problems were left out, since they hold a held-out one."""
+    write_json(work.out / "contamination.json", [asdict(one) for one in work.contaminated])
+    dropped = Counter(f"holds a held-out problem (its {one.kind})" for one in work.contaminated)
+    return {"train": len(work.train), "heldout": len(work.heldout), "dropped": dict(sorted(dropped.items()))}
+
+
+def stage_solutions(work: Work) -> Result:
+    """samples/solutions.jsonl: the policy's own solutions of the training problems."""
+    rows = _sample(work, "solutions", work.recipe.sampling.solutions)
+    texts = [(row["task_id"], row["solution"]) for row in rows]
+    dropped: Counter[str] = Counter()
+    dropped["no code in the answer"] = sum(not text for _, text in texts)
+    dropped["cut at max_new_tokens (kept when code is whole)"] = sum(not row["finished"] for row in rows)
+    return {"sampled": len(rows), "distinct": len({t for t in texts if t[1]}), "dropped": _positive(dropped)}
+
+
+def stage_tests(work: Work) -> Result:
+    """samples/tests.jsonl: raw test completions; what can be extracted from them is counted here."""
+    rows = _sample(work, "tests", work.recipe.sampling.tests)
+    loaded = load_tests(tests_file(work), work.train, per_completion=work.recipe.sampling.tests_per_completion)
+    kept = [test for tests in loaded.tests.values() for test in tests]
+    return {
+        "completions": len(rows),
+        "extracted": sum(test.count for test in kept),
+        "distinct": len(kept),
+        "dropped": _positive(loaded.dropped),
+    }
+
+
+def stage_respond(work: Work) -> Result:
+    """responses.jsonl: the pool's answers to the instructions."""
+    return feedback.respond(
+        work.tasks, work.recipe, work.out, work.seed("respond"), work.progress_for("respond: answers")
+    )
+
+
+def _sample(work: Work, kind: str, n: int) -> list[dict[str, Any]]:
+    settings = work.recipe.sampling
+    return sample(
+        work.train,
+        work.policy,
+        kind=kind,
+        n=n,
+        decoding=Decoding(settings.temperature, settings.top_p, settings.max_new_tokens),
+        template=settings.solution_template if kind == "solutions" else settings.test_template,
+        seed=work.seed(f"sample-{kind}"),
+        batch_size=settings.batch_size,
+        out=work.folder / "samples" / f"{kind}.jsonl",
+        dtype=work.recipe.model.dtype,
+        device=work.recipe.model.device,
+        progress=work.progress_for(f"sample {kind}: answers"),
+    )
+
+
+def tests_file(work: Work) -> Path:
+    """The raw test completions of a round."""
+    return work.folder / "samples" / "tests.jsonl"
+
+
+def _positive(counts: Any) -> dict[str, int]:
+    return {reason: count for reason, count in counts.items() if count}

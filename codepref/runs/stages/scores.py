@@ -1,0 +1,46 @@
+"""Models in, scores and grades on held-out problems out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from codepref.evaluation.evaluate import evaluate_model
+from codepref.runs import feedback
+from codepref.runs.directory import Result
+from codepref.runs.judging import rate_evaluation
+from codepref.runs.work import Work
+from codepref.sampling.backends import Decoding
+
+
+def stage_evaluate(work: Work, label: str, model: str) -> Result:
+    """evaluation/LABEL/: scores on held-out problems, and the judge's ratings of the same answers."""
+    settings = work.recipe.evaluation
+    evaluate_model(
+        work.heldout,
+        model,
+        samples=settings.samples,
+        decoding=Decoding(settings.temperature, settings.top_p, settings.max_new_tokens),
+        ks=settings.k,
+        template=work.recipe.sampling.solution_template,
+        batch_size=work.recipe.sampling.batch_size,
+        # The same seed for both models: common random numbers make the paired comparison sharper.
+        seed=replace(work, round=1).seed("evaluate"),
+        limits=replace(work.limits, patience=None),
+        jobs=work.recipe.execution.jobs or None,
+        unconfined=work.unconfined,
+        label=label,
+        out=work.out / "evaluation" / label,
+        dtype=work.recipe.model.dtype,
+        device=work.recipe.model.device,
+        progress_for=work.progress_for,
+    )
+    if work.recipe.judge.model == "rubric":
+        seed = work.recipe.seed
+        rate_evaluation(work.heldout, work.out / "evaluation" / label, work.recipe.judge, label, seed)
+    return {"scores": f"evaluation/{label}/scores.json"}
+
+
+def stage_grade(work: Work, label: str, model: str) -> Result:
+    """grading/LABEL/: the judge's grades on the recipe's benchmark."""
+    progress = work.progress_for(f"grade {label}")
+    return feedback.grade(work.recipe, label, model, work.out, replace(work, round=1).seed("grade"), progress)

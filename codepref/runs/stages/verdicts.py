@@ -1,0 +1,55 @@
+"""Samples in, verdicts and ratings out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from codepref.execution.execute import execute_into
+from codepref.problems.answers import iter_solutions, load_tests
+from codepref.runs import feedback
+from codepref.runs.directory import Result
+from codepref.runs.judging import judge_file, judge_samples
+from codepref.runs.stages.samples import tests_file
+from codepref.runs.work import Work
+from codepref.sampling.probes import with_probes
+
+
+def stage_execute(work: Work) -> Result:
+    """verdicts/: the solutions against their own tests (dstc) or against the problems' (all-tests)."""
+    tests = None
+    if work.self_tested:
+        settings = work.recipe.sampling
+        tests = load_tests(tests_file(work), work.train, per_completion=settings.tests_per_completion).tests
+        if work.recipe.pairing.rule == "agreement":
+            tests = with_probes(work.train, tests, settings.probes, seed=work.seed("probes"))
+    return execute_samples(work, work.folder / "verdicts", tests, "verdicts")
+
+
+def stage_judge(work: Work) -> Result:
+    """judgments.jsonl: the recipe's judge on the same solutions, or on the pool's responses."""
+    judge, model = work.recipe.judge, work.policy
+    samples = work.folder / "samples" / "solutions.jsonl"
+    if judge.model == "rubric":
+        if work.by_feedback:
+            return judge_file(work.train, work.folder / feedback.RESPONSES, judge, work.folder / feedback.JUDGMENTS)
+        return judge_samples(work.train, samples, judge, model, work.folder / feedback.JUDGMENTS)
+    if not work.by_feedback:
+        template = work.recipe.sampling.solution_template
+        feedback.samples_as_responses(work.train, template, samples, judge.preferences, model, work.folder)
+    return feedback.judge_responses(judge, work.folder, work.seed("judge"), work.progress_for("judge: questions"))
+
+
+def execute_samples(work: Work, out: Path, tests: Any, label: str) -> Result:
+    """The round's solutions against tests, or against their problems' own."""
+    summary = execute_into(
+        work.train,
+        iter_solutions(work.folder / "samples" / "solutions.jsonl", work.train),
+        tests,
+        out=out,
+        limits=work.limits,
+        jobs=work.recipe.execution.jobs or None,
+        unconfined=work.unconfined,
+        progress=work.progress_for(f"{label}: solutions"),
+    )
+    return {"cells": summary["cells"], "verdicts": summary["verdicts"]}
