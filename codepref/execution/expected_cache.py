@@ -11,6 +11,7 @@ import functools
 import hashlib
 import os
 import platform
+import stat
 import tempfile
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
@@ -79,7 +80,8 @@ class ExpectedCache:
         for path in folder.iterdir():
             with contextlib.suppress(OSError):  # another run may have made room meanwhile
                 known = path.stat()
-                files.append((known.st_mtime, known.st_size, path))
+                if stat.S_ISREG(known.st_mode):
+                    files.append((known.st_mtime, known.st_size, path))
         excess = sum(size for _, size, _ in files) - self._most_bytes
         for _, size, path in sorted(files):
             if excess <= 0:
@@ -90,17 +92,23 @@ class ExpectedCache:
 
 def user_cache() -> ExpectedCache:
     """The cache in the folder that CODEPREF_CACHE names, by default `codepref/expected` in the user's cache folder."""
+    folder = cache_folder()
+    if folder is None or os.environ.get(VARIABLE):
+        return ExpectedCache(folder)
+    return ExpectedCache(folder / "expected")
+
+
+def cache_folder() -> Path | None:
+    """What CODEPREF_CACHE names, or `codepref` in the user's cache folder; None for "off" and without a home."""
     named = os.environ.get(VARIABLE, "")
-    if named == "off":
-        return ExpectedCache(None)
     if named:
-        return ExpectedCache(Path(named).absolute())
+        return None if named == "off" else Path(named).absolute()
     base = os.environ.get("XDG_CACHE_HOME", "")
     try:
         home = Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache"
     except RuntimeError:  # a user without a home
-        return ExpectedCache(None)
-    return ExpectedCache(home / "codepref" / "expected")
+        return None
+    return home / "codepref"
 
 
 def key_of(fields: tuple[object, ...], limits: dict[str, object]) -> str:

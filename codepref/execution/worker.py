@@ -20,6 +20,7 @@ from codepref.errors import InfrastructureError, MachineError
 from codepref.execution.inside import frames
 from codepref.execution.inside.codec import Malformed, encoded
 from codepref.execution.inside.decoder import Decoder
+from codepref.execution.plotting import plotting_folder
 
 START_SECONDS = 60.0
 _FOLDER = Path(__file__).resolve().parent
@@ -123,6 +124,7 @@ class Worker:
         launch = _LAUNCH.format(paths=_sandlock_folder())
         command = [sys.executable, "-I", "-B", "-c", launch, interpreter, "unconfined" if unconfined else "confined"]
         command += [str(_FOLDER), str(theirs.fileno()), os.pathsep.join(packages)]
+        command += ["" if unconfined else str(plotting_folder() or "")]
         command += interpreter_paths()
         try:
             self._process = subprocess.Popen(

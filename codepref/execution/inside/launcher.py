@@ -52,15 +52,15 @@ def landlock(readable: list[str]) -> None:
 
 def main(arguments: list[str]) -> None:
     """Arguments: interpreter, "confined" or "unconfined", code folder, engine descriptor, folders of packages
-    (os.pathsep), and further folders to read...
+    (os.pathsep), matplotlib's folder or "", and further folders to read...
     """
-    interpreter, mode, folder, channel, packages, *paths = arguments
+    interpreter, mode, folder, channel, packages, plotting, *paths = arguments
     os.chdir("/")
     libc = ctypes.CDLL(None, use_errno=True)
     # hash(None) is an address in Python 3.11: at random addresses the order of a set with None in it changes a verdict
     libc.personality(ADDR_NO_RANDOMIZE)
     if mode == "confined":
-        landlock([interpreter, folder, *packages.split(os.pathsep), *paths])
+        landlock([interpreter, folder, *packages.split(os.pathsep), plotting, *paths])
     drop_capabilities(libc)
     if seccomp.supported():
         seccomp.Filter(seccomp.worker_filter()).install()
@@ -68,7 +68,8 @@ def main(arguments: list[str]) -> None:
     # neither -I nor -E: with them the interpreter would not read the hash seed, and the order of sets would change
     # from worker to worker
     command = [interpreter, "-s", "-S", "-B", "-X", "utf8", "-c", program]
-    os.execve(interpreter, [*command, channel, packages], ENVIRONMENT)
+    environment = ENVIRONMENT | ({"MPLCONFIGDIR": plotting, "MPLBACKEND": "agg"} if plotting else {})
+    os.execve(interpreter, [*command, channel, packages], environment)
 
 
 if __name__ == "__main__":
