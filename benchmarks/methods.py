@@ -238,12 +238,15 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("runs/methods"))
+    parser.add_argument("--finished", action="store_true", help="only write the table of what is finished in --out")
     options = parser.parse_args()
     rows, bases = [], []
     for seed in options.seeds:
         bench = Bench(options.out / f"seed-{seed}", seed)
         bases.append(bench.base_row())
         for method in options.methods:
+            if options.finished and not (bench.folder / method / "row.json").exists():
+                continue
             rows.append(bench.row(method))
             print(f"seed {seed}, {method}: {change(rows[-1]['figures']['pass@1'])}", file=sys.stderr)
     command = f"python benchmarks/methods.py --seeds {' '.join(map(str, options.seeds))}"
@@ -269,8 +272,8 @@ def table(bases: list[dict[str, Any]], rows: list[dict[str, Any]], command: str,
         f"`{command}` on {where['cores']} cores ({where['cpu']}), no GPU.",
         "Percent points: before → after, the paired difference with its 95% interval over 200 problems. Written: "
         "solutions and test completions that the model wrote to learn from (the same ones for all methods of a seed). "
-        "Seconds: of training and its watch, without sampling. Kept: the step whose weights the watch kept, of those "
-        "trained.",
+        "Seconds: of training and its watch, without sampling, on one core beside other work. Kept: the step whose weights "
+        "the watch kept, of those trained.",
         "",
         "| method | learns from | seed | greedy pass@1 | sampled pass@1 | pass@10 | written | seconds | kept | gate |",
         "|---|---|---|---|---|---|---|---|---|---|",
