@@ -272,7 +272,7 @@ def table(bases: list[dict[str, Any]], rows: list[dict[str, Any]], command: str,
         f"`{command}` on {where['cores']} cores ({where['cpu']}), no GPU.",
         "Percent points: before → after, the paired difference with its 95% interval over 200 problems. Written: "
         "solutions and test completions that the model wrote to learn from (the same ones for all methods of a seed). "
-        "Seconds: of training and its watch, without sampling, one core of a busy machine. Kept: the step whose weights "
+        "Seconds: of training and its watch, without sampling, beside other work. Kept: the step whose weights "
         "the watch kept, of those trained.",
         "",
         "| method | learns from | seed | greedy pass@1 | sampled pass@1 | pass@10 | written | seconds | kept | gate |",
