@@ -8,6 +8,8 @@ from typing import Any
 
 from codepref.evaluation.comparison import Comparison, compare_values
 
+SMOOTHED = 3
+"""Neighbouring probes that are looked at as one. With two, trainings that still gained were ended by chance."""
 FALLING_NATS = 0.1
 """Nats a token that chosen answers may lose before it is told: each token a tenth less likely."""
 SATURATED = 0.99
@@ -50,15 +52,15 @@ def against_start(start: Probe, probe: Probe, seed: int = 0) -> Comparison:
 def best_step(probes: Sequence[Probe], seed: int = 0) -> int:
     """The trained step whose difference to the start has the highest lower bound; the later one of equals.
 
-    Each probe counts together with the trained one before it, a mean of the two by problem: one probe is noisy, and the
-    best of eight noisy ones is the luckiest.
+    Each probe counts together with up to SMOOTHED - 1 trained ones before it, a mean by problem: one probe is noisy,
+    and the best of eight noisy ones is the luckiest.
     probes: in order, the first of the model at the start, which is no candidate: whether what was trained is better
     than it is for the gate to say, on other problems. Raises ValueError without a probe of a trained model.
     """
     if len(probes) < 2:
         raise ValueError("no trained model was probed")
     start, *trained = probes
-    smooth = [_joined(trained[max(0, at - 1) : at + 1]) for at in range(len(trained))]
+    smooth = [_joined(trained[max(0, at + 1 - SMOOTHED) : at + 1]) for at in range(len(trained))]
     return max(smooth, key=lambda probe: (against_start(start, probe, seed).low, probe.step)).step
 
 

@@ -11,16 +11,17 @@ def probe(step: int, passed: int, of: int = 40, **more: float) -> Probe:
     return Probe(step, tuple(float(at < passed) for at in range(of)), **facts)
 
 
-def test_the_best_is_the_highest_beside_its_neighbour_and_the_later_of_equals() -> None:
-    # means of two: 20, 25, 30, 27.5; and 30, 30, 30
-    assert best_step([probe(0, 39), probe(5, 20), probe(10, 30), probe(15, 30), probe(20, 25)]) == 15
+def test_the_best_is_the_highest_beside_its_neighbours_and_the_later_of_equals() -> None:
+    # means of up to three: 20, 25, 26.7, 28.3, 25; and 30, 30, 30
+    passed = (20, 30, 30, 25, 20)
+    assert best_step([probe(0, 39), *(probe(5 * at, n) for at, n in enumerate(passed, 1))]) == 20
     assert best_step([probe(0, 20), probe(5, 30), probe(10, 30), probe(15, 30)]) == 15
     assert best_step([probe(0, 39), probe(5, 3)]) == 5  # whether it is better than the start is for the gate to say
 
 
 def test_one_lucky_probe_is_not_the_best() -> None:
-    # means of two: 22, 26, 26.5, 27, 28: the lucky 30 of step 10 is not kept
-    assert best_step([probe(0, 20), *(probe(5 * at, n) for at, n in enumerate((22, 30, 23, 31, 25), 1))]) == 25
+    # means of up to three: 20, 25, 24, 26, 25.3: the lucky 30 of step 10 is not kept
+    assert best_step([probe(0, 20), *(probe(5 * at, n) for at, n in enumerate((20, 30, 22, 26, 28), 1))]) == 20
 
 
 def test_what_was_never_probed_has_no_best() -> None:
@@ -36,7 +37,7 @@ def test_two_probes_in_a_row_that_are_shown_to_be_worse_stop_training() -> None:
 
 
 def test_patience_counts_probes_since_the_best() -> None:
-    # means of two: 30, 25, 20
+    # means of up to three: 30, 25, 23.3
     probes = [probe(0, 20), probe(5, 30), probe(10, 20), probe(15, 20)]
     assert stop_reason(probes, patience=2) == "no better since step 5"
     assert stop_reason(probes, patience=3) == ""
