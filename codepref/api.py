@@ -253,7 +253,7 @@ def pair(
         made = pair_rated(rated, known, asked, **common)
     else:
         if verdicts is None:
-            raise UserError("verdicts are needed: a folder that `execute` wrote, or matrices")
+            raise UserError("give verdicts (a folder that `execute` wrote, or matrices) or judgments to pair")
         statements = _statements(verdicts) if problems is None else load_problems(problems)
         shape = template or SOLUTION_TEMPLATE
         made = work(_matrices(verdicts), statements, draws=draws, template=shape, fence=fence, **common)
@@ -429,7 +429,7 @@ def evaluate(
                 "with `codepref sample`"
             )
     if verdicts is None and problems is None:
-        raise UserError("problems are needed to evaluate a model or solutions")
+        raise UserError("problems are needed to evaluate a model or solutions (--problems)")
     matrices = None if verdicts is None else _matrices(verdicts)
     if solutions is not None:
         progress = progress_for("verdicts") if progress_for else None

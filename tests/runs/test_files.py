@@ -70,6 +70,7 @@ def test_json_lines_read_back_with_their_numbers(tmp_path: Path, name: str) -> N
         (b'{"a": 1}\n{"a": \n', r"rows.jsonl:2: not valid JSON"),
         (b'{"a": 1}\n\n[1]\n', r"rows.jsonl:3: a JSON object is needed, not list"),
         (b'\xff\xfe{"a": 1}\n', r"rows.jsonl:1: not valid JSON"),
+        (b"PAR1\x15\xb5\n", r"rows.jsonl: is Parquet, and JSON lines are needed here"),
         (b"[" * 100_000, r"rows.jsonl:1: JSON nested too deeply|rows.jsonl:1: not valid JSON"),
     ],
 )
