@@ -77,7 +77,7 @@ def _report(parser: Parser) -> None:
 
 
 def _sample(parser: Parser) -> None:
-    _model(parser)
+    _model(parser, "folder, hub name, `starter`, or `scripted:FILE` with the answers (docs/formats.md)")
     _problems(parser)
     parser.add_argument("--kind", choices=("solutions", "tests"), default="solutions")
     parser.add_argument("-n", type=int, default=10, help="answers a problem (default %(default)s)")
@@ -152,7 +152,7 @@ def _audit(parser: Parser) -> None:
 
 
 def _train(parser: Parser) -> None:
-    _model(parser)
+    _model(parser, "folder, hub name or `starter`")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--pairs", help="Parquet or JSON lines with prompt, chosen, rejected")
     source.add_argument("--verdicts", help="rft, sft, kto: folder that `execute` wrote; learns from what passed")
@@ -217,8 +217,8 @@ def _doctor(parser: Parser) -> None:
     parser.set_defaults(command=commands.doctor)
 
 
-def _model(parser: Parser) -> None:
-    parser.add_argument("--model", required=True, help="folder, hub name, `starter` or `scripted:FILE`")
+def _model(parser: Parser, words: str) -> None:
+    parser.add_argument("--model", required=True, help=words)
     _place(parser)
 
 
@@ -241,11 +241,11 @@ def _decoding(parser: Parser) -> None:
 
 
 def _limits(parser: Parser) -> None:
-    parser.add_argument("--cpu-seconds", type=float, help="CPU time a test, at most")
+    parser.add_argument("--cpu-seconds", type=float, help="CPU time a test, at most (default 3)")
     parser.add_argument(
         "--patience", type=float, help="times as long as the slowest right solution; 0: always --cpu-seconds"
     )
-    parser.add_argument("--memory-mb", type=int, help="memory of a judged process")
+    parser.add_argument("--memory-mb", type=int, help="memory of a judged process (default 1024)")
     parser.add_argument("--jobs", type=int, help="workers (default: one a core)")
     _sandbox(parser)
 
