@@ -110,7 +110,7 @@ def _execute(parser: Parser) -> None:
         action="store_true",
         help="do not run the gold solution of problems with a test that no solution passed",
     )
-    _limits(parser)
+    _limits(parser, patience=20)
     parser.set_defaults(command=commands.execute)
 
 
@@ -192,7 +192,7 @@ def _evaluate(parser: Parser) -> None:
     _place(parser)
     parser.add_argument("--out", required=True, help="folder for scores.json")
     _decoding(parser)
-    _limits(parser)
+    _limits(parser, patience=0)
     parser.set_defaults(command=commands.evaluate)
 
 
@@ -240,10 +240,12 @@ def _decoding(parser: Parser) -> None:
     parser.add_argument("--seed", type=int, default=0)
 
 
-def _limits(parser: Parser) -> None:
+def _limits(parser: Parser, *, patience: int) -> None:
     parser.add_argument("--cpu-seconds", type=float, help="CPU time a test, at most (default 3)")
     parser.add_argument(
-        "--patience", type=float, help="times as long as the slowest right solution; 0: always --cpu-seconds"
+        "--patience",
+        type=float,
+        help=f"times as long as the slowest right solution; 0: always --cpu-seconds (default {patience})",
     )
     parser.add_argument("--memory-mb", type=int, help="memory of a judged process (default 1024)")
     parser.add_argument("--jobs", type=int, help="workers (default: one a core)")

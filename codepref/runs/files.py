@@ -164,6 +164,8 @@ def read_parquet(path: Path, columns: Sequence[str] = ()) -> list[Row]:
 
     if not path.exists():
         raise UserError(f"{path}: no such file")
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder, a Parquet file is needed")
     try:
         with pq.ParquetFile(path) as table:
             names = table.schema_arrow.names

@@ -92,6 +92,8 @@ def test_missing_files_are_the_users_mistake(tmp_path: Path) -> None:
     for read in (read_json, read_parquet, lambda p: list(read_jsonl(p))):
         with pytest.raises(UserError, match="no such file"):
             read(tmp_path / "none")
+    with pytest.raises(UserError, match="is a folder, a Parquet file is needed"):
+        read_parquet(tmp_path)
     (tmp_path / "x.parquet").write_bytes(b"no parquet")
     with pytest.raises(UserError, match="cannot be read as Parquet"):
         read_parquet(tmp_path / "x.parquet")
