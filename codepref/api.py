@@ -18,6 +18,7 @@ from codepref.execution.limits import SCORING_LIMITS, Limits
 from codepref.problems.statements import STATEMENTS, read_statements
 from codepref.records import Judgment, Pair, Problem, Solution, Test, VerdictMatrix
 from codepref.runs.files import check_target
+from codepref.schema import nearest
 
 if TYPE_CHECKING:
     from codepref.evaluation.audit import Audit
@@ -317,9 +318,9 @@ def train(
     """
     from codepref.training.train import train_on
 
-    unknown = set(overrides) - set(TrainingSection.__dataclass_fields__)
-    if unknown:
-        raise UserError(f"unknown training setting: {', '.join(sorted(unknown))}")
+    known = set(TrainingSection.__dataclass_fields__)
+    if unknown := sorted(set(overrides) - known):
+        raise UserError(*(f"unknown training setting `{name}`{nearest(name, known)}" for name in unknown))
     chosen = checked(replace(settings or TrainingSection(), **overrides), "training")
     if chosen.method in ONLINE and (problems is None or any(one is not None for one in (pairs, verdicts, data))):
         raise UserError(f"method {chosen.method} samples as it trains: give it problems with tests, and nothing else")

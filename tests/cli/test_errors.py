@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from codepref.cli.main import main
+from codepref.errors import UserError
 
 PROBLEM = {"task_id": "a/0", "prompt": "Add one to x.", "entry_point": "f", "tests": ["assert f(1) == 2"]}
 
@@ -158,9 +159,30 @@ def test_a_mistake_in_the_recipe_claims_no_directory(tmp_path: Path, capsys: pyt
     assert not (out / "recipe.toml").exists()
 
 
+def test_what_a_training_needs_is_missed_before_anything_is_sampled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from codepref.consistency import REPORTERS
+
+    monkeypatch.setitem(REPORTERS, "wandb", "no_such_package")
+    small = ["--set", "problems.train_limit=2", "--set", "problems.heldout_limit=2", "--out", str(tmp_path / "run")]
+    assert main(["demo", *small, "--set", 'training.report_to=["wandb"]']) == 3
+    assert "needs the package no_such_package" in capsys.readouterr().err
+    assert main(["demo", *small, "--set", "training.accelerate=none.yaml"]) == 2
+    assert "training.accelerate = 'none.yaml': no such file" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "recipe.toml").exists()
+
+
 @pytest.mark.parametrize("command", ["demo", "run", "status", "show", "report", "sample", "execute", "pair", "audit"])
 def test_each_command_documents_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
     assert ended.value.code == 0
     assert "usage: codepref" in capsys.readouterr().out
+
+
+def test_a_misspelt_setting_in_python_is_told_with_the_nearest_name(tmp_path: Path) -> None:
+    import codepref
+
+    with pytest.raises(UserError, match=r"unknown training setting `lerning_rate` \(did you mean `learning_rate`\?\)"):
+        codepref.train([], "starter", tmp_path / "m", lerning_rate=1.0)
