@@ -123,6 +123,8 @@ def execute(options: Namespace) -> None:
     print(f"{summary['problems']:,} problems, {summary['samples']:,} solutions, {summary['cells']:,} verdicts")
     print("  ".join(f"{letter} {count:,}" for letter, count in Counter(summary["verdicts"]).most_common()))
     print(options.out, flush=True)
+    if not summary["samples"]:
+        _say(f"codepref: {options.solutions} holds no solution")
     tell_faults(Path(options.out), summary, _say)
     if given is None and not options.skip_gold:
         tell_gold(problems, Path(options.out), _say, **engine)

@@ -34,7 +34,12 @@ def add_respond(parser: Parser) -> None:
     parser.add_argument("--max-new-tokens", type=int, default=1024, help="(default %(default)s)")
     parser.add_argument("--batch-size", type=int, default=32, help="local models: answers at once")
     parser.add_argument("--device", default="auto", help="local models: torch device")
-    parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto")
+    parser.add_argument(
+        "--dtype",
+        choices=("auto", "float32", "bfloat16", "float16"),
+        default="auto",
+        help="local models: weights' type",
+    )
     _common(parser)
     parser.set_defaults(command=respond)
 
@@ -89,7 +94,7 @@ def _judge_model(parser: Parser, words: str) -> None:
 
 def _common(parser: Parser) -> None:
     parser.add_argument("--budget", type=float, help="dollars at most, over all runs with this --out; needs prices")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="root of every random choice (default 0)")
     parser.add_argument("--out", required=True, help="the file to write; answers are journaled in OUT.calls")
 
 

@@ -61,6 +61,18 @@ def test_an_empty_sample_is_a_verdict_and_no_error(
     assert "1 problems, 2 solutions, 2 verdicts" in capsys.readouterr().out
 
 
+def test_a_file_without_solutions_is_told(problems: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = lines(tmp_path / "s.jsonl")
+    assert main(["execute", "--problems", str(problems), "--solutions", given, "--out", str(tmp_path / "out")]) == 0
+    assert "s.jsonl holds no solution" in capsys.readouterr().err
+
+
+def test_lines_in_a_file_named_as_an_array_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = lines(tmp_path / "p.json", {"task_id": "x", "prompt": "do", "tests": ["assert f(1)"]})
+    assert main(["execute", "--problems", path, "--solutions", path, "--out", str(tmp_path / "out")]) == 2
+    assert "JSON lines belong into a file named .jsonl" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("command", "told"),
     [
