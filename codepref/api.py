@@ -18,6 +18,7 @@ from codepref.execution.limits import SCORING_LIMITS, Limits
 from codepref.problems.statements import STATEMENTS, read_statements
 from codepref.records import Judgment, Pair, Problem, Solution, Test, VerdictMatrix
 from codepref.runs.files import check_target
+from codepref.schema import nearest
 
 if TYPE_CHECKING:
     from codepref.evaluation.audit import Audit
@@ -253,7 +254,7 @@ def pair(
         made = pair_rated(rated, known, asked, **common)
     else:
         if verdicts is None:
-            raise UserError("verdicts are needed: a folder that `execute` wrote, or matrices")
+            raise UserError("give verdicts (a folder that `execute` wrote, or matrices) or judgments to pair")
         statements = _statements(verdicts) if problems is None else load_problems(problems)
         shape = template or SOLUTION_TEMPLATE
         made = work(_matrices(verdicts), statements, draws=draws, template=shape, fence=fence, **common)
@@ -317,9 +318,9 @@ def train(
     """
     from codepref.training.train import train_on
 
-    unknown = set(overrides) - set(TrainingSection.__dataclass_fields__)
-    if unknown:
-        raise UserError(f"unknown training setting: {', '.join(sorted(unknown))}")
+    known = set(TrainingSection.__dataclass_fields__)
+    if unknown := sorted(set(overrides) - known):
+        raise UserError(*(f"unknown training setting `{name}`{nearest(name, known)}" for name in unknown))
     chosen = checked(replace(settings or TrainingSection(), **overrides), "training")
     if chosen.method in ONLINE and (problems is None or any(one is not None for one in (pairs, verdicts, data))):
         raise UserError(f"method {chosen.method} samples as it trains: give it problems with tests, and nothing else")
@@ -429,7 +430,7 @@ def evaluate(
                 "with `codepref sample`"
             )
     if verdicts is None and problems is None:
-        raise UserError("problems are needed to evaluate a model or solutions")
+        raise UserError("problems are needed to evaluate a model or solutions (--problems)")
     matrices = None if verdicts is None else _matrices(verdicts)
     if solutions is not None:
         progress = progress_for("verdicts") if progress_for else None

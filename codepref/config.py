@@ -12,7 +12,7 @@ from typing import Any, get_type_hints
 from codepref.calls.members import Member, parse_members
 from codepref.consistency import inconsistencies, online_mistakes, training_mistakes
 from codepref.errors import UserError
-from codepref.schema import bounded, checked, nearest, parse_fields, read_section, toml_value
+from codepref.schema import bounded, checked, nearest, parse_fields, toml_value
 from codepref.sections import (
     ONLINE,
     PAIR_LOSSES,
@@ -120,8 +120,12 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError):
+    except FileNotFoundError:
         raise UserError(f"{path}: no such recipe") from None
+    except IsADirectoryError:
+        inside = path / "recipe.toml"
+        hint = f"; the recipe of the run there is {inside}" if inside.is_file() else ""
+        raise UserError(f"{path}: is a folder, a recipe is a TOML file{hint}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid TOML ({error})") from None
     return parse_recipe(document, name=path.stem, overrides=overrides, where=str(path))
@@ -133,22 +137,22 @@ def parse_recipe(
     """Build a Recipe from a parsed TOML document. Raises UserError that tells every mistake."""
     mistakes: list[str] = []
     tables: dict[str, Any] = {key: dict(v) if isinstance(v, Mapping) else v for key, v in document.items()}
-    for override in overrides:
-        _apply_override(tables, override, mistakes)
+    overridden = {key for override in overrides if (key := _apply_override(tables, override, mistakes))}
     known = {item.name for item in dataclasses.fields(Recipe)} - {"name"}
     values: dict[str, Any] = {}
     for key, value in tables.items():
+        place = where if key in document and key not in overridden else "--set"
         if key not in known:
-            mistakes.append(f"{where}: unknown {_kind(value)} `{key}`{nearest(key, known)}")
+            mistakes.append(f"{place}: unknown {_kind(value)} `{key}`{nearest(key, known)}")
         elif key == "pool":
             try:
                 values[key] = tuple(parse_members(value, where))
             except UserError as error:
                 mistakes += error.problems
         elif key in _sections():
-            values[key] = _parse_section(key, value, mistakes, where)
+            values[key] = _parse_section(key, value, mistakes, where, overridden)
         else:
-            values[key] = parse_fields(Recipe, {key: value}, mistakes, where, "").get(key)
+            values[key] = parse_fields(Recipe, {key: value}, mistakes, place, "").get(key)
     if not mistakes:
         recipe = Recipe(name=name, **values)
         mistakes += [f"{where}: {mistake}" for mistake in inconsistencies(recipe)]
@@ -163,30 +167,37 @@ def _sections() -> list[str]:
     ]
 
 
-def _parse_section(key: str, value: Any, mistakes: list[str], where: str) -> Any:
+def _parse_section(key: str, value: Any, mistakes: list[str], where: str, overridden: set[str]) -> Any:
+    """A section; what is wrong with a key that `--set` gave is told of `--set`, not of the file."""
     section_type = get_type_hints(Recipe)[key]
     if not isinstance(value, Mapping):
         mistakes.append(f"{where}: `{key}` must be a section: [{key}]")
         return None
-    return read_section(section_type, value, mistakes, where, f"{key}.")
+    values: dict[str, Any] = {}
+    for place, of_set in ((where, False), ("--set", True)):
+        part = {name: item for name, item in value.items() if (f"{key}.{name}" in overridden) == of_set}
+        values |= parse_fields(section_type, part, mistakes, place, f"{key}.")
+    return section_type(**values)
 
 
-def _apply_override(tables: dict[str, Any], override: str, mistakes: list[str]) -> None:
+def _apply_override(tables: dict[str, Any], override: str, mistakes: list[str]) -> str:
+    """Put an override into the tables. Returns the key that it gave, "" where it gave none."""
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
         mistakes.append(f"--set {override}: must be section.key=value")
-        return
+        return ""
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text.strip()
     *path, last = key.strip().split(".")
-    if len(path) > 1:
+    if len(path) > 1 or (not path and last in _sections()):
         mistakes.append(f"--set {override}: must be section.key=value")
-        return
+        return ""
     table = tables.setdefault(path[0], {}) if path else tables
     if isinstance(table, dict):
         table[last] = value
+    return key.strip()
 
 
 def _kind(value: Any) -> str:

@@ -169,7 +169,7 @@ class TrainingSection:
     chosen_weight: float = bounded(1.0, low=0.0, doc="weight of the chosen answer's negative log-likelihood")
     desirable_weight: float = bounded(0.0, low=0.0, doc="KTO: weight of wanted answers; 0 balances the labels")
     undesirable_weight: float = bounded(0.0, low=0.0, doc="KTO: weight of unwanted answers; 0 balances the labels")
-    learning_rate: float = bounded(0.0, low=0.0, doc="0: 5e-7, LoRA 5e-6; supervised 1e-5, LoRA 2e-4")
+    learning_rate: float = bounded(0.0, low=0.0, doc="0: 5e-7 (LoRA 5e-6), supervised 1e-5 (2e-4), online 1e-6 (2e-5)")
     epochs: float = bounded(1.0, above=0.0, doc="passes over the pairs")
     batch_size: int = bounded(16, low=1, doc="pairs a step, over gradient accumulation")
     micro_batch_size: int = bounded(0, low=0, doc="pairs held at once; 0 takes batch_size; must divide it")

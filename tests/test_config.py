@@ -52,6 +52,17 @@ def test_what_cannot_work_is_refused_before_it_runs(document: dict[str, object],
         parse_recipe(document)
 
 
+def test_a_mistake_is_told_of_the_file_or_of_the_command_line_whichever_made_it(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("[training]\nbetta = 0.1\nepochs = 0\n")
+    with pytest.raises(UserError) as caught:
+        load_recipe(path, ["training.lerning_rate=1", "training.epochs=-1", "trainin.beta=1", "seed=x"])
+    assert sorted(line.partition(": ")[0] for line in caught.value.problems) == [*["--set"] * 4, str(path)]
+    path.rename(tmp_path / "recipe.toml")
+    with pytest.raises(UserError, match=r"the recipe of the run there is .*recipe\.toml"):
+        load_recipe(tmp_path)
+
+
 def test_overrides_take_toml_values_and_bare_text() -> None:
     recipe = parse_recipe({}, overrides=["training.beta=0.5", "model.path=some/model", "evaluation.k=[1, 5]", "seed=7"])
     assert recipe.training.beta == 0.5

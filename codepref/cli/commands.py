@@ -123,6 +123,8 @@ def execute(options: Namespace) -> None:
     print(f"{summary['problems']:,} problems, {summary['samples']:,} solutions, {summary['cells']:,} verdicts")
     print("  ".join(f"{letter} {count:,}" for letter, count in Counter(summary["verdicts"]).most_common()))
     print(options.out, flush=True)
+    if not summary["samples"]:
+        _say(f"codepref: {options.solutions} holds no solution")
     tell_faults(Path(options.out), summary, _say)
     if given is None and not options.skip_gold:
         tell_gold(problems, Path(options.out), _say, **engine)
@@ -182,7 +184,7 @@ def train(options: Namespace) -> None:
     from codepref import api
     from codepref.config import WatchSection, parse_recipe
 
-    given = [item if item.startswith("online.") else f"training.{item}" for item in options.settings]
+    given = [_training_setting(item) for item in options.settings]
     recipe = parse_recipe({"training": {}}, overrides=given, where="--set")
     # the method is no recipe's: a run does not train by all that this command does
     settings = replace(recipe.training, method=options.method)
@@ -232,6 +234,18 @@ def train(options: Namespace) -> None:
     for reason, count in trained.dropped.items():
         print(f"  {count:,} x {reason}")
     print(options.out)
+
+
+def _training_setting(item: str) -> str:
+    """KEY=VALUE of `train --set` as a recipe's override. Raises UserError for a key that only a run obeys."""
+    key = item.partition("=")[0].strip().removeprefix("training.")
+    if key == "method":
+        raise UserError(f"--set {item}: the method is named with --method")
+    if key in ("rounds", "round_start"):
+        raise UserError(f"--set {item}: rounds are a run's (`codepref run`); this command trains once")
+    if "." in key and not key.startswith("online."):
+        raise UserError(f"--set {item}: this command takes the keys of [training] as KEY=VALUE, and online.KEY=VALUE")
+    return item if item.startswith(("online.", "training.")) else f"training.{item}"
 
 
 def push(options: Namespace) -> None:

@@ -26,7 +26,7 @@ def add_respond(parser: Parser) -> None:
     parser.add_argument("-n", type=int, help="so many instructions, drawn with --seed (default: all, in their order)")
     parser.add_argument("--preferences", nargs="+", help="given to the instructions in turn (default: all five)")
     parser.add_argument("--keep-cjk", action="store_true", help="keep instructions with Chinese characters")
-    parser.add_argument("--pool", required=True, help="TOML file of [[pool]] tables; see docs/judging.md")
+    parser.add_argument("--pool", required=True, help="TOML file of [[pool]] tables; see docs/feedback.md")
     parser.add_argument("--per-problem", type=int, default=4, help="models drawn a problem (default %(default)s)")
     parser.add_argument("--no-principles", action="store_true", help="do not ask for the preference")
     parser.add_argument("--temperature", type=float, default=0.8, help="(default %(default)s)")
@@ -34,7 +34,12 @@ def add_respond(parser: Parser) -> None:
     parser.add_argument("--max-new-tokens", type=int, default=1024, help="(default %(default)s)")
     parser.add_argument("--batch-size", type=int, default=32, help="local models: answers at once")
     parser.add_argument("--device", default="auto", help="local models: torch device")
-    parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto")
+    parser.add_argument(
+        "--dtype",
+        choices=("auto", "float32", "bfloat16", "float16"),
+        default="auto",
+        help="local models: weights' type",
+    )
     _common(parser)
     parser.set_defaults(command=respond)
 
@@ -43,7 +48,7 @@ def add_judge(parser: Parser) -> None:
     """`codepref judge`: its options."""
     parser.add_argument("--responses", required=True, help="JSON lines: what `respond` wrote, or published columns")
     parser.add_argument("--problems", help="rubric: the responses' problems, whose signatures it then looks for")
-    _judge_model(parser)
+    _judge_model(parser, "the judge's name on its server, or `rubric`: static analysis, no model")
     parser.add_argument("--mode", choices=("together", "single"), default="together", help="responses a question")
     parser.add_argument("--second-pass", action="store_true", help="ask again with the responses in reversed order")
     parser.add_argument("--temperature", type=float, default=0.0, help="of the judge (default %(default)s)")
@@ -67,15 +72,15 @@ def add_grade(parser: Parser) -> None:
     )
     parser.add_argument("--responses", required=True, help="what `respond` wrote for the same instructions")
     parser.add_argument("--of", help="whose responses, where the file holds several models'")
-    _judge_model(parser)
+    _judge_model(parser, "the judge's name on its server")
     parser.add_argument("--temperature", type=float, default=0.0, help="of the judge (default %(default)s)")
     parser.add_argument("--max-new-tokens", type=int, default=1024, help="of one answer (default %(default)s)")
     _common(parser)
     parser.set_defaults(command=grade, mode="single", second_pass=False, calibrate=False)
 
 
-def _judge_model(parser: Parser) -> None:
-    parser.add_argument("--model", help="the judge's name on its server, or `rubric`: static analysis, no model")
+def _judge_model(parser: Parser, words: str) -> None:
+    parser.add_argument("--model", help=words)
     parser.add_argument("--judge", help="TOML file with one [[pool]] table, in place of the next options")
     parser.add_argument("--base-url", default="", help="OpenAI-compatible server, up to /v1")
     parser.add_argument("--api-key-env", default="OPENAI_API_KEY", help="variable with its key (default %(default)s)")
@@ -89,7 +94,7 @@ def _judge_model(parser: Parser) -> None:
 
 def _common(parser: Parser) -> None:
     parser.add_argument("--budget", type=float, help="dollars at most, over all runs with this --out; needs prices")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="root of every random choice (default 0)")
     parser.add_argument("--out", required=True, help="the file to write; answers are journaled in OUT.calls")
 
 
@@ -191,6 +196,8 @@ def grade(options: Namespace) -> None:
     from codepref import feedback
     from codepref.evaluation.graded import summarise_grades
 
+    if options.model == "rubric" and not options.judge and not options.base_url:
+        raise UserError("the rubric rates responses (`codepref judge`); a benchmark is graded by a model on a server")
     member, settings = judge_member(options), _settings(options)
     progress = ProgressLine("grade: questions")
     with closing(progress):

@@ -67,7 +67,7 @@ def _status(parser: Parser) -> None:
 
 def _show(parser: Parser) -> None:
     parser.add_argument("dir", help="run directory")
-    parser.add_argument("task_id")
+    parser.add_argument("task_id", help="the problem's, as in samples/solutions.jsonl")
     parser.set_defaults(command=commands.show)
 
 
@@ -77,9 +77,11 @@ def _report(parser: Parser) -> None:
 
 
 def _sample(parser: Parser) -> None:
-    _model(parser)
+    _model(parser, "folder, hub name, `starter`, or `scripted:FILE` with the answers (docs/formats.md)")
     _problems(parser)
-    parser.add_argument("--kind", choices=("solutions", "tests"), default="solutions")
+    parser.add_argument(
+        "--kind", choices=("solutions", "tests"), default="solutions", help="what is asked for (default %(default)s)"
+    )
     parser.add_argument("-n", type=int, default=10, help="answers a problem (default %(default)s)")
     _decoding(parser)
     parser.add_argument("--out", required=True, help="JSON lines; an interrupted call goes on from OUT.parts")
@@ -110,7 +112,7 @@ def _execute(parser: Parser) -> None:
         action="store_true",
         help="do not run the gold solution of problems with a test that no solution passed",
     )
-    _limits(parser)
+    _limits(parser, patience=20)
     parser.set_defaults(command=commands.execute)
 
 
@@ -137,34 +139,39 @@ def _pair(parser: Parser) -> None:
     parser.add_argument("--template", help="user message of the prompts, with {prompt} and {entry_point}")
     parser.add_argument("--bare", action="store_true", help="answers are bare code, not a ```python block")
     parser.add_argument("--allow-shared", action="store_true", help="let verdicts of shared isolation ground a pair")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="root of every random choice (default 0)")
     parser.add_argument("--out", required=True, help="Parquet file")
     parser.set_defaults(command=commands.pair)
 
 
 def _audit(parser: Parser) -> None:
-    parser.add_argument("--pairs", required=True)
+    parser.add_argument("--pairs", required=True, help="file that `pair` wrote, or another that `train` takes")
     parser.add_argument("--verdicts", help="folder: the same solutions against true tests; without, what needs none")
     parser.add_argument("--problems-total", type=int, help="problems that could have given a pair (default: that did)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="root of every random choice (default 0)")
     parser.add_argument("--out", help="JSON file for the figures (default PAIRS with .audit.json)")
     parser.set_defaults(command=commands.audit)
 
 
 def _train(parser: Parser) -> None:
-    _model(parser)
+    _model(parser, "folder, hub name or `starter`")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--pairs", help="Parquet or JSON lines with prompt, chosen, rejected")
     source.add_argument("--verdicts", help="rft, sft, kto: folder that `execute` wrote; learns from what passed")
     source.add_argument("--problems", help="grpo, rloo: file, hub name or starter:SPLIT of problems with tests")
     source.add_argument("--data", help="sft: file or hub name with instructions and answers")
-    parser.add_argument("--method", choices=("dpo", "rpo", "kto", "sft", "rft", "grpo", "rloo"), default="dpo")
+    parser.add_argument(
+        "--method",
+        choices=("dpo", "rpo", "kto", "sft", "rft", "grpo", "rloo"),
+        default="dpo",
+        help="(default %(default)s)",
+    )
     parser.add_argument("--out", required=True, help="folder for the aligned model; a killed training goes on there")
     parser.add_argument(
         "--validation", help="problems that the model answers while it trains; never your held-out ones"
     )
     parser.add_argument("--validation-limit", type=int, default=100, help="the first N of them (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="root of every random choice (default 0)")
     _sandbox(parser)
     parser.add_argument(
         "--set",
@@ -192,14 +199,14 @@ def _evaluate(parser: Parser) -> None:
     _place(parser)
     parser.add_argument("--out", required=True, help="folder for scores.json")
     _decoding(parser)
-    _limits(parser)
+    _limits(parser, patience=0)
     parser.set_defaults(command=commands.evaluate)
 
 
 def _compare(parser: Parser) -> None:
     parser.add_argument("scores_a", help="scores.json (or its folder) or EvalPlus's *_eval_results.json of the base")
     parser.add_argument("scores_b", help="the same of the aligned model")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="root of every random choice (default 0)")
     parser.add_argument("--out", help="JSON file for the figures")
     parser.set_defaults(command=commands.compare)
 
@@ -217,14 +224,19 @@ def _doctor(parser: Parser) -> None:
     parser.set_defaults(command=commands.doctor)
 
 
-def _model(parser: Parser) -> None:
-    parser.add_argument("--model", required=True, help="folder, hub name, `starter` or `scripted:FILE`")
+def _model(parser: Parser, words: str) -> None:
+    parser.add_argument("--model", required=True, help=words)
     _place(parser)
 
 
 def _place(parser: Parser) -> None:
     parser.add_argument("--device", default="auto", help="torch device (default: GPU if there is one)")
-    parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto")
+    parser.add_argument(
+        "--dtype",
+        choices=("auto", "float32", "bfloat16", "float16"),
+        default="auto",
+        help="weights' type (default auto)",
+    )
 
 
 def _problems(parser: Parser) -> None:
@@ -237,15 +249,17 @@ def _decoding(parser: Parser) -> None:
     parser.add_argument("--max-new-tokens", type=int, default=512, help="(default %(default)s)")
     parser.add_argument("--template", help="user message, with {prompt} and {entry_point}")
     parser.add_argument("--batch-size", type=int, default=128, help="answers at once (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="root of every random choice (default 0)")
 
 
-def _limits(parser: Parser) -> None:
-    parser.add_argument("--cpu-seconds", type=float, help="CPU time a test, at most")
+def _limits(parser: Parser, *, patience: int) -> None:
+    parser.add_argument("--cpu-seconds", type=float, help="CPU time a test, at most (default 3)")
     parser.add_argument(
-        "--patience", type=float, help="times as long as the slowest right solution; 0: always --cpu-seconds"
+        "--patience",
+        type=float,
+        help=f"times as long as the slowest right solution; 0: always --cpu-seconds (default {patience})",
     )
-    parser.add_argument("--memory-mb", type=int, help="memory of a judged process")
+    parser.add_argument("--memory-mb", type=int, help="memory of a judged process (default 1024)")
     parser.add_argument("--jobs", type=int, help="workers (default: one a core)")
     _sandbox(parser)
 

@@ -85,14 +85,22 @@ def pairs_from_rows(rows: Iterable[Mapping[str, Any]], *, where: str = "pairs") 
         row = _binarized(given) if isinstance(given.get("chosen"), str) else given
         for name in ("prompt", "chosen", "rejected"):
             if not _is_messages(row.get(name)):
-                raise UserError(
-                    f"{where}: row {number}: `{name}` must be a list of messages {{role, content}}, as TRL takes them"
-                )
+                raise UserError(f"{where}: row {number}: {_lacking(given, name)}")
         try:
             pairs.append(_pair(row, number))
         except (TypeError, ValueError) as error:
             raise UserError(f"{where}: row {number}: {error}") from None
     return pairs
+
+
+def _lacking(row: Mapping[str, Any], name: str) -> str:
+    """What a row must have that is no pair; `name` is its first column that is missing or no message list."""
+    if row.get(name) is not None and not (name == "prompt" and isinstance(row[name], str)):
+        return f"`{name}` must be a list of messages {{role, content}}, as TRL takes them"
+    return (
+        "needs `prompt`, `chosen` and `rejected` as lists of messages {role, content}, as TRL takes them, or "
+        f"`instruction`, `chosen` and `rejected` as texts; has {', '.join(map(str, row)) or 'nothing'}"
+    )
 
 
 def _binarized(row: Mapping[str, Any]) -> Mapping[str, Any]:

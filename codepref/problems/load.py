@@ -95,7 +95,7 @@ def _read_array(path: Path) -> list[dict[str, Any]]:
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not valid JSON ({error}); JSON lines belong into a file named .jsonl") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise UserError(f"{path}: a list of JSON objects is needed")
+        raise UserError(f"{path}: a list of JSON objects is needed; JSON lines belong into a file named .jsonl")
     return rows
 
 

@@ -38,7 +38,11 @@ def detect_format(row: Row, where: str) -> Format:
         if known.columns <= row.keys():
             return known
     listing = "; ".join(f"{known.name}: {', '.join(sorted(known.columns))}" for known in FORMATS)
+    # of equally near ones codepref's own, which stands last
+    near = min(reversed(FORMATS), key=lambda known: len(known.columns - row.keys()))
+    lacking = ", ".join(sorted(near.columns - row.keys()))
     raise UserError(
         f"{where}: no known problem format has the columns {', '.join(sorted(map(str, row)))}. "
+        f"The nearest is {near.name}, which also needs {lacking}. "
         f"Known formats and the columns that they need: {listing}. docs/problems.md describes codepref's own"
     )

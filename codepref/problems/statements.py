@@ -22,6 +22,9 @@ def write_statements(folder: Path, problems: Iterable[Problem], tasks: Container
 def read_statements(folder: Path) -> list[Problem]:
     """Read them back: problems without tests or solutions. Raises UserError when the folder has none."""
     path = folder / STATEMENTS
+    if not folder.is_dir():
+        what = "is a file, not the" if folder.exists() else "there is no such"
+        raise UserError(f"{folder}: {what} folder of verdicts that `codepref execute` writes")
     if not path.exists():
         raise UserError(f"{folder}: holds no {STATEMENTS}; name the problems with --problems")
     problems = []

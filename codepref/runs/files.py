@@ -24,6 +24,9 @@ Row = dict[str, Any]
 GROUP_ROWS = 4096
 """Rows of a table that are held in memory at once while it is written."""
 
+_PARQUET = b"PAR1"
+"""How a Parquet file begins."""
+
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENOENT, errno.EIO)
 
 
@@ -112,6 +115,8 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, Row]]:
             for number, line in enumerate(stream, start=1):
                 if not line.strip():
                     continue
+                if number == 1 and line.startswith(_PARQUET):
+                    raise UserError(f"{path}: is Parquet, and JSON lines are needed here")
                 try:
                     row = json.loads(line)
                 except UnicodeDecodeError as error:
@@ -159,6 +164,8 @@ def read_parquet(path: Path, columns: Sequence[str] = ()) -> list[Row]:
 
     if not path.exists():
         raise UserError(f"{path}: no such file")
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder, a Parquet file is needed")
     try:
         with pq.ParquetFile(path) as table:
             names = table.schema_arrow.names

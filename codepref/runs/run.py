@@ -82,7 +82,7 @@ def demo(
     """Run a recipe on the embedded starter; see `run`. out: default `runs/demo-RECIPE`."""
     path = recipes_folder() / "starter" / f"{recipe}.toml"
     if not path.exists():
-        known = sorted(p.stem for p in path.parent.glob("*.toml"))
+        known = sorted(p.stem for p in (recipes_folder() / "starter").glob("*.toml"))
         raise UserError(f"no demo recipe {recipe!r}; there are {', '.join(known)}")
     settings = [*overrides, *([] if seed is None else [f"seed={seed}"])]
     chosen = replace(load_recipe(path, settings), name=f"demo-{recipe}")

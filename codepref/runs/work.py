@@ -20,6 +20,7 @@ from codepref.runs.files import content_hash
 from codepref.runs.progress import ProgressLine
 from codepref.sampling.backends import Decoding, model_fingerprint
 from codepref.sampling.pool import check_local
+from codepref.training.setup import check_means
 from codepref.training.trainer import check_trainable
 from codepref.training.watch import Probing
 
@@ -145,6 +146,7 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) ->
             )
     if not any(problem.tests for problem in heldout):
         raise UserError(f"{recipe.problems.heldout}: held-out problems need true tests to be measured with")
+    check_means(recipe.training)
     if not recipe.model.path.startswith("scripted:"):
         # after supervised fine-tuning the start is a merged model, and never an adapter
         check_trainable(recipe.model.path, recipe.sft.training() if recipe.sft.data else recipe.training)

@@ -87,12 +87,19 @@ def arguments(rows: int, place: Place) -> dict[str, Any]:
     }
 
 
+def check_means(settings: TrainingSection) -> None:
+    """Raise MachineError for a reporting package that is not here, UserError for no file of accelerate's."""
+    for name in settings.report_to:
+        if name != "none" and importlib.util.find_spec(REPORTERS[name]) is None:
+            raise MachineError(f"training.report_to = {name!r} needs the package {REPORTERS[name]}: pip install it")
+    if settings.accelerate and not Path(settings.accelerate).is_file():
+        raise UserError(f"training.accelerate = {settings.accelerate!r}: no such file")
+
+
 def _reporting(place: Place) -> dict[str, Any]:
     """Where TRL reports to. Raises MachineError for a package that is not here."""
+    check_means(place.settings)
     chosen = [name for name in place.settings.report_to if name != "none"]
-    for name in chosen:
-        if importlib.util.find_spec(REPORTERS[name]) is None:
-            raise MachineError(f"training.report_to = {name!r} needs the package {REPORTERS[name]}: pip install it")
     if "tensorboard" in chosen:
         # by the environment, since TRL's own key for it is deprecated; beside the model, so that the two stay together
         os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(place.out.parent / "logs"))

@@ -15,7 +15,7 @@ from codepref.training.kto_rows import Examples, examples_from_pairs
 from codepref.training.launch import launched
 from codepref.training.processes import count
 from codepref.training.rows import SUPERVISED
-from codepref.training.setup import Progress
+from codepref.training.setup import Progress, check_means
 from codepref.training.sft import train_sft
 from codepref.training.trainer import TrainingResult
 from codepref.training.watch import Probing
@@ -41,6 +41,7 @@ def train_on(
     """
     if mistakes := training_mistakes(settings):
         raise UserError(*mistakes)
+    check_means(settings)
     if (settings.processes > 1 or settings.accelerate) and count() == 1:
         job: dict[str, Any] = {"given": given, "model": model, "out": out, "settings": settings, "seed": seed}
         job |= {"dtype": dtype, "device": device, "watch": watch}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from codepref.cli.main import main
+from codepref.errors import UserError
 
 PROBLEM = {"task_id": "a/0", "prompt": "Add one to x.", "entry_point": "f", "tests": ["assert f(1) == 2"]}
 
@@ -60,6 +61,18 @@ def test_an_empty_sample_is_a_verdict_and_no_error(
     assert "1 problems, 2 solutions, 2 verdicts" in capsys.readouterr().out
 
 
+def test_a_file_without_solutions_is_told(problems: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = lines(tmp_path / "s.jsonl")
+    assert main(["execute", "--problems", str(problems), "--solutions", given, "--out", str(tmp_path / "out")]) == 0
+    assert "s.jsonl holds no solution" in capsys.readouterr().err
+
+
+def test_lines_in_a_file_named_as_an_array_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = lines(tmp_path / "p.json", {"task_id": "x", "prompt": "do", "tests": ["assert f(1)"]})
+    assert main(["execute", "--problems", path, "--solutions", path, "--out", str(tmp_path / "out")]) == 2
+    assert "JSON lines belong into a file named .jsonl" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("command", "told"),
     [
@@ -67,14 +80,36 @@ def test_an_empty_sample_is_a_verdict_and_no_error(
         (["run", "none.toml"], "none.toml: no such recipe"),
         (["run", "none"], "none of this name ships with codepref"),
         (["demo", "--recipe", "none"], "no demo recipe 'none'"),
-        (["demo", "--set", "training.betta=1", "--out", "o"], "did you mean `beta`?"),
+        (["demo", "--recipe", "starter/dstc-dpo"], "there are agreement-dpo, dstc-dpo"),
+        (["run", "."], ".: is a folder, a recipe is a TOML file"),
+        (
+            ["demo", "--set", "training.betta=1", "--out", "o"],
+            "--set: unknown key `training.betta` (did you mean `beta`?)",
+        ),
+        (["demo", "--set", "model=x", "--out", "o"], "--set model=x: must be section.key=value"),
         (["status", "."], "is no run directory"),
         (["show", ".", "t"], "is no run directory"),
         (["sample", "--model", "./none", "--problems", "starter", "--out", "o"], "no such model folder"),
         (["sample", "--model", "", "--problems", "starter", "--out", "o"], "the model's name is empty"),
         (["train", "--model", "starter", "--pairs", "none.parquet", "--out", "o"], "none.parquet: no such file"),
         (["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "lr=1"], "unknown key `training.lr`"),
-        (["pair", "--verdicts", "none", "--out", "o"], "none"),
+        (["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "method=kto"], "named with --method"),
+        (["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "rounds=2"], "rounds are a run's"),
+        (
+            ["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "watch.samples=2"],
+            "takes the keys of [training]",
+        ),
+        (
+            ["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "training.beta=0"],
+            "`training.beta` = 0: must be above 0",
+        ),
+        (["pair", "--verdicts", "none", "--out", "o"], "none: there is no such folder of verdicts"),
+        (["pair", "--verdicts", __file__, "--out", "o"], "is a file, not the folder of verdicts"),
+        (["pair", "--out", "o"], "give verdicts"),
+        (
+            ["grade", "--benchmark", "b", "--responses", "r", "--model", "rubric", "--out", "o"],
+            "a benchmark is graded by a model",
+        ),
         (["compare", "none", "none"], "none: no such file"),
         (["evaluate", "--model", "starter", "--out", "o"], "problems are needed"),
         (["demo", "--seed", "-1", "--out", "o"], "`seed` = -1: must be at least 0"),
@@ -136,9 +171,30 @@ def test_a_mistake_in_the_recipe_claims_no_directory(tmp_path: Path, capsys: pyt
     assert not (out / "recipe.toml").exists()
 
 
+def test_what_a_training_needs_is_missed_before_anything_is_sampled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from codepref.consistency import REPORTERS
+
+    monkeypatch.setitem(REPORTERS, "wandb", "no_such_package")
+    small = ["--set", "problems.train_limit=2", "--set", "problems.heldout_limit=2", "--out", str(tmp_path / "run")]
+    assert main(["demo", *small, "--set", 'training.report_to=["wandb"]']) == 3
+    assert "needs the package no_such_package" in capsys.readouterr().err
+    assert main(["demo", *small, "--set", "training.accelerate=none.yaml"]) == 2
+    assert "training.accelerate = 'none.yaml': no such file" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "recipe.toml").exists()
+
+
 @pytest.mark.parametrize("command", ["demo", "run", "status", "show", "report", "sample", "execute", "pair", "audit"])
 def test_each_command_documents_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
     assert ended.value.code == 0
     assert "usage: codepref" in capsys.readouterr().out
+
+
+def test_a_misspelt_setting_in_python_is_told_with_the_nearest_name(tmp_path: Path) -> None:
+    import codepref
+
+    with pytest.raises(UserError, match=r"unknown training setting `lerning_rate` \(did you mean `learning_rate`\?\)"):
+        codepref.train([], "starter", tmp_path / "m", lerning_rate=1.0)

@@ -57,5 +57,5 @@ def test_rules_and_ratings_must_fit() -> None:
         api.pair([], rule="rated")
     with pytest.raises(UserError, match="margin 5 does not fit the ratings of task 't0', which lie between 1 and 5"):
         api.pair(judgments=JUDGMENTS, rule="rated", margin=5)
-    with pytest.raises(UserError, match="verdicts are needed"):
+    with pytest.raises(UserError, match="give verdicts"):
         api.pair()

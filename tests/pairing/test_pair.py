@@ -119,6 +119,9 @@ def test_pairs_files_read_back_and_load_with_datasets(tmp_path: Path) -> None:
 def test_a_pairs_file_that_is_none_says_what_is_missing(tmp_path: Path) -> None:
     path = tmp_path / "pairs.jsonl"
     path.write_text('{"prompt": "p", "chosen": "c", "rejected": "r"}\n')
+    with pytest.raises(UserError, match=r"row 1: needs `prompt`, .* `instruction`, .* has prompt, chosen, rejected"):
+        read_pairs(path)
+    path.write_text('{"prompt": ["p"], "chosen": "c", "rejected": "r"}\n')
     with pytest.raises(UserError, match=r"row 1: `prompt` must be a list of messages"):
         read_pairs(path)
     messages = '[{"role": "user", "content": "x"}]'

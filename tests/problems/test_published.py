@@ -140,3 +140,6 @@ def test_a_format_that_is_not_known(tmp_path: Path) -> None:
     unknown.write_text('{"question": "?", "answer": "!"}\n')
     with pytest.raises(UserError, match="no known problem format has the columns"):
         load_problems(unknown)
+    unknown.write_text('{"task_id": "a", "prompt": "p", "test": "assert f(1)"}\n')
+    with pytest.raises(UserError, match="nearest is codepref, which also needs tests"):
+        load_problems(unknown)
