@@ -166,13 +166,14 @@ def training(summary: Row) -> dict[str, Any]:
             charts.append({"title": title, "note": note, "lines": lines if len(lines) > 1 else [], "svg": chart})
     charts += _watched(row)
     first = number(row.get("first_loss"))
+    settings = row.get("settings") or {}
     facts = [
         ("method", str(row.get("method", "")).upper()),
         ("steps", count(row.get("steps"))),
         ("loss at step 1", f"{first:.4f}" if first is not None else ""),
         ("weights kept", _kept(row)),
         ("ended early", str(row.get("stopped") or "")),
-        *((str(key).replace("_", " "), plain(value)) for key, value in (row.get("settings") or {}).items()),
+        *((str(key).replace("_", " "), plain(value)) for key, value in settings.items() if key != "method"),
     ]
     smoothed = svg.window(len(curve)) if len(curve) >= svg.SMOOTH_FROM else 0
     return {"charts": charts, "smoothed": smoothed, "facts": [fact for fact in facts if fact[1] not in ("", "–")]}
