@@ -20,6 +20,7 @@ skipped (not run), infrastructure (our fault)."""
 OUTCOME_BYTES = 4
 """Bytes of the digest of what a solution answered in one test."""
 
+Style = Literal["complete", "instruct", "program"]
 TestKind = Literal["asserts", "check", "inputs", "unittest", "stdio"]
 Isolation = Literal["separate", "shared"]
 Message = dict[str, str]
@@ -52,7 +53,8 @@ class Problem:
     """A programming problem.
 
     prompt: what a model is shown. style "complete": code that a completion continues; style "instruct": a request in
-    words, and a completion is a whole program.
+    words, and a completion is code that defines the entry point; style "program": a request for a program that reads
+    its standard input, without an entry point that counts.
     helpers: code from the problem statement that tests may call (HumanEval/32 `poly`); never taken from a solution.
     preamble: code put before a solution that leaves it out (imports, the signature's type names).
     gold: a whole program that must pass every test, or None when the source has none.
@@ -63,7 +65,7 @@ class Problem:
     entry_point: str
     tests: tuple[Test, ...] = ()
     gold: str | None = None
-    style: Literal["complete", "instruct"] = "instruct"
+    style: Style = "instruct"
     helpers: str = ""
     preamble: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)

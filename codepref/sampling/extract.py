@@ -26,6 +26,8 @@ from codepref.sampling.blocks import code_texts, without_fences
 
 __all__ = ["ExtractedTests", "extract_program", "extract_tests", "program_from_completion", "with_preamble"]
 
+_INPUTS = {"input", "stdin", "open", "read", "fileinput"}
+"""Names by which a program reads its input."""
 _TALK = {"print", "input", "exit", "quit"}
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -42,8 +44,11 @@ def extract_program(raw: str, problem: Problem) -> str:
     are dropped. The first block that defines the entry point with more than a stub counts; what it uses and other
     blocks define is put before it, then what it uses and only `problem.preamble` defines. For a problem of style
     "complete", an answer that begins with indented code is taken as the function's body. A function that breaks off
-    half way is not there: if it is the entry point, the answer has no program. Extracting again changes nothing.
+    half way is not there: if it is the entry point, the answer has no program. For a problem of style "program" the
+    first block that reads an input counts as it is, or else the longest. Extracting again changes nothing.
     """
+    if problem.style == "program":
+        return _whole_program(raw)
     texts = code_texts(raw)
     readings = [read_statements(text) for text in texts]
     place = _defining(readings, problem.entry_point)
@@ -62,6 +67,21 @@ def extract_program(raw: str, problem: Problem) -> str:
     added = _missing(kept, others)
     added = [*_missing([*added, *kept], read_statements(problem.preamble).statements), *added]
     return _join(_imports_first([*added, *kept]) if added else kept)
+
+
+def _whole_program(raw: str) -> str:
+    """A block that is a program as it stands, its example call included; "" when Python can read none."""
+    found = [(text.strip("\n") + "\n", tree) for text in code_texts(raw) if (tree := parse(text)) and tree.body]
+    reading = [text for text, tree in found if _INPUTS & _names_in(tree)]
+    return reading[0] if reading else max((text for text, _ in found), key=len, default="")
+
+
+def _names_in(tree: ast.Module) -> set[str]:
+    return {
+        getattr(node, "id", getattr(node, "attr", ""))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name | ast.Attribute)
+    }
 
 
 def with_preamble(program: str, problem: Problem) -> str:

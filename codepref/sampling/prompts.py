@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from codepref.records import Message, Problem
+from codepref.sampling.templates import PROGRAM_TEMPLATE, SOLUTION_TEMPLATE
 
 
 def request_messages(problem: Problem, template: str) -> list[Message]:
     """The chat prompt for one problem: `template` (see `templates`) with {prompt} and {entry_point} filled in."""
+    if problem.style == "program" and template == SOLUTION_TEMPLATE:
+        template = PROGRAM_TEMPLATE
     return [
         {"role": "user", "content": template.format(prompt=problem.prompt.strip(), entry_point=problem.entry_point)}
     ]

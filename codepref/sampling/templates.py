@@ -9,6 +9,12 @@ SOLUTION_TEMPLATE = (
     "it must define `{entry_point}`.\n\n{prompt}"
 )
 
+PROGRAM_TEMPLATE = (
+    "Solve the following programming problem in Python. Answer with one code block that holds the whole program; "
+    "it reads its input from standard input and prints what is asked for.\n\n{prompt}"
+)
+"""In place of SOLUTION_TEMPLATE for problems of style "program"; a template of a recipe's or model's own stays."""
+
 TEST_TEMPLATE = (
     "Write tests for the following Python programming problem. Do not solve it. Answer with one code block of "
     "assert statements, one a line, each of which calls `{entry_point}` with literal arguments and compares the "

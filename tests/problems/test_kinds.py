@@ -13,6 +13,8 @@ from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task
 from codepref.problems import load_problems
 from codepref.records import Solution
+from codepref.sampling.prompts import request_messages
+from codepref.sampling.templates import SOLUTION_TEMPLATE
 
 OWN = {"task_id": "a", "prompt": "Add the numbers."}
 PROGRAM = {"kind": "stdio", "input": "1 2", "output": "3"}
@@ -62,6 +64,9 @@ def test_own_tests_with_a_kind(write_lines):
     ]
     programs, functions = load_problems(write_lines(rows))
     assert [test.kind for test in programs.tests] == ["stdio", "stdio"]
+    assert programs.style == "program"
+    assert "standard input" in request_messages(programs, SOLUTION_TEMPLATE)[0]["content"]
+    assert request_messages(programs, "Mine: {prompt}")[0]["content"].startswith("Mine: ")
     assert json.loads(programs.tests[0].source) == {"input": "1 2", "output": "3"}
     assert [test.kind for test in functions.tests] == ["asserts", "unittest"]
     assert functions.tests[1].source == suite

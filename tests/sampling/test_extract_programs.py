@@ -17,6 +17,7 @@ TOTAL = Problem(
     style="complete",
     preamble="import math\nfrom typing import List\nK = 2\n",
 )
+SUM = Problem("sum", "Add all numbers of the input.", "main", style="program")
 PROGRAM = "def add(a, b):\n    return a + b\n"
 
 
@@ -72,6 +73,33 @@ def test_the_program_is_what_is_left(raw: str) -> None:
 )
 def test_no_program(raw: str) -> None:
     assert extract_program(raw, ADD) == ""
+
+
+READS = "import sys\n\nprint(sum(map(int, sys.stdin)))\n"
+
+
+@pytest.mark.parametrize(
+    ("raw", "program"),
+    [
+        (f"```python\n{READS}```", READS),
+        (READS, READS),
+        (
+            f"<think>input()</think>First\n```\nx = 1\ny = 2\nz = [x, y] * 100\n```\n```python\n{READS}```\nRun it.",
+            READS,
+        ),
+        (
+            "```bash\npip install x\n```\n```python\nif True:\n    print(int(input()) + 1)\n",
+            "if True:\n    print(int(input()) + 1)\n",
+        ),
+        ("```python\nprint(1)\n```\n```python\nprint(1 + 1)\n```", "print(1 + 1)\n"),
+        ("```python\nprint(int(input(\n```", ""),
+        ("Read the numbers and add them.", ""),
+        ("# nothing\n", ""),
+    ],
+)
+def test_a_program_that_reads_its_input_is_taken_as_it_stands(raw: str, program: str) -> None:
+    assert extract_program(raw, SUM) == program
+    assert extract_program(program, SUM) == program
 
 
 def test_what_the_function_needs_is_kept() -> None:
