@@ -73,8 +73,10 @@ def train_online(
         return _trainer(place, fitted, tokenizer, online, reward)
 
     place = Place(model, out, settings, seed, dtype, device, progress, watch)
+    # rows hold prompts alone: how answers are drawn and paid for decides the weights as well
+    also = [repr(one) for one in (online, limits, list(problems))]
     with reward:
-        found = train(place, rows, build, lambda trainer, settings: 0.0, sampled=lambda: reward.judged)
+        found = train(place, rows, build, lambda trainer, settings: 0.0, sampled=lambda: reward.judged, also=also)
     return replace(found, sampled=reward.judged)
 
 

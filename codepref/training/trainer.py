@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,10 +74,12 @@ def train(
     *,
     reference: tuple[str, ...] = (),
     sampled: Callable[[], int] = int,
+    also: Sequence[Any] = (),
 ) -> TrainingResult:
     """Fit the rows, build the trainer, check its loss before the first step, train, and write the model to `out`.
 
     reference: columns in which the trainer looks for the reference's log-probabilities (`reference.compute_once`).
+    also: what the weights depend on beside place and rows: a training that goes on after a kill must have the same.
     The same call after a kill goes on from the last checkpoint. Raises UserError when nothing can be trained on,
     GateError when the loss stops being a number, MachineError when memory runs out, and what `first_loss` raises. `out`
     is whole or not there.
@@ -96,7 +98,7 @@ def train(
         reasons = "; ".join(f"{count} {reason}" for reason, count in fitted.dropped.items()) or "there were none"
         raise UserError(f"nothing to train on: {reasons}")
     cpu = pick_device(place.device) == "cpu"
-    resumed = first_alone(lambda: claim(staging, _key(place, fitted)), cpu=cpu)
+    resumed = first_alone(lambda: claim(staging, _key(place, fitted, also)), cpu=cpu)
     try:
         with quiet():
             transformers.set_seed(place.seed)
@@ -164,7 +166,7 @@ def _check_context(model: Any, fitted: TrainingRows, place: Place) -> None:
         )
 
 
-def _key(place: Place, fitted: TrainingRows) -> str:
+def _key(place: Place, fitted: TrainingRows, also: Sequence[Any]) -> str:
     """Names all that the trained weights depend on: a checkpoint of another training must not be gone on from."""
     import torch
     import transformers
@@ -174,7 +176,7 @@ def _key(place: Place, fitted: TrainingRows) -> str:
     versions = [module.__version__ for module in (torch, transformers, trl)]
     probing = [repr(place.watch)] if place.watch else []
     how = [fingerprint(place.model), place.seed, place.dtype, place.device, *versions, *probing]
-    return content_hash(settings, how, fitted.rows, fitted.weights)
+    return content_hash(settings, how, fitted.rows, fitted.weights, *also)
 
 
 def _add_callbacks(trainer: Any, place: Place, fitted: TrainingRows, tokenizer: Any) -> Watch | None:

@@ -39,6 +39,26 @@ def test_what_is_rewarded_is_learnt_from(method: Any, tmp_path: Path) -> None:
     assert any(not torch.equal(before[name].float(), after[name].float()) for name in after)
 
 
+def test_a_killed_training_is_not_gone_on_from_with_another_reward(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys: list[str] = []
+
+    def claim(staging: Path, key: str) -> bool:
+        keys.append(key)
+        raise UserError("far enough")
+
+    monkeypatch.setattr("codepref.training.trainer.claim", claim)
+    problems = codepref.load_problems("starter:train", limit=4)
+    other_tests = [replace(problem, tests=problem.tests[:1]) for problem in problems]
+    same = (problems, ONLINE)
+    for given, online in (same, same, (problems, replace(ONLINE, reward="pass")), (other_tests, ONLINE)):
+        with pytest.raises(UserError, match="far enough"):
+            train_online(given, "starter", tmp_path / "m", SETTINGS, online, template=SOLUTION_TEMPLATE)
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
+
+
 def test_settings_that_do_not_fit_are_told(tmp_path: Path) -> None:
     problems = codepref.load_problems("starter:train", limit=2)
     with pytest.raises(UserError, match=r"must be a multiple of online\.generations"):
