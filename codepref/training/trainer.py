@@ -19,7 +19,7 @@ from codepref.training.processes import count, first_alone, is_first, spread
 from codepref.training.reference import compute_once
 from codepref.training.rows import Encode, TrainingRows
 from codepref.training.saving import check_weights, save
-from codepref.training.setup import Place, Progress, arguments, models
+from codepref.training.setup import Place, Progress, arguments, models, restore_adapter_dropout
 from codepref.training.shared_prefix import share
 from codepref.training.staging import MARKER, check_place, checkpoint_callback, claim, clear, newest_checkpoint
 from codepref.training.watch import Watch, watch_callback
@@ -103,6 +103,7 @@ def train(
         with quiet():
             transformers.set_seed(place.seed)
             trainer = build(place, fitted, tokenizer)
+            restore_adapter_dropout(trainer.model, settings)
             _check_context(trainer.model, fitted, place)
             shared = settings.share_prefixes and share(trainer, tokenizer)
             first = first_loss(trainer, settings)

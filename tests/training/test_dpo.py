@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file
 
 from codepref import load_problems
 from codepref.config import TrainingSection
@@ -17,6 +18,7 @@ from codepref.starter import SOLUTION_TEMPLATE
 from codepref.training import setup
 from codepref.training.curve import training_curve
 from codepref.training.dpo import train_dpo
+from codepref.training.train import train_on
 
 SETTINGS = TrainingSection(learning_rate=1e-4, batch_size=4, epochs=1.0, max_length=256)
 
@@ -43,8 +45,6 @@ def pairs(count: int = 8) -> list[Pair]:
 
 
 def weights(folder: Path) -> Any:
-    from safetensors.torch import load_file
-
     return load_file(folder / "model.safetensors")
 
 
@@ -94,6 +94,17 @@ def test_an_adapter_is_trained_and_used_like_a_model(tmp_path: Path) -> None:
     assert again.first_loss == pytest.approx(math.log(2), abs=1e-3)
     with pytest.raises(UserError, match="an adapter of its own would forget it"):
         train_dpo(pairs(4), str(result.model), tmp_path / "more", replace(SETTINGS, lora_rank=4))
+
+
+@pytest.mark.parametrize("method", ["dpo", "kto"])
+def test_an_adapters_dropout_is_not_turned_off(method: Any, tmp_path: Path) -> None:
+    found = []
+    for rate in (0.0, 0.5):
+        settings = replace(SETTINGS, method=method, lora_rank=4, lora_dropout=rate, learning_rate=1e-3)
+        result = train_on(pairs(), "starter", tmp_path / "model", settings, seed=1)
+        assert result.curve[0]["loss"] > 0
+        found.append(load_file(result.model / "adapter_model.safetensors"))
+    assert any((found[0][name] != found[1][name]).any() for name in found[0])
 
 
 def test_accumulated_micro_batches_train_like_one_batch(trained: Any, tmp_path: Path) -> None:
