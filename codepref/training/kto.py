@@ -7,6 +7,7 @@ from typing import Any
 
 from codepref.config import TrainingSection
 from codepref.errors import InfrastructureError, UserError
+from codepref.training.curve import check_first_loss
 from codepref.training.kto_rows import Examples, kto_rows, weighed
 from codepref.training.rows import TrainingRows
 from codepref.training.setup import Place, Progress, arguments, models
@@ -124,7 +125,7 @@ def _first_loss(trainer: Any, settings: TrainingSection) -> float:
     metrics = trainer.evaluate(rows)
     trainer.state.log_history.clear()
     weights = [trainer.desirable_weight if label else trainer.undesirable_weight for label in rows["label"]]
-    wanted, loss = 0.5 * sum(weights) / len(weights), float(metrics["eval_loss"])
+    wanted, loss = 0.5 * sum(weights) / len(weights), check_first_loss(float(metrics["eval_loss"]))
     worst = max(abs(metrics.get(f"eval_{name}", 0.0)) for name in ("rewards/chosen", "rewards/rejected", "kl"))
     if worst > 1e-3 or abs(loss - wanted) > 1e-3:
         raise InfrastructureError(

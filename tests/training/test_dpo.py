@@ -145,6 +145,22 @@ def test_a_reference_that_is_not_the_start_stops_training(tmp_path: Path, monkey
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.parametrize("method", ["dpo", "kto"])
+def test_a_model_that_gives_no_numbers_does_not_count_as_its_own_reference(
+    method: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = setup.load_model
+
+    def broken(*args: Any, **options: Any) -> Any:
+        model = real(*args, **options)
+        next(model.parameters()).data.fill_(float("nan"))
+        return model
+
+    monkeypatch.setattr(setup, "load_model", broken)
+    with pytest.raises(GateError, match="loss before the first step is nan"):
+        train_on(pairs(4), "starter", tmp_path / "model", replace(SETTINGS, method=method))
+
+
 def test_a_training_that_diverges_writes_no_model(tmp_path: Path) -> None:
     with pytest.raises(GateError, match=r"Lower training\.learning_rate"):
         training_curve([{"loss": 0.7, "step": 1}, {"loss": float("nan"), "step": 2}])
