@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from codepref.errors import InfrastructureError
+from codepref.errors import GateError, InfrastructureError
 from codepref.execution.execute import execute
 from codepref.execution.limits import Limits
 from codepref.problems.answers import solutions_from_rows
@@ -86,6 +86,12 @@ class Watch:
         probing, model = self.probing, trainer.accelerator.unwrap_model(trainer.model)
         backend = TransformersBackend.around(model, self.tokenizer, f"step {step}")
         with _undisturbed(model):
+            chosen_logp, entropy = _on_anchors(trainer, self.anchors)
+            if not math.isfinite(chosen_logp):  # the log tells it after this step, and nothing can be sampled till then
+                raise GateError(
+                    f"training diverged: the chosen answers' likelihood is no number at step {step}. "
+                    "Lower training.learning_rate."
+                )
             rows = sample(
                 probing.problems,
                 backend,
@@ -95,7 +101,6 @@ class Watch:
                 seed=self.seed,
                 batch_size=probing.batch_size,
             )
-            chosen_logp, entropy = _on_anchors(trainer, self.anchors)
         matrices = execute(
             probing.problems,
             solutions_from_rows(rows, probing.problems),

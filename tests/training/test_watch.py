@@ -11,6 +11,7 @@ from training_script import pairs
 
 from codepref import load_problems
 from codepref.config import TrainingSection
+from codepref.errors import GateError
 from codepref.sampling.backends import Decoding
 from codepref.starter import SOLUTION_TEMPLATE
 from codepref.training.train import train_on
@@ -63,3 +64,10 @@ def test_the_kept_weights_are_those_of_the_kept_step(probing: Probing, tmp_path:
     train_on(pairs(16), "starter", tmp_path / "short", short)
     one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("model", "short"))
     assert all(torch.allclose(one[key], other[key], atol=1e-6) for key in one)
+
+
+def test_a_training_that_diverges_where_it_is_probed_ends_with_the_step(probing: Probing, tmp_path: Path) -> None:
+    wrecking = replace(SETTINGS, learning_rate=1e30, warmup_ratio=0.0, max_grad_norm=1e30)
+    with pytest.raises(GateError, match=r"no number at step 2\. Lower training\.learning_rate"):
+        train_on(pairs(8), "starter", tmp_path / "model", wrecking, watch=replace(probing, every=1))
+    assert not list(tmp_path.iterdir())
