@@ -54,6 +54,13 @@ def train_online(
         raise UserError(
             "online.kl above 0: TRL would take the adapter's base as the reference; merge the adapter first"
         )
+    asked = settings.batch_size // online.generations
+    if len(problems) < asked:  # TRL leaves out a step that it cannot fill, and none would be left
+        raise UserError(
+            f"training.batch_size = {settings.batch_size} takes online.generations = {online.generations} answers to "
+            f"{asked} problems a step, and there are {len(problems)}: set training.batch_size = "
+            f"{max(1, len(problems)) * online.generations} or lower"
+        )
     reward = ExecutionReward(
         problems,
         rule=online.reward,

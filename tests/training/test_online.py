@@ -63,6 +63,8 @@ def test_settings_that_do_not_fit_are_told(tmp_path: Path) -> None:
     problems = codepref.load_problems("starter:train", limit=2)
     with pytest.raises(UserError, match=r"must be a multiple of online\.generations"):
         train_online(problems, "starter", tmp_path / "m", SETTINGS, replace(ONLINE, generations=5))
+    with pytest.raises(UserError, match=r"4 problems a step, and there are 2: set training\.batch_size = 8 or lower"):
+        train_online(problems, "starter", tmp_path / "m", SETTINGS, ONLINE)
     for given in ({"pairs": []}, {"problems": problems, "pairs": []}):
         with pytest.raises(UserError, match="samples as it trains"):
             codepref.train(given.get("pairs"), "starter", tmp_path / "m", method="grpo", problems=given.get("problems"))
