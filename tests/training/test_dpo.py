@@ -116,6 +116,12 @@ def test_accumulated_micro_batches_train_like_one_batch(trained: Any, tmp_path: 
     assert largest < 1e-3
 
 
+@pytest.mark.parametrize("micro", [3, 8])
+def test_a_micro_batch_that_does_not_divide_the_batch_is_refused(micro: int, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"micro_batch_size = {micro} does not divide"):
+        train_on(pairs(2), "starter", tmp_path / "model", replace(SETTINGS, micro_batch_size=micro))
+
+
 def test_another_attention_trains_alike_in_padded_batches(trained: Any, tmp_path: Path) -> None:
     result = train_dpo(pairs(), "starter", tmp_path / "model", replace(SETTINGS, attention="eager"), seed=1)
     assert (trained.settings["share_prefixes"], result.settings["share_prefixes"]) == (True, False)
