@@ -9,6 +9,7 @@ from codepref.config import TrainingSection
 from codepref.errors import InfrastructureError, UserError
 from codepref.training.curve import check_first_loss
 from codepref.training.kto_rows import Examples, kto_rows, weighed
+from codepref.training.processes import count as processes
 from codepref.training.rows import TrainingRows
 from codepref.training.setup import Place, Progress, arguments, models
 from codepref.training.trainer import TrainingResult, train
@@ -34,9 +35,13 @@ def train_kto(
     Raises what `trainer.train` does, UserError for a batch of one row or rows of one label, and InfrastructureError
     when the reference is not the start.
     """
-    batch = settings.micro_batch_size or settings.batch_size
+    # each of several processes has its own rows, and a KL term of these
+    batch = (settings.micro_batch_size or settings.batch_size) // processes()
     if batch < 2:
-        raise UserError("KTO estimates its KL term within a batch: training.micro_batch_size must be at least 2")
+        raise UserError(
+            "KTO estimates its KL term within a batch: training.micro_batch_size must be at least 2"
+            + (f" for each of {processes()} processes" if processes() > 1 else "")
+        )
 
     def rows(encode: Any, eos_id: int) -> TrainingRows:
         fitted = kto_rows(examples, encode, max_length=settings.max_length, eos_id=eos_id, batch=batch, seed=seed)
