@@ -45,7 +45,8 @@ def decide(
         ends = (
             f"{100 * row['difference']:+.1f} points, 95% interval {100 * row['low']:+.1f} to {100 * row['high']:+.1f}"
         )
-        (refused if reason else passed).append(f"{figure}: {reason or 'not worse'} ({ends})")
+        kept = "not worse" if row["high"] >= 0 else f"worse, by less than {margin:g} point{'s' * (margin != 1)}"
+        (refused if reason else passed).append(f"{figure}: {reason or kept} ({ends})")
     return Decision(not refused, (*refused, *passed))
 
 

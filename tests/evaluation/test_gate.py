@@ -21,6 +21,7 @@ def row(
     [
         (row(0.10, 0.06, 0.14, 0.001), True, "pass@1: not worse (+10.0 points, 95% interval +6.0 to +14.0)"),
         (row(0.002, -0.009, 0.013), True, "not worse"),  # -0.9 is above -1
+        (row(-0.005, -0.009, -0.001, 0.01), True, "pass@1: worse, by less than 1 point (-0.5 points"),
         (row(0.0, -0.03, 0.03), False, "not shown to stay within 1 point of the base; about 1,800 problems"),
         (row(-0.05, -0.08, -0.02, 0.001), False, "the aligned model is worse (-5.0 points"),
         (row(-0.02, -0.05, 0.01), False, "not shown to stay within 1 point of the base ("),  # no number would help
