@@ -46,7 +46,11 @@ class Probing:
 
 
 class Watch:
-    """Probes a trainer's model, keeps the weights of the best probe in `staging`/best, and says when to stop."""
+    """Probes a trainer's model, keeps the weights of the best probe in `staging`/best-STEP, and says when to stop.
+
+    The best before it is kept until the next probe: a kill may come before there is a checkpoint of the new one's step,
+    and a training that goes on from an earlier step need not find it the best again.
+    """
 
     def __init__(self, probing: Probing, tokenizer: Any, rows: Sequence[dict[str, Any]], staging: Path, seed: int):
         self.probing, self.tokenizer, self.staging, self.seed = probing, tokenizer, staging, seed
@@ -64,21 +68,34 @@ class Watch:
         """Probe the model as it is at `step`, keep it if it is the best so far, and decide whether to stop."""
         if any(probe.step == step for probe in self.probes):
             return
+        self._forget_all_but(self._best())
         self.probes.append(self._probe(trainer, step))
         write_json(self.staging / FILE, [asdict(probe) for probe in self.probes])
-        if len(self.probes) > 1 and best_step(self.probes, self.seed) == step:
-            shutil.rmtree(self.staging / BEST, ignore_errors=True)
-            trainer.save_model(str(self.staging / BEST))
+        if self._best() == step:
+            shutil.rmtree(self._kept_in(step), ignore_errors=True)
+            trainer.save_model(str(self._kept_in(step)))
         self.stopped = stop_reason(self.probes, self.probing.patience, self.seed)
 
     def take_best(self, last: int, target: Path) -> None:
         """Put the best weights into `target`, in place of those of step `last`, unless they are the same."""
-        self.kept = best_step(self.probes, self.seed) if len(self.probes) > 1 else last
+        best = self._best()
+        self.kept = last if best is None else best
         if self.kept != last:
-            for path in (self.staging / BEST).iterdir():
+            for path in self._kept_in(self.kept).iterdir():
                 path.replace(target / path.name)
-        shutil.rmtree(self.staging / BEST, ignore_errors=True)
+        self._forget_all_but(None)
         (self.staging / FILE).unlink(missing_ok=True)
+
+    def _best(self) -> int | None:
+        return best_step(self.probes, self.seed) if len(self.probes) > 1 else None
+
+    def _kept_in(self, step: int) -> Path:
+        return self.staging / f"{BEST}-{step}"
+
+    def _forget_all_but(self, step: int | None) -> None:
+        for path in self.staging.glob(f"{BEST}-*"):
+            if step is None or path != self._kept_in(step):
+                shutil.rmtree(path)
 
     def _probe(self, trainer: Any, step: int) -> Probe:
         from codepref.sampling.backends.transformers import TransformersBackend
