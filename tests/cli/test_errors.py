@@ -77,6 +77,14 @@ def test_an_empty_sample_is_a_verdict_and_no_error(
         (["pair", "--verdicts", "none", "--out", "o"], "none"),
         (["compare", "none", "none"], "none: no such file"),
         (["evaluate", "--model", "starter", "--out", "o"], "problems are needed"),
+        (
+            ["evaluate", "--problems", "starter", "--model", "starter", "--out", "o", "-k", "1", "0"],
+            "k must be at least 1",
+        ),
+        (
+            ["evaluate", "--problems", "starter", "--model", "starter", "--out", "o", "--samples", "0"],
+            "samples must be",
+        ),
         (["demo", "--seed", "-1", "--out", "o"], "`seed` = -1: must be at least 0"),
         (["sample", "--model", "starter", "--problems", "starter", "--top-p", "5", "--out", "o"], "top_p must be"),
         (
