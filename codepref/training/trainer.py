@@ -195,7 +195,7 @@ def _add_callbacks(trainer: Any, place: Place, fitted: TrainingRows, tokenizer: 
     if not place.watch:
         return None
     watch = Watch(place.watch, tokenizer, fitted.rows, place.staging, place.seed)
-    trainer.add_callback(watch_callback(watch, trainer))
+    trainer.add_callback(watch_callback(watch, trainer, checkpoints=place.settings.checkpoint_minutes > 0))
     return watch
 
 

@@ -141,8 +141,8 @@ class Watch:
         )
 
 
-def watch_callback(watch: Watch, trainer: Any) -> Any:
-    """The watch as a callback of `trainer`."""
+def watch_callback(watch: Watch, trainer: Any, *, checkpoints: bool) -> Any:
+    """The watch as a callback of `trainer`. checkpoints: whether to ask for one beside each probe."""
     import transformers
 
     class Watching(transformers.TrainerCallback):  # type: ignore[misc]
@@ -157,7 +157,8 @@ def watch_callback(watch: Watch, trainer: Any) -> Any:
                 _look_once(watch, trainer, state.global_step)
                 control.should_training_stop |= bool(watch.stopped)
                 # a training that is killed goes on from here, beside the probe that it was kept with
-                control.should_save |= not control.should_training_stop and state.global_step < state.max_steps
+                goes_on = not control.should_training_stop and state.global_step < state.max_steps
+                control.should_save |= checkpoints and goes_on
 
     return Watching()
 

@@ -76,6 +76,21 @@ def test_a_training_that_diverges_where_it_is_probed_ends_with_the_step(probing:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("minutes", "kept"), [(15.0, 1), (0.0, 0)])
+def test_a_probe_is_kept_with_a_checkpoint_unless_there_are_none(
+    minutes: float, kept: int, probing: Probing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[int] = []
+    monkeypatch.setattr(
+        "transformers.Trainer._save_checkpoint", lambda trainer, *rest: saved.append(trainer.state.global_step)
+    )
+    monkeypatch.setattr("codepref.training.staging.write_text", lambda path, text: None)
+    settings = replace(SETTINGS, checkpoint_minutes=minutes)
+    few = replace(probing, problems=probing.problems[:2], every=1)
+    train_on(pairs(8), "starter", tmp_path / "model", settings, watch=few)
+    assert saved == [1][:kept]  # and none of step 2, which is the last
+
+
 class _Passing(Watch):
     """A watch that sees so many of 40 problems passed, by step."""
 
