@@ -30,7 +30,8 @@ def inconsistencies(recipe: Recipe) -> list[str]:
             f"pairing.rule = {pairing.rule!r} takes tests to be true, and sampling.tests above 0 would give it "
             "self-written ones: set sampling.tests = 0, or choose a dstc rule"
         )
-    names = {"pass@1 greedy", *(f"pass@{k}" for k in evaluation.k), "rubric score"}
+    names = {"pass@1 greedy", *(f"pass@{k}" for k in evaluation.k)}
+    names |= {"rubric score"} if recipe.judge.model == "rubric" else set()
     if unknown := [name for name in recipe.gate.figures if name not in names]:
         found.append(f"gate.figures holds {', '.join(unknown)}; a run compares {', '.join(sorted(names))}")
     found += _feedback_inconsistencies(recipe)
