@@ -93,7 +93,8 @@ def train(
     if place.watch and spread():
         raise UserError("the watch needs a whole model in one process: set watch.problems = '' with FSDP or DeepSpeed")
     tokenizer = load_tokenizer(place.model)
-    fitted = rows(encoder(tokenizer), int(tokenizer.eos_token_id))
+    with quiet():  # rows beyond the tokenizer's length are left out, and no fault of the user's
+        fitted = rows(encoder(tokenizer), int(tokenizer.eos_token_id))
     if not fitted.rows:
         reasons = "; ".join(f"{count} {reason}" for reason, count in fitted.dropped.items()) or "there were none"
         raise UserError(f"nothing to train on: {reasons}")

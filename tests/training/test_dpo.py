@@ -1,6 +1,7 @@
 """DPO on the starter: the reference is pinned, settings are obeyed, what is written can be used."""
 
 import importlib.util
+import logging
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -180,6 +181,18 @@ def test_no_usable_pair_is_the_users_mistake(tmp_path: Path) -> None:
         train_dpo(pairs(), "starter", tmp_path / "model", replace(SETTINGS, max_length=16))
     with pytest.raises(UserError, match="there were none"):
         train_dpo([], "starter", tmp_path / "model", SETTINGS)
+
+
+def test_rows_that_are_left_out_for_their_length_are_told_once(tmp_path: Path) -> None:
+    told: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = told.append  # type: ignore[method-assign]
+    logging.getLogger("transformers").addHandler(handler)
+    long = [replace(pair, chosen=[{"role": "assistant", "content": "x = 1\n" * 400}]) for pair in pairs(1)]
+    with pytest.raises(UserError, match="nothing to train on: 1 longer than"):
+        train_dpo(long, "starter", tmp_path / "model", SETTINGS)
+    logging.getLogger("transformers").removeHandler(handler)
+    assert told == []
 
 
 def test_a_folder_with_other_things_in_it_is_never_replaced(trained: Any, tmp_path: Path) -> None:
