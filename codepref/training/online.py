@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +82,8 @@ def train_online(
     # rows hold prompts alone: how answers are drawn and paid for decides the weights as well
     also = [repr(one) for one in (online, limits, list(problems))]
     with reward:
-        found = train(place, rows, build, lambda trainer, settings: 0.0, sampled=lambda: reward.judged, also=also)
-    return replace(found, sampled=reward.judged)
+        # by steps, since the reward's own count is of this process alone, and not of one that was killed before
+        return train(place, rows, build, lambda trainer, settings: 0.0, sampled=settings.batch_size, also=also)
 
 
 def _trainer(place: Place, fitted: TrainingRows, tokenizer: Any, online: OnlineSection, reward: ExecutionReward) -> Any:

@@ -73,12 +73,13 @@ def train(
     first_loss: FirstLoss,
     *,
     reference: tuple[str, ...] = (),
-    sampled: Callable[[], int] = int,
+    sampled: int = 0,
     also: Sequence[Any] = (),
 ) -> TrainingResult:
     """Fit the rows, build the trainer, check its loss before the first step, train, and write the model to `out`.
 
     reference: columns in which the trainer looks for the reference's log-probabilities (`reference.compute_once`).
+    sampled: answers that are drawn a step.
     also: what the weights depend on beside place and rows: a training that goes on after a kill must have the same.
     The same call after a kill goes on from the last checkpoint. Raises UserError when nothing can be trained on,
     GateError when the loss stops being a number, MachineError when memory runs out, and what `first_loss` raises. `out`
@@ -126,7 +127,14 @@ def train(
         if is_first():
             shutil.rmtree(staging, ignore_errors=True)  # the same again would end the same
         raise
-    result = _result(place, fitted, trainer, watch, {"first_loss": first, "curve": curve, "sampled": sampled()}, shared)
+    result = _result(
+        place,
+        fitted,
+        trainer,
+        watch,
+        {"first_loss": first, "curve": curve, "sampled": sampled * int(trainer.state.global_step)},
+        shared,
+    )
     first_alone(lambda: _finish(place, result), cpu=cpu)
     return result
 

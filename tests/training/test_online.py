@@ -59,6 +59,22 @@ def test_a_killed_training_is_not_gone_on_from_with_another_reward(
     assert len(set(keys)) == 3
 
 
+def test_answers_drawn_before_a_kill_count_too(tmp_path: Path) -> None:
+    problems = codepref.load_problems("starter:train", limit=4)
+    settings = replace(SETTINGS, epochs=3.0, checkpoint_minutes=1e-6)
+
+    def interrupted(step: int, total: int) -> None:
+        if step == 2:
+            raise KeyboardInterrupt
+
+    given: Any = (problems, "starter", tmp_path / "m", settings, replace(ONLINE, max_new_tokens=20))
+    with pytest.raises(KeyboardInterrupt):
+        train_online(*given, template=SOLUTION_TEMPLATE, jobs=1, progress=interrupted)
+    found = train_online(*given, template=SOLUTION_TEMPLATE, jobs=1)
+    assert found.steps == len(found.curve) == 3
+    assert found.sampled == 48
+
+
 def test_settings_that_do_not_fit_are_told(tmp_path: Path) -> None:
     problems = codepref.load_problems("starter:train", limit=2)
     with pytest.raises(UserError, match=r"must be a multiple of online\.generations"):
