@@ -421,6 +421,10 @@ def evaluate(
 
     if sum(given is not None for given in (model, solutions, verdicts)) != 1:
         raise UserError("give one of model, solutions and verdicts")
+    if below := [one for one in k if one < 1]:
+        raise UserError(f"pass@{below[0]}: k must be at least 1")
+    if model is not None and samples < 1:
+        raise UserError(f"samples must be at least 1, not {samples}")
     folder = Path(out) if out else None
     if evalplus is not None:
         check_target(Path(evalplus))

@@ -21,13 +21,6 @@ def inconsistencies(recipe: Recipe) -> list[str]:
     """All that does not fit together in a recipe."""
     found = []
     training, evaluation, pairing = recipe.training, recipe.evaluation, recipe.pairing
-    if training.micro_batch_size and training.batch_size % training.micro_batch_size:
-        found.append(
-            f"training.micro_batch_size = {training.micro_batch_size} does not divide "
-            f"training.batch_size = {training.batch_size}"
-        )
-    if training.quantization != "none" and not training.lora_rank:
-        found.append("training.quantization trains an adapter beside 4-bit weights: set training.lora_rank above 0")
     if training.method == "kto" and (training.micro_batch_size or training.batch_size) < 2:
         found.append("training.method = 'kto' estimates its KL term within a batch: it must hold at least 2 answers")
     if too_large := [k for k in evaluation.k if k > evaluation.samples]:
@@ -37,11 +30,13 @@ def inconsistencies(recipe: Recipe) -> list[str]:
             f"pairing.rule = {pairing.rule!r} takes tests to be true, and sampling.tests above 0 would give it "
             "self-written ones: set sampling.tests = 0, or choose a dstc rule"
         )
-    names = {"pass@1 greedy", *(f"pass@{k}" for k in evaluation.k), "rubric score"}
+    names = {"pass@1 greedy", *(f"pass@{k}" for k in evaluation.k)}
+    names |= {"rubric score"} if recipe.judge.model == "rubric" else set()
     if unknown := [name for name in recipe.gate.figures if name not in names]:
         found.append(f"gate.figures holds {', '.join(unknown)}; a run compares {', '.join(sorted(names))}")
     found += _feedback_inconsistencies(recipe)
     found += training_mistakes(recipe.training)
+    found += training_mistakes(recipe.sft.training(), "sft")
     if unknown := sorted(set(recipe.judge.preferences) - set(PREFERENCES)):
         found.append(f"judge.preferences holds {', '.join(unknown)}; known: {', '.join(PREFERENCES)}")
     if pairing.rule not in TRUE_TESTS and recipe.sampling.tests == 0:
@@ -57,9 +52,16 @@ def inconsistencies(recipe: Recipe) -> list[str]:
     return found
 
 
-def training_mistakes(settings: TrainingSection) -> list[str]:
-    """What is wrong between the keys of [training]."""
+def training_mistakes(settings: TrainingSection, section: str = "training") -> list[str]:
+    """What is wrong between the keys of [training], or of [sft] as a training."""
     found = []
+    if settings.micro_batch_size and settings.batch_size % settings.micro_batch_size:
+        found.append(
+            f"{section}.micro_batch_size = {settings.micro_batch_size} does not divide "
+            f"{section}.batch_size = {settings.batch_size}"
+        )
+    if settings.quantization != "none" and not settings.lora_rank:
+        found.append(f"{section}.quantization trains an adapter beside 4-bit weights: set {section}.lora_rank above 0")
     if settings.loss not in PAIR_LOSSES:
         found.append(f"training.loss = {settings.loss!r} is none of TRL's: {', '.join(PAIR_LOSSES)}")
     if settings.method == "rpo" and not settings.chosen_weight:

@@ -32,6 +32,12 @@ def test_all_mistakes_are_told_at_once_with_the_nearest_name(tmp_path: Path) -> 
     ("document", "told"),
     [
         ({"training": {"batch_size": 10, "micro_batch_size": 4}}, "does not divide"),
+        ({"sft": {"batch_size": 2, "micro_batch_size": 4}}, "sft.micro_batch_size = 4 does not divide"),
+        ({"sft": {"quantization": "nf4"}}, "set sft.lora_rank above 0"),
+        (
+            {"gate": {"figures": ["rubric score"]}},
+            "gate.figures holds rubric score; a run compares pass@1, pass@1 greedy",
+        ),
         ({"evaluation": {"samples": 5, "k": [1, 10]}}, "only evaluation.samples = 5"),
         ({"pairing": {"rule": "dstc"}}, "needs self-written tests"),
         ({"sampling": {"solution_template": "{nothing}"}}, "only {prompt} and {entry_point}"),

@@ -272,9 +272,11 @@ def evaluate(options: Namespace) -> None:
         lines.append(ProgressLine(label))
         return lines[-1]
 
-    problems = options.problems
+    problems, asked = options.problems, set[str]()
     if problems and not options.verdicts:
-        tell_needs(api.load_problems(problems), _say)
+        loaded = api.load_problems(problems)
+        tell_needs(loaded, _say)
+        asked = {problem.task_id for problem in loaded}
     scores = api.evaluate(
         problems,
         model=options.model,
@@ -303,6 +305,8 @@ def evaluate(options: Namespace) -> None:
     print(score_table({options.label or "scores": [asdict(s) for s in summarise(scores, seed=options.seed)]}))
     for reason, count in scores.left_out().items():
         print(f"{count:,} solutions left out: {reason}")
+    if unanswered := sorted(asked - {row.task_id for row in scores.problems}):
+        print(f"{len(unanswered):,} of {len(asked):,} problems left out: no solution, such as {unanswered[0]}")
     if options.evalplus:
         print(options.evalplus)
     print(Path(options.out) / "scores.json")

@@ -23,6 +23,8 @@ RESAMPLES = 10_000
 MIN_BOOTSTRAP = 10
 """With fewer problems than this a bootstrap's interval is too narrow, and a bound for any values in [0, 1] is used."""
 _CHUNK = 2_000_000
+_SAME = 1e-9
+"""Values that differ by less do so by rounding: 5 of 10 and 4 of 8 are not the same number in pass@k's product."""
 
 
 def pass_at_k(samples_P: npt.ArrayLike, correct_P: npt.ArrayLike, k: int) -> Floats:
@@ -93,7 +95,7 @@ def score(
     if not np.all((values >= 0) & (values <= 1)):
         raise UserError(f"{name}: values must lie between 0 and 1")
     mean = float(values.mean())
-    if is_binary(values) or len(values) < MIN_BOOTSTRAP or np.ptp(values) == 0:
+    if is_binary(values) or len(values) < MIN_BOOTSTRAP or np.ptp(values) < _SAME:
         low, high = wilson_interval(mean, len(values), confidence)
     else:
         low, high = bootstrap_interval(values, confidence=confidence, seed=seed)

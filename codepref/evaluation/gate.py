@@ -31,10 +31,10 @@ def decide(
     comparisons: as `codepref.evaluation.comparison.Comparison` in plain values, shares in [0, 1]. figures: names of
     those that decide. "Shown" is the lower end of the 95% interval, a non-inferiority test at 2.5%: an interval that
     is too wide refuses, and the reason says how many problems would be enough. require_better: above 0 instead, with
-    the test in agreement. A figure that was not compared refuses.
+    the test in agreement. A figure that was not compared refuses, and so does a list of none.
     """
     named = {str(row["name"]): row for row in comparisons}
-    refused: list[str] = []
+    refused = [] if figures else ["no figure was named to decide"]
     passed: list[str] = []
     for figure in figures:
         row = named.get(figure)
@@ -45,7 +45,8 @@ def decide(
         ends = (
             f"{100 * row['difference']:+.1f} points, 95% interval {100 * row['low']:+.1f} to {100 * row['high']:+.1f}"
         )
-        (refused if reason else passed).append(f"{figure}: {reason or 'not worse'} ({ends})")
+        kept = "not worse" if row["high"] >= 0 else f"worse, by less than {margin:g} point{'s' * (margin != 1)}"
+        (refused if reason else passed).append(f"{figure}: {reason or kept} ({ends})")
     return Decision(not refused, (*refused, *passed))
 
 
@@ -57,7 +58,8 @@ def _refusal(row: Mapping[str, Any], margin: float, require_better: bool) -> str
         return "the aligned model is worse"
     goal = "be better" if require_better else f"stay within {margin:g} point{'s' * (margin != 1)} of the base"
     needed = problems_needed(row, margin)
-    more = f"; about {needed:,} problems would be needed to see it" if needed else ""
+    # an interval that is narrow enough where the test does not agree asks for no number that could be told
+    more = f"; about {needed:,} problems would be needed to see it" if needed > row["n"] else ""
     return f"not shown to {goal}{more}"
 
 

@@ -54,7 +54,7 @@ def read_grades(path: Path) -> Grades:
         if document["format"] != FORMAT:
             raise ValueError(f'"format" must be "{FORMAT}"')
         grades = tuple(_grade(row) for row in document["problems"])
-        return Grades(str(document["label"]), str(document["judge"]), grades, document.get("conditions") or {})
+        return Grades(str(document["label"]), str(document["judge"]), grades, dict(document.get("conditions") or {}))
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: malformed file of grades ({type(error).__name__}: {error})") from None
 

@@ -224,10 +224,11 @@ def read_scores(path: Path) -> Scores:
     try:
         rows = tuple(_row(row) for row in document["problems"])
         ks = tuple(int(k) for k in document["ks"])
+        conditions = dict(document.get("conditions") or {})
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: malformed score file ({type(error).__name__}: {error})") from None
     _refuse_twice(rows, str(path))
-    return Scores(str(document.get("label") or path), rows, ks, document.get("conditions") or {})
+    return Scores(str(document.get("label") or path), rows, ks, conditions)
 
 
 def _row(row: Mapping[str, Any]) -> ProblemScore:

@@ -39,3 +39,10 @@ def training_curve(log_history: Sequence[dict[str, Any]]) -> list[dict[str, floa
             )
         curve.append(row)
     return curve
+
+
+def check_first_loss(loss: float) -> float:
+    """The loss before the first step. Raises GateError where it is no number: no comparison would find that wrong."""
+    if not math.isfinite(loss):
+        raise GateError(f"the loss before the first step is {loss}: the model gives no probabilities for these answers")
+    return loss

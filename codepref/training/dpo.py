@@ -10,6 +10,7 @@ from typing import Any
 from codepref.config import TrainingSection
 from codepref.errors import InfrastructureError
 from codepref.records import Pair
+from codepref.training.curve import check_first_loss
 from codepref.training.rows import TrainingRows, preference_rows
 from codepref.training.setup import Place, Progress, arguments, models
 from codepref.training.trainer import TrainingResult, train
@@ -72,6 +73,7 @@ def _first_loss(trainer: Any, settings: TrainingSection) -> float:
     metrics = trainer.evaluate(rows)
     trainer.state.log_history.clear()
     worst = max(abs(metrics["eval_rewards/chosen"]), abs(metrics["eval_rewards/rejected"]))
+    check_first_loss(metrics["eval_loss"])
     loss = math.log1p(math.exp(-metrics["eval_rewards/margins"]))
     if worst > 1e-3 or abs(loss - LOG_2) > 1e-3:
         raise InfrastructureError(

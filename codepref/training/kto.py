@@ -7,7 +7,9 @@ from typing import Any
 
 from codepref.config import TrainingSection
 from codepref.errors import InfrastructureError, UserError
+from codepref.training.curve import check_first_loss
 from codepref.training.kto_rows import Examples, kto_rows, weighed
+from codepref.training.processes import count as processes
 from codepref.training.rows import TrainingRows
 from codepref.training.setup import Place, Progress, arguments, models
 from codepref.training.trainer import TrainingResult, train
@@ -33,9 +35,13 @@ def train_kto(
     Raises what `trainer.train` does, UserError for a batch of one row or rows of one label, and InfrastructureError
     when the reference is not the start.
     """
-    batch = settings.micro_batch_size or settings.batch_size
+    # each of several processes has its own rows, and a KL term of these
+    batch = (settings.micro_batch_size or settings.batch_size) // processes()
     if batch < 2:
-        raise UserError("KTO estimates its KL term within a batch: training.micro_batch_size must be at least 2")
+        raise UserError(
+            "KTO estimates its KL term within a batch: training.micro_batch_size must be at least 2"
+            + (f" for each of {processes()} processes" if processes() > 1 else "")
+        )
 
     def rows(encode: Any, eos_id: int) -> TrainingRows:
         fitted = kto_rows(examples, encode, max_length=settings.max_length, eos_id=eos_id, batch=batch, seed=seed)
@@ -124,7 +130,7 @@ def _first_loss(trainer: Any, settings: TrainingSection) -> float:
     metrics = trainer.evaluate(rows)
     trainer.state.log_history.clear()
     weights = [trainer.desirable_weight if label else trainer.undesirable_weight for label in rows["label"]]
-    wanted, loss = 0.5 * sum(weights) / len(weights), float(metrics["eval_loss"])
+    wanted, loss = 0.5 * sum(weights) / len(weights), check_first_loss(float(metrics["eval_loss"]))
     worst = max(abs(metrics.get(f"eval_{name}", 0.0)) for name in ("rewards/chosen", "rewards/rejected", "kl"))
     if worst > 1e-3 or abs(loss - wanted) > 1e-3:
         raise InfrastructureError(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +53,13 @@ def train_online(
         raise UserError(
             "online.kl above 0: TRL would take the adapter's base as the reference; merge the adapter first"
         )
+    asked = settings.batch_size // online.generations
+    if len(problems) < asked:  # TRL leaves out a step that it cannot fill, and none would be left
+        raise UserError(
+            f"training.batch_size = {settings.batch_size} takes online.generations = {online.generations} answers to "
+            f"{asked} problems a step, and there are {len(problems)}: set training.batch_size = "
+            f"{max(1, len(problems)) * online.generations} or lower"
+        )
     reward = ExecutionReward(
         problems,
         rule=online.reward,
@@ -73,9 +79,11 @@ def train_online(
         return _trainer(place, fitted, tokenizer, online, reward)
 
     place = Place(model, out, settings, seed, dtype, device, progress, watch)
+    # rows hold prompts alone: how answers are drawn and paid for decides the weights as well
+    also = [repr(one) for one in (online, limits, list(problems))]
     with reward:
-        found = train(place, rows, build, lambda trainer, settings: 0.0, sampled=lambda: reward.judged)
-    return replace(found, sampled=reward.judged)
+        # by steps, since the reward's own count is of this process alone, and not of one that was killed before
+        return train(place, rows, build, lambda trainer, settings: 0.0, sampled=settings.batch_size, also=also)
 
 
 def _trainer(place: Place, fitted: TrainingRows, tokenizer: Any, online: OnlineSection, reward: ExecutionReward) -> Any:

@@ -137,6 +137,15 @@ def _adapter(settings: TrainingSection) -> Any:
     )
 
 
+def restore_adapter_dropout(model: Any, settings: TrainingSection) -> None:
+    """Give the adapter the dropout of the settings: TRL's DPO and KTO turn off all there is, the adapter's own too."""
+    import torch
+
+    for name, module in model.named_modules():
+        if ".lora_dropout." in name and isinstance(module, torch.nn.Dropout):
+            module.p = settings.lora_dropout
+
+
 def _progress_callback(progress: Progress) -> Any:
     import transformers
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
 from codepref.config import TrainingSection
-from codepref.errors import GateError
+from codepref.training.curve import check_first_loss
 from codepref.training.demonstrations import sft_rows
 from codepref.training.kto_rows import Examples
 from codepref.training.rows import TrainingRows
@@ -64,6 +63,4 @@ def _first_loss(trainer: Any, settings: TrainingSection) -> float:
     rows = trainer.train_dataset.select(range(min(len(trainer.train_dataset), settings.batch_size)))
     loss = float(trainer.evaluate(rows)["eval_loss"])
     trainer.state.log_history.clear()
-    if not math.isfinite(loss):
-        raise GateError(f"the loss before the first step is {loss}: the model gives no probabilities for these answers")
-    return loss
+    return check_first_loss(loss)

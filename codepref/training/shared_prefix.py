@@ -98,7 +98,9 @@ def _batch(trainer: Any, tokenizer: Any) -> dict[str, Any]:
 
 def _takes_mask(base: Any) -> bool:
     config = base.config.get_text_config()
-    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+    # a window over all layers alike (StarCoder2, Mistral) is told by its size alone; rows shorter than it show nothing
+    windowed = getattr(config, "sliding_window", None) is not None
+    kinds = set(getattr(config, "layer_types", None) or ["sliding_attention" if windowed else "full_attention"])
     return (
         getattr(config, "_attn_implementation", None) == "sdpa"
         and kinds == {"full_attention"}

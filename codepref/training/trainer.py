@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from codepref.training.processes import count, first_alone, is_first, spread
 from codepref.training.reference import compute_once
 from codepref.training.rows import Encode, TrainingRows
 from codepref.training.saving import check_weights, save
-from codepref.training.setup import Place, Progress, arguments, models
+from codepref.training.setup import Place, Progress, arguments, models, restore_adapter_dropout
 from codepref.training.shared_prefix import share
 from codepref.training.staging import MARKER, check_place, checkpoint_callback, claim, clear, newest_checkpoint
 from codepref.training.watch import Watch, watch_callback
@@ -73,11 +73,14 @@ def train(
     first_loss: FirstLoss,
     *,
     reference: tuple[str, ...] = (),
-    sampled: Callable[[], int] = int,
+    sampled: int = 0,
+    also: Sequence[Any] = (),
 ) -> TrainingResult:
     """Fit the rows, build the trainer, check its loss before the first step, train, and write the model to `out`.
 
     reference: columns in which the trainer looks for the reference's log-probabilities (`reference.compute_once`).
+    sampled: answers that are drawn a step.
+    also: what the weights depend on beside place and rows: a training that goes on after a kill must have the same.
     The same call after a kill goes on from the last checkpoint. Raises UserError when nothing can be trained on,
     GateError when the loss stops being a number, MachineError when memory runs out, and what `first_loss` raises. `out`
     is whole or not there.
@@ -91,16 +94,18 @@ def train(
     if place.watch and spread():
         raise UserError("the watch needs a whole model in one process: set watch.problems = '' with FSDP or DeepSpeed")
     tokenizer = load_tokenizer(place.model)
-    fitted = rows(encoder(tokenizer), int(tokenizer.eos_token_id))
+    with quiet():  # rows beyond the tokenizer's length are left out, and no fault of the user's
+        fitted = rows(encoder(tokenizer), int(tokenizer.eos_token_id))
     if not fitted.rows:
         reasons = "; ".join(f"{count} {reason}" for reason, count in fitted.dropped.items()) or "there were none"
         raise UserError(f"nothing to train on: {reasons}")
     cpu = pick_device(place.device) == "cpu"
-    resumed = first_alone(lambda: claim(staging, _key(place, fitted)), cpu=cpu)
+    resumed = first_alone(lambda: claim(staging, _key(place, fitted, also)), cpu=cpu)
     try:
         with quiet():
             transformers.set_seed(place.seed)
             trainer = build(place, fitted, tokenizer)
+            restore_adapter_dropout(trainer.model, settings)
             _check_context(trainer.model, fitted, place)
             shared = settings.share_prefixes and share(trainer, tokenizer)
             first = first_loss(trainer, settings)
@@ -122,7 +127,14 @@ def train(
         if is_first():
             shutil.rmtree(staging, ignore_errors=True)  # the same again would end the same
         raise
-    result = _result(place, fitted, trainer, watch, {"first_loss": first, "curve": curve, "sampled": sampled()}, shared)
+    result = _result(
+        place,
+        fitted,
+        trainer,
+        watch,
+        {"first_loss": first, "curve": curve, "sampled": sampled * int(trainer.state.global_step)},
+        shared,
+    )
     first_alone(lambda: _finish(place, result), cpu=cpu)
     return result
 
@@ -164,7 +176,7 @@ def _check_context(model: Any, fitted: TrainingRows, place: Place) -> None:
         )
 
 
-def _key(place: Place, fitted: TrainingRows) -> str:
+def _key(place: Place, fitted: TrainingRows, also: Sequence[Any]) -> str:
     """Names all that the trained weights depend on: a checkpoint of another training must not be gone on from."""
     import torch
     import transformers
@@ -174,7 +186,7 @@ def _key(place: Place, fitted: TrainingRows) -> str:
     versions = [module.__version__ for module in (torch, transformers, trl)]
     probing = [repr(place.watch)] if place.watch else []
     how = [fingerprint(place.model), place.seed, place.dtype, place.device, *versions, *probing]
-    return content_hash(settings, how, fitted.rows, fitted.weights)
+    return content_hash(settings, how, fitted.rows, fitted.weights, *also)
 
 
 def _add_callbacks(trainer: Any, place: Place, fitted: TrainingRows, tokenizer: Any) -> Watch | None:
@@ -192,7 +204,7 @@ def _add_callbacks(trainer: Any, place: Place, fitted: TrainingRows, tokenizer: 
     if not place.watch:
         return None
     watch = Watch(place.watch, tokenizer, fitted.rows, place.staging, place.seed)
-    trainer.add_callback(watch_callback(watch, trainer))
+    trainer.add_callback(watch_callback(watch, trainer, checkpoints=place.settings.checkpoint_minutes > 0))
     return watch
 
 

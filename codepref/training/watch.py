@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from codepref.errors import InfrastructureError
+from codepref.errors import GateError, InfrastructureError
 from codepref.execution.execute import execute
 from codepref.execution.limits import Limits
 from codepref.problems.answers import solutions_from_rows
@@ -46,7 +46,11 @@ class Probing:
 
 
 class Watch:
-    """Probes a trainer's model, keeps the weights of the best probe in `staging`/best, and says when to stop."""
+    """Probes a trainer's model, keeps the weights of the best probe in `staging`/best-STEP, and says when to stop.
+
+    The best before it is kept until the next probe: a kill may come before there is a checkpoint of the new one's step,
+    and a training that goes on from an earlier step need not find it the best again.
+    """
 
     def __init__(self, probing: Probing, tokenizer: Any, rows: Sequence[dict[str, Any]], staging: Path, seed: int):
         self.probing, self.tokenizer, self.staging, self.seed = probing, tokenizer, staging, seed
@@ -64,21 +68,34 @@ class Watch:
         """Probe the model as it is at `step`, keep it if it is the best so far, and decide whether to stop."""
         if any(probe.step == step for probe in self.probes):
             return
+        self._forget_all_but(self._best())
         self.probes.append(self._probe(trainer, step))
         write_json(self.staging / FILE, [asdict(probe) for probe in self.probes])
-        if len(self.probes) > 1 and best_step(self.probes, self.seed) == step:
-            shutil.rmtree(self.staging / BEST, ignore_errors=True)
-            trainer.save_model(str(self.staging / BEST))
+        if self._best() == step:
+            shutil.rmtree(self._kept_in(step), ignore_errors=True)
+            trainer.save_model(str(self._kept_in(step)))
         self.stopped = stop_reason(self.probes, self.probing.patience, self.seed)
 
     def take_best(self, last: int, target: Path) -> None:
         """Put the best weights into `target`, in place of those of step `last`, unless they are the same."""
-        self.kept = best_step(self.probes, self.seed) if len(self.probes) > 1 else last
+        best = self._best()
+        self.kept = last if best is None else best
         if self.kept != last:
-            for path in (self.staging / BEST).iterdir():
+            for path in self._kept_in(self.kept).iterdir():
                 path.replace(target / path.name)
-        shutil.rmtree(self.staging / BEST, ignore_errors=True)
+        self._forget_all_but(None)
         (self.staging / FILE).unlink(missing_ok=True)
+
+    def _best(self) -> int | None:
+        return best_step(self.probes, self.seed) if len(self.probes) > 1 else None
+
+    def _kept_in(self, step: int) -> Path:
+        return self.staging / f"{BEST}-{step}"
+
+    def _forget_all_but(self, step: int | None) -> None:
+        for path in self.staging.glob(f"{BEST}-*"):
+            if step is None or path != self._kept_in(step):
+                shutil.rmtree(path)
 
     def _probe(self, trainer: Any, step: int) -> Probe:
         from codepref.sampling.backends.transformers import TransformersBackend
@@ -86,6 +103,12 @@ class Watch:
         probing, model = self.probing, trainer.accelerator.unwrap_model(trainer.model)
         backend = TransformersBackend.around(model, self.tokenizer, f"step {step}")
         with _undisturbed(model):
+            chosen_logp, entropy = _on_anchors(trainer, self.anchors)
+            if not math.isfinite(chosen_logp):  # the log tells it after this step, and nothing can be sampled till then
+                raise GateError(
+                    f"training diverged: the chosen answers' likelihood is no number at step {step}. "
+                    "Lower training.learning_rate."
+                )
             rows = sample(
                 probing.problems,
                 backend,
@@ -95,7 +118,6 @@ class Watch:
                 seed=self.seed,
                 batch_size=probing.batch_size,
             )
-            chosen_logp, entropy = _on_anchors(trainer, self.anchors)
         matrices = execute(
             probing.problems,
             solutions_from_rows(rows, probing.problems),
@@ -119,8 +141,8 @@ class Watch:
         )
 
 
-def watch_callback(watch: Watch, trainer: Any) -> Any:
-    """The watch as a callback of `trainer`."""
+def watch_callback(watch: Watch, trainer: Any, *, checkpoints: bool) -> Any:
+    """The watch as a callback of `trainer`. checkpoints: whether to ask for one beside each probe."""
     import transformers
 
     class Watching(transformers.TrainerCallback):  # type: ignore[misc]
@@ -135,7 +157,8 @@ def watch_callback(watch: Watch, trainer: Any) -> Any:
                 _look_once(watch, trainer, state.global_step)
                 control.should_training_stop |= bool(watch.stopped)
                 # a training that is killed goes on from here, beside the probe that it was kept with
-                control.should_save |= not control.should_training_stop and state.global_step < state.max_steps
+                goes_on = not control.should_training_stop and state.global_step < state.max_steps
+                control.should_save |= checkpoints and goes_on
 
     return Watching()
 

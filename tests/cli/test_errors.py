@@ -112,6 +112,14 @@ def test_lines_in_a_file_named_as_an_array_are_told(tmp_path: Path, capsys: pyte
         ),
         (["compare", "none", "none"], "none: no such file"),
         (["evaluate", "--model", "starter", "--out", "o"], "problems are needed"),
+        (
+            ["evaluate", "--problems", "starter", "--model", "starter", "--out", "o", "-k", "1", "0"],
+            "k must be at least 1",
+        ),
+        (
+            ["evaluate", "--problems", "starter", "--model", "starter", "--out", "o", "--samples", "0"],
+            "samples must be",
+        ),
         (["demo", "--seed", "-1", "--out", "o"], "`seed` = -1: must be at least 0"),
         (["sample", "--model", "starter", "--problems", "starter", "--top-p", "5", "--out", "o"], "top_p must be"),
         (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -120,3 +121,12 @@ def test_a_folder_cannot_be_the_file_of_results(
     asked = ["evaluate", "--problems", files["problems"], "--solutions", files["samples"], "--out", tmp_path / "a"]
     assert run(*asked, "--evalplus", tmp_path) == 2
     assert not (tmp_path / "a").exists()
+
+
+def test_problems_without_a_solution_are_told_since_the_figure_is_of_the_others(
+    files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(files["samples"] / "HumanEval_1")
+    asked = ["evaluate", "--problems", files["problems"], "--solutions", files["samples"], "--jobs", 1, "-k", 1]
+    assert run(*asked, "--out", tmp_path / "a") == 0
+    assert "1 of 2 problems left out: no solution, such as HumanEval/1" in capsys.readouterr().out

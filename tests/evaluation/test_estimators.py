@@ -75,6 +75,13 @@ def test_equal_values_still_have_an_interval(value: float, problems: int) -> Non
     assert 0 <= found.low < found.high <= 1
 
 
+def test_values_that_differ_by_rounding_alone_are_equal() -> None:
+    values = pass_at_k([10] * 20 + [8] * 20, [5] * 20 + [4] * 20, 1)
+    assert len(set(values)) == 2  # 0.5, and 0.5 less the last bit
+    found = score("pass@1", values, [10] * 40)
+    assert (found.low, found.high) == pytest.approx(wilson_interval(0.5, 40))
+
+
 def test_samples_of_one_problem_do_not_narrow_the_interval() -> None:
     values = [0.0, 1.0] * 5 + [0.5] * 10
     few, many = (score("pass@1", values, [n] * 20) for n in (2, 200))

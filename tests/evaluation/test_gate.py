@@ -21,6 +21,7 @@ def row(
     [
         (row(0.10, 0.06, 0.14, 0.001), True, "pass@1: not worse (+10.0 points, 95% interval +6.0 to +14.0)"),
         (row(0.002, -0.009, 0.013), True, "not worse"),  # -0.9 is above -1
+        (row(-0.005, -0.009, -0.001, 0.01), True, "pass@1: worse, by less than 1 point (-0.5 points"),
         (row(0.0, -0.03, 0.03), False, "not shown to stay within 1 point of the base; about 1,800 problems"),
         (row(-0.05, -0.08, -0.02, 0.001), False, "the aligned model is worse (-5.0 points"),
         (row(-0.02, -0.05, 0.01), False, "not shown to stay within 1 point of the base ("),  # no number would help
@@ -36,7 +37,9 @@ def test_better_can_be_asked_for() -> None:
     same, better = row(0.002, -0.009, 0.013), row(0.02, 0.001, 0.04, 0.04)
     assert not decide([same], figures=["pass@1"], require_better=True).promoted
     assert decide([better], figures=["pass@1"], require_better=True).promoted
-    assert not decide([better | {"p_value": 0.06}], figures=["pass@1"], require_better=True).promoted
+    close = decide([better | {"p_value": 0.06}], figures=["pass@1"], require_better=True)
+    assert not close.promoted
+    assert close.reasons[0].startswith("pass@1: not shown to be better (")  # and not by fewer problems than there are
 
 
 def test_every_figure_must_pass_and_one_that_is_missing_refuses() -> None:
@@ -45,6 +48,11 @@ def test_every_figure_must_pass_and_one_that_is_missing_refuses() -> None:
     assert not decision.promoted
     assert decision.reasons[0].startswith("rubric score: the aligned model is worse")
     assert decide([good], figures=["pass@1", "pass@10"]).reasons[0] == "pass@10: was not compared"
+
+
+def test_no_figure_promotes_nothing() -> None:
+    assert decide([row(-0.1, -0.15, -0.05)], figures=[]).reasons == ("no figure was named to decide",)
+    assert not decide([], figures=()).promoted
 
 
 def test_problems_needed_by_hand() -> None:

@@ -109,6 +109,7 @@ def test_files_without_a_common_figure_are_refused() -> None:
         '{"format": "codepref scores 1", "ks": [1], "problems": [{"task_id": "a"}]}',
         '{"format": "codepref scores 1", "ks": [1], "problems": [{"task_id":"a","kind":"sampled","n":1,"correct":2}]}',
         '{"format": "codepref scores 1", "ks": [1], "problems": [3]}',
+        '{"format": "codepref scores 1", "ks": [1], "problems": [], "conditions": [1]}',
         "not json",
     ],
 )

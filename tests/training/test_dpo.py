@@ -1,12 +1,14 @@
 """DPO on the starter: the reference is pinned, settings are obeyed, what is written can be used."""
 
 import importlib.util
+import logging
 import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file
 
 from codepref import load_problems
 from codepref.config import TrainingSection
@@ -17,6 +19,7 @@ from codepref.starter import SOLUTION_TEMPLATE
 from codepref.training import setup
 from codepref.training.curve import training_curve
 from codepref.training.dpo import train_dpo
+from codepref.training.train import train_on
 
 SETTINGS = TrainingSection(learning_rate=1e-4, batch_size=4, epochs=1.0, max_length=256)
 
@@ -43,8 +46,6 @@ def pairs(count: int = 8) -> list[Pair]:
 
 
 def weights(folder: Path) -> Any:
-    from safetensors.torch import load_file
-
     return load_file(folder / "model.safetensors")
 
 
@@ -96,6 +97,17 @@ def test_an_adapter_is_trained_and_used_like_a_model(tmp_path: Path) -> None:
         train_dpo(pairs(4), str(result.model), tmp_path / "more", replace(SETTINGS, lora_rank=4))
 
 
+@pytest.mark.parametrize("method", ["dpo", "kto"])
+def test_an_adapters_dropout_is_not_turned_off(method: Any, tmp_path: Path) -> None:
+    found = []
+    for rate in (0.0, 0.5):
+        settings = replace(SETTINGS, method=method, lora_rank=4, lora_dropout=rate, learning_rate=1e-3)
+        result = train_on(pairs(), "starter", tmp_path / "model", settings, seed=1)
+        assert result.curve[0]["loss"] > 0
+        found.append(load_file(result.model / "adapter_model.safetensors"))
+    assert any((found[0][name] != found[1][name]).any() for name in found[0])
+
+
 def test_accumulated_micro_batches_train_like_one_batch(trained: Any, tmp_path: Path) -> None:
     result = train_dpo(pairs(), "starter", tmp_path / "model", replace(SETTINGS, micro_batch_size=2), seed=1)
     assert result.steps == trained.steps
@@ -103,6 +115,12 @@ def test_accumulated_micro_batches_train_like_one_batch(trained: Any, tmp_path: 
     largest = max(float((first[name] - second[name]).abs().max()) for name in first)
     # the chosen answer's likelihood is a mean over tokens of a micro-batch, so the two are near, not equal
     assert largest < 1e-3
+
+
+@pytest.mark.parametrize("micro", [3, 8])
+def test_a_micro_batch_that_does_not_divide_the_batch_is_refused(micro: int, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"micro_batch_size = {micro} does not divide"):
+        train_on(pairs(2), "starter", tmp_path / "model", replace(SETTINGS, micro_batch_size=micro))
 
 
 def test_another_attention_trains_alike_in_padded_batches(trained: Any, tmp_path: Path) -> None:
@@ -134,6 +152,22 @@ def test_a_reference_that_is_not_the_start_stops_training(tmp_path: Path, monkey
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.parametrize("method", ["dpo", "kto"])
+def test_a_model_that_gives_no_numbers_does_not_count_as_its_own_reference(
+    method: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = setup.load_model
+
+    def broken(*args: Any, **options: Any) -> Any:
+        model = real(*args, **options)
+        next(model.parameters()).data.fill_(float("nan"))
+        return model
+
+    monkeypatch.setattr(setup, "load_model", broken)
+    with pytest.raises(GateError, match="loss before the first step is nan"):
+        train_on(pairs(4), "starter", tmp_path / "model", replace(SETTINGS, method=method))
+
+
 def test_a_training_that_diverges_writes_no_model(tmp_path: Path) -> None:
     with pytest.raises(GateError, match=r"Lower training\.learning_rate"):
         training_curve([{"loss": 0.7, "step": 1}, {"loss": float("nan"), "step": 2}])
@@ -147,6 +181,18 @@ def test_no_usable_pair_is_the_users_mistake(tmp_path: Path) -> None:
         train_dpo(pairs(), "starter", tmp_path / "model", replace(SETTINGS, max_length=16))
     with pytest.raises(UserError, match="there were none"):
         train_dpo([], "starter", tmp_path / "model", SETTINGS)
+
+
+def test_rows_that_are_left_out_for_their_length_are_told_once(tmp_path: Path) -> None:
+    told: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = told.append  # type: ignore[method-assign]
+    logging.getLogger("transformers").addHandler(handler)
+    long = [replace(pair, chosen=[{"role": "assistant", "content": "x = 1\n" * 400}]) for pair in pairs(1)]
+    with pytest.raises(UserError, match="nothing to train on: 1 longer than"):
+        train_dpo(long, "starter", tmp_path / "model", SETTINGS)
+    logging.getLogger("transformers").removeHandler(handler)
+    assert told == []
 
 
 def test_a_folder_with_other_things_in_it_is_never_replaced(trained: Any, tmp_path: Path) -> None:

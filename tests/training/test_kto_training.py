@@ -20,6 +20,7 @@ from codepref.starter import SOLUTION_TEMPLATE
 from codepref.training import kto, setup, trainer
 from codepref.training.kto import train_kto
 from codepref.training.kto_rows import Examples, examples_from_pairs
+from codepref.training.rows import TrainingRows
 
 SETTINGS = TrainingSection(method="kto", learning_rate=1e-4, batch_size=4, epochs=1.0, max_length=256)
 
@@ -169,6 +170,17 @@ def test_an_adapter_is_trained(tmp_path: Path) -> None:
     result = train(pairs(), "starter", tmp_path / "adapter", settings=replace(SETTINGS, lora_rank=4))
     assert result.first_loss == pytest.approx(0.5, abs=1e-3)
     assert (result.model / "adapter_config.json").exists()
+
+
+def test_each_of_several_processes_has_a_batch_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UserError, match="at least 2 for each of 2 processes"):
+        train(pairs(), "starter", tmp_path / "model", settings=replace(SETTINGS, micro_batch_size=2))
+    batches: list[int] = []
+    monkeypatch.setattr(kto, "kto_rows", lambda *given, batch, **more: batches.append(batch) or TrainingRows())
+    monkeypatch.setattr(kto, "train", lambda place, rows, *rest, **more: rows(None, 0))
+    train(pairs(), "starter", tmp_path / "model", settings=replace(SETTINGS, micro_batch_size=4))
+    assert batches == [2]
 
 
 def test_a_batch_of_one_and_rows_of_one_label_are_refused(tmp_path: Path) -> None:

@@ -39,10 +39,48 @@ def test_what_is_rewarded_is_learnt_from(method: Any, tmp_path: Path) -> None:
     assert any(not torch.equal(before[name].float(), after[name].float()) for name in after)
 
 
+def test_a_killed_training_is_not_gone_on_from_with_another_reward(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys: list[str] = []
+
+    def claim(staging: Path, key: str) -> bool:
+        keys.append(key)
+        raise UserError("far enough")
+
+    monkeypatch.setattr("codepref.training.trainer.claim", claim)
+    problems = codepref.load_problems("starter:train", limit=4)
+    other_tests = [replace(problem, tests=problem.tests[:1]) for problem in problems]
+    same = (problems, ONLINE)
+    for given, online in (same, same, (problems, replace(ONLINE, reward="pass")), (other_tests, ONLINE)):
+        with pytest.raises(UserError, match="far enough"):
+            train_online(given, "starter", tmp_path / "m", SETTINGS, online, template=SOLUTION_TEMPLATE)
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
+
+
+def test_answers_drawn_before_a_kill_count_too(tmp_path: Path) -> None:
+    problems = codepref.load_problems("starter:train", limit=4)
+    settings = replace(SETTINGS, epochs=3.0, checkpoint_minutes=1e-6)
+
+    def interrupted(step: int, total: int) -> None:
+        if step == 2:
+            raise KeyboardInterrupt
+
+    given: Any = (problems, "starter", tmp_path / "m", settings, replace(ONLINE, max_new_tokens=20))
+    with pytest.raises(KeyboardInterrupt):
+        train_online(*given, template=SOLUTION_TEMPLATE, jobs=1, progress=interrupted)
+    found = train_online(*given, template=SOLUTION_TEMPLATE, jobs=1)
+    assert found.steps == len(found.curve) == 3
+    assert found.sampled == 48
+
+
 def test_settings_that_do_not_fit_are_told(tmp_path: Path) -> None:
     problems = codepref.load_problems("starter:train", limit=2)
     with pytest.raises(UserError, match=r"must be a multiple of online\.generations"):
         train_online(problems, "starter", tmp_path / "m", SETTINGS, replace(ONLINE, generations=5))
+    with pytest.raises(UserError, match=r"4 problems a step, and there are 2: set training\.batch_size = 8 or lower"):
+        train_online(problems, "starter", tmp_path / "m", SETTINGS, ONLINE)
     for given in ({"pairs": []}, {"problems": problems, "pairs": []}):
         with pytest.raises(UserError, match="samples as it trains"):
             codepref.train(given.get("pairs"), "starter", tmp_path / "m", method="grpo", problems=given.get("problems"))

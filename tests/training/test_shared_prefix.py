@@ -103,6 +103,17 @@ def test_attention_that_reads_no_mask_of_ours_is_left_as_it_is(more: dict[str, A
     assert not share_prefixes(small(**more))
 
 
+@pytest.mark.parametrize("name", ["Starcoder2", "Mistral"])
+def test_a_sliding_window_over_all_layers_is_left_as_it_is_also_where_rows_are_shorter(name: str) -> None:
+    import transformers
+
+    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1, "vocab_size": 50}
+    ids = {"num_attention_heads": 4, "num_key_value_heads": 2, "bos_token_id": 1, "eos_token_id": 1}
+    kind, config = (getattr(transformers, name + suffix) for suffix in ("ForCausalLM", "Config"))
+    assert not share_prefixes(kind(config(sliding_window=4096, **sizes, **ids)))
+    assert share_prefixes(kind(config(sliding_window=None, **sizes, **ids)))
+
+
 def test_a_model_that_does_not_obey_the_mask_is_found_out_and_put_back() -> None:
     model = small()
     attention = model.model.layers[1].self_attn
