@@ -302,7 +302,11 @@ def evaluate(options: Namespace) -> None:
     )
     for line in lines:
         line.close()
-    print(score_table({options.label or "scores": [asdict(s) for s in summarise(scores, seed=options.seed)]}))
+    figures = summarise(scores, seed=options.seed)
+    print(score_table({options.label or "scores": [asdict(figure) for figure in figures]}))
+    for k in scores.ks:
+        if f"pass@{k}" not in {figure.name for figure in figures}:
+            _say(f"codepref: no problem has {k} judged samples, so there is no pass@{k}")
     for reason, count in scores.left_out().items():
         print(f"{count:,} solutions left out: {reason}")
     if unanswered := sorted(asked - {row.task_id for row in scores.problems}):

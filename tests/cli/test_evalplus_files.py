@@ -93,6 +93,14 @@ def test_results_stand_beside_scores_in_a_comparison(
     assert row["problems_needed"] == {"1": None, "2": None, "5": None}  # nothing differs, so nothing follows
 
 
+def test_a_figure_that_asks_for_more_samples_than_there_are_is_told(
+    files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["evaluate", "--problems", files["problems"], "--solutions", files["samples"], "--jobs", 1]
+    assert run(*asked, "-k", 1, 5, "--out", tmp_path / "a") == 0
+    assert "no problem has 5 judged samples, so there is no pass@5" in capsys.readouterr().err
+
+
 def test_results_of_other_problems_give_one_message(
     files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
