@@ -79,9 +79,8 @@ def arguments(rows: int, place: Place) -> dict[str, Any]:
         "logging_first_step": True,
         # by default a loss that is no number is logged as 0, and a wrecked training looks like a perfect one
         "logging_nan_inf_filter": False,
-        # checkpoints are asked for by the clock (codepref.training.staging), and the newest is enough
+        # checkpoints are asked for by the clock, and an old one leaves once a new one is whole (see `staging`)
         "save_strategy": "no",
-        "save_total_limit": 1,
         **_reporting(place),
         "disable_tqdm": True,
     }

@@ -73,6 +73,10 @@ def checkpoint_callback(minutes: float) -> Any:
         def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
             self.last = time.monotonic()
             if args.process_index == 0:
-                write_text(Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE, "")
+                newest = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+                write_text(newest / WHOLE, "")
+                for path in newest.parent.glob("checkpoint-*"):
+                    if path != newest:
+                        shutil.rmtree(path)
 
     return Checkpoints()
