@@ -87,7 +87,7 @@ class Watch:
         (self.staging / FILE).unlink(missing_ok=True)
 
     def _best(self) -> int | None:
-        return best_step(self.probes, self.seed) if len(self.probes) > 1 else None
+        return best_step(self.probes) if len(self.probes) > 1 else None
 
     def _kept_in(self, step: int) -> Path:
         return self.staging / f"{BEST}-{step}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from codepref.evaluation.comparison import Comparison, compare_values
+from codepref.evaluation.estimators import wilson_interval
 
 SMOOTHED = 3
 """Neighbouring probes that are looked at as one. With two, trainings that still gained were ended by chance."""
@@ -49,19 +50,27 @@ def against_start(start: Probe, probe: Probe, seed: int = 0) -> Comparison:
     return compare_values("pass@1", start.passed_P, probe.passed_P, seed=seed)
 
 
-def best_step(probes: Sequence[Probe], seed: int = 0) -> int:
-    """The trained step whose difference to the start has the highest lower bound; the later one of equals.
+def best_step(probes: Sequence[Probe]) -> int:
+    """The trained step whose pass@1 has the highest lower bound (95%, over problems); the later one of equals.
 
     Each probe counts together with up to SMOOTHED - 1 trained ones before it, a mean by problem: one probe is noisy,
-    and the best of eight noisy ones is the luckiest.
+    and the best of eight noisy ones is the luckiest. The bound is of pass@1 itself: that of its difference to the start
+    would favour early steps, since the interval widens the further a model is from the start.
     probes: in order, the first of the model at the start, which is no candidate: whether what was trained is better
     than it is for the gate to say, on other problems. Raises ValueError without a probe of a trained model.
     """
     if len(probes) < 2:
         raise ValueError("no trained model was probed")
-    start, *trained = probes
+    trained = probes[1:]
     smooth = [_joined(trained[max(0, at + 1 - SMOOTHED) : at + 1]) for at in range(len(trained))]
-    return max(smooth, key=lambda probe: (against_start(start, probe, seed).low, probe.step)).step
+    return max(smooth, key=lambda probe: (_lower_bound(probe), probe.step)).step
+
+
+def _lower_bound(probe: Probe) -> float:
+    """Wilson's, with a problem as one trial, whatever its samples: all probes are of as many problems, so that neither
+    chance in their spread nor a mean of several models makes one of them look surer. Rounded: equal shares are equal.
+    """
+    return round(wilson_interval(probe.pass_rate, len(probe.passed_P))[0], 9)
 
 
 def _joined(probes: Sequence[Probe]) -> Probe:
@@ -80,7 +89,7 @@ def stop_reason(probes: Sequence[Probe], patience: int, seed: int = 0) -> str:
     start, *trained = probes
     if all(against_start(start, probe, seed).high < 0 for probe in trained[-2:]):
         return f"worse than the start on validation problems at steps {trained[-2].step} and {trained[-1].step}"
-    best = best_step(probes, seed)
+    best = best_step(probes)
     since = sum(probe.step > best for probe in trained)
     return f"no better since step {best}" if patience and since >= patience else ""
 

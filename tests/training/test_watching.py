@@ -24,6 +24,12 @@ def test_one_lucky_probe_is_not_the_best() -> None:
     assert best_step([probe(0, 20), *(probe(5 * at, n) for at, n in enumerate((20, 30, 22, 26, 28), 1))]) == 20
 
 
+def test_a_model_far_from_the_start_is_no_worse_for_that() -> None:
+    # 24 of 40 as the start has them, then 26 others: the second's paired difference is the less sure one
+    far = [Probe(step, (0.0,) * 14 + (1.0,) * 26, 0.0, 0.0, 100.0, 0.0, -1.0) for step in (10, 15, 20)]
+    assert best_step([probe(0, 22), probe(5, 24), *far]) == 20
+
+
 def test_what_was_never_probed_has_no_best() -> None:
     with pytest.raises(ValueError, match="no trained model"):
         best_step([probe(0, 20)])
