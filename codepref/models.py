@@ -201,6 +201,8 @@ def load_model(
 
 def _no_kernel(attention: str, error: ImportError) -> MachineError:
     reason = " ".join(str(error).split())[:300]
+    if attention == "auto":
+        return MachineError(f"the model needs a package that is not here: {reason}")
     return MachineError(
         f"training.attention = {attention!r} cannot be had here: {reason} Set it to 'auto', or install its package"
     )

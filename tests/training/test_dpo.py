@@ -135,6 +135,17 @@ def test_an_attention_that_is_not_installed_is_told_with_the_setting(tmp_path: P
         train_dpo(pairs(), "starter", tmp_path / "model", replace(SETTINGS, attention="flash_attention_2"))
 
 
+def test_a_package_that_the_model_itself_needs_is_not_put_down_to_attention(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*given: Any, **more: Any) -> Any:
+        raise ImportError("This model needs `mamba_ssm`.")
+
+    monkeypatch.setattr("transformers.AutoModelForCausalLM.from_pretrained", missing)
+    with pytest.raises(MachineError, match="the model needs a package that is not here: This model needs `mamba_ssm`"):
+        train_dpo(pairs(), "starter", tmp_path / "model", SETTINGS)
+
+
 def test_a_reference_that_is_not_the_start_stops_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real, calls = setup.load_model, []
 
