@@ -321,6 +321,8 @@ def train(
     known = set(TrainingSection.__dataclass_fields__)
     if unknown := sorted(set(overrides) - known):
         raise UserError(*(f"unknown training setting `{name}`{nearest(name, known)}" for name in unknown))
+    if told := sorted({"rounds", "round_start"} & overrides.keys()):
+        raise UserError(f"{' and '.join(told)}: rounds are a run's (`codepref.run`); this trains once")
     chosen = checked(replace(settings or TrainingSection(), **overrides), "training")
     if chosen.method in ONLINE and (problems is None or any(one is not None for one in (pairs, verdicts, data))):
         raise UserError(f"method {chosen.method} samples as it trains: give it problems with tests, and nothing else")
@@ -421,20 +423,10 @@ def evaluate(
 
     if sum(given is not None for given in (model, solutions, verdicts)) != 1:
         raise UserError("give one of model, solutions and verdicts")
-    if below := [one for one in k if one < 1]:
-        raise UserError(f"pass@{below[0]}: k must be at least 1")
-    if model is not None and samples < 1:
-        raise UserError(f"samples must be at least 1, not {samples}")
-    folder = Path(out) if out else None
-    if evalplus is not None:
-        check_target(Path(evalplus))
-        if model is not None:
-            raise UserError(
-                "EvalPlus's results are written of solutions or verdicts: draw the samples first, "
-                "with `codepref sample`"
-            )
     if verdicts is None and problems is None:
         raise UserError("problems are needed to evaluate a model or solutions (--problems)")
+    _check_figures(k, samples, of_model=model is not None, evalplus=evalplus)
+    folder = Path(out) if out else None
     matrices = None if verdicts is None else _matrices(verdicts)
     if solutions is not None:
         progress = progress_for("verdicts") if progress_for else None
@@ -473,6 +465,21 @@ def evaluate(
         device=device,
         progress_for=progress_for,
     )
+
+
+def _check_figures(k: Sequence[int], samples: int, *, of_model: bool, evalplus: str | Path | None) -> None:
+    """Raise UserError, before anything is drawn or run, for figures that could not be told at the end."""
+    if below := [one for one in k if one < 1]:
+        raise UserError(f"pass@{below[0]}: k must be at least 1")
+    if of_model and samples < 1:
+        raise UserError(f"samples must be at least 1, not {samples}")
+    if evalplus is not None:
+        check_target(Path(evalplus))
+        if of_model:
+            raise UserError(
+                "EvalPlus's results are written of solutions or verdicts: draw the samples first, "
+                "with `codepref sample`"
+            )
 
 
 def compare(a: Scores | str | Path, b: Scores | str | Path, *, seed: int = 0) -> list[Comparison]:

@@ -206,3 +206,5 @@ def test_a_misspelt_setting_in_python_is_told_with_the_nearest_name(tmp_path: Pa
 
     with pytest.raises(UserError, match=r"unknown training setting `lerning_rate` \(did you mean `learning_rate`\?\)"):
         codepref.train([], "starter", tmp_path / "m", lerning_rate=1.0)
+    with pytest.raises(UserError, match=r"rounds: rounds are a run's"):
+        codepref.train([], "starter", tmp_path / "m", rounds=3)
