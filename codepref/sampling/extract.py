@@ -18,6 +18,7 @@ from codepref.problems.source import (
     global_names,
     parse,
     read_statements,
+    used_names,
     walk_scope,
 )
 from codepref.records import Problem
@@ -26,7 +27,7 @@ from codepref.sampling.blocks import code_texts, without_fences
 
 __all__ = ["ExtractedTests", "extract_program", "extract_tests", "program_from_completion", "with_preamble"]
 
-_INPUTS = {"input", "stdin", "open", "read", "fileinput"}
+_INPUTS = {"input", "sys", "stdin", "open", "fileinput"}
 """Names by which a program reads its input."""
 _TALK = {"print", "input", "exit", "quit"}
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -72,16 +73,8 @@ def extract_program(raw: str, problem: Problem) -> str:
 def _whole_program(raw: str) -> str:
     """A block that is a program as it stands, its example call included; "" when Python can read none."""
     found = [(text.strip("\n") + "\n", tree) for text in code_texts(raw) if (tree := parse(text)) and tree.body]
-    reading = [text for text, tree in found if _INPUTS & _names_in(tree)]
+    reading = [text for text, tree in found if _INPUTS & used_names(tree)]
     return reading[0] if reading else max((text for text, _ in found), key=len, default="")
-
-
-def _names_in(tree: ast.Module) -> set[str]:
-    return {
-        getattr(node, "id", getattr(node, "attr", ""))
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name | ast.Attribute)
-    }
 
 
 def with_preamble(program: str, problem: Problem) -> str:

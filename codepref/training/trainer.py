@@ -127,14 +127,8 @@ def train(
         if is_first():
             shutil.rmtree(staging, ignore_errors=True)  # the same again would end the same
         raise
-    result = _result(
-        place,
-        fitted,
-        trainer,
-        watch,
-        {"first_loss": first, "curve": curve, "sampled": sampled * int(trainer.state.global_step)},
-        shared,
-    )
+    found = {"first_loss": first, "curve": curve, "sampled": sampled * int(trainer.state.global_step)}
+    result = _result(place, fitted, trainer, watch, found, shared)
     first_alone(lambda: _finish(place, result), cpu=cpu)
     return result
 
