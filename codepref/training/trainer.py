@@ -97,7 +97,10 @@ def train(
     with quiet():  # rows beyond the tokenizer's length are left out, and no fault of the user's
         fitted = rows(encoder(tokenizer), int(tokenizer.eos_token_id))
     if not fitted.rows:
-        reasons = "; ".join(f"{count} {reason}" for reason, count in fitted.dropped.items()) or "there were none"
+        reasons = (
+            "; ".join(f"{count} {reason}" for reason, count in fitted.dropped.items())
+            or "there were none, no pair and no answer"
+        )
         raise UserError(f"nothing to train on: {reasons}")
     cpu = pick_device(place.device) == "cpu"
     resumed = first_alone(lambda: claim(staging, _key(place, fitted, also)), cpu=cpu)

@@ -19,6 +19,7 @@ from codepref.starter import SOLUTION_TEMPLATE
 from codepref.training import setup
 from codepref.training.curve import training_curve
 from codepref.training.dpo import train_dpo
+from codepref.training.staging import newest_checkpoint
 from codepref.training.train import train_on
 
 SETTINGS = TrainingSection(learning_rate=1e-4, batch_size=4, epochs=1.0, max_length=256)
@@ -185,6 +186,32 @@ def test_a_training_that_diverges_writes_no_model(tmp_path: Path) -> None:
     with pytest.raises(GateError, match="diverged"):
         train_dpo(pairs(), "starter", tmp_path / "model", replace(SETTINGS, learning_rate=1e30, epochs=3.0))
     assert not (tmp_path / "model").exists()
+
+
+def test_what_was_trained_is_kept_when_memory_runs_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+    import transformers
+
+    real = transformers.Trainer.training_step
+
+    def scarce(trainer: Any, *given: Any, **more: Any) -> Any:
+        if trainer.state.global_step == 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 MiB")
+        return real(trainer, *given, **more)
+
+    settings = replace(SETTINGS, epochs=2.0, checkpoint_minutes=1e-6)
+    whole = train_dpo(pairs(), "starter", tmp_path / "whole", settings)
+    monkeypatch.setattr(transformers.Trainer, "training_step", scarce)
+    with pytest.raises(MachineError, match=r"lower training\.micro_batch_size"):
+        train_dpo(pairs(), "starter", tmp_path / "model", settings)
+    monkeypatch.setattr(transformers.Trainer, "training_step", real)
+    kept = newest_checkpoint(tmp_path / ".model.partial")
+    assert kept is not None
+    assert kept.name == "checkpoint-2"
+    again = train_dpo(pairs(), "starter", tmp_path / "model", settings)
+    first, second = weights(whole.model), weights(again.model)
+    assert again.steps == 4
+    assert max(float((first[name] - second[name]).abs().max()) for name in first) <= 1e-6
 
 
 def test_no_usable_pair_is_the_users_mistake(tmp_path: Path) -> None:
