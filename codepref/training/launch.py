@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,20 +16,21 @@ from typing import Any
 
 from codepref.errors import GateError, InfrastructureError, MachineError, UserError
 from codepref.runs.files import read_json, write_json
-from codepref.training.processes import is_first
+from codepref.training.processes import is_first, rank
 from codepref.training.setup import Progress
 from codepref.training.staging import MARKER
 from codepref.training.trainer import TrainingResult
 
 KINDS = {kind.__name__: kind for kind in (UserError, GateError, MachineError, InfrastructureError)}
-JOB, SAID, PROGRESS = "job.pickle", "error.json", "progress.json"
+JOB, SAID, PROGRESS = "job.pickle", "error-{rank}.json", "progress.json"
+LAUNCHER = re.compile(r"[WE]\d{4} \S+ \d+ \S*torch/distributed/elastic/")
 
 
 def launched(job: Mapping[str, Any], *, processes: int, accelerate: str, progress: Progress | None) -> TrainingResult:
     """`train_on(**job)` in `processes` processes, or as many as the accelerate configuration file `accelerate` says.
 
-    What a worker raises of codepref's own errors is raised here. Raises MachineError when the processes end without a
-    word: the last lines that they wrote are in the message.
+    What a worker raises of codepref's own errors is raised here, the first worker's before another's. Raises
+    MachineError when the processes end without such a word: the last lines that they wrote are in the message.
     """
     with tempfile.TemporaryDirectory(prefix="codepref-") as name:
         folder = Path(name)
@@ -48,8 +50,7 @@ def launched(job: Mapping[str, Any], *, processes: int, accelerate: str, progres
             if process.returncode:
                 output.seek(0)
                 raise MachineError(
-                    f"training in several processes ended with status {process.returncode}: "
-                    f"{' | '.join(output.read().strip().splitlines()[-3:])}"
+                    f"training in several processes ended with status {process.returncode}: {last_words(output.read())}"
                 )
     facts = read_json(Path(job["out"]) / MARKER)
     names = TrainingResult.__dataclass_fields__
@@ -81,26 +82,36 @@ def _wait(process: subprocess.Popen[bytes], folder: Path, progress: Progress | N
 
 
 def _raise_what_was_said(folder: Path) -> None:
-    if (folder / SAID).exists():
-        said = read_json(folder / SAID)
+    for path in sorted(folder.glob(SAID.format(rank="*"))):
+        said = read_json(path)
         raise KINDS[said["kind"]](*said["problems"])
 
 
+def last_words(output: str) -> str:
+    """The last lines that the processes wrote and what ended the first that failed, without the launcher's own report.
+
+    torch's launcher ends with forty lines of its own traceback and a table, which hide what the user needs.
+    """
+    lines = [line for line in output.splitlines() if line.strip()]
+    own = next((k for k, line in enumerate(lines) if LAUNCHER.match(line)), len(lines))
+    signals = [line.split(":", 1)[1].strip() for line in lines[own:] if line.split(":")[0].strip() == "traceback"]
+    # the root cause stands last; where a process ended without a signal, there is only an advertisement of error files
+    ended = [text for text in signals[-1:] if text.startswith("Signal")]
+    return " | ".join([*lines[max(0, own - 3) : own], *ended]) or "they wrote nothing"
+
+
 def work(folder: Path) -> None:
-    """What each process does: the job, with progress and errors of the first told through files."""
+    """What each process does: the job. Errors, and the progress of the first, are told through files."""
     from codepref.training.train import train_on
 
-    first = is_first()
     job = pickle.loads((folder / JOB).read_bytes())
 
     def progress(done: int, total: int) -> None:
         write_json(folder / PROGRESS, [done, total])
 
     try:
-        train_on(**job, progress=progress if first else None)
+        train_on(**job, progress=progress if is_first() else None)
     except tuple(KINDS.values()) as error:
-        if first:
-            write_json(
-                folder / SAID, {"kind": type(error).__name__, "problems": list(getattr(error, "problems", error.args))}
-            )
+        said = {"kind": type(error).__name__, "problems": list(getattr(error, "problems", error.args))}
+        write_json(folder / SAID.format(rank=rank()), said)
         raise SystemExit(1) from error

@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 
 from codepref.training.launch import work
+from codepref.training.processes import own_end
 
 if __name__ == "__main__":
-    work(Path(sys.argv[1]))
+    with own_end():
+        work(Path(sys.argv[1]))

@@ -1,5 +1,8 @@
 """Two processes train what one trains, and what goes wrong in them is told as if it were one."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +12,10 @@ from training_script import pairs
 
 from codepref import load_problems
 from codepref.config import TrainingSection
-from codepref.errors import GateError, UserError
+from codepref.errors import GateError, MachineError, UserError
 from codepref.sampling.backends import Decoding
 from codepref.starter import SOLUTION_TEMPLATE
-from codepref.training.launch import command
+from codepref.training.launch import command, last_words, launched
 from codepref.training.train import train_on
 from codepref.training.watch import Probing
 
@@ -55,6 +58,86 @@ def test_a_mistake_and_a_divergence_are_raised_here(tmp_path: Path) -> None:
     with pytest.raises(GateError, match="diverged"):
         train_on(pairs(16), "starter", tmp_path / "b", wrecking)
     assert not list(tmp_path.iterdir())
+
+
+class EndsTheSecond:
+    """A device which, when the job is read, does away with the second process; the first would wait for it."""
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return end_the_second, (self.how,)
+
+
+def end_the_second(how: str) -> str:
+    if os.environ["RANK"] == "1":
+        print("Segmentation of the moon", flush=True)
+        if how == "mistake":
+            from codepref.training import train
+
+            def out_of_memory(*what: object, **how: object) -> None:
+                raise MachineError("the second one's memory ran out")
+
+            train.train_dpo = out_of_memory  # type: ignore[assignment]
+        else:
+            os.abort()
+    return "cpu"
+
+
+def test_what_ends_the_second_process_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    job = {"given": pairs(8), "model": "starter", "settings": replace(SETTINGS, processes=2)}
+    with pytest.raises(MachineError, match="the second one's memory ran out"):
+        launched(
+            job | {"out": tmp_path / "a", "device": EndsTheSecond("mistake")}, processes=2, accelerate="", progress=None
+        )
+    with pytest.raises(MachineError, match=r"Segmentation of the moon \| Signal 6 \(SIGABRT\)") as caught:
+        launched(
+            job | {"out": tmp_path / "b", "device": EndsTheSecond("abort")}, processes=2, accelerate="", progress=None
+        )
+    assert "=====" not in str(caught.value)
+
+
+def test_the_last_words_are_the_workers_and_not_the_launchers() -> None:
+    report = """E1127 23:58:24.577000 35 torch/distributed/elastic/multiprocessing/api.py:1002] failed (exitcode: 1)
+Traceback (most recent call last):
+torch.distributed.elastic.multiprocessing.errors.ChildFailedError:
+Root Cause (first observed failure):
+  traceback : To enable traceback see: https://pytorch.org/docs/stable/elastic/errors.html
+"""
+    assert last_words(f"one\ntwo\n\nthree\nValueError: four\n{report}") == "two | three | ValueError: four"
+    assert last_words(report) == last_words("") == "they wrote nothing"
+    assert last_words("no launcher\nspoke") == "no launcher | spoke"
+
+
+SCRIPT = """
+import atexit
+import sys
+import torch
+from accelerate import Accelerator
+from codepref.training.processes import first_alone, own_end
+
+with own_end():
+    atexit.register(print, "reported")
+    model = Accelerator(cpu=True).prepare(torch.nn.Linear(8, 8))
+    model(torch.randn(4, 8)).sum().backward()
+    assert [first_alone(lambda: k, cpu=True) for k in range(20)] == list(range(20))
+    if sys.argv[1:]:
+        raise ValueError("a mistake")
+"""
+
+
+def test_a_process_ends_before_python_is_shut_down(tmp_path: Path) -> None:
+    """Without `own_end` about one of four such runs ends with SIGABRT, long after its work."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout.split()) == (0, ["reported", "reported"]), done.stderr
+    wrong = subprocess.run([*run, "wrong"], capture_output=True, text=True, timeout=300)
+    assert wrong.returncode == 1
+    assert "ValueError: a mistake" in wrong.stderr
 
 
 def test_an_accelerate_configuration_starts_the_same_worker(tmp_path: Path) -> None:
