@@ -330,7 +330,14 @@ def test_an_interrupted_run_leaves_no_process_and_goes_on(
     number: int, status: int, files: Callable[..., list[str]], tmp_path: Path
 ) -> None:
     command = files(150)
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    running = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        # a shell starts what it puts into the background deaf to SIGINT, and a child inherits that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     while not any(name == "solution" for name in _below(running.pid).values()):
         assert running.poll() is None
         time.sleep(0.01)
