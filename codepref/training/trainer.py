@@ -15,7 +15,7 @@ from codepref.models import fingerprint, load_tokenizer, pick_device, quiet, res
 from codepref.reports.cards import public_name
 from codepref.runs.files import content_hash, write_json
 from codepref.training.curve import training_curve
-from codepref.training.processes import count, first_alone, is_first, spread
+from codepref.training.processes import count, first_alone, spread
 from codepref.training.reference import compute_once
 from codepref.training.rows import Encode, TrainingRows
 from codepref.training.saving import check_weights, save
@@ -127,8 +127,8 @@ def train(
             "gradient_checkpointing = true, or train an adapter with lora_rank = 16"
         ) from error
     except (GateError, UserError):
-        if is_first():
-            shutil.rmtree(staging, ignore_errors=True)  # the same again would end the same
+        # the same again would end the same; in each process, since the launcher ends the others with the first to leave
+        shutil.rmtree(staging, ignore_errors=True)
         raise
     found = {"first_loss": first, "curve": curve, "sampled": sampled * int(trainer.state.global_step)}
     result = _result(place, fitted, trainer, watch, found, shared)
