@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,8 +81,17 @@ def end_the_second(how: str) -> str:
                 raise MachineError("the second one's memory ran out")
 
             train.train_dpo = out_of_memory  # type: ignore[assignment]
-        else:
+        elif how == "abort":
             os.abort()
+    if how == "divergence":
+        from codepref.training import trainer
+
+        def diverge_first(*what: object) -> None:
+            if os.environ["RANK"] == "1":
+                raise GateError("the second one's loss is no number")
+            time.sleep(60)
+
+        trainer.restore_adapter_dropout = diverge_first
     return "cpu"
 
 
@@ -97,6 +107,10 @@ def test_what_ends_the_second_process_is_told(tmp_path: Path, monkeypatch: pytes
             job | {"out": tmp_path / "b", "device": EndsTheSecond("abort")}, processes=2, accelerate="", progress=None
         )
     assert "=====" not in str(caught.value)
+    out = tmp_path / "empty" / "c"
+    with pytest.raises(GateError, match="the second one's loss is no number"):
+        launched(job | {"out": out, "device": EndsTheSecond("divergence")}, processes=2, accelerate="", progress=None)
+    assert not list(out.parent.iterdir())  # the first was ended while it slept, and could remove nothing
 
 
 def test_the_last_words_are_the_workers_and_not_the_launchers() -> None:
