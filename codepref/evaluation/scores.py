@@ -152,9 +152,10 @@ def compare(scores_a: Scores | Path | str, scores_b: Scores | Path | str, *, see
         ]
         found.append(compare_values(name, *values, seed=seed))
     if not found:
+        first, second = _names(a, b)
         raise UserError(
-            f"{a.label or 'the first file'} and {b.label or 'the second file'} share no figure: "
-            f"one has {_kinds(a)}, the other {_kinds(b)}. Evaluate both in the same way."
+            f"{first} and {second} share no figure: one has {_kinds(a)}, the other {_kinds(b)}. "
+            "Evaluate both in the same way."
         )
     return found
 
@@ -168,14 +169,17 @@ def _kinds(scores: Scores) -> str:
     return ", ".join(name for name, _, _ in _figures(scores, scores.ks)) or "no judged solution"
 
 
+def _names(a: Scores, b: Scores) -> tuple[str, str]:
+    """What a message calls the two: their labels, or their places where both have one, as two runs' bases have."""
+    places = ("the first file", "the second file")
+    return places if a.label == b.label else (a.label or places[0], b.label or places[1])
+
+
 def _refuse_different(a: Scores, b: Scores, kind: Kind) -> None:
     tasks_a, tasks_b = set(a.of_kind(kind)), set(b.of_kind(kind))
     lines = [
-        f"{who.label or place} lacks {len(missing)} problems ({kind}): {_some(sorted(missing))}"
-        for who, place, missing in (
-            (a, "the first file", tasks_b - tasks_a),
-            (b, "the second file", tasks_a - tasks_b),
-        )
+        f"{name} lacks {len(missing)} problems ({kind}): {_some(sorted(missing))}"
+        for name, missing in zip(_names(a, b), (tasks_b - tasks_a, tasks_a - tasks_b), strict=True)
         if missing
     ]
     if lines:

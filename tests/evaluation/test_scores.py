@@ -87,11 +87,19 @@ def test_short_problems_are_left_out_of_a_comparison() -> None:
     assert found == {"pass@1": 2, "pass@10": 1}
 
 
-def test_different_problems_are_refused_by_name() -> None:
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (("base", "aligned"), ("base", "aligned")),
+        (("base", "base"), ("the first file", "the second file")),  # of two runs
+        (("", "aligned"), ("the first file", "aligned")),
+    ],
+)
+def test_different_problems_are_refused_by_name(labels: tuple[str, str], names: tuple[str, str]) -> None:
     with pytest.raises(UserError) as caught:
-        compare(sampled("base", {"a": 1, "b": 1}), sampled("aligned", {"b": 1, "c": 1, "d": 2}))
-    assert "base lacks 2 problems (sampled): c, d" in str(caught.value)
-    assert "aligned lacks 1 problems (sampled): a" in str(caught.value)
+        compare(sampled(labels[0], {"a": 1, "b": 1}), sampled(labels[1], {"b": 1, "c": 1, "d": 2}))
+    assert f"{names[0]} lacks 2 problems (sampled): c, d" in str(caught.value)
+    assert f"{names[1]} lacks 1 problems (sampled): a" in str(caught.value)
 
 
 def test_files_without_a_common_figure_are_refused() -> None:
