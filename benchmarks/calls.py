@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from codepref.judging.artifact import iter_judgments
-from codepref.runs.files import read_json
+from codepref.storage.files import read_json
 
 SERVER = Path(__file__).resolve().parents[1] / "tests" / "calls" / "scripted_server.py"
 NAMES = {"malformed": "not json", "timeout": "hang"}

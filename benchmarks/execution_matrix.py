@@ -14,9 +14,9 @@ from typing import Any
 
 from execution_process import busy, run_system
 
-from codepref.problems.answers import load_tests
 from codepref.problems.load import load_problems
-from codepref.runs.files import content_hash
+from codepref.sampling.answers import load_tests
+from codepref.storage.files import content_hash
 
 PER_COMPLETION = 5
 EXAMPLES = 20

@@ -18,7 +18,7 @@ from execution_samples import SUITES, Row, read_rows, write_suite
 
 from codepref.problems.load import load_problems
 from codepref.problems.source import bound_names, read_statements
-from codepref.runs.files import content_hash
+from codepref.storage.files import content_hash
 
 Log = Callable[[str], None]
 FORKS = 1000

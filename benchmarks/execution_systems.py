@@ -61,9 +61,9 @@ def run_codepref_matrix(job: Job) -> dict[str, Any]:
     """Distinct solutions x distinct tests of the data folder; letters by task and solution."""
     from codepref.execution.execute import execute
     from codepref.execution.limits import Limits
-    from codepref.problems.answers import load_tests
     from codepref.problems.load import load_problems
     from codepref.records import Solution
+    from codepref.sampling.answers import load_tests
 
     begin = time.perf_counter()
     data = Path(job["data"])

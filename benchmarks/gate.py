@@ -21,13 +21,13 @@ from typing import Any
 
 from methods import BASE, METHODS, RESULTS, Bench, change, gold, judged
 
-from codepref.config import TrainingSection
+from codepref.config.sections import TrainingSection
 from codepref.errors import CodeprefError
 from codepref.execution.execute import read_verdicts
 from codepref.models import resolve_model
 from codepref.records import Pair
-from codepref.runs.files import read_json, write_json, write_text
 from codepref.runs.summary import machine, versions
+from codepref.storage.files import read_json, write_json, write_text
 from codepref.training.kto_rows import Example, Examples, examples_from_verdicts
 from codepref.training.train import train_on
 

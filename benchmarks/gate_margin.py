@@ -23,7 +23,7 @@ import numpy.typing as npt
 from codepref.evaluation.comparison import compare_values
 from codepref.evaluation.estimators import wilson_interval
 from codepref.evaluation.gate import decide
-from codepref.runs.files import write_json, write_text
+from codepref.storage.files import write_json, write_text
 
 Rates = npt.NDArray[np.float64]
 Row = dict[str, Any]

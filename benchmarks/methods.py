@@ -18,22 +18,24 @@ from pathlib import Path
 from typing import Any
 
 import codepref
-from codepref.config import OnlineSection, Recipe, TrainingSection, load_recipe
+from codepref.config.recipe import Recipe
+from codepref.config.sections import OnlineSection, TrainingSection
 from codepref.evaluation.gate import decide
 from codepref.evaluation.scores import Scores, compare, read_scores, summarise
 from codepref.execution.execute import read_verdicts
 from codepref.execution.limits import Limits
 from codepref.records import Problem
 from codepref.reports.tables import with_interval
-from codepref.runs.files import read_json, write_json, write_text
+from codepref.runs.recipes import load_recipe
 from codepref.runs.run import recipes_folder
 from codepref.runs.summary import machine, versions
-from codepref.sampling.backends import Decoding
+from codepref.sampling.engines import Decoding
 from codepref.sampling.prompts import request_messages
+from codepref.storage.files import read_json, write_json, write_text
 from codepref.training.kto_rows import Example, Examples, examples_from_verdicts
 from codepref.training.online import train_online
 from codepref.training.train import train_on
-from codepref.training.watch import Probing
+from codepref.training.validation_callback import Probing
 
 RESULTS = Path(__file__).parent / "results"
 BASE = TrainingSection(batch_size=16, max_length=384, learning_rate=2e-4, epochs=4.0)

@@ -29,13 +29,13 @@ from codepref.execution.execute import execute, read_verdicts
 from codepref.execution.limits import Limits
 from codepref.pairing.pair import RULES, pair, rule_input
 from codepref.pairing.rules import RuleInput
-from codepref.problems.answers import load_solutions, load_tests
 from codepref.problems.load import load_problems
 from codepref.problems.statements import read_statements
 from codepref.records import PASS
-from codepref.runs.files import write_json, write_text
 from codepref.runs.summary import machine, versions
+from codepref.sampling.answers import load_solutions, load_tests
 from codepref.sampling.probes import with_probes
+from codepref.storage.files import write_json, write_text
 
 RESULTS = Path(__file__).parent / "results"
 SHARES = (0.2, 0.3)

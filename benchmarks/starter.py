@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import codepref
-from codepref.config import load_recipe
-from codepref.runs.files import read_json, write_json, write_text
+from codepref.runs.recipes import load_recipe
+from codepref.storage.files import read_json, write_json, write_text
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -22,8 +22,8 @@ from typing import Any
 
 from codepref.problems.load import load_problems
 from codepref.records import Pair
-from codepref.runs.files import read_json, read_jsonl, write_json, write_text
 from codepref.runs.summary import machine, versions
+from codepref.storage.files import read_json, read_jsonl, write_json, write_text
 
 RESULTS = Path(__file__).parent / "results"
 SIZES = {
@@ -170,7 +170,7 @@ def one_arm(options: argparse.Namespace) -> dict[str, Any]:
 
 def settings_of(options: argparse.Namespace) -> Any:
     """What both arms train with: every step is logged, in full precision."""
-    from codepref.config import TrainingSection
+    from codepref.config.sections import TrainingSection
 
     return TrainingSection(
         learning_rate=1e-6,

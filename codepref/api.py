@@ -12,20 +12,21 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codepref.config import ONLINE, EvaluationSection, OnlineSection, TrainingSection, WatchSection, checked
+from codepref.config.fields import checked, nearest
+from codepref.config.sections import EvaluationSection, OnlineSection, TrainingSection, WatchSection
 from codepref.errors import UserError
 from codepref.execution.limits import SCORING_LIMITS, Limits
 from codepref.problems.statements import STATEMENTS, read_statements
 from codepref.records import Judgment, Pair, Problem, Solution, Test, VerdictMatrix
-from codepref.runs.files import check_target
-from codepref.schema import nearest
+from codepref.storage.files import check_target
+from codepref.training.checks import ONLINE
 
 if TYPE_CHECKING:
     from codepref.evaluation.audit import Audit
     from codepref.evaluation.comparison import Comparison
     from codepref.evaluation.scores import Scores
     from codepref.pairing.pair import PairSet
-    from codepref.sampling.backends import Backend
+    from codepref.sampling.engines import Backend
     from codepref.training.trainer import TrainingResult
 
 Progress = Callable[[int, int], None]
@@ -72,7 +73,7 @@ def sample(
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
     """Ask a model for `n` solutions or tests a problem; see `codepref.sampling.sample.sample` for rows and errors."""
-    from codepref.sampling.backends import Decoding
+    from codepref.sampling.engines import Decoding
     from codepref.sampling.sample import sample as work
 
     return work(
@@ -167,7 +168,7 @@ def execute_into(
 
 def _solutions(solutions: Solutions, problems: Sequence[Problem]) -> Iterator[Solution]:
     """The solutions one by one; what they come from is read no further ahead."""
-    from codepref.problems.answers import iter_solutions, iter_solutions_from_rows
+    from codepref.sampling.answers import iter_solutions, iter_solutions_from_rows
 
     if isinstance(solutions, str | Path):
         return iter_solutions(Path(solutions), problems)
@@ -187,7 +188,7 @@ def _of_kind(item: Any, kind: type) -> Any:
 def _tests(
     tests: Tests | None, problems: Sequence[Problem], per_completion: int, probes: int
 ) -> Mapping[str, Sequence[Test]] | None:
-    from codepref.problems.answers import load_tests
+    from codepref.sampling.answers import load_tests
     from codepref.sampling.probes import with_probes
 
     if probes < 0:
@@ -227,10 +228,10 @@ def pair(
     `codepref.pairing.pair_rated.pair_rated`. With `out` the pairs are written there as Parquet that TRL's DPOTrainer
     takes.
     """
+    from codepref.config.templates import SOLUTION_TEMPLATE
     from codepref.pairing.artifact import write_pairs
     from codepref.pairing.pair import pair as work
     from codepref.pairing.pair_rated import RATING_RULES, pair_rated
-    from codepref.sampling.templates import SOLUTION_TEMPLATE
 
     common: dict[str, Any] = {
         "rule": rule,
@@ -343,8 +344,8 @@ def train(
 
 def _probing(validation: Problems, model: str, watch: WatchSection, unconfined: bool) -> Any:
     from codepref.models import model_templates
-    from codepref.sampling.backends import Decoding
-    from codepref.training.watch import Probing
+    from codepref.sampling.engines import Decoding
+    from codepref.training.validation_callback import Probing
 
     problems = load_problems(validation, limit=watch.limit or None)
     if not problems or not all(problem.tests for problem in problems):
@@ -419,7 +420,7 @@ def evaluate(
     """
     from codepref.evaluation.eval_results import write_eval_results
     from codepref.evaluation.evaluate import evaluate_model, evaluate_verdicts
-    from codepref.sampling.backends import Decoding
+    from codepref.sampling.engines import Decoding
 
     if sum(given is not None for given in (model, solutions, verdicts)) != 1:
         raise UserError("give one of model, solutions and verdicts")

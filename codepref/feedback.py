@@ -11,24 +11,24 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from codepref.calls.exchange import Exchange, check_endpoints
-from codepref.calls.ledger import Ledger, spending
-from codepref.calls.members import Member, check_pool, load_members
-from codepref.calls.records import Endpoint
+from codepref.config.endpoint import Endpoint
+from codepref.config.pool import Member, check_pool, load_members
 from codepref.errors import InfrastructureError, UserError
 from codepref.evaluation.graded import HIGH, LOW, Grade, Grades
 from codepref.evaluation.grades_file import TABLE, write_grades, write_grades_table
+from codepref.evaluation.judge_calibration import JudgeCalibration, calibrate, rated
 from codepref.judging.artifact import iter_judgments, write_judgments
-from codepref.judging.calibrate import JudgeCalibration, calibrate, rated
 from codepref.judging.judge import Tasks, ask_judge, read_judgments_of
-from codepref.judging.preferences import BY_KEY
 from codepref.judging.questions import JudgeSettings, Reading, check_tasks, questions
 from codepref.judging.summary import JudgeCounts
+from codepref.preferences import BY_KEY
 from codepref.problems.codal import Benchmark, load_benchmark
 from codepref.records import Judgment
-from codepref.runs.files import check_target, write_json
-from codepref.runs.progress import ProgressLine
 from codepref.sampling.pool import PoolCounts, PoolSettings, ask_pool, check_local, responses
+from codepref.servers.exchange import Exchange, check_endpoints
+from codepref.servers.ledger import Ledger, spending
+from codepref.storage.files import check_target, write_json
+from codepref.storage.progress import ProgressLine
 
 Say = Callable[[str], None]
 Source = str | Path | Sequence[Judgment]
@@ -173,7 +173,7 @@ def calibrate_judge(
     progress: ProgressLine | None = None,
     say: Say = lambda text: None,
 ) -> JudgeCalibration:
-    """See what a judge's ratings are worth; figures as in `codepref.judging.calibrate.calibrate`.
+    """See what a judge's ratings are worth; figures as in `codepref.evaluation.judge_calibration.calibrate`.
 
     Each problem is judged three times: as `judge` does, in reversed order, and once more as at first. verdicts: a
     folder that `execute` wrote for the same responses. own_models: pool members of the judge's own model (its name is

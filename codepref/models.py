@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from codepref.errors import MachineError, UserError
-from codepref.runs.files import read_json
+from codepref.storage.files import read_json
 
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "adapter_model.*")
 FINGERPRINTED = (
@@ -72,6 +72,13 @@ def fingerprint(model: str) -> str:
             stream.seek(max(0, path.stat().st_size - (1 << 20)))
             digest.update(stream.read())
     return digest.hexdigest()[:16]
+
+
+def public_name(model: str) -> str:
+    """A model's name without the folders of the machine that it lay on."""
+    return (
+        model if model.count("/") <= 1 and not model.startswith(("/", ".", "~")) else model.rstrip("/").split("/")[-1]
+    )
 
 
 @contextlib.contextmanager

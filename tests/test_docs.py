@@ -8,10 +8,10 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
-from codepref.calls.members import Member
 from codepref.cli.parser import build_parser
-from codepref.config import Recipe
-from codepref.schema import toml_value
+from codepref.config.fields import toml_value
+from codepref.config.pool import Member
+from codepref.config.recipe import Recipe
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "recipes" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

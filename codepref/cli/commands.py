@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codepref.errors import GateError, UserError
-from codepref.runs.files import write_json
-from codepref.runs.progress import ProgressLine
+from codepref.storage.files import write_json
+from codepref.storage.progress import ProgressLine
 
 if TYPE_CHECKING:
     from codepref.execution.limits import Limits
@@ -103,7 +103,7 @@ def execute(options: Namespace) -> None:
     """`codepref execute`."""
     from codepref import api
     from codepref.cli.faults import tell_faults, tell_gold, tell_needs, tell_tests
-    from codepref.problems.answers import load_tests
+    from codepref.sampling.answers import load_tests
 
     if not options.out:
         raise UserError("--out is empty; it must name a folder")
@@ -182,7 +182,8 @@ def audit(options: Namespace) -> None:
 def train(options: Namespace) -> None:
     """`codepref train`."""
     from codepref import api
-    from codepref.config import WatchSection, parse_recipe
+    from codepref.config.sections import WatchSection
+    from codepref.runs.recipes import parse_recipe
 
     given = [_training_setting(item) for item in options.settings]
     recipe = parse_recipe({"training": {}}, overrides=given, where="--set")

@@ -9,12 +9,12 @@ from typing import Any
 
 from codepref.errors import InfrastructureError
 from codepref.execution.artifacts import VERDICTS
+from codepref.execution.gold import check_gold
 from codepref.execution.limits import Limits
 from codepref.execution.reading import iter_verdicts
-from codepref.problems.answers import LoadedTests
-from codepref.problems.gold import check_gold
 from codepref.problems.needs import names_told, needs_told
 from codepref.records import INFRASTRUCTURE, PASS, Problem, Test
+from codepref.sampling.answers import LoadedTests
 
 Say = Callable[[str], None]
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codepref.errors import UserError
-from codepref.runs.progress import ProgressLine
+from codepref.storage.progress import ProgressLine
 
 if TYPE_CHECKING:
-    from codepref.calls.members import Member
+    from codepref.config.pool import Member
     from codepref.judging.questions import JudgeSettings
 
 Parser = argparse.ArgumentParser
@@ -101,7 +101,7 @@ def _common(parser: Parser) -> None:
 def respond(options: Namespace) -> None:
     """`codepref respond`."""
     from codepref import feedback
-    from codepref.judging.preferences import PREFERENCES
+    from codepref.preferences import PREFERENCES
     from codepref.problems.instructions import load_instructions
     from codepref.sampling.pool import PoolSettings
 
@@ -223,7 +223,7 @@ def grade(options: Namespace) -> None:
 
 def judge_member(options: Namespace) -> Member:
     """The judge that the options name. Raises UserError where they name none, or two."""
-    from codepref.calls.members import Member, load_members
+    from codepref.config.pool import Member, load_members
 
     if options.judge:
         if options.model or options.base_url:
@@ -265,7 +265,7 @@ def _positive(options: Namespace, *names: str) -> None:
 
 
 def _print_ledger(summary: dict[str, Any]) -> None:
-    from codepref.calls.ledger import ledger_table
+    from codepref.servers.ledger import ledger_table
 
     for line in ledger_table(summary["ledger"]):
         print(line)

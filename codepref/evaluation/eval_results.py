@@ -18,7 +18,7 @@ from codepref.errors import UserError
 from codepref.evaluation.estimators import pass_at_k
 from codepref.evaluation.scores import ProblemScore, Scores, outcome
 from codepref.records import PASS, TIMEOUT, Test, VerdictMatrix
-from codepref.runs.files import atomic_open
+from codepref.storage.files import atomic_open
 
 KS = (1, 10, 100)
 """The k of EvalPlus's pass@k; each is told where every problem has so many samples."""

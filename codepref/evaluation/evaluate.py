@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from codepref.config.templates import SOLUTION_TEMPLATE
 from codepref.evaluation.scores import Kind, Scores, merge, scores_from_verdicts, write_scores
 from codepref.execution.execute import execute
 from codepref.execution.limits import SCORING_LIMITS, Limits
-from codepref.problems.answers import solutions_from_rows
 from codepref.records import Problem, VerdictMatrix
-from codepref.runs.files import content_hash
-from codepref.sampling.backends import Backend, Decoding, open_backend
+from codepref.sampling.answers import solutions_from_rows
+from codepref.sampling.engines import Backend, Decoding, open_backend
 from codepref.sampling.sample import Progress, sample
-from codepref.sampling.templates import SOLUTION_TEMPLATE
+from codepref.storage.files import content_hash
 
 ProgressFor = Callable[[str], Progress]
 

@@ -11,7 +11,7 @@ from codepref.errors import UserError
 from codepref.evaluation.graded import HIGH, LOW, Grade, Grades, summarise_grades
 from codepref.evaluation.scores import FILE, LINES
 from codepref.records import Judgment
-from codepref.runs.files import read_json, write_json, write_parquet
+from codepref.storage.files import read_json, write_json, write_parquet
 
 FORMAT = "codepref grades 1"
 TABLE = "grades.parquet"

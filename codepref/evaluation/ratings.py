@@ -14,7 +14,7 @@ from codepref.errors import UserError
 from codepref.evaluation.comparison import Comparison, compare_values
 from codepref.evaluation.estimators import score
 from codepref.records import Score
-from codepref.runs.files import read_json, write_json
+from codepref.storage.files import read_json, write_json
 
 FORMAT = "codepref ratings 1"
 FILE = "ratings.json"

@@ -12,7 +12,7 @@ from codepref.errors import UserError
 from codepref.evaluation.comparison import Comparison, compare_values
 from codepref.evaluation.estimators import pass_at_k, score
 from codepref.records import INFRASTRUCTURE, PASS, SKIPPED, Score, VerdictMatrix
-from codepref.runs.files import read_json, write_json
+from codepref.storage.files import read_json, write_json
 
 Kind = Literal["greedy", "sampled"]
 KS = (1, 10)

@@ -15,8 +15,8 @@ import numpy as np
 from codepref.execution.limits import Limits
 from codepref.execution.spool import Spool
 from codepref.records import Problem, Test
-from codepref.runs import files
-from codepref.runs.files import atomic_open, content_hash, read_json
+from codepref.storage import files
+from codepref.storage.files import atomic_open, content_hash, read_json
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -20,7 +20,7 @@ from codepref.execution.summary import summarise
 from codepref.execution.tasks import Task, encode_task
 from codepref.problems.statements import write_statements
 from codepref.records import Problem, Solution, Test, Verdict, VerdictMatrix
-from codepref.runs.files import write_json
+from codepref.storage.files import write_json
 
 __all__ = ["execute", "execute_into", "iter_verdicts", "read_verdicts"]
 

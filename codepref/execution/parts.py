@@ -20,7 +20,7 @@ from typing import IO, Any, NamedTuple
 
 from codepref.errors import MachineError, UserError
 from codepref.records import INFRASTRUCTURE, Verdict
-from codepref.runs.files import UNWRITABLE, make_folder
+from codepref.storage.files import UNWRITABLE, make_folder
 
 PARTS = "parts"
 _LOG, _SCRATCH = "verdicts.jsonl", "rows.sqlite"

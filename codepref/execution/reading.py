@@ -11,7 +11,7 @@ from codepref.errors import UserError
 from codepref.execution.artifacts import DETAILS, SUMMARY, TESTS, VERDICTS
 from codepref.execution.parts import PARTS
 from codepref.records import Test, Verdict, VerdictMatrix
-from codepref.runs.files import GROUP_ROWS, read_parquet
+from codepref.storage.files import GROUP_ROWS, read_parquet
 
 _COLUMNS = ("task_id", "solution_id", "solution", "verdicts", "isolation", "cpu_ms")
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from codepref.reports.cards import data_body, data_head, evaluation_rows, model_body, model_head
-from codepref.runs.files import read_json, write_text
+from codepref.hub.card_text import data_body, data_head, evaluation_rows, model_body, model_head
+from codepref.storage.files import read_json, write_text
 
 MODEL_CARD = "README.md"
 DATA_CARD = "pairs.md"

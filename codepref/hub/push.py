@@ -10,7 +10,7 @@ from typing import Any
 
 from codepref.errors import GateError, MachineError, UserError
 from codepref.hub.cards import DATA_CARD, write_cards
-from codepref.runs.files import read_json
+from codepref.storage.files import read_json
 
 KEPT_HERE = ("*.partial", ".*", "training_args.bin", "optimizer.pt", "checkpoint-*")
 """Never uploaded with a model."""

@@ -16,7 +16,7 @@ from typing import Any
 from codepref.errors import UserError
 from codepref.problems.load import read_rows
 from codepref.records import Judgment, Rating, Response
-from codepref.runs.files import write_jsonl
+from codepref.storage.files import write_jsonl
 
 UNJUDGED = "N/A"
 """The published word for a response without a rating."""

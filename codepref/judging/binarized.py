@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from codepref.errors import UserError
 from codepref.judging.artifact import judgment_row
 from codepref.records import Judgment, Pair, Rating
-from codepref.runs.files import write_jsonl, write_parquet
+from codepref.storage.files import write_jsonl, write_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa

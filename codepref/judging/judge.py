@@ -1,7 +1,7 @@
 """A judge model rates responses.
 
 Two passes over the tasks, so that nothing but what is under way is held in memory: the first has every question
-answered (see `codepref.calls`), the second reads the answers from the journal and makes judgments of them.
+answered (see `codepref.servers`), the second reads the answers from the journal and makes judgments of them.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
-from codepref.calls.exchange import Exchange
-from codepref.calls.records import Endpoint, Outcome, Request
+from codepref.config.endpoint import Endpoint
 from codepref.judging.questions import (
     JudgeSettings,
     Reading,
@@ -21,6 +20,8 @@ from codepref.judging.questions import (
     questions,
 )
 from codepref.records import Judgment
+from codepref.servers.exchange import Exchange
+from codepref.servers.records import Outcome, Request
 
 Tasks = Callable[[], Iterable[Judgment]]
 """Gives the tasks anew at each call: judgments without ratings."""

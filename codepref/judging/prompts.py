@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from codepref.errors import UserError
-from codepref.judging.preferences import BY_KEY, Preference
+from codepref.preferences import BY_KEY, Preference
 from codepref.records import Message
 
 SYSTEM = (

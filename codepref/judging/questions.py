@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from codepref.calls.records import Endpoint, Reply, Request
+from codepref.config.endpoint import Endpoint
 from codepref.errors import UserError
 from codepref.judging.parsing import Parsed, parse_ratings
-from codepref.judging.preferences import BY_KEY
 from codepref.judging.prompts import again_messages, grading_messages, rating_messages, ratings_schema
+from codepref.preferences import BY_KEY
 from codepref.records import Judgment, Message, Rating
-from codepref.runs.hashing import content_hash
+from codepref.servers.records import Reply, Request
+from codepref.storage.hashing import content_hash
 
 AnswerTo = Callable[[str], Reply | None]
 """key -> what it was answered."""

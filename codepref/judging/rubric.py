@@ -14,8 +14,8 @@ from codepref.errors import UserError
 from codepref.judging.facts import TOO_DEEP, Facts, read_facts
 from codepref.judging.linter import lint
 from codepref.judging.metrics import measure
-from codepref.judging.preferences import PREFERENCES
 from codepref.judging.scores import LOW, RUBRICS, Opinion, opinion
+from codepref.preferences import PREFERENCES
 from codepref.records import Judgment, Problem, Rating, Response
 
 JUDGE = "rubric"

@@ -36,7 +36,7 @@ class Opinion:
 
 
 def opinion(preference: str, facts: Facts, lint: Lint, metrics: Metrics) -> Opinion:
-    """Score a program that parses by one of `codepref.judging.preferences.PREFERENCES`."""
+    """Score a program that parses by one of `codepref.preferences.PREFERENCES`."""
     deductions = [entry for entry in RUBRICS[preference](facts, lint, metrics) if entry[0] >= 0.005]
     score = max(LOW, HIGH - sum(points for points, _ in deductions))
     told = [f"{words} (-{points:.2f})" for points, words in sorted(deductions, reverse=True)]

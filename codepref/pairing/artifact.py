@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from codepref.errors import UserError
 from codepref.records import Pair
-from codepref.runs.files import read_jsonl, read_parquet, write_parquet
+from codepref.storage.files import read_jsonl, read_parquet, write_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa

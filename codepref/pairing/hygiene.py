@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
-from codepref.pairing.normalise import normal_form
+from codepref.problems.normalise import normal_form
 from codepref.records import Message, Pair
 
 Sides = tuple[str, str]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from codepref.config.templates import SOLUTION_TEMPLATE, check_template
 from codepref.errors import UserError
 from codepref.pairing.agreement import agreement
 from codepref.pairing.all_tests import all_tests
@@ -19,8 +20,8 @@ from codepref.pairing.codet import codet
 from codepref.pairing.dstc import dstc, dstc_code
 from codepref.pairing.hygiene import diverse, sides, unfit
 from codepref.pairing.max_pass import max_pass
-from codepref.pairing.normalise import normal_form
 from codepref.pairing.rules import LATE, RAISED, Candidate, Choice, Ints, Rule, RuleInput
+from codepref.problems.normalise import normal_form
 from codepref.records import (
     ERROR,
     FORBIDDEN,
@@ -36,7 +37,6 @@ from codepref.records import (
 )
 from codepref.sampling.probes import parent_of
 from codepref.sampling.prompts import request_messages
-from codepref.sampling.templates import SOLUTION_TEMPLATE, check_template
 
 RULES: Mapping[str, Callable[..., Choice]] = {
     "all-tests": all_tests,

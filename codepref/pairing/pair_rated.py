@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from codepref.config.templates import SOLUTION_TEMPLATE, check_template
 from codepref.errors import UserError
 from codepref.pairing.hygiene import Sides, diverse, sides_as_written, unfit
 from codepref.pairing.pair import PairSet, surest
@@ -26,7 +27,6 @@ from codepref.records import (
     VerdictMatrix,
 )
 from codepref.sampling.prompts import request_messages
-from codepref.sampling.templates import SOLUTION_TEMPLATE, check_template
 
 RATING_RULES = (RATED, TESTS_THEN_RATING)
 

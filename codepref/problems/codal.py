@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from codepref.errors import UserError
-from codepref.judging.preferences import BY_KEY
+from codepref.preferences import BY_KEY
 from codepref.problems.load import read_rows
 from codepref.records import Judgment
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from codepref.pairing.normalise import normal_form
+from codepref.problems.normalise import normal_form
 from codepref.records import Problem
 
 WORDS = 10

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from codepref.errors import UserError
-from codepref.judging.preferences import BY_KEY, PREFERENCES
+from codepref.preferences import BY_KEY, PREFERENCES
 from codepref.problems.load import load_problems, read_rows
 from codepref.records import Judgment
 

@@ -11,7 +11,7 @@ from codepref.errors import UserError
 from codepref.problems.hub import is_hub_name, read_hub
 from codepref.problems.registry import Format, detect_format
 from codepref.records import Problem
-from codepref.runs.files import read_jsonl, read_parquet
+from codepref.storage.files import read_jsonl, read_parquet
 
 if TYPE_CHECKING:
     from typing import Literal

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from codepref.errors import UserError
 from codepref.records import Problem
-from codepref.runs.files import read_jsonl, write_jsonl
+from codepref.storage.files import read_jsonl, write_jsonl
 
 STATEMENTS = "problems.jsonl"
 _FIELDS = ("task_id", "prompt", "entry_point", "style")

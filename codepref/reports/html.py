@@ -11,7 +11,7 @@ from codepref.errors import UserError
 from codepref.reports import examples, outcome, sections
 from codepref.reports.graded import graded
 from codepref.reports.wording import cautions, headline, true_minus
-from codepref.runs.files import read_json, read_parquet, write_text
+from codepref.storage.files import read_json, read_parquet, write_text
 
 TrueLetters = Mapping[tuple[str, int], str]
 FILE = "report.html"

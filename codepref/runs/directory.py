@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from codepref.config import Recipe, load_recipe
+from codepref.config.recipe import Recipe
 from codepref.errors import MachineError, UserError
-from codepref.runs.files import read_json, write_json, write_text
+from codepref.runs.recipes import load_recipe
+from codepref.storage.files import read_json, write_json, write_text
 
 Result = dict[str, Any]
 

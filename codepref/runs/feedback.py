@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from codepref import feedback
-from codepref.calls.members import Member
-from codepref.config import JudgeSection, Recipe
+from codepref.config.pool import Member
+from codepref.config.recipe import Recipe
+from codepref.config.sections import JudgeSection
 from codepref.evaluation.graded import compare_grades, summarise_grades
 from codepref.evaluation.grades_file import read_grades
 from codepref.judging.artifact import iter_judgments, write_judgments
@@ -18,9 +19,9 @@ from codepref.problems.codal import Benchmark, load_benchmark
 from codepref.problems.instructions import Instructions, load_instructions
 from codepref.records import Judgment, Problem, Response
 from codepref.runs.directory import Result
-from codepref.runs.files import read_jsonl
-from codepref.runs.progress import ProgressLine
 from codepref.sampling.pool import PoolSettings
+from codepref.storage.files import read_jsonl
+from codepref.storage.progress import ProgressLine
 
 RESPONSES, JUDGMENTS = "responses.jsonl", "judgments.jsonl"
 PLAIN = "{prompt}"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from codepref.config import load_recipe
 from codepref.errors import UserError
 from codepref.runs.directory import RunDirectory
-from codepref.runs.files import read_jsonl, read_parquet
 from codepref.runs.plan import plan
+from codepref.runs.recipes import load_recipe
+from codepref.storage.files import read_jsonl, read_parquet
 
 PARTS = {
     "sample-solutions": "samples/solutions.jsonl.parts",

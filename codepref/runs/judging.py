@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from codepref.config import JudgeSection
+from codepref.config.sections import JudgeSection
 from codepref.evaluation.ratings import ratings_from_scores, write_ratings
 from codepref.judging.artifact import iter_judgments, write_judgments
 from codepref.judging.rubric import judge_responses, opinions
 from codepref.records import Problem, Response
 from codepref.runs.directory import Result
-from codepref.runs.files import read_jsonl
+from codepref.storage.files import read_jsonl
 
 
 def judge_samples(problems: Sequence[Problem], samples: Path, judge: JudgeSection, model: str, out: Path) -> Result:

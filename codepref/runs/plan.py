@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from codepref.config import ONLINE, Recipe
+from codepref.config.recipe import Recipe
+from codepref.training.checks import ONLINE
 
 
 def labels(recipe: Recipe) -> list[str]:

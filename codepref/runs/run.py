@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import codepref
-from codepref.config import Recipe, load_recipe
+from codepref.config.recipe import Recipe
 from codepref.errors import UserError
 from codepref.runs.directory import RunDirectory
-from codepref.runs.progress import ProgressLine
+from codepref.runs.recipes import load_recipe
+from codepref.storage.progress import ProgressLine
 
 Say = Callable[[str], None]
 DEMO = "dstc-dpo"

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from codepref import __version__
-from codepref.config import ONLINE
 from codepref.evaluation.gate import decide
 from codepref.evaluation.ratings import compare_ratings, read_ratings, summarise_ratings
 from codepref.evaluation.scores import compare, read_scores, summarise
 from codepref.runs.directory import Result, RunDirectory
 from codepref.runs.feedback import grading_summary
-from codepref.runs.files import write_json, write_text
+from codepref.storage.files import write_json, write_text
+from codepref.training.checks import ONLINE
 
 LABELS = ("base", "sft", "aligned")
 """Models of a run in their order."""

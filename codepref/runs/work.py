@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codepref.config import Recipe
+from codepref.config.recipe import Recipe
 from codepref.errors import UserError
 from codepref.execution.limits import Limits
 from codepref.problems.contamination import Overlap, overlaps, problem_text
@@ -16,13 +16,13 @@ from codepref.problems.load import load_problems
 from codepref.records import Judgment, Problem
 from codepref.runs import feedback
 from codepref.runs.directory import RunDirectory
-from codepref.runs.files import content_hash
-from codepref.runs.progress import ProgressLine
-from codepref.sampling.backends import Decoding, model_fingerprint
+from codepref.sampling.engines import Decoding, model_fingerprint
 from codepref.sampling.pool import check_local
+from codepref.storage.files import content_hash
+from codepref.storage.progress import ProgressLine
 from codepref.training.setup import check_means
 from codepref.training.trainer import check_trainable
-from codepref.training.watch import Probing
+from codepref.training.validation_callback import Probing
 
 ProgressFor = Callable[[str], ProgressLine]
 BENCHMARK_ID = re.compile(r"(Mbpp|HumanEval|BigCodeBench)/\d+$")

@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from codepref.calls.exchange import Exchange, Say
-from codepref.calls.journal import JOURNAL, Answers, Journal, read_journal
-from codepref.calls.ledger import Ledger
-from codepref.calls.members import Member
-from codepref.calls.records import Outcome, Reply, Request
-from codepref.judging.preferences import BY_KEY
+from codepref.config.pool import Member
+from codepref.preferences import BY_KEY
 from codepref.records import Judgment, Message, Response
-from codepref.runs.hashing import content_hash
-from codepref.sampling.backends import Ask, Decoding, model_fingerprint, open_backend
+from codepref.sampling.engines import Ask, Decoding, model_fingerprint, open_backend
+from codepref.servers.exchange import Exchange, Say
+from codepref.servers.journal import JOURNAL, Answers, Journal, read_journal
+from codepref.servers.ledger import Ledger
+from codepref.servers.records import Outcome, Reply, Request
+from codepref.storage.hashing import content_hash
 
 Tasks = Callable[[], Iterable[Judgment]]
 """Gives the instructions anew at each call: judgments without responses."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from codepref.config.templates import PROGRAM_TEMPLATE, SOLUTION_TEMPLATE
 from codepref.records import Message, Problem
-from codepref.sampling.templates import PROGRAM_TEMPLATE, SOLUTION_TEMPLATE
 
 
 def request_messages(problem: Problem, template: str) -> list[Message]:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from codepref.config.templates import SOLUTION_TEMPLATE, TEST_TEMPLATE, check_template
 from codepref.errors import UserError
 from codepref.records import Problem
-from codepref.runs.files import check_target, content_hash, read_jsonl, write_jsonl, write_text
-from codepref.sampling.backends import Answer, Ask, Backend, Decoding, open_backend
+from codepref.sampling.engines import Answer, Ask, Backend, Decoding, open_backend
 from codepref.sampling.prompts import request_messages
-from codepref.sampling.templates import SOLUTION_TEMPLATE, TEST_TEMPLATE, check_template
+from codepref.storage.files import check_target, content_hash, read_jsonl, write_jsonl, write_text
 
 Row = dict[str, Any]
 Progress = Callable[[int, int], None]

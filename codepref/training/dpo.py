@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from codepref.config import TrainingSection
+from codepref.config.sections import TrainingSection
 from codepref.errors import InfrastructureError
 from codepref.records import Pair
 from codepref.training.curve import check_first_loss
 from codepref.training.rows import TrainingRows, preference_rows
 from codepref.training.setup import Place, Progress, arguments, models
 from codepref.training.trainer import TrainingResult, train
-from codepref.training.watch import Probing
+from codepref.training.validation_callback import Probing
 
 LOG_2 = math.log(2)
 REFERENCE = ("ref_chosen_logps", "ref_rejected_logps")

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from codepref.config.templates import SOLUTION_TEMPLATE
 from codepref.errors import UserError
-from codepref.pairing.normalise import normal_form
+from codepref.problems.normalise import normal_form
 from codepref.records import INFRASTRUCTURE, PASS, SKIPPED, Message, Pair, Problem, VerdictMatrix
 from codepref.sampling.prompts import request_messages
-from codepref.sampling.templates import SOLUTION_TEMPLATE
 from codepref.training.interleave import clashes, interleaved, one_sided
 from codepref.training.rows import Encode, TrainingRows, check_template
 

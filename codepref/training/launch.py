@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from codepref.errors import GateError, InfrastructureError, MachineError, UserError
-from codepref.runs.files import read_json, write_json
+from codepref.storage.files import read_json, write_json
 from codepref.training.processes import is_first, rank
 from codepref.training.setup import Progress
 from codepref.training.staging import MARKER

@@ -11,16 +11,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from codepref.config import OnlineSection, TrainingSection, online_mistakes
+from codepref.config.sections import OnlineSection, TrainingSection
 from codepref.errors import UserError
 from codepref.execution.limits import Limits
 from codepref.models import resolve_model
 from codepref.records import Problem
+from codepref.training.checks import online_mistakes
 from codepref.training.rewards import ExecutionReward
 from codepref.training.rows import Encode, TrainingRows
 from codepref.training.setup import Place, Progress, arguments, models
 from codepref.training.trainer import TrainingResult, train
-from codepref.training.watch import Probing
+from codepref.training.validation_callback import Probing
 
 
 def train_online(

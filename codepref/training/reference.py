@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from codepref.runs.files import atomic_open
+from codepref.storage.files import atomic_open
 
 FILE = "reference.npz"
 

@@ -11,15 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal
 
+from codepref.config.templates import SOLUTION_TEMPLATE
 from codepref.errors import UserError
 from codepref.execution.engine import Engine
 from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task
-from codepref.problems.answers import solutions_from_rows
 from codepref.records import FAIL, INFRASTRUCTURE, PASS, SKIPPED, Message, Problem
+from codepref.sampling.answers import solutions_from_rows
 from codepref.sampling.extract import extract_program
 from codepref.sampling.prompts import request_messages
-from codepref.sampling.templates import SOLUTION_TEMPLATE
 
 Rule = Literal["share", "pass", "coarse"]
 COARSE = (-1.0, -0.6, -0.3, 1.0)

@@ -7,11 +7,11 @@ from typing import Any
 
 from codepref.errors import GateError, MachineError
 from codepref.models import TEMPLATES, load_model, model_templates
-from codepref.runs.files import write_json
+from codepref.storage.files import write_json
 from codepref.training.processes import is_first
 from codepref.training.rows import SUPERVISED
 from codepref.training.setup import Place
-from codepref.training.watch import Watch
+from codepref.training.validation_callback import Watch
 
 
 def check_weights(model: Any) -> None:

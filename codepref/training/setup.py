@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codepref.config import TrainingSection
-from codepref.consistency import REPORTERS
+from codepref.config.sections import TrainingSection
 from codepref.errors import MachineError, UserError
 from codepref.models import load_model, pick_device
+from codepref.training.checks import REPORTERS
 from codepref.training.processes import count, own_device
 from codepref.training.rows import learning_rate_default
 
@@ -22,7 +22,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Place:
-    """Where and how a model is trained. watch: a `codepref.training.watch.Probing`, or None."""
+    """Where and how a model is trained. watch: a `codepref.training.validation_callback.Probing`, or None."""
 
     model: str
     out: Path

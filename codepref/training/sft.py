@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from codepref.config import TrainingSection
+from codepref.config.sections import TrainingSection
 from codepref.training.curve import check_first_loss
 from codepref.training.demonstrations import sft_rows
 from codepref.training.kto_rows import Examples
 from codepref.training.rows import TrainingRows
 from codepref.training.setup import Place, Progress, arguments, models
 from codepref.training.trainer import TrainingResult, train
-from codepref.training.watch import Probing
+from codepref.training.validation_callback import Probing
 
 
 def train_sft(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from codepref.errors import UserError
-from codepref.runs.files import check_target, read_json, write_json, write_text
+from codepref.storage.files import check_target, read_json, write_json, write_text
 from codepref.training.processes import first_alone
 
 MARKER = "training.json"

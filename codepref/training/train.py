@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from codepref.config import TrainingSection, training_mistakes
+from codepref.config.sections import TrainingSection
 from codepref.errors import UserError
 from codepref.records import Pair
+from codepref.training.checks import training_mistakes
 from codepref.training.dpo import train_dpo
 from codepref.training.kto import train_kto
 from codepref.training.kto_rows import Examples, examples_from_pairs
@@ -18,7 +19,7 @@ from codepref.training.rows import SUPERVISED
 from codepref.training.setup import Progress, check_means
 from codepref.training.sft import train_sft
 from codepref.training.trainer import TrainingResult
-from codepref.training.watch import Probing
+from codepref.training.validation_callback import Probing
 
 
 def train_on(

@@ -9,11 +9,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from codepref.config import TrainingSection
+from codepref.config.sections import TrainingSection
 from codepref.errors import GateError, MachineError, UserError
-from codepref.models import fingerprint, load_tokenizer, pick_device, quiet, resolve_model
-from codepref.reports.cards import public_name
-from codepref.runs.files import content_hash, write_json
+from codepref.models import fingerprint, load_tokenizer, pick_device, public_name, quiet, resolve_model
+from codepref.storage.files import content_hash, write_json
 from codepref.training.curve import training_curve
 from codepref.training.processes import count, first_alone, spread
 from codepref.training.reference import compute_once
@@ -22,8 +21,8 @@ from codepref.training.saving import check_weights, save
 from codepref.training.setup import Place, Progress, arguments, models, restore_adapter_dropout
 from codepref.training.shared_prefix import share
 from codepref.training.staging import MARKER, check_place, checkpoint_callback, claim, clear, newest_checkpoint
-from codepref.training.watch import Watch, watch_callback
-from codepref.training.watching import probe_row, warnings
+from codepref.training.validation_callback import Watch, watch_callback
+from codepref.training.validation_stats import probe_row, warnings
 
 STOPPING = ("loss", "grad_norm")
 """Figures of the log that end a training when they are no numbers."""

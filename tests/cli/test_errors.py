@@ -157,8 +157,8 @@ def test_a_run_directory_belongs_to_one_recipe_and_its_files(
 ) -> None:
     from dataclasses import replace
 
-    from codepref.config import load_recipe
     from codepref.runs.directory import RunDirectory
+    from codepref.runs.recipes import load_recipe
     from codepref.runs.run import recipes_folder
 
     recipe = load_recipe(recipes_folder() / "starter" / "dstc-dpo.toml")
@@ -182,7 +182,7 @@ def test_a_mistake_in_the_recipe_claims_no_directory(tmp_path: Path, capsys: pyt
 def test_what_a_training_needs_is_missed_before_anything_is_sampled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from codepref.consistency import REPORTERS
+    from codepref.training.checks import REPORTERS
 
     monkeypatch.setitem(REPORTERS, "wandb", "no_such_package")
     small = ["--set", "problems.train_limit=2", "--set", "problems.heldout_limit=2", "--out", str(tmp_path / "run")]

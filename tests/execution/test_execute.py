@@ -19,7 +19,7 @@ from codepref.execution.execute import execute, iter_verdicts, read_verdicts
 from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task
 from codepref.records import Problem, Solution, Test
-from codepref.runs import files
+from codepref.storage import files
 
 pytestmark = pytest.mark.xdist_group("execution")
 

@@ -25,8 +25,8 @@ from codepref.execution import spool
 from codepref.execution.execute import execute, execute_into
 from codepref.execution.limits import Limits
 from codepref.execution.parts import Parts
-from codepref.problems import answers
 from codepref.records import Problem, Solution, Test
+from codepref.sampling import answers
 
 pytestmark = pytest.mark.xdist_group("execution")
 

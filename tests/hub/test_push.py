@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 import codepref
+from codepref.hub.card_text import public_name
 from codepref.hub.cards import license_of, write_cards
-from codepref.reports.cards import public_name
-from codepref.runs.files import read_json, write_json
+from codepref.storage.files import read_json, write_json
 
 
 class Hub(BaseHTTPRequestHandler):

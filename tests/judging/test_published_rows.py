@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from codepref.errors import UserError
 from codepref.judging.artifact import iter_judgments, judgment_from_row, judgment_row, read_judgments, write_judgments
-from codepref.judging.preferences import PREFERENCES
+from codepref.preferences import PREFERENCES
 from codepref.records import Judgment, Rating, Response
 
 RESPONSES = [{"model": name, "response": f"answer of {name}"} for name in ("gpt-4", "llama", "mistral", "wizard")]

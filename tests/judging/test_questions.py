@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codepref.calls.records import Endpoint, Reply
+from codepref.config.endpoint import Endpoint
 from codepref.errors import UserError
-from codepref.judging.preferences import BY_KEY, PREFERENCES
 from codepref.judging.prompts import fence_word, grading_messages, rating_messages, ratings_schema
 from codepref.judging.questions import JudgeSettings, ask_again, check_tasks, judged, questions
+from codepref.preferences import BY_KEY, PREFERENCES
 from codepref.records import Judgment, Response
+from codepref.servers.records import Reply
 
 ENDPOINT = Endpoint("judge", "judge-model", "http://127.0.0.1:9/v1")
 

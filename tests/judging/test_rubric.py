@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from codepref.errors import UserError
 from codepref.judging.asked import asked_arguments
 from codepref.judging.facts import read_facts
-from codepref.judging.preferences import PREFERENCES
 from codepref.judging.rubric import judge_responses, opinions
 from codepref.judging.scores import Opinion
+from codepref.preferences import PREFERENCES
 from codepref.records import Problem, Response
 
 ASKED = "count_even(numbers): given a list of numbers, count those that are even."

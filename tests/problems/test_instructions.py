@@ -8,7 +8,7 @@ import datasets
 import pytest
 
 from codepref.errors import UserError
-from codepref.judging.preferences import PREFERENCES
+from codepref.preferences import PREFERENCES
 from codepref.problems.codal import load_benchmark
 from codepref.problems.instructions import load_instructions
 

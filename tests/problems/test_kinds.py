@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from codepref.config.templates import SOLUTION_TEMPLATE
 from codepref.errors import UserError
 from codepref.execution.engine import execute_tasks
 from codepref.execution.limits import Limits
@@ -14,7 +15,6 @@ from codepref.execution.tasks import Task
 from codepref.problems import load_problems
 from codepref.records import Solution
 from codepref.sampling.prompts import request_messages
-from codepref.sampling.templates import SOLUTION_TEMPLATE
 
 OWN = {"task_id": "a", "prompt": "Add the numbers."}
 PROGRAM = {"kind": "stdio", "input": "1 2", "output": "3"}

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from codepref import load_problems, run
-from codepref.config import load_recipe, parse_recipe
 from codepref.errors import UserError
 from codepref.judging.artifact import read_judgments
-from codepref.judging.preferences import PREFERENCES
 from codepref.pairing.artifact import read_pairs
+from codepref.preferences import PREFERENCES
 from codepref.runs.inspect import status_lines
+from codepref.runs.recipes import load_recipe, parse_recipe
 
 SERVER = Path(__file__).parents[1] / "calls" / "scripted_server.py"
 

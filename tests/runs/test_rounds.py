@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import codepref
-from codepref.config import load_recipe
 from codepref.runs.plan import plan
+from codepref.runs.recipes import load_recipe
 from codepref.runs.run import recipes_folder
 
 SMALL = [

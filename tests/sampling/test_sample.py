@@ -7,10 +7,10 @@ import pytest
 
 from codepref.errors import UserError
 from codepref.records import Message, Problem
-from codepref.runs.files import read_jsonl
-from codepref.sampling.backends import Answer, Ask, Decoding
-from codepref.sampling.backends.scripted import ScriptedBackend
+from codepref.sampling.engines import Answer, Ask, Decoding
+from codepref.sampling.engines.scripted import ScriptedBackend
 from codepref.sampling.sample import sample
+from codepref.storage.files import read_jsonl
 
 PROBLEMS = [Problem(task_id=f"t{i}", prompt="word " * (i + 1), entry_point="f") for i in range(5)]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks.build_starter import own_tests
 from codepref import api
 from codepref.starter import SOLUTION_TEMPLATE, TEST_TEMPLATE, load_problems, model_path
-from codepref.starter.build import own_tests
 from codepref.starter.corpus import Example
 from codepref.starter.tokenizer import ASSISTANT, END, PAD, chat_text, user_message
 

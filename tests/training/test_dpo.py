@@ -11,7 +11,7 @@ import pytest
 from safetensors.torch import load_file
 
 from codepref import load_problems
-from codepref.config import TrainingSection
+from codepref.config.sections import TrainingSection
 from codepref.errors import GateError, InfrastructureError, MachineError, UserError
 from codepref.records import Pair
 from codepref.sampling.prompts import request_messages

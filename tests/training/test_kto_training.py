@@ -10,7 +10,7 @@ import pytest
 
 from codepref import load_problems, train
 from codepref.cli.main import main
-from codepref.config import TrainingSection
+from codepref.config.sections import TrainingSection
 from codepref.errors import GateError, InfrastructureError, UserError
 from codepref.models import load_tokenizer
 from codepref.pairing.artifact import write_pairs

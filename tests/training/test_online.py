@@ -11,9 +11,10 @@ import torch
 from safetensors.torch import load_file
 
 import codepref
-from codepref.config import OnlineSection, TrainingSection, load_recipe
+from codepref.config.sections import OnlineSection, TrainingSection
 from codepref.errors import UserError
 from codepref.models import resolve_model
+from codepref.runs.recipes import load_recipe
 from codepref.runs.run import recipes_folder
 from codepref.starter import SOLUTION_TEMPLATE
 from codepref.training.online import train_online

@@ -12,13 +12,13 @@ from safetensors.torch import load_file
 from training_script import pairs
 
 from codepref import load_problems
-from codepref.config import TrainingSection
+from codepref.config.sections import TrainingSection
 from codepref.errors import GateError, MachineError, UserError
-from codepref.sampling.backends import Decoding
+from codepref.sampling.engines import Decoding
 from codepref.starter import SOLUTION_TEMPLATE
 from codepref.training.launch import command, last_words, launched
 from codepref.training.train import train_on
-from codepref.training.watch import Probing
+from codepref.training.validation_callback import Probing
 
 SETTINGS = TrainingSection(
     chosen_weight=0.0, learning_rate=1e-4, batch_size=8, micro_batch_size=4, epochs=2.0, max_length=256

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from codepref import api
-from codepref.config import TrainingSection
+from codepref.config.sections import TrainingSection
 from codepref.errors import MachineError, UserError
 from codepref.models import load_model, load_tokenizer
 from codepref.records import Pair
-from codepref.sampling.backends import Ask, Decoding, open_backend
+from codepref.sampling.engines import Ask, Decoding, open_backend
 from codepref.starter import load_problems
 from codepref.training.demonstrations import examples_from_rows, sft_rows
 from codepref.training.rows import learning_rate_default

@@ -4,13 +4,13 @@ import sys
 from pathlib import Path
 
 from codepref import load_problems
-from codepref.config import TrainingSection
+from codepref.config.sections import TrainingSection
 from codepref.records import Pair
-from codepref.sampling.backends import Decoding
+from codepref.sampling.engines import Decoding
 from codepref.sampling.prompts import request_messages
 from codepref.starter import SOLUTION_TEMPLATE
 from codepref.training.train import train_on
-from codepref.training.watch import Probing
+from codepref.training.validation_callback import Probing
 
 METHODS = {
     "dpo": {"method": "dpo", "learning_rate": 1e-4},

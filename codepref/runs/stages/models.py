@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from codepref.config import ONLINE
 from codepref.execution.execute import read_verdicts
 from codepref.pairing.artifact import read_pairs
 from codepref.problems.contamination import answer_text, overlaps
@@ -14,6 +13,7 @@ from codepref.problems.load import read_rows
 from codepref.records import Message
 from codepref.runs.directory import Result
 from codepref.runs.work import Work
+from codepref.training.checks import ONLINE
 from codepref.training.demonstrations import examples_from_rows
 from codepref.training.kto_rows import Examples, examples_from_verdicts
 from codepref.training.online import train_online

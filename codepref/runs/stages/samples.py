@@ -7,13 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from codepref.problems.answers import load_tests
 from codepref.runs import feedback
 from codepref.runs.directory import Result
-from codepref.runs.files import write_json
 from codepref.runs.work import Work
-from codepref.sampling.backends import Decoding
+from codepref.sampling.answers import load_tests
+from codepref.sampling.engines import Decoding
 from codepref.sampling.sample import sample
+from codepref.storage.files import write_json
 
 
 def stage_problems(work: Work) -> Result:

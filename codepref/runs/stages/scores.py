@@ -9,7 +9,7 @@ from codepref.runs import feedback
 from codepref.runs.directory import Result
 from codepref.runs.judging import rate_evaluation
 from codepref.runs.work import Work
-from codepref.sampling.backends import Decoding
+from codepref.sampling.engines import Decoding
 
 
 def stage_evaluate(work: Work, label: str, model: str) -> Result:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from codepref.execution.execute import execute_into
-from codepref.problems.answers import iter_solutions, load_tests
 from codepref.runs import feedback
 from codepref.runs.directory import Result
 from codepref.runs.judging import judge_file, judge_samples
 from codepref.runs.stages.samples import tests_file
 from codepref.runs.work import Work
+from codepref.sampling.answers import iter_solutions, load_tests
 from codepref.sampling.probes import with_probes
 
 

@@ -1,0 +1,1 @@
+"""Recipes: typed sections, read from TOML."""

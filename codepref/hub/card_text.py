@@ -1,0 +1,167 @@
+"""summary.json -> what the cards of a model and of its pairs say. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from codepref.config.fields import toml_value
+from codepref.models import public_name
+from codepref.reports.tables import score_table
+from codepref.reports.wording import Row, count, headline, points
+
+UNKNOWN_LICENSE = "other"
+NOT_PROMISED = (
+    "The figures are of the problems and settings named here, on one training run. Nothing is said of other languages, "
+    "of longer programs, or of whether what the model writes is safe to run: run it in a sandbox."
+)
+
+
+def model_head(summary: Mapping[str, Any], license_: str, base: str) -> dict[str, Any]:
+    """The model card's head: keys of the hub's metadata, without the figures (see `evaluation_rows`)."""
+    head: dict[str, Any] = {
+        "license": license_ or UNKNOWN_LICENSE,
+        "library_name": "peft" if _settings(summary).get("lora_rank") and not _merged(summary) else "transformers",
+        "pipeline_tag": "text-generation",
+        "tags": ["codepref", "code", str((summary.get("training") or {}).get("method", ""))],
+    }
+    if "/" in base and not base.startswith(("/", ".")):  # a local folder means nothing elsewhere
+        head["base_model"] = base
+    return head
+
+
+def evaluation_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One row a figure of the aligned model: name, value in percent, and what it was measured on."""
+    heldout = _problems(summary).get("heldout", "")
+    return [
+        {"name": str(row["name"]), "value": round(100 * float(row["value"]), 2), "heldout": heldout}
+        for row in (summary.get("scores") or {}).get("aligned") or []
+        if str(row["name"]).startswith("pass@")
+    ]
+
+
+def model_body(summary: Mapping[str, Any], name: str) -> str:
+    """The model card below its head; an unpromoted model is called so in its first lines."""
+    gate, training = summary.get("gate") or {}, summary.get("training") or {}
+    lines = [f"# {name}", ""]
+    if gate and not gate.get("promoted"):
+        lines += ["**Not promoted.** " + _sentence("; ".join(gate.get("reasons") or [])), ""]
+    lines += [headline(summary).title, ""]
+    lines += [f"Trained by [codepref](https://pypi.org/project/codepref) {summary.get('codepref', '')}, recipe "]
+    lines[-1] += f"`{summary.get('recipe', '')}`, seed {summary.get('seed', '')}: {summary.get('description', '')}."
+    lines += ["", "## Before and after", "", "```", score_table(summary.get("scores") or {}, summary["comparison"])]
+    lines += ["```", "", "Percent, with 95% intervals over held-out problems; differences are paired by problem."]
+    if gate:
+        said = "promoted" if gate.get("promoted") else "not promoted"
+        lines += [f"The gate: {said}. {_sentence('; '.join(gate.get('reasons') or []))}"]
+    lines += ["", "## Training", "", *_training(summary, training)]
+    lines += ["", "## What is not promised", "", NOT_PROMISED, "", "## Again", ""]
+    lines += ["`codepref run recipe.toml`, with this recipe (folders of the machine it ran on are left out):", ""]
+    lines += ["<details><summary>recipe.toml</summary>", "", "```toml", *_recipe(summary), "```", "", "</details>", ""]
+    lines += [_versions(summary), ""]
+    return "\n".join(lines)
+
+
+def data_body(summary: Mapping[str, Any], name: str) -> str:
+    """The card of the pairs, below its head."""
+    made, rule = summary.get("pairs") or {}, _section(summary, "pairing").get("rule", "")
+    problems = _problems(summary)
+    lines = [f"# {name}", "", f"{count(made.get('count'))} preference pairs of {count(made.get('problems'))} problems "]
+    lines[-1] += f"from `{problems.get('train', '')}`, chosen by codepref's rule `{rule}` among the answers of "
+    lines[-1] += f"`{public_name(str(_section(summary, 'model').get('path', '')))}` (seed {summary.get('seed', '')})."
+    lines += ["", _right(made), "", "| column | what it holds |", "|---|---|"]
+    lines += [f"| `{column}` | {what} |" for column, what in COLUMNS]
+    lines += ["", "Problems keep the licence of the data set that they are from; answers were written by a model.", ""]
+    if dropped := {k: v for k, v in ((summary.get("dropped") or {}).get("pairs") or {}).items() if v}:
+        lines += ["Left out: " + "; ".join(f"{n:,} × {reason}" for reason, n in dropped.items()) + ".", ""]
+    return "\n".join(lines)
+
+
+COLUMNS = (
+    ("task_id", "the problem"),
+    ("prompt, chosen, rejected", "messages, as TRL's trainers take them"),
+    ("rule, confidence", "the rule, and its confidence that chosen is right and rejected wrong, in [0, 1]"),
+    ("chosen_id, rejected_id", "which of the problem's answers they are"),
+    ("evidence", "what the rule saw, as JSON text"),
+)
+
+
+def data_head(summary: Mapping[str, Any], license_: str) -> dict[str, Any]:
+    """The head of the pairs' card."""
+    made = int((summary.get("pairs") or {}).get("count") or 0)
+    sizes = ((1000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+    return {
+        "license": license_ or UNKNOWN_LICENSE,
+        "task_categories": ["text-generation"],
+        "tags": ["codepref", "code", "preference", "dpo"],
+        "size_categories": [next((name for most, name in sizes if made < most), "1M<n<10M")],
+        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": "pairs.parquet"}]}],
+    }
+
+
+def _training(summary: Mapping[str, Any], training: Row) -> list[str]:
+    settings = training.get("settings") or {}
+    made = summary.get("pairs") or {}
+    shown = ("learning_rate", "epochs", "batch_size", "beta", "chosen_weight", "lora_rank", "max_length")
+    lines = [f"- method `{training.get('method', '')}`, {count(training.get('steps'))} steps"]
+    lines += [f"- {', '.join(f'`{key}` {settings[key]}' for key in shown if key in settings)}"]
+    lines += [f"- {count(made['count'])} pairs; {_right(made)}"] if made.get("count") else []
+    lines += [
+        f"- held out: `{_problems(summary).get('heldout', '')}`; training problems or texts that hold one of them: "
+    ]
+    lines[-1] += "kept" if _section(summary, "problems").get("contamination") == "keep" else "left out"
+    if dropped := (summary.get("dropped") or {}).get("problems"):
+        lines[-1] += f" ({sum(dropped.values()):,})"
+    lines += [f"- warning: {said}" for said in training.get("warnings") or []]
+    return lines
+
+
+def _recipe(summary: Mapping[str, Any]) -> list[str]:
+    resolved = summary.get("recipe_resolved") or {}
+    lines = [f"seed = {resolved.get('seed', 0)}"]
+    for section, values in resolved.items():
+        if isinstance(values, Mapping):
+            lines += ["", f"[{section}]", *(f"{key} = {toml_value(_public(value))}" for key, value in values.items())]
+    for member in resolved.get("pool") or ():
+        lines += ["", "[[pool]]", *(f"{key} = {toml_value(_public(value))}" for key, value in member.items())]
+    return lines
+
+
+def _public(value: Any) -> Any:
+    return public_name(value) if isinstance(value, str) and value.startswith(("/", "~", "./", "../")) else value
+
+
+def _right(made: Row) -> str:
+    share = made.get("share_right")
+    if not share:
+        return "How many of the pairs are right is not known: no true tests have judged them."
+    ends = f"95% interval {points(share.get('low'))} to {points(share.get('high'))}"
+    return f"{points(share.get('value'))}% of those judged by true tests are right ({ends})."
+
+
+def _sentence(text: str) -> str:
+    return text.rstrip(".") + "."
+
+
+def _versions(summary: Mapping[str, Any]) -> str:
+    versions = summary.get("versions") or {}
+    return "Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()) + "."
+
+
+def _settings(summary: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = (summary.get("training") or {}).get("settings") or {}
+    return found
+
+
+def _merged(summary: Mapping[str, Any]) -> bool:
+    return bool(_settings(summary).get("merge_adapter"))
+
+
+def _section(summary: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = (summary.get("recipe_resolved") or {}).get(name) or {}
+    return found
+
+
+def _problems(summary: Mapping[str, Any]) -> dict[str, str]:
+    section = _section(summary, "problems")
+    return {name: public_name(str(section.get(name, ""))) for name in ("train", "heldout")}

@@ -1,0 +1,94 @@
+"""Transformers as the model behind the sampler: one process, batches of like length, seeded a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from codepref.errors import MachineError, UserError
+from codepref.models import fingerprint, load_model, load_tokenizer, pick_device, quiet
+from codepref.records import Message
+from codepref.sampling.engines import Answer, Ask, Decoding
+
+
+class TransformersBackend:
+    """A local or hub model. Weights are loaded at the first answer, so that a finished run loads none."""
+
+    def __init__(self, model: str, *, dtype: str = "auto", device: str = "auto") -> None:
+        self.name = model
+        self.fingerprint = fingerprint(model)
+        self._dtype, self._device = dtype, device
+        self._tokenizer: Any = load_tokenizer(model)
+        self._model: Any = None
+
+    @classmethod
+    def around(cls, model: Any, tokenizer: Any, name: str) -> TransformersBackend:
+        """A backend for a model that is in memory already, one in training say; `name` stands in its fingerprint."""
+        backend = cls.__new__(cls)
+        backend.name = backend.fingerprint = name
+        backend._model, backend._tokenizer = model, tokenizer
+        return backend
+
+    def prompt_length(self, messages: Sequence[Message]) -> int:
+        """Tokens of the prompt, generation prompt included."""
+        return len(self._tokenizer.apply_chat_template(list(messages), add_generation_prompt=True)["input_ids"])
+
+    def answer(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> list[Answer]:
+        """Generate one answer an ask in one padded batch.
+
+        Raises UserError when a prompt leaves no room in the model's context, MachineError when memory runs out.
+        """
+        import torch
+
+        self._load()
+        encoded = self._tokenizer.apply_chat_template(
+            [list(ask.messages) for ask in asks], add_generation_prompt=True, padding=True, return_tensors="pt"
+        ).to(self._model.device)
+        prompt_tokens = encoded["input_ids"].shape[1]
+        room = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
+        if room is not None and prompt_tokens >= room:
+            raise UserError(
+                f"{self.name}: a prompt of {prompt_tokens} tokens ({asks[0].task_id}) does not fit its {room}"
+            )
+        limit = decoding.max_new_tokens if room is None else min(decoding.max_new_tokens, room - prompt_tokens)
+        torch.manual_seed(seed)
+        try:
+            with torch.inference_mode():
+                generated = self._model.generate(
+                    **{key: encoded[key] for key in ("input_ids", "attention_mask")},
+                    generation_config=self._generation_config(decoding, limit),
+                )
+        except torch.OutOfMemoryError as error:
+            raise MachineError(f"out of memory at {len(asks)} answers at once: lower sampling.batch_size") from error
+        return [self._decode(row[prompt_tokens:].tolist()) for row in generated]
+
+    def _load(self) -> None:
+        if self._model is None:
+            with quiet():
+                self._model = load_model(self.name, dtype=self._dtype, device=pick_device(self._device))
+
+    def _generation_config(self, decoding: Decoding, limit: int) -> Any:
+        from transformers import GenerationConfig
+
+        # A fresh config on purpose: a checkpoint's own generation_config.json may carry top_k, repetition penalties
+        # or a temperature, and a score must depend on what the recipe says alone. Its stop tokens are kept.
+        own_stops = self._model.generation_config.eos_token_id
+        stops = {self._tokenizer.eos_token_id, *(own_stops if isinstance(own_stops, list) else [own_stops])} - {None}
+        greedy = decoding.temperature == 0
+        return GenerationConfig(
+            do_sample=not greedy,
+            temperature=None if greedy else decoding.temperature,
+            top_p=None if greedy else decoding.top_p,
+            top_k=None if greedy else 0,
+            max_new_tokens=limit,
+            eos_token_id=sorted(stops),
+            pad_token_id=self._tokenizer.pad_token_id,
+        )
+
+    def _decode(self, tokens: list[int]) -> Answer:
+        finished = False
+        for place, token in enumerate(tokens):
+            if token == self._tokenizer.eos_token_id:
+                tokens, finished = tokens[:place], True
+                break
+        return Answer(self._tokenizer.decode(tokens, skip_special_tokens=True), finished)

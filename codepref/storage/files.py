@@ -1,0 +1,176 @@
+"""Files that are whole or absent: atomic replace, JSON, JSON lines, Parquet; errors that a user can act on."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import gzip
+import json
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from codepref.errors import MachineError, UserError
+from codepref.storage.hashing import content_hash as content_hash
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Row = dict[str, Any]
+
+GROUP_ROWS = 4096
+"""Rows of a table that are held in memory at once while it is written."""
+
+_PARQUET = b"PAR1"
+"""How a Parquet file begins."""
+
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENOENT, errno.EIO)
+
+
+@contextlib.contextmanager
+def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """Open a temporary neighbour of `path`; on success flush it to disk and rename it into place.
+
+    Raises MachineError when the disk is full, quota is exceeded or the folder cannot be written. On any error the
+    temporary file is removed and `path` is left as it was.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, mode, encoding=None if "b" in mode else "utf-8") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, IsADirectoryError | NotADirectoryError | FileExistsError):
+            raise UserError(f"{path}: cannot be a file here ({error.strerror}); choose another --out") from None
+        if isinstance(error, OSError) and error.errno in UNWRITABLE:
+            raise MachineError(
+                f"cannot write {path}: {error.strerror}. Free some space or choose another --out; "
+                "what was written before is kept, and the same command goes on from there."
+            ) from error
+        raise
+
+
+def check_target(path: Path) -> None:
+    """Raise UserError now, and not after hours of work, when no file could be written at `path`."""
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; --out must name a file")
+    parent = next((folder for folder in path.absolute().parents if folder.exists()), None)
+    if parent is not None and not parent.is_dir():
+        raise UserError(f"{path}: {parent} is a file, so nothing can be written below it")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` atomically."""
+    with atomic_open(path) as stream:
+        stream.write(text)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON with sorted keys kept in insertion order, atomically."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file. Raises UserError when it is missing or malformed."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not valid JSON ({error})") from None
+
+
+def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
+    """Write rows as JSON lines (gzip when the name ends in .gz), atomically. Returns the count."""
+    count = 0
+    with atomic_open(path, "wb") as raw, contextlib.ExitStack() as stack:
+        # mtime=0 keeps the bytes of a .gz the same from run to run
+        target = stack.enter_context(gzip.GzipFile(fileobj=raw, mode="wb", mtime=0)) if path.suffix == ".gz" else raw
+        for row in rows:
+            target.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
+            count += 1
+    return count
+
+
+def read_jsonl(path: Path) -> Iterator[tuple[int, Row]]:
+    """Yield (line number from 1, object) of a JSON lines file, plain or .gz. Blank lines are passed over.
+
+    Raises UserError with file and line number for a missing file, a malformed line or a line that is no object.
+    """
+    if not path.exists():
+        raise UserError(f"{path}: no such file")
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder, a file of JSON lines is needed")
+    number = 0
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as stream:
+            for number, line in enumerate(stream, start=1):
+                if not line.strip():
+                    continue
+                if number == 1 and line.startswith(_PARQUET):
+                    raise UserError(f"{path}: is Parquet, and JSON lines are needed here")
+                try:
+                    row = json.loads(line)
+                except UnicodeDecodeError as error:
+                    raise UserError(
+                        f"{path}:{number}: not valid JSON, since not UTF-8 ({error}); save the file as UTF-8"
+                    ) from None
+                except ValueError as error:  # no JSON, or a whole number of more digits than Python reads
+                    raise UserError(f"{path}:{number}: not valid JSON ({error})") from None
+                except RecursionError:
+                    raise UserError(f"{path}:{number}: JSON nested too deeply") from None
+                if not isinstance(row, dict):
+                    raise UserError(f"{path}:{number}: a JSON object is needed, not {type(row).__name__}")
+                yield number, row
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise UserError(f"{path}: broken gzip after line {number} ({error})") from None
+    except PermissionError:
+        raise UserError(f"{path}: cannot be read (permission denied)") from None
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it. Raises MachineError where it cannot be made, UserError where a file stands."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UserError(f"{path}: a file stands where a folder is to be; choose another --out") from None
+    except OSError as error:
+        raise MachineError(f"cannot make the folder {path}: {error.strerror}; choose another --out") from None
+
+
+def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> None:
+    """Write rows as one Parquet file with this schema, atomically, in row groups: never all of them in memory."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    left = iter(rows)
+    with atomic_open(path, "wb") as stream, pq.ParquetWriter(stream, schema, compression="zstd") as writer:
+        while group := [dict(row) for row in islice(left, GROUP_ROWS)]:
+            writer.write_table(pa.Table.from_pylist(group, schema=schema))
+
+
+def read_parquet(path: Path, columns: Sequence[str] = ()) -> list[Row]:
+    """Read a Parquet file into rows. Raises UserError when it is missing, no Parquet, or lacks one of `columns`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not path.exists():
+        raise UserError(f"{path}: no such file")
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder, a Parquet file is needed")
+    try:
+        with pq.ParquetFile(path) as table:
+            names = table.schema_arrow.names
+            if missing := [name for name in columns if name not in names]:
+                raise UserError(f"{path}: has no column {', '.join(missing)} (it has {', '.join(names)})")
+            return [row for batch in table.iter_batches(GROUP_ROWS) for row in batch.to_pylist()]
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(f"{path}: cannot be read as Parquet ({error})") from None

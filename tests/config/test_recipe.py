@@ -1,0 +1,98 @@
+"""Recipes: what is refused, and that what was resolved can be run again."""
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from codepref.config.recipe import Recipe
+from codepref.errors import UserError
+from codepref.runs.recipes import load_recipe, parse_recipe
+
+
+def test_all_mistakes_are_told_at_once_with_the_nearest_name(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'colour = 1\n[training]\nbetta = 0.1\nepochs = "two"\nlearning_rate = -1.0\n[sampling]\ntop_p = 1.5\n'
+        "[trainin]\nbeta = 1.0\n"
+    )
+    with pytest.raises(UserError) as caught:
+        load_recipe(path)
+    told = "\n".join(caught.value.problems)
+    assert len(caught.value.problems) == 6
+    assert "did you mean `beta`?" in told
+    assert "`training.epochs` = 'two': must be a number" in told
+    assert "`training.learning_rate` = -1.0: must be at least 0" in told
+    assert "`sampling.top_p` = 1.5: must be at most 1" in told
+    assert "unknown section `trainin` (did you mean `training`?)" in told
+    assert "unknown key `colour`" in told
+
+
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        ({"training": {"batch_size": 10, "micro_batch_size": 4}}, "does not divide"),
+        ({"sft": {"batch_size": 2, "micro_batch_size": 4}}, "sft.micro_batch_size = 4 does not divide"),
+        ({"sft": {"quantization": "nf4"}}, "set sft.lora_rank above 0"),
+        (
+            {"gate": {"figures": ["rubric score"]}},
+            "gate.figures holds rubric score; a run compares pass@1, pass@1 greedy",
+        ),
+        ({"evaluation": {"samples": 5, "k": [1, 10]}}, "only evaluation.samples = 5"),
+        ({"pairing": {"rule": "dstc"}}, "needs self-written tests"),
+        ({"sampling": {"solution_template": "{nothing}"}}, "only {prompt} and {entry_point}"),
+        ({"sampling": {"solution_template": "{prompt.foo}"}}, "only {prompt} and {entry_point}"),
+        ({"sampling": {"test_template": "hello"}}, "holds no {prompt}"),
+        ({"sampling": {"tests": 3}}, "takes tests to be true"),
+        ({"pairing": {"rule": "rated"}}, "needs ratings: set judge.model"),
+        ({"judge": {"preferences": ["beauty"]}}, "judge.preferences holds beauty; known: instruction-following"),
+        ({"judge": {"preferences": [1]}}, "must be a list of texts"),
+        ({"training": {"epochs": float("inf")}}, "must be a finite number"),
+        ({"training": 3}, "must be a section"),
+        ({"model": {"dtype": "int3"}}, "must be one of auto"),
+        ({"training": {"gradient_checkpointing": 1}}, "must be true or false"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_it_runs(document: dict[str, object], told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        parse_recipe(document)
+
+
+def test_a_mistake_is_told_of_the_file_or_of_the_command_line_whichever_made_it(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("[training]\nbetta = 0.1\nepochs = 0\n")
+    with pytest.raises(UserError) as caught:
+        load_recipe(path, ["training.lerning_rate=1", "training.epochs=-1", "trainin.beta=1", "seed=x"])
+    assert sorted(line.partition(": ")[0] for line in caught.value.problems) == [*["--set"] * 4, str(path)]
+    path.rename(tmp_path / "recipe.toml")
+    with pytest.raises(UserError, match=r"the recipe of the run there is .*recipe\.toml"):
+        load_recipe(tmp_path)
+
+
+def test_overrides_take_toml_values_and_bare_text() -> None:
+    recipe = parse_recipe({}, overrides=["training.beta=0.5", "model.path=some/model", "evaluation.k=[1, 5]", "seed=7"])
+    assert recipe.training.beta == 0.5
+    assert recipe.model.path == "some/model"
+    assert recipe.evaluation.k == (1, 5)
+    assert recipe.seed == 7
+
+
+@pytest.mark.parametrize("override", ["training", "a.b.c=1", "=3"])
+def test_a_malformed_override_is_refused(override: str) -> None:
+    with pytest.raises(UserError, match=r"section\.key=value"):
+        parse_recipe({}, overrides=[override])
+
+
+def test_the_resolved_recipe_reads_back_equal() -> None:
+    recipe = parse_recipe(
+        {"sampling": {"solution_template": 'quote " slash \\ line\nend {prompt}'}, "evaluation": {"k": [1, 2, 3]}},
+        overrides=["seed=3"],
+    )
+    assert parse_recipe(tomllib.loads(recipe.to_toml()), name=recipe.name) == recipe
+    assert replace(Recipe(), seed=3) != recipe
+
+
+def test_a_missing_recipe_is_the_users_mistake(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such recipe"):
+        load_recipe(tmp_path / "none.toml")

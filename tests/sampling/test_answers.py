@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codepref.errors import UserError
+from codepref.problems import load_problems
+from codepref.records import Problem
+from codepref.sampling.answers import load_solutions, load_tests, solutions_from_rows
+
+Write = Callable[..., Path]
+
+ADD = Problem("add", "Write add(a, b).", "add")
+TOTAL = Problem(
+    "total",
+    "from typing import List\n\ndef total(xs: List[int]) -> int:\n",
+    "total",
+    style="complete",
+    preamble="from typing import List\n",
+)
+PROBLEMS = [ADD, TOTAL]
+
+
+def test_completions_of_code_prompts_are_run_as_they_are(write_lines: Write) -> None:
+    path = write_lines([{"task_id": "total", "completion": "    return sum(xs)\nprint('x'"}])
+    (solution,) = load_solutions(path, PROBLEMS)
+    assert solution.text == TOTAL.prompt + "    return sum(xs)\nprint('x'"
+    assert solution.raw == "    return sum(xs)\nprint('x'"
+
+
+def test_completions_of_requests_are_searched_for_the_program(write_lines: Write) -> None:
+    raw = "Here:\n```python\ndef add(a, b):\n    return a + b\nprint(add(1, 2))\n```\nDone."
+    (solution,) = load_solutions(write_lines([{"task_id": "add", "completion": raw}]), PROBLEMS)
+    assert solution.text == "def add(a, b):\n    return a + b\n"
+
+
+def test_whole_programs_get_what_they_lack_of_the_preamble(write_lines: Write) -> None:
+    bare = "def total(xs: List[int]):\n    return sum(xs)\n"
+    rows = [
+        {"task_id": "total", "solution": text} for text in (bare, "from typing import List\n" + bare, "def broken(")
+    ]
+    texts = [solution.text for solution in load_solutions(write_lines(rows), PROBLEMS)]
+    assert texts == ["from typing import List\n\n\n" + bare, "from typing import List\n" + bare, "def broken("]
+
+
+def test_a_solution_id_is_the_place_among_the_lines_of_its_task(write_lines: Write) -> None:
+    rows = [{"task_id": task, "solution": "x = 1"} for task in ("add", "total", "add", "add")]
+    found = [(item.task_id, item.solution_id) for item in load_solutions(write_lines(rows), PROBLEMS)]
+    assert found == [("add", 0), ("total", 0), ("add", 1), ("add", 2)]
+
+
+@pytest.mark.parametrize(
+    "row", [{"completion": ""}, {"solution": ""}, {"solution": "", "completion": "def add(): ..."}]
+)
+@pytest.mark.parametrize("task", ["add", "total"])
+def test_an_empty_sample_is_a_solution_without_text(task: str, row: dict[str, Any]) -> None:
+    (solution,) = solutions_from_rows([{"task_id": task, **row}], PROBLEMS)
+    assert solution.text == ""
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("{", "not valid JSON"),
+        ({"task_id": "ad", "solution": ""}, "task 'ad' is not among the problems, whose task ids look like 'add'"),
+        ({"solution": ""}, r"has no task_id \(columns: solution\)"),
+        ({"task_id": "add", "code": ""}, 'needs "solution" or "completion", has task_id, code'),
+        ({"task_id": "add", "solution": 3}, "solution must be text, not int"),
+    ],
+)
+def test_a_wrong_line_is_told_with_its_number(write_lines: Write, row: Any, message: str) -> None:
+    path = write_lines([{"task_id": "add", "solution": ""}, row])
+    with pytest.raises(UserError, match=message) as caught:
+        load_solutions(path, PROBLEMS)
+    assert f"{path}:2" in str(caught.value)
+
+
+def test_mbpp_tasks_by_number() -> None:
+    (solution,) = solutions_from_rows([{"task_id": 7, "solution": ""}], [Problem("Mbpp/7", "", "f")])
+    assert solution.task_id == "Mbpp/7"
+
+
+def test_tests_are_told_apart_by_meaning_and_counted(write_lines: Write) -> None:
+    rows = [
+        {"task_id": "add", "test": "assert add(1, 2) == 3"},
+        {"task_id": "add", "test": "assert add( 1,2 )==3, 'wrong'"},
+        {"task_id": "add", "test": "assert add('a', \"b\") == 'ab'"},
+        {"task_id": "add", "completion": "```python\nassert add(1, 2) == 3\nassert add(1, 2) == 3\n```"},
+        {"task_id": "add", "completion": "I cannot."},
+        {"task_id": "add", "test": "assert add(1"},
+        {"task_id": "add", "test": "assert True"},
+        {"task_id": "add", "test": "def check(candidate):\n    assert candidate(1, 2) == 3\n"},
+    ]
+    loaded = load_tests(write_lines(rows), PROBLEMS, per_completion=None)
+    tests = loaded.tests["add"]
+    assert [(test.test_id, test.source.split("\n")[0], test.kind, test.count) for test in tests] == [
+        ("0", "assert add(1, 2) == 3", "asserts", 3),
+        ("1", "assert add('a', 'b') == 'ab'", "asserts", 1),
+        ("2", "def check(candidate):", "check", 1),
+    ]
+    assert loaded.dropped == {"duplicate": 1, "unparsable": 1, "no_call": 1}
+    assert (loaded.lines, loaded.silent) == (8, 3)
+
+
+def test_tests_of_one_completion_are_limited(write_lines: Write) -> None:
+    rows = [{"task_id": "add", "completion": "".join(f"assert add({n}, 0) == {n}\n" for n in range(9))}]
+    loaded = load_tests(write_lines(rows), PROBLEMS, per_completion=5)
+    assert len(loaded.tests["add"]) == 5
+    assert loaded.dropped == {"over_limit": 4}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"completion": "add(1, 2) == 3\nassert add(2, 2) == 4\n", "prompt": "# check add\nassert "}],
+        [
+            {"completion": "\n", "prompt": "# check add\nassert "},
+            {"completion": "add(1, 2) == 3\nassert add(2, 2) == 4"},
+        ],
+        [{"completion": "add(1, 2) == 3\nassert add(2, 2) == 4"}],
+        [{"completion": "add(1, 2) == 3, 'one'\nassert add(2, 2) == 4"}],
+        [{"completion": "assert add(1, 2) == 3\nassert add(2, 2) == 4"}],
+        [{"completion": "print(add(1, 2))\nassert add(1, 2) == 3\nassert add(2, 2) == 4", "prompt": "Write tests."}],
+    ],
+)
+def test_completions_that_continue_an_assert(write_lines: Write, rows: list[dict[str, Any]]) -> None:
+    path = write_lines([{"task_id": "add", **row} for row in rows])
+    sources = [test.source for test in load_tests(path, PROBLEMS, per_completion=None).tests["add"]]
+    assert sources == ["assert add(1, 2) == 3", "assert add(2, 2) == 4"]
+
+
+def test_real_completions(data: Path) -> None:
+    """CodeGen-16B's own solutions and tests.
+
+    CodeT extracts 4,143 distinct tests at 5 a completion, told apart by spelling. In normal form 3,778 are left, and
+    some 300 of them call a blank that the model left (`assert ____ == f(2)`) or name the function in a string alone.
+    """
+    problems = load_problems(data / "codegen16b" / "problems.jsonl.gz")
+    solutions = load_solutions(data / "codegen16b" / "solutions.jsonl.gz", problems)
+    assert len(solutions) == 8_200
+    assert len({(solution.task_id, solution.text) for solution in solutions}) == 6_106
+    loaded = load_tests(data / "codegen16b" / "tests.jsonl.gz", problems, per_completion=5)
+    assert loaded.lines == 8_200
+    assert 3_400 < sum(map(len, loaded.tests.values())) < 3_550
+    assert all(len({test.source for test in tests}) == len(tests) for tests in loaded.tests.values())
