@@ -54,9 +54,9 @@ def bigcodebench_gold(file: Path) -> dict[str, Any]:
         missing = [name for name in needed if name in absent]
         told, plain = matrix.verdicts[0], plainly(problem)
         row = {"task_id": problem.task_id, "packages": needed, "beyond_base": beyond, "missing": missing}
-        row |= {"letter": told.letters, "detail": told.detail, "plain": plain}
-        rows.append({**row, "lacks": lacking(missing, told.letters, told.detail, plain)})
-    return {"problems": len(rows), "passed": sum(row["letter"] == "P" for row in rows), "rows": rows}
+        row |= {"code": told.codes, "detail": told.detail, "plain": plain}
+        rows.append({**row, "lacks": lacking(missing, told.codes, told.detail, plain)})
+    return {"problems": len(rows), "passed": sum(row["code"] == "P" for row in rows), "rows": rows}
 
 
 def plainly(problem: Problem) -> dict[str, Any]:
@@ -85,9 +85,9 @@ def plainly(problem: Problem) -> dict[str, Any]:
     }
 
 
-def lacking(missing: Sequence[str], letter: str, detail: str, plain: dict[str, Any]) -> str:
+def lacking(missing: Sequence[str], code: str, detail: str, plain: dict[str, Any]) -> str:
     """What a gold solution that does not pass lacks, "" for one that passes."""
-    if letter == "P":
+    if code == "P":
         return ""
     if missing:
         return f"a package that is not installed: {', '.join(missing)}"

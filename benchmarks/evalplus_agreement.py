@@ -189,9 +189,9 @@ ROOMY = {"EVALPLUS_MAX_MEMORY_BYTES": "-1"}
 """EvalPlus without its limit of memory."""
 
 
-def words_of(letters: str) -> list[str]:
-    """Letters of the tests base and plus in EvalPlus's words; a problem without plus inputs has one letter."""
-    told = [WORDS.get(letter, "fail") for letter in letters]
+def words_of(codes: str) -> list[str]:
+    """Codes of the tests base and plus in EvalPlus's words; a problem without plus inputs has one code."""
+    told = [WORDS.get(code, "fail") for code in codes]
     return told if len(told) == 2 else told * 2
 
 

@@ -99,8 +99,8 @@ def bigcodebench(result: Part) -> list[str]:
     rows = []
     for row in result["rows"]:
         beyond = ", ".join(row["beyond_base"]) or "–"
-        rows.append([row["task_id"], beyond, row["letter"], row["plain"]["word"], row["lacks"] or "–"])
-    head = ("task", "packages beyond the base install", "letter", "without a sandbox or network", "what it lacks")
+        rows.append([row["task_id"], beyond, row["code"], row["plain"]["word"], row["lacks"] or "–"])
+    head = ("task", "packages beyond the base install", "code", "without a sandbox or network", "what it lacks")
     return lines + grid(head, rows)
 
 

@@ -32,7 +32,7 @@ def timed_out(verdicts: Verdicts) -> dict[int, list[str]]:
 
 
 def changed(before: Sequence[Verdict], after: Sequence[Verdict]) -> dict[str, Any]:
-    """How many samples one system judges otherwise than before. `word`: its own word changed (a letter of codepref's).
+    """How many samples one system judges otherwise than before. `word`: its own word changed (a code of codepref's).
     `passed`: passing became not passing or the reverse. `moves`: from which word to which, the most frequent first.
     """
     if len(before) != len(after):

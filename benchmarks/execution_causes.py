@@ -75,7 +75,7 @@ def memory(facts: Facts) -> str:
 
 
 def our_fault(facts: Facts) -> str:
-    return f"codepref failed (letter I): {facts['ours']['detail'][:120]}" if "I" in facts["ours"]["word"] else ""
+    return f"codepref failed (code I): {facts['ours']['detail'][:120]}" if "I" in facts["ours"]["word"] else ""
 
 
 def repaired(facts: Facts) -> str:

@@ -1,4 +1,4 @@
-"""Why a cell of the self-test matrix has another letter than plain processes give it."""
+"""Why a cell of the self-test matrix has another code than plain processes give it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from codepref.records import Problem, Solution, Test
 
 
 def judged_alone(task: Mapping[str, Any], seconds: float) -> str:
-    """codepref's letter for one solution and one test, with nothing else about."""
+    """codepref's code for one solution and one test, with nothing else about."""
     name = task["task_id"]
     problem = Problem(name, "", _entry_point(task["tests"][0]), (Test(name, "0", task["tests"][0]),))
     (matrix,) = execute([problem], [Solution(name, 0, task["solutions"][0])], limits=Limits(seconds), jobs=1)
-    return matrix.verdicts[0].letters
+    return matrix.verdicts[0].codes
 
 
 def _entry_point(test: str) -> str:
@@ -25,7 +25,7 @@ def _entry_point(test: str) -> str:
 
 
 def cause_of_cell(pair: str, alone: str, solution: str, test: str, detail: str) -> str:
-    """The first cause that applies to a cell with the letters `pair` (reference, codepref) in the whole matrix, and
+    """The first cause that applies to a cell with the codes `pair` (reference, codepref) in the whole matrix, and
     `alone` when it was run by itself. Pure.
     """
     right, ours = pair
@@ -42,7 +42,7 @@ def cause_of_cell(pair: str, alone: str, solution: str, test: str, detail: str) 
             return "state: an earlier test changed what this one sees in the reference"
         return "state: an earlier test changed what this one sees in codepref, or its process was a fresh one"
     if "T" in pair + alone:
-        return "the limit's edge: letters change from run to run"
+        return "the limit's edge: codes change from run to run"
     if ours == "X":
         return f"forbidden by the sandbox: {detail[:100]}"
     if "M" in pair:

@@ -53,7 +53,7 @@ def _matrix_run(data: Path, rows: list[Row], workers: int, tests: int) -> dict[s
         job = {"data": str(data / "codegen16b"), "samples": str(file), "seconds": LIMITS["test_seconds"]}
         job |= {"workers": workers, "per_completion": PER_COMPLETION, "most_tests": tests}
         answer = run_system("codepref-matrix", job, watch=True)
-    return {"cells": sum(len(letters) for task in answer["letters"] for letters in task), **_kept(answer)}
+    return {"cells": sum(len(codes) for task in answer["codes"] for codes in task), **_kept(answer)}
 
 
 def _kept(answer: dict[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ LIMITS = {"test_seconds": 0.1, "load_seconds": 1.0, "memory_bytes": 1 << 30}
 """codepref's own, for a test limit of 0.1 s."""
 
 Cells = list[list[str]]
-"""Letters by task, then by solution."""
+"""Codes by task, then by solution."""
 
 
 def tasks_of(data: Path, samples: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -68,12 +68,12 @@ def matrix(
         with busy(spinning, sessions=True):
             loaded = run_system("codepref-matrix", job)
         log(f"beside {spinning} busy processes {loaded['seconds']:.2f} s")
-    letters, details = runs[0]["letters"], runs[0]["details"]
+    codes, details = runs[0]["codes"], runs[0]["details"]
     under_load: dict[str, Any] = {"busy_processes": spinning, "seconds": loaded["seconds"]}
-    under_load["changed"] = changed_cells(letters, loaded["letters"])
-    changes = [changed_cells(letters, run["letters"]) for run in runs[1:]]
+    under_load["changed"] = changed_cells(codes, loaded["codes"])
+    changes = [changed_cells(codes, run["codes"]) for run in runs[1:]]
     expected = reference(tasks, work, workers, log)
-    found = compared(tasks, expected, letters, details)
+    found = compared(tasks, expected, codes, details)
     explain(found, log)
     kept = [{key: run[key] for key in ("seconds", "reading_seconds", "judging_seconds")} for run in runs]
     facts = {"problems": len(tasks), "solutions": len(samples), "tests": sum(len(task["tests"]) for task in tasks)}
@@ -82,7 +82,7 @@ def matrix(
 
 
 def reference(tasks: list[dict[str, Any]], work: Path, processes: int, log: Any, keep: bool = True) -> Cells:
-    """The letters of plain processes, kept in a file of the work folder."""
+    """The codes of plain processes, kept in a file of the work folder."""
     path = work / f"reference-{content_hash(tasks, LIMITS)[:16]}.json"
     if keep and path.exists():
         cells: Cells = json.loads(path.read_text())
@@ -106,16 +106,16 @@ def reference(tasks: list[dict[str, Any]], work: Path, processes: int, log: Any,
     return made
 
 
-def each_cell(expected: Cells, letters: Cells, visit: Callable[[int, int, int, str, str], None]) -> None:
-    """visit(task, solution, test, reference's letter, codepref's letter). Raises ValueError where shapes differ."""
-    for task, (one, other) in enumerate(zip(expected, letters, strict=True)):
+def each_cell(expected: Cells, codes: Cells, visit: Callable[[int, int, int, str, str], None]) -> None:
+    """visit(task, solution, test, reference's code, codepref's code). Raises ValueError where shapes differ."""
+    for task, (one, other) in enumerate(zip(expected, codes, strict=True)):
         for solution, (right, ours) in enumerate(zip(one, other, strict=True)):
             for test, pair in enumerate(zip(right, ours, strict=True)):
                 visit(task, solution, test, *pair)
 
 
 def changed_cells(before: Cells, after: Cells) -> dict[str, int]:
-    """How many cells have changed, by the letters before and after, such as "PT"."""
+    """How many cells have changed, by the codes before and after, such as "PT"."""
     pairs: Counter[str] = Counter()
 
     def visit(task: int, solution: int, test: int, one: str, other: str) -> None:
@@ -126,10 +126,10 @@ def changed_cells(before: Cells, after: Cells) -> dict[str, int]:
     return dict(pairs)
 
 
-def compared(tasks: list[dict[str, Any]], expected: Cells, letters: Cells, details: Cells) -> dict[str, Any]:
-    """Counts of (reference, codepref) letters, shares of agreement, and up to 20 examples of each difference.
+def compared(tasks: list[dict[str, Any]], expected: Cells, codes: Cells, details: Cells) -> dict[str, Any]:
+    """Counts of (reference, codepref) codes, shares of agreement, and up to 20 examples of each difference.
 
-    counted: cells that did not time out in the reference and that codepref ran. agree: those with the same letter.
+    counted: cells that did not time out in the reference and that codepref ran. agree: those with the same code.
     skipped: cells that codepref did not run (S) though the reference did not time out there.
     """
     counts: Counter[str] = Counter()
@@ -143,7 +143,7 @@ def compared(tasks: list[dict[str, Any]], expected: Cells, letters: Cells, detai
             if len(some) < EXAMPLES and [row["at"][:2] for row in some].count([task, solution]) < 2:
                 some.append({"at": [task, solution, test], "detail": details[task][solution]})
 
-    each_cell(expected, letters, visit)
+    each_cell(expected, codes, visit)
     for some in examples.values():
         for row in some:
             task, solution, test = row["at"]

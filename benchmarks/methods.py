@@ -138,12 +138,12 @@ class Bench:
 
     def probing(self) -> Probing:
         """The watch of the starter's recipes."""
-        evaluation, watch = self.recipe.evaluation, self.recipe.watch
+        evaluation, validation = self.recipe.evaluation, self.recipe.validation
         return Probing(
-            codepref.load_problems(watch.problems, limit=watch.limit),
+            codepref.load_problems(validation.problems, limit=validation.limit),
             Decoding(evaluation.temperature, evaluation.top_p, evaluation.max_new_tokens),
-            samples=watch.samples,
-            patience=watch.patience,
+            samples=validation.samples,
+            patience=validation.patience,
             template=self.template,
             limits=self.limits,
         )

@@ -81,7 +81,7 @@ def measure(data: Path, out: Path) -> list[Measured | None]:
     known = {problem.task_id for problem in problems}
     judged = [problem for problem in truth if problem.task_id in known]
     true = execute(judged, solutions, limits=Limits(TRUE_SECONDS), out=out / "true")
-    right = {matrix.task_id: np.array([set(v.letters) == {PASS} for v in matrix.verdicts]) for matrix in true}
+    right = {matrix.task_id: np.array([set(v.codes) == {PASS} for v in matrix.verdicts]) for matrix in true}
     measured: list[Measured | None] = []
     for matrix in own:
         given = rule_input(matrix, 0)

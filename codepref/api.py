@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codepref.config.fields import checked, nearest
-from codepref.config.sections import EvaluationSection, OnlineSection, TrainingSection, WatchSection
+from codepref.config.sections import EvaluationSection, OnlineSection, TrainingSection, ValidationSection
 from codepref.errors import UserError
 from codepref.execution.limits import SCORING_LIMITS, Limits
 from codepref.problems.statements import STATEMENTS, read_statements
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from codepref.evaluation.comparison import Comparison
     from codepref.evaluation.scores import Scores
     from codepref.pairing.pair import PairSet
-    from codepref.sampling.engines import Backend
+    from codepref.sampling.engines import Engine
     from codepref.training.trainer import TrainingResult
 
 Progress = Callable[[int, int], None]
@@ -57,7 +57,7 @@ def load_problems(source: Problems, *, limit: int | None = None) -> list[Problem
 
 def sample(
     problems: Problems,
-    model: str | Backend,
+    model: str | Engine,
     *,
     kind: str = "solutions",
     n: int = 10,
@@ -299,7 +299,7 @@ def train(
     device: str = "auto",
     progress: Progress | None = None,
     validation: Problems | None = None,
-    watch: WatchSection | None = None,
+    watch: ValidationSection | None = None,
     problems: Problems | None = None,
     online: OnlineSection | None = None,
     unconfined: bool = False,
@@ -329,7 +329,7 @@ def train(
         raise UserError(f"method {chosen.method} samples as it trains: give it problems with tests, and nothing else")
     if chosen.method not in ONLINE and problems is not None:
         raise UserError(f"method {chosen.method} learns from pairs, verdicts or data, not from problems")
-    probing = None if validation is None else _probing(validation, model, watch or WatchSection(), unconfined)
+    probing = None if validation is None else _probing(validation, model, watch or ValidationSection(), unconfined)
     how = {"seed": seed, "dtype": dtype, "device": device, "progress": progress, "watch": probing}
     if problems is not None:
         from codepref.models import model_templates
@@ -342,7 +342,7 @@ def train(
     return train_on(given, model, Path(out), chosen, **how)  # type: ignore[arg-type]
 
 
-def _probing(validation: Problems, model: str, watch: WatchSection, unconfined: bool) -> Any:
+def _probing(validation: Problems, model: str, watch: ValidationSection, unconfined: bool) -> Any:
     from codepref.models import model_templates
     from codepref.sampling.engines import Decoding
     from codepref.training.validation_callback import Probing
@@ -391,7 +391,7 @@ def _to_learn(pairs: Any, verdicts: Any, data: Any, settings: TrainingSection, s
 def evaluate(
     problems: Problems | None = None,
     *,
-    model: str | Backend | None = None,
+    model: str | Engine | None = None,
     solutions: Solutions | None = None,
     verdicts: Verdicts | None = None,
     samples: int = 10,

@@ -279,8 +279,8 @@ def passed_responses(folder: Path) -> dict[tuple[str, int], bool]:
     found = {}
     for matrix in iter_verdicts(folder):
         for verdict in matrix.verdicts:
-            if verdict.letters and not set(verdict.letters) & {INFRASTRUCTURE, SKIPPED}:
-                found[matrix.task_id, verdict.solution_id] = set(verdict.letters) == {PASS}
+            if verdict.codes and not set(verdict.codes) & {INFRASTRUCTURE, SKIPPED}:
+                found[matrix.task_id, verdict.solution_id] = set(verdict.codes) == {PASS}
     return found
 
 

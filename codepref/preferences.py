@@ -2,6 +2,8 @@
 
 Keys and their order are the published data set's. Questions, aspects, scales and principles are in codepref's own
 words: figures made with them compare with each other, and with published ones in kind only.
+
+Pure.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ _ALL = (
             "Do exactly what the request says, part by part.",
             "Before you answer, list for yourself what is required, and leave nothing of it out.",
             "Keep to every limit that the request sets, even where you would choose otherwise.",
-            "Use the names, signatures and formats that the request gives, letter by letter.",
+            "Use the names, signatures and formats that the request gives, code by code.",
             "Answer what was asked, and do not answer what was not.",
             "Where the request names a library, language or method, use that one.",
             "Check your answer against each sentence of the request before you give it.",

@@ -1,6 +1,6 @@
 """The records that the stages hand to each other. Frozen, plain, importable without numpy-heavy or torch-heavy code.
 
-Letters of axes in names: P problems, S solutions, T tests.
+Codes of axes in names: P problems, S solutions, T tests.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 PASS, FAIL, ERROR, TIMEOUT, MEMORY, FORBIDDEN, SKIPPED, INFRASTRUCTURE = "PFETMXSI"
-VERDICT_LETTERS = "PFETMXSI"
+VERDICT_CODES = "PFETMXSI"
 """Pass, fail (the test's assertion), error (an exception), timeout, memory, forbidden (the sandbox refused),
 skipped (not run), infrastructure (our fault)."""
 
-OUTCOME_BYTES = 4
+ANSWER_DIGEST_BYTES = 4
 """Bytes of the digest of what a solution answered in one test."""
 
 Style = Literal["complete", "instruct", "program"]
@@ -86,50 +86,50 @@ class Solution:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One solution against all tests of its task. `letters` has one of VERDICT_LETTERS a test, in the task's order.
+    """One solution against all tests of its task. `codes` has one of VERDICT_CODES a test, in the task's order.
 
-    outcomes: OUTCOME_BYTES a test, a digest of what the solution answered in it, equal where two solutions of the task
-    answered alike; zeros where it is not known, and "" where it is known for no test.
+    answer_digests: ANSWER_DIGEST_BYTES a test, a digest of what the solution answered in it. Two solutions of the task
+    that answer alike have equal digests. Zeros stand for an unknown answer, and b"" where none is known.
     """
 
     task_id: str
     solution_id: int
     solution: str
-    letters: str
+    codes: str
     isolation: Isolation = "separate"
     cpu_ms: float = 0.0
     detail: str = ""
-    outcomes: bytes = b""
+    answer_digests: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class VerdictMatrix:
-    """All solutions of one task against all its tests: S rows of T letters."""
+    """All solutions of one task against all its tests: S rows of T codes."""
 
     task_id: str
     tests: tuple[Test, ...]
     verdicts: tuple[Verdict, ...]
 
     @property
-    def letters_ST(self) -> npt.NDArray[np.str_]:
-        """Array (S, T) of single letters."""
+    def codes_ST(self) -> npt.NDArray[np.str_]:
+        """Array (S, T) of single codes."""
         if not self.tests:
             return np.empty((len(self.verdicts), 0), dtype="<U1")
-        return np.array([list(verdict.letters) for verdict in self.verdicts], dtype="<U1").reshape(
+        return np.array([list(verdict.codes) for verdict in self.verdicts], dtype="<U1").reshape(
             len(self.verdicts), len(self.tests)
         )
 
     @property
-    def outcomes_ST(self) -> npt.NDArray[np.uint32]:
+    def answer_digests_ST(self) -> npt.NDArray[np.uint32]:
         """Array (S, T) of digests of what the solutions answered in the tests; 0 where it is not known."""
-        unknown = bytes(OUTCOME_BYTES * len(self.tests))
-        told = b"".join(verdict.outcomes or unknown for verdict in self.verdicts)
+        unknown = bytes(ANSWER_DIGEST_BYTES * len(self.tests))
+        told = b"".join(verdict.answer_digests or unknown for verdict in self.verdicts)
         return np.frombuffer(told, dtype="<u4").reshape(len(self.verdicts), len(self.tests))
 
     @property
     def passed_ST(self) -> npt.NDArray[np.bool_]:
         """Array (S, T): True where the solution passed the test."""
-        return np.equal(self.letters_ST, PASS)
+        return np.equal(self.codes_ST, PASS)
 
 
 @dataclass(frozen=True, slots=True)

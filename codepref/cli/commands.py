@@ -121,7 +121,7 @@ def execute(options: Namespace) -> None:
     )
     progress.close()
     print(f"{summary['problems']:,} problems, {summary['samples']:,} solutions, {summary['cells']:,} verdicts")
-    print("  ".join(f"{letter} {count:,}" for letter, count in Counter(summary["verdicts"]).most_common()))
+    print("  ".join(f"{code} {count:,}" for code, count in Counter(summary["verdicts"]).most_common()))
     print(options.out, flush=True)
     if not summary["samples"]:
         _say(f"codepref: {options.solutions} holds no solution")
@@ -182,7 +182,7 @@ def audit(options: Namespace) -> None:
 def train(options: Namespace) -> None:
     """`codepref train`."""
     from codepref import api
-    from codepref.config.sections import WatchSection
+    from codepref.config.sections import ValidationSection
     from codepref.runs.recipes import parse_recipe
 
     given = [_training_setting(item) for item in options.settings]
@@ -202,7 +202,7 @@ def train(options: Namespace) -> None:
         device=options.device,
         progress=progress,
         validation=options.validation,
-        watch=WatchSection(limit=options.validation_limit),
+        watch=ValidationSection(limit=options.validation_limit),
         problems=options.problems,
         online=recipe.online,
         unconfined=options.unconfined,

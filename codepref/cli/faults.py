@@ -47,9 +47,9 @@ def tell_faults(folder: Path, summary: Mapping[str, Any], say: Say) -> None:
     tasks: dict[bool, set[str]] = {True: set(), False: set()}
     for matrix in iter_verdicts(folder):
         for verdict in matrix.verdicts:
-            if count := verdict.letters.count(INFRASTRUCTURE):
-                # a verdict with other letters too was judged: what is I there is one test's reference
-                others = set(verdict.letters) != {INFRASTRUCTURE}
+            if count := verdict.codes.count(INFRASTRUCTURE):
+                # a verdict with other codes too was judged: what is I there is one test's reference
+                others = set(verdict.codes) != {INFRASTRUCTURE}
                 of_problem = others or verdict.detail.startswith(OF_THE_PROBLEM)
                 known = verdict.detail.startswith(OF_THE_PROBLEM) or not of_problem
                 causes[of_problem][verdict.detail if known else "a test's reference failed"] += count
@@ -83,12 +83,12 @@ def tell_gold(
     hopeless = set(_with_a_test_that_none_passed(folder))
     suspects = [p for p in problems if p.task_id in hopeless and not any(test.kind == "inputs" for test in p.tests)]
     failed = check_gold(suspects, limits=limits, jobs=jobs, unconfined=unconfined) if suspects else []
-    failed = [failure for failure in failed if INFRASTRUCTURE not in failure.letters]
+    failed = [failure for failure in failed if INFRASTRUCTURE not in failure.codes]
     if failed:
         first = failed[0]
         say(
             f"codepref: the gold solution of {names_told({failure.task_id for failure in failed})} fails its own tests "
-            f"under these limits ({first.task_id}: {first.letters[:20]}, {' '.join(first.detail.split())[:200]}): "
+            f"under these limits ({first.task_id}: {first.codes[:20]}, {' '.join(first.detail.split())[:200]}): "
             "verdicts there say little about the solutions"
         )
 
@@ -102,8 +102,8 @@ def _with_a_test_that_none_passed(folder: Path) -> Iterator[str]:
     with pq.ParquetFile(folder / VERDICTS, pre_buffer=False) as table:
         for batch in table.iter_batches(columns=["task_id", "verdicts"], use_threads=False):
             for row in batch.to_pylist():
-                task, letters = row["task_id"], row["verdicts"]
-                bits = sum(1 << place for place, letter in enumerate(letters) if letter == PASS)
+                task, codes = row["task_id"], row["verdicts"]
+                bits = sum(1 << place for place, code in enumerate(codes) if code == PASS)
                 passed[task] = passed.get(task, 0) | bits
-                wanted[task] = (1 << len(letters)) - 1
+                wanted[task] = (1 << len(codes)) - 1
     return (task for task, bits in passed.items() if bits != wanted[task])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,9 +28,12 @@ from codepref.config.sections import (
     SamplingSection,
     SftSection,
     TrainingSection,
-    WatchSection,
+    ValidationSection,
 )
 from codepref.errors import UserError
+
+OLD_SECTIONS = {"watch": "validation"}
+"""Names that sections had before, and their names today."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Recipe:
     sft: SftSection = field(default_factory=SftSection)
     training: TrainingSection = field(default_factory=TrainingSection)
     online: OnlineSection = field(default_factory=OnlineSection)
-    watch: WatchSection = field(default_factory=WatchSection)
+    validation: ValidationSection = field(default_factory=ValidationSection)
     evaluation: EvaluationSection = field(default_factory=EvaluationSection)
     grading: GradingSection = field(default_factory=GradingSection)
     gate: GateSection = field(default_factory=GateSection)
@@ -96,6 +100,8 @@ def recipe_from_document(
 ) -> Recipe:
     """Build a Recipe from a parsed TOML document. Raises UserError that tells every mistake."""
     mistakes: list[str] = []
+    document = _without_old_names(document, where)
+    overrides = [_without_old_name(override) for override in overrides]
     tables: dict[str, Any] = {key: dict(v) if isinstance(v, Mapping) else v for key, v in document.items()}
     overridden = {key for override in overrides if (key := _apply_override(tables, override, mistakes))}
     known = {item.name for item in dataclasses.fields(Recipe)} - {"name"}
@@ -116,6 +122,27 @@ def recipe_from_document(
     if mistakes:
         raise UserError(*mistakes)
     return Recipe(name=name, **values)
+
+
+def _without_old_names(document: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The document with today's names of sections. One warning for each old name."""
+    current: dict[str, Any] = {}
+    for key, value in document.items():
+        if key in OLD_SECTIONS and OLD_SECTIONS[key] not in document:
+            warnings.warn(f"{where}: [{key}] is now called [{OLD_SECTIONS[key]}]", FutureWarning, stacklevel=4)
+            current[OLD_SECTIONS[key]] = value
+        else:
+            current[key] = value
+    return current
+
+
+def _without_old_name(override: str) -> str:
+    section, dot, rest = override.partition(".")
+    if not dot or section.strip() not in OLD_SECTIONS:
+        return override
+    new = OLD_SECTIONS[section.strip()]
+    warnings.warn(f"--set {section}.{rest}: [{section}] is now called [{new}]", FutureWarning, stacklevel=4)
+    return f"{new}.{rest}"
 
 
 def _sections() -> list[str]:

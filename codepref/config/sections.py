@@ -188,7 +188,7 @@ class OnlineSection:
 
 
 @dataclass(frozen=True)
-class WatchSection:
+class ValidationSection:
     """Validation problems that the model answers while it trains; see docs/training.md."""
 
     problems: str = bounded("", doc="file, hub name or `starter:validation`, never the held-out ones; empty: no watch")

@@ -1,4 +1,4 @@
-"""The words in which a model is asked for a solution and for tests. Recipes and models may bring their own."""
+"""The words in which a model is asked for a solution and for tests. Recipes and models may bring their own. Pure."""
 
 from __future__ import annotations
 

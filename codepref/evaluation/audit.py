@@ -133,9 +133,9 @@ def _judge(pairs: Sequence[Pair], verdicts: Iterable[VerdictMatrix]) -> list[_Fo
 
 
 def _passes(verdict: Verdict | None) -> bool | None:
-    if verdict is None or not verdict.letters or INFRASTRUCTURE in verdict.letters:
+    if verdict is None or not verdict.codes or INFRASTRUCTURE in verdict.codes:
         return None
-    return set(verdict.letters) == {PASS}
+    return set(verdict.codes) == {PASS}
 
 
 def _holds(answer: Iterable[Message], verdict: Verdict | None) -> bool:

@@ -2,6 +2,8 @@
 
 The problem is the unit of sampling: solutions of one problem resemble each other, so every interval here is over
 problems and is clustered by them.
+
+Pure.
 """
 
 from __future__ import annotations

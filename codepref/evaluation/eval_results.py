@@ -35,7 +35,7 @@ def write_eval_results(path: Path, matrices: Iterable[VerdictMatrix], problems: 
     """Write verdicts as `evalplus.evaluate` writes its own, atomically, one task at a time; its pass@k.
 
     matrices: verdicts by tests named "base" and "plus" (HumanEval+ and MBPP+ with inputs); of other problems all tests
-    together are the base, and `plus_status` is null. A time-out is "timeout", every other letter but P "fail"; where a
+    together are the base, and `plus_status` is null. A time-out is "timeout", every other code but P "fail"; where a
     problem has no inputs beyond the base, its plus status is that of the base. Lists of failed inputs are empty.
     Solutions that could not be judged are left out, as in scores, since EvalPlus counts whatever is no "pass" as wrong.
     problems: the problem file, for `hash`; without one it is null, and EvalPlus does not look at it.
@@ -66,22 +66,22 @@ def write_eval_results(path: Path, matrices: Iterable[VerdictMatrix], problems: 
 def _rows(matrix: VerdictMatrix) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for verdict in matrix.verdicts:
-        if outcome(verdict.letters) in ("correct", "wrong"):
-            base, plus = _statuses(verdict.letters, matrix.tests)
+        if outcome(verdict.codes) in ("correct", "wrong"):
+            base, plus = _statuses(verdict.codes, matrix.tests)
             row = {"task_id": matrix.task_id, "solution": verdict.solution, "base_status": base, "plus_status": plus}
             rows.append({**row, "base_fail_tests": [], "plus_fail_tests": []})
     return rows
 
 
-def _statuses(letters: str, tests: Sequence[Test]) -> tuple[str, str | None]:
-    named = {test.test_id: letter for test, letter in zip(tests, letters, strict=True)}
+def _statuses(codes: str, tests: Sequence[Test]) -> tuple[str, str | None]:
+    named = {test.test_id: code for test, code in zip(tests, codes, strict=True)}
     if "base" not in named or not named.keys() <= set(_PARTS):
-        return _status(letters), None
+        return _status(codes), None
     return _status(named["base"]), _status(named.get("plus", named["base"]))
 
 
-def _status(letters: str) -> str:
-    failed = letters.replace(PASS, "")
+def _status(codes: str) -> str:
+    failed = codes.replace(PASS, "")
     if not failed:
         return PASSED
     return "timeout" if failed[0] == TIMEOUT else "fail"

@@ -12,7 +12,7 @@ from codepref.execution.execute import execute
 from codepref.execution.limits import SCORING_LIMITS, Limits
 from codepref.records import Problem, VerdictMatrix
 from codepref.sampling.answers import solutions_from_rows
-from codepref.sampling.engines import Backend, Decoding, open_backend
+from codepref.sampling.engines import Decoding, Engine, open_engine
 from codepref.sampling.sample import Progress, sample
 from codepref.storage.files import content_hash
 
@@ -21,7 +21,7 @@ ProgressFor = Callable[[str], Progress]
 
 def evaluate_model(
     problems: Sequence[Problem],
-    model: str | Backend,
+    model: str | Engine,
     *,
     samples: int = 10,
     decoding: Decoding | None = None,
@@ -44,7 +44,7 @@ def evaluate_model(
     given. With `out`, answers, verdicts and scores.json are kept there and a second call goes on from them. Raises what
     sampling and execution raise.
     """
-    backend = open_backend(model, dtype=dtype, device=device) if isinstance(model, str) else model
+    engine = open_engine(model, dtype=dtype, device=device) if isinstance(model, str) else model
     decoding = decoding or Decoding()
     parts = []
     kinds: tuple[tuple[Kind, int, Decoding], ...] = (
@@ -54,7 +54,7 @@ def evaluate_model(
     for kind, n, how in kinds:
         rows = sample(
             problems,
-            backend,
+            engine,
             kind="solutions",
             n=n,
             decoding=how,

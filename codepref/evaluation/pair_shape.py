@@ -21,7 +21,7 @@ class Shape:
     """Figures of a set of pairs.
 
     most: pairs of the problem that has most. top_tenth: share of the pairs that belong to the tenth of the problems
-    (rounded up) with most pairs; None without pairs. ties: pairs whose evidence holds the same verdict letters for
+    (rounded up) with most pairs; None without pairs. ties: pairs whose evidence holds the same verdict codes for
     both sides. repeated: pairs beyond the first of one problem and the same two answers. contradicting: pairs with an
     answer that another pair of the problem holds the other way. alike: pairs whose two answers are the same. shared:
     pairs with an answer that another pair of the problem holds on the same side, repeats apart. Answers are compared
@@ -96,8 +96,8 @@ def _shared(keys: Sequence[tuple[str, str, str]]) -> int:
 
 
 def _tie(pair: Pair) -> bool:
-    letters = pair.evidence.get("chosen_verdicts")
-    return bool(letters) and letters == pair.evidence.get("rejected_verdicts")
+    codes = pair.evidence.get("chosen_verdicts")
+    return bool(codes) and codes == pair.evidence.get("rejected_verdicts")
 
 
 def _text(messages: Iterable[Message]) -> str:

@@ -62,7 +62,7 @@ def scores_from_verdicts(
 ) -> Scores:
     """Count the correct solutions of each problem.
 
-    A solution is correct when the task has tests and every letter is P. It is wrong when a test says so (F, E, T, M,
+    A solution is correct when the task has tests and every code is P. It is wrong when a test says so (F, E, T, M,
     X), or when tests were skipped (S) without any infrastructure failure. A solution with an I and no such word
     against it cannot be judged: it is left out of n and counted, as is every solution of a task without tests.
 
@@ -75,18 +75,18 @@ def scores_from_verdicts(
 
 
 def _problem_score(matrix: VerdictMatrix, kind: Kind) -> ProblemScore:
-    outcomes = Counter(outcome(verdict.letters) for verdict in matrix.verdicts)
+    outcomes = Counter(outcome(verdict.codes) for verdict in matrix.verdicts)
     correct, wrong = outcomes.pop("correct", 0), outcomes.pop("wrong", 0)
     return ProblemScore(matrix.task_id, kind, correct + wrong, correct, dict(outcomes))
 
 
-def outcome(letters: str) -> str:
-    """What a solution's letters say: "correct", "wrong", or why it cannot be judged."""
-    if not letters:
+def outcome(codes: str) -> str:
+    """What a solution's codes say: "correct", "wrong", or why it cannot be judged."""
+    if not codes:
         return "no tests"
-    if set(letters) == {PASS}:
+    if set(codes) == {PASS}:
         return "correct"
-    if INFRASTRUCTURE in letters and set(letters) <= {PASS, SKIPPED, INFRASTRUCTURE}:
+    if INFRASTRUCTURE in codes and set(codes) <= {PASS, SKIPPED, INFRASTRUCTURE}:
         return "infrastructure"
     return "wrong"
 

@@ -73,8 +73,8 @@ def _write_columns(path: Path, groups: Iterable[list[tuple[Any, ...]]], schema: 
 def _verdict_groups(spool: Spool) -> Iterator[list[tuple[Any, ...]]]:
     group: list[tuple[Any, ...]] = []
     size = 0
-    for task, number, (source, letters, isolation, cpu_ms, _, outcomes) in spool.rows():
-        group.append((task, number, _clean(source), letters, isolation, cpu_ms, outcomes))
+    for task, number, (source, codes, isolation, cpu_ms, _, answer_digests) in spool.rows():
+        group.append((task, number, _clean(source), codes, isolation, cpu_ms, answer_digests))
         size += len(source)
         if len(group) >= files.GROUP_ROWS or size > GROUP_CHARACTERS:
             yield group

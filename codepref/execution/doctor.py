@@ -79,27 +79,27 @@ def _attacks(limits: Limits) -> Iterator[str]:
     with Engine(jobs=1) as engine:
         (matrix,) = engine.run([Task(Problem("doctor", "", "f"), solutions, (_TEST,))], limits=limits)
     *attacked, honest = matrix.verdicts
-    if honest.letters != "P":
+    if honest.codes != "P":
         raise MachineError(
-            f"an honest program did not pass: {honest.letters}, {honest.detail or 'no cause told'}. "
+            f"an honest program did not pass: {honest.codes}, {honest.detail or 'no cause told'}. "
             "Something here keeps workers from their work: processes, memory or open files used up (ulimit -a), or a "
             "container's profile that forbids what they need"
         )
     for name, verdict in zip(ATTACKS, attacked, strict=True):
         yield f"attack: {name}: {_outcome(verdict)}"
-    if escaped := [name for name, verdict in zip(ATTACKS, attacked, strict=True) if verdict.letters == "P"]:
+    if escaped := [name for name, verdict in zip(ATTACKS, attacked, strict=True) if verdict.codes == "P"]:
         raise MachineError(
             f"the sandbox does not hold on this machine: a program {'; '.join(escaped)}. Run untrusted programs "
             "elsewhere, and please report this with the lines above"
         )
-    if unclear := [name for name, verdict in zip(ATTACKS, attacked, strict=True) if verdict.letters not in ("X", "F")]:
+    if unclear := [name for name, verdict in zip(ATTACKS, attacked, strict=True) if verdict.codes not in ("X", "F")]:
         raise MachineError(f"what became of these attacks cannot be told: {'; '.join(unclear)}. Run the doctor again")
 
 
 def _outcome(verdict: Verdict) -> str:
-    if verdict.letters in ("X", "F"):
-        return f"refused ({verdict.letters})"
-    return f"NOT REFUSED ({verdict.letters})" if verdict.letters == "P" else f"{verdict.letters}, {verdict.detail}"
+    if verdict.codes in ("X", "F"):
+        return f"refused ({verdict.codes})"
+    return f"NOT REFUSED ({verdict.codes})" if verdict.codes == "P" else f"{verdict.codes}, {verdict.detail}"
 
 
 def _addresses_can_be_fixed() -> bool:

@@ -47,7 +47,7 @@ def execute(
 
     Worked example:
         problem = Problem("t", "Add one.", "f", tests=(Test("t", "0", "assert f(1) == 2"),))
-        execute([problem], [Solution("t", 0, "def f(x): return x + 1")])[0].verdicts[0].letters == "P"
+        execute([problem], [Solution("t", 0, "def f(x): return x + 1")])[0].verdicts[0].codes == "P"
 
     Raises UserError (a solution or test of an unknown task, one solution id twice, a malformed inputs test),
     MachineError (no Landlock, full disk).

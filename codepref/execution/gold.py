@@ -12,10 +12,10 @@ from codepref.records import PASS, Problem, Solution
 
 @dataclass(frozen=True, slots=True)
 class GoldFailure:
-    """A gold solution that does not pass: its verdict letters, one a test, and what was seen."""
+    """A gold solution that does not pass: its verdict codes, one a test, and what was seen."""
 
     task_id: str
-    letters: str
+    codes: str
     detail: str
 
 
@@ -30,8 +30,8 @@ def check_gold(
     solutions = [Solution(problem.task_id, 0, problem.gold or "") for problem in judged]
     matrices = execute(judged, solutions, limits=limits or Limits(), jobs=jobs, unconfined=unconfined)
     return [
-        GoldFailure(verdict.task_id, verdict.letters, verdict.detail)
+        GoldFailure(verdict.task_id, verdict.codes, verdict.detail)
         for matrix in matrices
         for verdict in matrix.verdicts
-        if set(verdict.letters) != {PASS}
+        if set(verdict.codes) != {PASS}
     ]

@@ -37,7 +37,7 @@ class Limits:
     load_cpu_seconds: CPU time of running the solution's source before the first test; None means `cpu_seconds`, at
         least 1 s.
     memory_mb: address space beyond the interpreter's own, in MiB.
-    max_timeouts: after so many time-outs of one solution its other tests are skipped (letter S).
+    max_timeouts: after so many time-outs of one solution its other tests are skipped (code S).
     reference_cpu_seconds: CPU time in which a reference solution must give its expected outputs.
     patience: how many times as long as the slowest right solution a test may take, `cpu_seconds` being the most.
         Endless loops are most of what a weak model's samples cost, and a loop is no less endless after half a second.

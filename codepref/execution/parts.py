@@ -30,11 +30,11 @@ class Told(NamedTuple):
     """A verdict of an earlier run, with the digest of its program."""
 
     digest: bytes
-    letters: str
+    codes: str
     shared: bool
     cpu_ms: float
     detail: str
-    outcomes: bytes
+    answer_digests: bytes
 
 
 def digest_of(source: bytes) -> bytes:
@@ -83,10 +83,10 @@ class Parts:
         rows = [
             (
                 digest_of(v.solution.encode("utf-8", "surrogatepass")).hex(),
-                *(v.letters, v.isolation, v.cpu_ms, v.detail, v.outcomes.hex()),
+                *(v.codes, v.isolation, v.cpu_ms, v.detail, v.answer_digests.hex()),
             )
             for v in verdicts
-            if INFRASTRUCTURE not in v.letters
+            if INFRASTRUCTURE not in v.codes
         ]
         if not rows:
             return
@@ -126,5 +126,5 @@ class Parts:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _told(digest: str, letters: str, isolation: str, cpu_ms: float, detail: Any, outcomes: str) -> Told:
-    return Told(bytes.fromhex(digest), letters, isolation == "shared", cpu_ms, detail, bytes.fromhex(outcomes))
+def _told(digest: str, codes: str, isolation: str, cpu_ms: float, detail: Any, answer_digests: str) -> Told:
+    return Told(bytes.fromhex(digest), codes, isolation == "shared", cpu_ms, detail, bytes.fromhex(answer_digests))

@@ -56,8 +56,10 @@ def iter_verdicts(folder: Path | str, *, together: bool = True) -> Iterator[Verd
 
 
 def _verdict(row: dict[str, Any], details: dict[tuple[str, int], str]) -> Verdict:
-    letters = row.pop("verdicts")
-    return Verdict(**row, letters=letters, detail=details.get((row["task_id"], row["solution_id"]), ""))
+    codes, digests = row.pop("verdicts"), row.pop("outcomes", b"")
+    return Verdict(
+        **row, codes=codes, answer_digests=digests, detail=details.get((row["task_id"], row["solution_id"]), "")
+    )
 
 
 def _tests(folder: Path) -> dict[str, list[Test]]:

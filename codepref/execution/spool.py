@@ -30,17 +30,17 @@ _TABLES = """
 CREATE TABLE programs (id INTEGER PRIMARY KEY, task INTEGER, digest BLOB, source BLOB, UNIQUE (task, digest));
 CREATE TABLE rows (task INTEGER, line INTEGER, solution_id INTEGER, program INTEGER, PRIMARY KEY (task, line))
     WITHOUT ROWID;
-CREATE TABLE judged (program INTEGER PRIMARY KEY, copies INTEGER, letters TEXT, shared INTEGER, cpu_ms REAL,
-    detail BLOB, outcomes BLOB, fresh INTEGER);
+CREATE TABLE judged (program INTEGER PRIMARY KEY, copies INTEGER, codes TEXT, shared INTEGER, cpu_ms REAL,
+    detail BLOB, answer_digests BLOB, fresh INTEGER);
 """
-_TOLD = "letters = ?, shared = ?, cpu_ms = ?, detail = ?, outcomes = ?"
+_TOLD = "codes = ?, shared = ?, cpu_ms = ?, detail = ?, answer_digests = ?"
 _COUNTED = """
 INSERT INTO judged (program, copies) VALUES (?, ?) ON CONFLICT (program) DO UPDATE SET copies = copies + excluded.copies
 """
 # CROSS JOIN: the programs in their order, so that nothing is sorted and no verdict written meanwhile is in the way
 _OWED = """
 SELECT programs.task, programs.id, programs.source, judged.copies FROM programs CROSS JOIN judged
-ON judged.program = programs.id WHERE judged.letters IS NULL ORDER BY programs.task, programs.id
+ON judged.program = programs.id WHERE judged.codes IS NULL ORDER BY programs.task, programs.id
 """
 _DETAILS = """
 SELECT rows.task, rows.solution_id, judged.detail FROM rows CROSS JOIN judged ON judged.program = rows.program
@@ -54,7 +54,7 @@ _TWICE = (
 def _told(verdict: Verdict | Told, shared: bool) -> tuple[Any, ...]:
     """The values of _TOLD."""
     detail = verdict.detail.encode("utf-8", "surrogatepass")
-    return verdict.letters, shared, verdict.cpu_ms, detail, verdict.outcomes
+    return verdict.codes, shared, verdict.cpu_ms, detail, verdict.answer_digests
 
 
 class Program(NamedTuple):
@@ -69,11 +69,11 @@ class Judged(NamedTuple):
     """One distinct program with its verdict."""
 
     source: str
-    letters: str
+    codes: str
     isolation: Isolation
     cpu_ms: float
     detail: str
-    outcomes: bytes
+    answer_digests: bytes
 
 
 class Spool:
@@ -212,13 +212,13 @@ class Spool:
         self._base.executemany(update, [(*_told(t, t.shared), place, t.digest) for t in told])
 
     def judged(self) -> Iterator[tuple[str, int, str, bool, float, bool]]:
-        """Of every judged program: task, lines that hold it, letters, shared, CPU ms, whether this run judged it."""
+        """Of every judged program: task, lines that hold it, codes, shared, CPU ms, whether this run judged it."""
         rows = self._base.execute(
-            "SELECT task, copies, letters, shared, cpu_ms, fresh FROM judged CROSS JOIN programs ON id = program "
-            "WHERE letters IS NOT NULL ORDER BY program"
+            "SELECT task, copies, codes, shared, cpu_ms, fresh FROM judged CROSS JOIN programs ON id = program "
+            "WHERE codes IS NOT NULL ORDER BY program"
         )
-        for place, copies, letters, shared, cpu, fresh in rows:
-            yield self._tasks[place], copies, letters, bool(shared), cpu, bool(fresh)
+        for place, copies, codes, shared, cpu, fresh in rows:
+            yield self._tasks[place], copies, codes, bool(shared), cpu, bool(fresh)
 
     def rows(self) -> Iterator[tuple[str, int, Judged]]:
         """Every input line that is judged: task id, solution id, verdict; equal programs are one object."""
@@ -236,11 +236,11 @@ class Spool:
             yield self._tasks[place], number, judged
 
     def _judged(self, program: int) -> Judged:
-        columns = "source, letters, shared, cpu_ms, detail, outcomes"
+        columns = "source, codes, shared, cpu_ms, detail, answer_digests"
         select = f"SELECT {columns} FROM programs JOIN judged ON program = id WHERE id = ?"
-        source, letters, shared, cpu_ms, detail, outcomes = self._base.execute(select, (program,)).fetchone()
+        source, codes, shared, cpu_ms, detail, answer_digests = self._base.execute(select, (program,)).fetchone()
         texts = source.decode("utf-8", "surrogatepass"), detail.decode("utf-8", "surrogatepass")
-        return Judged(texts[0], letters, "shared" if shared else "separate", cpu_ms, texts[1], outcomes)
+        return Judged(texts[0], codes, "shared" if shared else "separate", cpu_ms, texts[1], answer_digests)
 
     def details(self) -> Iterator[tuple[str, int, str]]:
         """Task id, solution id and detail of every line whose verdict has one."""

@@ -9,23 +9,23 @@ from itertools import repeat
 from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task, encode_task, expected_keys
 from codepref.records import (
+    ANSWER_DIGEST_BYTES,
     ERROR,
     INFRASTRUCTURE,
-    OUTCOME_BYTES,
     PASS,
     TIMEOUT,
-    VERDICT_LETTERS,
+    VERDICT_CODES,
     Verdict,
     VerdictMatrix,
 )
 
 MAX_FAILURES = 3
-"""A solution that took down so many workers gets the letter I; so does a task that could not be prepared as often."""
+"""A solution that took down so many workers gets the code I; so does a task that could not be prepared as often."""
 
 LARGEST_JOB = 64
 
 Outcome = tuple[str, bool, float, str, bytes]
-"""Letters, whether a test shared a process, CPU milliseconds, the first failure in words, digests of the answers."""
+"""Codes, whether a test shared a process, CPU milliseconds, the first failure in words, digests of the answers."""
 
 
 class TaskState:
@@ -96,18 +96,18 @@ class TaskState:
 
     def settle(self, place: int, verdict: Outcome) -> int:
         """Take in a verdict; the number of solutions that are settled by it."""
-        letters, _, cpu_ms, *_ = verdict
-        if self._is_late(letters):
+        codes, _, cpu_ms, *_ = verdict
+        if self._is_late(codes):
             self._late[place] = verdict
             return self._end_round()
-        if PASS in letters and TIMEOUT not in letters:
+        if PASS in codes and TIMEOUT not in codes:
             self._slowest = max(self._slowest or 0.0, cpu_ms / 1000)
         self._verdicts[self.sources[place]] = verdict
         return self._copies[self.sources[place]] + self._end_round()
 
-    def _is_late(self, letters: str) -> bool:
+    def _is_late(self, codes: str) -> bool:
         """Whether a solution may be given more time. Tests of kind "inputs" know their limit from their reference."""
-        timed_out = (test.kind for test, letter in zip(self.task.tests, letters, strict=True) if letter == TIMEOUT)
+        timed_out = (test.kind for test, code in zip(self.task.tests, codes, strict=True) if code == TIMEOUT)
         return self._round < self.limits.cpu_seconds and any(kind != "inputs" for kind in timed_out)
 
     def _end_round(self) -> int:
@@ -138,9 +138,9 @@ class TaskState:
         """Give up all that waits when the task could not be prepared so often; the number of solutions."""
         if self._unprepared < MAX_FAILURES:
             return 0
-        places, letters = list(self._waiting), INFRASTRUCTURE * len(self.task.tests)
+        places, codes = list(self._waiting), INFRASTRUCTURE * len(self.task.tests)
         self._waiting.clear()
-        return sum(self.settle(place, (letters, False, 0.0, cause, b"")) for place in places)
+        return sum(self.settle(place, (codes, False, 0.0, cause, b"")) for place in places)
 
     def wait(self, places: list[int]) -> None:
         """Put solutions back, to be tried before the others."""
@@ -150,10 +150,10 @@ class TaskState:
         """All verdicts, one a solution, in the task's order."""
         verdicts = []
         for solution in self.task.solutions:
-            letters, shared, cpu_ms, detail, outcomes = self._verdicts[solution.text]
+            codes, shared, cpu_ms, detail, answer_digests = self._verdicts[solution.text]
             isolation = "shared" if shared else "separate"
             parts = (self.task.problem.task_id, solution.solution_id, solution.text)
-            verdicts.append(Verdict(*parts, letters, isolation, cpu_ms, detail, outcomes))  # type: ignore[arg-type]
+            verdicts.append(Verdict(*parts, codes, isolation, cpu_ms, detail, answer_digests))  # type: ignore[arg-type]
         return VerdictMatrix(self.task.problem.task_id, tuple(self.task.tests), tuple(verdicts))
 
 
@@ -179,13 +179,13 @@ class Job:
         """
         tests = len(self._state.task.tests)
         match told:
-            case (int(place), str(letters), shared, float(cpu_ms), detail, bytes(outcomes)) if (
+            case (int(place), str(codes), shared, float(cpu_ms), detail, bytes(answer_digests)) if (
                 place in self._left
-                and len(letters) == tests
-                and set(letters) <= set(VERDICT_LETTERS)
-                and len(outcomes) == OUTCOME_BYTES * tests
+                and len(codes) == tests
+                and set(codes) <= set(VERDICT_CODES)
+                and len(answer_digests) == ANSWER_DIGEST_BYTES * tests
             ):
-                verdict = (letters, bool(shared), cpu_ms, str(detail), outcomes if any(outcomes) else b"")
+                verdict = (codes, bool(shared), cpu_ms, str(detail), answer_digests if any(answer_digests) else b"")
             case _:
                 place, cause = self._left[0], f"the worker told {str(told)[:50]!r}"
                 verdict = (INFRASTRUCTURE * tests, False, 0.0, cause, b"")

@@ -10,13 +10,13 @@ from typing import Any
 
 from codepref.execution.limits import Limits
 from codepref.execution.spool import Spool
-from codepref.records import PASS, VERDICT_LETTERS, Test
+from codepref.records import PASS, VERDICT_CODES, Test
 
 
 def summarise(spool: Spool, used: Sequence[Test], limits: Limits, seconds: float) -> dict[str, Any]:
     """Counts, rates and versions. used: the tests. seconds: what this run took to judge what it judged.
 
-    Probes expect nothing, so their letters are no verdicts: only how many there are is told.
+    Probes expect nothing, so their codes are no verdicts: only how many there are is told.
     """
     from codepref import __version__
 
@@ -24,13 +24,13 @@ def summarise(spool: Spool, used: Sequence[Test], limits: Limits, seconds: float
     for test in used:
         counts.setdefault(test.task_id, []).append(test.count)
     tests = sum(test.count > 0 for test in used)
-    letters: Counter[str] = Counter()
+    codes: Counter[str] = Counter()
     distinct = passing = shared = fresh_samples = fresh_cells = 0
     cpu_ms = 0.0
     for task, copies, told, is_shared, row_cpu_ms, fresh in spool.judged():
         row = told if tests == len(used) else "".join(compress(told, counts.get(task, ())))
-        for letter, count in Counter(row).items():
-            letters[letter] += copies * count
+        for code, count in Counter(row).items():
+            codes[code] += copies * count
         distinct += 1
         passing += copies * (bool(row) and set(row) == {PASS})
         shared += copies * is_shared
@@ -43,8 +43,8 @@ def summarise(spool: Spool, used: Sequence[Test], limits: Limits, seconds: float
         "distinct_samples": distinct,
         "tests": tests,
         "probes": len(used) - tests,
-        "cells": sum(letters.values()),
-        "verdicts": {letter: letters[letter] for letter in VERDICT_LETTERS if letters[letter]},
+        "cells": sum(codes.values()),
+        "verdicts": {code: codes[code] for code in VERDICT_CODES if codes[code]},
         "samples_passing_all": passing,
         "shared_samples": shared,
         "cpu_seconds": round(cpu_ms / 1000, 3),

@@ -3,6 +3,8 @@
 Most self-written tests of a weak model are wrong, so how many of them a solution passes says little. That many
 solutions, written apart from each other, answer alike says more, the more so the more inputs they were asked and the
 more the answers differ from input to input. The tests' expectations are a further voice, not the judge.
+
+Pure.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Passing solutions against failing ones, by tests that are known to be right (arXiv 2410.18585)."""
+"""Passing solutions against failing ones, by tests that are known to be right (arXiv 2410.18585). Pure."""
 
 from __future__ import annotations
 

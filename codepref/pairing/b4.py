@@ -1,4 +1,4 @@
-"""B4: the Bayesian choice among plausible solutions with plausible tests (arXiv 2409.08692)."""
+"""B4: the Bayesian choice among plausible solutions with plausible tests (arXiv 2409.08692). Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CodeT's dual execution agreement (arXiv 2207.10397)."""
+"""CodeT's dual execution agreement (arXiv 2207.10397). Pure."""
 
 from __future__ import annotations
 

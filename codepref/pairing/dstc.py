@@ -1,4 +1,4 @@
-"""DSTC's minimax selection over self-written code and tests (arXiv 2411.13611)."""
+"""DSTC's minimax selection over self-written code and tests (arXiv 2411.13611). Pure."""
 
 from __future__ import annotations
 

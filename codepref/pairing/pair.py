@@ -132,9 +132,9 @@ def rule_input(matrix: VerdictMatrix, seed: int) -> RuleInput:
     is_test_A = count_A > 0
     places = {test.test_id: at for at, test in enumerate(test for test in matrix.tests if test.count)}
     parents = [places.get(parent_of(test) or test.test_id, -1) for test in matrix.tests]
-    letters_ST = matrix.letters_ST[:, is_test_A]
-    passed_ST = np.equal(letters_ST, PASS)
-    not_run_ST = np.isin(letters_ST, [INFRASTRUCTURE, SKIPPED])
+    codes_ST = matrix.codes_ST[:, is_test_A]
+    passed_ST = np.equal(codes_ST, PASS)
+    not_run_ST = np.isin(codes_ST, [INFRASTRUCTURE, SKIPPED])
     forms = {text: normal_form(text) for text in {verdict.solution for verdict in matrix.verdicts}}
     return RuleInput(
         passed_ST=passed_ST,
@@ -150,10 +150,10 @@ def rule_input(matrix: VerdictMatrix, seed: int) -> RuleInput:
 
 def _answers(matrix: VerdictMatrix) -> Ints:
     """Array (S, A): see RuleInput. Where the answer is not known, whether the test was passed stands in for it."""
-    letters_SA, outcomes_SA = matrix.letters_ST, matrix.outcomes_ST.astype(np.int64)
-    known_SA = np.where(outcomes_SA > 0, outcomes_SA + 1, letters_SA == PASS)
-    raised_SA = np.isin(letters_SA, [ERROR, MEMORY, FORBIDDEN])
-    late_SA = np.isin(letters_SA, [TIMEOUT, SKIPPED, INFRASTRUCTURE])
+    codes_SA, digests_SA = matrix.codes_ST, matrix.answer_digests_ST.astype(np.int64)
+    known_SA = np.where(digests_SA > 0, digests_SA + 1, codes_SA == PASS)
+    raised_SA = np.isin(codes_SA, [ERROR, MEMORY, FORBIDDEN])
+    late_SA = np.isin(codes_SA, [TIMEOUT, SKIPPED, INFRASTRUCTURE])
     return np.where(raised_SA, RAISED, np.where(late_SA, LATE, known_SA))
 
 
@@ -209,7 +209,7 @@ def _usable(matrix: VerdictMatrix, *, allow_shared: bool, dropped: Counter[str])
     """Only rows on which a pair may rest."""
     kept = []
     for verdict in matrix.verdicts:
-        if INFRASTRUCTURE in verdict.letters:
+        if INFRASTRUCTURE in verdict.codes:
             dropped["solution left out: infrastructure failure"] += 1
         elif verdict.isolation == "shared" and not allow_shared:
             dropped["solution left out: shared a process with its tests"] += 1
@@ -222,7 +222,7 @@ def _usable(matrix: VerdictMatrix, *, allow_shared: bool, dropped: Counter[str])
 
 def _write(matrix: VerdictMatrix, candidate: Candidate, prompt: list[Message], rule: str, fence: bool) -> Pair:
     chosen, rejected = matrix.verdicts[candidate.chosen], matrix.verdicts[candidate.rejected]
-    evidence = dict(candidate.evidence) | {"chosen_verdicts": chosen.letters, "rejected_verdicts": rejected.letters}
+    evidence = dict(candidate.evidence) | {"chosen_verdicts": chosen.codes, "rejected_verdicts": rejected.codes}
     texts = []
     for side, verdict, test in (
         ("chosen", chosen, candidate.chosen_test),

@@ -150,13 +150,13 @@ def _value(rating: Rating) -> float | None:
 
 def _correct(verdict: Verdict | None, allow_shared: bool) -> bool | None:
     """Whether a solution passes all its tests; None where nothing may rest on what is known."""
-    if verdict is None or not verdict.letters or (verdict.isolation == "shared" and not allow_shared):
+    if verdict is None or not verdict.codes or (verdict.isolation == "shared" and not allow_shared):
         return None
-    if INFRASTRUCTURE in verdict.letters:
+    if INFRASTRUCTURE in verdict.codes:
         return None
-    if set(verdict.letters) == {PASS}:
+    if set(verdict.codes) == {PASS}:
         return True
-    return False if set(verdict.letters) - {PASS, SKIPPED} else None
+    return False if set(verdict.codes) - {PASS, SKIPPED} else None
 
 
 def _write(
@@ -169,7 +169,7 @@ def _write(
         evidence |= {f"{side}_rating": _value(rating), f"{side}_rationale": rating.rationale}
         evidence |= {f"{side}_model": response.model}
         if verdict := known.get(response.response_id):
-            evidence[f"{side}_verdicts"] = verdict.letters
+            evidence[f"{side}_verdicts"] = verdict.codes
         texts.append(response.text)
         ids.append(response.response_id)
     return Pair(

@@ -1,4 +1,7 @@
-"""What every rule takes and gives: a matrix that is safe to reason on in, candidate pairs or a reason for none out."""
+"""What every rule takes and gives: a matrix that is safe to reason on in, candidate pairs or a reason for none out.
+
+Pure.
+"""
 
 from __future__ import annotations
 

@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from codepref.records import INFRASTRUCTURE, PASS, VERDICT_LETTERS
+from codepref.records import INFRASTRUCTURE, PASS, VERDICT_CODES
 
 MAX_LINES = 80
 MAX_CHARACTERS = 6_000
-MAX_LETTERS = 120
+MAX_CODES = 120
 _FENCE = re.compile(r"^[ \t]*```[ \t]*[\w+-]*[ \t]*\n(.*?)(?:^[ \t]*```[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """Verdict letters of one solution, one a test; `more` of them are not shown."""
+    """Verdict codes of one solution, one a test; `more` of them are not shown."""
 
     label: str
-    letters: str
+    codes: str
     more: int
 
 
@@ -30,7 +30,7 @@ class Strip:
 class Side:
     """The chosen or the rejected response.
 
-    html, test_html: safe markup. strips: rows of verdict letters. truth: "pass" or "fail" by the true tests, "" when
+    html, test_html: safe markup. strips: rows of verdict codes. truth: "pass" or "fail" by the true tests, "" when
     not judged.
     """
 
@@ -75,17 +75,17 @@ def choose(rows: Sequence[Mapping[str, Any]], wanted: int = 10) -> list[Mapping[
     return [pool[round(i * (len(pool) - 1) / (wanted - 1))] for i in range(wanted)] if wanted > 1 else pool[:wanted]
 
 
-def example(row: Mapping[str, Any], true_letters: Mapping[tuple[str, int], str] | None = None) -> Example:
+def example(row: Mapping[str, Any], true_codes: Mapping[tuple[str, int], str] | None = None) -> Example:
     """Lay out one row of pairs.parquet. Evidence that is no JSON object is shown as it is.
 
-    true_letters: (task_id, solution_id) -> verdicts of the true tests, where they were run.
+    true_codes: (task_id, solution_id) -> verdicts of the true tests, where they were run.
     """
     evidence = _evidence(row.get("evidence"))
     for name in ("chosen", "rejected"):
-        letters = (true_letters or {}).get((str(row.get("task_id")), row.get(f"{name}_id", -1)))
-        if letters and INFRASTRUCTURE not in letters:
-            evidence.setdefault(f"{name}_true_verdicts", letters)
-            evidence.setdefault(f"true_{name}", "pass" if set(letters) == {PASS} else "fail")
+        codes = (true_codes or {}).get((str(row.get("task_id")), row.get(f"{name}_id", -1)))
+        if codes and INFRASTRUCTURE not in codes:
+            evidence.setdefault(f"{name}_true_verdicts", codes)
+            evidence.setdefault(f"true_{name}", "pass" if set(codes) == {PASS} else "fail")
     sides = tuple(_side(name, row, evidence) for name in ("chosen", "rejected"))
     truth, tone = _truth(*(side.truth for side in sides))
     confidence = row.get("confidence")
@@ -134,13 +134,13 @@ def _side(name: str, row: Mapping[str, Any], evidence: dict[str, Any]) -> Side:
 
 
 def _strip(evidence: dict[str, Any], key: str, label: str) -> Strip | None:
-    """Takes a row of verdict letters out of `evidence`; what is no such row stays there and is shown as it is."""
+    """Takes a row of verdict codes out of `evidence`; what is no such row stays there and is shown as it is."""
     value = evidence.get(key)
-    letters = "".join(map(str, value)) if isinstance(value, list) else value
-    if not isinstance(letters, str) or not letters or not set(letters) <= set(VERDICT_LETTERS):
+    codes = "".join(map(str, value)) if isinstance(value, list) else value
+    if not isinstance(codes, str) or not codes or not set(codes) <= set(VERDICT_CODES):
         return None
     del evidence[key]
-    return Strip(label, letters[:MAX_LETTERS], max(0, len(letters) - MAX_LETTERS))
+    return Strip(label, codes[:MAX_CODES], max(0, len(codes) - MAX_CODES))
 
 
 def _truth(chosen: str, rejected: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from codepref.reports.graded import graded
 from codepref.reports.wording import cautions, headline, true_minus
 from codepref.storage.files import read_json, read_parquet, write_text
 
-TrueLetters = Mapping[tuple[str, int], str]
+TrueCodes = Mapping[tuple[str, int], str]
 FILE = "report.html"
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
@@ -37,12 +37,12 @@ def write_report(run_dir: Path) -> Path:
     pairs = run_dir / "pairs.parquet"
     rows = read_parquet(pairs, ("task_id", "chosen", "rejected")) if pairs.exists() else []
     shown = examples.choose(rows)
-    page = render(summary, shown, pairs=len(rows), true_letters=_true_letters(run_dir, shown))
+    page = render(summary, shown, pairs=len(rows), true_codes=_true_codes(run_dir, shown))
     write_text(run_dir / FILE, page)
     return run_dir / FILE
 
 
-def _true_letters(run_dir: Path, rows: Sequence[Mapping[str, Any]]) -> TrueLetters:
+def _true_codes(run_dir: Path, rows: Sequence[Mapping[str, Any]]) -> TrueCodes:
     """Verdicts of the true tests on the solutions of these pairs, from `run_dir`/audit where the run made them."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -64,9 +64,9 @@ def render(
     shown: Sequence[Mapping[str, Any]] = (),
     *,
     pairs: int = 0,
-    true_letters: TrueLetters | None = None,
+    true_codes: TrueCodes | None = None,
 ) -> str:
-    """The page as text: `shown` are the example rows of `pairs` in all, true_letters what the true tests say of them.
+    """The page as text: `shown` are the example rows of `pairs` in all, true_codes what the true tests say of them.
 
     All text of models and users is escaped, and what cannot be printed is replaced by �.
     """
@@ -86,7 +86,7 @@ def render(
     page = environment.get_template("report.html.j2").render(
         context(summary)
         | {
-            "examples": [examples.example(row, true_letters) for row in shown],
+            "examples": [examples.example(row, true_codes) for row in shown],
             "pair_rows": pairs,
             "code_css": examples.highlight_css() if shown else "",
         }

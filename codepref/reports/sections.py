@@ -7,14 +7,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from codepref.records import VERDICT_LETTERS
+from codepref.records import VERDICT_CODES
 from codepref.reports import svg
 from codepref.reports.tables import with_interval
 from codepref.reports.wording import Row, count, number, points, seconds
 
 VERDICT_NAMES = dict(
     zip(
-        VERDICT_LETTERS,
+        VERDICT_CODES,
         ("pass", "fail", "error", "timeout", "memory", "forbidden", "skipped", "infrastructure"),
         strict=True,
     )
@@ -51,21 +51,21 @@ def share(part: float, whole: float) -> str:
 
 
 def verdicts(summary: Row) -> list[dict[str, Any]]:
-    """Shares and counts of each verdict letter, one bar a set of verdicts."""
+    """Shares and counts of each verdict code, one bar a set of verdicts."""
     found = []
-    for name, letters in (summary.get("verdicts") or {}).items():
-        counts = {letter: number((letters or {}).get(letter)) or 0.0 for letter in VERDICT_LETTERS}
+    for name, codes in (summary.get("verdicts") or {}).items():
+        counts = {code: number((codes or {}).get(code)) or 0.0 for code in VERDICT_CODES}
         total = sum(counts.values())
         if total:
             parts = [
                 {
-                    "letter": letter,
-                    "name": VERDICT_NAMES[letter],
+                    "code": code,
+                    "name": VERDICT_NAMES[code],
                     "count": count(value),
                     "share": share(value, total),
                     "width": round(100 * value / total, 3),
                 }
-                for letter, value in counts.items()
+                for code, value in counts.items()
                 if value
             ]
             found.append({"name": name, "total": count(total), "parts": parts})
@@ -93,12 +93,12 @@ def pairs(summary: Row) -> dict[str, Any]:
         found["parts"] = [
             {
                 "name": name,
-                "letter": letter,
+                "code": code,
                 "count": count(value),
                 "share": share(value, judged),
                 "width": round(100 * value / judged, 3),
             }
-            for name, value, letter in named
+            for name, value, code in named
             if value
         ]
     return found

@@ -14,7 +14,7 @@ Scale = Callable[[float], float]
 HOVER_POINTS = 60
 SMOOTH_FROM = 30
 NAME_LETTER, LABEL_LETTER = 8.8, 7.2
-"""Room for one letter of a row's name and of a label, in user units, in the widest common sans serif."""
+"""Room for one code of a row's name and of a label, in user units, in the widest common sans serif."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,8 +223,8 @@ def _data_cautions(summary: Row) -> list[str]:
     # ratings choose among what passes, so that the tests see no difference on purpose
     if right is not None and right < 0.5 and rule not in ("rated", "tests-then-rating"):
         found.append(f"Only {points(right)}% of the judged pairs are right by the true tests.")
-    for name, letters in verdicts.items():
-        if failed := number((letters or {}).get("I")):
+    for name, codes in verdicts.items():
+        if failed := number((codes or {}).get("I")):
             found.append(
                 f"{count(failed)} verdicts ({name}) are missing: the machinery failed. They count against no model."
             )

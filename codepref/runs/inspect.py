@@ -37,7 +37,7 @@ def status_lines(folder: Path) -> list[str]:
 
 
 def show_lines(folder: Path, task_id: str) -> list[str]:
-    """One problem: its solutions with their verdict letters, its tests, its pairs. Raises UserError if unknown."""
+    """One problem: its solutions with their verdict codes, its tests, its pairs. Raises UserError if unknown."""
     _open(folder)
     verdicts = _rows(folder / "verdicts" / "verdicts.parquet", task_id)
     answers = [row for _, row in _lines(folder / "samples" / "solutions.jsonl") if row["task_id"] == task_id]
@@ -46,9 +46,9 @@ def show_lines(folder: Path, task_id: str) -> list[str]:
     lines = [f"{task_id}: {len(answers)} solutions sampled"]
     for test in _rows(folder / "verdicts" / "tests.parquet", task_id):
         lines.append(f"  test {test['test_id']}: {test['test'].strip()}")
-    letters = {row["solution_id"]: row["verdicts"] for row in verdicts}
+    codes = {row["solution_id"]: row["verdicts"] for row in verdicts}
     for number, row in enumerate(answers):
-        lines += ["", f"solution {number}  {letters.get(number, '(not run)')}"]
+        lines += ["", f"solution {number}  {codes.get(number, '(not run)')}"]
         lines += ["    " + line for line in (row["solution"] or "(no code)").splitlines()]
     for pair in _rows(folder / "pairs.parquet", task_id):
         lines += [

@@ -86,7 +86,7 @@ class Work:
     def inputs(self) -> dict[str, str]:
         """Hashes of what the recipe names, by the key that names it: a run's parts must all come from the same."""
         named = {"problems.train": self.train, "problems.heldout": self.heldout}
-        named |= {"watch.problems": self.validation} if self.validation else {}
+        named |= {"validation.problems": self.validation} if self.validation else {}
         found = {name: content_hash([_facts(problem) for problem in problems]) for name, problems in named.items()}
         return found | {"model.path": model_fingerprint(self.recipe.model.path)}
 
@@ -98,13 +98,13 @@ class Work:
         """How the model is watched while it trains, or None."""
         if not self.validation:
             return None
-        watch, evaluation = self.recipe.watch, self.recipe.evaluation
+        validation, evaluation = self.recipe.validation, self.recipe.evaluation
         return Probing(
             self.validation,
             Decoding(evaluation.temperature, evaluation.top_p, evaluation.max_new_tokens),
-            samples=watch.samples,
-            every=watch.every,
-            patience=watch.patience,
+            samples=validation.samples,
+            every=validation.every,
+            patience=validation.patience,
             template=self.recipe.sampling.solution_template,
             batch_size=self.recipe.sampling.batch_size,
             limits=self.limits,
@@ -128,12 +128,12 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) ->
     heldout = load_problems(recipe.problems.heldout, limit=recipe.problems.heldout_limit or None)
     _refuse_shared("held-out", heldout, "training", train, "problems.train and problems.heldout")
     validation: Sequence[Problem] = ()
-    if recipe.watch.problems:
-        validation = load_problems(recipe.watch.problems, limit=recipe.watch.limit or None)
-        _refuse_shared("validation", validation, "training", train, "problems.train and watch.problems")
-        _refuse_shared("validation", validation, "held-out", heldout, "problems.heldout and watch.problems")
+    if recipe.validation.problems:
+        validation = load_problems(recipe.validation.problems, limit=recipe.validation.limit or None)
+        _refuse_shared("validation", validation, "training", train, "problems.train and validation.problems")
+        _refuse_shared("validation", validation, "held-out", heldout, "problems.heldout and validation.problems")
         if not all(problem.tests for problem in validation):
-            raise UserError(f"{recipe.watch.problems}: validation problems need true tests, or no watch.problems")
+            raise UserError(f"{recipe.validation.problems}: validation problems need true tests")
     found: Sequence[Overlap] = ()
     if recipe.problems.contamination == "drop":
         found = overlaps(map(problem_text, train), heldout)

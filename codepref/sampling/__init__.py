@@ -1,1 +1,1 @@
-"""Prompts and extraction (pure), and the backends that turn prompts into raw model text."""
+"""Prompts and extraction (pure), and the engines that turn prompts into raw model text."""

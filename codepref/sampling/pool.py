@@ -15,7 +15,7 @@ from pathlib import Path
 from codepref.config.pool import Member
 from codepref.preferences import BY_KEY
 from codepref.records import Judgment, Message, Response
-from codepref.sampling.engines import Ask, Decoding, model_fingerprint, open_backend
+from codepref.sampling.engines import Ask, Decoding, model_fingerprint, open_engine
 from codepref.servers.exchange import Exchange, Say
 from codepref.servers.journal import JOURNAL, Answers, Journal, read_journal
 from codepref.servers.ledger import Ledger
@@ -174,16 +174,16 @@ def _answer_here(
     journal.lock(wait=True)
     try:
         _, spans = read_journal(folder / JOURNAL)
-        backend = open_backend(member.model, dtype=dtype, device=device)
+        engine = open_engine(member.model, dtype=dtype, device=device)
         decoding = Decoding(settings.temperature, settings.top_p, settings.max_tokens)
-        ordered = sorted(requests, key=lambda request: (-backend.prompt_length(request.messages), request.key))
+        ordered = sorted(requests, key=lambda request: (-engine.prompt_length(request.messages), request.key))
         for start in range(0, len(ordered), settings.batch_size):
             batch = ordered[start : start + settings.batch_size]
             owed = [request for request in batch if request.key not in spans]
             if owed:
                 asks = [Ask(request.key, "solutions", 0, request.messages) for request in batch]
                 seed = int(content_hash(settings.seed, [request.key for request in batch])[:8], 16)
-                for request, answer in zip(batch, backend.answer(asks, decoding, seed), strict=True):
+                for request, answer in zip(batch, engine.answer(asks, decoding, seed), strict=True):
                     if request.key not in spans:
                         _keep(journal, member, request, answer.text, answer.finished)
             for request in batch:

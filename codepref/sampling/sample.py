@@ -10,7 +10,7 @@ from typing import Any
 from codepref.config.templates import SOLUTION_TEMPLATE, TEST_TEMPLATE, check_template
 from codepref.errors import UserError
 from codepref.records import Problem
-from codepref.sampling.engines import Answer, Ask, Backend, Decoding, open_backend
+from codepref.sampling.engines import Answer, Ask, Decoding, Engine, open_engine
 from codepref.sampling.prompts import request_messages
 from codepref.storage.files import check_target, content_hash, read_jsonl, write_jsonl, write_text
 
@@ -20,7 +20,7 @@ Progress = Callable[[int, int], None]
 
 def sample(
     problems: Sequence[Problem],
-    model: str | Backend,
+    model: str | Engine,
     *,
     kind: str = "solutions",
     n: int = 10,
@@ -35,7 +35,7 @@ def sample(
 ) -> list[Row]:
     """Ask `model` for `n` answers of one kind a problem.
 
-    kind: "solutions" or "tests". model: a folder, a hub name, `starter`, `scripted:FILE`, or a Backend.
+    kind: "solutions" or "tests". model: a folder, a hub name, `starter`, `scripted:FILE`, or a Engine.
     Returns rows {"task_id", "sample", "completion", "finished"} by problem, then by sample; for "solutions" also
     "solution", the program extracted from the completion ("" when there is none). With `out` they are written there
     as JSON lines; batches finished before an interruption are taken from `OUT.parts/` and not drawn again.
@@ -53,18 +53,18 @@ def sample(
     decoding = decoding or Decoding()
     template = template or (SOLUTION_TEMPLATE if kind == "solutions" else TEST_TEMPLATE)
     check_template(template)
-    backend = open_backend(model, dtype=dtype, device=device) if isinstance(model, str) else model
-    batches = plan_batches(problems, backend, kind=kind, n=n, template=template, batch_size=batch_size)
+    engine = open_engine(model, dtype=dtype, device=device) if isinstance(model, str) else model
+    batches = plan_batches(problems, engine, kind=kind, n=n, template=template, batch_size=batch_size)
     keys = [_batch_key(batch, decoding, seed) for batch in batches]
-    whole = content_hash(backend.fingerprint, keys, n)
+    whole = content_hash(engine.fingerprint, keys, n)
     if out and (kept := _finished(out, whole)) is not None:
         return kept
     parts = out.with_name(out.name + ".parts") if out else None
     answers: dict[tuple[str, int], Answer] = {}
     total = n * len(problems)
     for number, (batch, key) in enumerate(zip(batches, keys, strict=True)):
-        part = parts / f"{number:05d}-{backend.fingerprint}-{key}.jsonl" if parts else None
-        answers.update(_answer_batch(backend, batch, decoding, key, part))
+        part = parts / f"{number:05d}-{engine.fingerprint}-{key}.jsonl" if parts else None
+        answers.update(_answer_batch(engine, batch, decoding, key, part))
         if progress:
             progress(len(answers), total)
     rows = [_row(problem, kind, place, answers[problem.task_id, place]) for problem in problems for place in range(n)]
@@ -76,7 +76,7 @@ def sample(
 
 
 def plan_batches(
-    problems: Sequence[Problem], backend: Backend, *, kind: str, n: int, template: str, batch_size: int
+    problems: Sequence[Problem], engine: Engine, *, kind: str, n: int, template: str, batch_size: int
 ) -> list[list[Ask]]:
     """Cut all wanted answers into batches of prompts of like length, the longest first.
 
@@ -85,7 +85,7 @@ def plan_batches(
     asked = []
     for problem in problems:
         messages = request_messages(problem, template)
-        asked.append((backend.prompt_length(messages), problem.task_id, messages))
+        asked.append((engine.prompt_length(messages), problem.task_id, messages))
     asked.sort(key=lambda item: (-item[0], item[1]))
     asks = [Ask(task_id, kind, place, messages) for _, task_id, messages in asked for place in range(n)]
     return [asks[start : start + batch_size] for start in range(0, len(asks), batch_size)]
@@ -113,12 +113,12 @@ def _finished(out: Path, whole: str) -> list[Row] | None:
 
 
 def _answer_batch(
-    backend: Backend, batch: Sequence[Ask], decoding: Decoding, key: str, part: Path | None
+    engine: Engine, batch: Sequence[Ask], decoding: Decoding, key: str, part: Path | None
 ) -> dict[tuple[str, int], Answer]:
     if part and part.exists():
         return {(row["task_id"], row["sample"]): Answer(row["text"], row["finished"]) for _, row in read_jsonl(part)}
     # The batch's own seed depends on its content alone: an interrupted run draws what an undisturbed one draws.
-    texts = backend.answer(batch, decoding, int(key[:8], 16))
+    texts = engine.answer(batch, decoding, int(key[:8], 16))
     answers = {(ask.task_id, ask.sample): answer for ask, answer in zip(batch, texts, strict=True)}
     if part:
         write_jsonl(

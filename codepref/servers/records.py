@@ -1,4 +1,4 @@
-"""What a server is, what is asked of it, and what came of one attempt. Plain data that crosses a pipe as JSON."""
+"""What a server is, what is asked of it, and what came of one attempt. Plain data that crosses a pipe as JSON. Pure."""
 
 from __future__ import annotations
 

@@ -85,18 +85,18 @@ def examples_from_verdicts(
         prompt = request_messages(known[matrix.task_id], template)
         forms: dict[str, dict[bool, str]] = {}
         for verdict in matrix.verdicts:
-            letters = set(verdict.letters)
-            if not letters or not verdict.solution.strip():
+            codes = set(verdict.codes)
+            if not codes or not verdict.solution.strip():
                 dropped["solution left out: no tests or no code"] += 1
             elif verdict.isolation == "shared" and not allow_shared:
                 dropped["solution left out: shared a process with its tests"] += 1
-            elif INFRASTRUCTURE in letters or (SKIPPED in letters and letters <= {PASS, SKIPPED}):
+            elif INFRASTRUCTURE in codes or (SKIPPED in codes and codes <= {PASS, SKIPPED}):
                 dropped["solution left out: not all its tests were run"] += 1
             else:
                 labels = forms.setdefault(normal_form(verdict.solution), {})
                 if labels:
                     dropped["solution left out: the same as another after normalisation"] += 1
-                labels.setdefault(letters == {PASS}, verdict.solution)
+                labels.setdefault(codes == {PASS}, verdict.solution)
         for label in (True, False):
             # one form that passed and failed by turns tells nothing
             texts = [labels[label] for labels in forms.values() if set(labels) == {label}]

@@ -27,21 +27,21 @@ COARSE = (-1.0, -0.6, -0.3, 1.0)
 (arXiv 2207.01780, eq. 4) and of the PPO that arXiv 2410.18585 compares DPO with."""
 
 
-def reward_of(letters: str, compiles: bool, rule: Rule, coarse: Sequence[float] = COARSE) -> float | None:
-    """The reward of one solution from its verdict letters, one a test; None where our own machinery failed.
+def reward_of(codes: str, compiles: bool, rule: Rule, coarse: Sequence[float] = COARSE) -> float | None:
+    """The reward of one solution from its verdict codes, one a test; None where our own machinery failed.
 
     "share": of its tests that pass. "pass": 1 when all do, else 0. "coarse": by what happened first in this order: it
     does not compile, it raises (or runs out of time or memory, or does what is forbidden), it fails a test, it passes.
-    Without letters (no tests) the reward is None.
+    Without codes (no tests) the reward is None.
     """
     if not compiles:
         return coarse[0] if rule == "coarse" else 0.0
-    ran = [letter for letter in letters if letter != SKIPPED]  # skipped ones say no more than those before them
-    if INFRASTRUCTURE in letters or not ran:
+    ran = [code for code in codes if code != SKIPPED]  # skipped ones say no more than those before them
+    if INFRASTRUCTURE in codes or not ran:
         return None
     if rule == "share":
-        return letters.count(PASS) / len(letters)
-    passes = set(letters) == {PASS}
+        return codes.count(PASS) / len(codes)
+    passes = set(codes) == {PASS}
     if rule == "pass":
         return float(passes)
     if passes:
@@ -107,14 +107,14 @@ class ExecutionReward:
         ]
         self.calls += 1
         self.judged += len(programs)
-        letters = self._letters(programs, tasks)
+        codes = self._codes(programs, tasks)
         return [
             reward_of(found, compiles(program), self.rule, self.coarse)
-            for found, program in zip(letters, programs, strict=True)
+            for found, program in zip(codes, programs, strict=True)
         ]
 
-    def _letters(self, programs: Sequence[str], tasks: Sequence[str]) -> list[str]:
-        """Verdict letters in the order of `programs`; equal programs of a task are run once."""
+    def _codes(self, programs: Sequence[str], tasks: Sequence[str]) -> list[str]:
+        """Verdict codes in the order of `programs`; equal programs of a task are run once."""
         distinct: dict[str, dict[str, str]] = {}
         for program, task in zip(programs, tasks, strict=True):
             distinct.setdefault(task, {})[program] = ""
@@ -122,7 +122,7 @@ class ExecutionReward:
         for matrix in self._engine.run(self._tasks(problems, distinct), limits=self._limits):
             texts = list(distinct[matrix.task_id])
             for verdict in matrix.verdicts:
-                distinct[matrix.task_id][texts[verdict.solution_id]] = verdict.letters
+                distinct[matrix.task_id][texts[verdict.solution_id]] = verdict.codes
         return [distinct[task][program] for program, task in zip(programs, tasks, strict=True)]
 
     def _tasks(self, problems: Iterable[Problem], distinct: Mapping[str, Mapping[str, str]]) -> Iterable[Task]:

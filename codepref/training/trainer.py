@@ -91,7 +91,9 @@ def train(
     check_trainable(place.model, settings)
     check_place(place.out)
     if place.watch and spread():
-        raise UserError("the watch needs a whole model in one process: set watch.problems = '' with FSDP or DeepSpeed")
+        raise UserError(
+            "validation needs the whole model in one process: set validation.problems = '' with FSDP or DeepSpeed"
+        )
     tokenizer = load_tokenizer(place.model)
     with quiet():  # rows beyond the tokenizer's length are left out, and no fault of the user's
         fitted = rows(encoder(tokenizer), int(tokenizer.eos_token_id))

@@ -98,10 +98,10 @@ class Watch:
                 shutil.rmtree(path)
 
     def _probe(self, trainer: Any, step: int) -> Probe:
-        from codepref.sampling.engines.transformers import TransformersBackend
+        from codepref.sampling.engines.transformers import TransformersEngine
 
         probing, model = self.probing, trainer.accelerator.unwrap_model(trainer.model)
-        backend = TransformersBackend.around(model, self.tokenizer, f"step {step}")
+        engine = TransformersEngine.around(model, self.tokenizer, f"step {step}")
         with _undisturbed(model):
             chosen_logp, entropy = _on_anchors(trainer, self.anchors)
             if not math.isfinite(chosen_logp):  # the log tells it after this step, and nothing can be sampled till then
@@ -111,7 +111,7 @@ class Watch:
                 )
             rows = sample(
                 probing.problems,
-                backend,
+                engine,
                 n=probing.samples,
                 decoding=probing.decoding,
                 template=probing.template,
@@ -125,13 +125,13 @@ class Watch:
             jobs=probing.jobs,
             unconfined=probing.unconfined,
         )
-        letters = [[verdict.letters for verdict in matrix.verdicts] for matrix in matrices]
-        if any(INFRASTRUCTURE in found for all_found in letters for found in all_found):
+        codes = [[verdict.codes for verdict in matrix.verdicts] for matrix in matrices]
+        if any(INFRASTRUCTURE in found for all_found in codes for found in all_found):
             raise InfrastructureError("a probe could not be judged: the sandbox failed. Start the same command again.")
         texts = [row["completion"] for row in rows]
         return Probe(
             step=step,
-            passed_P=tuple(sum(set(found) == {PASS} for found in task) / len(task) for task in letters),
+            passed_P=tuple(sum(set(found) == {PASS} for found in task) / len(task) for task in codes),
             unparsable=_share(not compiles(row["solution"]) for row in rows),
             unfinished=_share(not row["finished"] for row in rows),
             characters=sum(map(len, texts)) / len(texts),

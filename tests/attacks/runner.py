@@ -1,9 +1,9 @@
 """Runs the attack files through an engine. Imported by the tests, or run by itself: one JSON line a file.
 
-A file: a comment that says what it tries, `# expect:` with the letters that are right for it, the program, and after
+A file: a comment that says what it tries, `# expect:` with the codes that are right for it, the program, and after
 the line `# honest twin` a program that uses the same means and must pass. Every program defines `add`.
 
-forgeries: return a wrong sum, so the letter P means that it worked. escapes: return the right sum only when they got
+forgeries: return a wrong sum, so the code P means that it worked. escapes: return the right sum only when they got
 out, so P means that it worked. neighbours: do no harm to themselves (P may be right for them), but try to change what
 the twin gets, which is judged right after them, where possible in the same process.
 """
@@ -59,24 +59,24 @@ def outcome(engine: Engine, path: Path) -> dict[str, str]:
     (matrix,) = engine.run([Task(PROBLEM, solutions, TESTS)], limits=LIMITS)
     attacked, honest = matrix.verdicts
     wrong = []
-    if path.parent.name != "neighbours" and "P" in attacked.letters:
+    if path.parent.name != "neighbours" and "P" in attacked.codes:
         wrong.append("the attack passed")
-    if not set(attacked.letters) - {"S"} <= set(match[1].split()):
-        wrong.append(f"the attack has another letter than {match[1]}")
-    if honest.letters != "P" * len(TESTS):
-        wrong.append(f"the honest twin has {honest.letters} ({honest.detail})")
+    if not set(attacked.codes) - {"S"} <= set(match[1].split()):
+        wrong.append(f"the attack has another code than {match[1]}")
+    if honest.codes != "P" * len(TESTS):
+        wrong.append(f"the honest twin has {honest.codes} ({honest.detail})")
     if {attacked.isolation, honest.isolation} != {"separate"}:
         wrong.append("a process was shared with the test")
     wrong += [f"{place} was written" for place in PLACES if place.exists()]
-    told = {"file": f"{path.parent.name}/{path.stem}", "attack": attacked.letters, "honest": honest.letters}
+    told = {"file": f"{path.parent.name}/{path.stem}", "attack": attacked.codes, "honest": honest.codes}
     return {**told, "detail": attacked.detail, "wrong": "; ".join(wrong)}
 
 
 def calm(engine: Engine) -> tuple[str, int]:
-    """The letters of an honest batch, and the number of processes of the engine's workers afterwards."""
+    """The codes of an honest batch, and the number of processes of the engine's workers afterwards."""
     solutions = [Solution("add", at, source) for at, source in enumerate(HONEST)]
     (matrix,) = engine.run([Task(PROBLEM, solutions, TESTS[:1])], limits=LIMITS)
-    return "".join(verdict.letters for verdict in matrix.verdicts), len(psutil.Process().children(recursive=True))
+    return "".join(verdict.codes for verdict in matrix.verdicts), len(psutil.Process().children(recursive=True))
 
 
 def main() -> None:

@@ -43,7 +43,7 @@ def facts(ours: dict, theirs: dict, *, alone: tuple[dict, dict] | None = None, *
     return {**base, "solution": "def f(): pass", "completion": "", "probe": {}, **more}
 
 
-def test_letters_become_words_and_a_problem_without_plus_inputs_has_one() -> None:
+def test_codes_become_words_and_a_problem_without_plus_inputs_has_one() -> None:
     assert agreement.words_of("PT") == ["pass", "timeout"]
     assert agreement.words_of("EX") == ["fail", "fail"]
     assert agreement.words_of("P") == ["pass", "pass"]
@@ -94,7 +94,7 @@ PLAIN = {"word": "passes", "said": "", "network": False, "files": False}
 
 
 @pytest.mark.parametrize(
-    ("missing", "letter", "plain", "lacks"),
+    ("missing", "code", "plain", "lacks"),
     [
         ([], "P", PLAIN, ""),
         (["lxml"], "E", PLAIN, "a package that is not installed: lxml"),
@@ -109,8 +109,8 @@ PLAIN = {"word": "passes", "said": "", "network": False, "files": False}
         ([], "X", PLAIN, "what the sandbox refuses"),
     ],
 )
-def test_what_a_gold_solution_lacks(missing: list, letter: str, plain: dict, lacks: str) -> None:
-    assert gold.lacking(missing, letter, "test_a (x): PermissionError: no", plain).startswith(lacks)
+def test_what_a_gold_solution_lacks(missing: list, code: str, plain: dict, lacks: str) -> None:
+    assert gold.lacking(missing, code, "test_a (x): PermissionError: no", plain).startswith(lacks)
 
 
 def suite(body: str) -> dict:

@@ -70,7 +70,7 @@ def test_changes_count_words_and_passing_apart():
     [
         ({}, "unexplained"),
         ({"ours": verdict("X", detail="PermissionError")}, "forbidden by codepref's sandbox"),
-        ({"ours": verdict("I", detail="lost")}, "codepref failed (letter I)"),
+        ({"ours": verdict("I", detail="lost")}, "codepref failed (code I)"),
         ({"helpers": ["poly"], "completion": "    x\ndef poly(xs): return 0"}, "the sample redefines a helper"),
         ({"ours": verdict("T", timed_out=True, cpu_ms=1010.0)}, "edge of the limit"),
         ({"solution": "class A:\n    def __eq__(self, o): return True"}, "the sample returns objects"),
@@ -98,7 +98,7 @@ def test_the_probe_shows_the_first_output_that_is_not_the_right_plain_one():
     assert probe.probe(problem, "def f(x): return [x]") == {}
 
 
-def test_the_reference_gives_every_letter_and_goes_on_after_an_end():
+def test_the_reference_gives_every_code_and_goes_on_after_an_end():
     solution = "import os\ndef f(x):\n    if x == 0: raise KeyError\n    if x == 9: os._exit(0)\n"
     solution += "    while x == 7: pass\n    assert x != 5\n    return x\n"
     sources = ["f(1) == 1", "f(2) == 1", "f(0)", "f(7)", "f(9)", "f(5)", "f(3) == 3"]

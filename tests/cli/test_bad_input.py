@@ -1,4 +1,4 @@
-"""What `codepref execute` says of input that is wrong: a verdict letter or one message, never a traceback."""
+"""What `codepref execute` says of input that is wrong: a verdict code or one message, never a traceback."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ MILLION = 1_000_000
 
 
 class Told(NamedTuple):
-    """How a command ended. letters: of all solutions, one text each."""
+    """How a command ended. codes: of all solutions, one text each."""
 
     status: int
     out: str
     err: str
-    letters: list[str]
+    codes: list[str]
 
 
 @pytest.fixture
@@ -53,8 +53,8 @@ def execute(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[...,
         command += ["--tests", _file(tmp_path / "t.jsonl", tests)] if tests is not None else []
         status = main(command)
         table = out / "verdicts.parquet"
-        letters = pq.read_table(table)["verdicts"].to_pylist() if table.exists() else []
-        return Told(status, *capsys.readouterr(), letters)
+        codes = pq.read_table(table)["verdicts"].to_pylist() if table.exists() else []
+        return Told(status, *capsys.readouterr(), codes)
 
     return run
 
@@ -69,7 +69,7 @@ def _solution(text: str) -> dict[str, str]:
     return {"task_id": "a", "solution": text}
 
 
-def test_sources_that_no_compiler_takes_are_letters_and_their_neighbours_are_judged(
+def test_sources_that_no_compiler_takes_are_codes_and_their_neighbours_are_judged(
     execute: Callable[..., Told],
 ) -> None:
     head = RIGHT["solution"] + "\n"
@@ -87,7 +87,7 @@ def test_sources_that_no_compiler_takes_are_letters_and_their_neighbours_are_jud
     }
     told = execute([PROBLEM], [RIGHT, *map(_solution, sources), WRONG])
     assert told.status == 0
-    assert told.letters == ["P", *sources.values(), "F"]
+    assert told.codes == ["P", *sources.values(), "F"]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_file_of_solutions_that_cannot_be_read_is_named_with_its_line(
     solutions: bytes, message: str, execute: Callable[..., Told]
 ) -> None:
     told = execute([PROBLEM], solutions)
-    assert (told.status, told.out, told.letters) == (2, "", [])
+    assert (told.status, told.out, told.codes) == (2, "", [])
     assert message in told.err
     assert told.err.count("\n") == 1
 
@@ -137,7 +137,7 @@ def test_a_problem_that_cannot_be_judged_by_is_refused(
     change: dict[str, object], message: str, execute: Callable[..., Told]
 ) -> None:
     told = execute([{**PROBLEM, **change}])
-    assert (told.status, told.letters) == (2, [])
+    assert (told.status, told.codes) == (2, [])
     assert message in told.err
     assert len(told.err) < 500
 
@@ -188,7 +188,7 @@ def test_a_reference_that_fails_is_told_and_counts_against_nobody(
 ) -> None:
     told = execute([{**PLUS, "canonical_solution": reference}], [PLUS_RIGHT, {**PLUS_RIGHT, "solution": "def f(x): 0"}])
     assert told.status == 0
-    assert told.letters == ["I", "I"]
+    assert told.codes == ["I", "I"]
     assert "2 of 2 verdicts are I, in HumanEval/900: the reference solution gave no expected outputs" in told.err
     assert cause in told.err
     assert told.err.count("\n") == 1
@@ -196,14 +196,14 @@ def test_a_reference_that_fails_is_told_and_counts_against_nobody(
 
 def test_helpers_that_fail_are_told_and_count_against_nobody(execute: Callable[..., Told]) -> None:
     told = execute([{**PROBLEM, "helpers": "import nowhere"}, {**PROBLEM, "task_id": "b"}], [RIGHT])
-    assert (told.status, told.letters) == (0, ["I"])
+    assert (told.status, told.codes) == (0, ["I"])
     assert "1 of 1 verdicts are I, in a: the problem's helpers: ModuleNotFoundError" in told.err
 
 
 def test_a_gold_solution_that_fails_where_no_solution_passed_is_told(execute: Callable[..., Told]) -> None:
     impossible = {**PROBLEM, "tests": ["assert f(1) == 2", "assert f(1) == 3"], "gold": "def f(x): return x + 1"}
     told = execute([impossible], [RIGHT, WRONG])
-    assert (told.status, told.letters) == (0, ["PF", "FF"])
+    assert (told.status, told.codes) == (0, ["PF", "FF"])
     assert "the gold solution of a fails its own tests under these limits (a: PF" in told.err
     told = execute([impossible], [RIGHT, WRONG], "--skip-gold")
     assert told.err == ""
@@ -216,7 +216,7 @@ def test_tests_that_were_left_out_and_problems_without_any_are_counted(execute: 
         {"task_id": "a", "completion": "assert f(1) == 2\nassert f(1) == 2\n"},
     ]
     told = execute([PROBLEM, {**PROBLEM, "task_id": "b"}], [RIGHT, WRONG], tests=tests)
-    assert (told.status, told.letters) == (0, ["P", "F"])
+    assert (told.status, told.codes) == (0, ["P", "F"])
     assert "tests left out: duplicate 1, no_call 1, unparsable 1" in told.err
     assert "1 of 2 problems have no test" in told.err
 
@@ -234,7 +234,7 @@ def test_tests_that_were_left_out_and_problems_without_any_are_counted(execute: 
 )
 def test_numbers_out_of_range_are_refused(options: list[str], message: str, execute: Callable[..., Told]) -> None:
     told = execute([PROBLEM], [RIGHT], *options)
-    assert (told.status, told.letters) == (2, [])
+    assert (told.status, told.codes) == (2, [])
     assert message in told.err
 
 

@@ -96,7 +96,7 @@ def test_lines_in_a_file_named_as_an_array_are_told(tmp_path: Path, capsys: pyte
         (["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "method=kto"], "named with --method"),
         (["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "rounds=2"], "rounds are a run's"),
         (
-            ["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "watch.samples=2"],
+            ["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "validation.samples=2"],
             "takes the keys of [training]",
         ),
         (

@@ -21,10 +21,10 @@ def pair(task: str, chosen: int, rejected: int, confidence: float = 0.5, rule: s
     return Pair(task, [{"role": "user", "content": "?"}], sides[0], sides[1], rule, confidence, chosen, rejected, {})
 
 
-def matrix(task: str, *letters: str) -> VerdictMatrix:
+def matrix(task: str, *codes: str) -> VerdictMatrix:
     """Solution s is the program `x = s`."""
-    tests = tuple(Test(task, str(at), "assert x") for at in range(len(letters[0])))
-    return VerdictMatrix(task, tests, tuple(Verdict(task, at, f"x = {at}", row) for at, row in enumerate(letters)))
+    tests = tuple(Test(task, str(at), "assert x") for at in range(len(codes[0])))
+    return VerdictMatrix(task, tests, tuple(Verdict(task, at, f"x = {at}", row) for at, row in enumerate(codes)))
 
 
 TRUE = [matrix(task, "PP", "PF", "PP", "EE", "IP") for task in "abcd"]

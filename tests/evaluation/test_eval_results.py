@@ -16,9 +16,9 @@ from codepref.evaluation.scores import ProblemScore, Scores, compare, differing_
 from codepref.records import Test, Verdict, VerdictMatrix
 
 
-def matrix(task: str, letters: list[str], names: tuple[str, ...] = ("base", "plus")) -> VerdictMatrix:
+def matrix(task: str, codes: list[str], names: tuple[str, ...] = ("base", "plus")) -> VerdictMatrix:
     tests = tuple(Test(task, name, "source", "inputs") for name in names)
-    return VerdictMatrix(task, tests, tuple(Verdict(task, at, f"code {at}", row) for at, row in enumerate(letters)))
+    return VerdictMatrix(task, tests, tuple(Verdict(task, at, f"code {at}", row) for at, row in enumerate(codes)))
 
 
 def sample(base: str, plus: str | None) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def results(path: Path, samples: dict[str, Any], **more: Any) -> Path:
     return path
 
 
-def test_letters_become_evalpluss_words(tmp_path: Path) -> None:
+def test_codes_become_evalpluss_words(tmp_path: Path) -> None:
     path = tmp_path / "s_eval_results.json"
     write_eval_results(path, [matrix("a", ["PP", "PF", "FF", "TP", "PT", "EE", "MX", "SS"])])
     document = json.loads(path.read_text())

@@ -10,8 +10,8 @@ from codepref.evaluation.pair_shape import pair_shape
 from codepref.records import Pair
 
 
-def pair(task: str, chosen: str, rejected: str, letters: tuple[str, str] = ("P", "F")) -> Pair:
-    evidence = {"chosen_verdicts": letters[0], "rejected_verdicts": letters[1]}
+def pair(task: str, chosen: str, rejected: str, codes: tuple[str, str] = ("P", "F")) -> Pair:
+    evidence = {"chosen_verdicts": codes[0], "rejected_verdicts": codes[1]}
     sides = [[{"role": "assistant", "content": text}] for text in (chosen, rejected)]
     return Pair(task, [], sides[0], sides[1], "dstc", 0.5, 0, 1, evidence)
 

@@ -21,9 +21,9 @@ from codepref.evaluation.scores import (
 from codepref.records import Test, Verdict, VerdictMatrix
 
 
-def matrix(task: str, *letters: str) -> VerdictMatrix:
-    tests = tuple(Test(task, str(i), "assert f()") for i in range(len(letters[0]) if letters else 0))
-    return VerdictMatrix(task, tests, tuple(Verdict(task, i, "code", row) for i, row in enumerate(letters)))
+def matrix(task: str, *codes: str) -> VerdictMatrix:
+    tests = tuple(Test(task, str(i), "assert f()") for i in range(len(codes[0]) if codes else 0))
+    return VerdictMatrix(task, tests, tuple(Verdict(task, i, "code", row) for i, row in enumerate(codes)))
 
 
 def sampled(label: str, correct: dict[str, int], n: int = 10) -> Scores:

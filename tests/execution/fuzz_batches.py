@@ -1,4 +1,4 @@
-"""Batches for the fuzz target: tasks of generated programs, their tests, and canaries whose letters are known."""
+"""Batches for the fuzz target: tasks of generated programs, their tests, and canaries whose codes are known."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ _PAGE = (
 class Batch:
     """Some tasks for one `Engine.run`. Keys of solutions are (task id, solution id).
 
-    programs: the generated ones. canaries: the letter that each test must give. hostile: tasks whose tests are hostile.
+    programs: the generated ones. canaries: the code that each test must give. hostile: tasks whose tests are hostile.
     refused: tests that the engine refuses by name, as a user's mistake. broken: sources it could not even refuse.
     """
 
@@ -117,14 +117,14 @@ def _add_task(rng: random.Random, batch: Batch, name: str, kind: str, taken: lis
     if kind == "hostile":
         tests = _accepted(batch, name, hostile_tests(rng, name))
         batch.hostile.add(name)
-        # the canaries meet honest tests in a task of their own: a hostile test may spoil its own task's letters
+        # the canaries meet honest tests in a task of their own: a hostile test may spoil its own task's codes
         _add_task(rng, batch, f"{name}.canary", "asserts", [])
     else:
         tests = honest_tests(rng, name, kind)
     texts: list[tuple[str, Program | str]] = [(program.text, program) for program in taken]
     if kind != "hostile":
-        for text, letter in ((right, "P"), (wrong, "F")):
-            texts.insert(rng.randrange(len(texts) + 1), (text, letter))
+        for text, code in ((right, "P"), (wrong, "F")):
+            texts.insert(rng.randrange(len(texts) + 1), (text, code))
     for at, (_, what) in enumerate(texts):
         (batch.programs if isinstance(what, Program) else batch.canaries)[name, at] = what  # type: ignore[index]
     preamble = rng.choice(("", "from typing import List\n"))

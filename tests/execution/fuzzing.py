@@ -1,6 +1,6 @@
 """The fuzz target of the execution engine: generated programs through one long-lived engine, and what must never be.
 
-A finding is one of: an exception out of the engine; a letter missing, or the letter I; a hang; a canary judged wrongly;
+A finding is one of: an exception out of the engine; a code missing, or the code I; a hang; a canary judged wrongly;
 a descriptor, process, file or piece of shared memory that is left; a verdict that changes when the batch is run again.
 """
 
@@ -24,12 +24,12 @@ from fuzz_machine import Machine, adopting
 
 from codepref.execution.engine import Engine, usable_cpus
 from codepref.execution.tasks import Task
-from codepref.records import VERDICT_LETTERS, VerdictMatrix
+from codepref.records import VERDICT_CODES, VerdictMatrix
 
 AGAIN = 10
 """Every so many batches one is run a second time, its solutions in another order."""
 EDGE = set("TS")
-"""Letters of tests on the edge of time: S follows T."""
+"""Codes of tests on the edge of time: S follows T."""
 KEPT = 200
 _RACING = re.compile(r"\b(thread|threading|os|socket|ctypes|time|signal|gc|resource)\b")
 """What lets a program depend on the moment: two threads, two writers at one channel."""
@@ -54,7 +54,7 @@ class Fuzz:
         self.findings: list[dict[str, Any]] = []
         self.differences: list[dict[str, Any]] = []
         self.families: Counter[str] = Counter()
-        self.letters: dict[str, Counter[str]] = {}
+        self.codes: dict[str, Counter[str]] = {}
         self.refused = self.again = self.slowest = 0.0
 
     def find(self, kind: str, batch: int, detail: str, **more: Any) -> None:
@@ -70,7 +70,7 @@ class Fuzz:
         if first is None:
             return
         for matrix, task in zip(first, batch.tasks, strict=True):
-            self._letters(batch, matrix, task)
+            self._codes(batch, matrix, task)
         if batch.number % AGAIN == 0:
             self._again(batch, first)
         for kind, detail in self.machine.after_batch(self.engine):
@@ -101,30 +101,30 @@ class Fuzz:
             self.find("exception out of the engine", batch.number, error)
         return None if errors else done
 
-    def _letters(self, batch: Batch, matrix: VerdictMatrix, task: Task) -> None:
+    def _codes(self, batch: Batch, matrix: VerdictMatrix, task: Task) -> None:
         hostile = matrix.task_id in batch.hostile
         tests = [{"kind": test.kind, "source": test.source[:5000]} for test in task.tests] if hostile else None
         for solution, verdict in zip(task.solutions, matrix.verdicts, strict=True):
             key = (matrix.task_id, solution.solution_id)
             told = {
                 "task": matrix.task_id,
-                "letters": verdict.letters,
+                "codes": verdict.codes,
                 "program": solution.text[:20000],
                 "tests": tests,
             }
-            if len(verdict.letters) != len(task.tests) or not set(verdict.letters) <= set(VERDICT_LETTERS):
-                self.find("letters missing", batch.number, verdict.detail, **told)
+            if len(verdict.codes) != len(task.tests) or not set(verdict.codes) <= set(VERDICT_CODES):
+                self.find("codes missing", batch.number, verdict.detail, **told)
             # a hostile reference gives no expected outputs: that I is the problem's
-            kinds = [test.kind for test, letter in zip(task.tests, verdict.letters, strict=False) if letter == "I"]
-            own = hostile and (set(kinds) == {"inputs"} or _wrote_letters(task, verdict.detail))
+            kinds = [test.kind for test, code in zip(task.tests, verdict.codes, strict=False) if code == "I"]
+            own = hostile and (set(kinds) == {"inputs"} or _wrote_codes(task, verdict.detail))
             if kinds and not own:
-                self.find("letter I", batch.number, verdict.detail, **told)
-            if key in batch.canaries and set(verdict.letters) != {batch.canaries[key]}:
-                self.find("canary", batch.number, f"{verdict.letters} {verdict.detail}", **told)
+                self.find("code I", batch.number, verdict.detail, **told)
+            if key in batch.canaries and set(verdict.codes) != {batch.canaries[key]}:
+                self.find("canary", batch.number, f"{verdict.codes} {verdict.detail}", **told)
             if key in batch.programs:
                 family = "hostile tests" if hostile else batch.programs[key].family
                 self.families[batch.programs[key].family] += 1
-                self.letters.setdefault(family, Counter()).update(verdict.letters)
+                self.codes.setdefault(family, Counter()).update(verdict.codes)
 
     def _again(self, batch: Batch, first: list[VerdictMatrix]) -> None:
         rng = random.Random(batch.number)
@@ -134,25 +134,25 @@ class Fuzz:
         before = {(v.task_id, v.solution_id): v for matrix in first for v in matrix.verdicts}
         for verdict in (v for matrix in second or () for v in matrix.verdicts):
             old = before[verdict.task_id, verdict.solution_id]
-            differing = [pair for pair in zip(old.letters, verdict.letters, strict=True) if pair[0] != pair[1]]
+            differing = [pair for pair in zip(old.codes, verdict.codes, strict=True) if pair[0] != pair[1]]
             if not differing or verdict.task_id in batch.hostile:
                 continue
             program = batch.programs.get((verdict.task_id, verdict.solution_id))
             told = {
                 "batch": batch.number,
                 "family": program.family if program else "canary",
-                "letters": [old.letters, verdict.letters],
+                "codes": [old.codes, verdict.codes],
                 "details": [old.detail, verdict.detail],
                 "program": verdict.solution[:20000],
             }
             told["why"] = _why(program.family if program else "canary", verdict.solution, differing)
             self.differences.append(told)
             if not told["why"]:
-                self.find("verdict changed", batch.number, f"{old.letters} {verdict.letters}", program=verdict.solution)
+                self.find("verdict changed", batch.number, f"{old.codes} {verdict.codes}", program=verdict.solution)
 
 
-def _wrote_letters(task: Task, detail: str) -> bool:
-    """Whether a test of the task may have written the letter I itself; then no worker was lost."""
+def _wrote_codes(task: Task, detail: str) -> bool:
+    """Whether a test of the task may have written the code I itself; then no worker was lost."""
     reached = any(TO_THE_PAGE in test.source for test in task.tests)
     return reached and (not detail or detail.startswith(("test", "the problem's helpers")))
 
@@ -221,12 +221,12 @@ def fuzz(
 
 def _report(run: Fuzz, seconds: float, stopped: bool, others: list[str], jobs: int | None) -> dict[str, Any]:
     programs = sum(run.families.values())
-    order = {family: dict(sorted(letters.items())) for family, letters in sorted(run.letters.items())}
+    order = {family: dict(sorted(codes.items())) for family, codes in sorted(run.codes.items())}
     return {
         "seed": run.seed,
         "programs": programs,
         "families": dict(sorted(run.families.items())),
-        "letters": order,
+        "codes": order,
         "stopped_by_a_hang": stopped,
         "finding_count": len(run.findings),
         "findings": run.findings[:KEPT],

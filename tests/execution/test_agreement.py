@@ -65,5 +65,5 @@ def test_verdicts_agree_with_one_process():
     assert len(judged) > 150
     assert 0.1 < sum(expected) / len(expected) < 0.9
     assert [
-        (v.task_id, v.solution_id) for v, right in zip(judged, expected, strict=False) if (v.letters == "P") != right
+        (v.task_id, v.solution_id) for v, right in zip(judged, expected, strict=False) if (v.codes == "P") != right
     ] == []

@@ -79,7 +79,7 @@ def _denied(call: int, error: int, command: list[str]) -> list[str]:
     return [sys.executable, "-c", DENY, f"{call}={error}", *command]
 
 
-def _letters(out: Path) -> set[str]:
+def _codes(out: Path) -> set[str]:
     return set(pq.read_table(out / "verdicts.parquet")["verdicts"].to_pylist())
 
 
@@ -160,7 +160,7 @@ def test_the_usual_number_of_descriptors_is_enough(
 ) -> None:
     status, _, err = _ended(files(60), lambda: resource.setrlimit(resource.RLIMIT_NOFILE, soft_and_hard))
     assert (status, err) == (0, "")
-    assert _letters(tmp_path / "out") == {"P"}
+    assert _codes(tmp_path / "out") == {"P"}
 
 
 @contextlib.contextmanager
@@ -211,7 +211,7 @@ def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room(
         (out / "ballast").unlink()
         subprocess.run(["mount", "-o", "remount,size=4m", str(out)], check=True)
         assert _ended(files())[0] == 0
-        assert _letters(out) == {"P"}
+        assert _codes(out) == {"P"}
     finally:
         subprocess.run(["umount", str(out)], check=True)
 
@@ -274,13 +274,13 @@ def _with_killings(command: list[str], times: int) -> tuple[int, str, int]:
 
 def test_a_worker_that_is_killed_changes_no_verdict(files: Callable[..., list[str]], tmp_path: Path) -> None:
     assert _with_killings(files(100), times=2) == (0, "", 2)
-    assert _letters(tmp_path / "out") == {"P"}
+    assert _codes(tmp_path / "out") == {"P"}
 
 
 SLOW = "import os\nfor n in range(3 * 10**7): pass\ndef f(x):\n    return x + 1\n"
 
 
-def test_workers_that_are_killed_every_time_end_in_the_letter_i_with_the_cause(
+def test_workers_that_are_killed_every_time_end_in_the_code_i_with_the_cause(
     files: Callable[..., list[str]], tmp_path: Path
 ) -> None:
     command = files()
@@ -290,7 +290,7 @@ def test_workers_that_are_killed_every_time_end_in_the_letter_i_with_the_cause(
     assert killed >= 3  # one that is killed while it starts has not tried the solution
     assert "1 of 1 verdicts are I, in a: the worker ended with status" in err
     assert "This is no solution's fault" in err
-    assert _letters(tmp_path / "out") == {"I"}
+    assert _codes(tmp_path / "out") == {"I"}
 
 
 def test_a_machine_on_which_no_worker_works_is_given_up_soon() -> None:
@@ -306,7 +306,7 @@ def test_a_machine_on_which_no_worker_works_is_given_up_soon() -> None:
             list(made.run([Task(task.problem, slow, task.tests)], limits=Limits(cpu_seconds=9)))
         assert 6 <= killer.killed <= 18  # one that is killed while it starts is started anew and not counted
         (matrix,) = made.run([Task(task.problem, solutions[:3], task.tests)])
-    assert [verdict.letters for verdict in matrix.verdicts] == ["P", "P", "P"]
+    assert [verdict.codes for verdict in matrix.verdicts] == ["P", "P", "P"]
 
 
 def test_a_worker_that_is_stopped_is_replaced() -> None:
@@ -322,7 +322,7 @@ def test_a_worker_that_is_stopped_is_replaced() -> None:
         patch.setattr(engine_module, "SILENCE_SECONDS", 4.0)
         (matrix,) = made.run([Task(Problem("a", "", "f"), solutions, [Test("a", "0", "assert f(1) == 2")])])
     assert stopped
-    assert {verdict.letters for verdict in matrix.verdicts} == {"P"}
+    assert {verdict.codes for verdict in matrix.verdicts} == {"P"}
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
@@ -353,7 +353,7 @@ def test_an_interrupted_run_leaves_no_process_and_goes_on(
     assert not below.keys() & _processes().keys()
     assert not (tmp_path / "out" / "summary.json").exists()
     assert _ended(command)[0] == 0
-    assert _letters(tmp_path / "out") == {"P"}
+    assert _codes(tmp_path / "out") == {"P"}
 
 
 SENSITIVE = """

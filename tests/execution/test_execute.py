@@ -44,7 +44,7 @@ SOLUTIONS = [
 def test_artifacts_hold_what_they_promise(tmp_path):
     seen = []
     matrices = execute(PROBLEMS, SOLUTIONS, out=tmp_path, limits=LIMITS, jobs=1, progress=lambda *at: seen.append(at))
-    assert [(m.task_id, [v.letters for v in m.verdicts]) for m in matrices] == [
+    assert [(m.task_id, [v.codes for v in m.verdicts]) for m in matrices] == [
         ("one", ["PP", "EE"]),
         ("two", ["PF", "EE", "PF"]),
     ]
@@ -62,7 +62,7 @@ def test_artifacts_hold_what_they_promise(tmp_path):
     assert not (tmp_path / "parts").exists()
     back = read_verdicts(tmp_path)
     assert [m.tests for m in back] == [m.tests for m in matrices]
-    assert [[v.letters for v in m.verdicts] for m in back] == [[v.letters for v in m.verdicts] for m in matrices]
+    assert [[v.codes for v in m.verdicts] for m in back] == [[v.codes for v in m.verdicts] for m in matrices]
     assert back[0].verdicts[1].detail == "no code"
 
 
@@ -93,7 +93,7 @@ problems = [Problem(str(n), "", "f", (Test(str(n), "0", "assert f(1) == 2"),)) f
 slow = "def f(x):\\n    for _ in range(10**6): pass\\n    return x + 1\\n"
 matrices = execute(problems, [Solution(str(n), k, slow + f"#{k}") for n in range(12) for k in range(2)],
                    out=sys.argv[1], limits=Limits(cpu_seconds=5), jobs=1)
-print("".join(v.letters for m in matrices for v in m.verdicts))
+print("".join(v.codes for m in matrices for v in m.verdicts))
 """
 
 
@@ -143,7 +143,7 @@ def test_an_abandoned_run_leaves_the_engine_usable(engine):
     ] * 2
     next(engine.run(many, limits=LIMITS))
     (matrix,) = engine.run([Task(problem("t"), [Solution("t", 0, "def f(x): return x + 1")], problem("t").tests)])
-    assert matrix.verdicts[0].letters == "PP"
+    assert matrix.verdicts[0].codes == "PP"
 
 
 def test_a_worker_that_dies_is_replaced_and_its_work_done_again():
@@ -159,14 +159,14 @@ def test_a_worker_that_dies_is_replaced_and_its_work_done_again():
         engine._progress = progress
         (matrix,) = engine.run([Task(problem("t"), solutions, problem("t").tests)], limits=LIMITS)
     assert killed
-    assert {verdict.letters for verdict in matrix.verdicts} == {"PP"}
+    assert {verdict.codes for verdict in matrix.verdicts} == {"PP"}
 
 
 def test_a_worker_that_cannot_do_its_work_is_infrastructure_not_a_wrong_solution(monkeypatch):
     monkeypatch.setattr(worker.Worker, "receive", lambda self: (_ for _ in ()).throw(worker.WorkerLost("on fire")))
     solutions = [Solution("t", 0, "def f(x):\n    return x + 1")]
     (matrix,) = execute_tasks([Task(problem("t"), solutions, problem("t").tests)], limits=LIMITS, jobs=1)
-    assert matrix.verdicts[0].letters == "II"
+    assert matrix.verdicts[0].codes == "II"
     assert "on fire" in matrix.verdicts[0].detail
 
 
@@ -194,7 +194,7 @@ def test_without_landlock_execution_refuses_and_names_the_mend(monkeypatch):
         with pytest.raises(MachineError, match=r"no Landlock.*--unconfined"):
             execute(PROBLEMS, SOLUTIONS, limits=LIMITS)
         matrices = execute(PROBLEMS, SOLUTIONS, limits=LIMITS, jobs=1, unconfined=True)
-        assert matrices[0].verdicts[0].letters == "PP"
+        assert matrices[0].verdicts[0].codes == "PP"
     finally:
         worker.check_machine.cache_clear()
 
@@ -203,14 +203,14 @@ def test_no_tests_no_solutions(tmp_path):
     assert execute(PROBLEMS, [], out=tmp_path, limits=LIMITS) == []
     assert read_verdicts(tmp_path) == []
     (matrix,) = execute(PROBLEMS, SOLUTIONS[:1], {}, limits=LIMITS, jobs=1)
-    assert matrix.letters_ST.shape == (1, 0)
+    assert matrix.codes_ST.shape == (1, 0)
 
 
 def test_tables_are_written_in_row_groups_and_read_back_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "GROUP_ROWS", 2)
     execute(PROBLEMS, SOLUTIONS, out=tmp_path, limits=LIMITS, jobs=1)
     assert pq.ParquetFile(tmp_path / "verdicts.parquet").num_row_groups == 3
-    places = [(v.task_id, v.solution_id, v.letters) for m in read_verdicts(tmp_path) for v in m.verdicts]
+    places = [(v.task_id, v.solution_id, v.codes) for m in read_verdicts(tmp_path) for v in m.verdicts]
     assert places == [("one", 0, "PP"), ("one", 1, "EE"), ("two", 0, "PF"), ("two", 1, "EE"), ("two", 2, "PF")]
     assert list(iter_verdicts(tmp_path)) == read_verdicts(tmp_path)
 
@@ -227,12 +227,12 @@ def test_probes_are_counted_apart_and_their_answers_recorded(tmp_path):
     tests = {"t": [Test("t", "0", "assert f(1) == 2"), Test("t", "0~0", "f(5)", count=0)]}
     solutions = [Solution("t", place, f"def f(x):\n    return x + {add}\n") for place, add in enumerate((1, 1.0, 2))]
     (matrix,) = execute([problem], solutions, tests, out=tmp_path, limits=LIMITS, jobs=1)
-    assert [verdict.letters for verdict in matrix.verdicts] == ["PP", "PP", "FP"]
-    outcomes_ST = matrix.outcomes_ST
+    assert [verdict.codes for verdict in matrix.verdicts] == ["PP", "PP", "FP"]
+    answer_digests_ST = matrix.answer_digests_ST
     # 1 + 1 and 1 + 1.0 are equal to the test, and yet not the same answer
-    assert len({*outcomes_ST[:, 0].tolist()}) == 3
-    assert len({*outcomes_ST[:, 1].tolist()}) == 3
-    assert 0 not in outcomes_ST
+    assert len({*answer_digests_ST[:, 0].tolist()}) == 3
+    assert len({*answer_digests_ST[:, 1].tolist()}) == 3
+    assert 0 not in answer_digests_ST
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert (summary["tests"], summary["probes"], summary["cells"]) == (1, 1, 3)
     assert summary["verdicts"] == {"P": 2, "F": 1}

@@ -29,9 +29,9 @@ def task(reference: str = DOUBLE, oracle: str = "") -> Task:
     return Task(problem, [Solution("t", 0, DOUBLE), Solution("t", 1, WRONG)], problem.tests)
 
 
-def letters(cache: ExpectedCache, *tasks: Task, limits: Limits | None = None) -> list[str]:
+def codes(cache: ExpectedCache, *tasks: Task, limits: Limits | None = None) -> list[str]:
     with Engine(jobs=1, cache=cache) as engine:
-        return ["".join(v.letters for v in matrix.verdicts) for matrix in engine.run(tasks, limits=limits)]
+        return ["".join(v.codes for v in matrix.verdicts) for matrix in engine.run(tasks, limits=limits)]
 
 
 def kept(folder: Path) -> list[Path]:
@@ -40,10 +40,10 @@ def kept(folder: Path) -> list[Path]:
 
 def test_a_second_run_reads_what_the_first_one_kept(tmp_path):
     cache = ExpectedCache(tmp_path / "kept")
-    assert letters(cache, task()) == ["PF"]
+    assert codes(cache, task()) == ["PF"]
     (file,) = kept(tmp_path / "kept")
     before = file.stat().st_ino
-    assert letters(cache, task()) == ["PF"]
+    assert codes(cache, task()) == ["PF"]
     assert [path.stat().st_ino for path in kept(tmp_path / "kept")] == [before]  # not written again
     assert file.stat().st_mode & 0o077 == 0
 
@@ -52,27 +52,27 @@ def test_what_is_kept_is_what_is_compared_with(tmp_path):
     """Under the key of one reference lie the outputs of another: the verdicts are those of the other."""
     cache = ExpectedCache(tmp_path / "kept")
     triple = task("def f(x):\n    return 3 * x\n")
-    assert letters(cache, triple) == ["FF"]
+    assert codes(cache, triple) == ["FF"]
     (file,) = kept(tmp_path / "kept")
     file.rename(file.with_name(expected_keys(task(), Limits())[0]))
-    assert letters(cache, task()) == ["FF"]
+    assert codes(cache, task()) == ["FF"]
 
 
 @pytest.mark.parametrize("damage", [b"", b"short", b"x" * 500])
 def test_a_damaged_file_is_made_anew(tmp_path, damage):
     cache = ExpectedCache(tmp_path / "kept")
-    letters(cache, task())
+    codes(cache, task())
     (file,) = kept(tmp_path / "kept")
     whole = file.read_bytes()
     file.write_bytes(damage)
-    assert letters(cache, task()) == ["PF"]
+    assert codes(cache, task()) == ["PF"]
     assert len(file.read_bytes()) == len(whole)
 
 
 def test_bytes_that_are_no_expected_outputs_are_made_anew(tmp_path):
     cache = ExpectedCache(tmp_path / "kept")
     cache.write(expected_keys(task(), Limits())[0], b"no encoding of anything")
-    assert letters(cache, task()) == ["PF"]
+    assert codes(cache, task()) == ["PF"]
 
 
 def test_the_key_depends_on_the_test_and_on_what_its_reference_may_use():
@@ -97,25 +97,25 @@ def test_the_key_depends_on_the_packages_that_a_reference_imports(monkeypatch):
 
 def test_without_confinement_nothing_is_kept_or_read(tmp_path):
     cache = ExpectedCache(tmp_path / "kept")
-    letters(cache, task("def f(x):\n    return 3 * x\n"))
+    codes(cache, task("def f(x):\n    return 3 * x\n"))
     (file,) = kept(tmp_path / "kept")
     planted = file.rename(file.with_name(expected_keys(task(), Limits())[0]))
-    assert letters(cache, task()) == ["FF"]  # another's outputs, which a confined run trusts
+    assert codes(cache, task()) == ["FF"]  # another's outputs, which a confined run trusts
     other = task("def f(x):\n    return x + x\n")
     with Engine(jobs=1, cache=cache, unconfined=True) as engine:
-        assert ["".join(v.letters for v in found.verdicts) for found in engine.run([task(), other])] == ["PF", "PF"]
+        assert ["".join(v.codes for v in found.verdicts) for found in engine.run([task(), other])] == ["PF", "PF"]
     assert kept(tmp_path / "kept") == [planted]
 
 
 def test_a_reference_that_fails_is_not_kept(tmp_path):
-    assert letters(ExpectedCache(tmp_path / "kept"), task("def f(x):\n    raise ValueError\n")) == ["II"]
+    assert codes(ExpectedCache(tmp_path / "kept"), task("def f(x):\n    raise ValueError\n")) == ["II"]
     assert kept(tmp_path / "kept") == []
 
 
 def test_an_oracle_has_its_arguments_from_the_cache_too(tmp_path):
     cache = ExpectedCache(tmp_path / "kept")
     lenient = task(oracle="def accept(arguments, output, expected, atol):\n    return arguments == [3.5]\n")
-    assert letters(cache, lenient) == letters(cache, lenient) == ["PP"]
+    assert codes(cache, lenient) == codes(cache, lenient) == ["PP"]
 
 
 def test_the_files_used_longest_ago_make_room(tmp_path):
@@ -135,16 +135,16 @@ def test_the_files_used_longest_ago_make_room(tmp_path):
 def test_a_folder_that_cannot_be_made_costs_nothing(tmp_path, blocked):
     (tmp_path / "file").write_text("")
     folder = tmp_path / "file" if blocked == "file" else tmp_path / "file" / "below"
-    assert letters(ExpectedCache(folder), task(), task()) == ["PF", "PF"]
+    assert codes(ExpectedCache(folder), task(), task()) == ["PF", "PF"]
 
 
 def test_the_variable_names_the_folder_or_switches_it_off(tmp_path, monkeypatch):
     monkeypatch.setenv("CODEPREF_CACHE", str(tmp_path / "mine"))
-    assert letters(user_cache(), task()) == ["PF"]
+    assert codes(user_cache(), task()) == ["PF"]
     assert len(kept(tmp_path / "mine")) == 1
     monkeypatch.setenv("CODEPREF_CACHE", "off")
     assert not user_cache().on
     monkeypatch.delenv("CODEPREF_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert letters(user_cache(), task()) == ["PF"]
+    assert codes(user_cache(), task()) == ["PF"]
     assert len(kept(tmp_path / "xdg" / "codepref" / "expected")) == 1

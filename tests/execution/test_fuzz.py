@@ -36,10 +36,10 @@ def test_programs_leave_no_hang_no_crash_and_nothing_behind():
     assert report["findings"] == []
     assert report["programs"] == 1500
     assert not report["stopped_by_a_hang"]
-    letters = Counter()
-    for counts in report["letters"].values():
-        letters.update(counts)
-    assert set("PFETMXS") <= set(letters)  # the programs reach every way to end
+    codes = Counter()
+    for counts in report["codes"].values():
+        codes.update(counts)
+    assert set("PFETMXS") <= set(codes)  # the programs reach every way to end
 
 
 def test_the_same_seed_makes_the_same_programs():
@@ -80,7 +80,7 @@ def test_the_attacks_are_in_the_corpus():
 
 
 @pytest.mark.parametrize(
-    ("test", "letters"),
+    ("test", "codes"),
     [
         ("import os\nos.write(3, b'\\xff' * 4)\nassert f() == 3", "EP"),
         ("import os, time\nos.write(3, b'a')\ntime.sleep(600)", "EP"),
@@ -89,9 +89,9 @@ def test_the_attacks_are_in_the_corpus():
         (PAGE + "page.enter(4, 0)\nos._exit(0)", "EP"),
         (PAGE + "page.enter(5, 0)\nos._exit(0)", "EP"),
     ],
-    ids=["large frame", "cut frame", "no letter", "two deaths", "again and again", "alone for ever"],
+    ids=["large frame", "cut frame", "no code", "two deaths", "again and again", "alone for ever"],
 )
-def test_a_hostile_test_spoils_letters_of_its_task_alone(test: str, letters: str):
+def test_a_hostile_test_spoils_codes_of_its_task_alone(test: str, codes: str):
     tests = [Test("t", "0", test), Test("t", "1", "assert f() == 3")]
     task = Task(Problem("t", "", "f"), [Solution("t", 0, RIGHT), Solution("t", 1, RIGHT + "#")], tests)
     honest = Task(Problem("u", "", "f"), [Solution("u", 0, RIGHT)], tests[1:])
@@ -99,8 +99,8 @@ def test_a_hostile_test_spoils_letters_of_its_task_alone(test: str, letters: str
         start = time.monotonic()
         spoilt, after = engine.run([task, honest], limits=LIMITS)
         assert time.monotonic() - start < 60  # it was for ever, or until a silent worker is replaced
-    assert [verdict.letters for verdict in spoilt.verdicts] == [letters, letters]
-    assert after.verdicts[0].letters == "P"
+    assert [verdict.codes for verdict in spoilt.verdicts] == [codes, codes]
+    assert after.verdicts[0].codes == "P"
 
 
 def test_two_tests_that_erase_each_other_come_to_an_end():
@@ -108,7 +108,7 @@ def test_two_tests_that_erase_each_other_come_to_an_end():
     tests = [Test("t", "0", erase.format(1, 0)), Test("t", "1", erase.format(0, 1)), Test("t", "2", "assert f() == 3")]
     with Engine(jobs=1) as engine:
         (matrix,) = engine.run([Task(Problem("t", "", "f"), [Solution("t", 0, RIGHT)], tests)], limits=LIMITS)
-    assert matrix.verdicts[0].letters == "EEP"
+    assert matrix.verdicts[0].codes == "EEP"
 
 
 def test_a_test_that_grows_in_the_compiler_is_held_by_a_memory_limit():
@@ -118,7 +118,7 @@ def test_a_test_that_grows_in_the_compiler_is_held_by_a_memory_limit():
     tests = [Test("t", "0", source), Test("t", "1", "assert f() == 3")]
     with Engine(jobs=1) as engine:
         (matrix,) = engine.run([Task(Problem("t", "", "f"), [Solution("t", 0, RIGHT)], tests)], limits=LIMITS)
-    assert matrix.verdicts[0].letters == "EP"
+    assert matrix.verdicts[0].codes == "EP"
     assert "MemoryError" in matrix.verdicts[0].detail
 
 

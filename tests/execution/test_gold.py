@@ -12,7 +12,7 @@ def test_a_wrong_gold_solution_is_named() -> None:
     wrong = Problem("b", "", "f", (*right.tests, Test("b", "1", "assert f(0) == 0")), gold="def f(x):\n    return x\n")
     without = Problem("c", "", "f", right.tests)
     (failure,) = check_gold([right, wrong, without], jobs=1)
-    assert (failure.task_id, failure.letters) == ("b", "FP")
+    assert (failure.task_id, failure.codes) == ("b", "FP")
 
 
 def test_humaneval_gold_passes(data: Path) -> None:

@@ -57,14 +57,14 @@ MANY = "[[list(range(n, 0, -1))] for n in range(300)]"
 
 def test_right_and_wrong_solutions(judge):
     test = inputs_test(SORT, MANY)
-    assert judge("def f(x):\n    x.sort()\n    return x\n", test).letters == "P"
+    assert judge("def f(x):\n    x.sort()\n    return x\n", test).codes == "P"
     verdict = judge("def f(x):\n    return sorted(x) if len(x) != 222 else x\n", test)
-    assert verdict.letters == "F"
+    assert verdict.codes == "F"
     assert "input 222" in verdict.detail
 
 
 @pytest.mark.parametrize(
-    ("solution", "letter"),
+    ("solution", "code"),
     [
         ("def g(x):\n    pass\n", "E"),
         ("def f(x):\n    raise ValueError\n", "E"),
@@ -75,36 +75,36 @@ def test_right_and_wrong_solutions(judge):
         ("import os\ndef f(x):\n    os._exit(0)\n", "E"),
     ],
 )
-def test_letters(judge, solution, letter):
-    assert judge(solution, inputs_test(SORT, MANY)).letters == letter
+def test_codes(judge, solution, code):
+    assert judge(solution, inputs_test(SORT, MANY)).codes == code
 
 
 def test_a_solution_cannot_read_expected_outputs_from_its_arguments(judge):
     peek = (
         "def f(x):\n    import gc\n    return [o for o in gc.get_objects() if type(o) is list and o == sorted(x)][0]\n"
     )
-    assert judge(peek, inputs_test("def f(x):\n    return sorted(x) + [77]\n", "[[[3, 1]]]")).letters in "FE"
+    assert judge(peek, inputs_test("def f(x):\n    return sorted(x) + [77]\n", "[[[3, 1]]]")).codes in "FE"
 
 
 def test_special_comparisons_run_in_the_judge(judge):
     oracle = "def accept(arguments, output, expected, atol):\n    return arguments[0] % output == 0\n"
     divisor = inputs_test("def f(n):\n    return n\n", "[[6], [9]]", compare="oracle:divides", oracle=oracle)
-    assert judge("def f(n):\n    return 3\n", divisor).letters == "P"
-    assert judge("def f(n):\n    return 4\n", divisor).letters == "F"
-    assert judge("def f(n):\n    return 0\n", divisor).letters == "F"
+    assert judge("def f(n):\n    return 3\n", divisor).codes == "P"
+    assert judge("def f(n):\n    return 4\n", divisor).codes == "F"
+    assert judge("def f(n):\n    return 0\n", divisor).codes == "F"
     matches = inputs_test("import re\ndef f(s):\n    return re.match('a', s)\n", "[['a'], ['b']]", compare="not_none")
-    assert judge("def f(s):\n    return s == 'a'\n", matches).letters == "P"
-    assert judge("def f(s):\n    return s or None\n", matches).letters == "F"
+    assert judge("def f(s):\n    return s == 'a'\n", matches).codes == "P"
+    assert judge("def f(s):\n    return s or None\n", matches).codes == "F"
 
 
 def test_a_reference_that_fails_is_not_the_solutions_fault(judge):
     verdict = judge(SORT, inputs_test("def f(x):\n    return 1 / 0\n", "[[1]]"), "assert f([2, 1]) == [1, 2]")
-    assert verdict.letters == "IP"
+    assert verdict.codes == "IP"
     assert "reference" in verdict.detail
 
 
 @pytest.mark.parametrize(
-    ("reference", "solution", "letter"),
+    ("reference", "solution", "code"),
     [
         # the same bytes as the reference's answer
         ("def f(x):\n    return [x, [x]]\n", "def f(x):\n    return [x, [x]]\n", "P"),
@@ -118,6 +118,6 @@ def test_a_reference_that_fails_is_not_the_solutions_fault(judge):
         ("import numpy\ndef f(x):\n    return numpy.arange(3)\n", "import numpy\nf = lambda x: numpy.arange(3)\n", "F"),
     ],
 )
-def test_answers_of_the_same_bytes(judge, reference, solution, letter):
+def test_answers_of_the_same_bytes(judge, reference, solution, code):
     verdict = judge(solution, inputs_test(reference, "[[1], [2]]"))
-    assert verdict.letters == letter, verdict.detail
+    assert verdict.codes == code, verdict.detail

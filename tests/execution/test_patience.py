@@ -47,21 +47,21 @@ def test_patience_must_be_positive():
 
 def test_a_loop_beside_a_quick_right_solution_is_not_waited_for(engine):
     quick, loop = judged(engine, [QUICK, LOOP], Limits(cpu_seconds=4.0))
-    assert (quick.letters, loop.letters) == ("P", "T")
+    assert (quick.codes, loop.codes) == ("P", "T")
     assert loop.cpu_ms < 2000
 
 
 def test_without_a_right_solution_the_whole_limit_is_allowed(engine):
     wrong, slow = judged(engine, [QUICK.replace("1", "2"), SLOW], Limits(cpu_seconds=2.0))
-    assert (wrong.letters, slow.letters) == ("F", "P")
+    assert (wrong.codes, slow.codes) == ("F", "P")
 
 
 def test_a_solution_much_slower_than_a_right_one_runs_out_of_time(engine):
-    assert [v.letters for v in judged(engine, [SLOW, QUICK], Limits(cpu_seconds=2.0))] == ["T", "P"]
-    assert [v.letters for v in judged(engine, [SLOW, QUICK], Limits(cpu_seconds=2.0, patience=None))] == ["P", "P"]
+    assert [v.codes for v in judged(engine, [SLOW, QUICK], Limits(cpu_seconds=2.0))] == ["T", "P"]
+    assert [v.codes for v in judged(engine, [SLOW, QUICK], Limits(cpu_seconds=2.0, patience=None))] == ["P", "P"]
 
 
 def test_the_gold_solution_tells_how_long_and_has_no_row(engine):
-    assert [v.letters for v in judged(engine, [SLOW], Limits(cpu_seconds=2.0), gold=QUICK)] == ["T"]
-    assert [v.letters for v in judged(engine, [SLOW], Limits(cpu_seconds=2.0), gold=SLOW + "\n")] == ["P"]
-    assert [v.letters for v in judged(engine, [SLOW], Limits(cpu_seconds=2.0), gold="raise ValueError\n")] == ["P"]
+    assert [v.codes for v in judged(engine, [SLOW], Limits(cpu_seconds=2.0), gold=QUICK)] == ["T"]
+    assert [v.codes for v in judged(engine, [SLOW], Limits(cpu_seconds=2.0), gold=SLOW + "\n")] == ["P"]
+    assert [v.codes for v in judged(engine, [SLOW], Limits(cpu_seconds=2.0), gold="raise ValueError\n")] == ["P"]

@@ -31,18 +31,18 @@ def f():
 """
 
 
-def letters(source: str) -> str:
+def codes(source: str) -> str:
     problem = Problem("t", "Draw a line.", "f", tests=(Test("t", "0", TEST, "unittest"),))
     (matrix,) = execute([problem], [Solution("t", 0, source)], limits=Limits(20.0), jobs=1)
-    return matrix.verdicts[0].letters
+    return matrix.verdicts[0].codes
 
 
 def test_a_plot_is_judged_and_its_folder_cannot_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CODEPREF_CACHE", str(tmp_path))
     plotting.plotting_folder.cache_clear()
     try:
-        assert letters(PLOT) == "P"
-        assert letters(SPOILER) == "X"
+        assert codes(PLOT) == "P"
+        assert codes(SPOILER) == "X"
         (folder,) = tmp_path.glob("matplotlib-*")
         assert len(list(folder.glob("fontlist*.json"))) == 1
     finally:

@@ -116,7 +116,7 @@ def test_as_in_one_process(judge, name):
         exec(solution, space)
         exec(test, space)
     verdict = judge(solution, test)
-    assert verdict.letters == "P", verdict.detail
+    assert verdict.codes == "P", verdict.detail
     assert verdict.isolation == "separate"
 
 
@@ -125,15 +125,15 @@ def test_what_cannot_cross_falls_back_to_one_process_and_says_so(judge):
     verdict = judge(
         solution, "assert f(lambda x: x + 1, 2) == 3", "assert f(len, 'ab') == 2", "assert f(lambda x: x, 2) == 3"
     )
-    assert verdict.letters == "PPF"
+    assert verdict.codes == "PPF"
     assert verdict.isolation == "shared"
 
 
 def test_the_fallback_ends_programs_that_exit_or_loop(judge):
     call = "assert f(lambda: 0) == 0"
-    assert judge("import os\ndef f(g):\n    os._exit(0)\n", call, call).letters == "EE"
-    assert judge("def f(g):\n    while True: pass\n", call, call, call).letters == "TTS"
-    assert judge("import os\nos._exit(0)\n", call).letters == "E"
+    assert judge("import os\ndef f(g):\n    os._exit(0)\n", call, call).codes == "EE"
+    assert judge("def f(g):\n    while True: pass\n", call, call, call).codes == "TTS"
+    assert judge("import os\nos._exit(0)\n", call).codes == "E"
 
 
 @pytest.mark.parametrize(
@@ -153,11 +153,11 @@ def test_randomness_and_hashes_are_the_same_in_every_run(judge):
 
 def test_check_reads_names_of_the_solution_and_the_candidate(judge):
     solution = "def double(x):\n    return 2 * x\ndef f(x):\n    return double(x) + 1\n"
-    assert judge(solution, "def check(candidate):\n    assert candidate(2) == double(2) + 1 == f(2)\n").letters == "P"
+    assert judge(solution, "def check(candidate):\n    assert candidate(2) == double(2) + 1 == f(2)\n").codes == "P"
 
 
 def test_numpy_crosses_and_is_loaded_beforehand(judge):
     solution = "import numpy as np\ndef f(x):\n    return np.array(x) * 2\n"
     verdict = judge(solution, "import numpy as np\nassert np.allclose(f([1.0, 2]), [2, 4]) and f([1.0]).dtype == float")
-    assert verdict.letters == "P"
+    assert verdict.codes == "P"
     assert verdict.isolation == "separate"

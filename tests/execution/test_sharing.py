@@ -75,7 +75,7 @@ NEIGHBOURS = {
     "def f(x) return 1": "E",
     "def g(x):\n    return 1\n": "E",
 }
-"""Programs and the letter of `assert f(1) == 2`, which none may change for another."""
+"""Programs and the code of `assert f(1) == 2`, which none may change for another."""
 
 
 def test_no_solution_changes_the_verdict_of_another_whatever_their_order(engine: Engine) -> None:
@@ -86,7 +86,7 @@ def test_no_solution_changes_the_verdict_of_another_whatever_their_order(engine:
             solutions = [Solution("t", at, source) for at, source in enumerate(turned)]
             task = Task(Problem("t", "", "f"), solutions, [Test("t", "0", "assert f(1) == 2")])
             (matrix,) = engine.run([task], limits=Limits(cpu_seconds=0.3))
-            assert [verdict.letters for verdict in matrix.verdicts] == [NEIGHBOURS[source] for source in turned]
+            assert [verdict.codes for verdict in matrix.verdicts] == [NEIGHBOURS[source] for source in turned]
 
 
 def test_the_order_of_a_set_does_not_depend_on_the_worker() -> None:
@@ -97,6 +97,6 @@ def test_the_order_of_a_set_does_not_depend_on_the_worker() -> None:
     for _ in range(3):
         with Engine(jobs=1) as made:
             (matrix,) = made.run([Task(Problem("t", "", "f"), [Solution("t", 0, source)], tests)])
-        seen.add(matrix.verdicts[0].letters)
+        seen.add(matrix.verdicts[0].codes)
     assert len(seen) == 1
     assert seen.pop().count("P") == 1

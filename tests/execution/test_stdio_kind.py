@@ -1,4 +1,4 @@
-"""Whole programs that read standard input: letters, what such programs do, forgeries, and the comparison of texts."""
+"""Whole programs that read standard input: codes, what such programs do, forgeries, and the comparison of texts."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def stdio_test(text: str = "3\n1 2 3\n", output: str = "6\n", name: str = "s") -
 )
 def test_right_programs_pass_in_each_way_of_reading_and_writing(judge, program):
     verdict = judge(program, stdio_test())
-    assert verdict.letters == "P", verdict.detail
+    assert verdict.codes == "P", verdict.detail
     assert verdict.isolation == "separate"
 
 
 @pytest.mark.parametrize(
-    ("program", "letter"),
+    ("program", "code"),
     [
         ("print(7)\n", "F"),
         ("", "E"),
@@ -66,25 +66,25 @@ def test_right_programs_pass_in_each_way_of_reading_and_writing(judge, program):
         ("print(6\n", "E"),
     ],
 )
-def test_letters(judge, program, letter):
-    assert judge(program, stdio_test()).letters == letter
+def test_codes(judge, program, code):
+    assert judge(program, stdio_test()).codes == code
 
 
 def test_too_much_output_is_an_error(judge):
     many = "import sys\nfor _ in range(70):\n    sys.stdout.write('6' * (1 << 20))\n"
     verdict = judge(many, stdio_test(), limits=Limits(cpu_seconds=5, memory_mb=1024))
-    assert verdict.letters == "E"
+    assert verdict.codes == "E"
     assert "64 MiB" in verdict.detail
     hidden = f"try:\n    exec({many!r})\nexcept Exception:\n    pass\n"
-    assert judge(hidden, stdio_test(), limits=Limits(cpu_seconds=5)).letters == "E"
+    assert judge(hidden, stdio_test(), limits=Limits(cpu_seconds=5)).codes == "E"
 
 
 def test_nothing_of_one_run_reaches_the_next(judge):
     keeps = "import math\nmath.seen = getattr(math, 'seen', 0) + 1\nprint(math.seen)\n"
-    assert judge(keeps, *[stdio_test("", "1", str(at)) for at in range(3)]).letters == "PPP"
+    assert judge(keeps, *[stdio_test("", "1", str(at)) for at in range(3)]).codes == "PPP"
     breaks = "import os\nif input() == 'a':\n    os._exit(0)\nprint(1)\n"
     tests = [stdio_test(text, "1", str(at)) for at, text in enumerate("bab")]
-    assert judge(breaks, *tests).letters == "PEP"
+    assert judge(breaks, *tests).codes == "PEP"
 
 
 FORGERIES = [
@@ -108,7 +108,7 @@ FORGERIES = [
 
 @pytest.mark.parametrize("program", FORGERIES)
 def test_a_verdict_cannot_be_forged(judge, program):
-    assert judge(program, stdio_test("", "not to be guessed 8142")).letters in ("E", "F")
+    assert judge(program, stdio_test("", "not to be guessed 8142")).codes in ("E", "F")
 
 
 def test_a_malformed_test_and_a_mixture_are_told(judge):

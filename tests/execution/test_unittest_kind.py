@@ -1,4 +1,4 @@
-"""Suites that share a process with the solution: letters, mocks, and what does not give a pass."""
+"""Suites that share a process with the solution: codes, mocks, and what does not give a pass."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def suite(source: str, name: str = "u") -> Test:
 )
 def test_a_suite_that_holds_passes_and_is_marked_as_shared(judge, source):
     verdict = judge(RIGHT, suite(source))
-    assert verdict.letters == "P", verdict.detail
+    assert verdict.codes == "P", verdict.detail
     assert verdict.isolation == "shared"
 
 
@@ -46,7 +46,7 @@ def method(body: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("source", "letter"),
+    ("source", "code"),
     [
         (method("self.assertEqual(task_func(1), 3)"), "F"),
         (method("assert task_func(1) == 3"), "F"),
@@ -73,14 +73,14 @@ def method(body: str) -> str:
         (ADDS + "    def test_two(self):\n        with self.subTest():\n            1 / 0\n", "E"),
     ],
 )
-def test_letters(judge, source, letter):
+def test_codes(judge, source, code):
     verdict = judge(RIGHT, suite(source))
-    assert verdict.letters == letter, verdict.detail
+    assert verdict.codes == code, verdict.detail
     assert verdict.isolation == "shared"
 
 
 @pytest.mark.parametrize(
-    ("solution", "letter"),
+    ("solution", "code"),
     [
         ("import sys\nsys.exit(0)\n", "E"),
         ("import os\nos._exit(0)\n", "E"),
@@ -97,22 +97,22 @@ def test_letters(judge, source, letter):
         ("x = 1\n", "E"),
     ],
 )  # fmt: skip
-def test_ending_the_process_or_skipping_is_no_pass(judge, solution, letter):
-    assert judge(solution, suite(ADDS)).letters == letter
+def test_ending_the_process_or_skipping_is_no_pass(judge, solution, code):
+    assert judge(solution, suite(ADDS)).codes == code
 
 
 def test_a_suite_stands_beside_tests_of_other_kinds(judge):
     verdict = judge(RIGHT, "assert f(1) == 2", suite(ADDS), suite(method("self.fail()"), "v"), entry_point="task_func")
-    assert verdict.letters == "EPF"
+    assert verdict.codes == "EPF"
     assert verdict.isolation == "shared"
-    assert judge(RIGHT, "assert task_func(1) == 2", suite(ADDS)).letters == "PP"
+    assert judge(RIGHT, "assert task_func(1) == 2", suite(ADDS)).codes == "PP"
 
 
 def test_each_suite_counts_its_own_tests_alone(judge):
     other = "import unittest\nclass TestCases(unittest.TestCase):\n    pass\n"
-    assert judge(RIGHT, suite(ADDS), suite(other, "v"), suite(ADDS, "w")).letters == "PEP"
+    assert judge(RIGHT, suite(ADDS), suite(other, "v"), suite(ADDS, "w")).codes == "PEP"
 
 
 def test_timeouts_skip_what_is_left(judge):
     slow = [suite(method("while True: pass"), str(at)) for at in range(3)]
-    assert judge(RIGHT, *slow, limits=Limits(cpu_seconds=0.3, max_timeouts=2)).letters == "TTS"
+    assert judge(RIGHT, *slow, limits=Limits(cpu_seconds=0.3, max_timeouts=2)).codes == "TTS"

@@ -96,7 +96,7 @@ def hub() -> Iterator[Any]:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small run, promoted by a wide margin."""
     out = tmp_path_factory.mktemp("hub") / "run"
-    settings = ["problems.train_limit=16", "problems.heldout_limit=8", "sampling.solutions=4", "watch.problems="]
+    settings = ["problems.train_limit=16", "problems.heldout_limit=8", "sampling.solutions=4", "validation.problems="]
     settings += ["evaluation.samples=2", "evaluation.k=[1]", "training.epochs=1.0", "gate.margin=100"]
     codepref.demo("tests-dpo", out, overrides=[*settings, "hub.license=apache-2.0"])
     return out

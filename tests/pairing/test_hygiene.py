@@ -83,11 +83,11 @@ def test_an_answer_is_used_twice_on_a_side_only_when_no_fresh_pair_is_left(
 
 def test_a_problem_weighs_no_more_than_another_however_many_draws() -> None:
     programs = [f"def f(x):\n    return 2 * x + {at}" for at in range(6)]
-    letters = ["PPPP", "PPPF", "PFFF", "FPFF", "FFFF", "FFPF"]
+    codes = ["PPPP", "PPPF", "PFFF", "FPFF", "FFFF", "FFPF"]
     matrix = VerdictMatrix(
         "t",
         tuple(Test("t", str(at), f"assert f({at}) == {2 * at}") for at in range(4)),
-        tuple(Verdict("t", at, *both) for at, both in enumerate(zip(programs, letters, strict=True))),
+        tuple(Verdict("t", at, *both) for at, both in enumerate(zip(programs, codes, strict=True))),
     )
     free = pair([matrix], [PROBLEM], rule="dstc-code", draws=8, max_pairs_per_problem=8)
     found = pair([matrix], [PROBLEM], rule="dstc-code", draws=8, max_pairs_per_problem=2)

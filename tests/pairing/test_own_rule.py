@@ -13,19 +13,19 @@ from codepref.execution.inside import status
 from codepref.pairing.agreement import FLOOR, agreement
 from codepref.pairing.pair import rule_input as input_of
 from codepref.pairing.rules import LATE, RAISED, RuleInput
-from codepref.records import OUTCOME_BYTES, Test, Verdict, VerdictMatrix
+from codepref.records import ANSWER_DIGEST_BYTES, Test, Verdict, VerdictMatrix
 
 LETTERS = {"!": RAISED, "?": LATE}
 
 
 def asked(verdicts: list[str], answers: list[str], forms: list[str] | None = None) -> RuleInput:
-    """verdicts: as in `rule_input`. answers: a letter an input, those of the tests first; "!" raised, "?" late."""
+    """verdicts: as in `rule_input`. answers: a code an input, those of the tests first; "!" raised, "?" late."""
     plain = rule_input(verdicts)
     tests, inputs = plain.passed_ST.shape[1], len(answers[0])
     return replace(
         plain,
         form_S=tuple(forms or [f"form {row}" for row in range(len(verdicts))]),
-        answers_SA=np.array([[LETTERS.get(letter, ord(letter)) for letter in row] for row in answers]),
+        answers_SA=np.array([[LETTERS.get(code, ord(code)) for code in row] for row in answers]),
         test_A=np.array([*range(tests), *[0] * (inputs - tests)]),
         is_test_A=np.arange(inputs) < tests,
     )
@@ -117,11 +117,11 @@ def test_no_pair_is_senseless_whatever_the_matrix(rows: list[tuple[str, str]]) -
     assert choice == agreement(given, max_pairs=3)
 
 
-def matrix(letters: list[str], outcomes: list[bytes]) -> VerdictMatrix:
+def matrix(codes: list[str], answer_digests: list[bytes]) -> VerdictMatrix:
     tests = (Test("t", "0", "assert f(1) == 2"), Test("t", "1", "assert f(2) == 3"), Test("t", "1~0", "f(5)", count=0))
     verdicts = [
-        Verdict("t", number, f"def f(x):\n    return {number}\n", row, outcomes=told)
-        for number, (row, told) in enumerate(zip(letters, outcomes, strict=True))
+        Verdict("t", number, f"def f(x):\n    return {number}\n", row, answer_digests=told)
+        for number, (row, told) in enumerate(zip(codes, answer_digests, strict=True))
     ]
     return VerdictMatrix("t", tests, tuple(verdicts))
 
@@ -136,7 +136,7 @@ def test_probes_are_no_tests_for_any_rule() -> None:
     assert given.answers_SA[1, 2] == RAISED
 
 
-def test_without_digests_the_letters_stand_in() -> None:
+def test_without_digests_the_codes_stand_in() -> None:
     given = input_of(matrix(["PPP", "PFT"], [b"", b""]), 0)
     assert (given.answers_SA[0] == given.answers_SA[1]).tolist() == [True, False, False]
     assert given.answers_SA[1, 2] == LATE
@@ -153,4 +153,4 @@ def test_a_part_keeps_the_probes_of_its_tests() -> None:
 
 
 def test_records_and_sandbox_agree_on_a_digests_size() -> None:
-    assert status.OUTCOME_BYTES == OUTCOME_BYTES
+    assert status.ANSWER_DIGEST_BYTES == ANSWER_DIGEST_BYTES

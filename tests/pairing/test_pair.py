@@ -24,8 +24,8 @@ def matrix(
         task_id,
         tuple(Test(task_id, str(i), f"assert f({i}) == {2 * i}") for i in range(width)),
         tuple(
-            Verdict(task_id, number, text, letters, isolation)  # type: ignore[arg-type]
-            for number, (text, letters) in enumerate(rows)
+            Verdict(task_id, number, text, codes, isolation)  # type: ignore[arg-type]
+            for number, (text, codes) in enumerate(rows)
         ),
     )
 
@@ -76,7 +76,7 @@ def test_copies_of_an_answer_make_one_pair() -> None:
 
 def test_several_draws_give_several_different_dstc_pairs_and_never_a_contradiction() -> None:
     rows = [
-        (program(f"2 * x + {i}"), letters) for i, letters in enumerate(["PPPP", "PPPF", "PFFF", "FPFF", "FFFF", "FFPF"])
+        (program(f"2 * x + {i}"), codes) for i, codes in enumerate(["PPPP", "PPPF", "PFFF", "FPFF", "FFFF", "FFPF"])
     ]
     made = pair([matrix(*rows)], [PROBLEM], rule="dstc-code", draws=8)
     ids = [(p.chosen_id, p.rejected_id) for p in made.pairs]

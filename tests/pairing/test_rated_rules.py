@@ -24,8 +24,8 @@ def judgment(*values: int | None, texts: list[str] | None = None, finished: bool
     )
 
 
-def verdicts(*letters: str) -> list[VerdictMatrix]:
-    return [VerdictMatrix("a/0", (), tuple(Verdict("a/0", at, "", word) for at, word in enumerate(letters)))]
+def verdicts(*codes: str) -> list[VerdictMatrix]:
+    return [VerdictMatrix("a/0", (), tuple(Verdict("a/0", at, "", word) for at, word in enumerate(codes)))]
 
 
 def test_the_best_is_chosen_over_the_worst() -> None:

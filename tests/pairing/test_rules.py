@@ -13,13 +13,13 @@ from codepref.pairing.rules import RuleInput
 def rule_input(
     rows: list[str], weights: list[int] | None = None, seed: int = 0, forms: list[str] | None = None
 ) -> RuleInput:
-    """Rows of letters (P passed, F failed, S not run) as a rule sees them."""
-    letters_ST = np.array([list(row) for row in rows]).reshape(len(rows), -1)
-    passed_ST = letters_ST == "P"
+    """Rows of codes (P passed, F failed, S not run) as a rule sees them."""
+    codes_ST = np.array([list(row) for row in rows]).reshape(len(rows), -1)
+    passed_ST = codes_ST == "P"
     return RuleInput(
         passed_ST=passed_ST,
-        failed_ST=letters_ST == "F",
-        weight_T=np.array(weights or [1] * letters_ST.shape[1], dtype=np.int64),
+        failed_ST=codes_ST == "F",
+        weight_T=np.array(weights or [1] * codes_ST.shape[1], dtype=np.int64),
         form_S=tuple(forms or [f"solution {i}" for i in range(len(rows))]),
         seed=seed,
     )

@@ -59,7 +59,7 @@ def test_evidence_is_laid_out_by_side() -> None:
         )
     )
     chosen, rejected = found.sides
-    assert (chosen.strips[0].letters, rejected.strips[0].letters) == ("PPFP", "FFFE")
+    assert (chosen.strips[0].codes, rejected.strips[0].codes) == ("PPFP", "FFFE")
     assert (chosen.solution_id, rejected.solution_id) == ("4", "7")
     assert chosen.facts == (("passes", "3"),)
     assert found.facts == (("solutions", "10"),)
@@ -71,7 +71,7 @@ def test_evidence_is_laid_out_by_side() -> None:
 def test_true_tests_join_by_solution() -> None:
     found = example(row(chosen_verdicts="PP"), {("t/1", 4): "PPPF", ("t/1", 7): "PPPP", ("t/2", 4): "PPPP"})
     assert found.truth == "inverted: the rejected one is correct"
-    assert [(strip.label, strip.letters) for strip in found.sides[0].strips] == [
+    assert [(strip.label, strip.codes) for strip in found.sides[0].strips] == [
         ("verdicts", "PP"),
         ("true tests", "PPPF"),
     ]
@@ -103,7 +103,7 @@ def test_long_answers_are_cut_and_say_so() -> None:
     found = example(row(text="x = 1\n" * 5_000, chosen_verdicts="P" * 500))
     assert len(found.sides[0].html) < 20_000
     assert "more characters" in found.sides[0].html
-    assert (len(found.sides[0].strips[0].letters), found.sides[0].strips[0].more) == (120, 380)
+    assert (len(found.sides[0].strips[0].codes), found.sides[0].strips[0].more) == (120, 380)
 
 
 class Tags(HTMLParser):

@@ -198,9 +198,9 @@ def test_true_verdicts_beside_the_pairs(tmp_path: Path, summary: dict[str, Any])
     folder = write_run(tmp_path, summary)
     (folder / "audit").mkdir()
     rows = [
-        {"task_id": f"t/{i}", "solution_id": s, "verdicts": letters, "solution": "x"}
+        {"task_id": f"t/{i}", "solution_id": s, "verdicts": codes, "solution": "x"}
         for i in range(12)
-        for s, letters in enumerate(("PPPP", "PFPP"))
+        for s, codes in enumerate(("PPPP", "PFPP"))
     ]
     pq.write_table(pa.Table.from_pylist(rows), folder / "audit" / "verdicts.parquet")
     _, page = read(folder)

@@ -8,7 +8,7 @@ import pytest
 from codepref.errors import UserError
 from codepref.records import Message, Problem
 from codepref.sampling.engines import Answer, Ask, Decoding
-from codepref.sampling.engines.scripted import ScriptedBackend
+from codepref.sampling.engines.scripted import ScriptedEngine
 from codepref.sampling.sample import sample
 from codepref.storage.files import read_jsonl
 
@@ -42,9 +42,9 @@ def test_rows_come_by_problem_and_sample_and_hold_the_extracted_program() -> Non
 
 
 def test_prompts_of_like_length_share_a_batch_and_the_longest_goes_first() -> None:
-    backend = Counting()
-    sample(PROBLEMS, backend, n=2, batch_size=4)
-    assert [[ask.task_id for ask in batch] for batch in backend.batches] == [
+    engine = Counting()
+    sample(PROBLEMS, engine, n=2, batch_size=4)
+    assert [[ask.task_id for ask in batch] for batch in engine.batches] == [
         ["t4", "t4", "t3", "t3"],
         ["t2", "t2", "t1", "t1"],
         ["t0", "t0"],
@@ -81,9 +81,9 @@ def test_another_seed_or_temperature_takes_nothing_from_an_interrupted_call(tmp_
     with pytest.raises(KeyboardInterrupt):
         sample(PROBLEMS, Counting(die_at=3), n=2, batch_size=3, seed=5, out=out)
     for seed, decoding in ((6, Decoding()), (5, Decoding(temperature=0.1))):
-        backend = Counting(die_at=4)
-        sample(PROBLEMS, backend, n=2, batch_size=3, seed=seed, decoding=decoding)
-        assert len(backend.batches) == 4
+        engine = Counting(die_at=4)
+        sample(PROBLEMS, engine, n=2, batch_size=3, seed=seed, decoding=decoding)
+        assert len(engine.batches) == 4
 
 
 def test_the_scripted_model_answers_in_turn_and_begins_again(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_the_scripted_model_answers_in_turn_and_begins_again(tmp_path: Path) -> 
     assert [row["completion"][-1] for row in rows] == ["1", "2", "1"]
     assert sample(PROBLEMS[:1], f"scripted:{script}", kind="tests", n=1)[0]["completion"] == "assert f() == 1"
     with pytest.raises(UserError, match="no answer of kind 'solutions' for task 't1'"):
-        sample(PROBLEMS[1:2], ScriptedBackend.from_file(script), n=1)
+        sample(PROBLEMS[1:2], ScriptedEngine.from_file(script), n=1)
 
 
 @pytest.mark.parametrize(

@@ -64,12 +64,12 @@ def test_an_answer_that_is_pushed_both_ways_is_left_out() -> None:
 
 
 def verdicts(**solutions: str) -> VerdictMatrix:
-    """name=letters: a solution that returns a number of its own, and its verdicts."""
+    """name=codes: a solution that returns a number of its own, and its verdicts."""
     made = [
-        Verdict("t", at, f"def f():\n    return {at}", letters, "shared" if name == "shared" else "separate")
-        for at, (name, letters) in enumerate(solutions.items())
+        Verdict("t", at, f"def f():\n    return {at}", codes, "shared" if name == "shared" else "separate")
+        for at, (name, codes) in enumerate(solutions.items())
     ]
-    return VerdictMatrix("t", (Test("t", 0, "1"),) * len(made[0].letters), tuple(made))
+    return VerdictMatrix("t", (Test("t", 0, "1"),) * len(made[0].codes), tuple(made))
 
 
 PROBLEM = Problem(task_id="t", prompt="def f():\n", entry_point="f")
@@ -96,9 +96,9 @@ def test_cells_that_say_nothing_ground_no_label() -> None:
 
 
 def test_one_solution_in_two_layouts_is_one_answer_and_none_when_the_verdicts_differ() -> None:
-    def twice(*letters: str) -> Examples:
+    def twice(*codes: str) -> Examples:
         texts = ("def f():\n    return 0", "def f():  # the same\n    return 0")
-        made = [Verdict("t", at, texts[at], letters[at], "separate") for at in range(2)]
+        made = [Verdict("t", at, texts[at], codes[at], "separate") for at in range(2)]
         return examples_from_verdicts([VerdictMatrix("t", (Test("t", 0, "1"),), tuple(made))], [PROBLEM], fence=False)
 
     assert labels(twice("P", "P")) == [("def f():\n    return 0", True)]

@@ -96,7 +96,7 @@ def test_recipes_that_make_no_sense_are_refused(setting: str) -> None:
 
 
 def test_a_run_without_pairs_has_its_table_and_report(tmp_path: Path) -> None:
-    settings = ["problems.train_limit=4", "problems.heldout_limit=6", "watch.problems=", "evaluation.samples=2"]
+    settings = ["problems.train_limit=4", "problems.heldout_limit=6", "validation.problems=", "evaluation.samples=2"]
     settings += [
         "evaluation.k=[1]",
         "training.batch_size=32",

@@ -1,4 +1,4 @@
-"""Execution as a reward: letters to numbers by hand, and real programs that try to be paid for nothing."""
+"""Execution as a reward: codes to numbers by hand, and real programs that try to be paid for nothing."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ RIGHT, WRONG = "def f(x):\n    return x + 1", "def f(x):\n    return x if x > 1 
 
 
 @pytest.mark.parametrize(
-    ("letters", "share", "coarse"),
+    ("codes", "share", "coarse"),
     [
         ("PPPP", 1.0, 1.0),
         ("PPFF", 0.5, -0.3),
@@ -34,14 +34,14 @@ RIGHT, WRONG = "def f(x):\n    return x + 1", "def f(x):\n    return x if x > 1 
         ("", None, None),
     ],
 )
-def test_letters_to_rewards(letters: str, share: float | None, coarse: float | None) -> None:
-    assert reward_of(letters, True, "share") == share
-    assert reward_of(letters, True, "coarse") == coarse
-    passed = reward_of(letters, True, "pass")
+def test_codes_to_rewards(codes: str, share: float | None, coarse: float | None) -> None:
+    assert reward_of(codes, True, "share") == share
+    assert reward_of(codes, True, "coarse") == coarse
+    passed = reward_of(codes, True, "pass")
     assert passed == (None if share is None else float(share == 1.0))
 
 
-def test_what_does_not_compile_is_paid_least_whatever_its_letters() -> None:
+def test_what_does_not_compile_is_paid_least_whatever_its_codes() -> None:
     assert [reward_of("E", False, rule) for rule in ("share", "pass", "coarse")] == [0.0, 0.0, -1.0]
     assert reward_of("EEEE", False, "coarse", (0.0, 0.1, 0.2, 3.0)) == 0.0
 

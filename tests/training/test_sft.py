@@ -11,7 +11,7 @@ from codepref.config.sections import TrainingSection
 from codepref.errors import MachineError, UserError
 from codepref.models import load_model, load_tokenizer
 from codepref.records import Pair
-from codepref.sampling.engines import Ask, Decoding, open_backend
+from codepref.sampling.engines import Ask, Decoding, open_engine
 from codepref.starter import load_problems
 from codepref.training.demonstrations import examples_from_rows, sft_rows
 from codepref.training.rows import learning_rate_default
@@ -49,9 +49,9 @@ def test_a_model_learns_what_it_is_shown(tmp_path: Path) -> None:
     wanted = "def f():\n    return 'quartz'"
     shown = rows(16, wanted)
     api.train(None, "starter", tmp_path / "model", data=shown, learning_rate=3e-3, epochs=15, **SETTINGS)
-    backend = open_backend(str(tmp_path / "model"), device="cpu")
+    engine = open_engine(str(tmp_path / "model"), device="cpu")
     asks = [Ask("t", "solutions", 0, [{"role": "user", "content": shown[0]["instruction"]}])]
-    (answer,) = backend.answer(asks, Decoding(0, 1, 60), 0)
+    (answer,) = engine.answer(asks, Decoding(0, 1, 60), 0)
     assert (answer.text, answer.finished) == (wanted, True)
 
 
@@ -85,7 +85,7 @@ def test_supervised_training_takes_the_chosen_side_of_pairs(tmp_path: Path) -> N
 
 def encode(messages: Any, add_generation_prompt: bool) -> list[int]:
     text = "".join(f"{m['role'][0]}{m['content']}." for m in messages) + ("a" if add_generation_prompt else "")
-    return [ord(letter) for letter in text]
+    return [ord(code) for code in text]
 
 
 def test_long_and_equal_answers_are_left_out_whole_and_counted() -> None:

@@ -1,6 +1,6 @@
-"""The judge: runs the tests of one task against one solution and writes a letter for each.
+"""The judge: runs the tests of one task against one solution and writes a code for each.
 
-The tests are a model's too, so this process is confined like the solution's; but a test can only spoil the letters
+The tests are a model's too, so this process is confined like the solution's; but a test can only spoil the codes
 of its own task.
 """
 
@@ -27,7 +27,7 @@ LONG_TEST, LONG_SLACK, INPUTS_SLACK = 4000, 3.0, 5.0
 
 IMPATIENCE, LEAST_SECONDS = 20, 0.005
 """A solution that has run out of time too often gets a twentieth of it for its other tests, and five milliseconds
-of CPU at least: most solutions that loop do so on some inputs, and their other letters are worth as much as any.
+of CPU at least: most solutions that loop do so on some inputs, and their other codes are worth as much as any.
 """
 
 LARGE_ANSWERS = 1 << 20
@@ -108,8 +108,8 @@ class Judge:
             self._stdio(source, start)  # this test alone: the supervisor gives the next one processes of its own
             return False
         if self._helpers(start) and self._load(source, start, alone):
-            letters = self.page.letters()
-            owed = [at for at in range(start, len(self.prepared)) if letters[at] == status.UNDECIDED]
+            codes = self.page.codes()
+            owed = [at for at in range(start, len(self.prepared)) if codes[at] == status.UNDECIDED]
             for place, index in enumerate(owed):
                 self.page.enter(status.TESTING, index)
                 try:
@@ -131,16 +131,16 @@ class Judge:
         if index in self._posted:
             self.link.current = index
             fetched = statics.Fetched(*self.link.fetch(self._posted[index], budget, wall))
-            letter = self._letter(index, lambda prepared: self._plain(prepared, fetched))
+            code = self._code(index, lambda prepared: self._plain(prepared, fetched))
             if not fetched.asked:
                 raise remote.Ambiguous
         else:
             self.link.begin(index, budget, wall)
-            letter = self._letter(index, self._separate)
+            code = self._code(index, self._separate)
             self.link.check()
         if prepared.inputs is None:
             self.page.record(index, self.link.outcome())
-        self.page.set(index, letter)
+        self.page.set(index, code)
 
     def _post(self, owed: list[int]) -> None:
         """Ask for the outcomes of the plain calls at the front of `owed`, two at least."""
@@ -180,14 +180,14 @@ class Judge:
         self._own_limit(budget, LONG_SLACK)
 
         def run(prepared: Prepared) -> int:
-            return stdio.letter(self.link, preamble, source, prepared.source, self.page.describe)
+            return stdio.code(self.link, preamble, source, prepared.source, self.page.describe)
 
-        letter = self._letter(index, run)
+        code = self._code(index, run)
         self.link.check()
-        self.page.set(index, letter)
+        self.page.set(index, code)
 
     def run_shared(self, source: str, wanted: list[int]) -> None:
-        """The tests `wanted` with the solution in this very process. Its letters can be forged: marked as shared."""
+        """The tests `wanted` with the solution in this very process. Its codes can be forged: marked as shared."""
         page = self.page
         page.enter(status.LOADING, wanted[0])
         self._own_limit(self.plan.limits["load_cpu_seconds"], JUDGE_CPU_SLACK)
@@ -199,12 +199,12 @@ class Judge:
         except BaseException as error:  # noqa: BLE001 - whatever the solution raises is its verdict
             self._describe(wanted[0], error, "the solution")
             for index in wanted:
-                page.set(index, self._letter_of(error, shared=True))
+                page.set(index, self._code_of(error, shared=True))
             return
         for index in wanted:
             page.enter(status.TESTING, index)
             self._own_limit(self.plan.limits["cpu_seconds"], JUDGE_CPU_SLACK)
-            page.set(index, self._letter(index, self._together))
+            page.set(index, self._code(index, self._together))
         page.enter(status.FINISHED, 0)
 
     def produce(self, pid: int, index: int, output: int) -> None:
@@ -254,7 +254,7 @@ class Judge:
                 raise TypeError("the solution's process answered out of form")
         except BaseException as error:  # noqa: BLE001 - whatever the solution raises is its verdict
             self._describe(start, error, "loading the solution")
-            page.fill(start, self._letter_of(error))
+            page.fill(start, self._code_of(error))
             return False
         # only what was asked for: a name that is not could stand in the test's way to a builtin
         self.bindings = {name: bindings[name] for name in wanted if name in bindings}
@@ -266,7 +266,7 @@ class Judge:
         """
         budget = self._budget(prepared)
         wall = max(self.plan.limits["wall_seconds"], 2 * budget)
-        if self.page.letters().count(b"T") < self.plan.limits["max_timeouts"]:
+        if self.page.codes().count(b"T") < self.plan.limits["max_timeouts"]:
             return budget, wall
         return max(budget / IMPATIENCE, LEAST_SECONDS), wall / IMPATIENCE
 
@@ -289,19 +289,19 @@ class Judge:
         """The kernel ends this process when it uses more CPU itself: SIGPROF's default action, loops in C included."""
         signal.setitimer(signal.ITIMER_PROF, budget + slack)
 
-    def _letter(self, index: int, run: Any) -> int:
+    def _code(self, index: int, run: Any) -> int:
         prepared = self.prepared[index]
         prepared.compile()
         if prepared.error:
             self.page.describe(f"test {index}: {prepared.error}")
             return ord("E")
         try:
-            letter = run(prepared)
-        except BaseException as error:  # noqa: BLE001 - every end of a test is a letter
-            letter = self._letter_of(error, shared=run == self._together)
+            code = run(prepared)
+        except BaseException as error:  # noqa: BLE001 - every end of a test is a code
+            code = self._code_of(error, shared=run == self._together)
             if not self._crossing_failed():
                 self._describe(index, error, f"test {index}")
-        return status.CALL_BY_REFERENCE if self._crossing_failed() else int(letter)
+        return status.CALL_BY_REFERENCE if self._crossing_failed() else int(code)
 
     def _crossing_failed(self) -> bool:
         return "link" in self.__dict__ and bool(self.link.crossing_failed)
@@ -322,7 +322,7 @@ class Judge:
     def _together(self, prepared: Prepared) -> int:
         assert prepared.code is not None
         if prepared.kind == "unittest":
-            return unittests.letter(prepared.code, self.space, self._letter_of, self.page.describe)
+            return unittests.verdict_code(prepared.code, self.space, self._code_of, self.page.describe)
         space = dict(self.space)
         candidate = space.get(self.plan.entry_point)
         exec(prepared.code, space)
@@ -341,7 +341,7 @@ class Judge:
             accept = space["accept"]
         return ord("P" if expected.all_right(self.link, inputs, accept, self.page.describe) else "F")
 
-    def _letter_of(self, error: BaseException, shared: bool = False) -> int:
+    def _code_of(self, error: BaseException, shared: bool = False) -> int:
         solutions = shared or standins.of_solution(error)
         if isinstance(error, AssertionError) and (shared or not solutions):
             return ord("F")

@@ -26,7 +26,7 @@ _exit, _now, _clock = os._exit, time.monotonic, time.clock_gettime
 
 
 class Stopped(BaseException):
-    """Never caught: the judge has written its last letter and exits."""
+    """Never caught: the judge has written its last code and exits."""
 
 
 class Ambiguous(Exception):
@@ -41,7 +41,7 @@ def clock_of(pid: int) -> int:
 class Link:
     """Requests to one judged process and strict reading of its replies.
 
-    When the solution dies, runs out of time or breaks the protocol, the letter is written to the status page and this
+    When the solution dies, runs out of time or breaks the protocol, the code is written to the status page and this
     process ends on the spot: no test code sees an exception that it could swallow.
     """
 
@@ -65,12 +65,12 @@ class Link:
         self._fetched = 0
         self._buffer = b""
         self._cpu_end = self._wall_end = 0.0
-        self._told = blake2b(digest_size=status.OUTCOME_BYTES)
+        self._told = blake2b(digest_size=status.ANSWER_DIGEST_BYTES)
 
     def begin(self, test: int, cpu_seconds: float, wall_seconds: float) -> None:
         """Start the budgets of a test (or of loading): CPU time of the judged process, and the wall ceiling."""
         self.current, self.crossing_failed = test, ""
-        self._told = blake2b(digest_size=status.OUTCOME_BYTES)
+        self._told = blake2b(digest_size=status.ANSWER_DIGEST_BYTES)
         self._cpu_end = _clock(self._clock) + cpu_seconds
         self._wall_end = _now() + wall_seconds
 
@@ -90,10 +90,10 @@ class Link:
         if _clock(self._clock) > self._cpu_end:
             self.stop(ord("T"), "the solution used up its CPU time")
 
-    def stop(self, letter: int, detail: str) -> NoReturn:
-        """Write the letter of the current test and end this process."""
+    def stop(self, code: int, detail: str) -> NoReturn:
+        """Write the code of the current test and end this process."""
         self._page.describe(f"test {self.current}: {detail}")
-        self._page.set(self.current, letter)
+        self._page.set(self.current, code)
         _exit(0)
         raise Stopped
 
@@ -147,7 +147,7 @@ class Link:
         self._cpu_end, self._wall_end = now + cpu_seconds, _now() + wall_seconds
         self._fetched += 1
         self.handed_over = False
-        self._told = blake2b(digest_size=status.OUTCOME_BYTES)
+        self._told = blake2b(digest_size=status.ANSWER_DIGEST_BYTES)
         decoder = self._reply(U32.pack(self._fetched), table)
         self.received += self.last_reply
         try:

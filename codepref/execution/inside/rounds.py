@@ -1,4 +1,4 @@
-"""One solution on its way through all tests of its task, and the letters that follow from how processes ended."""
+"""One solution on its way through all tests of its task, and the codes that follow from how processes ended."""
 
 from __future__ import annotations
 
@@ -31,62 +31,62 @@ class Run:
         self._judge_cpu = 2 * max(self.limits["most_cpu_seconds"], self.limits["load_cpu_seconds"], slowest) + 20
 
     def separate(self, start: int) -> None:
-        """One pair, from test `start` on, and its letters settled."""
+        """One pair, from test `start` on, and its codes settled."""
         sitting = self.supervisor.seat()
         origin = self._origin if self._alone else None
         heard = sitting.hear(self.source, start, self._ahead, origin, (self._judge_cpu, self._wall))
         judge, judged = heard.judge, heard.judged
         self.cpu += judged.cpu
         phase, current = self.page.where()
-        letters = self.page.letters()
+        codes = self.page.codes()
         if phase == status.ARRAYS and self.supervisor.load_arrays():
             return
         if phase == status.ALONE and not self._alone:
             self._alone = True
             return
-        late = phase == status.LOADING and b"T" in letters  # the last guest is cleared away in this one's time
-        if not self._alone and (late or status.DIED in letters or b"M" in letters):
+        late = phase == status.LOADING and b"T" in codes  # the last guest is cleared away in this one's time
+        if not self._alone and (late or status.DIED in codes or b"M" in codes):
             # its end may owe something to what ran there before: only an end in a process of its own counts
             self._alone = True
             self.page.forget()
             self._kept = bytearray(self.page.tests)
             return
-        if status.DIED in letters:
-            self._settle_death(phase, letters.index(status.DIED), judged)
+        if status.DIED in codes:
+            self._settle_death(phase, codes.index(status.DIED), judged)
         elif phase == status.AGAIN and self._ahead:
             self._ahead = False
             return
         elif phase == status.SETUP:
             self.page.describe("the problem's helpers did not run to their end")
             self.page.fill(start, ord("I"))
-        elif phase != status.FINISHED and letters[current] == status.UNDECIDED:
+        elif phase != status.FINISHED and codes[current] == status.UNDECIDED:
             self._settle_judge(current, judge, sitting.killed)
         elif phase == status.LOADING:
-            self.page.fill(start, letters[start])
+            self.page.fill(start, codes[start])
         self._keep(start)
         self._limit_timeouts(phase, current)
 
     def _keep(self, start: int) -> None:
-        """Hold on to this round's letters. A hostile test may write into its judge's page what it likes: it can take
-        back no letter of an earlier round, and each round settles a test, so that the rounds come to an end.
+        """Hold on to this round's codes. A hostile test may write into its judge's page what it likes: it can take
+        back no code of an earlier round, and each round settles a test, so that the rounds come to an end.
         """
-        letters = self.page.letters()
-        if not any(self._kept) and not letters.translate(None, KNOWN):
+        codes = self.page.codes()
+        if not any(self._kept) and not codes.translate(None, KNOWN):
             return  # all settled in one round
-        for index, letter in enumerate(letters):
+        for index, code in enumerate(codes):
             if not self._kept[index]:
-                self._kept[index] = letter if letter in (*KNOWN, status.UNDECIDED) else ord("E")
+                self._kept[index] = code if code in (*KNOWN, status.UNDECIDED) else ord("E")
         self._kept[start] = self._kept[start] or ord("E")
-        for index, letter in enumerate(self._kept):
-            self.page.set(index, letter)
+        for index, code in enumerate(self._kept):
+            self.page.set(index, code)
 
     def _settle_death(self, phase: int, index: int, judged: Reaped) -> None:
-        letter = {signal.SIGSYS: "X", signal.SIGXCPU: "T"}.get(judged.signal, "E")  # type: ignore[call-overload]
-        if letter == "E" and judged.signal and judged.peak > 0.8 * self.limits["memory_bytes"]:
-            letter = "M"
-        self.page.set(index, ord(letter))
+        code = {signal.SIGSYS: "X", signal.SIGXCPU: "T"}.get(judged.signal, "E")  # type: ignore[call-overload]
+        if code == "E" and judged.signal and judged.peak > 0.8 * self.limits["memory_bytes"]:
+            code = "M"
+        self.page.set(index, ord(code))
         if phase == status.LOADING:
-            self.page.fill(index, ord(letter))
+            self.page.fill(index, ord(code))
 
     def _settle_judge(self, index: int, judge: Reaped, killed: bool) -> None:
         late = killed or judge.signal in (signal.SIGPROF, signal.SIGXCPU)
@@ -95,23 +95,23 @@ class Run:
         self._short += MOST_SHORT * late  # the test's own loop is not cut short, so that it costs what others cost
 
     def _limit_timeouts(self, phase: int, current: int) -> None:
-        """After `max_timeouts` time-outs the other tests get little time each: the letter of one that runs out of it is
+        """After `max_timeouts` time-outs the other tests get little time each: the code of one that runs out of it is
         S, and after so many of them the rest is skipped.
         """
-        letters, most = self.page.letters(), self.limits["max_timeouts"]
-        if letters.count(b"T") > most and phase == status.TESTING and letters[current] == ord("T"):
+        codes, most = self.page.codes(), self.limits["max_timeouts"]
+        if codes.count(b"T") > most and phase == status.TESTING and codes[current] == ord("T"):
             self._kept[current] = ord("S")
             self.page.set(current, ord("S"))
             self._short += 1
-        if letters.count(b"T") >= most and self._short >= MOST_SHORT * most:
-            for index, letter in enumerate(letters):
-                if letter in (status.UNDECIDED, status.CALL_BY_REFERENCE):
+        if codes.count(b"T") >= most and self._short >= MOST_SHORT * most:
+            for index, code in enumerate(codes):
+                if code in (status.UNDECIDED, status.CALL_BY_REFERENCE):
                     self.page.set(index, ord("S"))
 
     def shared(self) -> bool:
         """The tests that hand over what cannot cross: solution and test in one process. Whether there were any."""
-        settled = bytearray(self.page.letters())
-        wanted = [at for at, letter in enumerate(settled) if letter == status.CALL_BY_REFERENCE]
+        settled = bytearray(self.page.codes())
+        wanted = [at for at, code in enumerate(settled) if code == status.CALL_BY_REFERENCE]
         ran = bool(wanted)
         while wanted:
             for index in wanted:
@@ -120,11 +120,11 @@ class Run:
             judge, _ = pair.wait(2 * self.limits["cpu_seconds"] + 1, self._wall)
             self.cpu += judge.cpu
             phase, current = self.page.where()
-            letters = self.page.letters()
-            loading = phase == status.LOADING and letters[current] == status.UNDECIDED
+            codes = self.page.codes()
+            loading = phase == status.LOADING and codes[current] == status.UNDECIDED
             for index in wanted:
-                # a hostile solution may write here what it likes; only letters that a verdict may have are taken
-                settled[index] = letters[index] if letters[index] in b"PFEMXT" else 0
+                # a hostile solution may write here what it likes; only codes that a verdict may have are taken
+                settled[index] = codes[index] if codes[index] in b"PFEMXT" else 0
             stuck = [at for at in wanted if not settled[at]]
             if stuck:
                 late = pair.killed or judge.signal in (signal.SIGPROF, signal.SIGXCPU)
@@ -137,6 +137,6 @@ class Run:
                 for index in wanted:
                     settled[index] = ord("S")
                 wanted = []
-        for index, letter in enumerate(settled):
-            self.page.set(index, letter)
+        for index, code in enumerate(settled):
+            self.page.set(index, code)
         return ran

@@ -1,6 +1,6 @@
 """Tests of kind "stdio": a whole program reads standard input and writes standard output.
 
-`run_program` works in the solution's process, which is given the input alone; `letter` works in the judge, which alone
+`run_program` works in the solution's process, which is given the input alone; `code` works in the judge, which alone
 has the expected output. Each test gets a process of its own, so nothing of one run (patched modules, threads, caches)
 reaches the next; two forks, 6 ms in all, where an interpreter's start takes 30.
 """
@@ -118,7 +118,7 @@ def _lead_descriptors(given: Input, written: Output) -> None:
     builtins.open, os.read, os.write = open_, read, write
 
 
-def letter(link: Link, preamble: str, source: str, test: str, describe: Callable[[str], None]) -> int:
+def code(link: Link, preamble: str, source: str, test: str, describe: Callable[[str], None]) -> int:
     """Run one test: `test` is the JSON text. Raises what the program raised."""
     wanted = json.loads(test)
     output = link.request("stdio", preamble, source, wanted["input"])

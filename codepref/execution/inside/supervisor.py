@@ -1,4 +1,4 @@
-"""The supervisor of one worker: takes tasks from the engine, forks judge and judged, watches them, tells letters.
+"""The supervisor of one worker: takes tasks from the engine, forks judge and judged, watches them, tells codes.
 
 It handles tests and solutions as bytes and texts alone and runs or compiles neither.
 """
@@ -250,7 +250,7 @@ class Supervisor:
             self.sitting = None
 
     def judge(self, source: str) -> tuple[str, bool, float, str, bytes]:
-        """All tests against one solution: letters, whether a test shared a process, CPU ms, the first failure, and the
+        """All tests against one solution: codes, whether a test shared a process, CPU ms, the first failure, and the
         digests of what the solution answered.
         """
         page, plan = self.page, self.plan
@@ -259,12 +259,12 @@ class Supervisor:
         run = Run(self, source)
         for index in self._shared:
             page.set(index, status.CALL_BY_REFERENCE)
-        while (start := page.letters().find(status.UNDECIDED)) >= 0:
+        while (start := page.codes().find(status.UNDECIDED)) >= 0:
             run.separate(start)
-        self._shared |= {at for at, letter in enumerate(page.letters()) if letter == status.CALL_BY_REFERENCE}
-        outcomes = page.outcomes()
+        self._shared |= {at for at, code in enumerate(page.codes()) if code == status.CALL_BY_REFERENCE}
+        answer_digests = page.answer_digests()
         shared = run.shared() if self._shared else False
-        return page.letters().decode("ascii"), shared, round(1000 * run.cpu, 3), page.detail(), outcomes
+        return page.codes().decode("ascii"), shared, round(1000 * run.cpu, 3), page.detail(), answer_digests
 
 
 def warm_up() -> None:

@@ -32,20 +32,20 @@ def home() -> dict[str, Any]:
     return module.__dict__
 
 
-def letter(
-    code: types.CodeType,
+def verdict_code(
+    program: types.CodeType,
     space: dict[str, Any],
-    letter_of: Callable[[BaseException, bool], int],
+    code_of: Callable[[BaseException, bool], int],
     describe: Callable[[str], None],
 ) -> int:
-    """Run all TestCase classes that `code` defines: P when at least one test passed and none failed.
+    """Run all TestCase classes that `program` defines: P when at least one test passed and none failed.
 
-    Else the worst letter is given. letter_of: the letter of an exception. describe: is told the first failure.
+    Else the worst code is given. code_of: the code of an exception. describe: is told the first failure.
     """
     import unittest
 
     before = {id(value): value for value in space.values()}  # kept alive, so that no new class gets an old one's id
-    exec(code, space)
+    exec(program, space)
     cases = [
         value
         for value in space.values()
@@ -54,9 +54,9 @@ def letter(
     # `from unittest import TestCase` binds the base itself, which holds no test
     loader = unittest.TestLoader()
     suite = unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in dict.fromkeys(cases))
-    passed, letters = _run(suite, letter_of, describe)
+    passed, codes = _run(suite, code_of, describe)
     for found in _WORST_FIRST:
-        if found in letters:
+        if found in codes:
             return found
     if not passed:
         describe("no test of the suite ran")
@@ -65,9 +65,9 @@ def letter(
 
 
 def _run(
-    suite: unittest.TestSuite, letter_of: Callable[[BaseException, bool], int], describe: Callable[[str], None]
+    suite: unittest.TestSuite, code_of: Callable[[BaseException, bool], int], describe: Callable[[str], None]
 ) -> tuple[int, set[int]]:
-    """How many tests of the suite passed, and the letters of those that did not."""
+    """How many tests of the suite passed, and the codes of those that did not."""
     import unittest
 
     class Result(unittest.TestResult):
@@ -75,12 +75,12 @@ def _run(
 
         def __init__(self) -> None:
             super().__init__()
-            self.letters: set[int] = set()
+            self.codes: set[int] = set()
 
         def note(self, test: Any, error: BaseException | None, found: int) -> None:
             text = "" if error is None else f": {type(error).__name__}: {str(error)[:300]}"
             describe(f"{str(test)[:100]}{text}")
-            self.letters.add(found)
+            self.codes.add(found)
 
         def addSuccess(self, test: Any) -> None:
             self.passed += 1
@@ -106,9 +106,9 @@ def _run(
             # an AssertionError that is no failure comes from setUpClass or the like: an error, as unittest counts it
             if isinstance(error, FileNotFoundError) and NO_SCRATCH in str(error):
                 return ord("X")  # `tempfile` swallows the refusals that led to this
-            found = letter_of(error, True)  # in one process, whose error it is cannot be told
+            found = code_of(error, True)  # in one process, whose error it is cannot be told
             return ord("E") if found == ord("F") else found
 
     result = Result()
     suite.run(result)
-    return result.passed, result.letters
+    return result.passed, result.codes

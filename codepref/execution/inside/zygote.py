@@ -48,7 +48,7 @@ class Reaped:
 def serve(control: _socket.socket, run_child: RunChild, other: Callable[[bytes, bytes], bytes] | None = None) -> None:
     """Answer requests until the client is gone. `run_child(descriptors, payload)` runs in the child, never to return.
 
-    other: answers every further kind of request, given its letter and payload.
+    other: answers every further kind of request, given its code and payload.
     """
     while True:
         data, ancillary, _, _ = control.recvmsg(HEAD.size, _socket.CMSG_SPACE(4 * MOST_DESCRIPTORS))

@@ -1,4 +1,4 @@
-"""Backends turn chat prompts into raw model text. A new one is one file and one line in `open_backend`."""
+"""Engines turn chat prompts into raw model text. A new one is one file and one line in `open_engine`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Ask:
     messages: Sequence[Message]
 
 
-class Backend(Protocol):
+class Engine(Protocol):
     """What the sampler needs of a model."""
 
     @property
@@ -73,18 +73,18 @@ class Backend(Protocol):
 def model_fingerprint(model: str) -> str:
     """The fingerprint of a model by its name, without loading it. Raises UserError when it cannot be found."""
     if model.startswith("scripted:"):
-        return open_backend(model).fingerprint
+        return open_engine(model).fingerprint
     from codepref.models import fingerprint
 
     return fingerprint(model)
 
 
-def open_backend(model: str, *, dtype: str = "auto", device: str = "auto") -> Backend:
-    """The backend for a model's name: `scripted:FILE`, or what Transformers can load (a folder or a hub name)."""
+def open_engine(model: str, *, dtype: str = "auto", device: str = "auto") -> Engine:
+    """The engine for a model's name: `scripted:FILE`, or what Transformers can load (a folder or a hub name)."""
     if model.startswith("scripted:"):
-        from codepref.sampling.engines.scripted import ScriptedBackend
+        from codepref.sampling.engines.scripted import ScriptedEngine
 
-        return ScriptedBackend.from_file(Path(model.removeprefix("scripted:")))
-    from codepref.sampling.engines.transformers import TransformersBackend
+        return ScriptedEngine.from_file(Path(model.removeprefix("scripted:")))
+    from codepref.sampling.engines.transformers import TransformersEngine
 
-    return TransformersBackend(model, dtype=dtype, device=device)
+    return TransformersEngine(model, dtype=dtype, device=device)

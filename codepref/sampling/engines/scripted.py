@@ -11,7 +11,7 @@ from codepref.sampling.engines import Answer, Ask, Decoding
 from codepref.storage.files import content_hash, read_jsonl
 
 
-class ScriptedBackend:
+class ScriptedEngine:
     """Answers the i-th ask of a task and kind with the i-th scripted text, beginning again when they run out.
 
     answers: (task_id, kind) -> texts, kind "solutions" or "tests". Raises UserError when a task has none.
@@ -21,7 +21,7 @@ class ScriptedBackend:
         self.answers = {key: list(texts) for key, texts in answers.items()}
 
     @classmethod
-    def from_file(cls, path: Path) -> ScriptedBackend:
+    def from_file(cls, path: Path) -> ScriptedEngine:
         """Read lines {"task_id", "kind", "completion"}; `kind` may be left out and is then "solutions"."""
         answers: dict[tuple[str, str], list[str]] = {}
         for number, row in read_jsonl(path):

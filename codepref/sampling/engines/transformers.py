@@ -11,7 +11,7 @@ from codepref.records import Message
 from codepref.sampling.engines import Answer, Ask, Decoding
 
 
-class TransformersBackend:
+class TransformersEngine:
     """A local or hub model. Weights are loaded at the first answer, so that a finished run loads none."""
 
     def __init__(self, model: str, *, dtype: str = "auto", device: str = "auto") -> None:
@@ -22,12 +22,12 @@ class TransformersBackend:
         self._model: Any = None
 
     @classmethod
-    def around(cls, model: Any, tokenizer: Any, name: str) -> TransformersBackend:
-        """A backend for a model that is in memory already, one in training say; `name` stands in its fingerprint."""
-        backend = cls.__new__(cls)
-        backend.name = backend.fingerprint = name
-        backend._model, backend._tokenizer = model, tokenizer
-        return backend
+    def around(cls, model: Any, tokenizer: Any, name: str) -> TransformersEngine:
+        """A engine for a model that is in memory already, one in training say; `name` stands in its fingerprint."""
+        engine = cls.__new__(cls)
+        engine.name = engine.fingerprint = name
+        engine._model, engine._tokenizer = model, tokenizer
+        return engine
 
     def prompt_length(self, messages: Sequence[Message]) -> int:
         """Tokens of the prompt, generation prompt included."""

@@ -1,4 +1,4 @@
-"""Each cause has its letter, and one test's end does not touch the others."""
+"""Each cause has its code, and one test's end does not touch the others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RIGHT = "def f(x):\n    return x + 1\n"
 
 
 @pytest.mark.parametrize(
-    ("solution", "letter", "detail"),
+    ("solution", "code", "detail"),
     [
         (RIGHT, "P", ""),
         ("def f(x):\n    return x\n", "F", "test 0: AssertionError"),
@@ -41,19 +41,19 @@ RIGHT = "def f(x):\n    return x + 1\n"
         (" \n", "E", "no code"),
     ],
 )
-def test_letter_and_detail(judge, solution, letter, detail):
+def test_code_and_detail(judge, solution, code, detail):
     verdict = judge(solution, ONE)
-    assert verdict.letters == letter
+    assert verdict.codes == code
     assert detail in verdict.detail
     assert verdict.isolation == "separate"
 
 
 def test_ten_megabytes_and_a_million_brackets_are_a_verdict(judge):
-    assert judge("x = '" + "a" * 10_000_000 + "'\n" + RIGHT, ONE, limits=Limits(cpu_seconds=5)).letters == "P"
-    assert judge("x = " + "(" * 1_000_000, ONE, limits=Limits(cpu_seconds=5)).letters in ("E", "M", "T")
+    assert judge("x = '" + "a" * 10_000_000 + "'\n" + RIGHT, ONE, limits=Limits(cpu_seconds=5)).codes == "P"
+    assert judge("x = " + "(" * 1_000_000, ONE, limits=Limits(cpu_seconds=5)).codes in ("E", "M", "T")
 
 
-def test_a_test_that_ends_the_process_leaves_the_others_their_letters(judge):
+def test_a_test_that_ends_the_process_leaves_the_others_their_codes(judge):
     solution = """
 import os
 def f(x):
@@ -64,22 +64,22 @@ def f(x):
     return x
 """
     tests = [f"assert f({x}) == {x}" for x in range(5)]
-    assert judge(solution, *tests).letters == "PETPP"
+    assert judge(solution, *tests).codes == "PETPP"
 
 
 def test_after_a_few_timeouts_the_rest_is_skipped(judge):
     verdict = judge("def f(x):\n    while x: pass\n", "assert f(1)", "assert f(0) is None", *["assert f(1)"] * 3)
-    assert verdict.letters == "TPTSS"
+    assert verdict.codes == "TPTSS"
 
 
 def test_after_a_few_timeouts_quick_tests_still_run(judge):
     solution = "def f(x):\n    while x < 4: pass\n    return x\n"
     verdict = judge(solution, *[f"assert f({x}) == {x}" for x in range(7)], "assert f(9) == 8")
-    assert verdict.letters == "TTSSPPPF"
+    assert verdict.codes == "TTSSPPPF"
 
 
 def test_a_program_that_runs_out_of_time_at_loading_has_no_test_skipped(judge):
-    assert judge("while True: pass\n", *["assert f(1) == 1"] * 4).letters == "TTTT"
+    assert judge("while True: pass\n", *["assert f(1) == 1"] * 4).codes == "TTTT"
 
 
 def test_a_timeout_costs_its_limit_of_cpu_and_little_more(judge):
@@ -89,33 +89,33 @@ def test_a_timeout_costs_its_limit_of_cpu_and_little_more(judge):
 
 def test_a_tests_own_faults_are_told_apart(judge):
     verdict = judge(RIGHT, "assert f(1) == 3", "1 / 0", "assert f(", "while True: pass", "assert f(1) == 2")
-    assert verdict.letters == "FEETP"
+    assert verdict.codes == "FEETP"
     assert verdict.detail.startswith("test 0: AssertionError")
 
 
 def test_a_test_cannot_swallow_the_solutions_end(judge):
     swallow = "try:\n    f(1)\nexcept BaseException:\n    pass\n"
-    assert judge("import os\ndef f(x):\n    os._exit(0)\n", swallow).letters == "E"
-    assert judge("def f(x):\n    while True: pass\n", swallow).letters == "T"
-    assert judge("def f(x):\n    raise ValueError\n", swallow).letters == "P"
+    assert judge("import os\ndef f(x):\n    os._exit(0)\n", swallow).codes == "E"
+    assert judge("def f(x):\n    while True: pass\n", swallow).codes == "T"
+    assert judge("def f(x):\n    raise ValueError\n", swallow).codes == "P"
 
 
 def test_helpers_come_from_the_problem_not_from_the_solution(judge):
     solution = "def helper(x):\n    return 100\ndef f(x):\n    return 0\n"
-    assert judge(solution, "assert helper(f(1)) == 100", helpers="def helper(x):\n    return x\n").letters == "F"
-    assert judge(RIGHT, "assert helper(f(1)) == 2", helpers="def helper(x):\n    return x\n").letters == "P"
+    assert judge(solution, "assert helper(f(1)) == 100", helpers="def helper(x):\n    return x\n").codes == "F"
+    assert judge(RIGHT, "assert helper(f(1)) == 2", helpers="def helper(x):\n    return x\n").codes == "P"
 
 
 def test_broken_helpers_are_not_the_solutions_fault(judge):
     verdict = judge(RIGHT, ONE, ONE, helpers="1 / 0")
-    assert verdict.letters == "II"
+    assert verdict.codes == "II"
     assert "helpers" in verdict.detail
 
 
 def test_the_preamble_serves_a_solution_that_leaves_out_its_imports(judge):
     solution = "def f(x: List[int]) -> int:\n    return x[0]\n"
-    assert judge(solution, "assert f([2]) == 2", preamble="from typing import List\n").letters == "P"
-    assert judge(solution, "assert f([2]) == 2").letters == "E"
+    assert judge(solution, "assert f([2]) == 2", preamble="from typing import List\n").codes == "P"
+    assert judge(solution, "assert f([2]) == 2").codes == "E"
 
 
 def test_limits_must_be_positive():
