@@ -1,4 +1,4 @@
-"""Pairs -> rows that can be trained on. Pure: what needs a tokenizer takes it as a function. Pure."""
+"""Pairs -> rows that can be trained on. What needs a tokenizer takes it as a function. Pure."""
 
 from __future__ import annotations
 
