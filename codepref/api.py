@@ -225,43 +225,42 @@ def pair(
     folder, which holds them. judgments: a file that `judge` wrote, a published data set or records, for the rules
     `rated` (verdicts are not needed) and `tests-then-rating` (joined with verdicts of the same responses); prompts are
     then the instructions, unless problems are given. margin, correctness_pairs: see
-    `codepref.pairing.pair_rated.pair_rated`. With `out` the pairs are written there as Parquet that TRL's DPOTrainer
+    `codepref.pairing.select.select_pairs`. With `out` the pairs are written there as Parquet that TRL's DPOTrainer
     takes.
     """
     from codepref.config.templates import SOLUTION_TEMPLATE
     from codepref.pairing.artifact import write_pairs
-    from codepref.pairing.pair import pair as work
-    from codepref.pairing.pair_rated import RATING_RULES, pair_rated
+    from codepref.pairing.select import check_input, select_pairs
 
-    common: dict[str, Any] = {
-        "rule": rule,
-        "max_pairs_per_problem": max_pairs_per_problem,
-        "min_confidence": min_confidence,
-        "max_share": max_share,
-        "max_length_ratio": max_length_ratio,
-        "allow_shared": allow_shared,
-        "seed": seed,
-    }
-    if (judgments is not None) != (rule in RATING_RULES):
-        given = "no judgments" if judgments is None else "judgments"
-        raise UserError(f"rule {rule!r} and {given} do not fit: {' and '.join(RATING_RULES)} are the rules for ratings")
-    if judgments is not None:
-        rated = _judgments(judgments)
-        plain = problems is None
-        asked = [Problem(one.task_id, one.instruction, "") for one in rated] if plain else load_problems(problems or "")
-        shape = template or ("{prompt}" if plain else SOLUTION_TEMPLATE)
-        known = None if verdicts is None else _matrices(verdicts)
-        common |= {"margin": margin, "correctness_pairs": correctness_pairs, "template": shape}
-        made = pair_rated(rated, known, asked, **common)
+    check_input(rule, verdicts, judgments)
+    rated = None if judgments is None else _judgments(judgments)
+    if problems is not None:
+        prompts = load_problems(problems)
+    elif rated is not None:
+        prompts = [Problem(one.task_id, one.instruction, "") for one in rated]
     else:
-        if verdicts is None:
-            raise UserError("give verdicts (a folder that `execute` wrote, or matrices) or judgments to pair")
-        statements = _statements(verdicts) if problems is None else load_problems(problems)
-        shape = template or SOLUTION_TEMPLATE
-        made = work(_matrices(verdicts), statements, draws=draws, template=shape, fence=fence, **common)
+        prompts = _statements(verdicts or "")
+    plain = rated is not None and problems is None
+    pairs = select_pairs(
+        prompts,
+        rule=rule,
+        verdicts=None if verdicts is None else _matrices(verdicts),
+        judgments=rated,
+        margin=margin,
+        correctness_pairs=correctness_pairs,
+        max_pairs_per_problem=max_pairs_per_problem,
+        draws=draws,
+        min_confidence=min_confidence,
+        max_share=max_share,
+        max_length_ratio=max_length_ratio,
+        template=template or ("{prompt}" if plain else SOLUTION_TEMPLATE),
+        fence=fence,
+        allow_shared=allow_shared,
+        seed=seed,
+    )
     if out:
-        write_pairs(Path(out), made.pairs)
-    return made
+        write_pairs(Path(out), pairs.pairs)
+    return pairs
 
 
 def _statements(verdicts: Verdicts) -> list[Problem]:

@@ -272,16 +272,15 @@ def _grade(judged: Judgment) -> Grade:
 
 
 def passed_responses(folder: Path) -> dict[tuple[str, int], bool]:
-    """(task_id, response_id) -> passed all tests, from verdicts of the responses; what was not judged is left out."""
+    """(task_id, response_id) -> whether the response is correct. Responses of unknown correctness are left out."""
     from codepref.execution.reading import iter_verdicts
-    from codepref.records import INFRASTRUCTURE, PASS, SKIPPED
 
-    found = {}
-    for matrix in iter_verdicts(folder):
-        for verdict in matrix.verdicts:
-            if verdict.codes and not set(verdict.codes) & {INFRASTRUCTURE, SKIPPED}:
-                found[matrix.task_id, verdict.solution_id] = set(verdict.codes) == {PASS}
-    return found
+    return {
+        (matrix.task_id, verdict.solution_id): verdict.correct
+        for matrix in iter_verdicts(folder)
+        for verdict in matrix.verdicts
+        if verdict.correct is not None
+    }
 
 
 def calls_folder(target: Path) -> Path:

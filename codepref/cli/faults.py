@@ -13,7 +13,7 @@ from codepref.execution.gold import check_gold
 from codepref.execution.limits import Limits
 from codepref.execution.reading import iter_verdicts
 from codepref.problems.needs import names_told, needs_told
-from codepref.records import INFRASTRUCTURE, PASS, Problem, Test
+from codepref.records import INFRASTRUCTURE, PASS, Problem, Test, is_correct
 from codepref.sampling.answers import LoadedTests
 
 Say = Callable[[str], None]
@@ -83,7 +83,7 @@ def tell_gold(
     hopeless = set(_with_a_test_that_none_passed(folder))
     suspects = [p for p in problems if p.task_id in hopeless and not any(test.kind == "inputs" for test in p.tests)]
     failed = check_gold(suspects, limits=limits, jobs=jobs, unconfined=unconfined) if suspects else []
-    failed = [failure for failure in failed if INFRASTRUCTURE not in failure.codes]
+    failed = [failure for failure in failed if is_correct(failure.codes) is False]
     if failed:
         first = failed[0]
         say(

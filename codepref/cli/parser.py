@@ -6,6 +6,7 @@ import argparse
 
 from codepref import __version__
 from codepref.cli import commands, feedback
+from codepref.pairing.rules import RULES
 
 Parser = argparse.ArgumentParser
 SANDBOX_HELP = "run model code without the sandbox; only inside a machine that may be lost"
@@ -127,7 +128,8 @@ def _pair(parser: Parser) -> None:
         "--margin", type=float, default=1.0, help="ratings: points apart at least (default %(default)g)"
     )
     parser.add_argument("--correctness-pairs", action="store_true", help="tests-then-rating: passing over failing too")
-    rules = "all-tests, max-pass, dstc, dstc-code, codet, b4, agreement, rated, tests-then-rating"
+    # not RULES.names(): a look at all installed packages would slow down every command
+    rules = f"{', '.join(RULES.builtin)}, or a rule of an installed package"
     parser.add_argument("--rule", help=f"{rules} (default all-tests, with --judgments rated)")
     parser.add_argument("--max-pairs-per-problem", type=int, default=4, help="with any rule (default %(default)s)")
     parser.add_argument("--draws", type=int, default=1, help="of the dstc rules: pairs a problem (default 1)")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from codepref.records import INFRASTRUCTURE, PASS, VERDICT_CODES
+from codepref.records import VERDICT_CODES, is_correct
 
 MAX_LINES = 80
 MAX_CHARACTERS = 6_000
@@ -83,9 +83,9 @@ def example(row: Mapping[str, Any], true_codes: Mapping[tuple[str, int], str] | 
     evidence = _evidence(row.get("evidence"))
     for name in ("chosen", "rejected"):
         codes = (true_codes or {}).get((str(row.get("task_id")), row.get(f"{name}_id", -1)))
-        if codes and INFRASTRUCTURE not in codes:
+        if codes and (correct := is_correct(codes)) is not None:
             evidence.setdefault(f"{name}_true_verdicts", codes)
-            evidence.setdefault(f"true_{name}", "pass" if set(codes) == {PASS} else "fail")
+            evidence.setdefault(f"true_{name}", "pass" if correct else "fail")
     sides = tuple(_side(name, row, evidence) for name in ("chosen", "rejected"))
     truth, tone = _truth(*(side.truth for side in sides))
     confidence = row.get("confidence")

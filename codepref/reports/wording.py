@@ -12,7 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from codepref.errors import UserError
 from codepref.evaluation.comparison import SIGNIFICANCE
+from codepref.pairing.rules import load_rule
 
 Tone = Literal["better", "worse", "mixed", "tie", "unknown"]
 Row = Mapping[str, Any]
@@ -215,13 +217,21 @@ def _ends(values: list[float]) -> tuple[float, float] | None:
     return sum(values[:part]) / part, sum(values[-part:]) / part
 
 
+def _reads_ratings(rule: Any) -> bool:
+    """Whether pairs of this rule rest on ratings. False for a rule that is not installed here."""
+    try:
+        return load_rule(str(rule)).ratings
+    except UserError:
+        return False
+
+
 def _data_cautions(summary: Row) -> list[str]:
     pairs, verdicts = summary.get("pairs") or {}, summary.get("verdicts") or {}
     found = []
     right = number((pairs.get("share_right") or {}).get("value"))
     rule = ((summary.get("recipe_resolved") or {}).get("pairing") or {}).get("rule")
     # ratings choose among what passes, so that the tests see no difference on purpose
-    if right is not None and right < 0.5 and rule not in ("rated", "tests-then-rating"):
+    if right is not None and right < 0.5 and not _reads_ratings(rule):
         found.append(f"Only {points(right)}% of the judged pairs are right by the true tests.")
     for name, codes in verdicts.items():
         if failed := number((codes or {}).get("I")):

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from codepref.config.pool import check_pool
 from codepref.config.recipe import Recipe, read_document, recipe_from_document
 from codepref.config.templates import check_template
 from codepref.errors import UserError
+from codepref.pairing.rules import load_rule
 from codepref.preferences import PREFERENCES
 from codepref.training.checks import ONLINE, online_mistakes, training_mistakes
 
-RATED = ("rated", "tests-then-rating")
-"""Rules that need a judge."""
-
-TRUE_TESTS = ("all-tests", *RATED)
-"""Rules that need no self-written tests."""
+if TYPE_CHECKING:
+    from codepref.pairing.rules.base import PairingRule
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -47,7 +45,12 @@ def inconsistencies(recipe: Recipe) -> list[str]:
         found.append("training.method = 'kto' estimates its KL term within a batch: it must hold at least 2 answers")
     if too_large := [k for k in evaluation.k if k > evaluation.samples]:
         found.append(f"evaluation.k holds {too_large}, but only evaluation.samples = {evaluation.samples} are drawn")
-    if pairing.rule in TRUE_TESTS and recipe.sampling.tests > 0:
+    try:
+        rule: PairingRule | None = load_rule(pairing.rule)
+    except UserError as error:
+        rule = None
+        found += [f"pairing.rule: {problem}" for problem in error.problems]
+    if rule and rule.tests != "self-written" and recipe.sampling.tests > 0:
         found.append(
             f"pairing.rule = {pairing.rule!r} takes tests to be true, and sampling.tests above 0 would give it "
             "self-written ones: set sampling.tests = 0, or choose a dstc rule"
@@ -56,12 +59,12 @@ def inconsistencies(recipe: Recipe) -> list[str]:
     names |= {"rubric score"} if recipe.judge.model == "rubric" else set()
     if unknown := [name for name in recipe.gate.figures if name not in names]:
         found.append(f"gate.figures holds {', '.join(unknown)}; a run compares {', '.join(sorted(names))}")
-    found += _feedback_inconsistencies(recipe)
+    found += _feedback_inconsistencies(recipe, rule)
     found += training_mistakes(recipe.training)
     found += training_mistakes(recipe.sft.training(), "sft")
     if unknown := sorted(set(recipe.judge.preferences) - set(PREFERENCES)):
         found.append(f"judge.preferences holds {', '.join(unknown)}; known: {', '.join(PREFERENCES)}")
-    if pairing.rule not in TRUE_TESTS and recipe.sampling.tests == 0:
+    if rule and rule.tests == "self-written" and recipe.sampling.tests == 0:
         found.append(f"pairing.rule = {pairing.rule!r} needs self-written tests: set sampling.tests above 0")
     for key, template in (
         ("solution_template", recipe.sampling.solution_template),
@@ -74,18 +77,18 @@ def inconsistencies(recipe: Recipe) -> list[str]:
     return found
 
 
-def _feedback_inconsistencies(recipe: Recipe) -> list[str]:
+def _feedback_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[str]:
     found = []
-    rule, judge = recipe.pairing.rule, recipe.judge
-    if rule in RATED and not judge.model:
-        found.append(f"pairing.rule = {rule!r} needs ratings: set judge.model")
+    judge = recipe.judge
+    if rule and rule.ratings and not judge.model:
+        found.append(f"pairing.rule = {recipe.pairing.rule!r} needs ratings: set judge.model")
     if judge.model not in ("", "rubric") and not judge.base_url:
         found.append(f"judge.model = {judge.model!r}: where is it? Set judge.base_url, or take `rubric`")
     if recipe.instructions.source:
         found += check_pool(recipe.pool, "instructions.source is set")
         if recipe.training.rounds > 1:
             found.append("training.rounds: a pool's responses come from no round's model; set it to 1")
-        if rule != "rated":
+        if rule and (rule.tests != "none" or not rule.ratings):
             found.append("instructions.source has no tests: set pairing.rule = 'rated'")
     elif recipe.pool:
         found.append("a [[pool]] responds to instructions: set instructions.source")

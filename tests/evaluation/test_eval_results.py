@@ -32,7 +32,7 @@ def results(path: Path, samples: dict[str, Any], **more: Any) -> Path:
 
 def test_codes_become_evalpluss_words(tmp_path: Path) -> None:
     path = tmp_path / "s_eval_results.json"
-    write_eval_results(path, [matrix("a", ["PP", "PF", "FF", "TP", "PT", "EE", "MX", "SS"])])
+    write_eval_results(path, [matrix("a", ["PP", "PF", "FF", "TP", "PT", "EE", "MX", "FS"])])
     document = json.loads(path.read_text())
     assert list(document) == ["date", "hash", "eval", "pass_at_k"]
     rows = document["eval"]["a"]
@@ -60,7 +60,7 @@ def test_pass_at_k_by_hand(tmp_path: Path) -> None:
 
 
 def test_what_could_not_be_judged_is_left_out(tmp_path: Path) -> None:
-    write_eval_results(tmp_path / "r.json", [matrix("a", ["PI", "II", "FI", "PP"]), matrix("b", ["II"])])
+    write_eval_results(tmp_path / "r.json", [matrix("a", ["PI", "II", "FI", "PP", "PS"]), matrix("b", ["II"])])
     found = json.loads((tmp_path / "r.json").read_text())["eval"]
     assert {task: [row["solution"] for row in rows] for task, rows in found.items()} == {"a": ["code 2", "code 3"]}
     assert found["a"][0]["plus_status"] == "fail"

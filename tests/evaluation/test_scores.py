@@ -35,11 +35,11 @@ def test_a_solution_is_correct_when_all_its_tests_pass() -> None:
     assert found.problems == (ProblemScore("a", "sampled", 7, 2),)
 
 
-def test_infrastructure_is_left_out_and_counted() -> None:
-    # PIP cannot be judged, nor can PIS; FIP is wrong whatever its I would have been; PPS is not correct
-    found = scores_from_verdicts([matrix("a", "PPP", "PIP", "PIS", "FIP", "PPS")], kind="sampled")
-    assert found.problems == (ProblemScore("a", "sampled", 3, 1, {"infrastructure": 2}),)
-    assert found.left_out() == {"infrastructure": 2}
+def test_solutions_of_unknown_correctness_are_left_out_and_counted_by_reason() -> None:
+    # FIP is wrong, whatever the cell I would have been
+    scores = scores_from_verdicts([matrix("a", "PPP", "PIP", "PIS", "FIP", "PPS")], kind="sampled")
+    assert scores.problems == (ProblemScore("a", "sampled", 2, 1, {"infrastructure": 2, "skipped": 1}),)
+    assert scores.left_out() == {"infrastructure": 2, "skipped": 1}
 
 
 def test_without_tests_nothing_is_correct() -> None:

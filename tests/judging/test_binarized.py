@@ -51,9 +51,9 @@ def test_pairs_of_other_judgments_are_refused(tmp_path: Path) -> None:
 
 
 def test_rules_and_ratings_must_fit() -> None:
-    with pytest.raises(UserError, match="rule 'dstc' and judgments do not fit"):
+    with pytest.raises(UserError, match="rule 'dstc' does not read ratings"):
         api.pair(judgments=JUDGMENTS, rule="dstc")
-    with pytest.raises(UserError, match="rule 'rated' and no judgments do not fit"):
+    with pytest.raises(UserError, match="rule 'rated' chooses by ratings: give judgments"):
         api.pair([], rule="rated")
     with pytest.raises(UserError, match="margin 5 does not fit the ratings of task 't0', which lie between 1 and 5"):
         api.pair(judgments=JUDGMENTS, rule="rated", margin=5)

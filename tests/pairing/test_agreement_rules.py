@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_rules import rule_input
 
-from codepref.pairing.b4 import b4, log_posterior
-from codepref.pairing.codet import codet
-from codepref.pairing.consensus import consensus_sets
-from codepref.pairing.max_pass import max_pass
-from codepref.pairing.rules import Choice, RuleInput
+from codepref.pairing.rules.b4 import b4, log_posterior
+from codepref.pairing.rules.base import Choice, RuleInput
+from codepref.pairing.rules.codet import codet
+from codepref.pairing.rules.consensus import consensus_sets
+from codepref.pairing.rules.max_pass import max_pass
 
 RULES = (max_pass, codet, b4)
 MATRICES = st.integers(1, 5).flatmap(

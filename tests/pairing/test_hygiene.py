@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codepref.errors import UserError
-from codepref.pairing.hygiene import diverse
+from codepref.pairing.hygiene import select_diverse
 from codepref.pairing.pair import pair
 from codepref.records import Pair, Problem, Test, Verdict, VerdictMatrix
 
@@ -49,7 +49,7 @@ def made(*proposals: tuple[str, str, float]) -> dict[tuple[str, str], Pair]:
 
 
 def kept(proposals: dict[tuple[str, str], Pair], most: int) -> list[tuple[str, str]]:
-    return [(pair.chosen[0]["content"], pair.rejected[0]["content"]) for pair in diverse(proposals, most)]
+    return [(pair.chosen[0]["content"], pair.rejected[0]["content"]) for pair in select_diverse(proposals, most)]
 
 
 def test_unused_answers_come_before_surer_pairs_of_used_ones() -> None:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from test_rules import rule_input
 
 from codepref.execution.inside import status
-from codepref.pairing.agreement import FLOOR, agreement
 from codepref.pairing.pair import rule_input as input_of
-from codepref.pairing.rules import LATE, RAISED, RuleInput
+from codepref.pairing.rules.agreement import FLOOR, agreement
+from codepref.pairing.rules.base import LATE, RAISED, RuleInput
 from codepref.records import ANSWER_DIGEST_BYTES, Test, Verdict, VerdictMatrix
 
 LETTERS = {"!": RAISED, "?": LATE}

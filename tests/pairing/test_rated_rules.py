@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from codepref.errors import UserError
 from codepref.pairing.pair_rated import pair_rated
-from codepref.pairing.rated import RatedInput, correct_then_rated, rated
+from codepref.pairing.rules.base import RatedInput
+from codepref.pairing.rules.rated import correct_then_rated, rated
 from codepref.records import Judgment, Problem, Rating, Response, Verdict, VerdictMatrix
 
 PROBLEM = Problem("a/0", "Add one.", "f")
@@ -128,7 +129,8 @@ def _fields(one: Judgment) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ({"rule": "best"}, "unknown rule 'best' for ratings; known: rated, tests-then-rating"),
+        ({"rule": "best"}, "unknown rule 'best'; known: all-tests"),
+        ({"rule": "dstc"}, "rule 'dstc' does not read ratings"),
         ({"rule": "tests-then-rating"}, "needs verdicts of true tests"),
         ({"margin": 0}, "a tie is no preference"),
         ({"max_pairs_per_problem": 0}, "at least 1"),

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codepref.pairing.all_tests import all_tests
-from codepref.pairing.dstc import dstc, dstc_code
-from codepref.pairing.rules import RuleInput
+from codepref.pairing.rules.all_tests import all_tests
+from codepref.pairing.rules.base import RuleInput
+from codepref.pairing.rules.dstc import dstc, dstc_code
 
 
 def rule_input(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from codepref.errors import GateError
 from codepref.evaluation.audit import audit_pairs
 from codepref.execution.execute import read_verdicts
 from codepref.judging.artifact import read_judgments
 from codepref.pairing.artifact import read_pairs, write_pairs
-from codepref.pairing.pair import PairSet, pair
-from codepref.pairing.pair_rated import RATING_RULES, pair_rated
+from codepref.pairing.pair import PairSet
+from codepref.pairing.rules import load_rule
+from codepref.pairing.select import select_pairs
 from codepref.runs import feedback
 from codepref.runs.directory import Result
 from codepref.runs.stages.verdicts import execute_samples
@@ -37,26 +37,14 @@ def stage_pair(work: Work) -> Result:
 
 def _pairs(work: Work) -> PairSet:
     settings = work.recipe.pairing
-    common: dict[str, Any] = {
-        "rule": settings.rule,
-        "max_pairs_per_problem": settings.max_pairs_per_problem,
-        "min_confidence": settings.min_confidence,
-        "max_share": settings.max_share,
-        "max_length_ratio": settings.max_length_ratio,
-        "template": feedback.PLAIN if work.by_feedback else work.recipe.sampling.solution_template,
-        "allow_shared": settings.allow_shared,
-        "seed": work.seed("pair"),
-    }
-    verdicts = None if work.by_feedback else read_verdicts(work.folder / "verdicts")
-    if settings.rule not in RATING_RULES:
-        return pair(verdicts or (), work.train, draws=settings.draws, fence=settings.fence, **common)
-    return pair_rated(
-        read_judgments(work.folder / "judgments.jsonl"),
-        verdicts,
+    by_ratings = load_rule(settings.rule).ratings
+    return select_pairs(
         work.train,
-        margin=settings.margin,
-        correctness_pairs=settings.correctness_pairs,
-        **common,
+        verdicts=None if work.by_feedback else read_verdicts(work.folder / "verdicts"),
+        judgments=read_judgments(work.folder / "judgments.jsonl") if by_ratings else None,
+        template=feedback.PLAIN if work.by_feedback else work.recipe.sampling.solution_template,
+        seed=work.seed("pair"),
+        **asdict(settings),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from codepref.execution.execute import execute_into
+from codepref.pairing.rules import load_rule
 from codepref.runs import feedback
 from codepref.runs.directory import Result
 from codepref.runs.judging import judge_file, judge_samples
@@ -21,7 +22,7 @@ def stage_execute(work: Work) -> Result:
     if work.self_tested:
         settings = work.recipe.sampling
         tests = load_tests(tests_file(work), work.train, per_completion=settings.tests_per_completion).tests
-        if work.recipe.pairing.rule == "agreement":
+        if load_rule(work.recipe.pairing.rule).probes:
             tests = with_probes(work.train, tests, settings.probes, seed=work.seed("probes"))
     return execute_samples(work, work.folder / "verdicts", tests, "verdicts")
 
