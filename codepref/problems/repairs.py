@@ -52,7 +52,7 @@ REPAIRS = (
     *(
         Repair(
             "too large",
-            "the tuples of the expected list have 6 to 128 million items, up to 1 GB; the next largest have 0.2 million",
+            "the tuples of the expected list have 6 to 128 million items, up to 1 GB; the next largest 0.2 million",
             f"[{arguments}], ",
             "",
             frozenset({"Mbpp/255"}),

@@ -216,7 +216,7 @@ def _may_go_on(chunk: str) -> bool:
 
 
 def _first_statements(lines: list[str], starts: list[int], position: int) -> tuple[int, list[Statement]]:
-    """Join parts from `starts[position]` on until they are Python. Returns how many (0 if none) and their statements."""
+    """Join parts from `starts[position]` on until they are Python. Returns how many (0: none) and their statements."""
     for taken in range(1, min(_MAX_JOINED_LINES, len(starts) - position) + 1):
         end = starts[position + taken] if position + taken < len(starts) else len(lines)
         chunk = "\n".join(lines[starts[position] : end])

@@ -93,11 +93,11 @@ def test_sources_that_no_compiler_takes_are_codes_and_their_neighbours_are_judge
 @pytest.mark.parametrize(
     ("solutions", "message"),
     [
-        (b'{"task_id": "a", "solution": "\xff"}\n', "s.jsonl:1: not valid JSON, since not UTF-8"),
+        (b'{"task_id": "a", "solution": "\xff"}\n', "s.jsonl:1: not valid JSON, because it is not UTF-8"),
         (b'{"task_id": "a", "solution": "\0"}\n', "s.jsonl:1: not valid JSON (Invalid control character"),
         (b'{"task_id": ' + b"[" * MILLION + b"\n", "s.jsonl:1: JSON nested too deeply"),
         (b'{"task_id": ' + b"1" * 5000 + b"}\n", "s.jsonl:1: not valid JSON (Exceeds the limit"),
-        (b"[1]\n", "s.jsonl:1: a JSON object is needed, not list"),
+        (b"[1]\n", "s.jsonl:1: must be a JSON object, not list"),
         (b'{"b": 1}\n', "s.jsonl:1: has no task_id (columns: b)"),
     ],
 )
@@ -242,7 +242,7 @@ def test_numbers_out_of_range_are_refused(options: list[str], message: str, exec
     ("out", "status", "message"),
     [
         ("", 2, "--out is empty"),
-        ("/dev/full", 2, "is a file, so nothing can be written below it"),
+        ("/dev/full", 2, "is a file, not a folder"),
         ("/proc/codepref", 3, "cannot make the folder /proc/codepref"),
     ],
 )
