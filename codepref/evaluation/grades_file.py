@@ -1,4 +1,4 @@
-"""Grades in files: a Parquet table for others' tools, and a score file for `codepref compare`."""
+"""Files of grades: a score file for `codepref compare`, and a Parquet table for other programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TABLE = "grades.parquet"
 
 
 def write_grades(grades: Grades, folder: Path, *, seed: int = 0) -> Path:
-    """Write `folder`/scores.json: every figure, and one row a problem. Returns its path."""
+    """Write `folder`/scores.json with every figure and one row for each problem. Returns its path."""
     document = {
         "format": FORMAT,
         "label": grades.label,
@@ -35,7 +35,7 @@ def write_grades(grades: Grades, folder: Path, *, seed: int = 0) -> Path:
 
 
 def is_grades_file(path: Path) -> bool:
-    """Whether a score file (or the one in a folder) holds grades and not pass@k."""
+    """Whether a score file, or scores.json in a folder, holds grades. A file of pass@k does not."""
     if path.is_dir():
         path = path / FILE
         if not path.exists():
@@ -47,7 +47,7 @@ def is_grades_file(path: Path) -> bool:
 
 
 def read_grades(path: Path) -> Grades:
-    """Read what `write_grades` wrote. Raises UserError when it is missing or malformed."""
+    """Read a file that `write_grades` wrote. Raises UserError if it is missing or malformed."""
     path = path / FILE if path.is_dir() else path
     document = read_json(path)
     try:
@@ -60,9 +60,9 @@ def read_grades(path: Path) -> Grades:
 
 
 def write_grades_table(path: Path, tasks: Sequence[Judgment], references: Mapping[str, str], grades: Grades) -> None:
-    """One row a problem: the columns of the benchmark and of a judge's published output.
+    """Write one row for each problem, with the columns of the benchmark and of the published output of judges.
 
-    `rating` is text and "N/A" where ungraded, as in the published annotations; `judgement` is the judge's rationale.
+    `rating` is text, and "N/A" without a grade, as in the published annotations. `judgement` is the judge's rationale.
     """
     import pyarrow as pa
 

@@ -38,7 +38,7 @@ def test_pass_at_k_of_many_samples_does_not_overflow() -> None:
         ([10, 3], [1, 1], 5, "1 of 2 problems have fewer"),
         ([2], [3], 1, "3 correct among 2"),
         ([2], [1], 0, "at least 1"),
-        ([2, 2], [1], 1, "one length"),
+        ([2, 2], [1], 1, "the same length"),
     ],
 )
 def test_pass_at_k_refuses(samples: list[int], correct: list[int], k: int, says: str) -> None:

@@ -51,7 +51,7 @@ def test_every_figure_must_pass_and_one_that_is_missing_refuses() -> None:
 
 
 def test_no_figure_promotes_nothing() -> None:
-    assert decide([row(-0.1, -0.15, -0.05)], figures=[]).reasons == ("no figure was named to decide",)
+    assert decide([row(-0.1, -0.15, -0.05)], figures=[]).reasons == ("the list of deciding figures is empty",)
     assert not decide([], figures=()).promoted
 
 

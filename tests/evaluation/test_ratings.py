@@ -39,7 +39,7 @@ def test_the_file_holds_all(tmp_path: Path) -> None:
     write_ratings(found, tmp_path)
     assert read_ratings(tmp_path) == found
     (tmp_path / "ratings.json").write_text('{"format": "other"}')
-    with pytest.raises(UserError, match=r"ratings.json: no ratings file"):
+    with pytest.raises(UserError, match=r"ratings.json: not a ratings file"):
         read_ratings(tmp_path)
 
 
@@ -63,5 +63,5 @@ def test_other_problems_or_another_judge_are_not_compared(other: Ratings) -> Non
 
 def test_other_preferences_are_not_compared() -> None:
     other = ratings_from_scores([("a/0", {"style": 1.0, "complexity": 1.0})], judge="rubric")
-    with pytest.raises(UserError, match="rated by"):
+    with pytest.raises(UserError, match="the figures differ"):
         compare_ratings(ratings(("a/0", 1, 1)), other)
