@@ -21,8 +21,8 @@ Ints = npt.NDArray[np.int64]
 
 RESAMPLES = 10_000
 MIN_BOOTSTRAP = 10
-"""With fewer problems than this, a bootstrap interval is too narrow, and an interval that holds for all values in [0, 1]
-is used."""
+"""With fewer problems than this, a bootstrap interval is too narrow. An interval that holds for all values in [0, 1]
+takes its place."""
 _CHUNK = 2_000_000
 _SAME = 1e-9
 """Smaller differences are rounding errors: pass@k's product gives different numbers for 5 of 10 and for 4 of 8."""

@@ -53,5 +53,8 @@ def problems_to_show(
 
 
 def needed(spread: float | None, points: tuple[float, ...] = POINTS, unit: float = 100.0) -> Mapping[str, int | None]:
-    """Size -> `problems_to_show`, with keys such as "1" and "5". unit: percent points in one unit of the spread."""
+    """Size -> `problems_to_show`, with keys such as "1" and "5". points: the sizes.
+
+    unit: how many points one unit of the spread is. It is 100 if the spread is a share and the points are percent.
+    """
     return {f"{size:g}": problems_to_show(spread, size / unit) for size in points}
