@@ -58,11 +58,15 @@ def pair(
     }
     if (judgments is not None) != (rule in RATING_RULES):
         source = "no judgments" if judgments is None else "judgments"
-        raise UserError(f"rule {rule!r} and {source} do not fit: {' and '.join(RATING_RULES)} are the rules for ratings")
+        raise UserError(
+            f"rule {rule!r} and {source} do not fit: {' and '.join(RATING_RULES)} are the rules for ratings"
+        )
     if judgments is not None:
         rated = read_ratings(judgments)
         prompts = (
-            [Problem(one.task_id, one.instruction, "") for one in rated] if problems is None else load_problems(problems)
+            [Problem(one.task_id, one.instruction, "") for one in rated]
+            if problems is None
+            else load_problems(problems)
         )
         shape = template or ("{prompt}" if problems is None else SOLUTION_TEMPLATE)
         matrices = None if verdicts is None else read_matrices(verdicts)

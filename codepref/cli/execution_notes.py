@@ -61,9 +61,7 @@ def note_infrastructure(folder: Path, summary: Mapping[str, Any], log: Log) -> N
                 causes[of_problem][verdict.detail if known else "a test's reference failed"] += count
                 tasks[of_problem].add(matrix.task_id)
     if causes[True]:
-        log(
-            f"codepref: {_describe(causes[True], tasks[True], summary)}. The problem is at fault, not the solutions"
-        )
+        log(f"codepref: {_describe(causes[True], tasks[True], summary)}. The problem is at fault, not the solutions")
     if causes[False]:
         raise InfrastructureError(
             f"{_describe(causes[False], tasks[False], summary)}. No solution is at fault: "
