@@ -141,7 +141,7 @@ def find_recipe(name: Path | str) -> Path:
 
 
 def recipes_folder() -> Path:
-    """Return the folder of the recipes that ship with codepref: inside an installed package, beside it in a checkout."""
+    """Return the folder of codepref's own recipes: inside an installed package, or beside it in a checkout."""
     package = Path(__file__).parents[1]
     inside = package / "recipes"
     return inside if inside.is_dir() else package.parent / "recipes"

@@ -91,7 +91,7 @@ def test_no_pair_at_all_divides_by_nothing(verdicts: list[VerdictMatrix] | None)
 def test_pairs_that_nothing_can_judge_give_no_figure() -> None:
     found = audit_pairs([pair("a", 4, 4)], TRUE)
     assert (found.judged, found.unjudged, found.share_right, found.calibration_error) == (0, 1, None, None)
-    assert audit_lines(found)[0] == "1 pairs, of which no true test has judged any"
+    assert audit_lines(found)[0] == "1 pairs, none of them judged by true tests"
 
 
 @pytest.mark.parametrize(
