@@ -33,12 +33,12 @@ def expected_first_loss(training: Row) -> float | None:
 def _training_cautions(summary: Row) -> list[str]:
     training = summary.get("training") or {}
     curve = training.get("curve") or []
-    sentences = []
+    sentences: list[str] = []
     first, expected = number(training.get("first_loss")), expected_first_loss(training)
     if training and first is not None and expected is not None and abs(first - expected) > LOSS_TOLERANCE:
-        value = f"{'ln 2 = ' if abs(expected - LN2) < 1e-9 else ''}{expected:.4f}"
+        wanted = f"{'ln 2 = ' if abs(expected - LN2) < 1e-9 else ''}{expected:.4f}"
         sentences.append(
-            f"The loss before the first step was {first:.4f}, not {value}: the reference is not the starting model."
+            f"The loss before the first step was {first:.4f}, not {wanted}: the reference is not the starting model."
         )
     accuracy = _ends([value for row in curve if (value := number(row.get("accuracy"))) is not None])
     main = main_comparison(list(summary.get("comparison") or []))
@@ -67,7 +67,7 @@ def _ends(values: Sequence[float]) -> tuple[float, float] | None:
 
 def _data_cautions(summary: Row) -> list[str]:
     pairs, verdicts = summary.get("pairs") or {}, summary.get("verdicts") or {}
-    sentences = []
+    sentences: list[str] = []
     right = number((pairs.get("share_right") or {}).get("value"))
     rule = ((summary.get("recipe_resolved") or {}).get("pairing") or {}).get("rule")
     if right is not None and right < 0.5 and rule not in RATING_RULES:
