@@ -1,4 +1,4 @@
-"""The text of the cards of a model and of its pairs, from summary.json. Pure."""
+"""The text of the cards of a model and of its pairs, from summary.json."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def evaluation_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def model_body(summary: Mapping[str, Any], name: str) -> str:
-    """Return the model card below its head. The first lines say where the model was not promoted."""
+    """Return the model card below its head. If the model was not promoted, the first lines say so."""
     gate, training = summary.get("gate") or {}, summary.get("training") or {}
     lines = [f"# {name}", ""]
     if gate and not gate.get("promoted"):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from codepref.reports import svg
 from codepref.reports.sections import share
+from codepref.reports.svg import Line, line_chart
 from codepref.reports.tables import with_interval
 from codepref.reports.wording import Row, count, number, points
 
@@ -64,9 +64,9 @@ def _confidence(row: Row) -> dict[str, Any]:
     chart = ""
     if len(complete) > 1 and len(table) > 1:  # with one confidence for all pairs, the order among them would be chance
         values, ends = [(x, y) for x, y, _, _ in complete], [(low, high) for _, _, low, high in complete]
-        line = svg.Line("right", "ink", values, ends)
+        line = Line("right", "ink", values, ends)
         across = "percent of problems kept, the most confident first"
-        chart = svg.line_chart("Right pairs by the share of problems kept", [line], across=across)
+        chart = line_chart("Right pairs by the share of problems kept", [line], across=across)
     return {"kept": chart, "calibration": rows, "error": points(row.get("calibration_error"))}
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from codepref.reports import svg
 from codepref.reports.sections import stages
+from codepref.reports.svg import Interval, interval_chart
 from codepref.reports.tables import with_interval
 from codepref.reports.wording import (
     Row,
@@ -67,10 +67,10 @@ def scores(summary: Row) -> dict[str, Any]:
         "scale": scale_note(names),
         "compared": bool(comparison),
         "models": [model for model in MODELS if by_model[model]],
-        "levels": svg.interval_chart("Scores with 95% intervals", [row for row in levels if row[1]])
+        "levels": interval_chart("Scores with 95% intervals", [row for row in levels if row[1]])
         if any(m for _, m in levels)
         else "",
-        "differences": svg.interval_chart("Paired differences with 95% intervals", differences, zero=True)
+        "differences": interval_chart("Paired differences with 95% intervals", differences, zero=True)
         if differences
         else "",
     }
@@ -98,16 +98,14 @@ def _score_row(name: str, by_model: Mapping[str, Mapping[str, Row]], comparison:
     return cells
 
 
-def _mark(model: str, row: Row) -> svg.Interval:
+def _mark(model: str, row: Row) -> Interval:
     value, low, high = (_percent(row.get(key)) for key in ("value", "low", "high"))
-    return svg.Interval(value or 0.0, low, high, model, true_minus(with_interval(row)))
+    return Interval(value or 0.0, low, high, model, true_minus(with_interval(row)))
 
 
-def _difference_mark(row: Row) -> svg.Interval:
+def _difference_mark(row: Row) -> Interval:
     value, low, high = (_percent(row.get(key)) for key in ("difference", "low", "high"))
-    return svg.Interval(
-        value or 0.0, low, high, tone_of(row), true_minus(with_interval(row, "difference", signed=True))
-    )
+    return Interval(value or 0.0, low, high, tone_of(row), true_minus(with_interval(row, "difference", signed=True)))
 
 
 def _percent(value: Any) -> float | None:

@@ -190,7 +190,7 @@ def audit_lines(audit: Any) -> list[str]:
         share = audit.share_right
         lines.append(f"right, mean over {share.n:,} problems: {share.value:.3f} [{share.low:.3f}, {share.high:.3f}]")
     if audit.other_text:
-        lines.append(f"warning: {audit.other_text:,} pairs hold another answer than the judged solution")
+        lines.append(f"warning: {audit.other_text:,} pairs hold an answer other than the solution that was judged")
     if audit.rules:
         rows = [["rule", "pairs", "judged", "right", "inverted", "calibration error"]]
         for one in audit.rules:

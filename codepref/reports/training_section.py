@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from codepref.reports import svg
 from codepref.reports.cautions import LN2, expected_first_loss
 from codepref.reports.sections import plain
+from codepref.reports.svg import SMOOTH_FROM, Line, line_chart, window
 from codepref.reports.wording import Row, count, number
 
 CURVES = (
@@ -32,11 +32,11 @@ def training(summary: Row) -> dict[str, Any]:
     curve = row.get("curve") or []
     charts = []
     for title, series, level, note in CURVES:
-        lines = [svg.Line(name, style, values) for name, key, style in series if (values := _points(curve, key))]
+        lines = [Line(name, style, values) for name, key, style in series if (values := _points(curve, key))]
         if lines:
             if title == "Loss":
                 level, note = _start_of_the_curve(row)
-            chart = svg.line_chart(title, lines, mark=level)
+            chart = line_chart(title, lines, mark=level)
             charts.append({"title": title, "note": note, "lines": lines if len(lines) > 1 else [], "svg": chart})
     charts += _validation(row)
     # methods that sample while they train have no loss before the first step: 0 stands there
@@ -50,7 +50,7 @@ def training(summary: Row) -> dict[str, Any]:
         ("ended early", str(row.get("stopped") or "")),
         *((str(key).replace("_", " "), plain(value)) for key, value in settings.items() if key != "method"),
     ]
-    smoothed = svg.window(len(curve)) if len(curve) >= svg.SMOOTH_FROM else 0
+    smoothed = window(len(curve)) if len(curve) >= SMOOTH_FROM else 0
     return {"charts": charts, "smoothed": smoothed, "facts": [fact for fact in facts if fact[1] not in ("", "–")]}
 
 
@@ -68,20 +68,20 @@ def _validation(training: Row) -> list[dict[str, Any]]:
     points_at = [(float(row["step"]), 100 * float(row["pass_rate"])) for row in probes]
     # the band shows the interval of the difference to the start, since readers compare each point with the start
     band = [(100 * (start + float(row["low"])), 100 * (start + float(row["high"]))) for row in probes]
-    line = svg.Line("pass@1", "ink", points_at, band)
+    line = Line("pass@1", "ink", points_at, band)
     charts = [
         {
             "title": "pass@1 on validation problems",
             "note": "percent; dotted line: the start; band: 95% interval of the paired difference to it",
             "lines": [],
-            "svg": svg.line_chart("pass@1 on validation problems", [line], mark=100 * start),
+            "svg": line_chart("pass@1 on validation problems", [line], mark=100 * start),
         }
     ]
-    logps = svg.Line("chosen", "chosen", _points(probes, "chosen_logp"))
+    logps = Line("chosen", "chosen", _points(probes, "chosen_logp"))
     if len(logps.points) > 1:
         title = "Log-probability of the same chosen answers"
         charts.append(
-            {"title": title, "note": "nats a token", "lines": [], "svg": svg.line_chart(title, [logps])},
+            {"title": title, "note": "nats a token", "lines": [], "svg": line_chart(title, [logps])},
         )
     return charts
 
