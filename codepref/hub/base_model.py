@@ -25,6 +25,11 @@ def hub_name(model: str, run_dir: Path) -> str:
     return "" if noted and _is_model_of_run(model, run_dir) and noted != fingerprint(model) else model
 
 
+def shown_name(model: str, run_dir: Path) -> str:
+    """Return what a card calls a model: its hub name, or the last part of its local path."""
+    return hub_name(model, run_dir) or model.rstrip("/").rpartition("/")[2]
+
+
 def local_base(run_dir: Path) -> str:
     """Return the base model of a run's adapter where it is a folder of this machine; "" where anybody can load it.
 

@@ -43,14 +43,16 @@ def evaluation_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def model_body(summary: Mapping[str, Any], name: str) -> str:
-    """Return the model card below its head. If the model was not promoted, the first lines say so."""
+def model_body(summary: Mapping[str, Any], name: str, base: str) -> str:
+    """Return the model card below its head. If the model was not promoted, the first lines say so.
+
+    base: the base model's hub name, or the name of its folder.
+    """
     gate, training = summary.get("gate") or {}, summary.get("training") or {}
     lines = [f"# {name}", ""]
     if gate and not gate.get("promoted"):
         lines += ["**Not promoted.** " + _sentence("; ".join(gate.get("reasons") or [])), ""]
     lines += [headline(summary).title, ""]
-    base = public_name(str(_section(summary, "model").get("path", "")))
     lines += [
         f"Trained from `{base}` by [codepref](https://pypi.org/project/codepref) {summary.get('codepref', '')}, recipe "
     ]
@@ -63,19 +65,28 @@ def model_body(summary: Mapping[str, Any], name: str) -> str:
     lines += ["", "## Training", "", *_training(summary, training)]
     lines += ["", "## Limits", "", NOT_PROMISED, "", "## How to repeat this run", ""]
     lines += ["`codepref run recipe.toml`, with this recipe (local paths are shortened to their last part):", ""]
-    lines += ["<details><summary>recipe.toml</summary>", "", "```toml", *_recipe(summary), "```", "", "</details>", ""]
+    lines += [
+        "<details><summary>recipe.toml</summary>",
+        "",
+        "```toml",
+        *_recipe(summary, base),
+        "```",
+        "",
+        "</details>",
+        "",
+    ]
     lines += [_versions(summary), ""]
     return "\n".join(lines)
 
 
-def data_body(summary: Mapping[str, Any], name: str) -> str:
-    """Return the card of the pairs, below its head."""
+def data_body(summary: Mapping[str, Any], name: str, base: str) -> str:
+    """Return the card of the pairs, below its head. base: as for `model_body`."""
     pairs, rule = summary.get("pairs") or {}, _section(summary, "pairing").get("rule", "")
     problems = _problems(summary)
     sizes = f"{count(pairs.get('count'))} preference pairs of {count(pairs.get('problems'))} problems "
     lines = [f"# {name}", "", sizes]
     lines[-1] += f"from `{problems.get('train', '')}`, chosen by codepref's rule `{rule}` among the answers of "
-    lines[-1] += f"`{public_name(str(_section(summary, 'model').get('path', '')))}` (seed {summary.get('seed', '')})."
+    lines[-1] += f"`{base}` (seed {summary.get('seed', '')})."
     lines += ["", _right(pairs), "", "| column | content |", "|---|---|"]
     lines += [f"| `{column}` | {content} |" for column, content in COLUMNS]
     lines += ["", "The problems keep the licence of their data set. A model wrote the answers.", ""]
@@ -122,8 +133,11 @@ def _training(summary: Mapping[str, Any], training: Row) -> list[str]:
     return lines
 
 
-def _recipe(summary: Mapping[str, Any]) -> list[str]:
-    resolved = summary.get("recipe_resolved") or {}
+def _recipe(summary: Mapping[str, Any], base: str) -> list[str]:
+    """Return the resolved recipe as TOML, without folders of this machine."""
+    resolved = dict(summary.get("recipe_resolved") or {})
+    if "model" in resolved:
+        resolved["model"] = dict(resolved["model"]) | {"path": base}
     lines = [f"seed = {resolved.get('seed', 0)}"]
     for section, values in resolved.items():
         if isinstance(values, Mapping):

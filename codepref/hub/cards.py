@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from codepref.hub.base_model import hub_name
+from codepref.hub.base_model import hub_name, shown_name
 from codepref.hub.card_text import data_body, data_head, evaluation_rows, model_body, model_head
 from codepref.storage.files import read_json, write_text
 
@@ -25,18 +25,19 @@ def write_cards(run_dir: Path) -> list[Path]:
     """
     summary = read_json(run_dir / "summary.json")
     resolved = summary.get("recipe_resolved") or {}
-    base = str((resolved.get("model") or {}).get("path", ""))
+    path = str((resolved.get("model") or {}).get("path", ""))
+    base_model, base = hub_name(path, run_dir), shown_name(path, run_dir)
     license_ = str((resolved.get("hub") or {}).get("license", ""))
     written = []
     if (run_dir / "checkpoint").is_dir():
         name = f"{summary.get('recipe', 'model')}"
-        head = _model_yaml(summary, model_head(summary, license_ or license_of(base), hub_name(base, run_dir)), name)
+        head = _model_yaml(summary, model_head(summary, license_ or license_of(path), base_model), name)
         written.append(run_dir / "checkpoint" / MODEL_CARD)
-        _write(written[-1], head, model_body(summary, name))
+        _write(written[-1], head, model_body(summary, name, base))
     if (run_dir / "pairs.parquet").exists():
         written.append(run_dir / DATA_CARD)
         head = _yaml(data_head(summary, license_))
-        _write(written[-1], head, data_body(summary, f"{summary.get('recipe', 'run')} pairs"))
+        _write(written[-1], head, data_body(summary, f"{summary.get('recipe', 'run')} pairs", base))
     return written
 
 
