@@ -1,6 +1,6 @@
-"""What `execute` says on stderr beside its figures: tests left out, missing packages, failures of the machinery.
+"""What `execute` and `evaluate` say on stderr beside their figures.
 
-It also says where a problem's own gold solution fails.
+The notes are on tests that were left out, missing packages, verdicts without a result, and failing gold solutions.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def note_packages(problems: Sequence[Problem], log: Log) -> None:
 
 
 def note_infrastructure(folder: Path, summary: Mapping[str, Any], log: Log) -> None:
-    """Say how many verdicts are `I` and why. Raises InfrastructureError where the machinery caused some of them."""
+    """Say how many verdicts are `I` and why. Raises InfrastructureError if the machinery caused some of them."""
     if not summary["verdicts"].get(INFRASTRUCTURE):
         return
     causes: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}

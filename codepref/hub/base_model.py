@@ -12,10 +12,10 @@ ADAPTER = "adapter_config.json"
 
 
 def hub_name(model: str, run_dir: Path) -> str:
-    """Return `model` where it is a hub name OWNER/NAME, and "" where it is a local path or no such name.
+    """Return `model` if it is a hub name OWNER/NAME, and "" if it is a local path or anything else.
 
-    A relative path such as `models/base` looks like a hub name. It is local where the folder exists, and where the run
-    noted another fingerprint for its model than that of a hub name (`codepref.models.fingerprint`).
+    A relative path such as `models/base` looks like a hub name. It is local if the folder exists, or if the run noted
+    the fingerprint of a folder for its model (`codepref.models.fingerprint`).
     """
     owner, slash, name = model.partition("/")
     if not owner or not slash or not name or "/" in name or owner.startswith((".", "~")) or Path(model).exists():
@@ -31,9 +31,9 @@ def shown_name(model: str, run_dir: Path) -> str:
 
 
 def local_base(run_dir: Path) -> str:
-    """Return the base model of a run's adapter where it is a folder of this machine; "" where anybody can load it.
+    """Return the base model of a run's adapter if it is a folder of this machine, and "" if it is on the hub.
 
-    It is also "" where the checkpoint is no adapter.
+    Also returns "" if the checkpoint is no adapter.
     """
     config = run_dir / "checkpoint" / ADAPTER
     if not config.exists():

@@ -1,4 +1,4 @@
-"""`codepref push`: upload a run's model and pairs to the hub. Nothing else in codepref uploads anything."""
+"""`codepref push`: upload a run's model and pairs to the hub. No other command uploads to the hub."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from codepref.reports.wording import Row, count, figure_name, main_comparison, n
 LN2 = math.log(2)
 LOSS_TOLERANCE = 1e-3
 RATING_RULES = ("rated", "tests-then-rating")
-"""Rules that choose between solutions by ratings. Most of their pairs have two correct sides, which is no fault."""
+"""Rules that choose by ratings. Both sides of their pairs may pass the true tests, which is no fault."""
 
 
 def cautions(summary: Row) -> list[str]:
@@ -19,7 +19,7 @@ def cautions(summary: Row) -> list[str]:
 
 
 def expected_first_loss(training: Row) -> float | None:
-    """Return what `first_loss` must be when the reference is the model at the start, or None where that is not known.
+    """Return what `first_loss` must be if the reference is the model at the start, or None if that is not known.
 
     training: the summary's `training`. Summaries of earlier versions do not hold `expected_first_loss`. For them the
     value is ln 2 for DPO with its sigmoid loss, since `first_loss` leaves the chosen answer's likelihood out.

@@ -93,7 +93,10 @@ def _answered_calls(calls: Path) -> str:
 
 
 def _training_step(model: Path) -> str:
-    """Return the newest whole checkpoint of an unfinished training. The training writes into a hidden folder first."""
+    """Return which checkpoint an unfinished training keeps, "" if it has not begun.
+
+    A training writes into a hidden folder, which becomes the model's folder at its end.
+    """
     staging = model.with_name(f".{model.name}.partial")
     whole = [path for path in staging.glob("checkpoint-*") if (path / WHOLE).exists()]
     steps = [int(path.name.rpartition("-")[2]) for path in whole]

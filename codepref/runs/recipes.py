@@ -1,4 +1,4 @@
-"""Recipes: mistakes, read, and checked for keys that do not fit together."""
+"""Recipes: found, read, and checked for keys that do not fit together."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def parse_recipe(
 
 
 def inconsistencies(recipe: Recipe) -> list[str]:
-    """Return one sentence for each pair of keys that do not fit together in a recipe."""
+    """Return one sentence for each mistake between keys of a recipe that are valid on their own."""
     mistakes = []
     training, evaluation, pairing = recipe.training, recipe.evaluation, recipe.pairing
     if training.method == "kto" and (training.micro_batch_size or training.batch_size) < 2:

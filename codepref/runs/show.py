@@ -19,8 +19,8 @@ KINDS = ("greedy", "sampled")
 def show_lines(folder: Path, task_id: str) -> list[str]:
     """Return one problem's answers with their verdict codes and ratings, its tests and its pairs, round by round.
 
-    For a held-out problem these are the answers of each evaluated model. Raises UserError where the run keeps no
-    answer to this task, or where the folder holds no run.
+    For a held-out problem these are the answers of each evaluated model. Raises UserError if the run keeps no answer
+    to this task, or if the folder holds no run.
     """
     run = open_run(folder)
     rounds = run.recipe.training.rounds
@@ -37,7 +37,7 @@ def show_lines(folder: Path, task_id: str) -> list[str]:
 
 
 def _round_lines(folder: Path, task_id: str) -> list[str]:
-    """The training side: solutions or responses, tests, ratings and pairs."""
+    """Return the lines on a training problem: solutions or responses, tests, ratings and pairs."""
     solutions = _answers(folder / "samples" / "solutions.jsonl", task_id)
     verdicts = {row["solution_id"]: row["verdicts"] for row in _rows(folder / "verdicts" / "verdicts.parquet", task_id)}
     judged = _answers(folder / "judgments.jsonl", task_id) or _answers(folder / "responses.jsonl", task_id)
@@ -61,7 +61,7 @@ def _round_lines(folder: Path, task_id: str) -> list[str]:
 
 
 def _response_lines(task_id: str, row: dict[str, Any], ratings: dict[int, str]) -> Iterator[str]:
-    """A pool's responses, each with its model and its rating."""
+    """Yield the lines on a pool's responses, each with its model and its rating."""
     yield f"{task_id}: {len(row['responses'])} responses, preference {row['preference']}"
     yield from _indented(row["instruction"])
     for place, response_id in enumerate(_response_ids(row)):
@@ -73,7 +73,7 @@ def _response_lines(task_id: str, row: dict[str, Any], ratings: dict[int, str]) 
 
 
 def _ratings(row: dict[str, Any]) -> dict[int, str]:
-    """Response id -> its rating in words, of a line of judgments.jsonl; empty for a line of responses.jsonl."""
+    """Return response id -> its rating as text, from a line of judgments.jsonl; {} for a line of responses.jsonl."""
     reasons = row.get("unjudged") or []
     ratings = {}
     for place, (response_id, annotation) in enumerate(
@@ -89,7 +89,7 @@ def _response_ids(row: dict[str, Any]) -> list[int]:
 
 
 def _evaluation_lines(folder: Path, task_id: str, label: str) -> list[str]:
-    """A model's answers to a held-out problem, with the verdict codes of the problem's own tests."""
+    """Return the lines on a model's answers to a held-out problem, with the verdict codes of its own tests."""
     lines: list[str] = []
     for kind in KINDS:
         answers = _answers(folder / f"{kind}.jsonl", task_id)
@@ -102,7 +102,7 @@ def _evaluation_lines(folder: Path, task_id: str, label: str) -> list[str]:
 
 
 def _nothing_kept(run: RunDirectory, task_id: str) -> str:
-    """Why there is nothing to show, with a task that can be shown."""
+    """Return why there is nothing to show, and name a task that can be shown."""
     method = run.recipe.training.method
     evaluated = run.path / "evaluation" / "base" / "greedy.jsonl"
     other = next(_all_rows(evaluated), None)

@@ -61,7 +61,10 @@ def _pairs(work: Work) -> PairSet:
 
 
 def stage_audit(work: Work) -> Result:
-    """Measure how many pairs are right by true tests. No other stage uses these verdicts."""
+    """Measure how many pairs are right by true tests.
+
+    A run on self-written tests runs the true tests here, and no other stage uses their verdicts.
+    """
     tested = [problem for problem in work.train if problem.tests]
     pairs = read_pairs(work.folder / "pairs.parquet")
     if not pairs:
