@@ -109,7 +109,7 @@ def test_an_empty_set_of_pairs_gives_figures_without_a_division_by_zero(verdicts
 def test_pairs_of_unknown_correctness_give_no_figure() -> None:
     audit = audit_pairs([pair("a", 4, 4)], TRUE)
     assert (audit.judged, audit.unjudged, audit.share_right, audit.calibration_error) == (0, 1, None, None)
-    assert audit_lines(audit)[0] == "1 pairs, of which no true test has judged any"
+    assert audit_lines(audit)[0] == "1 pairs, none of them judged by true tests"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Verdicts and ratings in, pairs out, and how right they are."""
+"""Stages on pairs: select them from verdicts and ratings, and audit them."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from codepref.runs.work import Work
 
 
 def stage_pair(work: Work) -> Result:
-    """pairs.parquet."""
-    made = _pairs(work)
-    write_pairs(work.folder / "pairs.parquet", made.pairs)
-    if not made.pairs:
-        reasons = "; ".join(f"{reason}: {count}" for reason, count in made.dropped.items())
+    """Write pairs.parquet. Raises GateError where no pair can be made."""
+    result = _pairs(work)
+    write_pairs(work.folder / "pairs.parquet", result.pairs)
+    if not result.pairs:
+        reasons = "; ".join(f"{reason}: {count}" for reason, count in result.dropped.items())
         raise GateError(
             f"no pair could be made ({reasons}). Sample more solutions or tests a problem, or look at the answers "
             f"with: codepref show {work.out} TASK_ID"
         )
     return {
-        "count": len(made.pairs),
-        "problems": len({p.task_id for p in made.pairs}),
-        "dropped": made.dropped,
+        "count": len(result.pairs),
+        "problems": len({p.task_id for p in result.pairs}),
+        "dropped": result.dropped,
     }
 
 
@@ -49,7 +49,10 @@ def _pairs(work: Work) -> PairSet:
 
 
 def stage_audit(work: Work) -> Result:
-    """How right the pairs are, by true tests that no stage before or after looks at."""
+    """Measure how many pairs are right by true tests.
+
+    A run on self-written tests runs the true tests here, and no other stage uses their verdicts.
+    """
     tested = [problem for problem in work.train if problem.tests]
     pairs = read_pairs(work.folder / "pairs.parquet")
     if not pairs:

@@ -1,4 +1,4 @@
-"""Samples in, verdicts and ratings out."""
+"""Stages that judge samples: verdicts from the sandbox, ratings from a judge."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from codepref.sampling.probes import with_probes
 
 
 def stage_execute(work: Work) -> Result:
-    """verdicts/: the solutions against their own tests (dstc) or against the problems' (all-tests)."""
+    """Write verdicts/: the solutions against the self-written tests, or the problems' tests where there are none."""
     tests = None
     if work.self_tested:
         settings = work.recipe.sampling
@@ -28,7 +28,7 @@ def stage_execute(work: Work) -> Result:
 
 
 def stage_judge(work: Work) -> Result:
-    """judgments.jsonl: the recipe's judge on the same solutions, or on the pool's responses."""
+    """Write judgments.jsonl: the judge's ratings of the same solutions, or of the pool's responses."""
     judge, model = work.recipe.judge, work.policy
     samples = work.folder / "samples" / "solutions.jsonl"
     if judge.model == "rubric":
@@ -42,7 +42,7 @@ def stage_judge(work: Work) -> Result:
 
 
 def execute_samples(work: Work, out: Path, tests: Any, label: str) -> Result:
-    """The round's solutions against tests, or against their problems' own."""
+    """Run the round's solutions against `tests`, or against their problems' own tests where that is None."""
     summary = execute_into(
         work.train,
         iter_solutions(work.folder / "samples" / "solutions.jsonl", work.train),
