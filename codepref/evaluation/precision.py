@@ -68,7 +68,7 @@ def precision_by_share(judged: Sequence[Judged], problems_total: int | None = No
         by_task.setdefault(one.task_id, []).append(one)
     total = len(by_task) if problems_total is None else problems_total
     if total < len(by_task):
-        raise UserError(f"the pairs are of {len(by_task)} problems, which is more than the {total} given in all")
+        raise UserError(f"the pairs are of {len(by_task)} problems, which is more than problems_total = {total}")
     ranked = sorted(by_task.values(), key=lambda pairs: -max(one.confidence for one in pairs))
     rows = []
     for tenth in range(1, TENTHS + 1):

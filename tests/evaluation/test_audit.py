@@ -127,7 +127,7 @@ def test_pairs_that_do_not_match_the_verdicts_are_refused(pairs: list[Pair], mes
 
 
 def test_a_total_below_the_number_of_judged_problems_is_refused() -> None:
-    with pytest.raises(UserError, match="more than the 1 given"):
+    with pytest.raises(UserError, match="more than problems_total = 1"):
         audit_pairs([pair("a", 0, 1), pair("b", 0, 1)], TRUE, problems_total=1)
 
 

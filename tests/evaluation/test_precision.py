@@ -59,7 +59,7 @@ def test_a_confidence_outside_0_to_1_is_refused(confidence: float) -> None:
 
 
 def test_a_total_below_the_number_of_problems_with_pairs_is_refused() -> None:
-    with pytest.raises(UserError, match="more than the 9"):
+    with pytest.raises(UserError, match="more than problems_total = 9"):
         precision_by_share(ten(), 9)
 
 

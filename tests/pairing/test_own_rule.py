@@ -90,8 +90,8 @@ def test_the_most_frequent_form_of_the_group_is_chosen() -> None:
 
 def test_further_pairs_use_other_forms_and_other_rejected_solutions() -> None:
     verdicts = answered(["PP"] * 3 + ["FF", "FP"], ["abcd"] * 3 + ["efgh", "ebkl"], forms=["x", "y", "y", "v", "w"])
-    found = agreement(verdicts, max_pairs=5).candidates
-    assert [(verdicts.form_S[one.chosen], one.rejected) for one in found] == [("y", 3), ("x", 4)]
+    candidates = agreement(verdicts, max_pairs=5).candidates
+    assert [(verdicts.form_S[one.chosen], one.rejected) for one in candidates] == [("y", 3), ("x", 4)]
 
 
 ROWS = st.integers(1, 4).flatmap(
