@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -20,6 +21,7 @@ import pytest
 from codepref.cli.parser import build_parser
 from codepref.config.recipe import Recipe, recipe_from_document
 from codepref.config.sections import TrainingSection
+from codepref.runs.recipes import load_recipe
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -191,6 +193,15 @@ def test_toml_in_code_blocks_is_valid(document: Path) -> None:
         parsed = tomllib.loads(body)
         if parsed.keys() <= known:
             recipe_from_document(parsed)
+
+
+@pytest.mark.parametrize("recipe", sorted((ROOT / "recipes").rglob("*.toml")), ids=name_of)
+def test_every_shipped_recipe_is_valid_and_listed(recipe: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # such as one for an old name
+        load_recipe(recipe)
+    name = str(recipe.relative_to(ROOT / "recipes").with_suffix(""))
+    assert f"`{name}`" in (ROOT / "recipes" / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("table", "page"), TABLES)
