@@ -41,4 +41,4 @@ pytest: setup
 	$(BIN)/python -m pytest
 
 clean:
-	rm -rf $(VENV) runs
+	rm -rf $(VENV) runs build/site
