@@ -17,16 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from codepref.errors import InfrastructureError, MachineError
-from codepref.execution.inside import frames
-from codepref.execution.inside.codec import Malformed, encoded
-from codepref.execution.inside.decoder import Decoder
+from codepref.execution.sandbox.wire import frames
+from codepref.execution.sandbox.wire.encoder import encoded
+from codepref.execution.sandbox.wire.decoder import Decoder
+from codepref.execution.sandbox.wire.plain_data import Malformed
 from codepref.execution.plotting import plotting_folder
 
 START_SECONDS = 60.0
 _FOLDER = Path(__file__).resolve().parent
 _LAUNCH = (
     "import sys; sys.path.insert(0, sys.argv[3]); sys.path += {paths!r}; "
-    "from inside.launcher import main; main(sys.argv[1:])"
+    "from sandbox.confinement.launcher import main; main(sys.argv[1:])"
 )
 _MEND_REFUSED = (
     "A container's seccomp profile or a policy may forbid landlock_add_rule, landlock_restrict_self, seccomp or prctl: "
