@@ -1,7 +1,7 @@
-"""Whether the limits that this process was started with (`ulimit`) leave room for the sandbox's own.
+"""Whether the resource limits of this process (`ulimit`) leave room for the sandbox's own limits.
 
-A process without privileges cannot raise a hard limit. Where one is too low, verdicts would come from the shell's limit
-and not from the problem's: that is told before the first solution runs.
+A process without privileges cannot raise a hard limit. Where one is too low, verdicts would follow from the shell's
+limit and not from the problem's. So this is reported before the first solution runs.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ from codepref.errors import MachineError
 from codepref.execution.limits import Limits
 
 DESCRIPTORS_A_WORKER, DESCRIPTORS = 2, 128
-"""What the engine holds open for a worker, and what a worker and the rest need at least."""
+"""Descriptors that the engine holds open for each worker, and those that a worker or the rest needs at least."""
 
-LEAST_CPU_SECONDS = 86_400
-_JUDGE_SHARES = 4  # a judge that makes expected outputs has four times what others have
+MIN_CPU_SECONDS = 86_400
+"""The lowest limit of CPU time that is accepted: a day."""
+
+_RUNNER_SHARES = 4  # a test runner that makes expected outputs gets four times the memory of others
 _GIB = 1 << 30
 
 
-def check_allowances(limits: Limits, jobs: int) -> None:
-    """Raise MachineError, with the mend, where a hard limit of this process is below what judging needs.
+def check_rlimits(limits: Limits, jobs: int) -> None:
+    """Raise MachineError, which says what to change, where a hard limit of this process is too low for `jobs` workers.
 
-    The soft limit of open files is raised where it is too low and the hard one allows it.
+    Where the soft limit of open files is too low and the hard limit allows more, this raises the soft limit.
     """
     needed = DESCRIPTORS + DESCRIPTORS_A_WORKER * jobs
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -33,7 +35,7 @@ def check_allowances(limits: Limits, jobs: int) -> None:
         )
     if not _allows(soft, needed):
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
-    memory = _JUDGE_SHARES * (int(limits.resolved()["memory_bytes"]) + _GIB) + _GIB
+    memory = _RUNNER_SHARES * (int(limits.resolved()["memory_bytes"]) + _GIB) + _GIB
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     if not _allows(hard, memory):
         raise MachineError(
@@ -41,7 +43,7 @@ def check_allowances(limits: Limits, jobs: int) -> None:
             f"its own, needs {memory >> 20:,}: start without that limit (ulimit -v unlimited), or with less --memory-mb"
         )
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    if not _allows(hard, LEAST_CPU_SECONDS):
+    if not _allows(hard, MIN_CPU_SECONDS):
         raise MachineError(
             f"this shell ends every process after {hard:,} s of CPU time, workers too, which would change verdicts: "
             "start without that limit (ulimit -t unlimited)"

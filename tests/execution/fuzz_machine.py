@@ -93,7 +93,7 @@ class Machine:
             for process in family:
                 with contextlib.suppress(OSError):
                     count = len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
-                    if count > DESCRIPTORS_A_PROCESS and process.name in ("supervisor", "solutions", "judges"):
+                    if count > DESCRIPTORS_A_PROCESS and process.name in ("supervisor", "solutions", "runners"):
                         found.append(("descriptors", f"{process.name} has {count} open"))
         return found
 

@@ -10,7 +10,7 @@ import re
 import struct
 from collections.abc import Callable
 
-from codepref.execution.inside.codec import Encoder
+from codepref.execution.sandbox.wire.encoder import Encoder
 
 MARK = "codepref-fuzz"
 _CALLS = {

@@ -297,7 +297,7 @@ def test_a_machine_on_which_no_worker_works_is_given_up_soon() -> None:
     solutions = [Solution("a", at, OWN_PROCESS.format(at)) for at in range(1000)]
     task = Task(Problem("a", "", "f"), solutions, [Test("a", "0", "assert f(1) == 2")])
     with Engine(jobs=1) as made, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine_module, "MOST_LOST_IN_A_ROW", 6)
+        patch.setattr(engine_module, "MAX_LOST_IN_A_ROW", 6)
         slow = [Solution("a", at, SLOW + f"# {at}") for at in range(1000)]
         with (
             _Killer(os.getpid(), 1000) as killer,

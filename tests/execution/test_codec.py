@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codepref.execution.inside.codec import Encoder, Malformed, Unencodable
-from codepref.execution.inside.decoder import Decoder
+from codepref.execution.sandbox.wire.decoder import Decoder
+from codepref.execution.sandbox.wire.encoder import Encoder
+from codepref.execution.sandbox.wire.plain_data import Malformed, Unencodable
 
 HASHABLE = st.recursive(
     st.none()

@@ -14,7 +14,7 @@ import pytest
 
 from codepref.errors import MachineError, UserError
 from codepref.execution import worker
-from codepref.execution.engine import MOST_TASKS_AHEAD, Engine, execute_tasks
+from codepref.execution.engine import MAX_TASKS_AHEAD, Engine, execute_tasks
 from codepref.execution.execute import execute, iter_verdicts, read_verdicts
 from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task
@@ -126,7 +126,7 @@ def test_tasks_come_out_in_order_and_are_read_a_few_ahead(engine):
     read = []
 
     def tasks():
-        for at in range(3 * MOST_TASKS_AHEAD):
+        for at in range(3 * MAX_TASKS_AHEAD):
             read.append(at)
             yield Task(
                 problem(str(at)), [Solution(str(at), 0, f"def f(x): return x + 1 # {at}")], problem(str(at)).tests
@@ -134,7 +134,7 @@ def test_tasks_come_out_in_order_and_are_read_a_few_ahead(engine):
 
     for at, matrix in enumerate(engine.run(tasks(), limits=LIMITS)):
         assert matrix.task_id == str(at)
-        assert len(read) <= at + MOST_TASKS_AHEAD + 1
+        assert len(read) <= at + MAX_TASKS_AHEAD + 1
 
 
 def test_an_abandoned_run_leaves_the_engine_usable(engine):
@@ -175,7 +175,7 @@ def test_wrong_input_is_told_at_once():
         execute(PROBLEMS, [Solution("nowhere", 0, "x")])
     with pytest.raises(UserError, match="tests for an unknown task"):
         execute(PROBLEMS, SOLUTIONS, {"nowhere": []})
-    with pytest.raises(UserError, match="stands twice"):
+    with pytest.raises(UserError, match="occurs twice"):
         execute(PROBLEMS, [*SOLUTIONS, SOLUTIONS[0]])
     with pytest.raises(UserError, match="twice among the problems"):
         execute([*PROBLEMS, PROBLEMS[0]], SOLUTIONS)

@@ -119,7 +119,7 @@ def test_an_oracle_has_its_arguments_from_the_cache_too(tmp_path):
 
 
 def test_the_files_used_longest_ago_make_room(tmp_path):
-    cache = ExpectedCache(tmp_path, most_bytes=1000)
+    cache = ExpectedCache(tmp_path, max_bytes=1000)
     for at, name in enumerate("abc"):
         cache.write(name, bytes(200))
         os.utime(tmp_path / name, (at, at))

@@ -18,7 +18,7 @@ from fuzzing import fuzz
 
 from codepref.errors import UserError
 from codepref.execution.engine import Engine
-from codepref.execution.inside.packages import imported
+from codepref.execution.sandbox.confinement.packages import imported
 from codepref.execution.tasks import Task, encode_task
 from codepref.records import Problem, Solution, Test
 

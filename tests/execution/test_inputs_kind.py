@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from codepref.execution.inside.compare import accepted
+from codepref.execution.sandbox.kinds.compare import accepted
 from codepref.problems.inputs import InputsTest
 from codepref.records import Test
 

@@ -8,8 +8,8 @@ import itertools
 import pytest
 
 from codepref.execution.engine import Engine
-from codepref.execution.inside.harmless import shareable
 from codepref.execution.limits import Limits
+from codepref.execution.sandbox.confinement.allowlist import shareable
 from codepref.execution.tasks import Task
 from codepref.records import Problem, Solution, Test
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codepref.errors import UserError
-from codepref.execution.inside.compare_text import same_text
 from codepref.execution.limits import Limits
+from codepref.execution.sandbox.kinds.compare_text import same_text
 from codepref.records import Test
 
 pytestmark = pytest.mark.xdist_group("execution")
@@ -98,8 +98,8 @@ FORGERIES = [
     # a text that says that it is equal
     "import sys\nclass E(bytes):\n    def __eq__(self, other): return True\n    def decode(self, *_): return E()\n"
     "sys.stdout.buffer.getvalue = None\n",
-    "import sys\nsys.modules['inside.compare_text'].same_text = lambda *_: True\nprint(7)\n",
-    "import sys\nsys.modules['inside.stdio'].run_program = lambda *_: True\nprint(7)\n",
+    "import sys\nsys.modules['sandbox.kinds.compare_text'].same_text = lambda *_: True\nprint(7)\n",
+    "import sys\nsys.modules['sandbox.kinds.stdio'].run_program = lambda *_: True\nprint(7)\n",
     "import sys\nfor module in list(sys.modules.values()):\n    if hasattr(module, 'same_text'):\n"
     "        module.same_text = lambda *_: True\nprint(7)\n",
     "raise SystemExit(0)\n",

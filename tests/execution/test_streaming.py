@@ -75,14 +75,14 @@ def test_solution_ids_of_ones_own_are_kept_in_the_order_of_the_lines(tmp_path):
     solutions = [Solution("t/0", number, program(1)) for number in (7, 3, 12)]
     execute_into(PROBLEMS, solutions, out=tmp_path, limits=LIMITS, jobs=1)
     assert [number for _, number, *_ in table(tmp_path)] == [7, 3, 12]
-    with pytest.raises(UserError, match="t/0: a solution_id stands twice"):
+    with pytest.raises(UserError, match="t/0: a solution_id occurs twice"):
         execute_into(PROBLEMS, [*solutions, solutions[1]], out=tmp_path, limits=LIMITS, jobs=1)
 
 
 @pytest.mark.parametrize("remembered", [0, 1 << 25])
 def test_a_task_cut_in_pieces_and_nothing_remembered_give_the_same(tmp_path, monkeypatch, remembered):
     monkeypatch.setattr(spool, "PIECE_SOLUTIONS", 2)
-    monkeypatch.setattr(spool, "REMEMBERED", remembered)
+    monkeypatch.setattr(spool, "MAX_REMEMBERED", remembered)
     monkeypatch.setattr(answers, "_REMEMBERED", remembered)
     ask = "import os\ndef f(x):\n    return os.getpid()  # {}\n"
     rows = [{"task_id": "t/0", "solution": ask.format(at % 5)} for at in range(40)]
@@ -170,7 +170,7 @@ def test_wrong_rows_are_told_in_one_message_and_nothing_runs(tmp_path):
     assert caught.value.problems[:3] == (
         "solutions for an unknown task: 'nowhere'",
         "solutions for an unknown task: 'elsewhere'",
-        "t/1: a solution_id stands twice; number the solutions of a task from 0",
+        "t/1: a solution_id occurs twice; number the solutions of a task from 0",
     )
     assert seen == []
     assert list(tmp_path.iterdir()) == []

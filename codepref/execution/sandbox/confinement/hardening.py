@@ -62,7 +62,7 @@ class Hardening:
 
     @contextlib.contextmanager
     def memory(self, extra: int) -> Iterator[None]:
-        """Limit the memory in this context to `extra` bytes more, since compiling a hostile test can take any amount."""
+        """Allow only `extra` bytes more in this context, since compiling a hostile test may take any amount."""
         soft, hard = resource.getrlimit(resource.RLIMIT_AS)
         lowest = min(limit for limit in (self._size + extra, soft, hard) if limit != resource.RLIM_INFINITY)
         resource.setrlimit(resource.RLIMIT_AS, (lowest, hard))

@@ -39,7 +39,7 @@ def drop_capabilities(libc: ctypes.CDLL) -> None:
 
 
 def landlock(readable: list[str]) -> None:
-    """Allow reading `readable`, system libraries and a few devices, and writing to /dev/null. Refuse everything else."""
+    """Allow reading `readable`, system libraries and a few devices, and writing to /dev/null. Refuse the rest."""
     import sandlock
 
     kept = [path for path in (*readable, *SYSTEM_PATHS, *DEVICES) if os.path.exists(path)]  # noqa: PTH110

@@ -45,7 +45,10 @@ def is_floats(value: Any) -> bool:
 
 
 def close(output: Any, expected: Any, atol: float) -> bool:
-    """Whether |output - expected| <= atol + 1e-7 |expected| for every number, in the same shape. NaN is close to nothing."""
+    """Whether |output - expected| <= atol + 1e-7 |expected| for every number, and the shapes agree.
+
+    NaN is close to nothing.
+    """
     if isinstance(expected, list | tuple):
         return (
             isinstance(output, list | tuple)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import unittest
 
 MODULE = "__test__"
-"""The name of the module that holds solution and suite. Under "__main__" a suite would call its own `unittest.main()`."""
+"""The module that holds solution and suite. Under the name "__main__" a suite would call its own `unittest.main()`."""
 
 NO_SCRATCH = "No usable temporary directory"
 _WORST_FIRST = b"MXEF"

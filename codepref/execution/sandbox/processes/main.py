@@ -18,7 +18,7 @@ _COMMON = """
     statistics string textwrap typing unicodedata
 """
 COMMON_MODULES = _COMMON.split()
-"""The modules that solutions import most. They are loaded before the first fork, which saves each child milliseconds."""
+"""The modules that solutions import most. They are loaded before the first fork, which saves time in each child."""
 
 
 def warm_up() -> None:

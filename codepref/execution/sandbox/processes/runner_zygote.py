@@ -116,7 +116,9 @@ class RunnerZygote:
             return self._collect(*Decoder(payload).value())
         if kind == b"K":
             return self._take_over(*Decoder(payload).value())
-        references = [(at, test.inputs.reference) for at, test in enumerate(self.tests) if test.inputs and not test.error]
+        references = [
+            (at, test.inputs.reference) for at, test in enumerate(self.tests) if test.inputs and not test.error
+        ]
         return encoded(references)
 
     def _collect(self, index: int, keep: bool) -> bytes:

@@ -127,7 +127,7 @@ class Server:
         parts: list[Any] = [preamble, source]
         sys.modules["solution"] = self._module
         if not alone:
-            if len(preamble) + len(source) > MOST_SHARED:
+            if len(preamble) + len(source) > MAX_SHARED:
                 return None  # parsing it would be charged to the solution
             try:
                 parts = [ast.parse(part, "<solution>") for part in parts if part]
@@ -171,7 +171,7 @@ class Server:
         return outputs, None
 
     def answer(self, request: bytes) -> bytes:
-        """The answer to one request: its number, a sign, the value or error, and the arguments that changed in place."""
+        """The answer to one request: its number, a sign, the value or the error, and the arguments that changed."""
         decoder = Decoder(request, self.handles.resolve)
         number = decoder.take(4)
         operation, *parts = decoder.value()

@@ -183,7 +183,7 @@ class Supervisor:
             self._loaded_by_runners = set()
 
     def wait_for(self, answerer: Answerer, timeout: float) -> bool:
-        """Whether an answer comes within `timeout` seconds. Sends the engine heartbeats meanwhile. Raises EngineGone."""
+        """Whether an answer comes within `timeout` seconds. Meanwhile the engine gets heartbeats. Raises EngineGone."""
         end = time.monotonic() + timeout
         poll = select.poll()
         poll.register(answerer.fileno(), select.POLLIN)

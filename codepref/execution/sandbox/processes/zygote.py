@@ -1,8 +1,8 @@
 """A zygote: a process that forks on request. It is small and trusted, and does not know what its children will run.
 
 Requests are "F", fork a child that gets descriptors and a payload; "R", reap a child, which waits until it ends; and
-further ones that each zygote defines. Every request is answered. Descriptors travel as SCM_RIGHTS beside the head of the
-request.
+further ones that each zygote defines. Every request is answered. Descriptors travel as SCM_RIGHTS beside the head of
+the request.
 """
 
 from __future__ import annotations

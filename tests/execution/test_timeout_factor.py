@@ -28,21 +28,23 @@ def judged(engine: Engine, sources: list[str], limits: Limits, gold: str | None 
 
 
 def test_how_long_is_allowed():
-    limits = Limits(cpu_seconds=3.0, patience=20)
-    assert limits.first_seconds == 0.5
-    assert limits.late(0.001) == 0.5
-    assert limits.late(0.03) == limits.late(0.04) == 1.0  # in steps, so that it is the same in every run
-    assert limits.late(0.06) == 2.0
-    assert limits.late(1.0) == 3.0
-    assert limits.late(None) == 3.0
-    assert Limits(cpu_seconds=12.0).first_seconds == 2.0
-    assert Limits(cpu_seconds=0.1).first_seconds == 0.1
-    assert Limits(cpu_seconds=3.0, patience=None).first_seconds == 3.0
+    limits = Limits(cpu_seconds=3.0, timeout_factor=20)
+    assert limits.first_cpu_seconds == 0.5
+    assert limits.second_cpu_seconds(0.001) == 0.5
+    assert (
+        limits.second_cpu_seconds(0.03) == limits.second_cpu_seconds(0.04) == 1.0
+    )  # in steps, so that it is the same in every run
+    assert limits.second_cpu_seconds(0.06) == 2.0
+    assert limits.second_cpu_seconds(1.0) == 3.0
+    assert limits.second_cpu_seconds(None) == 3.0
+    assert Limits(cpu_seconds=12.0).first_cpu_seconds == 2.0
+    assert Limits(cpu_seconds=0.1).first_cpu_seconds == 0.1
+    assert Limits(cpu_seconds=3.0, timeout_factor=None).first_cpu_seconds == 3.0
 
 
 def test_patience_must_be_positive():
     with pytest.raises(UserError):
-        Limits(patience=0)
+        Limits(timeout_factor=0)
 
 
 def test_a_loop_beside_a_quick_right_solution_is_not_waited_for(engine):
@@ -58,7 +60,7 @@ def test_without_a_right_solution_the_whole_limit_is_allowed(engine):
 
 def test_a_solution_much_slower_than_a_right_one_runs_out_of_time(engine):
     assert [v.codes for v in judged(engine, [SLOW, QUICK], Limits(cpu_seconds=2.0))] == ["T", "P"]
-    assert [v.codes for v in judged(engine, [SLOW, QUICK], Limits(cpu_seconds=2.0, patience=None))] == ["P", "P"]
+    assert [v.codes for v in judged(engine, [SLOW, QUICK], Limits(cpu_seconds=2.0, timeout_factor=None))] == ["P", "P"]
 
 
 def test_the_gold_solution_tells_how_long_and_has_no_row(engine):
