@@ -12,6 +12,7 @@ from codepref.execution.artifacts import VERDICTS
 from codepref.execution.gold import check_gold
 from codepref.execution.limits import Limits
 from codepref.execution.reading import iter_verdicts
+from codepref.problems.kinds import kind_of
 from codepref.problems.needs import list_names, missing_packages_message
 from codepref.records import INFRASTRUCTURE, PASS, Problem, Test
 from codepref.sampling.answers import LoadedTests
@@ -81,7 +82,8 @@ def tell_gold(
     have run it already. Raises what `execute` raises.
     """
     hopeless = set(_with_a_test_that_none_passed(folder))
-    suspects = [p for p in problems if p.task_id in hopeless and not any(test.kind == "inputs" for test in p.tests)]
+    failing = [p for p in problems if p.task_id in hopeless]
+    suspects = [p for p in failing if not any(kind_of(test).has_reference for test in p.tests)]
     failed = check_gold(suspects, limits=limits, jobs=jobs, unconfined=unconfined) if suspects else []
     failed = [failure for failure in failed if INFRASTRUCTURE not in failure.codes]
     if failed:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import cache
 
+from codepref.problems.kinds import kind_of
 from codepref.problems.source import parse
 from codepref.records import Problem
 
@@ -26,7 +27,6 @@ DISTRIBUTIONS = {
 }
 """Name in imports -> name for pip, where the two differ."""
 
-_KINDS = ("asserts", "check", "unittest")
 _LINE = re.compile(r"^[ \t]*(?:from[ \t]+(\w+)|import[ \t]+(.+))", re.MULTILINE)
 
 
@@ -79,7 +79,7 @@ def list_names(tasks: Set[str]) -> str:
 
 def _sources(problem: Problem) -> Iterator[str]:
     yield problem.preamble
-    yield from (test.source for test in problem.tests if test.kind in _KINDS)
+    yield from (test.source for test in problem.tests if kind_of(test).python)
 
 
 def _libs(problem: Problem) -> set[str]:

@@ -13,6 +13,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from codepref.problems.kinds import kind_of
 from codepref.records import Problem, Test
 
 PROBE_MARK = "~"
@@ -49,7 +50,8 @@ def probes(problem: Problem, tests: Sequence[Test], *, each: int, seed: int = 0)
     A probe is a test of kind "asserts" with `count` 0. No rule takes it as evidence that a solution is right or wrong.
     """
     made: list[Test] = []
-    calls = {test.test_id: literal_call(test.source, problem.entry_point) for test in tests if test.kind == "asserts"}
+    callers = [test for test in tests if kind_of(test).calls_entry_point]
+    calls = {test.test_id: literal_call(test.source, problem.entry_point) for test in callers}
     known = {repr(arguments) for arguments in calls.values()}
     pools = [arguments for arguments in calls.values() if arguments]
     for test_id, arguments in calls.items():
