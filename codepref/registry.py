@@ -40,10 +40,10 @@ class Registry(Generic[T]):
         """
         from importlib.metadata import entry_points  # a slow import, so not at the top
 
-        found: dict[str, list[EntryPoint]] = {}
+        points: dict[str, list[EntryPoint]] = {}
         for point in entry_points(group=self.group):
-            found.setdefault(point.name, []).append(point)
-        return found
+            points.setdefault(point.name, []).append(point)
+        return points
 
     def names(self) -> tuple[str, ...]:
         """All names: codepref's own in the table's order, then those of other packages in alphabetical order."""

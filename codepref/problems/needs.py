@@ -45,7 +45,7 @@ def missing_packages(problems: Iterable[Problem]) -> dict[str, list[str]]:
 
     The check imports nothing. Packages are sorted by name, tasks are in the order of the problems.
     """
-    found: dict[str, list[str]] = {}
+    tasks: dict[str, list[str]] = {}
     for problem in problems:
         # to parse every test would take seconds, and most tests name only installed packages
         suspects = {name for source in _sources(problem) for name in _mentioned(source)} | _libs(problem)
@@ -53,8 +53,8 @@ def missing_packages(problems: Iterable[Problem]) -> dict[str, list[str]]:
             continue
         for name in packages_needed(problem):
             if not _is_here(name):
-                found.setdefault(name, []).append(problem.task_id)
-    return dict(sorted(found.items()))
+                tasks.setdefault(name, []).append(problem.task_id)
+    return dict(sorted(tasks.items()))
 
 
 def missing_packages_message(problems: Sequence[Problem]) -> str:

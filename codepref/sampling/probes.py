@@ -49,7 +49,7 @@ def probes(problem: Problem, tests: Sequence[Test], *, each: int, seed: int = 0)
 
     A probe is a test of kind "asserts" with `count` 0. No rule takes it as evidence that a solution is right or wrong.
     """
-    made: list[Test] = []
+    new: list[Test] = []
     callers = [test for test in tests if kind_of(test).calls_entry_point]
     calls = {test.test_id: literal_call(test.source, problem.entry_point) for test in callers}
     known = {repr(arguments) for arguments in calls.values()}
@@ -66,11 +66,11 @@ def probes(problem: Problem, tests: Sequence[Test], *, each: int, seed: int = 0)
                 continue
             known.add(repr(varied))
             source = f"{problem.entry_point}({text})"
-            made.append(Test(problem.task_id, f"{test_id}{PROBE_MARK}{number}", source, "asserts", 0))
+            new.append(Test(problem.task_id, f"{test_id}{PROBE_MARK}{number}", source, "asserts", 0))
             number += 1
             if number == each:
                 break
-    return made
+    return new
 
 
 def parent_of(test: Test) -> str | None:

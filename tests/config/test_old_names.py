@@ -9,7 +9,7 @@ import pytest
 
 from codepref.config.old_names import OLD_SECTIONS
 from codepref.config.recipe import Recipe, read_document, recipe_from_document, section_names
-from codepref.errors import OldNameWarning, UserError
+from codepref.errors import UserError
 
 
 def read(path: Path, *overrides: str) -> Recipe:
@@ -29,7 +29,7 @@ def test_every_old_name_leads_to_a_section_and_is_none_itself() -> None:
 
 
 def test_a_file_with_an_old_name_is_read_with_one_warning(recipe_file: Path) -> None:
-    with pytest.warns(OldNameWarning) as caught:
+    with pytest.warns(FutureWarning) as caught:
         recipe = read(recipe_file)
     assert recipe.validation.limit == 7
     assert [str(one.message) for one in caught] == [f"{recipe_file}: the section [watch] is now called [validation]"]
@@ -37,22 +37,22 @@ def test_a_file_with_an_old_name_is_read_with_one_warning(recipe_file: Path) -> 
 
 @pytest.mark.parametrize("override", ["watch.limit=3", " watch.limit = 3"])
 def test_an_override_with_an_old_name_is_applied_with_one_warning(override: str) -> None:
-    with pytest.warns(OldNameWarning) as caught:
+    with pytest.warns(FutureWarning) as caught:
         recipe = recipe_from_document({}, overrides=[override])
     assert recipe.validation.limit == 3
     assert [str(one.message) for one in caught] == [f"--set {override}: the section [watch] is now called [validation]"]
 
 
 def test_an_override_with_the_current_name_changes_a_file_with_the_old_one(recipe_file: Path) -> None:
-    with pytest.warns(OldNameWarning):
+    with pytest.warns(FutureWarning):
         assert read(recipe_file, "validation.limit=3").validation.limit == 3
 
 
 def test_a_mistake_under_an_old_name_is_reported_under_the_current_one(recipe_file: Path) -> None:
     recipe_file.write_text("[watch]\nlimt = 7\n")
-    with pytest.warns(OldNameWarning), pytest.raises(UserError, match=r"unknown key `validation\.limt` \(did you mean"):
+    with pytest.warns(FutureWarning), pytest.raises(UserError, match=r"unknown key `validation\.limt` \(did you mean"):
         read(recipe_file)
-    with pytest.warns(OldNameWarning), pytest.raises(UserError, match=r"must be section\.key=value"):
+    with pytest.warns(FutureWarning), pytest.raises(UserError, match=r"must be section\.key=value"):
         recipe_from_document({}, overrides=["watch=3"])
 
 

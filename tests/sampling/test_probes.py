@@ -18,19 +18,19 @@ def asserts(*sources: str) -> list[Test]:
 
 def test_a_probe_is_a_call_that_no_test_contains() -> None:
     tests = asserts("assert add([1, 2], 'ab') == 3", "assert add([], '') == 0")
-    made = probes(PROBLEM, tests, each=5)
-    assert 6 <= len(made) <= 10
-    calls = {test.source for test in made}
-    assert len(calls) == len(made)
+    new = probes(PROBLEM, tests, each=5)
+    assert 6 <= len(new) <= 10
+    calls = {test.source for test in new}
+    assert len(calls) == len(new)
     assert not calls & {"add([1, 2], 'ab')", "add([], '')"}
-    for probe in made:
+    for probe in new:
         arguments = literal_call(probe.source, "add")
         assert arguments is not None
         assert [type(argument) for argument in arguments] == [list, str]
         assert (probe.count, probe.kind) == (0, "asserts")
         assert parent_of(probe) in {"own0", "own1"}
-    assert probes(PROBLEM, tests, each=5) == made
-    assert probes(PROBLEM, tests, each=5, seed=1) != made
+    assert probes(PROBLEM, tests, each=5) == new
+    assert probes(PROBLEM, tests, each=5, seed=1) != new
 
 
 def test_a_call_with_other_arguments_than_literals_gives_no_probe() -> None:
