@@ -202,7 +202,7 @@ def test_the_message_about_unknown_columns_lists_the_known_formats(write_lines: 
         load_problems(path)
     message = str(caught.value)
     assert "complete_prompt" in message
-    assert all(name in message for name in ("HumanEval", "MBPP", "codepref's own", "docs/problems.md"))
+    assert all(name in message for name in ("HumanEval", "MBPP", "codepref's own", "docs/reference/problems.md"))
 
 
 def test_a_source_that_does_not_exist_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""codepref's own format. docs/problems.md documents every field."""
+"""codepref's own format. docs/reference/problems.md documents every field."""
 
 from __future__ import annotations
 
