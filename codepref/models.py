@@ -78,7 +78,7 @@ def fingerprint(model: str) -> str:
 
 
 def public_name(model: str) -> str:
-    """A model's name without the folders of the machine that it lay on."""
+    """A model's name without the folders of this machine: the last part of a local path, or a hub name unchanged."""
     return (
         model if model.count("/") <= 1 and not model.startswith(("/", ".", "~")) else model.rstrip("/").split("/")[-1]
     )

@@ -142,7 +142,7 @@ def test_an_engine_of_another_package_is_chosen_by_its_name(tmp_path: Path, monk
         "from codepref.sampling.engines import Answer\n"
         "class Echo:\n"
         "    def __init__(self, model, *, dtype, device):\n"
-        "        self.fingerprint = f'echo-{model}'\n"
+        "        self.fingerprint = f'echo/{model}'\n"
         "    def prompt_length(self, messages):\n"
         "        return 1\n"
         "    def answer(self, asks, decoding, seed):\n"
@@ -151,5 +151,6 @@ def test_an_engine_of_another_package_is_chosen_by_its_name(tmp_path: Path, monk
     monkeypatch.syspath_prepend(str(tmp_path))
     table = Registry("engine", "codepref.engines", ENGINES.builtin)
     monkeypatch.setattr("codepref.sampling.engines.ENGINES", table)
-    assert sample(PROBLEMS[:1], "acme:v1", n=1)[0]["completion"] == "def f(): return 'echo-v1'"
-    assert model_fingerprint("acme:v1") == "echo-v1"
+    rows = sample(PROBLEMS[:1], "acme:v1", n=1, out=tmp_path / "solutions.jsonl")
+    assert rows[0]["completion"] == "def f(): return 'echo/v1'"
+    assert model_fingerprint("acme:v1") == "echo/v1"
