@@ -21,7 +21,8 @@ ANSWER_DIGEST_BYTES = 4
 """Bytes of the digest of what a solution answered in one test."""
 
 Style = Literal["complete", "instruct", "program"]
-TestKind = Literal["asserts", "check", "inputs", "unittest", "stdio"]
+TestKind = str
+"""A name of the table `codepref.problems.kinds.KINDS`."""
 Isolation = Literal["separate", "shared"]
 Message = dict[str, str]
 """One chat message: {"role": ..., "content": ...}."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable
@@ -290,7 +291,7 @@ def evaluate(options: Namespace) -> None:
         max_new_tokens=options.max_new_tokens,
         template=options.template,
         batch_size=options.batch_size,
-        limits=_limits(options, patience=None),
+        limits=_limits(options, timeout_factor=None),
         jobs=options.jobs,
         unconfined=options.unconfined,
         seed=options.seed,
@@ -381,10 +382,14 @@ def _limits(options: Namespace, **defaults: Any) -> Limits:
         if value is not None and value <= 0:
             raise UserError(f"--{name.replace('_', '-')} must be above 0, not {value}")
     chosen: dict[str, Any] = defaults | {name: value for name, value in given.items() if value is not None}
+    factor = options.timeout_factor
     if options.patience is not None:
-        if options.patience < 0:
-            raise UserError(f"--patience must not be below 0, not {options.patience}")
-        chosen["patience"] = options.patience or None
+        warnings.warn("--patience is now called --timeout-factor", FutureWarning, stacklevel=2)
+        factor = options.patience if factor is None else factor
+    if factor is not None:
+        if factor < 0:
+            raise UserError(f"--timeout-factor must not be below 0, not {factor}")
+        chosen["timeout_factor"] = factor or None
     return Limits(**chosen)
 
 

@@ -12,7 +12,8 @@ from codepref.execution.artifacts import VERDICTS
 from codepref.execution.gold import check_gold
 from codepref.execution.limits import Limits
 from codepref.execution.reading import iter_verdicts
-from codepref.problems.needs import names_told, needs_told
+from codepref.problems.kinds import kind_of
+from codepref.problems.needs import list_names, missing_packages_message
 from codepref.records import INFRASTRUCTURE, PASS, Problem, Test
 from codepref.sampling.answers import LoadedTests
 
@@ -35,7 +36,7 @@ def tell_tests(problems: Sequence[Problem], given: LoadedTests | None, say: Say)
 
 def tell_needs(problems: Sequence[Problem], say: Say) -> None:
     """Say which packages problems need that cannot be imported here: solutions cannot pass there."""
-    if told := needs_told(problems):
+    if told := missing_packages_message(problems):
         say(f"codepref: {told}")
 
 
@@ -67,7 +68,7 @@ def _told(causes: Counter[str], tasks: set[str], summary: Mapping[str, Any]) -> 
     (cause, _), *others = causes.most_common()
     more = f" (and {len(others):,} causes more, in details.parquet)" if others else ""
     return (
-        f"{causes.total():,} of {summary['cells']:,} verdicts are {INFRASTRUCTURE}, in {names_told(tasks)}: "
+        f"{causes.total():,} of {summary['cells']:,} verdicts are {INFRASTRUCTURE}, in {list_names(tasks)}: "
         f"{' '.join(cause.split())[:300]}{more}"
     )
 
@@ -81,13 +82,14 @@ def tell_gold(
     have run it already. Raises what `execute` raises.
     """
     hopeless = set(_with_a_test_that_none_passed(folder))
-    suspects = [p for p in problems if p.task_id in hopeless and not any(test.kind == "inputs" for test in p.tests)]
+    failing = [p for p in problems if p.task_id in hopeless]
+    suspects = [p for p in failing if not any(kind_of(test).has_reference for test in p.tests)]
     failed = check_gold(suspects, limits=limits, jobs=jobs, unconfined=unconfined) if suspects else []
     failed = [failure for failure in failed if INFRASTRUCTURE not in failure.codes]
     if failed:
         first = failed[0]
         say(
-            f"codepref: the gold solution of {names_told({failure.task_id for failure in failed})} fails its own tests "
+            f"codepref: the gold solution of {list_names({failure.task_id for failure in failed})} fails its own tests "
             f"under these limits ({first.task_id}: {first.codes[:20]}, {' '.join(first.detail.split())[:200]}): "
             "verdicts there say little about the solutions"
         )

@@ -112,7 +112,7 @@ def _execute(parser: Parser) -> None:
         action="store_true",
         help="do not run the gold solution of problems with a test that no solution passed",
     )
-    _limits(parser, patience=20)
+    _limits(parser, timeout_factor=20)
     parser.set_defaults(command=commands.execute)
 
 
@@ -199,7 +199,7 @@ def _evaluate(parser: Parser) -> None:
     _place(parser)
     parser.add_argument("--out", required=True, help="folder for scores.json")
     _decoding(parser)
-    _limits(parser, patience=0)
+    _limits(parser, timeout_factor=0)
     parser.set_defaults(command=commands.evaluate)
 
 
@@ -252,13 +252,14 @@ def _decoding(parser: Parser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="root of every random choice (default 0)")
 
 
-def _limits(parser: Parser, *, patience: int) -> None:
+def _limits(parser: Parser, *, timeout_factor: int) -> None:
     parser.add_argument("--cpu-seconds", type=float, help="CPU time a test, at most (default 3)")
     parser.add_argument(
-        "--patience",
+        "--timeout-factor",
         type=float,
-        help=f"times as long as the slowest right solution; 0: always --cpu-seconds (default {patience})",
+        help=f"times as long as the slowest right solution; 0: always --cpu-seconds (default {timeout_factor})",
     )
+    parser.add_argument("--patience", type=float, help=argparse.SUPPRESS)  # the old name of --timeout-factor
     parser.add_argument("--memory-mb", type=int, help="memory of a judged process (default 1024)")
     parser.add_argument("--jobs", type=int, help="workers (default: one a core)")
     _sandbox(parser)

@@ -35,7 +35,7 @@ def run(
     Raises UserError, MachineError or GateError; what was finished before is kept.
     """
     from codepref.hub.cards import write_cards
-    from codepref.problems.needs import needs_told
+    from codepref.problems.needs import missing_packages_message
     from codepref.reports.html import write_report
     from codepref.runs.pipeline import stage_problems, stages
     from codepref.runs.summary import machine, versions, write_summary
@@ -56,7 +56,7 @@ def run(
         work = load_work(directory, progress_for, unconfined)
         directory.claim(work.inputs(), lambda: {"machine": machine(), "versions": versions(), "unconfined": unconfined})
         directory.stage("problems", lambda: stage_problems(work))
-        if told := needs_told([*work.train, *work.validation, *work.heldout]):
+        if told := missing_packages_message([*work.train, *work.validation, *work.heldout]):
             say(told)
         planned = stages(work)
         for number, (name, stage) in enumerate(planned, start=1):

@@ -93,11 +93,11 @@ def test_sources_that_no_compiler_takes_are_codes_and_their_neighbours_are_judge
 @pytest.mark.parametrize(
     ("solutions", "message"),
     [
-        (b'{"task_id": "a", "solution": "\xff"}\n', "s.jsonl:1: not valid JSON, since not UTF-8"),
+        (b'{"task_id": "a", "solution": "\xff"}\n', "s.jsonl:1: not valid JSON, because it is not UTF-8"),
         (b'{"task_id": "a", "solution": "\0"}\n', "s.jsonl:1: not valid JSON (Invalid control character"),
         (b'{"task_id": ' + b"[" * MILLION + b"\n", "s.jsonl:1: JSON nested too deeply"),
         (b'{"task_id": ' + b"1" * 5000 + b"}\n", "s.jsonl:1: not valid JSON (Exceeds the limit"),
-        (b"[1]\n", "s.jsonl:1: a JSON object is needed, not list"),
+        (b"[1]\n", "s.jsonl:1: must be a JSON object, not list"),
         (b'{"b": 1}\n', "s.jsonl:1: has no task_id (columns: b)"),
     ],
 )
@@ -116,20 +116,20 @@ DEEP = "(" * MILLION + "1" + ")" * MILLION
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"tests": [f"assert f({DEEP}) == 2"]}, "p.jsonl:1: test 0 is no Python (longer than 1,000,000 characters)"),
-        ({"tests": ["assert f(" + "-" * 5000 + "1) == 2"]}, "test 0 is no Python (nested too deeply)"),
-        ({"tests": ["assert f('\0')"]}, "test 0 is no Python (source code string cannot contain null bytes)"),
-        ({"tests": ["assert f('\ud800')"]}, "test 0 is no Python (it holds half a character"),
-        ({"tests": [{"kind": "unittest", "source": "class ("}]}, "test 0 is no Python (invalid syntax, line 1)"),
+        ({"tests": [f"assert f({DEEP}) == 2"]}, "p.jsonl:1: test 0 is not Python (longer than 1,000,000 characters)"),
+        ({"tests": ["assert f(" + "-" * 5000 + "1) == 2"]}, "test 0 is not Python (nested too deeply)"),
+        ({"tests": ["assert f('\0')"]}, "test 0 is not Python (source code string cannot contain null bytes)"),
+        ({"tests": ["assert f('\ud800')"]}, "test 0 is not Python (it holds half a character"),
+        ({"tests": [{"kind": "unittest", "source": "class ("}]}, "test 0 is not Python (invalid syntax, line 1)"),
         ({"tests": [{"kind": "stdio", "input": "\ud800", "output": ""}]}, "where input can be written as UTF-8"),
-        ({"tests": ["assert 1 == 1"]}, "test 0 asks nothing of a solution"),
-        ({"tests": ["assert f(1) == 2", ""]}, "test 1 asks nothing of a solution"),
-        ({"tests": ["def check(candidate):\n    pass"]}, "test 0 asks nothing of a solution"),
-        ({"tests": ["assert twice(1) == 2"], "helpers": "def twice(x): return 2 * x"}, "test 0 asks nothing"),
-        ({"tests": [{"kind": "unittest", "source": "x = 1"}]}, "test 0 asks nothing of a solution"),
-        ({"helpers": "def g(:"}, "p.jsonl:1: helpers must be a whole Python program, and is none: invalid syntax"),
+        ({"tests": ["assert 1 == 1"]}, "test 0 does not depend on the solution"),
+        ({"tests": ["assert f(1) == 2", ""]}, "test 1 does not depend on the solution"),
+        ({"tests": ["def check(candidate):\n    pass"]}, "test 0 does not depend on the solution"),
+        ({"tests": ["assert twice(1) == 2"], "helpers": "def twice(x): return 2 * x"}, "test 0 does not depend"),
+        ({"tests": [{"kind": "unittest", "source": "x = 1"}]}, "test 0 does not depend on the solution"),
+        ({"helpers": "def g(:"}, "p.jsonl:1: helpers must be a whole Python program, but it is not: invalid syntax"),
         ({"preamble": "import ("}, "p.jsonl:1: preamble must be a whole Python program"),
-        ({"gold": "-" * 5000 + "1"}, "gold must be a whole Python program, and is none: nested too deeply"),
+        ({"gold": "-" * 5000 + "1"}, "gold must be a whole Python program, but it is not: nested too deeply"),
         ({"task_id": "\ud800"}, "p.jsonl:1: task_id '\\ud800' holds half a character"),
     ],
 )
@@ -162,7 +162,7 @@ def test_a_test_that_asks_something_is_taken(test: str) -> None:
     ("change", "message"),
     [
         ({"base_input": json.loads("[" * 500 + "]" * 500)}, "base_input is nested too deeply"),
-        ({"base_input": 3}, "base_input is no list of argument lists"),
+        ({"base_input": 3}, "base_input must be a list of argument lists"),
         ({"atol": "small"}, "atol must be a number, not 'small'"),
     ],
 )
@@ -242,7 +242,7 @@ def test_numbers_out_of_range_are_refused(options: list[str], message: str, exec
     ("out", "status", "message"),
     [
         ("", 2, "--out is empty"),
-        ("/dev/full", 2, "is a file, so nothing can be written below it"),
+        ("/dev/full", 2, "is a file, not a folder"),
         ("/proc/codepref", 3, "cannot make the folder /proc/codepref"),
     ],
 )

@@ -70,7 +70,7 @@ def test_a_file_without_solutions_is_told(problems: Path, tmp_path: Path, capsys
 def test_lines_in_a_file_named_as_an_array_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = lines(tmp_path / "p.json", {"task_id": "x", "prompt": "do", "tests": ["assert f(1)"]})
     assert main(["execute", "--problems", path, "--solutions", path, "--out", str(tmp_path / "out")]) == 2
-    assert "JSON lines belong into a file named .jsonl" in capsys.readouterr().err
+    assert "a file of JSON lines must be named .jsonl" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
