@@ -39,7 +39,7 @@ def run_codepref(job: Job) -> dict[str, Any]:
     for row in _rows(job["samples"]):
         place = places[row["task_id"]] = places.get(row["task_id"], -1) + 1
         solutions.append(Solution(row["task_id"], place, row["solution"]))
-    limits = Limits(cpu_seconds=job["seconds"], patience=job.get("patience", Limits().patience))
+    limits = Limits(cpu_seconds=job["seconds"], timeout_factor=job.get("patience", Limits().timeout_factor))
     if job.get("alone"):
         by_id = {problem.task_id: problem for problem in problems}
         matrices = [execute([by_id[s.task_id]], [s], limits=limits, jobs=1)[0] for s in solutions]

@@ -23,7 +23,8 @@ ANSWER_DIGEST_BYTES = 4
 """Size, in bytes, of the digest of a solution's answer in one test."""
 
 Style = Literal["complete", "instruct", "program"]
-TestKind = Literal["asserts", "check", "inputs", "unittest", "stdio"]
+TestKind = str
+"""A name of the table `codepref.problems.kinds.KINDS`."""
 Isolation = Literal["separate", "shared"]
 Message = dict[str, str]
 """One chat message: {"role": ..., "content": ...}."""

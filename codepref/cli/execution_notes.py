@@ -15,6 +15,7 @@ from codepref.execution.artifacts import VERDICTS
 from codepref.execution.gold import check_gold
 from codepref.execution.limits import Limits
 from codepref.execution.reading import iter_verdicts
+from codepref.problems.kinds import kind_of
 from codepref.problems.needs import list_names, missing_packages_message
 from codepref.records import INFRASTRUCTURE, PASS, Problem, Test, is_correct
 from codepref.sampling.answers import LoadedTests
@@ -83,11 +84,13 @@ def note_gold(
 ) -> None:
     """Run the gold solutions of problems with a test that no solution passed, and name those that fail.
 
-    Problems whose every test was passed by some solution need no such check. Neither do tests of kind "inputs", since
-    they have run their gold solution already. Raises what `execute` raises.
+    Problems whose every test was passed by some solution need no such check. Neither do problems whose tests have a
+    reference, such as those of kind "inputs": the reference is their gold solution, and it has run already.
+    Raises what `execute` raises.
     """
     unpassed = set(_tasks_with_an_unpassed_test(folder))
-    suspects = [p for p in problems if p.task_id in unpassed and not any(test.kind == "inputs" for test in p.tests)]
+    failing = [p for p in problems if p.task_id in unpassed]
+    suspects = [p for p in failing if not any(kind_of(test).has_reference for test in p.tests)]
     failed = check_gold(suspects, limits=limits, jobs=jobs, unconfined=unconfined) if suspects else []
     failed = [failure for failure in failed if is_correct(failure.codes) is False]
     if failed:

@@ -118,5 +118,5 @@ def read_limits(options: Namespace, **defaults: Any) -> Limits:
     if options.timeout_factor is not None:
         if options.timeout_factor < 0:
             raise UserError(f"--timeout-factor must not be below 0, not {options.timeout_factor}")
-        chosen["patience"] = options.timeout_factor or None
+        chosen["timeout_factor"] = options.timeout_factor or None
     return Limits(**chosen)

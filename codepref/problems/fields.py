@@ -33,8 +33,10 @@ def text_field(row: Row, key: str, where: str, *, default: str | None = None) ->
     value = row.get(key)
     if value is None and default is not None:
         return default
+    if value is None:
+        raise UserError(f"{where}: {key} is missing, and must be text")
     if not isinstance(value, str):
-        raise UserError(f"{where}: {key} must be text, not {type(value).__name__ if value is not None else 'missing'}")
+        raise UserError(f"{where}: {key} must be text, not {type(value).__name__}")
     return value
 
 

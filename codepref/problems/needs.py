@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import cache
 
+from codepref.problems.kinds import kind_of
 from codepref.problems.source import parse
 from codepref.records import Problem
 
@@ -26,7 +27,6 @@ DISTRIBUTIONS = {
 }
 """Name in imports -> name for pip, where the two differ."""
 
-_KINDS = ("asserts", "check", "unittest")
 _LINE = re.compile(r"^[ \t]*(?:from[ \t]+(\w+)|import[ \t]+(.+))", re.MULTILINE)
 
 
@@ -45,7 +45,7 @@ def missing_packages(problems: Iterable[Problem]) -> dict[str, list[str]]:
 
     The check imports nothing. Packages are sorted by name, tasks are in the order of the problems.
     """
-    found: dict[str, list[str]] = {}
+    tasks: dict[str, list[str]] = {}
     for problem in problems:
         # to parse every test would take seconds, and most tests name only installed packages
         suspects = {name for source in _sources(problem) for name in _mentioned(source)} | _libs(problem)
@@ -53,8 +53,8 @@ def missing_packages(problems: Iterable[Problem]) -> dict[str, list[str]]:
             continue
         for name in packages_needed(problem):
             if not _is_here(name):
-                found.setdefault(name, []).append(problem.task_id)
-    return dict(sorted(found.items()))
+                tasks.setdefault(name, []).append(problem.task_id)
+    return dict(sorted(tasks.items()))
 
 
 def missing_packages_message(problems: Sequence[Problem]) -> str:
@@ -79,7 +79,7 @@ def list_names(tasks: Set[str]) -> str:
 
 def _sources(problem: Problem) -> Iterator[str]:
     yield problem.preamble
-    yield from (test.source for test in problem.tests if test.kind in _KINDS)
+    yield from (test.source for test in problem.tests if kind_of(test).python)
 
 
 def _libs(problem: Problem) -> set[str]:

@@ -1,7 +1,7 @@
 """Repairs of published tests that pass every solution, fail every solution or need too much memory.
 
-docs/problems.md lists the repairs. A repair applies to a test (or to the text of its inputs) that contains `old`
-exactly, so a later release with a corrected test is not changed.
+docs/reference/problems.md lists the repairs. A repair applies to a test (or to the text of its inputs) that contains
+`old` exactly, so a later release with a corrected test is not changed.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from codepref.errors import UserError
 
@@ -10,6 +12,16 @@ from codepref.errors import UserError
 def stdio_source(stdin: str, expected: str) -> str:
     """The source of a test that runs a program with the standard input `stdin` and expects the output `expected`."""
     return json.dumps({"input": stdin, "output": expected})
+
+
+def stdio_entry(entry: Mapping[str, Any], where: str) -> str:
+    """The source of an entry of `tests` with the texts `input` and `output`. Raises UserError for another entry."""
+    text, expected = entry.get("input"), entry.get("output")
+    if not isinstance(text, str) or not isinstance(expected, str):
+        raise UserError(f'{where} of kind "stdio" needs the texts input and output')
+    source = stdio_source(text, expected)
+    check_stdio(source, where)
+    return source
 
 
 def check_stdio(source: str, where: str) -> None:

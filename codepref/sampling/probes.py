@@ -13,6 +13,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from codepref.problems.kinds import kind_of
 from codepref.records import Problem, Test
 
 PROBE_MARK = "~"
@@ -48,8 +49,9 @@ def probes(problem: Problem, tests: Sequence[Test], *, each: int, seed: int = 0)
 
     A probe is a test of kind "asserts" with `count` 0. No rule takes it as evidence that a solution is right or wrong.
     """
-    made: list[Test] = []
-    calls = {test.test_id: literal_call(test.source, problem.entry_point) for test in tests if test.kind == "asserts"}
+    new: list[Test] = []
+    callers = [test for test in tests if kind_of(test).calls_entry_point]
+    calls = {test.test_id: literal_call(test.source, problem.entry_point) for test in callers}
     known = {repr(arguments) for arguments in calls.values()}
     pools = [arguments for arguments in calls.values() if arguments]
     for test_id, arguments in calls.items():
@@ -64,11 +66,11 @@ def probes(problem: Problem, tests: Sequence[Test], *, each: int, seed: int = 0)
                 continue
             known.add(repr(varied))
             source = f"{problem.entry_point}({text})"
-            made.append(Test(problem.task_id, f"{test_id}{PROBE_MARK}{number}", source, "asserts", 0))
+            new.append(Test(problem.task_id, f"{test_id}{PROBE_MARK}{number}", source, "asserts", 0))
             number += 1
             if number == each:
                 break
-    return made
+    return new
 
 
 def parent_of(test: Test) -> str | None:

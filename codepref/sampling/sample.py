@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -43,15 +44,9 @@ def sample(
     Raises UserError for an unknown kind, n or batch_size below 1, a malformed template, an unknown model, and problems
     that share a task_id.
     """
-    if kind not in ("solutions", "tests"):
-        raise UserError(f"kind must be solutions or tests, not {kind!r}")
-    for name, value in (("n", n), ("batch_size", batch_size)):
-        if value < 1:
-            raise UserError(f"{name} must be at least 1, not {value}")
+    _check_arguments(problems, kind, n, batch_size)
     if out:
         check_target(out)
-    if len({problem.task_id for problem in problems}) < len(problems):
-        raise UserError("two problems share a task_id")
     decoding = decoding or Decoding()
     template = template or (SOLUTION_TEMPLATE if kind == "solutions" else TEST_TEMPLATE)
     check_template(template)
@@ -65,7 +60,7 @@ def sample(
     answers: dict[tuple[str, int], Answer] = {}
     total = n * len(problems)
     for number, (batch, key) in enumerate(zip(batches, keys, strict=True)):
-        part = parts / f"{number:05d}-{engine.fingerprint}-{key}.jsonl" if parts else None
+        part = parts / f"{number:05d}-{_file_name(engine.fingerprint)}-{key}.jsonl" if parts else None
         answers.update(_answer_batch(engine, batch, decoding, key, part))
         if progress:
             progress(len(answers), total)
@@ -75,6 +70,16 @@ def sample(
         write_text(_key_file(out), whole)
         shutil.rmtree(parts, ignore_errors=True)
     return rows
+
+
+def _check_arguments(problems: Sequence[Problem], kind: str, n: int, batch_size: int) -> None:
+    if kind not in ("solutions", "tests"):
+        raise UserError(f"kind must be solutions or tests, not {kind!r}")
+    for name, value in (("n", n), ("batch_size", batch_size)):
+        if value < 1:
+            raise UserError(f"{name} must be at least 1, not {value}")
+    if len({problem.task_id for problem in problems}) < len(problems):
+        raise UserError("two problems share a task_id")
 
 
 def plan_batches(
@@ -101,6 +106,11 @@ def _batch_key(batch: Sequence[Ask], decoding: Decoding, seed: int) -> str:
     return content_hash(
         [[ask.task_id, ask.kind, ask.sample, list(ask.messages)] for ask in batch], vars(decoding), seed
     )
+
+
+def _file_name(fingerprint: str) -> str:
+    """The fingerprint, or its hash if it has characters that a file name should not have."""
+    return fingerprint if re.fullmatch(r"[\w.-]{1,64}", fingerprint) else content_hash(fingerprint)
 
 
 def _key_file(out: Path) -> Path:

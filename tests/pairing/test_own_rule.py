@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_rules import rule_input
 
-from codepref.execution.inside import status
+from codepref.execution.sandbox.wire import status_page
 from codepref.pairing.pair import rule_input as input_of
 from codepref.pairing.rules.agreement import FLOOR, agreement
 from codepref.pairing.rules.base import LATE, RAISED, RuleInput
@@ -156,4 +156,4 @@ def test_a_part_of_the_input_keeps_the_probes_of_its_tests() -> None:
 
 
 def test_records_and_sandbox_use_digests_of_the_same_size() -> None:
-    assert status.ANSWER_DIGEST_BYTES == ANSWER_DIGEST_BYTES
+    assert status_page.ANSWER_DIGEST_BYTES == ANSWER_DIGEST_BYTES

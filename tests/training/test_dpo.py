@@ -132,7 +132,7 @@ def test_another_attention_trains_alike_in_padded_batches(trained: Any, tmp_path
 
 @pytest.mark.skipif(importlib.util.find_spec("flash_attn") is not None, reason="flash attention is installed")
 def test_an_attention_that_is_not_installed_is_told_with_the_setting(tmp_path: Path) -> None:
-    with pytest.raises(MachineError, match=r"training\.attention = 'flash_attention_2' cannot be had here"):
+    with pytest.raises(MachineError, match=r"training\.attention = 'flash_attention_2' does not work here"):
         train_dpo(pairs(), "starter", tmp_path / "model", replace(SETTINGS, attention="flash_attention_2"))
 
 
@@ -143,7 +143,7 @@ def test_a_package_that_the_model_itself_needs_is_not_put_down_to_attention(
         raise ImportError("This model needs `mamba_ssm`.")
 
     monkeypatch.setattr("transformers.AutoModelForCausalLM.from_pretrained", missing)
-    with pytest.raises(MachineError, match="the model needs a package that is not here: This model needs `mamba_ssm`"):
+    with pytest.raises(MachineError, match="needs a package that is not installed: This model needs `mamba_ssm`"):
         train_dpo(pairs(), "starter", tmp_path / "model", SETTINGS)
 
 

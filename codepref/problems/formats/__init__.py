@@ -48,5 +48,6 @@ def detect_format(row: Row, where: str) -> Format:
     raise UserError(
         f"{where}: no known problem format has the columns {', '.join(sorted(map(str, row)))}. "
         f"The nearest is {near.title}, which also needs {', '.join(near.missing(row))}. "
-        f"Known formats and the columns that they need: {listing}. docs/problems.md describes codepref's own format"
+        f"Known formats and the columns that they need: {listing}. "
+        "docs/reference/problems.md describes codepref's own format"
     )

@@ -1,4 +1,4 @@
-"""codepref's own format. docs/problems.md documents every field."""
+"""codepref's own format. docs/reference/problems.md documents every field."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from codepref.problems.fields import (
 )
 from codepref.problems.formats.base import Format
 from codepref.problems.formats.own_tests import check_dependence, read_tests
+from codepref.problems.kinds import kind_of
 from codepref.problems.source import bound_names, parse, read_statements
 from codepref.records import Problem, Style
 
@@ -39,7 +40,7 @@ def read(row: Row, where: str) -> Problem:
         if program is not None and parse(program) is None:
             raise UserError(f"{where}: {key} must be a whole Python program, but it is not: {why_unreadable(program)}")
     tests = read_tests(row, task_id, where)
-    if tests and tests[0].kind == "stdio":
+    if tests and kind_of(tests[0]).whole_program:
         style = "program"
     elif tests and style == "program":
         raise UserError(f'{where}: style "program" needs tests of kind stdio')
@@ -49,7 +50,7 @@ def read(row: Row, where: str) -> Problem:
         entry_point = "main"  # the answer is a whole program, and no test calls a function
     else:
         helper_names = set[str]().union(*(bound_names(item.node) for item in read_statements(helpers).statements))
-        asserts = [test.source for test in tests if test.kind == "asserts"]
+        asserts = [test.source for test in tests if kind_of(test).calls_entry_point]
         entry_point = infer_entry_point(asserts, gold, where, known=helper_names)
     check_dependence(tests, entry_point, helpers, where)
     parts = prompt_parts(prompt if style == "complete" else "", entry_point)

@@ -25,7 +25,7 @@ def stage_evaluate(work: Work, label: str, model: str) -> Result:
         batch_size=work.recipe.sampling.batch_size,
         # all models get the same seed: common random numbers make the paired comparison more precise
         seed=replace(work, round=1).seed("evaluate"),
-        limits=replace(work.limits, patience=None),
+        limits=replace(work.limits, timeout_factor=None),
         jobs=work.recipe.execution.jobs or None,
         unconfined=work.unconfined,
         label=label,
