@@ -1,9 +1,10 @@
 """codepref aligns code language models by preference learning, and says honestly whether it helped.
 
 The functions behind the commands are here by name, loaded when first used: load_problems, sample, execute,
-execute_into, pair, audit, train, evaluate, compare (see `codepref.api`), respond, judge, judge_by_rubric,
-calibrate_judge and grade (see `codepref.feedback`), run and demo (see `codepref.runs.run`) and push (see
-`codepref.hub.push`).
+execute_into, pair, audit, train, evaluate, compare (see `codepref.api`), respond (see `codepref.sampling.respond`),
+judge and judge_by_rubric (see `codepref.judging.judge`), calibrate_judge and grade (see
+`codepref.evaluation.calibrate_judge` and `codepref.evaluation.grade`), run and demo (see `codepref.runs.run`) and
+push (see `codepref.hub.push`).
 """
 
 from __future__ import annotations
@@ -15,16 +16,22 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from codepref.api import audit, compare, evaluate, execute, execute_into, load_problems, pair, sample, train
-    from codepref.feedback import calibrate_judge, grade, judge, judge_by_rubric, respond
+    from codepref.evaluation.calibrate_judge import calibrate_judge
+    from codepref.evaluation.grade import grade
     from codepref.hub.push import push
+    from codepref.judging.judge import judge, judge_by_rubric
     from codepref.runs.run import demo, run
+    from codepref.sampling.respond import respond
 
 _HOMES = {
     **dict.fromkeys(
         ("load_problems", "sample", "execute", "execute_into", "pair", "audit", "train", "evaluate", "compare"),
         "codepref.api",
     ),
-    **dict.fromkeys(("respond", "judge", "judge_by_rubric", "calibrate_judge", "grade"), "codepref.feedback"),
+    "respond": "codepref.sampling.respond",
+    **dict.fromkeys(("judge", "judge_by_rubric"), "codepref.judging.judge"),
+    "calibrate_judge": "codepref.evaluation.calibrate_judge",
+    "grade": "codepref.evaluation.grade",
     **dict.fromkeys(("run", "demo"), "codepref.runs.run"),
     "push": "codepref.hub.push",
 }

@@ -55,7 +55,8 @@ async def _lock(journal: Journal, setup: Mapping[str, Any], notify: Notify) -> b
     if not journal.lock(wait=False):
         parent = holder.read_text() if holder.exists() else ""
         if parent.isdigit() and Path(f"/proc/{parent}").exists():
-            reason = f"{journal.path.parent}: another codepref process ({parent}) uses it. Wait for it, or choose another --out"
+            user = f"another codepref process ({parent}) uses this folder"
+            reason = f"{journal.path.parent}: {user}. Wait for it, or choose another --out"
             notify({"stop": "user", "reasons": [reason]})
             return False
         notify({"waiting": True})

@@ -139,7 +139,9 @@ def read_answer(body: bytes, request: Request) -> Attempt:
     read, written = (_count(usage, name) for name in ("prompt_tokens", "completion_tokens"))
     if read is not None and written is not None:
         return Attempt("answered", Reply(text, finish, read, written))
-    return Attempt("answered", Reply(text, finish, max_prompt_tokens(request), len(text.encode("utf-8", "replace")), True))
+    return Attempt(
+        "answered", Reply(text, finish, max_prompt_tokens(request), len(text.encode("utf-8", "replace")), True)
+    )
 
 
 def _count(usage: Any, name: str) -> int | None:

@@ -47,7 +47,7 @@ class Journal:
         return True
 
     def append(self, line: Mapping[str, Any]) -> Span:
-        """Write one line and return its position. Raises OSError, after removing a half-written line, if the disk is full."""
+        """Write one line and return its position. Raises OSError if the disk is full; no partial line is left then."""
         data = json.dumps(line, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
         written = 0
         try:

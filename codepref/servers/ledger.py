@@ -74,7 +74,9 @@ class Ledger:
 def spending(ledger: Ledger, max_models: int = 3) -> str:
     """The tokens and dollars used so far in one line. It names the `max_models` models with the highest costs."""
     accounts = sorted(ledger.accounts.items(), key=lambda item: (-item[1].dollars, -item[1].tokens_out, item[0]))
-    models = [f"{name} {_tokens(one.tokens_in + one.tokens_out)} tokens{_dollars(one.dollars)}" for name, one in accounts]
+    models = [
+        f"{name} {_tokens(one.tokens_in + one.tokens_out)} tokens{_dollars(one.dollars)}" for name, one in accounts
+    ]
     others = [f"{len(models) - max_models} other models"] if len(models) > max_models else []
     sum_of_all = _dollars(ledger.dollars).strip()
     total = [f"{sum_of_all} in total"] if sum_of_all and len(models) > 1 else []

@@ -12,8 +12,8 @@ from codepref.judging.artifact import read_judgments
 from codepref.pairing.artifact import read_pairs, write_pairs
 from codepref.pairing.pair import PairSet, pair
 from codepref.pairing.pair_rated import RATING_RULES, pair_rated
-from codepref.runs import feedback
 from codepref.runs.directory import Result
+from codepref.runs.instructions import PLAIN
 from codepref.runs.stages.verdicts import execute_samples
 from codepref.runs.work import Work
 
@@ -43,7 +43,7 @@ def _pairs(work: Work) -> PairSet:
         "min_confidence": settings.min_confidence,
         "max_share": settings.max_share,
         "max_length_ratio": settings.max_length_ratio,
-        "template": feedback.PLAIN if work.by_feedback else work.recipe.sampling.solution_template,
+        "template": PLAIN if work.by_feedback else work.recipe.sampling.solution_template,
         "allow_shared": settings.allow_shared,
         "seed": work.seed("pair"),
     }
