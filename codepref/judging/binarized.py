@@ -38,7 +38,7 @@ def binarized_rows(judgments: Sequence[Judgment], pairs: Iterable[Pair]) -> Iter
     for pair in pairs:
         judgment = by_task.get(pair.task_id)
         if judgment is None:
-            raise UserError(f"the judgments hold no task {pair.task_id!r} of the pairs: give the file that they were made of")
+            raise UserError(f"the judgments lack task {pair.task_id!r}: give the file that the pairs were made of")
         row = judgment_row(judgment)
         columns = {name: row[name] for name in PUBLISHED}
         sides = {side: _side(judgment, pair, side) for side in SIDES}

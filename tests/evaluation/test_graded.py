@@ -1,4 +1,4 @@
-"""Grades from 1 to 10: means of means, what is left out, paired comparison; by hand."""
+"""Grades from 1 to 10: means of means, ungraded problems, paired comparisons, files."""
 
 from pathlib import Path
 
@@ -19,17 +19,17 @@ def grades(label: str, style: list[int | None], explanation: list[int | None], j
     return Grades(label, judge, tuple(rows))
 
 
-def test_each_preference_weighs_the_same_and_the_ungraded_count_for_nothing() -> None:
+def test_preferences_have_equal_weights_and_ungraded_problems_none() -> None:
     figures = summarise_grades(grades("m", [2, 4, None], [9]))
     assert [(figure.name, figure.n) for figure in figures] == [("style", 2), ("explanation", 1), (OVERALL, 3)]
-    # published code would count the ungraded one as 0 and say 2.0
+    # the published code counts the ungraded problem as 0 and gets 2.0 for style
     assert [figure.value for figure in figures] == pytest.approx([3.0, 9.0, 6.0])
     assert all(figure.low <= figure.value <= figure.high for figure in figures)
     assert all(figure.low >= 1 and figure.high <= 10 for figure in figures)
     assert grades("m", [2, 4, None], [9]).left_out() == {"it holds no ratings": 1}
 
 
-def test_nothing_graded_gives_no_figure() -> None:
+def test_there_is_no_figure_if_nothing_is_graded() -> None:
     assert summarise_grades(grades("m", [None], [None])) == []
 
 
@@ -37,7 +37,7 @@ def test_differences_are_paired_and_in_points() -> None:
     base = grades("base", [2, 4, 6, None], [5, 5])
     aligned = grades("aligned", [3, 6, 6, 9], [4, None])
     style, explanation, overall = compare_grades(base, aligned)
-    # style: +1, +2, 0 over the three graded on both sides; explanation: -1 over one
+    # style: +1, +2, 0 over the three problems with grades on both sides; explanation: -1 over one problem
     assert (style.difference, style.n, style.wins, style.losses, style.ties) == (pytest.approx(1.0), 3, 2, 0, 1)
     assert (style.base, style.aligned) == (pytest.approx(4.0), pytest.approx(5.0))
     assert (explanation.difference, explanation.n) == (pytest.approx(-1.0), 1)
@@ -45,42 +45,42 @@ def test_differences_are_paired_and_in_points() -> None:
     assert (overall.base, overall.aligned) == (pytest.approx(4.5), pytest.approx(4.5))
 
 
-def test_an_interval_of_the_mean_of_means_adds_distances_in_quadrature() -> None:
+def test_the_interval_of_a_mean_of_means_adds_distances_in_quadrature() -> None:
     mean, low, high = mean_of_means([(5.0, 4.0, 7.0), (3.0, 0.0, 3.0)])
     assert (mean, low, high) == pytest.approx((4.0, 4.0 - 10**0.5 / 2, 4.0 + 1.0))
 
 
-def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
+def test_95_of_100_intervals_contain_the_true_mean() -> None:
     generator = np.random.default_rng(0)
-    # clipping moves the means: the truth is that of clipped grades
+    # clipping moves the means, so the true mean is that of clipped grades
     many = np.random.default_rng(1)
     truth = float(np.mean([np.clip(many.normal(centre, 1.5, 200_000).round(), 1, 10).mean() for centre in (2, 6, 9)]))
-    held = 0
+    covered = 0
     for draw in range(200):
         sides = [np.clip(generator.normal(centre, 1.5, 30).round(), 1, 10) for centre in (2, 6, 9)]
         rows = [Grade(f"{p}/{n}", str(p), int(v)) for p, side in enumerate(sides) for n, v in enumerate(side)]
         overall = summarise_grades(Grades("m", "j", tuple(rows)), seed=draw)[-1]
-        held += overall.low <= truth <= overall.high
-    assert 180 <= held <= 199  # 95% of 200 give 190; these ends are four standard errors away
+        covered += overall.low <= truth <= overall.high
+    assert 180 <= covered <= 199  # 95% of 200 are 190; the limits are about three standard errors away
 
 
-def test_a_model_against_itself_is_no_difference() -> None:
+def test_a_model_compared_with_itself_shows_no_difference() -> None:
     one = grades("m", [2, 4, 6, 8] * 5, [5, 7] * 10)
-    for found in compare_grades(one, one):
-        assert (found.difference, found.p_value) == (0.0, 1.0)
-        assert found.low <= 0 <= found.high
+    for comparison in compare_grades(one, one):
+        assert (comparison.difference, comparison.p_value) == (0.0, 1.0)
+        assert comparison.low <= 0 <= comparison.high
 
 
-def test_what_cannot_be_compared_is_refused() -> None:
+def test_grades_of_other_problems_or_by_another_judge_are_not_compared() -> None:
     with pytest.raises(UserError, match="graded on different problems"):
         compare_grades(grades("a", [1], [2]), grades("b", [1, 2], [2]))
-    with pytest.raises(UserError, match="two judges' points differ"):
+    with pytest.raises(UserError, match="a comparison needs the same judge"):
         compare_grades(grades("a", [1], [2]), grades("b", [1], [2], judge="other"))
     with pytest.raises(UserError, match="no problem has a grade on both sides"):
         compare_grades(grades("a", [1], [None]), grades("b", [None], [2]))
 
 
-def test_files_come_back_as_they_were_and_are_told_from_pass_at_k(tmp_path: Path) -> None:
+def test_a_file_of_grades_is_read_back_and_recognised(tmp_path: Path) -> None:
     one = grades("m", [2, None], [10])
     write_grades(one, tmp_path)
     assert read_grades(tmp_path) == one
