@@ -206,7 +206,7 @@ class Response:
 
     response_id: the position among the task's responses, from 0. If the response is a sampled solution, it is the
     solution's id. model: the name of the pool member that wrote it. finished: False if the token limit cut it off.
-    principle: the sentence of the system prompt that asked for the preference, or "".
+    principle: the sentence of the prompt that asked for the preference, or "".
     """
 
     task_id: str

@@ -27,8 +27,8 @@ class Facts:
     code: the program. lines: lines that are not blank. longest_line: in characters.
     nodes: expressions in the program. densest: expressions in the statement that has most of them.
     nesting: the depth of blocks inside blocks. inner_comprehensions: comprehensions inside comprehensions.
-    vague_names: the share of bound names with one or two letters. Names from loops, comprehensions and the instruction
-    do not count. crowded: statements that begin on the same line as another one.
+    vague_names: the share of bound names with one or two letters that are not in USUAL_SHORT. Names from loops,
+    comprehensions and the instruction do not count. crowded: statements that begin on the same line as another one.
     documented: the share of functions with a docstring. comments: lines with a comment. prose_words: words outside the
     code. missing: what the instruction asks for and the program lacks. extras: what nobody asked for.
     """
@@ -164,11 +164,8 @@ def _crowded(statements: list[ast.stmt]) -> int:
 def _comments(code: str) -> int:
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(code).readline))
-    except (
-        tokenize.TokenError,
-        SyntaxError,
-        ValueError,
-    ):  # code can parse although the tokenizer rejects its last lines
+    except (tokenize.TokenError, SyntaxError, ValueError):
+        # code can parse although the tokenizer rejects its last lines
         return sum(line.lstrip().startswith("#") for line in code.splitlines())
     return len({token.start[0] for token in tokens if token.type == tokenize.COMMENT})
 

@@ -24,7 +24,7 @@ IGNORE = "E501,W292,UP006,UP007,UP035,UP045,RUF001,RUF002,RUF003"
 problem statement often prescribes the annotations."""
 BATCH = 2000
 SUPPRESSION = re.compile(r"#\s*(?=fmt:|yapf:|isort:|noqa|ruff:)")
-"""Comments that switch checks off. They are removed, so that a program cannot hide from its judge."""
+"""The start of comments that switch checks off. It is replaced, so that a program cannot avoid the checks."""
 
 
 def lint(programs: Sequence[str]) -> list[Lint]:

@@ -1,7 +1,7 @@
 """The messages that a judge model reads. Pure.
 
-The texts lie in `prompts/`, one template for each message. The text of a response is data. It stands between tags whose
-names contain a word that no response contains, so that no response can close its own tag or imitate another response.
+The folder `prompts/` has one template for each message. The text of a response is data: it is put between
+tags whose names contain a word that no response contains. So no response can close its own tag or imitate another one.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def _explanation(facts: Facts, lint: Lint, metrics: Metrics) -> Iterator[Deducti
 
 
 def _doublings(value: float, free: float, weight: float) -> float:
-    """`weight` for each doubling of `value` above `free`, and 0 up to `free`. Example: (4 * free) costs 2 * weight."""
+    """`weight` for each doubling of `value` above `free`, and 0 up to `free`. It is 2 * weight for value = 4 * free."""
     return weight * math.log2(max(1.0, value / free))
 
 

@@ -1,7 +1,7 @@
 """The five coding preferences of CodeUltraFeedback (arXiv 2403.09032, section 2.1).
 
-The keys and their order are those of the published data set. The texts are codepref's own and lie in `prompts/`, one
-file for each preference. For this reason figures made with them are comparable with each other, but not exactly with
+The keys and their order are those of the published data set. The texts are codepref's own: the folder `prompts/` has
+one file for each preference. Figures made with these texts are comparable with each other, but not exactly with
 published figures.
 
 Pure.

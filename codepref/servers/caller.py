@@ -17,10 +17,10 @@ from codepref.servers.pricing import Budget, cost_of, max_cost
 from codepref.servers.records import Attempt, Request
 
 MAX_GIVEN_UP = 20
-"""So many requests given up one after another mean that the server is gone. All calls then stop."""
+"""After this many requests in a row without an answer, the server counts as gone, and all calls stop."""
 
 MAX_REJECTED = 3
-"""So many requests rejected before the first answer mean that the server rejects all of them. All calls then stop."""
+"""After this many rejected requests without any answer, the server counts as one that rejects all. All calls stop."""
 
 Notify = Callable[[Mapping[str, Any]], None]
 """Sends a message to the process that wants the answers."""
@@ -144,7 +144,7 @@ class Caller:
             actual = cost_of(endpoint, attempt.reply)
             reply = asdict(attempt.reply)
             span = self.journal.append(line | {"c": actual, "a": reply})
-            # the text stays in the journal: the other process reads it there
+            # without the text, which the other process reads from the journal
             without_text = {key: value for key, value in reply.items() if key != "text"}
             self.notify(line | {"c": actual, "a": without_text, "span": span})
             lane.given_up = 0
@@ -184,7 +184,7 @@ class Caller:
             if attempt.retry_after:
                 lane.quiet_until = max(lane.quiet_until, time.monotonic() + attempt.retry_after)
         again = Job(job.request, job.failed + (not attempt.schema_rejected))
-        # the queue holds the job while it waits, so that its worker is free for another call
+        # a timer puts the job back into the queue, so that the worker is free for other calls during the delay
         asyncio.get_running_loop().call_later(wait, lane.queue.put_nowait, again)
 
     def _record(self, line: dict[str, Any]) -> None:

@@ -107,9 +107,10 @@ class Exchange:
         """Yield one result for each request, in the order in which they arrive.
 
         requests: by endpoint name. They are taken from their iterables a few at a time. follow_up: called with each
-        result before it is yielded; the requests that it returns are made too. A key must not occur twice.
+        result before it is yielded; the requests that it returns are made too.
         Raises GateError if the budget allows no further call, UserError if a server refuses all calls (wrong key,
-        unknown model, no server), InfrastructureError if a server stops answering. The journal keeps all answers.
+        unknown model, no server), InfrastructureError if a server stops answering, ValueError if two
+        running requests have the same key. The journal keeps all answers.
         """
         for name, source in requests.items():
             self._lanes[name].source = iter(source)
