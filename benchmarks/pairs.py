@@ -27,11 +27,12 @@ import numpy.typing as npt
 from codepref.evaluation.calibration import expected_calibration_error
 from codepref.execution.execute import execute, read_verdicts
 from codepref.execution.limits import Limits
-from codepref.pairing.pair import RULES, pair, rule_input
-from codepref.pairing.rules import RuleInput
+from codepref.pairing.hygiene import count_in_share
+from codepref.pairing.pair import pair, rule_input
+from codepref.pairing.rules import RULES
+from codepref.pairing.rules.base import RuleInput
 from codepref.problems.load import load_problems
 from codepref.problems.statements import read_statements
-from codepref.records import PASS
 from codepref.runs.summary import machine, versions
 from codepref.sampling.answers import load_solutions, load_tests
 from codepref.sampling.probes import with_probes
@@ -81,7 +82,7 @@ def measure(data: Path, out: Path) -> list[Measured | None]:
     known = {problem.task_id for problem in problems}
     judged = [problem for problem in truth if problem.task_id in known]
     true = execute(judged, solutions, limits=Limits(TRUE_SECONDS), out=out / "true")
-    right = {matrix.task_id: np.array([set(v.codes) == {PASS} for v in matrix.verdicts]) for matrix in true}
+    right = {matrix.task_id: np.array([v.correct is True for v in matrix.verdicts]) for matrix in true}
     measured: list[Measured | None] = []
     for matrix in own:
         given = rule_input(matrix, 0)
@@ -107,7 +108,7 @@ def ask(problems: Sequence[Measured | None], rule: str, setting: tuple[int, int,
                 yield Answer(-1.0, False)
                 continue
             given, rows = drawn(problem.given, solutions, tests, generator)
-            found = RULES[rule](given).candidates
+            found = RULES.load(rule).choose(given).candidates
             if not found:
                 yield Answer(-1.0, False)
                 continue
@@ -135,7 +136,7 @@ def figures(answers: Sequence[Answer], draws: int) -> dict[str, Any]:
 def precision(confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], share: float) -> float:
     """Of the most confident share of all draws, how many pairs are right. Ties are broken by a seed."""
     among_equals = np.random.default_rng(0).random(len(confidence))
-    kept = np.lexsort((among_equals, -confidence))[: int(share * len(confidence))]
+    kept = np.lexsort((among_equals, -confidence))[: count_in_share(share, len(confidence))]
     return float(right[kept].mean())
 
 

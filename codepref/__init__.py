@@ -1,10 +1,13 @@
 """codepref aligns code language models by preference learning, and says honestly whether it helped.
 
-The functions behind the commands are here by name, loaded when first used: load_problems, sample, execute,
-execute_into, pair, audit, train, evaluate, compare (see `codepref.api`), respond (see `codepref.sampling.respond`),
-judge and judge_by_rubric (see `codepref.judging.judge`), calibrate_judge and grade (see
-`codepref.evaluation.calibrate_judge` and `codepref.evaluation.grade`), run and demo (see `codepref.runs.run`) and
-push (see `codepref.hub.push`).
+This package offers the functions behind the commands by name, and loads each when it is first used:
+
+- load_problems, sample, execute, execute_into, pair, audit, train, evaluate and compare, from `codepref.api`;
+- respond, from `codepref.sampling.respond`;
+- judge and judge_by_rubric, from `codepref.judging.judge`;
+- calibrate_judge and grade, from the modules of these names in `codepref.evaluation`;
+- run and demo, from `codepref.runs.run`;
+- push, from `codepref.hub.push`.
 """
 
 from __future__ import annotations

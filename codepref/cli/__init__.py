@@ -1,1 +1,1 @@
-"""One command a stage, plus run, demo, status and report; each is thin over the function of its name."""
+"""The command line: one module for each group of commands. Each command is a thin wrapper around a function."""

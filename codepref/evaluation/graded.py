@@ -1,7 +1,7 @@
-"""CODAL-Bench figures: the mean grade of each preference, the mean of these means, intervals, comparisons. Pure.
+"""CODAL-Bench figures: the mean grade of each preference, the mean of these means, and paired comparisons. Pure.
 
-Grades are points from 1 to 10 (arXiv 2403.09032, section 4). An ungraded response is left out and counted. The
-published code counts it as 0 points.
+Grades are points from 1 to 10 (arXiv 2403.09032, section 4). A response without a grade is left out and counted. The
+published code counts it as 0.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ OVERALL = "mean of preferences"
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """The grade of one answer. value: None if it is ungraded; `reason` then says why."""
+    """The grade of one model's answer to one problem. value: points, or None. reason: why there is no grade."""
 
     task_id: str
     preference: str
@@ -36,9 +36,9 @@ class Grade:
 
 @dataclass(frozen=True)
 class Grades:
-    """One judge's grades of one model's answers, one for each problem.
+    """One judge's grades of one model, one for each problem.
 
-    label: the model's name. conditions: how it was graded, if known: the reference and the judge's settings.
+    label: the name of the model. conditions: the reference and the judge's settings, if they are known.
     """
 
     label: str
@@ -47,7 +47,7 @@ class Grades:
     conditions: Mapping[str, Any] = field(default_factory=dict)
 
     def values(self) -> dict[str, dict[str, int]]:
-        """preference -> task_id -> points, for graded problems."""
+        """preference -> task_id -> points, without ungraded problems."""
         points: dict[str, dict[str, int]] = {}
         for grade in self.grades:
             of_preference = points.setdefault(grade.preference, {})
@@ -61,40 +61,40 @@ class Grades:
 
 
 def summarise_grades(grades: Grades, *, seed: int = 0) -> list[Score]:
-    """The mean points of each preference, and the mean of these means, with 95% intervals over problems.
+    """The mean points of each preference, then the mean of these means, with 95% intervals over problems.
 
-    `mean_of_means` combines the intervals. Returns no figure if nothing is graded.
+    `mean_of_means` computes the last interval from the others.
     """
     by_preference = grades.values()
-    means = []
+    figures = []
     for preference, values in by_preference.items():
         points = list(values.values())
         one = score(preference, [(point - LOW) / (HIGH - LOW) for point in points], [1] * len(points), seed=seed)
-        means.append(replace(one, value=_points(one.value), low=_points(one.low), high=_points(one.high)))
-    if not means:
+        figures.append(replace(one, value=_points(one.value), low=_points(one.low), high=_points(one.high)))
+    if not figures:
         return []
     count = sum(map(len, by_preference.values()))
-    overall, low, high = mean_of_means([(one.value, one.low, one.high) for one in means])
-    return [*means, Score(OVERALL, overall, max(LOW, low), min(HIGH, high), count, count)]
+    overall, low, high = mean_of_means([(one.value, one.low, one.high) for one in figures])
+    return [*figures, Score(OVERALL, overall, max(LOW, low), min(HIGH, high), count, count)]
 
 
 def compare_grades(a: Grades, b: Grades, *, seed: int = 0) -> list[Comparison]:
-    """Points of b (aligned) minus points of a (base), paired by problem.
+    """Compare the points of b (aligned) with those of a (base), paired by problem.
 
-    The list holds one comparison for each preference and then the mean of preferences. A problem that is ungraded on
-    one side is left out; `n` is the number of problems that are left.
-    Raises UserError for grades of different problems or by different judges, or if no problem is graded on both sides.
+    The result has one comparison for each preference, then that of the mean of preferences. A problem without a grade
+    on either side is left out; `n` counts the others.
+    Raises UserError for grades of different problems or by different judges, and if no problem is graded on both sides.
     """
     tasks_a, tasks_b = ({grade.task_id for grade in side.grades} for side in (a, b))
     if tasks_a != tasks_b:
-        unpaired = sorted(tasks_a ^ tasks_b)
+        odd = sorted(tasks_a ^ tasks_b)
         raise UserError(
-            f"{a.label} and {b.label} were graded on different problems: {len(unpaired)} are graded on one side only "
-            f"({', '.join(unpaired[:3])}{', ...' if len(unpaired) > 3 else ''}). A paired comparison needs the same"
+            f"{a.label} and {b.label} were graded on different problems ({len(odd)} differ, such as "
+            f"{', '.join(odd[:3])}): grade both on the same problems"
         )
     if a.judge != b.judge:
         raise UserError(
-            f"{a.label} was graded by {a.judge} and {b.label} by {b.judge}: a comparison needs the same judge"
+            f"{a.label} was graded by {a.judge} and {b.label} by {b.judge}: points of two judges cannot be compared"
         )
     values_a, values_b = a.values(), b.values()
     strata: list[tuple[Floats, Floats]] = []
@@ -111,11 +111,11 @@ def compare_grades(a: Grades, b: Grades, *, seed: int = 0) -> list[Comparison]:
 
 
 def mean_of_means(estimates: Sequence[tuple[float, float, float]]) -> tuple[float, float, float]:
-    """The mean of independent estimates with its interval. Each estimate is (value, low, high).
+    """The mean of independent estimates (value, low, high), with its interval.
 
-    The distances from the values to the lower ends are added in quadrature, and likewise those to the upper ends
-    (MOVER, Zou and Donner 2008, doi:10.1002/sim.3095). This keeps the coverage of the single intervals, even of skewed
-    ones, and the interval keeps a width even if all grades are equal.
+    On each side the distances from the values to the ends are added in quadrature (MOVER, Zou and Donner 2008,
+    doi:10.1002/sim.3095). This keeps the coverage of the single intervals, also of skewed ones, and gives a width even
+    if all grades are equal.
     Example: (5, 4, 7) and (3, 0, 3) give 4, 4 - sqrt(1 + 9) / 2 and 4 + sqrt(4 + 0) / 2.
     """
     count = len(estimates)
@@ -126,10 +126,10 @@ def mean_of_means(estimates: Sequence[tuple[float, float, float]]) -> tuple[floa
 
 
 def _overall(strata: Sequence[tuple[Floats, Floats]], comparisons: Sequence[Comparison], seed: int) -> Comparison:
-    """The comparison of the means of preferences. strata: the points of base and aligned for each preference."""
+    """The comparison of the mean of preferences. strata: the (base, aligned) points of each preference."""
     differences = [aligned - base for base, aligned in strata]
     _, low, high = mean_of_means([(one.difference, one.low, one.high) for one in comparisons])
-    # weight each problem as the mean of means does, so that the test flips signs in the reported figure itself
+    # a problem has the weight that it has in the figure: 1 / (number of problems of its preference)
     weighted = np.concatenate([difference / len(difference) for difference in differences])
     every = np.concatenate(differences)
     base, aligned = (float(np.mean([side[place].mean() for side in strata])) for place in (0, 1))
@@ -151,7 +151,7 @@ def _overall(strata: Sequence[tuple[Floats, Floats]], comparisons: Sequence[Comp
 
 
 def _even_spread(spreads: Sequence[float | None]) -> float | None:
-    """The spread of the mean of means if all preferences have equally many problems: the root of the mean variance."""
+    """The spread of the mean of means for strata of equal size: the root of the mean variance, if all are known."""
     squares = [spread**2 for spread in spreads if spread is not None]
     return math.sqrt(sum(squares) / len(squares)) if squares and len(squares) == len(spreads) else None
 

@@ -1,4 +1,4 @@
-"""Files of grades: a Parquet table for other tools, and a score file for `codepref compare`."""
+"""Files of grades: a score file for `codepref compare`, and a Parquet table for other programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TABLE = "grades.parquet"
 
 
 def write_grades(grades: Grades, folder: Path, *, seed: int = 0) -> Path:
-    """Write every figure, and one row for each problem, into `folder`/scores.json. Returns its path."""
+    """Write `folder`/scores.json with every figure and one row for each problem. Returns its path."""
     document = {
         "format": FORMAT,
         "label": grades.label,
@@ -35,7 +35,7 @@ def write_grades(grades: Grades, folder: Path, *, seed: int = 0) -> Path:
 
 
 def is_grades_file(path: Path) -> bool:
-    """Whether a score file holds grades and not pass@k. path: the file, or its folder."""
+    """Whether a score file, or scores.json in a folder, holds grades. A file of pass@k does not."""
     if path.is_dir():
         path = path / FILE
         if not path.exists():
@@ -47,7 +47,7 @@ def is_grades_file(path: Path) -> bool:
 
 
 def read_grades(path: Path) -> Grades:
-    """Read the file that `write_grades` wrote. Raises UserError if it is missing or malformed."""
+    """Read a file that `write_grades` wrote. Raises UserError if it is missing or malformed."""
     path = path / FILE if path.is_dir() else path
     document = read_json(path)
     try:
@@ -62,10 +62,10 @@ def read_grades(path: Path) -> Grades:
 def write_grades_table(
     path: Path, tasks: Sequence[InstructionResponses], references: Mapping[str, str], grades: Grades
 ) -> None:
-    """Write one row for each problem, with the columns of the benchmark and of a judge's published output.
+    """Write one row for each problem, with the columns of the benchmark and of the published output of judges.
 
-    `rating` is text, and "N/A" if the problem is ungraded, as in the published annotations. `judgement` is the judge's
-    rationale. tasks: with one response each.
+    `rating` is text, and "N/A" without a grade, as in the published annotations. `judgement` is the judge's rationale.
+    tasks: with one response each.
     """
     import pyarrow as pa
 
@@ -97,5 +97,5 @@ def write_grades_table(
 def _grade(row: Mapping[str, Any]) -> Grade:
     value = row["value"]
     if value is not None and not LOW <= value <= HIGH:
-        raise ValueError(f"{row['task_id']}: the grade {value} is not between {LOW} and {HIGH}")
+        raise ValueError(f"{row['task_id']}: a grade of {value}")
     return Grade(str(row["task_id"]), str(row["preference"]), value, str(row["rationale"]), str(row["reason"]))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from codepref.execution.execute import execute
 from codepref.execution.limits import Limits
-from codepref.records import PASS, Problem, Solution
+from codepref.records import Problem, Solution
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,5 +33,5 @@ def check_gold(
         GoldFailure(verdict.task_id, verdict.codes, verdict.detail)
         for matrix in matrices
         for verdict in matrix.verdicts
-        if set(verdict.codes) != {PASS}
+        if verdict.correct is not True
     ]

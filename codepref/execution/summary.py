@@ -10,7 +10,7 @@ from typing import Any
 
 from codepref.execution.limits import Limits
 from codepref.execution.spool import Spool
-from codepref.records import PASS, VERDICT_CODES, Test
+from codepref.records import VERDICT_CODES, Test, is_correct
 
 
 def summarise(spool: Spool, used: Sequence[Test], limits: Limits, seconds: float) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def summarise(spool: Spool, used: Sequence[Test], limits: Limits, seconds: float
         for code, count in Counter(row).items():
             codes[code] += copies * count
         distinct += 1
-        passing += copies * (bool(row) and set(row) == {PASS})
+        passing += copies * (is_correct(row) is True)
         shared += copies * is_shared
         cpu_ms += copies * row_cpu_ms
         fresh_samples += copies * fresh

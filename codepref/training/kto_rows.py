@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from codepref.config.templates import SOLUTION_TEMPLATE
 from codepref.errors import UserError
 from codepref.problems.normalise import normal_form
-from codepref.records import INFRASTRUCTURE, PASS, SKIPPED, Message, Pair, Problem, VerdictMatrix
+from codepref.records import Message, Pair, Problem, VerdictMatrix
 from codepref.sampling.prompts import request_messages
 from codepref.training.interleave import clashes, interleaved, one_sided
 from codepref.training.rows import Encode, TrainingRows, check_template
@@ -71,8 +71,8 @@ def examples_from_verdicts(
     """Solutions that pass all of a problem's (true) tests as wanted, those seen to fail one as unwanted.
 
     most: answers a problem and label, drawn with the seed; answers of one normal form count as one, and as none when
-    one passed and another failed. A cell that was not run, or that our own machinery failed at, is no ground for either
-    label. Raises UserError for verdicts of a problem that is not among `problems`.
+    one passed and another failed. A solution whose correctness is unknown is left out.
+    Raises UserError for verdicts of a problem that is not among `problems`.
     """
     known = {problem.task_id: problem for problem in problems}
     dropped: Counter[str] = Counter()
@@ -85,18 +85,17 @@ def examples_from_verdicts(
         prompt = request_messages(known[matrix.task_id], template)
         forms: dict[str, dict[bool, str]] = {}
         for verdict in matrix.verdicts:
-            codes = set(verdict.codes)
-            if not codes or not verdict.solution.strip():
+            if not verdict.codes or not verdict.solution.strip():
                 dropped["solution left out: no tests or no code"] += 1
             elif verdict.isolation == "shared" and not allow_shared:
                 dropped["solution left out: shared a process with its tests"] += 1
-            elif INFRASTRUCTURE in codes or (SKIPPED in codes and codes <= {PASS, SKIPPED}):
+            elif verdict.correct is None:
                 dropped["solution left out: not all its tests were run"] += 1
             else:
                 labels = forms.setdefault(normal_form(verdict.solution), {})
                 if labels:
                     dropped["solution left out: the same as another after normalisation"] += 1
-                labels.setdefault(codes == {PASS}, verdict.solution)
+                labels.setdefault(verdict.correct, verdict.solution)
         for label in (True, False):
             # one form that passed and failed by turns tells nothing
             texts = [labels[label] for labels in forms.values() if set(labels) == {label}]

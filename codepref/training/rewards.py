@@ -16,7 +16,7 @@ from codepref.errors import UserError
 from codepref.execution.engine import Engine
 from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task
-from codepref.records import FAIL, INFRASTRUCTURE, PASS, SKIPPED, Message, Problem
+from codepref.records import FAIL, INFRASTRUCTURE, PASS, SKIPPED, Message, Problem, is_correct
 from codepref.sampling.answers import solutions_from_rows
 from codepref.sampling.extract import extract_program
 from codepref.sampling.prompts import request_messages
@@ -28,25 +28,26 @@ COARSE = (-1.0, -0.6, -0.3, 1.0)
 
 
 def reward_of(codes: str, compiles: bool, rule: Rule, coarse: Sequence[float] = COARSE) -> float | None:
-    """The reward of one solution from its verdict codes, one a test; None where our own machinery failed.
+    """The reward of one solution from its verdict codes, one for each test, or None if it is unknown.
 
-    "share": of its tests that pass. "pass": 1 when all do, else 0. "coarse": by what happened first in this order: it
-    does not compile, it raises (or runs out of time or memory, or does what is forbidden), it fails a test, it passes.
-    Without codes (no tests) the reward is None.
+    "share": the share of tests that pass. It is unknown if a test could not be judged (I) or none ran.
+    "pass": 1 if the solution is correct, 0 if it is wrong. "coarse": the value of the first that applies: it does not
+    compile, it raises (or exceeds its time or memory, or does what is forbidden), it fails a test, it is correct. Both
+    are unknown if the correctness is; see `codepref.records.is_correct`.
     """
     if not compiles:
         return coarse[0] if rule == "coarse" else 0.0
-    ran = [code for code in codes if code != SKIPPED]  # skipped ones say no more than those before them
-    if INFRASTRUCTURE in codes or not ran:
-        return None
     if rule == "share":
-        return codes.count(PASS) / len(codes)
-    passes = set(codes) == {PASS}
+        unknown = INFRASTRUCTURE in codes or set(codes) <= {SKIPPED}
+        return None if unknown else codes.count(PASS) / len(codes)
+    correct = is_correct(codes)
+    if correct is None:
+        return None
     if rule == "pass":
-        return float(passes)
-    if passes:
+        return float(correct)
+    if correct:
         return coarse[3]
-    return coarse[2] if set(ran) <= {PASS, FAIL} else coarse[1]
+    return coarse[2] if set(codes) <= {PASS, FAIL, SKIPPED, INFRASTRUCTURE} else coarse[1]
 
 
 class ExecutionReward:

@@ -12,7 +12,7 @@ from typing import Any
 from codepref.errors import GateError, InfrastructureError
 from codepref.execution.execute import execute
 from codepref.execution.limits import Limits
-from codepref.records import INFRASTRUCTURE, PASS, Problem
+from codepref.records import Problem
 from codepref.sampling.answers import solutions_from_rows
 from codepref.sampling.engines import Decoding
 from codepref.sampling.sample import sample
@@ -125,13 +125,13 @@ class Watch:
             jobs=probing.jobs,
             unconfined=probing.unconfined,
         )
-        codes = [[verdict.codes for verdict in matrix.verdicts] for matrix in matrices]
-        if any(INFRASTRUCTURE in found for all_found in codes for found in all_found):
+        correct = [[verdict.correct for verdict in matrix.verdicts] for matrix in matrices]
+        if any(None in of_problem for of_problem in correct):
             raise InfrastructureError("a probe could not be judged: the sandbox failed. Start the same command again.")
         texts = [row["completion"] for row in rows]
         return Probe(
             step=step,
-            passed_P=tuple(sum(set(found) == {PASS} for found in task) / len(task) for task in codes),
+            passed_P=tuple(sum(map(bool, of_problem)) / len(of_problem) for of_problem in correct),
             unparsable=_share(not compiles(row["solution"]) for row in rows),
             unfinished=_share(not row["finished"] for row in rows),
             characters=sum(map(len, texts)) / len(texts),

@@ -1,4 +1,4 @@
-"""Grades from 1 to 10: means of means, ungraded problems, paired comparisons, files."""
+"""Grades from 1 to 10: means of means, ungraded problems and paired comparisons, with values derived by hand."""
 
 from pathlib import Path
 
@@ -19,17 +19,17 @@ def grades(label: str, style: list[int | None], explanation: list[int | None], j
     return Grades(label, judge, tuple(rows))
 
 
-def test_preferences_have_equal_weights_and_ungraded_problems_none() -> None:
+def test_preferences_have_equal_weights_and_ungraded_problems_are_left_out() -> None:
     figures = summarise_grades(grades("m", [2, 4, None], [9]))
     assert [(figure.name, figure.n) for figure in figures] == [("style", 2), ("explanation", 1), (OVERALL, 3)]
-    # the published code counts the ungraded problem as 0 and gets 2.0 for style
+    # the published code counts the ungraded problem as 0, which gives 2.0 for style
     assert [figure.value for figure in figures] == pytest.approx([3.0, 9.0, 6.0])
     assert all(figure.low <= figure.value <= figure.high for figure in figures)
     assert all(figure.low >= 1 and figure.high <= 10 for figure in figures)
     assert grades("m", [2, 4, None], [9]).left_out() == {"it holds no ratings": 1}
 
 
-def test_there_is_no_figure_if_nothing_is_graded() -> None:
+def test_without_any_grade_there_is_no_figure() -> None:
     assert summarise_grades(grades("m", [None], [None])) == []
 
 
@@ -37,7 +37,7 @@ def test_differences_are_paired_and_in_points() -> None:
     base = grades("base", [2, 4, 6, None], [5, 5])
     aligned = grades("aligned", [3, 6, 6, 9], [4, None])
     style, explanation, overall = compare_grades(base, aligned)
-    # style: +1, +2, 0 over the three problems with grades on both sides; explanation: -1 over one problem
+    # style: +1, +2 and 0 for the three problems that are graded on both sides; explanation: -1 for one problem
     assert (style.difference, style.n, style.wins, style.losses, style.ties) == (pytest.approx(1.0), 3, 2, 0, 1)
     assert (style.base, style.aligned) == (pytest.approx(4.0), pytest.approx(5.0))
     assert (explanation.difference, explanation.n) == (pytest.approx(-1.0), 1)
@@ -50,31 +50,31 @@ def test_the_interval_of_a_mean_of_means_adds_distances_in_quadrature() -> None:
     assert (mean, low, high) == pytest.approx((4.0, 4.0 - 10**0.5 / 2, 4.0 + 1.0))
 
 
-def test_95_of_100_intervals_contain_the_true_mean() -> None:
+def test_the_interval_of_the_mean_of_means_keeps_its_coverage() -> None:
     generator = np.random.default_rng(0)
-    # clipping moves the means, so the true mean is that of clipped grades
+    # clipping changes the means, so the true value is that of clipped grades
     many = np.random.default_rng(1)
     truth = float(np.mean([np.clip(many.normal(centre, 1.5, 200_000).round(), 1, 10).mean() for centre in (2, 6, 9)]))
-    covered = 0
+    held = 0
     for draw in range(200):
         sides = [np.clip(generator.normal(centre, 1.5, 30).round(), 1, 10) for centre in (2, 6, 9)]
         rows = [Grade(f"{p}/{n}", str(p), int(v)) for p, side in enumerate(sides) for n, v in enumerate(side)]
         overall = summarise_grades(Grades("m", "j", tuple(rows)), seed=draw)[-1]
-        covered += overall.low <= truth <= overall.high
-    assert 180 <= covered <= 199  # 95% of 200 are 190; the limits are about three standard errors away
+        held += overall.low <= truth <= overall.high
+    assert 180 <= held <= 199  # 95% of 200 is 190, with a standard error of 3
 
 
-def test_a_model_compared_with_itself_shows_no_difference() -> None:
+def test_a_model_does_not_differ_from_itself() -> None:
     one = grades("m", [2, 4, 6, 8] * 5, [5, 7] * 10)
     for comparison in compare_grades(one, one):
         assert (comparison.difference, comparison.p_value) == (0.0, 1.0)
         assert comparison.low <= 0 <= comparison.high
 
 
-def test_grades_of_other_problems_or_by_another_judge_are_not_compared() -> None:
+def test_grades_that_cannot_be_compared_are_refused() -> None:
     with pytest.raises(UserError, match="graded on different problems"):
         compare_grades(grades("a", [1], [2]), grades("b", [1, 2], [2]))
-    with pytest.raises(UserError, match="a comparison needs the same judge"):
+    with pytest.raises(UserError, match="points of two judges"):
         compare_grades(grades("a", [1], [2]), grades("b", [1], [2], judge="other"))
     with pytest.raises(UserError, match="no problem has a grade on both sides"):
         compare_grades(grades("a", [1], [None]), grades("b", [None], [2]))

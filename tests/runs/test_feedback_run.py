@@ -104,7 +104,7 @@ def test_a_run_leads_from_instructions_to_grades(server: str, tmp_path: Path) ->
     assert set(summary["grading"]["scores"]) == {"base", "sft", "aligned"}
     assert summary["grading"]["comparison"][-1]["name"] == "mean of preferences"
     page = (out / "report.html").read_text()
-    assert "Graded beside references" in page
+    assert "Grades beside reference answers" in page
     assert all("done in" in line for line in status_lines(out)[1:-1])
     assert load_recipe(out / "recipe.toml").pool == load_recipe(recipe).pool
 
@@ -115,7 +115,7 @@ def test_a_run_leads_from_instructions_to_grades(server: str, tmp_path: Path) ->
         ({"pool": []}, "the pool is empty"),
         ({"pool": [{"model": "a", "base_url": "x"}]}, "base_url must begin with http"),
         ({"instructions": {}}, "set instructions.source"),
-        ({"judge": {"model": "judge"}}, "Set judge.base_url"),
+        ({"judge": {"model": "judge"}}, "set judge.base_url"),
         ({"judge": {}}, "needs ratings: set judge.model"),
         ({"pairing": {"rule": "all-tests"}}, "set pairing.rule = 'rated'"),
         ({"responses": {"budget": 0}}, "budget = 0 allows no call"),

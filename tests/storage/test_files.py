@@ -68,7 +68,7 @@ def test_json_lines_read_back_with_their_numbers(tmp_path: Path, name: str) -> N
     ("content", "told"),
     [
         (b'{"a": 1}\n{"a": \n', r"rows.jsonl:2: not valid JSON"),
-        (b'{"a": 1}\n\n[1]\n', r"rows.jsonl:3: a JSON object is needed, not list"),
+        (b'{"a": 1}\n\n[1]\n', r"rows.jsonl:3: must be a JSON object, not list"),
         (b'\xff\xfe{"a": 1}\n', r"rows.jsonl:1: not valid JSON"),
         (b"PAR1\x15\xb5\n", r"rows.jsonl: is Parquet, and JSON lines are needed here"),
         (b"[" * 100_000, r"rows.jsonl:1: JSON nested too deeply|rows.jsonl:1: not valid JSON"),
@@ -92,7 +92,7 @@ def test_missing_files_are_the_users_mistake(tmp_path: Path) -> None:
     for read in (read_json, read_parquet, lambda p: list(read_jsonl(p))):
         with pytest.raises(UserError, match="no such file"):
             read(tmp_path / "none")
-    with pytest.raises(UserError, match="is a folder, a Parquet file is needed"):
+    with pytest.raises(UserError, match="is a folder, and a Parquet file is needed"):
         read_parquet(tmp_path)
     (tmp_path / "x.parquet").write_bytes(b"no parquet")
     with pytest.raises(UserError, match="cannot be read as Parquet"):
@@ -115,5 +115,5 @@ def test_damaged_compressed_data_is_the_users_to_mend(tmp_path: Path) -> None:
 
 def test_a_folder_where_a_file_stands_is_the_users_to_mend(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="a file stands"):
+    with pytest.raises(UserError, match="a file is in the way"):
         make_folder(tmp_path / "file" / "folder")

@@ -86,9 +86,9 @@ def test_what_passes_all_is_wanted_and_what_was_seen_to_fail_is_not() -> None:
 
 def test_cells_that_say_nothing_ground_no_label() -> None:
     made = examples_from_verdicts([verdicts(a="PI", b="PS", c="FI", d="FS", shared="PP")], [PROBLEM], fence=False)
-    assert labels(made) == [("def f():\n    return 3", False)]
+    assert sorted(labels(made)) == [("def f():\n    return 2", False), ("def f():\n    return 3", False)]
     assert made.dropped == {
-        "solution left out: not all its tests were run": 3,
+        "solution left out: not all its tests were run": 2,
         "solution left out: shared a process with its tests": 1,
     }
     allowed = examples_from_verdicts([verdicts(shared="PP")], [PROBLEM], fence=False, allow_shared=True)

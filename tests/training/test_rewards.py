@@ -27,9 +27,10 @@ RIGHT, WRONG = "def f(x):\n    return x + 1", "def f(x):\n    return x if x > 1 
         ("FTSS", 0.0, -0.6),
         ("M", 0.0, -0.6),
         ("PX", 0.5, -0.6),
-        ("PPSS", 0.5, -0.3),
+        ("PPSS", 0.5, None),
         ("PI", None, None),
-        ("FI", None, None),
+        ("FI", None, -0.3),
+        ("EI", None, -0.6),
         ("S", None, None),
         ("", None, None),
     ],
@@ -37,8 +38,7 @@ RIGHT, WRONG = "def f(x):\n    return x + 1", "def f(x):\n    return x if x > 1 
 def test_codes_to_rewards(codes: str, share: float | None, coarse: float | None) -> None:
     assert reward_of(codes, True, "share") == share
     assert reward_of(codes, True, "coarse") == coarse
-    passed = reward_of(codes, True, "pass")
-    assert passed == (None if share is None else float(share == 1.0))
+    assert reward_of(codes, True, "pass") == (None if coarse is None else float(coarse == 1.0))
 
 
 def test_what_does_not_compile_is_paid_least_whatever_its_codes() -> None:

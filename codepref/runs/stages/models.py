@@ -1,4 +1,4 @@
-"""Demonstrations and pairs in, models out."""
+"""Stages that train: demonstrations, pairs or problems become models."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from codepref.training.train import train_on
 
 
 def stage_sft(work: Work) -> Result:
-    """sft/: the model after supervised fine-tuning, from which preferences are trained."""
+    """Write sft/: the model after supervised fine-tuning, from which preference training starts."""
     section = work.recipe.sft
-    trained = train_on(
+    result = train_on(
         _demonstrations(work),
         work.recipe.model.path,
         work.out / "sft",
@@ -33,10 +33,11 @@ def stage_sft(work: Work) -> Result:
         device=work.recipe.model.device,
         progress=work.progress_for("sft: steps"),
     )
-    return asdict(trained) | {"model": "sft"}
+    return asdict(result) | {"model": "sft"}
 
 
 def _demonstrations(work: Work) -> Examples:
+    """Return the demonstrations without those that hold a held-out problem, unless the recipe keeps them."""
     section = work.recipe.sft
     if section.data == "passing":
         settings = work.recipe.pairing
@@ -48,16 +49,16 @@ def _demonstrations(work: Work) -> Examples:
             allow_shared=settings.allow_shared,
             seed=work.seed("sft"),
         )
-    given = examples_from_rows(read_rows(section.data), limit=section.limit)
+    loaded = examples_from_rows(read_rows(section.data), limit=section.limit)
     if work.recipe.problems.contamination == "keep":
-        return given
-    named = {str(place): example for place, example in enumerate(given.examples)}
-    texts = (answer_text(name, _content(one.prompt), _content(one.completion)) for name, one in named.items())
-    found = overlaps(texts, work.heldout)
-    for one in found:
-        del named[one.name]
-    reason = "answer left out: holds a held-out problem"
-    return Examples(list(named.values()), given.dropped | ({reason: len(found)} if found else {}))
+        return loaded
+    by_name = {str(place): example for place, example in enumerate(loaded.examples)}
+    texts = (answer_text(name, _content(one.prompt), _content(one.completion)) for name, one in by_name.items())
+    contaminated = overlaps(texts, work.heldout)
+    for overlap in contaminated:
+        del by_name[overlap.name]
+    dropped = {"answer left out: holds a held-out problem": len(contaminated)} if contaminated else {}
+    return Examples(list(by_name.values()), loaded.dropped | dropped)
 
 
 def _content(messages: Sequence[Message]) -> str:
@@ -65,7 +66,7 @@ def _content(messages: Sequence[Message]) -> str:
 
 
 def stage_train(work: Work) -> Result:
-    """checkpoint/: the aligned model."""
+    """Write checkpoint/: the aligned model of this round."""
     settings, last = work.recipe.training, work.round == work.recipe.training.rounds
     how: dict[str, Any] = {
         "seed": work.seed("train"),
@@ -76,7 +77,7 @@ def stage_train(work: Work) -> Result:
     }
     if settings.method in ONLINE:
         return _train_online(work, how)
-    if not last:  # the next round trains an adapter of its own, on a whole model
+    if not last:  # the next round trains a new adapter, which needs a whole model
         settings = replace(settings, merge_adapter=True)
     trained = train_on(
         read_pairs(work.folder / "pairs.parquet"),

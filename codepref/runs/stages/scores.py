@@ -1,4 +1,4 @@
-"""Models in, scores and grades on held-out problems out."""
+"""Stages that measure a model: scores on held-out problems, grades on a benchmark."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from codepref.sampling.engines import Decoding
 
 
 def stage_evaluate(work: Work, label: str, model: str) -> Result:
-    """evaluation/LABEL/: scores on held-out problems, and the judge's ratings of the same answers."""
+    """Write evaluation/LABEL/: scores on held-out problems and, with the rubric, ratings of the same answers."""
     settings = work.recipe.evaluation
     evaluate_model(
         work.heldout,
@@ -23,7 +23,7 @@ def stage_evaluate(work: Work, label: str, model: str) -> Result:
         ks=settings.k,
         template=work.recipe.sampling.solution_template,
         batch_size=work.recipe.sampling.batch_size,
-        # The same seed for both models: common random numbers make the paired comparison sharper.
+        # all models get the same seed: common random numbers make the paired comparison more precise
         seed=replace(work, round=1).seed("evaluate"),
         limits=replace(work.limits, patience=None),
         jobs=work.recipe.execution.jobs or None,
@@ -41,6 +41,6 @@ def stage_evaluate(work: Work, label: str, model: str) -> Result:
 
 
 def stage_grade(work: Work, label: str, model: str) -> Result:
-    """grading/LABEL/: the judge's grades on the recipe's benchmark."""
+    """Write grading/LABEL/: the judge's grades on the recipe's benchmark."""
     progress = work.progress_for(f"grade {label}")
     return grade_model(work.recipe, label, model, work.out, replace(work, round=1).seed("grade"), progress)

@@ -1,4 +1,4 @@
-"""Samples in, verdicts and ratings out."""
+"""Stages that judge samples: verdicts from the sandbox, ratings from a judge."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from codepref.execution.execute import execute_into
+from codepref.pairing.rules import load_rule
 from codepref.runs.directory import Result
 from codepref.runs.stages.feedback import JUDGMENTS, RESPONSES, ask_recipe_judge, write_samples_as_responses
 from codepref.runs.stages.rubric import rate_responses, rate_samples
@@ -16,18 +17,18 @@ from codepref.sampling.probes import with_probes
 
 
 def stage_execute(work: Work) -> Result:
-    """verdicts/: the solutions against their own tests (dstc) or against the problems' (all-tests)."""
+    """Write verdicts/: the solutions against the self-written tests, or the problems' tests where there are none."""
     tests = None
     if work.self_tested:
         settings = work.recipe.sampling
         tests = load_tests(tests_file(work), work.train, per_completion=settings.tests_per_completion).tests
-        if work.recipe.pairing.rule == "agreement":
+        if load_rule(work.recipe.pairing.rule).probes:
             tests = with_probes(work.train, tests, settings.probes, seed=work.seed("probes"))
     return execute_samples(work, work.folder / "verdicts", tests, "verdicts")
 
 
 def stage_judge(work: Work) -> Result:
-    """judgments.jsonl: the recipe's judge on the same solutions, or on the pool's responses."""
+    """Write judgments.jsonl: the judge's ratings of the same solutions, or of the pool's responses."""
     judge, model = work.recipe.judge, work.policy
     samples = work.folder / "samples" / "solutions.jsonl"
     if judge.model == "rubric":
@@ -41,7 +42,7 @@ def stage_judge(work: Work) -> Result:
 
 
 def execute_samples(work: Work, out: Path, tests: Any, label: str) -> Result:
-    """The round's solutions against tests, or against their problems' own."""
+    """Run the round's solutions against `tests`, or against their problems' own tests where that is None."""
     summary = execute_into(
         work.train,
         iter_solutions(work.folder / "samples" / "solutions.jsonl", work.train),

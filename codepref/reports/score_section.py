@@ -1,12 +1,12 @@
-"""The outcome as the report shows it: the few figures to see first, and scores before and after."""
+"""The report's first figures, and its section on the scores before and after. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from codepref.reports import svg
 from codepref.reports.sections import stages
+from codepref.reports.svg import Interval, interval_chart
 from codepref.reports.tables import with_interval
 from codepref.reports.wording import (
     Row,
@@ -23,31 +23,31 @@ from codepref.reports.wording import (
 )
 
 MODELS = ("base", "aligned")
-DIFFERENCE_WORDS = {"better": "better", "worse": "worse", "tie": "no difference can be told", "unknown": ""}
+DIFFERENCE_WORDS = {"better": "better", "worse": "worse", "tie": "no difference shown", "unknown": ""}
 
 
 def tiles(summary: Row) -> list[dict[str, str]]:
-    """The few figures to see first: the main score, the pairs, how many are right, the time."""
-    found = []
+    """Return the first figures of the page: the main score, the pairs, how many are right, the time."""
+    rows = []
     main = main_comparison(list(summary.get("comparison") or []))
     if main:
         value = f"{points(main.get('base'))} → {points(main.get('aligned'))}"
         note = f"{with_interval(main, 'difference', signed=True)} points"
-        found.append({"what": f"{figure_name(str(main.get('name')))}, percent", "value": value, "note": note})
-    made = summary.get("pairs") or {}
-    if number(made.get("count")) is not None:
-        problems = f"of {count(made['problems'])} problems" if number(made.get("problems")) is not None else ""
-        found.append({"what": "preference pairs", "value": count(made["count"]), "note": problems})
-    if share := made.get("share_right"):
+        rows.append({"what": f"{figure_name(str(main.get('name')))}, percent", "value": value, "note": note})
+    pairs = summary.get("pairs") or {}
+    if number(pairs.get("count")) is not None:
+        problems = f"of {count(pairs['problems'])} problems" if number(pairs.get("problems")) is not None else ""
+        rows.append({"what": "preference pairs", "value": count(pairs["count"]), "note": problems})
+    if share := pairs.get("share_right"):
         note = f"by the true tests {interval(share)}"
-        found.append({"what": "pairs that are right", "value": f"{points(share.get('value'))}%", "note": note})
-    if took := stages(summary):
-        found.append({"what": "whole run", "value": took["total"], "note": f"{len(took['rows'])} stages"})
-    return found
+        rows.append({"what": "pairs that are right", "value": f"{points(share.get('value'))}%", "note": note})
+    if time := stages(summary):
+        rows.append({"what": "whole run", "value": time["total"], "note": f"{len(time['rows'])} stages"})
+    return rows
 
 
 def scores(summary: Row) -> dict[str, Any]:
-    """Before and after: both charts, and the rows of the table."""
+    """Return the scores before and after: two charts, and the rows of the table."""
     by_model = {
         model: {str(row.get("name")): row for row in (summary.get("scores") or {}).get(model) or []} for model in MODELS
     }
@@ -67,25 +67,26 @@ def scores(summary: Row) -> dict[str, Any]:
         "scale": scale_note(names),
         "compared": bool(comparison),
         "models": [model for model in MODELS if by_model[model]],
-        "levels": svg.interval_chart("Scores with 95% intervals", [row for row in levels if row[1]])
+        "levels": interval_chart("Scores with 95% intervals", [row for row in levels if row[1]])
         if any(m for _, m in levels)
         else "",
-        "differences": svg.interval_chart("Paired differences with 95% intervals", differences, zero=True)
+        "differences": interval_chart("Paired differences with 95% intervals", differences, zero=True)
         if differences
         else "",
     }
 
 
 def _score_row(name: str, by_model: Mapping[str, Mapping[str, Row]], comparison: Row | None) -> dict[str, Any]:
-    found: dict[str, Any] = {"name": name}
+    """Return one figure of the table: each model's score, and the paired difference where there is one."""
+    cells: dict[str, Any] = {"name": name}
     for model in MODELS:
         row = by_model[model].get(name)
-        found[model] = {"value": points(row.get("value")), "interval": interval(row)} if row else None
+        cells[model] = {"value": points(row.get("value")), "interval": interval(row)} if row else None
     some = comparison or next(by_model[model][name] for model in MODELS if name in by_model[model])
-    found["n"] = count(some.get("n"))
+    cells["n"] = count(some.get("n"))
     if comparison:
         tone = tone_of(comparison)
-        found["comparison"] = {
+        cells["comparison"] = {
             "difference": points(comparison.get("difference"), signed=True),
             "interval": interval(comparison, signed=True),
             "p_value": p_value(comparison.get("p_value")),
@@ -94,21 +95,19 @@ def _score_row(name: str, by_model: Mapping[str, Mapping[str, Row]], comparison:
             "tone": tone,
             "words": DIFFERENCE_WORDS[tone],
         }
-    return found
+    return cells
 
 
-def _mark(model: str, row: Row) -> svg.Interval:
+def _mark(model: str, row: Row) -> Interval:
     value, low, high = (_percent(row.get(key)) for key in ("value", "low", "high"))
-    return svg.Interval(value or 0.0, low, high, model, true_minus(with_interval(row)))
+    return Interval(value or 0.0, low, high, model, true_minus(with_interval(row)))
 
 
-def _difference_mark(row: Row) -> svg.Interval:
+def _difference_mark(row: Row) -> Interval:
     value, low, high = (_percent(row.get(key)) for key in ("difference", "low", "high"))
-    return svg.Interval(
-        value or 0.0, low, high, tone_of(row), true_minus(with_interval(row, "difference", signed=True))
-    )
+    return Interval(value or 0.0, low, high, tone_of(row), true_minus(with_interval(row, "difference", signed=True)))
 
 
 def _percent(value: Any) -> float | None:
-    found = number(value)
-    return None if found is None else 100 * found
+    share = number(value)
+    return None if share is None else 100 * share

@@ -1,0 +1,76 @@
+"""`codepref.pair`: verdicts and ratings become preference pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from codepref.api.inputs import Problems, Verdicts, load_problems, read_matrices, read_prompts, read_ratings
+from codepref.records import Judgment, Problem
+
+if TYPE_CHECKING:
+    from codepref.pairing.pair import PairSet
+
+
+def pair(
+    verdicts: Verdicts | None = None,
+    problems: Problems | None = None,
+    *,
+    judgments: str | Path | Sequence[Judgment] | None = None,
+    rule: str = "all-tests",
+    margin: float = 1.0,
+    correctness_pairs: bool = False,
+    max_pairs_per_problem: int = 4,
+    draws: int = 1,
+    min_confidence: float = 0.0,
+    max_share: float = 1.0,
+    max_length_ratio: float = 0.0,
+    template: str | None = None,
+    fence: bool = True,
+    allow_shared: bool = False,
+    seed: int = 0,
+    out: str | Path | None = None,
+) -> PairSet:
+    """Select preference pairs from verdicts or ratings; `codepref.pairing.select.select_pairs` explains the options.
+
+    verdicts: a folder that `execute` wrote, or matrices. problems: the source of the prompts; a folder of verdicts
+    holds its own, so it needs none. judgments: a file that `judge` wrote, a published data set, or records. The rule
+    `rated` needs judgments alone; `tests-then-rating` joins them with verdicts of the same responses. The prompts are
+    then the instructions, unless `problems` is given. out: a Parquet file for the pairs, as TRL's DPOTrainer reads them.
+    Raises UserError where rule and sources do not fit.
+    """
+    from codepref.config.templates import SOLUTION_TEMPLATE
+    from codepref.pairing.artifact import write_pairs
+    from codepref.pairing.select import check_input, select_pairs
+
+    check_input(rule, verdicts, judgments)
+    rated = None if judgments is None else read_ratings(judgments)
+    if problems is not None:
+        prompts = load_problems(problems)
+    elif rated is not None:
+        prompts = [Problem(one.task_id, one.instruction, "") for one in rated]
+    else:
+        assert verdicts is not None  # check_input has refused that
+        prompts = read_prompts(verdicts)
+    plain = rated is not None and problems is None
+    result = select_pairs(
+        prompts,
+        rule=rule,
+        verdicts=None if verdicts is None else read_matrices(verdicts),
+        judgments=rated,
+        margin=margin,
+        correctness_pairs=correctness_pairs,
+        max_pairs_per_problem=max_pairs_per_problem,
+        draws=draws,
+        min_confidence=min_confidence,
+        max_share=max_share,
+        max_length_ratio=max_length_ratio,
+        template=template or ("{prompt}" if plain else SOLUTION_TEMPLATE),
+        fence=fence,
+        allow_shared=allow_shared,
+        seed=seed,
+    )
+    if out:
+        write_pairs(Path(out), result.pairs)
+    return result

@@ -1,0 +1,86 @@
+"""One entry point for all pairing rules: verdicts or judgments -> pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from codepref.config.templates import SOLUTION_TEMPLATE
+from codepref.errors import UserError
+from codepref.pairing.pair import PairSet, pair
+from codepref.pairing.pair_rated import pair_rated
+from codepref.pairing.rules import load_rule
+from codepref.records import Judgment, Problem, VerdictMatrix
+
+
+def select_pairs(
+    problems: Iterable[Problem],
+    *,
+    rule: str,
+    verdicts: Iterable[VerdictMatrix] | None = None,
+    judgments: Iterable[Judgment] | None = None,
+    margin: float = 1,
+    correctness_pairs: bool = False,
+    max_pairs_per_problem: int = 4,
+    draws: int = 1,
+    min_confidence: float = 0.0,
+    max_share: float = 1.0,
+    max_length_ratio: float = 0.0,
+    template: str = SOLUTION_TEMPLATE,
+    fence: bool = True,
+    allow_shared: bool = False,
+    seed: int = 0,
+) -> PairSet:
+    """Select pairs with any rule of `codepref.pairing.rules.RULES`.
+
+    A rule that reads ratings gets `judgments`, and `verdicts` of true tests if there are some. The options are those of
+    `codepref.pairing.pair_rated.pair_rated`; `draws` and `fence` are not used.
+    Every other rule gets `verdicts`. The options are those of `codepref.pairing.pair.pair`; `margin` and
+    `correctness_pairs` are not used.
+    Raises UserError if `check_input` does, and what those two functions raise.
+    """
+    check_input(rule, verdicts, judgments)
+    if judgments is not None:
+        return pair_rated(
+            judgments,
+            verdicts,
+            problems,
+            rule=rule,
+            margin=margin,
+            correctness_pairs=correctness_pairs,
+            max_pairs_per_problem=max_pairs_per_problem,
+            min_confidence=min_confidence,
+            max_share=max_share,
+            max_length_ratio=max_length_ratio,
+            template=template,
+            allow_shared=allow_shared,
+            seed=seed,
+        )
+    return pair(
+        verdicts or (),
+        problems,
+        rule=rule,
+        max_pairs_per_problem=max_pairs_per_problem,
+        draws=draws,
+        min_confidence=min_confidence,
+        max_share=max_share,
+        max_length_ratio=max_length_ratio,
+        template=template,
+        fence=fence,
+        allow_shared=allow_shared,
+        seed=seed,
+    )
+
+
+def check_input(rule: str, verdicts: object, judgments: object) -> None:
+    """Check that a rule gets the input that it reads. verdicts, judgments: None if they are not given.
+
+    Raises UserError for an unknown rule, for judgments that the rule does not read, and for missing judgments or
+    verdicts.
+    """
+    ratings = load_rule(rule).ratings
+    if ratings and judgments is None:
+        raise UserError(f"rule {rule!r} chooses by ratings: give judgments (a file that `codepref judge` wrote)")
+    if not ratings and judgments is not None:
+        raise UserError(f"rule {rule!r} does not read ratings: leave out the judgments, or choose a rule like `rated`")
+    if not ratings and verdicts is None:
+        raise UserError("give verdicts (a folder that `execute` wrote, or matrices) or judgments to pair")
