@@ -37,7 +37,7 @@ def pair(
     verdicts: a folder that `execute` wrote, or matrices. problems: the source of the prompts; a folder of verdicts
     holds its own, so it needs none. judgments: a file that `judge` wrote, a published data set, or records. The rule
     `rated` needs judgments alone; `tests-then-rating` joins them with verdicts of the same responses. The prompts are
-    then the instructions, unless `problems` is given. out: a Parquet file for the pairs, as TRL's DPOTrainer reads them.
+    then the instructions, unless `problems` is given. out: a Parquet file for the pairs, which TRL's DPOTrainer reads.
     Raises UserError where rule and sources do not fit.
     """
     from codepref.config.templates import SOLUTION_TEMPLATE
