@@ -128,7 +128,7 @@ def grade(options: Namespace) -> None:
     from codepref.evaluation.graded import summarise_grades
 
     if options.model == "rubric" and not options.judge and not options.base_url:
-        raise UserError("the rubric cannot grade a benchmark, only rate responses (`codepref judge`): name a model")
+        raise UserError("a benchmark is graded by a model on a server, not by the rubric: give --model and --base-url")
     member, settings = judge_member(options), _settings(options)
     progress = ProgressLine("grade: questions")
     with closing(progress):

@@ -35,8 +35,8 @@ def parse_ratings(text: str, count: int, low: int, high: int) -> Parsed:
 
     Two forms are read: a JSON object {"ratings": [{"id", "rating", "rationale"}, ...]} anywhere in the text, and the
     published form, one block `Rating: N` / `Rationale: ...` for each response in order.
-    An answer that does not name every label exactly once rates no response, because a response may have told the judge
-    to write it. An answer with two complete but different sets of ratings rates no response either. A rating that is
+    An answer that does not name every label exactly once rates no response, because a response may have made the judge
+    write it. An answer with two complete but different sets of ratings rates no response either. A rating that is
     not a whole number on the scale ("N/A", "4/5", 11, 3.5) leaves only its own response unjudged.
     """
     labels = range(1, count + 1)
