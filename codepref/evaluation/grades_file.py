@@ -10,7 +10,7 @@ from typing import Any
 from codepref.errors import UserError
 from codepref.evaluation.graded import HIGH, LOW, Grade, Grades, summarise_grades
 from codepref.evaluation.scores import FILE, LINES
-from codepref.records import Judgment
+from codepref.records import InstructionResponses
 from codepref.storage.files import read_json, write_json, write_parquet
 
 FORMAT = "codepref grades 1"
@@ -59,10 +59,13 @@ def read_grades(path: Path) -> Grades:
         raise UserError(f"{path}: malformed file of grades ({type(error).__name__}: {error})") from None
 
 
-def write_grades_table(path: Path, tasks: Sequence[Judgment], references: Mapping[str, str], grades: Grades) -> None:
+def write_grades_table(
+    path: Path, tasks: Sequence[InstructionResponses], references: Mapping[str, str], grades: Grades
+) -> None:
     """Write one row for each problem, with the columns of the benchmark and of the published output of judges.
 
     `rating` is text, and "N/A" without a grade, as in the published annotations. `judgement` is the judge's rationale.
+    tasks: with one response each.
     """
     import pyarrow as pa
 
@@ -74,7 +77,7 @@ def write_grades_table(path: Path, tasks: Sequence[Judgment], references: Mappin
                 names,
                 (
                     task.task_id,
-                    task.instruction,
+                    task.instruction.text,
                     task.preference,
                     references[task.task_id],
                     task.responses[0].text,

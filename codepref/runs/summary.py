@@ -15,8 +15,8 @@ from codepref.evaluation.gate import decide
 from codepref.evaluation.ratings import compare_ratings, read_ratings, summarise_ratings
 from codepref.evaluation.scores import compare, read_scores, summarise
 from codepref.runs.directory import Result, RunDirectory, open_run
-from codepref.runs.feedback import grading_summary
 from codepref.runs.plan import plan
+from codepref.runs.stages.grading import grading_summary
 from codepref.storage.files import write_json, write_text
 from codepref.training.checks import ONLINE
 

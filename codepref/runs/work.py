@@ -13,9 +13,9 @@ from codepref.errors import UserError
 from codepref.execution.limits import Limits
 from codepref.problems.contamination import Overlap, overlaps, problem_text
 from codepref.problems.load import load_problems
-from codepref.records import Judgment, Problem
-from codepref.runs import feedback
+from codepref.records import Instruction, Problem
 from codepref.runs.directory import RunDirectory
+from codepref.runs.instructions import as_problems, load_recipe_benchmark, load_recipe_instructions
 from codepref.sampling.engines import Decoding, model_fingerprint
 from codepref.sampling.pool import check_local
 from codepref.storage.files import content_hash
@@ -42,7 +42,7 @@ class Work:
     heldout: Sequence[Problem]
     progress_for: ProgressFor
     unconfined: bool
-    tasks: Sequence[Judgment] = ()
+    tasks: Sequence[Instruction] = ()
     contaminated: Sequence[Overlap] = ()
     validation: Sequence[Problem] = ()
     round: int = 1
@@ -121,15 +121,15 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) ->
     training problem is left, and when the recipe's model cannot be trained as it says.
     """
     recipe = run.recipe
-    tasks: Sequence[Judgment] = ()
+    tasks: Sequence[Instruction] = ()
     if recipe.instructions.source:
-        tasks = feedback.load_tasks(recipe).tasks
-        train = feedback.as_problems(tasks)
+        tasks = load_recipe_instructions(recipe).tasks
+        train = as_problems(tasks)
         check_local(recipe.pool)
     else:
         train = load_problems(recipe.problems.train, limit=recipe.problems.train_limit or None)
     if recipe.grading.benchmark:
-        feedback.load_graded(recipe)
+        load_recipe_benchmark(recipe)
     heldout = load_problems(recipe.problems.heldout, limit=recipe.problems.heldout_limit or None)
     _refuse_shared("held-out", heldout, "training", train, "problems.train and problems.heldout")
     validation: Sequence[Problem] = ()

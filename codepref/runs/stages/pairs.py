@@ -12,8 +12,8 @@ from codepref.pairing.artifact import read_pairs, write_pairs
 from codepref.pairing.pair import PairSet
 from codepref.pairing.rules import load_rule
 from codepref.pairing.select import select_pairs
-from codepref.runs import feedback
 from codepref.runs.directory import Result
+from codepref.runs.instructions import PLAIN
 from codepref.runs.stages.verdicts import execute_samples
 from codepref.runs.work import Work
 
@@ -42,7 +42,7 @@ def _pairs(work: Work) -> PairSet:
         work.train,
         verdicts=None if work.by_feedback else read_verdicts(work.folder / "verdicts"),
         judgments=read_judgments(work.folder / "judgments.jsonl") if by_ratings else None,
-        template=feedback.PLAIN if work.by_feedback else work.recipe.sampling.solution_template,
+        template=PLAIN if work.by_feedback else work.recipe.sampling.solution_template,
         seed=work.seed("pair"),
         **asdict(settings),
     )

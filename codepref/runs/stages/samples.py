@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from codepref.runs import feedback
 from codepref.runs.directory import Result
+from codepref.runs.stages.feedback import ask_recipe_pool
 from codepref.runs.work import Work
 from codepref.sampling.answers import load_tests
 from codepref.sampling.engines import Decoding
@@ -48,7 +48,7 @@ def stage_tests(work: Work) -> Result:
 
 def stage_respond(work: Work) -> Result:
     """Write responses.jsonl: the pool's answers to the instructions."""
-    return feedback.respond(
+    return ask_recipe_pool(
         work.tasks, work.recipe, work.out, work.seed("respond"), work.progress_for("respond: answers")
     )
 

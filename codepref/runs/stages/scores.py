@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from codepref.evaluation.evaluate import evaluate_model
-from codepref.runs import feedback
 from codepref.runs.directory import Result
-from codepref.runs.judging import rate_evaluation
+from codepref.runs.stages.grading import grade_model
+from codepref.runs.stages.rubric import rate_evaluation
 from codepref.runs.work import Work
 from codepref.sampling.engines import Decoding
 
@@ -43,4 +43,4 @@ def stage_evaluate(work: Work, label: str, model: str) -> Result:
 def stage_grade(work: Work, label: str, model: str) -> Result:
     """Write grading/LABEL/: the judge's grades on the recipe's benchmark."""
     progress = work.progress_for(f"grade {label}")
-    return feedback.grade(work.recipe, label, model, work.out, replace(work, round=1).seed("grade"), progress)
+    return grade_model(work.recipe, label, model, work.out, replace(work, round=1).seed("grade"), progress)

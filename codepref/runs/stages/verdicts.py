@@ -7,9 +7,9 @@ from typing import Any
 
 from codepref.execution.execute import execute_into
 from codepref.pairing.rules import load_rule
-from codepref.runs import feedback
 from codepref.runs.directory import Result
-from codepref.runs.judging import judge_file, judge_samples
+from codepref.runs.stages.feedback import JUDGMENTS, RESPONSES, ask_recipe_judge, write_samples_as_responses
+from codepref.runs.stages.rubric import rate_responses, rate_samples
 from codepref.runs.stages.samples import tests_file
 from codepref.runs.work import Work
 from codepref.sampling.answers import iter_solutions, load_tests
@@ -33,12 +33,12 @@ def stage_judge(work: Work) -> Result:
     samples = work.folder / "samples" / "solutions.jsonl"
     if judge.model == "rubric":
         if work.by_feedback:
-            return judge_file(work.train, work.folder / feedback.RESPONSES, judge, work.folder / feedback.JUDGMENTS)
-        return judge_samples(work.train, samples, judge, model, work.folder / feedback.JUDGMENTS)
+            return rate_responses(work.train, work.folder / RESPONSES, judge, work.folder / JUDGMENTS)
+        return rate_samples(work.train, samples, judge, model, work.folder / JUDGMENTS)
     if not work.by_feedback:
         template = work.recipe.sampling.solution_template
-        feedback.samples_as_responses(work.train, template, samples, judge.preferences, model, work.folder)
-    return feedback.judge_responses(judge, work.folder, work.seed("judge"), work.progress_for("judge: questions"))
+        write_samples_as_responses(work.train, template, samples, judge.preferences, model, work.folder)
+    return ask_recipe_judge(judge, work.folder, work.seed("judge"), work.progress_for("judge: questions"))
 
 
 def execute_samples(work: Work, out: Path, tests: Any, label: str) -> Result:

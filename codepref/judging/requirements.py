@@ -1,4 +1,4 @@
-"""What an instruction asks of a program and what stands there unasked, as far as a syntax tree tells. Pure."""
+"""Compares the syntax tree of a program with its instruction: what is missing, what nobody asked for. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def missing(tree: ast.Module, problem: Problem) -> Iterator[str]:
-    """What the instruction asks for and is not there: the entry point, its arguments, something that it does."""
+    """Yield what the instruction asks for and the program lacks: the entry point, a body, the number of arguments."""
     name = problem.entry_point
     if not any(name in bound_names(node) for node in tree.body):
         yield f"no {name} is defined"
@@ -25,23 +25,23 @@ def missing(tree: ast.Module, problem: Problem) -> Iterator[str]:
     if not body or all(isinstance(node, ast.Raise) for node in body):
         yield f"{name} does nothing"
         return
-    wanted = asked_arguments(problem)
-    least, most = _arity(function.args)
-    if wanted is not None and not least <= wanted <= most:
-        yield f"{name} does not take {wanted} argument{'s' * (wanted != 1)}"
+    required = required_arguments(problem)
+    fewest, most = _arity(function.args)
+    if required is not None and not fewest <= required <= most:
+        yield f"{name} does not take {required} argument{'s' * (required != 1)}"
 
 
-def asked_arguments(problem: Problem) -> int | None:
-    """How many arguments the instruction gives the entry point, by its signature or a call in it; None if it is silent.
+def required_arguments(problem: Problem) -> int | None:
+    """The number of arguments of the entry point in the instruction, from a signature or a call; None without either.
 
     Example: "solve(xs): sort them" gives 1, and so does "def solve(xs: list) -> list:".
     """
-    for found in re.finditer(rf"\b{re.escape(problem.entry_point)}\s*\(", problem.prompt):
-        depth, end = 1, found.end()
+    for match in re.finditer(rf"\b{re.escape(problem.entry_point)}\s*\(", problem.prompt):
+        depth, end = 1, match.end()
         while end < len(problem.prompt) and depth:
             depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(problem.prompt[end], 0)
             end += 1
-        inside = problem.prompt[found.end() : end - 1]
+        inside = problem.prompt[match.end() : end - 1]
         if (tree := parse(f"def _({inside}): pass")) and isinstance(tree.body[0], ast.FunctionDef):
             arguments = tree.body[0].args
             return len(arguments.posonlyargs) + len(arguments.args)
@@ -53,14 +53,15 @@ def asked_arguments(problem: Problem) -> int | None:
 
 
 def _arity(arguments: ast.arguments) -> tuple[int, float]:
-    places = len(arguments.posonlyargs) + len(arguments.args)
-    most = float("inf") if arguments.vararg or arguments.kwarg else places + len(arguments.kwonlyargs)
-    return places - len(arguments.defaults), most
+    """The smallest and the largest number of arguments that a function accepts."""
+    positional = len(arguments.posonlyargs) + len(arguments.args)
+    most = float("inf") if arguments.vararg or arguments.kwarg else positional + len(arguments.kwonlyargs)
+    return positional - len(arguments.defaults), most
 
 
 def extras(tree: ast.Module, problem: Problem) -> Iterator[str]:
-    """Module-level statements beside definitions; helpers that nothing uses; talking to a terminal unasked."""
-    asked = problem.prompt.lower()
+    """Yield what nobody asked for: statements beside definitions, unused helpers, `print` and `input`."""
+    prompt = problem.prompt.lower()
     for node in tree.body:
         if isinstance(node, ast.Assert):
             yield "an assert"
@@ -74,8 +75,8 @@ def extras(tree: ast.Module, problem: Problem) -> Iterator[str]:
                 yield f"{node.name}, which nothing uses"
     called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     for name in ("print", "input"):
-        inside = [part for part in tree.body if isinstance(part, Function | ast.ClassDef)]
-        if name in called and name not in asked and any(name in used_names(part) for part in inside):
+        definitions = [part for part in tree.body if isinstance(part, Function | ast.ClassDef)]
+        if name in called and name not in prompt and any(name in used_names(part) for part in definitions):
             yield f"{name}() in the program"
 
 
@@ -84,5 +85,5 @@ def _imports(node: ast.stmt) -> bool:
 
 
 def is_docstring(node: ast.stmt) -> bool:
-    """Whether a statement is a constant that stands alone."""
+    """Whether a statement is nothing but a constant, as a docstring is."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
