@@ -44,7 +44,7 @@ def test_all_mistakes_are_told_at_once_with_the_nearest_name(tmp_path: Path) -> 
         ({"sampling": {"solution_template": "{nothing}"}}, "only {prompt} and {entry_point}"),
         ({"sampling": {"solution_template": "{prompt.foo}"}}, "only {prompt} and {entry_point}"),
         ({"sampling": {"test_template": "hello"}}, "holds no {prompt}"),
-        ({"sampling": {"tests": 3}}, "takes tests to be true"),
+        ({"sampling": {"tests": 3}}, "needs true tests"),
         ({"pairing": {"rule": "rated"}}, "needs ratings: set judge.model"),
         ({"judge": {"preferences": ["beauty"]}}, "judge.preferences holds beauty; known: instruction-following"),
         ({"judge": {"preferences": [1]}}, "must be a list of texts"),
