@@ -86,7 +86,7 @@ def _feedback_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[
         mistakes.append(f"pairing.rule = {recipe.pairing.rule!r} needs ratings: set judge.model")
     if judge.model not in ("", "rubric") and not judge.base_url:
         mistakes.append(
-            f"judge.model = {judge.model!r}: its server is unknown: set judge.base_url, or judge.model = 'rubric'"
+            f"judge.model = {judge.model!r} has no server. Set judge.base_url, or judge.model = 'rubric'"
         )
     if recipe.instructions.source:
         mistakes += check_pool(recipe.pool, "instructions.source is set")

@@ -165,8 +165,8 @@ def _refuse_shared(
     shared = [problem.task_id for problem in problems if _marks(problem) & known]
     if shared:
         raise UserError(
-            f"{len(shared)} {name} problems are {other_name} problems too ({', '.join(shared[:3])}, ...): a score "
-            f"on them would measure memory. Choose {keys} without shared problems."
+            f"{len(shared)} {name} problems are {other_name} problems too ({', '.join(shared[:3])}, ...), which "
+            f"would bias the scores on them. Choose {keys} without shared problems."
         )
 
 
