@@ -115,7 +115,7 @@ def test_a_run_leads_from_instructions_to_grades(server: str, tmp_path: Path) ->
         ({"pool": []}, "the pool is empty"),
         ({"pool": [{"model": "a", "base_url": "x"}]}, "base_url must begin with http"),
         ({"instructions": {}}, "set instructions.source"),
-        ({"judge": {"model": "judge"}}, "set judge.base_url"),
+        ({"judge": {"model": "judge"}}, "Set judge.base_url"),
         ({"judge": {}}, "needs ratings: set judge.model"),
         ({"pairing": {"rule": "all-tests"}}, "set pairing.rule = 'rated'"),
         ({"responses": {"budget": 0}}, "budget = 0 allows no call"),
