@@ -26,7 +26,7 @@ MAX_LOST_IN_A_ROW = 30
 """After so many lost workers without a verdict in between, the machine is at fault: ten solutions, three tries each."""
 
 MAX_STARTS = 3
-"""How often a worker is started that is killed during its start."""
+"""Starts of a worker at most, where it is killed during each start."""
 
 MAX_TASKS_AHEAD, MAX_CHARACTERS_AHEAD = 64, 1 << 25
 """Tasks that are read before the first of them is finished, and the size of their texts. They bound the memory."""

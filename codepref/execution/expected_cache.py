@@ -38,7 +38,8 @@ class ExpectedCache:
 
     def __init__(self, folder: Path | None, *, max_bytes: int = MAX_BYTES) -> None:
         self._folder, self._max_bytes = folder, max_bytes
-        self._unweighed = max_bytes  # bytes written since the size of the folder was last measured
+        # Bytes written since the folder was measured. It starts high, so that the first write measures the folder.
+        self._unweighed = max_bytes
 
     @property
     def on(self) -> bool:

@@ -19,7 +19,7 @@ MAXIMA = {
     "reference_cpu_seconds": 1e6,
     "timeout_factor": 1e9,
 }
-"""The largest value of each limit: eleven days for times, 16 TiB for memory. The kernel's own limits hold no more."""
+"""The largest value of each limit. 1e6 s are eleven days, and 1 << 24 MiB are 16 TiB."""
 
 MIN_FIRST_SECONDS, FIRST_SHARE = 0.5, 6
 """The first attempt at a test gets half a second of CPU or a sixth of the limit, whichever is more."""

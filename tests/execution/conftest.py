@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,15 @@ from codepref.execution.engine import Engine
 from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task
 from codepref.records import Problem, Solution, Test, Verdict
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of published files, outside the repository."""
+    folder = Path(os.environ.get("CODEPREF_DATA", Path(__file__).parents[3] / "shared" / "data"))
+    if not (folder / "humaneval").is_dir():
+        pytest.skip(f"no published files at {folder} (set CODEPREF_DATA)")
+    return folder
 
 
 @pytest.fixture(scope="session")

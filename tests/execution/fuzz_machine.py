@@ -98,7 +98,7 @@ class Machine:
         return findings
 
     def after_close(self, timeout: float = 10.0) -> list[tuple[str, str]]:
-        """Findings after `Engine.close`: processes, descriptors and shared memory that remain after `timeout` seconds."""
+        """Findings after `Engine.close`: processes, descriptors and shared memory left after `timeout` seconds."""
         end = time.monotonic() + timeout
         while (left := self._left()) and time.monotonic() < end:
             time.sleep(0.05)

@@ -1,7 +1,8 @@
 """The fuzz target of the execution engine: it runs generated programs through one long-lived engine.
 
 A finding is one of these: the engine raises an exception; a code is missing or is I; a batch hangs; a canary gets a
-wrong verdict; a descriptor, process, file or piece of shared memory is left; a verdict changes when the batch runs again.
+wrong verdict; a descriptor, process, file or piece of shared memory is left; a verdict changes when the batch is
+repeated.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What runs inside the sandbox. This package imports only itself and a few modules of the standard library.
 
-A worker is a fresh interpreter that sees this folder and the standard library alone: a fork takes longer the more its
-parent has loaded. Folders, in the order in which they may import from each other (from the last to the first):
+A worker is a new interpreter that loads only this package and parts of the standard library, since a fork takes longer
+when its parent has loaded more. The folders are these. Each one imports only from those above it:
 
 - wire: everything that crosses between processes: plain data, frames, the plan of a task, the status page, calls;
 - confinement: system-call filters, resource limits, which code may share a process, preloaded packages;
@@ -14,5 +14,6 @@ Each role is a process of its own:
 - solution zygote: forks the solutions' processes; never holds a test or a solution;
 - runner zygote: one a task; compiles the tests, holds expected outputs, forks the test runners;
 - test runner: runs the tests of a solution;
-- solution: runs one solution. It exchanges plain data with the test runner through one socket.
+- solution: runs one solution, or several in turn that can leave nothing behind. It exchanges plain data with the test
+  runner through one socket.
 """

@@ -76,7 +76,9 @@ class PreparedTest:
 
 
 class Kind:
-    """How one kind of test is compiled and run. A subclass overrides what differs. Its methods run after the fork.
+    """How one kind of test is compiled and run. A subclass overrides what differs.
+
+    Untrusted code runs in `run` and `run_shared` only, after the fork.
 
     always_shared: every test runs in one process with the solution. whole_program: the solution is a program, and each
     test runs it in a process of its own. records_answers: the digest of the solution's answers is kept.

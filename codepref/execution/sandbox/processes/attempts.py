@@ -1,6 +1,6 @@
-"""The attempts of one solution: it goes through all tests of its task, and each death of a process needs a new attempt.
+"""The attempts of one solution at the tests of its task. After the death of a process a new attempt is needed.
 
-The codes that follow from how processes ended are settled here.
+This module also settles the codes that follow from how a process ended.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ KNOWN = b"PFEMTXSI" + bytes([status_page.CALL_BY_REFERENCE])
 """The codes that a test runner may write."""
 
 MAX_SHORT_TIMEOUTS = 10
-"""For each timeout that is allowed, so many further tests may run out of the shorter time that they get after it."""
+"""For each allowed timeout, so many tests may exceed the shortened limit before the rest is skipped."""
 
 
 class SolutionAttempts:
@@ -54,7 +54,7 @@ class SolutionAttempts:
         # The previous solution in a shared process is cleared away while the next one loads.
         late = phase == status_page.LOADING and b"T" in codes
         if not self._alone and (late or status_page.DIED in codes or b"M" in codes):
-            # An earlier solution in the same process may be the cause. Only an end in an own process counts.
+            # An earlier solution in the same process may be the cause. Only the end of a process of its own counts.
             self._alone = True
             self.page.forget()
             self._kept = bytearray(self.page.tests)
@@ -102,7 +102,7 @@ class SolutionAttempts:
         late = killed or runner.signal in (signal.SIGPROF, signal.SIGXCPU)
         self.page.describe(f"test {index}: the test's own code {'used up its time' if late else 'crashed its process'}")
         self.page.set(index, ord("T" if late else "E"))
-        self._short += MAX_SHORT_TIMEOUTS * late  # a loop of the test itself takes its whole time, so it counts more
+        self._short += MAX_SHORT_TIMEOUTS * late  # a loop in the test itself costs the full time
 
     def _limit_timeouts(self, phase: int, current: int) -> None:
         """Skip tests of a solution that times out too often.

@@ -32,7 +32,7 @@ MAX_ANSWER_BYTES = 1 << 20
 """Bytes of answers from which on a runner serves no further solution, since they have changed its memory."""
 
 AHEAD_BYTES, AHEAD_CALLS = 1 << 15, 256
-"""Limits of the requests that are sent ahead: what surely fits the buffer of a socket."""
+"""Bytes and number of the requests that are sent ahead, at most. So much surely fits the buffer of a socket."""
 
 
 class TestRunner:
@@ -132,7 +132,7 @@ class TestRunner:
         self.page.set(index, code)
 
     def run_shared(self, source: str, wanted: list[int]) -> None:
-        """Run the tests `wanted` with the solution in this very process. It could forge the codes."""
+        """Run the tests `wanted` with the solution in this process. The solution could forge these codes."""
         page = self.page
         page.enter(status_page.LOADING, wanted[0])
         self._limit_own_time(self.plan.limits["load_cpu_seconds"], SHORT_SLACK)

@@ -28,7 +28,7 @@ MAX_SOLUTIONS = 64
 """Solutions that one runner serves at most, when several of them share a process."""
 
 DONE, REUSABLE = b"done", b"ready for more than one solution each"
-"""A runner has finished a solution. The zygote is ready, and its runners may serve several solutions each."""
+"""DONE: a runner has finished a solution. REUSABLE: the zygote is ready, and a runner may serve several solutions."""
 
 
 class RunnerZygote:

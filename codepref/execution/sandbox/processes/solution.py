@@ -1,6 +1,7 @@
-"""The solution's process: runs one solution and answers calls. It never holds a test, an expected value or a verdict.
+"""The solution's process: runs a solution and answers calls. It never holds a test, an expected value or a verdict.
 
-Whatever the solution does to this process, it can only spoil its own answers. The test runner decodes them strictly.
+It runs one solution, or several in turn that can leave nothing behind. Whatever a solution does to this process, it can
+only spoil its own answers. The test runner decodes them strictly.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from .process_pair import ProcessPair
 from .runner_session import Answerer, RunnerSession
 
 HEARTBEAT_SECONDS = 2.0
-"""So often the supervisor tells the engine that it lives."""
+"""Seconds between two heartbeats that the engine gets while the supervisor waits."""
 
 PREPARE_SECONDS = 60.0
 """Seconds in which a runner zygote must be ready, and in which an import must end."""
