@@ -1,4 +1,4 @@
-"""Cuts the benchmark off the network: peers and plain processes confine nothing, and some samples send requests."""
+"""Cuts a benchmark off from the network. Peers and plain processes confine nothing, and some samples send requests."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 
 
 def cut_off() -> None:
-    """Put this process and all that it starts into a network namespace of its own, which has no interface that is up.
+    """Move this process, and every process that it starts later, into a network namespace without a working interface.
 
-    A user who is not root gets a user namespace around it, with the same ids. Proxies are taken out of the environment.
-    Raises SystemExit where the kernel allows neither.
+    For a user who is not root, a user namespace with the same user and group id is made around it. Proxy variables are
+    removed from the environment. Raises SystemExit where the kernel does not allow either namespace.
     """
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         del os.environ[name]
@@ -23,8 +23,8 @@ def cut_off() -> None:
     user, group = os.getuid(), os.getgid()
     if libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0:
         raise SystemExit(
-            "model-written samples are run unconfined here, and this machine lets nobody cut them off the network "
-            f"({os.strerror(ctypes.get_errno())}): run as root, or where user namespaces are allowed"
+            "this benchmark runs model-written samples unconfined, and this machine does not allow it to cut them off "
+            f"from the network ({os.strerror(ctypes.get_errno())}): run it as root, or allow user namespaces"
         )
     for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
         with open(f"/proc/self/{name}", "w", encoding="ascii") as stream:
@@ -32,7 +32,7 @@ def cut_off() -> None:
 
 
 def reachable(address: str = "192.0.2.1") -> bool:
-    """Whether there is a route to an address (of the range kept for documentation); nothing is sent."""
+    """Whether there is a route to an address (the default is reserved for documentation). Sends nothing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((address, 9))

@@ -1,7 +1,6 @@
-"""What a sample's outputs are, input by input, beside those of the canonical solution: evidence for a disagreement.
+"""Compares a sample's outputs with the canonical solution's, input by input, as evidence for a disagreement.
 
-Runs one sample in a forked child of this process, unconfined, as the peers do. Used for HumanEval+ alone, whose
-problems have inputs.
+Runs one sample in a forked child of this process, unconfined, as the peers do. Only EvalPlus's problems have inputs.
 """
 
 from __future__ import annotations
@@ -18,8 +17,13 @@ PLAIN = (int, float, complex, str, bytes, bool, type(None), list, tuple, dict, s
 
 
 def probe(problem: dict[str, Any], solution: str, cpu_seconds: float = 10.0) -> dict[str, Any]:
-    """The first input on which the sample's output is not equal to the canonical one, or has another type; {} when
-    there is none.
+    """The first input for which the sample's output differs from the canonical output in value or type, or is not plain
+    data.
+
+    problem: a row of an EvalPlus file. cpu_seconds: limit of all inputs together.
+    Returns {} when no output differs, when the problem has no inputs, and when the child ends early. Otherwise: `part`
+    and `index` of the input; `expected` and `output` as text; `same_type`, `equal`, `close` (equal within 1e-5) and
+    `plain` (the output is plain data).
     """
     if "base_input" not in problem:
         return {}
@@ -38,32 +42,32 @@ def probe(problem: dict[str, Any], solution: str, cpu_seconds: float = 10.0) -> 
             os._exit(0)
     os.close(write)
     with open(read) as pipe:
-        said = pipe.read()
+        answer = pipe.read()
     os.waitpid(pid, 0)
-    return dict(json.loads(said)) if said else {}
+    return dict(json.loads(answer)) if answer else {}
 
 
 def _first_difference(problem: dict[str, Any], solution: str) -> dict[str, Any]:
     name = problem["entry_point"]
     ours: dict[str, Any] = {}
-    right: dict[str, Any] = {}
-    exec(problem["prompt"] + problem["canonical_solution"], right)
+    canonical: dict[str, Any] = {}
+    exec(problem["prompt"] + problem["canonical_solution"], canonical)
     exec(solution, ours)
     for part in ("base", "plus"):
-        for at, arguments in enumerate(problem[f"{part}_input"]):
-            expected = right[name](*copy.deepcopy(arguments))
-            found = {"part": part, "at": at, "expected": repr(expected)[:200], "same_type": None, "equal": False}
+        for index, arguments in enumerate(problem[f"{part}_input"]):
+            expected = canonical[name](*copy.deepcopy(arguments))
+            facts = {"part": part, "index": index, "expected": repr(expected)[:200], "same_type": None, "equal": False}
             try:
                 output = ours[name](*copy.deepcopy(arguments))
             except BaseException as error:  # noqa: BLE001 - whatever the sample raises is evidence
-                return {**found, "output": f"{type(error).__name__}: {error}"[:200], "close": False, "plain": True}
+                return {**facts, "output": f"{type(error).__name__}: {error}"[:200], "close": False, "plain": True}
             equal, same_type = False, type(output) is type(expected)
             with contextlib.suppress(Exception):
                 equal = bool(output == expected)
             if equal and same_type and _plain(output):
                 continue
-            found |= {"output": repr(output)[:200], "same_type": same_type, "equal": equal, "plain": _plain(output)}
-            return {**found, "close": _close(output, expected)}
+            facts |= {"output": repr(output)[:200], "same_type": same_type, "equal": equal, "plain": _plain(output)}
+            return {**facts, "close": _close(output, expected)}
     return {}
 
 
