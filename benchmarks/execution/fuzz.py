@@ -1,74 +1,53 @@
-"""The execution engine under generated and mutated programs; exit status 1 when something was found.
-
-python benchmarks/fuzz_execution.py --count 100000 --seed 0 --out fuzz.json [--data DATA]
-"""
+"""The execution engine under generated and mutated programs. The fuzz target itself is in tests/execution."""
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "execution"))
+from benchmarks.common.process import ROOT
+from benchmarks.common.results import command_line, log
+from benchmarks.common.samples import read_rows
 
-from fuzzing import fuzz
 
+def run(options: argparse.Namespace) -> int:
+    """Fuzz the engine, write the report and print the findings. Returns 1 when there is a finding, else 0."""
+    sys.path.insert(0, str(ROOT / "tests" / "execution"))
+    from fuzzing import fuzz
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int)
-    parser.add_argument("--data", type=Path, help="folder that holds codegen16b: its completions join the corpus")
-    parser.add_argument("--quiet-machine", action="store_true", help="nothing else runs: every new file is a finding")
-    parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
-    # made before the first look at the folders, so that it is no finding
+    # created before the fuzzer first lists files, so that it does not count as a finding
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.touch()
+    corpus = completions(options) if options.data else ()
     report = fuzz(
-        options.seed,
-        options.count,
-        options.jobs,
-        completions(options.data) if options.data else (),
-        quiet_machine=options.quiet_machine,
-        progress=progress,
+        options.seed, options.count, options.jobs, corpus, quiet_machine=options.quiet_machine, progress=show_progress
     )
-    shown = {str(options.data): "DATA", str(options.out): options.out.name}  # paths say nothing about the figures
-    words = [shown.get(word, word) for word in sys.argv[1:]]
-    report["command"] = " ".join(["python benchmarks/fuzz_execution.py", *words])
+    report["command"] = command_line("execution", {str(options.data): "DATA", str(options.out): options.out.name})
     report["new_files_of_unknown_origin"] = len(report["new_files_of_unknown_origin"])
     options.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     for finding in report["findings"][:20]:
         print(f"{finding['kind']}, batch {finding['batch']}: {finding['detail'][-300:]}")
     print(
         f"{report['programs']} programs, {report['seconds']} s, {report['finding_count']} findings, "
-        f"{report['difference_count']} differences in {report['batches_run_again']} batches run again"
+        f"{report['difference_count']} differences in {report['batches_run_again']} batches that ran a second time; "
+        f"written to {options.out}"
     )
     return 1 if report["finding_count"] else 0
 
 
-def completions(data: Path) -> list[str]:
-    """The published samples of CodeGen-16B as whole programs that define `f`."""
-    problems = {row["task_id"]: row for row in rows(data / "codegen16b" / "problems.jsonl.gz")}
-    found: dict[str, None] = {}
-    for row in rows(data / "codegen16b" / "solutions.jsonl.gz"):
+def completions(options: argparse.Namespace) -> list[str]:
+    """The distinct published samples of CodeGen-16B, as whole programs that define `f`."""
+    folder = options.data / "codegen16b"
+    problems = {row["task_id"]: row for row in read_rows(folder / "problems.jsonl.gz")}
+    programs: dict[str, None] = {}
+    for row in read_rows(folder / "solutions.jsonl.gz"):
         problem = problems[row["task_id"]]
-        found[f"{problem['prompt']}{row['completion']}\nf = {problem['entry_point']}\n"] = None
-    return list(found)
+        programs[f"{problem['prompt']}{row['completion']}\nf = {problem['entry_point']}\n"] = None
+    return list(programs)
 
 
-def rows(path: Path) -> list[dict[str, str]]:
-    with gzip.open(path, "rt", encoding="utf-8") as stream:
-        return [json.loads(line) for line in stream]
-
-
-def progress(done: int, count: int, seconds: float) -> None:
+def show_progress(done: int, count: int, seconds: float) -> None:
+    """Write the rate and the remaining time to stderr."""
     rate = done / seconds
-    print(f"{done} of {count}, {rate:.1f} a second, {(count - done) / rate:.0f} s to go", file=sys.stderr, flush=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    log(f"{done} of {count}, {rate:.1f} a second, {(count - done) / rate:.0f} s left")
