@@ -1,7 +1,8 @@
-"""BigCodeBench's gold solutions in codepref's sandbox: those that pass, and what each of the others lacks.
+"""BigCodeBench's gold solutions in codepref's sandbox: which pass, and what each of the others lacks.
 
-Each is also run outside the sandbox, by Python's own unittest in a scratch folder without a network. One that passes
-there and not here lacks what the sandbox refuses; one that fails there too is told with what it said.
+Each gold solution also runs outside the sandbox, by Python's unittest in a temporary folder without a network. If it
+passes there and not in the sandbox, it lacks something that the sandbox refuses. If it fails in both, the row has both
+messages.
 """
 
 from __future__ import annotations
@@ -22,26 +23,28 @@ from codepref.problems.needs import missing_packages, packages_needed
 from codepref.records import Problem, Solution
 
 CPU_SECONDS = 20.0
-PLAIN_SECONDS = 240.0
-"""BigCodeBench's own limit, by the wall clock."""
+"""Limit of a suite in the sandbox."""
+WALL_SECONDS = 240.0
+"""Limit of a suite outside the sandbox; BigCodeBench's own limit."""
 
-WATCHED = """
+AUDITED = """
 import sys, unittest
-notes = open(sys.argv.pop(1), "w")
-def watch(event, details):
+record = open(sys.argv.pop(1), "w")
+def audit(event, details):
     if event in ("socket.getaddrinfo", "socket.connect"):
-        print("network", file=notes)
+        print("network", file=record)
     elif event == "os.mkdir" or event == "open" and isinstance(details[1], str) and set(details[1]) & set("wax+"):
-        print("files", file=notes)
+        print("files", file=record)
 sys.path.insert(0, "")
 sys.dont_write_bytecode = True
-sys.addaudithook(watch)
+sys.addaudithook(audit)
 unittest.main("__test__")
 """
+"""Runs the suite and records what it uses, by Python's audit events."""
 
 
-def bigcodebench_gold(file: Path) -> dict[str, Any]:
-    """Counts, and one row a problem."""
+def run_gold(file: Path) -> dict[str, Any]:
+    """Run the gold solution of each problem in `file`. Returns counts, and one row a problem."""
     problems = load_problems(file)
     base, names = base_install(), packages_distributions()
     solutions = [Solution(problem.task_id, 0, problem.gold or "") for problem in problems]
@@ -52,68 +55,74 @@ def bigcodebench_gold(file: Path) -> dict[str, Any]:
         needed = sorted(packages_needed(problem))
         beyond = [name for name in needed if not {normal(item) for item in names.get(name, [])} & base]
         missing = [name for name in needed if name in absent]
-        told, plain = matrix.verdicts[0], plainly(problem)
+        verdict, unconfined = matrix.verdicts[0], run_unconfined(problem)
         row = {"task_id": problem.task_id, "packages": needed, "beyond_base": beyond, "missing": missing}
-        row |= {"code": told.codes, "detail": told.detail, "plain": plain}
-        rows.append({**row, "lacks": lacking(missing, told.codes, told.detail, plain)})
+        row |= {"code": verdict.codes, "detail": verdict.detail, "unconfined": unconfined}
+        rows.append({**row, "lacks": lacking(missing, verdict.codes, verdict.detail, unconfined)})
     return {"problems": len(rows), "passed": sum(row["code"] == "P" for row in rows), "rows": rows}
 
 
-def plainly(problem: Problem) -> dict[str, Any]:
-    """How gold solution and suite end as one program run by unittest: `word`, the last thing `said`, and what they used
-    meanwhile, by Python's own audit: `network`, `files` (opened to write, or folders made).
+def run_unconfined(problem: Problem) -> dict[str, Any]:
+    """Run gold solution and suite as one program, by unittest, outside the sandbox.
+
+    Returns status ("passes", "fails" or "late"); message: the last error, or ""; network: whether the program used the
+    network; files: whether it opened a file to write or made a folder.
     """
     program = f"{problem.gold}\n\n{problem.tests[0].source}\n"
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as notes:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as records:
         (Path(folder) / "__test__.py").write_text(program, encoding="utf-8")
-        command = [sys.executable, "-c", WATCHED, f"{notes}/used"]
+        command = [sys.executable, "-c", AUDITED, f"{records}/used"]
         environment = {"HOME": folder, "TMPDIR": folder, "MPLBACKEND": "Agg", "LC_ALL": "C.UTF-8"}
         try:
             done = subprocess.run(
-                command, cwd=folder, env=environment, capture_output=True, text=True, timeout=PLAIN_SECONDS
+                command, cwd=folder, env=environment, capture_output=True, text=True, timeout=WALL_SECONDS
             )
         except subprocess.TimeoutExpired:
-            return {"word": "late", "said": f"more than {PLAIN_SECONDS:.0f} s", "network": False, "files": False}
-        used = set((Path(notes) / "used").read_text().split())
-    said = re.findall(r"^(\w*(?:Error|Exception|Warning)\b.*)", done.stderr, re.MULTILINE)
+            message = f"more than {WALL_SECONDS:.0f} s"
+            return {"status": "late", "message": message, "network": False, "files": False}
+        used = set((Path(records) / "used").read_text().split())
+    errors = re.findall(r"^(\w*(?:Error|Exception|Warning)\b.*)", done.stderr, re.MULTILINE)
     failed = done.returncode != 0
-    told = (said or done.stderr.splitlines() or [""])[-1][:160] if failed else ""
-    return {
-        "word": "fails" if failed else "passes",
-        "said": told,
-        **{name: name in used for name in ("network", "files")},
-    }
+    message = (errors or done.stderr.splitlines() or [""])[-1][:160] if failed else ""
+    uses = {name: name in used for name in ("network", "files")}
+    return {"status": "fails" if failed else "passes", "message": message, **uses}
 
 
-def lacking(missing: Sequence[str], code: str, detail: str, plain: dict[str, Any]) -> str:
-    """What a gold solution that does not pass lacks, "" for one that passes."""
+def lacking(missing: Sequence[str], code: str, detail: str, unconfined: dict[str, Any]) -> str:
+    """What a gold solution lacks in the sandbox; "" for one that passes.
+
+    missing: packages that are not installed. code, detail: codepref's verdict. unconfined: see `run_unconfined`.
+    """
     if code == "P":
         return ""
     if missing:
         return f"a package that is not installed: {', '.join(missing)}"
     error = re.search(r"\w*(?:Error|Exception).*", detail)
-    said = (error[0] if error else detail)[:110]
-    lacks = [word for word, used in (("a network", plain["network"]), ("files to write", plain["files"])) if used]
-    if plain["word"] != "passes":
-        return f"{' and '.join(lacks) or 'the suite fails anywhere'}: {said}; without a sandbox: {plain['said']}"
-    return f"{' and '.join(lacks) or 'what the sandbox refuses'}: {said}"
+    message = (error[0] if error else detail)[:110]
+    uses = (("a network", unconfined["network"]), ("files to write", unconfined["files"]))
+    lacks = [name for name, used in uses if used]
+    if unconfined["status"] != "passes":
+        reason = " and ".join(lacks) or "the suite fails everywhere"
+        return f"{reason}: {message}; without a sandbox: {unconfined['message']}"
+    return f"{' and '.join(lacks) or 'something that the sandbox refuses'}: {message}"
 
 
 def base_install(name: str = "codepref") -> set[str]:
-    """Distributions that installing `name` without extras brings, itself among them, in normal form."""
-    found, waiting = set[str](), [normal(name)]
+    """The distributions that installing `name` without extras brings, itself included, as normalized names."""
+    distributions, waiting = set[str](), [normal(name)]
     while waiting:
         current = waiting.pop()
-        if current in found:
+        if current in distributions:
             continue
-        found.add(current)
+        distributions.add(current)
         try:
             needed = requires(current) or []
         except PackageNotFoundError:
             continue
         waiting += [normal(re.split(r"[^\w.-]", line)[0]) for line in needed if "extra ==" not in line]
-    return found
+    return distributions
 
 
 def normal(name: str) -> str:
+    """A distribution's name as PEP 503 normalizes it."""
     return re.sub(r"[-_.]+", "-", name).lower()

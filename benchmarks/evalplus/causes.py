@@ -1,79 +1,82 @@
-"""Why codepref and EvalPlus disagree about a sample, told from runs of it alone and inside EvalPlus's check. Pure."""
+"""Why codepref and EvalPlus disagree about a sample: rules over runs with other limits and EvalPlus's own check. Pure."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from execution_causes import Facts, cause_of, gone_alone
+from benchmarks.common.causes import Facts, cause_of, gone_alone
 
 
 def cause_of_difference(facts: Facts) -> str:
-    """As `execution_causes.cause_of`, which is asked last.
+    """The sentence of the first rule that applies; the rules of `benchmarks.common.causes.cause_of` come last.
 
-    facts: beside what that needs, `generous` (codepref's verdict with --patience 0), `patient`
-    (EvalPlus's verdict with 30 s an input), `roomy` (the same without its limit of memory) and `why`
-    (`evalplus_why.told` of base and plus).
+    facts: what that function needs, and the verdicts of further runs: `no_timeout_factor` (codepref with its timeout
+    factor off), `long_limit` (EvalPlus with 30 s an input), `no_memory_limit` (the same without EvalPlus's memory
+    limit); and `check`: part -> what `benchmarks.systems.evalplus_check.check` returns.
     """
-    for rule in (uncounted, gone_alone, memory, stopped, impatient):
-        if said := rule(facts):
-            return said
+    for rule in (uncounted, gone_alone, evalplus_memory, evalplus_input_limit, codepref_timeout_factor):
+        if cause := rule(facts):
+            return cause
     return cause_of(facts)
 
 
 def uncounted(facts: Facts) -> str:
-    """EvalPlus's check came to its end, yet did not count all inputs."""
-    for part, told in facts["why"].items():
-        if not facts["theirs"]["passed"] and told["ended"] and told["counted"] < told["inputs"]:
+    """EvalPlus's check ran to its end without an exception, but did not count all inputs as run."""
+    for part, check in facts["check"].items():
+        if not facts["theirs"]["passed"] and check["ended"] and check["counted"] < check["inputs"]:
             return (
-                "EvalPlus fails what its own check accepts, since it does not count the inputs that it accepted: "
-                f"{part}, {told['counted']} of {told['inputs']} counted, no exception"
+                "EvalPlus fails a sample that its own check accepts, because it does not count inputs that it accepted: "
+                f"{part}, {check['counted']} of {check['inputs']} counted, no exception"
             )
     return ""
 
 
-def memory(facts: Facts) -> str:
-    patient, roomy = facts["patient"], facts["roomy"]
-    if facts["ours"]["passed"] and not patient["passed"] and roomy["passed"]:
-        words = f"with 30 s an input {patient['word']}, with 30 s and no limit of memory {roomy['word']}"
-        return f"EvalPlus's limit of memory (4 GiB, expected outputs among them): {words}{_repaired(facts)}"
+def evalplus_memory(facts: Facts) -> str:
+    """EvalPlus passes the sample only without its memory limit."""
+    long_limit, no_memory_limit = facts["long_limit"], facts["no_memory_limit"]
+    if facts["ours"]["passed"] and not long_limit["passed"] and no_memory_limit["passed"]:
+        statuses = (
+            f"with 30 s an input {long_limit['status']}, with 30 s and no memory limit {no_memory_limit['status']}"
+        )
+        return f"EvalPlus's memory limit (4 GiB, which includes expected outputs): {statuses}{_repaired(facts)}"
     return ""
 
 
-def stopped(facts: Facts) -> str:
-    """EvalPlus's limit of wall-clock time for one input ran out: it passes with more, or was seen to be stopped."""
-    ours, theirs, patient = facts["ours"], facts["theirs"], facts["patient"]
-    part, told = _stop(facts)
-    seen = bool(told) and told["raised"].startswith("TimeoutException")
-    if not ours["passed"] or theirs["passed"] or not (seen or patient["passed"]):
+def evalplus_input_limit(facts: Facts) -> str:
+    """EvalPlus's time limit of one input ended the sample: it passes with more time, or its check timed out."""
+    ours, theirs, long_limit = facts["ours"], facts["theirs"], facts["long_limit"]
+    part, check = _stopped_part(facts)
+    timed_out = bool(check) and check["raised"].startswith("TimeoutException")
+    if not ours["passed"] or theirs["passed"] or not (timed_out or long_limit["passed"]):
         return ""
-    how = f"{_told(part, told)}; " if seen else ""
+    where = f"{_stop(part, check)}; " if timed_out else ""
     return (
-        "EvalPlus's limit of one input, by the wall clock (1 s, or four times what the canonical solution took): "
-        f"{how}with 30 s {patient['word']}{_repaired(facts)}"
+        "EvalPlus's wall-clock limit of one input (1 s, or four times the canonical solution's time): "
+        f"{where}with 30 s {long_limit['status']}{_repaired(facts)}"
     )
 
 
-def impatient(facts: Facts) -> str:
-    """codepref's patience ended: it passes the sample with the same limit for every test."""
-    ours, generous = facts["ours"], facts["generous"]
-    if not (ours["timed_out"] and facts["theirs"]["passed"] and generous["passed"]):
+def codepref_timeout_factor(facts: Facts) -> str:
+    """codepref's timeout factor ended the sample: it passes when every test may take the whole limit."""
+    ours, no_factor = facts["ours"], facts["no_timeout_factor"]
+    if not (ours["timed_out"] and facts["theirs"]["passed"] and no_factor["passed"]):
         return ""
-    spent = max(told["spent"] for told in facts["why"].values())
+    spent = max(check["spent"] for check in facts["check"].values())
     return (
-        "codepref's patience, by which a right but slow solution is stopped that takes 20 times what its reference "
-        f"takes, and half a second at least: after {ours['cpu_ms'] / 1000:.1f} s of CPU; with --patience 0 "
-        f"{generous['word']}; EvalPlus took {spent:.1f} s for the longer test"
+        "codepref's timeout factor, which stops a correct but slow solution that takes 20 times as long as its "
+        f"reference, and at least half a second: after {ours['cpu_ms'] / 1000:.1f} s of CPU; without the factor "
+        f"{no_factor['status']}; EvalPlus took {spent:.1f} s for the longer test"
     )
 
 
-def _stop(facts: Facts) -> tuple[str, dict[str, Any]]:
-    """The first part in which EvalPlus's check did not come to its end."""
-    return next(((part, told) for part, told in facts["why"].items() if not told["ended"]), ("", {}))
+def _stopped_part(facts: Facts) -> tuple[str, dict[str, Any]]:
+    """The first part in which EvalPlus's check did not run to its end."""
+    return next(((part, check) for part, check in facts["check"].items() if not check["ended"]), ("", {}))
 
 
-def _told(part: str, told: dict[str, Any]) -> str:
-    return f"{part} input {max(0, told['counted'] - 1)}, {told['raised']} (limit {told['limit']} s)"
+def _stop(part: str, check: dict[str, Any]) -> str:
+    return f"{part} input {max(0, check['counted'] - 1)}, {check['raised']} (limit {check['limit']} s)"
 
 
 def _repaired(facts: Facts) -> str:
-    return f"; codepref leaves inputs out ({', '.join(facts['repaired'])})" if facts["repaired"] else ""
+    return f"; codepref leaves out inputs ({', '.join(facts['repaired'])})" if facts["repaired"] else ""
