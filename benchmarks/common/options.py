@@ -33,5 +33,5 @@ def add_results(parser: argparse.ArgumentParser, default: Path, names: str) -> N
         type=Path,
         default=default,
         metavar="DIR",
-        help=f"folder to write {names} to (default: benchmarks/results, which is under version control)",
+        help=f"folder of {names} (default: benchmarks/results, which is under version control)",
     )

@@ -1,4 +1,4 @@
-"""Why codepref and EvalPlus disagree about a sample: rules over runs with other limits and EvalPlus's own check. Pure."""
+"""Why codepref and EvalPlus disagree about a sample: rules over further runs and EvalPlus's own check. Pure."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def uncounted(facts: Facts) -> str:
     for part, check in facts["check"].items():
         if not facts["theirs"]["passed"] and check["ended"] and check["counted"] < check["inputs"]:
             return (
-                "EvalPlus fails a sample that its own check accepts, because it does not count inputs that it accepted: "
-                f"{part}, {check['counted']} of {check['inputs']} counted, no exception"
+                "EvalPlus fails a sample that its own check accepts, because it does not count inputs that it "
+                f"accepted: {part}, {check['counted']} of {check['inputs']} counted, no exception"
             )
     return ""
 

@@ -2,9 +2,9 @@
 
     python -m benchmarks.execution.reference JOB.json ANSWER.json
 
-A forked child runs a solution with `exec`, then each test with `exec` in a copy of the solution's names. The kernel ends
-the child when it exceeds its CPU time (SIGPROF), and the child writes verdict codes into shared memory. When a child
-ends early, a new child continues with the next test. No test is skipped.
+A forked child runs a solution with `exec`, then each test with `exec` in a copy of the solution's names. It writes
+verdict codes into shared memory. The kernel ends the child when it exceeds its CPU time (SIGPROF). When a child ends
+early, a new child continues with the next test. No test is skipped.
 
 Codes: P passed, F the test's own assertion failed, E any other exception or end, M out of memory, T out of time.
 """

@@ -1,46 +1,47 @@
-"""How often the gate promotes a model that is worse by the whole margin, and one that is just as good, by simulation.
+"""Simulates pairs of models, and measures how often the gate promotes the second model of a pair.
 
-    python benchmarks/gate_margin.py --out gate_margin.json
+The gate is a test at a level of 2.5%: it should promote at most that share of models whose true pass@1 is exactly one
+point lower. Each figure comes from many pairs of models on new problems, with ten answers a problem, through the same
+comparison and decision as in a run.
 
-The gate is a test at 2.5%: of models whose true pass@1 is exactly one point lower it should promote at most that share.
-Each figure is of `--repeats` pairs of models on fresh problems, ten answers a problem, through the run's own comparison
-and decision. Worse models: the base solves every problem for sure, and a few problems lose much or more lose little,
-the hardest shapes for an interval. Equal models: most problems are solved always or never, the others by chance.
+Worse models: the base model always solves every problem, and either few problems lose much or more problems lose
+little; these are the hardest shapes for an interval. Equal models: most problems are solved always or never, the others
+by chance.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.common.results import log
 from codepref.evaluation.comparison import compare_values
 from codepref.evaluation.estimators import wilson_interval
 from codepref.evaluation.gate import decide
-from codepref.storage.files import write_json, write_text
 
 Rates = npt.NDArray[np.float64]
+"""True pass@1 of each problem."""
 Row = dict[str, Any]
 ANSWERS = 10
+"""Answers a problem."""
 PROBLEMS = (164, 480, 1000)
 
 
 def worse(random: np.random.Generator, problems: int, share: float, loss: float) -> tuple[Rates, Rates]:
-    """True pass@1 a problem before and after, worse by `share` * `loss` in the mean."""
+    """Rates before and after: a random `share` of problems loses `loss`."""
     before = np.ones(problems)
     return before, before - loss * (random.random(problems) < share)
 
 
 def equal(random: np.random.Generator, problems: int, chance: float) -> tuple[Rates, Rates]:
-    """True pass@1 a problem before and after, the same; a share `chance` of them neither 0 nor 1."""
-    sure = (random.random(problems) < 0.6).astype(float)
-    rates = np.where(random.random(problems) < chance, random.beta(2, 2, problems), sure)
+    """Rates before and after, which are the same. For a share `chance` of problems they lie between 0 and 1."""
+    certain = (random.random(problems) < 0.6).astype(float)
+    rates = np.where(random.random(problems) < chance, random.beta(2, 2, problems), certain)
     return rates, rates
 
 
@@ -55,13 +56,16 @@ SHAPES: dict[str, Callable[[np.random.Generator, int], tuple[Rates, Rates]]] = {
 
 
 def promoted(random: np.random.Generator, before: Rates, after: Rates) -> bool:
-    """Whether the gate promotes after `ANSWERS` answers a problem of each model."""
+    """Whether the gate promotes the second model after `ANSWERS` answers a problem of each model."""
     base, aligned = (random.binomial(ANSWERS, rates) / ANSWERS for rates in (before, after))
     return decide([asdict(compare_values("pass@1", base, aligned))], figures=["pass@1"]).promoted
 
 
 def measure(repeats: int, seed: int) -> list[Row]:
-    """A row a shape and number of problems, with the share promoted and its 95% interval."""
+    """The share of pairs that is promoted, with its 95% interval: one row a shape and number of problems.
+
+    repeats: pairs of models a row.
+    """
     rows: list[Row] = []
     for problems in PROBLEMS:
         for name, shape in SHAPES.items():
@@ -69,44 +73,25 @@ def measure(repeats: int, seed: int) -> list[Row]:
             share = sum(promoted(random, *shape(random, problems)) for _ in range(repeats)) / repeats
             low, high = wilson_interval(share, repeats)
             rows.append({"models": name, "problems": problems, "promoted": share, "low": low, "high": high})
-            print(rows[-1], flush=True)
+            log(str(rows[-1]))
     return rows
 
 
 def table(rows: list[Row], repeats: int) -> str:
     """Markdown: a line a shape, a column a number of problems."""
-    cells = {
-        (
-            row["models"],
-            row["problems"],
-        ): f"{100 * row['promoted']:.1f}% [{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
-        for row in rows
-    }
+    cells = {}
+    for row in rows:
+        share, low, high = (100 * row[name] for name in ("promoted", "low", "high"))
+        cells[row["models"], row["problems"]] = f"{share:.1f}% [{low:.1f}, {high:.1f}]"
     lines = [
         "# What the gate promotes at its margin",
         "",
-        f"`python benchmarks/gate_margin.py`: share promoted of {repeats:,} simulated pairs of models, {ANSWERS}",
-        "answers a problem, with its 95% interval. The first four kinds are one point worse in truth (nominal:",
-        "at most 2.5%), the last two just as good.",
+        f"`python -m benchmarks.gate margin`: the share that the gate promotes of {repeats:,} simulated pairs of",
+        f"models, with {ANSWERS} answers a problem, and its 95% interval. In the first four lines the second model is",
+        "one point worse (the gate should promote at most 2.5%); in the last two lines it is just as good.",
         "",
         "| Models | " + " | ".join(f"{problems:,} problems" for problems in PROBLEMS) + " |",
         "|---" * (1 + len(PROBLEMS)) + "|",
     ]
     lines += [f"| {name} | " + " | ".join(cells[name, problems] for problems in PROBLEMS) + " |" for name in SHAPES]
     return "\n".join(lines) + "\n"
-
-
-def main() -> None:
-    """Write the rows, and the table beside them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--repeats", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    rows = measure(given.repeats, given.seed)
-    write_json(given.out, {"repeats": given.repeats, "seed": given.seed, "answers": ANSWERS, "rows": rows})
-    write_text(given.out.with_suffix(".md"), table(rows, given.repeats))
-
-
-if __name__ == "__main__":
-    main()

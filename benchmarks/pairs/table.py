@@ -19,7 +19,7 @@ def table(rows: dict[str, Any], facts: dict[str, Any]) -> str:
     """rows: setting -> rule -> figures. facts: command, problems and selection_seconds."""
     lines = ["# Pairs from self-written tests", "", facts["command"], ""]
     lines += [
-        f"{facts['problems']} problems. The columns \"at 20%\" and \"at 30%\" give the precision of the most confident "
+        f'{facts["problems"]} problems. The columns "at 20%" and "at 30%" give the precision of the most confident '
         "pairs, with 95% intervals over problems, and in brackets an earlier measurement with other code. ECE is the "
         "expected calibration error over ten bins. It is given only for the rule whose confidence is a probability; "
         "the confidence of the other rules only orders pairs.",
