@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.build_starter import own_tests
+from benchmarks.starter.build import own_tests
 from codepref import api
 from codepref.starter import SOLUTION_TEMPLATE, TEST_TEMPLATE, load_problems, model_path
 from codepref.starter.corpus import Example
@@ -65,7 +65,7 @@ def test_the_model_is_about_as_good_as_its_card_says() -> None:
     rows = api.sample(
         problems, str(model_path()), n=1, temperature=0.0, max_new_tokens=128, template=SOLUTION_TEMPLATE, device="cpu"
     )
-    passed = [set(matrix.verdicts[0].letters) == {"P"} for matrix in api.execute(problems, rows)]
+    passed = [set(matrix.verdicts[0].codes) == {"P"} for matrix in api.execute(problems, rows)]
     assert 0.28 <= sum(passed) / len(passed) <= 0.8
     assert all(row["finished"] for row in rows[:10])
 
