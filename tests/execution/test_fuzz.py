@@ -1,6 +1,6 @@
 """Generated and mutated programs leave no hang, no crash of the engine, and nothing behind; so do hostile tests.
 
-The long run is `benchmarks/fuzz_execution.py`. What it found is kept below, reduced.
+The long run is `python -m benchmarks.execution fuzz`. What it found is kept below, reduced.
 """
 
 from __future__ import annotations
