@@ -1,9 +1,9 @@
 """AI feedback against a scripted server: is anything lost, invented or paid for twice, and how fast is it?
 
 faults       `codepref respond` and `codepref judge` run undisturbed, then again with SIGKILL at random moments. The
-             server fails a fifth of its calls (429, 500, hangs, cut answers, broken JSON), and a fifth of the
-             judge's answers are broken. Both runs must give the same results, byte by byte, and the ledgers must be equal
-             to the server's own counts.
+             server fails a fifth of its calls (429, 500, hangs, cut answers, broken JSON), and a fifth of the judge's
+             answers are broken. Both runs must give the same results, byte by byte, and the ledgers must be equal to
+             the server's own counts.
 throughput   the same commands with a server that takes 200 ms a call and answers 64 calls at once
 """
 
