@@ -1,9 +1,11 @@
 """codepref aligns code language models by preference learning, and says honestly whether it helped.
 
-The functions behind the commands are here by name, loaded when first used: load_problems, sample, execute,
-execute_into, pair, audit, train, evaluate, compare (see `codepref.api`), respond, judge, judge_by_rubric,
-calibrate_judge and grade (see `codepref.feedback`), run and demo (see `codepref.runs.run`) and push (see
-`codepref.hub.push`).
+This package offers the functions behind the commands by name, and loads each when it is first used:
+
+- load_problems, sample, execute, execute_into, pair, audit, train, evaluate and compare, from `codepref.api`;
+- respond, judge, judge_by_rubric, calibrate_judge and grade, from `codepref.feedback`;
+- run and demo, from `codepref.runs.run`;
+- push, from `codepref.hub.push`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m codepref` is `codepref`."""
+"""`python -m codepref` runs the command line."""
 
 import sys
 

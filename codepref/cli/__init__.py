@@ -1,1 +1,1 @@
-"""One command a stage, plus run, demo, status and report; each is thin over the function of its name."""
+"""The command line: one command for each function of the API, grouped by subject. Each command is a thin wrapper."""

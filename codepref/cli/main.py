@@ -1,4 +1,4 @@
-"""The command line: parses, calls the function of the same name, prints figures, turns errors into one message."""
+"""The command line's entry: parse, call the command's function, and turn an error into one message and a status."""
 
 from __future__ import annotations
 
@@ -8,91 +8,131 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import FrameType
 
 from codepref.errors import CodeprefError, MachineError, UserError
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
-SPENT = {
+USED_UP = {
     errno.EMFILE: "open files are used up (ulimit -n)",
     errno.ENFILE: "open files of the whole machine are used up",
     errno.EAGAIN: "processes or threads are used up (ulimit -u; a container's pids)",
     errno.ENOMEM: "memory is used up",
 }
+"""Error number -> which limit of the machine was reached."""
+
+CONTINUES = "the same command continues from here"
+PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Returns 0 done, 1 failed or refused, 2 wrong input, 3 the machine lacks something."""
-    _hold_standard_streams()
+    """Run one command and return its exit status.
+
+    0 means done, 1 failed or refused, 2 wrong input, 3 the machine lacks something, 130 interrupted, 143 terminated.
+    """
+    _open_standard_streams()
     from codepref.cli.parser import build_parser
 
-    parser = build_parser()
-    options = parser.parse_args(arguments)
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    _spin_little()
-    try:
-        with _sigterm_unwinds():
-            options.command(options)
-            sys.stdout.flush()
-    except UserError as error:
-        for problem in error.problems:
-            _tell(f"codepref: {problem}")
-        return error.exit_status
-    except CodeprefError as error:
-        _tell(f"codepref: {error}")
-        return error.exit_status
-    except BrokenPipeError:
-        # the reader of our output went away (a closed pager): nothing is wrong, but stdout must not be flushed again
-        _drop_output()
-        return 1
-    except OSError as error:
-        if error.errno in SPENT:
-            _tell(f"codepref: {SPENT[error.errno]}: {error}. Mend that; the same command goes on from here")
-        elif error.errno in DISK_ERRORS:
-            _tell(f"codepref: cannot write: {error}. Free some space; the same command goes on from here")
-            _drop_output()
-        else:
-            raise
-        return MachineError.exit_status
-    except ImportError as error:
-        words = str(error).strip().splitlines() or ["no reason given"]
-        _tell(f"codepref: a package cannot be loaded ({words[-1]}): install it (pip install codepref), or free memory")
-        return MachineError.exit_status
-    except MemoryError:
-        _tell("codepref: memory is used up. Free some, or ask for less; the same command goes on from here")
-        return MachineError.exit_status
-    except KeyboardInterrupt:
-        _tell("\ncodepref: interrupted; the same command goes on from here")
-        return 130
-    except Terminated:
-        _tell("codepref: terminated; the same command goes on from here")
-        return 128 + signal.SIGTERM
+    with _plain_warnings():
+        options = build_parser().parse_args(arguments)
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        _let_threads_sleep()
+        try:
+            with _sigterm_raises():
+                options.command(options)
+                sys.stdout.flush()
+        except (Exception, KeyboardInterrupt, Terminated) as error:
+            status = _report_error(error)
+            if status is None:
+                raise
+            return status
     return 0
 
 
-def _spin_little() -> None:
-    """Have OpenMP threads wait asleep, unless the user has set how they wait. Before torch is loaded.
+def _report_error(error: BaseException) -> int | None:
+    """Print one message for an error and return the exit status, or None for an error that codepref does not know."""
+    if isinstance(error, UserError):
+        for mistake in error.problems:
+            _print_error(f"codepref: {mistake}")
+        return error.exit_status
+    if isinstance(error, CodeprefError):
+        _print_error(f"codepref: {error}")
+        return error.exit_status
+    if isinstance(error, BrokenPipeError):
+        # the reader of our output has gone, such as a closed pager: this is no failure, but stdout must not be flushed
+        _discard_output()
+        return 1
+    if isinstance(error, OSError) and error.errno in USED_UP:
+        _print_error(f"codepref: {USED_UP[error.errno]}: {error}. Raise the limit; {CONTINUES}")
+        return MachineError.exit_status
+    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+        _print_error(f"codepref: cannot write: {error}. Free some space; {CONTINUES}")
+        _discard_output()
+        return MachineError.exit_status
+    if isinstance(error, ImportError):
+        reason = (str(error).strip().splitlines() or ["no reason given"])[-1]
+        _print_error(
+            f"codepref: a package cannot be loaded ({reason}): install it (pip install codepref), or free memory"
+        )
+        return MachineError.exit_status
+    if isinstance(error, MemoryError):
+        _print_error(f"codepref: memory is used up. Free some, or ask for less; {CONTINUES}")
+        return MachineError.exit_status
+    if isinstance(error, KeyboardInterrupt):
+        _print_error(f"\ncodepref: interrupted; {CONTINUES}")
+        return 130
+    if isinstance(error, Terminated):
+        _print_error(f"codepref: terminated; {CONTINUES}")
+        return 128 + signal.SIGTERM
+    return None
 
-    By default they spin, and sampling from a small model takes thirty times as long once another process wants a core
-    (65 s for 2 s, measured). With a thousand turns of spinning before the sleep it is a sixth faster than with none on
-    a machine of one's own, and an eighth slower beside another process.
+
+@contextlib.contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Print codepref's own FutureWarnings as one line, without the file and the source line that Python adds."""
+    python_format = warnings.formatwarning
+
+    def one_line(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+    ) -> str:
+        if category is FutureWarning and PACKAGE in Path(filename).resolve().parents:
+            return f"warning: {message}\n"
+        return python_format(message, category, filename, lineno, line)
+
+    warnings.formatwarning = one_line
+    try:
+        yield
+    finally:
+        warnings.formatwarning = python_format
+
+
+def _let_threads_sleep() -> None:
+    """Make waiting OpenMP threads sleep, unless the user has set how they wait. Call it before torch is loaded.
+
+    By default they spin. Sampling from a small model then takes thirty times as long once another process wants a core
+    (65 s instead of 2 s, measured). A thousand turns of spinning before the sleep are a sixth faster than no spinning
+    where no other process runs, and an eighth slower where one does.
     """
     if not os.environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"}:
         os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
 
 
 class Terminated(BaseException):
-    """SIGTERM came: unwind, so that workers end and files are whole, and leave."""
+    """The process received SIGTERM: end the workers, leave files whole, and exit."""
 
 
 @contextlib.contextmanager
-def _sigterm_unwinds() -> Iterator[None]:
+def _sigterm_raises() -> Iterator[None]:
+    """Turn SIGTERM into `Terminated` inside the block. Outside the main thread it does nothing."""
+
     def terminated(number: int, frame: FrameType | None) -> None:
         raise Terminated
 
     if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's
+        yield  # only the main thread can set signal handlers
         return
     before = signal.signal(signal.SIGTERM, terminated)
     try:
@@ -101,8 +141,8 @@ def _sigterm_unwinds() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _hold_standard_streams() -> None:
-    """Lead closed standard descriptors to /dev/null: the next file opened would else be written to as output."""
+def _open_standard_streams() -> None:
+    """Connect closed standard descriptors to /dev/null. Otherwise the next opened file would receive the output."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
@@ -112,13 +152,13 @@ def _hold_standard_streams() -> None:
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
-def _drop_output() -> None:
-    """What is left in stdout's buffer cannot be written: the interpreter must not try again when it ends."""
+def _discard_output() -> None:
+    """Connect stdout to /dev/null: its buffer cannot be written, and the interpreter must not try again at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _tell(text: str) -> None:
-    """A message on stderr. One that cannot be written changes no exit status."""
+def _print_error(text: str) -> None:
+    """Print a message on stderr. A stderr that cannot be written changes no exit status."""
     with contextlib.suppress(OSError):
         print(text, file=sys.stderr, flush=True)
 

@@ -1,0 +1,128 @@
+"""What the functions of the API accept, and how each form is read: a path, records, or rows of a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from codepref.errors import UserError
+from codepref.problems.statements import read_statements
+from codepref.records import Judgment, Pair, Problem, Solution, Test, VerdictMatrix
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total) while the work runs."""
+
+Problems = str | Path | Sequence[Problem]
+Solutions = str | Path | Iterable[Solution] | Iterable[Mapping[str, Any]]
+Tests = str | Path | Mapping[str, Sequence[Test]]
+Verdicts = str | Path | Sequence[VerdictMatrix]
+Pairs = Any
+"""A path, a list of Pair, a PairSet, or rows with prompt, chosen and rejected (a `datasets.Dataset`)."""
+
+
+def load_problems(source: Problems, *, limit: int | None = None) -> list[Problem]:
+    """Load problems from a file, a hub name, `starter:SPLIT`, records, or rows of a known format (`datasets.Dataset`).
+
+    limit: keep only the first so many. See `codepref.problems.load.load_problems` for formats and errors.
+    """
+    if isinstance(source, str | Path):
+        from codepref.problems.load import load_problems as load
+
+        return load(source, limit=limit)
+    rows: list[Any] = list(source)[:limit]
+    if all(isinstance(row, Problem) for row in rows):
+        return rows
+    from codepref.problems.load import problems_from_rows
+
+    return problems_from_rows(rows)
+
+
+def read_solutions(solutions: Solutions, problems: Sequence[Problem]) -> Iterator[Solution]:
+    """Yield the solutions one by one, and read the source no further than that.
+
+    Raises UserError for anything that is neither a file, Solution records nor rows.
+    """
+    from codepref.sampling.answers import iter_solutions, iter_solutions_from_rows
+
+    if isinstance(solutions, str | Path):
+        return iter_solutions(Path(solutions), problems)
+    source: Iterator[Any] = iter(solutions)
+    first = list(islice(source, 1))
+    kind = Solution if first and isinstance(first[0], Solution) else Mapping
+    items = (_of_kind(item, kind) for item in chain(first, source))
+    return items if kind is Solution else iter_solutions_from_rows(items, problems)
+
+
+def _of_kind(item: Any, kind: type) -> Any:
+    if not isinstance(item, kind):
+        raise UserError("solutions must be a file, Solution records, or rows with task_id and completion or solution")
+    return item
+
+
+def read_tests(
+    tests: Tests | None, problems: Sequence[Problem], per_completion: int, probes: int
+) -> Mapping[str, Sequence[Test]] | None:
+    """Return the tests by task, with about `probes` probe calls a problem added, or None for the problems' own tests.
+
+    per_completion: how many asserts to keep from one completion. Raises UserError for a negative `probes`.
+    """
+    from codepref.sampling.answers import load_tests
+    from codepref.sampling.probes import with_probes
+
+    if probes < 0:
+        raise UserError(f"probes must be at least 0, not {probes}")
+    if isinstance(tests, str | Path):
+        tests = load_tests(Path(tests), problems, per_completion=per_completion).tests
+    if not probes:
+        return tests
+    return with_probes(problems, {p.task_id: p.tests for p in problems} if tests is None else tests, probes)
+
+
+def read_matrices(verdicts: Verdicts) -> Sequence[VerdictMatrix]:
+    """Return the verdict matrices of a folder that `execute` wrote, or the matrices themselves."""
+    if isinstance(verdicts, str | Path):
+        from codepref.execution.execute import read_verdicts
+
+        return read_verdicts(Path(verdicts))
+    return verdicts
+
+
+def read_prompts(verdicts: Verdicts) -> list[Problem]:
+    """Return the problems whose statements a folder of verdicts holds. Raises UserError for matrices."""
+    if not isinstance(verdicts, str | Path):
+        raise UserError("matrices alone hold no prompts: give `problems` too")
+    return read_statements(Path(verdicts))
+
+
+def read_ratings(judgments: str | Path | Sequence[Judgment]) -> Sequence[Judgment]:
+    """Return the judgments of a file or data set, or the records themselves."""
+    from codepref.judging.artifact import read_judgments
+
+    return read_judgments(judgments) if isinstance(judgments, str | Path) else judgments
+
+
+def read_pair_records(pairs: Pairs) -> list[Pair]:
+    """Return pairs as records, from any of the forms that `Pairs` lists."""
+    from codepref.pairing.artifact import pairs_from_rows, read_pairs
+    from codepref.pairing.pair import PairSet
+
+    if isinstance(pairs, str | Path):
+        return read_pairs(Path(pairs))
+    if isinstance(pairs, PairSet):
+        return pairs.pairs
+    rows = list(pairs)
+    return rows if all(isinstance(row, Pair) for row in rows) else pairs_from_rows(rows)
+
+
+def default_template(template: str | None, model: Any, kind: str) -> str | None:
+    """Return the template that the model's folder brings where the caller names none; None means codepref's default.
+
+    Some models, such as the starter, understand only the wording that they were trained on.
+    """
+    if template is None and isinstance(model, str) and not model.startswith("scripted:"):
+        from codepref.models import model_templates
+
+        return model_templates(model).get(kind)
+    return template

@@ -1,0 +1,51 @@
+"""`codepref.sample`: a model answers problems."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from codepref.api.inputs import Problems, Progress, default_template, load_problems
+
+if TYPE_CHECKING:
+    from codepref.sampling.engines import Engine
+
+
+def sample(
+    problems: Problems,
+    model: str | Engine,
+    *,
+    kind: str = "solutions",
+    n: int = 10,
+    temperature: float = 0.8,
+    top_p: float = 0.95,
+    max_new_tokens: int = 512,
+    template: str | None = None,
+    batch_size: int = 128,
+    seed: int = 0,
+    out: str | Path | None = None,
+    dtype: str = "auto",
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> list[dict[str, Any]]:
+    """Ask a model for `n` solutions or tests of each problem.
+
+    See `codepref.sampling.sample.sample` for the rows that are returned and for the errors.
+    """
+    from codepref.sampling.engines import Decoding
+    from codepref.sampling.sample import sample as work
+
+    return work(
+        load_problems(problems),
+        model,
+        kind=kind,
+        n=n,
+        decoding=Decoding(temperature, top_p, max_new_tokens),
+        template=default_template(template, model, kind),
+        seed=seed,
+        batch_size=batch_size,
+        out=Path(out) if out else None,
+        dtype=dtype,
+        device=device,
+        progress=progress,
+    )

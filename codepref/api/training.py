@@ -1,0 +1,129 @@
+"""`codepref.train`: pairs, verdicts, demonstrations or problems become a trained model."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from codepref.api.inputs import Pairs, Problems, Progress, Verdicts, load_problems, read_matrices, read_pair_records
+from codepref.config.fields import checked, nearest
+from codepref.config.sections import EvaluationSection, OnlineSection, TrainingSection, ValidationSection
+from codepref.errors import UserError
+from codepref.problems.statements import read_statements
+from codepref.training.checks import ONLINE
+
+if TYPE_CHECKING:
+    from codepref.training.trainer import TrainingResult
+
+
+def train(
+    pairs: Pairs | None,
+    model: str,
+    out: str | Path,
+    *,
+    verdicts: Verdicts | None = None,
+    data: str | Path | Iterable[Mapping[str, Any]] | None = None,
+    settings: TrainingSection | None = None,
+    seed: int = 0,
+    dtype: str = "auto",
+    device: str = "auto",
+    progress: Progress | None = None,
+    validation: Problems | None = None,
+    validation_settings: ValidationSection | None = None,
+    problems: Problems | None = None,
+    online: OnlineSection | None = None,
+    unconfined: bool = False,
+    **overrides: Any,
+) -> TrainingResult:
+    """Train a model and write it to `out`, whole or not at all.
+
+    Give one of four sources.
+    pairs: a Parquet or JSON lines file, Pair records, a PairSet or a `datasets.Dataset`. kto learns from both sides as
+    single answers, sft from the chosen sides.
+    verdicts: a folder that `execute` wrote. rft and sft learn from the solutions that passed all tests, kto from the
+    failed ones too.
+    data: demonstrations for sft: a file, a hub name, or rows with an instruction and an answer
+    (`codepref.training.demonstrations`).
+    problems: problems with tests, for grpo and rloo, which sample answers while they train, as `online` says.
+
+    validation: problems with tests that the model answers while it trains, as `validation_settings` says. The weights
+    with the best validation result are kept (docs/training.md). overrides: any key of TrainingSection, such as method,
+    beta, learning_rate, epochs or lora_rank. Raises UserError for settings or sources that do not fit.
+    """
+    from codepref.training.train import train_on
+
+    if "watch" in overrides:
+        warnings.warn("train: `watch` is now called `validation_settings`", FutureWarning, stacklevel=2)
+        validation_settings = overrides.pop("watch")
+    known = set(TrainingSection.__dataclass_fields__)
+    if unknown := sorted(set(overrides) - known):
+        raise UserError(*(f"unknown training setting `{name}`{nearest(name, known)}" for name in unknown))
+    if of_a_run := sorted({"rounds", "round_start"} & overrides.keys()):
+        raise UserError(f"{' and '.join(of_a_run)}: only a run has rounds (`codepref.run`); this trains once")
+    chosen = checked(replace(settings or TrainingSection(), **overrides), "training")
+    if chosen.method in ONLINE and (problems is None or any(one is not None for one in (pairs, verdicts, data))):
+        raise UserError(f"method {chosen.method} samples as it trains: give it problems with tests, and nothing else")
+    if chosen.method not in ONLINE and problems is not None:
+        raise UserError(f"method {chosen.method} learns from pairs, verdicts or data, not from problems")
+    how = {"seed": seed, "dtype": dtype, "device": device, "progress": progress, "watch": None}
+    if validation is not None:
+        how["watch"] = _probing(validation, model, validation_settings or ValidationSection(), unconfined)
+    if problems is not None:
+        from codepref.models import model_templates
+        from codepref.training.online import train_online
+
+        template = model_templates(model).get("solutions")
+        more = {"template": template, "unconfined": unconfined, **how}
+        return train_online(load_problems(problems), model, Path(out), chosen, online, **more)  # type: ignore[arg-type]
+    examples = _training_data(pairs, verdicts, data, chosen, seed)
+    return train_on(examples, model, Path(out), chosen, **how)  # type: ignore[arg-type]
+
+
+def _probing(validation: Problems, model: str, settings: ValidationSection, unconfined: bool) -> Any:
+    """Return how the model is measured while it trains. Raises UserError for validation problems without tests."""
+    from codepref.models import model_templates
+    from codepref.sampling.engines import Decoding
+    from codepref.training.validation_callback import Probing
+
+    problems = load_problems(validation, limit=settings.limit or None)
+    if not problems or not all(problem.tests for problem in problems):
+        raise UserError("validation problems need true tests: their answers are run while the model trains")
+    sampled = EvaluationSection()
+    return Probing(
+        problems,
+        Decoding(sampled.temperature, sampled.top_p, sampled.max_new_tokens),
+        samples=settings.samples,
+        every=settings.every,
+        patience=settings.patience,
+        template=model_templates(model).get("solutions"),
+        unconfined=unconfined,
+    )
+
+
+def _training_data(pairs: Any, verdicts: Any, data: Any, settings: TrainingSection, seed: int) -> Any:
+    """Return pairs or single answers. Raises UserError for a source that the method cannot learn from."""
+    from codepref.problems.load import read_rows
+    from codepref.training.demonstrations import examples_from_rows
+    from codepref.training.kto_rows import examples_from_verdicts
+
+    method = settings.method
+    if sum(source is not None for source in (pairs, verdicts, data)) != 1:
+        raise UserError("give one of pairs, verdicts and data to train on")
+    if data is not None and method != "sft":
+        raise UserError(f"demonstrations (data) are for method sft, not {method}")
+    if method == "rft" and verdicts is None:
+        raise UserError("method rft learns from samples that pass: give the verdicts of the samples")
+    if verdicts is not None and method == "dpo":
+        raise UserError("method dpo needs pairs: make them from the verdicts with `codepref pair`")
+    if data is not None:
+        named = isinstance(data, str | Path)
+        rows = read_rows(str(data)) if named else ((f"row {place}", row) for place, row in enumerate(data))
+        return examples_from_rows(rows)
+    if verdicts is not None:
+        if not isinstance(verdicts, str | Path):
+            raise UserError("verdicts to train on must be a folder that `execute` wrote: it holds the prompts too")
+        return examples_from_verdicts(read_matrices(verdicts), read_statements(Path(verdicts)), seed=seed)
+    return read_pair_records(pairs)

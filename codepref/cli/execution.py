@@ -1,0 +1,88 @@
+"""The commands on the sandbox: execute, doctor."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections import Counter
+from pathlib import Path
+
+from codepref.cli.options import Parser, add_limits, add_problems, read_limits
+from codepref.cli.output import log
+from codepref.errors import UserError
+from codepref.storage.progress import ProgressLine
+
+
+def add_execute(parser: Parser) -> None:
+    """Options of `codepref execute`."""
+    add_problems(parser)
+    parser.add_argument(
+        "--solutions",
+        required=True,
+        help='lines {"task_id", "completion"} or {"task_id", "solution"}; or EvalPlus\'s folder TASK/0.py or its '
+        "*_eval_results.json",
+    )
+    parser.add_argument(
+        "--tests",
+        help='lines {"task_id", "test"} or {"task_id", "completion"} (default: the problems\' own tests)',
+    )
+    parser.add_argument(
+        "--tests-per-completion", type=int, default=5, help="asserts to keep from one completion (default %(default)s)"
+    )
+    parser.add_argument(
+        "--probes",
+        type=int,
+        default=0,
+        help="extra calls a problem, varied from its tests; --rule agreement needs about 60 (default 0)",
+    )
+    parser.add_argument("--out", required=True, help="folder for verdicts.parquet, tests.parquet, summary.json")
+    parser.add_argument(
+        "--skip-gold",
+        action="store_true",
+        help="do not run the gold solutions of problems with a test that no solution passed",
+    )
+    add_limits(parser, timeout_factor=20)
+    parser.set_defaults(command=execute)
+
+
+def add_doctor(parser: Parser) -> None:
+    """Options of `codepref doctor`: none."""
+    parser.set_defaults(command=doctor)
+
+
+def execute(options: Namespace) -> None:
+    """Run `codepref execute`."""
+    from codepref import api
+    from codepref.cli.execution_notes import note_gold, note_infrastructure, note_packages, note_tests
+    from codepref.sampling.answers import load_tests
+
+    if not options.out:
+        raise UserError("--out is empty; it must name a folder")
+    if options.tests_per_completion < 1:
+        raise UserError(f"--tests-per-completion must be at least 1, not {options.tests_per_completion}")
+    limits, problems = read_limits(options), api.load_problems(options.problems)
+    loaded = load_tests(options.tests, problems, per_completion=options.tests_per_completion) if options.tests else None
+    note_tests(problems, loaded, log)
+    note_packages(problems, log)
+    progress = ProgressLine("execute: solutions")
+    engine = {"limits": limits, "jobs": options.jobs, "unconfined": options.unconfined}
+    tests = loaded.tests if loaded else None
+    summary = api.execute_into(
+        problems, options.solutions, tests, probes=options.probes, out=options.out, progress=progress, **engine
+    )
+    progress.close()
+    print(f"{summary['problems']:,} problems, {summary['samples']:,} solutions, {summary['cells']:,} verdicts")
+    print("  ".join(f"{code} {count:,}" for code, count in Counter(summary["verdicts"]).most_common()))
+    print(options.out, flush=True)
+    if not summary["samples"]:
+        log(f"codepref: {options.solutions} holds no solution")
+    note_infrastructure(Path(options.out), summary, log)
+    if loaded is None and not options.skip_gold:
+        note_gold(problems, Path(options.out), log, **engine)
+
+
+def doctor(options: Namespace) -> None:
+    """Run `codepref doctor`."""
+    from codepref.execution.doctor import examine
+
+    for line in examine():
+        print(line)

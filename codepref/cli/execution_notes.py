@@ -1,0 +1,118 @@
+"""What `execute` says on stderr beside its figures: tests left out, missing packages, failures of the machinery.
+
+It also says where a problem's own gold solution fails.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from codepref.errors import InfrastructureError
+from codepref.execution.artifacts import VERDICTS
+from codepref.execution.gold import check_gold
+from codepref.execution.limits import Limits
+from codepref.execution.reading import iter_verdicts
+from codepref.problems.needs import names_told, needs_told
+from codepref.records import INFRASTRUCTURE, PASS, Problem, Test
+from codepref.sampling.answers import LoadedTests
+
+Log = Callable[[str], None]
+
+PROBLEM_AT_FAULT = ("the problem's", "the reference")
+"""The detail of a verdict begins with one of these where `I` is the problem's fault and not the machinery's."""
+
+
+def note_tests(problems: Sequence[Problem], loaded: LoadedTests | None, log: Log) -> None:
+    """Say which tests were left out and why, and how many problems have no test.
+
+    loaded: the tests of a file, or None for the problems' own tests.
+    """
+    if loaded is not None and loaded.dropped:
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(loaded.dropped.items()))
+        log(f"codepref: tests left out: {reasons} (docs/problems.md explains the reasons)")
+    tests: Mapping[str, Sequence[Test]] = {p.task_id: p.tests for p in problems} if loaded is None else loaded.tests
+    without = sum(not tests.get(problem.task_id) for problem in problems)
+    if without:
+        log(f"codepref: {without:,} of {len(problems):,} problems have no test; their solutions get no verdict")
+
+
+def note_packages(problems: Sequence[Problem], log: Log) -> None:
+    """Name the packages that problems need and this machine lacks: no solution can pass there."""
+    if message := needs_told(problems):
+        log(f"codepref: {message}")
+
+
+def note_infrastructure(folder: Path, summary: Mapping[str, Any], log: Log) -> None:
+    """Say how many verdicts are `I` and why. Raises InfrastructureError where the machinery caused some of them."""
+    if not summary["verdicts"].get(INFRASTRUCTURE):
+        return
+    causes: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
+    tasks: dict[bool, set[str]] = {True: set(), False: set()}
+    for matrix in iter_verdicts(folder):
+        for verdict in matrix.verdicts:
+            if count := verdict.codes.count(INFRASTRUCTURE):
+                # where other tests gave a verdict, the machinery worked: the `I` is the fault of one test's reference
+                judged = set(verdict.codes) != {INFRASTRUCTURE}
+                of_problem = judged or verdict.detail.startswith(PROBLEM_AT_FAULT)
+                known = verdict.detail.startswith(PROBLEM_AT_FAULT) or not of_problem
+                causes[of_problem][verdict.detail if known else "a test's reference failed"] += count
+                tasks[of_problem].add(matrix.task_id)
+    if causes[True]:
+        log(
+            f"codepref: {_describe(causes[True], tasks[True], summary)}. The problem is at fault, not the solutions"
+        )
+    if causes[False]:
+        raise InfrastructureError(
+            f"{_describe(causes[False], tasks[False], summary)}. No solution is at fault: "
+            "fix the cause (`codepref doctor` looks for it) and run again with another --out"
+        )
+
+
+def _describe(causes: Counter[str], tasks: set[str], summary: Mapping[str, Any]) -> str:
+    (cause, _), *others = causes.most_common()
+    more = f" (and {len(others):,} other causes, in details.parquet)" if others else ""
+    return (
+        f"{causes.total():,} of {summary['cells']:,} verdicts are {INFRASTRUCTURE}, in {names_told(tasks)}: "
+        f"{' '.join(cause.split())[:300]}{more}"
+    )
+
+
+def note_gold(
+    problems: Sequence[Problem], folder: Path, log: Log, *, limits: Limits, jobs: int | None, unconfined: bool
+) -> None:
+    """Run the gold solutions of problems with a test that no solution passed, and name those that fail.
+
+    Problems whose every test was passed by some solution need no such check. Neither do tests of kind "inputs", since
+    they have run their gold solution already. Raises what `execute` raises.
+    """
+    unpassed = set(_tasks_with_an_unpassed_test(folder))
+    suspects = [p for p in problems if p.task_id in unpassed and not any(test.kind == "inputs" for test in p.tests)]
+    failed = check_gold(suspects, limits=limits, jobs=jobs, unconfined=unconfined) if suspects else []
+    failed = [failure for failure in failed if INFRASTRUCTURE not in failure.codes]
+    if failed:
+        first = failed[0]
+        log(
+            f"codepref: the gold solution of {names_told({failure.task_id for failure in failed})} fails its own tests "
+            f"under these limits ({first.task_id}: {first.codes[:20]}, {' '.join(first.detail.split())[:200]}): "
+            "verdicts there say little about the solutions"
+        )
+
+
+def _tasks_with_an_unpassed_test(folder: Path) -> Iterator[str]:
+    """Yield the tasks with at least one test that no solution passed."""
+    import pyarrow.parquet as pq
+
+    passed: dict[str, int] = {}
+    all_tests: dict[str, int] = {}
+    # one thread: on a machine that is short of processes, pyarrow could not start more
+    with pq.ParquetFile(folder / VERDICTS, pre_buffer=False) as table:
+        for batch in table.iter_batches(columns=["task_id", "verdicts"], use_threads=False):
+            for row in batch.to_pylist():
+                task, codes = row["task_id"], row["verdicts"]
+                bits = sum(1 << place for place, code in enumerate(codes) if code == PASS)
+                passed[task] = passed.get(task, 0) | bits
+                all_tests[task] = (1 << len(codes)) - 1
+    return (task for task, bits in passed.items() if bits != all_tests[task])

@@ -1,0 +1,119 @@
+"""The commands on pairs: pair, audit."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import asdict
+from pathlib import Path
+
+from codepref.cli.options import Parser, add_seed
+from codepref.errors import UserError
+from codepref.storage.files import write_json
+
+
+def add_pair(parser: Parser) -> None:
+    """Options of `codepref pair`."""
+    parser.add_argument("--verdicts", help="folder that `execute` wrote")
+    parser.add_argument(
+        "--judgments", help="file that `judge` wrote, or published ratings; for the rules rated and tests-then-rating"
+    )
+    parser.add_argument(
+        "--problems", help="source of the prompts (default: the statements in --verdicts, or the instructions)"
+    )
+    parser.add_argument(
+        "--binarized", help="with --judgments: also write the pairs with the columns of CodeUltraFeedback_binarized"
+    )
+    parser.add_argument(
+        "--margin", type=float, default=1.0, help="with --judgments: least difference in rating (default %(default)g)"
+    )
+    parser.add_argument(
+        "--correctness-pairs",
+        action="store_true",
+        help="tests-then-rating: also pair passing solutions with failing ones",
+    )
+    rules = "all-tests, max-pass, dstc, dstc-code, codet, b4, agreement, rated, tests-then-rating"
+    parser.add_argument("--rule", help=f"{rules} (default all-tests, with --judgments rated)")
+    parser.add_argument(
+        "--max-pairs-per-problem", type=int, default=4, help="limit for any rule (default %(default)s)"
+    )
+    parser.add_argument("--draws", type=int, default=1, help="dstc rules: pairs a problem (default 1)")
+    parser.add_argument(
+        "--min-confidence", type=float, default=0.0, help="drop pairs with less confidence (default 0)"
+    )
+    parser.add_argument(
+        "--max-share", type=float, default=1.0, help="keep this share of the problems, the most confident first"
+    )
+    parser.add_argument(
+        "--max-length-ratio", type=float, default=0.0, help="drop pairs with one side this many times longer; 0: none"
+    )
+    parser.add_argument("--template", help="user message of the prompts, with {prompt} and {entry_point}")
+    parser.add_argument("--bare", action="store_true", help="answers are bare code, not a ```python block")
+    parser.add_argument("--allow-shared", action="store_true", help="also use verdicts of shared isolation")
+    add_seed(parser)
+    parser.add_argument("--out", required=True, help="Parquet file")
+    parser.set_defaults(command=pair)
+
+
+def add_audit(parser: Parser) -> None:
+    """Options of `codepref audit`."""
+    parser.add_argument("--pairs", required=True, help="file that `pair` wrote, or another that `train` takes")
+    parser.add_argument(
+        "--verdicts",
+        help="folder with the same solutions run against true tests (default: only figures that need no verdicts)",
+    )
+    parser.add_argument(
+        "--problems-total",
+        type=int,
+        help="number of problems that could have given a pair (default: of those that did)",
+    )
+    add_seed(parser)
+    parser.add_argument("--out", help="JSON file for the figures (default: PAIRS with .audit.json)")
+    parser.set_defaults(command=audit)
+
+
+def pair(options: Namespace) -> None:
+    """Run `codepref pair`."""
+    from codepref import api
+    from codepref.judging.artifact import read_judgments
+    from codepref.judging.binarized import write_binarized
+
+    result = api.pair(
+        options.verdicts,
+        options.problems,
+        judgments=options.judgments,
+        rule=options.rule or ("rated" if options.judgments else "all-tests"),
+        margin=options.margin,
+        correctness_pairs=options.correctness_pairs,
+        max_pairs_per_problem=options.max_pairs_per_problem,
+        draws=options.draws,
+        min_confidence=options.min_confidence,
+        max_share=options.max_share,
+        max_length_ratio=options.max_length_ratio,
+        template=options.template,
+        fence=not options.bare,
+        allow_shared=options.allow_shared,
+        seed=options.seed,
+        out=options.out,
+    )
+    if options.binarized:
+        if not options.judgments:
+            raise UserError("--binarized writes ratings too, and needs --judgments")
+        write_binarized(Path(options.binarized), read_judgments(options.judgments), result.pairs)
+        print(options.binarized)
+    print(f"{len(result.pairs):,} pairs of {len({p.task_id for p in result.pairs}):,} problems")
+    for reason, count in result.dropped.items():
+        print(f"  {count:,} {reason}")
+    print(options.out)
+
+
+def audit(options: Namespace) -> None:
+    """Run `codepref audit`."""
+    from codepref import api
+    from codepref.reports.audit_table import audit_lines
+
+    result = api.audit(options.pairs, options.verdicts, seed=options.seed, problems_total=options.problems_total)
+    for line in audit_lines(result):
+        print(line)
+    target = Path(options.out) if options.out else Path(options.pairs).with_suffix(".audit.json")
+    write_json(target, asdict(result))
+    print(target)

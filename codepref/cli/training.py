@@ -1,0 +1,119 @@
+"""`codepref train`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from codepref.cli.options import Parser, add_model, add_sandbox, add_seed
+from codepref.errors import UserError
+from codepref.storage.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from codepref.training.trainer import TrainingResult
+
+
+def add_train(parser: Parser) -> None:
+    """Options of `codepref train`."""
+    add_model(parser, "folder, hub name or `starter`")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--pairs", help="Parquet or JSON lines with prompt, chosen, rejected")
+    source.add_argument("--verdicts", help="rft, sft, kto: folder that `execute` wrote, to learn from its solutions")
+    source.add_argument("--problems", help="grpo, rloo: file, hub name or starter:SPLIT of problems with tests")
+    source.add_argument("--data", help="sft: file or hub name with instructions and answers")
+    parser.add_argument(
+        "--method",
+        choices=("dpo", "rpo", "kto", "sft", "rft", "grpo", "rloo"),
+        default="dpo",
+        help="(default %(default)s)",
+    )
+    parser.add_argument("--out", required=True, help="folder for the trained model; a killed training continues there")
+    parser.add_argument(
+        "--validation", help="problems that the model answers while it trains; never your held-out problems"
+    )
+    parser.add_argument(
+        "--validation-limit", type=int, default=100, help="use only the first N of them (default %(default)s)"
+    )
+    add_seed(parser)
+    add_sandbox(parser)
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any key of [training], or online.KEY; may be repeated",
+    )
+    parser.set_defaults(command=train)
+
+
+def train(options: Namespace) -> None:
+    """Run `codepref train`."""
+    from codepref import api
+    from codepref.config.sections import ValidationSection
+    from codepref.runs.recipes import parse_recipe
+
+    overrides = [_as_override(item) for item in options.settings]
+    recipe = parse_recipe({"training": {}}, overrides=overrides, where="--set")
+    # set after the recipe was checked: this command also trains by methods that a run does not have
+    settings = replace(recipe.training, method=options.method)
+    progress = ProgressLine("train: steps")
+    result = api.train(
+        options.pairs,
+        options.model,
+        options.out,
+        verdicts=options.verdicts,
+        data=options.data,
+        settings=settings,
+        seed=options.seed,
+        dtype=options.dtype,
+        device=options.device,
+        progress=progress,
+        validation=options.validation,
+        validation_settings=ValidationSection(limit=options.validation_limit),
+        problems=options.problems,
+        online=recipe.online,
+        unconfined=options.unconfined,
+    )
+    progress.close()
+    _print_result(result, settings.method)
+    print(options.out)
+
+
+def _print_result(result: TrainingResult, method: str) -> None:
+    last: dict[str, Any] = result.curve[-1] if result.curve else {}
+    unit = "pairs" if method in ("dpo", "rpo") else "problems" if result.sampled else "answers"
+    start = (
+        f"{result.sampled:,} answers sampled"
+        if result.sampled
+        else f"loss before the first step {result.first_loss:.4f}"
+    )
+    print(f"{result.pairs:,} {unit}, {result.steps:,} steps, {start}")
+    keys = ("loss", "margin", "accuracy", "kl", "chosen_logp", "reward")
+    print("  ".join(f"{key} {last[key]:.4g}" for key in keys if key in last))
+    for probe in result.probes:
+        print(
+            f"  step {probe['step']:,}: pass@1 on validation problems {100 * probe['pass_rate']:.1f}, difference "
+            f"{100 * probe['difference']:+.1f} [{100 * probe['low']:+.1f}, {100 * probe['high']:+.1f}]"
+        )
+    if result.stopped:
+        print(f"ended early: {result.stopped}")
+    if result.kept_step != result.steps:
+        print(f"kept: the weights of step {result.kept_step:,}")
+    for warning in result.warnings:
+        print(f"warning: {warning}")
+    for reason, count in result.dropped.items():
+        print(f"  {count:,} x {reason}")
+
+
+def _as_override(item: str) -> str:
+    """Turn KEY=VALUE of `train --set` into an override of a recipe. Raises UserError for a key that only a run uses."""
+    key = item.partition("=")[0].strip().removeprefix("training.")
+    if key == "method":
+        raise UserError(f"--set {item}: the method is named with --method")
+    if key in ("rounds", "round_start"):
+        raise UserError(f"--set {item}: only a run has rounds (`codepref run`); this command trains once")
+    if "." in key and not key.startswith("online."):
+        raise UserError(f"--set {item}: this command takes the keys of [training] as KEY=VALUE, and online.KEY=VALUE")
+    return item if item.startswith(("online.", "training.")) else f"training.{item}"
