@@ -1,6 +1,6 @@
-"""The records that the stages hand to each other. Frozen, plain, importable without numpy-heavy or torch-heavy code.
+"""The frozen records that the stages exchange. Importing them needs numpy and nothing heavier.
 
-Codes of axes in names: P problems, S solutions, T tests.
+Axes in array names: P problems, S solutions, T tests. `passed_ST` is an array of shape (S, T).
 """
 
 from __future__ import annotations
@@ -14,17 +14,40 @@ import numpy.typing as npt
 
 PASS, FAIL, ERROR, TIMEOUT, MEMORY, FORBIDDEN, SKIPPED, INFRASTRUCTURE = "PFETMXSI"
 VERDICT_CODES = "PFETMXSI"
-"""Pass, fail (the test's assertion), error (an exception), timeout, memory, forbidden (the sandbox refused),
-skipped (not run), infrastructure (our fault)."""
+"""The code of one test: pass, fail (the test's assertion), error (an exception), timeout, memory limit, forbidden (the
+sandbox refused an action), skipped (not run), infrastructure (a fault of codepref or of the machine)."""
+FAILING_CODES = frozenset("FETMX")
+"""The codes that count against a solution."""
 
 ANSWER_DIGEST_BYTES = 4
-"""Bytes of the digest of what a solution answered in one test."""
+"""Size, in bytes, of the digest of a solution's answer in one test."""
 
 Style = Literal["complete", "instruct", "program"]
 TestKind = Literal["asserts", "check", "inputs", "unittest", "stdio"]
 Isolation = Literal["separate", "shared"]
 Message = dict[str, str]
 """One chat message: {"role": ..., "content": ...}."""
+
+
+def is_correct(codes: str) -> bool | None:
+    """Whether a solution is correct, from its verdict codes, one for each test. None means unknown.
+
+    All of codepref decides correctness by this table. The first row that applies decides:
+
+    | codes                                       | correct |
+    |---------------------------------------------|---------|
+    | at least one of F, E, T, M, X               | False   |
+    | otherwise, at least one of I, S             | None    |
+    | otherwise, at least one code, all of them P | True    |
+    | no code, because the task has no test       | None    |
+
+    Examples: "PP" is True. "PF", "FI" and "TS" are False. "PI", "PS", "I" and "" are None.
+    """
+    if not FAILING_CODES.isdisjoint(codes):
+        return False
+    if not codes or SKIPPED in codes or INFRASTRUCTURE in codes:
+        return None
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +57,10 @@ class Test:
     kind "asserts": `source` is Python statements that call the entry point by name.
     kind "check": `source` defines `check(candidate)`, as HumanEval does.
     kind "inputs": `source` is a JSON document of inputs for the entry point; see `codepref.problems.inputs`.
-    kind "unittest": `source` defines unittest.TestCase classes; they run in one process with the solution.
-    kind "stdio": `source` is JSON, {"input": text, "output": text}; the solution is a program that reads the input.
-    count: how often the model wrote it; tests that are alike are one test with their number.
+    kind "unittest": `source` defines unittest.TestCase classes. They run in the solution's process.
+    kind "stdio": `source` is JSON, {"input": text, "output": text}. The solution is a program that reads the input.
+    count: how often the model wrote this test. Equal tests are one record. 0 marks a probe: a call without an expected
+    answer, whose code is no verdict.
     """
 
     __test__ = False  # keeps pytest from collecting a class of this name
@@ -52,12 +76,15 @@ class Test:
 class Problem:
     """A programming problem.
 
-    prompt: what a model is shown. style "complete": code that a completion continues; style "instruct": a request in
-    words, and a completion is code that defines the entry point; style "program": a request for a program that reads
-    its standard input, without an entry point that counts.
-    helpers: code from the problem statement that tests may call (HumanEval/32 `poly`); never taken from a solution.
-    preamble: code put before a solution that leaves it out (imports, the signature's type names).
-    gold: a whole program that must pass every test, or None when the source has none.
+    prompt: the text that a model is shown. Its form depends on `style`:
+    "complete" is code that the completion continues; "instruct" is a request in words, and the completion is code that
+    defines the entry point; "program" is a request for a program that reads standard input, where the entry point is
+    not used.
+    entry_point: the name of the function that tests call.
+    helpers: code of the problem statement that tests may call, such as `poly` of HumanEval/32. It never comes from a
+    solution.
+    preamble: code that is put before a solution that lacks it, such as imports and the names of types.
+    gold: a whole program that must pass every test. None if the source has none.
     """
 
     task_id: str
@@ -73,9 +100,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """One answer of a model to one problem. `text` is the whole program, "" when no code could be extracted.
+    """One answer of a model to one problem.
 
-    solution_id: the place among the task's lines, from 0. raw: the model's own text, when it was sampled.
+    text: the whole program, or "" if the answer holds no code. solution_id: the position among the task's solutions,
+    from 0. raw: the text that the model wrote, if the solution was sampled.
     """
 
     task_id: str
@@ -86,10 +114,13 @@ class Solution:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One solution against all tests of its task. `codes` has one of VERDICT_CODES a test, in the task's order.
+    """The results of one solution in all tests of its task.
 
-    answer_digests: ANSWER_DIGEST_BYTES a test, a digest of what the solution answered in it. Two solutions of the task
-    that answer alike have equal digests. Zeros stand for an unknown answer, and b"" where none is known.
+    codes: one of VERDICT_CODES for each test, in the order of the tests. solution: the program that ran.
+    isolation: "shared" if the tests ran in the solution's process. cpu_ms: CPU time in milliseconds.
+    detail: the first failure in words. answer_digests: ANSWER_DIGEST_BYTES for each test, a digest of the solution's
+    answer. Solutions of a task that give the same answer have equal digests. Zeros mean an unknown answer; b"" means
+    that no answer is known.
     """
 
     task_id: str
@@ -101,10 +132,15 @@ class Verdict:
     detail: str = ""
     answer_digests: bytes = b""
 
+    @property
+    def correct(self) -> bool | None:
+        """Whether the solution is correct: True, False, or None if that is unknown. See `is_correct` for the table."""
+        return is_correct(self.codes)
+
 
 @dataclass(frozen=True, slots=True)
 class VerdictMatrix:
-    """All solutions of one task against all its tests: S rows of T codes."""
+    """The verdicts of all S solutions of one task in all its T tests."""
 
     task_id: str
     tests: tuple[Test, ...]
@@ -112,7 +148,7 @@ class VerdictMatrix:
 
     @property
     def codes_ST(self) -> npt.NDArray[np.str_]:
-        """Array (S, T) of single codes."""
+        """Array (S, T) of verdict codes, one character each."""
         if not self.tests:
             return np.empty((len(self.verdicts), 0), dtype="<U1")
         return np.array([list(verdict.codes) for verdict in self.verdicts], dtype="<U1").reshape(
@@ -121,10 +157,10 @@ class VerdictMatrix:
 
     @property
     def answer_digests_ST(self) -> npt.NDArray[np.uint32]:
-        """Array (S, T) of digests of what the solutions answered in the tests; 0 where it is not known."""
+        """Array (S, T) of digests of the solutions' answers in the tests. 0 means that the answer is unknown."""
         unknown = bytes(ANSWER_DIGEST_BYTES * len(self.tests))
-        told = b"".join(verdict.answer_digests or unknown for verdict in self.verdicts)
-        return np.frombuffer(told, dtype="<u4").reshape(len(self.verdicts), len(self.tests))
+        digests = b"".join(verdict.answer_digests or unknown for verdict in self.verdicts)
+        return np.frombuffer(digests, dtype="<u4").reshape(len(self.verdicts), len(self.tests))
 
     @property
     def passed_ST(self) -> npt.NDArray[np.bool_]:
@@ -134,10 +170,11 @@ class VerdictMatrix:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One preference: `chosen` is held to be better than `rejected` for `prompt`. Message lists, as TRL takes them.
+    """One preference: for `prompt`, the answer `chosen` is better than the answer `rejected`.
 
-    confidence: in [0, 1], what the rule believes of its own choice. chosen_id, rejected_id: solution ids.
-    evidence: what the rule saw, in plain JSON values.
+    prompt, chosen, rejected: lists of messages, as TRL expects them. rule: the name of the pairing rule.
+    confidence: in [0, 1], how sure the rule is of its choice. chosen_id, rejected_id: solution ids.
+    evidence: the facts behind the choice, as plain JSON values.
     """
 
     task_id: str
@@ -203,7 +240,7 @@ class Judgment:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A figure with its 95% interval and its counts: `n` problems, `samples` solutions in all."""
+    """A figure with its 95% interval. n: the number of problems. samples: the number of solutions of all problems."""
 
     name: str
     value: float

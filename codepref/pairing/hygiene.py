@@ -1,83 +1,160 @@
-"""Pairs that teach something other than what is right: equal sides, repeats, unequal lengths. Pure."""
+"""Filters for proposed pairs: equal sides, repeats, unequal lengths, too many pairs of a problem. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
+from codepref.errors import UserError
 from codepref.problems.normalise import normal_form
 from codepref.records import Message, Pair
 
 Sides = tuple[str, str]
-"""The normal forms of a pair's chosen and rejected answer."""
+"""Two texts by which pairs are compared: that of the chosen answer and that of the rejected one."""
+
+
+@dataclass(frozen=True)
+class PairLimits:
+    """Which proposed pairs are kept.
+
+    max_pairs_per_problem: at least 1. min_confidence: pairs below it are dropped. max_share: pairs of this share of the
+    problems are kept, in (0, 1]. max_length_ratio: a pair is dropped if one side has more than this many times the
+    characters of the other; 0 sets no limit.
+    Raises UserError for values outside these bounds.
+    """
+
+    max_pairs_per_problem: int = 4
+    min_confidence: float = 0.0
+    max_share: float = 1.0
+    max_length_ratio: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.max_pairs_per_problem < 1:
+            raise UserError(f"max_pairs_per_problem must be at least 1, not {self.max_pairs_per_problem}")
+        if not 0 < self.max_share <= 1:
+            raise UserError(f"max_share must be above 0 and at most 1, not {self.max_share}")
+        if self.max_length_ratio and not self.max_length_ratio >= 1:
+            raise UserError(f"max_length_ratio must be 0 (no limit) or at least 1, not {self.max_length_ratio}")
 
 
 def sides(pair: Pair) -> Sides:
-    """What a pair compares: equal for pairs whose answers differ only in what `normal_form` leaves out."""
+    """The normal forms of both answers. Pairs that differ only in what `normal_form` ignores have equal sides."""
     return answer_form(pair.chosen), answer_form(pair.rejected)
 
 
 def answer_form(messages: Iterable[Message]) -> str:
-    """The normal form of an answer's program, with or without its ```python fence."""
+    """The normal form of the program in an answer, with or without a ```python fence."""
     text = "".join(message["content"] for message in messages)
     return normal_form(text.removeprefix("```python\n").removesuffix("\n```"))
 
 
 def sides_as_written(pair: Pair) -> Sides:
-    """As `sides`, for ratings: these tell apart what `normal_form` leaves out, so only blank ends are."""
+    """The texts of both answers without white space at their ends.
+
+    Ratings need this in place of `sides`, since a judge also rates comments and layout.
+    """
     return answer_text(pair.chosen), answer_text(pair.rejected)
 
 
 def answer_text(messages: Iterable[Message]) -> str:
-    """An answer's text without blank ends."""
+    """The text of an answer without white space at its ends."""
     return "".join(message["content"] for message in messages).strip()
 
 
-def unfit(
+def keep_pairs(
+    proposals: Iterable[Pair],
+    limits: PairLimits,
+    dropped: Counter[str],
+    sides_of: Callable[[Pair], Sides] = sides,
+) -> list[Pair]:
+    """The pairs of one problem that are kept, in the order of `proposals`.
+
+    sides_of: the texts by which pairs are compared. The reasons for dropped pairs are counted in `dropped`.
+    """
+    accepted: dict[Sides, Pair] = {}
+    for proposal in proposals:
+        if reason := drop_reason(proposal, accepted, limits, sides_of):
+            dropped[reason] += 1
+        else:
+            accepted[sides_of(proposal)] = proposal
+    kept = select_diverse(accepted, limits.max_pairs_per_problem)
+    if lost := len(accepted) - len(kept):
+        dropped["pair dropped: above max_pairs_per_problem"] += lost
+    return kept
+
+
+def drop_reason(
     proposal: Pair,
-    made: Mapping[Sides, Pair],
-    min_confidence: float,
-    max_length_ratio: float,
+    accepted: Mapping[Sides, Pair],
+    limits: PairLimits,
     sides_of: Callable[[Pair], Sides] = sides,
 ) -> str:
-    """Why a proposed pair must not join those of its problem in `made`, or "" when it may.
+    """The reason why a proposed pair is dropped, or "" if it is kept.
 
-    sides_of: what the keys of `made` were made with.
+    accepted: the pairs of the problem so far, by what `sides_of` gives for them.
     """
     chosen, rejected = sides_of(proposal)
     if chosen == rejected:
         return "pair dropped: chosen and rejected are the same answer"
-    if (chosen, rejected) in made:
+    if (chosen, rejected) in accepted:
         return "pair dropped: the problem has it already"
-    if (rejected, chosen) in made:
+    if (rejected, chosen) in accepted:
         return "pair dropped: contradicts another of its problem"
-    if proposal.confidence < min_confidence:
+    if proposal.confidence < limits.min_confidence:
         return "pair dropped: below min_confidence"
-    if lopsided(proposal, max_length_ratio):
+    if length_imbalanced(proposal, limits.max_length_ratio):
         return "pair dropped: above max_length_ratio"
     return ""
 
 
-def lopsided(pair: Pair, max_length_ratio: float) -> bool:
-    """Whether one side has more than `max_length_ratio` times the characters of the other: such a pair teaches length.
+def length_imbalanced(pair: Pair, max_length_ratio: float) -> bool:
+    """Whether one side has more than `max_length_ratio` times the characters of the other. Such a pair teaches length.
 
-    A ratio of 0 asks for no limit.
+    A ratio of 0 sets no limit.
     """
     lengths = sorted(sum(len(message["content"]) for message in side) for side in (pair.chosen, pair.rejected))
     return max_length_ratio > 0 and lengths[1] > max_length_ratio * lengths[0]
 
 
-def diverse(made: Mapping[Sides, Pair], most: int) -> list[Pair]:
-    """At most `most` pairs of one problem, in the order of `made`.
+def select_diverse(pairs: Mapping[Sides, Pair], max_pairs: int) -> list[Pair]:
+    """At most `max_pairs` pairs of one problem, in the order of `pairs`.
 
-    The surest is kept first, then always one whose answers were kept least often on their own side, the surest of
-    equals: a pair that uses an answer again on the same side is kept only when no pair of two unused answers is left.
+    The pair with the highest confidence is selected first. Each further pair is the one whose answers were selected
+    least often on their own side, and among equals the one with the highest confidence.
     """
     uses: Counter[tuple[str, str]] = Counter()
-    left, kept = list(made), set()
-    for _ in range(min(most, len(made))):
-        best = min(left, key=lambda key: (uses["chosen", key[0]] + uses["rejected", key[1]], -made[key].confidence))
-        left.remove(best)
+    remaining, kept = list(pairs), set()
+    for _ in range(min(max_pairs, len(pairs))):
+        best = min(remaining, key=lambda key: (uses["chosen", key[0]] + uses["rejected", key[1]], -pairs[key].confidence))
+        remaining.remove(best)
         kept.add(best)
         uses.update([("chosen", best[0]), ("rejected", best[1])])
-    return [pair for key, pair in made.items() if key in kept]
+    return [pair for key, pair in pairs.items() if key in kept]
+
+
+def top_confidence(pairs: list[Pair], problems: int, dropped: Counter[str]) -> list[Pair]:
+    """The pairs of the `problems` problems with the most confident pairs, in the order of `pairs`.
+
+    The confidence of a problem is the highest confidence of its pairs. Dropped pairs are counted in `dropped`.
+    """
+    best: dict[str, float] = {}
+    for pair in pairs:
+        best[pair.task_id] = max(best.get(pair.task_id, 0.0), pair.confidence)
+    kept = set(sorted(best, key=lambda task: -best[task])[:problems])
+    if lost := sum(pair.task_id not in kept for pair in pairs):
+        dropped["pair dropped: above max_share of the problems"] += lost
+    return [pair for pair in pairs if pair.task_id in kept]
+
+
+def count_in_share(share: float, total: int) -> int:
+    """How many of `total` items are at most the given share: the largest n with n / total <= share.
+
+    floor(share * total) is not exact: 0.29 * 100 is 28.999999999999996 in floating point, and its floor is 28. The
+    quotient n / total has the same rounding as the decimal number that the user wrote, so 29 / 100 == 0.29.
+    Example: 0.29 of 100 is 29, 1/3 of 3 is 1, 0.1 of 9 is 0.
+    """
+    count = round(share * total)
+    while count and count / total > share:
+        count -= 1
+    return count

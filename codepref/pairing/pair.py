@@ -1,11 +1,10 @@
-"""Verdicts -> pairs: asks a rule for each problem, drops what must not be trained on, and counts it."""
+"""Verdicts -> pairs: calls a rule for each problem, and drops and counts the pairs that must not be trained on."""
 
 from __future__ import annotations
 
 import hashlib
-import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,14 +12,9 @@ import numpy as np
 
 from codepref.config.templates import SOLUTION_TEMPLATE, check_template
 from codepref.errors import UserError
-from codepref.pairing.agreement import agreement
-from codepref.pairing.all_tests import all_tests
-from codepref.pairing.b4 import b4
-from codepref.pairing.codet import codet
-from codepref.pairing.dstc import dstc, dstc_code
-from codepref.pairing.hygiene import diverse, sides, unfit
-from codepref.pairing.max_pass import max_pass
-from codepref.pairing.rules import LATE, RAISED, Candidate, Choice, Ints, Rule, RuleInput
+from codepref.pairing.hygiene import PairLimits, count_in_share, keep_pairs, top_confidence
+from codepref.pairing.rules import load_rule
+from codepref.pairing.rules.base import LATE, RAISED, Candidate, Choice, Ints, PairingRule, RuleInput
 from codepref.problems.normalise import normal_form
 from codepref.records import (
     ERROR,
@@ -33,33 +27,22 @@ from codepref.records import (
     Message,
     Pair,
     Problem,
+    Verdict,
     VerdictMatrix,
 )
 from codepref.sampling.probes import parent_of
 from codepref.sampling.prompts import request_messages
 
-RULES: Mapping[str, Callable[..., Choice]] = {
-    "all-tests": all_tests,
-    "max-pass": max_pass,
-    "dstc": dstc,
-    "dstc-code": dstc_code,
-    "codet": codet,
-    "b4": b4,
-    "agreement": agreement,
-}
-SEVERAL = ("all-tests", "agreement")
-"""Rules that propose up to `max_pairs_per_problem` pairs at once; of the others' draws no more are kept."""
-
 
 @dataclass(frozen=True)
 class PairSet:
-    """Pairs, and why problems and candidates gave none: `dropped` maps a reason to its count."""
+    """Pairs. dropped: counts by reason of problems without a pair, of dropped pairs and of solutions left out."""
 
     pairs: list[Pair] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
 
     def to_dataset(self) -> Any:
-        """The pairs as a `datasets.Dataset` in the columns of a pairs file."""
+        """The pairs as a `datasets.Dataset` with the columns of a pairs file."""
         from codepref.pairing.artifact import to_dataset
 
         return to_dataset(self.pairs)
@@ -82,24 +65,34 @@ def pair(
 ) -> PairSet:
     """Select preference pairs from verdicts.
 
-    rule: a key of RULES. max_pairs_per_problem: what a problem weighs at most, with every rule; see
-    `codepref.pairing.hygiene.diverse`. draws: with a rule that makes one pair, pairs a problem; above 1 each comes from
-    its own random half of the solutions and tests. min_confidence: pairs below are dropped. max_share: keep the pairs
-    of that share of problems only, the surest. max_length_ratio: pairs with a side more than so many times as long as
-    the other, in characters, are dropped; 0 for no limit. fence: answers stand in a ```python block. allow_shared: let
-    verdicts of solutions that ran in one process with their tests ground a pair. Solutions with an infrastructure
-    failure are left out before any rule sees them. Returns pairs in the order of `verdicts`.
-    Raises UserError for an unknown rule and for verdicts of a task that `problems` does not hold.
+    Args:
+        verdicts: one matrix for each problem.
+        problems: where the prompts come from.
+        rule: a name in `codepref.pairing.rules.RULES` of a rule that does not need ratings.
+        max_pairs_per_problem: the most pairs of a problem, with every rule; see
+            `codepref.pairing.hygiene.select_diverse`.
+        draws: with a rule that proposes one pair, the number of proposals for each problem. If it is above 1, each
+            proposal comes from its own random half of the solutions and tests.
+        min_confidence: pairs with a lower confidence are dropped.
+        max_share: only the pairs of this share of the problems are kept, those with the highest confidence.
+        max_length_ratio: a pair is dropped if one side has more than this many times the characters of the other.
+            0 sets no limit.
+        template: the user message of the prompts.
+        fence: whether the answers stand in a ```python block.
+        allow_shared: whether verdicts may count if the tests ran in the solution's process.
+        seed: the seed of every random choice.
+
+    Returns pairs in the order of `verdicts`. Solutions with an infrastructure failure are left out before the rule sees
+    them. A rule that relies on true tests does see those that are wrong whatever the failed cell would have been.
+    Raises UserError for an unknown rule, for options out of bounds, and for verdicts of a task that is not among
+    `problems`.
     """
-    if rule not in RULES:
-        raise UserError(f"unknown rule {rule!r}; known: {', '.join(RULES)}")
-    for name, value in (("max_pairs_per_problem", max_pairs_per_problem), ("draws", draws)):
-        if value < 1:
-            raise UserError(f"{name} must be at least 1, not {value}")
-    if not 0 < max_share <= 1:
-        raise UserError(f"max_share must be above 0 and at most 1, not {max_share}")
-    if max_length_ratio and not max_length_ratio >= 1:
-        raise UserError(f"max_length_ratio must be 0 (no limit) or at least 1, not {max_length_ratio}")
+    chosen_rule = load_rule(rule)
+    if chosen_rule.ratings:
+        raise UserError(f"rule {rule!r} chooses by ratings: use codepref.pairing.select.select_pairs with judgments")
+    if draws < 1:
+        raise UserError(f"draws must be at least 1, not {draws}")
+    limits = PairLimits(max_pairs_per_problem, min_confidence, max_share, max_length_ratio)
     check_template(template)
     by_task = {problem.task_id: problem for problem in problems}
     dropped: Counter[str] = Counter()
@@ -109,29 +102,27 @@ def pair(
         count += 1
         if matrix.task_id not in by_task:
             raise UserError(f"verdicts of task {matrix.task_id!r}, which is not among the problems: another file?")
-        usable = _usable(matrix, allow_shared=allow_shared, dropped=dropped)
+        usable = _usable(matrix, chosen_rule, allow_shared=allow_shared, dropped=dropped)
         prompt = request_messages(by_task[matrix.task_id], template)
-        made: dict[tuple[str, str], Pair] = {}
-        for candidate in _candidates(usable, rule, max_pairs_per_problem, draws, seed, dropped):
-            proposal = _write(usable, candidate, prompt, rule, fence)
-            if reason := unfit(proposal, made, min_confidence, max_length_ratio):
-                dropped[reason] += 1
-            else:
-                made[sides(proposal)] = proposal
-        kept = diverse(made, max_pairs_per_problem)
-        if lost := len(made) - len(kept):
-            dropped["pair dropped: above max_pairs_per_problem"] += lost
-        pairs += kept
-    pairs = surest(pairs, math.floor(max_share * count), dropped)
+        verdicts_seen = rule_input(usable, task_seed(seed, matrix.task_id))
+        candidates = _candidates(verdicts_seen, chosen_rule, max_pairs_per_problem, draws, dropped)
+        proposals = (_write(usable, candidate, prompt, rule, fence) for candidate in candidates)
+        pairs += keep_pairs(proposals, limits, dropped)
+    pairs = top_confidence(pairs, count_in_share(max_share, count), dropped)
     return PairSet(pairs, dict(sorted(dropped.items())))
 
 
+def task_seed(seed: int, task_id: str) -> int:
+    """The seed for one problem, derived from the seed of the whole call."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{task_id}".encode()).digest()[:8], "big")
+
+
 def rule_input(matrix: VerdictMatrix, seed: int) -> RuleInput:
-    """What a rule sees of a matrix (S solutions, T tests). Probes are no tests: of them only the answers are seen."""
+    """The input of a rule for one matrix. Probes are not tests: the rule sees only the answers to them."""
     count_A = np.array([test.count for test in matrix.tests], dtype=np.int64)
     is_test_A = count_A > 0
-    places = {test.test_id: at for at, test in enumerate(test for test in matrix.tests if test.count)}
-    parents = [places.get(parent_of(test) or test.test_id, -1) for test in matrix.tests]
+    index_of = {test.test_id: index for index, test in enumerate(test for test in matrix.tests if test.count)}
+    parents = [index_of.get(parent_of(test) or test.test_id, -1) for test in matrix.tests]
     codes_ST = matrix.codes_ST[:, is_test_A]
     passed_ST = np.equal(codes_ST, PASS)
     not_run_ST = np.isin(codes_ST, [INFRASTRUCTURE, SKIPPED])
@@ -149,7 +140,7 @@ def rule_input(matrix: VerdictMatrix, seed: int) -> RuleInput:
 
 
 def _answers(matrix: VerdictMatrix) -> Ints:
-    """Array (S, A): see RuleInput. Where the answer is not known, whether the test was passed stands in for it."""
+    """Array (S, A) of answers; see RuleInput. Where an answer is unknown, it is 1 for a passed test and 0 otherwise."""
     codes_SA, digests_SA = matrix.codes_ST, matrix.answer_digests_ST.astype(np.int64)
     known_SA = np.where(digests_SA > 0, digests_SA + 1, codes_SA == PASS)
     raised_SA = np.isin(codes_SA, [ERROR, MEMORY, FORBIDDEN])
@@ -157,41 +148,28 @@ def _answers(matrix: VerdictMatrix) -> Ints:
     return np.where(raised_SA, RAISED, np.where(late_SA, LATE, known_SA))
 
 
-def surest(pairs: list[Pair], problems: int, dropped: Counter[str]) -> list[Pair]:
-    """The pairs of so many problems, those of the highest confidence, in the order that they had."""
-    best: dict[str, float] = {}
-    for one in pairs:
-        best[one.task_id] = max(best.get(one.task_id, 0.0), one.confidence)
-    kept = set(sorted(best, key=lambda task: -best[task])[:problems])
-    if lost := sum(one.task_id not in kept for one in pairs):
-        dropped["pair dropped: above max_share of the problems"] += lost
-    return [one for one in pairs if one.task_id in kept]
-
-
 def _candidates(
-    matrix: VerdictMatrix, rule: str, max_pairs: int, draws: int, seed: int, dropped: Counter[str]
+    verdicts: RuleInput, rule: PairingRule, max_pairs: int, draws: int, dropped: Counter[str]
 ) -> list[Candidate]:
-    task_seed = int.from_bytes(hashlib.sha256(f"{seed}:{matrix.task_id}".encode()).digest()[:8], "big")
-    given = rule_input(matrix, task_seed)
-    if rule in SEVERAL:
-        choices = [RULES[rule](given, max_pairs=max_pairs)]
+    if rule.several:
+        choices = [rule.choose(verdicts, **rule.options({"max_pairs": max_pairs}))]
     else:
-        choices = [_draw(given, RULES[rule], number, draws) for number in range(draws)]
-    found = [candidate for choice in choices for candidate in choice.candidates]
-    if not found:
+        choices = [_draw(verdicts, rule, number, draws) for number in range(draws)]
+    candidates = [candidate for choice in choices for candidate in choice.candidates]
+    if not candidates:
         dropped[choices[0].reason] += 1
-    return found
+    return candidates
 
 
-def _draw(given: RuleInput, rule: Rule, number: int, draws: int) -> Choice:
-    """The rule on everything (a single draw), or on its own random half of the solutions and tests."""
+def _draw(verdicts: RuleInput, rule: PairingRule, number: int, draws: int) -> Choice:
+    """The rule's choice from all solutions and tests if there is one draw, else from a random half of them."""
     if draws == 1:
-        return rule(given)
-    generator = np.random.default_rng([given.seed, number])
-    solutions, tests = given.passed_ST.shape
+        return rule.choose(verdicts)
+    generator = np.random.default_rng([verdicts.seed, number])
+    solutions, tests = verdicts.passed_ST.shape
     rows = np.sort(generator.permutation(solutions)[: max(2, (solutions + 1) // 2)])
     columns = np.sort(generator.permutation(tests)[: max(1, (tests + 1) // 2)])
-    choice = rule(given.part(rows, columns, seed=int(generator.integers(2**62))))
+    choice = rule.choose(verdicts.part(rows, columns, seed=int(generator.integers(2**62))))
     whole = tuple(
         replace(
             candidate,
@@ -205,11 +183,11 @@ def _draw(given: RuleInput, rule: Rule, number: int, draws: int) -> Choice:
     return Choice(whole, choice.reason)
 
 
-def _usable(matrix: VerdictMatrix, *, allow_shared: bool, dropped: Counter[str]) -> VerdictMatrix:
-    """Only rows on which a pair may rest."""
+def _usable(matrix: VerdictMatrix, rule: PairingRule, *, allow_shared: bool, dropped: Counter[str]) -> VerdictMatrix:
+    """The matrix without the solutions that must not be in a pair."""
     kept = []
     for verdict in matrix.verdicts:
-        if INFRASTRUCTURE in verdict.codes:
+        if _machine_failed(verdict, rule):
             dropped["solution left out: infrastructure failure"] += 1
         elif verdict.isolation == "shared" and not allow_shared:
             dropped["solution left out: shared a process with its tests"] += 1
@@ -220,7 +198,17 @@ def _usable(matrix: VerdictMatrix, *, allow_shared: bool, dropped: Counter[str])
     return replace(matrix, verdicts=tuple(kept))
 
 
+def _machine_failed(verdict: Verdict, rule: PairingRule) -> bool:
+    """Whether an infrastructure failure hides what the rule must know of a solution.
+
+    Rules for true tests ask whether a solution is correct, and a failed test settles that. Other rules count cells, so
+    that one missing cell would distort the counts.
+    """
+    return INFRASTRUCTURE in verdict.codes and not (rule.tests == "true" and verdict.correct is False)
+
+
 def _write(matrix: VerdictMatrix, candidate: Candidate, prompt: list[Message], rule: str, fence: bool) -> Pair:
+    """The pair of a candidate, with the texts of the two answers and the evidence."""
     chosen, rejected = matrix.verdicts[candidate.chosen], matrix.verdicts[candidate.rejected]
     evidence = dict(candidate.evidence) | {"chosen_verdicts": chosen.codes, "rejected_verdicts": rejected.codes}
     texts = []

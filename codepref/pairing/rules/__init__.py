@@ -1,0 +1,50 @@
+"""The table of pairing rules: one line for each rule, and one file for each rule in this folder. Pure.
+
+Another package adds a rule with an entry point in the group `codepref.rules` that names a `PairingRule`:
+
+    [project.entry-points."codepref.rules"]
+    shortest = "my_package.shortest:RULE"
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from codepref.errors import UserError
+from codepref.registry import Registry
+
+if TYPE_CHECKING:
+    from codepref.pairing.rules.base import PairingRule
+
+RULES: Registry[PairingRule] = Registry(
+    "rule",
+    "codepref.rules",
+    {
+        "all-tests": "codepref.pairing.rules.all_tests:RULE",
+        "max-pass": "codepref.pairing.rules.max_pass:RULE",
+        "dstc": "codepref.pairing.rules.dstc:RULE",
+        "dstc-code": "codepref.pairing.rules.dstc:CODE_RULE",
+        "codet": "codepref.pairing.rules.codet:RULE",
+        "b4": "codepref.pairing.rules.b4:RULE",
+        "agreement": "codepref.pairing.rules.agreement:RULE",
+        "rated": "codepref.pairing.rules.rated:RULE",
+        "tests-then-rating": "codepref.pairing.rules.rated:TESTS_RULE",
+    },
+)
+
+
+def load_rule(name: str) -> PairingRule:
+    """The rule of that name.
+
+    Raises UserError for an unknown name, for a rule of another package that cannot be imported, and for an entry point
+    that does not name a PairingRule.
+    """
+    from codepref.pairing.rules.base import PairingRule
+
+    rule = RULES.load(name)
+    if not isinstance(rule, PairingRule):
+        raise UserError(
+            f"rule {name!r} is a {type(rule).__name__}: its entry point in the group {RULES.group} must name a "
+            "codepref.pairing.rules.base.PairingRule"
+        )
+    return rule

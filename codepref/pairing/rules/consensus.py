@@ -1,0 +1,71 @@
+"""Consensus sets: groups of solutions that pass the same tests. `codet` and `b4` score them. Pure.
+
+The axis C in array names stands for consensus sets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from codepref.pairing.rules.base import Bools, Candidate, Choice, Ints, RuleInput
+
+
+@dataclass(frozen=True)
+class ConsensusSet:
+    """Solutions that pass exactly the same tests. rows: their indices. passed_T: True for the tests that they pass."""
+
+    rows: Ints
+    passed_T: Bools
+
+
+def consensus_sets(passed_ST: Bools) -> list[ConsensusSet]:
+    """All consensus sets, in the order of their first rows. Every solution belongs to one set."""
+    _, first, inverse = np.unique(passed_ST, axis=0, return_index=True, return_inverse=True)
+    members = [np.flatnonzero(inverse.ravel() == number) for number in range(len(first))]
+    return [ConsensusSet(rows, passed_ST[rows[0]]) for rows in sorted(members, key=lambda rows: int(rows[0]))]
+
+
+def why_undecidable(verdicts: RuleInput) -> str:
+    """The reason why no agreement rule can choose among these solutions, or "" if one can."""
+    solutions, tests = verdicts.passed_ST.shape
+    if tests == 0:
+        return "no tests"
+    if solutions < 2:
+        return "fewer than two solutions"
+    if not verdicts.passed_ST.any():
+        return "no solution passes a test"
+    if not verdicts.failed_ST.any():
+        return "no solution fails a test"
+    return ""
+
+
+def best_against_worst(
+    verdicts: RuleInput, sets: list[ConsensusSet], score_C: npt.NDArray[np.float64], confidence: float
+) -> Choice:
+    """Pair a solution of the best set with a solution of the worst set that failed one of the best set's tests.
+
+    score_C: the score of each set. The seed decides between sets with equal scores and between the solutions of a set.
+    There is no pair if no solution failed a test of the best set.
+    """
+    generator = np.random.default_rng(verdicts.seed)
+    best = sets[int(generator.choice(np.flatnonzero(score_C == score_C.max())))]
+    if not best.passed_T.any():
+        return Choice(reason="the best solutions pass no test")
+    fails_S: Bools = np.any(verdicts.failed_ST[:, best.passed_T], axis=1)
+    failing = [(score, one.rows[fails_S[one.rows]]) for score, one in zip(score_C, sets, strict=True)]
+    failing = [(score, rows) for score, rows in failing if len(rows)]
+    if not failing:
+        return Choice(reason="no solution fails a test that the best ones pass")
+    lowest = min(score for score, _ in failing)
+    rejected = generator.choice(np.concatenate([rows for score, rows in failing if score == lowest]))
+    chosen = generator.choice(best.rows)
+    evidence = {
+        "agreeing_solutions": len(best.rows),
+        "agreeing_tests": int(verdicts.weight_T[best.passed_T].sum()),
+        "solutions": len(verdicts.passed_ST),
+        "tests": int(verdicts.weight_T.sum()),
+    }
+    return Choice((Candidate(int(chosen), int(rejected), confidence, evidence=evidence),))

@@ -1,0 +1,37 @@
+"""The rule `max-pass`: the solution that passes most tests against the one that passes fewest. Pure."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from codepref.pairing.rules.base import Candidate, Choice, PairingRule, RuleInput
+
+
+def max_pass(verdicts: RuleInput) -> Choice:
+    """Choose by the number of tests passed. This is the usual baseline for choosing by self-written tests.
+
+    A test counts as often as the model wrote it. The seed breaks ties. The confidence is the share of tests that the
+    chosen solution passes. The rejected solution must fail so many tests that it cannot pass as many as the chosen one,
+    even if every cell that did not run were a pass.
+    """
+    if verdicts.passed_ST.shape[1] == 0:
+        return Choice(reason="no tests")
+    if len(verdicts.passed_ST) < 2:
+        return Choice(reason="fewer than two solutions")
+    score_S = verdicts.passed_ST @ verdicts.weight_T
+    # an upper bound: a cell that did not run might have been a pass
+    at_most_S = verdicts.weight_T.sum() - verdicts.failed_ST @ verdicts.weight_T
+    best, worst = score_S.max(), at_most_S.min()
+    if best == 0:
+        return Choice(reason="no solution passes a test")
+    if worst >= best:
+        return Choice(reason="chosen and rejected pass equally many tests")
+    generator = np.random.default_rng(verdicts.seed)
+    chosen = int(generator.choice(np.flatnonzero(score_S == best)))
+    rejected = int(generator.choice(np.flatnonzero(at_most_S == worst)))
+    tests = int(verdicts.weight_T.sum())
+    evidence = {"chosen_passes": int(best), "rejected_passes": int(score_S[rejected]), "tests": tests}
+    return Choice((Candidate(chosen, rejected, float(best) / tests, evidence=evidence),))
+
+
+RULE = PairingRule(max_pass, tests="self-written")
