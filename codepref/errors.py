@@ -1,23 +1,22 @@
-"""Whose fault it is: the user's input, this machine, or our own machinery.
+"""Exceptions by whose fault they are: the user's input, this machine, or codepref itself.
 
-A model's failure is never an exception here. A solution that crashes is a verdict, an answer without code is a
-counted drop; both are data. Exceptions are for what stops the work, and each class knows the exit status that the
-command line gives it.
+A model's failure is never an exception. A solution that crashes gets a verdict, and an answer without code is dropped
+and counted. Exceptions are for what stops the work. Each class holds the exit status of the command line.
 """
 
 from __future__ import annotations
 
 
 class CodeprefError(Exception):
-    """Anything that codepref raises on purpose. `exit_status` is what the command line exits with."""
+    """Base class of the exceptions that codepref raises on purpose. `exit_status` is that of the command line."""
 
     exit_status = 1
 
 
 class UserError(CodeprefError):
-    """The user's input is wrong. The message says what, where, and how to mend it.
+    """The user's input is wrong. The message says what is wrong, where it is, and how to mend it.
 
-    `problems` holds one line each when several mistakes were found together (a recipe with three unknown keys).
+    `problems` holds one line per mistake, such as three unknown keys of a recipe.
     """
 
     exit_status = 2
@@ -34,8 +33,12 @@ class MachineError(CodeprefError):
 
 
 class InfrastructureError(CodeprefError):
-    """Our own machinery failed: a worker died, a sandbox answered nonsense. Never counted against a model."""
+    """A part of codepref failed: a worker died, or the sandbox gave an invalid answer. No model is blamed for it."""
 
 
 class GateError(CodeprefError):
     """The work was done and its result was refused, for example an aligned model that is worse than its base."""
+
+
+class OldNameWarning(FutureWarning):
+    """A section, key, option or argument was given under a name that it had in an earlier version."""

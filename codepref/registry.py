@@ -1,33 +1,49 @@
-"""Tables of named things that users choose from: codepref's own entries and those of other installed packages."""
+"""Tables of named objects that users choose from: codepref's own entries and those of other installed packages."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
 from functools import cached_property
-from importlib import metadata
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from codepref.errors import UserError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """One table: a name leads to an object that is imported when it is first used.
+    """One table. Each name leads to an object, which is imported when it is first used.
 
-    kind: what messages call an entry, such as "rule". builtin: name -> "module:attribute". group: the entry points in
-    which other packages register entries of the same kind. codepref's own names cannot be taken.
+    kind: what messages call an entry, such as "rule". group: the entry points through which other packages add entries.
+    builtin: codepref's own entries, name -> "module:attribute". expects: the type of every entry; an entry of another
+    package that has another type is refused. None accepts any type.
+
+    A package adds an entry in its pyproject.toml:
+
+        [project.entry-points."codepref.rules"]
+        my-rule = "my_package.rules:MY_RULE"
     """
 
-    def __init__(self, kind: str, group: str, builtin: Mapping[str, str]) -> None:
-        self.kind, self.group, self.builtin = kind, group, dict(builtin)
+    def __init__(self, kind: str, group: str, builtin: Mapping[str, str], expects: type | None = None) -> None:
+        self.kind, self.group, self.builtin, self.expects = kind, group, dict(builtin), expects
         self._loaded: dict[str, T] = {}
 
     @cached_property
-    def plugins(self) -> dict[str, metadata.EntryPoint]:
-        """The entries of other packages by name. They are looked up at the first use."""
-        return {point.name: point for point in metadata.entry_points(group=self.group)}
+    def plugins(self) -> dict[str, list[EntryPoint]]:
+        """The entries of other packages by name. Each list has one element, unless several packages use one name.
+
+        The installed packages are searched once, at the first use.
+        """
+        from importlib.metadata import entry_points  # a slow import, so not at the top
+
+        found: dict[str, list[EntryPoint]] = {}
+        for point in entry_points(group=self.group):
+            found.setdefault(point.name, []).append(point)
+        return found
 
     def names(self) -> tuple[str, ...]:
         """All names: codepref's own in the table's order, then those of other packages in alphabetical order."""
@@ -37,19 +53,22 @@ class Registry(Generic[T]):
         return name in self.builtin or name in self.plugins
 
     def mistake(self, name: str) -> str:
-        """Why `name` cannot be chosen, or "" where it can."""
-        if name in self.builtin:
-            clash = self.plugins.get(name)
-            return (
-                f"{self.kind} {name!r} of the package {_package(clash)} has a name of codepref's own" if clash else ""
-            )
-        return "" if name in self.plugins else f"unknown {self.kind} {name!r}; known: {', '.join(self.names())}"
+        """Why `name` cannot be chosen, or "" if it can. The entry is not imported, so `load` can still fail."""
+        if name not in self:
+            return f"unknown {self.kind} {name!r}{self._hint(name)}"
+        if name not in self.plugins or len(self.plugins[name]) + (name in self.builtin) == 1:
+            return ""
+        owners = ["codepref"] * (name in self.builtin) + sorted(map(_package, self.plugins[name]))
+        return (
+            f"{self.kind} {name!r} is registered by {' and by '.join(owners)} (entry points of group {self.group}): "
+            "uninstall all but one of them"
+        )
 
     def load(self, name: str) -> T:
         """The entry of that name.
 
-        Raises UserError for an unknown name, for a name that two packages claim, and for another package's entry that
-        cannot be imported.
+        Raises UserError for an unknown name, for a name that two packages register, and for an entry of another
+        package that cannot be imported or has the wrong type.
         """
         if name not in self._loaded:
             if mistake := self.mistake(name):
@@ -61,14 +80,24 @@ class Registry(Generic[T]):
         if name in self.builtin:
             module, _, attribute = self.builtin[name].partition(":")
             return getattr(importlib.import_module(module), attribute)
-        point = self.plugins[name]
+        (point,) = self.plugins[name]
+        origin = f"{self.kind} {name!r} of {_package(point)} ({point.value})"
         try:
-            return point.load()
-        except (ImportError, AttributeError, SyntaxError) as error:
-            raise UserError(
-                f"{self.kind} {name!r} of the package {_package(point)} cannot be loaded ({point.value}: {error})"
-            ) from error
+            entry = point.load()
+        except Exception as error:  # importing foreign code can raise anything
+            raise UserError(f"{origin} cannot be imported: {type(error).__name__}: {error}") from error
+        if self.expects is not None and not isinstance(entry, self.expects):
+            raise UserError(f"{origin} is of type {type(entry).__name__}, and must be of type {self.expects.__name__}")
+        return entry
+
+    def _hint(self, name: str) -> str:
+        from difflib import get_close_matches
+
+        names = self.names()
+        close = get_close_matches(name, names, n=1)
+        meant = f" (did you mean {close[0]!r}?)" if close else ""
+        return f"{meant}; known: {', '.join(names)}"
 
 
-def _package(point: metadata.EntryPoint | None) -> str:
-    return point.dist.name if point and point.dist else "of unknown name"
+def _package(point: EntryPoint) -> str:
+    return f"the package {point.dist.name}" if point.dist else "a package without a name"

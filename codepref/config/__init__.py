@@ -1,1 +1,1 @@
-"""Recipes: typed sections, read from TOML."""
+"""Recipes: typed sections that are read from TOML."""

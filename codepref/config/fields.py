@@ -1,4 +1,8 @@
-"""Typed sections from parsed TOML: dataclasses whose fields know their bounds; what is wrong is told, all at once."""
+"""Reads the sections of a recipe: dataclasses whose fields know their bounds, checked with all mistakes at once.
+
+Sections share keys through common base classes. A dataclass lists the fields of its last base class first, so
+`class SftSection(Optimization, Demonstrations)` has the keys of Demonstrations before those of Optimization.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +20,19 @@ from codepref.errors import UserError
 def bounded(
     default: Any, *, low: float | None = None, high: float | None = None, above: float | None = None, doc: str
 ) -> Any:
-    """A recipe field with its bounds (`above` is exclusive) and one line of documentation."""
+    """A field of a section.
+
+    low, high: the least and greatest value. above: a bound that the value must exceed. For a tuple the bounds hold for
+    each element. doc: one line for docs/recipe.md.
+    """
     return field(default=default, metadata={"low": low, "high": high, "above": above, "doc": doc})
 
 
 def checked(section: Any, where: str) -> Any:
-    """A section that was built in Python, held to its bounds like one that was read. Raises UserError."""
+    """Return a section that was built in Python, after the checks that a section from a file passes.
+
+    Raises UserError with one line for each value of the wrong type or out of bounds.
+    """
     mistakes: list[str] = []
     parse_fields(type(section), dataclasses.asdict(section), mistakes, where, "")
     if mistakes:
@@ -29,13 +40,21 @@ def checked(section: Any, where: str) -> Any:
     return section
 
 
+def shared_values(section: Any, base: type) -> dict[str, Any]:
+    """The values of those fields of `section` that the dataclass `base` declares or inherits, by name."""
+    return {item.name: getattr(section, item.name) for item in dataclasses.fields(base)}
+
+
 def read_section(kind: type, table: Mapping[str, Any], mistakes: list[str], where: str, prefix: str) -> Any:
-    """A dataclass of `bounded` fields from a parsed table; what is wrong with it is appended to `mistakes`."""
+    """A dataclass of type `kind` from a parsed table. Wrong values keep their default and are added to `mistakes`."""
     return kind(**parse_fields(kind, table, mistakes, where, prefix))
 
 
 def parse_fields(owner: type, table: Mapping[str, Any], mistakes: list[str], where: str, prefix: str) -> dict[str, Any]:
-    """The values of a table that fit the fields of `owner`; complaints about the others go to `mistakes`."""
+    """The values of `table` that are valid for the fields of `owner`. Each other value adds a line to `mistakes`.
+
+    where: the file or option that messages name. prefix: written before each key in messages, such as "training.".
+    """
     fields_by_name = {item.name: item for item in dataclasses.fields(owner)}
     hints = get_type_hints(owner)
     values: dict[str, Any] = {}
@@ -53,6 +72,7 @@ def parse_fields(owner: type, table: Mapping[str, Any], mistakes: list[str], whe
 
 
 def _convert(hint: Any, value: Any) -> tuple[Any, str]:
+    """(the value as the field's type, "") or (the value unchanged, the reason why it does not fit)."""
     origin = get_origin(hint)
     if origin is Literal:
         allowed = get_args(hint)
@@ -65,8 +85,8 @@ def _convert(hint: Any, value: Any) -> tuple[Any, str]:
             value = [float(v) if type(v) is int else v for v in value]
         if isinstance(value, (list, tuple)) and value and all(type(v) is item for v in value):
             return tuple(value), ""
-        named = {int: "whole numbers", float: "numbers"}
-        return value, f"must be a list of {named.get(item, 'texts')}"
+        plurals = {int: "whole numbers", float: "numbers"}
+        return value, f"must be a list of {plurals.get(item, 'texts')}"
     if hint is float and type(value) in (int, float):
         return (float(value), "") if math.isfinite(value) else (value, "must be a finite number")
     if type(value) is hint:
@@ -89,13 +109,13 @@ def _out_of_bounds(value: Any, bounds: Mapping[str, Any]) -> str:
 
 
 def nearest(name: str, known: set[str]) -> str:
-    """A hint at the known name that is meant, or at all of them."""
+    """The end of a message about an unknown name: the known name that is most like it, or all known names."""
     match = difflib.get_close_matches(name, sorted(known), n=1)
     return f" (did you mean `{match[0]}`?)" if match else f" (known: {', '.join(sorted(known))})"
 
 
 def toml_value(value: Any) -> str:
-    """A value as TOML writes it."""
+    """A text, number, truth value or list in TOML notation."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

@@ -1,47 +1,38 @@
-"""Models by the lines that describe them: `[[pool]]` tables of a recipe or of a file of their own."""
+"""A pool of models: the `[[pool]]` tables of a recipe or of a separate TOML file."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from codepref.config.endpoint import Endpoint
-from codepref.config.fields import bounded, read_section
+from codepref.config.fields import bounded, read_section, shared_values
 from codepref.errors import UserError
 
 
 @dataclass(frozen=True)
-class Member:
-    """One model of a pool: behind an OpenAI-compatible server, or local when `base_url` is empty."""
+class Member(Endpoint):
+    """One model of a pool. It runs on an OpenAI-compatible server, or on this machine when `base_url` is empty."""
 
-    name: str = bounded("", doc="what it is called in files and tables; empty: the model's name")
-    model: str = bounded("", doc="the server's name for it; without a server, a folder, hub name or `starter`")
-    base_url: str = bounded("", doc="the server, up to /v1; empty: run the model here with Transformers")
-    api_key_env: str = bounded("OPENAI_API_KEY", doc="environment variable that holds the key")
-    concurrency: int = bounded(8, low=1, doc="calls at once")
-    timeout: float = bounded(120.0, above=0.0, doc="seconds a call may take")
-    retries: int = bounded(8, low=0, doc="attempts after the first")
-    price_in: float = bounded(0.0, low=0.0, doc="dollars a million tokens read")
-    price_out: float = bounded(0.0, low=0.0, doc="dollars a million tokens written")
-    system: bool = bounded(True, doc="false puts system prompts before the user's words: some templates take none")
-    schema: Literal["auto", "yes", "no"] = bounded("auto", doc="whether the server takes a JSON schema for its answer")
+    model: str = bounded("", doc="the server's name for the model; without a server a folder, hub name or `starter`")
+    base_url: str = bounded("", doc="server address, up to /v1; empty: Transformers on this machine")
+    system: bool = bounded(True, doc="false: put the system prompt into the user message, for templates without one")
 
     @property
     def label(self) -> str:
-        """Its name in files and tables."""
+        """The model's name in files and tables."""
         return self.name or self.model
 
     def endpoint(self) -> Endpoint:
-        """What the calls need to know of a member with a server."""
-        known = {item.name for item in fields(Endpoint)}
-        return Endpoint(**{key: value for key, value in asdict(self).items() if key in known} | {"name": self.label})
+        """The settings that calls to the member's server need. Its label becomes the endpoint's name."""
+        return Endpoint(**(shared_values(self, Endpoint) | {"name": self.label}))
 
 
 def load_members(path: Path) -> list[Member]:
-    """The `[[pool]]` tables of a TOML file; other tables in it (a whole recipe's) are passed over.
+    """The models in the `[[pool]]` tables of a TOML file. Other tables of the file, such as a recipe's, are ignored.
 
     Raises UserError with one line for each mistake.
     """
@@ -57,7 +48,7 @@ def load_members(path: Path) -> list[Member]:
 def parse_members(tables: Any, where: str) -> list[Member]:
     """Members from parsed `[[pool]]` tables. Raises UserError with one line for each mistake."""
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise UserError(f"{where}: a pool is written as tables, each under its own line [[pool]]")
+        raise UserError(f"{where}: write each model of the pool as a table under its own line [[pool]]")
     mistakes: list[str] = []
     members = [read_section(Member, table, mistakes, where, f"pool[{place}].") for place, table in enumerate(tables)]
     if not mistakes:
@@ -68,13 +59,13 @@ def parse_members(tables: Any, where: str) -> list[Member]:
 
 
 def check_pool(members: Sequence[Member], where: str) -> list[str]:
-    """What is wrong with a pool as a whole, a line each."""
+    """The mistakes in a pool as a whole, one line each."""
     if not members:
         return [f"{where}: the pool is empty: write at least one [[pool]] table with `model`"]
-    mistakes = [f"{where}: pool[{place}] names no `model`" for place, one in enumerate(members) if not one.model]
+    mistakes = [f"{where}: pool[{place}] has no `model`" for place, member in enumerate(members) if not member.model]
     labels = [member.label for member in members]
     for label in sorted({label for label in labels if label and labels.count(label) > 1}):
-        mistakes.append(f"{where}: {label!r} stands in the pool twice; give each a `name` of its own")
+        mistakes.append(f"{where}: the pool holds {label!r} twice; give each of them a different `name`")
     for member in members:
         if member.base_url and not member.base_url.startswith(("http://", "https://")):
             mistakes.append(f"{where}: {member.label}: base_url must begin with http:// or https://")

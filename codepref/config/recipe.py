@@ -1,16 +1,16 @@
-"""Recipes: one typed section a stage, read from TOML. Unknown keys are refused and all mistakes are told at once."""
+"""Recipes: one typed section per stage, read from TOML. Unknown keys are refused, and one error lists all mistakes."""
 
 from __future__ import annotations
 
 import dataclasses
 import tomllib
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from codepref.config.fields import bounded, nearest, parse_fields, toml_value
+from codepref.config.old_names import rename_override, rename_sections
 from codepref.config.pool import Member, parse_members
 from codepref.config.sections import (
     EvaluationSection,
@@ -32,16 +32,17 @@ from codepref.config.sections import (
 )
 from codepref.errors import UserError
 
-OLD_SECTIONS = {"watch": "validation"}
-"""Names that sections had before, and their names today."""
-
 
 @dataclass(frozen=True)
 class Recipe:
-    """A whole run. `name` is the file's name without its ending, `seed` the root of every random choice."""
+    """A whole run.
+
+    name: the file's name without its ending. seed: the seed from which every random choice derives. Each further field
+    is a section, and `pool` holds the `[[pool]]` tables.
+    """
 
     name: str = "recipe"
-    seed: int = bounded(0, low=0, high=2**31 - 1, doc="root of every random choice")
+    seed: int = bounded(0, low=0, high=2**31 - 1, doc="the seed from which every random choice derives")
     description: str = bounded("", doc="one line for reports")
     model: ModelSection = field(default_factory=ModelSection)
     problems: ProblemsSection = field(default_factory=ProblemsSection)
@@ -66,23 +67,25 @@ class Recipe:
         return dataclasses.asdict(self)
 
     def to_toml(self) -> str:
-        """The resolved recipe as TOML; reading it back gives an equal recipe (up to `name`)."""
+        """The recipe as TOML, with every key. Parsing the text gives an equal recipe, except for `name`."""
         lines = [f"seed = {self.seed}", f"description = {toml_value(self.description)}"]
-        for section in _sections():
-            lines += ["", f"[{section}]"]
-            for key, value in dataclasses.asdict(getattr(self, section)).items():
-                lines.append(f"{key} = {toml_value(value)}")
-        for member in self.pool:
-            lines += [
-                "",
-                "[[pool]]",
-                *(f"{key} = {toml_value(value)}" for key, value in dataclasses.asdict(member).items()),
-            ]
+        tables = [(f"[{section}]", getattr(self, section)) for section in section_names()]
+        tables += [("[[pool]]", member) for member in self.pool]
+        for header, table in tables:
+            lines += ["", header]
+            lines += [f"{key} = {toml_value(value)}" for key, value in dataclasses.asdict(table).items()]
         return "\n".join(lines) + "\n"
 
 
+def section_names() -> list[str]:
+    """The names of all sections, in the order of a written recipe."""
+    return [
+        item.name for item in dataclasses.fields(Recipe) if item.name not in ("name", "seed", "description", "pool")
+    ]
+
+
 def read_document(path: Path) -> dict[str, Any]:
-    """A TOML file as a dictionary. Raises UserError for a missing file and for TOML that does not parse."""
+    """The parsed TOML file `path`. Raises UserError for a missing file and for invalid TOML."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -98,74 +101,50 @@ def read_document(path: Path) -> dict[str, Any]:
 def recipe_from_document(
     document: Mapping[str, Any], *, name: str = "recipe", overrides: Sequence[str] = (), where: str = "recipe"
 ) -> Recipe:
-    """Build a Recipe from a parsed TOML document. Raises UserError that tells every mistake."""
+    """Build a Recipe from a parsed TOML document.
+
+    overrides: `section.key=value` texts, which replace the document's values. where: the file, for messages.
+    Raises UserError with one line for each unknown section or key, value of the wrong type, and value out of bounds.
+    """
     mistakes: list[str] = []
-    document = _without_old_names(document, where)
-    overrides = [_without_old_name(override) for override in overrides]
+    document = rename_sections(document, where, mistakes)
     tables: dict[str, Any] = {key: dict(v) if isinstance(v, Mapping) else v for key, v in document.items()}
-    overridden = {key for override in overrides if (key := _apply_override(tables, override, mistakes))}
+    overridden = {key for one in overrides if (key := _apply_override(tables, rename_override(one), mistakes))}
     known = {item.name for item in dataclasses.fields(Recipe)} - {"name"}
     values: dict[str, Any] = {}
     for key, value in tables.items():
-        place = where if key in document and key not in overridden else "--set"
+        origin = where if key in document and key not in overridden else "--set"
         if key not in known:
-            mistakes.append(f"{place}: unknown {_kind(value)} `{key}`{nearest(key, known)}")
+            mistakes.append(f"{origin}: unknown {_kind(value)} `{key}`{nearest(key, known)}")
         elif key == "pool":
             try:
                 values[key] = tuple(parse_members(value, where))
             except UserError as error:
                 mistakes += error.problems
-        elif key in _sections():
+        elif key in section_names():
             values[key] = _parse_section(key, value, mistakes, where, overridden)
         else:
-            values[key] = parse_fields(Recipe, {key: value}, mistakes, place, "").get(key)
+            values[key] = parse_fields(Recipe, {key: value}, mistakes, origin, "").get(key)
     if mistakes:
         raise UserError(*mistakes)
     return Recipe(name=name, **values)
 
 
-def _without_old_names(document: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The document with today's names of sections. One warning for each old name."""
-    current: dict[str, Any] = {}
-    for key, value in document.items():
-        if key in OLD_SECTIONS and OLD_SECTIONS[key] not in document:
-            warnings.warn(f"{where}: [{key}] is now called [{OLD_SECTIONS[key]}]", FutureWarning, stacklevel=4)
-            current[OLD_SECTIONS[key]] = value
-        else:
-            current[key] = value
-    return current
-
-
-def _without_old_name(override: str) -> str:
-    section, dot, rest = override.partition(".")
-    if not dot or section.strip() not in OLD_SECTIONS:
-        return override
-    new = OLD_SECTIONS[section.strip()]
-    warnings.warn(f"--set {section}.{rest}: [{section}] is now called [{new}]", FutureWarning, stacklevel=4)
-    return f"{new}.{rest}"
-
-
-def _sections() -> list[str]:
-    return [
-        item.name for item in dataclasses.fields(Recipe) if item.name not in ("name", "seed", "description", "pool")
-    ]
-
-
 def _parse_section(key: str, value: Any, mistakes: list[str], where: str, overridden: set[str]) -> Any:
-    """A section; what is wrong with a key that `--set` gave is told of `--set`, not of the file."""
+    """A section. Messages about keys in `overridden` name `--set` instead of the file."""
     section_type = get_type_hints(Recipe)[key]
     if not isinstance(value, Mapping):
         mistakes.append(f"{where}: `{key}` must be a section: [{key}]")
         return None
     values: dict[str, Any] = {}
-    for place, of_set in ((where, False), ("--set", True)):
-        part = {name: item for name, item in value.items() if (f"{key}.{name}" in overridden) == of_set}
-        values |= parse_fields(section_type, part, mistakes, place, f"{key}.")
+    for origin, from_option in ((where, False), ("--set", True)):
+        part = {name: item for name, item in value.items() if (f"{key}.{name}" in overridden) == from_option}
+        values |= parse_fields(section_type, part, mistakes, origin, f"{key}.")
     return section_type(**values)
 
 
 def _apply_override(tables: dict[str, Any], override: str, mistakes: list[str]) -> str:
-    """Put an override into the tables. Returns the key that it gave, "" where it gave none."""
+    """Put an override into the tables. Returns its key, or "" and a line in `mistakes` if it is malformed."""
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
         mistakes.append(f"--set {override}: must be section.key=value")
@@ -175,7 +154,7 @@ def _apply_override(tables: dict[str, Any], override: str, mistakes: list[str]) 
     except tomllib.TOMLDecodeError:
         value = text.strip()
     *path, last = key.strip().split(".")
-    if len(path) > 1 or (not path and last in _sections()):
+    if len(path) > 1 or (not path and last in section_names()):
         mistakes.append(f"--set {override}: must be section.key=value")
         return ""
     table = tables.setdefault(path[0], {}) if path else tables

@@ -1,34 +1,31 @@
-"""The words in which a model is asked for a solution and for tests. Recipes and models may bring their own. Pure."""
+"""The user messages that ask a model for a solution or for tests. Recipes and models can bring their own.
+
+A template is filled in by `str.format` with {prompt}, the problem's text, and {entry_point}, the function's name.
+"""
 
 from __future__ import annotations
 
 from codepref.errors import UserError
+from codepref.storage.resources import packaged_text
 
-SOLUTION_TEMPLATE = (
-    "Solve the following programming problem in Python. Answer with one code block that holds the whole program; "
-    "it must define `{entry_point}`.\n\n{prompt}"
-)
+SOLUTION_TEMPLATE = packaged_text("codepref.config", "prompts/solution.txt")
 
-PROGRAM_TEMPLATE = (
-    "Solve the following programming problem in Python. Answer with one code block that holds the whole program; "
-    "it reads its input from standard input and prints what is asked for.\n\n{prompt}"
-)
-"""In place of SOLUTION_TEMPLATE for problems of style "program"; a template of a recipe's or model's own stays."""
+PROGRAM_TEMPLATE = packaged_text("codepref.config", "prompts/program.txt")
+"""Replaces SOLUTION_TEMPLATE for problems of style "program". A recipe's or model's own template is not replaced."""
 
-TEST_TEMPLATE = (
-    "Write tests for the following Python programming problem. Do not solve it. Answer with one code block of "
-    "assert statements, one a line, each of which calls `{entry_point}` with literal arguments and compares the "
-    "result with the value that a right solution returns.\n\n{prompt}"
-)
+TEST_TEMPLATE = packaged_text("codepref.config", "prompts/tests.txt")
 
 
 def check_template(template: str, name: str = "template") -> None:
-    """Raise UserError unless `template` holds {prompt} and nothing else but {entry_point} to fill in."""
+    """Raise UserError unless `template` holds {prompt}, and no other placeholder but {entry_point}.
+
+    name: what the message calls the template.
+    """
     try:
         shown = template.format(prompt="<the problem>", entry_point="f")
     except (KeyError, IndexError, ValueError, AttributeError) as error:
         raise UserError(
-            f"{name}: only {{prompt}} and {{entry_point}} can stand in it, other braces doubled ({error!r})"
+            f"{name}: only {{prompt}} and {{entry_point}} can be filled in; double every other brace ({error!r})"
         ) from None
     if "<the problem>" not in shown:
         raise UserError(f"{name}: holds no {{prompt}}, so the model would never see the problem")

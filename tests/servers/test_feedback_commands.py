@@ -162,7 +162,7 @@ def test_wrong_input_is_told_before_the_first_paid_call(
         (["respond", *given, "--preferences", "beauty", "--out", out], "unknown preference 'beauty'"),
         (["respond", *given, "-n", "99", "--out", out], "99 instructions wanted, and 20 are left"),
         (pool("empty.toml"), "the pool is empty"),
-        (pool("twice.toml"), "'a' stands in the pool twice"),
+        (pool("twice.toml"), "the pool holds 'a' twice"),
         (pool("odd.toml"), "did you mean `base_url`?"),
         (pool("none.toml"), "no such file"),
         (pool("local.toml"), "no such model folder"),
