@@ -11,7 +11,8 @@ from codepref.config.recipe import Recipe, read_document, recipe_from_document
 from codepref.config.templates import check_template
 from codepref.errors import UserError
 from codepref.preferences import PREFERENCES
-from codepref.training.checks import ONLINE, online_mistakes, training_mistakes
+from codepref.training.checks import training_mistakes
+from codepref.training.methods import METHODS, load_method
 
 RATED = ("rated", "tests-then-rating")
 """Rules that need a judge."""
@@ -43,8 +44,6 @@ def inconsistencies(recipe: Recipe) -> list[str]:
     """All that does not fit together in a recipe."""
     found = []
     training, evaluation, pairing = recipe.training, recipe.evaluation, recipe.pairing
-    if training.method == "kto" and (training.micro_batch_size or training.batch_size) < 2:
-        found.append("training.method = 'kto' estimates its KL term within a batch: it must hold at least 2 answers")
     if too_large := [k for k in evaluation.k if k > evaluation.samples]:
         found.append(f"evaluation.k holds {too_large}, but only evaluation.samples = {evaluation.samples} are drawn")
     if pairing.rule in TRUE_TESTS and recipe.sampling.tests > 0:
@@ -57,7 +56,7 @@ def inconsistencies(recipe: Recipe) -> list[str]:
     if unknown := [name for name in recipe.gate.figures if name not in names]:
         found.append(f"gate.figures holds {', '.join(unknown)}; a run compares {', '.join(sorted(names))}")
     found += _feedback_inconsistencies(recipe)
-    found += training_mistakes(recipe.training)
+    found += training_mistakes(recipe.training, online=recipe.online)
     found += training_mistakes(recipe.sft.training(), "sft")
     if unknown := sorted(set(recipe.judge.preferences) - set(PREFERENCES)):
         found.append(f"judge.preferences holds {', '.join(unknown)}; known: {', '.join(PREFERENCES)}")
@@ -93,8 +92,8 @@ def _feedback_inconsistencies(recipe: Recipe) -> list[str]:
         found.append("grading.benchmark is graded by a judge model: set judge.model and judge.base_url")
     if recipe.sft.data == "passing" and (recipe.instructions.source or recipe.sampling.tests):
         found.append("sft.data = 'passing' needs samples judged by true tests")
-    if recipe.training.method in ONLINE:
-        found += online_mistakes(recipe.training, recipe.online)
+    method = None if METHODS.mistake(recipe.training.method) else load_method(recipe.training.method)
+    if method and method.online:
         for wrong, told in (
             (bool(recipe.instructions.source), "instructions.source"),
             (recipe.training.rounds > 1, "training.rounds"),
@@ -102,7 +101,7 @@ def _feedback_inconsistencies(recipe: Recipe) -> list[str]:
         ):
             if wrong:
                 found.append(f"training.method = {recipe.training.method!r} samples as it trains: leave out {told}")
-    if recipe.training.method in ("sft", "rft"):
+    if method and method.supervised:
         found.append(f"training.method = {recipe.training.method!r}: a run trains on pairs; write [sft] for this")
     for budget, members, name in (
         (recipe.responses.budget, recipe.pool, "responses"),

@@ -17,7 +17,7 @@ from codepref.evaluation.scores import compare, read_scores, summarise
 from codepref.runs.directory import Result, RunDirectory
 from codepref.runs.feedback import grading_summary
 from codepref.storage.files import write_json, write_text
-from codepref.training.checks import ONLINE
+from codepref.training.methods import load_method
 
 LABELS = ("base", "sft", "aligned")
 """Models of a run in their order."""
@@ -138,7 +138,7 @@ def _processor() -> str:
 
 
 def _funnel(results: dict[str, Result], method: str) -> list[dict[str, Any]]:
-    unit = "pairs" if method in ("dpo", "rpo") else "problems" if method in ONLINE else "answers"
+    unit = load_method(method).learns_from
     steps = [
         ("training problems", "problems", "train"),
         ("responses of the pool", "respond", "sampled"),

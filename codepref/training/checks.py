@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codepref.config.sections import OnlineSection, TrainingSection
-from codepref.training.methods import METHODS
+from codepref.training.methods import METHODS, load_method
 
 REPORTERS = {"tensorboard": "tensorboard", "wandb": "wandb", "trackio": "trackio"}
 """Name in `training.report_to` -> the package that it needs."""
@@ -31,7 +31,8 @@ def training_mistakes(
     """One text for each mistake between the keys of a training.
 
     section: the recipe's section that holds the keys, `training` or `sft`. online: the keys of [online], which the
-    online methods read; None takes the defaults. Raises UserError for a method of another package that cannot be loaded.
+    online methods read; None takes the defaults. Raises UserError for a method of another package that cannot be
+    loaded.
     """
     micro = settings.micro_batch_size or settings.batch_size
     mistakes = []
@@ -50,5 +51,5 @@ def training_mistakes(
     if mistake := METHODS.mistake(settings.method):
         mistakes.append(f"training.method: {mistake}")
     else:
-        mistakes += METHODS.load(settings.method).mistakes(settings, online or OnlineSection())
+        mistakes += load_method(settings.method).mistakes(settings, online or OnlineSection())
     return mistakes

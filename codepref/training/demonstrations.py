@@ -20,8 +20,8 @@ def examples_from_rows(rows: Iterable[tuple[str, Mapping[str, Any]]], *, limit: 
     """Demonstrations from the rows of any data set.
 
     rows: (where the row stands, its columns). A row holds `messages` whose last message is the assistant's, or one of
-    PROMPT_COLUMNS and one of ANSWER_COLUMNS; each is a text or a list of messages. limit: take the first so many rows; 0
-    takes all. Raises UserError for a row that holds neither.
+    PROMPT_COLUMNS and one of ANSWER_COLUMNS; each is a text or a list of messages. limit: take the first so many rows;
+    0 takes all. Raises UserError for a row that holds neither.
     """
     examples: list[Example] = []
     for number, (where, row) in enumerate(rows):
@@ -37,8 +37,8 @@ def examples_from_rows(rows: Iterable[tuple[str, Mapping[str, Any]]], *, limit: 
 def sft_rows(answers: Examples, encode: Encode, *, max_length: int, eos_id: int) -> TrainingRows:
     """Rows {"prompt", "completion"} of the wanted answers, for TRL's SFTTrainer.
 
-    Answers longer than `max_length` tokens, prompt included, are dropped whole, since a cut answer teaches the model not
-    to stop. Equal answers count once. Both are counted. Raises UserError for the chat templates that
+    Answers longer than `max_length` tokens, prompt included, are dropped whole, since a cut answer teaches the model
+    not to stop. Equal answers count once. Both are counted. Raises UserError for the chat templates that
     `codepref.training.rows.check_template` refuses.
     """
     rows: list[dict[str, Any]] = []

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from codepref.config.templates import SOLUTION_TEMPLATE
 from codepref.errors import UserError
 from codepref.problems.normalise import normal_form
-from codepref.records import INFRASTRUCTURE, PASS, SKIPPED, Message, Pair, Problem, Verdict, VerdictMatrix
+from codepref.records import Message, Pair, Problem, Verdict, VerdictMatrix
 from codepref.sampling.prompts import request_messages
 
 
@@ -69,8 +69,8 @@ def examples_from_verdicts(
     """Solutions that pass all (true) tests of a problem as wanted examples, and solutions that fail one as unwanted.
 
     most: at most so many answers for each problem and label, drawn with the seed. Solutions with one normal form count
-    as one; they are left out when one of them passes and another fails. A solution whose result is unknown, because a
-    test was skipped or the sandbox failed, is left out. fence: put the answer into a ```python block. allow_shared: use
+    as one; they are left out when one of them passes and another fails. Solutions whose correctness is
+    unknown (`Verdict.correct`) are left out. fence: put the answer into a ```python block. allow_shared: use
     verdicts of tests that share a process with the solution. Raises UserError for a task that is not in `problems`.
     """
     problem_of = {problem.task_id: problem for problem in problems}
@@ -90,7 +90,7 @@ def examples_from_verdicts(
             labels = forms.setdefault(normal_form(verdict.solution), {})
             if labels:
                 dropped["solution left out: the same as another after normalisation"] += 1
-            labels.setdefault(set(verdict.codes) == {PASS}, verdict.solution)
+            labels.setdefault(verdict.correct is True, verdict.solution)
         for label in (True, False):
             texts = [labels[label] for labels in forms.values() if set(labels) == {label}]
             random.Random(f"{seed}:{matrix.task_id}:{label}").shuffle(texts)
@@ -100,12 +100,11 @@ def examples_from_verdicts(
 
 def _why_unusable(verdict: Verdict, *, allow_shared: bool) -> str:
     """Why a verdict gives no label, or ""."""
-    codes = set(verdict.codes)
-    if not codes or not verdict.solution.strip():
+    if not verdict.codes or not verdict.solution.strip():
         return "solution left out: no tests or no code"
     if verdict.isolation == "shared" and not allow_shared:
         return "solution left out: shared a process with its tests"
-    if INFRASTRUCTURE in codes or (SKIPPED in codes and codes <= {PASS, SKIPPED}):
+    if verdict.correct is None:
         return "solution left out: not all its tests were run"
     return ""
 

@@ -31,10 +31,11 @@ Row = TypeVar("Row", bound=Labelled)
 def interleaved(rows: Sequence[Row], batch: int, seed: int) -> list[Row]:
     """The same rows, ordered so that each batch holds both labels and KL neighbours belong to different problems.
 
-    TRL takes rows in their order. For the KL term it joins each prompt of a batch to the answer before it, and the first
-    prompt to the last answer. A batch of one label trains one side only. A prompt beside an answer of its own problem
-    makes the KL term that answer's reward. Labels are mixed as far as their counts allow. Neighbours of one problem are
-    separated by a seeded search, so `one_sided_batches` and `kl_clashes` then count what no order avoids, or little more.
+    TRL takes rows in their order. For the KL term it joins each prompt of a batch to the answer before it, and the
+    first prompt to the last answer. A batch of one label trains one side only. A prompt beside an answer of its own
+    problem makes the KL term that answer's reward. Labels are mixed as far as their counts allow. Neighbours of one
+    problem are separated by a seeded search, so `one_sided_batches` and `kl_clashes` then count what no order avoids,
+    or little more.
     """
     generator = random.Random(seed)
     ordered = _spread(rows, generator)

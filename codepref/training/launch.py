@@ -1,4 +1,4 @@
-"""Training in several processes: accelerate or torch starts them, each does its share, and the first writes the model."""
+"""Training in several processes: a launcher starts them, each does its share, and the first writes the model."""
 
 from __future__ import annotations
 

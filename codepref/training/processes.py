@@ -1,4 +1,4 @@
-"""Several processes that train one model: how many there are, which one this is, and work that only one of them does."""
+"""Several processes that train one model: how many there are, which one this is, and work that only one does."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def own_end() -> Iterator[None]:
 
     gloo's threads free the tensors of their last exchange at some later time. If Python shuts down before that, the
     process ends with SIGABRT although all its work is done: one run in twelve on a busy machine. Leaving the group does
-    not prevent it while a model still refers to the group. Therefore the process ends with `os._exit` after its `atexit`
-    functions have run. The exit status is 0 when the body succeeds and 1 when it raises.
+    not prevent it while a model still refers to the group. Therefore the process ends with `os._exit` after its
+    `atexit` functions have run. The exit status is 0 when the body succeeds and 1 when it raises.
     """
     status = 1
 

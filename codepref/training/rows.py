@@ -18,8 +18,8 @@ Encode = Callable[[Sequence[Message], bool], Sequence[int]]
 class TrainingRows:
     """Rows for TRL.
 
-    dropped: reason -> pairs or answers that were left out. longest: tokens of the longest row. pairs: how many pairs, or
-    single answers, the rows hold. weights: of a wanted and an unwanted answer, for methods that take single answers.
+    dropped: reason -> pairs or answers that were left out. longest: tokens of the longest row. pairs: how many pairs,
+    or single answers, the rows hold. weights: of a wanted and an unwanted answer, for methods that take single answers.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -32,10 +32,10 @@ class TrainingRows:
 def preference_rows(pairs: Iterable[Pair], encode: Encode, *, max_length: int, eos_id: int) -> TrainingRows:
     """Rows for DPO, without the traps of truncation and chat templates.
 
-    A pair with an answer that is longer than `max_length` tokens, prompt included, is dropped whole. A cut answer has no
-    end token and teaches the model not to stop, and two answers that are cut to the same tokens train nothing. A pair
-    whose two answers are the same tokens is dropped too. Both are counted. Raises UserError for the chat templates that
-    `check_template` refuses.
+    A pair with an answer that is longer than `max_length` tokens, prompt included, is dropped whole. A cut answer has
+    no end token and teaches the model not to stop, and two answers that are cut to the same tokens train nothing. A
+    pair whose two answers are the same tokens is dropped too. Both are counted. Raises UserError for the chat templates
+    that `check_template` refuses.
     """
     rows: list[dict[str, Any]] = []
     dropped: Counter[str] = Counter()

@@ -9,13 +9,13 @@ from codepref.errors import GateError, MachineError
 from codepref.models import TEMPLATES, load_model, model_templates
 from codepref.storage.files import write_json
 from codepref.training.job import TrainingJob
-from codepref.training.methods import METHODS
+from codepref.training.methods import load_method
 from codepref.training.processes import is_first
 from codepref.training.validator import Validator
 
 
 def check_weights(model: Any) -> None:
-    """Raise GateError for a trained weight that is not a number. The log may show none, since not all steps are logged."""
+    """Raise GateError for a trained weight that is not a number. The log may miss it, as not all steps are logged."""
     import torch
 
     for name, weight in model.named_parameters():
@@ -32,7 +32,7 @@ def save(trainer: Any, tokenizer: Any, job: TrainingJob, validator: Validator | 
     from safetensors import SafetensorError
 
     staging, settings = job.staging, job.settings
-    merge = settings.lora_rank > 0 and (settings.merge_adapter or METHODS.load(settings.method).supervised)
+    merge = settings.lora_rank > 0 and (settings.merge_adapter or load_method(settings.method).supervised)
     target = staging / "adapter" if merge else staging
     try:
         trainer.save_model(str(target))

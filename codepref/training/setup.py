@@ -10,7 +10,7 @@ from codepref.config.sections import TrainingSection
 from codepref.errors import UserError
 from codepref.models import load_model, pick_device
 from codepref.training.job import Progress, TrainingJob
-from codepref.training.methods import METHODS
+from codepref.training.methods import load_method
 from codepref.training.processes import count, own_device
 from codepref.training.requirements import check_requirements
 
@@ -18,7 +18,7 @@ from codepref.training.requirements import check_requirements
 def learning_rate(job: TrainingJob) -> float:
     """The highest learning rate: that of the settings, or the method's default."""
     settings = job.settings
-    return settings.learning_rate or METHODS.load(settings.method).default_learning_rate(settings.lora_rank)
+    return settings.learning_rate or load_method(settings.method).default_learning_rate(settings.lora_rank)
 
 
 def trl_arguments(rows: int, job: TrainingJob) -> dict[str, Any]:

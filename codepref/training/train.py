@@ -8,7 +8,7 @@ from codepref.training.checks import training_mistakes
 from codepref.training.examples import Examples, examples_from_pairs
 from codepref.training.job import TrainingJob
 from codepref.training.launch import launch
-from codepref.training.methods import METHODS
+from codepref.training.methods import METHODS, load_method
 from codepref.training.methods.base import Method, OnlineProblems, TrainingData
 from codepref.training.processes import count
 from codepref.training.requirements import check_requirements
@@ -18,15 +18,15 @@ from codepref.training.result import TrainingResult
 def train(job: TrainingJob, data: TrainingData) -> TrainingResult:
     """Train `job.model` by `job.settings.method` and write it to `job.out`, whole or not at all.
 
-    data: Pair records, single answers (Examples) or OnlineProblems, whichever the method learns from. Methods that learn
-    from single answers also take pairs. Raises UserError for settings that do not fit together and for data that the
-    method cannot learn from, and what `codepref.training.trainer.run_training` and the method raise.
+    data: Pair records, single answers (Examples) or OnlineProblems, whichever the method learns from. Methods that
+    learn from single answers also take pairs. Raises UserError for settings that do not fit together and for data that
+    the method cannot learn from, and what `codepref.training.trainer.run_training` and the method raise.
     """
     online = data.settings if isinstance(data, OnlineProblems) else OnlineSection()
     if mistakes := training_mistakes(job.settings, online=online):
         raise UserError(*mistakes)
     check_requirements(job.settings)
-    method = METHODS.load(job.settings.method)
+    method = load_method(job.settings.method)
     data = _data_for(method, data)
     if (job.settings.processes > 1 or job.settings.accelerate) and count() == 1:
         return launch(job, data)
@@ -42,7 +42,7 @@ def _data_for(method: Method, data: TrainingData) -> TrainingData:
     if method.learns_from == "answers":
         return data if isinstance(data, Examples) else examples_from_pairs(data)
     if isinstance(data, Examples):
-        others = [name for name in METHODS.names() if METHODS.load(name).learns_from == "answers"]
+        others = [name for name in METHODS.names() if load_method(name).learns_from == "answers"]
         raise UserError(
             f"method {method.name} needs pairs, and these are single answers: choose one of {', '.join(others)}"
         )

@@ -14,7 +14,7 @@ from codepref.models import fingerprint, load_tokenizer, pick_device, public_nam
 from codepref.storage.files import content_hash, write_json
 from codepref.training.curve import training_curve
 from codepref.training.job import TrainingJob
-from codepref.training.methods import METHODS
+from codepref.training.methods import load_method
 from codepref.training.processes import count, first_alone
 from codepref.training.reference import compute_once
 from codepref.training.requirements import check_context, check_rows, check_trainable, check_validation
@@ -80,8 +80,8 @@ def run_training(
             "gradient_checkpointing = true, or train an adapter with lora_rank = 16"
         ) from error
     except (GateError, UserError):
-        # A second try would end the same way, so the folder is removed. Each process removes it, since the launcher ends
-        # all processes as soon as one has left.
+        # A second try would end the same way, so the folder is removed. Each process tries to remove it, since the
+        # launcher ends all processes as soon as one has left.
         shutil.rmtree(job.staging, ignore_errors=True)
         raise
     result = training.result(sampled_per_step)
@@ -141,7 +141,7 @@ class _Training:
             warnings=warnings(self.curve, probes),
             # counted by steps, since the reward's own count misses other processes and what ran before a kill
             sampled=sampled_per_step * steps,
-            expected_first_loss=METHODS.load(settings.method).expected_first_loss(settings),
+            expected_first_loss=load_method(settings.method).expected_first_loss(settings),
         )
 
 
@@ -154,7 +154,7 @@ def _finish(job: TrainingJob, result: TrainingResult) -> None:
 
 
 def _resume_key(job: TrainingJob, rows: TrainingRows, key_parts: Sequence[Any]) -> str:
-    """A hash of everything that the trained weights depend on, so that no other training resumes from its checkpoints."""
+    """A hash of everything that the trained weights depend on, so that no other training uses the checkpoints."""
     import torch
     import transformers
     import trl

@@ -28,9 +28,9 @@ class Probe:
     """What the model of one step does with the validation problems.
 
     passed_P: the share of its samples that pass, by problem. unparsable: the share of answers without code that parses.
-    unfinished: the share cut at the token limit. characters: the mean length of an answer. repeated: the share of answers
-    that repeat one line. chosen_logp: the mean log-probability of a token, in nats, of the same chosen answers in every
-    probe. entropy: the model's mean entropy at these tokens, in nats, or None where TRL computes none.
+    unfinished: the share cut at the token limit. characters: the mean length of an answer. repeated: the share of
+    answers that repeat one line. chosen_logp: the mean log-probability of a token, in nats, of the same chosen answers
+    in every probe. entropy: the model's mean entropy at these tokens, in nats, or None where TRL computes none.
     """
 
     step: int
@@ -86,8 +86,8 @@ def _averaged(probes: Sequence[Probe]) -> Probe:
 def stop_reason(probes: Sequence[Probe], patience: int, seed: int = 0) -> str:
     """Why training should stop now, or "".
 
-    It stops when the last two probes are both significantly worse than the start (upper bound below 0; a single probe of
-    many is low by chance), and when `patience` probes have passed since the best one. patience 0 waits for ever.
+    It stops when the last two probes are both significantly worse than the start (upper bound below 0; a single probe
+    of many is low by chance), and when `patience` probes have passed since the best one. patience 0 waits for ever.
     """
     if len(probes) < 3:
         return ""
@@ -144,7 +144,7 @@ def _probe_warnings(start: Probe, end: Probe) -> list[str]:
 
 
 def repeats_itself(text: str) -> bool:
-    """Whether one line occurs more than five times and makes up more than half of the lines. Blank lines do not count."""
+    """Whether one line occurs more than five times and is more than half of the lines. Blank lines do not count."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     most = max((lines.count(line) for line in set(lines)), default=0)
     return most > 5 and 2 * most > len(lines)

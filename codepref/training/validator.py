@@ -1,4 +1,4 @@
-"""Probes of a model while it trains: it answers validation problems, its answers are run, and the best weights are kept."""
+"""Probes of a model while it trains: its answers to validation problems are run, and the best weights are kept."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from codepref.errors import GateError, InfrastructureError
 from codepref.execution.execute import execute
-from codepref.records import INFRASTRUCTURE, PASS
+from codepref.records import INFRASTRUCTURE
 from codepref.sampling.answers import solutions_from_rows
 from codepref.sampling.engines import Decoding
 from codepref.sampling.sample import sample
@@ -47,7 +47,7 @@ class Validator:
             self.probes = [Probe(**row | {"passed_P": tuple(row["passed_P"])}) for row in rows if row["step"] <= step]
 
     def probe(self, trainer: Any, step: int) -> None:
-        """Probe the model at `step` unless that is done, keep its weights if it is the best, and decide whether to stop.
+        """Probe the model at `step` unless that is done, keep its weights if they are the best, and decide on stopping.
 
         The weights of the previous best are kept until the next probe. A kill may come before there is a checkpoint of
         this step; the training then resumes from an earlier step and may not find this step the best again.
@@ -121,7 +121,10 @@ class Validator:
         )
 
     def _run(self, rows: Sequence[dict[str, Any]]) -> tuple[float, ...]:
-        """The share of passing samples, by problem. Raises InfrastructureError when the sandbox failed."""
+        """The share of correct samples, by problem; 0 for a problem without a sample of known correctness.
+
+        Raises InfrastructureError when a sample's correctness is unknown because the sandbox failed.
+        """
         settings = self.settings
         matrices = execute(
             settings.problems,
@@ -130,10 +133,10 @@ class Validator:
             jobs=settings.jobs,
             unconfined=settings.unconfined,
         )
-        codes = [[verdict.codes for verdict in matrix.verdicts] for matrix in matrices]
-        if any(INFRASTRUCTURE in one for task in codes for one in task):
+        verdicts = [list(matrix.verdicts) for matrix in matrices]
+        if any(one.correct is None and INFRASTRUCTURE in one.codes for task in verdicts for one in task):
             raise InfrastructureError("the sandbox failed in a validation probe. Start the same command again.")
-        return tuple(_share(set(one) == {PASS} for one in task) for task in codes)
+        return tuple(_share(one.correct for one in task if one.correct is not None) for task in verdicts)
 
 
 def _share(flags: Iterable[bool]) -> float:

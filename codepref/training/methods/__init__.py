@@ -1,7 +1,20 @@
-"""The table of training methods. Pure."""
+"""The table of training methods: one line for each method, and one file for each family in this folder. Pure.
 
+Another package adds a method with an entry point in the group `codepref.methods` that names a `Method`:
+
+    [project.entry-points."codepref.methods"]
+    my-method = "my_package.my_method:METHOD"
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from codepref.errors import UserError
 from codepref.registry import Registry
-from codepref.training.methods.base import Method
+
+if TYPE_CHECKING:
+    from codepref.training.methods.base import Method
 
 METHODS: Registry[Method] = Registry(
     "training method",
@@ -16,4 +29,20 @@ METHODS: Registry[Method] = Registry(
         "rloo": "codepref.training.methods.online:RLOO",
     },
 )
-"""Name in `training.method` -> Method. A new method is one file in this folder and one line here."""
+
+
+def load_method(name: str) -> Method:
+    """The method of that name.
+
+    Raises UserError for an unknown name, for a method of another package that cannot be imported, and for an entry
+    point that does not name a Method.
+    """
+    from codepref.training.methods.base import Method
+
+    method = METHODS.load(name)
+    if not isinstance(method, Method):
+        raise UserError(
+            f"training method {name!r} is a {type(method).__name__}: its entry point in the group {METHODS.group} must "
+            "name a codepref.training.methods.base.Method"
+        )
+    return method

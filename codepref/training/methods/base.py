@@ -1,4 +1,4 @@
-"""What every room may ask about a training method. Pure."""
+"""The record that describes a training method, and the data that methods learn from. Pure."""
 
 from __future__ import annotations
 

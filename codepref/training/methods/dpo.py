@@ -33,9 +33,7 @@ def train_dpo(job: TrainingJob, pairs: Sequence[Pair]) -> TrainingResult:
     def rows(encode: Encode, eos_id: int) -> TrainingRows:
         return preference_rows(pairs, encode, max_length=job.settings.max_length, eos_id=eos_id)
 
-    return run_training(
-        job, rows=rows, build=build_trainer, first_loss=first_loss, reference_columns=REFERENCE_COLUMNS
-    )
+    return run_training(job, rows=rows, build=build_trainer, first_loss=first_loss, reference_columns=REFERENCE_COLUMNS)
 
 
 def build_trainer(job: TrainingJob, rows: TrainingRows, tokenizer: Any) -> Any:

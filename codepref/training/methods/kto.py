@@ -25,7 +25,8 @@ def train_kto(job: TrainingJob, examples: Examples) -> TrainingResult:
 
     The loss is KTO's (arXiv 2402.01306, eq. 7) plus `chosen_weight` times the mean negative log-likelihood of a wanted
     token. Both labels weigh the same unless the settings say otherwise. Raises what `run_training` raises, UserError
-    for a batch of one row or rows of one label, and InfrastructureError when the reference differs from the start model.
+    for a batch of one row or rows of one label, and InfrastructureError when the reference differs from the start
+    model.
     """
     from codepref.training.trainer import run_training
 
@@ -39,16 +40,12 @@ def train_kto(job: TrainingJob, examples: Examples) -> TrainingResult:
         )
 
     def rows(encode: Encode, eos_id: int) -> TrainingRows:
-        fitted = kto_rows(
-            examples, encode, max_length=settings.max_length, eos_id=eos_id, batch=batch, seed=job.seed
-        )
+        fitted = kto_rows(examples, encode, max_length=settings.max_length, eos_id=eos_id, batch=batch, seed=job.seed)
         if fitted.rows and len({row["label"] for row in fitted.rows}) == 1:
             raise UserError("all answers have one label; KTO needs wanted and unwanted answers")
         return fitted
 
-    return run_training(
-        job, rows=rows, build=build_trainer, first_loss=first_loss, reference_columns=REFERENCE_COLUMNS
-    )
+    return run_training(job, rows=rows, build=build_trainer, first_loss=first_loss, reference_columns=REFERENCE_COLUMNS)
 
 
 def build_trainer(job: TrainingJob, rows: TrainingRows, tokenizer: Any) -> Any:

@@ -74,8 +74,8 @@ def _check(job: TrainingJob, data: OnlineProblems) -> None:
 
     if sharded():
         raise UserError(
-            f"method {job.settings.method} samples from the whole model in every process: set training.processes, or an "
-            "accelerate configuration without FSDP and DeepSpeed"
+            f"method {job.settings.method} samples from the whole model in every process: set training.processes, or "
+            "an accelerate configuration without FSDP and DeepSpeed"
         )
     if data.settings.kl and (Path(resolve_model(job.model)) / "adapter_config.json").exists():
         raise UserError(
