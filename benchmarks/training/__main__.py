@@ -187,14 +187,15 @@ def plain(options: argparse.Namespace, pairs: list[Pair]) -> tuple[Any, Any]:
     import trl
 
     from codepref.models import load_tokenizer
-    from codepref.training.setup import Place, arguments, models
+    from codepref.training.job import TrainingJob
+    from codepref.training.setup import models, trl_arguments
 
     model = str(options.out / options.size)
-    place = Place(model, options.out / "trl", settings_of(options), device=options.device)
+    job = TrainingJob(model, options.out / "trl", settings_of(options), device=options.device)
     rows = [{name: list(getattr(pair, name)) for name in ("prompt", "chosen", "rejected")} for pair in pairs]
     trainer = trl.DPOTrainer(
-        **models(place),
-        args=trl.DPOConfig(**arguments(len(rows), place)),
+        **models(job),
+        args=trl.DPOConfig(**trl_arguments(len(rows), job)),
         train_dataset=datasets.Dataset.from_list(rows),
         processing_class=load_tokenizer(model),
     )
@@ -202,26 +203,27 @@ def plain(options: argparse.Namespace, pairs: list[Pair]) -> tuple[Any, Any]:
 
 
 def ours(options: argparse.Namespace, pairs: list[Pair]) -> tuple[Any, Any]:
-    """codepref's trainer, by the steps of `codepref.training.trainer.train`."""
+    """codepref's trainer, by the steps of `codepref.training.trainer.run_training`."""
     from codepref.models import load_tokenizer
-    from codepref.training import dpo, trainer
+    from codepref.training.job import TrainingJob
+    from codepref.training.methods import dpo
     from codepref.training.reference import compute_once
     from codepref.training.rows import preference_rows
-    from codepref.training.setup import Place
     from codepref.training.shared_prefix import share
     from codepref.training.staging import claim
+    from codepref.training.trainer import chat_encoder
 
     model = str(options.out / options.size)
-    place = Place(model, options.out / "codepref", settings_of(options), device=options.device)
+    job = TrainingJob(model, options.out / "codepref", settings_of(options), device=options.device)
     tokenizer = load_tokenizer(model)
-    encode = trainer.encoder(tokenizer)
+    encode = chat_encoder(tokenizer)
     fitted = preference_rows(pairs, encode, max_length=options.max_length, eos_id=tokenizer.eos_token_id)
-    claim(place.staging, f"benchmark {time.time()}")
-    made = dpo.build(place, fitted, tokenizer)
+    claim(job.staging, f"benchmark {time.time()}")
+    made = dpo.build_trainer(job, fitted, tokenizer)
 
     def prepare() -> None:
         assert share(made, tokenizer), "the model refuses a mask"
-        compute_once(made, dpo.REFERENCE, place.staging)
+        compute_once(made, dpo.REFERENCE_COLUMNS, job.staging)
 
     return made, prepare
 
