@@ -1,4 +1,5 @@
 # make demo: set up and run the whole pipeline on the embedded starter.   make test: set up and run all checks.
+# make docs: set up and build the documentation.
 PYTHON ?= python3
 VENV ?= .venv
 OUT ?= runs/demo-$(RECIPE)
@@ -6,7 +7,7 @@ RECIPE ?= dstc-dpo
 SEED ?= 0
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test lint types pytest clean
+.PHONY: setup demo docs test lint types pytest clean
 
 setup: $(VENV)/.ready
 
@@ -21,6 +22,12 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/codepref demo --recipe $(RECIPE) --seed $(SEED) --out $(OUT)
 
+# The documentation as a site. The parts of the reference that come from the code are written again first.
+docs: setup
+	$(BIN)/python docs/generate.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo build/site/index.html
+
 test: lint types pytest
 
 lint: setup
@@ -34,4 +41,4 @@ pytest: setup
 	$(BIN)/python -m pytest
 
 clean:
-	rm -rf $(VENV) runs
+	rm -rf $(VENV) runs build/site

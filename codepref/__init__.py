@@ -3,7 +3,9 @@
 This package offers the functions behind the commands by name, and loads each when it is first used:
 
 - load_problems, sample, execute, execute_into, pair, audit, train, evaluate and compare, from `codepref.api`;
-- respond, judge, judge_by_rubric, calibrate_judge and grade, from `codepref.feedback`;
+- respond, from `codepref.sampling.respond`;
+- judge and judge_by_rubric, from `codepref.judging.judge`;
+- calibrate_judge and grade, from the modules of these names in `codepref.evaluation`;
 - run and demo, from `codepref.runs.run`;
 - push, from `codepref.hub.push`.
 """
@@ -17,16 +19,22 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from codepref.api import audit, compare, evaluate, execute, execute_into, load_problems, pair, sample, train
-    from codepref.feedback import calibrate_judge, grade, judge, judge_by_rubric, respond
+    from codepref.evaluation.calibrate_judge import calibrate_judge
+    from codepref.evaluation.grade import grade
     from codepref.hub.push import push
+    from codepref.judging.judge import judge, judge_by_rubric
     from codepref.runs.run import demo, run
+    from codepref.sampling.respond import respond
 
 _HOMES = {
     **dict.fromkeys(
         ("load_problems", "sample", "execute", "execute_into", "pair", "audit", "train", "evaluate", "compare"),
         "codepref.api",
     ),
-    **dict.fromkeys(("respond", "judge", "judge_by_rubric", "calibrate_judge", "grade"), "codepref.feedback"),
+    "respond": "codepref.sampling.respond",
+    **dict.fromkeys(("judge", "judge_by_rubric"), "codepref.judging.judge"),
+    "calibrate_judge": "codepref.evaluation.calibrate_judge",
+    "grade": "codepref.evaluation.grade",
     **dict.fromkeys(("run", "demo"), "codepref.runs.run"),
     "push": "codepref.hub.push",
 }

@@ -38,7 +38,3 @@ class InfrastructureError(CodeprefError):
 
 class GateError(CodeprefError):
     """The work was done and its result was refused, for example an aligned model that is worse than its base."""
-
-
-class OldNameWarning(FutureWarning):
-    """A section, key, option or argument was given under a name that it had in an earlier version."""

@@ -1,6 +1,6 @@
-"""Where models come from: names -> folders or hub names, tokenizers and weights, each mistake told in one message.
+"""Finds and loads models: names, folders, tokenizers and weights. Every mistake in a model's files is one message.
 
-torch and transformers are imported inside the functions alone.
+torch and transformers are imported only inside the functions.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ FINGERPRINTED = (
     *WEIGHTS[:2],
     "adapter_model.bin",
 )
-"""What a model's answers depend on; not what a trainer leaves beside it, such as paths and times."""
+"""The files that a model's answers depend on, without files of a trainer that hold paths and times."""
 
 TEMPLATES = "codepref.json"
-"""A model that understands certain words only keeps them in this file of its folder."""
+"""File in a model's folder with its own prompt templates, for a model that understands only certain prompts."""
 
 
 def resolve_model(model: str) -> str:
-    """`starter` -> the embedded model's folder; a local folder or a hub name stays as it is.
+    """The folder of the embedded model for `starter`; a local folder or a hub name unchanged.
 
-    Raises UserError for an empty name, a missing folder, or a folder without configuration or weights.
+    Raises UserError for an empty name, a missing folder, and a folder without configuration or weights.
     """
     if model == "starter":
         from codepref.starter import model_path
@@ -49,16 +49,19 @@ def resolve_model(model: str) -> str:
             raise UserError(f"{model}: no such model folder")
         return model
     if not folder.is_dir():
-        raise UserError(f"{model}: a model is a folder (config.json, weights, tokenizer), this is a file")
+        raise UserError(f"{model}: is a file, and a model is a folder with config.json, weights and tokenizer")
     if not (folder / "config.json").exists() and not (folder / "adapter_config.json").exists():
-        raise UserError(f"{model}: holds no config.json, so it is no Transformers model folder")
+        raise UserError(f"{model}: holds no config.json, so it is not a folder of a Transformers model")
     if not any(next(folder.glob(pattern), None) for pattern in WEIGHTS):
         raise UserError(f"{model}: holds no weights (looked for {', '.join(WEIGHTS)})")
     return model
 
 
 def fingerprint(model: str) -> str:
-    """A hash that changes with the model's files: name for a hub model; sizes, heads and tails of a local folder's."""
+    """A hash of the model: of the sizes, first and last MiB of a local folder's files, or of a hub model's name.
+
+    Raises UserError as `resolve_model` does.
+    """
     resolved = resolve_model(model)
     digest = hashlib.sha256()
     folder = Path(resolved)
@@ -75,7 +78,7 @@ def fingerprint(model: str) -> str:
 
 
 def public_name(model: str) -> str:
-    """A model's name without the folders of the machine that it lay on."""
+    """A model's name without the folders of this machine: the last part of a local path, or a hub name unchanged."""
     return (
         model if model.count("/") <= 1 and not model.startswith(("/", ".", "~")) else model.rstrip("/").split("/")[-1]
     )
@@ -120,7 +123,7 @@ def quiet() -> Iterator[None]:
 
 
 def pick_device(device: str) -> str:
-    """`auto` -> the GPU where there is one, else the CPU."""
+    """`device`; for `auto` "cuda" if there is a GPU, else "cpu". Raises UserError for a device that does not work."""
     import torch
 
     if device == "auto":
@@ -128,43 +131,46 @@ def pick_device(device: str) -> str:
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise UserError(f"device {device!r} cannot be used here ({_first_line(error)}); leave it at auto") from None
+        raise UserError(f"device {device!r} does not work here ({_first_line(error)}); set it to auto") from None
     return device
 
 
 def model_templates(model: str) -> dict[str, str]:
-    """The prompt templates that a model folder brings: {"solutions": ..., "tests": ...}, or empty.
+    """The prompt templates in a model's folder: {"solutions": ..., "tests": ...}, or {} without any.
 
-    The starter brings its own, and training hands them on to what is trained from it.
+    The starter has its own templates, and training copies them into the folders of the models that it makes.
+    Raises UserError for a malformed file.
     """
     path = Path(resolve_model(model)) / TEMPLATES
     if not path.is_file():
         return {}
-    templates: dict[str, str] = read_json(path).get("templates", {})
+    document = read_json(path)
+    templates = document.get("templates", {}) if isinstance(document, dict) else None
+    if not isinstance(templates, dict) or not all(isinstance(text, str) for text in templates.values()):
+        raise UserError(f'{path}: must hold {{"templates": {{"solutions": text, "tests": text}}}}')
     return templates
 
 
 def load_tokenizer(model: str) -> Any:
-    """The tokenizer, padding on the left as generation needs.
+    """The model's tokenizer. It pads on the left, as generation needs.
 
-    Raises UserError when the model cannot be found, has no chat template or no end-of-sequence token: without the
-    one, prompts have no fixed form; without the other, answers have no end and training would teach rambling.
+    Raises UserError if the files cannot be loaded, or hold no usable chat template or no end-of-sequence token. Prompts
+    need the template, and answers need the token to end.
     """
     from transformers import AutoTokenizer
 
     resolved = resolve_model(model)
-    try:
-        with quiet():
-            tokenizer = AutoTokenizer.from_pretrained(resolved)
-    except (OSError, ValueError) as error:
-        raise _cannot_load(model, "tokenizer", error) from error
+    with _loading(model, "tokenizer"), quiet():
+        tokenizer = AutoTokenizer.from_pretrained(resolved)
     if len(tokenizer) == 0:
         raise UserError(f"{model}: holds no tokenizer files (tokenizer.json, tokenizer_config.json)")
     if not tokenizer.chat_template:
         raise UserError(
             f"{model}: its tokenizer has no chat template. Set `chat_template` in tokenizer_config.json (or save one "
-            "as chat_template.jinja beside it), or take the instruct version of the model."
+            "as chat_template.jinja in the folder), or take the instruct version of the model."
         )
+    with _loading(model, "chat template"):
+        tokenizer.apply_chat_template([{"role": "user", "content": ""}], tokenize=False)
     if tokenizer.eos_token_id is None:
         raise UserError(
             f"{model}: its tokenizer has no end-of-sequence token. Set `eos_token` in tokenizer_config.json."
@@ -178,64 +184,47 @@ def load_tokenizer(model: str) -> Any:
 def load_model(
     model: str, *, dtype: str = "auto", device: str = "auto", quantization: str = "none", attention: str = "auto"
 ) -> Any:
-    """The causal language model in evaluation mode on `device`.
+    """The causal language model on `device`, in evaluation mode. An adapter is merged into its base model.
 
-    dtype "auto" is the checkpoint's own type on a GPU and float32 on a CPU, where half types are slow or missing. An
-    adapter folder is merged into its base model. quantization "nf4" holds the weights in 4 bits (QLoRA,
-    arXiv 2305.14314), to train an adapter beside them. attention: a name of transformers' `attn_implementation`, which
-    chooses by itself for "auto".
-    Raises UserError when it cannot be loaded and MachineError when the device lacks memory or a kernel's package.
+    dtype: "auto" is the checkpoint's type on a GPU, and float32 on a CPU, where 16-bit types are slow or missing.
+    quantization: "nf4" stores the weights in 4 bits to train an adapter (QLoRA, arXiv 2305.14314). attention: passed to
+    transformers as `attn_implementation`; "auto" lets transformers choose.
+    Raises UserError if the files cannot be loaded, and MachineError if memory or a package is missing.
     """
     import torch
-    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
-    resolved, place = resolve_model(model), pick_device(device)
-    kernel = {} if attention == "auto" else {"attn_implementation": attention}
+    resolved, target = resolve_model(model), pick_device(device)
+    options: dict[str, Any] = {} if attention == "auto" else {"attn_implementation": attention}
     if quantization != "none":
-        return _load_quantized(model, resolved, place, kernel)
-    wanted = "float32" if dtype == "auto" and place == "cpu" else dtype
-    precision = wanted if wanted == "auto" else getattr(torch, wanted)
-    try:
+        return _load_quantized(model, resolved, target, options)
+    type_name = "float32" if dtype == "auto" and target == "cpu" else dtype
+    options["dtype"] = type_name if type_name == "auto" else getattr(torch, type_name)
+    with _loading(model, "model", f"the memory of {target}. Try model.dtype = 'bfloat16'", attention):
         loaded: Any
         if (Path(resolved) / "adapter_config.json").exists():
             import peft
 
-            adapted: Any = peft.AutoPeftModelForCausalLM.from_pretrained(resolved, dtype=precision, **kernel)
-            # merging leaves the weights frozen; a merged model is trained like any other
+            adapted: Any = peft.AutoPeftModelForCausalLM.from_pretrained(resolved, **options)
+            # the merged weights are frozen, and a merged model must be trainable like any other
             loaded = adapted.merge_and_unload().requires_grad_(True)
         else:
-            loaded = AutoModelForCausalLM.from_pretrained(resolved, dtype=precision, **kernel)
-        return loaded.to(place).eval()
-    except torch.OutOfMemoryError as error:
-        raise MachineError(
-            f"{model}: does not fit into the memory of {place}. Try model.dtype = 'bfloat16'."
-        ) from error
-    except ImportError as error:
-        raise _no_kernel(attention, error) from error
-    except (OSError, ValueError, SafetensorError) as error:
-        raise _cannot_load(model, "model", error) from error
+            loaded = AutoModelForCausalLM.from_pretrained(resolved, **options)
+        return loaded.to(target).eval()
 
 
-def _no_kernel(attention: str, error: ImportError) -> MachineError:
-    reason = " ".join(str(error).split())[:300]
-    if attention == "auto":
-        return MachineError(f"the model needs a package that is not here: {reason}")
-    return MachineError(
-        f"training.attention = {attention!r} cannot be had here: {reason} Set it to 'auto', or install its package"
-    )
-
-
-def _load_quantized(model: str, resolved: str, place: str, kernel: dict[str, str]) -> Any:
+def _load_quantized(model: str, resolved: str, target: str, options: dict[str, Any]) -> Any:
     import importlib.util
 
     import torch
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
-    if not place.startswith("cuda") or importlib.util.find_spec("bitsandbytes") is None:
-        lacking = "a GPU" if not place.startswith("cuda") else "the package bitsandbytes (pip install codepref[gpu])"
+    if not target.startswith("cuda"):
+        raise MachineError("4-bit weights need a GPU: use a machine with one, or set training.quantization = 'none'")
+    if importlib.util.find_spec("bitsandbytes") is None:
         raise MachineError(
-            f"4-bit weights need {lacking}: set training.quantization = 'none', or run where there is one"
+            "4-bit weights need the package bitsandbytes: pip install codepref[gpu], or set "
+            "training.quantization = 'none'"
         )
     settings = BitsAndBytesConfig(
         load_in_4bit=True,
@@ -243,25 +232,43 @@ def _load_quantized(model: str, resolved: str, place: str, kernel: dict[str, str
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16,
     )
-    try:
+    attention = options.get("attn_implementation", "auto")
+    with _loading(model, "model", f"the memory of {target}, even in 4 bits", attention):
         return AutoModelForCausalLM.from_pretrained(
-            resolved, quantization_config=settings, device_map={"": place}, **kernel
+            resolved, quantization_config=settings, device_map={"": target}, **options
         )
-    except ImportError as error:
-        raise _no_kernel(kernel.get("attn_implementation", "auto"), error) from error
+
+
+@contextlib.contextmanager
+def _loading(model: str, part: str, memory: str = "memory", attention: str = "auto") -> Iterator[None]:
+    """Turn an error of the libraries that load `part` of a model into one message.
+
+    The libraries raise errors of many types for damaged files. memory: what is too small, for the message about it.
+    """
+    import torch
+
+    try:
+        yield
     except torch.OutOfMemoryError as error:
-        raise MachineError(f"{model}: does not fit into the memory of {place}, even in 4 bits") from error
-    except (OSError, ValueError) as error:
-        raise _cannot_load(model, "model", error) from error
-
-
-def _cannot_load(model: str, what: str, error: Exception) -> UserError:
-    return UserError(
-        f"{model}: the {what} cannot be loaded ({_first_line(error)}). Give a local folder with "
-        "config.json, weights and tokenizer, or a hub name that this machine can reach."
-    )
+        raise MachineError(f"{model}: does not fit into {memory}") from error
+    except ImportError as error:
+        reason = " ".join(str(error).split())[:300]
+        if attention == "auto":
+            raise MachineError(f"{model}: the {part} needs a package that is not installed: {reason}") from error
+        raise MachineError(
+            f"training.attention = {attention!r} does not work here: {reason} Set it to 'auto', or install its package"
+        ) from error
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise UserError(
+            f"{model}: the {part} cannot be loaded ({_first_line(error)}). Give a local folder with "
+            "config.json, weights and tokenizer, or a hub name that this machine can reach."
+        ) from error
 
 
 def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    """The first line of the error's text. A KeyError and the like get their type, because their text is only a name."""
+    text = str(error).strip()
+    first = text.splitlines()[0] if text else ""
+    return first if " " in first else f"{type(error).__name__} {first}".strip()

@@ -23,7 +23,8 @@ ANSWER_DIGEST_BYTES = 4
 """Size, in bytes, of the digest of a solution's answer in one test."""
 
 Style = Literal["complete", "instruct", "program"]
-TestKind = Literal["asserts", "check", "inputs", "unittest", "stdio"]
+TestKind = str
+"""A name of the table `codepref.problems.kinds.KINDS`."""
 Isolation = Literal["separate", "shared"]
 Message = dict[str, str]
 """One chat message: {"role": ..., "content": ...}."""
@@ -189,11 +190,24 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
-    """One model's answer to one instruction, as it wrote it. `finished` is False when it was cut at the token limit.
+class Instruction:
+    """A request to a model in words, and the coding preference by which its answers are rated.
 
-    response_id: the place among the task's responses, from 0; for sampled solutions it is the solution's id. model: the
-    name of the pool member that wrote it. principle: what the system prompt asked of it, "" when nothing.
+    preference: one of `codepref.preferences.PREFERENCES`.
+    """
+
+    task_id: str
+    text: str
+    preference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The text that one model wrote for one instruction.
+
+    response_id: the position among the task's responses, from 0. If the response is a sampled solution, it is the
+    solution's id. model: the name of the pool member that wrote it. finished: False if the token limit cut it off.
+    principle: the sentence of the prompt that asked for the preference, or "".
     """
 
     task_id: str
@@ -205,11 +219,30 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
-class Rating:
-    """What a judge said of one response. `value` is None when it is unjudged; `reason` then says why.
+class InstructionResponses:
+    """An instruction with its responses, which nobody has judged yet."""
 
-    second: the value of a second look in reversed order, where there was one. score: on the same scale, finer than
-    `value`, where the judge tells it; `value` is then its rounding.
+    instruction: Instruction
+    responses: tuple[Response, ...]
+
+    @property
+    def task_id(self) -> str:
+        """The instruction's task_id."""
+        return self.instruction.task_id
+
+    @property
+    def preference(self) -> str:
+        """The instruction's preference."""
+        return self.instruction.preference
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """A judge's rating of one response.
+
+    value: a whole number, or None if the response is unjudged. reason: why it is unjudged. second: the value of the
+    second pass, which shows the responses in reversed order. score: the rating before it was rounded to `value`, if
+    the judge has one.
     """
 
     response_id: int
@@ -222,9 +255,10 @@ class Rating:
 
 @dataclass(frozen=True, slots=True)
 class Judgment:
-    """One problem's responses and their ratings by one preference: one rating a response, in the same order.
+    """The responses to one instruction and their ratings by one preference.
 
-    judge: the judge's name. order: response ids in the order in which the judge saw them. low, high: the scale's ends.
+    ratings: one for each response, in the same order. judge: the judge's name. order: response ids in the order in
+    which the judge read them. low, high: the ends of the scale.
     """
 
     task_id: str
@@ -236,6 +270,10 @@ class Judgment:
     order: tuple[int, ...] = ()
     low: int = 1
     high: int = 5
+
+    def unrated(self) -> InstructionResponses:
+        """The instruction and its responses without the ratings."""
+        return InstructionResponses(Instruction(self.task_id, self.instruction, self.preference), self.responses)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,10 +40,10 @@ class Registry(Generic[T]):
         """
         from importlib.metadata import entry_points  # a slow import, so not at the top
 
-        found: dict[str, list[EntryPoint]] = {}
+        points: dict[str, list[EntryPoint]] = {}
         for point in entry_points(group=self.group):
-            found.setdefault(point.name, []).append(point)
-        return found
+            points.setdefault(point.name, []).append(point)
+        return points
 
     def names(self) -> tuple[str, ...]:
         """All names: codepref's own in the table's order, then those of other packages in alphabetical order."""
@@ -58,11 +58,10 @@ class Registry(Generic[T]):
             return f"unknown {self.kind} {name!r}{self._hint(name)}"
         if name not in self.plugins or len(self.plugins[name]) + (name in self.builtin) == 1:
             return ""
-        owners = ["codepref"] * (name in self.builtin) + sorted(map(_package, self.plugins[name]))
-        return (
-            f"{self.kind} {name!r} is registered by {' and by '.join(owners)} (entry points of group {self.group}): "
-            "uninstall all but one of them"
-        )
+        packages = sorted(map(_package, self.plugins[name]))
+        owners = " and ".join((["codepref"] if name in self.builtin else []) + packages)
+        remedy = " and ".join(packages) if name in self.builtin else "all of them but one"
+        return f"{self.kind} {name!r} is registered by {owners} (entry points of {self.group}): uninstall {remedy}"
 
     def load(self, name: str) -> T:
         """The entry of that name.

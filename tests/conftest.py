@@ -1,13 +1,41 @@
-"""Shared by all tests: one thread a worker."""
+"""Settings of all tests: one thread for each worker, no caches, no deadlines. Fixtures that several folders share."""
 
+import gzip
+import json
 import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import settings
 
-# two test workers of two threads each would fight for two cores, and small models gain nothing from a second thread
+# two workers with two threads each would compete for two cores, and small models gain nothing from a second thread
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-os.environ["CODEPREF_CACHE"] = "off"  # no test finds what another run kept
+os.environ["CODEPREF_CACHE"] = "off"  # no test may use what another run has cached
 
-settings.register_profile("any machine", deadline=None)  # a busy machine is slow, not wrong
+settings.register_profile("any machine", deadline=None)  # on a busy machine a test may be slow without being wrong
 settings.load_profile("any machine")
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of published files, which is outside the repository."""
+    folder = Path(os.environ.get("CODEPREF_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+    if not (folder / "humaneval").is_dir():
+        pytest.skip(f"no published files at {folder} (set CODEPREF_DATA)")
+    return folder
+
+
+@pytest.fixture
+def write_lines(tmp_path: Path) -> Callable[..., Path]:
+    """A function that writes rows (or raw lines) as JSON lines and returns the file."""
+
+    def write(rows: Iterable[Mapping[str, Any] | str], name: str = "problems.jsonl") -> Path:
+        path = tmp_path / name
+        text = "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows)
+        path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+        return path
+
+    return write

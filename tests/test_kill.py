@@ -1,4 +1,4 @@
-"""A laptop dies in the middle and nothing is lost: the demo is killed in every stage and ends the same."""
+"""A run that is killed in every stage, and started again each time, ends with the same result as an undisturbed run."""
 
 import json
 import os
@@ -24,7 +24,7 @@ SMALL = [
     "gate.margin=100",
 ]
 STAGES = ["sample-solutions", "sample-tests", "execute", "pair", "audit", "train", "evaluate-base", "evaluate-aligned"]
-# How far into its stage a run is killed, in seconds: some die at the door, some in the middle of the work.
+# Seconds from the start of each stage to the kill: some runs are killed at once, some in the middle of the work.
 DELAYS = [3.0, 0.5, 0.4, 0.05, 0.3, 4.0, 0.8, 1.5]
 
 
@@ -36,7 +36,7 @@ def start(out: Path) -> subprocess.Popen[str]:
 
 
 def kill_in(out: Path, stage: str, delay: float) -> list[psutil.Process]:
-    """Run until `stage` (or a later one) begins, then SIGKILL the main process alone. Returns its helpers."""
+    """Run until `stage` (or a later one) begins, then kill the main process alone. Return its child processes."""
     process = start(out)
     assert process.stderr is not None
     for line in process.stderr:
@@ -46,10 +46,10 @@ def kill_in(out: Path, stage: str, delay: float) -> list[psutil.Process]:
     else:
         pytest.fail(f"{stage} never began")
     time.sleep(delay)
-    helpers: list[psutil.Process] = psutil.Process(process.pid).children(recursive=True)
+    children: list[psutil.Process] = psutil.Process(process.pid).children(recursive=True)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    return helpers
+    return children
 
 
 def finish(out: Path) -> dict[str, Any]:
@@ -71,8 +71,8 @@ def test_a_demo_killed_in_each_stage_ends_with_the_same_pairs_and_scores(tmp_pat
     assert undisturbed["pairs"]
     out = tmp_path / "killed"
     for stage, delay in zip(STAGES, DELAYS, strict=True):
-        helpers = kill_in(out, stage, delay)
-        _, left = psutil.wait_procs(helpers, timeout=20)
-        assert not [helper for helper in left if helper.status() != psutil.STATUS_ZOMBIE]
+        children = kill_in(out, stage, delay)
+        _, left = psutil.wait_procs(children, timeout=20)
+        assert not [child for child in left if child.status() != psutil.STATUS_ZOMBIE]
         assert not (out / "summary.json").exists()
     assert finish(out) == undisturbed

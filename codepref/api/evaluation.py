@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
 
 def audit(pairs: Pairs, verdicts: Verdicts | None = None, *, problems_total: int | None = None, seed: int = 0) -> Audit:
-    """Say how many pairs are right by verdicts of true tests, and describe the pairs where there are no such verdicts.
+    """Say how many pairs are right by true tests, and describe the pairs.
 
-    See `codepref.evaluation.audit` for the figures.
+    verdicts: of the same solutions on true tests; without them the result holds the description alone. problems_total:
+    the number of problems that could have given a pair. See `codepref.evaluation.audit` for the figures.
     """
     from codepref.evaluation.audit import audit_pairs
 

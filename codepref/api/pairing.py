@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from codepref.api.inputs import Problems, Verdicts, load_problems, read_matrices, read_prompts, read_ratings
-from codepref.errors import UserError
 from codepref.records import Judgment, Problem
 
 if TYPE_CHECKING:
@@ -33,47 +32,45 @@ def pair(
     seed: int = 0,
     out: str | Path | None = None,
 ) -> PairSet:
-    """Select preference pairs from verdicts or ratings; `codepref.pairing.pair.pair` explains the options.
+    """Select preference pairs from verdicts or ratings; `codepref.pairing.select.select_pairs` explains the options.
 
     verdicts: a folder that `execute` wrote, or matrices. problems: the source of the prompts; a folder of verdicts
     holds its own, so it needs none. judgments: a file that `judge` wrote, a published data set, or records. The rule
     `rated` needs judgments alone; `tests-then-rating` joins them with verdicts of the same responses. The prompts are
-    then the instructions, unless `problems` is given. margin, correctness_pairs: see
-    `codepref.pairing.pair_rated.pair_rated`. out: a Parquet file for the pairs, as TRL's DPOTrainer reads them.
+    then the instructions, unless `problems` is given. out: a Parquet file for the pairs, which TRL's DPOTrainer reads.
     Raises UserError where rule and sources do not fit.
     """
     from codepref.config.templates import SOLUTION_TEMPLATE
     from codepref.pairing.artifact import write_pairs
-    from codepref.pairing.pair import pair as work
-    from codepref.pairing.pair_rated import RATING_RULES, pair_rated
+    from codepref.pairing.select import check_input, select_pairs
 
-    common: dict[str, Any] = {
-        "rule": rule,
-        "max_pairs_per_problem": max_pairs_per_problem,
-        "min_confidence": min_confidence,
-        "max_share": max_share,
-        "max_length_ratio": max_length_ratio,
-        "allow_shared": allow_shared,
-        "seed": seed,
-    }
-    if (judgments is not None) != (rule in RATING_RULES):
-        source = "no judgments" if judgments is None else "judgments"
-        raise UserError(f"rule {rule!r} and {source} do not fit: {' and '.join(RATING_RULES)} are the rules for ratings")
-    if judgments is not None:
-        rated = read_ratings(judgments)
-        prompts = (
-            [Problem(one.task_id, one.instruction, "") for one in rated] if problems is None else load_problems(problems)
-        )
-        shape = template or ("{prompt}" if problems is None else SOLUTION_TEMPLATE)
-        matrices = None if verdicts is None else read_matrices(verdicts)
-        common |= {"margin": margin, "correctness_pairs": correctness_pairs, "template": shape}
-        result = pair_rated(rated, matrices, prompts, **common)
+    check_input(rule, verdicts, judgments)
+    rated = None if judgments is None else read_ratings(judgments)
+    if problems is not None:
+        prompts = load_problems(problems)
+    elif rated is not None:
+        prompts = [Problem(one.task_id, one.instruction, "") for one in rated]
     else:
-        if verdicts is None:
-            raise UserError("give verdicts (a folder that `execute` wrote, or matrices) or judgments to pair")
-        prompts = read_prompts(verdicts) if problems is None else load_problems(problems)
-        shape = template or SOLUTION_TEMPLATE
-        result = work(read_matrices(verdicts), prompts, draws=draws, template=shape, fence=fence, **common)
+        assert verdicts is not None  # check_input has refused that
+        prompts = read_prompts(verdicts)
+    plain = rated is not None and problems is None
+    result = select_pairs(
+        prompts,
+        rule=rule,
+        verdicts=None if verdicts is None else read_matrices(verdicts),
+        judgments=rated,
+        margin=margin,
+        correctness_pairs=correctness_pairs,
+        max_pairs_per_problem=max_pairs_per_problem,
+        draws=draws,
+        min_confidence=min_confidence,
+        max_share=max_share,
+        max_length_ratio=max_length_ratio,
+        template=template or ("{prompt}" if plain else SOLUTION_TEMPLATE),
+        fence=fence,
+        allow_shared=allow_shared,
+        seed=seed,
+    )
     if out:
         write_pairs(Path(out), result.pairs)
     return result

@@ -1,1 +1,1 @@
-"""The command line: one command for each function of the API, grouped by subject. Each command is a thin wrapper."""
+"""The command line: one module for each group of commands. Each command is a thin wrapper around a function."""

@@ -71,7 +71,7 @@ def evaluate(options: Namespace) -> None:
         max_new_tokens=options.max_new_tokens,
         template=options.template,
         batch_size=options.batch_size,
-        limits=read_limits(options, patience=None),
+        limits=read_limits(options, timeout_factor=None),
         jobs=options.jobs,
         unconfined=options.unconfined,
         seed=options.seed,

@@ -1,6 +1,6 @@
-"""What `execute` says on stderr beside its figures: tests left out, missing packages, failures of the machinery.
+"""What `execute` and `evaluate` say on stderr beside their figures.
 
-It also says where a problem's own gold solution fails.
+The notes are on tests that were left out, missing packages, verdicts without a result, and failing gold solutions.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from codepref.execution.artifacts import VERDICTS
 from codepref.execution.gold import check_gold
 from codepref.execution.limits import Limits
 from codepref.execution.reading import iter_verdicts
-from codepref.problems.needs import names_told, needs_told
-from codepref.records import INFRASTRUCTURE, PASS, Problem, Test
+from codepref.problems.kinds import kind_of
+from codepref.problems.needs import list_names, missing_packages_message
+from codepref.records import INFRASTRUCTURE, PASS, Problem, Test, is_correct
 from codepref.sampling.answers import LoadedTests
 
 Log = Callable[[str], None]
@@ -41,12 +42,12 @@ def note_tests(problems: Sequence[Problem], loaded: LoadedTests | None, log: Log
 
 def note_packages(problems: Sequence[Problem], log: Log) -> None:
     """Name the packages that problems need and this machine lacks: no solution can pass there."""
-    if message := needs_told(problems):
+    if message := missing_packages_message(problems):
         log(f"codepref: {message}")
 
 
 def note_infrastructure(folder: Path, summary: Mapping[str, Any], log: Log) -> None:
-    """Say how many verdicts are `I` and why. Raises InfrastructureError where the machinery caused some of them."""
+    """Say how many verdicts are `I` and why. Raises InfrastructureError if the machinery caused some of them."""
     if not summary["verdicts"].get(INFRASTRUCTURE):
         return
     causes: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
@@ -61,9 +62,7 @@ def note_infrastructure(folder: Path, summary: Mapping[str, Any], log: Log) -> N
                 causes[of_problem][verdict.detail if known else "a test's reference failed"] += count
                 tasks[of_problem].add(matrix.task_id)
     if causes[True]:
-        log(
-            f"codepref: {_describe(causes[True], tasks[True], summary)}. The problem is at fault, not the solutions"
-        )
+        log(f"codepref: {_describe(causes[True], tasks[True], summary)}. The problem is at fault, not the solutions")
     if causes[False]:
         raise InfrastructureError(
             f"{_describe(causes[False], tasks[False], summary)}. No solution is at fault: "
@@ -75,7 +74,7 @@ def _describe(causes: Counter[str], tasks: set[str], summary: Mapping[str, Any])
     (cause, _), *others = causes.most_common()
     more = f" (and {len(others):,} other causes, in details.parquet)" if others else ""
     return (
-        f"{causes.total():,} of {summary['cells']:,} verdicts are {INFRASTRUCTURE}, in {names_told(tasks)}: "
+        f"{causes.total():,} of {summary['cells']:,} verdicts are {INFRASTRUCTURE}, in {list_names(tasks)}: "
         f"{' '.join(cause.split())[:300]}{more}"
     )
 
@@ -85,17 +84,19 @@ def note_gold(
 ) -> None:
     """Run the gold solutions of problems with a test that no solution passed, and name those that fail.
 
-    Problems whose every test was passed by some solution need no such check. Neither do tests of kind "inputs", since
-    they have run their gold solution already. Raises what `execute` raises.
+    Problems whose every test was passed by some solution need no such check. Neither do problems whose tests have a
+    reference, such as those of kind "inputs": the reference is their gold solution, and it has run already.
+    Raises what `execute` raises.
     """
     unpassed = set(_tasks_with_an_unpassed_test(folder))
-    suspects = [p for p in problems if p.task_id in unpassed and not any(test.kind == "inputs" for test in p.tests)]
+    failing = [p for p in problems if p.task_id in unpassed]
+    suspects = [p for p in failing if not any(kind_of(test).has_reference for test in p.tests)]
     failed = check_gold(suspects, limits=limits, jobs=jobs, unconfined=unconfined) if suspects else []
-    failed = [failure for failure in failed if INFRASTRUCTURE not in failure.codes]
+    failed = [failure for failure in failed if is_correct(failure.codes) is False]
     if failed:
         first = failed[0]
         log(
-            f"codepref: the gold solution of {names_told({failure.task_id for failure in failed})} fails its own tests "
+            f"codepref: the gold solution of {list_names({failure.task_id for failure in failed})} fails its own tests "
             f"under these limits ({first.task_id}: {first.codes[:20]}, {' '.join(first.detail.split())[:200]}): "
             "verdicts there say little about the solutions"
         )

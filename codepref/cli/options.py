@@ -23,6 +23,7 @@ class OldName(argparse.Action):
         super().__init__(option_strings, dest, const=const, help=argparse.SUPPRESS, **more)
 
     def __call__(self, parser: Parser, namespace: Namespace, values: Any, option_string: str | None = None) -> None:
+        """Store the value and warn."""
         warnings.warn(f"{option_string} is now called {self.const}", FutureWarning, stacklevel=1)
         setattr(namespace, self.dest, values)
 
@@ -65,7 +66,10 @@ def add_decoding(parser: Parser) -> None:
 
 
 def add_limits(parser: Parser, *, timeout_factor: int) -> None:
-    """--cpu-seconds, --timeout-factor, --memory-mb, --jobs, --unconfined. timeout_factor: the default that help names."""
+    """--cpu-seconds, --timeout-factor, --memory-mb, --jobs, --unconfined.
+
+    timeout_factor: the default that the help names.
+    """
     parser.add_argument("--cpu-seconds", type=float, help="CPU time limit of one test (default 3)")
     parser.add_argument(
         "--timeout-factor",
@@ -114,5 +118,5 @@ def read_limits(options: Namespace, **defaults: Any) -> Limits:
     if options.timeout_factor is not None:
         if options.timeout_factor < 0:
             raise UserError(f"--timeout-factor must not be below 0, not {options.timeout_factor}")
-        chosen["patience"] = options.timeout_factor or None
+        chosen["timeout_factor"] = options.timeout_factor or None
     return Limits(**chosen)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from codepref.cli.options import Parser, add_seed
 from codepref.errors import UserError
+from codepref.pairing.rules import RULES
 from codepref.storage.files import write_json
 
 
@@ -31,15 +32,12 @@ def add_pair(parser: Parser) -> None:
         action="store_true",
         help="tests-then-rating: also pair passing solutions with failing ones",
     )
-    rules = "all-tests, max-pass, dstc, dstc-code, codet, b4, agreement, rated, tests-then-rating"
+    # not RULES.names(), since a search in all installed packages would slow down every command
+    rules = f"{', '.join(RULES.builtin)}, or a rule of an installed package"
     parser.add_argument("--rule", help=f"{rules} (default all-tests, with --judgments rated)")
-    parser.add_argument(
-        "--max-pairs-per-problem", type=int, default=4, help="limit for any rule (default %(default)s)"
-    )
+    parser.add_argument("--max-pairs-per-problem", type=int, default=4, help="limit for any rule (default %(default)s)")
     parser.add_argument("--draws", type=int, default=1, help="dstc rules: pairs a problem (default 1)")
-    parser.add_argument(
-        "--min-confidence", type=float, default=0.0, help="drop pairs with less confidence (default 0)"
-    )
+    parser.add_argument("--min-confidence", type=float, default=0.0, help="drop pairs with less confidence (default 0)")
     parser.add_argument(
         "--max-share", type=float, default=1.0, help="keep this share of the problems, the most confident first"
     )
@@ -109,7 +107,7 @@ def pair(options: Namespace) -> None:
 def audit(options: Namespace) -> None:
     """Run `codepref audit`."""
     from codepref import api
-    from codepref.reports.audit_table import audit_lines
+    from codepref.reports.tables import audit_lines
 
     result = api.audit(options.pairs, options.verdicts, seed=options.seed, problems_total=options.problems_total)
     for line in audit_lines(result):

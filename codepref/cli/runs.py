@@ -95,7 +95,7 @@ def _run(work: Callable[..., dict[str, Any]], options: Namespace, folder: Path) 
 
 def status(options: Namespace) -> None:
     """Run `codepref status`."""
-    from codepref.runs.status import status_lines
+    from codepref.runs.inspect import status_lines
 
     print("\n".join(status_lines(Path(options.dir))))
 

@@ -23,7 +23,7 @@ def bounded(
     """A field of a section.
 
     low, high: the least and greatest value. above: a bound that the value must exceed. For a tuple the bounds hold for
-    each element. doc: one line for docs/recipe.md.
+    each element. doc: one line for docs/reference/recipe.md.
     """
     return field(default=default, metadata={"low": low, "high": high, "above": above, "doc": doc})
 

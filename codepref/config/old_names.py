@@ -6,8 +6,6 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from codepref.errors import OldNameWarning
-
 OLD_SECTIONS = {"watch": "validation"}
 """Old name -> current name."""
 
@@ -45,4 +43,4 @@ def rename_override(override: str) -> str:
 
 def _warn(message: str) -> None:
     # a fixed place: Python then shows an equal message only once, however often the recipe is read
-    warnings.warn(message, OldNameWarning, stacklevel=1)
+    warnings.warn(message, FutureWarning, stacklevel=1)

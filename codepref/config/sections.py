@@ -63,7 +63,7 @@ class ExecutionSection:
 
 @dataclass(frozen=True)
 class InstructionsSection:
-    """Instructions for a pool of models, instead of problems with tests; see docs/feedback.md."""
+    """Instructions for a pool of models, instead of problems with tests; see docs/how-to/judge.md."""
 
     source: str = bounded("", doc="file or hub name with a column of instructions; empty: train on problems.train")
     column: str = bounded("", doc="name of the column; empty: instruction, prompt, problem or question")
@@ -89,7 +89,9 @@ class ResponsesSection:
 class JudgeSection(ServerSettings):
     """The judge of solutions or responses, and what it judges by."""
 
-    model: str = bounded("", doc="a model on a server, or `rubric`: static analysis (docs/judging.md); empty: no judge")
+    model: str = bounded(
+        "", doc="a model on a server, or `rubric`: static analysis (docs/how-to/rubric.md); empty: no judge"
+    )
     preferences: tuple[str, ...] = bounded(PREFERENCES, doc="preferences; the problems take them in turn")
     mode: Literal["together", "single"] = bounded(
         "together", doc="rate all responses of a problem in one call, or one response per call"
@@ -118,7 +120,7 @@ class GradingSection:
 class PairingSection:
     """How verdicts and ratings become pairs."""
 
-    rule: str = bounded("all-tests", doc="name of the rule; see docs/pairing.md")
+    rule: str = bounded("all-tests", doc="name of the rule; see docs/explanation/pairing.md")
     margin: float = bounded(1.0, above=0.0, doc="rating rules: least difference in points between chosen and rejected")
     correctness_pairs: bool = bounded(False, doc="rule `tests-then-rating`: also pair passing with failing solutions")
     max_pairs_per_problem: int = bounded(4, low=1, doc="most pairs per problem, over all draws")
@@ -136,7 +138,7 @@ class PairingSection:
 class Objective:
     """What a training optimises."""
 
-    method: str = bounded("dpo", doc="name of the training method; see docs/training.md")
+    method: str = bounded("dpo", doc="name of the training method; see docs/explanation/training.md")
     loss: str = bounded("sigmoid", doc="DPO, RPO: TRL's name of the pairs' loss")
     beta: float = bounded(0.1, above=0.0, doc="beta of DPO (arXiv 2305.18290, eq. 7) and KTO (arXiv 2402.01306, eq. 7)")
     chosen_weight: float = bounded(1.0, low=0.0, doc="weight of the chosen answer's negative log-likelihood")
@@ -198,7 +200,7 @@ class OnlineSection:
 
 @dataclass(frozen=True)
 class ValidationSection:
-    """Problems that the model answers at several steps of its training; see docs/training.md."""
+    """Problems that the model answers at several steps of its training; see docs/explanation/validation.md."""
 
     problems: str = bounded(
         "", doc="file, hub name or `starter:validation`, not held-out problems; empty: no validation"
@@ -248,7 +250,7 @@ class HubSection:
 
 @dataclass(frozen=True)
 class GateSection:
-    """When the aligned model is promoted; see docs/training.md."""
+    """When the aligned model is promoted; see docs/explanation/validation.md."""
 
     figures: tuple[str, ...] = bounded(("pass@1",), doc="scores that decide, by their names in scores.json")
     margin: float = bounded(1.0, low=0.0, high=100.0, doc="points; the model must be shown to lose less than this")

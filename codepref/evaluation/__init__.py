@@ -1,1 +1,1 @@
-"""pass@k, intervals and paired tests (pure); evaluation of a model or of its samples."""
+"""Scores of models and of pairs: pass@k, intervals, paired comparisons, audits, grades and the gate."""

@@ -1,4 +1,7 @@
-"""Whether a confidence means what it says. Pure."""
+"""Calibration: whether a confidence of 0.8 means that eight in ten are right. Pure.
+
+The axis N in array names stands for pairs.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,25 @@ import numpy.typing as npt
 
 
 def bin_of(confidence_N: npt.NDArray[np.float64], bins: int = 10) -> npt.NDArray[np.int64]:
-    """Array (N,): the place of each confidence among `bins` equal parts of [0, 1]; 1 is in the last."""
-    return np.minimum((np.asarray(confidence_N) * bins).astype(np.int64), bins - 1)
+    """Array (N,): the bin of each confidence, from 0, if [0, 1] is divided into `bins` equal bins.
+
+    A bin includes its lower end; the last bin includes 1. The ends are compared, not multiplied, since products are
+    not exact: 0.29 * 100 is 28.999999999999996, but 0.29 belongs to bin 29 of 100.
+    """
+    ends = np.arange(1, bins) / bins
+    return np.searchsorted(ends, np.asarray(confidence_N, dtype=np.float64), side="right").astype(np.int64)
 
 
 def expected_calibration_error(
     confidence_N: npt.NDArray[np.float64], right_N: npt.NDArray[np.bool_], bins: int = 10
 ) -> float:
-    """Sum over bins of the share of pairs in it times |mean confidence - share right| (Guo et al., arXiv 1706.04599,
-    eq. 3). 0 where there is no pair.
+    """The mean over bins of |mean confidence - share of right pairs|, weighted by the number of pairs in each bin.
+
+    Source: Guo et al., arXiv 1706.04599, eq. 3. Without pairs it is 0.
     """
-    places = bin_of(confidence_N, bins)
+    bin_N = bin_of(confidence_N, bins)
     error = 0.0
-    for place in np.unique(places):
-        mine = places == place
-        error += mine.mean() * abs(float(np.mean(confidence_N[mine])) - float(np.mean(right_N[mine])))
+    for number in np.unique(bin_N):
+        inside_N = bin_N == number
+        error += inside_N.mean() * abs(float(np.mean(confidence_N[inside_N])) - float(np.mean(right_N[inside_N])))
     return float(error)

@@ -1,7 +1,7 @@
-"""Is one model better than another on the same problems? Paired differences with an interval and a p-value. Pure.
+"""Paired comparison of two models on the same problems: a difference, its interval and a p-value. Pure.
 
-Both models answer the same problems, so most of the spread between problems cancels in the difference. Two intervals
-that overlap say nothing about it; the paired difference does.
+Both models answer the same problems, so most of the variation between problems cancels in the difference. Two separate
+intervals that overlap do not answer the question which model is better; the interval of the paired difference does.
 """
 
 from __future__ import annotations
@@ -27,18 +27,20 @@ from codepref.evaluation.estimators import (
 from codepref.evaluation.power import spread_of
 
 EXACT_FLIPS = 14
-"""Up to this many differing problems all sign flips are enumerated (2^14); above it they are drawn."""
+"""With up to this many differing problems, all patterns of signs are enumerated (at most 2^14). Otherwise they are
+drawn."""
 SIGNIFICANCE = 0.05
 _SAME = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A paired comparison: `difference` = aligned - base, the mean over n problems, with its 95% interval.
+    """A paired comparison of an aligned model with its base.
 
-    wins, losses, ties: problems on which aligned is above, below, level. test: how p_value was found. spread: standard
-    deviation of the differences over problems, for `codepref.evaluation.power`; None for fewer than two.
-    All values are shares in [0, 1], the difference in [-1, 1].
+    base, aligned: means over n problems, in [0, 1]. difference: aligned - base, with its 95% interval from low to high.
+    wins, losses, ties: problems on which the aligned model is better, worse, equal. test: the name of the test behind
+    p_value. spread: the standard deviation of the differences over problems, for `codepref.evaluation.power`. None for
+    fewer than two problems.
     """
 
     name: str
@@ -57,7 +59,7 @@ class Comparison:
 
     @property
     def settled(self) -> bool:
-        """Whether a difference can be told: the interval leaves 0 out, and the test agrees at 0.05."""
+        """Whether a difference is shown: the interval excludes 0, and the p-value is below 0.05."""
         return (self.low > 0 or self.high < 0) and self.p_value < SIGNIFICANCE
 
 
@@ -66,20 +68,20 @@ def compare_values(
 ) -> Comparison:
     """Compare two lists of values in [0, 1], paired by problem.
 
-    0/1 values: exact McNemar test, and the interval of Bonett and Price (2012) for a paired difference of shares.
-    Others: sign-flip permutation test of the mean difference, and a BCa bootstrap of the differences; with fewer than
-    MIN_BOOTSTRAP problems, or with one and the same difference everywhere, Wilson's interval of (1 + difference) / 2
-    with one trial a problem, which is conservative.
+    For 0/1 values: the exact McNemar test, and the interval of Bonett and Price (2012) for a paired difference of
+    shares. For other values: the sign-flip permutation test of the mean difference, and the BCa bootstrap of the
+    differences. With fewer than MIN_BOOTSTRAP problems, or if all differences are equal, the interval is Wilson's
+    interval of (1 + difference) / 2 with one trial for each problem, which is conservative.
 
-    Measured on 300 simulated pairs of equally good models each (Beta-distributed problems, 20, 100 and 300 of them):
-    `settled` is claimed in 2% to 5%, and the interval holds 0 in 91% to 96%.
+    Measured on 300 simulated pairs of equally good models, with 20, 100 and 300 Beta-distributed problems each:
+    `settled` is True in 2% to 5% of them, and the interval contains 0 in 91% to 96%.
 
     Args:
-        name: what the figure is called.
-        base_P: one value a problem of the model before.
-        aligned_P: the same problems, in the same order, after.
-        confidence: coverage of the interval.
-        seed: of the bootstrap and of drawn sign flips.
+        name: the name of the figure.
+        base_P: one value for each problem, of the base model.
+        aligned_P: the values of the aligned model for the same problems, in the same order.
+        confidence: the coverage of the interval.
+        seed: the seed of the bootstrap and of drawn sign flips.
 
     Raises:
         UserError: no problems, lengths that differ, values outside [0, 1].
@@ -121,7 +123,7 @@ def _difference_interval(
     differences_P: Floats, wins: int, losses: int, confidence: float, seed: int
 ) -> tuple[float, float]:
     problems = len(differences_P)
-    if is_binary(np.abs(differences_P)):  # whole wins and losses, and the case of no difference at all
+    if is_binary(np.abs(differences_P)):  # all differences are -1, 0 or 1
         return bonett_price_interval(wins, losses, problems, confidence)
     if problems < MIN_BOOTSTRAP or np.ptp(differences_P) < _SAME:
         low, high = wilson_interval((1 + float(differences_P.mean())) / 2, problems, confidence)
@@ -130,21 +132,21 @@ def _difference_interval(
 
 
 def mcnemar_exact(wins: int, losses: int) -> float:
-    """Two-sided exact McNemar test: under no difference, wins are Binomial(wins + losses, 1/2).
+    """The p-value of the two-sided exact McNemar test. Without a difference, wins are Binomial(wins + losses, 1/2).
 
-    Example: 8 wins, 2 losses gives 2 * (1 + 10 + 45) / 1024 = 0.109.
+    Example: 8 wins and 2 losses give 2 * (1 + 10 + 45) / 1024 = 0.109.
     """
     discordant = wins + losses
     tail = sum(math.comb(discordant, i) for i in range(min(wins, losses) + 1))
-    # a quotient of whole numbers: 2.0**discordant would overflow with thousands of problems
+    # a quotient of integers, since 2.0**discordant would overflow with thousands of problems
     return min(1.0, 2 * tail / (1 << discordant))
 
 
 def bonett_price_interval(wins: int, losses: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Interval of (wins - losses) / n for paired 0/1 values: one added to each kind of discordance, then Wald's.
+    """The interval of (wins - losses) / n for paired 0/1 values: Wald's, after 1 is added to both wins and losses.
 
-    Bonett and Price 2012, doi:10.3102/1076998611411915; it keeps its coverage with few problems and has a width when
-    nothing differs.
+    Source: Bonett and Price 2012, doi:10.3102/1076998611411915. It keeps its coverage with few problems, and it has a
+    width even without any difference.
     """
     won, lost = (wins + 1) / (n + 2), (losses + 1) / (n + 2)
     half = normal_quantile(confidence) * math.sqrt((won + lost - (won - lost) ** 2) / (n + 2))
@@ -152,12 +154,13 @@ def bonett_price_interval(wins: int, losses: int, n: int, confidence: float = 0.
 
 
 def sign_flip_test(differences_P: npt.ArrayLike, *, seed: int = 0, resamples: int = RESAMPLES) -> float:
-    """Two-sided permutation p-value of the mean difference: under no difference each sign is a fair coin.
+    """The two-sided permutation p-value of the mean difference. Without a difference, each sign is a fair coin.
 
-    All 2^m sign patterns of the m non-zero differences when m <= EXACT_FLIPS; otherwise `resamples` of them are drawn
-    and (count + 1) / (resamples + 1) is returned, which is never 0 and never too small (Phipson and Smyth 2010).
+    If at most EXACT_FLIPS differences are not 0, all patterns of their signs are enumerated. Otherwise `resamples`
+    patterns are drawn, and the p-value is (count + 1) / (resamples + 1), which is never too small (Phipson and Smyth
+    2010).
 
-    Example: differences (0.1, 0.2, 0.3): 2 of 8 patterns reach |mean| 0.2, so 0.25.
+    Example: for the differences 0.1, 0.2 and 0.3, 2 of 8 patterns reach |mean| 0.2, so the p-value is 0.25.
     """
     differences = np.asarray(differences_P, dtype=np.float64)
     moved = differences[np.abs(differences) > _SAME]

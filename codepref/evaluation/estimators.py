@@ -1,9 +1,7 @@
-"""pass@k and the intervals around a mean over problems. Pure: numpy alone.
+"""pass@k, and confidence intervals of a mean over problems. Pure.
 
-The problem is the unit of sampling: solutions of one problem resemble each other, so every interval here is over
-problems and is clustered by them.
-
-Pure.
+The problem is the unit of sampling. Solutions of one problem resemble each other, so every interval here is over
+problems. Axes in array names: P problems, R resamples.
 """
 
 from __future__ import annotations
@@ -23,33 +21,34 @@ Ints = npt.NDArray[np.int64]
 
 RESAMPLES = 10_000
 MIN_BOOTSTRAP = 10
-"""With fewer problems than this a bootstrap's interval is too narrow, and a bound for any values in [0, 1] is used."""
+"""With fewer problems than this, a bootstrap interval is too narrow. An interval that holds for all values in [0, 1]
+takes its place."""
 _CHUNK = 2_000_000
 _SAME = 1e-9
-"""Values that differ by less do so by rounding: 5 of 10 and 4 of 8 are not the same number in pass@k's product."""
+"""Smaller differences are rounding errors: pass@k's product gives different numbers for 5 of 10 and for 4 of 8."""
 
 
 def pass_at_k(samples_P: npt.ArrayLike, correct_P: npt.ArrayLike, k: int) -> Floats:
-    """Unbiased estimate of pass@k a problem: the chance that at least one of k solutions is correct.
+    """The unbiased estimate of pass@k for each problem: the probability that at least one of k solutions is correct.
 
-    1 - C(n-c, k) / C(n, k), equation 1 of Chen et al. 2021 (arXiv 2107.03374), in the product form that does not
-    overflow. Example: n=5, c=2, k=2 gives 1 - C(3,2)/C(5,2) = 0.7.
+    It is 1 - C(n-c, k) / C(n, k), equation 1 of Chen et al. 2021 (arXiv 2107.03374), in the product form, which does
+    not overflow. Example: n=5, c=2, k=2 gives 1 - C(3,2)/C(5,2) = 0.7.
 
     Args:
-        samples_P: n, solutions sampled a problem.
+        samples_P: n, the number of sampled solutions of each problem.
         correct_P: c, how many of them are correct.
         k: at least 1.
 
     Raises:
-        UserError: k < 1, lengths that differ, c outside 0..n, or a problem with n < k (no unbiased estimate exists;
-            `codepref.evaluation.scores.summarise` leaves such problems out and counts them).
+        UserError: k < 1, lengths that differ, c outside 0..n, or a problem with n < k, for which there is no unbiased
+            estimate. `codepref.evaluation.scores.summarise` leaves such problems out.
     """
     samples, correct = np.asarray(samples_P, dtype=np.int64), np.asarray(correct_P, dtype=np.int64)
     if k < 1:
         raise UserError(f"pass@{k}: k must be at least 1")
     if samples.ndim != 1 or samples.shape != correct.shape:
         raise UserError(
-            f"pass@{k}: samples {samples.shape} and correct {correct.shape} must be two lists of one length"
+            f"pass@{k}: samples {samples.shape} and correct {correct.shape} must be two lists of the same length"
         )
     if bad := np.flatnonzero((correct < 0) | (correct > samples)).tolist():
         at = bad[0]
@@ -57,8 +56,8 @@ def pass_at_k(samples_P: npt.ArrayLike, correct_P: npt.ArrayLike, k: int) -> Flo
     if short := np.flatnonzero(samples < k).tolist():
         at = short[0]
         raise UserError(
-            f"pass@{k}: needs at least {k} samples a problem; {len(short)} of {len(samples)} problems have fewer "
-            f"(problem {at} has {samples[at]}). Sample more solutions or choose a smaller k."
+            f"pass@{k}: needs at least {k} samples for each problem; {len(short)} of {len(samples)} problems have "
+            f"fewer (problem {at} has {samples[at]}). Sample more solutions or choose a smaller k."
         )
     return np.array([_pass_at_k(int(n), int(c), k) for n, c in zip(samples, correct, strict=True)], dtype=np.float64)
 
@@ -74,26 +73,27 @@ def _pass_at_k(n: int, c: int, k: int) -> float:
 def score(
     name: str, values_P: npt.ArrayLike, samples_P: npt.ArrayLike, *, confidence: float = 0.95, seed: int = 0
 ) -> Score:
-    """The mean of `values_P` (each in [0, 1]) over problems, with an interval over problems.
+    """The mean of `values_P` over problems, with an interval over problems.
+
+    The interval is Wilson's for 0/1 values. For other values it is the BCa bootstrap over problems
+    (`bootstrap_interval`). With fewer than MIN_BOOTSTRAP problems, or if all values are equal, it is Wilson's with one
+    trial for each problem. That is conservative, since among the variables in [0, 1] with a given mean a coin has the
+    largest variance.
 
     Args:
-        name: what the figure is called, such as "pass@1 greedy".
-        values_P: one value a problem, such as `pass_at_k` gives.
-        samples_P: solutions behind each value; the Score's `samples` is their sum.
-        confidence: coverage of the interval, 0.95 for 95%.
-        seed: of the bootstrap; the same seed gives the same interval.
-
-    The interval: Wilson's for 0/1 values. Else BCa bootstrap over problems (`bootstrap_interval`). Else, when there
-    are fewer than MIN_BOOTSTRAP problems or all values are equal, Wilson's with one trial a problem, which is
-    conservative since no variable in [0, 1] of that mean varies more than a coin of that mean.
+        name: the name of the figure, such as "pass@1 greedy".
+        values_P: one value in [0, 1] for each problem, such as the result of `pass_at_k`.
+        samples_P: the number of solutions behind each value. The Score's `samples` is their sum.
+        confidence: the coverage of the interval; 0.95 means 95%.
+        seed: the seed of the bootstrap. The same seed gives the same interval.
 
     Raises:
-        UserError: no problems, values outside [0, 1] or not finite.
+        UserError: no problems, or values that are outside [0, 1] or not finite.
     """
     values = np.asarray(values_P, dtype=np.float64)
     samples = np.asarray(samples_P, dtype=np.int64)
     if values.ndim != 1 or not len(values):
-        raise UserError(f"{name}: no problem has a value, so there is nothing to average")
+        raise UserError(f"{name}: no problem has a value, so there is no average")
     if not np.all((values >= 0) & (values <= 1)):
         raise UserError(f"{name}: values must lie between 0 and 1")
     mean = float(values.mean())
@@ -117,14 +117,14 @@ def normal_quantile(confidence: float) -> float:
 
 
 def wilson_interval(share: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval for a share of n trials (Wilson 1927). Never empty, never outside [0, 1].
+    """Wilson's score interval for a share of n trials (Wilson 1927). It is never empty and lies inside [0, 1].
 
     Example: 0 of 10 gives (0, 0.278).
     """
     z = normal_quantile(confidence)
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(max(0.0, share * (1 - share)) / n + z * z / (4 * n * n))
-    # at share 0 and 1 the formula gives the end itself, but for rounding
+    # at the shares 0 and 1 the formula gives 0 and 1 exactly, apart from rounding
     low = 0.0 if share <= 0 else max(0.0, centre - half)
     high = 1.0 if share >= 1 else min(1.0, centre + half)
     return low, high
@@ -133,14 +133,14 @@ def wilson_interval(share: float, n: int, confidence: float = 0.95) -> tuple[flo
 def bootstrap_interval(
     values_P: Floats, *, confidence: float = 0.95, seed: int = 0, resamples: int = RESAMPLES
 ) -> tuple[float, float]:
-    """BCa bootstrap interval of the mean (Efron 1987), resampling problems.
+    """The BCa bootstrap interval of the mean (Efron 1987), from resampled problems.
 
-    Bias correction counts resamples equal to the mean as half below it, since means of few distinct values tie. The
-    acceleration is the jackknife's, which for a mean is a sixth of the skewness over sqrt(P). Values that are all
-    equal give an interval of no width: the caller must treat them.
+    The bias correction counts resamples that equal the mean as half below it, since means of few distinct values often
+    tie. The acceleration is that of the jackknife: for a mean, a sixth of the skewness over sqrt(P). If all values are
+    equal, the interval has no width, and the caller must use another one.
 
-    Coverage measured on shares of 10 samples with a Beta distribution over problems (means 0.05 to 0.5, 400 draws
-    each): 89% to 97% with 10 or 20 problems, 92% to 97% with 40 or more.
+    Measured coverage of the 95% interval, for shares of 10 samples with a Beta distribution over problems (means from
+    0.05 to 0.5, 400 draws each): 89% to 97% with 10 or 20 problems, 92% to 97% with 40 or more.
     """
     values = np.asarray(values_P, dtype=np.float64)
     mean = float(values.mean())
@@ -159,7 +159,7 @@ def bootstrap_interval(
     def percentile(quantile: float) -> float:
         shifted = bias + quantile
         scale = 1 - acceleration * shifted
-        if scale <= 0:  # beyond the pole of the correction: the outermost resample is all that can be said
+        if scale <= 0:  # beyond the pole of the correction, the outermost resample is the best bound
             return 1.0 if shifted > 0 else 0.0
         return normal.cdf(bias + shifted / scale)
 
@@ -176,6 +176,6 @@ def _resampled_means(values_P: Floats, generator: np.random.Generator, resamples
 
 
 def in_chunks(total: int, rows: int, draw: Callable[[int], Floats]) -> Floats:
-    """Concatenate `draw(count)` over chunks of at most `rows`, so that resampling needs bounded memory."""
+    """Concatenate `draw(count)` over chunks of at most `rows` rows, so that memory is bounded."""
     counts = [min(rows, total - start) for start in range(0, total, rows)]
     return np.concatenate([draw(count) for count in counts])

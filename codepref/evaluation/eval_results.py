@@ -1,7 +1,8 @@
-"""EvalPlus's files of results (`*_eval_results.json`): verdicts -> what `evalplus.evaluate` reads, and back to scores.
+"""EvalPlus's result files (`*_eval_results.json`): written from verdicts, and read as scores.
 
-The form is that of EvalPlus 0.3.1 (`evalplus/evaluate.py`): `date`, `hash` (MD5 of the data set's lines) and `eval`,
-task -> one object a sample; and `pass_at_k`, which later versions write too and 0.3.1 passes over.
+The format is that of EvalPlus 0.3.1 (`evalplus/evaluate.py`): `date`, `hash` (MD5 of the lines of the data set) and
+`eval`, which maps each task to one object for each sample. `pass_at_k` is also written. Later versions of EvalPlus
+write it, and 0.3.1 ignores it.
 """
 
 from __future__ import annotations
@@ -16,31 +17,33 @@ from typing import Any, TypeGuard
 
 from codepref.errors import UserError
 from codepref.evaluation.estimators import pass_at_k
-from codepref.evaluation.scores import ProblemScore, Scores, outcome
+from codepref.evaluation.scores import ProblemScore, Scores
 from codepref.records import PASS, TIMEOUT, Test, VerdictMatrix
 from codepref.storage.files import atomic_open
 
 KS = (1, 10, 100)
-"""The k of EvalPlus's pass@k; each is told where every problem has so many samples."""
+"""The k of EvalPlus's pass@k. A k is used if every problem has at least k samples."""
 PASSED = "pass"
 FOLDER_FILE = "eval_results.json"
-"""What EvalPlus calls the results of a folder of programs, inside that folder."""
+"""The name of the result file that EvalPlus writes into an evaluated folder of programs."""
 _PARTS = ("base", "plus")
 
 Figures = dict[str, dict[str, float]]
-"""{"base": {"pass@1": ...}, "plus": {...}}; no "plus" where problems have no tests of that name."""
+"""{"base": {"pass@1": ...}, "plus": {...}}, without "plus" if the problems have no test of that name."""
 
 
 def write_eval_results(path: Path, matrices: Iterable[VerdictMatrix], problems: Path | None = None) -> Figures:
-    """Write verdicts as `evalplus.evaluate` writes its own, atomically, one task at a time; its pass@k.
+    """Write verdicts in the format of `evalplus.evaluate`, atomically and one task at a time. Returns pass@k.
 
-    matrices: verdicts by tests named "base" and "plus" (HumanEval+ and MBPP+ with inputs); of other problems all tests
-    together are the base, and `plus_status` is null. A time-out is "timeout", every other code but P "fail"; where a
-    problem has no inputs beyond the base, its plus status is that of the base. Lists of failed inputs are empty.
-    Solutions that could not be judged are left out, as in scores, since EvalPlus counts whatever is no "pass" as wrong.
-    problems: the problem file, for `hash`; without one it is null, and EvalPlus does not look at it.
+    matrices: verdicts of tests named "base" and "plus", as HumanEval+ and MBPP+ with inputs have them. For other
+    problems all tests together are the base tests, and `plus_status` is null. If a problem has no inputs beyond the
+    base, its plus status is its base status. The status is "pass" if all codes are P, "timeout" if the first other code
+    is T, else "fail". The lists of failed inputs are empty. A solution whose correctness is unknown is left out, as in
+    scores, since EvalPlus counts every status other than "pass" as wrong.
+    problems: the problem file, for `hash`. Without it, `hash` is null and EvalPlus does not check it.
 
-    Raises UserError where nothing was judged or only some problems have plus tests, MachineError for a full disk.
+    Raises UserError if the correctness of every solution is unknown or only some problems have plus tests, and
+    MachineError if the disk is full.
     """
     counts: dict[str, list[tuple[int, int]]] = {part: [] for part in _PARTS}
     has_plus: dict[bool, str] = {}
@@ -56,8 +59,8 @@ def write_eval_results(path: Path, matrices: Iterable[VerdictMatrix], problems: 
             for part, passed in zip(_PARTS, _passed(rows), strict=True):
                 counts[part].append((len(rows), passed))
         if len(has_plus) != 1:
-            told = f"{has_plus[True]} has plus tests and {has_plus[False]} none" if has_plus else "nothing was judged"
-            raise UserError(f"{path}: EvalPlus's results cannot be written: {told}")
+            reason = f"{has_plus[True]} has plus tests and {has_plus[False]} none" if has_plus else "nothing was judged"
+            raise UserError(f"{path}: EvalPlus's results cannot be written: {reason}")
         figures = {part: _figures(counts[part]) for part in _PARTS if part == "base" or True in has_plus}
         stream.write(f'}}, "pass_at_k": {json.dumps(figures)}}}\n')
     return figures
@@ -66,7 +69,7 @@ def write_eval_results(path: Path, matrices: Iterable[VerdictMatrix], problems: 
 def _rows(matrix: VerdictMatrix) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for verdict in matrix.verdicts:
-        if outcome(verdict.codes) in ("correct", "wrong"):
+        if verdict.correct is not None:
             base, plus = _statuses(verdict.codes, matrix.tests)
             row = {"task_id": matrix.task_id, "solution": verdict.solution, "base_status": base, "plus_status": plus}
             rows.append({**row, "base_fail_tests": [], "plus_fail_tests": []})
@@ -88,9 +91,10 @@ def _status(codes: str) -> str:
 
 
 def _passed(rows: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    """How many samples pass the base tests, and how many both."""
+    """How many samples pass the base tests, and how many pass both base and plus tests."""
     base = [row["base_status"] == PASSED for row in rows]
-    return sum(base), sum(row["plus_status"] == PASSED and mine for row, mine in zip(rows, base, strict=True))
+    both = (row["plus_status"] == PASSED and passes for row, passes in zip(rows, base, strict=True))
+    return sum(base), sum(both)
 
 
 def _figures(counts: Sequence[tuple[int, int]]) -> dict[str, float]:
@@ -109,29 +113,31 @@ def _hash(problems: Path | None) -> str | None:
 
 
 def is_eval_results(document: Any) -> TypeGuard[dict[str, Any]]:
-    """Whether a JSON document has the form of EvalPlus's results."""
+    """Whether a JSON document has the format of EvalPlus's results."""
     return isinstance(document, dict) and isinstance(document.get("eval"), dict) and "format" not in document
 
 
 def scores_from_eval_results(document: Mapping[str, Any], path: Path) -> Scores:
-    """Scores of a document for which `is_eval_results` holds: a sample is correct when it passes base and plus tests,
-    or the base tests where the evaluation was of these alone; `Scores.conditions` says which.
+    """The scores of a document for which `is_eval_results` is True.
 
-    Raises UserError naming the first task whose samples are not as EvalPlus 0.3 writes them.
+    A sample is correct if it passes the base and the plus tests, or the base tests if the evaluation used only these.
+    `Scores.conditions` tells which.
+    Raises UserError with the first task whose samples do not have the format of EvalPlus 0.3, and for a document that
+    has plus results for only some tasks or holds no sample.
     """
     rows: list[tuple[str, int, int, int]] = []
     plus: dict[bool, str] = {}
     for task, samples in document["eval"].items():
         if not isinstance(samples, list) or not all(map(_is_sample, samples)):
             raise UserError(
-                f"{path}: {task}: not results of EvalPlus 0.3, which tells base_status and plus_status of each sample"
+                f"{path}: {task}: not results of EvalPlus 0.3, which have base_status and plus_status for each sample"
             )
         plus |= {sample.get("plus_status") is not None: task for sample in samples}
         base, both = _passed([{"plus_status": None, **sample} for sample in samples])
         rows.append((str(task), len(samples), base, both))
     if len(plus) != 1:
-        told = f"samples of {plus[True]} have a plus_status and of {plus[False]} none" if plus else "holds no sample"
-        raise UserError(f"{path}: {told}")
+        reason = f"samples of {plus[True]} have a plus_status and of {plus[False]} none" if plus else "holds no sample"
+        raise UserError(f"{path}: {reason}")
     has_plus = True in plus
     conditions: dict[str, Any] = {"tests": "base and plus" if has_plus else "base"}
     if document.get("hash"):

@@ -1,4 +1,4 @@
-"""A model (or its samples, or their verdicts) -> scores on problems with true tests."""
+"""A model, or verdicts of its samples -> scores on problems with true tests."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def evaluate_model(
     device: str = "auto",
     progress_for: ProgressFor | None = None,
 ) -> Scores:
-    """Draw one greedy and `samples` sampled answers a problem, run the problems' own tests, and count.
+    """Sample answers to each problem, run the problems' own tests, and count the correct answers.
 
-    The sampled answers are drawn with `decoding`; the greedy one with temperature 0. limits: SCORING_LIMITS unless
-    given. With `out`, answers, verdicts and scores.json are kept there and a second call goes on from them. Raises what
-    sampling and execution raise.
+    Each problem gets one greedy answer, with temperature 0, and `samples` answers that are drawn with `decoding`.
+    limits: None means SCORING_LIMITS. out: a folder for answers, verdicts and scores.json. A second call with the same
+    folder continues from its content. Raises what sampling and execution raise.
     """
     engine = open_engine(model, dtype=dtype, device=device) if isinstance(model, str) else model
     decoding = decoding or Decoding()
@@ -87,7 +87,7 @@ def evaluate_verdicts(
     label: str = "",
     out: Path | None = None,
 ) -> Scores:
-    """Scores of samples that were executed before. The k of pass@k above the samples a problem are left out."""
+    """The scores of verdicts. A k of pass@k that is above the number of solutions of every problem is left out."""
     return _keep(scores_from_verdicts(verdicts, kind=kind, label=label, ks=ks), out, seed)
 
 

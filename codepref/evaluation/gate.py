@@ -1,4 +1,4 @@
-"""Whether an aligned model may be called so: shown to be not worse than its base on held-out problems. Pure."""
+"""The gate: promotes a model only if it is shown to be not worse than its base on held-out problems. Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 MARGIN_POINTS = 1.0
-"""Points that a model may be worse before it counts as worse: below what users notice, above what chance hides."""
+"""The default margin in percent points. A model counts as worse if it loses more than this."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What the gate says. reasons: a sentence a figure, those that refuse first."""
+    """The gate's decision. reasons: one sentence for each figure, those that refuse first."""
 
     promoted: bool
     reasons: tuple[str, ...]
@@ -26,15 +26,17 @@ def decide(
     margin: float = MARGIN_POINTS,
     require_better: bool = False,
 ) -> Decision:
-    """Promote only when every figure's paired difference is shown to be above -`margin` points.
+    """Promote only if the paired difference of every figure is shown to be above -`margin` points.
 
-    comparisons: as `codepref.evaluation.comparison.Comparison` in plain values, shares in [0, 1]. figures: names of
-    those that decide. "Shown" is the lower end of the 95% interval, a non-inferiority test at 2.5%: an interval that
-    is too wide refuses, and the reason says how many problems would be enough. require_better: above 0 instead, with
-    the test in agreement. A figure that was not compared refuses, and so does a list of none.
+    A difference is shown if the lower end of its 95% interval is above -`margin`, which is a non-inferiority test at
+    2.5%. If the interval is too wide, the gate refuses, and the reason tells how many problems would be enough.
+
+    comparisons: the fields of `codepref.evaluation.comparison.Comparison` as plain values. figures: the names of the
+    figures that decide. If a figure was not compared, or if `figures` is empty, the gate refuses.
+    margin: in percent points. require_better: the lower end must be above 0, and the p-value below 0.05.
     """
     named = {str(row["name"]): row for row in comparisons}
-    refused = [] if figures else ["no figure was named to decide"]
+    refused = [] if figures else ["the list of deciding figures is empty"]
     passed: list[str] = []
     for figure in figures:
         row = named.get(figure)
@@ -58,22 +60,21 @@ def _refusal(row: Mapping[str, Any], margin: float, require_better: bool) -> str
         return "the aligned model is worse"
     goal = "be better" if require_better else f"stay within {margin:g} point{'s' * (margin != 1)} of the base"
     needed = problems_needed(row, margin)
-    # an interval that is narrow enough where the test does not agree asks for no number that could be told
+    # if the interval is narrow enough and only the test disagrees, no number of problems follows from it
     more = f"; about {needed:,} problems would be needed to see it" if needed > row["n"] else ""
     return f"not shown to {goal}{more}"
 
 
 def problems_needed(row: Mapping[str, Any], margin: float) -> int:
-    """About how many problems would bring the interval's lower end above -`margin` points if the difference stays.
+    """About how many problems would bring the interval's lower end above -`margin` points, for the same difference.
 
-    The interval's half-width falls with the square root of their number. 0 where no number would: the difference itself
-    is at or below the margin.
+    The half-width of the interval falls with the square root of the number of problems. The result is rounded up to two
+    digits. It is 0 if no number is enough, since the difference itself is at or below -`margin`.
     """
     distance = 100 * row["difference"] + margin
     width = 100 * (row["difference"] - row["low"])
     if distance <= 0 or not width > 0:
         return 0
-    # two digits: it is an estimate
     needed: float = row["n"] * (width / distance) ** 2
     scale = 10 ** max(0, math.floor(math.log10(max(needed, 1))) - 1)
     return int(math.ceil(needed / scale) * scale)

@@ -1,7 +1,7 @@
-"""CODAL-Bench figures: mean grade a preference, the mean of these means, intervals, paired comparison. Pure.
+"""CODAL-Bench figures: the mean grade of each preference, the mean of these means, and paired comparisons. Pure.
 
-Grades are points from 1 to 10 (arXiv 2403.09032, section 4). A response that could not be graded is left out and
-counted; the published code counts it as 0.
+Grades are points from 1 to 10 (arXiv 2403.09032, section 4). A response without a grade is left out and counted. The
+published code counts it as 0.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ OVERALL = "mean of preferences"
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """One problem's grade of one model's answer. `value` is None when it is ungraded; `reason` then says why."""
+    """The grade of one model's answer to one problem. value: points, or None. reason: why there is no grade."""
 
     task_id: str
     preference: str
@@ -36,9 +36,9 @@ class Grade:
 
 @dataclass(frozen=True)
 class Grades:
-    """One judge's grades of one model (`label`), one a problem.
+    """One judge's grades of one model, one for each problem.
 
-    conditions: what they rest on, where that is known (reference, judge's settings).
+    label: the name of the model. conditions: the reference and the judge's settings, if they are known.
     """
 
     label: str
@@ -47,71 +47,75 @@ class Grades:
     conditions: Mapping[str, Any] = field(default_factory=dict)
 
     def values(self) -> dict[str, dict[str, int]]:
-        """preference -> task_id -> points, graded problems alone."""
-        found: dict[str, dict[str, int]] = {}
+        """preference -> task_id -> points, without ungraded problems."""
+        points: dict[str, dict[str, int]] = {}
         for grade in self.grades:
-            of_preference = found.setdefault(grade.preference, {})
+            of_preference = points.setdefault(grade.preference, {})
             if grade.value is not None:
                 of_preference[grade.task_id] = grade.value
-        return {preference: values for preference, values in found.items() if values}
+        return {preference: values for preference, values in points.items() if values}
 
     def left_out(self) -> dict[str, int]:
-        """Ungraded problems, by reason."""
+        """The number of ungraded problems, by reason."""
         return dict(sorted(Counter(grade.reason for grade in self.grades if grade.value is None).items()))
 
 
 def summarise_grades(grades: Grades, *, seed: int = 0) -> list[Score]:
-    """The mean points of each preference and the mean of these means, with 95% intervals over problems.
+    """The mean points of each preference, then the mean of these means, with 95% intervals over problems.
 
-    The last one's interval is put together from theirs; see `mean_of_means`.
+    `mean_of_means` computes the last interval from the others.
     """
     by_preference = grades.values()
-    found = []
+    figures = []
     for preference, values in by_preference.items():
         points = list(values.values())
         one = score(preference, [(point - LOW) / (HIGH - LOW) for point in points], [1] * len(points), seed=seed)
-        found.append(replace(one, value=_points(one.value), low=_points(one.low), high=_points(one.high)))
-    if not found:
+        figures.append(replace(one, value=_points(one.value), low=_points(one.low), high=_points(one.high)))
+    if not figures:
         return []
     count = sum(map(len, by_preference.values()))
-    overall, low, high = mean_of_means([(one.value, one.low, one.high) for one in found])
-    return [*found, Score(OVERALL, overall, max(LOW, low), min(HIGH, high), count, count)]
+    overall, low, high = mean_of_means([(one.value, one.low, one.high) for one in figures])
+    return [*figures, Score(OVERALL, overall, max(LOW, low), min(HIGH, high), count, count)]
 
 
 def compare_grades(a: Grades, b: Grades, *, seed: int = 0) -> list[Comparison]:
-    """Points of b (aligned) less those of a (base), paired by problem: each preference, then the mean of preferences.
+    """Compare the points of b (aligned) with those of a (base), paired by problem.
 
-    Problems that either side has no grade for are left out; `n` says how many pairs are left.
-    Raises UserError for grades of different problems or by different judges, or no problem graded on both sides.
+    The result has one comparison for each preference, then that of the mean of preferences. A problem without a grade
+    on either side is left out; `n` counts the others.
+    Raises UserError for grades of different problems or by different judges, and if no problem is graded on both sides.
     """
     tasks_a, tasks_b = ({grade.task_id for grade in side.grades} for side in (a, b))
     if tasks_a != tasks_b:
         odd = sorted(tasks_a ^ tasks_b)
         raise UserError(
-            f"{a.label} and {b.label} were graded on different problems ({len(odd)}: {', '.join(odd[:3])}, ...); a "
-            "paired comparison needs the same"
+            f"{a.label} and {b.label} were graded on different problems ({len(odd)} differ, such as "
+            f"{', '.join(odd[:3])}): grade both on the same problems"
         )
     if a.judge != b.judge:
-        raise UserError(f"{a.label} was graded by {a.judge} and {b.label} by {b.judge}: two judges' points differ")
+        raise UserError(
+            f"{a.label} was graded by {a.judge} and {b.label} by {b.judge}: points of two judges cannot be compared"
+        )
     values_a, values_b = a.values(), b.values()
     strata: list[tuple[Floats, Floats]] = []
-    found = []
+    comparisons = []
     for preference in values_a:
         shared = [task for task in values_a[preference] if task in values_b.get(preference, {})]
         if shared:
             sides = [np.array([side[preference][task] for task in shared], float) for side in (values_a, values_b)]
             strata.append((sides[0], sides[1]))
-            found.append(_in_points(compare_values(preference, *map(_share, sides), seed=seed)))
-    if not found:
+            comparisons.append(_in_points(compare_values(preference, *map(_share, sides), seed=seed)))
+    if not comparisons:
         raise UserError(f"no problem has a grade on both sides ({a.label}, {b.label})")
-    return [*found, _overall(strata, found, seed)]
+    return [*comparisons, _overall(strata, comparisons, seed)]
 
 
 def mean_of_means(estimates: Sequence[tuple[float, float, float]]) -> tuple[float, float, float]:
-    """The mean of independent estimates with its interval, each given as (value, low, high).
+    """The mean of independent estimates (value, low, high), with its interval.
 
-    Distances to the ends are added in quadrature, side by side (MOVER, Zou and Donner 2008, doi:10.1002/sim.3095): it
-    keeps the coverage of the single intervals, skewed or not, and has a width where all grades are alike.
+    On each side the distances from the values to the ends are added in quadrature (MOVER, Zou and Donner 2008,
+    doi:10.1002/sim.3095). This keeps the coverage of the single intervals, also of skewed ones, and gives a width even
+    if all grades are equal.
     Example: (5, 4, 7) and (3, 0, 3) give 4, 4 - sqrt(1 + 9) / 2 and 4 + sqrt(4 + 0) / 2.
     """
     count = len(estimates)
@@ -121,10 +125,11 @@ def mean_of_means(estimates: Sequence[tuple[float, float, float]]) -> tuple[floa
     return mean, mean - below, mean + above
 
 
-def _overall(strata: Sequence[tuple[Floats, Floats]], found: Sequence[Comparison], seed: int) -> Comparison:
+def _overall(strata: Sequence[tuple[Floats, Floats]], comparisons: Sequence[Comparison], seed: int) -> Comparison:
+    """The comparison of the mean of preferences. strata: the (base, aligned) points of each preference."""
     differences = [aligned - base for base, aligned in strata]
-    _, low, high = mean_of_means([(one.difference, one.low, one.high) for one in found])
-    # each problem weighs as its preference's mean lets it, so that the signs are flipped in the figure itself
+    _, low, high = mean_of_means([(one.difference, one.low, one.high) for one in comparisons])
+    # a problem has the weight that it has in the figure: 1 / (number of problems of its preference)
     weighted = np.concatenate([difference / len(difference) for difference in differences])
     every = np.concatenate(differences)
     base, aligned = (float(np.mean([side[place].mean() for side in strata])) for place in (0, 1))
@@ -141,12 +146,12 @@ def _overall(strata: Sequence[tuple[Floats, Floats]], found: Sequence[Comparison
         wins=int((every > 0).sum()),
         losses=int((every < 0).sum()),
         ties=int((every == 0).sum()),
-        spread=_even_spread([one.spread for one in found]),
+        spread=_even_spread([one.spread for one in comparisons]),
     )
 
 
 def _even_spread(spreads: Sequence[float | None]) -> float | None:
-    """The spread of the mean of means when problems stand evenly in the strata: the root of the mean variance."""
+    """The spread of the mean of means for strata of equal size: the root of the mean variance, if all are known."""
     squares = [spread**2 for spread in spreads if spread is not None]
     return math.sqrt(sum(squares) / len(squares)) if squares and len(squares) == len(spreads) else None
 

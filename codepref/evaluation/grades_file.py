@@ -1,4 +1,4 @@
-"""Grades in files: a Parquet table for others' tools, and a score file for `codepref compare`."""
+"""Files of grades: a score file for `codepref compare`, and a Parquet table for other programs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from codepref.errors import UserError
 from codepref.evaluation.graded import HIGH, LOW, Grade, Grades, summarise_grades
 from codepref.evaluation.scores import FILE, LINES
-from codepref.records import Judgment
+from codepref.records import InstructionResponses
 from codepref.storage.files import read_json, write_json, write_parquet
 
 FORMAT = "codepref grades 1"
@@ -18,7 +18,7 @@ TABLE = "grades.parquet"
 
 
 def write_grades(grades: Grades, folder: Path, *, seed: int = 0) -> Path:
-    """Write `folder`/scores.json: every figure, and one row a problem. Returns its path."""
+    """Write `folder`/scores.json with every figure and one row for each problem. Returns its path."""
     document = {
         "format": FORMAT,
         "label": grades.label,
@@ -35,7 +35,7 @@ def write_grades(grades: Grades, folder: Path, *, seed: int = 0) -> Path:
 
 
 def is_grades_file(path: Path) -> bool:
-    """Whether a score file (or the one in a folder) holds grades and not pass@k."""
+    """Whether a score file, or scores.json in a folder, holds grades. A file of pass@k does not."""
     if path.is_dir():
         path = path / FILE
         if not path.exists():
@@ -47,7 +47,7 @@ def is_grades_file(path: Path) -> bool:
 
 
 def read_grades(path: Path) -> Grades:
-    """Read what `write_grades` wrote. Raises UserError when it is missing or malformed."""
+    """Read a file that `write_grades` wrote. Raises UserError if it is missing or malformed."""
     path = path / FILE if path.is_dir() else path
     document = read_json(path)
     try:
@@ -59,10 +59,13 @@ def read_grades(path: Path) -> Grades:
         raise UserError(f"{path}: malformed file of grades ({type(error).__name__}: {error})") from None
 
 
-def write_grades_table(path: Path, tasks: Sequence[Judgment], references: Mapping[str, str], grades: Grades) -> None:
-    """One row a problem: the columns of the benchmark and of a judge's published output.
+def write_grades_table(
+    path: Path, tasks: Sequence[InstructionResponses], references: Mapping[str, str], grades: Grades
+) -> None:
+    """Write one row for each problem, with the columns of the benchmark and of the published output of judges.
 
-    `rating` is text and "N/A" where ungraded, as in the published annotations; `judgement` is the judge's rationale.
+    `rating` is text, and "N/A" without a grade, as in the published annotations. `judgement` is the judge's rationale.
+    tasks: with one response each.
     """
     import pyarrow as pa
 
@@ -74,7 +77,7 @@ def write_grades_table(path: Path, tasks: Sequence[Judgment], references: Mappin
                 names,
                 (
                     task.task_id,
-                    task.instruction,
+                    task.instruction.text,
                     task.preference,
                     references[task.task_id],
                     task.responses[0].text,

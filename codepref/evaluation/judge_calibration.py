@@ -1,6 +1,6 @@
-"""Is the judge any good? Its ratings against execution, against itself, and against what should not matter. Pure.
+"""How far a judge's ratings can be trusted: against execution, against its other answers, and against biases. Pure.
 
-Every figure is a mean over problems, each problem with equal weight, with a 95% interval over problems.
+Every figure is a mean over problems with equal weights, with a 95% interval over problems.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from codepref.judging.questions import Reading
 from codepref.records import Judgment, Score
 
 Passed = Mapping[tuple[str, int], bool]
-"""(task_id, response_id) -> whether execution found it right; responses that are not there were not executed."""
+"""(task_id, response_id) -> whether the response is correct by execution. Other responses are unknown."""
 
 Values = Mapping[int, int]
-"""Place among the task's responses -> rating."""
+"""Position among the task's responses -> rating."""
 
 
 @dataclass(frozen=True)
 class Rated:
-    """A judged task and its passes by what they were for: values by place."""
+    """A judged task and its ratings in each pass. backwards: the pass with the responses in reversed order."""
 
     task: Judgment
     first: Values
@@ -32,10 +32,10 @@ class Rated:
 
 @dataclass(frozen=True)
 class JudgeCalibration:
-    """What is known of a judge. A figure is left out where no problem says anything about it, and `notes` says so.
+    """The figures about a judge.
 
-    figures: "agreement with execution", "rank kept in reversed order" and so on; see `calibrate`. counts: responses
-    rated, unjudged, and pairs behind each figure.
+    figures: "agreement with execution", "rank kept in reversed order" and so on; see `calibrate`. counts: problems,
+    rated and unjudged responses, and the comparisons behind each figure. notes: the figures without any data.
     """
 
     figures: list[Score] = field(default_factory=list)
@@ -44,7 +44,7 @@ class JudgeCalibration:
 
 
 def rated(task: Judgment, passes: Sequence[Sequence[Reading]], *, second_pass: bool) -> Rated:
-    """A task's values a pass; `passes` as `codepref.judging.questions.judged` gives them."""
+    """A task with its ratings by pass. passes: as `codepref.judging.questions.read_judgment` returns them."""
     values = [{place: value for one in readings for place, value in one.values.items()} for readings in passes]
     rest = values[1 + second_pass :]
     backwards = values[1] if second_pass and len(values) > 1 else None
@@ -54,17 +54,19 @@ def rated(task: Judgment, passes: Sequence[Sequence[Reading]], *, second_pass: b
 def calibrate(
     tasks: Sequence[Rated], *, passed: Passed | None = None, own_models: frozenset[str] = frozenset(), seed: int = 0
 ) -> JudgeCalibration:
-    """All figures that the passes and verdicts at hand allow.
+    """Compute all figures for which there are data.
 
-    agreement with execution: over pairs of a passing and a failing response of one problem, the share in which the
-      passing one is rated higher; a tie counts half. 0.5 is a coin.
+    agreement with execution: over pairs of a correct and a wrong response to one problem, the share in which the
+      correct one is rated higher. A tie counts half. Random ratings give 0.5.
     same rating in reversed order, same rating when asked again: share of responses.
-    rank kept in reversed order: over pairs with different ratings, the share whose order stays; a tie counts half.
-    gain of the earlier place: points by which a response is rated higher where it is shown earlier.
-    longer is rated higher: over pairs of one problem that are equally right where execution knows, the share in which
-      the longer text is rated higher; a tie counts half. 0.5 is no bias.
-    own model's gain: points by which responses of the judge's own model are rated above the others' of the problem,
-      among equally right ones where execution knows. Worth reading only where others rate them level.
+    rank kept in reversed order: over pairs with different ratings, the share whose order stays. A tie counts half.
+    gain of the earlier place: points by which a response is rated higher if it is shown earlier.
+    longer is rated higher: over pairs of responses to one problem that are equally correct or of unknown correctness,
+      the share in which the longer text is rated higher. A tie counts half. 0.5 means no bias.
+    own model's gain: points by which responses of the judge's own model are rated above those of other models, over
+      pairs that are equally correct or of unknown correctness. It shows a bias only if other judges rate both alike.
+
+    passed: correctness by execution, if known. own_models: the names of the judge's own model.
     """
     known = passed or {}
     figures: list[Score] = []
@@ -79,7 +81,7 @@ def calibrate(
         per_task = [values for one in tasks if (values := list(of_task(one)))]
         counts[name] = sum(map(len, per_task))
         if not per_task:
-            notes.append(f"{name}: nothing to go by")
+            notes.append(f"{name}: no data")
             continue
         figures.append(_figure(name, per_task, points if signed else 0, seed))
     return JudgeCalibration(figures, counts, notes)
@@ -107,10 +109,10 @@ def _figure(name: str, per_task: Sequence[Sequence[float]], points: int, seed: i
     samples = [len(values) for values in per_task]
     if not points:
         return score(name, means, samples, seed=seed)
-    # differences in [-points, points] are brought to [0, 1], where the estimators work, and back
-    found = score(name, [(mean / points + 1) / 2 for mean in means], samples, seed=seed)
-    value, low, high = ((2 * x - 1) * points for x in (found.value, found.low, found.high))
-    return replace(found, value=value, low=low, high=high)
+    # the estimators need values in [0, 1]: scale the differences, which are in [-points, points], and scale back
+    scaled = score(name, [(mean / points + 1) / 2 for mean in means], samples, seed=seed)
+    value, low, high = ((2 * x - 1) * points for x in (scaled.value, scaled.low, scaled.high))
+    return replace(scaled, value=value, low=low, high=high)
 
 
 def _order(better: float, worse: float) -> float:
@@ -140,15 +142,15 @@ def _rank_kept(first: Values, other: Values | None) -> Iterator[float]:
 
 
 def _earlier(one: Rated) -> Iterator[float]:
-    """A response's rating where it is shown earlier less the one where it is shown later; the middle says nothing."""
+    """Yield the rating of a response shown earlier minus its rating shown later. The middle response is left out."""
     ids = [response.response_id for response in one.task.responses]
     last = len(ids) - 1
     for place, value in one.first.items():
         if one.backwards is None or place not in one.backwards or ids[place] not in one.task.order:
             continue
-        shown = one.task.order.index(ids[place])
-        if shown * 2 != last:
-            sign = 1 if shown * 2 < last else -1
+        position = one.task.order.index(ids[place])
+        if position * 2 != last:
+            sign = 1 if position * 2 < last else -1
             yield float(sign * (value - one.backwards[place]))
 
 
@@ -161,6 +163,6 @@ def _longer(one: Rated, passed: Passed) -> Iterator[float]:
 
 def _own(one: Rated, passed: Passed, own_models: frozenset[str]) -> Iterator[float]:
     for a, b in itertools.permutations(one.first, 2):
-        mine = one.task.responses[a].model in own_models and one.task.responses[b].model not in own_models
-        if mine and _known(one, passed, a) == _known(one, passed, b):
+        is_own = one.task.responses[a].model in own_models and one.task.responses[b].model not in own_models
+        if is_own and _known(one, passed, a) == _known(one, passed, b):
             yield float(one.first[a] - one.first[b])

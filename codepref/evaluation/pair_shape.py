@@ -1,4 +1,4 @@
-"""What pairs show without any true test: who dominates, who is longer, what contradicts itself. Pure."""
+"""Figures of pairs that need no true tests: dominant problems, lengths, repeats, contradictions. Pure."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from codepref.records import Message, Pair
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Figures of a set of pairs.
+    """Figures of a set of pairs. Answers are compared by their normal forms.
 
-    most: pairs of the problem that has most. top_tenth: share of the pairs that belong to the tenth of the problems
-    (rounded up) with most pairs; None without pairs. ties: pairs whose evidence holds the same verdict codes for
-    both sides. repeated: pairs beyond the first of one problem and the same two answers. contradicting: pairs with an
-    answer that another pair of the problem holds the other way. alike: pairs whose two answers are the same. shared:
-    pairs with an answer that another pair of the problem holds on the same side, repeats apart. Answers are compared
-    by their normal forms.
-    longer, longer_interval: share of pairs in which the chosen has more characters, equal lengths left out, with
-    Wilson's interval; None when no lengths differ. more_characters, more_lines: mean of chosen minus rejected;
-    chosen_characters, rejected_characters: mean lengths; None without pairs.
-    confidence: number of pairs in ten bins of equal width, [0, 0.1) first; 1 is in the last.
+    most: the number of pairs of the problem with most pairs. top_tenth: the share of the pairs that belong to the tenth
+    of the problems (rounded up) with most pairs. None without pairs.
+    ties: pairs whose evidence has the same verdict codes for both sides. alike: pairs whose two answers are equal.
+    repeated: pairs with the same two answers as an earlier pair of their problem. contradicting: pairs with an answer
+    that another pair of the problem has on the other side. shared: pairs with an answer that a different pair of the
+    problem has on the same side, where repeated pairs count as one.
+    longer, longer_interval: the share of pairs whose chosen answer has more characters, among pairs of unequal length,
+    with Wilson's interval. None if no lengths differ.
+    more_characters, more_lines: the mean of chosen minus rejected. chosen_characters, rejected_characters: mean
+    lengths. None without pairs.
+    confidence: the number of pairs in each of ten bins of equal width, from [0, 0.1) to [0.9, 1].
     """
 
     pairs: int
@@ -51,7 +52,7 @@ class Shape:
 
 
 def pair_shape(pairs: Sequence[Pair]) -> Shape:
-    """See Shape. No pairs give zeros and None. Raises UserError for a confidence outside [0, 1]."""
+    """The figures of Shape. Raises UserError for a confidence outside [0, 1]."""
     check_confidence(pairs)
     counts = sorted(Counter(pair.task_id for pair in pairs).values(), reverse=True)
     texts = [(_text(pair.chosen), _text(pair.rejected)) for pair in pairs]
@@ -82,7 +83,7 @@ def pair_shape(pairs: Sequence[Pair]) -> Shape:
 
 
 def check_confidence(pairs: Iterable[Pair]) -> None:
-    """Raises UserError, with the task, for a confidence outside [0, 1] or not a number."""
+    """Raises UserError with the task for a confidence that is outside [0, 1] or not a number."""
     for pair in pairs:
         if not 0 <= pair.confidence <= 1:
             raise UserError(f"a pair of {pair.task_id!r} has confidence {pair.confidence}: it must be between 0 and 1")

@@ -1,4 +1,4 @@
-"""How many problems a comparison needs to show a difference of a given size. Pure."""
+"""The number of problems that a comparison needs to show a difference of a given size. Pure."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from codepref.errors import UserError
 from codepref.evaluation.estimators import Floats, normal_quantile
 
 POINTS = (1.0, 2.0, 5.0)
-"""Differences that are told, in percent points."""
+"""The differences that reports use, in percent points."""
 POWER = 0.8
 _SAME = 1e-9
 
 
 def spread_of(differences_P: Floats) -> float | None:
-    """The standard deviation of paired differences over problems (n - 1 below); None for fewer than two problems.
+    """The standard deviation of paired differences over problems, with n - 1. None for fewer than two problems.
 
-    Differences that are the same but for rounding have a spread of 0.
+    The spread of differences that are equal apart from rounding is 0.
     """
     if len(differences_P) < 2:
         return None
@@ -29,20 +29,21 @@ def spread_of(differences_P: Floats) -> float | None:
 def problems_to_show(
     spread: float | None, difference: float, *, power: float = POWER, confidence: float = 0.95
 ) -> int | None:
-    """How many problems show a true difference with probability `power`, by a two-sided paired test at 1 - confidence.
+    """How many problems show a true difference with probability `power`, in a two-sided paired test.
 
-    n = ((z_{1-alpha/2} + z_{power}) * spread / difference)^2, rounded up: the usual sample size for a mean of paired
-    differences (for evaluations of models: Miller 2024, arXiv 2411.00640, on power). The spread holds what the problems
-    differ by and what the samples of each are off by, so n is for as many samples a problem as were taken. With n below
-    30 the test's own distribution asks for a few more, and a spread seen in few problems is itself uncertain.
+    n = ((z_{1-alpha/2} + z_{power}) * spread / difference)^2, rounded up, with alpha = 1 - confidence. This is the
+    usual sample size for a mean of paired differences (for evaluations of models: Miller 2024, arXiv 2411.00640).
+    The spread comes from differences between problems and from sampling within a problem, so n applies to the same
+    number of samples for each problem. Below n = 30 a t-test needs a few more problems. A spread that was measured on
+    few problems is itself uncertain.
 
-    spread: standard deviation of the differences over problems, in the unit of `difference`; of None and 0 nothing
-    follows, and None is returned. Raises UserError for a difference of 0 or less, and for a power outside (0, 1).
+    spread: the standard deviation of the differences over problems, in the unit of `difference`. For None and 0 the
+    result is None. Raises UserError for a difference of 0 or less, and for a power outside (0, 1).
 
-    Example: a spread of 50 points and a difference of 5: ((1.960 + 0.842) * 50 / 5)^2 = 784.9, so 785.
+    Example: a spread of 50 points and a difference of 5 give ((1.960 + 0.842) * 50 / 5)^2 = 784.9, so 785.
     """
     if not difference > 0:
-        raise UserError(f"a difference to be shown must be above 0, not {difference}")
+        raise UserError(f"the difference must be above 0, not {difference}")
     if not 0 < power < 1:
         raise UserError(f"power must lie between 0 and 1, not {power}")
     if not spread:
@@ -52,5 +53,8 @@ def problems_to_show(
 
 
 def needed(spread: float | None, points: tuple[float, ...] = POINTS, unit: float = 100.0) -> Mapping[str, int | None]:
-    """`problems_to_show` for each size, by its name ("1", "2", "5"). unit: points in one unit of the spread."""
+    """Size -> `problems_to_show`, with keys such as "1" and "5". points: the sizes.
+
+    unit: how many points one unit of the spread is. It is 100 if the spread is a share and the points are percent.
+    """
     return {f"{size:g}": problems_to_show(spread, size / unit) for size in points}

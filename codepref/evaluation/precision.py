@@ -1,8 +1,7 @@
-"""Right pairs against the share of problems kept, and against what the confidence promised. Pure."""
+"""The share of right pairs, by the share of problems kept and by confidence. Pure."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ TENTHS = 10
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A pair that true tests have judged. right: the chosen passes them all and the rejected does not."""
+    """A pair that was judged by true tests. right: the chosen solution is correct and the rejected one is wrong."""
 
     task_id: str
     confidence: float
@@ -27,7 +26,11 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The surest problems and their pairs. precision: the mean over problems of a problem's share of right pairs."""
+    """The figures of the problems with the highest confidence.
+
+    share: the share of all problems. problems, pairs: their numbers. precision: the share of right pairs of each
+    problem, averaged over problems.
+    """
 
     share: float
     problems: int
@@ -37,7 +40,10 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """The pairs with a confidence in [low, high), the last bin with its end. interval: Wilson's, of `right`."""
+    """The pairs with a confidence in [low, high). The last bin includes its upper end.
+
+    confidence: their mean confidence. right: the share of right pairs. interval: Wilson's interval of `right`.
+    """
 
     low: float
     high: float
@@ -48,12 +54,13 @@ class Bin:
 
 
 def precision_by_share(judged: Sequence[Judged], problems_total: int | None = None, *, seed: int = 0) -> list[Kept]:
-    """Precision when only the surest 10%, 20%, ... 100% of the problems are kept.
+    """The precision if only 10%, 20%, ... 100% of the problems are kept, those with the highest confidence.
 
-    A problem is as sure as its surest pair; equals keep the order given. problems_total: how many problems could have
-    given a pair; None for those in `judged`. Shares of less than one problem, or of more problems than have a judged
-    pair, have no row. The interval is over problems: see `codepref.evaluation.estimators.score`.
-    Raises UserError for a confidence outside [0, 1] and for a total below the number of problems judged.
+    The confidence of a problem is the highest of its pairs. Problems of equal confidence keep their order.
+    problems_total: the number of problems that could have given a pair. None counts the problems in `judged`. A share
+    of less than one problem, or of more problems than have a judged pair, has no row. The interval is over problems;
+    see `codepref.evaluation.estimators.score`.
+    Raises UserError for a confidence outside [0, 1] and for a total below the number of problems in `judged`.
     """
     by_task: dict[str, list[Judged]] = {}
     for one in judged:
@@ -61,41 +68,41 @@ def precision_by_share(judged: Sequence[Judged], problems_total: int | None = No
         by_task.setdefault(one.task_id, []).append(one)
     total = len(by_task) if problems_total is None else problems_total
     if total < len(by_task):
-        raise UserError(f"the pairs are of {len(by_task)} problems, which is more than the {total} given in all")
-    surest = sorted(by_task.values(), key=lambda found: -max(one.confidence for one in found))
+        raise UserError(f"the pairs are of {len(by_task)} problems, which is more than problems_total = {total}")
+    ranked = sorted(by_task.values(), key=lambda pairs: -max(one.confidence for one in pairs))
     rows = []
     for tenth in range(1, TENTHS + 1):
-        count = math.floor(tenth * total / TENTHS)
-        if 0 < count <= len(surest):
-            kept = surest[:count]
-            shares = [sum(one.right for one in found) / len(found) for found in kept]
-            counts = [len(found) for found in kept]
+        count = tenth * total // TENTHS
+        if 0 < count <= len(ranked):
+            kept = ranked[:count]
+            shares = [sum(one.right for one in pairs) / len(pairs) for pairs in kept]
+            counts = [len(pairs) for pairs in kept]
             precision = score("precision", shares, counts, seed=seed)
             rows.append(Kept(tenth / TENTHS, count, sum(counts), precision))
     return rows
 
 
 def calibration_table(judged: Sequence[Judged], bins: int = 10) -> list[Bin]:
-    """The bins of equal width that hold a pair, the lowest confidence first.
+    """The bins of equal width that contain a pair, in order of confidence.
 
-    Wilson's interval takes pairs as independent; where a problem has many pairs it is too narrow.
+    Wilson's interval assumes independent pairs. It is too narrow if problems have many pairs.
     Raises UserError for a confidence outside [0, 1].
     """
     for one in judged:
         _check(one)
     confidence_N = np.array([one.confidence for one in judged], dtype=np.float64)
     right_N = np.array([one.right for one in judged], dtype=np.bool_)
-    places_N = bin_of(confidence_N, bins)
+    bin_N = bin_of(confidence_N, bins)
     table = []
-    for place in np.unique(places_N):
-        mine = places_N == place
-        pairs, right = int(mine.sum()), float(right_N[mine].mean())
-        mean = float(confidence_N[mine].mean())
-        low, high = float(place) / bins, float(place + 1) / bins
+    for number in np.unique(bin_N):
+        inside_N = bin_N == number
+        pairs, right = int(inside_N.sum()), float(right_N[inside_N].mean())
+        mean = float(confidence_N[inside_N].mean())
+        low, high = float(number) / bins, float(number + 1) / bins
         table.append(Bin(low, high, pairs, mean, right, wilson_interval(right, pairs)))
     return table
 
 
 def _check(one: Judged) -> None:
     if not 0 <= one.confidence <= 1:
-        raise UserError(f"a pair of {one.task_id!r} has confidence {one.confidence}: it must lie between 0 and 1")
+        raise UserError(f"a pair of {one.task_id!r} has confidence {one.confidence}: it must be between 0 and 1")

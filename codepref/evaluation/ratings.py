@@ -1,6 +1,6 @@
-"""How a judge rates a model's answers: means by problem as a file, figures drawn from them, paired comparisons.
+"""A judge's ratings of a model's answers: means of each problem in a file, figures, and paired comparisons.
 
-Values are shares of the scale, so that they stand beside pass@1: 0 is the scale's lowest rating, 1 its highest.
+Values are shares of the scale, so that they are comparable with pass@1: 0 is the lowest rating, 1 the highest.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FILE = "ratings.json"
 
 @dataclass(frozen=True, slots=True)
 class ProblemRatings:
-    """One problem: the mean over its `n` answers by preference, each a share of the scale in [0, 1]."""
+    """The mean ratings of one problem's `n` answers. by_preference: shares of the scale, in [0, 1]."""
 
     task_id: str
     n: int
@@ -30,37 +30,40 @@ class ProblemRatings:
 
     @property
     def mean(self) -> float:
-        """The mean over preferences, each with the same weight."""
+        """The mean over preferences, with equal weights."""
         return sum(self.by_preference.values()) / len(self.by_preference)
 
 
 @dataclass(frozen=True, slots=True)
 class Ratings:
-    """What one judge said of one model's answers."""
+    """One judge's ratings of one model's answers. label: the name of the model."""
 
     label: str
     judge: str
     problems: tuple[ProblemRatings, ...]
 
     def figures(self) -> dict[str, list[float]]:
-        """Values by problem of "JUDGE score", the mean over preferences, and of each preference alone."""
+        """Figure -> one value for each problem.
+
+        "JUDGE score" is the mean over preferences. "JUDGE PREFERENCE" is one preference, if there are several.
+        """
         preferences = list(self.problems[0].by_preference) if self.problems else []
-        found = {f"{self.judge} score": [row.mean for row in self.problems]}
+        figures = {f"{self.judge} score": [row.mean for row in self.problems]}
         for name in preferences if len(preferences) > 1 else []:
-            found[f"{self.judge} {name}"] = [row.by_preference[name] for row in self.problems]
-        return found
+            figures[f"{self.judge} {name}"] = [row.by_preference[name] for row in self.problems]
+        return figures
 
 
 def summarise_ratings(ratings: Ratings, *, seed: int = 0) -> list[Score]:
-    """The judge's figures with 95% intervals over problems; none where nothing was rated."""
+    """The judge's figures with 95% intervals over problems. The list is empty if no answer was rated."""
     samples = [row.n for row in ratings.problems]
     return [score(name, values, samples, seed=seed) for name, values in ratings.figures().items() if values]
 
 
 def compare_ratings(a: Ratings, b: Ratings, *, seed: int = 0) -> list[Comparison]:
-    """Compare b (aligned) with a (base) by the same judge, paired by problem.
+    """Compare the ratings of b (aligned) with those of a (base) by the same judge, paired by problem.
 
-    Raises UserError when judges, preferences or problems differ.
+    Raises UserError if the judges, preferences or problems differ.
     """
     other = {row.task_id: row for row in b.problems}
     if a.judge != b.judge or not a.problems or set(other) != {row.task_id for row in a.problems}:
@@ -71,12 +74,15 @@ def compare_ratings(a: Ratings, b: Ratings, *, seed: int = 0) -> list[Comparison
     ordered = Ratings(b.label, b.judge, tuple(other[row.task_id] for row in a.problems))
     before, after = a.figures(), ordered.figures()
     if set(before) != set(after):
-        raise UserError(f"rated by {', '.join(before)} on one side and by {', '.join(after)} on the other")
+        raise UserError(
+            f"the figures differ: {', '.join(before)} on one side, {', '.join(after)} on the other. "
+            "Rate both models by the same preferences."
+        )
     return [compare_values(name, before[name], after[name], seed=seed) for name in before]
 
 
 def write_ratings(ratings: Ratings, directory: Path, *, seed: int = 0) -> Path:
-    """Write `directory`/ratings.json: figures, and one row a problem. Returns its path."""
+    """Write `directory`/ratings.json with every figure and one row for each problem. Returns its path."""
     document = {
         "format": FORMAT,
         "label": ratings.label,
@@ -90,7 +96,7 @@ def write_ratings(ratings: Ratings, directory: Path, *, seed: int = 0) -> Path:
 
 
 def read_ratings(directory: Path) -> Ratings:
-    """Read `directory`/ratings.json. Raises UserError when it is missing or malformed."""
+    """Read `directory`/ratings.json. Raises UserError if it is missing or malformed."""
     document: Any = read_json(directory / FILE)
     try:
         if document["format"] != FORMAT:
@@ -101,18 +107,23 @@ def read_ratings(directory: Path) -> Ratings:
         ]
         return Ratings(str(document["label"]), str(document["judge"]), tuple(rows))
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{directory / FILE}: no ratings file ({type(error).__name__}: {error})") from None
+        raise UserError(f"{directory / FILE}: not a ratings file ({type(error).__name__}: {error})") from None
 
 
 def ratings_from_scores(
     scored: Sequence[tuple[str, Mapping[str, float]]], *, judge: str, label: str = "", low: float = 1, high: float = 5
 ) -> Ratings:
-    """Means by problem of (task_id, score by preference), one a rated answer, on a scale from low to high."""
+    """Ratings from rated answers.
+
+    scored: (task_id, score by preference) of each answer. low, high: the ends of the scale.
+    """
     by_task: dict[str, list[Mapping[str, float]]] = {}
     for task_id, scores in scored:
         by_task.setdefault(task_id, []).append(scores)
     rows = []
-    for task_id, found in by_task.items():
-        means = {name: sum((one[name] - low) / (high - low) for one in found) / len(found) for name in found[0]}
-        rows.append(ProblemRatings(task_id, len(found), means))
+    for task_id, answers in by_task.items():
+        means = {
+            name: sum((scores[name] - low) / (high - low) for scores in answers) / len(answers) for name in answers[0]
+        }
+        rows.append(ProblemRatings(task_id, len(answers), means))
     return Ratings(label, judge, tuple(rows))

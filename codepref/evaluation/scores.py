@@ -1,4 +1,4 @@
-"""Verdicts -> score files: how many solutions of each problem are correct, the figures drawn from that, comparisons."""
+"""Verdicts -> score files: correct solutions of each problem, pass@k figures, and comparisons of score files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 from codepref.errors import UserError
 from codepref.evaluation.comparison import Comparison, compare_values
 from codepref.evaluation.estimators import pass_at_k, score
-from codepref.records import INFRASTRUCTURE, PASS, SKIPPED, Score, VerdictMatrix
+from codepref.records import INFRASTRUCTURE, Score, VerdictMatrix, is_correct
 from codepref.storage.files import read_json, write_json
 
 Kind = Literal["greedy", "sampled"]
@@ -19,12 +19,16 @@ KS = (1, 10)
 FORMAT = "codepref scores 1"
 FILE = "scores.json"
 LINES = (".jsonl", ".gz", ".parquet")
-"""Endings of files of samples, problems and verdicts, which are no scores."""
+"""Endings of files that hold samples, problems or verdicts. A score file has none of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemScore:
-    """One problem: `correct` of `n` judged solutions, and `left_out` solutions that could not be judged, by reason."""
+    """The counts of one problem.
+
+    n: solutions whose correctness is known. correct: how many of them are correct. left_out: the number of other
+    solutions by reason; see `unknown_reason`.
+    """
 
     task_id: str
     kind: Kind
@@ -35,9 +39,10 @@ class ProblemScore:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What a score file holds: `label` says whose scores these are, `ks` which pass@k are drawn from sampled rows.
+    """The content of a score file.
 
-    conditions: how the answers were asked for (template, temperature, ...), where that is known.
+    label: the name of the scored model. ks: the k of the pass@k figures of sampled rows. conditions: how the answers
+    were sampled (template, temperature, ...), if that is known.
     """
 
     label: str
@@ -50,7 +55,7 @@ class Scores:
         return {row.task_id: row for row in self.problems if row.kind == kind}
 
     def left_out(self) -> dict[str, int]:
-        """Solutions that were not counted, by reason."""
+        """The number of solutions that were left out, by reason."""
         counts: Counter[str] = Counter()
         for row in self.problems:
             counts.update(row.left_out)
@@ -60,14 +65,10 @@ class Scores:
 def scores_from_verdicts(
     matrices: Sequence[VerdictMatrix], *, kind: Kind, label: str = "", ks: Sequence[int] = KS
 ) -> Scores:
-    """Count the correct solutions of each problem.
+    """Count the correct solutions of each problem, as `codepref.records.is_correct` decides.
 
-    A solution is correct when the task has tests and every code is P. It is wrong when a test says so (F, E, T, M,
-    X), or when tests were skipped (S) without any infrastructure failure. A solution with an I and no such word
-    against it cannot be judged: it is left out of n and counted, as is every solution of a task without tests.
-
-    Raises:
-        UserError: a task that occurs twice.
+    A solution whose correctness is unknown is left out of n and counted by its reason.
+    Raises UserError if a task occurs twice.
     """
     rows = tuple(_problem_score(matrix, kind) for matrix in matrices)
     _refuse_twice(rows, "the verdicts")
@@ -75,24 +76,26 @@ def scores_from_verdicts(
 
 
 def _problem_score(matrix: VerdictMatrix, kind: Kind) -> ProblemScore:
-    outcomes = Counter(outcome(verdict.codes) for verdict in matrix.verdicts)
-    correct, wrong = outcomes.pop("correct", 0), outcomes.pop("wrong", 0)
-    return ProblemScore(matrix.task_id, kind, correct + wrong, correct, dict(outcomes))
+    left_out = Counter(unknown_reason(verdict.codes) for verdict in matrix.verdicts)
+    known = left_out.pop("", 0)
+    correct = sum(verdict.correct is True for verdict in matrix.verdicts)
+    return ProblemScore(matrix.task_id, kind, known, correct, dict(left_out))
 
 
-def outcome(codes: str) -> str:
-    """What a solution's codes say: "correct", "wrong", or why it cannot be judged."""
+def unknown_reason(codes: str) -> str:
+    """Why it is unknown whether a solution with these verdict codes is correct, or "" if it is known.
+
+    The reasons are "no tests", "infrastructure" (a cell is I) and "skipped" (a cell is S, and none is I).
+    """
+    if is_correct(codes) is not None:
+        return ""
     if not codes:
         return "no tests"
-    if set(codes) == {PASS}:
-        return "correct"
-    if INFRASTRUCTURE in codes and set(codes) <= {PASS, SKIPPED, INFRASTRUCTURE}:
-        return "infrastructure"
-    return "wrong"
+    return "infrastructure" if INFRASTRUCTURE in codes else "skipped"
 
 
 def merge(label: str, *parts: Scores) -> Scores:
-    """Put greedy and sampled scores of one model together. Raises UserError when a (task, kind) occurs twice."""
+    """Join greedy and sampled scores of one model. Raises UserError if a (task, kind) occurs twice."""
     rows = tuple(row for part in parts for row in part.problems)
     _refuse_twice(rows, label or "the scores")
     return Scores(label, rows, tuple(sorted({k for part in parts for k in part.ks})))
@@ -101,11 +104,11 @@ def merge(label: str, *parts: Scores) -> Scores:
 def _refuse_twice(rows: Iterable[ProblemScore], where: str) -> None:
     counts = Counter((row.task_id, row.kind) for row in rows)
     if twice := [f"{task} ({kind})" for (task, kind), count in counts.items() if count > 1]:
-        raise UserError(f"{where}: more than one row for {_some(twice)}; give each problem one row of a kind")
+        raise UserError(f"{where}: more than one row for {_some(twice)}; give each problem one row for each kind")
 
 
 def _figures(scores: Scores, ks: Sequence[int]) -> list[tuple[str, Kind, int]]:
-    """(name, kind, k) of every figure that some problem has samples enough for."""
+    """(name, kind, k) of every figure for which at least one problem has enough solutions."""
     wanted: list[tuple[str, Kind, int]] = [("pass@1 greedy", "greedy", 1)]
     wanted += [(f"pass@{k}", "sampled", k) for k in sorted(set(ks))]
     return [(name, kind, k) for name, kind, k in wanted if any(r.n >= k for r in scores.of_kind(kind).values())]
@@ -114,29 +117,28 @@ def _figures(scores: Scores, ks: Sequence[int]) -> list[tuple[str, Kind, int]]:
 def summarise(scores: Scores, ks: Sequence[int] | None = None, seed: int = 0) -> list[Score]:
     """The figures "pass@1 greedy", "pass@1", "pass@10", ...: means over problems with 95% intervals.
 
-    Problems with fewer than k judged solutions have no unbiased pass@k: they are left out of that figure, whose `n`
-    says how many problems it rests on. A figure that no problem has samples enough for is absent.
+    A problem with fewer than k solutions of known correctness has no unbiased pass@k and is left out of that figure.
+    The figure's `n` is the number of problems that it uses. A figure without any problem is absent.
     """
-    found = []
+    figures = []
     for name, kind, k in _figures(scores, scores.ks if ks is None else ks):
         rows = [row for row in scores.of_kind(kind).values() if row.n >= k]
         samples = [row.n for row in rows]
-        found.append(score(name, pass_at_k(samples, [row.correct for row in rows], k), samples, seed=seed))
-    return found
+        figures.append(score(name, pass_at_k(samples, [row.correct for row in rows], k), samples, seed=seed))
+    return figures
 
 
 def compare(scores_a: Scores | Path | str, scores_b: Scores | Path | str, *, seed: int = 0) -> list[Comparison]:
     """Compare b (aligned) with a (base), figure by figure, paired by problem.
 
-    Takes `Scores`, or paths of score files. A problem with fewer than k judged solutions on either side is left out
-    of that figure, whose `n` says how many pairs it rests on.
+    Takes `Scores` or paths of score files. A problem with fewer than k solutions of known correctness on either side is
+    left out of that figure. The comparison's `n` is the number of problems that it uses.
 
-    Raises:
-        UserError: files that are missing or malformed, that score different problems (the message names them), or
-            that share no figure.
+    Raises UserError for files that are missing or malformed, that score different problems (the message names them), or
+    that have no figure in common.
     """
     a, b = (s if isinstance(s, Scores) else read_scores(Path(s)) for s in (scores_a, scores_b))
-    found = []
+    comparisons = []
     ks = sorted(set(a.ks) & set(b.ks))
     for name, kind, k in _figures(a, ks):
         rows_a, rows_b = a.of_kind(kind), b.of_kind(kind)
@@ -150,29 +152,29 @@ def compare(scores_a: Scores | Path | str, scores_b: Scores | Path | str, *, see
             pass_at_k([rows[task].n for task in tasks], [rows[task].correct for task in tasks], k)
             for rows in (rows_a, rows_b)
         ]
-        found.append(compare_values(name, *values, seed=seed))
-    if not found:
+        comparisons.append(compare_values(name, *values, seed=seed))
+    if not comparisons:
         first, second = _names(a, b)
         raise UserError(
             f"{first} and {second} share no figure: one has {_kinds(a)}, the other {_kinds(b)}. "
             "Evaluate both in the same way."
         )
-    return found
+    return comparisons
 
 
 def differing_conditions(a: Scores, b: Scores) -> list[str]:
-    """The conditions that both sides tell and that differ: then a difference may be theirs and not the models'."""
+    """The names of the conditions that are known on both sides and differ. They may explain a difference in scores."""
     return sorted(key for key in a.conditions.keys() & b.conditions.keys() if a.conditions[key] != b.conditions[key])
 
 
 def _kinds(scores: Scores) -> str:
-    return ", ".join(name for name, _, _ in _figures(scores, scores.ks)) or "no judged solution"
+    return ", ".join(name for name, _, _ in _figures(scores, scores.ks)) or "no solution of known correctness"
 
 
 def _names(a: Scores, b: Scores) -> tuple[str, str]:
-    """What a message calls the two: their labels, or their places where both have one, as two runs' bases have."""
-    places = ("the first file", "the second file")
-    return places if a.label == b.label else (a.label or places[0], b.label or places[1])
+    """The names of both scores in messages: their labels, or their positions if the labels are equal or missing."""
+    positions = ("the first file", "the second file")
+    return positions if a.label == b.label else (a.label or positions[0], b.label or positions[1])
 
 
 def _refuse_different(a: Scores, b: Scores, kind: Kind) -> None:
@@ -192,7 +194,7 @@ def _some(names: Sequence[str], limit: int = 5) -> str:
 
 
 def write_scores(scores: Scores, directory: Path, *, seed: int = 0) -> Path:
-    """Write `directory`/scores.json: every figure, and one row a problem and kind. Returns its path."""
+    """Write `directory`/scores.json with every figure and one row for each problem and kind. Returns its path."""
     path = directory / FILE
     document = {
         "format": FORMAT,
@@ -209,11 +211,11 @@ def write_scores(scores: Scores, directory: Path, *, seed: int = 0) -> Path:
 
 
 def read_scores(path: Path) -> Scores:
-    """Read a score file or EvalPlus's results; of a folder its scores.json, or else eval_results.json.
+    """Read a score file or EvalPlus's results. In a folder, scores.json comes before eval_results.json.
 
-    Raises UserError when it is missing or malformed.
+    Raises UserError if the file is missing or malformed.
     """
-    from codepref.evaluation import eval_results as evalplus  # here, since it imports this module
+    from codepref.evaluation import eval_results as evalplus  # that module imports this one
 
     if path.is_dir():
         path = path / next((name for name in (FILE, evalplus.FOLDER_FILE) if (path / name).exists()), FILE)
@@ -222,8 +224,8 @@ def read_scores(path: Path) -> Scores:
         return evalplus.scores_from_eval_results(document, path)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise UserError(
-            f'{path}: not a score file: "format" must be "{FORMAT}", as `codepref evaluate` writes it, or there must '
-            'be samples under "eval", as EvalPlus has them in *_eval_results.json'
+            f'{path}: not a score file. It needs "format": "{FORMAT}", as `codepref evaluate` writes it, or samples '
+            'under "eval", as EvalPlus writes them in *_eval_results.json'
         )
     try:
         rows = tuple(_row(row) for row in document["problems"])

@@ -1,1 +1,1 @@
-"""Solutions x tests -> verdicts, in a sandbox."""
+"""Runs solutions against tests in a sandbox. The results are verdicts."""

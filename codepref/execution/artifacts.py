@@ -1,6 +1,6 @@
 """The files of an execution: verdicts.parquet, tests.parquet, details.parquet, summary.json.
 
-summary.json is written last: where it is, the others are whole.
+summary.json is written last. Where it exists, the others are complete.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 VERDICTS, TESTS, DETAILS, SUMMARY = "verdicts.parquet", "tests.parquet", "details.parquet", "summary.json"
 
 GROUP_CHARACTERS = 1 << 24
-"""Characters of solutions above which a row group is closed early."""
+"""A row group that holds more characters of solutions is closed early."""
 
 
 def task_key(problem: Problem, tests: Sequence[Test], limits: Limits, unconfined: bool) -> str:
-    """The hash of all that the verdicts on a problem's solutions depend on, beside the solutions."""
-    told = [(test.test_id, test.kind, test.source, test.count) for test in tests]
+    """The hash of all that the verdicts of a problem's solutions depend on, except the solutions."""
+    rows = [(test.test_id, test.kind, test.source, test.count) for test in tests]
     code = (problem.task_id, problem.entry_point, problem.helpers, problem.preamble)
-    return content_hash(code, told, limits.resolved(), unconfined)
+    return content_hash(code, rows, limits.recorded(), unconfined)
 
 
 def finished_summary(folder: Path, key: str) -> dict[str, Any] | None:
-    """The summary of a finished run over the same input whose tables are all there, or None."""
+    """The summary of a finished run over the same input, or None. None too where a table is missing."""
     if not all((folder / name).exists() for name in (VERDICTS, TESTS, DETAILS, SUMMARY)):
         return None
     summary: dict[str, Any] = read_json(folder / SUMMARY)
@@ -43,19 +43,19 @@ def finished_summary(folder: Path, key: str) -> dict[str, Any] | None:
 
 
 def write_tables(folder: Path, spool: Spool, tests: Iterable[Test]) -> None:
-    """Write the three tables, a row group at a time. Raises MachineError when the disk is full."""
+    """Write the three tables, one row group at a time. Raises MachineError when the disk is full."""
     _write_columns(folder / VERDICTS, _verdict_groups(spool), _verdict_schema())
     _write_columns(folder / TESTS, _test_groups(tests), _test_schema())
     _write_columns(folder / DETAILS, _detail_groups(spool), _detail_schema())
 
 
 def _write_columns(path: Path, groups: Iterable[list[tuple[Any, ...]]], schema: pa.Schema) -> None:
-    """Write groups of rows, each a tuple in the schema's order: much faster than rows that are mappings."""
+    """Write groups of rows. A row is a tuple in the schema's order, which is much faster than a mapping."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     def column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-        # not by pa.array, which imports pandas where that is installed: longer than writing takes
+        # pa.array would import pandas where that is installed, which takes longer than writing.
         if kind in (pa.int64(), pa.float64()):
             numbers = np.array(values, dtype=kind.to_pandas_dtype())
             return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(numbers)])
@@ -90,7 +90,7 @@ def _detail_groups(spool: Spool) -> Iterator[list[tuple[Any, ...]]]:
 
 
 def _clean(text: str) -> str:
-    """Parquet holds valid UTF-8 alone: a lone surrogate becomes a question mark."""
+    """The text as valid UTF-8, which Parquet needs: a lone surrogate becomes a question mark."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 

@@ -1,4 +1,4 @@
-"""What confinement this machine offers: facts, five attacks run live, and the mend for what is missing."""
+"""What confinement this machine offers: facts, the results of five attacks, and what to change where it falls short."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import time
 from collections.abc import Iterator
 
 from codepref.errors import MachineError
-from codepref.execution.allowances import check_allowances
 from codepref.execution.engine import Engine, usable_cpus
-from codepref.execution.inside import seccomp
-from codepref.execution.inside.launcher import ADDR_NO_RANDOMIZE
 from codepref.execution.limits import Limits
+from codepref.execution.rlimits import check_rlimits
+from codepref.execution.sandbox.confinement import seccomp
+from codepref.execution.sandbox.confinement.launcher import ADDR_NO_RANDOMIZE
 from codepref.execution.tasks import Task
 from codepref.execution.worker import check_machine
 from codepref.records import Problem, Solution, Test, Verdict
@@ -27,18 +27,18 @@ ATTACKS = {
         "class Equal:\n    def __eq__(self, other):\n        return True\ndef f():\n    return Equal()\n"
     ),
 }
-"""Each passes the test exactly when it worked."""
+"""Attacks by name. Each passes the test exactly when it succeeds."""
 
 _TEST = Test("doctor", "0", "assert f() == 'escaped'")
 _HONEST = "def f():\n    return 'escaped'\n"
-"""Must pass: a doctor that sees nothing pass has tested nothing."""
+"""A program that must pass. If nothing could pass, the attacks would prove nothing."""
 
-_LEAST_ABI, _FORKS = 6, 200
+_MIN_ABI, _FORKS = 6, 200
 _ASK_PERSONALITY = 0xFFFFFFFF
 
 
 def examine() -> Iterator[str]:
-    """Yield lines to print: kernel, Landlock, filter, and what five attacks came to.
+    """Yield lines to print: kernel, Landlock, filter, and the results of five attacks.
 
     Raises MachineError, after the lines so far, where untrusted programs cannot be confined or an attack succeeded.
     """
@@ -50,7 +50,7 @@ def examine() -> Iterator[str]:
 
     abi = sandlock.landlock_abi_version()
     yield f"Landlock ABI {abi}, sandlock {getattr(sandlock, '__version__', 'of unknown version')}"
-    if abi < _LEAST_ABI:
+    if abi < _MIN_ABI:
         yield (
             "note: before Linux 6.12 (Landlock ABI 6) the system-call filter alone keeps programs from "
             "signals and abstract sockets"
@@ -62,11 +62,11 @@ def examine() -> Iterator[str]:
     if not _addresses_can_be_fixed():
         yield (
             "note: addresses stay random, since personality() is refused here (a container's seccomp profile?). Under "
-            "Python 3.11 a verdict that hangs on the order of a set with None in it can then change; allow the call, "
+            "Python 3.11 a verdict that depends on the order of a set with None in it can then change. Allow the call, "
             "or use Python 3.12"
         )
     limits = Limits(cpu_seconds=1)
-    check_allowances(limits, cores)
+    check_rlimits(limits, cores)
     yield from _attacks(limits)
     yield "untrusted programs are confined on this machine"
 
@@ -81,22 +81,22 @@ def _attacks(limits: Limits) -> Iterator[str]:
     *attacked, honest = matrix.verdicts
     if honest.codes != "P":
         raise MachineError(
-            f"an honest program did not pass: {honest.codes}, {honest.detail or 'no cause told'}. "
-            "Something here keeps workers from their work: processes, memory or open files used up (ulimit -a), or a "
-            "container's profile that forbids what they need"
+            f"an honest program did not pass: {honest.codes}, {honest.detail or 'no cause is known'}. "
+            "Something here stops workers from working: processes, memory or open files are used up (ulimit -a), or a "
+            "container's profile forbids what they need"
         )
     for name, verdict in zip(ATTACKS, attacked, strict=True):
-        yield f"attack: {name}: {_outcome(verdict)}"
+        yield f"attack: {name}: {_result(verdict)}"
     if escaped := [name for name, verdict in zip(ATTACKS, attacked, strict=True) if verdict.codes == "P"]:
         raise MachineError(
             f"the sandbox does not hold on this machine: a program {'; '.join(escaped)}. Run untrusted programs "
             "elsewhere, and please report this with the lines above"
         )
     if unclear := [name for name, verdict in zip(ATTACKS, attacked, strict=True) if verdict.codes not in ("X", "F")]:
-        raise MachineError(f"what became of these attacks cannot be told: {'; '.join(unclear)}. Run the doctor again")
+        raise MachineError(f"the result of these attacks is unclear: {'; '.join(unclear)}. Run the doctor again")
 
 
-def _outcome(verdict: Verdict) -> str:
+def _result(verdict: Verdict) -> str:
     if verdict.codes in ("X", "F"):
         return f"refused ({verdict.codes})"
     return f"NOT REFUSED ({verdict.codes})" if verdict.codes == "P" else f"{verdict.codes}, {verdict.detail}"

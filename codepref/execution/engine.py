@@ -1,4 +1,4 @@
-"""The engine: hands tasks to confined workers, streams verdicts, replaces workers that fail, never hangs."""
+"""The engine hands tasks to confined workers, yields verdicts, and replaces workers that fail. It never hangs."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from types import TracebackType
 from typing import Any
 
 from codepref.errors import MachineError, UserError
-from codepref.execution.allowances import check_allowances
 from codepref.execution.expected_cache import ExpectedCache, user_cache
 from codepref.execution.limits import Limits
+from codepref.execution.rlimits import check_rlimits
 from codepref.execution.state import Job, TaskState
 from codepref.execution.tasks import Task
 from codepref.execution.worker import Worker, WorkerLost, check_machine
 from codepref.records import VerdictMatrix
 
 SILENCE_SECONDS = 120.0
-"""A busy worker says that it lives every two seconds; one that has been silent for so long is replaced."""
+"""A busy worker sends a heartbeat every two seconds. A worker that is silent for so long is replaced."""
 
-MOST_LOST_IN_A_ROW = 30
-"""After so many lost workers without a verdict in between, it is the machine: ten solutions, tried three times each."""
+MAX_LOST_IN_A_ROW = 30
+"""After so many lost workers without a verdict in between, the machine is at fault: ten solutions, three tries each."""
 
-MOST_STARTS = 3
-"""A worker that is killed while it starts is started anew so often."""
+MAX_STARTS = 3
+"""How often a worker is started that is killed during its start."""
 
-MOST_TASKS_AHEAD, MOST_BYTES_AHEAD = 64, 1 << 25
-"""Tasks that are read before the first of them is finished, and the size of their texts: memory stays bounded."""
+MAX_TASKS_AHEAD, MAX_CHARACTERS_AHEAD = 64, 1 << 25
+"""Tasks that are read before the first of them is finished, and the size of their texts. They bound the memory."""
 
 Progress = Callable[[int], None]
 
 
 def usable_cpus() -> int:
-    """Cores that this process may run on."""
+    """The number of cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Engine:
-    """Workers kept for reuse. Use as a context manager; or call `close`.
+    """Workers that are kept for reuse. Use it as a context manager, or call `close`.
 
-    jobs: worker processes; None means one a core. unconfined: the user's own word to run untrusted programs without
-    Landlock. progress: called with the number of further solutions judged. cache: where expected outputs are kept;
-    None means the user's (`user_cache`). Without confinement nothing is kept or read.
-    Raises MachineError where untrusted programs cannot be confined.
+    jobs: worker processes; None means one a core. unconfined: run untrusted programs without Landlock. progress:
+    called with the number of further solutions that have their verdict. cache: where expected outputs are kept; None
+    means the user's cache (`user_cache`). Without confinement nothing is kept or read.
+    Raises MachineError where untrusted programs cannot be confined, UserError for jobs below 1.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Engine:
             check_machine()
         self.jobs = jobs or usable_cpus()
         self._unconfined = unconfined
-        # what an unconfined program writes there, later runs would trust
+        # Later runs would trust what an unconfined program writes there.
         self._cache = ExpectedCache(None) if unconfined else user_cache() if cache is None else cache
         self._progress = progress
         self._workers: list[Worker] = []
@@ -76,7 +76,7 @@ class Engine:
         self.close()
 
     def close(self) -> None:
-        """End all workers and everything that they started."""
+        """End all workers and all processes that they started."""
         for worker in self._workers:
             self._selector.unregister(worker)
             worker.close()
@@ -84,13 +84,14 @@ class Engine:
         self._selector.close()
 
     def run(self, tasks: Iterable[Task], *, limits: Limits | None = None) -> Iterator[VerdictMatrix]:
-        """Judge tasks; one matrix a task, in the order of `tasks`, which is read at most MOST_TASKS_AHEAD tasks ahead.
+        """Run tasks. Yields one matrix a task, in the order of `tasks`.
 
-        A generator that is abandoned half-way leaves no process running at a task.
+        At most MAX_TASKS_AHEAD tasks are read ahead. A generator that is abandoned before its end leaves no process
+        that works on a task.
         Raises UserError for a malformed test, MachineError when no worker can be started or none can do its work.
         """
         limits, source = limits or Limits(), iter(tasks)
-        check_allowances(limits, self.jobs)
+        check_rlimits(limits, self.jobs)
         self._lost_in_a_row = 0
         window: deque[TaskState] = deque()
         exhausted = False
@@ -101,7 +102,7 @@ class Engine:
                     exhausted = task is None
                     if task is not None:
                         window.append(TaskState(task, limits, self.jobs))
-                        self._tell(window[-1].settled)
+                        self._report(window[-1].settled)
                 while window and window[0].finished:
                     yield window.popleft().matrix()
                 if not window and exhausted:
@@ -114,13 +115,13 @@ class Engine:
                 self._discard(worker)
 
     def _may_read(self, window: deque[TaskState]) -> bool:
-        """Whether there is room for a further task. One that takes long holds up no other while there is."""
+        """Whether there is room for a further task. While there is, a slow task delays no other."""
         if len(window) <= 2 * self.jobs + 1:
             return True
-        return len(window) < MOST_TASKS_AHEAD and sum(state.size for state in window) < MOST_BYTES_AHEAD
+        return len(window) < MAX_TASKS_AHEAD and sum(state.size for state in window) < MAX_CHARACTERS_AHEAD
 
     def _assign(self, window: deque[TaskState]) -> None:
-        """Give every idle worker a job, where there is one; workers are started while there are jobs for them."""
+        """Give every idle worker a job, if there is one. Start workers while there are jobs for them."""
         while True:
             idle = [worker for worker in self._workers if worker.job is None]
             may_start = len(self._workers) < self.jobs
@@ -128,37 +129,37 @@ class Engine:
             if state is None:
                 return
             idle = idle or self._start_workers(1 if self._workers else self._useful(window))
-            worker = next((worker for worker in idle if worker.last is not None and worker.last.owed), idle[0])
-            if worker.last is not None and worker.last in window and worker.last.owed:
+            worker = next((worker for worker in idle if worker.last is not None and worker.last.pending), idle[0])
+            if worker.last is not None and worker.last in window and worker.last.pending:
                 state = worker.last
-            others = sum(other.owed for other in window) - 1
+            others = sum(other.pending for other in window) - 1
             worker.job, worker.last = state.next_job(last=others < 2 * self.jobs), state
             known: dict[int, bytes] = {}
             if worker.prepared != state.data and self._cache.on:
-                known = {at: told for at, key in state.expected_keys().items() if (told := self._cache.read(key))}
+                known = {at: data for at, key in state.expected_keys().items() if (data := self._cache.read(key))}
             try:
                 worker.send(state.data, worker.job.sources(), known, self._cache.on)
             except WorkerLost as error:
                 self._lost(worker, str(error))
 
     def _next_state(self, window: deque[TaskState]) -> TaskState | None:
-        """The first task that owes something and is at no worker: preparing a task twice costs more than a task."""
-        owing = [state for state in window if state.owed]
+        """The first task with pending solutions. Tasks that no worker has come first, since preparing is costly."""
+        open_tasks = [state for state in window if state.pending]
         at_work = [worker.last for worker in self._workers if worker.job is not None]
-        return next((state for state in owing if state not in at_work), owing[0] if owing else None)
+        return next((state for state in open_tasks if state not in at_work), open_tasks[0] if open_tasks else None)
 
     def _useful(self, window: deque[TaskState]) -> int:
-        """How many workers there are solutions for."""
+        """The number of workers that the waiting solutions can use."""
         return min(self.jobs, sum(state.waiting for state in window))
 
     def _start_workers(self, count: int) -> list[Worker]:
-        """Start workers side by side: most of a start is waiting for the interpreter."""
+        """Start workers in parallel, since most of a start is waiting for the interpreter."""
         starting: list[Worker] = []
         try:
             for _ in range(count):
                 starting.append(Worker(unconfined=self._unconfined))
-            for place in range(count):
-                self._await(starting, place)
+            for index in range(count):
+                self._await(starting, index)
         except BaseException:
             for worker in starting:
                 worker.close()
@@ -168,20 +169,20 @@ class Engine:
             self._selector.register(worker, selectors.EVENT_READ)
         return starting
 
-    def _await(self, starting: list[Worker], place: int) -> None:
-        """Wait until the worker at `place` is ready; one that was killed meanwhile is replaced."""
-        for left in reversed(range(MOST_STARTS)):
+    def _await(self, starting: list[Worker], index: int) -> None:
+        """Wait until the worker at `index` is ready. Replace it when it was killed during its start."""
+        for left in reversed(range(MAX_STARTS)):
             try:
-                starting[place].wait_ready()
+                starting[index].wait_ready()
                 return
             except WorkerLost as error:
                 if not left:
                     raise MachineError(f"no worker can be started: {error}") from None
-                starting[place].close()
-                starting[place] = Worker(unconfined=self._unconfined)
+                starting[index].close()
+                starting[index] = Worker(unconfined=self._unconfined)
 
     def _listen(self) -> None:
-        """Wait for workers to speak, and take in what they say."""
+        """Wait for messages of workers and handle them. Replace workers that are lost or silent."""
         for key, _ in self._selector.select(timeout=SILENCE_SECONDS / 4):
             worker = key.fileobj
             assert isinstance(worker, Worker)
@@ -189,11 +190,11 @@ class Engine:
                 for message in worker.receive():
                     self._take(worker, *message)
                     if worker not in self._workers:
-                        break  # it was given up for what it said
+                        break  # the message was the last of this worker
             except WorkerLost as error:
                 self._lost(worker, str(error))
         for worker in [worker for worker in self._workers if worker.job is not None]:
-            if time.monotonic() - worker.last_word > SILENCE_SECONDS:
+            if time.monotonic() - worker.last_message > SILENCE_SECONDS:
                 self._lost(worker, f"the worker was silent for {SILENCE_SECONDS:.0f} s")
 
     def _take(self, worker: Worker, kind: str, *parts: Any) -> None:
@@ -201,30 +202,30 @@ class Engine:
         if kind == "verdict" and job is not None:
             self._lost_in_a_row = 0
             done = job.settle(*parts)
-            if not job.owed:
+            if not job.pending:
                 worker.job = None
-            self._tell(done)
+            self._report(done)
         elif kind == "expected" and worker.last is not None:
-            index, told = parts
-            self._cache.write(worker.last.expected_keys()[index], told)
+            index, data = parts
+            self._cache.write(worker.last.expected_keys()[index], data)
         elif kind in ("failed", "unprepared"):
             self._lost(worker, str(parts[0]), unprepared=kind == "unprepared")
         elif kind != "alive":
-            raise WorkerLost(f"the worker said {kind!r} out of turn")
+            raise WorkerLost(f"the worker sent {kind!r} out of turn")
 
     def _lost(self, worker: Worker, cause: str, *, unprepared: bool = False) -> None:
         job: Job | None = worker.job
         self._discard(worker)
         if job is not None:
-            self._tell(job.give_back(cause, unprepared=unprepared))
+            self._report(job.give_back(cause, unprepared=unprepared))
         self._lost_in_a_row += not unprepared
-        if self._lost_in_a_row >= MOST_LOST_IN_A_ROW:
+        if self._lost_in_a_row >= MAX_LOST_IN_A_ROW:
             raise MachineError(
-                f"nothing can be judged on this machine now: {MOST_LOST_IN_A_ROW} workers were lost in a row, the last "
+                f"no program can be run on this machine now: {MAX_LOST_IN_A_ROW} workers were lost in a row, the last "
                 f"one because: {cause}. `codepref doctor` looks for the cause; the same command goes on from here"
             )
 
-    def _tell(self, done: int) -> None:
+    def _report(self, done: int) -> None:
         if done and self._progress is not None:
             self._progress(done)
 
@@ -242,6 +243,6 @@ def execute_tasks(
     unconfined: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[VerdictMatrix]:
-    """Judge tasks with workers of their own; see `Engine.run`."""
+    """Run tasks with an engine of their own (see `Engine.run`)."""
     with Engine(jobs=jobs, unconfined=unconfined, progress=progress) as engine:
         yield from engine.run(tasks, limits=limits)

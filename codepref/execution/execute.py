@@ -1,4 +1,4 @@
-"""Solutions x tests -> verdicts: the stage, with its artifacts, resumable, in memory that does not grow with rows."""
+"""The stage that runs solutions against tests. It can be resumed, and its memory does not grow with the rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from codepref.execution.engine import Engine
 from codepref.execution.limits import Limits
 from codepref.execution.parts import Parts
 from codepref.execution.reading import iter_verdicts, read_verdicts
-from codepref.execution.spool import Spool
+from codepref.execution.spool import ProgramVerdict, Spool
 from codepref.execution.summary import summarise
 from codepref.execution.tasks import Task, encode_task
 from codepref.problems.statements import write_statements
@@ -39,11 +39,12 @@ def execute(
     unconfined: bool = False,
     progress: Progress | None = None,
 ) -> list[VerdictMatrix]:
-    """Run every solution of a problem against every test of it, in a sandbox; one matrix a problem with solutions.
+    """Run every solution of a problem against every test of that problem, in a sandbox.
 
     tests: by task id, or a flat list; None means each problem's own. out: a folder for the files that `execute_into`
-    writes; the matrices are then read from there. jobs: worker processes, None means one a core. progress(done,
-    total) counts solutions.
+    writes; the matrices are then read from there. jobs: worker processes; None means one a core. unconfined: run
+    untrusted programs without Landlock. progress(done, total): called with numbers of solutions.
+    Returns one matrix for each problem that has solutions.
 
     Worked example:
         problem = Problem("t", "Add one.", "f", tests=(Test("t", "0", "assert f(1) == 2"),))
@@ -59,7 +60,7 @@ def execute(
     work = _Work(problems, tests, limits or Limits(), unconfined)
     with Spool(None, [problem.task_id for problem in problems]) as spool:
         work.fill(spool, solutions)
-        for verdicts in work.judge(spool, jobs, progress):
+        for verdicts in work.run(spool, jobs, progress):
             spool.keep(verdicts)
         return [
             VerdictMatrix(task, tuple(work.tests.get(task, ())), tuple(_verdict(*row) for row in rows))
@@ -78,12 +79,13 @@ def execute_into(
     unconfined: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """As `execute`, for more solutions than memory holds: files in `out`, and their summary in place of matrices.
+    """As `execute`, for more solutions than memory holds. Writes files into `out` and returns their summary.
 
-    The files: verdicts.parquet, tests.parquet, details.parquet, problems.jsonl and, last, summary.json. A run that was
-    killed goes on there, a finished one over the same input is left as it is. solutions: read once, a few at a time;
-    all of them are read, and wrong ones told, before the first one runs. Returns what summary.json holds.
-    Raises as `execute`, and UserError when another process is at work in `out`.
+    The files are verdicts.parquet, tests.parquet, details.parquet, problems.jsonl and, last, summary.json. A run that
+    was killed continues there. A finished run over the same input is left unchanged.
+    solutions: read once, a few at a time. All of them are read, and mistakes are reported, before the first one runs.
+    Returns the content of summary.json.
+    Raises what `execute` raises, and UserError when another process works in `out`.
     """
     folder, work = Path(out), _Work(problems, tests, limits or Limits(), unconfined)
     with Parts(folder) as parts, Spool(parts.scratch, [problem.task_id for problem in problems]) as spool:
@@ -92,12 +94,12 @@ def execute_into(
         whole = spool.key(keys)
         summary = finished_summary(folder, whole)
         if summary is None:
-            (folder / SUMMARY).unlink(missing_ok=True)  # another input's: it must not vouch for this one
+            (folder / SUMMARY).unlink(missing_ok=True)  # it belongs to another input
         write_statements(folder, problems, keys)
         if summary is None:
             start = time.monotonic()
             _resume(parts, spool, keys)
-            for verdicts in work.judge(spool, jobs, progress):
+            for verdicts in work.run(spool, jobs, progress):
                 parts.write(keys[verdicts[0].task_id], verdicts)
                 spool.keep(verdicts)
             seconds = time.monotonic() - start
@@ -111,19 +113,19 @@ def execute_into(
 
 
 def _resume(parts: Parts, spool: Spool, keys: Mapping[str, str]) -> None:
-    """Take in what a killed run judged of tasks that are the same now."""
+    """Take over the verdicts of a killed run on tasks that have not changed."""
     tasks = {key: task for task, key in keys.items()}
-    for key, told in parts.read():
+    for key, verdicts in parts.read():
         if key in tasks:
-            spool.recall(tasks[key], told)
+            spool.recall(tasks[key], verdicts)
 
 
-def _verdict(task: str, solution_id: int, judged: Any) -> Verdict:
-    return Verdict(task, solution_id, *judged)
+def _verdict(task: str, solution_id: int, row: ProgramVerdict) -> Verdict:
+    return Verdict(task, solution_id, *row)
 
 
 class _Work:
-    """What is judged by: the problems, their tests and the limits."""
+    """The problems, their tests and the limits of one execution."""
 
     def __init__(self, problems: Sequence[Problem], tests: Tests | None, limits: Limits, unconfined: bool) -> None:
         self.problems = problems
@@ -132,7 +134,7 @@ class _Work:
         self._known = {problem.task_id: problem for problem in problems}
 
     def fill(self, spool: Spool, solutions: Iterable[Solution]) -> None:
-        """Read all solutions. Raises UserError for what is wrong with them, the tests or the problems."""
+        """Read all solutions into the spool. Raises UserError for mistakes in solutions, tests or problems."""
         wrong = spool.fill(solutions)
         wrong += [f"tests for an unknown task: {task!r}" for task in self.tests if task not in self._known]
         if len(self._known) != len(self.problems):
@@ -143,7 +145,7 @@ class _Work:
         self._check_tests(spool.counts)
 
     def _check_tests(self, tasks: Iterable[str]) -> None:
-        """Malformed tests are told before the first solution runs, and not when their task's turn comes."""
+        """Raise UserError for malformed tests, before the first solution runs."""
         wrong: list[str] = []
         for task in tasks:
             try:
@@ -154,24 +156,24 @@ class _Work:
             raise UserError(*_first(wrong))
 
     def key(self, problem: Problem) -> str:
-        """The hash of all that verdicts of this problem's solutions depend on beside the solution."""
+        """The hash of all that verdicts of this problem's solutions depend on, except the solutions."""
         return task_key(problem, self.tests.get(problem.task_id, ()), self.limits, self._unconfined)
 
-    def judge(self, spool: Spool, jobs: int | None, progress: Progress | None) -> Iterator[Sequence[Verdict]]:
-        """Run what the spool owes, a piece at a time; the verdicts' solution ids are those of the spool's programs."""
-        done = sum(copies for _, copies, *_ in spool.judged())
+    def run(self, spool: Spool, jobs: int | None, progress: Progress | None) -> Iterator[Sequence[Verdict]]:
+        """Run the pending programs of the spool. Yields verdicts a piece at a time; their ids are those of programs."""
+        done = sum(copies for _, copies, *_ in spool.verdicts())
         if progress is not None and done:
             progress(done, spool.lines)
         if done == spool.lines:
             return
 
-        def tell(count: int) -> None:
+        def report(count: int) -> None:
             nonlocal done
             done += count
             if progress is not None:
                 progress(done, spool.lines)
 
-        with Engine(jobs=jobs, unconfined=self._unconfined, progress=tell) as engine:
+        with Engine(jobs=jobs, unconfined=self._unconfined, progress=report) as engine:
             for matrix in engine.run(self._tasks(spool), limits=self.limits):
                 yield matrix.verdicts
 
@@ -182,8 +184,8 @@ class _Work:
             yield Task(self._known[task], solutions, self.tests.get(task, ()), copies)
 
 
-def _first(wrong: Sequence[str], most: int = 5) -> list[str]:
-    return [*wrong[:most], *([f"... and {len(wrong) - most} more"] if len(wrong) > most else [])]
+def _first(wrong: Sequence[str], limit: int = 5) -> list[str]:
+    return [*wrong[:limit], *([f"... and {len(wrong) - limit} more"] if len(wrong) > limit else [])]
 
 
 def _tests_by_task(problems: Sequence[Problem], tests: Tests | None) -> Mapping[str, Sequence[Test]]:

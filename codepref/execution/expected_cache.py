@@ -1,7 +1,8 @@
-"""Expected outputs of reference solutions, kept between runs: HumanEval+ takes longer to prepare than to judge a few
-samples by. Kept as bytes that only a confined judge ever reads.
+"""A cache of the expected outputs of reference solutions, kept between runs.
 
-What is kept also holds the reference's CPU time, so that the limits that follow from it are the same in every run.
+Computing the outputs of HumanEval+ takes longer than running a few samples against them. The cache holds bytes that
+only a confined test runner decodes. It also holds the reference's CPU time, so that the limits that follow from that
+time are the same in every run.
 """
 
 from __future__ import annotations
@@ -16,33 +17,36 @@ import tempfile
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
-from codepref.execution.inside.codec import encoded
-from codepref.execution.inside.packages import imported
+from codepref.execution.sandbox.confinement.packages import imported
+from codepref.execution.sandbox.wire.encoder import encoded
 
 VARIABLE = "CODEPREF_CACHE"
-"""Names another folder than the user's cache folder; "off" keeps nothing."""
+"""The environment variable that names the cache folder. "off" switches the cache off."""
 
-MOST_BYTES = 1 << 30
+MAX_BYTES = 1 << 30
+"""Bytes of all files of the cache together."""
+
+SANDBOX = Path(__file__).parent / "sandbox"
 _DIGEST = hashlib.sha256().digest_size
 
 
 class ExpectedCache:
-    """A folder of files, each named after what it depends on. Faults of the disk cost time, never a verdict.
+    """A folder of files. The name of each is the hash of all that it depends on. A fault of the disk costs no verdict.
 
-    folder: None keeps nothing. most_bytes: the files that were used longest ago make room.
+    folder: None keeps nothing. max_bytes: above this size the files that were used longest ago are deleted.
     """
 
-    def __init__(self, folder: Path | None, *, most_bytes: int = MOST_BYTES) -> None:
-        self._folder, self._most_bytes = folder, most_bytes
-        self._unweighed = most_bytes  # the folder is looked through at the first write, and then now and then
+    def __init__(self, folder: Path | None, *, max_bytes: int = MAX_BYTES) -> None:
+        self._folder, self._max_bytes = folder, max_bytes
+        self._unweighed = max_bytes  # bytes written since the size of the folder was last measured
 
     @property
     def on(self) -> bool:
-        """Whether anything is kept."""
+        """Whether the cache keeps anything."""
         return self._folder is not None
 
     def read(self, key: str) -> bytes:
-        """What was kept under `key`; empty when nothing was, or when it is damaged."""
+        """The bytes kept under `key`. Empty when there are none, or when they are damaged."""
         if self._folder is None or not key:
             return b""
         path = self._folder / key
@@ -55,8 +59,8 @@ class ExpectedCache:
         return body if hashlib.sha256(body).digest() == digest else b""
 
     def write(self, key: str, body: bytes) -> None:
-        """Keep `body`, whole or not at all."""
-        if self._folder is None or not key or len(body) > self._most_bytes // 4:
+        """Keep `body` under `key`, whole or not at all."""
+        if self._folder is None or not key or len(body) > self._max_bytes // 4:
             return
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -65,24 +69,24 @@ class ExpectedCache:
                     file.write(hashlib.sha256(body).digest() + body)
                     file.close()
                     Path(file.name).replace(self._folder / key)
-                except BaseException:  # whatever ended it, half a file is not kept
+                except BaseException:  # a file that was not written whole is not kept
                     Path(file.name).unlink()
                     raise
             self._unweighed += len(body)
-            if self._unweighed > self._most_bytes // 16:
+            if self._unweighed > self._max_bytes // 16:
                 self._make_room(self._folder)
                 self._unweighed = 0
         except OSError:
-            self._folder = None  # a full or unwritable disk is asked once a run
+            self._folder = None  # a full or unwritable disk is tried once a run
 
     def _make_room(self, folder: Path) -> None:
         files = []
         for path in folder.iterdir():
-            with contextlib.suppress(OSError):  # another run may have made room meanwhile
+            with contextlib.suppress(OSError):  # another run may have deleted the file
                 known = path.stat()
                 if stat.S_ISREG(known.st_mode):
                     files.append((known.st_mtime, known.st_size, path))
-        excess = sum(size for _, size, _ in files) - self._most_bytes
+        excess = sum(size for _, size, _ in files) - self._max_bytes
         for _, size, path in sorted(files):
             if excess <= 0:
                 return
@@ -99,7 +103,10 @@ def user_cache() -> ExpectedCache:
 
 
 def cache_folder() -> Path | None:
-    """What CODEPREF_CACHE names, or `codepref` in the user's cache folder; None for "off" and without a home."""
+    """The folder that CODEPREF_CACHE names, or `codepref` in the user's cache folder.
+
+    None where CODEPREF_CACHE is "off" or the user has no home folder.
+    """
     named = os.environ.get(VARIABLE, "")
     if named:
         return None if named == "off" else Path(named).absolute()
@@ -112,28 +119,34 @@ def cache_folder() -> Path | None:
 
 
 def key_of(fields: tuple[object, ...], limits: dict[str, object]) -> str:
-    """The name under which expected outputs are kept: of the test's fields, of what its reference was allowed, of the
-    interpreter and of the packages that the test or its reference may use, and of the code that made them.
+    """The name under which expected outputs are kept.
+
+    It is the hash of all that they depend on: the test's fields, the limits of its reference, the interpreter, the
+    packages that the test or its reference may use, and the sandbox's own code.
     """
     allowed = [limits[name] for name in ("memory_bytes", "reference_cpu_seconds")]
     used = imported("\n".join(part for part in fields if isinstance(part, str)))
     machine = (platform.python_implementation(), platform.python_version(), _versions(used))
-    told = encoded((machine, allowed, _own_code(), fields))
-    return hashlib.sha256(told).hexdigest()
+    return hashlib.sha256(encoded((machine, allowed, _own_code(), fields))).hexdigest()
 
 
 @functools.cache
 def _versions(packages: frozenset[str]) -> tuple[tuple[str, str], ...]:
     if not packages:
-        return ()  # the look through everything installed takes a tenth of a second
-    found = {name: distributions[0] for name, distributions in packages_distributions().items() if name in packages}
-    return tuple((name, version(found[name])) for name in sorted(found))
+        return ()  # searching everything that is installed takes a tenth of a second
+    installed = {name: distributions[0] for name, distributions in packages_distributions().items() if name in packages}
+    return tuple((name, version(installed[name])) for name in sorted(installed))
 
 
 @functools.cache
 def _own_code() -> bytes:
-    """A digest of the sources that run inside workers: another codepref may encode otherwise."""
+    """A digest of all source files that run inside workers. Another version of codepref may encode differently."""
     digest = hashlib.sha256()
-    for path in sorted((Path(__file__).parent / "inside").glob("*.py")):
+    for path in own_files():
         digest.update(path.read_bytes())
     return digest.digest()
+
+
+def own_files(folder: Path = SANDBOX) -> list[Path]:
+    """The source files of the sandbox, in all its subfolders, in a fixed order."""
+    return sorted(folder.rglob("*.py"))

@@ -1,4 +1,4 @@
-"""Gold solutions must pass before anything else is measured."""
+"""The check of gold solutions. They must pass before anything else is measured."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from codepref.execution.execute import execute
 from codepref.execution.limits import Limits
-from codepref.records import PASS, Problem, Solution
+from codepref.records import Problem, Solution
 
 
 @dataclass(frozen=True, slots=True)
 class GoldFailure:
-    """A gold solution that does not pass: its verdict codes, one a test, and what was seen."""
+    """A gold solution that does not pass: its verdict codes, one a test, and the first failure in words."""
 
     task_id: str
     codes: str
@@ -22,16 +22,17 @@ class GoldFailure:
 def check_gold(
     problems: Sequence[Problem], *, limits: Limits | None = None, jobs: int | None = None, unconfined: bool = False
 ) -> list[GoldFailure]:
-    """Run every problem's gold solution on the problem's own tests; problems without gold or tests are passed over.
+    """Run every problem's gold solution against the problem's own tests.
 
-    Returns those that do not pass every test, in the order of the problems. Raises what `execute` raises.
+    Problems without a gold solution or without tests are left out. Returns the solutions that do not pass every test,
+    in the order of the problems. Raises what `execute` raises.
     """
-    judged = [problem for problem in problems if problem.gold is not None and problem.tests]
-    solutions = [Solution(problem.task_id, 0, problem.gold or "") for problem in judged]
-    matrices = execute(judged, solutions, limits=limits or Limits(), jobs=jobs, unconfined=unconfined)
+    checked = [problem for problem in problems if problem.gold is not None and problem.tests]
+    solutions = [Solution(problem.task_id, 0, problem.gold or "") for problem in checked]
+    matrices = execute(checked, solutions, limits=limits or Limits(), jobs=jobs, unconfined=unconfined)
     return [
         GoldFailure(verdict.task_id, verdict.codes, verdict.detail)
         for matrix in matrices
         for verdict in matrix.verdicts
-        if set(verdict.codes) != {PASS}
+        if verdict.correct is not True
     ]

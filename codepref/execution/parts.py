@@ -1,7 +1,7 @@
-"""What a run that has not ended yet has judged, so that the same command goes on where a killed one was.
+"""The verdicts of a run that has not ended, so that the same command continues after a kill.
 
-One file below the output folder, to which a line is added for every piece of work that is done. A line begins with its
-checksum: what a kill or a full disk cut short is not taken for a verdict, it is owed again.
+They are kept in one file below the output folder. Each finished piece of work adds a line. A line starts with its
+checksum, so a line that a kill or a full disk cut short is ignored, and its work is done again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PARTS = "parts"
 _LOG, _SCRATCH = "verdicts.jsonl", "rows.sqlite"
 
 
-class Told(NamedTuple):
+class StoredVerdict(NamedTuple):
     """A verdict of an earlier run, with the digest of its program."""
 
     digest: bytes
@@ -38,25 +38,27 @@ class Told(NamedTuple):
 
 
 def digest_of(source: bytes) -> bytes:
-    """Sixteen bytes by which the programs of a task are told apart."""
+    """Sixteen bytes that identify a program within its task."""
     return hashlib.blake2b(source, digest_size=16).digest()
 
 
 class Parts:
-    """The folder `folder`/parts, for this process alone. Use as a context manager; without content it leaves no folder.
+    """The folder `folder`/parts, for this process only. Use it as a context manager. It leaves no empty folder behind.
 
-    Raises UserError when another process is at work in it, MachineError when it cannot be written.
+    Raises UserError when another process works in it, MachineError when it cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / PARTS
         self.scratch = self.folder / _SCRATCH
-        self._made: list[Path] = []
+        self._created: list[Path] = []
         self._lock = -1
         self._log: IO[bytes] | None = None
 
     def __enter__(self) -> Parts:
-        self._made = [path for path in (self.folder, *self.folder.parents) if path == self.folder or not path.exists()]
+        self._created = [
+            path for path in (self.folder, *self.folder.parents) if path == self.folder or not path.exists()
+        ]
         make_folder(self.folder)
         self._lock = os.open(self.folder, os.O_RDONLY)
         try:
@@ -73,13 +75,13 @@ class Parts:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._log is not None:
             self._log.close()
-        for path in self._made:
+        for path in self._created:
             with contextlib.suppress(OSError):
-                path.rmdir()  # those that hold nothing, after a mistake in the input
+                path.rmdir()  # folders that are empty after a mistake in the input
         os.close(self._lock)
 
     def write(self, key: str, verdicts: Iterable[Verdict]) -> None:
-        """Keep verdicts under the key of their task, except where our own machinery failed: that is owed again."""
+        """Keep verdicts under the key of their task, except those with the code I: their solutions run again."""
         rows = [
             (
                 digest_of(v.solution.encode("utf-8", "surrogatepass")).hex(),
@@ -109,22 +111,23 @@ class Parts:
         if log.tell():
             log.seek(-1, os.SEEK_END)
             if log.read(1) != b"\n":
-                log.write(b"\n")  # after a line that was cut short
+                log.write(b"\n")  # the last line was cut short
         return log
 
-    def read(self) -> Iterator[tuple[str, list[Told]]]:
-        """What earlier runs kept: (key of the task, verdicts), a line at a time. Damaged lines are passed over."""
+    def read(self) -> Iterator[tuple[str, list[StoredVerdict]]]:
+        """Yield (key of the task, verdicts) for each line of earlier runs. Damaged lines are ignored."""
         with contextlib.suppress(FileNotFoundError), (self.folder / _LOG).open("rb") as log:
             for line in log:
                 checksum, _, body = line.rstrip(b"\n").partition(b" ")
                 if checksum == b"%08x" % zlib.crc32(body):
                     key, rows = json.loads(body)
-                    yield key, [_told(*row) for row in rows]
+                    yield key, [_stored(*row) for row in rows]
 
     def remove(self) -> None:
-        """Drop all: the whole has been written."""
+        """Delete everything, after the tables have been written."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _told(digest: str, codes: str, isolation: str, cpu_ms: float, detail: Any, answer_digests: str) -> Told:
-    return Told(bytes.fromhex(digest), codes, isolation == "shared", cpu_ms, detail, bytes.fromhex(answer_digests))
+def _stored(digest: str, codes: str, isolation: str, cpu_ms: float, detail: Any, answer_digests: str) -> StoredVerdict:
+    digests = bytes.fromhex(answer_digests)
+    return StoredVerdict(bytes.fromhex(digest), codes, isolation == "shared", cpu_ms, detail, digests)

@@ -1,4 +1,4 @@
-"""Verdicts back from a folder that `execute` wrote: all at once, or one task at a time."""
+"""Reads verdicts from a folder that `execute` wrote: all at once, or one task at a time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COLUMNS = ("task_id", "solution_id", "solution", "verdicts", "isolation", "cpu_
 
 
 def read_verdicts(folder: Path | str) -> list[VerdictMatrix]:
-    """The verdicts that `execute` wrote into `folder`, one matrix a task, in the order of the problems.
+    """Read the verdicts that `execute` wrote into `folder`, one matrix a task, in the order of the problems.
 
     Raises UserError when the folder holds no finished execution.
     """
@@ -30,10 +30,10 @@ def read_verdicts(folder: Path | str) -> list[VerdictMatrix]:
 
 
 def iter_verdicts(folder: Path | str, *, together: bool = True) -> Iterator[VerdictMatrix]:
-    """As `read_verdicts`, one matrix at a time, for folders larger than memory; tests and details are held whole.
+    """As `read_verdicts`, one matrix at a time, for folders larger than memory. Tests and details are held whole.
 
-    together: refuse a folder in which the rows of a task do not stand together (`execute` writes them so).
-    Raises UserError when there is no finished execution, or a task comes twice.
+    together: refuse a folder in which the rows of a task are not adjacent. `execute` writes them adjacent.
+    Raises UserError when there is no finished execution, or when rows of one task are apart.
     """
     import pyarrow.parquet as pq
 
@@ -49,7 +49,7 @@ def iter_verdicts(folder: Path | str, *, together: bool = True) -> Iterator[Verd
         rows = (row for batch in table.iter_batches(GROUP_ROWS, columns=columns) for row in batch.to_pylist())
         for task, mine in groupby(rows, key=lambda row: str(row["task_id"])):
             if together and task in seen:
-                raise UserError(f"{folder / VERDICTS}: the rows of task {task!r} do not stand together")
+                raise UserError(f"{folder / VERDICTS}: the rows of task {task!r} are not adjacent")
             seen.add(task)
             verdicts = tuple(_verdict(row, details) for row in mine)
             yield VerdictMatrix(task, tuple(tests.get(task, ())), verdicts)

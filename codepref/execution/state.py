@@ -1,4 +1,4 @@
-"""What a task still owes: its distinct solutions, in jobs for workers, and their verdicts as they come."""
+"""The state of one task in the engine: its distinct solutions, what is pending, and the verdicts so far."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import repeat
 
 from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task, encode_task, expected_keys
+from codepref.problems.kinds import kind_of
 from codepref.records import (
     ANSWER_DIGEST_BYTES,
     ERROR,
@@ -20,137 +21,153 @@ from codepref.records import (
 )
 
 MAX_FAILURES = 3
-"""A solution that took down so many workers gets the code I; so does a task that could not be prepared as often."""
+"""A solution that took down so many workers gets the code I. So does a task whose preparation failed as often."""
 
-LARGEST_JOB = 64
+MAX_JOB = 64
+"""Solutions of one job at most."""
 
-Outcome = tuple[str, bool, float, str, bytes]
+SolutionResult = tuple[str, bool, float, str, bytes]
 """Codes, whether a test shared a process, CPU milliseconds, the first failure in words, digests of the answers."""
 
 
 class TaskState:
-    """One task in work, in one round or two (`Limits.patience`): what runs out of time in the first waits for the
-    others, whose CPU time tells whether it may have more.
+    """One task in work, in one attempt or two (see `Limits.timeout_factor`).
+
+    Solutions that run out of time in the first attempt wait for the others, whose CPU time decides whether they get a
+    second one.
+
+    data: the encoded task. sources: the distinct solutions. size: characters of all that.
     """
 
     def __init__(self, task: Task, limits: Limits, jobs: int) -> None:
         self.task, self.limits, self._jobs = task, limits, jobs
-        self._round = limits.first_seconds
-        self.data = encode_task(task, limits, self._round)
+        self._cpu_seconds = limits.first_cpu_seconds
+        self.data = encode_task(task, limits, self._cpu_seconds)
         self._copies: Counter[str] = Counter()
         for solution, count in zip(task.solutions, task.copies or repeat(1), strict=False):
             self._copies[solution.text] += count
         gold = task.problem.gold
-        timed = self._round < limits.cpu_seconds and any(test.kind != "inputs" for test in task.tests)
+        timed = self._is_first_attempt and not all(kind_of(test).has_reference for test in task.tests)
         if gold and timed and gold not in self._copies and self._copies:
-            self._copies[gold] = 0  # nobody asked for its verdict, only its time is wanted
+            self._copies[gold] = 0  # its verdict is not wanted, only its time
         self.sources = list(self._copies)
         self.size = len(self.data) + sum(map(len, self.sources))
-        self._verdicts: dict[str, Outcome] = {}
+        self._results: dict[str, SolutionResult] = {}
         self._keys: dict[int, str] | None = None
-        self._late: dict[int, Outcome] = {}
+        self._late: dict[int, SolutionResult] = {}
         self._slowest: float | None = None
         self._waiting: deque[int] = deque()
         self._failures = [0] * len(self.sources)
         self._unprepared = 0
-        for place, source in enumerate(self.sources):
+        for index, source in enumerate(self.sources):
             if not source.strip():
-                self._verdicts[source] = (ERROR * len(task.tests), False, 0.0, "no code", b"")
+                self._results[source] = (ERROR * len(task.tests), False, 0.0, "no code", b"")
             elif not task.tests:
-                self._verdicts[source] = ("", False, 0.0, "no tests", b"")
+                self._results[source] = ("", False, 0.0, "no tests", b"")
             else:
-                self._waiting.append(place)
+                self._waiting.append(index)
+
+    @property
+    def _is_first_attempt(self) -> bool:
+        return self._cpu_seconds < self.limits.cpu_seconds
 
     def expected_keys(self) -> dict[int, str]:
-        """By test of kind "inputs": the key of its expected outputs (`ExpectedCache`)."""
+        """The keys of expected outputs (`ExpectedCache`), by the index of each test that has a reference."""
         if self._keys is None:
             self._keys = expected_keys(self.task, self.limits)
         return self._keys
 
     @property
-    def owed(self) -> bool:
+    def pending(self) -> bool:
         """Whether solutions wait for a worker."""
         return bool(self._waiting)
 
     @property
     def waiting(self) -> int:
-        """How many solutions wait for a worker."""
+        """The number of solutions that wait for a worker."""
         return len(self._waiting)
 
     @property
     def finished(self) -> bool:
         """Whether every distinct solution has its verdict."""
-        return len(self._verdicts) == len(self.sources)
+        return len(self._results) == len(self.sources)
 
     @property
     def settled(self) -> int:
-        """The number of solutions that have their verdict."""
-        return sum(self._copies[source] for source in self._verdicts)
+        """The number of solutions that have their verdict, copies included."""
+        return sum(self._copies[source] for source in self._results)
 
     def next_job(self, *, last: bool = True) -> Job:
         """The next solutions for one worker. last: there may be no other task for the other workers."""
-        # then ever smaller towards the end, so that workers end together
+        # Jobs shrink towards the end, so that the workers end at about the same time.
         share = math.ceil(len(self._waiting) / (2 * self._jobs)) if last else len(self._waiting)
-        count = min(len(self._waiting), LARGEST_JOB, share)
+        count = min(len(self._waiting), MAX_JOB, share)
         return Job(self, [self._waiting.popleft() for _ in range(count)])
 
-    def settle(self, place: int, verdict: Outcome) -> int:
-        """Take in a verdict; the number of solutions that are settled by it."""
-        codes, _, cpu_ms, *_ = verdict
+    def settle(self, index: int, result: SolutionResult) -> int:
+        """Take over the result of one solution. Returns the number of solutions that are settled by it."""
+        codes, _, cpu_ms, *_ = result
         if self._is_late(codes):
-            self._late[place] = verdict
-            return self._end_round()
+            self._late[index] = result
+            return self._end_attempt()
         if PASS in codes and TIMEOUT not in codes:
             self._slowest = max(self._slowest or 0.0, cpu_ms / 1000)
-        self._verdicts[self.sources[place]] = verdict
-        return self._copies[self.sources[place]] + self._end_round()
+        self._results[self.sources[index]] = result
+        return self._copies[self.sources[index]] + self._end_attempt()
 
     def _is_late(self, codes: str) -> bool:
-        """Whether a solution may be given more time. Tests of kind "inputs" know their limit from their reference."""
-        timed_out = (test.kind for test, code in zip(self.task.tests, codes, strict=True) if code == TIMEOUT)
-        return self._round < self.limits.cpu_seconds and any(kind != "inputs" for kind in timed_out)
+        """Whether a solution may get more time. A test with a reference has its limit from the reference already."""
+        timed_out = (test for test, code in zip(self.task.tests, codes, strict=True) if code == TIMEOUT)
+        return self._is_first_attempt and not all(kind_of(test).has_reference for test in timed_out)
 
-    def _end_round(self) -> int:
-        """When only the late ones are left: settle them, or have them run again with more time. How many settled."""
-        if not self._late or len(self._late) + len(self._verdicts) < len(self.sources):
+    def _end_attempt(self) -> int:
+        """When only late solutions are left: settle them, or run them again with more time.
+
+        Returns the number of solutions that are settled.
+        """
+        if not self._late or len(self._late) + len(self._results) < len(self.sources):
             return 0
         late, self._late = self._late, {}
-        allowed = self.limits.late(self._slowest)
-        before, self._round = self._round, self.limits.cpu_seconds
-        unasked = [place for place in late if not self._copies[self.sources[place]]]
+        allowed = self.limits.second_cpu_seconds(self._slowest)
+        before, self._cpu_seconds = self._cpu_seconds, self.limits.cpu_seconds
+        unwanted = [index for index in late if not self._copies[self.sources[index]]]
         if allowed > before:
             self.data = encode_task(self.task, self.limits, allowed)
-            self._waiting.extend(place for place in late if place not in unasked)
-        settled = unasked if allowed > before else list(late)
-        for place in settled:
-            self._verdicts[self.sources[place]] = late[place]
-        return sum(self._copies[self.sources[place]] for place in settled)
+            self._waiting.extend(index for index in late if index not in unwanted)
+        settled = unwanted if allowed > before else list(late)
+        for index in settled:
+            self._results[self.sources[index]] = late[index]
+        return sum(self._copies[self.sources[index]] for index in settled)
 
-    def failed(self, place: int, cause: str, *, unprepared: bool) -> int | None:
-        """A worker was lost at solution `place`. None when it is to be tried again, else what that settles."""
-        self._failures[place] += 1
+    def failed(self, index: int, cause: str, *, unprepared: bool) -> int | None:
+        """Note that a worker was lost at a solution.
+
+        unprepared: the worker could not prepare the task. Returns None when the solution is to be tried again, and
+        otherwise the number of solutions that are settled by giving it up.
+        """
+        self._failures[index] += 1
         self._unprepared += unprepared
-        if max(self._failures[place], self._unprepared) < MAX_FAILURES:
+        if max(self._failures[index], self._unprepared) < MAX_FAILURES:
             return None
-        return self.settle(place, (INFRASTRUCTURE * len(self.task.tests), False, 0.0, cause, b""))
+        return self.settle(index, (INFRASTRUCTURE * len(self.task.tests), False, 0.0, cause, b""))
 
     def give_up_unprepared(self, cause: str) -> int:
-        """Give up all that waits when the task could not be prepared so often; the number of solutions."""
+        """Give up all waiting solutions when the task could not be prepared too often. Returns their number."""
         if self._unprepared < MAX_FAILURES:
             return 0
-        places, codes = list(self._waiting), INFRASTRUCTURE * len(self.task.tests)
+        indices, codes = list(self._waiting), INFRASTRUCTURE * len(self.task.tests)
         self._waiting.clear()
-        return sum(self.settle(place, (codes, False, 0.0, cause, b"")) for place in places)
+        return sum(self.settle(index, (codes, False, 0.0, cause, b"")) for index in indices)
 
-    def wait(self, places: list[int]) -> None:
-        """Put solutions back, to be tried before the others."""
-        self._waiting.extendleft(reversed(places))
+    def wait(self, indices: list[int]) -> None:
+        """Put solutions back, at the front of those that wait."""
+        self._waiting.extendleft(reversed(indices))
 
     def matrix(self) -> VerdictMatrix:
         """All verdicts, one a solution, in the task's order."""
         verdicts = []
         for solution in self.task.solutions:
-            codes, shared, cpu_ms, detail, answer_digests = self._verdicts[solution.text]
+            codes, shared, cpu_ms, detail, answer_digests = self._results[solution.text]
             isolation = "shared" if shared else "separate"
             parts = (self.task.problem.task_id, solution.solution_id, solution.text)
             verdicts.append(Verdict(*parts, codes, isolation, cpu_ms, detail, answer_digests))  # type: ignore[arg-type]
@@ -158,42 +175,43 @@ class TaskState:
 
 
 class Job:
-    """Some solutions of one task on their way through one worker."""
+    """Some solutions of one task that one worker runs."""
 
-    def __init__(self, state: TaskState, places: list[int]) -> None:
+    def __init__(self, state: TaskState, indices: list[int]) -> None:
         self._state = state
-        self._left = places
+        self._left = indices
 
     @property
-    def owed(self) -> bool:
-        """Whether verdicts are missing."""
+    def pending(self) -> bool:
+        """Whether results are missing."""
         return bool(self._left)
 
     def sources(self) -> list[tuple[int, str]]:
-        """What the worker is sent."""
-        return [(place, self._state.sources[place]) for place in self._left]
+        """What the worker is sent: the index and the text of each solution."""
+        return [(index, self._state.sources[index]) for index in self._left]
 
-    def settle(self, *told: object) -> int:
-        """Take in one verdict as told by the worker (its place and an Outcome); the number of solutions that it
-        settles.
+    def settle(self, *message: object) -> int:
+        """Take over one result as the worker sent it: the index and a SolutionResult.
+
+        A malformed message counts as a failure of ours. Returns the number of solutions that are settled.
         """
         tests = len(self._state.task.tests)
-        match told:
-            case (int(place), str(codes), shared, float(cpu_ms), detail, bytes(answer_digests)) if (
-                place in self._left
+        match message:
+            case (int(index), str(codes), shared, float(cpu_ms), detail, bytes(answer_digests)) if (
+                index in self._left
                 and len(codes) == tests
                 and set(codes) <= set(VERDICT_CODES)
                 and len(answer_digests) == ANSWER_DIGEST_BYTES * tests
             ):
-                verdict = (codes, bool(shared), cpu_ms, str(detail), answer_digests if any(answer_digests) else b"")
+                result = (codes, bool(shared), cpu_ms, str(detail), answer_digests if any(answer_digests) else b"")
             case _:
-                place, cause = self._left[0], f"the worker told {str(told)[:50]!r}"
-                verdict = (INFRASTRUCTURE * tests, False, 0.0, cause, b"")
-        self._left.remove(place)
-        return self._state.settle(place, verdict)
+                index, cause = self._left[0], f"the worker sent {str(message)[:50]!r}"
+                result = (INFRASTRUCTURE * tests, False, 0.0, cause, b"")
+        self._left.remove(index)
+        return self._state.settle(index, result)
 
     def give_back(self, cause: str, *, unprepared: bool) -> int:
-        """The worker was lost: what it owed is to be tried again, or given up. The number given up."""
+        """After the loss of the worker: what is left is tried again or given up. Returns the number given up."""
         if not self._left:
             return 0
         given_up = self._state.failed(self._left[0], cause, unprepared=unprepared)

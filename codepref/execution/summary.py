@@ -1,4 +1,4 @@
-"""The figures of an execution, as summary.json holds them."""
+"""The numbers of an execution, as summary.json holds them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 from codepref.execution.limits import Limits
 from codepref.execution.spool import Spool
-from codepref.records import PASS, VERDICT_CODES, Test
+from codepref.records import VERDICT_CODES, Test, is_correct
 
 
 def summarise(spool: Spool, used: Sequence[Test], limits: Limits, seconds: float) -> dict[str, Any]:
-    """Counts, rates and versions. used: the tests. seconds: what this run took to judge what it judged.
+    """Counts, rates and versions. used: the tests. seconds: wall-clock time of this run.
 
-    Probes expect nothing, so their codes are no verdicts: only how many there are is told.
+    Probes expect nothing, so their codes are no verdicts. Only their number is in the summary.
     """
     from codepref import __version__
 
@@ -27,12 +27,12 @@ def summarise(spool: Spool, used: Sequence[Test], limits: Limits, seconds: float
     codes: Counter[str] = Counter()
     distinct = passing = shared = fresh_samples = fresh_cells = 0
     cpu_ms = 0.0
-    for task, copies, told, is_shared, row_cpu_ms, fresh in spool.judged():
-        row = told if tests == len(used) else "".join(compress(told, counts.get(task, ())))
+    for task, copies, written, is_shared, row_cpu_ms, fresh in spool.verdicts():
+        row = written if tests == len(used) else "".join(compress(written, counts.get(task, ())))
         for code, count in Counter(row).items():
             codes[code] += copies * count
         distinct += 1
-        passing += copies * (bool(row) and set(row) == {PASS})
+        passing += copies * (is_correct(row) is True)
         shared += copies * is_shared
         cpu_ms += copies * row_cpu_ms
         fresh_samples += copies * fresh
@@ -52,6 +52,6 @@ def summarise(spool: Spool, used: Sequence[Test], limits: Limits, seconds: float
         "judged_in_this_run": {"samples": fresh_samples, "cells": fresh_cells},
         "samples_per_second": round(fresh_samples / seconds, 1) if seconds else 0.0,
         "cells_per_second": round(fresh_cells / seconds, 1) if seconds else 0.0,
-        "limits": limits.resolved(),
+        "limits": limits.recorded(),
         "versions": {"codepref": __version__, "python": platform.python_version()},
     }

@@ -1,26 +1,24 @@
-"""A task for the engine, and how it becomes plain data for a worker."""
+"""A task of the engine, and its form as plain data for a worker."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from codepref.errors import UserError
 from codepref.execution.expected_cache import key_of
-from codepref.execution.inside.codec import Unencodable
-from codepref.execution.inside.plan import Plan
 from codepref.execution.limits import REFERENCE_FACTOR, Limits
-from codepref.problems.inputs import parse_inputs
-from codepref.problems.stdio import check_stdio
+from codepref.execution.sandbox.wire.plain_data import Unencodable
+from codepref.execution.sandbox.wire.plan import Plan
+from codepref.problems.kinds import check_together, kind_of
 from codepref.records import Problem, Solution, Test
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One problem with the solutions to judge and the tests to judge them by (not necessarily the problem's own).
+    """One problem, solutions, and the tests to run them against, which need not be the problem's own.
 
-    copies: how many a solution counts for in the progress; None means one each.
+    copies: how many solutions each one stands for in the progress. None means one each.
     """
 
     problem: Problem
@@ -30,43 +28,31 @@ class Task:
 
 
 def encode_task(task: Task, limits: Limits, cpu_seconds: float | None = None) -> bytes:
-    """What a worker needs to know of a task beside its solutions. Raises UserError for a malformed inputs test.
+    """A task without its solutions, encoded for a worker (see `Plan`).
 
-    cpu_seconds: CPU time of a test in this round, where it is less than the limits'.
+    cpu_seconds: CPU time of a test in this attempt, where it is less than the limits'.
+    Raises UserError for a malformed test and for kinds of tests that cannot stand together.
     """
-    tests: list[tuple[str, Any]] = []
-    for test in task.tests:
-        if test.kind == "inputs":
-            try:
-                tests.append((test.kind, _inputs_fields(test)))
-            except UserError as error:
-                raise UserError(*(f"{test.task_id}, test {test.test_id}: {line}" for line in error.problems)) from None
-        elif test.kind == "stdio":
-            check_stdio(test.source, f"{test.task_id}, test {test.test_id}")
-            tests.append((test.kind, test.source))
-        elif test.kind in ("asserts", "check", "unittest"):
-            tests.append((test.kind, test.source))
-        else:
-            raise UserError(f"{test.task_id}, test {test.test_id}: unknown kind {test.kind!r}")
+    tests = [(test.kind, kind_of(test).for_sandbox(test.source, _where(test))) for test in task.tests]
     problem = task.problem
-    if len({kind == "stdio" for kind, _ in tests}) > 1:
-        raise UserError(f"{problem.task_id}: tests of kind stdio cannot stand beside other kinds")
+    check_together(task.tests, problem.task_id)
     try:
-        told = (limits if cpu_seconds is None else limits.lowered(cpu_seconds)).resolved()
-        told |= {"most_cpu_seconds": float(limits.cpu_seconds), "reference_factor": float(REFERENCE_FACTOR)}
-        return Plan(problem.helpers, problem.preamble, problem.entry_point, tests, told).encode()
+        values = (limits if cpu_seconds is None else limits.lowered(cpu_seconds)).resolved()
+        values |= {"max_cpu_seconds": float(limits.cpu_seconds), "reference_factor": float(REFERENCE_FACTOR)}
+        return Plan(problem.helpers, problem.preamble, problem.entry_point, tests, values).encode()
     except Unencodable as error:
-        raise UserError(f"{problem.task_id}: a text is expected where a {error} stands") from None
+        raise UserError(f"{problem.task_id}: a text is expected in place of a {error}") from None
 
 
 def expected_keys(task: Task, limits: Limits) -> dict[int, str]:
-    """By place of a test of kind "inputs" among the task's: the key of its expected outputs."""
-    allowed = limits.resolved()
-    tests = enumerate(task.tests)
-    return {at: key_of(_inputs_fields(test), allowed) for at, test in tests if test.kind == "inputs"}
+    """The keys of expected outputs (`ExpectedCache`), by the index of each test that has a reference solution."""
+    values = limits.resolved()
+    return {
+        at: key_of(kind_of(test).for_sandbox(test.source, _where(test)), values)
+        for at, test in enumerate(task.tests)
+        if kind_of(test).has_reference
+    }
 
 
-def _inputs_fields(test: Test) -> tuple[Any, ...]:
-    parsed = parse_inputs(test.source)
-    fields = (parsed.entry_point, parsed.inputs, parsed.reference, float(parsed.atol))
-    return (*fields, parsed.compare, parsed.oracle)
+def _where(test: Test) -> str:
+    return f"{test.task_id}, test {test.test_id}"

@@ -1,4 +1,4 @@
-"""One worker as the engine sees it: a process behind a socket."""
+"""A worker as the engine sees it: a process behind a socket."""
 
 from __future__ import annotations
 
@@ -17,38 +17,40 @@ from pathlib import Path
 from typing import Any
 
 from codepref.errors import InfrastructureError, MachineError
-from codepref.execution.inside import frames
-from codepref.execution.inside.codec import Malformed, encoded
-from codepref.execution.inside.decoder import Decoder
 from codepref.execution.plotting import plotting_folder
+from codepref.execution.sandbox.wire import frames
+from codepref.execution.sandbox.wire.decoder import Decoder
+from codepref.execution.sandbox.wire.encoder import encoded
+from codepref.execution.sandbox.wire.plain_data import Malformed
 
 START_SECONDS = 60.0
+"""Seconds in which a worker must report that it is ready."""
+
 _FOLDER = Path(__file__).resolve().parent
 _LAUNCH = (
     "import sys; sys.path.insert(0, sys.argv[3]); sys.path += {paths!r}; "
-    "from inside.launcher import main; main(sys.argv[1:])"
+    "from sandbox.confinement.launcher import main; main(sys.argv[1:])"
 )
 _MEND_REFUSED = (
     "A container's seccomp profile or a policy may forbid landlock_add_rule, landlock_restrict_self, seccomp or prctl: "
-    "allow them (docker run --security-opt seccomp=PROFILE.json), or run outside; --unconfined goes without Landlock, "
-    "at your own risk"
+    "allow them (docker run --security-opt seccomp=PROFILE.json), or run outside the container. --unconfined runs "
+    "without Landlock, at your own risk"
 )
 
+READ_BYTES = 1 << 20
+"""Bytes that one read asks for."""
 
-MOST_HEARD = 1 << 20
-"""Bytes that are read at once."""
-
-MOST_TOLD = 1 << 29
-"""Bytes of a worker's message at most: the expected outputs of a test are the largest."""
+MAX_MESSAGE_BYTES = 1 << 29
+"""Bytes of a worker's message at most. The largest messages hold the expected outputs of a test."""
 
 
 class WorkerLost(InfrastructureError):
-    """A worker ended or answered nonsense."""
+    """A worker ended or sent a malformed message."""
 
 
 @functools.cache
 def check_machine() -> None:
-    """Raise MachineError where this machine cannot confine untrusted code."""
+    """Raise MachineError where this machine cannot confine untrusted programs."""
     if not sys.platform.startswith("linux"):
         raise MachineError("execution needs Linux: untrusted programs are confined by Landlock and seccomp")
     try:
@@ -61,25 +63,25 @@ def check_machine() -> None:
         raise MachineError(
             "this kernel offers no Landlock, so untrusted programs cannot be confined. Use Linux 5.13 or newer with "
             "'landlock' in the list of security modules (kernel parameter lsm=landlock,...), or a container runtime "
-            "whose seccomp profile allows landlock_create_ruleset; --unconfined runs without, at your own risk"
+            "whose seccomp profile allows landlock_create_ruleset. --unconfined runs without it, at your own risk"
         )
 
 
 def _sandlock_folder() -> list[str]:
-    """Where sandlock is. The launcher must be told, since it does not read PYTHONPATH, which may have named it."""
+    """The folder that holds sandlock. The launcher ignores PYTHONPATH, which may name it, so it gets the folder."""
     spec = importlib.util.find_spec("sandlock")
     return [str(Path(spec.origin).parent.parent)] if spec is not None and spec.origin else []
 
 
 def package_paths() -> list[str]:
-    """The folders of installed packages, which solutions may import from."""
+    """The folders of installed packages. Solutions may import from them."""
     paths = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
     paths += [entry for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))]
     return _folders(paths)
 
 
 def interpreter_paths() -> list[str]:
-    """What the interpreter itself needs to read."""
+    """The folders that the interpreter itself reads."""
     base = Path(sys.base_prefix)
     paths = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), str(base / "lib")]
     libraries = sysconfig.get_config_var("LIBDIR")
@@ -89,31 +91,32 @@ def interpreter_paths() -> list[str]:
 def _cannot_start(error: OSError) -> str:
     mends = {
         errno.EAGAIN: "processes or threads are used up: raise the limit (ulimit -u; a container's pids), or end some",
-        errno.ENOMEM: "memory is used up: end something, or ask for fewer --jobs",
-        errno.EMFILE: "open files are used up: raise the limit (ulimit -n), or ask for fewer --jobs",
-        errno.ENFILE: "open files of the whole machine are used up: end something",
+        errno.ENOMEM: "memory is used up: end other programs, or use fewer --jobs",
+        errno.EMFILE: "open files are used up: raise the limit (ulimit -n), or use fewer --jobs",
+        errno.ENFILE: "open files of the whole machine are used up: end other programs",
     }
     mend = mends.get(error.errno or 0, "`codepref doctor` looks for the cause")
     return f"a worker process cannot be started ({error.strerror or error}); {mend}"
 
 
 def _folders(paths: list[str]) -> list[str]:
-    # isdir of os.path: a folder of another user's is no folder here, where Path.is_dir raises PermissionError
+    # os.path.isdir returns False for a folder of another user, where Path.is_dir raises PermissionError.
     return [path for path in dict.fromkeys(paths) if path not in ("", "/") and os.path.isdir(path)]  # noqa: PTH112
 
 
 class Worker:
-    """A confined supervisor process. job: what it works at; last: the task it was last at; prepared: its data.
+    """A confined supervisor process. It takes tasks after `wait_ready`.
 
-    It may be sent tasks after `wait_ready`. Raises MachineError where no process can be started.
+    job: what it works on, or None. last: the task that it worked on last. prepared: the data of that task.
+    last_message: when it last sent something. Raises MachineError where no process can be started.
     """
 
     def __init__(self, *, unconfined: bool) -> None:
         self.job: Any = None
         self.last: Any = None
         self.prepared = b""
-        self._heard = bytearray()
-        self.last_word = time.monotonic()
+        self._received = bytearray()
+        self.last_message = time.monotonic()
         try:
             ours, theirs = socket.socketpair()
         except OSError as error:
@@ -142,7 +145,7 @@ class Worker:
             theirs.close()
 
     def wait_ready(self) -> None:
-        """Wait until it has started. Raises MachineError where it cannot, WorkerLost when it was killed meanwhile."""
+        """Wait until the worker has started. Raises MachineError where it cannot, WorkerLost when it was killed."""
         self._socket.settimeout(START_SECONDS)
         message: tuple[Any, ...] = ()
         with contextlib.suppress(frames.Closed, OSError, Malformed):
@@ -153,12 +156,12 @@ class Worker:
             if message[:1] == ("unable",):
                 raise MachineError(_cannot_start(OSError(*message[1:3])))
             assert self._process.stderr is not None
-            said = self._process.stderr.read().decode("utf-8", "replace").strip().splitlines()
-            if self._process.returncode == -signal.SIGKILL and not said:
-                raise WorkerLost("the worker was killed while it started, perhaps for want of memory")
-            cause = said[-1] if said else f"it ended at once, with status {self._process.returncode}"
+            errors = self._process.stderr.read().decode("utf-8", "replace").strip().splitlines()
+            if self._process.returncode == -signal.SIGKILL and not errors:
+                raise WorkerLost("the worker was killed while it started, perhaps because memory was used up")
+            cause = errors[-1] if errors else f"it ended at once, with status {self._process.returncode}"
             raise MachineError(f"a confined worker cannot be started on this machine: {cause}. {_MEND_REFUSED}")
-        self.last_word = time.monotonic()
+        self.last_message = time.monotonic()
 
     def _receive_blocking(self) -> bytes:
         parts = b""
@@ -170,53 +173,54 @@ class Worker:
         return parts[4:]
 
     def fileno(self) -> int:
-        """For a selector: readable when the worker has said something."""
+        """The descriptor that is readable when the worker has sent something."""
         return self._socket.fileno()
 
     def send(self, data: bytes, sources: list[tuple[int, str]], known: dict[int, bytes], keep: bool) -> None:
-        """Hand over solutions of a task. Raises WorkerLost.
+        """Send solutions of a task. Raises WorkerLost.
 
-        known: by test, expected outputs from another run. keep: whether it shall tell those that it makes.
+        data: the encoded task. known: expected outputs of an earlier run, by test. keep: whether the worker shall send
+        back those that it computes.
         """
         self.prepared = data
         try:
             frames.send(self.fileno(), encoded((data, sources, known, keep)))
         except (frames.Closed, OSError) as error:
             raise WorkerLost(f"the worker ended ({error})") from None
-        self.last_word = time.monotonic()
+        self.last_message = time.monotonic()
 
     def receive(self) -> list[tuple[Any, ...]]:
-        """The messages that are whole by now, none perhaps. Waits when nothing has been said. Raises WorkerLost."""
+        """The messages that have arrived whole; there may be none. Blocks when nothing was sent. Raises WorkerLost."""
         messages: list[tuple[Any, ...]] = []
         try:
-            part = self._socket.recv(MOST_HEARD)
+            part = self._socket.recv(READ_BYTES)
             if not part:
                 raise frames.Closed
-            self._heard += part
+            self._received += part
             at = 0
-            while len(self._heard) >= at + 4:
-                (length,) = frames.LENGTH.unpack_from(self._heard, at)
-                if length > MOST_TOLD:
+            while len(self._received) >= at + 4:
+                (length,) = frames.LENGTH.unpack_from(self._received, at)
+                if length > MAX_MESSAGE_BYTES:
                     raise frames.TooLarge(f"a frame of {length} bytes")
-                if len(self._heard) < at + 4 + length:
+                if len(self._received) < at + 4 + length:
                     break
-                messages.append(Decoder(bytes(self._heard[at + 4 : at + 4 + length])).value())
+                messages.append(Decoder(bytes(self._received[at + 4 : at + 4 + length])).value())
                 at += 4 + length
-            del self._heard[:at]
+            del self._received[:at]
         except (frames.Closed, frames.TooLarge, Malformed, OSError) as error:
             code = self._process.poll()
             raise WorkerLost(f"the worker ended with status {code} ({type(error).__name__} {error})".strip()) from None
-        self.last_word = time.monotonic()
+        self.last_message = time.monotonic()
         return messages
 
     def kill(self) -> None:
-        """End the worker; its children die with it (each asked the kernel for that)."""
+        """End the worker. Its children die with it, since each asked the kernel for that."""
         self._socket.close()
         self._process.kill()
         self._process.wait()
 
     def close(self) -> None:
-        """`kill`, and let go of what is left."""
+        """End the worker and close what is left."""
         self.kill()
         if self._process.stderr is not None:
             self._process.stderr.close()

@@ -1,1 +1,1 @@
-"""What leaves this machine, and only when asked: cards that tell the truth, models and pairs."""
+"""Hub: the cards of models and pairs, and their upload on request."""

@@ -1,4 +1,4 @@
-"""summary.json -> what the cards of a model and of its pairs say. Pure."""
+"""The text of the cards of a model and of its pairs, from summary.json."""
 
 from __future__ import annotations
 
@@ -12,26 +12,29 @@ from codepref.reports.wording import Row, count, headline, points
 
 UNKNOWN_LICENSE = "other"
 NOT_PROMISED = (
-    "The figures are of the problems and settings named here, on one training run. Nothing is said of other languages, "
-    "of longer programs, or of whether what the model writes is safe to run: run it in a sandbox."
+    "The figures hold for the problems and settings named here, and for one training run. They say nothing about other "
+    "languages or longer programs, nor whether the model's code is safe to run: run it in a sandbox."
 )
 
 
-def model_head(summary: Mapping[str, Any], license_: str, base: str) -> dict[str, Any]:
-    """The model card's head: keys of the hub's metadata, without the figures (see `evaluation_rows`)."""
+def model_head(summary: Mapping[str, Any], license_: str, base_model: str) -> dict[str, Any]:
+    """Return the hub's metadata of the model card, without the figures (see `evaluation_rows`).
+
+    base_model: the base model's hub name, or "" for a local base, whose path means nothing on another machine.
+    """
     head: dict[str, Any] = {
         "license": license_ or UNKNOWN_LICENSE,
         "library_name": "peft" if _settings(summary).get("lora_rank") and not _merged(summary) else "transformers",
         "pipeline_tag": "text-generation",
         "tags": ["codepref", "code", str((summary.get("training") or {}).get("method", ""))],
     }
-    if "/" in base and not base.startswith(("/", ".")):  # a local folder means nothing elsewhere
-        head["base_model"] = base
+    if base_model:
+        head["base_model"] = base_model
     return head
 
 
 def evaluation_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One row a figure of the aligned model: name, value in percent, and what it was measured on."""
+    """Return one row for each pass@k of the aligned model: name, value in percent, and the held-out problems."""
     heldout = _problems(summary).get("heldout", "")
     return [
         {"name": str(row["name"]), "value": round(100 * float(row["value"]), 2), "heldout": heldout}
@@ -40,38 +43,53 @@ def evaluation_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def model_body(summary: Mapping[str, Any], name: str) -> str:
-    """The model card below its head; an unpromoted model is called so in its first lines."""
+def model_body(summary: Mapping[str, Any], name: str, base: str) -> str:
+    """Return the model card below its head. If the model was not promoted, the first lines say so.
+
+    base: the base model's hub name, or the name of its folder.
+    """
     gate, training = summary.get("gate") or {}, summary.get("training") or {}
     lines = [f"# {name}", ""]
     if gate and not gate.get("promoted"):
         lines += ["**Not promoted.** " + _sentence("; ".join(gate.get("reasons") or [])), ""]
     lines += [headline(summary).title, ""]
-    lines += [f"Trained by [codepref](https://pypi.org/project/codepref) {summary.get('codepref', '')}, recipe "]
+    lines += [
+        f"Trained from `{base}` by [codepref](https://pypi.org/project/codepref) {summary.get('codepref', '')}, recipe "
+    ]
     lines[-1] += f"`{summary.get('recipe', '')}`, seed {summary.get('seed', '')}: {summary.get('description', '')}."
     lines += ["", "## Before and after", "", "```", score_table(summary.get("scores") or {}, summary["comparison"])]
     lines += ["```", "", "Percent, with 95% intervals over held-out problems; differences are paired by problem."]
     if gate:
-        said = "promoted" if gate.get("promoted") else "not promoted"
-        lines += [f"The gate: {said}. {_sentence('; '.join(gate.get('reasons') or []))}"]
+        decision = "promoted" if gate.get("promoted") else "not promoted"
+        lines += [f"The gate's decision: {decision}. {_sentence('; '.join(gate.get('reasons') or []))}"]
     lines += ["", "## Training", "", *_training(summary, training)]
-    lines += ["", "## What is not promised", "", NOT_PROMISED, "", "## Again", ""]
-    lines += ["`codepref run recipe.toml`, with this recipe (folders of the machine it ran on are left out):", ""]
-    lines += ["<details><summary>recipe.toml</summary>", "", "```toml", *_recipe(summary), "```", "", "</details>", ""]
+    lines += ["", "## Limits", "", NOT_PROMISED, "", "## How to repeat this run", ""]
+    lines += ["`codepref run recipe.toml`, with this recipe (local paths are shortened to their last part):", ""]
+    lines += [
+        "<details><summary>recipe.toml</summary>",
+        "",
+        "```toml",
+        *_recipe(summary, base),
+        "```",
+        "",
+        "</details>",
+        "",
+    ]
     lines += [_versions(summary), ""]
     return "\n".join(lines)
 
 
-def data_body(summary: Mapping[str, Any], name: str) -> str:
-    """The card of the pairs, below its head."""
-    made, rule = summary.get("pairs") or {}, _section(summary, "pairing").get("rule", "")
+def data_body(summary: Mapping[str, Any], name: str, base: str) -> str:
+    """Return the card of the pairs, below its head. base: as for `model_body`."""
+    pairs, rule = summary.get("pairs") or {}, _section(summary, "pairing").get("rule", "")
     problems = _problems(summary)
-    lines = [f"# {name}", "", f"{count(made.get('count'))} preference pairs of {count(made.get('problems'))} problems "]
+    sizes = f"{count(pairs.get('count'))} preference pairs of {count(pairs.get('problems'))} problems "
+    lines = [f"# {name}", "", sizes]
     lines[-1] += f"from `{problems.get('train', '')}`, chosen by codepref's rule `{rule}` among the answers of "
-    lines[-1] += f"`{public_name(str(_section(summary, 'model').get('path', '')))}` (seed {summary.get('seed', '')})."
-    lines += ["", _right(made), "", "| column | what it holds |", "|---|---|"]
-    lines += [f"| `{column}` | {what} |" for column, what in COLUMNS]
-    lines += ["", "Problems keep the licence of the data set that they are from; answers were written by a model.", ""]
+    lines[-1] += f"`{base}` (seed {summary.get('seed', '')})."
+    lines += ["", _right(pairs), "", "| column | content |", "|---|---|"]
+    lines += [f"| `{column}` | {content} |" for column, content in COLUMNS]
+    lines += ["", "The problems keep the licence of their data set. A model wrote the answers.", ""]
     if dropped := {k: v for k, v in ((summary.get("dropped") or {}).get("pairs") or {}).items() if v}:
         lines += ["Left out: " + "; ".join(f"{n:,} × {reason}" for reason, n in dropped.items()) + ".", ""]
     return "\n".join(lines)
@@ -80,44 +98,46 @@ def data_body(summary: Mapping[str, Any], name: str) -> str:
 COLUMNS = (
     ("task_id", "the problem"),
     ("prompt, chosen, rejected", "messages, as TRL's trainers take them"),
-    ("rule, confidence", "the rule, and its confidence that chosen is right and rejected wrong, in [0, 1]"),
-    ("chosen_id, rejected_id", "which of the problem's answers they are"),
+    ("rule, confidence", "the rule, and its confidence in [0, 1] that chosen is right and rejected is wrong"),
+    ("chosen_id, rejected_id", "the places of the two answers among the problem's answers"),
     ("evidence", "what the rule saw, as JSON text"),
 )
 
 
 def data_head(summary: Mapping[str, Any], license_: str) -> dict[str, Any]:
-    """The head of the pairs' card."""
-    made = int((summary.get("pairs") or {}).get("count") or 0)
+    """Return the hub's metadata of the pairs' card."""
+    pairs = int((summary.get("pairs") or {}).get("count") or 0)
     sizes = ((1000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
     return {
         "license": license_ or UNKNOWN_LICENSE,
         "task_categories": ["text-generation"],
         "tags": ["codepref", "code", "preference", "dpo"],
-        "size_categories": [next((name for most, name in sizes if made < most), "1M<n<10M")],
+        "size_categories": [next((name for limit, name in sizes if pairs < limit), "1M<n<10M")],
         "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": "pairs.parquet"}]}],
     }
 
 
 def _training(summary: Mapping[str, Any], training: Row) -> list[str]:
     settings = training.get("settings") or {}
-    made = summary.get("pairs") or {}
+    pairs = summary.get("pairs") or {}
     shown = ("learning_rate", "epochs", "batch_size", "beta", "chosen_weight", "lora_rank", "max_length")
     lines = [f"- method `{training.get('method', '')}`, {count(training.get('steps'))} steps"]
     lines += [f"- {', '.join(f'`{key}` {settings[key]}' for key in shown if key in settings)}"]
-    lines += [f"- {count(made['count'])} pairs; {_right(made)}"] if made.get("count") else []
-    lines += [
-        f"- held out: `{_problems(summary).get('heldout', '')}`; training problems or texts that hold one of them: "
-    ]
-    lines[-1] += "kept" if _section(summary, "problems").get("contamination") == "keep" else "left out"
+    lines += [f"- {count(pairs['count'])} pairs; {_right(pairs)}"] if pairs.get("count") else []
+    kept = _section(summary, "problems").get("contamination") == "keep"
+    lines += [f"- held-out problems: `{_problems(summary).get('heldout', '')}`"]
+    lines += [f"- training problems or texts that hold a held-out problem: {'kept' if kept else 'left out'}"]
     if dropped := (summary.get("dropped") or {}).get("problems"):
         lines[-1] += f" ({sum(dropped.values()):,})"
-    lines += [f"- warning: {said}" for said in training.get("warnings") or []]
+    lines += [f"- warning: {warning}" for warning in training.get("warnings") or []]
     return lines
 
 
-def _recipe(summary: Mapping[str, Any]) -> list[str]:
-    resolved = summary.get("recipe_resolved") or {}
+def _recipe(summary: Mapping[str, Any], base: str) -> list[str]:
+    """Return the resolved recipe as TOML, without folders of this machine."""
+    resolved = dict(summary.get("recipe_resolved") or {})
+    if "model" in resolved:
+        resolved["model"] = dict(resolved["model"]) | {"path": base}
     lines = [f"seed = {resolved.get('seed', 0)}"]
     for section, values in resolved.items():
         if isinstance(values, Mapping):
@@ -131,12 +151,12 @@ def _public(value: Any) -> Any:
     return public_name(value) if isinstance(value, str) and value.startswith(("/", "~", "./", "../")) else value
 
 
-def _right(made: Row) -> str:
-    share = made.get("share_right")
+def _right(pairs: Row) -> str:
+    share = pairs.get("share_right")
     if not share:
-        return "How many of the pairs are right is not known: no true tests have judged them."
+        return "The share of right pairs is unknown: no true tests have judged them."
     ends = f"95% interval {points(share.get('low'))} to {points(share.get('high'))}"
-    return f"{points(share.get('value'))}% of those judged by true tests are right ({ends})."
+    return f"{points(share.get('value'))}% of the pairs judged by true tests are right ({ends})."
 
 
 def _sentence(text: str) -> str:
@@ -149,8 +169,8 @@ def _versions(summary: Mapping[str, Any]) -> str:
 
 
 def _settings(summary: Mapping[str, Any]) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = (summary.get("training") or {}).get("settings") or {}
-    return found
+    settings: Mapping[str, Any] = (summary.get("training") or {}).get("settings") or {}
+    return settings
 
 
 def _merged(summary: Mapping[str, Any]) -> bool:
@@ -158,8 +178,8 @@ def _merged(summary: Mapping[str, Any]) -> bool:
 
 
 def _section(summary: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = (summary.get("recipe_resolved") or {}).get(name) or {}
-    return found
+    section: Mapping[str, Any] = (summary.get("recipe_resolved") or {}).get(name) or {}
+    return section
 
 
 def _problems(summary: Mapping[str, Any]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Cards on disk: the model's beside its weights, the pairs' beside them, both from summary.json."""
+"""The cards' files: the model's card beside its weights, the pairs' card beside them, both from summary.json."""
 
 from __future__ import annotations
 
@@ -7,51 +7,53 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from codepref.hub.base_model import hub_name, shown_name
 from codepref.hub.card_text import data_body, data_head, evaluation_rows, model_body, model_head
 from codepref.storage.files import read_json, write_text
 
 MODEL_CARD = "README.md"
 DATA_CARD = "pairs.md"
-"""In the run directory; a repository of the pairs has it as README.md."""
+"""The card's name in the run directory; in a repository of the pairs it is README.md."""
 _LICENSE = re.compile(r"\A---\n(?:.*\n)*?license:[ \t]*([\w.\-]+)", re.MULTILINE)
 
 
 def write_cards(run_dir: Path) -> list[Path]:
-    """Write checkpoint/README.md and, where there are pairs, pairs.md from DIR/summary.json. Returns what was written.
+    """Write checkpoint/README.md and, for a run with pairs, pairs.md, from summary.json. Return the cards' paths.
 
-    The licence is the recipe's `hub.license`, else that of the base model's own card where it is a local folder. The
-    figures stand in the head as the hub's evaluation results too.
+    The licence is the recipe's `hub.license`. Without one it is the licence that a local base model's own card names.
+    The metadata holds the figures as the hub's evaluation results too.
     """
     summary = read_json(run_dir / "summary.json")
     resolved = summary.get("recipe_resolved") or {}
-    base = str((resolved.get("model") or {}).get("path", ""))
-    told = str((resolved.get("hub") or {}).get("license", ""))
+    path = str((resolved.get("model") or {}).get("path", ""))
+    base_model, base = hub_name(path, run_dir), shown_name(path, run_dir)
+    license_ = str((resolved.get("hub") or {}).get("license", ""))
     written = []
     if (run_dir / "checkpoint").is_dir():
         name = f"{summary.get('recipe', 'model')}"
-        head = _model_yaml(summary, model_head(summary, told or license_of(base), base), name)
+        head = _model_yaml(summary, model_head(summary, license_ or license_of(path), base_model), name)
         written.append(run_dir / "checkpoint" / MODEL_CARD)
-        _write(written[-1], head, model_body(summary, name))
+        _write(written[-1], head, model_body(summary, name, base))
     if (run_dir / "pairs.parquet").exists():
         written.append(run_dir / DATA_CARD)
-        head = _yaml(data_head(summary, told))
-        _write(written[-1], head, data_body(summary, f"{summary.get('recipe', 'run')} pairs"))
+        head = _yaml(data_head(summary, license_))
+        _write(written[-1], head, data_body(summary, f"{summary.get('recipe', 'run')} pairs", base))
     return written
 
 
 def _write(path: Path, head: str, body: str) -> None:
     text = f"---\n{head}\n---\n\n{body}"
-    if not path.exists() or path.read_text(encoding="utf-8") != text:  # a finished run is left as it is
+    if not path.exists() or path.read_text(encoding="utf-8") != text:  # do not touch the files of a finished run
         write_text(path, text)
 
 
 def license_of(model: str) -> str:
-    """The licence that a local model's own card names, or ""."""
+    """Return the licence that a local model's own card names, or ""."""
     card = Path(model) / MODEL_CARD
     if not card.is_file():
         return ""
-    found = _LICENSE.match(card.read_text(encoding="utf-8", errors="replace"))
-    return found.group(1) if found else ""
+    match = _LICENSE.match(card.read_text(encoding="utf-8", errors="replace"))
+    return match.group(1) if match else ""
 
 
 def _model_yaml(summary: Mapping[str, Any], head: Mapping[str, Any], name: str) -> str:

@@ -1,24 +1,24 @@
-"""`codepref push`: a run's model and pairs to the hub, when it is asked and at no other time."""
+"""`codepref push`: upload a run's model and pairs to the hub. No other command uploads to the hub."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from codepref.errors import GateError, MachineError, UserError
+from codepref.hub.base_model import local_base
 from codepref.hub.cards import DATA_CARD, write_cards
 from codepref.storage.files import read_json
 
-KEPT_HERE = ("*.partial", ".*", "training_args.bin", "optimizer.pt", "checkpoint-*")
-"""Never uploaded with a model."""
+NOT_UPLOADED = ("*.partial", ".*", "training_args.bin", "optimizer.pt", "checkpoint-*")
+"""Files of a checkpoint that are never uploaded."""
 
 
 @dataclass(frozen=True)
 class Pushed:
-    """Where things are now: addresses by what they are, "model" and "pairs"."""
+    """What was uploaded. addresses: "model" and "pairs" -> the address of the repository."""
 
     addresses: dict[str, str] = field(default_factory=dict)
 
@@ -34,11 +34,12 @@ def push(
 ) -> Pushed:
     """Upload a run's checkpoint to the repository `model` and its pairs to `dataset`, each with its card.
 
-    Repositories are made where there are none, private unless `public`. The token is the hub library's own (HF_TOKEN,
-    or a login), and HF_ENDPOINT is obeyed. anyway: also a model that the gate did not promote; its card says so.
+    Repositories that do not exist are created, as private ones unless `public` is set. The token is the hub library's
+    own (HF_TOKEN, or a login), and HF_ENDPOINT is obeyed. anyway: also upload a model that the gate did not promote;
+    its card says so. message: the commit message.
 
-    Raises UserError (no run, nothing to push, a name without an owner, no token, no right to write), GateError (not
-    promoted), MachineError (the hub cannot be reached).
+    Raises UserError (no run, nothing to push, a name without an owner, an adapter on a local base, no token, no right
+    to write), GateError (not promoted), MachineError (the hub cannot be reached).
     """
     folder = Path(run_dir)
     if not (folder / "summary.json").exists():
@@ -55,15 +56,16 @@ def push(
     if dataset and not (folder / "pairs.parquet").exists():
         raise UserError(f"{folder}: has no pairs to push")
     write_cards(folder)
-    found = {}
+    addresses = {}
     if model:
-        found["model"] = _told(lambda api: _push_model(api, folder / "checkpoint", model, public, message))
+        addresses["model"] = _with_hub(lambda api: _push_model(api, folder / "checkpoint", model, public, message))
     if dataset:
-        found["pairs"] = _told(lambda api: _push_pairs(api, folder, dataset, public, message))
-    return Pushed(found)
+        addresses["pairs"] = _with_hub(lambda api: _push_pairs(api, folder, dataset, public, message))
+    return Pushed(addresses)
 
 
 def _check_model(folder: Path, summary: dict[str, Any], anyway: bool) -> None:
+    """Raise for a run without a checkpoint, a model that was not promoted, and an adapter that nobody else can load."""
     checkpoint = folder / "checkpoint"
     if not checkpoint.is_dir():
         raise UserError(f"{folder}: has no checkpoint to push")
@@ -71,19 +73,17 @@ def _check_model(folder: Path, summary: dict[str, Any], anyway: bool) -> None:
     if not gate.get("promoted") and not anyway:
         reason = (gate.get("reasons") or ["it was not measured"])[0]
         raise GateError(f"the model was not promoted: {reason}. --anyway pushes it, with a card that says so")
-    adapter = checkpoint / "adapter_config.json"
-    if adapter.exists():
-        base = str(json.loads(adapter.read_text(encoding="utf-8")).get("base_model_name_or_path", ""))
-        if base.startswith(("/", ".", "~")) or base.count("/") != 1:
-            raise UserError(
-                f"the adapter's base model is a folder of this machine ({base}), which nobody else has: train with "
-                "training.merge_adapter = true, or from a hub name"
-            )
+    if base := local_base(folder):
+        raise UserError(
+            f"{checkpoint}: is an adapter on a folder of this machine ({base}), which nobody else has. Merge it by "
+            "training with training.merge_adapter = true, or, if that base is on the hub, name it OWNER/NAME as "
+            "base_model_name_or_path in adapter_config.json"
+        )
 
 
 def _push_model(api: Any, checkpoint: Path, name: str, public: bool, message: str) -> str:
     address = str(api.create_repo(name, private=not public, exist_ok=True))
-    api.upload_folder(repo_id=name, folder_path=checkpoint, commit_message=message, ignore_patterns=list(KEPT_HERE))
+    api.upload_folder(repo_id=name, folder_path=checkpoint, commit_message=message, ignore_patterns=list(NOT_UPLOADED))
     return address
 
 
@@ -101,8 +101,8 @@ def _push_pairs(api: Any, folder: Path, name: str, public: bool, message: str) -
     return address
 
 
-def _told(work: Callable[[Any], str]) -> str:
-    """`work` with the hub's client; what can go wrong there in our words."""
+def _with_hub(work: Callable[[Any], str]) -> str:
+    """Call `work` with the hub's client, and turn the client's errors into codepref's."""
     import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OfflineModeIsEnabled
@@ -110,23 +110,23 @@ def _told(work: Callable[[Any], str]) -> str:
     try:
         return work(HfApi())
     except HFValidationError as error:
-        raise UserError(f"the hub takes no such name ({_line(error)})") from None
+        raise UserError(f"the hub does not accept this name ({_first_line(error)})") from None
     except LocalTokenNotFoundError:
         raise UserError("no token for the hub: set HF_TOKEN, or run `hf auth login`") from None
     except HfHubHTTPError as error:
         status = error.response.status_code if error.response is not None else 0
         if status in (401, 403):
             raise UserError(
-                f"the hub does not let this token write there ({status}): set HF_TOKEN to one that may, or take "
+                f"the hub does not let this token write there ({status}): set HF_TOKEN to a token that may, or choose "
                 "another OWNER"
             ) from None
         if 400 <= status < 500:
-            raise UserError(f"the hub refused ({_line(error)})") from None
-        raise MachineError(f"the hub failed ({_line(error)}); try again later") from None
+            raise UserError(f"the hub refused ({_first_line(error)})") from None
+        raise MachineError(f"the hub failed ({_first_line(error)}); try again later") from None
     except (httpx2.TransportError, OfflineModeIsEnabled, ConnectionError) as error:
-        raise MachineError(f"the hub cannot be reached from here ({_line(error)})") from None
+        raise MachineError(f"the hub cannot be reached from here ({_first_line(error)})") from None
 
 
-def _line(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__

@@ -1,1 +1,1 @@
-"""Responses -> judgments: what is preferred, the judge that rates, the ratings as records and files."""
+"""Responses -> judgments: a judge model or the rubric rates responses by a coding preference."""

@@ -1,9 +1,9 @@
-"""Responses and judgments, one row a problem: the published columns of CodeUltraFeedback, and ours beside them.
+"""A file of judgments, one row for each problem.
 
-`instruction`, `preference`, `models`, `responses` (`model`, `response`) and `annotations` (`model`, `rating` as text,
-"N/A" where unjudged, `rationale`) are as published (coseal/CodeUltraFeedback). The other columns hold what they leave
-out, so that nothing is lost between the stages. A file of responses has no annotations yet. Published rows are read
-from their own data set too, where annotations may be fewer than responses, or none.
+The columns `instruction`, `preference`, `models`, `responses` (`model`, `response`) and `annotations` (`model`,
+`rating` as text or "N/A", `rationale`) are those of coseal/CodeUltraFeedback. The other columns hold what these leave
+out. Rows of the published data set can be read too: their annotations may be in another order than the responses, and
+some or all may be missing.
 """
 
 from __future__ import annotations
@@ -13,65 +13,47 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from codepref.errors import UserError
-from codepref.problems.load import read_rows
 from codepref.records import Judgment, Rating, Response
+from codepref.sampling.responses_file import iter_records, responses_from_row, responses_row
 from codepref.storage.files import write_jsonl
 
 UNJUDGED = "N/A"
-"""The published word for a response without a rating."""
+"""The published rating of a response without a rating."""
 
 _WHOLE = re.compile(r"\d{1,6}")
 
 
 def write_judgments(path: Path, judgments: Iterable[Judgment]) -> int:
-    """Write one line a problem, atomically, holding one at a time. Returns the count."""
+    """Write one line for each judgment, atomically. Holds one line in memory at a time. Returns the count."""
     return write_jsonl(path, (judgment_row(judgment) for judgment in judgments))
 
 
+def iter_judgments(source: str | Path) -> Iterator[Judgment]:
+    """Yield the judgments in a file or hub data set.
+
+    source: as for `codepref.sampling.responses_file.iter_responses`. A response without an annotation is unjudged.
+    Raises UserError with the place of a malformed row or of a second row with the same task_id.
+    """
+    return iter_records(source, judgment_from_row, "a judgment")
+
+
 def read_judgments(source: str | Path) -> list[Judgment]:
-    """All judgments of a file or data set; see `iter_judgments`."""
+    """All judgments of a file or hub data set; see `iter_judgments`."""
     return list(iter_judgments(source))
 
 
-def iter_judgments(source: str | Path) -> Iterator[Judgment]:
-    """Yield judgments, or tasks to be judged, one a row of JSON lines, JSON, Parquet or a hub data set.
-
-    Only `instruction`, `preference` and `responses` must be there: another program may have written the file.
-    Raises UserError with the place and what is wrong; two rows of one task_id are wrong.
-    """
-    seen: set[str] = set()
-    for number, (where, row) in enumerate(read_rows(str(source))):
-        try:
-            judgment = judgment_from_row(row, f"instruction/{number}")
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{where}: no judgment: {_said(error)}") from None
-        if judgment.task_id in seen:
-            raise UserError(f"{where}: task {judgment.task_id!r} stands there twice; one row a task is needed")
-        seen.add(judgment.task_id)
-        yield judgment
-
-
 def judgment_row(judgment: Judgment) -> dict[str, Any]:
-    """One line of the file."""
-    responses, ratings = judgment.responses, judgment.ratings
-    return {
-        "task_id": judgment.task_id,
-        "instruction": judgment.instruction,
-        "preference": judgment.preference,
-        "models": [response.model for response in responses],
-        "responses": [{"model": response.model, "response": response.text} for response in responses],
+    """The line of a file for one judgment."""
+    ratings = judgment.ratings
+    return responses_row(judgment.unrated()) | {
         "annotations": [
             {
                 "model": response.model,
                 "rating": UNJUDGED if rating.value is None else str(rating.value),
                 "rationale": rating.rationale,
             }
-            for response, rating in zip(responses, ratings, strict=False)
+            for response, rating in zip(judgment.responses, ratings, strict=True)
         ],
-        "response_ids": [response.response_id for response in responses],
-        "finished": [response.finished for response in responses],
-        "principles": [response.principle for response in responses],
         "judge": judgment.judge,
         "order": list(judgment.order),
         "scale": [judgment.low, judgment.high],
@@ -82,19 +64,15 @@ def judgment_row(judgment: Judgment) -> dict[str, Any]:
 
 
 def judgment_from_row(row: Mapping[str, Any], default_id: str) -> Judgment:
-    """A judgment from a line. Raises KeyError, TypeError or ValueError that says what is wrong with it."""
-    task_id = row.get("task_id", default_id)
-    instruction, preference = row["instruction"], row["preference"]
-    if not all(isinstance(text, str) for text in (task_id, instruction, preference)):
-        raise ValueError("`task_id`, `instruction` and `preference` must be texts")
-    responses = tuple(_responses(row, task_id))
+    """The judgment in one row. Raises KeyError, TypeError or ValueError if the row is malformed."""
+    task = responses_from_row(row, default_id)
     low, high = row.get("scale") or (1, 5)
     return Judgment(
-        task_id=task_id,
-        instruction=instruction,
-        preference=preference,
-        responses=responses,
-        ratings=tuple(_ratings(row, responses, int(low), int(high))),
+        task_id=task.task_id,
+        instruction=task.instruction.text,
+        preference=task.preference,
+        responses=task.responses,
+        ratings=tuple(_ratings(row, task.responses, int(low), int(high))),
         judge=str(row.get("judge") or ""),
         order=tuple(row.get("order") or ()),
         low=int(low),
@@ -102,61 +80,47 @@ def judgment_from_row(row: Mapping[str, Any], default_id: str) -> Judgment:
     )
 
 
-def _responses(row: Mapping[str, Any], task_id: str) -> Iterator[Response]:
-    count = len(row["responses"])
-    ids = row.get("response_ids") or range(count)
-    finished = row.get("finished") or [True] * count
-    principles = row.get("principles") or [""] * count
-    for given, response_id, whole, principle in zip(row["responses"], ids, finished, principles, strict=True):
-        if not isinstance(given["model"], str) or not isinstance(given["response"], str):
-            raise ValueError("`responses` must hold a text `model` and a text `response` each")
-        yield Response(task_id, int(response_id), given["model"], given["response"], bool(whole), str(principle))
-
-
-def _ratings(row: Mapping[str, Any], responses: tuple[Response, ...], low: int, high: int) -> Iterator[Rating]:
-    annotations = list(row.get("annotations") or [])
-    if not annotations and "unjudged" not in row:
-        return
-    if len(annotations) == len(responses) and all(
-        said["model"] == response.model for said, response in zip(annotations, responses, strict=True)
-    ):
-        beside: list[Mapping[str, Any] | None] = annotations
-    else:
-        beside = _by_model(annotations, responses)
+def _ratings(row: Mapping[str, Any], responses: Sequence[Response], low: int, high: int) -> Iterator[Rating]:
+    annotations = _annotations(row.get("annotations") or [], responses)
     reasons = row.get("unjudged") or [""] * len(responses)
     seconds = row.get("second_ratings") or [UNJUDGED] * len(responses)
     scores = row.get("scores") or [None] * len(responses)
-    for response, annotation, told, second, score in zip(responses, beside, reasons, seconds, scores, strict=True):
-        value, reason = _value(None if annotation is None else annotation["rating"], low, high)
-        rationale = "" if annotation is None else str(annotation.get("rationale") or "")
-        unread = "" if value is not None else told or reason
-        finer = None if score is None else float(score)
-        yield Rating(response.response_id, value, rationale, unread, _value(second, low, high)[0], finer)
+    for response, entry, recorded, second, score in zip(responses, annotations, reasons, seconds, scores, strict=True):
+        value, reason = _value(None if entry is None else entry["rating"], low, high)
+        yield Rating(
+            response_id=response.response_id,
+            value=value,
+            rationale="" if entry is None else str(entry.get("rationale") or ""),
+            reason="" if value is not None else recorded or reason,
+            second=_value(second, low, high)[0],
+            score=None if score is None else float(score),
+        )
 
 
-def _by_model(
-    annotations: Sequence[Mapping[str, Any]], responses: Sequence[Response]
-) -> list[Mapping[str, Any] | None]:
-    """Annotations in another order, or fewer of them: each to the response of its model, if only one can be meant."""
+def _annotations(
+    entries: Sequence[Mapping[str, Any]], responses: Sequence[Response]
+) -> Sequence[Mapping[str, Any] | None]:
+    """The annotation of each response, None where there is none.
+
+    Annotations in another order, or fewer than the responses, are matched by the model's name if it is unambiguous.
+    """
     models = [response.model for response in responses]
-    named = [said["model"] for said in annotations]
-    if unknown := sorted(set(named) - set(models)):
-        raise ValueError(f"an annotation of {unknown[0]!r}, who gave no response")
-    sure = {name for name in named if named.count(name) == models.count(name) == 1}
-    by_name = {said["model"]: said for said in annotations}
-    return [by_name[model] if model in sure else None for model in models]
+    names = [entry["model"] for entry in entries]
+    if names == models:
+        return entries
+    if unknown := sorted(set(names) - set(models)):
+        raise ValueError(f"an annotation is of {unknown[0]!r}, which has no response")
+    unambiguous = {name for name in names if names.count(name) == models.count(name) == 1}
+    by_name = {entry["model"]: entry for entry in entries}
+    return [by_name[model] if model in unambiguous else None for model in models]
 
 
-def _value(said: Any, low: int, high: int) -> tuple[int | None, str]:
-    """A rating as published (text) or as a number, strictly; or None and why."""
-    if said is None or said == UNJUDGED:
+def _value(rating: Any, low: int, high: int) -> tuple[int | None, str]:
+    """(the value of a rating that is a text or a number, "") or (None, the reason why it has no value)."""
+    if rating is None or rating == UNJUDGED:
         return None, "not rated"
-    text = str(said).strip() if not isinstance(said, bool) else ""
+    text = str(rating).strip() if not isinstance(rating, bool) else ""
     if not _WHOLE.fullmatch(text):
-        return None, f"the rating is no whole number: {str(said)[:40]!r}"
+        return None, f"the rating is no whole number: {str(rating)[:40]!r}"
     value = int(text)
     return (value, "") if low <= value <= high else (None, f"the rating is not between {low} and {high}: {value}")
-
-
-def _said(error: Exception) -> str:
-    return f"no column {error}" if isinstance(error, KeyError) else str(error)

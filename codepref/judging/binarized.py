@@ -1,4 +1,4 @@
-"""Rated pairs in the columns of coseal/CodeUltraFeedback_binarized, for others' training scripts."""
+"""Rated pairs in the columns of coseal/CodeUltraFeedback_binarized, for training scripts of other projects."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ SIDES = ("chosen", "rejected")
 
 
 def write_binarized(path: Path, judgments: Sequence[Judgment], pairs: Iterable[Pair]) -> int:
-    """Write one row a pair as Parquet, or as JSON lines where the name ends so. Returns the count.
+    """Write one row for each pair as Parquet, or as JSON lines if `path` ends in .jsonl. Returns the count.
 
-    Columns: those of the published judgments, `chosen` and `rejected` as plain texts, `rating_chosen`,
+    Columns: those of the published judgments, `chosen` and `rejected` as plain texts, `rating_chosen` and
     `rating_rejected` as whole numbers, `model_chosen`, `model_rejected`.
-    Raises UserError for a pair whose responses the judgments do not hold: they are of another file.
+    Raises UserError for a pair whose responses the judgments do not hold.
     """
     rows = list(binarized_rows(judgments, pairs))
     if path.suffix == ".jsonl":
@@ -38,22 +38,25 @@ def binarized_rows(judgments: Sequence[Judgment], pairs: Iterable[Pair]) -> Iter
     for pair in pairs:
         judgment = by_task.get(pair.task_id)
         if judgment is None:
-            raise UserError(f"a pair of task {pair.task_id!r}, which the judgments do not hold: of another file?")
+            raise UserError(f"the judgments lack task {pair.task_id!r}: give the file that the pairs were made of")
         row = judgment_row(judgment)
-        found = {name: row[name] for name in PUBLISHED}
+        columns = {name: row[name] for name in PUBLISHED}
         sides = {side: _side(judgment, pair, side) for side in SIDES}
         for place, prefix in enumerate(("", "rating_", "model_")):  # in the published order
-            found |= {f"{prefix}{side}": facts[place] for side, facts in sides.items()}
-        yield found
+            columns |= {f"{prefix}{side}": facts[place] for side, facts in sides.items()}
+        yield columns
 
 
 def _side(judgment: Judgment, pair: Pair, side: str) -> tuple[str, int | None, str]:
-    wanted = getattr(pair, f"{side}_id")
+    """(text, rating, model) of one side of a pair."""
+    response_id = getattr(pair, f"{side}_id")
     ratings: Mapping[int, Rating] = {rating.response_id: rating for rating in judgment.ratings}
     for response in judgment.responses:
-        if response.response_id == wanted and wanted in ratings:
-            return response.text, ratings[wanted].value, response.model
-    raise UserError(f"{pair.task_id}: the judgments hold no rated response {wanted}: pairs of another file?")
+        if response.response_id == response_id and response_id in ratings:
+            return response.text, ratings[response_id].value, response.model
+    raise UserError(
+        f"{pair.task_id}: the judgments hold no rated response {response_id}: give the file that the pairs were made of"
+    )
 
 
 def _schema() -> pa.Schema:

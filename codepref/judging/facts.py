@@ -1,4 +1,4 @@
-"""What can be read off a program without running it: its syntax tree, lines and names as plain numbers. Pure."""
+"""Facts about a program that is not run: numbers from its syntax tree, its lines and its names. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import tokenize
 from dataclasses import dataclass
 
-from codepref.judging.asked import Function, extras, is_docstring, missing
+from codepref.judging.requirements import Function, extras, is_docstring, missing
 from codepref.problems.source import bound_names, parse
 from codepref.records import Problem
 from codepref.sampling.blocks import code_blocks, code_texts, without_thinking
@@ -17,19 +17,20 @@ BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 TOO_DEEP = "is nested too deeply to be analysed"
 USUAL_SHORT = {"i", "j", "k", "n", "m", "x", "y", "z", "_"}
-"""Names of one letter that every reader takes in: counters, sizes, coordinates."""
+"""Names of one letter that are common in good code: counters, sizes, coordinates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """A response that holds a program, in numbers.
+    """Facts about a response that holds a program.
 
-    nodes: expressions in the tree. densest: expressions in its largest single statement. nesting: blocks within blocks
-    within a function, at most. inner_comprehensions: comprehensions within comprehensions. vague_names: share of names
-    that it binds (those of loops, of comprehensions and of the instruction aside) of one or two letters. crowded:
-    statements that begin on a line with another. documented: share of functions with a docstring. comments: lines with
-    a comment. prose_words: words outside code. missing: what the instruction asks for and is not there. extras: what
-    stands there unasked.
+    code: the program. lines: lines that are not blank. longest_line: in characters.
+    nodes: expressions in the program. densest: expressions in the statement that has most of them.
+    nesting: the depth of blocks inside blocks. inner_comprehensions: comprehensions inside comprehensions.
+    vague_names: the share of bound names with one or two letters that are not in USUAL_SHORT. Names from loops,
+    comprehensions and the instruction do not count. crowded: statements that begin on the same line as another one.
+    documented: the share of functions with a docstring. comments: lines with a comment. prose_words: words outside the
+    code. missing: what the instruction asks for and the program lacks. extras: what nobody asked for.
     """
 
     code: str
@@ -50,11 +51,11 @@ class Facts:
 
 
 def read_code(text: str, problem: Problem) -> str:
-    """The code of a response as it was written: its fenced blocks, or all of it where there are none.
+    """The code of a response: its fenced blocks, or the whole text if it has none.
 
-    Unlike `codepref.sampling.extract` nothing is taken out: calls and asserts after the function are a part of the
-    answer. For a problem of style "complete", a text without fences that only parses as the continuation of the prompt
-    is read so. "" when nothing stands there.
+    Unlike `codepref.sampling.extract` it keeps everything, because calls and asserts after the function are a part of
+    the answer. For a problem of style "complete", a text without fences that does not define the entry point is read as
+    the continuation of the prompt, if that parses. Returns "" for a response without code.
     """
     code = "\n\n\n".join(part.strip("\n") for part in code_texts(text)).rstrip()
     if not code.strip():
@@ -66,7 +67,7 @@ def read_code(text: str, problem: Problem) -> str:
 
 
 def read_facts(text: str, problem: Problem) -> Facts | str:
-    """The facts of one response to `problem`; or, as text, why there are none ("holds no code", ...)."""
+    """The facts about one response to `problem`, or a text that says why there are none ("holds no code", ...)."""
     code = read_code(text, problem)
     tree = parse(code)
     if tree is None:
@@ -109,7 +110,7 @@ def _defines(code: str, name: str) -> bool:
 
 
 def _own_expressions(statement: ast.stmt) -> int:
-    """Expressions of a statement's own, without those of the statements inside it."""
+    """The number of expressions in a statement, without those in the statements inside it."""
     count, waiting = 0, list(ast.iter_child_nodes(statement))
     while waiting:
         node = waiting.pop()
@@ -120,7 +121,7 @@ def _own_expressions(statement: ast.stmt) -> int:
 
 
 def _nesting(body: list[ast.stmt]) -> int:
-    """Depth of blocks; an `elif` stands as deep as its `if`."""
+    """The depth of nested blocks. An `elif` is as deep as its `if`."""
     deepest = 0
     for node in body:
         inner = [getattr(node, name, []) for name in ("body", "orelse", "finalbody")]
@@ -140,21 +141,22 @@ def _inner_comprehensions(node: ast.AST) -> int:
 
 
 def _vague_names(tree: ast.Module, problem: Problem) -> float:
-    passing = {
-        name
+    loop_names = {
+        part.id
         for node in ast.walk(tree)
         if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension)
-        for name in (part.id for part in ast.walk(node.target) if isinstance(part, ast.Name))
+        for part in ast.walk(node.target)
+        if isinstance(part, ast.Name)
     }
     bound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    names = (bound | {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}) - passing
+    names = (bound | {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}) - loop_names
     names -= set(re.findall(r"\w+", problem.prompt))
     vague = [name for name in names if len(name) <= 2 and name not in USUAL_SHORT]
     return len(vague) / len(names) if names else 0.0
 
 
 def _crowded(statements: list[ast.stmt]) -> int:
-    """Lines on which a second statement begins: `a = 1; b = 2`, `if x: return y`."""
+    """The number of statements that begin on the same line as another: `a = 1; b = 2`, `if x: return y`."""
     starts = [node.lineno for node in statements]
     return len(starts) - len(set(starts))
 
@@ -162,7 +164,8 @@ def _crowded(statements: list[ast.stmt]) -> int:
 def _comments(code: str) -> int:
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(code).readline))
-    except (tokenize.TokenError, SyntaxError, ValueError):  # it parses, but its last lines trouble the tokenizer
+    except (tokenize.TokenError, SyntaxError, ValueError):
+        # code can parse although the tokenizer rejects its last lines
         return sum(line.lstrip().startswith("#") for line in code.splitlines())
     return len({token.start[0] for token in tokens if token.type == tokenize.COMMENT})
 

@@ -1,89 +1,102 @@
-"""A judge model rates responses.
-
-Two passes over the tasks, so that nothing but what is under way is held in memory: the first has every question
-answered (see `codepref.servers`), the second reads the answers from the journal and makes judgments of them.
-"""
+"""`codepref judge`: rates the responses in a file by a judge model or by the rubric."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
 
-from codepref.config.endpoint import Endpoint
-from codepref.judging.questions import (
-    JudgeSettings,
-    Reading,
-    References,
-    ask_again,
-    is_again,
-    judged,
-    questions,
-)
-from codepref.records import Judgment
-from codepref.servers.exchange import Exchange
-from codepref.servers.records import Outcome, Request
-
-Tasks = Callable[[], Iterable[Judgment]]
-"""Gives the tasks anew at each call: judgments without ratings."""
-
-Progress = Callable[[int, int], None]
+from codepref.config.aliases import renamed_arguments
+from codepref.config.pool import Member
+from codepref.errors import UserError
+from codepref.judging.artifact import write_judgments
+from codepref.judging.asking import ResponseSource, judge_run, load_tasks
+from codepref.judging.questions import JudgeSettings
+from codepref.judging.summary import JudgeCounts
+from codepref.preferences import check_preferences
+from codepref.records import Judgment, Problem
+from codepref.servers.artifacts import calls_folder, check_complete, costs, summary_file
+from codepref.servers.exchange import Log
+from codepref.storage.files import check_target, write_json
+from codepref.storage.progress import ProgressLine
 
 
-def ask_judge(
-    tasks: Tasks,
-    endpoint: Endpoint,
-    exchange: Exchange,
-    settings: JudgeSettings,
+@renamed_arguments(say="log")
+def judge(
+    source: ResponseSource,
+    member: Member,
+    out: str | Path,
     *,
-    references: References | None = None,
-    total: int = 0,
-    progress: Progress | None = None,
-) -> Counter[str]:
-    """Have every question about the tasks answered, the answers kept in the exchange's journal.
+    settings: JudgeSettings | None = None,
+    budget: float | None = None,
+    progress: ProgressLine | None = None,
+    log: Log = lambda text: None,
+) -> dict[str, Any]:
+    """Have a judge model rate responses from 1 to 5 by each problem's preference.
 
-    total: how many questions there are, for `progress`. Returns how many questions got no answer, by reason; the same
-    call tries them again. Raises what `Exchange.outcomes` raises.
+    source: a file that `respond` wrote, published rows, or records. member: the judge. budget: limit in dollars over
+    all runs with this `out`. log: receives messages for the user.
+    Writes `out` (JSON lines with the published columns, see `codepref.judging.artifact`) and `out` with the ending
+    .summary.json: ratings, unjudged responses by reason, changes in the second pass, tokens and dollars. The folder
+    `out`.calls keeps each answer when it arrives, and an interrupted call continues from there.
+    Returns the summary. Raises UserError (a wrong key, an unknown model, no server; before the first paid call where
+    possible), GateError (the budget allows no further call), InfrastructureError (answers are missing after all
+    attempts; `out` holds the others).
     """
-    counts: dict[str, int] = {}  # how many responses the questions under way show, by key
-    lost: Counter[str] = Counter()
-    done = 0
-
-    def requests() -> Iterator[Request]:
-        for task in tasks():
-            for question in questions(task, endpoint, settings, references):
-                counts[question.request.key] = len(question.order)
-                yield question.request
-
-    def again(outcome: Outcome) -> Iterable[Request]:
-        count = counts.pop(outcome.request.key)
-        if outcome.reply is None or is_again(outcome.request):
-            return
-        if (second := ask_again(outcome.request, outcome.reply, count, settings)) is not None:
-            counts[second.key] = count
-            yield second
-
-    for outcome in exchange.outcomes({endpoint.name: requests()}, again):
-        done += not is_again(outcome.request)
-        if outcome.reply is None:
-            lost[outcome.reason] += 1
-        if progress:
-            progress(done, total)
-    return lost
+    target, counts = Path(out), JudgeCounts()
+    check_target(target)
+    with judge_run(
+        load_tasks(source),
+        member,
+        calls_folder(target),
+        settings or JudgeSettings(),
+        budget=budget,
+        progress=progress,
+        log=log,
+    ) as run:
+        write_judgments(target, counts.counting(run.judgments))
+    summary = {"judge": member.label, "model": member.model, **counts.as_dict(), "missing": dict(run.missing)}
+    summary |= {"settings": asdict(run.settings), **costs(run.ledger)}
+    write_json(summary_file(target), summary)
+    check_complete(run.missing, target)
+    return summary
 
 
-def read_judgments_of(
-    tasks: Tasks,
-    endpoint: Endpoint,
-    exchange: Exchange,
-    settings: JudgeSettings,
-    *,
-    references: References | None = None,
-) -> Iterator[tuple[Judgment, list[list[Reading]]]]:
-    """Yield each task with its ratings, and all readings, one list a pass; see `questions.judged`."""
-    for task in tasks():
-        yield judged(task, endpoint, settings, exchange.answer, references)
+def judge_by_rubric(source: ResponseSource, out: str | Path, *, problems: str | Path | None = None) -> dict[str, Any]:
+    """Rate responses like `judge`, but by static analysis: no server and no model; see docs/judging.md.
 
+    problems: the source of the entry points that "instruction-following" looks for. Without it, none are looked for.
+    Returns the summary. Raises UserError for responses to tasks that `problems` does not hold, and for tasks without a
+    known preference.
+    """
+    from codepref.judging.rubric import JUDGE, judge_responses
+    from codepref.problems.load import load_problems
 
-def count_unjudged(judgments: Iterable[Judgment]) -> Counter[str]:
-    """How many responses have no rating, by reason."""
-    return Counter(rating.reason for one in judgments for rating in one.ratings if rating.value is None)
+    target, counts = Path(out), JudgeCounts()
+    check_target(target)
+    tasks = list(load_tasks(source)())
+    check_preferences(tasks)
+    known = {problem.task_id: problem for problem in load_problems(problems)} if problems else {}
+    if unknown := [task.task_id for task in tasks if known and task.task_id not in known]:
+        raise UserError(
+            f"{len(unknown)} tasks with responses are not in {problems} ({', '.join(unknown[:3])}"
+            f"{', ...' if len(unknown) > 3 else ''}): give the problems that were answered"
+        )
+
+    def judgments() -> Iterator[Judgment]:
+        for preference in dict.fromkeys(task.preference for task in tasks):
+            rated = [task for task in tasks if task.preference == preference]
+            problems_rated = [
+                known.get(task.task_id) or Problem(task.task_id, task.instruction.text, "") for task in rated
+            ]
+            yield from judge_responses(problems_rated, {task.task_id: task.responses for task in rated}, [preference])
+
+    by_task = {judgment.task_id: judgment for judgment in judgments()}
+    ordered = [
+        replace(by_task[task.task_id], instruction=task.instruction.text) for task in tasks if task.task_id in by_task
+    ]
+    write_judgments(target, counts.counting((judgment, ()) for judgment in ordered))
+    summary = {"judge": JUDGE, "model": JUDGE, **counts.as_dict()}
+    write_json(summary_file(target), summary)
+    return summary

@@ -1,4 +1,4 @@
-"""A judge's words -> ratings, strictly: what cannot be read is unjudged with its reason, never a number. Pure."""
+"""A judge's answer -> ratings. What cannot be read is unjudged, with a reason, and never becomes a number. Pure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-MOST_CANDIDATES = 64
-"""Places in an answer at which a JSON object is tried; a rambling answer must not cost more."""
+MAX_CANDIDATES = 64
+"""Places in an answer at which the parser looks for a JSON object. The limit keeps very long answers cheap."""
 
 _BLOCK = re.compile(r"^[ \t#>*_-]*Rating[ \t*_]*:[ \t*_]*(.*?)[ \t*_]*$", re.MULTILINE | re.IGNORECASE)
 _RATIONALE = re.compile(r"^[ \t#>*_-]*Rationale[ \t*_]*:[ \t*_]*", re.MULTILINE | re.IGNORECASE)
@@ -18,10 +18,10 @@ _NUMBER = re.compile(r"[+-]?\d{1,6}")
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """One reading of a judge's answer, by label (1, 2, ...).
+    """What a judge's answer says of each response. The keys are the labels of the responses (1, 2, ...).
 
-    values: whole numbers within the scale. rationales: the words beside them. reasons: why a label has no value.
-    complaint: what is wrong with the answer as a whole, "" when every label has a value.
+    values: whole numbers within the scale. rationales: the judge's explanations. reasons: why a label has no value.
+    complaint: what is wrong with the answer, or "" if every label has a value.
     """
 
     values: Mapping[int, int] = field(default_factory=dict)
@@ -31,39 +31,39 @@ class Parsed:
 
 
 def parse_ratings(text: str, count: int, low: int, high: int) -> Parsed:
-    """Read the ratings of `count` responses, labelled from 1, on a scale from `low` to `high`.
+    """Read the ratings of `count` responses, which have the labels 1, 2, ..., on a scale from `low` to `high`.
 
-    Reads a JSON object {"ratings": [{"id", "rating", "rationale"}, ...]}, alone or among other words, or as many
-    blocks `Rating: N` / `Rationale: ...` as there are responses, in their order (the published form).
-    An answer that does not name every label exactly once counts as none: what it says of some may be what a response
-    told it to say. So do two complete answers in one that differ. A rating that is no whole number on the scale
-    ("N/A", "4/5", 11, 3.5) leaves its own response unjudged.
+    Two forms are read: a JSON object {"ratings": [{"id", "rating", "rationale"}, ...]} anywhere in the text, and the
+    published form, one block `Rating: N` / `Rationale: ...` for each response in order.
+    An answer that does not name every label exactly once rates no response, because a response may have made the judge
+    write it. An answer with two complete but different sets of ratings rates no response either. A rating that is
+    not a whole number on the scale ("N/A", "4/5", 11, 3.5) leaves only its own response unjudged.
     """
     labels = range(1, count + 1)
     readings = [entries for entries in _objects(text) if sorted(_labels(entries)) == list(labels)]
     if not readings:
         blocks = _blocks(text)
         if len(blocks) != count:
-            found = any(True for _ in _objects(text))
-            complaint = "not every response is rated exactly once" if found or blocks else "it holds no ratings"
+            some = any(True for _ in _objects(text)) or blocks
+            complaint = "not every response is rated exactly once" if some else "it holds no ratings"
             return Parsed(reasons=dict.fromkeys(labels, complaint), complaint=complaint)
         readings = [blocks]
-    read = [_read(entries, low, high) for entries in readings]
-    if any(dict(one.values) != dict(read[0].values) for one in read[1:]):
+    parsed = [_parse(entries, low, high) for entries in readings]
+    if any(dict(one.values) != dict(parsed[0].values) for one in parsed[1:]):
         complaint = "it holds several sets of ratings that differ"
         return Parsed(reasons=dict.fromkeys(labels, complaint), complaint=complaint)
-    return read[-1]
+    return parsed[-1]
 
 
-def _read(entries: Sequence[Mapping[str, Any]], low: int, high: int) -> Parsed:
+def _parse(entries: Sequence[Mapping[str, Any]], low: int, high: int) -> Parsed:
     values, rationales, reasons = {}, {}, {}
     for entry in entries:
-        label, said = int(entry["id"]), entry.get("rating")
+        label, rating = int(entry["id"]), entry.get("rating")
         rationale = entry.get("rationale")
         rationales[label] = rationale if isinstance(rationale, str) else ""
-        value = _whole(said)
+        value = _whole(rating)
         if value is None:
-            reasons[label] = f"the rating is no whole number: {_short(said)}"
+            reasons[label] = f"the rating is no whole number: {_short(rating)}"
         elif not low <= value <= high:
             reasons[label] = f"the rating is not between {low} and {high}: {value}"
         else:
@@ -71,21 +71,22 @@ def _read(entries: Sequence[Mapping[str, Any]], low: int, high: int) -> Parsed:
     return Parsed(values, rationales, reasons, next(iter(reasons.values()), ""))
 
 
-def _whole(said: Any) -> int | None:
-    if type(said) is int:
-        return said
-    if isinstance(said, float) and said.is_integer() and abs(said) < 1e6:
-        return int(said)
-    if isinstance(said, str) and _NUMBER.fullmatch(said.strip()):
-        return int(said)
+def _whole(value: Any) -> int | None:
+    """The whole number that a JSON value or a text holds, or None."""
+    if type(value) is int:
+        return value
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e6:
+        return int(value)
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        return int(value)
     return None
 
 
 def _objects(text: str) -> Iterator[list[Mapping[str, Any]]]:
-    """The lists of rating entries in all JSON objects that stand in the text, the outermost ones."""
+    """Yield the list `ratings` of each JSON object in the text. Objects inside other objects are not searched."""
     decoder = json.JSONDecoder()
     place = 0
-    for _ in range(MOST_CANDIDATES):
+    for _ in range(MAX_CANDIDATES):
         place = text.find("{", place)
         if place < 0:
             return
@@ -100,20 +101,20 @@ def _objects(text: str) -> Iterator[list[Mapping[str, Any]]]:
 
 
 def _labels(entries: Sequence[Mapping[str, Any]]) -> list[int]:
-    """The labels that entries name; -1 for what names none."""
+    """The label of each entry, -1 for an entry without one."""
     return [-1 if (label := _whole(entry.get("id"))) is None else label for entry in entries]
 
 
 def _blocks(text: str) -> list[Mapping[str, Any]]:
-    """Entries from `Rating:` lines, each with the rationale that follows it."""
-    found = list(_BLOCK.finditer(text))
-    ends = [match.start() for match in found[1:]] + [len(text)] * bool(found)
+    """One entry for each `Rating:` line, with the rationale that follows the line."""
+    matches = list(_BLOCK.finditer(text))
+    ends = [match.start() for match in matches[1:]] + [len(text)] * bool(matches)
     entries: list[Mapping[str, Any]] = []
-    for label, (match, end) in enumerate(zip(found, ends, strict=True), start=1):
+    for label, (match, end) in enumerate(zip(matches, ends, strict=True), start=1):
         rest = text[match.end() : end]
         rationale = _RATIONALE.search(rest)
-        words = rest[rationale.end() :].strip() if rationale else ""
-        entries.append({"id": label, "rating": match.group(1).strip(), "rationale": words})
+        explanation = rest[rationale.end() :].strip() if rationale else ""
+        entries.append({"id": label, "rating": match.group(1).strip(), "rationale": explanation})
     return entries
 
 

@@ -1,35 +1,36 @@
-"""Which questions a judge is asked about a task, and what its answers come to. Pure."""
+"""The questions that a judge is asked about a task, and the judgment that follows from its answers. Pure."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from codepref.config.endpoint import Endpoint
-from codepref.errors import UserError
+from codepref.judging.messages import again_messages, grading_messages, rating_messages, ratings_schema
 from codepref.judging.parsing import Parsed, parse_ratings
-from codepref.judging.prompts import again_messages, grading_messages, rating_messages, ratings_schema
-from codepref.preferences import BY_KEY
-from codepref.records import Judgment, Message, Rating
+from codepref.records import InstructionResponses, Judgment, Message, Rating
 from codepref.servers.records import Reply, Request
 from codepref.storage.hashing import content_hash
 
+T = TypeVar("T")
+
 AnswerTo = Callable[[str], Reply | None]
-"""key -> what it was answered."""
+"""The key of a request -> the reply to it, or None."""
 
 References = Callable[[str], str]
-"""task_id -> reference answer, for grades beside one (CODAL-Bench)."""
+"""task_id -> the reference answer beside which a response is graded (CODAL-Bench)."""
 
 
 @dataclass(frozen=True)
 class JudgeSettings:
     """How a judge is asked.
 
-    mode: all responses of a problem "together", as published, or each "single". second_pass: ask again with the
-    responses in reversed order. repeats: how often each question is asked in all (above 1 to see whether a judge agrees
-    with itself). temperature, max_tokens: of its answers. low, high: the scale. seed: of the order of responses.
+    mode: "together" shows all responses of a problem in one question, as published; "single" asks about each response.
+    second_pass: ask again with the responses in reversed order. repeats: how often each question is asked in total; a
+    number above 1 measures whether the judge agrees with itself. temperature, max_tokens: of the judge's answers.
+    low, high: the scale. seed: of the order of the responses.
     """
 
     mode: Literal["together", "single"] = "together"
@@ -44,7 +45,7 @@ class JudgeSettings:
 
 @dataclass(frozen=True)
 class Question:
-    """One prompt for a judge: which responses it shows, in which order, and the request that carries it."""
+    """One question to a judge. order: the responses that it shows, by position in the task, in the order shown."""
 
     order: tuple[int, ...]
     request: Request
@@ -52,7 +53,11 @@ class Question:
 
 @dataclass(frozen=True)
 class Reading:
-    """What became of one question: values and rationales by place among the task's responses, reasons for the rest."""
+    """What a judge's answer to one question says.
+
+    values, rationales: by the response's position in the task. reasons: why the other responses have no value.
+    asked_again: the question was repeated, because the first answer was incomplete.
+    """
 
     values: dict[int, int]
     rationales: dict[int, str]
@@ -61,52 +66,65 @@ class Reading:
 
 
 def questions(
-    task: Judgment, endpoint: Endpoint, settings: JudgeSettings, references: References | None = None
+    task: InstructionResponses, endpoint: Endpoint, settings: JudgeSettings, references: References | None = None
 ) -> Iterator[Question]:
-    """All questions about one task, pass by pass: the first, the reversed one, then repeats of the first.
+    """Yield all questions about one task by pass: the first pass, the reversed one, then repeats of the first.
 
-    A pass is one question about all responses, or one question a response (`single`, and beside a reference).
+    A pass is one question about all responses, or one question for each response (mode "single", and beside a
+    reference).
     """
     if not task.responses:
         return
     order = list(range(len(task.responses)))
-    # its own seed for each task: the order does not depend on which other tasks there are
+    # seeded by task, so that the order does not depend on the other tasks
     random.Random(f"{settings.seed}/{task.task_id}/order").shuffle(order)
-    whole: list[tuple[int, ...]] = [tuple(order)] if together(settings, references) else [(place,) for place in order]
-    backwards = [tuple(reversed(places)) for places in whole]
-    passes = [whole, *[backwards] * settings.second_pass, *[whole] * (settings.repeats - 1)]
+    first: list[tuple[int, ...]] = [tuple(order)] if shows_all(settings, references) else [(place,) for place in order]
+    reversed_pass = [tuple(reversed(places)) for places in first]
+    passes = [first, *[reversed_pass] * settings.second_pass, *[first] * (settings.repeats - 1)]
     for number, places_of_pass in enumerate(passes):
         for places in places_of_pass:
             messages = _messages(task, places, settings, references)
             yield Question(places, _request(task, messages, len(places), number, endpoint, settings))
 
 
-def judged(
-    task: Judgment, endpoint: Endpoint, settings: JudgeSettings, answer: AnswerTo, references: References | None = None
+def read_judgment(
+    task: InstructionResponses,
+    endpoint: Endpoint,
+    settings: JudgeSettings,
+    answer: AnswerTo,
+    references: References | None = None,
 ) -> tuple[Judgment, list[list[Reading]]]:
-    """A task with its ratings, and all readings, one list a pass.
+    """The judgment of a task, and all readings in one list for each pass.
 
-    A response without a readable rating is unjudged and says why. `second` is the value of the second pass.
+    A response without a readable rating is unjudged, with the reason. `Rating.second` is the value of the second pass.
     """
-    asked = list(questions(task, endpoint, settings, references))
-    width = 1 if together(settings, references) else max(1, len(task.responses))
-    read = [_read(question, answer, settings) for question in asked]
-    passes = [read[start : start + width] for start in range(0, len(read), width)]
+    task_questions = list(questions(task, endpoint, settings, references))
+    width = 1 if shows_all(settings, references) else max(1, len(task.responses))
+    readings = [_read(question, answer, settings) for question in task_questions]
+    passes = [readings[start : start + width] for start in range(0, len(readings), width)]
     first = passes[0] if passes else []
     second = passes[1] if settings.second_pass and len(passes) > 1 else []
-    rated = replace(
-        task,
+    judgment = Judgment(
+        task_id=task.task_id,
+        instruction=task.instruction.text,
+        preference=task.preference,
+        responses=task.responses,
         ratings=tuple(_rating(task, place, first, second) for place in range(len(task.responses))),
         judge=endpoint.name,
-        order=tuple(task.responses[place].response_id for question in asked[:width] for place in question.order),
+        order=tuple(
+            task.responses[place].response_id for question in task_questions[:width] for place in question.order
+        ),
         low=settings.low,
         high=settings.high,
     )
-    return rated, passes
+    return judgment, passes
 
 
 def ask_again(request: Request, reply: Reply, count: int, settings: JudgeSettings) -> Request | None:
-    """The one further request when an answer cannot be used whole, or None when it can."""
+    """The request that repeats a question after an answer that is not complete, or None if it is complete.
+
+    count: the number of responses that the question shows.
+    """
     parsed = parse_ratings(reply.text, count, settings.low, settings.high)
     if not parsed.complaint:
         return None
@@ -115,49 +133,37 @@ def ask_again(request: Request, reply: Reply, count: int, settings: JudgeSetting
 
 
 def is_again(request: Request) -> bool:
-    """Whether a request is the second one about its question."""
+    """Whether a request repeats a question."""
     return request.key.endswith("-again")
 
 
-def check_tasks(tasks: Iterable[Judgment]) -> None:
-    """Raise UserError for tasks that no judge could be asked about; before the first paid call."""
-    bare = [task.task_id for task in tasks if task.preference not in BY_KEY]
-    if bare:
-        raise UserError(
-            f"{len(bare)} problems have no preference that is known ({', '.join(bare[:3])}, ...): give each one of "
-            f"{', '.join(BY_KEY)} in the column `preference`"
-        )
-
-
-def together(settings: JudgeSettings, references: References | None) -> bool:
+def shows_all(settings: JudgeSettings, references: References | None) -> bool:
     """Whether one question shows all responses of a task."""
     return settings.mode == "together" and references is None
 
 
 def _messages(
-    task: Judgment,
-    places: Sequence[int],
-    settings: JudgeSettings,
-    references: References | None,
+    task: InstructionResponses, places: Sequence[int], settings: JudgeSettings, references: References | None
 ) -> list[Message]:
     texts = [task.responses[place].text for place in places]
     seed = f"{settings.seed}/{task.task_id}"
     if references is None:
-        return rating_messages(task.instruction, task.preference, texts, seed)
-    return grading_messages(task.instruction, task.preference, references(task.task_id), texts[0], seed)
+        return rating_messages(task.instruction.text, task.preference, texts, seed)
+    return grading_messages(task.instruction.text, task.preference, references(task.task_id), texts[0], seed)
 
 
 def _request(
-    task: Judgment,
+    task: InstructionResponses,
     messages: list[Message],
     count: int,
     number: int,
     endpoint: Endpoint,
     settings: JudgeSettings,
 ) -> Request:
-    asked = (endpoint.model, endpoint.base_url, messages, settings.temperature, settings.max_tokens)
+    """The request of one question. number: the number of its pass, which makes the keys of repeats differ."""
+    spec = (endpoint.model, endpoint.base_url, messages, settings.temperature, settings.max_tokens)
     return Request(
-        key=content_hash("judge", task.task_id, number, *asked),
+        key=content_hash("judge", task.task_id, number, *spec),
         endpoint=endpoint.name,
         messages=messages,
         temperature=settings.temperature,
@@ -167,12 +173,11 @@ def _request(
 
 
 def _read(question: Question, answer: AnswerTo, settings: JudgeSettings) -> Reading:
-    """The better of the two answers to a question: the second where the first was not whole, if that says more."""
+    """Read the answer to a question. If it was repeated, read the answer that rates more responses."""
     count = len(question.order)
     reply = answer(question.request.key)
     if reply is None:
-        lost = dict.fromkeys(question.order, "the judge gave no answer")
-        return Reading({}, {}, lost)
+        return Reading({}, {}, dict.fromkeys(question.order, "the judge gave no answer"))
     parsed = parse_ratings(reply.text, count, settings.low, settings.high)
     asked_again = False
     if parsed.complaint and (second := answer(f"{question.request.key}-again")) is not None:
@@ -180,10 +185,11 @@ def _read(question: Question, answer: AnswerTo, settings: JudgeSettings) -> Read
         other = parse_ratings(second.text, count, settings.low, settings.high)
         if len(other.values) > len(parsed.values) or not parsed.rationales:
             parsed = other
-    return _placed(parsed, question.order, asked_again)
+    return _by_place(parsed, question.order, asked_again)
 
 
-def _placed(parsed: Parsed, order: Sequence[int], asked_again: bool) -> Reading:
+def _by_place(parsed: Parsed, order: Sequence[int], asked_again: bool) -> Reading:
+    """Translate labels in a question into positions in the task."""
     place = dict(enumerate(order, start=1))
     return Reading(
         {place[label]: value for label, value in parsed.values.items()},
@@ -193,16 +199,18 @@ def _placed(parsed: Parsed, order: Sequence[int], asked_again: bool) -> Reading:
     )
 
 
-def _rating(task: Judgment, place: int, first: Sequence[Reading], second: Sequence[Reading]) -> Rating:
-    def found(readings: Sequence[Reading], name: str) -> object:
-        return next((kept[place] for one in readings if place in (kept := getattr(one, name))), None)
-
-    value, other = found(first, "values"), found(second, "values")
-    reason = "" if value is not None else str(found(first, "reasons") or "the judge was not asked")
+def _rating(task: InstructionResponses, place: int, first: Sequence[Reading], second: Sequence[Reading]) -> Rating:
+    value = _entry((reading.values for reading in first), place)
+    reason = _entry((reading.reasons for reading in first), place) or "the judge was not asked"
     return Rating(
         response_id=task.responses[place].response_id,
-        value=value if isinstance(value, int) else None,
-        rationale=str(found(first, "rationales") or ""),
-        reason=reason,
-        second=other if isinstance(other, int) else None,
+        value=value,
+        rationale=_entry((reading.rationales for reading in first), place) or "",
+        reason="" if value is not None else reason,
+        second=_entry((reading.values for reading in second), place),
     )
+
+
+def _entry(entries: Iterable[Mapping[int, T]], place: int) -> T | None:
+    """The entry for a position in the first mapping that has one, or None."""
+    return next((mapping[place] for mapping in entries if place in mapping), None)

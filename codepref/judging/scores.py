@@ -1,7 +1,8 @@
-"""Facts -> a score from 1 to 5 by one preference, with the facts that cost points. Pure.
+"""Facts about a program -> a score from 1 to 5 by one preference, with the reasons for each deduction. Pure.
 
-A score is 5 less its deductions, and never below 1. The weights are codepref's own: set by hand on published gold
-solutions and on versions of them made worse, so that these fall in the lower half; no paper's, and fitted to no model.
+A score is 5 minus its deductions, and at least 1. The weights are codepref's own and come from no paper. They were set
+by hand on published gold solutions and on worse versions of them, so that the worse versions score in the lower half.
+They were not fitted to any model.
 """
 
 from __future__ import annotations
@@ -11,36 +12,37 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from codepref.judging.facts import Facts
-from codepref.judging.linter import Lint
-from codepref.judging.metrics import Metrics
+from codepref.judging.findings import Lint, Metrics
 
 LOW, HIGH = 1.0, 5.0
-FAULTS = {"F821": 1.5, "F811": 0.8, "F841": 0.6, "F401": 0.5, "E711": 0.8, "E712": 0.6, "E722": 0.8, "E741": 0.4}
-FAMILIES = {"F": 0.8, "B": 0.8, "E": 0.5, "W": 0.3, "N": 0.5, "PLW": 0.5}
-OTHER_FINDING = 0.4
+RULE_WEIGHTS = {"F821": 1.5, "F811": 0.8, "F841": 0.6, "F401": 0.5, "E711": 0.8, "E712": 0.6, "E722": 0.8, "E741": 0.4}
+FAMILY_WEIGHTS = {"F": 0.8, "B": 0.8, "E": 0.5, "W": 0.3, "N": 0.5, "PLW": 0.5}
+OTHER_WEIGHT = 0.4
+"""Deductions for a finding of ruff: by its rule, else by the family of its rule, else this one."""
 
 Deduction = tuple[float, str]
+"""Points, and what costs them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """score: from 1 to 5. rationale: what cost points, the dearest first."""
+    """score: from 1 to 5. rationale: the deductions, the largest first."""
 
     score: float
     rationale: str
 
     @property
     def rating(self) -> int:
-        """The score as a whole number, halves upward."""
+        """The score as a whole number. Halves are rounded up."""
         return math.floor(self.score + 0.5)
 
 
 def opinion(preference: str, facts: Facts, lint: Lint, metrics: Metrics) -> Opinion:
-    """Score a program that parses by one of `codepref.preferences.PREFERENCES`."""
+    """Score a program that parses, by one of `codepref.preferences.PREFERENCES`."""
     deductions = [entry for entry in RUBRICS[preference](facts, lint, metrics) if entry[0] >= 0.005]
     score = max(LOW, HIGH - sum(points for points, _ in deductions))
-    told = [f"{words} (-{points:.2f})" for points, words in sorted(deductions, reverse=True)]
-    return Opinion(score, "; ".join(told) or "nothing found against it")
+    reasons = [f"{words} (-{points:.2f})" for points, words in sorted(deductions, reverse=True)]
+    return Opinion(score, "; ".join(reasons) or "nothing found against it")
 
 
 def _instruction(facts: Facts, lint: Lint, metrics: Metrics) -> Iterator[Deduction]:
@@ -74,11 +76,11 @@ def _complexity(facts: Facts, lint: Lint, metrics: Metrics) -> Iterator[Deductio
 
 
 def _style(facts: Facts, lint: Lint, metrics: Metrics) -> Iterator[Deduction]:
-    for found in lint.findings:
-        family = found.code.rstrip("0123456789")
-        weight = FAULTS.get(found.code, FAMILIES.get(family, OTHER_FINDING))
-        times = f" x{found.count}" if found.count > 1 else ""
-        yield min(2.0, weight * (1 + math.log2(found.count) / 2)), f"{found.code}{times} {found.words}"
+    for finding in lint.findings:
+        family = finding.code.rstrip("0123456789")
+        weight = RULE_WEIGHTS.get(finding.code, FAMILY_WEIGHTS.get(family, OTHER_WEIGHT))
+        times = f" x{finding.count}" if finding.count > 1 else ""
+        yield min(2.0, weight * (1 + math.log2(finding.count) / 2)), f"{finding.code}{times} {finding.message}"
     yield 1.5 * lint.reformatted, f"layout: {lint.reformatted:.0%} of the lines would be formatted otherwise"
 
 
@@ -92,7 +94,7 @@ def _explanation(facts: Facts, lint: Lint, metrics: Metrics) -> Iterator[Deducti
 
 
 def _doublings(value: float, free: float, weight: float) -> float:
-    """`weight` for each time that `value` is twice `free`; nothing up to `free`."""
+    """`weight` for each doubling of `value` above `free`, and 0 up to `free`. It is 2 * weight for value = 4 * free."""
     return weight * math.log2(max(1.0, value / free))
 
 

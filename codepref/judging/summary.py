@@ -1,4 +1,4 @@
-"""What a judge said, summed up: how many ratings, of whom, how many could not be read, what the order did. Pure."""
+"""Counts of a judge's ratings: by value, by model, unjudged responses, changes in the second pass. Pure."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from codepref.records import Judgment
 
 @dataclass
 class JudgeCounts:
-    """Fed one judgment at a time, so that nothing else has to be kept.
+    """Running counts. `add` takes one judgment at a time, so that memory does not grow with their number.
 
-    ratings: how often each value was given. unjudged: responses without a rating, by reason. asked_again: questions
-    that needed a second answer. totals: sum and number of ratings a model. second: responses with a rating in the
-    second pass too, and of them those with another one.
+    asked_again: questions that were repeated. ratings: rating -> its number of responses. unjudged: responses without a
+    rating, by reason. totals: model -> sum and number of its ratings. rated_twice: responses with a rating in both
+    passes. changed: those whose ratings differ.
     """
 
     problems: int = 0
@@ -26,11 +26,11 @@ class JudgeCounts:
     ratings: Counter[int] = field(default_factory=Counter)
     unjudged: Counter[str] = field(default_factory=Counter)
     totals: dict[str, tuple[int, int]] = field(default_factory=dict)
-    seen_twice: int = 0
+    rated_twice: int = 0
     changed: int = 0
 
     def add(self, judgment: Judgment, passes: Sequence[Sequence[Reading]] = ()) -> None:
-        """Count one problem."""
+        """Count one problem. passes: the readings of the judge's answers, one list for each pass."""
         self.problems += 1
         self.responses += len(judgment.responses)
         self.asked_again += sum(reading.asked_again for readings in passes for reading in readings)
@@ -42,18 +42,18 @@ class JudgeCounts:
             total, count = self.totals.get(response.model, (0, 0))
             self.totals[response.model] = (total + rating.value, count + 1)
             if rating.second is not None:
-                self.seen_twice += 1
+                self.rated_twice += 1
                 self.changed += rating.second != rating.value
 
-    def counting(self, judged: Iterable[tuple[Judgment, Sequence[Sequence[Reading]]]]) -> Iterator[Judgment]:
-        """Pass judgments on, counting them."""
-        for judgment, passes in judged:
+    def counting(self, results: Iterable[tuple[Judgment, Sequence[Sequence[Reading]]]]) -> Iterator[Judgment]:
+        """Yield the judgments and count each."""
+        for judgment, passes in results:
             self.add(judgment, passes)
             yield judgment
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
-        found: dict[str, Any] = {
+        """The counts as plain JSON."""
+        counts: dict[str, Any] = {
             "problems": self.problems,
             "responses": self.responses,
             "rated": self.ratings.total(),
@@ -65,6 +65,6 @@ class JudgeCounts:
                 for model, (total, count) in sorted(self.totals.items())
             },
         }
-        if self.seen_twice:
-            found["second_pass"] = {"rated_twice": self.seen_twice, "changed": self.changed}
-        return found
+        if self.rated_twice:
+            counts["second_pass"] = {"rated_twice": self.rated_twice, "changed": self.changed}
+        return counts

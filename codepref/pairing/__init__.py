@@ -1,1 +1,1 @@
-"""Verdicts -> pairs: one file a rule, all pure."""
+"""Verdicts and ratings -> preference pairs. The folder `rules` has one file for each rule."""

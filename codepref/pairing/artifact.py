@@ -1,4 +1,4 @@
-"""Pairs as a Parquet file that `datasets` and TRL's DPOTrainer take as it is, and back."""
+"""Pairs files: Parquet that `datasets` and TRL's DPOTrainer read directly, and pairs of other programs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def pair_schema() -> pa.Schema:
-    """Columns of a pairs file. `evidence` is JSON text, since its keys depend on the rule."""
+    """The columns of a pairs file. `evidence` is JSON text, since its keys depend on the rule."""
     import pyarrow as pa
 
     messages = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
@@ -36,7 +36,7 @@ def pair_schema() -> pa.Schema:
 
 
 def pair_rows(pairs: Iterable[Pair]) -> list[dict[str, Any]]:
-    """Pairs as plain rows in the columns of `pair_schema`."""
+    """Pairs as plain rows with the columns of `pair_schema`."""
     return [
         {
             "task_id": pair.task_id,
@@ -54,7 +54,7 @@ def pair_rows(pairs: Iterable[Pair]) -> list[dict[str, Any]]:
 
 
 def write_pairs(path: Path, pairs: Iterable[Pair]) -> None:
-    """Write pairs as Parquet, atomically."""
+    """Write a Parquet file of pairs atomically."""
     write_parquet(path, pair_rows(pairs), pair_schema())
 
 
@@ -67,25 +67,25 @@ def to_dataset(pairs: Iterable[Pair]) -> Any:
 
 
 def read_pairs(path: Path) -> list[Pair]:
-    """Read pairs from Parquet or JSON lines; only prompt, chosen and rejected are needed.
+    """Read pairs from Parquet or JSON lines. Only the prompt and the two answers are required.
 
-    In place of messages `chosen` and `rejected` may be texts and `instruction` the prompt, as in
-    coseal/CodeUltraFeedback_binarized. Raises UserError for a missing file, missing columns or values that are
-    neither, with the row.
+    The columns are `prompt`, `chosen` and `rejected` as lists of messages, or `instruction`, `chosen` and `rejected` as
+    texts, as in coseal/CodeUltraFeedback_binarized. Raises UserError, with the row, for a missing file, missing columns
+    and wrong values.
     """
-    lines = path.suffix in (".jsonl", ".gz")
-    rows = [row for _, row in read_jsonl(path)] if lines else read_parquet(path, ("chosen", "rejected"))
+    is_lines = path.suffix in (".jsonl", ".gz")
+    rows = [row for _, row in read_jsonl(path)] if is_lines else read_parquet(path, ("chosen", "rejected"))
     return pairs_from_rows(rows, where=str(path))
 
 
 def pairs_from_rows(rows: Iterable[Mapping[str, Any]], *, where: str = "pairs") -> list[Pair]:
-    """Pairs from mappings (a list, a `datasets.Dataset`). Raises UserError with the row's number."""
+    """Pairs from mappings, such as a list or a `datasets.Dataset`. Raises UserError with the row's number, from 1."""
     pairs = []
-    for number, given in enumerate(rows, start=1):
-        row = _binarized(given) if isinstance(given.get("chosen"), str) else given
+    for number, original in enumerate(rows, start=1):
+        row = _with_messages(original) if isinstance(original.get("chosen"), str) else original
         for name in ("prompt", "chosen", "rejected"):
             if not _is_messages(row.get(name)):
-                raise UserError(f"{where}: row {number}: {_lacking(given, name)}")
+                raise UserError(f"{where}: row {number}: {_requirement(original, name)}")
         try:
             pairs.append(_pair(row, number))
         except (TypeError, ValueError) as error:
@@ -93,8 +93,8 @@ def pairs_from_rows(rows: Iterable[Mapping[str, Any]], *, where: str = "pairs") 
     return pairs
 
 
-def _lacking(row: Mapping[str, Any], name: str) -> str:
-    """What a row must have that is no pair; `name` is its first column that is missing or no message list."""
+def _requirement(row: Mapping[str, Any], name: str) -> str:
+    """What a wrong row needs. name: its first column that is missing or is not a list of messages."""
     if row.get(name) is not None and not (name == "prompt" and isinstance(row[name], str)):
         return f"`{name}` must be a list of messages {{role, content}}, as TRL takes them"
     return (
@@ -103,29 +103,28 @@ def _lacking(row: Mapping[str, Any], name: str) -> str:
     )
 
 
-def _binarized(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A row of plain texts as one of messages; what it says of ratings and models becomes evidence."""
-    asked = row.get("instruction")
-    sides = {"prompt": asked, "chosen": row["chosen"], "rejected": row.get("rejected")}
-    if not all(isinstance(text, str) for text in sides.values()):
+def _with_messages(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row of plain texts with messages in their place. Its ratings and models become evidence."""
+    texts = {"prompt": row.get("instruction"), "chosen": row["chosen"], "rejected": row.get("rejected")}
+    if not all(isinstance(text, str) for text in texts.values()):
         return row
     roles = {"prompt": "user"}
-    made: dict[str, Any] = {
-        name: [{"role": roles.get(name, "assistant"), "content": text}] for name, text in sides.items()
+    columns: dict[str, Any] = {
+        name: [{"role": roles.get(name, "assistant"), "content": text}] for name, text in texts.items()
     }
-    kept = ("preference", "rating_chosen", "rating_rejected", "model_chosen", "model_rejected")
-    made["evidence"] = {name: row[name] for name in kept if row.get(name) is not None}
-    return dict(row) | made
+    evidence = ("preference", "rating_chosen", "rating_rejected", "model_chosen", "model_rejected")
+    columns["evidence"] = {name: row[name] for name in evidence if row.get(name) is not None}
+    return dict(row) | columns
 
 
 def _pair(row: Mapping[str, Any], number: int) -> Pair:
-    """A pair from a row; ids that another program did not give are -1, which no solution has."""
+    """The pair of a row. A missing id is -1, which no solution has."""
     evidence = row.get("evidence") or "{}"
     if isinstance(evidence, str):
         evidence = json.loads(evidence)
     if not isinstance(evidence, Mapping):
         raise ValueError("`evidence` must be an object, or its JSON text")
-    known = {name: row[name] for name in ("chosen_id", "rejected_id") if row.get(name) is not None}
+    ids = {name: row[name] for name in ("chosen_id", "rejected_id") if row.get(name) is not None}
     return Pair(
         task_id=str(row.get("task_id", number)),
         prompt=row["prompt"],
@@ -133,14 +132,14 @@ def _pair(row: Mapping[str, Any], number: int) -> Pair:
         rejected=row["rejected"],
         rule=str(row.get("rule") or ""),
         confidence=_confidence(row.get("confidence")),
-        chosen_id=int(known.get("chosen_id", -1)),
-        rejected_id=int(known.get("rejected_id", -1)),
+        chosen_id=int(ids.get("chosen_id", -1)),
+        rejected_id=int(ids.get("rejected_id", -1)),
         evidence=evidence,
     )
 
 
 def _confidence(value: Any) -> float:
-    """1 where another program gave none: TRL's own pairs have no such column."""
+    """The confidence as a number, or 1 if there is none, as in TRL's own pairs."""
     if value is None:
         return 1.0
     try:

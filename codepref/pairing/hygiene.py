@@ -124,9 +124,13 @@ def select_diverse(pairs: Mapping[Sides, Pair], max_pairs: int) -> list[Pair]:
     least often on their own side, and among equals the one with the highest confidence.
     """
     uses: Counter[tuple[str, str]] = Counter()
+
+    def rank(key: Sides) -> tuple[int, float]:
+        return uses["chosen", key[0]] + uses["rejected", key[1]], -pairs[key].confidence
+
     remaining, kept = list(pairs), set()
     for _ in range(min(max_pairs, len(pairs))):
-        best = min(remaining, key=lambda key: (uses["chosen", key[0]] + uses["rejected", key[1]], -pairs[key].confidence))
+        best = min(remaining, key=rank)
         remaining.remove(best)
         kept.add(best)
         uses.update([("chosen", best[0]), ("rejected", best[1])])

@@ -82,7 +82,7 @@ def pair_rated(
 
 def _check(name: str, rule: PairingRule, margin: float, verdicts: object) -> None:
     if not rule.ratings:
-        raise UserError(f"rule {name!r} chooses by verdicts and reads no ratings: choose `rated` or another rule for them")
+        raise UserError(f"rule {name!r} does not read ratings: choose a rule like `rated`, or give verdicts alone")
     if rule.tests != "none" and verdicts is None:
         raise UserError(f"rule {name!r} needs verdicts of true tests beside the judgments")
     if not margin > 0:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
+from codepref.config.templates import SOLUTION_TEMPLATE
 from codepref.errors import UserError
 from codepref.pairing.pair import PairSet, pair
 from codepref.pairing.pair_rated import pair_rated
@@ -20,26 +20,67 @@ def select_pairs(
     judgments: Iterable[Judgment] | None = None,
     margin: float = 1,
     correctness_pairs: bool = False,
+    max_pairs_per_problem: int = 4,
     draws: int = 1,
+    min_confidence: float = 0.0,
+    max_share: float = 1.0,
+    max_length_ratio: float = 0.0,
+    template: str = SOLUTION_TEMPLATE,
     fence: bool = True,
-    **common: Any,
+    allow_shared: bool = False,
+    seed: int = 0,
 ) -> PairSet:
     """Select pairs with any rule of `codepref.pairing.rules.RULES`.
 
-    A rule that reads ratings gets `judgments`, with `verdicts` of true tests if there are some, and the options
-    `margin` and `correctness_pairs`; see `codepref.pairing.pair_rated.pair_rated`. Every other rule gets `verdicts` and
-    the options `draws` and `fence`; see `codepref.pairing.pair.pair`. common: options of both functions.
-
-    Raises UserError if judgments are given to a rule that does not read ratings, if the rule's input is missing, and
-    what those two functions raise.
+    A rule that reads ratings gets `judgments`, and `verdicts` of true tests if there are some. The options are those of
+    `codepref.pairing.pair_rated.pair_rated`; `draws` and `fence` are not used.
+    Every other rule gets `verdicts`. The options are those of `codepref.pairing.pair.pair`; `margin` and
+    `correctness_pairs` are not used.
+    Raises UserError if `check_input` does, and what those two functions raise.
     """
-    if load_rule(rule).ratings:
-        if judgments is None:
-            raise UserError(f"rule {rule!r} reads ratings: give judgments (a file that `codepref judge` wrote)")
-        options = {"margin": margin, "correctness_pairs": correctness_pairs}
-        return pair_rated(judgments, verdicts, problems, rule=rule, **options, **common)
+    check_input(rule, verdicts, judgments)
     if judgments is not None:
-        raise UserError(f"rule {rule!r} reads no ratings: leave the judgments out, or choose a rule such as `rated`")
-    if verdicts is None:
+        return pair_rated(
+            judgments,
+            verdicts,
+            problems,
+            rule=rule,
+            margin=margin,
+            correctness_pairs=correctness_pairs,
+            max_pairs_per_problem=max_pairs_per_problem,
+            min_confidence=min_confidence,
+            max_share=max_share,
+            max_length_ratio=max_length_ratio,
+            template=template,
+            allow_shared=allow_shared,
+            seed=seed,
+        )
+    return pair(
+        verdicts or (),
+        problems,
+        rule=rule,
+        max_pairs_per_problem=max_pairs_per_problem,
+        draws=draws,
+        min_confidence=min_confidence,
+        max_share=max_share,
+        max_length_ratio=max_length_ratio,
+        template=template,
+        fence=fence,
+        allow_shared=allow_shared,
+        seed=seed,
+    )
+
+
+def check_input(rule: str, verdicts: object, judgments: object) -> None:
+    """Check that a rule gets the input that it reads. verdicts, judgments: None if they are not given.
+
+    Raises UserError for an unknown rule, for judgments that the rule does not read, and for missing judgments or
+    verdicts.
+    """
+    ratings = load_rule(rule).ratings
+    if ratings and judgments is None:
+        raise UserError(f"rule {rule!r} chooses by ratings: give judgments (a file that `codepref judge` wrote)")
+    if not ratings and judgments is not None:
+        raise UserError(f"rule {rule!r} does not read ratings: leave out the judgments, or choose a rule like `rated`")
+    if not ratings and verdicts is None:
         raise UserError("give verdicts (a folder that `execute` wrote, or matrices) or judgments to pair")
-    return pair(verdicts, problems, rule=rule, draws=draws, fence=fence, **common)

@@ -1,4 +1,4 @@
-"""Any source of problems -> Problem records; gold solutions must pass."""
+"""Reads problems from any source into Problem records."""
 
 from codepref.problems.load import load_problems
 

@@ -1,4 +1,4 @@
-"""What the readers of all formats share: checked fields, the parts of a prompt, names of entry points."""
+"""Functions that the readers of all formats share: checked fields, the parts of a prompt, names of entry points."""
 
 from __future__ import annotations
 
@@ -26,17 +26,25 @@ Row = Mapping[str, Any]
 
 
 def text_field(row: Row, key: str, where: str, *, default: str | None = None) -> str:
-    """`row[key]`, which must be text. An absent or null field gives `default`. Raises UserError naming the line."""
+    """`row[key]`, which must be text. A missing or null field gives `default`.
+
+    Raises UserError that names the line if the value is not text, or missing without a default.
+    """
     value = row.get(key)
     if value is None and default is not None:
         return default
+    if value is None:
+        raise UserError(f"{where}: {key} is missing, and must be text")
     if not isinstance(value, str):
-        raise UserError(f"{where}: {key} must be text, not {type(value).__name__ if value is not None else 'missing'}")
+        raise UserError(f"{where}: {key} must be text, not {type(value).__name__}")
     return value
 
 
 def texts_field(row: Row, key: str, where: str) -> tuple[str, ...]:
-    """`row[key]`, which must be a list of texts; absent, null and "" give (). Raises UserError naming the line."""
+    """`row[key]`, which must be a list of texts; a missing field, null and "" give ().
+
+    Raises UserError that names the line for any other value.
+    """
     value = row.get(key)
     if value is None or value == "":
         return ()
@@ -46,7 +54,10 @@ def texts_field(row: Row, key: str, where: str) -> tuple[str, ...]:
 
 
 def task_id_field(row: Row, where: str, *, prefix: str = "") -> str:
-    """The task's id. Benchmarks that number their tasks get `prefix`, so that 2 becomes "Mbpp/2"."""
+    """The task's id. A number gets `prefix`: with the prefix "Mbpp/", 2 becomes "Mbpp/2".
+
+    Raises UserError that names the line for an id that is neither text nor a number, or that UTF-8 cannot encode.
+    """
     value = row.get("task_id")
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{prefix}{value}"
@@ -55,12 +66,12 @@ def task_id_field(row: Row, where: str, *, prefix: str = "") -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise UserError(f"{where}: task_id {value!r} holds half a character, which no file can keep") from None
+        raise UserError(f"{where}: task_id {value!r} holds half a character, which cannot be saved") from None
     return value
 
 
 def entry_point_field(row: Row, where: str) -> str:
-    """The name of the function to be written. Raises UserError when it is missing or no name."""
+    """The name of the function that a solution defines. Raises UserError if it is missing or not a valid name."""
     name = text_field(row, "entry_point", where, default="")
     if not name.isidentifier():
         raise UserError(f"{where}: entry_point must be the name of a function, not {name!r}")
@@ -69,7 +80,7 @@ def entry_point_field(row: Row, where: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PromptParts:
-    """What a code prompt defines beside the entry point; see `codepref.records.Problem`."""
+    """The code of a prompt, besides the entry point; see `codepref.records.Problem` for the two fields."""
 
     helpers: str
     preamble: str
@@ -78,8 +89,8 @@ class PromptParts:
 def prompt_parts(prompt: str, entry_point: str) -> PromptParts:
     """Split a prompt that is code into `helpers` (what tests may use) and `preamble` (what a solution may leave out).
 
-    Both hold everything but the entry point. `helpers` leaves out imports from `typing` that no helper uses: tests have
-    no use for them, and importing it takes several milliseconds in a bare interpreter.
+    Both hold everything except the entry point. `helpers` also leaves out imports from `typing` that no helper uses,
+    because importing `typing` takes several milliseconds in a bare interpreter.
     """
     for tail in ("", "\n    pass\n", "\n\tpass\n"):
         if parse(prompt + tail) is not None:
@@ -95,9 +106,10 @@ def prompt_parts(prompt: str, entry_point: str) -> PromptParts:
 
 
 def infer_entry_point(tests: Iterable[str], gold: str | None, where: str, *, known: Iterable[str] = ()) -> str:
-    """The one function that every test calls, and that `gold` defines where there is one.
+    """The one function that every test calls, and that `gold` defines if there is a gold solution.
 
-    known: names that cannot be it, such as those that helpers define. Raises UserError when no name or several remain.
+    known: names that cannot be the entry point, such as names that helpers define.
+    Raises UserError if no name or more than one name remains.
     """
     defined: set[str] | None = None
     if gold is not None:
@@ -111,17 +123,15 @@ def infer_entry_point(tests: Iterable[str], gold: str | None, where: str, *, kno
         candidates = defined or set()
     elif defined is not None:
         candidates &= defined
-    candidates -= {*known} if defined else {*known, *BUILTIN_NAMES}  # Mbpp/126 is a function named sum
+    candidates -= {*known} if defined else {*known, *BUILTIN_NAMES}  # the entry point of Mbpp/126 is named sum
     if len(candidates) == 1:
         return candidates.pop()
-    found = (
-        f"several functions could be it ({', '.join(sorted(candidates))})" if candidates else "no function could be it"
-    )
-    raise UserError(f"{where}: no entry_point, and it cannot be told from the tests and the gold solution: {found}")
+    reason = f"they fit several functions ({', '.join(sorted(candidates))})" if candidates else "they fit no function"
+    raise UserError(f"{where}: no entry_point, and the tests and the gold solution do not show it: {reason}")
 
 
 def why_unreadable(text: str) -> str:
-    """Why `parse` gives None, in words for the user."""
+    """Why `parse` cannot read `text`, for a message."""
     if len(text) > MAX_CHARACTERS:
         return f"longer than {MAX_CHARACTERS:,} characters"
     try:
@@ -136,31 +146,33 @@ def why_unreadable(text: str) -> str:
         return str(error)
     except (RecursionError, MemoryError):
         return "nested too deeply"
-    return "nothing is wrong with it"
+    return "it can be read"
 
 
 _REACHES_ANYTHING = frozenset({"eval", "exec", "globals", "vars", "locals", "__import__"})
+"""Functions through which a test can read any name of the solution."""
 
 
-def asks_nothing(source: str, entry_point: str, helpers: str) -> bool:
-    """Whether a test would come out the same for every solution: all that it reads is its own, a helper's or Python's.
+def depends_on_solution(source: str, entry_point: str, helpers: str) -> bool:
+    """Whether the result of a test can depend on the solution.
 
-    A `check(candidate)` asks something when it reads its parameter.
+    It can if the test reads the entry point, or any name that the test, `helpers` and Python do not define. A test that
+    defines `check(candidate)` depends on the solution if `check` reads its parameter.
     """
     nodes = [statement.node for statement in read_statements(source).statements]
     used = set[str]().union(*map(used_names, nodes))
     if used & {entry_point, *_REACHES_ANYTHING}:
-        return False
+        return True
     for node in nodes:
         if isinstance(node, ast.FunctionDef) and node.name == "check" and used & {part.arg for part in node.args.args}:
-            return False
+            return True
     own = set[str]().union(*map(bound_names, nodes))
-    helping = set[str]().union(*(bound_names(item.node) for item in read_statements(helpers).statements))
-    return not set[str]().union(*map(global_names, nodes)) - own - helping - BUILTIN_NAMES
+    helper_names = set[str]().union(*(bound_names(item.node) for item in read_statements(helpers).statements))
+    return bool(set[str]().union(*map(global_names, nodes)) - own - helper_names - BUILTIN_NAMES)
 
 
 def defines_check(source: str) -> bool:
-    """True when the source of a test defines `check(candidate)`, as HumanEval's tests do."""
+    """Whether the source of a test defines `check(candidate)`, as HumanEval's tests do."""
     return "check" in definitions(read_statements(source).statements)
 
 

@@ -1,4 +1,4 @@
-"""Rows of a data set on the Hugging Face hub. The only place of this folder that imports `datasets`."""
+"""Reads the rows of a data set on the Hugging Face hub. No other file of this folder imports `datasets`."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ def is_hub_name(source: str) -> bool:
 
 
 def read_hub(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (place, row) of a hub data set: "owner/name", with ":config" and ":split" where they are needed.
+    """Yield (place, row) of a hub data set: "owner/name", "owner/name:config" or "owner/name:config:split".
 
-    Without a split, "test" is read where there is one (the benchmarks keep their problems there), otherwise the only
-    split; where all splits are versions, as BigCodeBench's are (v0.1.0_hf, v0.1.1, ...), the newest. Raises UserError
-    for an unknown name, config or split, MachineError when the hub cannot be reached.
+    Without a split this reads "test" if it exists (benchmarks keep their problems there), or the newest split if all
+    splits are versions, as BigCodeBench's are (v0.1.0_hf, v0.1.1, ...), or the only split.
+    Raises UserError for an unknown name, config or split, and if several splits remain. Raises MachineError if the hub
+    cannot be reached.
     """
     name, config, split = (*source.split(":"), "", "")[:3]
     splits = _load(name, config)
@@ -32,16 +33,16 @@ def read_hub(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
     if not split:
         split = "test" if "test" in splits else _newest(splits) or next(iter(splits))
         if split != "test" and len(splits) > 1 and not _newest(splits):
-            raise UserError(f"{source}: name one of its splits, {name}:{config}:SPLIT ({', '.join(splits)})")
+            raise UserError(f"{source}: choose one of its splits: {name}:{config}:SPLIT ({', '.join(splits)})")
     for place, row in enumerate(splits[split]):
         yield f"{name} {split}[{place}]", row
 
 
 def _newest(splits: Iterable[str]) -> str:
-    """The newest of splits that are named v1.2.3, with or without more behind it; "" when some are not."""
-    found = {split: _VERSION.match(split) for split in splits}
-    numbers = {split: tuple(map(int, match.groups())) for split, match in found.items() if match}
-    return max(numbers, key=lambda split: (numbers[split], split)) if len(numbers) == len(found) else ""
+    """The newest of splits that are named like v1.2.3 or v1.2.3_text; "" if some have other names."""
+    matches = {split: _VERSION.match(split) for split in splits}
+    numbers = {split: tuple(map(int, match.groups())) for split, match in matches.items() if match}
+    return max(numbers, key=lambda split: (numbers[split], split)) if len(numbers) == len(matches) else ""
 
 
 def _load(name: str, config: str) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def _load(name: str, config: str) -> dict[str, Any]:
     except OSError as error:
         raise MachineError(
             f"{name}: the hub cannot be reached ({_first_line(error)}). Give a file instead, or fetch the data set "
-            "once where there is a network (it is kept in HF_HOME)"
+            "once on a machine with a network (HF_HOME keeps it)"
         ) from None
 
 

@@ -1,30 +1,31 @@
-"""Tests of kind "inputs": a problem's inputs and its reference solution, from which expected outputs are computed.
+"""Tests of kind "inputs": inputs of a problem, and a reference solution that gives the expected outputs.
 
 `Test.source` is a JSON object:
 
 | key | value |
 |---|---|
-| `entry_point` | name of the function that is called |
-| `inputs` | text of a Python expression: the list of argument lists; see `encode_inputs` and `decode_inputs` |
+| `entry_point` | name of the function that the test calls |
+| `inputs` | Python expression of the list of argument lists; see `encode_inputs` and `decode_inputs` |
 | `reference` | program that defines `entry_point`; what it returns is the expected output |
-| `atol` | absolute tolerance; 0 asks for equality, save that outputs made of floats are held to 1e-6 |
+| `atol` | absolute tolerance; 0 requires equality, except that float outputs have the tolerance 1e-6 |
 | `compare` | "equal", "set", "not_none" or "oracle:NAME" |
-| `oracle` | program that defines `accept(arguments, output, expected, atol)`; "" unless `compare` names an oracle |
+| `oracle` | program that defines `accept(arguments, output, expected, atol)`, if `compare` names an oracle; else "" |
 
-The test passes when every input's output is accepted. With `output` and `expected` (each made from its own copy of the
-arguments):
+The test passes if it accepts the output of every input. The solution and the reference each get their own copy of the
+arguments. `compare` says which outputs are accepted:
 
-- "equal": `output == expected`. Otherwise, when the tolerance is not zero, the types and (for lists and tuples) the
-  lengths must agree and `numpy.allclose(output, expected, rtol=1e-7, atol=tolerance)` must hold. The tolerance is
-  `atol`, or 1e-6 where `atol` is 0 and `expected` is a float or a non-empty list or tuple of floats.
-- "set": `set(output) == set(expected)`, otherwise as "equal".
-- "not_none": the reference's output counts only by whether it is None: with `expected = reference_output is not None`,
-  a bool must equal `expected`, anything else must be not-None exactly when `expected`.
-- "oracle:NAME": accepted when "equal" accepts it or when `accept(...)` returns a true value; an `accept` that raises
-  does not accept.
+- "equal": `output == expected`. With a tolerance above zero, an unequal output is accepted if it has the same type as
+  `expected` (and, for lists and tuples, the same length) and
+  `numpy.allclose(output, expected, rtol=1e-7, atol=tolerance)` is true. The tolerance is `atol`, or 1e-6 if `atol` is 0
+  and `expected` is a float or a non-empty list or tuple of floats.
+- "set": `set(output) == set(expected)`, or what "equal" accepts.
+- "not_none": only whether the reference's output is None matters: with `expected = reference_output is not None`, a
+  bool must equal `expected`, and any other output must be not-None exactly if `expected` is true.
+- "oracle:NAME": what "equal" accepts, or what makes `accept(...)` return a true value. An `accept` that raises does not
+  accept.
 
-The comparisons are those of EvalPlus 0.3.1 (`evalplus/eval/__init__.py`, arXiv 2305.01210) with one difference: there a
-tolerance that one float output raised stays raised for the inputs after it; here each output is held to its own.
+The comparisons are those of EvalPlus 0.3.1 (`evalplus/eval/__init__.py`, arXiv 2305.01210) with one difference. In
+EvalPlus one float output raises the tolerance for all later inputs; here it raises only its own.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ _NAMES = {"float": float, "complex": complex, "set": set, "frozenset": frozenset
 
 @dataclass(frozen=True, slots=True)
 class InputsTest:
-    """The parsed source of a test of kind "inputs". Fields as in the module's table."""
+    """The parsed source of a test of kind "inputs". The table above describes the fields."""
 
     entry_point: str
     inputs: str
@@ -69,16 +70,16 @@ class InputsTest:
 
 
 def parse_inputs(source: str) -> InputsTest:
-    """Read the source of a test of kind "inputs". Raises UserError when it is malformed."""
+    """Read the source of a test of kind "inputs". Raises UserError if it is malformed."""
     try:
         document = json.loads(source)
     except (ValueError, RecursionError) as error:
-        raise UserError(f'a test of kind "inputs" needs a JSON object as its source ({error})') from None
+        raise UserError(f'the source of a test of kind "inputs" must be a JSON object ({error})') from None
     if not isinstance(document, dict):
-        raise UserError(f'a test of kind "inputs" needs a JSON object as its source, not {type(document).__name__}')
+        raise UserError(f'the source of a test of kind "inputs" must be a JSON object, not {type(document).__name__}')
     texts = {key: document.get(key) for key in ("entry_point", "inputs", "reference")}
     if wrong := [key for key, value in texts.items() if not isinstance(value, str) or not value.strip()]:
-        raise UserError(f'a test of kind "inputs" needs text under {", ".join(wrong)}')
+        raise UserError(f'the source of a test of kind "inputs" needs a text under {", ".join(wrong)}')
     compare, oracle, atol = document.get("compare", "equal"), document.get("oracle", ""), document.get("atol", 0)
     named = isinstance(compare, str) and compare.startswith(ORACLE_PREFIX)
     if not named and compare not in COMPARISONS:
@@ -90,21 +91,23 @@ def parse_inputs(source: str) -> InputsTest:
     return InputsTest(**{key: str(value) for key, value in texts.items()}, atol=atol, compare=compare, oracle=oracle)
 
 
-MOST_QUICK = 100
+MAX_REPR_DEPTH = 100
+"""Values with deeper nesting are written by `encode_inputs`: Python's own parser fails at a depth of 200."""
 
 
 def encode_inputs(inputs: Sequence[Sequence[Any]]) -> str:
-    """The list of argument lists as Python text that `decode_inputs` turns back into equal values of the same types.
+    """The list of argument lists as Python text, from which `decode_inputs` makes equal values of the same types.
 
-    The text uses literals and calls of float, complex, set and frozenset alone, so `eval` without other names does.
-    Raises TypeError for a value of another type.
+    The text holds only literals and calls of float, complex, set and frozenset. `eval` needs no other names.
+    Raises TypeError for a value that this text cannot express.
     """
     return "[" + ", ".join(_text(list(arguments)) for arguments in inputs) + "]"
 
 
 def encode_json_inputs(inputs: Any) -> str:
-    """The same text for what the `json` module gave, whose values Python's own `repr` writes in the same way, but for
-    the floats that have no literal; ten times as fast.
+    """The text of `encode_inputs` for values that the `json` module read, ten times as fast.
+
+    `repr` writes them in the same way, except for floats that have no literal (inf and nan).
     """
     if type(inputs) is list and all(type(arguments) is list for arguments in inputs) and _is_shallow(inputs):
         text = repr(inputs)
@@ -114,9 +117,9 @@ def encode_json_inputs(inputs: Any) -> str:
 
 
 def _is_shallow(value: Any) -> bool:
-    """Whether containers are nested at most MOST_QUICK deep; Python's own parser gives up at 200."""
+    """Whether containers are nested at most MAX_REPR_DEPTH deep."""
     level = [value]
-    for _ in range(MOST_QUICK):
+    for _ in range(MAX_REPR_DEPTH):
         level = [
             item
             for container in level
@@ -131,8 +134,8 @@ def _is_shallow(value: Any) -> bool:
 def decode_inputs(text: str) -> list[list[Any]]:
     """The list of argument lists that `text` denotes.
 
-    The text is code: evaluate texts of your own making or of a benchmark that you trust, elsewhere use the sandbox.
-    Raises UserError when it denotes no list of lists or tuples.
+    This evaluates the text as code. Call it only on a text that you trust, and use the sandbox for any other text.
+    Raises UserError if the text denotes anything but a list of lists or tuples.
     """
     try:
         value = eval(text, {"__builtins__": {}, **_NAMES})
@@ -150,7 +153,7 @@ def _text(value: Any) -> str:
     if kind is float:
         return repr(value) if math.isfinite(value) else f"float('{value}')"
     if kind is complex:
-        # repr loses the sign of a zero: eval("(-0-1j)") has the real part 0.0
+        # repr loses the sign of a zero: the real part of eval("(-0-1j)") is 0.0, not -0.0
         return f"complex({_text(value.real)}, {_text(value.imag)})"
     if kind is dict:
         return "{" + ", ".join(f"{_text(key)}: {_text(item)}" for key, item in value.items()) + "}"
@@ -159,6 +162,8 @@ def _text(value: Any) -> str:
     if kind is tuple:
         return "(" + ", ".join(map(_text, value)) + ("," if len(value) == 1 else "") + ")"
     if kind in (set, frozenset):
-        items = ", ".join(sorted(map(_text, value)))  # sorted: sets of strings have no order of their own
+        items = ", ".join(
+            sorted(map(_text, value))
+        )  # sorted, because the order of a set of strings changes from process to process
         return f"{kind.__name__}([{items}])"
     raise TypeError(f"a {kind.__name__} cannot be an input")

@@ -1,8 +1,8 @@
-"""Instructions for AI feedback: any data set with a column of instructions -> tasks, each with a preference.
+"""Instructions for AI feedback: any data set with a column of instructions -> instructions with a preference each.
 
-The published draw (CodeUltraFeedback, arXiv 2403.09032, section 2.1 and its code): the rows of
-ise-uiuc/Magicoder-Evol-Instruct-110K without Chinese characters, shuffled with seed 42, the first 10,000; preference =
-place mod 5. `load_instructions` with n=10_000 and seed=42 draws the same rows.
+CodeUltraFeedback (arXiv 2403.09032, section 2.1 and its code) draws as follows: it takes the rows of
+ise-uiuc/Magicoder-Evol-Instruct-110K without Chinese characters, shuffles them with seed 42, keeps the first 10,000,
+and gives number i the preference i mod 5. `load_instructions` with n=10_000 and seed=42 draws the same rows.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 
 from codepref.errors import UserError
-from codepref.preferences import BY_KEY, PREFERENCES
+from codepref.preferences import PREFERENCES
 from codepref.problems.load import load_problems, read_rows
-from codepref.records import Judgment
+from codepref.records import Instruction
 
 COLUMNS = ("instruction", "prompt", "problem", "question")
-"""Where instructions stand, when no column is named; the first that is there."""
+"""The columns that may hold the instructions if none is named. The first one present is taken."""
 
 _CJK = re.compile(r"[\u4e00-\u9fff]")
 
@@ -31,9 +31,9 @@ Rows = Iterable[tuple[str, Mapping[str, Any]]]
 
 @dataclass(frozen=True)
 class Instructions:
-    """Tasks without responses, and how many rows were left out, by reason."""
+    """Instructions, and the number of rows that were left out, by reason."""
 
-    tasks: list[Judgment] = field(default_factory=list)
+    tasks: list[Instruction] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
 
 
@@ -47,31 +47,32 @@ def load_instructions(
     keep_cjk: bool = False,
     max_chars: int = 0,
 ) -> Instructions:
-    """Instructions from JSON lines (plain or .gz), a JSON list, Parquet, a hub name, `starter:SPLIT`, or rows.
+    """Load instructions from JSON lines (plain or .gz), a JSON list, Parquet, a hub name, `starter:SPLIT`, or rows.
 
-    column: its name; None takes the first of COLUMNS. n: so many, drawn with `seed`; None takes all in their order.
-    preferences: given to the drawn ones in turn, by place; a row's own `preference` stays. keep_cjk: keep rows with
-    Chinese characters. max_chars: longer ones are left out; 0 for no limit. Empty and repeated ones are left out too.
-    `task_id` is the row's own, or `instruction/PLACE` by its place in the source.
-    Raises UserError for a source without such a column, an unknown preference, fewer than n instructions.
+    column: the column of instructions; None takes the first of COLUMNS. n: the number of instructions, drawn with
+    `seed`; None takes all in their order. preferences: number i gets preference i mod len(preferences), unless its row
+    has a `preference`. keep_cjk: keep rows with Chinese characters. max_chars: leave out longer instructions; 0 means
+    no limit. Empty and repeated instructions are left out too.
+    The task_id is that of the row, or `instruction/NUMBER` by the row's position in the source.
+    Raises UserError for a source without the column, an unknown preference, fewer than n instructions.
     """
-    if unknown := [key for key in preferences if key not in BY_KEY]:
-        raise UserError(f"unknown preference {unknown[0]!r}; known: {', '.join(BY_KEY)}")
+    if unknown := [key for key in preferences if key not in PREFERENCES]:
+        raise UserError(f"unknown preference {unknown[0]!r}; known: {', '.join(PREFERENCES)}")
     if not preferences:
-        raise UserError("preferences: at least one is needed")
+        raise UserError("preferences: name at least one")
     if n is not None and n < 1:
         raise UserError(f"n must be at least 1, not {n}")
     dropped: Counter[str] = Counter()
     kept = list(_kept(_rows(source), column, keep_cjk=keep_cjk, max_chars=max_chars, dropped=dropped))
     if not kept:
-        raise UserError(f"{_name(source)}: holds no instruction" + (f" ({dict(dropped)})" if dropped else ""))
+        raise UserError(f"{_name(source)}: no instruction is left" + (f" ({dict(dropped)})" if dropped else ""))
     if n is not None:
         if n > len(kept):
-            raise UserError(f"{_name(source)}: {n:,} instructions wanted, and {len(kept):,} are left of it")
-        # what datasets.Dataset.shuffle(seed) does, so that published draws can be made again
+            raise UserError(f"{_name(source)}: holds {len(kept):,} usable instructions, fewer than the {n:,} requested")
+        # the same permutation as datasets.Dataset.shuffle(seed), so that published draws can be reproduced
         kept = [kept[place] for place in np.random.default_rng(seed).permutation(len(kept))[:n]]
     tasks = [
-        Judgment(task_id, text, own or preferences[place % len(preferences)], (), ())
+        Instruction(task_id, text, own or preferences[place % len(preferences)])
         for place, (task_id, text, own) in enumerate(kept)
     ]
     return Instructions(tasks, dict(sorted(dropped.items())))
@@ -80,16 +81,16 @@ def load_instructions(
 def _kept(
     rows: Rows, column: str | None, *, keep_cjk: bool, max_chars: int, dropped: Counter[str]
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield (task_id, instruction, its own preference or "") of the rows that stay."""
+    """Yield (task_id, instruction, preference of the row or "") for each usable row. Counts the others in `dropped`."""
     seen: set[str] = set()
     ids: set[str] = set()
     for place, (where, row) in enumerate(rows):
         text, own = _instruction(row, column, where), row.get("preference")
         task_id = str(row.get("task_id") or f"instruction/{place}")
-        if own is not None and own not in BY_KEY:
-            raise UserError(f"{where}: unknown preference {own!r}; known: {', '.join(BY_KEY)}")
+        if own is not None and own not in PREFERENCES:
+            raise UserError(f"{where}: unknown preference {own!r}; known: {', '.join(PREFERENCES)}")
         if task_id in ids:
-            raise UserError(f"{where}: task_id {task_id!r} stands there twice")
+            raise UserError(f"{where}: an earlier row has the same task_id {task_id!r}")
         ids.add(task_id)
         if not text.strip():
             dropped["empty"] += 1
@@ -107,8 +108,10 @@ def _kept(
 def _instruction(row: Mapping[str, Any], column: str | None, where: str) -> str:
     names = [column] if column else [name for name in COLUMNS if isinstance(row.get(name), str)][:1]
     if not names or not isinstance(row.get(names[0]), str):
-        wanted = repr(column) if column else " or ".join(COLUMNS)
-        raise UserError(f"{where}: no text in column {wanted} (columns: {', '.join(map(str, row))}); name one")
+        expected = repr(column) if column else " or ".join(COLUMNS)
+        raise UserError(
+            f"{where}: no text in column {expected}; name the column of instructions ({', '.join(map(str, row))})"
+        )
     return str(row[names[0]])
 
 

@@ -1,4 +1,4 @@
-"""A file, a hub name or the starter -> Problem records."""
+"""Loads Problem records from a file, a hub data set or the starter."""
 
 from __future__ import annotations
 
@@ -8,32 +8,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from codepref.errors import UserError
+from codepref.problems.formats import FORMATS, Format, detect_format
 from codepref.problems.hub import is_hub_name, read_hub
-from codepref.problems.registry import Format, detect_format
 from codepref.records import Problem
 from codepref.storage.files import read_jsonl, read_parquet
 
 if TYPE_CHECKING:
     from typing import Literal
 
-INSTRUCT = "#instruct"
-"""Ending of a source: BigCodeBench's problems as requests in words, where its rows hold both forms."""
+FORMAT_MARK = "#"
+"""Separates a source from the name of its format: `problems.jsonl#mbpp`."""
+
+SHORT_NAMES = {"instruct": "bigcodebench-instruct"}
+"""Short names of formats after FORMAT_MARK."""
 
 STARTER_SPLITS = ("train", "validation", "heldout", "pretrain")
-_MOST_MESSAGES = 10
+_MAX_MESSAGES = 10
 _SUFFIXES = (".jsonl", ".json", ".gz", ".parquet")
 
 
-def load_problems(source: str | Path, *, limit: int | None = None) -> list[Problem]:
+def load_problems(source: str | Path, *, limit: int | None = None, format: str | None = None) -> list[Problem]:
     """Load problems, at most `limit` of them.
 
     source: a file (JSON lines, a JSON array or Parquet; JSON lines also as .gz), a hub data set ("owner/name",
-    "owner/name:config", "owner/name:config:split"), "starter" (its training problems) or "starter:SPLIT". The format is
-    told from the columns of the first row; `codepref.problems.registry` lists the known ones. BigCodeBench's rows hold
-    two prompts: the code is taken, and with "#instruct" after the source the request in words.
+    "owner/name:config", "owner/name:config:split"), "starter" (its training problems) or "starter:SPLIT".
+    format: a name in `codepref.problems.formats.FORMATS`. None recognises the format by the columns of the first row.
+    "#NAME" at the end of `source` chooses a format too, where no other way to pass one exists, such as in a recipe.
+    BigCodeBench's rows hold two prompts: the format `bigcodebench` takes the code, `bigcodebench-instruct` (or
+    "#instruct") takes the request in words.
 
-    Raises UserError naming file and line for malformed lines, unknown columns, a missing entry point and task ids that
-    come twice (up to ten mistakes at once); MachineError when a hub data set cannot be fetched.
+    Raises UserError for an unknown format or split, an empty source, unknown columns, and, with file and line and up to
+    ten at once, for malformed rows, a missing entry point and a repeated task id. Raises MachineError if a hub data set
+    cannot be fetched.
 
     >>> [problem.entry_point for problem in load_problems("HumanEval.jsonl.gz", limit=2)]  # doctest: +SKIP
     ['has_close_elements', 'separate_paren_groups']
@@ -43,16 +49,46 @@ def load_problems(source: str | Path, *, limit: int | None = None) -> list[Probl
     name = str(source)
     if isinstance(source, str) and (source == "starter" or source.startswith("starter:")):
         return _load_starter(source, limit)
-    rows = _instruct_rows(name) if name.endswith(INSTRUCT) and not Path(name).exists() else read_rows(name)
-    problems = _read_rows(rows, limit)
+    if format is None and FORMAT_MARK in name and not Path(name).exists():
+        name, _, format = name.rpartition(FORMAT_MARK)
+    problems = _read_problems(read_rows(name), limit, _chosen(format, name))
     if not problems:
         raise UserError(f"{name}: holds no problem")
     return problems
 
 
-def problems_from_rows(rows: Iterable[Mapping[str, Any]], *, limit: int | None = None) -> list[Problem]:
-    """Problems from rows of a known format, such as a `datasets.Dataset`. Raises UserError naming the row."""
-    return _read_rows(((f"row {place}", dict(row)) for place, row in enumerate(rows)), limit)
+def problems_from_rows(
+    rows: Iterable[Mapping[str, Any]], *, limit: int | None = None, format: str | None = None
+) -> list[Problem]:
+    """Problems from rows of a known format, such as a `datasets.Dataset`.
+
+    limit, format: as in `load_problems`. Raises UserError that names the row.
+    """
+    numbered = ((f"row {place}", dict(row)) for place, row in enumerate(rows))
+    return _read_problems(numbered, limit, _chosen(format, "rows"))
+
+
+def read_rows(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (place, row) of a file or a hub data set with any columns. `place` names the file and the line.
+
+    Raises UserError for a source that cannot be read, and MachineError if the hub cannot be reached.
+    """
+    path = Path(source)
+    if not path.exists() and is_hub_name(source) and not source.endswith(_SUFFIXES):
+        yield from read_hub(source)
+    elif path.suffix == ".parquet":
+        yield from ((f"{source} row {place}", row) for place, row in enumerate(read_parquet(path)))
+    elif path.suffix == ".json":
+        yield from ((f"{source}[{place}]", row) for place, row in enumerate(_read_array(path)))
+    else:
+        yield from ((f"{source}:{number}", row) for number, row in read_jsonl(path))
+
+
+def _chosen(name: str | None, source: str) -> Format | None:
+    name = SHORT_NAMES.get(name or "", name)
+    if name and (mistake := FORMATS.mistake(name)):
+        raise UserError(f"{source}: {mistake}")
+    return FORMATS.load(name) if name else None
 
 
 def _load_starter(source: str, limit: int | None) -> list[Problem]:
@@ -65,55 +101,38 @@ def _load_starter(source: str, limit: int | None) -> list[Problem]:
     return list(starter.load_problems(known, limit=limit))
 
 
-def _instruct_rows(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for where, row in read_rows(name.removesuffix(INSTRUCT)):
-        if "instruct_prompt" not in row:
-            raise UserError(
-                f"{where}: has no instruct_prompt, so there is no form {INSTRUCT} of it (BigCodeBench alone)"
-            )
-        yield where, {key: value for key, value in row.items() if key != "complete_prompt"}
-
-
-def read_rows(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (place, row) of a file or a hub data set, whatever its columns. Raises UserError and MachineError."""
-    path = Path(source)
-    if not path.exists() and is_hub_name(source) and not source.endswith(_SUFFIXES):
-        yield from read_hub(source)
-    elif path.suffix == ".parquet":
-        yield from ((f"{source} row {place}", row) for place, row in enumerate(read_parquet(path)))
-    elif path.suffix == ".json":
-        yield from ((f"{source}[{place}]", row) for place, row in enumerate(_read_array(path)))
-    else:
-        yield from ((f"{source}:{number}", row) for number, row in read_jsonl(path))
-
-
 def _read_array(path: Path) -> list[dict[str, Any]]:
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not valid JSON ({error}); JSON lines belong into a file named .jsonl") from None
+        raise UserError(f"{path}: not valid JSON ({error}); a file of JSON lines must be named .jsonl") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise UserError(f"{path}: a list of JSON objects is needed; JSON lines belong into a file named .jsonl")
+        raise UserError(f"{path}: must be a list of JSON objects; a file of JSON lines must be named .jsonl")
     return rows
 
 
-def _read_rows(rows: Iterator[tuple[str, dict[str, Any]]], limit: int | None) -> list[Problem]:
+def _read_problems(
+    rows: Iterator[tuple[str, dict[str, Any]]], limit: int | None, chosen: Format | None
+) -> list[Problem]:
+    """chosen: the format of all rows; None recognises it by the first row."""
     problems: list[Problem] = []
     places: dict[str, str] = {}
     mistakes: list[str] = []
-    known: Format | None = None
     for where, row in rows:
-        if known is None:
-            known = detect_format(row, where)
+        chosen = chosen or detect_format(row, where)
         try:
-            problem = _read_row(known, row, where)
+            if missing := chosen.missing(row):
+                raise UserError(f"{where}: lacks {', '.join(missing)} (the file is read as {chosen.title})")
+            problem = chosen.read(row, where)
             if problem.task_id in places:
-                raise UserError(f"{where}: task_id {problem.task_id!r} was there before, at {places[problem.task_id]}")
+                raise UserError(
+                    f"{where}: repeats task_id {problem.task_id!r}, first seen at {places[problem.task_id]}"
+                )
         except UserError as error:
             mistakes += error.problems
-            if len(mistakes) >= _MOST_MESSAGES:
+            if len(mistakes) >= _MAX_MESSAGES:
                 break
             continue
         places[problem.task_id] = where
@@ -123,9 +142,3 @@ def _read_rows(rows: Iterator[tuple[str, dict[str, Any]]], limit: int | None) ->
     if mistakes:
         raise UserError(*mistakes)
     return problems
-
-
-def _read_row(known: Format, row: dict[str, Any], where: str) -> Problem:
-    if missing := known.columns - row.keys():
-        raise UserError(f"{where}: lacks {', '.join(sorted(missing))} ({known.name}, as told from the first row)")
-    return known.read(row, where)

@@ -1,7 +1,7 @@
-"""MBPP+ arguments lost their types on the way through JSON: tuples, sets and complex numbers became lists and text.
+"""Restores the types of MBPP+ arguments. JSON turned tuples and sets into lists, and complex numbers into text.
 
-Which task takes what is a fact about the benchmark, as recorded in EvalPlus 0.3.1 (`mbpp_deserialize_inputs` in
-`evalplus/data/mbpp.py`) and checked against the Python literals of MBPP+ OriginFmt.
+The types of each task are facts about the benchmark. They come from EvalPlus 0.3.1 (`mbpp_deserialize_inputs` in
+`evalplus/data/mbpp.py`), and a test compares them with the Python literals of MBPP+ OriginFmt.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _Restore = Callable[[Arguments], Sequence[Any]]
 
 
 def restore_arguments(task_id: str, inputs: Sequence[Arguments]) -> list[Arguments]:
-    """The list of argument lists with the types that the task's function takes. `task_id` as in "Mbpp/2"."""
+    """The list of argument lists with the types that the task's function takes. task_id: such as "Mbpp/2"."""
     restore = _RESTORE.get(int(task_id.rpartition("/")[2]))
     return [list(arguments) if restore is None else list(restore(arguments)) for arguments in inputs]
 
@@ -33,12 +33,12 @@ def _deep_tuple(value: Any) -> Any:
 
 
 def _tuple_with_tuples(values: Sequence[Any]) -> tuple[Any, ...]:
-    """A tuple whose lists, one level down, are tuples too."""
+    """A tuple. Lists directly inside it become tuples too."""
     return tuple(tuple(value) if isinstance(value, list) else value for value in values)
 
 
 def _sets(values: Sequence[Any]) -> list[Any]:
-    """A list of sets. The task's empty sets are empty dicts there, which is what `{}` in its tests is."""
+    """A list of sets. An empty list becomes an empty dict, because the task's tests write `{}`."""
     return [set(value) if isinstance(value, list) and value else {} for value in values]
 
 

@@ -1,4 +1,4 @@
-"""Which packages problems need that are not installed here: told before anything runs, and not as failed solutions."""
+"""Packages that problems need and that are not installed here. Users learn of them before their solutions fail."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import cache
 
+from codepref.problems.kinds import kind_of
 from codepref.problems.source import parse
 from codepref.records import Problem
 
@@ -24,66 +25,65 @@ DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
     "yaml": "PyYAML",
 }
-"""Packages that are installed under another name than they are imported by."""
+"""Name in imports -> name for pip, where the two differ."""
 
-_KINDS = ("asserts", "check", "unittest")
 _LINE = re.compile(r"^[ \t]*(?:from[ \t]+(\w+)|import[ \t]+(.+))", re.MULTILINE)
 
 
 def packages_needed(problem: Problem) -> set[str]:
-    """Top-level names of the packages, the standard library aside, that every solution of a problem meets.
+    """Top-level names of the packages outside the standard library that every solution of a problem needs.
 
-    They are what its preamble (the imports of its prompt) and its tests import, and `libs`, as BigCodeBench lists them.
-    An import inside a `try` is no need.
+    These are the imports of the preamble and the tests, and the packages in `libs`, as BigCodeBench lists them. An
+    import inside a `try` does not count.
     """
     names = {name for source in _sources(problem) for name in _imported(source)} | _libs(problem)
     return {name for name in names if not _is_standard(name)}
 
 
 def missing_packages(problems: Iterable[Problem]) -> dict[str, list[str]]:
-    """Package -> the tasks that need it, for packages that the interpreter running this cannot import.
+    """Package -> the tasks that need it, for packages that this interpreter cannot import.
 
-    Nothing is imported for it. Sorted by package; tasks in the order of the problems.
+    The check imports nothing. Packages are sorted by name, tasks are in the order of the problems.
     """
-    found: dict[str, list[str]] = {}
+    tasks: dict[str, list[str]] = {}
     for problem in problems:
-        # parsing every test would take seconds; most name installed packages alone
+        # to parse every test would take seconds, and most tests name only installed packages
         suspects = {name for source in _sources(problem) for name in _mentioned(source)} | _libs(problem)
         if all(map(_is_here, suspects)):
             continue
         for name in packages_needed(problem):
             if not _is_here(name):
-                found.setdefault(name, []).append(problem.task_id)
-    return dict(sorted(found.items()))
+                tasks.setdefault(name, []).append(problem.task_id)
+    return dict(sorted(tasks.items()))
 
 
-def needs_told(problems: Sequence[Problem]) -> str:
-    """A sentence on the packages that problems need and that are not here, and how to have them; "" for none."""
+def missing_packages_message(problems: Sequence[Problem]) -> str:
+    """A message about the packages that problems need and that are missing here, with the pip command; "" for none."""
     missing = missing_packages(problems)
     if not missing:
         return ""
     tasks = {task for named in missing.values() for task in named}
-    told = "; ".join(f"{package} ({names_told(set(named))})" for package, named in missing.items())
+    packages = "; ".join(f"{package} ({list_names(set(named))})" for package, named in missing.items())
     install = " ".join(DISTRIBUTIONS.get(package, package) for package in missing)
     return (
-        f"{len(tasks):,} of {len(problems):,} problems need packages that are not installed here, so that "
-        f"their solutions cannot pass: {told}. To have them: pip install {install}"
+        f"{len(tasks):,} of {len(problems):,} problems need packages that are not installed here, so "
+        f"their solutions cannot pass: {packages}. To install them: pip install {install}"
     )
 
 
-def names_told(tasks: Set[str]) -> str:
-    """The first three names, and how many more there are."""
+def list_names(tasks: Set[str]) -> str:
+    """The first three names in alphabetical order, and the number of the others: "a, b, c and 4 problems more"."""
     named = sorted(tasks)
     return ", ".join(named[:3]) + (f" and {len(named) - 3:,} problems more" if len(named) > 3 else "")
 
 
 def _sources(problem: Problem) -> Iterator[str]:
     yield problem.preamble
-    yield from (test.source for test in problem.tests if test.kind in _KINDS)
+    yield from (test.source for test in problem.tests if kind_of(test).python)
 
 
 def _libs(problem: Problem) -> set[str]:
-    """`libs`: a list, or its text as BigCodeBench has it."""
+    """The packages in `libs`, which is a list, or a list as text in BigCodeBench."""
     value = problem.meta.get("libs")
     if isinstance(value, str):
         try:
@@ -95,7 +95,7 @@ def _libs(problem: Problem) -> set[str]:
 
 
 def _mentioned(source: str) -> Iterator[str]:
-    """Names that may be imported, by the look of the lines; more than `_imported` gives, and faster."""
+    """Names in lines that look like imports. It is faster than `_imported` and can give more names."""
     for start, rest in _LINE.findall(source) if "import" in source else ():
         for part in [start] if start else re.split("[,;]", rest):
             words = [word for word in re.findall(r"\w+", part) if word not in ("import", "from")]

@@ -1,4 +1,4 @@
-"""When two programs are the same answer: compared without comments, layout, docstrings and local names. Pure."""
+"""Compares programs without their comments, layout, docstrings and local names. Pure."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import warnings
 
 
 def normal_form(program: str) -> str:
-    """A text that is equal for programs that differ only in comments, layout, docstrings or names of locals.
+    """A text that is equal for programs that differ only in comments, layout, docstrings or names of local variables.
 
-    Arguments and variables that a function binds are renamed by order of appearance; names of functions, attributes,
-    keyword arguments, globals and builtins stay. A program that does not parse is compared by its tokens, and one
-    that has no tokens either by its stripped text.
+    Arguments and variables of a function get names by order of appearance. Names of functions, attributes, keyword
+    arguments, globals and builtins stay. For a program that does not parse, the text is its tokens, and its words from
+    the place where the tokenizer fails.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # invalid escapes in model text are not our news
+            warnings.simplefilter("ignore")  # model text has invalid escapes such as "\d"
             tree = ast.parse(program)
             for node in ast.walk(tree):
                 _drop_docstring(node)
@@ -37,8 +37,10 @@ def _drop_docstring(node: ast.AST) -> None:
 
 
 class _Renamer(ast.NodeTransformer):
-    """Renames what one top-level function binds. Nested scopes share the map: a coarser equality, never a finer one
-    than the text, and two programs equal under it do the same unless they play with name lookup itself.
+    """Renames the variables that one top-level function binds. Nested scopes share the names.
+
+    Two programs with equal text before the renaming have equal text after it. Programs that are equal only after it do
+    the same, unless they look names up in unusual ways.
     """
 
     def __init__(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
@@ -67,10 +69,10 @@ class _Renamer(ast.NodeTransformer):
 
 
 def _in_order(node: ast.AST) -> list[ast.AST]:
-    found = [node]
+    nodes = [node]
     for child in ast.iter_child_nodes(node):
-        found += _in_order(child)
-    return found
+        nodes += _in_order(child)
+    return nodes
 
 
 def _token_text(program: str) -> str:
@@ -82,7 +84,7 @@ def _token_text(program: str) -> str:
             if token.type not in (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT):
                 kept.append(token.string)
     except (tokenize.TokenError, SyntaxError, ValueError):
-        # The tokenizer gave up: what it read so far is compared by tokens, the rest by its words.
+        # The tokenizer failed here: the text before this place is compared by tokens, the text after it by words.
         rest = program.splitlines()[line - 1 :]
         kept += " ".join([rest[0][column:], *rest[1:]] if rest else []).split()
     return " ".join(kept)

@@ -1,7 +1,7 @@
-"""Tasks of HumanEval+ and MBPP+ whose outputs are not simply compared with the reference's.
+"""Tasks of HumanEval+ and MBPP+ that accept more outputs than the reference's.
 
-Which tasks they are, and what is accepted there, are facts recorded in EvalPlus 0.3.1
-(`evalplus/eval/_special_oracle.py` and `evalplus/eval/__init__.py`). The programs are codepref's own.
+The tasks, and the outputs that they accept, come from EvalPlus 0.3.1 (`evalplus/eval/_special_oracle.py` and
+`evalplus/eval/__init__.py`). The programs are codepref's own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SET_TASKS = frozenset(
         "Diff",
     }
 )
-"""MBPP tasks that ask for a collection and leave its order open."""
+"""MBPP tasks that ask for a collection in any order."""
 
 _NOT_NONE_TASKS = frozenset({"check_str", "text_match_three", "text_starta_endb"})
 """MBPP tasks whose reference returns a match object or None."""
@@ -68,7 +68,7 @@ _ORACLES = {
 
 
 def comparison(task_id: str, entry_point: str) -> tuple[str, str]:
-    """How outputs of this task are compared: the `compare` and `oracle` fields of `codepref.problems.inputs`."""
+    """The fields `compare` and `oracle` of this task's tests; see `codepref.problems.inputs`."""
     benchmark = task_id.partition("/")[0]
     if oracle := _ORACLES.get((benchmark, entry_point)):
         return ORACLE_PREFIX + entry_point, oracle

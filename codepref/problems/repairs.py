@@ -1,7 +1,7 @@
-"""Published tests that do not test or cannot be run, and what codepref runs instead. docs/problems.md lists them.
+"""Repairs of published tests that pass every solution, fail every solution or need too much memory.
 
-A repair applies where its text stands in the test (or in the text of its inputs) word for word, so a later release that
-mends it is left as it is.
+docs/reference/problems.md lists the repairs. A repair applies to a test (or to the text of its inputs) that contains
+`old` exactly, so a later release with a corrected test is not changed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """`old` becomes `new` in the tests of `tasks` (all tasks when empty). `cause` says what was wrong."""
+    """Replaces `old` by `new` in the tests of `tasks` (of all tasks if empty). cause: what is wrong with the test."""
 
     name: str
     cause: str
@@ -23,21 +23,21 @@ class Repair:
 REPAIRS = (
     Repair(
         "root",
-        "the polynomial is given the root as its coefficients, so every solution fails with a TypeError",
+        "the test passes the root to the polynomial as its coefficients, so every solution fails with a TypeError",
         "assert _poly(*candidate(*inp), inp) <= 0.0001",
         "assert abs(_poly(*inp, candidate(*inp))) <= 0.0001",
         frozenset({"HumanEval/32"}),
     ),
     Repair(
         "unused result",
-        "the comparison is computed and never asserted, so every solution passes that does not raise",
+        "the test computes the comparison and never asserts it, so every solution that does not raise passes",
         "        exact_match = exp == (out is not None)\n",
         "        exact_match = exp == (out is not None)\n    assert exact_match\n",
         frozenset({"Mbpp/737", "Mbpp/787", "Mbpp/794"}),
     ),
     Repair(
         "empty list",
-        "an empty list counts as a list of floats, and numpy.allclose(1, []) is true: 1 passes for []",
+        "the test takes an empty list for a list of floats, and numpy.allclose(1, []) is true: 1 passes for []",
         "    if isinstance(x, (list, tuple)):\n        return all(",
         "    if isinstance(x, (list, tuple)) and x:\n        return all(",
     ),
@@ -52,7 +52,7 @@ REPAIRS = (
     *(
         Repair(
             "too large",
-            "the list asked for has between 6 and 128 million items in its tuples, up to 1 GB; the next largest 0.2",
+            "the tuples of the expected list have 6 to 128 million items, up to 1 GB; the next largest 0.2 million",
             f"[{arguments}], ",
             "",
             frozenset({"Mbpp/255"}),
@@ -69,7 +69,7 @@ REPAIRS = (
 
 
 def repair(task_id: str, source: str) -> tuple[str, list[str]]:
-    """The test's source with every repair that applies, and the names of those that did."""
+    """(the test's source after every repair that applies, the names of these repairs)."""
     applied = []
     for item in REPAIRS:
         if (not item.tasks or task_id in item.tasks) and item.old in source:

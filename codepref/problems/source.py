@@ -1,4 +1,4 @@
-"""Reading Python text that may be broken: parse, split into statements, names bound and used. Pure."""
+"""Reads Python text that can be broken: parses it, splits it into statements, finds bound and used names. Pure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 BUILTIN_NAMES = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
 MAX_CHARACTERS = 1_000_000
-"""Longer texts are not parsed: no function that answers a problem comes near, and the parser needs much memory."""
+"""Longer texts are not parsed: no solution is nearly as long, and the parser needs much memory."""
 
 MAX_DEPTH = 10
-"""How many levels of broken blocks are opened to look for whole statements inside."""
+"""Levels of nested broken blocks that are searched for whole statements."""
 
 _MAX_JOINED_LINES = 60
 _CONTINUES = ("else", "elif", "except", "finally", ")", "]", "}", "#")
@@ -33,9 +33,9 @@ _ALLOW_INCOMPLETE = 0x4000  # codeop.PyCF_ALLOW_INCOMPLETE_INPUT, which type stu
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statement:
-    """One top-level statement: its tree and its own text, with decorators and the comments right above it.
+    """One top-level statement: its tree, and its text with decorators and the comments directly above it.
 
-    Each is equal to itself alone, as its tree is, and so may stand in a set.
+    A statement equals only itself, and can be an element of a set.
     """
 
     node: ast.stmt
@@ -44,7 +44,10 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A stretch that is no Python: an unindented line and the indented lines below. `after`: statements before it."""
+    """A part that is not Python: an unindented line and the indented lines below it.
+
+    after: the number of statements before it.
+    """
 
     text: str
     after: int
@@ -52,14 +55,17 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What could be read of a text: its statements, and the stretches between them that are no Python, in order."""
+    """The statements of a text, and the parts between them that are not Python, each in order."""
 
     statements: tuple[Statement, ...]
     broken: tuple[Broken, ...]
 
 
 def parse(text: str) -> ast.Module | None:
-    """The tree of `text`, or None where Python cannot read it (also: null bytes, too deep, too long)."""
+    """The tree of `text`, or None if Python cannot read it.
+
+    Texts with syntax errors, null bytes, too deep nesting or more than MAX_CHARACTERS cannot be read.
+    """
     if len(text) > MAX_CHARACTERS:
         return None
     try:
@@ -71,7 +77,7 @@ def parse(text: str) -> ast.Module | None:
 
 
 def unparse(node: ast.AST) -> str | None:
-    """Normal text of a tree, or None where the tree is nested too deeply to be written."""
+    """The text of a tree as Python formats it, or None if the tree is nested too deeply."""
     try:
         return ast.unparse(node)
     except (RecursionError, ValueError):
@@ -79,10 +85,10 @@ def unparse(node: ast.AST) -> str | None:
 
 
 def read_statements(text: str, *, depth: int = 0) -> Reading:
-    """Split `text` into top-level statements; lines that are no Python (prose, half-finished code) are passed over.
+    """Split `text` into top-level statements and skip lines that are not Python, such as prose and unfinished code.
 
-    A statement that is broken is passed over up to the next unindented line. Indented lines below a line of prose are
-    read as if they were not indented, down to a few levels (`depth` counts them).
+    After a broken statement, reading goes on at the next unindented line. Indented lines below a line of prose are read
+    as if they were not indented, to at most MAX_DEPTH levels. depth: the level of this call.
     """
     text = _plain_lines(text)
     tree = parse(text)
@@ -110,7 +116,7 @@ def read_statements(text: str, *, depth: int = 0) -> Reading:
 
 
 def bound_names(node: ast.AST) -> set[str]:
-    """Names that running the statement binds in its own scope."""
+    """Names that the statement binds in its own scope when it runs."""
     names: set[str] = set()
     for child in walk_scope(node):
         if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store):
@@ -125,19 +131,21 @@ def bound_names(node: ast.AST) -> set[str]:
 
 
 def used_names(node: ast.AST) -> set[str]:
-    """Names that are read anywhere inside the node, nested scopes included."""
+    """Names that the node reads anywhere, nested scopes included."""
     return {
         child.id for child in ast.walk(node) if isinstance(child, ast.Name) and not isinstance(child.ctx, ast.Store)
     }
 
 
 def global_names(node: ast.AST) -> set[str]:
-    """Names that a statement or expression reads and does not bind itself, so that the module must have them.
+    """Names that a statement or expression reads from the module or the builtins.
 
-    Arguments and names assigned in a function are its own, as in Python; so are a comprehension's loop names.
+    Arguments and names that a function assigns are its own, as in Python. Loop names of a comprehension are its own.
     """
     names: set[str] = set()
-    waiting: list[tuple[ast.AST, frozenset[str]]] = [(node, frozenset())]  # a stack: trees can be deeper than Python's
+    waiting: list[tuple[ast.AST, frozenset[str]]] = [
+        (node, frozenset())
+    ]  # an explicit stack, because a tree can be deeper than Python's recursion limit
     while waiting:
         current, own = waiting.pop()
         if isinstance(current, ast.Name):
@@ -152,7 +160,7 @@ def global_names(node: ast.AST) -> set[str]:
         elif isinstance(current, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
             targets = [child for loop in current.generators for child in ast.walk(loop.target)]
             own = own | {child.id for child in targets if isinstance(child, ast.Name)}
-        # decorators, defaults and annotations are read where the function is defined
+        # decorators, defaults and annotations are evaluated outside the function
         waiting += [(child, inner if child in body else own) for child in ast.iter_child_nodes(current)]
     return names
 
@@ -165,14 +173,14 @@ def _own_names(arguments: ast.arguments, body: list[ast.AST]) -> frozenset[str]:
 
 
 def called_names(node: ast.AST) -> set[str]:
-    """Names that are called directly: `f` in `f(1)`, not in `g(f)` or `x.f(1)`."""
+    """Names that are called directly: `f` in `f(1)`, but not in `g(f)` or `x.f(1)`."""
     return {
         child.func.id for child in ast.walk(node) if isinstance(child, ast.Call) and isinstance(child.func, ast.Name)
     }
 
 
 def walk_scope(node: ast.AST) -> Iterator[ast.AST]:
-    """The node and what lies inside it, without going into functions, classes, lambdas and comprehensions."""
+    """The node and all nodes inside it, except those inside functions, classes, lambdas and comprehensions."""
     waiting = [node]
     while waiting:
         current = waiting.pop()
@@ -182,7 +190,7 @@ def walk_scope(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def definitions(statements: Iterable[Statement]) -> dict[str, Statement]:
-    """Functions and classes by name; the last definition of a name counts, as in Python."""
+    """Functions and classes by name. The last definition of a name counts, as in Python."""
     return {
         statement.node.name: statement
         for statement in statements
@@ -195,7 +203,7 @@ def _plain_lines(text: str) -> str:
 
 
 def _may_go_on(chunk: str) -> bool:
-    """True when `chunk`, which is no Python, is the beginning of some (an open bracket, a bare `def` line)."""
+    """Whether `chunk`, which is not Python, can become Python with more lines (an open bracket, a bare `def` line)."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -208,7 +216,7 @@ def _may_go_on(chunk: str) -> bool:
 
 
 def _first_statements(lines: list[str], starts: list[int], position: int) -> tuple[int, list[Statement]]:
-    """Read as few stretches as make Python from `starts[position]` on. Returns how many, 0 when none do."""
+    """Join parts from `starts[position]` on until they are Python. Returns how many (0: none) and their statements."""
     for taken in range(1, min(_MAX_JOINED_LINES, len(starts) - position) + 1):
         end = starts[position + taken] if position + taken < len(starts) else len(lines)
         chunk = "\n".join(lines[starts[position] : end])

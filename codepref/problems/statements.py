@@ -1,4 +1,4 @@
-"""The prompts beside a folder of verdicts, so that pairs can be made from it without the problem file."""
+"""Saves the problems' statements in a folder of verdicts, so that pairs can be made without the problem file."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ _FIELDS = ("task_id", "prompt", "entry_point", "style")
 
 
 def write_statements(folder: Path, problems: Iterable[Problem], tasks: Container[str]) -> None:
-    """Write the statements of the problems among `tasks` into `folder`."""
+    """Write the statements of those problems whose task id is in `tasks` into `folder`."""
     rows = ({field: getattr(problem, field) for field in _FIELDS} for problem in problems if problem.task_id in tasks)
     write_jsonl(folder / STATEMENTS, rows)
 
 
 def read_statements(folder: Path) -> list[Problem]:
-    """Read them back: problems without tests or solutions. Raises UserError when the folder has none."""
+    """The problems that `write_statements` saved, without tests and gold solutions.
+
+    Raises UserError if the folder holds no statements, or a malformed one.
+    """
     path = folder / STATEMENTS
     if not folder.is_dir():
         what = "is a file, not the" if folder.exists() else "there is no such"
         raise UserError(f"{folder}: {what} folder of verdicts that `codepref execute` writes")
     if not path.exists():
-        raise UserError(f"{folder}: holds no {STATEMENTS}; name the problems with --problems")
+        raise UserError(f"{folder}: holds no {STATEMENTS}; give the problems with --problems")
     problems = []
     for number, row in read_jsonl(path):
         if missing := [field for field in _FIELDS if not isinstance(row.get(field), str)]:

@@ -1,4 +1,4 @@
-"""Scores and artifacts -> tables, plots and one self-contained HTML page."""
+"""Reports: the results of a run as tables, charts and one self-contained HTML page."""
 
 from codepref.reports.html import write_report
 from codepref.reports.tables import comparison_table, score_table, summary_table

@@ -1,4 +1,4 @@
-"""Example pairs for the report: which ones are shown, and how their code and evidence are laid out."""
+"""Example pairs for the report: which pairs the report shows, and how it lays out their code and evidence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from codepref.records import INFRASTRUCTURE, PASS, VERDICT_CODES
+from codepref.records import VERDICT_CODES, is_correct
 
 MAX_LINES = 80
 MAX_CHARACTERS = 6_000
@@ -19,7 +19,7 @@ _FENCE = re.compile(r"^[ \t]*```[ \t]*[\w+-]*[ \t]*\n(.*?)(?:^[ \t]*```[ \t]*$|\
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """Verdict codes of one solution, one a test; `more` of them are not shown."""
+    """The verdict codes of one solution, one a test. more: how many codes are not shown."""
 
     label: str
     codes: str
@@ -30,8 +30,8 @@ class Strip:
 class Side:
     """The chosen or the rejected response.
 
-    html, test_html: safe markup. strips: rows of verdict codes. truth: "pass" or "fail" by the true tests, "" when
-    not judged.
+    html, test_html: safe markup. strips: rows of verdict codes. truth: "pass" or "fail" by the true tests, "" where
+    they have not judged this side. facts: (name, value) of the other evidence.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One pair as the template shows it."""
+    """One pair as the template shows it. truth, truth_tone: whether it is right by the true tests, and its colour."""
 
     task_id: str
     rule: str
@@ -58,9 +58,10 @@ class Example:
 
 
 def choose(rows: Sequence[Mapping[str, Any]], wanted: int = 10) -> list[Mapping[str, Any]]:
-    """At most `wanted` pairs, spread evenly from the most to the least confident, one a problem while that suffices.
+    """Return at most `wanted` pairs, spread evenly from the most to the least confident.
 
-    Nothing about rightness enters the choice, so wrong pairs are shown as often as they are made.
+    A problem has a second pair here only where there are fewer than `wanted` problems. The choice does not depend on
+    whether a pair is right, so wrong pairs appear as often as they occur.
     """
     ranked = sorted(rows, key=lambda row: (-(row.get("confidence") or 0.0), str(row.get("task_id"))))
     seen: set[str] = set()
@@ -76,16 +77,16 @@ def choose(rows: Sequence[Mapping[str, Any]], wanted: int = 10) -> list[Mapping[
 
 
 def example(row: Mapping[str, Any], true_codes: Mapping[tuple[str, int], str] | None = None) -> Example:
-    """Lay out one row of pairs.parquet. Evidence that is no JSON object is shown as it is.
+    """Lay out one row of pairs.parquet. Evidence that is no JSON object is shown unchanged.
 
-    true_codes: (task_id, solution_id) -> verdicts of the true tests, where they were run.
+    true_codes: (task_id, solution_id) -> verdict codes of the true tests, for the solutions that were run on them.
     """
     evidence = _evidence(row.get("evidence"))
     for name in ("chosen", "rejected"):
         codes = (true_codes or {}).get((str(row.get("task_id")), row.get(f"{name}_id", -1)))
-        if codes and INFRASTRUCTURE not in codes:
+        if codes and (correct := is_correct(codes)) is not None:
             evidence.setdefault(f"{name}_true_verdicts", codes)
-            evidence.setdefault(f"true_{name}", "pass" if set(codes) == {PASS} else "fail")
+            evidence.setdefault(f"true_{name}", "pass" if correct else "fail")
     sides = tuple(_side(name, row, evidence) for name in ("chosen", "rejected"))
     truth, tone = _truth(*(side.truth for side in sides))
     confidence = row.get("confidence")
@@ -105,14 +106,14 @@ def _evidence(value: Any) -> dict[str, Any]:
     if isinstance(value, Mapping):
         return dict(value)
     try:
-        found = json.loads(value or "{}")
+        evidence = json.loads(value or "{}")
     except (TypeError, ValueError):
         return {"evidence": str(value)}
-    return found if isinstance(found, dict) else {"evidence": found}
+    return evidence if isinstance(evidence, dict) else {"evidence": evidence}
 
 
 def _side(name: str, row: Mapping[str, Any], evidence: dict[str, Any]) -> Side:
-    """Takes what belongs to this side out of `evidence`; what is left is common to both."""
+    """Lay out one side, and remove its entries from `evidence`; the entries that stay belong to both sides."""
     strips = [
         strip
         for key, label in ((f"{name}_verdicts", "verdicts"), (f"{name}_true_verdicts", "true tests"))
@@ -126,7 +127,7 @@ def _side(name: str, row: Mapping[str, Any], evidence: dict[str, Any]) -> Side:
         solution_id=str(row.get(f"{name}_id", "")),
         html=_markup(content),
         strips=tuple(strips),
-        # a concatenated answer shows its test already
+        # an answer that was concatenated with its test shows the test already
         test_html=highlight(_cut(str(test))[0]) if test and str(test).strip() not in content else "",
         truth=("fail", "pass")[truth] if isinstance(truth, bool) else str(truth or ""),
         facts=_facts({key.removeprefix(f"{name}_"): value for key, value in own.items()}),
@@ -134,7 +135,7 @@ def _side(name: str, row: Mapping[str, Any], evidence: dict[str, Any]) -> Side:
 
 
 def _strip(evidence: dict[str, Any], key: str, label: str) -> Strip | None:
-    """Takes a row of verdict codes out of `evidence`; what is no such row stays there and is shown as it is."""
+    """Remove a row of verdict codes from `evidence` and return it; None for a value of another form, which stays."""
     value = evidence.get(key)
     codes = "".join(map(str, value)) if isinstance(value, list) else value
     if not isinstance(codes, str) or not codes or not set(codes) <= set(VERDICT_CODES):
@@ -167,14 +168,14 @@ def _contents(messages: Any) -> str:
 
 
 def _cut(text: str) -> tuple[str, str]:
-    """What is shown of `text`, and words on what is not ("" when all of it is shown)."""
+    """Return the part of `text` that is shown, and a note on the rest ("" where all of it is shown)."""
     kept = "\n".join(text[:MAX_CHARACTERS].split("\n")[:MAX_LINES])
     left = len(text) - len(kept)
     return kept, f"… {left:,} more characters" if left > 0 else ""
 
 
 def _markup(text: str) -> str:
-    """Model text as safe HTML: fenced blocks as code and the words between as words; without a fence, all as code."""
+    """Return model text as safe HTML: fenced blocks as code, other text as prose; all of it as code without a fence."""
     text, rest = _cut(text)
     if not _FENCE.search(text):
         return highlight(text) + _words(rest)
@@ -190,7 +191,7 @@ def _words(text: str) -> str:
 
 
 def highlight(code: str) -> str:
-    """Python code as highlighted, escaped HTML in a <pre class="code">. Style sheet: `highlight_css`."""
+    """Return Python code as highlighted, escaped HTML in a <pre class="code">. `highlight_css` is its style sheet."""
     from pygments import highlight as render
     from pygments.formatters import HtmlFormatter
     from pygments.lexers import PythonLexer
@@ -200,12 +201,12 @@ def highlight(code: str) -> str:
 
 
 def highlight_css() -> str:
-    """Token colours for light and dark pages."""
+    """Return the colours of tokens for light and dark pages."""
     from pygments.formatters import HtmlFormatter
 
     def rules(style: str) -> str:
         definitions: str = HtmlFormatter(style=style).get_style_defs(".code")
-        # the page owns backgrounds; a lexer's "error" box on model text would only distract
+        # the page sets the backgrounds, and boxes around what the lexer calls errors would distract from model text
         kept = (line for line in definitions.splitlines() if line.startswith(".code .") and ".err" not in line)
         return "\n".join(kept)
 

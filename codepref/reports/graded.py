@@ -1,4 +1,4 @@
-"""A run's grades beside reference answers, for the terminal and the page. Pure."""
+"""A run's grades, which a judge gave beside reference answers, for the terminal and the page. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from codepref.reports.wording import Row, number
 
 
 def graded(summary: Row) -> dict[str, Any]:
-    """Figures of each graded model, a row a preference, and the paired difference where there is one; {} without."""
+    """Return each graded model's figures, one row for each preference, with the paired difference where there is one.
+
+    Returns {} for a run without grades.
+    """
     grading = summary.get("grading") or {}
     scores = {
         label: {row["name"]: row for row in rows} for label, rows in (grading.get("scores") or {}).items() if rows
@@ -30,14 +33,14 @@ def graded(summary: Row) -> dict[str, Any]:
 
 
 def grade_lines(summary: Row) -> list[list[str]]:
-    """The same as cells of a table, the header first; [] where nothing was graded."""
-    found = graded(summary)
-    if not found:
+    """Return the same as cells of a table, the header first; [] for a run without grades."""
+    section = graded(summary)
+    if not section:
         return []
-    header = ["", *found["models"], *(["difference"] if found["compared"] else []), "problems"]
+    header = ["", *section["models"], *(["difference"] if section["compared"] else []), "problems"]
     lines = [
-        [row["name"], *row["models"], *([row["difference"]] if found["compared"] else []), row["n"]]
-        for row in found["rows"]
+        [row["name"], *row["models"], *([row["difference"]] if section["compared"] else []), row["n"]]
+        for row in section["rows"]
     ]
     return [header, *lines]
 

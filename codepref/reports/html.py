@@ -1,4 +1,4 @@
-"""report.html: one self-contained page that says what a run did and whether it helped. It fetches nothing."""
+"""report.html: one self-contained page on what a run did and whether it helped. It fetches nothing."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from codepref.errors import UserError
-from codepref.reports import examples, outcome, sections
+from codepref.reports import examples, pair_section, score_section, sections, training_section
+from codepref.reports.cautions import cautions
 from codepref.reports.graded import graded
-from codepref.reports.wording import cautions, headline, true_minus
+from codepref.reports.wording import headline, sentence_case, true_minus
 from codepref.storage.files import read_json, read_parquet, write_text
 
 TrueCodes = Mapping[tuple[str, int], str]
@@ -19,9 +20,9 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 def write_report(run_dir: Path) -> Path:
-    """Write `run_dir`/report.html from summary.json and, where there is one, pairs.parquet. Returns its path.
+    """Write `run_dir`/report.html from summary.json and pairs.parquet, and return its path.
 
-    Whatever the run has not reached yet is left out of the page.
+    The page leaves out what the run has not reached yet, the pairs included.
 
     Raises:
         UserError: no summary.json in `run_dir`, or a file that is malformed.
@@ -43,7 +44,7 @@ def write_report(run_dir: Path) -> Path:
 
 
 def _true_codes(run_dir: Path, rows: Sequence[Mapping[str, Any]]) -> TrueCodes:
-    """Verdicts of the true tests on the solutions of these pairs, from `run_dir`/audit where the run made them."""
+    """Return the true tests' verdict codes on the solutions of these pairs; {} where `run_dir`/audit is missing."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -52,7 +53,7 @@ def _true_codes(run_dir: Path, rows: Sequence[Mapping[str, Any]]) -> TrueCodes:
         return {}
     tasks = sorted({str(row["task_id"]) for row in rows})
     columns = ["task_id", "solution_id", "verdicts"]
-    try:  # filtered while it is read: this file holds every solution of the run
+    try:  # filter while reading, since this file holds every solution of the run
         table = pq.read_table(path, columns=columns, filters=[("task_id", "in", tasks)])
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path}: cannot be read as a verdicts file ({error})") from None
@@ -66,9 +67,10 @@ def render(
     pairs: int = 0,
     true_codes: TrueCodes | None = None,
 ) -> str:
-    """The page as text: `shown` are the example rows of `pairs` in all, true_codes what the true tests say of them.
+    """Return the page as text.
 
-    All text of models and users is escaped, and what cannot be printed is replaced by �.
+    shown: the example rows. pairs: how many rows there are in all. true_codes: (task_id, solution_id) -> verdict codes
+    of the true tests. All text of models and users is escaped, and unprintable characters are replaced by �.
     """
     import jinja2
     from markupsafe import Markup
@@ -80,9 +82,10 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # markup that this package made itself; everything else is escaped by the template
+    # only for markup that this package made itself; the template escapes everything else
     environment.filters["markup"] = Markup
     environment.filters["minus"] = true_minus
+    environment.filters["sentence_case"] = sentence_case
     page = environment.get_template("report.html.j2").render(
         context(summary)
         | {
@@ -95,20 +98,20 @@ def render(
 
 
 def context(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """What the template shows of the summary."""
+    """Return what the template shows of the summary."""
     return {
         "title": str(summary.get("recipe") or "run"),
         "summary": summary,
         "headline": headline(summary),
         "cautions": cautions(summary),
-        "scores": outcome.scores(summary),
+        "scores": score_section.scores(summary),
         "graded": graded(summary),
-        "tiles": outcome.tiles(summary),
+        "tiles": score_section.tiles(summary),
         "funnel": sections.funnel(summary),
         "dropped": sections.dropped(summary),
         "verdicts": sections.verdicts(summary),
-        "pairs": sections.pairs(summary),
-        "training": sections.training(summary),
+        "pairs": pair_section.pairs(summary),
+        "training": training_section.training(summary),
         "verdict_names": sections.VERDICT_NAMES,
         "stages": sections.stages(summary),
         "recipe": sections.recipe(summary),

@@ -1,6 +1,7 @@
-"""Charts as inline SVG text, drawn with the page's own colours so that they follow light and dark. Pure.
+"""Charts as inline SVG text. Pure.
 
-Classes, not colours, are written here: `templates/style.css` owns the palette. All text from outside is escaped.
+The charts name CSS classes, not colours, so that they follow the page's light and dark palette in
+`templates/style.css`. All text from outside is escaped.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from html import escape
 Scale = Callable[[float], float]
 HOVER_POINTS = 60
 SMOOTH_FROM = 30
-NAME_LETTER, LABEL_LETTER = 8.8, 7.2
-"""Room for one code of a row's name and of a label, in user units, in the widest common sans serif."""
+NAME_CHARACTER, LABEL_CHARACTER = 8.8, 7.2
+"""Width of one character of a row's name and of a label, in user units, in the widest common sans serif font."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """One whisker: a point with its low and high end (None for no interval), a class for its colour, a label."""
+    """One point with its interval: low and high end (None for no interval), a CSS class for its colour, a label."""
 
     value: float
     low: float | None
@@ -30,7 +31,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One curve; `points` are (x, y), already finite. band: the (low, high) of each point's interval, or nothing."""
+    """One curve. points: finite (x, y). style: its CSS class. band: (low, high) of each point's interval, or ()."""
 
     name: str
     style: str
@@ -39,8 +40,8 @@ class Line:
 
 
 def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
-    """Round numbers that cover low..high: steps of 1, 2 or 5 times a power of ten. `wanted` is about how many."""
-    if high - low <= 1e-9 * max(1.0, abs(low), abs(high)):  # as good as level: no ticks could be told apart
+    """Return round numbers that cover low..high, about `wanted` of them: steps of 1, 2 or 5 times a power of ten."""
+    if high - low <= 1e-9 * max(1.0, abs(low), abs(high)):  # so little apart that ticks would have equal labels
         half = abs(low) * 0.1 if abs(low) > 1e-6 else 0.5
         low, high = low - half, high + half
     raw = (high - low) / wanted
@@ -51,7 +52,7 @@ def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
 
 
 def tick_text(value: float) -> str:
-    """A tick's label: as few digits as tell it, with a true minus sign."""
+    """Return a tick's label with at most six digits and a true minus sign."""
     text = f"{value:.6g}" if abs(value) < 1e5 else f"{value:.0e}"
     return text.replace("-", "−")
 
@@ -75,12 +76,12 @@ def _rule(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
 def interval_chart(
     title: str, rows: Sequence[tuple[str, Sequence[Interval]]], *, zero: bool = False, width: int = 500
 ) -> str:
-    """Points with whiskers on one horizontal axis, a band a row; values in percent points.
+    """Draw points with whiskers on one horizontal axis, one band for each row; values are in percent.
 
-    rows: (name, intervals) from the top. zero: put 0 on the axis and mark it, for differences.
+    rows: (name, intervals) from the top. zero: include 0 in the axis and mark it, for differences.
     """
-    left = 16 + NAME_LETTER * max(len(name) for name, _ in rows)
-    right = 20 + LABEL_LETTER * max(len(mark.label) for _, marks in rows for mark in marks)
+    left = 16 + NAME_CHARACTER * max(len(name) for name, _ in rows)
+    right = 20 + LABEL_CHARACTER * max(len(mark.label) for _, marks in rows for mark in marks)
     top, bar = 10, 26
     ends = [end for _, marks in rows for m in marks for end in (m.value, m.low, m.high) if end is not None]
     ticks = nice_ticks(min([*ends, *([0.0] if zero else [])]), max([*ends, *([0.0] if zero else [])]))
@@ -119,23 +120,22 @@ def _whisker(mark: Interval, at: Scale, y: float) -> str:
 
 
 def window(count: int) -> int:
-    """How many values a moving average over `count` values takes in."""
+    """Return the width of the moving average for a curve of `count` values."""
     return max(5, count // 20)
 
 
 def moving_average(values: Sequence[float], width: int) -> list[float]:
-    """Mean of the last `width` values up to each place; fewer at the start."""
+    """Return the mean of the last `width` values at each place; of fewer values at the start."""
     return [sum(values[max(0, i + 1 - width) : i + 1]) / min(width, i + 1) for i in range(len(values))]
 
 
 def line_chart(
     title: str, lines: Sequence[Line], *, mark: float | None = None, width: int = 500, across: str = "step"
 ) -> str:
-    """Curves over training steps, or over what `across` names.
+    """Draw curves over training steps, or over the quantity that `across` names.
 
-    Long curves get a moving average, with the raw curve faint behind it.
-
-    mark: a level to draw as a reference (0.5 for accuracy). The last value stands at the end of each curve.
+    A long curve is drawn as a moving average, with the raw curve faint behind it. The last value stands at the end of
+    each curve. mark: a level to draw as a dotted reference line, such as 0.5 for accuracy.
     """
     left, right, top, bottom, height = 52, 62, 12, 34, 220
     xs = [x for line in lines for x, _ in line.points]
@@ -176,7 +176,7 @@ def line_chart(
 
 
 def _round(value: float) -> float:
-    """As many digits as there is room for at a curve's end: a small number's leading zeros take some."""
+    """Round to as many digits as fit at a curve's end; the leading zeros of a small number take some of the room."""
     return float(f"{value:.3g}" if abs(value) >= 0.1 or not value else f"{value:.2g}")
 
 

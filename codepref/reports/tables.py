@@ -1,4 +1,4 @@
-"""Plain text tables for the terminal, at most 100 characters wide. Pure."""
+"""Plain text tables for the terminal. Tables of scores are at most 100 characters wide. Pure."""
 
 from __future__ import annotations
 
@@ -23,11 +23,17 @@ from codepref.reports.wording import (
 
 WIDTH = 100
 LENGTH_BIAS = 0.6
-"""A share of longer chosen sides that surely lies beyond this, or below its complement, is told as a bias."""
+"""An audit warns of length bias where the interval of the share of longer chosen sides lies wholly above this.
+
+It also warns where the interval lies wholly below 1 - LENGTH_BIAS.
+"""
 
 
 def aligned(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
-    """Rows of cells as columns, two spaces apart, one where two would pass WIDTH. `right`: columns set flush right."""
+    """Return rows of cells as aligned columns. right: the columns to align on the right.
+
+    Two spaces separate the columns, or one where two would make the table wider than WIDTH.
+    """
     columns = max(map(len, rows))
     full = [[*row, *[""] * (columns - len(row))] for row in rows]
     widths = [max(len(row[i]) for row in full) for i in range(columns)]
@@ -43,16 +49,17 @@ def aligned(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
 
 
 def with_interval(row: Row | None, key: str = "value", *, signed: bool = False) -> str:
-    """A figure in points with its interval, "54.3 [50.1, 58.6]"; "–" when there is none."""
+    """Return a figure in percent with its interval, "54.3 [50.1, 58.6]"; "–" where there is none."""
     if not row:
         return "–"
     return f"{points(row.get(key), signed=signed)} {interval(row, signed=signed)}".strip()
 
 
 def score_table(scores: Mapping[str, Sequence[Row]], comparison: Sequence[Row] = ()) -> str:
-    """One line a figure: each model's value with its interval, then the paired difference, its p-value and a word.
+    """Return the table of scores: one line a figure, with each model's value and interval, in percent.
 
-    scores: model name ("base", "aligned") -> Score rows. comparison: Comparison rows. Values are percent points.
+    With a comparison each line also has the paired difference in points, its p-value, and a word for the result.
+    scores: model name ("base", "aligned") -> Score rows. comparison: Comparison rows.
     """
     models = [name for name in scores if scores[name]]
     by_model = {name: {str(row["name"]): row for row in scores[name]} for name in models}
@@ -63,18 +70,21 @@ def score_table(scores: Mapping[str, Sequence[Row]], comparison: Sequence[Row] =
     for figure in figures:
         row = [figure[:16], *(with_interval(by_model[name].get(figure)) for name in models)]
         if differences:
-            found = differences.get(figure, {})
+            difference = differences.get(figure, {})
             row += [
-                with_interval(found, "difference", signed=True),
-                p_value(found.get("p_value")),
-                TONE_WORDS[tone_of(found)],
+                with_interval(difference, "difference", signed=True),
+                p_value(difference.get("p_value")),
+                TONE_WORDS[tone_of(difference)],
             ]
         rows.append(row)
     return aligned(rows, right=(len(models) + 2,) if differences else ())
 
 
 def comparison_table(comparison: Sequence[Row]) -> str:
-    """The table that `codepref compare` prints: values, paired difference, p-value, test, wins, losses and ties."""
+    """Return the details of a comparison: values, paired difference, p-value, wins, losses and ties, and the test.
+
+    `codepref compare` prints `score_table` and `power_table` instead; this table is for notebooks.
+    """
     rows = [["", "base", "aligned", "difference", "p", "won/lost/tied", "test", "aligned is"]]
     for row in comparison:
         rows.append(
@@ -93,18 +103,21 @@ def comparison_table(comparison: Sequence[Row]) -> str:
 
 
 def power_table(comparison: Sequence[Row], unit: str = "point") -> str:
-    """How many problems would show differences of some sizes: rows with `name`, `n` and `problems_needed`."""
+    """Return how many problems would be needed to show a difference of each size.
+
+    comparison: rows with `name`, `n` and `problems_needed` (size -> problems, or None where nothing differs).
+    """
     sizes = list(comparison[0]["problems_needed"])
     rows = [["", *(f"{size} {unit}{'s' * (size != '1')}" for size in sizes), "now"]]
     for row in comparison:
-        found = (row["problems_needed"][size] for size in sizes)
-        rows.append([str(row["name"])[:30], *("–" if one is None else f"{one:,}" for one in found), f"{row['n']:,}"])
+        needed = (row["problems_needed"][size] for size in sizes)
+        rows.append([str(row["name"])[:30], *("–" if one is None else f"{one:,}" for one in needed), f"{row['n']:,}"])
     head = "problems that would show a difference (80% power, two-sided 5%) of"
     return f"{head}\n{aligned(rows, right=range(1, len(sizes) + 2))}"
 
 
 def pair_lines(pairs: Mapping[str, Any]) -> list[list[str]]:
-    """Pairs made, and how many of them are right by the true tests, as (name, words) cells."""
+    """Return how many pairs were made, and how many are right by the true tests, as (name, text) cells."""
     problems = number(pairs.get("problems"))
     rows = [["pairs made", count(pairs.get("count")) + (f", of {count(problems)} problems" if problems else "")]]
     judged = number(pairs.get("judged"))
@@ -119,16 +132,16 @@ def pair_lines(pairs: Mapping[str, Any]) -> list[list[str]]:
 
 
 def stage_lines(stages: Sequence[Row]) -> list[list[str]]:
-    """(name, seconds) cells of each stage and of their sum."""
+    """Return (name, duration) cells of each stage and of their sum."""
     rows = [[str(stage.get("name", "")), seconds(stage.get("seconds"))] for stage in stages]
     total = sum(number(stage.get("seconds")) or 0.0 for stage in stages)
     return [*rows, ["total", seconds(total)]] if rows else []
 
 
 def summary_table(summary: Mapping[str, Any]) -> str:
-    """What `codepref demo` prints at its end, drawn from summary.json: verdict in words, scores, pairs, seconds.
+    """Return what `run` and `demo` print at their end: the result in words, scores, pairs and durations.
 
-    Whatever the summary lacks is left out.
+    summary: the content of summary.json. The table leaves out what the summary lacks.
     """
     title = " · ".join(
         part
@@ -148,10 +161,10 @@ def summary_table(summary: Mapping[str, Any]) -> str:
         judged = scale_note(row["name"] for row in [*(row for rows in scores.values() for row in rows), *comparison])
         blocks.append("\n".join(filter(None, (score_table(scores, comparison), note, judged))))
     if gate := summary.get("gate"):
-        said = "promoted" if gate["promoted"] else "NOT PROMOTED"
-        blocks.append("\n".join(_wrapped(f"{said}: {reason}") for reason in gate["reasons"][:1]))
-    if warned := (summary.get("training") or {}).get("warnings"):
-        blocks.append("\n".join(_wrapped(f"warning: {said}") for said in warned))
+        decision = "promoted" if gate["promoted"] else "NOT PROMOTED"
+        blocks.append("\n".join(_wrapped(f"{decision}: {reason}") for reason in gate["reasons"][:1]))
+    if warnings := (summary.get("training") or {}).get("warnings"):
+        blocks.append("\n".join(_wrapped(f"warning: {warning}") for warning in warnings))
     if lines := grade_lines(summary):
         blocks.append(aligned(lines) + "\npoints from 1 to 10 by the judge, [95% interval over problems]")
     if summary.get("pairs"):
@@ -165,65 +178,68 @@ def _wrapped(text: str) -> str:
     return "\n".join(textwrap.wrap(text, WIDTH))
 
 
-def audit_lines(found: Any) -> list[str]:
-    """An `Audit` for the terminal."""
+def audit_lines(audit: Any) -> list[str]:
+    """Return an `Audit` as lines for the terminal."""
     lines = []
-    if found.judged == 0 and found.unjudged:
-        lines.append(f"{found.unjudged:,} pairs, of which no true test has judged any")
+    if audit.judged == 0 and audit.unjudged:
+        lines.append(f"{audit.unjudged:,} pairs, none of them judged by true tests")
     else:
         for name in ("judged", "right", "inverted", "both_pass", "both_fail", "unjudged"):
-            lines.append(f"{name.replace('_', ' '):<10} {getattr(found, name):,}")
-    if found.share_right:
-        share = found.share_right
+            lines.append(f"{name.replace('_', ' '):<10} {getattr(audit, name):,}")
+    if audit.share_right:
+        share = audit.share_right
         lines.append(f"right, mean over {share.n:,} problems: {share.value:.3f} [{share.low:.3f}, {share.high:.3f}]")
-    if found.other_text:
-        lines.append(f"warning: {found.other_text:,} pairs hold an answer other than the solution that was judged")
-    if found.rules:
+    if audit.other_text:
+        lines.append(f"warning: {audit.other_text:,} pairs hold an answer other than the solution that was judged")
+    if audit.rules:
         rows = [["rule", "pairs", "judged", "right", "inverted", "calibration error"]]
-        for one in found.rules:
+        for one in audit.rules:
             error = "" if one.calibration_error is None else f"{one.calibration_error:.3f}"
             counts = [f"{value:,}" for value in (one.pairs, one.judged, one.right, one.inverted)]
             rows.append([one.rule or "(none)", *counts, error])
         lines += ["", *aligned(rows, right=(1, 2, 3, 4, 5)).splitlines()]
-    if found.kept:
-        lines += ["", "kept, the surest first"]
+    if audit.kept:
+        lines += ["", "kept, the most confident problems first"]
         rows = [["share", "problems", "pairs", "right", "interval"]]
-        for kept in found.kept:
+        for kept in audit.kept:
             right = kept.precision
             low_high = f"[{right.low:.2f}, {right.high:.2f}]"
             rows.append([f"{kept.share:.0%}", f"{kept.problems:,}", f"{kept.pairs:,}", f"{right.value:.2f}", low_high])
         lines += aligned(rows, right=(0, 1, 2, 3)).splitlines()
-    if found.calibration:
-        lines += ["", f"confidence against what is right (expected calibration error {found.calibration_error:.3f})"]
+    if audit.calibration:
+        lines += [
+            "",
+            f"confidence and the share that is right (expected calibration error {audit.calibration_error:.3f})",
+        ]
         rows = [["confidence", "pairs", "mean", "right", "interval"]]
-        for one in found.calibration:
+        for one in audit.calibration:
             low_high = f"[{one.interval[0]:.2f}, {one.interval[1]:.2f}]"
             where = f"{one.low:.1f} to {one.high:.1f}"
             rows.append([where, f"{one.pairs:,}", f"{one.confidence:.2f}", f"{one.right:.2f}", low_high])
         lines += aligned(rows, right=(1, 2, 3)).splitlines()
-    if found.inverted_pairs:
+    if audit.inverted_pairs:
         lines += ["", "inverted"]
         rows = [["task", "chosen", "rejected", "confidence"]]
-        for (task, chosen, rejected), confidence in zip(found.inverted_pairs, found.inverted_confidence, strict=True):
+        for (task, chosen, rejected), confidence in zip(audit.inverted_pairs, audit.inverted_confidence, strict=True):
             rows.append([task, str(chosen), str(rejected), f"{confidence:.2f}"])
         lines += aligned(rows[:21], right=(1, 2, 3)).splitlines()
-        if (more := len(found.inverted_pairs) - 20) > 0:
+        if (more := len(audit.inverted_pairs) - 20) > 0:
             lines.append(f"  ... and {more:,} more, in the JSON")
-    return lines + (["", *shape_lines(found.shape)] if found.shape else [])
+    return lines + (["", *shape_lines(audit.shape)] if audit.shape else [])
 
 
 def shape_lines(shape: Any) -> list[str]:
-    """What pairs show without true tests."""
+    """Return what an audit can say of pairs without true tests, as lines."""
     if not shape.pairs:
         return ["no pairs"]
     lines = [f"{shape.pairs:,} pairs of {shape.problems:,} problems, at most {shape.most:,} of one; the tenth of the"]
     lines[0] += f" problems with most has {shape.top_tenth:.0%}"
     lines.append(
-        f"ties {shape.ties:,}, repeated {shape.repeated:,}, contradicting {shape.contradicting:,}, both sides alike "
+        f"ties {shape.ties:,}, repeated {shape.repeated:,}, contradicting {shape.contradicting:,}, both sides equal "
         f"{shape.alike:,}, sharing an answer with another {shape.shared:,}"
     )
     bins = [f"{at / 10:.1f}: {n:,}" for at, n in enumerate(shape.confidence) if n]
-    lines.append(f"pairs by confidence, from the least of each tenth: {', '.join(bins)}")
+    lines.append(f"pairs by confidence, by the lower end of each tenth: {', '.join(bins)}")
     if shape.longer is not None:
         low, high = shape.longer_interval
         lines.append(
@@ -231,5 +247,5 @@ def shape_lines(shape: Any) -> list[str]:
             f"{shape.more_characters:+,.0f} characters and {shape.more_lines:+.1f} lines"
         )
         if low > LENGTH_BIAS or high < 1 - LENGTH_BIAS:
-            lines.append("length bias: the sides can be told apart by their length, and a model may learn that instead")
+            lines.append("length bias: the length tells the sides apart, and a model may learn the length instead")
     return lines

@@ -1,1 +1,1 @@
-"""The run directory: atomic writes, what is still owed, the order of stages."""
+"""Runs: a recipe becomes a run directory. The plan of stages, what is pending, how a run continues, its summary."""

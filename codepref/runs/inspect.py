@@ -1,83 +1,110 @@
-"""A run directory read by a person: which stages are done, one problem's answers and verdicts, the summary again."""
+"""`codepref status`: which stages of a run are done, which have begun and what they keep, which are pending."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from codepref.errors import UserError
-from codepref.runs.directory import RunDirectory
-from codepref.runs.plan import plan
-from codepref.runs.recipes import load_recipe
-from codepref.storage.files import read_jsonl, read_parquet
+from codepref.execution.parts import Parts
+from codepref.runs.directory import RunDirectory, open_run
+from codepref.runs.plan import plan, split_stage
+from codepref.servers.journal import JOURNAL, read_journal
+from codepref.training.staging import WHOLE
 
-PARTS = {
-    "sample-solutions": "samples/solutions.jsonl.parts",
-    "sample-tests": "samples/tests.jsonl.parts",
-}
+WIDTH = 18
+"""Characters of the column of stage names, at least."""
 
 
 def status_lines(folder: Path) -> list[str]:
-    """One line a stage: done and its seconds, begun, or owed. Raises UserError when the folder is no run."""
-    run = _open(folder)
-    name = run.about()
-    lines = [f"{name['recipe']}, seed {run.recipe.seed}, started {name['started']}"]
-    for stage in ["problems", *plan(run.recipe)]:
-        marker = run.done(stage)
-        if marker:
-            lines.append(f"  {stage:<18} done in {marker['seconds']:.1f} s")
-        elif stage in PARTS and (folder / PARTS[stage]).exists():
-            batches = len(list((folder / PARTS[stage]).glob("*.jsonl")))
-            lines.append(f"  {stage:<18} begun ({batches} batches kept)")
+    """Return one line a stage: done and its seconds, begun and what it keeps, or pending.
+
+    Raises UserError when the folder holds no run.
+    """
+    run = open_run(folder)
+    notes = run.about()
+    stages = ["problems", *plan(run.recipe)]
+    width = max(WIDTH, *map(len, stages))
+    lines = [f"{notes['recipe']}, seed {run.recipe.seed}, started {notes['started']}"]
+    for stage in stages:
+        if marker := run.done(stage):
+            state = f"done in {marker['seconds']:.1f} s"
         else:
-            lines.append(f"  {stage:<18} owed")
+            kept = kept_work(run, stage)
+            state = f"begun, keeps {', '.join(kept)}" if kept else "pending"
+        lines.append(f"  {stage:<{width}} {state}")
     if (folder / "report.html").exists():
         lines.append(str(folder / "report.html"))
     return lines
 
 
-def show_lines(folder: Path, task_id: str) -> list[str]:
-    """One problem: its solutions with their verdict codes, its tests, its pairs. Raises UserError if unknown."""
-    _open(folder)
-    verdicts = _rows(folder / "verdicts" / "verdicts.parquet", task_id)
-    answers = [row for _, row in _lines(folder / "samples" / "solutions.jsonl") if row["task_id"] == task_id]
-    if not verdicts and not answers:
-        raise UserError(f"{folder}: no answers for task {task_id!r} yet, or no such task")
-    lines = [f"{task_id}: {len(answers)} solutions sampled"]
-    for test in _rows(folder / "verdicts" / "tests.parquet", task_id):
-        lines.append(f"  test {test['test_id']}: {test['test'].strip()}")
-    codes = {row["solution_id"]: row["verdicts"] for row in verdicts}
-    for number, row in enumerate(answers):
-        lines += ["", f"solution {number}  {codes.get(number, '(not run)')}"]
-        lines += ["    " + line for line in (row["solution"] or "(no code)").splitlines()]
-    for pair in _rows(folder / "pairs.parquet", task_id):
-        lines += [
-            "",
-            f"pair by {pair['rule']}: solution {pair['chosen_id']} over {pair['rejected_id']}, "
-            f"confidence {pair['confidence']:.2f}",
-        ]
-    return lines
+def kept_work(run: RunDirectory, stage: str) -> list[str]:
+    """Return what an unfinished stage has kept so far, such as ["3 batches of answers"]; [] where it has not begun."""
+    number, name = split_stage(run.recipe, stage)
+    folder = run.round_folder(number)
+    kind, _, label = name.partition("-")
+    match kind:
+        case "sample":
+            kept = [_batches(folder / "samples" / f"{label}.jsonl", "answers")]
+        case "execute":
+            kept = [_judged_solutions(folder / "verdicts")]
+        case "audit":
+            kept = [_judged_solutions(folder / "audit")]
+        case "respond":
+            kept = [_answered_calls(folder / "responses.jsonl.calls")]
+        case "judge":
+            kept = [_answered_calls(folder / "judgments.jsonl.calls")]
+        case "sft":
+            kept = [_training_step(run.path / "sft")]
+        case "train":
+            kept = [_training_step(folder / "checkpoint")]
+        case "evaluate":
+            kept = _evaluation(run.path / "evaluation" / label)
+        case "grade":
+            graded = run.path / "grading" / label
+            kept = [_answered_calls(graded / "responses.jsonl.calls"), _answered_calls(graded / "calls")]
+        case _:
+            kept = []
+    return [text for text in kept if text]
 
 
-def refresh_summary(folder: Path) -> dict[str, Any]:
-    """Write summary.json again from what the finished stages left."""
-    from codepref.runs.summary import write_summary
-
-    run = _open(folder)
-    return write_summary(run, ["problems", *plan(run.recipe)])
-
-
-def _open(folder: Path) -> RunDirectory:
-    recipe = folder / "recipe.toml"
-    if not recipe.exists():
-        raise UserError(f"{folder}: is no run directory (it has no recipe.toml)")
-    run = RunDirectory(folder, load_recipe(recipe))
-    return run
+def _evaluation(folder: Path) -> list[str]:
+    kept = []
+    for kind in ("greedy", "sampled"):
+        answers = folder / f"{kind}.jsonl"
+        kept.append(f"all {kind} answers" if answers.exists() else _batches(answers, f"{kind} answers"))
+        verdicts = folder / f"{kind}-verdicts"
+        done = (verdicts / "verdicts.parquet").exists()
+        kept.append(f"all verdicts on {kind} answers" if done else _judged_solutions(verdicts))
+    return kept
 
 
-def _rows(path: Path, task_id: str) -> list[dict[str, Any]]:
-    return [row for row in read_parquet(path) if row["task_id"] == task_id] if path.exists() else []
+def _batches(samples: Path, what: str) -> str:
+    parts = samples.with_name(f"{samples.name}.parts").glob("*.jsonl")
+    return _amount(sum(1 for _ in parts), f"batch of {what}", f"batches of {what}")
 
 
-def _lines(path: Path) -> list[tuple[int, dict[str, Any]]]:
-    return list(read_jsonl(path)) if path.exists() else []
+def _judged_solutions(verdicts: Path) -> str:
+    judged = sum(len(verdicts_of_task) for _, verdicts_of_task in Parts(verdicts).read())
+    return _amount(judged, "judged solution", "judged solutions")
+
+
+def _answered_calls(calls: Path) -> str:
+    _, answers = read_journal(calls / JOURNAL)
+    return _amount(len(answers), "answered call", "answered calls")
+
+
+def _training_step(model: Path) -> str:
+    """Return which checkpoint an unfinished training keeps, "" if it has not begun.
+
+    A training writes into a hidden folder, which becomes the model's folder at its end.
+    """
+    staging = model.with_name(f".{model.name}.partial")
+    whole = [path for path in staging.glob("checkpoint-*") if (path / WHOLE).exists()]
+    steps = [int(path.name.rpartition("-")[2]) for path in whole]
+    if steps:
+        return f"the checkpoint of step {max(steps):,}"
+    return "no checkpoint yet" if staging.exists() else ""
+
+
+def _amount(number: int, singular: str, plural: str) -> str:
+    """Return the number with its noun, "" for 0: 1 -> "1 answered call"."""
+    return f"{number:,} {singular if number == 1 else plural}" if number else ""

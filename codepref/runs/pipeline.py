@@ -1,4 +1,4 @@
-"""A recipe, whole: problems -> samples -> verdicts -> pairs -> checkpoint -> scores -> report."""
+"""The functions of a run's stages, in the order of its plan."""
 
 from __future__ import annotations
 
@@ -28,25 +28,26 @@ STAGES: dict[str, Callable[[Work], Result]] = {
     "sft": stage_sft,
     "train": stage_train,
 }
-"""The stages of a round by their names in `codepref.runs.plan`."""
+"""Plain name of a stage, as in `codepref.runs.plan` -> its function. `stages` adds the evaluations and gradings."""
 
 
 def stages(work: Work) -> list[tuple[str, Callable[[Work], Result]]]:
-    """The stages of a run in their order."""
+    """Return the name and the function of each stage of a run, in order."""
     recipe, planned = work.recipe, plan(work.recipe)
     last = replace(work, round=recipe.training.rounds)
     models = {"base": recipe.model.path, "sft": str(work.out / "sft"), "aligned": str(work.out / "checkpoint")}
-    made: dict[str, Callable[[Work], Result]] = {}
+    functions: dict[str, Callable[[Work], Result]] = {}
     for number in range(1, recipe.training.rounds + 1):
         here = replace(work, round=number)
         for name, stage in STAGES.items():
-            made[round_prefix(recipe, number) + name] = partial(_in_round, stage=stage, here=here)
+            functions[round_prefix(recipe, number) + name] = partial(_in_round, stage=stage, here=here)
     for label in labels(recipe):
         for name, measure in (("evaluate", stage_evaluate), ("grade", stage_grade)):
             stage = partial(measure, label=label, model=models[label])
-            made[f"{name}-{label}"] = partial(_in_round, stage=stage, here=last)
-    return [(name, made[name]) for name in planned]
+            functions[f"{name}-{label}"] = partial(_in_round, stage=stage, here=last)
+    return [(name, functions[name]) for name in planned]
 
 
 def _in_round(_: Work, *, stage: Callable[[Work], Result], here: Work) -> Result:
+    """Run a stage with the work of its own round, whatever work the caller passes."""
     return stage(here)

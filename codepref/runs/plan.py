@@ -1,4 +1,4 @@
-"""Which stages a recipe has, in their order. Pure."""
+"""The stages of a recipe, in order. Pure."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from codepref.training.methods import load_method
 
 
 def labels(recipe: Recipe) -> list[str]:
-    """Names of the models that a run measures, in the order in which they come to be."""
+    """Return the names of the models that a run measures, in the order in which the run makes them."""
     return ["base", *(["sft"] if recipe.sft.data else []), "aligned"]
 
 
 def plan(recipe: Recipe) -> list[str]:
-    """The stages of a run after `problems`.
+    """Return the names of a run's stages after `problems`.
 
-    With `training.rounds` above 1 the stages of earlier rounds are named `round-1-...`; the last round's bear the plain
-    names, as a single one's do.
+    With `training.rounds` above 1, the names of the earlier rounds' stages begin with `round-1-`, `round-2-` and so on.
+    The last round's stages have plain names, like those of a run of one round.
     """
     names: list[str] = []
     for number in range(1, recipe.training.rounds + 1):
@@ -27,8 +27,16 @@ def plan(recipe: Recipe) -> list[str]:
 
 
 def round_prefix(recipe: Recipe, number: int) -> str:
-    """What stands before the names of a round's stages; rounds count from 1."""
+    """Return the prefix of a round's stage names, "" for the last round. number: counts from 1."""
     return "" if number == recipe.training.rounds else f"round-{number}-"
+
+
+def split_stage(recipe: Recipe, name: str) -> tuple[int, str]:
+    """Return the round and the plain name of a stage: "round-1-train" -> (1, "train")."""
+    for number in range(1, recipe.training.rounds):
+        if name.startswith(prefix := round_prefix(recipe, number)):
+            return number, name.removeprefix(prefix)
+    return recipe.training.rounds, name
 
 
 def _round(recipe: Recipe, *, first: bool) -> list[str]:

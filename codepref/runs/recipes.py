@@ -1,31 +1,29 @@
-"""Recipes that are ready to run: read, and checked for keys that do not fit together."""
+"""Recipes: found, read, and checked for keys that do not fit together."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from codepref.config.pool import check_pool
 from codepref.config.recipe import Recipe, read_document, recipe_from_document
 from codepref.config.templates import check_template
 from codepref.errors import UserError
+from codepref.pairing.rules import load_rule
 from codepref.preferences import PREFERENCES
 from codepref.training.checks import training_mistakes
 from codepref.training.methods import METHODS, load_method
 
-RATED = ("rated", "tests-then-rating")
-"""Rules that need a judge."""
-
-TRUE_TESTS = ("all-tests", *RATED)
-"""Rules that need no self-written tests."""
+if TYPE_CHECKING:
+    from codepref.pairing.rules.base import PairingRule
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read a TOML recipe, apply `section.key=value` overrides, and check it.
 
-    Raises UserError with one line for each mistake: a missing file, TOML that does not parse, unknown sections or
-    keys (the nearest known name is offered), values of the wrong type or out of bounds, keys that do not fit together.
+    Raises UserError with one line for each mistake: a missing file, invalid TOML, an unknown section or key (with the
+    nearest known name), a value of the wrong type or out of bounds, keys that do not fit together.
     """
     return parse_recipe(read_document(path), name=path.stem, overrides=overrides, where=str(path))
 
@@ -41,27 +39,32 @@ def parse_recipe(
 
 
 def inconsistencies(recipe: Recipe) -> list[str]:
-    """All that does not fit together in a recipe."""
-    found = []
+    """Return one sentence for each mistake between keys of a recipe that are valid on their own."""
+    mistakes = []
     training, evaluation, pairing = recipe.training, recipe.evaluation, recipe.pairing
     if too_large := [k for k in evaluation.k if k > evaluation.samples]:
-        found.append(f"evaluation.k holds {too_large}, but only evaluation.samples = {evaluation.samples} are drawn")
-    if pairing.rule in TRUE_TESTS and recipe.sampling.tests > 0:
-        found.append(
-            f"pairing.rule = {pairing.rule!r} takes tests to be true, and sampling.tests above 0 would give it "
+        mistakes.append(f"evaluation.k holds {too_large}, but only evaluation.samples = {evaluation.samples} are drawn")
+    try:
+        rule: PairingRule | None = load_rule(pairing.rule)
+    except UserError as error:
+        rule = None
+        mistakes += [f"pairing.rule: {problem}" for problem in error.problems]
+    if rule and rule.tests != "self-written" and recipe.sampling.tests > 0:
+        mistakes.append(
+            f"pairing.rule = {pairing.rule!r} needs true tests, and sampling.tests above 0 gives it "
             "self-written ones: set sampling.tests = 0, or choose a dstc rule"
         )
     names = {"pass@1 greedy", *(f"pass@{k}" for k in evaluation.k)}
     names |= {"rubric score"} if recipe.judge.model == "rubric" else set()
     if unknown := [name for name in recipe.gate.figures if name not in names]:
-        found.append(f"gate.figures holds {', '.join(unknown)}; a run compares {', '.join(sorted(names))}")
-    found += _feedback_inconsistencies(recipe)
-    found += training_mistakes(recipe.training, online=recipe.online)
-    found += training_mistakes(recipe.sft.training(), "sft")
+        mistakes.append(f"gate.figures holds {', '.join(unknown)}; a run compares {', '.join(sorted(names))}")
+    mistakes += _feedback_inconsistencies(recipe, rule)
+    mistakes += training_mistakes(recipe.training, online=recipe.online)
+    mistakes += training_mistakes(recipe.sft.training(), "sft")
     if unknown := sorted(set(recipe.judge.preferences) - set(PREFERENCES)):
-        found.append(f"judge.preferences holds {', '.join(unknown)}; known: {', '.join(PREFERENCES)}")
-    if pairing.rule not in TRUE_TESTS and recipe.sampling.tests == 0:
-        found.append(f"pairing.rule = {pairing.rule!r} needs self-written tests: set sampling.tests above 0")
+        mistakes.append(f"judge.preferences holds {', '.join(unknown)}; known: {', '.join(PREFERENCES)}")
+    if rule and rule.tests == "self-written" and recipe.sampling.tests == 0:
+        mistakes.append(f"pairing.rule = {pairing.rule!r} needs self-written tests: set sampling.tests above 0")
     for key, template in (
         ("solution_template", recipe.sampling.solution_template),
         ("test_template", recipe.sampling.test_template),
@@ -69,46 +72,76 @@ def inconsistencies(recipe: Recipe) -> list[str]:
         try:
             check_template(template, f"sampling.{key}")
         except UserError as error:
-            found += error.problems
-    return found
+            mistakes += error.problems
+    return mistakes
 
 
-def _feedback_inconsistencies(recipe: Recipe) -> list[str]:
-    found = []
-    rule, judge = recipe.pairing.rule, recipe.judge
-    if rule in RATED and not judge.model:
-        found.append(f"pairing.rule = {rule!r} needs ratings: set judge.model")
+def _feedback_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[str]:
+    mistakes = []
+    judge = recipe.judge
+    if rule and rule.ratings and not judge.model:
+        mistakes.append(f"pairing.rule = {recipe.pairing.rule!r} needs ratings: set judge.model")
     if judge.model not in ("", "rubric") and not judge.base_url:
-        found.append(f"judge.model = {judge.model!r}: where is it? Set judge.base_url, or take `rubric`")
+        mistakes.append(
+            f"judge.model = {judge.model!r} has no server. Set judge.base_url, or judge.model = 'rubric'"
+        )
     if recipe.instructions.source:
-        found += check_pool(recipe.pool, "instructions.source is set")
+        mistakes += check_pool(recipe.pool, "instructions.source is set")
         if recipe.training.rounds > 1:
-            found.append("training.rounds: a pool's responses come from no round's model; set it to 1")
-        if rule != "rated":
-            found.append("instructions.source has no tests: set pairing.rule = 'rated'")
+            mistakes.append("training.rounds: a pool's responses do not change from round to round; set it to 1")
+        if rule and not (rule.ratings and rule.tests == "none"):
+            mistakes.append("instructions.source has no tests: set pairing.rule = 'rated'")
     elif recipe.pool:
-        found.append("a [[pool]] responds to instructions: set instructions.source")
+        mistakes.append("a [[pool]] answers instructions: set instructions.source")
     if recipe.grading.benchmark and judge.model in ("", "rubric"):
-        found.append("grading.benchmark is graded by a judge model: set judge.model and judge.base_url")
+        mistakes.append("grading.benchmark is graded by a judge model: set judge.model and judge.base_url")
     if recipe.sft.data == "passing" and (recipe.instructions.source or recipe.sampling.tests):
-        found.append("sft.data = 'passing' needs samples judged by true tests")
+        mistakes.append("sft.data = 'passing' needs samples with verdicts of true tests")
     method = None if METHODS.mistake(recipe.training.method) else load_method(recipe.training.method)
     if method and method.online:
-        for wrong, told in (
+        for wrong, key in (
             (bool(recipe.instructions.source), "instructions.source"),
             (recipe.training.rounds > 1, "training.rounds"),
             (recipe.sft.data == "passing", "sft.data = 'passing'"),
         ):
             if wrong:
-                found.append(f"training.method = {recipe.training.method!r} samples as it trains: leave out {told}")
+                mistakes.append(
+                    f"training.method = {recipe.training.method!r} samples answers while it trains: leave out {key}"
+                )
     if method and method.supervised:
-        found.append(f"training.method = {recipe.training.method!r}: a run trains on pairs; write [sft] for this")
+        mistakes.append(
+            f"training.method = {recipe.training.method!r}: a run trains on pairs; use the section [sft] for this"
+        )
     for budget, members, name in (
         (recipe.responses.budget, recipe.pool, "responses"),
         (judge.budget, (judge,), "judge"),
     ):
         if budget == 0:
-            found.append(f"{name}.budget = 0 allows no call; -1 sets no limit")
+            mistakes.append(f"{name}.budget = 0 allows no call; -1 sets no limit")
         elif budget > 0 and not any(member.price_in or member.price_out for member in members):
-            found.append(f"{name}.budget needs prices: set price_in and price_out")
-    return found
+            mistakes.append(f"{name}.budget needs prices: set price_in and price_out")
+    return mistakes
+
+
+def find_recipe(name: Path | str) -> Path:
+    """Return the path of a recipe: the file itself, or the file that ships with codepref under this name.
+
+    Raises UserError with the known names where there is no such recipe.
+    """
+    path = Path(name)
+    if path.suffix == ".toml" or path.exists():
+        return path
+    shipped = recipes_folder() / f"{name}.toml"
+    if not shipped.exists():
+        known = sorted(str(p.relative_to(recipes_folder()).with_suffix("")) for p in recipes_folder().rglob("*.toml"))
+        raise UserError(
+            f"{name}: no such recipe file, and no recipe of this name ships with codepref ({', '.join(known)})"
+        )
+    return shipped
+
+
+def recipes_folder() -> Path:
+    """Return the folder of codepref's own recipes: inside an installed package, or beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    inside = package / "recipes"
+    return inside if inside.is_dir() else package.parent / "recipes"

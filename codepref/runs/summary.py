@@ -1,4 +1,4 @@
-"""Everything a finished run measured, in one document: summary.json, from which table and report are made."""
+"""summary.json: everything that a run measured, in one document. The table and the report are made from it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from codepref import __version__
 from codepref.evaluation.gate import decide
 from codepref.evaluation.ratings import compare_ratings, read_ratings, summarise_ratings
 from codepref.evaluation.scores import compare, read_scores, summarise
-from codepref.runs.directory import Result, RunDirectory
-from codepref.runs.feedback import grading_summary
+from codepref.runs.directory import Result, RunDirectory, open_run
+from codepref.runs.plan import plan
+from codepref.runs.stages.grading import grading_summary
 from codepref.storage.files import write_json, write_text
 from codepref.training.methods import load_method
 
 LABELS = ("base", "sft", "aligned")
-"""Models of a run in their order."""
+"""The models that a run can measure, in order."""
 
 PACKAGES = (
     "torch",
@@ -38,23 +39,23 @@ PACKAGES = (
 
 
 def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, Any]:
-    """Collect the stages' markers and the score files into DIR/summary.json and return it.
+    """Write DIR/summary.json from the stages' markers and the score files, and return its content.
 
-    Stages that have not run are left out; a summary of half a run is a summary of that half.
+    stage_names: all stages of the run. Stages that have not run are left out.
     """
     markers = {name: marker for name in stage_names if (marker := run.done(name)) is not None}
     results: dict[str, Result] = {name: marker["result"] for name, marker in markers.items()}
     recipe = run.recipe
-    begun = run.about()
+    notes = run.about()
     summary: dict[str, Any] = {
-        "recipe": begun["recipe"],
+        "recipe": notes["recipe"],
         "description": recipe.description,
         "seed": recipe.seed,
         "codepref": __version__,
-        "started": begun["started"],
-        "machine": begun.get("machine", {}),
-        "versions": begun.get("versions", {}),
-        "unconfined": begun.get("unconfined", False),
+        "started": notes["started"],
+        "machine": notes.get("machine", {}),
+        "versions": notes.get("versions", {}),
+        "unconfined": notes.get("unconfined", False),
         "stages": [{"name": name, "seconds": marker["seconds"]} for name, marker in markers.items()],
         "funnel": _funnel(results, recipe.training.method),
         "dropped": _dropped(results),
@@ -90,8 +91,17 @@ def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, An
     return summary
 
 
+def refresh_summary(folder: Path) -> dict[str, Any]:
+    """Write summary.json of the run in `folder` again, from what the finished stages left.
+
+    Raises UserError when the folder holds no run.
+    """
+    run = open_run(folder)
+    return write_summary(run, ["problems", *plan(run.recipe)])
+
+
 def _mark(path: Path, decision: dict[str, Any]) -> None:
-    """A file in the run directory whose name says whether its checkpoint may be used, and why."""
+    """Write the file `promoted` or `not-promoted` into the run directory; it holds the gate's reasons."""
     names = ("promoted", "not-promoted")
     chosen = names[0] if decision["promoted"] else names[1]
     for name in names:
@@ -101,9 +111,9 @@ def _mark(path: Path, decision: dict[str, Any]) -> None:
 
 
 def machine() -> dict[str, Any]:
-    """What this machine is: processor, cores, memory, platform, GPU if torch is loaded and sees one."""
+    """Describe this machine: processor, cores, memory, platform, and the GPU if torch sees one."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    found = {
+    facts = {
         "cpu": _processor(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gb": round(memory, 1),
@@ -113,19 +123,19 @@ def machine() -> dict[str, Any]:
     import torch
 
     if torch.cuda.is_available():
-        found["gpu"] = torch.cuda.get_device_name()
-    return found
+        facts["gpu"] = torch.cuda.get_device_name()
+    return facts
 
 
 def versions() -> dict[str, str]:
-    """Installed versions of the libraries that figures depend on."""
-    found = {}
+    """Return the installed versions of the libraries that the figures depend on."""
+    installed = {}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def _processor() -> str:
@@ -173,24 +183,24 @@ def _dropped(results: dict[str, Result]) -> dict[str, dict[str, int]]:
 
 
 def _verdicts(results: dict[str, Result], *, self_tested: bool) -> dict[str, dict[str, int]]:
-    named = "self-written tests" if self_tested else "true tests"
-    found = {f"{named} on the sampled solutions": results.get("execute", {}).get("verdicts", {})}
+    tests = "self-written tests" if self_tested else "true tests"
+    counts = {f"{tests} on the sampled solutions": results.get("execute", {}).get("verdicts", {})}
     if self_tested:
-        found["true tests on the same solutions (for this report only)"] = results.get("audit", {}).get("verdicts", {})
-    return {name: counts for name, counts in found.items() if counts}
+        counts["true tests on the same solutions (for this report only)"] = results.get("audit", {}).get("verdicts", {})
+    return {name: by_code for name, by_code in counts.items() if by_code}
 
 
 def _pairs(results: dict[str, Result]) -> dict[str, Any]:
-    made = {key: results["pair"][key] for key in ("count", "problems")} if "pair" in results else {}
-    return made | {key: value for key, value in results.get("audit", {}).items() if key != "verdicts"}
+    counts = {key: results["pair"][key] for key in ("count", "problems")} if "pair" in results else {}
+    return counts | {key: value for key, value in results.get("audit", {}).items() if key != "verdicts"}
 
 
 def _scores(path: Path, results: dict[str, Result], seed: int, *, judged: bool) -> dict[str, list[dict[str, Any]]]:
-    found = {}
+    scores = {}
     for label in LABELS:
         if f"evaluate-{label}" in results:
             folder = path / "evaluation" / label
             figures = summarise(read_scores(folder), seed=seed)
             figures += summarise_ratings(read_ratings(folder), seed=seed)[:1] if judged else []
-            found[label] = [asdict(figure) for figure in figures]
-    return found
+            scores[label] = [asdict(figure) for figure in figures]
+    return scores

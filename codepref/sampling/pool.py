@@ -1,7 +1,8 @@
-"""A pool of models answers instructions: a few models drawn a problem, each asked with a phrasing of its preference.
+"""A pool of models answers instructions. A few models are drawn for each instruction.
 
-After CodeUltraFeedback (arXiv 2403.09032, section 2.2): 4 of 14 models a problem, one preference a problem, one of ten
-phrasings of its principle in the system prompt, one answer each at temperature 0.8 and top_p 0.8.
+After CodeUltraFeedback (arXiv 2403.09032, section 2.2): 4 of 14 models answer each instruction. Each instruction has
+one preference, and the system prompt holds one of ten phrasings of its principle. Each model answers once, at
+temperature 0.8 and top_p 0.8.
 """
 
 from __future__ import annotations
@@ -9,29 +10,31 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from codepref.config.pool import Member
-from codepref.preferences import BY_KEY
-from codepref.records import Judgment, Message, Response
+from codepref.preferences import PREFERENCES, load_preference
+from codepref.records import Instruction, InstructionResponses, Message, Response
 from codepref.sampling.engines import Ask, Decoding, model_fingerprint, open_engine
-from codepref.servers.exchange import Exchange, Say
+from codepref.servers.artifacts import LedgerProgress
+from codepref.servers.exchange import Exchange, Log
 from codepref.servers.journal import JOURNAL, Answers, Journal, read_journal
 from codepref.servers.ledger import Ledger
-from codepref.servers.records import Outcome, Reply, Request
+from codepref.servers.records import Reply, Request, RequestResult
 from codepref.storage.hashing import content_hash
 
-Tasks = Callable[[], Iterable[Judgment]]
-"""Gives the instructions anew at each call: judgments without responses."""
-
-Progress = Callable[[int, int], None]
+Instructions = Callable[[], Iterable[Instruction]]
+"""Returns the instructions from the beginning at each call."""
 
 
 @dataclass(frozen=True)
 class PoolSettings:
-    """How a pool is asked. per_problem: models drawn a problem, at most all; principles: whether to ask for the
-    preference in a system prompt; batch_size: answers that a local model writes at once. The rest is decoding.
+    """How a pool is asked.
+
+    per_problem: the number of models drawn for each instruction, all of them if the pool is smaller. principles: ask
+    for the preference in a system prompt. batch_size: answers that a local model generates at once. The other fields
+    set the decoding and the seed.
     """
 
     per_problem: int = 4
@@ -45,53 +48,56 @@ class PoolSettings:
 
 @dataclass
 class PoolCounts:
-    """What a pool did. missing: answers that are owed, by model and reason; the same call tries them again."""
+    """Counts of a pool's responses. cut: at the token limit. empty: without any text."""
 
     problems: int = 0
     responses: int = 0
     cut: int = 0
     empty: int = 0
-    missing: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """One answer of one model to one task."""
+class PoolRequest:
+    """The request to one member of the pool about one instruction. principle: the sentence that asks for it, or ""."""
 
     member: str
     principle: str
     request: Request
 
 
-def wanted(task: Judgment, members: Sequence[Member], settings: PoolSettings) -> list[Wanted]:
-    """Who answers a task, and with which words they are asked. Depends on task, pool and seed alone."""
-    generator = random.Random(f"{settings.seed}/{task.task_id}/pool")
+def pool_requests(instruction: Instruction, members: Sequence[Member], settings: PoolSettings) -> list[PoolRequest]:
+    """Draw the models that answer an instruction, and write their prompts.
+
+    The draw depends on the task_id, the pool and the seed, and not on the other instructions.
+    """
+    generator = random.Random(f"{settings.seed}/{instruction.task_id}/pool")
     drawn = generator.sample(list(members), min(settings.per_problem, len(members)))
-    found = []
+    requests = []
     for member in drawn:
-        preference = BY_KEY.get(task.preference)
-        principle = generator.choice(preference.principles) if settings.principles and preference else ""
-        messages: list[Message] = [{"role": "user", "content": task.instruction}]
+        principle = ""
+        if settings.principles and instruction.preference in PREFERENCES:
+            principle = generator.choice(load_preference(instruction.preference).principles)
+        messages: list[Message] = [{"role": "user", "content": instruction.text}]
         if principle and member.system:
             messages.insert(0, {"role": "system", "content": principle})
         elif principle:
-            messages[0]["content"] = f"{principle}\n\n{task.instruction}"
-        asked = (member.model, member.base_url, messages, settings.temperature, settings.top_p, settings.max_tokens)
+            messages[0]["content"] = f"{principle}\n\n{instruction.text}"
+        spec = (member.model, member.base_url, messages, settings.temperature, settings.top_p, settings.max_tokens)
         request = Request(
-            key=content_hash("pool", task.task_id, member.label, settings.seed, *asked),
+            key=content_hash("pool", instruction.task_id, member.label, settings.seed, *spec),
             endpoint=member.label,
             messages=messages,
             temperature=settings.temperature,
             top_p=settings.top_p,
             max_tokens=settings.max_tokens,
-            seed=int(content_hash(settings.seed, task.task_id, member.label)[:7], 16),
+            seed=int(content_hash(settings.seed, instruction.task_id, member.label)[:7], 16),
         )
-        found.append(Wanted(member.label, principle, request))
-    return found
+        requests.append(PoolRequest(member.label, principle, request))
+    return requests
 
 
 def ask_pool(
-    tasks: Tasks,
+    instructions: Instructions,
     members: Sequence[Member],
     folder: Path,
     settings: PoolSettings,
@@ -100,76 +106,78 @@ def ask_pool(
     budget: float | None = None,
     dtype: str = "auto",
     device: str = "auto",
-    say: Say = lambda text: None,
-    watch: Callable[[int, int, Ledger], None] | None = None,
+    log: Log = lambda text: None,
+    progress: LedgerProgress | None = None,
 ) -> tuple[Ledger, Counter[str]]:
-    """Have every wanted answer written into the journal in `folder`; what is there already is not asked for again.
+    """Get all answers of the pool into the journal in `folder`. Answers that it holds already are not asked for again.
 
-    total: how many tasks there are. watch: called with (answered, wanted in all, ledger). Returns the ledger and what
-    is missing, by model and reason.
-    Raises UserError, GateError or InfrastructureError as `Exchange.outcomes` does; what was answered is kept.
+    total: the number of instructions. progress: called with the finished requests, all requests, and the ledger.
+    Returns the ledger and the number of missing answers by model and reason. The same call tries them again.
+    Raises UserError, GateError or InfrastructureError as `Exchange.results` does. The journal keeps all answers.
     """
     missing: Counter[str] = Counter()
-    answered, owed = 0, total * min(settings.per_problem, len(members))
+    done, wanted = 0, total * min(settings.per_problem, len(members))
 
     def requests(label: str) -> Iterator[Request]:
-        for task in tasks():
-            yield from (one.request for one in wanted(task, members, settings) if one.member == label)
+        for instruction in instructions():
+            drawn = pool_requests(instruction, members, settings)
+            yield from (one.request for one in drawn if one.member == label)
 
-    def note(outcome: Outcome) -> None:
-        nonlocal answered
-        answered += 1
-        if outcome.reply is None:
-            missing[f"{outcome.request.endpoint}: {outcome.reason}"] += 1
+    def count(result: RequestResult, ledger: Ledger) -> None:
+        nonlocal done
+        done += 1
+        if result.reply is None:
+            missing[f"{result.request.endpoint}: {result.reason}"] += 1
+        if progress:
+            progress(done, wanted, ledger)
 
-    distant = [member.endpoint() for member in members if member.base_url]
+    remote = [member.endpoint() for member in members if member.base_url]
     ledger = Ledger()
-    if distant:
-        with Exchange(distant, folder, budget=budget, say=say) as exchange:
-            for outcome in exchange.outcomes({one.name: requests(one.name) for one in distant}):
-                note(outcome)
-                if watch:
-                    watch(answered, owed, exchange.ledger)
+    if remote:
+        with Exchange(remote, folder, budget=budget, log=log) as exchange:
+            for result in exchange.results({endpoint.name: requests(endpoint.name) for endpoint in remote}):
+                count(result, exchange.ledger)
     for member in members:
         if not member.base_url:
-            for outcome in _answer_here(member, list(requests(member.label)), folder, settings, dtype, device):
-                note(outcome)
-                if watch:
-                    watch(answered, owed, ledger)
+            for result in _answer_locally(member, list(requests(member.label)), folder, settings, dtype, device):
+                count(result, ledger)
     ledger, _ = read_journal(folder / JOURNAL)
     return ledger, missing
 
 
-def responses(
-    tasks: Tasks, members: Sequence[Member], folder: Path, settings: PoolSettings, counts: PoolCounts
-) -> Iterator[Judgment]:
-    """Yield each task with the responses that the journal holds; a call that failed is no response. Fills `counts`."""
+def collect_responses(
+    instructions: Instructions, members: Sequence[Member], folder: Path, settings: PoolSettings, counts: PoolCounts
+) -> Iterator[InstructionResponses]:
+    """Yield each instruction with its responses in the journal, and count them. A failed call gives no response."""
     _, spans = read_journal(folder / JOURNAL)
     answers = Answers(folder / JOURNAL)
     try:
-        for task in tasks():
-            found: list[Response] = []
-            for one in wanted(task, members, settings):
-                if one.request.key in spans:
-                    reply = answers.read(spans[one.request.key])
-                    counts.cut += reply.finish == "length"
-                    counts.empty += not reply.text.strip()
-                    found.append(
-                        Response(
-                            task.task_id, len(found), one.member, reply.text, reply.finish != "length", one.principle
-                        )
-                    )
+        for instruction in instructions():
+            responses: list[Response] = []
+            for one in pool_requests(instruction, members, settings):
+                if one.request.key not in spans:
+                    continue
+                reply = answers.read(spans[one.request.key])
+                finished = reply.finish != "length"
+                counts.cut += not finished
+                counts.empty += not reply.text.strip()
+                number = len(responses)
+                responses.append(Response(instruction.task_id, number, one.member, reply.text, finished, one.principle))
             counts.problems += 1
-            counts.responses += len(found)
-            yield replace(task, responses=tuple(found))
+            counts.responses += len(responses)
+            yield InstructionResponses(instruction, tuple(responses))
     finally:
         answers.close()
 
 
-def _answer_here(
+def _answer_locally(
     member: Member, requests: Sequence[Request], folder: Path, settings: PoolSettings, dtype: str, device: str
-) -> Iterator[Outcome]:
-    """A local model's answers. Batches are cut over all requests, so that a resumed run draws what a whole one does."""
+) -> Iterator[RequestResult]:
+    """Let a local model answer. Yields a result for each request, whose reply is empty: the journal holds the text.
+
+    Batches are cut over all requests and seeded by their keys, so that a resumed run samples the same answers as an
+    uninterrupted one.
+    """
     journal = Journal(folder / JOURNAL)
     journal.lock(wait=True)
     try:
@@ -179,20 +187,21 @@ def _answer_here(
         ordered = sorted(requests, key=lambda request: (-engine.prompt_length(request.messages), request.key))
         for start in range(0, len(ordered), settings.batch_size):
             batch = ordered[start : start + settings.batch_size]
-            owed = [request for request in batch if request.key not in spans]
-            if owed:
+            pending = [request for request in batch if request.key not in spans]
+            if pending:
                 asks = [Ask(request.key, "solutions", 0, request.messages) for request in batch]
                 seed = int(content_hash(settings.seed, [request.key for request in batch])[:8], 16)
                 for request, answer in zip(batch, engine.answer(asks, decoding, seed), strict=True):
                     if request.key not in spans:
-                        _keep(journal, member, request, answer.text, answer.finished)
+                        _record(journal, member, request, answer.text, answer.finished)
             for request in batch:
-                yield Outcome(request, Reply(""), known=request not in owed)
+                yield RequestResult(request, Reply(""), cached=request not in pending)
     finally:
         journal.close()
 
 
-def _keep(journal: Journal, member: Member, request: Request, text: str, finished: bool) -> None:
+def _record(journal: Journal, member: Member, request: Request, text: str, finished: bool) -> None:
+    """Write a local answer to the journal as a call that cost nothing."""
     line = {"k": request.key, "e": member.label}
     reply = {
         "text": text,
@@ -206,7 +215,7 @@ def _keep(journal: Journal, member: Member, request: Request, text: str, finishe
 
 
 def check_local(members: Sequence[Member]) -> None:
-    """Raise UserError for local members that cannot be found, before any call is paid for."""
+    """Raise UserError for local members whose model does not exist, before any call is paid for."""
     for member in members:
         if not member.base_url:
             model_fingerprint(member.model)

@@ -1,8 +1,8 @@
-"""Self-written tests -> probes: calls of the entry point with arguments varied from the tests' own, and no expectation.
+"""Makes probes from self-written tests: calls of the entry point with varied arguments and no expected value. Pure.
 
-What solutions answer to them shows which ones behave alike: a handful of asserts that happen to hold for two programs
-says little, sixty further inputs say more. The manner of varying is EvalPlus's (arXiv 2305.01210, section 2.1): each
-value is replaced by one of the same shape. Pure.
+The answers of solutions to the probes show which solutions behave alike. Sixty more inputs show more than a few asserts
+that two programs pass by chance. As in EvalPlus (arXiv 2305.01210, section 2.1), a value is replaced by another one of
+the same type.
 """
 
 from __future__ import annotations
@@ -13,39 +13,45 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from codepref.problems.kinds import kind_of
 from codepref.records import Problem, Test
 
 PROBE_MARK = "~"
-"""Between a test's id and the number of a probe that comes from it."""
+"""The id of a probe is the id of its test, this mark and a number."""
 
-LEAST, MOST = 3, 16
-"""Probes for one test."""
+MIN_PER_TEST, MAX_PER_TEST = 3, 16
+"""Bounds of the number of probes for one test."""
 
 _OTHERS: tuple[Any, ...] = (True, None, 0, -1, 2.5, "a", "", [], {})
-_MOST_CHARACTERS = 2000
+"""Values that can replace an element of a collection with elements of several types."""
+
+_MAX_CHARACTERS = 2000
 
 
 def with_probes(
     problems: Iterable[Problem], tests: Mapping[str, Sequence[Test]], count: int, *, seed: int = 0
 ) -> dict[str, list[Test]]:
-    """The tests by task, each task's followed by about `count` probes: as many for each of its tests, LEAST to MOST."""
+    """The tests by task. Each task's tests are followed by about `count` probes.
+
+    Every test of a task gets the same number of probes, from MIN_PER_TEST to MAX_PER_TEST.
+    """
     known = {problem.task_id: problem for problem in problems}
-    found = {}
-    for task, mine in tests.items():
-        each = min(MOST, max(LEAST, math.ceil(count / len(mine)))) if mine and count else 0
-        further = probes(known[task], mine, each=each, seed=seed) if each and task in known else []
-        found[task] = [*mine, *further]
-    return found
+    extended = {}
+    for task, own in tests.items():
+        each = min(MAX_PER_TEST, max(MIN_PER_TEST, math.ceil(count / len(own)))) if own and count else 0
+        further = probes(known[task], own, each=each, seed=seed) if each and task in known else []
+        extended[task] = [*own, *further]
+    return extended
 
 
 def probes(problem: Problem, tests: Sequence[Test], *, each: int, seed: int = 0) -> list[Test]:
-    """At most `each` probes for each test that calls the entry point with literals, all different.
+    """At most `each` probes for each test that calls the entry point with literals. All probes are different.
 
-    A probe is a test of kind "asserts" with a count of 0, which no rule counts as evidence of right or wrong; its id is
-    that of the test it comes from, PROBE_MARK and a number.
+    A probe is a test of kind "asserts" with `count` 0. No rule takes it as evidence that a solution is right or wrong.
     """
-    found: list[Test] = []
-    calls = {test.test_id: literal_call(test.source, problem.entry_point) for test in tests if test.kind == "asserts"}
+    new: list[Test] = []
+    callers = [test for test in tests if kind_of(test).calls_entry_point]
+    calls = {test.test_id: literal_call(test.source, problem.entry_point) for test in callers}
     known = {repr(arguments) for arguments in calls.values()}
     pools = [arguments for arguments in calls.values() if arguments]
     for test_id, arguments in calls.items():
@@ -56,24 +62,24 @@ def probes(problem: Problem, tests: Sequence[Test], *, each: int, seed: int = 0)
         for _ in range(3 * each):
             varied = _varied(arguments, pools, generator)
             text = ", ".join(map(repr, varied))
-            if repr(varied) in known or len(text) > _MOST_CHARACTERS:
+            if repr(varied) in known or len(text) > _MAX_CHARACTERS:
                 continue
             known.add(repr(varied))
             source = f"{problem.entry_point}({text})"
-            found.append(Test(problem.task_id, f"{test_id}{PROBE_MARK}{number}", source, "asserts", 0))
+            new.append(Test(problem.task_id, f"{test_id}{PROBE_MARK}{number}", source, "asserts", 0))
             number += 1
             if number == each:
                 break
-    return found
+    return new
 
 
 def parent_of(test: Test) -> str | None:
-    """The id of the test that a probe comes from; None for a test that is no probe."""
+    """The id of the test that a probe was made from, or None for a test that is not a probe."""
     return test.test_id.rpartition(PROBE_MARK)[0] if test.count == 0 else None
 
 
 def literal_call(source: str, entry_point: str) -> list[Any] | None:
-    """The arguments of the first call of the entry point, None when they are no literals or there is none."""
+    """The arguments of the first call of the entry point, or None if there is no call or an argument is no literal."""
     try:
         tree = ast.parse(source)
         for node in ast.walk(tree):
@@ -90,14 +96,14 @@ def _varied(arguments: list[Any], pools: list[list[Any]], generator: random.Rand
         at = generator.randrange(len(varied))
         other = generator.choice(pools)
         if len(varied) > 1 and len(other) == len(varied) and generator.random() < 0.2:
-            varied[at] = other[at]  # from another test: shapes that the model itself thought of
+            varied[at] = other[at]  # a value from another test, which the model chose itself
         else:
             varied[at] = vary(varied[at], generator)
     return varied
 
 
 def vary(value: Any, generator: random.Random) -> Any:
-    """A value of the same type, a little different most times; elements of mixed collections may change their type."""
+    """A value of the same type that usually differs a little. Elements of mixed collections can change their type."""
     for kinds, way in _WAYS:
         if type(value) in kinds:
             return way(value, generator)

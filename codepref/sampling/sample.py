@@ -1,7 +1,8 @@
-"""Problems x a model -> raw answers. Batches are kept as they finish, so that a killed run loses at most one."""
+"""Samples raw answers of a model to problems. Each finished batch is saved, so a killed run loses at most one."""
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,23 +34,19 @@ def sample(
     device: str = "auto",
     progress: Progress | None = None,
 ) -> list[Row]:
-    """Ask `model` for `n` answers of one kind a problem.
+    """Ask `model` for `n` answers of one kind per problem.
 
-    kind: "solutions" or "tests". model: a folder, a hub name, `starter`, `scripted:FILE`, or a Engine.
-    Returns rows {"task_id", "sample", "completion", "finished"} by problem, then by sample; for "solutions" also
-    "solution", the program extracted from the completion ("" when there is none). With `out` they are written there
-    as JSON lines; batches finished before an interruption are taken from `OUT.parts/` and not drawn again.
-    Raises UserError for an unknown kind, n below 1 or problems that share a task_id.
+    kind: "solutions" or "tests". model: a folder, a hub name, `starter`, `ENGINE:MODEL` such as `scripted:FILE`, or an
+    Engine. template: the user message; None takes codepref's own. out: a file of JSON lines for the rows. Batches that
+    finished before an interruption are read from `OUT.parts/` instead of sampled again.
+    Returns rows {"task_id", "sample", "completion", "finished"}, ordered by problem and sample. Rows of solutions also
+    have "solution", the program in the completion ("" if there is none).
+    Raises UserError for an unknown kind, n or batch_size below 1, a malformed template, an unknown model, and problems
+    that share a task_id.
     """
-    if kind not in ("solutions", "tests"):
-        raise UserError(f"kind must be solutions or tests, not {kind!r}")
-    for name, value in (("n", n), ("batch_size", batch_size)):
-        if value < 1:
-            raise UserError(f"{name} must be at least 1, not {value}")
+    _check_arguments(problems, kind, n, batch_size)
     if out:
         check_target(out)
-    if len({problem.task_id for problem in problems}) < len(problems):
-        raise UserError("two problems share a task_id")
     decoding = decoding or Decoding()
     template = template or (SOLUTION_TEMPLATE if kind == "solutions" else TEST_TEMPLATE)
     check_template(template)
@@ -63,7 +60,7 @@ def sample(
     answers: dict[tuple[str, int], Answer] = {}
     total = n * len(problems)
     for number, (batch, key) in enumerate(zip(batches, keys, strict=True)):
-        part = parts / f"{number:05d}-{engine.fingerprint}-{key}.jsonl" if parts else None
+        part = parts / f"{number:05d}-{_file_name(engine.fingerprint)}-{key}.jsonl" if parts else None
         answers.update(_answer_batch(engine, batch, decoding, key, part))
         if progress:
             progress(len(answers), total)
@@ -75,29 +72,45 @@ def sample(
     return rows
 
 
+def _check_arguments(problems: Sequence[Problem], kind: str, n: int, batch_size: int) -> None:
+    if kind not in ("solutions", "tests"):
+        raise UserError(f"kind must be solutions or tests, not {kind!r}")
+    for name, value in (("n", n), ("batch_size", batch_size)):
+        if value < 1:
+            raise UserError(f"{name} must be at least 1, not {value}")
+    if len({problem.task_id for problem in problems}) < len(problems):
+        raise UserError("two problems share a task_id")
+
+
 def plan_batches(
     problems: Sequence[Problem], engine: Engine, *, kind: str, n: int, template: str, batch_size: int
 ) -> list[list[Ask]]:
-    """Cut all wanted answers into batches of prompts of like length, the longest first.
+    """Divide the requests for all answers into batches of prompts with similar length.
 
-    The longest first, so that a machine with too little memory fails at once and not at the end.
+    The longest prompts come first, so that a machine with too little memory fails at the start and not at the end.
     """
-    asked = []
+    prompts = []
     for problem in problems:
         messages = request_messages(problem, template)
-        asked.append((engine.prompt_length(messages), problem.task_id, messages))
-    asked.sort(key=lambda item: (-item[0], item[1]))
-    asks = [Ask(task_id, kind, place, messages) for _, task_id, messages in asked for place in range(n)]
+        prompts.append((engine.prompt_length(messages), problem.task_id, messages))
+    prompts.sort(key=lambda item: (-item[0], item[1]))
+    asks = [Ask(task_id, kind, place, messages) for _, task_id, messages in prompts for place in range(n)]
     return [asks[start : start + batch_size] for start in range(0, len(asks), batch_size)]
 
 
 def _batch_key(batch: Sequence[Ask], decoding: Decoding, seed: int) -> str:
-    """Names a batch by what is asked and how. The model is no part of it: two models that are asked the same draw with
-    the same random numbers, which makes their comparison sharper.
+    """A hash of the requests and the decoding, without the model.
+
+    So two models draw their answers with the same random numbers, which makes their comparison more precise.
     """
     return content_hash(
         [[ask.task_id, ask.kind, ask.sample, list(ask.messages)] for ask in batch], vars(decoding), seed
     )
+
+
+def _file_name(fingerprint: str) -> str:
+    """The fingerprint, or its hash if it has characters that a file name should not have."""
+    return fingerprint if re.fullmatch(r"[\w.-]{1,64}", fingerprint) else content_hash(fingerprint)
 
 
 def _key_file(out: Path) -> Path:
@@ -105,7 +118,7 @@ def _key_file(out: Path) -> Path:
 
 
 def _finished(out: Path, whole: str) -> list[Row] | None:
-    """The rows of an earlier call that asked the same of the same model and came to its end, or None."""
+    """The rows of an earlier, finished call with the same requests to the same model, or None."""
     key = _key_file(out)
     if not out.exists() or not key.exists() or key.read_text(encoding="utf-8") != whole:
         return None
@@ -117,7 +130,7 @@ def _answer_batch(
 ) -> dict[tuple[str, int], Answer]:
     if part and part.exists():
         return {(row["task_id"], row["sample"]): Answer(row["text"], row["finished"]) for _, row in read_jsonl(part)}
-    # The batch's own seed depends on its content alone: an interrupted run draws what an undisturbed one draws.
+    # The seed depends only on the content of the batch, so an interrupted run draws the same answers as a whole run.
     texts = engine.answer(batch, decoding, int(key[:8], 16))
     answers = {(ask.task_id, ask.sample): answer for ask, answer in zip(batch, texts, strict=True)}
     if part:

@@ -1,4 +1,4 @@
-"""Where solutions stand: a file of lines, EvalPlus's folder of programs, or its file of results -> rows."""
+"""Reads rows of solutions from JSON lines, from a folder of programs, or from EvalPlus's file of results."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _VERDICTS = "verdicts.parquet"
 
 
 def sample_rows(path: Path, problems: Iterable[Problem]) -> Iterator[tuple[str, Row]]:
-    """Yield (place, row) of a source of solutions; rows hold `task_id` and `solution` or `completion`.
+    """Yield (place, row) of a source of solutions. Rows have `task_id`, and `solution` or `completion`.
 
-    path: JSON lines, plain or .gz; a folder `TASK/N.py` with `/` in the task's name as `_`, as EvalPlus reads and
-    writes; or what `evalplus.evaluate` writes (`*_eval_results.json`), whose programs are taken and not its verdicts.
-    Programs of a folder come task by task in the order of their numbers.
+    path: JSON lines, plain or .gz; or a folder of programs `TASK/N.py` in EvalPlus's layout, with `_` for `/` in the
+    task's name; or a file `*_eval_results.json` of `evalplus.evaluate`, from which only the programs are read. The
+    programs of a folder are ordered by task, then by number.
     Raises UserError for a folder without programs and for files that cannot be read.
     """
     if path.is_dir():
@@ -38,13 +38,13 @@ def sample_rows(path: Path, problems: Iterable[Problem]) -> Iterator[tuple[str, 
 
 
 def _document(path: Path) -> dict[str, Any] | None:
-    """What stands under `eval` in a file of EvalPlus's results; None for any other file."""
+    """The value of `eval` in a file of EvalPlus's results, or None for any other file."""
     try:
         document = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
-        return None  # read as JSON lines, which tells what is wrong and where
-    found = document.get("eval") if isinstance(document, dict) else None
-    return found if isinstance(found, dict) else None
+        return None  # the reader of JSON lines reports what is wrong and where
+    results = document.get("eval") if isinstance(document, dict) else None
+    return results if isinstance(results, dict) else None
 
 
 def _folder_rows(folder: Path, problems: Iterable[Problem]) -> Iterator[tuple[str, Row]]:
@@ -58,20 +58,20 @@ def _folder_rows(folder: Path, problems: Iterable[Problem]) -> Iterator[tuple[st
                 f"{folder}: tasks {names[name]!r} and {problem.task_id!r} would share the folder {name}; give a file "
                 "of JSON lines instead"
             )
-    found = False
+    empty = True
     for inner in sorted(entry for entry in folder.iterdir() if entry.is_dir()):
         programs = [entry for entry in inner.iterdir() if entry.suffix == ".py" and entry.is_file()]
         for program in sorted(programs, key=_order):
-            found = True
+            empty = False
             yield str(program), {"task_id": names.get(inner.name, inner.name), "solution": _text(program)}
-    if not found:
+    if empty:
         example = next(iter(names), "TASK")
-        raise UserError(f"{folder}: holds no programs; as EvalPlus has them they stand in {example}/0.py and so on")
+        raise UserError(f"{folder}: holds no programs; in EvalPlus's layout they are files such as {example}/0.py")
 
 
 def _order(program: Path) -> tuple[int, str]:
-    """Numbers in their order, then other names."""
-    # isdecimal is true of digits of other scripts too, which int reads as well
+    """Sorts numbers by value, and other names after them."""
+    # digits of other scripts count too: both isdecimal and int accept them
     return (int(program.stem) if program.stem.isdecimal() else 1 << 63, program.name)
 
 

@@ -1,4 +1,4 @@
-"""The asserted expression of a statement: `assert x`, `self.assertEqual(a, b)` and its kin. Pure."""
+"""The expression that a statement asserts: `assert x`, `self.assertEqual(a, b)` and similar methods. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ _NONE: dict[str, ast.cmpop] = {"assertIsNone": ast.Is(), "assertIsNotNone": ast.
 
 
 def condition_of(node: ast.stmt) -> ast.expr | None:
-    """The expression that the statement asserts, None when it is no assert (or one that no expression can say)."""
+    """The expression that the statement asserts.
+
+    None if the statement is not an assert, or if no single expression has its meaning.
+    """
     if isinstance(node, ast.Assert):
         return node.test
     if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
@@ -59,7 +62,7 @@ def _condition(name: str, values: list[ast.expr], options: dict[str | None, ast.
 
 
 def _almost_equal(values: list[ast.expr], options: dict[str | None, ast.expr]) -> ast.expr:
-    """unittest's rule: the difference rounds to zero at `places` (7), or is at most `delta`."""
+    """unittest's rule: the difference rounds to zero at `places` digits (default 7), or is at most `delta`."""
     difference = _call("abs", ast.BinOp(values[0], ast.Sub(), values[1]))
     if "delta" in options:
         return ast.Compare(difference, [ast.LtE()], [options["delta"]])

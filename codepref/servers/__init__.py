@@ -1,1 +1,1 @@
-"""Paid calls to OpenAI-compatible servers: asked with patience, kept for good, counted, never made twice."""
+"""Calls to OpenAI-compatible servers: retries, a journal of all answers, a ledger of costs, a budget."""

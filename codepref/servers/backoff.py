@@ -6,24 +6,25 @@ import random
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
-FIRST, LONGEST = 0.5, 60.0
-"""Seconds: before the first further attempt, and before any, unless the server asks for more."""
+FIRST_DELAY, MAX_DELAY = 0.5, 60.0
+"""Seconds before the second attempt, and the longest delay. A server can ask for a longer one."""
 
 
-def delay(attempt: int, retry_after: float | None, generator: random.Random) -> float:
-    """Seconds before attempt number `attempt` + 1 (the first is 0).
+def delay(attempt: int, requested: float | None, generator: random.Random) -> float:
+    """Seconds to wait after attempt number `attempt` (the first is 0).
 
-    Doubling, with half of it drawn at random so that many callers do not come back together. What the server asks for
-    (`Retry-After`) is waited at least.
+    The delay doubles with each attempt up to MAX_DELAY. Half of it is random, so that many callers do not return at the
+    same time. It is at least `requested`, the delay that the server asked for.
     """
-    doubled = min(LONGEST, FIRST * 2.0 ** min(attempt, 30))
-    waited = doubled * (0.5 + 0.5 * generator.random())
-    return max(waited, retry_after or 0.0)
+    doubled = min(MAX_DELAY, FIRST_DELAY * 2.0 ** min(attempt, 30))
+    jittered = doubled * (0.5 + 0.5 * generator.random())
+    return max(jittered, requested or 0.0)
 
 
-def asked_wait(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds that a server's headers ask to wait (RFC 9110, 10.2.3: seconds or a date), or None.
+def requested_delay(headers: Mapping[str, str], now: float) -> float | None:
+    """The delay in seconds that a server asks for in its headers, or None.
 
+    Reads `retry-after-ms`, and `retry-after` as seconds or as a date (RFC 9110, 10.2.3).
     headers: names in lower case. now: seconds since the epoch.
     """
     if (milliseconds := _number(headers.get("retry-after-ms"))) is not None:

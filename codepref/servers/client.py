@@ -1,4 +1,4 @@
-"""The openai client, the only place that imports it: one HTTP call, and what came of it in our words."""
+"""One HTTP call through the openai client, and its result as an Attempt. No other module imports openai."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import time
 from typing import Any
 
 from codepref.config.endpoint import Endpoint
-from codepref.servers.backoff import asked_wait
-from codepref.servers.pricing import tokens_at_most
+from codepref.servers.backoff import requested_delay
+from codepref.servers.pricing import max_prompt_tokens
 from codepref.servers.records import Attempt, Reply, Request
 
 CHECK_SECONDS = 10.0
-"""How long a server may take to list its models."""
+"""Time limit for the list of models."""
 
-SPENT = ("insufficient_quota", "billing_hard_limit_reached", "access_terminated")
-"""Codes of 429 answers that no waiting mends."""
+NO_CREDIT = ("insufficient_quota", "billing_hard_limit_reached", "access_terminated")
+"""Codes of 429 answers for which waiting does not help."""
 
 
 class Client:
-    """Asks one endpoint. Never retries by itself: whoever calls decides, so that every HTTP call is counted."""
+    """Calls one endpoint. It never retries, so that the caller decides about and counts each HTTP call."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         import openai
@@ -31,16 +31,16 @@ class Client:
         self._schema = endpoint.schema != "no"
         self._client: Any = openai.AsyncOpenAI(
             base_url=endpoint.base_url,
-            # servers on one's own machine want none, and the client wants one
+            # the client needs a key, even for local servers that need none
             api_key=os.environ.get(endpoint.api_key_env) or "none",
             max_retries=0,
             timeout=endpoint.timeout,
         )
 
     async def check(self) -> str:
-        """Why no request can go well, found out without paying for one, or "".
+        """The reason why no request can succeed, or "".
 
-        Asks for the list of models, which costs nothing. A server that keeps none is believed.
+        Asks for the list of models, which is free. A server without such a list passes the check.
         """
         endpoint = self.endpoint
         try:
@@ -52,27 +52,27 @@ class Client:
             return f"{endpoint.name}: the server at {endpoint.base_url} does not answer within {CHECK_SECONDS:.0f} s"
         except self._openai.APIConnectionError as error:
             return (
-                f"{endpoint.name}: no server at {endpoint.base_url} ({_cause(error)}). Start it, or mend base_url "
+                f"{endpoint.name}: no server at {endpoint.base_url} ({_cause(error)}). Start it, or correct base_url "
                 "(it usually ends in /v1)"
             )
         return ""
 
     async def ask(self, request: Request) -> Attempt:
-        """One attempt at a request. Whatever the server does is told by the Attempt; nothing is raised for it."""
+        """Make one attempt at a request. Errors of the server and of the connection become Attempts."""
         try:
             async with asyncio.timeout(self.endpoint.timeout):
                 answer = await self._client.chat.completions.with_raw_response.create(**self._arguments(request))
         except self._openai.APIStatusError as error:
             return self._refused(error, request)
         except (self._openai.APITimeoutError, TimeoutError):
-            return Attempt("fault", reason="timeout", doubt=True)
+            return Attempt("fault", reason="timeout", maybe_billed=True)
         except self._openai.APIConnectionError as error:
             unconnected = _is_connect_error(error.__cause__)
-            return Attempt("fault", reason="connect" if unconnected else "cut", doubt=not unconnected)
+            return Attempt("fault", reason="connect" if unconnected else "cut", maybe_billed=not unconnected)
         return read_answer(answer.http_response.content, request)
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         await self._client.close()
 
     def _arguments(self, request: Request) -> dict[str, Any]:
@@ -92,31 +92,34 @@ class Client:
 
     def _refused(self, error: Any, request: Request) -> Attempt:
         status, body = int(error.status_code), _error_body(error)
-        said = " ".join(str(body.get("message") or body.get("detail") or error.message).split())[:300]
+        message = " ".join(str(body.get("message") or body.get("detail") or error.message).split())[:300]
         if status in (401, 403):
             return Attempt("fatal", reason=self._wrong_key(status))
         if status == 404:
-            name = self.endpoint
-            return Attempt("fatal", reason=f"{name.name}: {name.base_url} knows no model {name.model!r} ({said})")
-        if status == 429 and body.get("code") in SPENT:
-            return Attempt("fatal", reason=f"{self.endpoint.name}: the account is spent ({said})")
+            here = self.endpoint
+            return Attempt("fatal", reason=f"{here.name}: {here.base_url} has no model {here.model!r} ({message})")
+        if status == 429 and body.get("code") in NO_CREDIT:
+            return Attempt("fatal", reason=f"{self.endpoint.name}: the account has no credit ({message})")
         if status in (408, 409, 425, 429) or status >= 500:
             headers = {key.lower(): value for key, value in error.response.headers.items()}
-            return Attempt("fault", reason=str(status), retry_after=asked_wait(headers, time.time()))
+            return Attempt("fault", reason=str(status), retry_after=requested_delay(headers, time.time()))
         if request.schema is not None and self._schema and self.endpoint.schema == "auto":
-            # which field it dislikes is said in words that differ from server to server
+            # servers name the refused field in different words, so any refusal counts as one of the schema
             self._schema = False
-            return Attempt("fault", reason=f"{status} (with a JSON schema)", retry_after=0.0, unschemed=True)
-        return Attempt("rejected", reason=f"{status}: {said}")
+            return Attempt("fault", reason=f"{status} (with a JSON schema)", retry_after=0.0, schema_rejected=True)
+        return Attempt("rejected", reason=f"{status}: {message}")
 
     def _wrong_key(self, status: int) -> str:
         endpoint = self.endpoint
-        held = "is refused" if os.environ.get(endpoint.api_key_env) else "is not set, and a key is wanted"
-        return f"{endpoint.name}: {endpoint.base_url} answers {status}: the key in {endpoint.api_key_env} {held}"
+        state = "is refused" if os.environ.get(endpoint.api_key_env) else "is not set, but the server needs a key"
+        return f"{endpoint.name}: {endpoint.base_url} answers {status}: the key in {endpoint.api_key_env} {state}"
 
 
 def read_answer(body: bytes, request: Request) -> Attempt:
-    """An answer's body as a Reply; a fault "malformed" where it is none, which costs nothing that we could know."""
+    """The body of an answer as an Attempt with a Reply, or a fault "malformed" whose cost is unknown.
+
+    Without token counts from the server, the reply holds upper bounds of them.
+    """
     try:
         document = json.loads(body)
         choice = document["choices"][0]
@@ -124,19 +127,21 @@ def read_answer(body: bytes, request: Request) -> Attempt:
         text = message.get("content")
         refusal = message.get("refusal")
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
-        return Attempt("fault", reason="malformed", doubt=True)
+        return Attempt("fault", reason="malformed", maybe_billed=True)
     finish = choice.get("finish_reason") or "stop"
     if text is None and refusal:
         text, finish = str(refusal), "content_filter"
     if text is None and finish == "content_filter":
         text = ""
     if not isinstance(text, str) or not isinstance(finish, str):
-        return Attempt("fault", reason="malformed", doubt=True)
+        return Attempt("fault", reason="malformed", maybe_billed=True)
     usage = document.get("usage")
     read, written = (_count(usage, name) for name in ("prompt_tokens", "completion_tokens"))
     if read is not None and written is not None:
         return Attempt("answered", Reply(text, finish, read, written))
-    return Attempt("answered", Reply(text, finish, tokens_at_most(request), len(text.encode("utf-8", "replace")), True))
+    return Attempt(
+        "answered", Reply(text, finish, max_prompt_tokens(request), len(text.encode("utf-8", "replace")), True)
+    )
 
 
 def _count(usage: Any, name: str) -> int | None:
@@ -151,7 +156,7 @@ def _error_body(error: Any) -> dict[str, Any]:
 
 
 def _is_connect_error(cause: BaseException | None) -> bool:
-    """Whether the connection was never made. By name: which HTTP library the client uses is its own affair."""
+    """Whether the connection was never made. Compares names, because the client can use different HTTP libraries."""
     return cause is not None and any(kind.__name__ in ("ConnectError", "ConnectTimeout") for kind in type(cause).mro())
 
 

@@ -1,4 +1,4 @@
-"""Requests in, outcomes out: what was answered before comes from the journal, the rest from a calling process."""
+"""Requests in, results out. Known answers come from the journal; a calling process makes the other calls."""
 
 from __future__ import annotations
 
@@ -17,37 +17,41 @@ from codepref.config.endpoint import Endpoint
 from codepref.errors import GateError, InfrastructureError, MachineError, UserError
 from codepref.servers.journal import JOURNAL, Answers, Span, read_journal
 from codepref.servers.ledger import Ledger
-from codepref.servers.records import Outcome, Reply, Request
+from codepref.servers.records import Reply, Request, RequestResult
 
-AHEAD = 2
-"""Requests that wait in the calling process for each that is under way, so that no place stands empty."""
+QUEUE_AHEAD = 2
+"""Requests in the calling process for each call that may run at once, so that no worker has to wait for one."""
 
-Say = Callable[[str], None]
-Follow = Callable[[Outcome], Iterable[Request]]
+Log = Callable[[str], None]
+FollowUp = Callable[[RequestResult], Iterable[Request]]
 
 
-def _nothing(outcome: Outcome) -> Iterable[Request]:
+def _no_follow_up(result: RequestResult) -> Iterable[Request]:
     return ()
 
 
 @dataclass
 class _Lane:
-    """One endpoint's requests: those still to be drawn, follow-ups first, and how many are out."""
+    """The requests to one endpoint.
+
+    source: requests to make. follow_ups: requests that go first. pending: requests in the calling process.
+    """
 
     endpoint: Endpoint
     source: Iterator[Request] = field(default_factory=lambda: iter(()))
-    first: deque[Request] = field(default_factory=deque)
-    out: int = 0
+    follow_ups: deque[Request] = field(default_factory=deque)
+    pending: int = 0
 
     def next(self) -> Request | None:
-        return self.first.popleft() if self.first else next(self.source, None)
+        return self.follow_ups.popleft() if self.follow_ups else next(self.source, None)
 
 
 class Exchange:
-    """A journal in `folder` and a process that makes calls, for as long as the `with` block lasts.
+    """A journal in `folder` and a process that makes calls. It is a context manager.
 
-    endpoints: their names must differ. budget: dollars that all runs over this journal may spend, None for no limit;
-    calls that may have been billed without an answer count with their highest cost. say: gets rare lines for the user.
+    endpoints: their names must differ. log: receives messages for the user.
+    budget: dollars that all runs over this journal may spend, or None for no limit. A call that the server may have
+    billed without an answer counts with its highest cost.
     """
 
     def __init__(
@@ -56,34 +60,34 @@ class Exchange:
         folder: Path,
         *,
         budget: float | None = None,
-        say: Say = lambda text: None,
+        log: Log = lambda text: None,
     ) -> None:
         check_endpoints(endpoints, budget)
-        self.folder, self.budget, self._say = folder, budget, say
+        self.folder, self.budget, self._log = folder, budget, log
         self._lanes = {endpoint.name: _Lane(endpoint) for endpoint in endpoints}
         self.ledger = Ledger()
         self._spans: dict[str, Span] = {}
-        self._out: dict[str, Request] = {}
+        self._pending: dict[str, Request] = {}
 
     def __enter__(self) -> Exchange:
-        """Start the process and read the journal.
+        """Start the calling process and read the journal.
 
-        Raises UserError where another run has the journal, MachineError where it cannot be written.
+        Raises UserError if another run uses the journal, MachineError if the journal cannot be written.
         """
         journal = self.folder / JOURNAL
         self._child = _start()
         self._send(
             {
                 "journal": str(journal),
-                "asking": os.getpid(),
+                "parent": os.getpid(),
                 "budget": self.budget,
                 "endpoints": [asdict(lane.endpoint) for lane in self._lanes.values()],
             }
         )
         try:
-            while "locked" not in (line := self._hear()):
-                if "waiting" in line:
-                    self._say("waiting for the last calls of an interrupted run to end")
+            while "locked" not in (message := self._receive()):
+                if "waiting" in message:
+                    self._log("waiting for the last calls of an interrupted run")
             self.ledger, self._spans = read_journal(journal)
             self._answers = Answers(journal)
             self._send({"spent": self.ledger.dollars + self.ledger.at_most})
@@ -93,66 +97,70 @@ class Exchange:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        # whoever presses Ctrl-C does not wait; the other process keeps what is under way all the same
+        # Ctrl-C does not wait for running calls: the calling process keeps their answers by itself
         self._end(wait=kind is None or issubclass(kind, Exception))
         self._answers.close()
 
-    def outcomes(self, requests: Mapping[str, Iterable[Request]], follow: Follow = _nothing) -> Iterator[Outcome]:
-        """Yield one outcome a request, as they come; requests are drawn from their iterables a few at a time.
+    def results(
+        self, requests: Mapping[str, Iterable[Request]], follow_up: FollowUp = _no_follow_up
+    ) -> Iterator[RequestResult]:
+        """Yield one result for each request, in the order in which they arrive.
 
-        requests: by endpoint name. follow: called with each outcome before it is yielded; the requests that it returns
-        are made as well. A key must be asked for once only.
-        Raises GateError when the budget allows no further call, UserError when a server refuses all calls (wrong key,
-        unknown model, nobody there), InfrastructureError when one stops answering. What was answered is kept.
+        requests: by endpoint name. They are taken from their iterables a few at a time. follow_up: called with each
+        result before it is yielded; the requests that it returns are made too.
+        Raises GateError if the budget allows no further call, UserError if a server refuses all calls (wrong key,
+        unknown model, no server), InfrastructureError if a server stops answering, ValueError if two
+        running requests have the same key. The journal keeps all answers.
         """
         for name, source in requests.items():
             self._lanes[name].source = iter(source)
         while True:
-            yield from self._feed(follow)
-            if any(lane.first for lane in self._lanes.values()):
+            yield from self._submit(follow_up)
+            if any(lane.follow_ups for lane in self._lanes.values()):
                 continue
-            if not self._out:
+            if not self._pending:
                 return
-            if (outcome := self._next()) is not None:
-                self._follow(outcome, follow)
-                yield outcome
+            if (result := self._next_result()) is not None:
+                self._queue_follow_ups(result, follow_up)
+                yield result
 
     def answer(self, key: str) -> Reply | None:
-        """What a key was answered, by this run or an earlier one, or None."""
+        """The answer to the request of that key, from this run or an earlier one, or None."""
         return self._answers.read(self._spans[key]) if key in self._spans else None
 
-    def _feed(self, follow: Follow) -> Iterator[Outcome]:
+    def _submit(self, follow_up: FollowUp) -> Iterator[RequestResult]:
+        """Send requests to the calling process until its queues are full. Yields the results that are known already."""
         for lane in self._lanes.values():
-            while lane.out < AHEAD * lane.endpoint.concurrency and (request := lane.next()) is not None:
+            while lane.pending < QUEUE_AHEAD * lane.endpoint.concurrency and (request := lane.next()) is not None:
                 if request.key in self._spans:
-                    outcome = Outcome(request, self._answers.read(self._spans[request.key]), known=True)
-                    self._follow(outcome, follow)
-                    yield outcome
-                elif request.key in self._out:
-                    raise ValueError(f"asked twice at once: {request.key}")
+                    result = RequestResult(request, self._answers.read(self._spans[request.key]), cached=True)
+                    self._queue_follow_ups(result, follow_up)
+                    yield result
+                elif request.key in self._pending:
+                    raise ValueError(f"two requests have the key {request.key}")
                 else:
-                    lane.out += 1
-                    self._out[request.key] = request
+                    lane.pending += 1
+                    self._pending[request.key] = request
                     self._send(request.to_json())
 
-    def _follow(self, outcome: Outcome, follow: Follow) -> None:
-        for request in follow(outcome):
-            self._lanes[request.endpoint].first.append(request)
+    def _queue_follow_ups(self, result: RequestResult, follow_up: FollowUp) -> None:
+        for request in follow_up(result):
+            self._lanes[request.endpoint].follow_ups.append(request)
 
-    def _next(self) -> Outcome | None:
-        """The next line of the calling process, as an outcome when it is one."""
-        line = self._hear()
-        if "lost" in line:
-            request = self._out.pop(line["lost"])
-            self._lanes[line["e"]].out -= 1
-            return Outcome(request, None, line["reason"])
-        self.ledger.add(line)
-        if "a" not in line:
+    def _next_result(self) -> RequestResult | None:
+        """Read one message of the calling process. Returns a result if the message ends a request."""
+        message = self._receive()
+        if "given_up" in message:
+            request = self._pending.pop(message["given_up"])
+            self._lanes[message["e"]].pending -= 1
+            return RequestResult(request, None, message["reason"])
+        self.ledger.add(message)
+        if "a" not in message:
             return None
-        request = self._out.pop(line["k"])
-        self._lanes[line["e"]].out -= 1
-        span = self._spans[line["k"]] = tuple(line["span"])
-        return Outcome(request, self._answers.read(span))
+        request = self._pending.pop(message["k"])
+        self._lanes[message["e"]].pending -= 1
+        span = self._spans[message["k"]] = tuple(message["span"])
+        return RequestResult(request, self._answers.read(span))
 
     def _send(self, document: Mapping[str, Any]) -> None:
         assert self._child.stdin is not None
@@ -160,20 +168,19 @@ class Exchange:
             self._child.stdin.write(json.dumps(document, separators=(",", ":")).encode() + b"\n")
             self._child.stdin.flush()
         except BrokenPipeError:
-            pass  # its last words say why, and are heard next
+            pass  # `_receive` then reads the reason from its last message
 
-    def _hear(self) -> dict[str, Any]:
+    def _receive(self) -> dict[str, Any]:
         assert self._child.stdout is not None
         raw = self._child.stdout.readline()
         if not raw:
             raise InfrastructureError(
-                f"the process that makes the calls ended (exit status {self._child.wait()}). What it was told before "
-                "is kept; the same command goes on from there"
+                f"the process that makes the calls died (exit status {self._child.wait()}). {KEPT}"
             )
-        line: dict[str, Any] = json.loads(raw)
-        if "stop" in line:
-            raise _stopped(line["stop"], line["reasons"], self.budget)
-        return line
+        message: dict[str, Any] = json.loads(raw)
+        if "stop" in message:
+            raise _stop_error(message["stop"], message["reasons"], self.budget)
+        return message
 
     def _end(self, *, wait: bool = True) -> None:
         assert self._child.stdin is not None
@@ -181,33 +188,33 @@ class Exchange:
         with contextlib.suppress(BrokenPipeError):
             self._child.stdin.close()
         if wait:
-            # what it still says is in the journal; read on, so that it never waits for us
+            # read its remaining messages, so that a full pipe does not block it
             for raw in self._child.stdout:
-                line = json.loads(raw)
-                if "e" in line and "lost" not in line:
-                    self.ledger.add(line)
+                message = json.loads(raw)
+                if "e" in message and "given_up" not in message:
+                    self.ledger.add(message)
             self._child.wait()
             self.ledger.close()
         self._child.stdout.close()
 
 
 def check_endpoints(endpoints: Sequence[Endpoint], budget: float | None) -> None:
-    """Raise UserError for what can be seen to be wrong before any call; all mistakes at once."""
-    wrong = []
+    """Raise UserError with all mistakes in endpoints and budget that are visible before any call."""
+    mistakes = []
     names = [endpoint.name for endpoint in endpoints]
     for name in sorted({name for name in names if names.count(name) > 1}):
-        wrong.append(f"{name}: is named twice; each model needs a name of its own")
+        mistakes.append(f"{name}: two models have this name; each model needs a different name")
     for endpoint in endpoints:
         if not endpoint.base_url.startswith(("http://", "https://")):
-            wrong.append(f"{endpoint.name}: base_url must begin with http:// or https://, not {endpoint.base_url!r}")
+            mistakes.append(f"{endpoint.name}: base_url must begin with http:// or https://, not {endpoint.base_url!r}")
         if endpoint.concurrency < 1 or endpoint.timeout <= 0 or endpoint.retries < 0:
-            wrong.append(f"{endpoint.name}: concurrency must be at least 1, timeout above 0, retries at least 0")
+            mistakes.append(f"{endpoint.name}: concurrency must be at least 1, timeout above 0, retries at least 0")
     if budget is not None and budget <= 0:
-        wrong.append(f"a budget of {budget:g} dollars allows no call: raise it, or leave it out for no limit")
+        mistakes.append(f"a budget of {budget:g} dollars allows no call: raise it, or leave it out for no limit")
     elif budget is not None and not any(endpoint.priced for endpoint in endpoints):
-        wrong.append(f"a budget needs prices: set price_in and price_out (dollars a million tokens) of {names[0]}")
-    if wrong:
-        raise UserError(*wrong)
+        mistakes.append(f"a budget needs prices: set price_in and price_out (dollars a million tokens) of {names[0]}")
+    if mistakes:
+        raise UserError(*mistakes)
 
 
 def _start() -> subprocess.Popen[bytes]:
@@ -215,22 +222,25 @@ def _start() -> subprocess.Popen[bytes]:
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     try:
         return subprocess.Popen(
-            [sys.executable, "-m", "codepref.servers.caller"],
+            [sys.executable, "-m", "codepref.servers.calling_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
             start_new_session=True,  # Ctrl-C and a killed process group must not reach it: it ends by itself
         )
     except OSError as error:
-        raise MachineError(f"the process that makes the calls cannot be started ({error})") from None
+        raise MachineError(f"cannot start the process that makes the calls ({error})") from None
 
 
-def _stopped(why: str, reasons: Sequence[str], budget: float | None) -> Exception:
-    kept = "What was answered is kept; the same command goes on from there"
-    if why == "budget":
-        return GateError(f"the budget of {budget:g} dollars allows no further call. {kept} with a larger one")
-    if why == "server":
-        return InfrastructureError(f"{'; '.join(reasons)}. {kept}")
-    if why == "machine":
-        return MachineError(f"{'; '.join(reasons)}. {kept}")
+KEPT = "The journal keeps all answers, and the same command continues from there"
+
+
+def _stop_error(cause: str, reasons: Sequence[str], budget: float | None) -> Exception:
+    """The exception for a "stop" message of the calling process."""
+    if cause == "budget":
+        return GateError(f"the budget of {budget:g} dollars allows no further call. {KEPT} with a larger budget")
+    if cause == "server":
+        return InfrastructureError(f"{'; '.join(reasons)}. {KEPT}")
+    if cause == "machine":
+        return MachineError(f"{'; '.join(reasons)}. {KEPT}")
     return UserError(*reasons)

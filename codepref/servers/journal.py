@@ -1,4 +1,7 @@
-"""The journal of calls: every attempt and every answer, appended as it comes, found again after a crash."""
+"""The journal of calls: a file with a line for each attempt and each answer, which survives a crash.
+
+`codepref.servers.ledger` describes the lines.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,13 @@ from codepref.servers.records import Reply
 
 JOURNAL = "calls.jsonl"
 Span = tuple[int, int]
-"""Where a line lies in the file: offset, length."""
+"""The position of a line in the file: offset and length in bytes."""
 
 
 class Journal:
-    """Appends lines with one write each: what was written is kept when this process dies, whole or not at all.
+    """Appends lines to the file. A line that was written survives the death of this process.
 
-    One process writes at a time (`flock`). A last line that was cut off is removed.
+    One process writes at a time (`flock`). Locking the journal removes a last line that a crash cut off.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,12 +33,12 @@ class Journal:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         except OSError as error:
-            raise MachineError(f"{path}: cannot be written ({error.strerror}); choose another --out") from None
+            raise MachineError(f"cannot write {path} ({error.strerror}); choose another --out") from None
         self._end = 0
         self._unsynced = False
 
     def lock(self, *, wait: bool) -> bool:
-        """Take the journal for this process; False when another has it and `wait` is False."""
+        """Lock the journal for this process. Returns False if another process holds it and `wait` is False."""
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
@@ -44,7 +47,7 @@ class Journal:
         return True
 
     def append(self, line: Mapping[str, Any]) -> Span:
-        """Write one line. Raises OSError where the disk is full; a half-written line is taken back."""
+        """Write one line and return its position. Raises OSError if the disk is full; no partial line is left then."""
         data = json.dumps(line, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
         written = 0
         try:
@@ -59,26 +62,26 @@ class Journal:
         return span
 
     def sync(self) -> None:
-        """Have the disk hold what was written: against a power cut, not needed against a crash."""
+        """Flush the lines to the disk. This protects against a power cut; a crash of the process needs no flush."""
         if self._unsynced:
             self._unsynced = False
             os.fdatasync(self._file)
 
     def close(self) -> None:
-        """Sync, and give the journal back."""
+        """Flush the lines to the disk and release the lock."""
         self.sync()
         os.close(self._file)
 
 
 def _cut_tail(file: int) -> int:
-    """Remove a last line without its end. Returns the file's new size."""
+    """Remove a last line that has no newline. Returns the new size of the file."""
     size = end = os.fstat(file).st_size
     while end:
         start = max(0, end - 65536)
         block = os.pread(file, end - start, start)
-        place = block.rfind(b"\n")
-        if place >= 0:
-            end = start + place + 1
+        newline = block.rfind(b"\n")
+        if newline >= 0:
+            end = start + newline + 1
             break
         end = start
     if end < size:
@@ -87,15 +90,15 @@ def _cut_tail(file: int) -> int:
 
 
 def read_journal(path: Path) -> tuple[Ledger, dict[str, Span]]:
-    """The ledger of a journal, and where each answered key's line lies. Empty where there is no file.
+    """The ledger of a journal, and the position of each answer by its key. Both are empty if there is no file.
 
-    Texts are not kept: memory grows with the number of answers alone. Raises UserError for a file that is no journal.
+    The texts of answers are not kept in memory. Raises UserError if the file is not a journal.
     """
     ledger, answers = Ledger(), {}
-    for (offset, length), line in _lines(path):
+    for span, line in _lines(path):
         ledger.add(line)
         if "a" in line:
-            answers[line["k"]] = (offset, length)
+            answers[line["k"]] = span
     ledger.close()
     return ledger, answers
 
@@ -107,29 +110,28 @@ def _lines(path: Path) -> Iterator[tuple[Span, dict[str, Any]]]:
     with path.open("rb") as stream:
         for raw in stream:
             if not raw.endswith(b"\n"):
-                return  # a crash cut it off
+                return  # a crash cut this line off
             try:
                 line = json.loads(raw)
                 known = isinstance(line["k"], str) and isinstance(line["e"], str) and bool({"b", "a", "x"} & set(line))
             except (ValueError, TypeError, KeyError):
                 known = False
             if not known:
-                raise UserError(f"{path}: is no journal of calls (at byte {offset}); choose another --out")
+                raise UserError(f"{path}: is not a journal of calls (at byte {offset}); choose another --out")
             yield (offset, len(raw)), line
             offset += len(raw)
 
 
 class Answers:
-    """Reads answers from the journal by their place."""
+    """Reads answers from the journal by their position."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDONLY)
 
     def read(self, span: Span) -> Reply:
-        """The reply whose line lies there."""
+        """The reply in the line at `span`."""
         offset, length = span
-        reply = Reply(**json.loads(os.pread(self._file, length, offset))["a"])
-        return reply
+        return Reply(**json.loads(os.pread(self._file, length, offset))["a"])
 
     def close(self) -> None:
         """Close the file."""

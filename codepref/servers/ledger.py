@@ -1,9 +1,9 @@
-"""The sum of all calls, a model: from the lines of a journal, so that the ledger of ten interrupted runs is one. Pure.
+"""The cost of all calls of each model, summed over the lines of a journal, so over all runs that wrote it. Pure.
 
-A line is one of
-  {"k": key, "e": endpoint, "b": dollars}                      begun; it may cost so much at most
-  {"k", "e", "a": {...}, "s": seconds, "c": dollars}           answered; `a` is a Reply
-  {"k", "e", "x": reason, "s": seconds, "d": dollars}          failed; it may have cost so much
+A line of the journal has one of three forms:
+  {"k": key, "e": endpoint, "b": dollars}                      a call begins and costs at most `b`
+  {"k", "e", "a": {...}, "s": seconds, "c": dollars}           it is answered; `a` is a Reply, `c` its cost
+  {"k", "e", "x": reason, "s": seconds, "d": dollars}          it failed and may have cost `d`
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ Line = Mapping[str, Any]
 
 @dataclass
 class Ledger:
-    """Accounts by endpoint name, fed line by line."""
+    """Accounts by endpoint name. running: (endpoint, key) of each running call -> its highest cost."""
 
     accounts: dict[str, Account] = field(default_factory=dict)
-    under_way: dict[tuple[str, str], float] = field(default_factory=dict)
+    running: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def add(self, line: Line) -> None:
         """Count one line of the journal."""
@@ -30,9 +30,9 @@ class Ledger:
         call = (line["e"], line["k"])
         if "b" in line:
             account.attempts += 1
-            self.under_way[call] = line["b"]
+            self.running[call] = line["b"]
             return
-        self.under_way.pop(call, None)
+        self.running.pop(call, None)
         account.seconds += line["s"]
         if "x" in line:
             account.faults[line["x"]] = account.faults.get(line["x"], 0) + 1
@@ -46,51 +46,53 @@ class Ledger:
         account.dollars += line["c"]
 
     def close(self) -> None:
-        """Calls that are still under way were cut off with their process: nobody knows whether they were answered."""
-        for (endpoint, _), most in self.under_way.items():
+        """Count the running calls as unknown: their process died, and the server may have answered and billed."""
+        for (endpoint, _), max_cost in self.running.items():
             account = self.accounts[endpoint]
             account.unknown += 1
-            account.at_most += most
-        self.under_way.clear()
+            account.at_most += max_cost
+        self.running.clear()
 
     @property
     def dollars(self) -> float:
-        """What all answers cost."""
+        """The cost of all answers, in dollars."""
         return sum(account.dollars for account in self.accounts.values())
 
     @property
     def at_most(self) -> float:
-        """Dollars more that calls without an answer may have cost."""
+        """The highest possible cost of the calls without an answer, in dollars."""
         return sum(account.at_most for account in self.accounts.values())
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON: a model's account by its name, the faults in the order of their names."""
+        """The accounts as plain JSON, sorted by name. The faults of an account are sorted by kind."""
         return {
             name: asdict(account) | {"faults": dict(sorted(account.faults.items()))}
             for name, account in sorted(self.accounts.items())
         }
 
 
-def spending(ledger: Ledger, most: int = 3) -> str:
-    """What was used so far, in a few words: the models that cost (or wrote) most first."""
+def spending(ledger: Ledger, max_models: int = 3) -> str:
+    """The tokens and dollars used so far in one line. It names the `max_models` models with the highest costs."""
     accounts = sorted(ledger.accounts.items(), key=lambda item: (-item[1].dollars, -item[1].tokens_out, item[0]))
-    told = [f"{name} {_tokens(one.tokens_in + one.tokens_out)} tokens{_dollars(one.dollars)}" for name, one in accounts]
-    rest = [f"{len(told) - most} models more"] if len(told) > most else []
-    sure = _dollars(ledger.dollars).strip()
-    total = [f"{sure} in all"] if sure and len(told) > 1 else []
-    doubt = [f"at most ${ledger.at_most:,.2f} more for calls without an answer"] if ledger.at_most >= 0.005 else []
-    return ", ".join([*told[:most], *rest, *total, *doubt])
+    models = [
+        f"{name} {_tokens(one.tokens_in + one.tokens_out)} tokens{_dollars(one.dollars)}" for name, one in accounts
+    ]
+    others = [f"{len(models) - max_models} other models"] if len(models) > max_models else []
+    sum_of_all = _dollars(ledger.dollars).strip()
+    total = [f"{sum_of_all} in total"] if sum_of_all and len(models) > 1 else []
+    possible = [f"at most ${ledger.at_most:,.2f} for calls without an answer"] if ledger.at_most >= 0.005 else []
+    return ", ".join([*models[:max_models], *others, *total, *possible])
 
 
 def ledger_table(accounts: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The accounts of `Ledger.as_dict` as a table, one line a model."""
-    rows = [("model", "calls", "answered", "faults", "tokens in", "tokens out", "dollars", "s a call")]
-    for name, one in sorted(accounts.items()):
-        unknown = {"unknown": one["unknown"]} if one["unknown"] else {}
-        faults = ", ".join(f"{kind} {count:,}" for kind, count in {**one["faults"], **unknown}.items()) or "-"
-        mean = one["seconds"] / one["attempts"] if one["attempts"] else 0.0
-        counts = (f"{one['attempts']:,}", f"{one['answered']:,}", faults)
-        spent = (f"{one['tokens_in']:,}", f"{one['tokens_out']:,}", f"{one['dollars']:.4f}", f"{mean:.2f}")
+    """The accounts that `Ledger.as_dict` returns as a table, one line for each model."""
+    rows = [("model", "calls", "answered", "faults", "tokens in", "tokens out", "dollars", "s/call")]
+    for name, account in sorted(accounts.items()):
+        unknown = {"unknown": account["unknown"]} if account["unknown"] else {}
+        faults = ", ".join(f"{kind} {count:,}" for kind, count in {**account["faults"], **unknown}.items()) or "-"
+        mean = account["seconds"] / account["attempts"] if account["attempts"] else 0.0
+        counts = (f"{account['attempts']:,}", f"{account['answered']:,}", faults)
+        spent = (f"{account['tokens_in']:,}", f"{account['tokens_out']:,}", f"{account['dollars']:.4f}", f"{mean:.2f}")
         rows.append((name, *counts, *spent))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

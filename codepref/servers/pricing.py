@@ -1,4 +1,4 @@
-"""What a call costs, what it may cost at most, and a budget that cannot be exceeded. Pure."""
+"""The cost of a call, its upper bound, and a budget that calls cannot exceed. Pure."""
 
 from __future__ import annotations
 
@@ -9,55 +9,55 @@ from codepref.config.endpoint import Endpoint
 from codepref.servers.records import Reply, Request
 
 MESSAGE_TOKENS = 64
-"""Tokens that a chat template may add to a message, at most. Templates in use add fewer than twenty."""
+"""Upper bound of the tokens that a chat template adds to a message. The templates in use add fewer than twenty."""
 
 
-def tokens_at_most(request: Request) -> int:
-    """Upper bound of the prompt's tokens: byte-level tokenizers make no more tokens than there are UTF-8 bytes."""
+def max_prompt_tokens(request: Request) -> int:
+    """Upper bound of the prompt's tokens. A byte-level tokenizer makes at most one token of each UTF-8 byte."""
     texts = [message["content"] for message in request.messages]
     schema = json.dumps(request.schema) if request.schema else ""
     return sum(len(text.encode("utf-8", "replace")) for text in [*texts, schema]) + MESSAGE_TOKENS * len(texts)
 
 
 def cost(endpoint: Endpoint, tokens_in: int, tokens_out: int) -> float:
-    """Dollars for so many tokens."""
+    """The price of so many tokens, in dollars."""
     return (tokens_in * endpoint.price_in + tokens_out * endpoint.price_out) / 1e6
 
 
-def cost_at_most(endpoint: Endpoint, request: Request) -> float:
-    """Dollars that one attempt at a request can cost, before it is made."""
-    return cost(endpoint, tokens_at_most(request), request.max_tokens)
+def max_cost(endpoint: Endpoint, request: Request) -> float:
+    """Upper bound of the cost of one attempt at a request, in dollars. It is known before the attempt."""
+    return cost(endpoint, max_prompt_tokens(request), request.max_tokens)
 
 
 def cost_of(endpoint: Endpoint, reply: Reply) -> float:
-    """Dollars that an answer cost by the server's token counts."""
+    """The cost of a reply by the server's token counts, in dollars."""
     return cost(endpoint, reply.tokens_in, reply.tokens_out)
 
 
 @dataclass
 class Budget:
-    """Dollars that may be spent. A call is begun only when its highest cost fits beside all that is under way.
+    """A limit in dollars. A call may begin only if its highest cost fits beside the highest costs of running calls.
 
-    limit: None for none. spent: known and possible costs so far. reserved: highest costs of the calls under way.
+    limit: None means no limit. spent: known and possible costs so far. reserved: the highest costs of running calls.
     """
 
     limit: float | None
     spent: float = 0.0
     reserved: float = 0.0
 
-    def fits(self, most: float) -> bool:
-        """Whether a call that costs at most so much may be begun now."""
-        return self.limit is None or self.spent + self.reserved + most <= self.limit
+    def fits(self, max_cost: float) -> bool:
+        """Whether a call that costs at most `max_cost` may begin now."""
+        return self.limit is None or self.spent + self.reserved + max_cost <= self.limit
 
-    def hopeless(self, most: float) -> bool:
-        """Whether it would not fit either if every call under way turned out to cost nothing."""
-        return self.limit is not None and self.spent + most > self.limit
+    def never_fits(self, max_cost: float) -> bool:
+        """Whether the call exceeds the limit even if all running calls turn out to cost nothing."""
+        return self.limit is not None and self.spent + max_cost > self.limit
 
-    def begin(self, most: float) -> None:
-        """A call that costs at most so much is under way."""
-        self.reserved += most
+    def begin(self, max_cost: float) -> None:
+        """Reserve `max_cost` for a call that begins."""
+        self.reserved += max_cost
 
-    def end(self, most: float, actual: float) -> None:
-        """It is over and cost so much."""
-        self.reserved = max(0.0, self.reserved - most)
+    def end(self, max_cost: float, actual: float) -> None:
+        """Replace the reserved `max_cost` of a call that ended by its actual cost."""
+        self.reserved = max(0.0, self.reserved - max_cost)
         self.spent += actual

@@ -1,4 +1,4 @@
-"""What a server is, what is asked of it, and what came of one attempt. Plain data that crosses a pipe as JSON. Pure."""
+"""Requests to servers, replies, and the account of a model. Plain data that crosses a pipe as JSON. Pure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from codepref.records import Message
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One answer wanted. `key` names it for good: a request whose key was answered is never sent again.
+    """A request for one answer of one model.
 
-    schema: JSON schema that the answer should follow, or None. seed: sent to the server, which may heed it.
+    key: identifies the request in the journal. A request whose key has an answer there is never sent again.
+    endpoint: the endpoint's name. seed: passed on to the server, which may ignore it.
+    schema: the JSON schema that the answer should follow, or None.
     """
 
     key: str
@@ -26,15 +28,16 @@ class Request:
     schema: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON, read back by `Request(**...)`."""
+        """The request as plain JSON. `Request(**...)` reads it back."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a model answered. finish: "stop", "length" (cut at max_tokens), "content_filter", or the server's own word.
+    """A model's answer.
 
-    estimated: the server told no token counts, and these are upper bounds.
+    finish: "stop", "length" (the answer reached max_tokens), "content_filter", or another reason that the server gives.
+    estimated: the server sent no token counts, so that tokens_in and tokens_out are upper bounds.
     """
 
     text: str
@@ -46,39 +49,42 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What came of one HTTP call.
+    """The result of one HTTP call.
 
-    kind: "answered"; "fault" (may go well next time); "rejected" (the server will not answer this request); "fatal"
-    (no request to this server can go well: wrong key, unknown model). reason: the fault's short name ("429", "timeout",
-    "cut", "malformed", "connect"), or what the server said. retry_after: seconds that the server asked to wait.
-    doubt: the server may have answered, and billed, without our getting it. unschemed: it refuses JSON schemas.
+    kind: "answered"; "fault" (another attempt may succeed); "rejected" (the server will not answer this request);
+    "fatal" (the server will answer no request, because of a wrong key or an unknown model).
+    reason: a fault's short name ("429", "timeout", "cut", "malformed", "connect"), or the server's message.
+    retry_after: the delay in seconds that the server asked for.
+    maybe_billed: the server may have answered and billed, although no answer arrived.
+    schema_rejected: the server refused the JSON schema.
     """
 
     kind: Literal["answered", "fault", "rejected", "fatal"]
     reply: Reply | None = None
     reason: str = ""
     retry_after: float | None = None
-    doubt: bool = False
-    unschemed: bool = False
+    maybe_billed: bool = False
+    schema_rejected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a request ended: with a reply, or without one and the reason. known: answered by an earlier run."""
+class RequestResult:
+    """The final result of a request: a reply, or None and the reason. cached: the reply comes from the journal."""
 
     request: Request
     reply: Reply | None = None
     reason: str = ""
-    known: bool = False
+    cached: bool = False
 
 
 @dataclass(slots=True)
 class Account:
-    """What one model was asked and what it cost, over all runs that share a journal.
+    """The calls to one model and their cost, over all runs that share a journal.
 
-    attempts: HTTP calls. answered: of them, with a usable answer. faults: the others by kind, "rejected" too. unknown:
-    calls that were under way when a process died. dollars: what the answers cost; at_most: dollars more that timed-out,
-    cut and unknown calls may have cost. seconds: the calls' own time, summed.
+    attempts: HTTP calls. answered: those with a usable answer. faults: the others by kind, including "rejected".
+    unknown: calls that were running when a process died. estimated: answers without token counts from the server.
+    dollars: the cost of the answers. at_most: the highest possible cost of calls that timed out, were cut off, or are
+    unknown. seconds: the duration of all calls, summed.
     """
 
     attempts: int = 0

@@ -1,4 +1,4 @@
-"""Texts of the starter: instructions, answers in code and in tests: what the model learns from, drawn by a seed."""
+"""The texts from which the starter model learns: instructions with answers in code and in tests, drawn with a seed."""
 
 from __future__ import annotations
 
@@ -29,22 +29,27 @@ _WORD_LIST = (
     "rose sand ship snow star tree wind apple bread camel eagle lemon ocean piano river tiger window"
 )
 WORDS = tuple(_WORD_LIST.split())
-"""Words for the inputs of the model's own tests."""
+"""Words for the inputs of drawn tests."""
 
 ASSERTS = 2
-"""Tests a completion."""
+"""Tests per completion."""
+
 MAX_TEST_CHARS = 128
+"""Characters of a test with its comment. Longer ones are not used."""
+
 OPERATION_DECAY, PHRASE_DECAY, FORM_DECAY = 0.4, 0.4, 1.0
-"""The place-th operation, phrase or form of its kind is drawn with weight (place + 1) ** -decay."""
+"""Operations, phrases and forms are drawn with weight (place + 1) ** -decay, where place counts from 0."""
+
 FOLLOWED_SHARE = 0.5
-"""How often code is followed by a test: DSTC trains on such answers, which should not be foreign to the model."""
+"""Share of code that is followed by a test. DSTC trains on such answers, so the model must know them."""
+
 INPUT_SIZES = ((5, 15, 50, 30, 0), (5, 10, 25, 40, 20))
-"""Weights of the sizes 0 to 4 of inputs, for words and dicts, and for lists."""
+"""Weights of the sizes 0 to 4 of an input: first for words and dicts, then for lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One text to learn from: the problem's words, and the answer in code or in tests."""
+    """One text to learn from. prompt: the problem's text. answer: code, or tests if `is_test`."""
 
     prompt: str
     answer: str
@@ -57,7 +62,7 @@ def falling_choice(generator: random.Random, count: int, decay: float) -> int:
 
 
 def instruction(specification: Specification, entry_point: str, generator: random.Random, decay: float = 0.0) -> str:
-    """The specification in words; one of its many phrasings. decay 0: all phrases alike."""
+    """One of the many phrasings of a specification. decay: see FORM_DECAY; 0 draws all phrases equally often."""
     openings = OPENINGS[specification.kind]
     phrases = [step.phrases[falling_choice(generator, len(step.phrases), decay)] for step in specification.steps]
     opening = openings[falling_choice(generator, len(openings), decay)]
@@ -66,7 +71,7 @@ def instruction(specification: Specification, entry_point: str, generator: rando
 
 
 def draw_input(kind: Kind, generator: random.Random) -> Any:
-    """A small input, as someone who writes a test would choose it."""
+    """A small input of this kind, similar to those that people choose for tests."""
     size = generator.choices((0, 1, 2, 3, 4), INPUT_SIZES[kind == "list"])[0]
     if kind == "list":
         return [generator.randint(0, 9) if generator.random() < 0.7 else generator.randint(-9, 9) for _ in range(size)]
@@ -85,7 +90,7 @@ def assert_line(entry_point: str, value: Any, expected: Any) -> str:
 
 
 def worked_line(specification: Specification, value: Any) -> str:
-    """A comment that works the value out step by step, as one does before writing down what to expect."""
+    """A comment with the input and the value after each step, as the model computes an expected value."""
     values = [value]
     for step in specification.steps:
         values.append(step_function(step.forms[0])(values[-1]))
@@ -93,7 +98,7 @@ def worked_line(specification: Specification, value: Any) -> str:
 
 
 def test_lines(specification: Specification, entry_point: str, generator: random.Random) -> list[str]:
-    """ASSERTS different true tests on drawn inputs."""
+    """At most ASSERTS different true tests on drawn inputs, each after a comment that computes the value."""
     lines: dict[str, None] = {}
     for _ in range(20 * ASSERTS):
         value = draw_input(specification.kind, generator)
@@ -107,7 +112,10 @@ def test_lines(specification: Specification, entry_point: str, generator: random
 
 
 def draw_examples(seed: int, test_share: float) -> Iterator[Example]:
-    """Endless examples of the "pretrain" split, each a fresh draw of specification, words, form and inputs."""
+    """Yield examples of the "pretrain" split without end. Each draws its specification, words, forms and inputs.
+
+    test_share: the share of tests among the examples.
+    """
     generator = random.Random(seed)
     specifications = split_specifications("pretrain")
     cumulative = list(itertools.accumulate(map(_frequency, specifications)))
@@ -125,7 +133,7 @@ def draw_examples(seed: int, test_share: float) -> Iterator[Example]:
 
 
 def _answer(specification: Specification, entry_point: str, generator: random.Random) -> str:
-    """The code; now and then followed by a test, as code on a page often is."""
+    """The code, in FOLLOWED_SHARE of the draws followed by a test."""
     code = reference(specification, entry_point, lambda step: falling_choice(generator, len(step.forms), FORM_DECAY))
     if generator.random() >= FOLLOWED_SHARE:
         return code

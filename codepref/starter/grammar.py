@@ -1,8 +1,8 @@
-"""The starter's grammar: a specification is a chain of one to three operations; from it follow behaviour and tests.
+"""The starter's grammar. A specification is a chain of one to three operations, which defines behaviour and tests.
 
-Two specifications that give equal values on all probes of their kind are the same behaviour; only the shortest is
-kept. A problem's true tests are its values on those very probes, so any two kept specifications of one kind differ on
-at least one true test, and no behaviour can stand in two splits.
+Two specifications with equal values on all probes of their kind have the same behaviour, and only the shortest of them
+is kept. The true tests of a problem are its values on the same probes. So two kept specifications of one kind differ in
+at least one true test, and no behaviour is in two splits.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SPLIT_SIZES: dict[Split, tuple[int, int, int]] = {
     "validation": (5, 70, 45),
     "train": (24, 576, 600),
 }
-"""Problems a split with one, two and three steps; what is left of the specifications is "pretrain"."""
+"""Problems per split with one, two and three steps. All other specifications are the split "pretrain"."""
 
 PROBES: dict[Kind, tuple[Any, ...]] = {
     "list": (
@@ -84,17 +84,24 @@ PROBES: dict[Kind, tuple[Any, ...]] = {
     ),
     "number": (0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 12, 15),
 }
-"""The inputs on which behaviour is compared and the true tests rest: empty, single, repeated, negative, unsorted."""
+"""The inputs on which behaviours are compared and true tests are made: empty, single, repeated, negative, unsorted."""
 
 MAX_STEPS = 3
+"""Operations of a specification, at most."""
+
 MAX_VALUE_CHARS = 60
+"""Characters of the longest value on the probes, at most."""
+
 MIN_DISTINCT_VALUES = 6
+"""Different values on the probes, at least."""
+
 _STEP3_SHARE = 0.06
+"""Share of the chains of three operations that are considered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Specification:
-    """A chain of operations and its values on the probes of its kind."""
+    """A chain of operations, and its values on the probes of its kind."""
 
     steps: tuple[Operation, ...]
     values: tuple[Any, ...]
@@ -106,20 +113,20 @@ class Specification:
 
     @property
     def name(self) -> str:
-        """A name that no other specification has."""
+        """The unique name of the specification."""
         return ".".join(step.name for step in self.steps)
 
 
 @functools.cache
 def step_function(form: str) -> Callable[[Any], Any]:
-    """The expression `form` as a function of one value."""
+    """The function of one value that computes the expression `form`."""
     function: Callable[[Any], Any] = eval(f"lambda value: {form.replace('@', 'value')}")
     return function
 
 
 @functools.cache
 def load_specifications() -> tuple[Specification, ...]:
-    """All behaviourally distinct specifications, shortest first. Deterministic; takes a good part of a second once."""
+    """All specifications with different behaviour, the shortest first. The first call takes most of a second."""
     kept: dict[tuple[str, str], Specification] = {}
     for specification in _candidates():
         key = (specification.kind, _signature(specification.values))
@@ -143,7 +150,7 @@ def split_specifications(split: Split) -> tuple[Specification, ...]:
 
 
 def reference(specification: Specification, entry_point: str, form_choice: Callable[[Operation], int]) -> str:
-    """A program for the specification: one line a step, the last one returned. `form_choice` picks each step's form."""
+    """A program for the specification, with one line per step. `form_choice` gives the number of each step's form."""
     lines = [f"def {entry_point}({VARIABLES[specification.kind]}):"]
     for place, step in enumerate(specification.steps):
         expression = step.forms[form_choice(step)].replace("@", VARIABLES[step.source])
@@ -160,12 +167,12 @@ def run_steps(specification: Specification, value: Any) -> Any:
 
 
 def _signature(values: tuple[Any, ...]) -> str:
-    """Equal for values that compare equal. All operations keep clear of bool and float, where repr and == part."""
+    """A text that is equal for equal values. No operation gives a bool or a float, for which repr and == can differ."""
     return repr(values)
 
 
 def _candidates() -> Iterator[Specification]:
-    """Chains of one, two and a fixed share of three operations that stay small and tell inputs apart."""
+    """Chains of one, two and some of three operations whose values are short and differ between inputs."""
     by_source: dict[Kind, list[Operation]] = {}
     for operation in load_operations():
         by_source.setdefault(operation.source, []).append(operation)
@@ -187,7 +194,7 @@ def _candidates() -> Iterator[Specification]:
 
 
 def _extend(values: tuple[Any, ...], operation: Operation) -> tuple[Any, ...] | None:
-    """Values after one more operation, or None when they grow too long or tell too few inputs apart."""
+    """The values after one more operation, or None if one is too long or too few of them differ."""
     function = step_function(operation.forms[0])
     extended = tuple(map(function, values))
     texts = list(map(repr, extended))
@@ -197,7 +204,7 @@ def _extend(values: tuple[Any, ...], operation: Operation) -> tuple[Any, ...] | 
 
 
 def neighbours(specification: Specification) -> Iterator[Specification]:
-    """The other specifications that take the same kind of value."""
+    """Yield the other specifications that take the same kind of value."""
     return itertools.filterfalse(
         lambda other: other is specification or other.kind != specification.kind, load_specifications()
     )

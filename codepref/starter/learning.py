@@ -1,4 +1,4 @@
-"""Training the starter from nothing: a small Qwen3-shaped model, next-token loss on answers, one pass, full decay."""
+"""Trains the starter model from random weights: a small Qwen3 model, next-token loss on answers, one pass."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Size and training budget. examples: texts read, each once. test_share: how many of them are tests."""
+    """Size and training budget. examples: texts, each read once. test_share: the share of tests among them.
+
+    warmup: the share of steps with a rising learning rate. muon_rate: the learning rate of the weight matrices;
+    learning_rate is that of all other weights.
+    """
 
     hidden: int = 128
     layers: int = 4
@@ -33,7 +37,7 @@ class Settings:
 
 
 def build_model(tokenizer: PreTrainedTokenizerFast, settings: Settings, seed: int) -> Qwen3ForCausalLM:
-    """A fresh model in float32 with seeded weights."""
+    """A new model in float32 with weights drawn with `seed`."""
     import torch
     from transformers import GenerationConfig, Qwen3Config, Qwen3ForCausalLM
 
@@ -67,7 +71,7 @@ def train(
     seed: int,
     report: Callable[[int, int, float], None] = lambda *_: None,
 ) -> None:
-    """Train in place on `settings.examples` texts. report(step, steps, loss) is called after each step."""
+    """Train the model in place on `settings.examples` texts, and call report(step, steps, loss) after each step."""
     import torch
 
     steps = settings.examples // settings.batch
@@ -95,7 +99,7 @@ def train(
 
 
 def _optimizers(model: Qwen3ForCausalLM, settings: Settings) -> list[torch.optim.Optimizer]:
-    """Muon (Jordan et al. 2024) for the weight matrices inside the layers, AdamW for embedding and norms."""
+    """Muon (Jordan et al. 2024) for the weight matrices of the layers, and AdamW for embedding and norms."""
     import torch
 
     matrices = [weight for name, weight in model.named_parameters() if weight.ndim == 2 and "embed" not in name]
@@ -116,7 +120,7 @@ def _rate(step: int, steps: int, warmup: float) -> float:
 def _batches(
     tokenizer: PreTrainedTokenizerFast, settings: Settings, seed: int
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Batches of texts of like length, right-padded; labels are -100 on prompts and padding."""
+    """Yield (token ids, labels) of texts with similar length, padded right. Prompts and padding have label -100."""
     import torch
 
     generator = random.Random(seed + 1)

@@ -1,9 +1,9 @@
-"""The words of the starter's grammar: small operations on lists, strings, words, dicts and numbers.
+"""The operations of the starter's grammar: small operations on lists, strings, words, dicts and numbers.
 
-An operation turns a value of one kind into a value of another. It has phrases (how an instruction may say it) and
-forms (Python expressions that do it, all equal in behaviour). They stand in `data/operations.tsv`, within each pair of
-kinds from everyday to rare, and so do the phrases and forms of an operation: the corpus that the starter learns from
-uses them with falling frequency, as people do, so that the model knows the first ones well and the last ones hardly.
+An operation turns a value of one kind into a value of the same or another kind. It has phrases (descriptions for
+instructions) and forms (Python expressions with equal behaviour). `data/operations.tsv` lists the operations of each
+pair of kinds from common to rare, and the phrases and forms of an operation in the same order. The corpus uses common
+ones more often, as people do, so the model knows the first ones well and the last ones badly.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _TABLE = Path(__file__).parent / "data" / "operations.tsv"
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One step of a program. In `forms`, `@` stands for the variable that holds the value.
+    """One step of a program. In `forms`, `@` is the variable that holds the value.
 
-    rank: the place among the operations of the same source and target kind, from 0 (everyday) up (rare).
+    rank: the place among the operations with the same source and target kind, from 0 (common) to rare.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Operation:
 
 @functools.cache
 def load_operations() -> tuple[Operation, ...]:
-    """All operations, in the table's order."""
+    """All operations, in the order of the table."""
     operations: list[Operation] = []
     seen: dict[tuple[str, str], int] = {}
     for line in _TABLE.read_text(encoding="utf-8").splitlines()[1:]:

@@ -1,4 +1,4 @@
-"""The starter's tokenizer: byte-level BPE learnt from the corpus, with one token for each role and for the end."""
+"""The starter's tokenizer: byte-level BPE, learned from the corpus, with a token per role and one for the end."""
 
 from __future__ import annotations
 
@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 
 PAD, SYSTEM, USER, ASSISTANT, END = "<|pad|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"
 VOCABULARY = 640
+"""Tokens of the vocabulary."""
+
 LEARN_FROM = 20_000
+"""Examples from which the tokenizer is learned."""
+
 MAX_POSITIONS = 512
+"""Tokens of the model's context."""
 
 CHAT_TEMPLATE = (
     "{%- for message in messages -%}"
@@ -24,32 +29,32 @@ CHAT_TEMPLATE = (
     "{%- endfor -%}"
     "{%- if add_generation_prompt -%}{{ '<|assistant|>' }}{%- endif -%}"
 )
-"""A role token opens a turn and the end token closes it, so no text token ever touches another turn's text."""
+"""A role token opens each turn and the end token closes it, so no token can span two turns."""
 
 RESPONSE_TEMPLATE = {
     "defaults": {"role": "assistant"},
     "start_anchor": ASSISTANT,
     "fields": {"content": {"close": END, "content": "text"}},
 }
-"""How `transformers serve` reads an answer; without one it takes the model's shape (Qwen3) for its language."""
+"""How `transformers serve` parses an answer. Without this it would parse answers as those of Qwen3 models."""
 
 
 def user_message(example: Example) -> str:
-    """The user's message of an example."""
+    """The user message of an example."""
     template = TEST_TEMPLATE if example.is_test else SOLUTION_TEMPLATE
     return template.format(prompt=example.prompt, entry_point=example.prompt.split("(", 1)[0])
 
 
 def chat_text(example: Example) -> tuple[str, str]:
-    """An example as (prompt text, response text), equal to what the chat template makes of it."""
+    """An example as (prompt text, response text), equal to the output of the chat template."""
     return f"{USER}{user_message(example)}{END}{ASSISTANT}", f"{example.answer}{END}"
 
 
 def build_tokenizer(seed: int) -> PreTrainedTokenizerFast:
-    """Learn the tokenizer from LEARN_FROM examples. Digits stay single, so that numbers are read digit by digit.
+    """Learn the tokenizer from LEARN_FROM examples. Each digit is one token.
 
-    Merges come from instructions and code alone: words inside tests then fall into letters or short pieces, which a
-    model that must reverse or sort them needs.
+    Merges come only from instructions and code. So words inside tests become characters or short pieces, which the
+    model needs to reverse or sort them.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast

@@ -1,1 +1,1 @@
-"""Files that are whole or absent, hashes of content, and progress."""
+"""Atomic files, hashes of content, packaged texts, and progress."""

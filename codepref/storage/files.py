@@ -1,4 +1,4 @@
-"""Files that are whole or absent: atomic replace, JSON, JSON lines, Parquet; errors that a user can act on."""
+"""Reads and writes JSON, JSON lines and Parquet. A written file is complete or absent, and errors say how to go on."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 GROUP_ROWS = 4096
-"""Rows of a table that are held in memory at once while it is written."""
+"""Rows per group of a Parquet file. Writing holds one group in memory."""
 
 _PARQUET = b"PAR1"
-"""How a Parquet file begins."""
+"""The first bytes of a Parquet file."""
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENOENT, errno.EIO)
+"""Error numbers that mean that the machine cannot store the file."""
 
 
 @contextlib.contextmanager
 def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
-    """Open a temporary neighbour of `path`; on success flush it to disk and rename it into place.
+    """Open a temporary file in the folder of `path`. On success, flush it to disk and rename it to `path`.
 
-    Raises MachineError when the disk is full, quota is exceeded or the folder cannot be written. On any error the
-    temporary file is removed and `path` is left as it was.
+    Raises MachineError if the disk is full, the quota is exceeded or the folder is not writable, and UserError if
+    `path` is a folder or lies below a file. On any error the temporary file is removed and `path` does not change.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -49,22 +50,22 @@ def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
         with contextlib.suppress(OSError):
             temporary.unlink()
         if isinstance(error, IsADirectoryError | NotADirectoryError | FileExistsError):
-            raise UserError(f"{path}: cannot be a file here ({error.strerror}); choose another --out") from None
+            raise UserError(f"{path}: cannot be written as a file ({error.strerror}); choose another --out") from None
         if isinstance(error, OSError) and error.errno in UNWRITABLE:
             raise MachineError(
                 f"cannot write {path}: {error.strerror}. Free some space or choose another --out; "
-                "what was written before is kept, and the same command goes on from there."
+                "finished work is kept, and the same command continues from there."
             ) from error
         raise
 
 
 def check_target(path: Path) -> None:
-    """Raise UserError now, and not after hours of work, when no file could be written at `path`."""
+    """Raise UserError if no file can be written at `path`, before hours of work depend on it."""
     if path.is_dir():
         raise UserError(f"{path}: is a folder; --out must name a file")
     parent = next((folder for folder in path.absolute().parents if folder.exists()), None)
     if parent is not None and not parent.is_dir():
-        raise UserError(f"{path}: {parent} is a file, so nothing can be written below it")
+        raise UserError(f"{path}: {parent} is a file, not a folder")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -74,12 +75,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON with sorted keys kept in insertion order, atomically."""
+    """Write `value` as indented JSON with its keys in their order, atomically."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file. Raises UserError when it is missing or malformed."""
+    """Read a JSON file. Raises UserError if it is missing or malformed."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -89,10 +90,10 @@ def read_json(path: Path) -> Any:
 
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
-    """Write rows as JSON lines (gzip when the name ends in .gz), atomically. Returns the count."""
+    """Write rows as JSON lines (with gzip if the name ends in .gz), atomically. Returns the number of rows."""
     count = 0
     with atomic_open(path, "wb") as raw, contextlib.ExitStack() as stack:
-        # mtime=0 keeps the bytes of a .gz the same from run to run
+        # with mtime=0 equal rows give equal bytes in every run
         target = stack.enter_context(gzip.GzipFile(fileobj=raw, mode="wb", mtime=0)) if path.suffix == ".gz" else raw
         for row in rows:
             target.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
@@ -101,14 +102,15 @@ def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, Row]]:
-    """Yield (line number from 1, object) of a JSON lines file, plain or .gz. Blank lines are passed over.
+    """Yield (line number from 1, object) of a JSON lines file, plain or .gz. Blank lines are skipped.
 
-    Raises UserError with file and line number for a missing file, a malformed line or a line that is no object.
+    Raises UserError for a file that is missing or unreadable, and, with the line number, for a line that is not a JSON
+    object.
     """
     if not path.exists():
         raise UserError(f"{path}: no such file")
     if path.is_dir():
-        raise UserError(f"{path}: is a folder, a file of JSON lines is needed")
+        raise UserError(f"{path}: is a folder, and a file of JSON lines is needed")
     number = 0
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as stream:
@@ -121,14 +123,14 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, Row]]:
                     row = json.loads(line)
                 except UnicodeDecodeError as error:
                     raise UserError(
-                        f"{path}:{number}: not valid JSON, since not UTF-8 ({error}); save the file as UTF-8"
+                        f"{path}:{number}: not valid JSON, because it is not UTF-8 ({error}); save the file as UTF-8"
                     ) from None
-                except ValueError as error:  # no JSON, or a whole number of more digits than Python reads
+                except ValueError as error:  # also for an integer with more digits than Python reads
                     raise UserError(f"{path}:{number}: not valid JSON ({error})") from None
                 except RecursionError:
                     raise UserError(f"{path}:{number}: JSON nested too deeply") from None
                 if not isinstance(row, dict):
-                    raise UserError(f"{path}:{number}: a JSON object is needed, not {type(row).__name__}")
+                    raise UserError(f"{path}:{number}: must be a JSON object, not {type(row).__name__}")
                 yield number, row
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UserError(f"{path}: broken gzip after line {number} ({error})") from None
@@ -137,35 +139,38 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, Row]]:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it. Raises MachineError where it cannot be made, UserError where a file stands."""
+    """Make a folder and its parents.
+
+    Raises UserError if a file is in the way, and MachineError if the folder cannot be made for another reason.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise UserError(f"{path}: a file stands where a folder is to be; choose another --out") from None
+        raise UserError(f"{path}: a file is in the way of this folder; choose another --out") from None
     except OSError as error:
         raise MachineError(f"cannot make the folder {path}: {error.strerror}; choose another --out") from None
 
 
 def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> None:
-    """Write rows as one Parquet file with this schema, atomically, in row groups: never all of them in memory."""
+    """Write rows as one Parquet file with this schema, atomically. Only GROUP_ROWS rows are in memory at a time."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    left = iter(rows)
+    remaining = iter(rows)
     with atomic_open(path, "wb") as stream, pq.ParquetWriter(stream, schema, compression="zstd") as writer:
-        while group := [dict(row) for row in islice(left, GROUP_ROWS)]:
+        while group := [dict(row) for row in islice(remaining, GROUP_ROWS)]:
             writer.write_table(pa.Table.from_pylist(group, schema=schema))
 
 
 def read_parquet(path: Path, columns: Sequence[str] = ()) -> list[Row]:
-    """Read a Parquet file into rows. Raises UserError when it is missing, no Parquet, or lacks one of `columns`."""
+    """The rows of a Parquet file. Raises UserError if it is missing, is not Parquet, or lacks one of `columns`."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     if not path.exists():
         raise UserError(f"{path}: no such file")
     if path.is_dir():
-        raise UserError(f"{path}: is a folder, a Parquet file is needed")
+        raise UserError(f"{path}: is a folder, and a Parquet file is needed")
     try:
         with pq.ParquetFile(path) as table:
             names = table.schema_arrow.names

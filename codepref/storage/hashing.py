@@ -1,4 +1,4 @@
-"""A short stable name for what work was done on. Pure."""
+"""Short stable hashes of content. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from typing import Any
 
 
 def content_hash(*parts: Any) -> str:
-    """A short stable hash of JSON-like parts: the key under which finished work is found again."""
+    """A short hash of JSON-like parts, equal in every process. Finished work is saved and found under it."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

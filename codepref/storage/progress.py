@@ -1,4 +1,4 @@
-"""Progress on stderr: one rewritten line on a terminal, a plain line now and then elsewhere."""
+"""Progress on stderr: on a terminal one line that is rewritten, elsewhere a new line every few seconds."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import TextIO
 
 QUIET_SECONDS = 10.0
-"""How often a plain line is written when stderr is no terminal."""
+"""Seconds between lines if stderr is not a terminal."""
 
 
 class ProgressLine:
-    """Call it with (done, total). Shows the rate and the remaining time; `close` ends the line.
+    """A line with the rate and the remaining time. Call it with (done, total), and call `close` at the end.
 
-    note: more to say at the end of the line, such as what was spent.
+    note: a text for the end of the line, such as the money spent so far.
     """
 
     def __init__(
@@ -35,9 +35,9 @@ class ProgressLine:
         self.width = 0
 
     def __call__(self, done: int, total: int) -> None:
-        """Tell that `done` of `total` are done."""
+        """Report that `done` of `total` are finished."""
         if self.first is None:
-            # What an earlier, interrupted run left is no part of this run's rate.
+            # the results of an earlier, interrupted run do not count for the rate of this run
             self.first = done if done < total else 0
         now = self.clock()
         pause = 0.1 if self.terminal else QUIET_SECONDS
@@ -47,7 +47,7 @@ class ProgressLine:
         self._show(self.text(done, total, now))
 
     def text(self, done: int, total: int, now: float) -> str:
-        """The line itself: `label: done/total unit, rate/s, about N s left`."""
+        """The text of the line: `label: done/total unit, rate/s, about N s left`. now: the time of `clock`."""
         elapsed = max(now - self.started, 1e-9)
         rate = (done - (self.first or 0)) / elapsed
         text = f"{self.label}: {done:,}/{total:,} {self.unit}".rstrip()
@@ -58,7 +58,7 @@ class ProgressLine:
         return f"{text}; {self.note}" if self.note else text
 
     def close(self, closing: str = "") -> None:
-        """End the line; `closing` is written in its place."""
+        """End the line. `closing`, if given, replaces it."""
         if closing:
             self._show(closing)
         if self.terminal and self.width:

@@ -16,7 +16,7 @@ from codepref.errors import UserError
 from codepref.execution.engine import Engine
 from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task
-from codepref.records import FAIL, FAILING_CODES, INFRASTRUCTURE, PASS, Message, Problem, is_correct
+from codepref.records import FAIL, FAILING_CODES, INFRASTRUCTURE, PASS, SKIPPED, Message, Problem, is_correct
 from codepref.sampling.answers import solutions_from_rows
 from codepref.sampling.extract import extract_program
 from codepref.sampling.prompts import request_messages
@@ -28,20 +28,22 @@ COARSE = (-1.0, -0.6, -0.3, 1.0)
 
 
 def reward_of(codes: str, compiles: bool, rule: Rule, coarse: Sequence[float] = COARSE) -> float | None:
-    """The reward of one solution, or None where it is unknown because a test was skipped or the sandbox failed.
+    """The reward of one solution, or None where it is unknown.
 
-    codes: its verdict codes, one for each test. rule "pass": 1 when `codepref.records.is_correct` says yes, 0 when it
-    says no. rule "share": the share of tests that pass; a test that was skipped after a failure does not pass, and a
-    test in which the sandbox failed makes the share unknown. rule "coarse": the first value that applies: it does not
-    compile; it raises, exceeds time or memory, or does something forbidden; it fails a test; it passes.
+    codes: its verdict codes, one for each test. compiles: whether Python can compile it.
+    rule "share": the share of tests that pass; a skipped test does not pass. It is unknown if the sandbox failed in a
+    test or no test ran. rule "pass": 1 if the solution is correct, 0 if it is wrong. rule "coarse": the first value that
+    applies: it does not compile; it raises, exceeds its time or memory, or does something forbidden; it fails a test; it
+    is correct. "pass" and "coarse" are unknown if the correctness is unknown (`codepref.records.is_correct`).
     """
     if not compiles:
         return coarse[0] if rule == "coarse" else 0.0
-    correct = is_correct(codes)
-    if correct is None or (rule == "share" and INFRASTRUCTURE in codes):
-        return None
     if rule == "share":
-        return codes.count(PASS) / len(codes)
+        unknown = INFRASTRUCTURE in codes or set(codes) <= {SKIPPED}
+        return None if unknown else codes.count(PASS) / len(codes)
+    correct = is_correct(codes)
+    if correct is None:
+        return None
     if rule == "pass":
         return float(correct)
     if correct:

@@ -1,8 +1,10 @@
-"""Runs `runner.py` as an ordinary user, started as root. Exit status 77: not possible here, with the reason on stderr.
+"""Runs `runner.py` as an ordinary user. Root starts this script.
 
-The interpreter, its packages or this repository may lie below a folder that only root can enter (a pyenv in root's
-home). In a mount namespace of its own, an empty folder is put over the outermost closed one, and what is needed is
-bound into it at its old path, so that every path stays as it was and others may pass.
+The exit status is 77 where that is not possible. The reason is then on stderr.
+
+The interpreter, its packages or this repository may lie below a folder that only root can enter, such as a pyenv in
+root's home. So this script creates a mount namespace, mounts an empty folder over the outermost closed folder, and
+binds the needed folders into it at their old paths. All paths stay valid, and other users can reach them.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ NOBODY = 65534
 CLONE_NEWNS = 0x00020000
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 IMPOSSIBLE = 77
+"""The exit status where no ordinary user can run the attacks."""
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -28,13 +31,13 @@ def _mount(source: str, target: str, kind: str, flags: int, options: str = "") -
 
 
 def outermost_closed(path: Path) -> Path | None:
-    """The first folder on the way to `path` that others cannot enter."""
+    """The first folder on the way to `path` that other users cannot enter."""
     ways = [*reversed(path.parents), path]
     return next((way for way in ways if way.is_dir() and not way.stat().st_mode & stat.S_IXOTH), None)
 
 
 def open_up(needed: list[Path]) -> None:
-    """Let others reach `needed` folders, in a mount namespace of this process's own. Raises OSError."""
+    """Let other users reach the folders `needed`, in a mount namespace of this process. Raises OSError."""
     closed: dict[Path, list[Path]] = {}
     for path in needed:
         if (way := outermost_closed(path)) is not None:
@@ -62,7 +65,7 @@ def become(user: int) -> None:
 
 
 def main() -> None:
-    """Open what is closed, become nobody, run the attacks."""
+    """Make closed folders reachable, become the user nobody, run the attacks."""
     repository = Path(__file__).resolve().parents[2]
     needed = [Path(sys.base_prefix), Path(sys.prefix), repository, *map(Path, site.getsitepackages())]
     try:

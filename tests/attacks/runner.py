@@ -1,11 +1,11 @@
-"""Runs the attack files through an engine. Imported by the tests, or run by itself: one JSON line a file.
+"""Runs the attack files through an engine. The tests import it. Run as a script, it prints one JSON line a file.
 
-A file: a comment that says what it tries, `# expect:` with the codes that are right for it, the program, and after
-the line `# honest twin` a program that uses the same means and must pass. Every program defines `add`.
+A file has a comment that says what the attack tries, a line `# expect:` with the correct codes, the program, a line
+`# honest twin`, and a program that uses the same means and must pass. Every program defines `add`.
 
-forgeries: return a wrong sum, so the code P means that it worked. escapes: return the right sum only when they got
-out, so P means that it worked. neighbours: do no harm to themselves (P may be right for them), but try to change what
-the twin gets, which is judged right after them, where possible in the same process.
+Forgeries return a wrong sum, so the code P means that the attack worked. Escapes return the right sum only after they
+got out, so P means that too. Neighbours may pass themselves, but try to change the verdict on the twin, which runs
+right after them, if possible in the same process.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ HONEST = {
     "import numpy\ndef add(a, b):\n    return int(numpy.add(a, b))\n": "P",
     "class E(Exception):\n    pass\ndef add(a, b):\n    raise E\n": "E",
 }
-"""What an engine must still judge rightly after every attack."""
+"""Programs and their codes. An engine must still give these codes after every attack."""
 SECRET = {"CODEPREF_TEST_SECRET": "secret"}
 PLACES = tuple(Path(folder) / "codepref-escape" for folder in ("/tmp", "/dev/shm", "/var/tmp", "/"))
-"""Where escapes try to write."""
+"""The files that escapes try to write."""
 
 
-def outcome(engine: Engine, path: Path) -> dict[str, str]:
-    """What the engine says of one file, and what is wrong with it ("" where the sandbox held)."""
+def result(engine: Engine, path: Path) -> dict[str, str]:
+    """The verdicts on one file. `wrong` says how the sandbox failed, and is "" where it held."""
     text, twin = path.read_text().split("# honest twin\n")
     match = re.search(r"^# expect: (.*)$", text, re.MULTILINE)
     assert match is not None, path
@@ -68,11 +68,11 @@ def outcome(engine: Engine, path: Path) -> dict[str, str]:
     if {attacked.isolation, honest.isolation} != {"separate"}:
         wrong.append("a process was shared with the test")
     wrong += [f"{place} was written" for place in PLACES if place.exists()]
-    told = {"file": f"{path.parent.name}/{path.stem}", "attack": attacked.codes, "honest": honest.codes}
-    return {**told, "detail": attacked.detail, "wrong": "; ".join(wrong)}
+    facts = {"file": f"{path.parent.name}/{path.stem}", "attack": attacked.codes, "honest": honest.codes}
+    return {**facts, "detail": attacked.detail, "wrong": "; ".join(wrong)}
 
 
-def calm(engine: Engine) -> tuple[str, int]:
+def state(engine: Engine) -> tuple[str, int]:
     """The codes of an honest batch, and the number of processes of the engine's workers afterwards."""
     solutions = [Solution("add", at, source) for at, source in enumerate(HONEST)]
     (matrix,) = engine.run([Task(PROBLEM, solutions, TESTS[:1])], limits=LIMITS)
@@ -80,14 +80,14 @@ def calm(engine: Engine) -> tuple[str, int]:
 
 
 def main() -> None:
-    """All files, or those named in the arguments."""
+    """Run all files, or those whose paths hold a word of the arguments."""
     os.environ.update(SECRET)
     chosen = [path for path in FILES if len(sys.argv) < 2 or any(word in str(path) for word in sys.argv[1:])]
     with Engine(jobs=1) as engine:
-        before = calm(engine)
+        before = state(engine)
         for path in chosen:
-            told = outcome(engine, path)
-            print(json.dumps({**told, "calm": calm(engine) == before, "uid": os.getuid()}), flush=True)
+            facts = result(engine, path)
+            print(json.dumps({**facts, "unharmed": state(engine) == before, "uid": os.getuid()}), flush=True)
 
 
 if __name__ == "__main__":

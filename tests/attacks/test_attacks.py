@@ -1,6 +1,6 @@
-"""Programs that try to forge a verdict, to leave the sandbox, or to change what a neighbour gets; see `runner.py`.
+"""Programs that try to forge a verdict, to leave the sandbox, or to change another verdict (see `runner.py`).
 
-All run twice where the tests run as root: as root, and as an ordinary user.
+Where the tests run as root, all attacks run twice: as root and as an ordinary user.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 
 pytest.importorskip("psutil")
 from ordinary import IMPOSSIBLE, NOBODY
-from runner import FILES, KINDS, LIMITS, PROBLEM, SECRET, TESTS, calm, outcome
+from runner import FILES, KINDS, LIMITS, PROBLEM, SECRET, TESTS, result, state
 
 from codepref.execution.engine import Engine
 from codepref.execution.tasks import Task
@@ -27,9 +27,9 @@ pytestmark = pytest.mark.xdist_group("attacks")
 
 HERE = Path(__file__).parent
 PENDING = {
-    path: found[1] for path in FILES if (found := re.search(r"^# pending: (.*)$", path.read_text(), re.MULTILINE))
+    path: match[1] for path in FILES if (match := re.search(r"^# pending: (.*)$", path.read_text(), re.MULTILINE))
 }
-"""Files that show a fault which is still to be mended."""
+"""Files that show a fault that is not fixed yet."""
 CASES = [
     pytest.param(
         path,
@@ -44,21 +44,21 @@ CASES = [
 def engine() -> Iterator[Engine]:
     os.environ.update(SECRET)
     try:
-        with Engine(jobs=1) as made:
-            yield made
+        with Engine(jobs=1) as shared:
+            yield shared
     finally:
         for name in SECRET:
             del os.environ[name]
 
 
 @pytest.fixture(scope="module")
-def calm_before(engine: Engine) -> tuple[str, int]:
-    return calm(engine)
+def state_before(engine: Engine) -> tuple[str, int]:
+    return state(engine)
 
 
 @pytest.fixture(scope="module")
-def told_to_nobody() -> dict[str, dict]:
-    """What an engine of an ordinary user says of each file."""
+def results_of_nobody() -> dict[str, dict]:
+    """The results of each file under an ordinary user."""
     if os.getuid() != 0:
         pytest.skip("the tests run as an ordinary user already")
     command = [sys.executable, "-B", str(HERE / "ordinary.py")]
@@ -67,7 +67,7 @@ def told_to_nobody() -> dict[str, dict]:
     if ended.returncode == IMPOSSIBLE:
         pytest.skip(f"no ordinary user can run this interpreter here: {ended.stderr.strip()}")
     assert ended.returncode == 0, ended.stderr
-    return {told["file"]: told for told in map(json.loads, ended.stdout.splitlines())}
+    return {facts["file"]: facts for facts in map(json.loads, ended.stdout.splitlines())}
 
 
 def test_there_are_enough_attacks_and_no_unknown_ones() -> None:
@@ -76,26 +76,26 @@ def test_there_are_enough_attacks_and_no_unknown_ones() -> None:
 
 
 @pytest.mark.parametrize("path", CASES)
-def test_attack_fails_and_its_honest_twin_passes(engine: Engine, calm_before: tuple[str, int], path: Path) -> None:
-    told = outcome(engine, path)
-    assert calm(engine) == calm_before
-    assert not told["wrong"], told
+def test_an_attack_fails_and_its_honest_twin_passes(engine: Engine, state_before: tuple[str, int], path: Path) -> None:
+    facts = result(engine, path)
+    assert state(engine) == state_before
+    assert not facts["wrong"], facts
 
 
 @pytest.mark.parametrize("path", CASES)
-def test_the_same_as_an_ordinary_user(told_to_nobody: dict[str, dict], path: Path) -> None:
-    told = told_to_nobody[f"{path.parent.name}/{path.stem}"]
-    assert told["uid"] == NOBODY
-    assert told["calm"], told
-    assert not told["wrong"], told
+def test_an_attack_fails_as_an_ordinary_user_too(results_of_nobody: dict[str, dict], path: Path) -> None:
+    facts = results_of_nobody[f"{path.parent.name}/{path.stem}"]
+    assert facts["uid"] == NOBODY
+    assert facts["unharmed"], facts
+    assert not facts["wrong"], facts
 
 
 def test_no_process_and_no_file_is_left() -> None:
     psutil = pytest.importorskip("psutil")
-    with Engine(jobs=2) as mine:
+    with Engine(jobs=2) as engine:
         solutions = [Solution("add", at, path.read_text()) for at, path in enumerate(FILES) if "bomb" in path.stem]
-        list(mine.run([Task(PROBLEM, solutions, TESTS)], limits=LIMITS))
-        family = [process for worker in mine._workers for process in _family(psutil, worker._process.pid)]
+        list(engine.run([Task(PROBLEM, solutions, TESTS)], limits=LIMITS))
+        family = [process for worker in engine._workers for process in _family(psutil, worker._process.pid)]
     psutil.wait_procs(family, timeout=10)
     assert not [process for process in family if process.is_running() and process.status() != "zombie"]
 

@@ -1,4 +1,4 @@
-"""What `codepref execute` says of input that is wrong: a verdict code or one message, never a traceback."""
+"""Wrong input of `codepref execute` gives a verdict code or one message, and never a traceback."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ PLUS_RIGHT = {"task_id": "HumanEval/900", "solution": RIGHT["solution"]}
 MILLION = 1_000_000
 
 
-class Told(NamedTuple):
-    """How a command ended. codes: of all solutions, one text each."""
+class Result(NamedTuple):
+    """How a command ended. codes: one text for each solution."""
 
     status: int
     out: str
@@ -43,10 +43,13 @@ class Told(NamedTuple):
 
 
 @pytest.fixture
-def execute(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Told]:
-    """execute(problems, solutions, *options, tests=...): rows or bytes; the command run in this process."""
+def execute(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+    """A function that runs the command in this process: execute(problems, solutions, *options, tests=...).
 
-    def run(problems: object = (PROBLEM,), solutions: object = (RIGHT,), *options: str, tests: object = None) -> Told:
+    Problems, solutions and tests are rows or bytes.
+    """
+
+    def run(problems: object = (PROBLEM,), solutions: object = (RIGHT,), *options: str, tests: object = None) -> Result:
         out = tmp_path / "out"
         command = ["execute", "--problems", _file(tmp_path / "p.jsonl", problems), "--jobs", "1", "--out", str(out)]
         command += ["--solutions", _file(tmp_path / "s.jsonl", solutions), *options]
@@ -54,7 +57,7 @@ def execute(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[...,
         status = main(command)
         table = out / "verdicts.parquet"
         codes = pq.read_table(table)["verdicts"].to_pylist() if table.exists() else []
-        return Told(status, *capsys.readouterr(), codes)
+        return Result(status, *capsys.readouterr(), codes)
 
     return run
 
@@ -69,15 +72,15 @@ def _solution(text: str) -> dict[str, str]:
     return {"task_id": "a", "solution": text}
 
 
-def test_sources_that_no_compiler_takes_are_codes_and_their_neighbours_are_judged(
-    execute: Callable[..., Told],
+def test_a_solution_that_cannot_be_compiled_gets_a_code_and_the_others_are_judged(
+    execute: Callable[..., Result],
 ) -> None:
     head = RIGHT["solution"] + "\n"
     sources = {
         "def f(x): return x + 1\0": "E",
         "def f(x): return '\ud800'": "E",
         head + "y = " + "(" * MILLION + ")" * MILLION: "E",
-        head + "y = " + "-" * MILLION + "1": "M",  # Python's parser gives up with a MemoryError
+        head + "y = " + "-" * MILLION + "1": "M",  # Python's parser raises MemoryError
         head + "y = " + "not " * MILLION + "1": "M",
         head + "y = " + "1+" * MILLION + "1": "E",
         "def f(x: return )" * 600_000: "E",
@@ -85,29 +88,29 @@ def test_sources_that_no_compiler_takes_are_codes_and_their_neighbours_are_judge
         head + "y = '" + "a" * 10_000_000 + "'": "P",
         head + "if 1:\n" + "".join(" " * depth + "if 1:\n" for depth in range(1, 200)) + " " * 200 + "pass": "E",
     }
-    told = execute([PROBLEM], [RIGHT, *map(_solution, sources), WRONG])
-    assert told.status == 0
-    assert told.codes == ["P", *sources.values(), "F"]
+    result = execute([PROBLEM], [RIGHT, *map(_solution, sources), WRONG])
+    assert result.status == 0
+    assert result.codes == ["P", *sources.values(), "F"]
 
 
 @pytest.mark.parametrize(
     ("solutions", "message"),
     [
-        (b'{"task_id": "a", "solution": "\xff"}\n', "s.jsonl:1: not valid JSON, since not UTF-8"),
+        (b'{"task_id": "a", "solution": "\xff"}\n', "s.jsonl:1: not valid JSON, because it is not UTF-8"),
         (b'{"task_id": "a", "solution": "\0"}\n', "s.jsonl:1: not valid JSON (Invalid control character"),
         (b'{"task_id": ' + b"[" * MILLION + b"\n", "s.jsonl:1: JSON nested too deeply"),
         (b'{"task_id": ' + b"1" * 5000 + b"}\n", "s.jsonl:1: not valid JSON (Exceeds the limit"),
-        (b"[1]\n", "s.jsonl:1: a JSON object is needed, not list"),
+        (b"[1]\n", "s.jsonl:1: must be a JSON object, not list"),
         (b'{"b": 1}\n', "s.jsonl:1: has no task_id (columns: b)"),
     ],
 )
-def test_a_file_of_solutions_that_cannot_be_read_is_named_with_its_line(
-    solutions: bytes, message: str, execute: Callable[..., Told]
+def test_a_message_names_the_line_of_solutions_that_cannot_be_read(
+    solutions: bytes, message: str, execute: Callable[..., Result]
 ) -> None:
-    told = execute([PROBLEM], solutions)
-    assert (told.status, told.out, told.codes) == (2, "", [])
-    assert message in told.err
-    assert told.err.count("\n") == 1
+    result = execute([PROBLEM], solutions)
+    assert (result.status, result.out, result.codes) == (2, "", [])
+    assert message in result.err
+    assert result.err.count("\n") == 1
 
 
 DEEP = "(" * MILLION + "1" + ")" * MILLION
@@ -116,43 +119,43 @@ DEEP = "(" * MILLION + "1" + ")" * MILLION
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"tests": [f"assert f({DEEP}) == 2"]}, "p.jsonl:1: test 0 is no Python (longer than 1,000,000 characters)"),
-        ({"tests": ["assert f(" + "-" * 5000 + "1) == 2"]}, "test 0 is no Python (nested too deeply)"),
-        ({"tests": ["assert f('\0')"]}, "test 0 is no Python (source code string cannot contain null bytes)"),
-        ({"tests": ["assert f('\ud800')"]}, "test 0 is no Python (it holds half a character"),
-        ({"tests": [{"kind": "unittest", "source": "class ("}]}, "test 0 is no Python (invalid syntax, line 1)"),
+        ({"tests": [f"assert f({DEEP}) == 2"]}, "p.jsonl:1: test 0 is not Python (longer than 1,000,000 characters)"),
+        ({"tests": ["assert f(" + "-" * 5000 + "1) == 2"]}, "test 0 is not Python (nested too deeply)"),
+        ({"tests": ["assert f('\0')"]}, "test 0 is not Python (source code string cannot contain null bytes)"),
+        ({"tests": ["assert f('\ud800')"]}, "test 0 is not Python (it holds half a character"),
+        ({"tests": [{"kind": "unittest", "source": "class ("}]}, "test 0 is not Python (invalid syntax, line 1)"),
         ({"tests": [{"kind": "stdio", "input": "\ud800", "output": ""}]}, "where input can be written as UTF-8"),
-        ({"tests": ["assert 1 == 1"]}, "test 0 asks nothing of a solution"),
-        ({"tests": ["assert f(1) == 2", ""]}, "test 1 asks nothing of a solution"),
-        ({"tests": ["def check(candidate):\n    pass"]}, "test 0 asks nothing of a solution"),
-        ({"tests": ["assert twice(1) == 2"], "helpers": "def twice(x): return 2 * x"}, "test 0 asks nothing"),
-        ({"tests": [{"kind": "unittest", "source": "x = 1"}]}, "test 0 asks nothing of a solution"),
-        ({"helpers": "def g(:"}, "p.jsonl:1: helpers must be a whole Python program, and is none: invalid syntax"),
+        ({"tests": ["assert 1 == 1"]}, "test 0 does not depend on the solution"),
+        ({"tests": ["assert f(1) == 2", ""]}, "test 1 does not depend on the solution"),
+        ({"tests": ["def check(candidate):\n    pass"]}, "test 0 does not depend on the solution"),
+        ({"tests": ["assert twice(1) == 2"], "helpers": "def twice(x): return 2 * x"}, "test 0 does not depend"),
+        ({"tests": [{"kind": "unittest", "source": "x = 1"}]}, "test 0 does not depend on the solution"),
+        ({"helpers": "def g(:"}, "p.jsonl:1: helpers must be a whole Python program, but it is not: invalid syntax"),
         ({"preamble": "import ("}, "p.jsonl:1: preamble must be a whole Python program"),
-        ({"gold": "-" * 5000 + "1"}, "gold must be a whole Python program, and is none: nested too deeply"),
+        ({"gold": "-" * 5000 + "1"}, "gold must be a whole Python program, but it is not: nested too deeply"),
         ({"task_id": "\ud800"}, "p.jsonl:1: task_id '\\ud800' holds half a character"),
     ],
 )
-def test_a_problem_that_cannot_be_judged_by_is_refused(
-    change: dict[str, object], message: str, execute: Callable[..., Told]
+def test_a_problem_with_useless_tests_or_broken_code_is_refused(
+    change: dict[str, object], message: str, execute: Callable[..., Result]
 ) -> None:
-    told = execute([{**PROBLEM, **change}])
-    assert (told.status, told.codes) == (2, [])
-    assert message in told.err
-    assert len(told.err) < 500
+    result = execute([{**PROBLEM, **change}])
+    assert (result.status, result.codes) == (2, [])
+    assert message in result.err
+    assert len(result.err) < 500
 
 
 @pytest.mark.parametrize(
     "test",
     [
         "from math import sqrt\nassert sqrt(f(3)) == 2",
-        "assert Stack().size == 0",  # nothing of the entry point, but of a solution
+        "assert Stack().size == 0",  # names no entry point, but something that only a solution defines
         "def check(candidate):\n    assert candidate(1) == 2",
         "assert eval('f(1)') == 2",
         "for n in range(3):\n    assert f(n) == n + 1",
     ],
 )
-def test_a_test_that_asks_something_is_taken(test: str) -> None:
+def test_a_test_that_depends_on_the_solution_is_accepted(test: str) -> None:
     from codepref.problems.formats.own import read
 
     assert read({**PROBLEM, "tests": [test]}, "p:1").tests[0].source == test
@@ -162,16 +165,14 @@ def test_a_test_that_asks_something_is_taken(test: str) -> None:
     ("change", "message"),
     [
         ({"base_input": json.loads("[" * 500 + "]" * 500)}, "base_input is nested too deeply"),
-        ({"base_input": 3}, "base_input is no list of argument lists"),
+        ({"base_input": 3}, "base_input must be a list of argument lists"),
         ({"atol": "small"}, "atol must be a number, not 'small'"),
     ],
 )
-def test_inputs_that_are_none_are_refused(
-    change: dict[str, object], message: str, execute: Callable[..., Told]
-) -> None:
-    told = execute([{**PLUS, **change}], [PLUS_RIGHT])
-    assert told.status == 2
-    assert message in told.err
+def test_malformed_inputs_are_refused(change: dict[str, object], message: str, execute: Callable[..., Result]) -> None:
+    result = execute([{**PLUS, **change}], [PLUS_RIGHT])
+    assert result.status == 2
+    assert message in result.err
 
 
 @pytest.mark.parametrize(
@@ -183,42 +184,44 @@ def test_inputs_that_are_none_are_refused(
         ("    import os; os._exit(0)\n", "the solution's process ended"),
     ],
 )
-def test_a_reference_that_fails_is_told_and_counts_against_nobody(
-    reference: str, cause: str, execute: Callable[..., Told]
+def test_a_failing_reference_is_reported_and_counts_against_no_solution(
+    reference: str, cause: str, execute: Callable[..., Result]
 ) -> None:
-    told = execute([{**PLUS, "canonical_solution": reference}], [PLUS_RIGHT, {**PLUS_RIGHT, "solution": "def f(x): 0"}])
-    assert told.status == 0
-    assert told.codes == ["I", "I"]
-    assert "2 of 2 verdicts are I, in HumanEval/900: the reference solution gave no expected outputs" in told.err
-    assert cause in told.err
-    assert told.err.count("\n") == 1
+    result = execute(
+        [{**PLUS, "canonical_solution": reference}], [PLUS_RIGHT, {**PLUS_RIGHT, "solution": "def f(x): 0"}]
+    )
+    assert result.status == 0
+    assert result.codes == ["I", "I"]
+    assert "2 of 2 verdicts are I, in HumanEval/900: the reference solution gave no expected outputs" in result.err
+    assert cause in result.err
+    assert result.err.count("\n") == 1
 
 
-def test_helpers_that_fail_are_told_and_count_against_nobody(execute: Callable[..., Told]) -> None:
-    told = execute([{**PROBLEM, "helpers": "import nowhere"}, {**PROBLEM, "task_id": "b"}], [RIGHT])
-    assert (told.status, told.codes) == (0, ["I"])
-    assert "1 of 1 verdicts are I, in a: the problem's helpers: ModuleNotFoundError" in told.err
+def test_failing_helpers_are_reported_and_count_against_no_solution(execute: Callable[..., Result]) -> None:
+    result = execute([{**PROBLEM, "helpers": "import nowhere"}, {**PROBLEM, "task_id": "b"}], [RIGHT])
+    assert (result.status, result.codes) == (0, ["I"])
+    assert "1 of 1 verdicts are I, in a: the problem's helpers: ModuleNotFoundError" in result.err
 
 
-def test_a_gold_solution_that_fails_where_no_solution_passed_is_told(execute: Callable[..., Told]) -> None:
+def test_a_failing_gold_solution_is_reported_where_no_solution_passed(execute: Callable[..., Result]) -> None:
     impossible = {**PROBLEM, "tests": ["assert f(1) == 2", "assert f(1) == 3"], "gold": "def f(x): return x + 1"}
-    told = execute([impossible], [RIGHT, WRONG])
-    assert (told.status, told.codes) == (0, ["PF", "FF"])
-    assert "the gold solution of a fails its own tests under these limits (a: PF" in told.err
-    told = execute([impossible], [RIGHT, WRONG], "--skip-gold")
-    assert told.err == ""
+    result = execute([impossible], [RIGHT, WRONG])
+    assert (result.status, result.codes) == (0, ["PF", "FF"])
+    assert "the gold solution of a fails its own tests under these limits (a: PF" in result.err
+    result = execute([impossible], [RIGHT, WRONG], "--skip-gold")
+    assert result.err == ""
 
 
-def test_tests_that_were_left_out_and_problems_without_any_are_counted(execute: Callable[..., Told]) -> None:
+def test_a_message_counts_tests_that_were_left_out_and_problems_without_tests(execute: Callable[..., Result]) -> None:
     tests = [
         {"task_id": "a", "test": "assert 1 == 1"},
         {"task_id": "a", "test": "assert f(" + "(" * MILLION},
         {"task_id": "a", "completion": "assert f(1) == 2\nassert f(1) == 2\n"},
     ]
-    told = execute([PROBLEM, {**PROBLEM, "task_id": "b"}], [RIGHT, WRONG], tests=tests)
-    assert (told.status, told.codes) == (0, ["P", "F"])
-    assert "tests left out: duplicate 1, no_call 1, unparsable 1" in told.err
-    assert "1 of 2 problems have no test" in told.err
+    result = execute([PROBLEM, {**PROBLEM, "task_id": "b"}], [RIGHT, WRONG], tests=tests)
+    assert (result.status, result.codes) == (0, ["P", "F"])
+    assert "tests left out: duplicate 1, no_call 1, unparsable 1" in result.err
+    assert "1 of 2 problems have no test" in result.err
 
 
 @pytest.mark.parametrize(
@@ -232,21 +235,21 @@ def test_tests_that_were_left_out_and_problems_without_any_are_counted(execute: 
         (["--tests-per-completion", "0"], "--tests-per-completion must be at least 1, not 0"),
     ],
 )
-def test_numbers_out_of_range_are_refused(options: list[str], message: str, execute: Callable[..., Told]) -> None:
-    told = execute([PROBLEM], [RIGHT], *options)
-    assert (told.status, told.codes) == (2, [])
-    assert message in told.err
+def test_numbers_out_of_range_are_refused(options: list[str], message: str, execute: Callable[..., Result]) -> None:
+    result = execute([PROBLEM], [RIGHT], *options)
+    assert (result.status, result.codes) == (2, [])
+    assert message in result.err
 
 
 @pytest.mark.parametrize(
     ("out", "status", "message"),
     [
         ("", 2, "--out is empty"),
-        ("/dev/full", 2, "is a file, so nothing can be written below it"),
+        ("/dev/full", 2, "is a file, not a folder"),
         ("/proc/codepref", 3, "cannot make the folder /proc/codepref"),
     ],
 )
-def test_an_output_that_cannot_be_is_told(
+def test_an_output_folder_that_cannot_be_made_is_reported(
     out: str, status: int, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     problems, solutions = _file(tmp_path / "p.jsonl", [PROBLEM]), _file(tmp_path / "s.jsonl", [RIGHT])
@@ -255,7 +258,7 @@ def test_an_output_that_cannot_be_is_told(
 
 
 @pytest.mark.parametrize("closed", [(2,), (0, 1, 2)])
-def test_closed_standard_streams_change_nothing(closed: tuple[int, ...], tmp_path: Path) -> None:
+def test_closed_standard_streams_change_no_verdict(closed: tuple[int, ...], tmp_path: Path) -> None:
     problems, solutions = _file(tmp_path / "p.jsonl", [PROBLEM]), _file(tmp_path / "s.jsonl", [RIGHT, WRONG])
     command = [sys.executable, "-m", "codepref", "execute", "--problems", problems, "--solutions", solutions]
     command += ["--jobs", "1", "--out", str(tmp_path / "out")]
@@ -264,7 +267,7 @@ def test_closed_standard_streams_change_nothing(closed: tuple[int, ...], tmp_pat
     assert pq.read_table(tmp_path / "out" / "verdicts.parquet")["verdicts"].to_pylist() == ["P", "F"]
 
 
-def test_output_that_cannot_be_written_is_status_3(tmp_path: Path) -> None:
+def test_output_that_cannot_be_written_gives_status_3(tmp_path: Path) -> None:
     problems, solutions = _file(tmp_path / "p.jsonl", [PROBLEM]), _file(tmp_path / "s.jsonl", [RIGHT])
     command = [sys.executable, "-m", "codepref", "execute", "--problems", problems, "--solutions", solutions]
     with open("/dev/full", "wb") as full:

@@ -1,4 +1,4 @@
-"""The user's mistakes: one message that says what, where and how to mend it, status 2, nothing half-written."""
+"""A mistake of the user gives one message that says what, where and how to fix it, and status 2; nothing is written."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from codepref.cli.main import main
+from codepref.cli.parser import COMMANDS
 from codepref.errors import UserError
 
 PROBLEM = {"task_id": "a/0", "prompt": "Add one to x.", "entry_point": "f", "tests": ["assert f(1) == 2"]}
@@ -24,7 +25,7 @@ def lines(path: Path, *rows: object) -> str:
 
 
 @pytest.mark.parametrize(
-    ("rows", "told"),
+    ("rows", "message"),
     [
         (['{"task_id": "a/0", "completion": "x"}', '{"task_id": "a/0"'], "solutions.jsonl:2: not valid JSON"),
         ([{"task_id": "b/7", "solution": "x"}], "solutions.jsonl:1: task 'b/7' is not among the problems"),
@@ -32,53 +33,57 @@ def lines(path: Path, *rows: object) -> str:
         ([{"task_id": "a/0", "solution": 3}], "solutions.jsonl:1: solution must be text"),
     ],
 )
-def test_a_bad_line_is_named_and_nothing_is_written(
-    rows: list[object], told: str, problems: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_message_names_the_wrong_line_and_nothing_is_written(
+    rows: list[object], message: str, problems: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    given = lines(tmp_path / "solutions.jsonl", *rows)
-    assert main(["execute", "--problems", str(problems), "--solutions", given, "--out", str(out)]) == 2
-    assert told in capsys.readouterr().err
+    solutions = lines(tmp_path / "solutions.jsonl", *rows)
+    assert main(["execute", "--problems", str(problems), "--solutions", solutions, "--out", str(out)]) == 2
+    assert message in capsys.readouterr().err
     assert not out.exists()
 
 
-def test_a_problem_without_an_entry_point_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_message_names_a_problem_without_an_entry_point(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = lines(tmp_path / "p.jsonl", {"task_id": "x", "prompt": "do", "tests": ["assert f(1)", "assert g(2)"]})
-    given = lines(tmp_path / "s.jsonl", {"task_id": "x", "solution": ""})
-    assert main(["execute", "--problems", path, "--solutions", given, "--out", str(tmp_path / "out")]) == 2
+    solutions = lines(tmp_path / "s.jsonl", {"task_id": "x", "solution": ""})
+    assert main(["execute", "--problems", path, "--solutions", solutions, "--out", str(tmp_path / "out")]) == 2
     assert "p.jsonl:1: no entry_point" in capsys.readouterr().err
 
 
-def test_an_empty_sample_is_a_verdict_and_no_error(
+def test_an_empty_sample_gets_a_verdict_and_is_no_error(
     problems: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = lines(
+    solutions = lines(
         tmp_path / "s.jsonl",
         {"task_id": "a/0", "completion": ""},
         {"task_id": "a/0", "solution": "def f(x): return x + 1"},
     )
-    assert main(["execute", "--problems", str(problems), "--solutions", given, "--out", str(tmp_path / "out")]) == 0
+    assert main(["execute", "--problems", str(problems), "--solutions", solutions, "--out", str(tmp_path / "out")]) == 0
     assert "1 problems, 2 solutions, 2 verdicts" in capsys.readouterr().out
 
 
-def test_a_file_without_solutions_is_told(problems: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    given = lines(tmp_path / "s.jsonl")
-    assert main(["execute", "--problems", str(problems), "--solutions", given, "--out", str(tmp_path / "out")]) == 0
+def test_a_message_says_that_a_file_holds_no_solutions(
+    problems: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    solutions = lines(tmp_path / "s.jsonl")
+    assert main(["execute", "--problems", str(problems), "--solutions", solutions, "--out", str(tmp_path / "out")]) == 0
     assert "s.jsonl holds no solution" in capsys.readouterr().err
 
 
-def test_lines_in_a_file_named_as_an_array_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_message_names_the_right_ending_for_a_file_of_json_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = lines(tmp_path / "p.json", {"task_id": "x", "prompt": "do", "tests": ["assert f(1)"]})
     assert main(["execute", "--problems", path, "--solutions", path, "--out", str(tmp_path / "out")]) == 2
-    assert "JSON lines belong into a file named .jsonl" in capsys.readouterr().err
+    assert "a file of JSON lines must be named .jsonl" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
+    ("command", "message"),
     [
         (["execute", "--problems", "none.jsonl", "--solutions", "s", "--out", "o"], "none.jsonl: no such file"),
         (["run", "none.toml"], "none.toml: no such recipe"),
-        (["run", "none"], "none of this name ships with codepref"),
+        (["run", "none"], "no recipe of this name ships with codepref"),
         (["demo", "--recipe", "none"], "no demo recipe 'none'"),
         (["demo", "--recipe", "starter/dstc-dpo"], "there are agreement-dpo, dstc-dpo"),
         (["run", "."], ".: is a folder, a recipe is a TOML file"),
@@ -94,7 +99,7 @@ def test_lines_in_a_file_named_as_an_array_are_told(tmp_path: Path, capsys: pyte
         (["train", "--model", "starter", "--pairs", "none.parquet", "--out", "o"], "none.parquet: no such file"),
         (["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "lr=1"], "unknown key `training.lr`"),
         (["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "method=kto"], "named with --method"),
-        (["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "rounds=2"], "rounds are a run's"),
+        (["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "rounds=2"], "only a run has rounds"),
         (
             ["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "validation.samples=2"],
             "takes the keys of [training]",
@@ -143,12 +148,16 @@ def test_lines_in_a_file_named_as_an_array_are_told(tmp_path: Path, capsys: pyte
         ),
     ],
 )
-def test_what_is_not_there_or_not_known_is_told_with_status_2(
-    command: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_missing_file_or_an_unknown_value_gives_status_2(
+    command: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(command) == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -158,28 +167,27 @@ def test_a_run_directory_belongs_to_one_recipe_and_its_files(
     from dataclasses import replace
 
     from codepref.runs.directory import RunDirectory
-    from codepref.runs.recipes import load_recipe
-    from codepref.runs.run import recipes_folder
+    from codepref.runs.recipes import load_recipe, recipes_folder
 
     recipe = load_recipe(recipes_folder() / "starter" / "dstc-dpo.toml")
     with RunDirectory(tmp_path / "run", replace(recipe, name="demo-dstc-dpo")) as run:
         run.claim({"problems.train": "another file"}, dict)
         assert main(["demo", "--out", str(tmp_path / "run")]) == 2
-        assert "another codepref is at work" in capsys.readouterr().err
+        assert "another codepref works in it" in capsys.readouterr().err
     assert main(["demo", "--seed", "5", "--out", str(tmp_path / "run")]) == 2
     assert "holds a run with another seed" in capsys.readouterr().err
     assert main(["demo", "--out", str(tmp_path / "run")]) == 2
     assert "problems.train changed since this run began" in capsys.readouterr().err
 
 
-def test_a_mistake_in_the_recipe_claims_no_directory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistake_in_the_recipe_leaves_no_run_directory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "run"
     assert main(["demo", "--set", "problems.train=none.jsonl", "--out", str(out)]) == 2
     assert "none.jsonl: no such file" in capsys.readouterr().err
     assert not (out / "recipe.toml").exists()
 
 
-def test_what_a_training_needs_is_missed_before_anything_is_sampled(
+def test_a_missing_package_or_file_of_the_training_is_reported_before_sampling(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from codepref.training.checks import REPORTERS
@@ -193,18 +201,18 @@ def test_what_a_training_needs_is_missed_before_anything_is_sampled(
     assert not (tmp_path / "run" / "recipe.toml").exists()
 
 
-@pytest.mark.parametrize("command", ["demo", "run", "status", "show", "report", "sample", "execute", "pair", "audit"])
-def test_each_command_documents_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("command", [name for name, _, _ in COMMANDS])
+def test_each_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
     assert ended.value.code == 0
     assert "usage: codepref" in capsys.readouterr().out
 
 
-def test_a_misspelt_setting_in_python_is_told_with_the_nearest_name(tmp_path: Path) -> None:
+def test_a_misspelt_training_setting_in_python_gives_the_nearest_name(tmp_path: Path) -> None:
     import codepref
 
     with pytest.raises(UserError, match=r"unknown training setting `lerning_rate` \(did you mean `learning_rate`\?\)"):
         codepref.train([], "starter", tmp_path / "m", lerning_rate=1.0)
-    with pytest.raises(UserError, match=r"rounds: rounds are a run's"):
+    with pytest.raises(UserError, match=r"rounds: only a run has rounds"):
         codepref.train([], "starter", tmp_path / "m", rounds=3)

@@ -1,4 +1,4 @@
-"""EvalPlus's files through the command line: samples in, results out, results compared."""
+"""EvalPlus's files on the command line: read samples, write results, compare results."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ PROBLEMS = [
     }
     for number in (0, 1)
 ]
-RIGHT, HALF, WRONG = (f"def f(x):\n    return {told}\n" for told in ("x + 1", "abs(x) + 1", "x"))
+RIGHT, HALF, WRONG = (f"def f(x):\n    return {value}\n" for value in ("x + 1", "abs(x) + 1", "x"))
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Path]:
-    """A problem file, and three samples a problem as EvalPlus has them in a folder."""
+    """A problem file, and three samples for each problem in a folder, as EvalPlus stores them."""
     problems = tmp_path / "problems.jsonl"
     problems.write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS))
     for number, programs in ((0, (RIGHT, HALF, WRONG)), (1, (WRONG, RIGHT, RIGHT))):
@@ -46,9 +46,9 @@ def run(*arguments: Any) -> int:
     return main([str(argument) for argument in arguments])
 
 
-def test_a_folder_of_samples_becomes_evalpluss_results(files: dict[str, Path], tmp_path: Path) -> None:
-    asked = ["evaluate", "--problems", files["problems"], "--jobs", 1, "-k", 1]
-    assert run(*asked, "--solutions", files["samples"], "--out", tmp_path / "a", "--evalplus", files["results"]) == 0
+def test_a_folder_of_samples_gives_the_results_that_evalplus_writes(files: dict[str, Path], tmp_path: Path) -> None:
+    command = ["evaluate", "--problems", files["problems"], "--jobs", 1, "-k", 1]
+    assert run(*command, "--solutions", files["samples"], "--out", tmp_path / "a", "--evalplus", files["results"]) == 0
     document = json.loads(files["results"].read_text())
     words = {
         task: [(row["base_status"], row["plus_status"], row["solution"]) for row in rows]
@@ -62,7 +62,7 @@ def test_a_folder_of_samples_becomes_evalpluss_results(files: dict[str, Path], t
     assert document["pass_at_k"]["base"]["pass@1"] == pytest.approx(2 / 3)
     assert document["pass_at_k"]["plus"]["pass@1"] == pytest.approx(1 / 2)
 
-    # the verdicts again, from their folder, and the programs again, from the results
+    # the folder of verdicts gives the same results, and the file of results gives the same programs
     assert (
         run(
             "evaluate",
@@ -76,28 +76,32 @@ def test_a_folder_of_samples_becomes_evalpluss_results(files: dict[str, Path], t
         == 0
     )
     assert json.loads((tmp_path / "v.json").read_text())["eval"] == document["eval"]
-    assert run(*asked, "--solutions", files["results"], "--out", tmp_path / "c") == 0
+    assert run(*command, "--solutions", files["results"], "--out", tmp_path / "c") == 0
     scores = [json.loads((tmp_path / name / "scores.json").read_text())["problems"] for name in "abc"]
     assert scores[0] == scores[1] == scores[2]
 
 
-def test_results_stand_beside_scores_in_a_comparison(
+def test_a_file_of_results_can_be_compared_with_scores(
     files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ["evaluate", "--problems", files["problems"], "--solutions", files["samples"], "--jobs", 1]
-    assert run(*asked, "--out", tmp_path / "a", "--evalplus", files["results"]) == 0
+    command = ["evaluate", "--problems", files["problems"], "--solutions", files["samples"], "--jobs", 1]
+    assert run(*command, "--out", tmp_path / "a", "--evalplus", files["results"]) == 0
     assert run("compare", files["results"], tmp_path / "a", "--out", tmp_path / "c.json") == 0
     (row,) = json.loads((tmp_path / "c.json").read_text())
     assert (row["name"], row["ties"]) == ("pass@1", 2)
     assert row["base"] == row["aligned"] == pytest.approx(0.5)
-    assert row["problems_needed"] == {"1": None, "2": None, "5": None}  # nothing differs, so nothing follows
+    assert row["problems_needed"] == {
+        "1": None,
+        "2": None,
+        "5": None,
+    }  # without any difference no number of problems can be estimated
 
 
-def test_a_figure_that_asks_for_more_samples_than_there_are_is_told(
+def test_a_message_names_a_k_above_the_number_of_samples(
     files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ["evaluate", "--problems", files["problems"], "--solutions", files["samples"], "--jobs", 1]
-    assert run(*asked, "-k", 1, 5, "--out", tmp_path / "a") == 0
+    command = ["evaluate", "--problems", files["problems"], "--solutions", files["samples"], "--jobs", 1]
+    assert run(*command, "-k", 1, 5, "--out", tmp_path / "a") == 0
     assert "no problem has 5 judged samples, so there is no pass@5" in capsys.readouterr().err
 
 
@@ -106,35 +110,37 @@ def test_results_of_other_problems_give_one_message(
 ) -> None:
     row = {"task_id": "Mbpp/2", "solution": RIGHT, "base_status": "pass", "plus_status": "pass"}
     files["results"].write_text(json.dumps({"date": "", "hash": "", "eval": {"Mbpp/2": [row]}}))
-    asked = ["evaluate", "--problems", files["problems"], "--jobs", 1, "--out", tmp_path / "a"]
-    assert run(*asked, "--solutions", files["results"]) == 2
-    said = capsys.readouterr().err
-    assert "task 'Mbpp/2' is not among the problems, whose task ids look like 'HumanEval/0'" in said
+    command = ["evaluate", "--problems", files["problems"], "--jobs", 1, "--out", tmp_path / "a"]
+    assert run(*command, "--solutions", files["results"]) == 2
+    error = capsys.readouterr().err
+    assert "task 'Mbpp/2' is not among the problems, whose task ids look like 'HumanEval/0'" in error
     for pair in ((files["results"], files["problems"]), (files["problems"], files["results"])):
         assert run("compare", *pair) == 2
-        (said,) = capsys.readouterr().err.splitlines()
-        assert "problems.jsonl: not a score file" in said
-        assert "_eval_results.json" in said
+        (error,) = capsys.readouterr().err.splitlines()
+        assert "problems.jsonl: not a score file" in error
+        assert "_eval_results.json" in error
 
 
-def test_models_are_sampled_first(files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    asked = ["evaluate", "--problems", files["problems"], "--model", "scripted:none", "--out", tmp_path / "a"]
-    assert run(*asked, "--evalplus", files["results"]) == 2
+def test_the_results_of_a_model_need_samples_first(
+    files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["evaluate", "--problems", files["problems"], "--model", "scripted:none", "--out", tmp_path / "a"]
+    assert run(*command, "--evalplus", files["results"]) == 2
     assert "draw the samples first" in capsys.readouterr().err
 
 
-def test_a_folder_cannot_be_the_file_of_results(
+def test_the_file_of_results_cannot_be_a_folder(
     files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ["evaluate", "--problems", files["problems"], "--solutions", files["samples"], "--out", tmp_path / "a"]
-    assert run(*asked, "--evalplus", tmp_path) == 2
+    command = ["evaluate", "--problems", files["problems"], "--solutions", files["samples"], "--out", tmp_path / "a"]
+    assert run(*command, "--evalplus", tmp_path) == 2
     assert not (tmp_path / "a").exists()
 
 
-def test_problems_without_a_solution_are_told_since_the_figure_is_of_the_others(
+def test_a_message_counts_the_problems_without_a_solution(
     files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.rmtree(files["samples"] / "HumanEval_1")
-    asked = ["evaluate", "--problems", files["problems"], "--solutions", files["samples"], "--jobs", 1, "-k", 1]
-    assert run(*asked, "--out", tmp_path / "a") == 0
+    command = ["evaluate", "--problems", files["problems"], "--solutions", files["samples"], "--jobs", 1, "-k", 1]
+    assert run(*command, "--out", tmp_path / "a") == 0
     assert "1 of 2 problems left out: no solution, such as HumanEval/1" in capsys.readouterr().out

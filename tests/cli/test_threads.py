@@ -1,4 +1,4 @@
-"""How OpenMP's threads wait in a command's own process: briefly, and never against the user's word."""
+"""A command makes waiting OpenMP threads sleep, unless the user has set how they wait."""
 
 import os
 
@@ -10,20 +10,20 @@ NAMES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 
 
 @pytest.mark.parametrize(
-    ("given", "seen"),
+    ("user_sets", "expected"),
     [
         ({}, {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}),
         ({"OMP_WAIT_POLICY": "ACTIVE"}, {"OMP_WAIT_POLICY": "ACTIVE"}),
         ({"GOMP_SPINCOUNT": "0"}, {"GOMP_SPINCOUNT": "0"}),
     ],
 )
-def test_threads_wait_as_the_user_says_and_else_asleep(
-    given: dict[str, str], seen: dict[str, str], monkeypatch: pytest.MonkeyPatch
+def test_waiting_threads_sleep_unless_the_user_sets_how_they_wait(
+    user_sets: dict[str, str], expected: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in NAMES:
-        monkeypatch.setenv(name, "")  # so that what the command sets is taken back
+        monkeypatch.setenv(name, "")  # registers the variable, so that pytest removes what the command sets
         monkeypatch.delenv(name)
-    for name, value in given.items():
+    for name, value in user_sets.items():
         monkeypatch.setenv(name, value)
     assert main(["execute", "--problems", "missing.jsonl", "--solutions", "missing.jsonl", "--out", "o"]) == 2
-    assert {name: os.environ[name] for name in NAMES if name in os.environ} == seen
+    assert {name: os.environ[name] for name in NAMES if name in os.environ} == expected

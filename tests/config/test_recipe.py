@@ -1,4 +1,4 @@
-"""Recipes: what is refused, and that what was resolved can be run again."""
+"""Recipes: mistakes that are refused, overrides, and the written recipe."""
 
 import tomllib
 from dataclasses import replace
@@ -11,7 +11,7 @@ from codepref.errors import UserError
 from codepref.runs.recipes import load_recipe, parse_recipe
 
 
-def test_all_mistakes_are_told_at_once_with_the_nearest_name(tmp_path: Path) -> None:
+def test_one_error_lists_all_mistakes_with_the_nearest_names(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(
         'colour = 1\n[training]\nbetta = 0.1\nepochs = "two"\nlearning_rate = -1.0\n[sampling]\ntop_p = 1.5\n'
@@ -19,18 +19,18 @@ def test_all_mistakes_are_told_at_once_with_the_nearest_name(tmp_path: Path) -> 
     )
     with pytest.raises(UserError) as caught:
         load_recipe(path)
-    told = "\n".join(caught.value.problems)
+    message = "\n".join(caught.value.problems)
     assert len(caught.value.problems) == 6
-    assert "did you mean `beta`?" in told
-    assert "`training.epochs` = 'two': must be a number" in told
-    assert "`training.learning_rate` = -1.0: must be at least 0" in told
-    assert "`sampling.top_p` = 1.5: must be at most 1" in told
-    assert "unknown section `trainin` (did you mean `training`?)" in told
-    assert "unknown key `colour`" in told
+    assert "did you mean `beta`?" in message
+    assert "`training.epochs` = 'two': must be a number" in message
+    assert "`training.learning_rate` = -1.0: must be at least 0" in message
+    assert "`sampling.top_p` = 1.5: must be at most 1" in message
+    assert "unknown section `trainin` (did you mean `training`?)" in message
+    assert "unknown key `colour`" in message
 
 
 @pytest.mark.parametrize(
-    ("document", "told"),
+    ("document", "message"),
     [
         ({"training": {"batch_size": 10, "micro_batch_size": 4}}, "does not divide"),
         ({"sft": {"batch_size": 2, "micro_batch_size": 4}}, "sft.micro_batch_size = 4 does not divide"),
@@ -44,7 +44,7 @@ def test_all_mistakes_are_told_at_once_with_the_nearest_name(tmp_path: Path) -> 
         ({"sampling": {"solution_template": "{nothing}"}}, "only {prompt} and {entry_point}"),
         ({"sampling": {"solution_template": "{prompt.foo}"}}, "only {prompt} and {entry_point}"),
         ({"sampling": {"test_template": "hello"}}, "holds no {prompt}"),
-        ({"sampling": {"tests": 3}}, "takes tests to be true"),
+        ({"sampling": {"tests": 3}}, "needs true tests"),
         ({"pairing": {"rule": "rated"}}, "needs ratings: set judge.model"),
         ({"judge": {"preferences": ["beauty"]}}, "judge.preferences holds beauty; known: instruction-following"),
         ({"judge": {"preferences": [1]}}, "must be a list of texts"),
@@ -54,12 +54,12 @@ def test_all_mistakes_are_told_at_once_with_the_nearest_name(tmp_path: Path) -> 
         ({"training": {"gradient_checkpointing": 1}}, "must be true or false"),
     ],
 )
-def test_what_cannot_work_is_refused_before_it_runs(document: dict[str, object], told: str) -> None:
-    with pytest.raises(UserError, match=told):
+def test_a_recipe_that_cannot_work_is_refused(document: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message):
         parse_recipe(document)
 
 
-def test_a_mistake_is_told_of_the_file_or_of_the_command_line_whichever_made_it(tmp_path: Path) -> None:
+def test_a_message_names_the_file_or_the_option_that_holds_the_mistake(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text("[training]\nbetta = 0.1\nepochs = 0\n")
     with pytest.raises(UserError) as caught:
@@ -70,7 +70,7 @@ def test_a_mistake_is_told_of_the_file_or_of_the_command_line_whichever_made_it(
         load_recipe(tmp_path)
 
 
-def test_overrides_take_toml_values_and_bare_text() -> None:
+def test_overrides_accept_toml_values_and_bare_text() -> None:
     recipe = parse_recipe({}, overrides=["training.beta=0.5", "model.path=some/model", "evaluation.k=[1, 5]", "seed=7"])
     assert recipe.training.beta == 0.5
     assert recipe.model.path == "some/model"
@@ -84,7 +84,7 @@ def test_a_malformed_override_is_refused(override: str) -> None:
         parse_recipe({}, overrides=[override])
 
 
-def test_the_resolved_recipe_reads_back_equal() -> None:
+def test_a_written_recipe_is_read_as_an_equal_recipe() -> None:
     recipe = parse_recipe(
         {"sampling": {"solution_template": 'quote " slash \\ line\nend {prompt}'}, "evaluation": {"k": [1, 2, 3]}},
         overrides=["seed=3"],
@@ -93,6 +93,6 @@ def test_the_resolved_recipe_reads_back_equal() -> None:
     assert replace(Recipe(), seed=3) != recipe
 
 
-def test_a_missing_recipe_is_the_users_mistake(tmp_path: Path) -> None:
+def test_a_missing_recipe_is_an_error_of_the_user(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such recipe"):
         load_recipe(tmp_path / "none.toml")

@@ -1,4 +1,4 @@
-"""Grades from 1 to 10: means of means, what is left out, paired comparison; by hand."""
+"""Grades from 1 to 10: means of means, ungraded problems and paired comparisons, with values derived by hand."""
 
 from pathlib import Path
 
@@ -19,17 +19,17 @@ def grades(label: str, style: list[int | None], explanation: list[int | None], j
     return Grades(label, judge, tuple(rows))
 
 
-def test_each_preference_weighs_the_same_and_the_ungraded_count_for_nothing() -> None:
+def test_preferences_have_equal_weights_and_ungraded_problems_are_left_out() -> None:
     figures = summarise_grades(grades("m", [2, 4, None], [9]))
     assert [(figure.name, figure.n) for figure in figures] == [("style", 2), ("explanation", 1), (OVERALL, 3)]
-    # published code would count the ungraded one as 0 and say 2.0
+    # the published code counts the ungraded problem as 0, which gives 2.0 for style
     assert [figure.value for figure in figures] == pytest.approx([3.0, 9.0, 6.0])
     assert all(figure.low <= figure.value <= figure.high for figure in figures)
     assert all(figure.low >= 1 and figure.high <= 10 for figure in figures)
     assert grades("m", [2, 4, None], [9]).left_out() == {"it holds no ratings": 1}
 
 
-def test_nothing_graded_gives_no_figure() -> None:
+def test_without_any_grade_there_is_no_figure() -> None:
     assert summarise_grades(grades("m", [None], [None])) == []
 
 
@@ -37,7 +37,7 @@ def test_differences_are_paired_and_in_points() -> None:
     base = grades("base", [2, 4, 6, None], [5, 5])
     aligned = grades("aligned", [3, 6, 6, 9], [4, None])
     style, explanation, overall = compare_grades(base, aligned)
-    # style: +1, +2, 0 over the three graded on both sides; explanation: -1 over one
+    # style: +1, +2 and 0 for the three problems that are graded on both sides; explanation: -1 for one problem
     assert (style.difference, style.n, style.wins, style.losses, style.ties) == (pytest.approx(1.0), 3, 2, 0, 1)
     assert (style.base, style.aligned) == (pytest.approx(4.0), pytest.approx(5.0))
     assert (explanation.difference, explanation.n) == (pytest.approx(-1.0), 1)
@@ -45,14 +45,14 @@ def test_differences_are_paired_and_in_points() -> None:
     assert (overall.base, overall.aligned) == (pytest.approx(4.5), pytest.approx(4.5))
 
 
-def test_an_interval_of_the_mean_of_means_adds_distances_in_quadrature() -> None:
+def test_the_interval_of_a_mean_of_means_adds_distances_in_quadrature() -> None:
     mean, low, high = mean_of_means([(5.0, 4.0, 7.0), (3.0, 0.0, 3.0)])
     assert (mean, low, high) == pytest.approx((4.0, 4.0 - 10**0.5 / 2, 4.0 + 1.0))
 
 
-def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
+def test_the_interval_of_the_mean_of_means_keeps_its_coverage() -> None:
     generator = np.random.default_rng(0)
-    # clipping moves the means: the truth is that of clipped grades
+    # clipping changes the means, so the true value is that of clipped grades
     many = np.random.default_rng(1)
     truth = float(np.mean([np.clip(many.normal(centre, 1.5, 200_000).round(), 1, 10).mean() for centre in (2, 6, 9)]))
     held = 0
@@ -61,26 +61,26 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
         rows = [Grade(f"{p}/{n}", str(p), int(v)) for p, side in enumerate(sides) for n, v in enumerate(side)]
         overall = summarise_grades(Grades("m", "j", tuple(rows)), seed=draw)[-1]
         held += overall.low <= truth <= overall.high
-    assert 180 <= held <= 199  # 95% of 200 give 190; these ends are four standard errors away
+    assert 180 <= held <= 199  # 95% of 200 is 190, with a standard error of 3
 
 
-def test_a_model_against_itself_is_no_difference() -> None:
+def test_a_model_does_not_differ_from_itself() -> None:
     one = grades("m", [2, 4, 6, 8] * 5, [5, 7] * 10)
-    for found in compare_grades(one, one):
-        assert (found.difference, found.p_value) == (0.0, 1.0)
-        assert found.low <= 0 <= found.high
+    for comparison in compare_grades(one, one):
+        assert (comparison.difference, comparison.p_value) == (0.0, 1.0)
+        assert comparison.low <= 0 <= comparison.high
 
 
-def test_what_cannot_be_compared_is_refused() -> None:
+def test_grades_that_cannot_be_compared_are_refused() -> None:
     with pytest.raises(UserError, match="graded on different problems"):
         compare_grades(grades("a", [1], [2]), grades("b", [1, 2], [2]))
-    with pytest.raises(UserError, match="two judges' points differ"):
+    with pytest.raises(UserError, match="points of two judges"):
         compare_grades(grades("a", [1], [2]), grades("b", [1], [2], judge="other"))
     with pytest.raises(UserError, match="no problem has a grade on both sides"):
         compare_grades(grades("a", [1], [None]), grades("b", [None], [2]))
 
 
-def test_files_come_back_as_they_were_and_are_told_from_pass_at_k(tmp_path: Path) -> None:
+def test_a_file_of_grades_is_read_back_and_recognised(tmp_path: Path) -> None:
     one = grades("m", [2, None], [10])
     write_grades(one, tmp_path)
     assert read_grades(tmp_path) == one

@@ -1,4 +1,4 @@
-"""How many problems show a difference: by hand, by scipy's noncentral t, and in what `compare` writes."""
+"""How many problems show a difference: by hand, by scipy's noncentral t, and in the output of `compare`."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from codepref.evaluation.scores import ProblemScore, Scores, write_scores
         (0.1, 1.0, 1),
     ],
 )
-def test_by_hand(spread: float, difference: float, problems: int) -> None:
+def test_the_number_of_problems_equals_values_derived_by_hand(spread: float, difference: float, problems: int) -> None:
     assert problems_to_show(spread, difference) == problems
 
 
-def test_other_power_and_confidence_by_hand() -> None:
+def test_another_power_and_confidence_give_the_value_derived_by_hand() -> None:
     # (2.57583 + 1.28155)^2 = 14.8794, times 4
     assert problems_to_show(0.2, 0.1, power=0.9, confidence=0.99) == 60
 
 
 @pytest.mark.parametrize(("spread", "difference"), [(0.3, 0.05), (0.45, 0.02), (0.2, 0.01)])
-def test_the_paired_t_test_has_that_power_there(spread: float, difference: float) -> None:
+def test_the_paired_t_test_has_the_wanted_power_with_that_many_problems(spread: float, difference: float) -> None:
     problems = problems_to_show(spread, difference)
     assert problems is not None
     shift = difference / spread * math.sqrt(problems)
@@ -47,7 +47,7 @@ def test_the_paired_t_test_has_that_power_there(spread: float, difference: float
     assert power == pytest.approx(0.8, abs=0.005)
 
 
-def test_nothing_follows_from_no_spread() -> None:
+def test_without_a_spread_there_is_no_number_of_problems() -> None:
     assert problems_to_show(None, 0.05) is None
     assert problems_to_show(0.0, 0.05) is None
     assert spread_of(np.array([0.2])) is None
@@ -58,25 +58,27 @@ def test_nothing_follows_from_no_spread() -> None:
         problems_to_show(0.5, 0.1, power=1.0)
 
 
-def test_the_spread_is_of_the_paired_differences() -> None:
-    # differences 1, 1, -1, 0: mean 1/4, squares 9/16 + 9/16 + 25/16 + 1/16 = 44/16, over 3
-    found = compare_values("pass@1", [0, 0, 1, 1], [1, 1, 0, 1])
-    assert found.spread == pytest.approx(math.sqrt(44 / 48))
+def test_the_spread_is_the_standard_deviation_of_the_paired_differences() -> None:
+    # the differences 1, 1, -1, 0 have the mean 1/4; the squares 9/16 + 9/16 + 25/16 + 1/16 = 44/16 are divided by 3
+    comparison = compare_values("pass@1", [0, 0, 1, 1], [1, 1, 0, 1])
+    assert comparison.spread == pytest.approx(math.sqrt(44 / 48))
     # 7.84888 * 0.916667 / 0.0001, / 0.0004, / 0.0025
-    assert needed(found.spread) == {"1": 71_949, "2": 17_988, "5": 2_878}
+    assert needed(comparison.spread) == {"1": 71_949, "2": 17_988, "5": 2_878}
 
 
-def test_grades_are_told_in_the_judges_points() -> None:
+def test_the_spread_of_grades_is_in_points() -> None:
     def grades(label: str, points: list[int]) -> Grades:
         rows = (Grade(f"{name}{at}", name, value) for name in "ab" for at, value in enumerate(points))
         return Grades(label, "judge", tuple(rows))
 
-    found = compare_grades(grades("x", [5, 5, 5]), grades("y", [5, 6, 7]))
-    # differences 0, 1, 2 of each preference: standard deviation 1, and of the mean of the two the same
-    assert [one.spread for one in found] == pytest.approx([1.0, 1.0, 1.0])
+    comparisons = compare_grades(grades("x", [5, 5, 5]), grades("y", [5, 6, 7]))
+    # the differences 0, 1, 2 of each preference have a standard deviation of 1, and so has the mean of the two
+    assert [one.spread for one in comparisons] == pytest.approx([1.0, 1.0, 1.0])
 
 
-def test_compare_prints_and_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_compare_prints_and_writes_the_number_of_problems(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     paths = []
     for label, correct in (("a", (0, 0, 1, 1)), ("b", (1, 1, 0, 1))):
         rows = tuple(ProblemScore(f"t{at}", "sampled", 1, count) for at, count in enumerate(correct))

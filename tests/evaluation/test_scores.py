@@ -1,4 +1,4 @@
-"""Verdicts to score files and back, and comparisons of files."""
+"""Scores from verdicts, score files, and comparisons of score files."""
 
 from __future__ import annotations
 
@@ -30,39 +30,39 @@ def sampled(label: str, correct: dict[str, int], n: int = 10) -> Scores:
     return Scores(label, tuple(ProblemScore(task, "sampled", n, c) for task, c in correct.items()))
 
 
-def test_a_solution_is_correct_when_all_its_tests_pass() -> None:
-    found = scores_from_verdicts([matrix("a", "PPP", "PPF", "EEE", "PTP", "PPP", "PPM", "XXX")], kind="sampled")
-    assert found.problems == (ProblemScore("a", "sampled", 7, 2),)
+def test_a_solution_is_correct_if_it_passes_all_its_tests() -> None:
+    scores = scores_from_verdicts([matrix("a", "PPP", "PPF", "EEE", "PTP", "PPP", "PPM", "XXX")], kind="sampled")
+    assert scores.problems == (ProblemScore("a", "sampled", 7, 2),)
 
 
-def test_infrastructure_is_left_out_and_counted() -> None:
-    # PIP cannot be judged, nor can PIS; FIP is wrong whatever its I would have been; PPS is not correct
-    found = scores_from_verdicts([matrix("a", "PPP", "PIP", "PIS", "FIP", "PPS")], kind="sampled")
-    assert found.problems == (ProblemScore("a", "sampled", 3, 1, {"infrastructure": 2}),)
-    assert found.left_out() == {"infrastructure": 2}
+def test_solutions_of_unknown_correctness_are_left_out_and_counted_by_reason() -> None:
+    # FIP is wrong, whatever the cell I would have been
+    scores = scores_from_verdicts([matrix("a", "PPP", "PIP", "PIS", "FIP", "PPS")], kind="sampled")
+    assert scores.problems == (ProblemScore("a", "sampled", 2, 1, {"infrastructure": 2, "skipped": 1}),)
+    assert scores.left_out() == {"infrastructure": 2, "skipped": 1}
 
 
-def test_without_tests_nothing_is_correct() -> None:
+def test_solutions_without_tests_are_left_out() -> None:
     empty = VerdictMatrix("a", (), (Verdict("a", 0, "code", ""),))
-    found = scores_from_verdicts([empty, matrix("b")], kind="greedy")
-    assert [(row.n, row.correct) for row in found.problems] == [(0, 0), (0, 0)]
-    assert found.left_out() == {"no tests": 1}
-    assert summarise(found) == []
+    scores = scores_from_verdicts([empty, matrix("b")], kind="greedy")
+    assert [(row.n, row.correct) for row in scores.problems] == [(0, 0), (0, 0)]
+    assert scores.left_out() == {"no tests": 1}
+    assert summarise(scores) == []
 
 
-def test_figures_their_names_and_counts() -> None:
+def test_the_figures_have_their_names_values_and_counts() -> None:
     greedy = scores_from_verdicts([matrix("a", "P"), matrix("b", "F")], kind="greedy")
     many = scores_from_verdicts([matrix("a", *"PPFFFFFFFFF"), matrix("b", *"FFFF")], kind="sampled")
-    found = {figure.name: figure for figure in summarise(merge("base", greedy, many))}
-    assert list(found) == ["pass@1 greedy", "pass@1", "pass@10"]
-    assert found["pass@1 greedy"].value == 0.5
-    assert found["pass@1"].value == pytest.approx((2 / 11 + 0) / 2)
-    assert (found["pass@1"].n, found["pass@1"].samples) == (2, 15)
-    # b has four samples, so pass@10 rests on a alone: 1 - C(9,10)/... = 1 since 11 - 2 < 10
-    assert (found["pass@10"].value, found["pass@10"].n, found["pass@10"].samples) == (1.0, 1, 11)
+    figures = {figure.name: figure for figure in summarise(merge("base", greedy, many))}
+    assert list(figures) == ["pass@1 greedy", "pass@1", "pass@10"]
+    assert figures["pass@1 greedy"].value == 0.5
+    assert figures["pass@1"].value == pytest.approx((2 / 11 + 0) / 2)
+    assert (figures["pass@1"].n, figures["pass@1"].samples) == (2, 15)
+    # b has four samples, so pass@10 uses only a; it is 1, since 11 - 2 < 10
+    assert (figures["pass@10"].value, figures["pass@10"].n, figures["pass@10"].samples) == (1.0, 1, 11)
 
 
-def test_a_file_comes_back_and_holds_every_figure(tmp_path: Path) -> None:
+def test_a_score_file_has_every_figure_and_is_read_back(tmp_path: Path) -> None:
     scores = sampled("base", {"a": 3, "b": 0, "c": 10})
     path = write_scores(scores, tmp_path / "out", seed=4)
     assert read_scores(path) == read_scores(tmp_path / "out") == scores
@@ -73,36 +73,38 @@ def test_a_file_comes_back_and_holds_every_figure(tmp_path: Path) -> None:
     assert document["seed"] == 4
 
 
-def test_compare_files_pairs_by_task_not_by_place(tmp_path: Path) -> None:
+def test_files_are_compared_by_task_in_any_order(tmp_path: Path) -> None:
     base = write_scores(sampled("base", {"a": 0, "b": 10}), tmp_path / "base")
     aligned = write_scores(sampled("aligned", {"b": 10, "a": 4}), tmp_path / "aligned")
-    found = {row.name: row for row in compare(base, str(aligned))}
-    assert (found["pass@1"].wins, found["pass@1"].ties, found["pass@1"].difference) == (1, 1, pytest.approx(0.2))
-    assert (found["pass@10"].difference, found["pass@10"].test) == (0.5, "exact McNemar")
+    figures = {row.name: row for row in compare(base, str(aligned))}
+    assert (figures["pass@1"].wins, figures["pass@1"].ties, figures["pass@1"].difference) == (1, 1, pytest.approx(0.2))
+    assert (figures["pass@10"].difference, figures["pass@10"].test) == (0.5, "exact McNemar")
 
 
-def test_short_problems_are_left_out_of_a_comparison() -> None:
+def test_problems_with_fewer_than_k_samples_are_left_out_of_a_comparison() -> None:
     base = Scores("base", (ProblemScore("a", "sampled", 10, 5), ProblemScore("b", "sampled", 9, 0)))
-    found = {row.name: row.n for row in compare(base, sampled("aligned", {"a": 6, "b": 6}))}
-    assert found == {"pass@1": 2, "pass@10": 1}
+    counts = {row.name: row.n for row in compare(base, sampled("aligned", {"a": 6, "b": 6}))}
+    assert counts == {"pass@1": 2, "pass@10": 1}
 
 
 @pytest.mark.parametrize(
     ("labels", "names"),
     [
         (("base", "aligned"), ("base", "aligned")),
-        (("base", "base"), ("the first file", "the second file")),  # of two runs
+        (("base", "base"), ("the first file", "the second file")),  # the bases of two runs
         (("", "aligned"), ("the first file", "aligned")),
     ],
 )
-def test_different_problems_are_refused_by_name(labels: tuple[str, str], names: tuple[str, str]) -> None:
+def test_a_comparison_of_different_problems_is_refused_with_their_names(
+    labels: tuple[str, str], names: tuple[str, str]
+) -> None:
     with pytest.raises(UserError) as caught:
         compare(sampled(labels[0], {"a": 1, "b": 1}), sampled(labels[1], {"b": 1, "c": 1, "d": 2}))
     assert f"{names[0]} lacks 2 problems (sampled): c, d" in str(caught.value)
     assert f"{names[1]} lacks 1 problems (sampled): a" in str(caught.value)
 
 
-def test_files_without_a_common_figure_are_refused() -> None:
+def test_a_comparison_without_a_common_figure_is_refused() -> None:
     greedy = Scores("greedy only", (ProblemScore("a", "greedy", 1, 1),))
     with pytest.raises(UserError, match="share no figure"):
         compare(greedy, sampled("sampled only", {"a": 1}))
@@ -121,7 +123,7 @@ def test_files_without_a_common_figure_are_refused() -> None:
         "not json",
     ],
 )
-def test_malformed_files_are_refused_with_their_name(tmp_path: Path, text: str) -> None:
+def test_a_malformed_file_is_refused_with_its_name(tmp_path: Path, text: str) -> None:
     path = tmp_path / "scores.json"
     path.write_text(text)
     with pytest.raises(UserError, match=r"scores\.json"):
@@ -138,8 +140,8 @@ def test_a_task_that_occurs_twice_is_refused() -> None:
         merge("x", one, one)
 
 
-def test_a_slow_right_solution_counts_as_right_beside_a_fast_one() -> None:
-    """`execute` would stop it after twenty times the fast one's time; a score must not hang on the company."""
+def test_a_slow_correct_solution_counts_beside_a_fast_one() -> None:
+    """`execute` would stop it after twenty times the fast one's time. A score must not depend on other solutions."""
     import codepref
     from codepref.records import Problem, Test
 

@@ -1,4 +1,4 @@
-"""Batches for the fuzz target: tasks of generated programs, their tests, and canaries whose codes are known."""
+"""Batches for the fuzz target: tasks of generated programs, their tests, and canaries with known codes."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ INPUTS = ("[[1, 2], [[1, 2, 3]], ['ab']]", "[[n] for n in range(100)]", "[[0.5],
 NUMBERS = ("1 2 3\n", "", "10\n" * 200, "-5 5")
 ORACLE = "def accept(arguments, output, expected, atol):\n    return output == expected\n"
 SHARES = {"asserts": 66, "shared": 4, "unittest": 4, "inputs": 8, "stdio": 6, "hostile": 12}
-"""Per cent of the tasks with each kind of tests."""
+"""The percentage of tasks with each kind of tests."""
 SIZES = {"hostile": 3, "stdio": 12}
 TASKS = 10
-_INSIDE = (  # tests that reach into their judge
+_INSIDE = (  # tests that reach into their test runner
     "page.enter({0}, {1})\nos._exit(0)",
     "page.set(0, {2})\nos._exit(0)",
     "page.reset()",
@@ -83,8 +83,8 @@ _PAGE = (
 class Batch:
     """Some tasks for one `Engine.run`. Keys of solutions are (task id, solution id).
 
-    programs: the generated ones. canaries: the code that each test must give. hostile: tasks whose tests are hostile.
-    refused: tests that the engine refuses by name, as a user's mistake. broken: sources it could not even refuse.
+    programs: the generated ones. canaries: the code that each test must yield. hostile: tasks whose tests are hostile.
+    refused: the number of tests that the engine refuses as a user's mistake. broken: sources that it fails to refuse.
     """
 
     number: int
@@ -97,7 +97,7 @@ class Batch:
 
 
 def batches(seed: int, count: int, completions: Sequence[str] = ()) -> Iterator[Batch]:
-    """`count` programs of `seed` in batches."""
+    """Yield `count` programs of `seed` in batches."""
     stream = fuzz_programs.programs(seed, count, completions)
     for number in itertools.count():
         batch = Batch(number)
@@ -117,7 +117,7 @@ def _add_task(rng: random.Random, batch: Batch, name: str, kind: str, taken: lis
     if kind == "hostile":
         tests = _accepted(batch, name, hostile_tests(rng, name))
         batch.hostile.add(name)
-        # the canaries meet honest tests in a task of their own: a hostile test may spoil its own task's codes
+        # The canaries get honest tests in a task of their own, since a hostile test may spoil its own task's codes.
         _add_task(rng, batch, f"{name}.canary", "asserts", [])
     else:
         tests = honest_tests(rng, name, kind)
@@ -133,7 +133,7 @@ def _add_task(rng: random.Random, batch: Batch, name: str, kind: str, taken: lis
 
 
 def _accepted(batch: Batch, name: str, tests: list[Test]) -> list[Test]:
-    """The tests that the engine takes. One that it refuses is the user's mistake; any other exception is a finding."""
+    """The tests that the engine accepts. A refused test is a user's mistake. Any other exception is a finding."""
     kept = []
     for test in tests:
         try:
@@ -141,7 +141,7 @@ def _accepted(batch: Batch, name: str, tests: list[Test]) -> list[Test]:
             kept.append(test)
         except UserError:
             batch.refused += 1
-        except Exception as error:  # noqa: BLE001 - told as a finding, with the source
+        except Exception as error:  # noqa: BLE001 - reported as a finding, with the source
             batch.broken.append((f"{test.kind}: {type(error).__name__}: {error}"[:200], test.source[:2000]))
     return kept
 
@@ -150,26 +150,26 @@ def honest_tests(rng: random.Random, name: str, kind: str) -> list[Test]:
     """Two to five tests that the right canary passes and the wrong one fails."""
     count = rng.randint(2, 5)
     if kind == "stdio":
-        given = rng.sample(NUMBERS, 2)
-        pairs = [(stdio_source(text, f"{sum(map(int, text.split()))}\n"), kind) for text in given]
+        texts = rng.sample(NUMBERS, 2)
+        pairs = [(stdio_source(text, f"{sum(map(int, text.split()))}\n"), kind) for text in texts]
     elif kind == "inputs":
         compare = rng.choice(("equal", "equal", "oracle:own"))
         oracle = ORACLE if compare != "equal" else ""
-        given = rng.sample(INPUTS, 2)
-        pairs = [(InputsTest("f", text, RIGHT, compare=compare, oracle=oracle).to_source(), kind) for text in given]
+        texts = rng.sample(INPUTS, 2)
+        pairs = [(InputsTest("f", text, RIGHT, compare=compare, oracle=oracle).to_source(), kind) for text in texts]
     else:
         extra = {"shared": [rng.choice(SHARED)], "unittest": [SUITE]}.get(kind, [])
         pairs = [(text, "asserts") for text in rng.sample(ASSERTS, count - len(extra))]
         pairs += [(text, "unittest" if kind == "unittest" else "asserts") for text in extra]
         rng.shuffle(pairs)
     return [
-        Test(name, str(at), text, "check" if "def check(" in text else made)  # type: ignore[arg-type]
-        for at, (text, made) in enumerate(pairs)
+        Test(name, str(at), text, "check" if "def check(" in text else own)  # type: ignore[arg-type]
+        for at, (text, own) in enumerate(pairs)
     ]
 
 
 def hostile_tests(rng: random.Random, name: str) -> list[Test]:
-    """Two or three tests that are wrong in their turn."""
+    """Two or three tests that are hostile or broken."""
     ways = {"asserts": 6, "check": 2, "inputs": 3, "stdio": 2, "unittest": 1}
     kind = rng.choices(list(ways), list(ways.values()))[0]
     make = {"inputs": _hostile_inputs, "stdio": _hostile_stdio}.get(kind, _hostile_code)
@@ -221,7 +221,9 @@ def _hostile_inputs(rng: random.Random) -> str:
 
 def _hostile_stdio(rng: random.Random) -> str:
     texts = ("", "\0", "\ud800", "1\n" * 50000, "x" * 100000, "\r\n1\r", "é", "nan", "9" * 5000, "\u2028")
-    made = stdio_source(rng.choice(texts), rng.choice(texts))
+    document = stdio_source(rng.choice(texts), rng.choice(texts))
     return (
-        made if rng.random() < 0.8 else rng.choice((made[:-3], "[]", "{}", "[" * 100000, '{"input": 1, "output": ""}'))
+        document
+        if rng.random() < 0.8
+        else rng.choice((document[:-3], "[]", "{}", "[" * 100000, '{"input": 1, "output": ""}'))
     )

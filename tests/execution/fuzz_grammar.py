@@ -1,4 +1,4 @@
-"""Programs grown from a grammar of Python: templates are parsed once, and their holes filled with further trees."""
+"""Programs from a grammar of Python. Templates are parsed once, and their holes are filled with further trees."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ _DEEPEST = 5
 
 
 class _Grow(ast.NodeTransformer):
-    """Fills the holes of a template: the name E with an expression, the statement S with statements."""
+    """Fills the holes of a template: the name E by an expression, the statement S by statements."""
 
     def __init__(self, rng: random.Random, depth: int) -> None:
         self._rng, self._depth = rng, depth
@@ -88,14 +88,14 @@ class _Grow(ast.NodeTransformer):
 
 
 def expression(rng: random.Random, depth: int) -> ast.AST:
-    """A random expression, smaller the deeper it stands."""
+    """A random expression. It is smaller at greater depth."""
     if rng.random() < 0.15 + depth / _DEEPEST:
         return copy.deepcopy(rng.choice(_LEAF_TREES))
     return _Grow(rng, depth).visit(copy.deepcopy(rng.choice(_EXPRESSION_TREES)))
 
 
 def statement(rng: random.Random, depth: int) -> list[ast.stmt]:
-    """One random statement, or the few of one template."""
+    """The statements of one random template."""
     if depth >= _DEEPEST:
         return [ast.Pass()]
     tree = copy.deepcopy(rng.choice(_STATEMENT_TREES))
@@ -104,18 +104,18 @@ def statement(rng: random.Random, depth: int) -> list[ast.stmt]:
 
 def statements(rng: random.Random, count: int) -> str:
     """The text of `count` random statements."""
-    body = [made for _ in range(count) for made in statement(rng, 1)]
+    body = [node for _ in range(count) for node in statement(rng, 1)]
     return ast.unparse(ast.fix_missing_locations(ast.Module(body, [])))
 
 
 def _caught(rng: random.Random, text: str) -> str:
-    """Most often with its exceptions caught, so that what stands behind it is reached."""
+    """The text, in most cases with its exceptions caught, so that the code after it is reached."""
     inner = "".join(f"\n    {line}" for line in text.split("\n"))
     return f"try:{inner}\nexcept Exception:\n    pass" if rng.random() < 0.7 else text
 
 
 def program(rng: random.Random) -> str:
-    """A program that defines a class `Odd` of odd manners and a function `f`."""
+    """A program that defines a class `Odd` with odd methods and a function `f`."""
     methods = ["    def __init__(self, *x):\n        self.z = x\n"]
     for name in rng.sample(_DUNDERS, rng.randint(0, 4)):
         result = ast.unparse(expression(rng, 2))

@@ -1,4 +1,4 @@
-"""What the fuzz target leaves on the machine: processes, descriptors, files, shared memory; read from /proc."""
+"""What the fuzz target leaves on the machine: processes, descriptors, files, shared memory. It reads /proc."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from codepref.execution.engine import Engine
 _SUBREAPER = 36
 MARKS = (fuzz_system.MARK, "codepref-escape", "cheated")
 PROCESSES_A_WORKER, DESCRIPTORS_A_PROCESS = 7, 100
-"""Supervisor, two zygotes, judge, one process with a solution and one forked ahead; and one that is just ending. A
-judge's sitting holds 24 descriptors and each zygote a few more."""
+"""A worker has a supervisor, two zygotes, a test runner, a process with a solution, one forked ahead, and one that is
+ending. A runner's session holds 24 descriptors, and each zygote a few more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One line of /proc. session: of a worker's whole family, the worker's own pid."""
+    """One process of /proc. session: for all processes of a worker it is the pid of the worker."""
 
     pid: int
     name: str
@@ -34,31 +34,31 @@ class Process:
 
 
 def processes() -> dict[int, Process]:
-    """All processes of the machine that can be seen."""
-    found = {}
+    """All visible processes of the machine."""
+    table = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
                 head, _, tail = (entry / "stat").read_text(errors="replace").rpartition(")")
                 state, parent, _, session = tail.split()[:4]
-                found[int(entry.name)] = Process(
+                table[int(entry.name)] = Process(
                     int(entry.name), head.partition("(")[2], state, int(parent), int(session)
                 )
-    return found
+    return table
 
 
-def descendants(found: dict[int, Process], root: int) -> list[Process]:
+def descendants(table: dict[int, Process], root: int) -> list[Process]:
     """All processes below `root`."""
     below, last = {root}, 0
     while len(below) != last:
         last = len(below)
-        below |= {process.pid for process in found.values() if process.parent in below}
-    return [found[pid] for pid in below - {root} if pid in found]
+        below |= {process.pid for process in table.values() if process.parent in below}
+    return [table[pid] for pid in below - {root} if pid in table]
 
 
 @contextlib.contextmanager
 def adopting() -> Iterator[None]:
-    """Become the parent of every orphan below this process, so that none can slip out of sight."""
+    """Become the parent of every orphan below this process, so that none disappears from view."""
     prctl = ctypes.CDLL(None).prctl
     prctl(_SUBREAPER, 1, 0, 0, 0)
     try:
@@ -68,7 +68,7 @@ def adopting() -> Iterator[None]:
 
 
 class Machine:
-    """The state before the fuzzing, and what differs from it later; each method gives findings as (kind, detail)."""
+    """The state before the fuzzing. Each method reports what differs from it as findings: (kind, detail)."""
 
     def __init__(self) -> None:
         self.old = {process.pid for process in descendants(processes(), os.getpid())}
@@ -78,46 +78,46 @@ class Machine:
         self.sessions: set[int] = set()
 
     def after_batch(self, engine: Engine) -> list[tuple[str, str]]:
-        """While the workers live: descriptors and processes of engine and workers do not grow."""
+        """Findings while the workers live: too many descriptors or processes of the engine or a worker."""
         workers = [worker._process.pid for worker in engine._workers]
         self.sessions |= set(workers)
-        found = []
+        findings = []
         allowed = self.descriptors + 1 + 2 * len(workers)
         if _descriptors() > allowed:
-            found.append(("descriptors", f"the engine has {_descriptors()} open, {allowed} expected"))
+            findings.append(("descriptors", f"the engine has {_descriptors()} open, {allowed} expected"))
         everything = processes()
         for pid in workers:
             family = [process for process in everything.values() if process.session == pid]
             if len(family) > PROCESSES_A_WORKER:
-                found.append(("processes", f"a worker's family has {len(family)}: {_told(family)}"))
+                findings.append(("processes", f"a worker has {len(family)} processes: {_listed(family)}"))
             for process in family:
                 with contextlib.suppress(OSError):
                     count = len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
-                    if count > DESCRIPTORS_A_PROCESS and process.name in ("supervisor", "solutions", "judges"):
-                        found.append(("descriptors", f"{process.name} has {count} open"))
-        return found
+                    if count > DESCRIPTORS_A_PROCESS and process.name in ("supervisor", "solutions", "runners"):
+                        findings.append(("descriptors", f"{process.name} has {count} open"))
+        return findings
 
-    def after_close(self, patience: float = 10.0) -> list[tuple[str, str]]:
-        """After `Engine.close`: no process, no descriptor, no shared memory is left."""
-        end = time.monotonic() + patience
+    def after_close(self, timeout: float = 10.0) -> list[tuple[str, str]]:
+        """Findings after `Engine.close`: processes, descriptors and shared memory that remain after `timeout` seconds."""
+        end = time.monotonic() + timeout
         while (left := self._left()) and time.monotonic() < end:
             time.sleep(0.05)
-        found = [("process left", _told(left))] if left else []
+        findings = [("process left", _listed(left))] if left else []
         if _descriptors() > self.descriptors:
-            found.append(("descriptors", f"{_descriptors()} open after close, {self.descriptors} before"))
+            findings.append(("descriptors", f"{_descriptors()} open after close, {self.descriptors} before"))
         shared = _shared_memory() - self.shared
-        return found + [("shared memory left", line) for line in sorted(shared)]
+        return findings + [("shared memory left", line) for line in sorted(shared)]
 
     def new_files(self) -> tuple[list[str], list[str]]:
-        """New entries of the folders where programs write: those that bear a mark of ours, and all others."""
+        """New entries of the folders where programs write: those with one of MARKS in their name, and all others."""
         new = sorted(_files() - self.files)
         marked = [path for path in new if any(mark in path for mark in MARKS)]
         return marked, [path for path in new if path not in marked]
 
     def _left(self) -> list[Process]:
-        found = processes()
-        below = {process.pid: process for process in descendants(found, os.getpid()) if process.pid not in self.old}
-        below |= {process.pid: process for process in found.values() if process.session in self.sessions}
+        table = processes()
+        below = {process.pid: process for process in descendants(table, os.getpid()) if process.pid not in self.old}
+        below |= {process.pid: process for process in table.values() if process.session in self.sessions}
         for process in list(below.values()):
             if process.state == "Z" and process.parent == os.getpid():
                 with contextlib.suppress(ChildProcessError):
@@ -126,7 +126,7 @@ class Machine:
         return list(below.values())
 
 
-def _told(family: list[Process]) -> str:
+def _listed(family: list[Process]) -> str:
     return ", ".join(f"{process.name} ({process.pid}, {process.state})" for process in family)
 
 
@@ -145,17 +145,17 @@ def _files() -> set[str]:
         str(Path.cwd()),
         str(Path.home()),
     }
-    found = set()
+    paths = set()
     for folder in folders:
         with contextlib.suppress(OSError):
-            found |= {str(path) for path in Path(folder).iterdir()}
-    return found
+            paths |= {str(path) for path in Path(folder).iterdir()}
+    return paths
 
 
 def _shared_memory() -> set[str]:
-    found = set()
+    entries = set()
     for kind in ("shm", "sem", "msg"):
         with contextlib.suppress(OSError):
             lines = Path(f"/proc/sysvipc/{kind}").read_text().splitlines()[1:]
-            found |= {f"{kind} {' '.join(line.split()[:2])}" for line in lines}
-    return found
+            entries |= {f"{kind} {' '.join(line.split()[:2])}" for line in lines}
+    return entries

@@ -1,4 +1,4 @@
-"""Hostile programs for the fuzz target: five families, each program a function of seed and place alone."""
+"""Hostile programs for the fuzz target, in five families. A program depends only on the seed and its index."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import fuzz_system
 
 ATTACKS = Path(__file__).parents[1] / "attacks"
 SHARES = {"mutated": 32, "grammar": 32, "system": 13, "protocol": 13, "oddity": 10}
-"""Per cent of the programs of each family."""
+"""The percentage of programs of each family."""
 
 _ORDINARY = (
     "def f(a, b=0):\n    return a + b\n",
@@ -48,34 +48,34 @@ _SPARE = (
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One generated program: its place in the stream, its family, its text."""
+    """One generated program: its index in the stream, its family, its text."""
 
-    place: int
+    index: int
     family: str
     text: str
 
 
 def programs(seed: int, count: int, completions: Sequence[str] = ()) -> Iterator[Program]:
-    """`count` programs. Program i depends on `seed`, i and the corpus alone, so that a finding can be made again.
+    """Yield `count` programs. Program i depends only on `seed`, i and the corpus, so that a finding can be reproduced.
 
     completions: further real programs (each defines `f`) for the corpus of the mutations.
     """
     corpus = (*_ORDINARY, *attacks(), *completions)
-    for place in range(count):
-        yield program(seed, place, corpus)
+    for index in range(count):
+        yield program(seed, index, corpus)
 
 
-def program(seed: int, place: int, corpus: Sequence[str]) -> Program:
-    """The program at one place of the stream."""
-    rng = random.Random(f"{seed}/{place}")
+def program(seed: int, index: int, corpus: Sequence[str]) -> Program:
+    """The program at one index of the stream."""
+    rng = random.Random(f"{seed}/{index}")
     family = rng.choices(list(SHARES), list(SHARES.values()))[0]
     if family == "mutated":
-        return Program(place, family, mutated(rng, corpus))
-    return Program(place, family, FAMILIES[family](rng))
+        return Program(index, family, mutated(rng, corpus))
+    return Program(index, family, FAMILIES[family](rng))
 
 
 def attacks() -> list[str]:
-    """The programs of tests/attacks and their honest twins, with `add` under the name `f` too."""
+    """The programs of tests/attacks and their honest twins. Each also defines `add` under the name `f`."""
     paths = sorted(ATTACKS.glob("*/*.txt"))
     return [part + "\nf = add\n" for path in paths for part in path.read_text().split("# honest twin\n")]
 
@@ -139,7 +139,7 @@ def _lines(rng: random.Random, text: str, corpus: Sequence[str]) -> str:
 
 def _numbers(rng: random.Random, text: str, corpus: Sequence[str]) -> str:
     number = rng.choice(("-1", "0", "10**6", "10**30", "1 << 40", "0.5", "1e308", "2**63", "True"))
-    return re.sub(r"\b\d+\b", lambda found: number if rng.random() < 0.5 else found[0], text)
+    return re.sub(r"\b\d+\b", lambda match: number if rng.random() < 0.5 else match[0], text)
 
 
 _MUTATIONS = (_bytes, _tokens, _tokens, _splice, _cut, _lines, _lines, _numbers, _numbers)

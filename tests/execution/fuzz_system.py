@@ -1,6 +1,6 @@
-"""Programs that call the system at random, that write to the channel of their judge, and whose very text is odd.
+"""Programs that make random system calls, programs that write to the channel of their runner, and odd source texts.
 
-Files that they may make bear the name MARK, so that one that is left can be told from other people's.
+Files that they may create have MARK in their names, so that a file that is left can be recognised.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 import struct
 from collections.abc import Callable
 
-from codepref.execution.inside.codec import Encoder
+from codepref.execution.sandbox.wire.encoder import Encoder
 
 MARK = "codepref-fuzz"
 _CALLS = {
@@ -53,34 +53,34 @@ _LATER = ("_posixshmem", "multiprocessing", "tempfile", "subprocess", "faulthand
 
 
 def call(rng: random.Random) -> list[str]:
-    """Lines that make one random call, most often with what it raises caught."""
+    """Lines that make one random call. In most cases they catch what it raises."""
     if rng.random() < 0.15:
         numbers = ", ".join(rng.choice(("0", "1", "3", "-1", "4096", "1 << 30")) for _ in range(rng.randint(0, 5)))
-        made = f"ctypes.CDLL(None).syscall({rng.randrange(470)}, {numbers})"
+        line = f"ctypes.CDLL(None).syscall({rng.randrange(470)}, {numbers})"
     else:
         module = rng.choice(list(_CALLS))
         name = rng.choice(_CALLS[module].split())
         arguments = ", ".join(rng.choice(_ARGUMENTS) for _ in range(rng.choice((0, 1, 1, 2, 2, 2, 3))))
-        made = f"{module}.{name}({arguments})"
+        line = f"{module}.{name}({arguments})"
         if module in _LATER:
-            made = f"__import__({module!r}).{name}({arguments})"
+            line = f"__import__({module!r}).{name}({arguments})"
         if module == "threading" and name in ("Thread", "Timer"):
             body = rng.choice(
                 ("f", "lambda: time.sleep(9)", "lambda: os._exit(0)", "lambda: [0 for _ in iter(int, 1)]")
             )
-            made = f"threading.Thread(target={body}, daemon={rng.random() < 0.5}).start()"
+            line = f"threading.Thread(target={body}, daemon={rng.random() < 0.5}).start()"
     if rng.random() < 0.1:
-        made = f"[{made} for _ in range({rng.choice((5, 100, 5000))})]"
-    return [made] if rng.random() < 0.25 else [f"try: kept.append({made})", "except BaseException: pass"]
+        line = f"[{line} for _ in range({rng.choice((5, 100, 5000))})]"
+    return [line] if rng.random() < 0.25 else [f"try: kept.append({line})", "except BaseException: pass"]
 
 
 def system(rng: random.Random) -> str:
-    """A program of random calls out of modules that reach the system, at its load and in `f`."""
+    """A program of random calls of modules that reach the system, when it loads and in `f`."""
     return _program(rng, call, "def f(*x, **y):\n")
 
 
 def protocol(rng: random.Random) -> str:
-    """A program that writes whole, cut and mutated frames to random descriptors, and goes on or ends."""
+    """A program that writes whole, cut and mutated frames to random descriptors, and then continues or ends."""
     return _program(rng, lambda rng: write(rng) if rng.random() < 0.8 else call(rng), "def f(x=0, *y):\n")
 
 
@@ -91,7 +91,7 @@ def _program(rng: random.Random, lines: Callable[[random.Random], list[str]], he
 
 
 def frame(rng: random.Random) -> bytes:
-    """A frame as a solution's process sends it: valid, of wrong length, cut, or nonsense."""
+    """A frame like those of a solution's process: valid, of a wrong length, cut, or nonsense."""
     number = struct.pack("<I", rng.choice((0, 1, 2, 2, 3, 3, 4, 5, 2**32 - 1)))
     values = (3, None, [1, [2]], {"f": 3}, ("a", "b"), {1: {2}}, 1 << 200, 1.5, "text", [1.0] * 9, list("abcdefghij"))
     value = Encoder(lambda _: None, exact=False).encode(rng.choice(values))
@@ -138,14 +138,14 @@ def write(rng: random.Random) -> list[str]:
         7: f"[os.write(n, {frame(rng)!r}) for n in range(3, 64)]",
         8: f"threading.Thread(target=lambda: os.write({descriptor}, {frame(rng)!r}), daemon=True).start()",
     }
-    made = (
+    line = (
         others.get(way) or f"os.write({descriptor}, {b''.join(frame(rng) for _ in range(rng.choice((1, 1, 2, 5))))!r})"
     )
-    return [made] if rng.random() < 0.5 else [f"try: {made}", "except BaseException: pass"]
+    return [line] if rng.random() < 0.5 else [f"try: {line}", "except BaseException: pass"]
 
 
 def oddity(rng: random.Random) -> str:
-    """A program whose text is odd: what it holds between, before or within an ordinary function."""
+    """A program whose text is odd before, after or within an ordinary function."""
     n = rng.choice((10, 50, 100, 500, 3000, 20000))
     plain = "def f(*x):\n    return 3\n"
     pick = rng.choice

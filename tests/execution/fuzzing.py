@@ -1,7 +1,7 @@
-"""The fuzz target of the execution engine: generated programs through one long-lived engine, and what must never be.
+"""The fuzz target of the execution engine: it runs generated programs through one long-lived engine.
 
-A finding is one of: an exception out of the engine; a code missing, or the code I; a hang; a canary judged wrongly;
-a descriptor, process, file or piece of shared memory that is left; a verdict that changes when the batch is run again.
+A finding is one of these: the engine raises an exception; a code is missing or is I; a batch hangs; a canary gets a
+wrong verdict; a descriptor, process, file or piece of shared memory is left; a verdict changes when the batch runs again.
 """
 
 from __future__ import annotations
@@ -27,27 +27,29 @@ from codepref.execution.tasks import Task
 from codepref.records import VERDICT_CODES, VerdictMatrix
 
 AGAIN = 10
-"""Every so many batches one is run a second time, its solutions in another order."""
+"""One batch in so many runs a second time, with its solutions in another order."""
 EDGE = set("TS")
-"""Codes of tests on the edge of time: S follows T."""
+"""Codes of tests that come near their time limit. S follows T."""
 KEPT = 200
+"""Findings, and differences, that the report holds."""
+
 _RACING = re.compile(r"\b(thread|threading|os|socket|ctypes|time|signal|gc|resource)\b")
-"""What lets a program depend on the moment: two threads, two writers at one channel."""
+"""Words of programs whose result may depend on timing: two threads, or two writers at one channel."""
 
 _NATIVE = re.compile(r"\b(numpy|pandas|scipy)\b")
-"""What ends its process by itself (exit status 1, from OpenBLAS) when the address space is used up. Under the 64 MiB of
-this target that differs from process to process, with the addresses that the kernel hands out.
+"""Packages that end their process (exit status 1, from OpenBLAS) when the address space is used up. Under the 64 MiB of
+this target that varies from process to process, with the addresses that the kernel assigns.
 """
 
 Progress = Callable[[int, int, float], None]
 
 
 class Hang(Exception):
-    """A batch took longer than every limit together."""
+    """A batch took longer than all its limits together."""
 
 
 class Fuzz:
-    """One run: the engine, the state of the machine before, counts and findings."""
+    """One run of the fuzz target: the engine, the earlier state of the machine, counts and findings."""
 
     def __init__(self, seed: int, engine: Engine, machine: Machine) -> None:
         self.seed, self.engine, self.machine = seed, engine, machine
@@ -58,15 +60,15 @@ class Fuzz:
         self.refused = self.again = self.slowest = 0.0
 
     def find(self, kind: str, batch: int, detail: str, **more: Any) -> None:
-        """Keep a finding with what is needed to make it again."""
+        """Keep a finding with what is needed to reproduce it."""
         self.findings.append({"kind": kind, "seed": self.seed, "batch": batch, "detail": detail, **more})
 
     def batch(self, batch: Batch) -> None:
-        """Run one batch and look at everything that it must not do. Raises Hang."""
+        """Run one batch and check everything that it must not do. Raises Hang."""
         self.refused += len(batch.broken) + batch.refused
         for detail, source in batch.broken:
             self.find("exception for a malformed test", batch.number, detail, program=source)
-        first = self._judge(batch, batch.tasks)
+        first = self._run(batch, batch.tasks)
         if first is None:
             return
         for matrix, task in zip(first, batch.tasks, strict=True):
@@ -76,15 +78,15 @@ class Fuzz:
         for kind, detail in self.machine.after_batch(self.engine):
             self.find(kind, batch.number, detail)
 
-    def _judge(self, batch: Batch, tasks: list[Task]) -> list[VerdictMatrix] | None:
-        """The verdicts; None when an exception came out of the engine. Raises Hang."""
+    def _run(self, batch: Batch, tasks: list[Task]) -> list[VerdictMatrix] | None:
+        """The verdicts, or None when the engine raised an exception. Raises Hang."""
         done: list[VerdictMatrix] = []
         errors: list[str] = []
 
         def run() -> None:
             try:
                 done.extend(self.engine.run(tasks, limits=LIMITS))
-            except BaseException:  # noqa: BLE001 - whatever leaves the engine is a finding
+            except BaseException:  # noqa: BLE001 - every exception of the engine is a finding
                 errors.append(traceback.format_exc())
 
         thread, start = threading.Thread(target=run, daemon=True), time.monotonic()
@@ -98,7 +100,7 @@ class Fuzz:
             raise Hang
         self.slowest = max(self.slowest, time.monotonic() - start)
         for error in errors:
-            self.find("exception out of the engine", batch.number, error)
+            self.find("exception of the engine", batch.number, error)
         return None if errors else done
 
     def _codes(self, batch: Batch, matrix: VerdictMatrix, task: Task) -> None:
@@ -106,21 +108,21 @@ class Fuzz:
         tests = [{"kind": test.kind, "source": test.source[:5000]} for test in task.tests] if hostile else None
         for solution, verdict in zip(task.solutions, matrix.verdicts, strict=True):
             key = (matrix.task_id, solution.solution_id)
-            told = {
+            facts = {
                 "task": matrix.task_id,
                 "codes": verdict.codes,
                 "program": solution.text[:20000],
                 "tests": tests,
             }
             if len(verdict.codes) != len(task.tests) or not set(verdict.codes) <= set(VERDICT_CODES):
-                self.find("codes missing", batch.number, verdict.detail, **told)
-            # a hostile reference gives no expected outputs: that I is the problem's
+                self.find("codes missing", batch.number, verdict.detail, **facts)
+            # A hostile reference yields no expected outputs. That I is the problem's fault.
             kinds = [test.kind for test, code in zip(task.tests, verdict.codes, strict=False) if code == "I"]
             own = hostile and (set(kinds) == {"inputs"} or _wrote_codes(task, verdict.detail))
             if kinds and not own:
-                self.find("code I", batch.number, verdict.detail, **told)
+                self.find("code I", batch.number, verdict.detail, **facts)
             if key in batch.canaries and set(verdict.codes) != {batch.canaries[key]}:
-                self.find("canary", batch.number, f"{verdict.codes} {verdict.detail}", **told)
+                self.find("canary", batch.number, f"{verdict.codes} {verdict.detail}", **facts)
             if key in batch.programs:
                 family = "hostile tests" if hostile else batch.programs[key].family
                 self.families[batch.programs[key].family] += 1
@@ -129,7 +131,7 @@ class Fuzz:
     def _again(self, batch: Batch, first: list[VerdictMatrix]) -> None:
         rng = random.Random(batch.number)
         shuffled = [Task(t.problem, rng.sample(list(t.solutions), len(t.solutions)), t.tests) for t in batch.tasks]
-        second = self._judge(batch, shuffled)
+        second = self._run(batch, shuffled)
         self.again += 1
         before = {(v.task_id, v.solution_id): v for matrix in first for v in matrix.verdicts}
         for verdict in (v for matrix in second or () for v in matrix.verdicts):
@@ -138,38 +140,38 @@ class Fuzz:
             if not differing or verdict.task_id in batch.hostile:
                 continue
             program = batch.programs.get((verdict.task_id, verdict.solution_id))
-            told = {
+            facts = {
                 "batch": batch.number,
                 "family": program.family if program else "canary",
                 "codes": [old.codes, verdict.codes],
                 "details": [old.detail, verdict.detail],
                 "program": verdict.solution[:20000],
             }
-            told["why"] = _why(program.family if program else "canary", verdict.solution, differing)
-            self.differences.append(told)
-            if not told["why"]:
+            facts["why"] = _why(program.family if program else "canary", verdict.solution, differing)
+            self.differences.append(facts)
+            if not facts["why"]:
                 self.find("verdict changed", batch.number, f"{old.codes} {verdict.codes}", program=verdict.solution)
 
 
 def _wrote_codes(task: Task, detail: str) -> bool:
-    """Whether a test of the task may have written the code I itself; then no worker was lost."""
+    """Whether a test of the task may have written the code I itself, so that no worker was lost."""
     reached = any(TO_THE_PAGE in test.source for test in task.tests)
     return reached and (not detail or detail.startswith(("test", "the problem's helpers")))
 
 
 def _why(family: str, program: str, differing: list[tuple[str, str]]) -> str:
-    """Why a verdict may have changed; "" when it should not have."""
+    """Why a verdict may have changed, or "" when it should not have."""
     if all(EDGE & set(pair) for pair in differing):
         return "edge of time"
     if _NATIVE.search(program):
         return "edge of memory"
-    return "races with its judge" if family in ("system", "protocol") or _RACING.search(program) else ""
+    return "races with its test runner" if family in ("system", "protocol") or _RACING.search(program) else ""
 
 
 def bound(batch: Batch) -> float:
-    """Seconds that no batch may take: all its limits one after the other, thrice for a busy machine, and a minute.
+    """Seconds that no batch may take: all its limits in sequence, times three for a busy machine, and a minute more.
 
-    A hostile test may hold its judge for 2 * 6 s of wall clock, or 20 s of CPU, before it is ended.
+    A hostile test may hold its runner for 2 * 6 s of wall-clock time, or 20 s of CPU, before the runner is killed.
     """
     assert LIMITS.wall_seconds is not None
     seconds = 60.0
@@ -188,10 +190,10 @@ def fuzz(
     quiet_machine: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Run `count` programs of `seed` through one engine; the report, whose `findings` should be empty.
+    """Run `count` programs of `seed` through one engine. Returns the report, whose `findings` should be empty.
 
-    completions: further real programs for the corpus. quiet_machine: nothing else writes files here, so that every new
-    file is a finding, not only those that bear our mark. progress(done, count, seconds) is called after each batch.
+    completions: further real programs for the corpus. quiet_machine: nothing else writes files here, so every new file
+    is a finding, not only those with our mark. progress(done, count, seconds): called after each batch.
     """
     start, stopped = time.monotonic(), False
     with adopting():

@@ -1,4 +1,4 @@
-"""On real samples the verdict is the one that running solution and test in one process gives."""
+"""On real samples the verdict is the same as when solution and test run in one process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def rows(name: str) -> list[dict]:
 
 
 def in_process(program: str) -> bool:
-    """Whether the program runs to its end in a forked child of this process within a second of CPU."""
+    """Whether the program ends normally in a forked child of this process within a second of CPU."""
     pid = os.fork()
     if pid == 0:
         try:
@@ -39,7 +39,7 @@ def in_process(program: str) -> bool:
             resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
             signal.setitimer(signal.ITIMER_PROF, 1.0)
             exec(program, {})
-        except BaseException:  # noqa: BLE001 - any end but the right one is a failure
+        except BaseException:  # noqa: BLE001 - every exception is a failure
             os._exit(1)
         os._exit(0)
     return os.waitpid(pid, 0)[1] == 0
@@ -61,9 +61,9 @@ def test_verdicts_agree_with_one_process():
             solutions.append(Solution(task, at, program))
             expected.append(in_process(f"{program}\n{row['test']}\ncheck({row['entry_point']})"))
     matrices = execute(records, solutions, limits=Limits(cpu_seconds=1.0))
-    judged = [verdict for matrix in matrices for verdict in matrix.verdicts]
-    assert len(judged) > 150
+    verdicts = [verdict for matrix in matrices for verdict in matrix.verdicts]
+    assert len(verdicts) > 150
     assert 0.1 < sum(expected) / len(expected) < 0.9
     assert [
-        (v.task_id, v.solution_id) for v, right in zip(judged, expected, strict=False) if (v.codes == "P") != right
+        (v.task_id, v.solution_id) for v, right in zip(verdicts, expected, strict=False) if (v.codes == "P") != right
     ] == []

@@ -1,4 +1,4 @@
-"""Machines that lack something, for real: limits of the kernel, refused system calls, workers that are killed."""
+"""Machines that really lack something: limits of the kernel, refused system calls, workers that are killed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ assert libc.prctl(38, 1, 0, 0, 0) == 0
 assert libc.prctl(22, 2, head, 0, 0) == 0
 os.execv(command[0], command)
 """
-"""Runs a command for which the kernel answers system calls with errors, as a container's profile makes it do."""
+"""A program that runs a command whose system calls fail, as under a container's seccomp profile."""
 
 LANDLOCK_CREATE, LANDLOCK_RESTRICT = 444, 446  # the same on every architecture
 IS_X86 = os.uname().machine == "x86_64"
@@ -54,7 +54,7 @@ SECCOMP, PERSONALITY = (317, 135) if IS_X86 else (277, 92)
 
 @pytest.fixture
 def files(tmp_path: Path) -> Callable[[int], list[str]]:
-    """files(n): the command `codepref execute` over n solutions, all right."""
+    """files(n): the command `codepref execute` over n correct solutions."""
 
     def make(count: int = 2) -> list[str]:
         problems, solutions = tmp_path / "p.jsonl", tmp_path / "s.jsonl"
@@ -87,7 +87,7 @@ DOCTOR = [sys.executable, "-m", "codepref", "doctor"]
 
 
 @pytest.mark.parametrize(
-    ("call", "error", "told"),
+    ("call", "error", "message"),
     [
         (LANDLOCK_CREATE, errno.ENOSYS, "this kernel offers no Landlock"),
         (LANDLOCK_CREATE, errno.EOPNOTSUPP, "this kernel offers no Landlock"),
@@ -95,19 +95,19 @@ DOCTOR = [sys.executable, "-m", "codepref", "doctor"]
         (SECCOMP, errno.EINVAL, "seccomp filter refused"),
     ],
 )
-def test_what_the_kernel_refuses_is_told_with_its_mend(
-    call: int, error: int, told: str, files: Callable[..., list[str]], tmp_path: Path
+def test_a_refusal_of_the_kernel_is_reported_with_a_remedy(
+    call: int, error: int, message: str, files: Callable[..., list[str]], tmp_path: Path
 ) -> None:
     for command in (files(), DOCTOR):
         status, _, err = _ended(_denied(call, error, command))
         assert status == 3
-        assert told in err
+        assert message in err
         assert "seccomp profile" in err
         assert "--unconfined" in err
     assert not (tmp_path / "out" / "summary.json").exists()
 
 
-def test_random_addresses_are_a_note_of_the_doctor_and_no_failure() -> None:
+def test_random_addresses_are_a_note_of_the_doctor_and_not_a_failure() -> None:
     status, out, _ = _ended(_denied(PERSONALITY, errno.EPERM, DOCTOR))
     assert status == 0
     assert "note: addresses stay random" in out
@@ -120,7 +120,7 @@ def test_the_doctor_works_where_there_is_no_home() -> None:
     assert out.count(": refused (") == 5
 
 
-def test_sandlock_is_named_where_it_is_missing(files: Callable[..., list[str]], tmp_path: Path) -> None:
+def test_a_missing_sandlock_is_named(files: Callable[..., list[str]], tmp_path: Path) -> None:
     broken = tmp_path / "path" / "sandlock.py"
     broken.parent.mkdir()
     broken.write_text("raise ImportError('no such library')\n")
@@ -136,7 +136,7 @@ def _limit(kind: int, value: int) -> Callable[[], object]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "value", "told"),
+    ("kind", "value", "message"),
     [
         (resource.RLIMIT_NOFILE, 40, "a process may open 40 files here, and 1 workers need 130"),
         (resource.RLIMIT_AS, 2 << 30, "this shell allows 2,048 MiB of address space a process"),
@@ -144,12 +144,12 @@ def _limit(kind: int, value: int) -> Callable[[], object]:
         (resource.RLIMIT_FSIZE, 0, "cannot write"),
     ],
 )
-def test_a_tight_limit_of_the_shell_is_refused_and_makes_no_verdicts(
-    kind: int, value: int, told: str, files: Callable[..., list[str]], tmp_path: Path
+def test_a_tight_limit_of_the_shell_is_refused_before_any_verdict(
+    kind: int, value: int, message: str, files: Callable[..., list[str]], tmp_path: Path
 ) -> None:
     status, _, err = _ended(files(), _limit(kind, value))
     assert status == 3
-    assert told in err
+    assert message in err
     assert err.count("\n") == 1
     assert not (tmp_path / "out" / "summary.json").exists()
 
@@ -165,7 +165,7 @@ def test_the_usual_number_of_descriptors_is_enough(
 
 @contextlib.contextmanager
 def _few_processes(count: int) -> Iterator[Callable[[], object]]:
-    """A limit of processes for a command: of a control group for root, whom no RLIMIT_NPROC binds."""
+    """Limit the processes of a command through a control group, since RLIMIT_NPROC does not apply to root."""
     groups = Path("/sys/fs/cgroup/pids")
     if os.geteuid() != 0:
         pytest.skip("the limit counts all processes of this user, which other tests start too")
@@ -174,7 +174,7 @@ def _few_processes(count: int) -> Iterator[Callable[[], object]]:
         group.mkdir()
         (group / "pids.max").write_text(str(count))
     except OSError:
-        pytest.skip("no control group for processes can be made here")
+        pytest.skip("no control group for processes can be created here")
     try:
         yield lambda: (group / "cgroup.procs").write_text(str(os.getpid()))
     finally:
@@ -186,7 +186,7 @@ def _few_processes(count: int) -> Iterator[Callable[[], object]]:
 
 
 @pytest.mark.parametrize("count", [1, 3, 6])
-def test_no_process_slots_are_told(count: int, files: Callable[..., list[str]]) -> None:
+def test_a_lack_of_process_slots_is_reported(count: int, files: Callable[..., list[str]]) -> None:
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     with _few_processes(count) as limit:
         status, _, err = _ended(files(60), limit, env=environment)
@@ -195,7 +195,7 @@ def test_no_process_slots_are_told(count: int, files: Callable[..., list[str]]) 
     assert err.count("\n") == 1
 
 
-def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room(
+def test_a_full_disk_is_reported_and_the_run_continues_when_there_is_room(
     files: Callable[..., list[str]], tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
@@ -217,18 +217,18 @@ def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room(
 
 
 def _processes() -> dict[int, tuple[int, str]]:
-    """pid -> parent and name, of all processes that can be seen."""
-    found = {}
+    """pid -> (parent, name) of all visible processes."""
+    table = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
                 name, _, rest = (entry / "stat").read_text().partition("(")[2].rpartition(")")
-                found[int(entry.name)] = (int(rest.split()[1]), name)
-    return found
+                table[int(entry.name)] = (int(rest.split()[1]), name)
+    return table
 
 
 def _below(ancestor: int) -> dict[int, str]:
-    """pid -> name, of what a process has started."""
+    """pid -> name of all processes below `ancestor`."""
     processes, below = _processes(), {ancestor: ""}
     while more := {pid: name for pid, (parent, name) in processes.items() if parent in below and pid not in below}:
         below |= more
@@ -237,7 +237,7 @@ def _below(ancestor: int) -> dict[int, str]:
 
 
 class _Killer:
-    """Kills the workers that a process starts from now on, `times` of them. `killed`: how many it was."""
+    """Kills the first `times` workers that a process starts from now on. killed: how many it has killed."""
 
     def __init__(self, ancestor: int, times: int) -> None:
         self.killed = 0
@@ -264,7 +264,7 @@ class _Killer:
 
 
 def _with_killings(command: list[str], times: int) -> tuple[int, str, int]:
-    """Exit status, stderr, and how many workers were killed."""
+    """Run a command and kill `times` of its workers. Returns exit status, stderr and the number of killed workers."""
     running = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     with _Killer(running.pid, times) as killer:
         err = running.communicate(timeout=120)[1]
@@ -280,32 +280,32 @@ def test_a_worker_that_is_killed_changes_no_verdict(files: Callable[..., list[st
 SLOW = "import os\nfor n in range(3 * 10**7): pass\ndef f(x):\n    return x + 1\n"
 
 
-def test_workers_that_are_killed_every_time_end_in_the_code_i_with_the_cause(
+def test_a_solution_whose_workers_are_always_killed_gets_the_code_i_with_the_cause(
     files: Callable[..., list[str]], tmp_path: Path
 ) -> None:
     command = files()
     (tmp_path / "s.jsonl").write_text(json.dumps({"task_id": "a", "solution": SLOW}) + "\n")
     status, err, killed = _with_killings(command, times=1000)
     assert status == 1, err
-    assert killed >= 3  # one that is killed while it starts has not tried the solution
+    assert killed >= 3  # a worker that is killed during its start has not tried the solution
     assert "1 of 1 verdicts are I, in a: the worker ended with status" in err
     assert "This is no solution's fault" in err
     assert _codes(tmp_path / "out") == {"I"}
 
 
-def test_a_machine_on_which_no_worker_works_is_given_up_soon() -> None:
+def test_execution_gives_up_soon_on_a_machine_where_no_worker_works() -> None:
     solutions = [Solution("a", at, OWN_PROCESS.format(at)) for at in range(1000)]
     task = Task(Problem("a", "", "f"), solutions, [Test("a", "0", "assert f(1) == 2")])
-    with Engine(jobs=1) as made, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine_module, "MOST_LOST_IN_A_ROW", 6)
+    with Engine(jobs=1) as engine, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine_module, "MAX_LOST_IN_A_ROW", 6)
         slow = [Solution("a", at, SLOW + f"# {at}") for at in range(1000)]
         with (
             _Killer(os.getpid(), 1000) as killer,
             pytest.raises(MachineError, match=r"6 workers were lost in a row, the last one because: the worker ended"),
         ):
-            list(made.run([Task(task.problem, slow, task.tests)], limits=Limits(cpu_seconds=9)))
-        assert 6 <= killer.killed <= 18  # one that is killed while it starts is started anew and not counted
-        (matrix,) = made.run([Task(task.problem, solutions[:3], task.tests)])
+            list(engine.run([Task(task.problem, slow, task.tests)], limits=Limits(cpu_seconds=9)))
+        assert 6 <= killer.killed <= 18  # a worker that is killed during its start is restarted and not counted
+        (matrix,) = engine.run([Task(task.problem, solutions[:3], task.tests)])
     assert [verdict.codes for verdict in matrix.verdicts] == ["P", "P", "P"]
 
 
@@ -315,18 +315,18 @@ def test_a_worker_that_is_stopped_is_replaced() -> None:
 
     def stop_once(done: int) -> None:
         if not stopped:
-            stopped.append(made._workers[0]._process.pid)
+            stopped.append(engine._workers[0]._process.pid)
             os.kill(stopped[0], signal.SIGSTOP)
 
-    with Engine(jobs=1, progress=stop_once) as made, pytest.MonkeyPatch.context() as patch:
+    with Engine(jobs=1, progress=stop_once) as engine, pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine_module, "SILENCE_SECONDS", 4.0)
-        (matrix,) = made.run([Task(Problem("a", "", "f"), solutions, [Test("a", "0", "assert f(1) == 2")])])
+        (matrix,) = engine.run([Task(Problem("a", "", "f"), solutions, [Test("a", "0", "assert f(1) == 2")])])
     assert stopped
     assert {verdict.codes for verdict in matrix.verdicts} == {"P"}
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
-def test_an_interrupted_run_leaves_no_process_and_goes_on(
+def test_an_interrupted_run_leaves_no_process_and_can_be_continued(
     number: int, status: int, files: Callable[..., list[str]], tmp_path: Path
 ) -> None:
     command = files(150)
@@ -335,7 +335,7 @@ def test_an_interrupted_run_leaves_no_process_and_goes_on(
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
-        # a shell starts what it puts into the background deaf to SIGINT, and a child inherits that
+        # A shell starts background jobs with SIGINT ignored, and children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not any(name == "solution" for name in _below(running.pid).values()):

@@ -1,4 +1,4 @@
-"""Plain data crosses exactly; hostile bytes make Malformed and nothing else."""
+"""Plain data crosses exactly. Hostile bytes raise Malformed and nothing else."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codepref.execution.inside.codec import Encoder, Malformed, Unencodable
-from codepref.execution.inside.decoder import Decoder
+from codepref.execution.sandbox.wire.decoder import Decoder
+from codepref.execution.sandbox.wire.encoder import Encoder
+from codepref.execution.sandbox.wire.plain_data import Malformed, Unencodable
 
 HASHABLE = st.recursive(
     st.none()
@@ -67,7 +68,7 @@ def test_plain_data_comes_back_with_its_exact_types(value):
 
 @settings(max_examples=300)
 @given(st.binary(max_size=200))
-def test_any_bytes_decode_or_are_malformed(data):
+def test_any_bytes_decode_or_raise_malformed(data):
     decoder = Decoder(data)
     with contextlib.suppress(Malformed):
         decoder.value()
@@ -75,7 +76,7 @@ def test_any_bytes_decode_or_are_malformed(data):
 
 @settings(max_examples=200)
 @given(PLAIN, st.data())
-def test_damaged_encodings_decode_or_are_malformed(value, data):
+def test_damaged_encodings_decode_or_raise_malformed(value, data):
     encoded = bytearray(Encoder(lambda _: None, exact=True).encode(value))
     encoded[data.draw(st.integers(0, len(encoded) - 1))] = data.draw(st.integers(0, 255))
     decoder = Decoder(bytes(encoded))
@@ -151,7 +152,7 @@ def test_aliases_and_cycles_survive():
     assert back[0] is back
 
 
-def test_subclasses_cross_as_their_base_read_with_the_bases_own_methods():
+def test_an_instance_of_a_subclass_crosses_as_its_base():
     class Liar(list):
         def __iter__(self):
             return iter([9, 9])
@@ -177,7 +178,7 @@ def test_functions_do_not_cross():
         crossed([print, lambda: 0])
 
 
-def test_deep_nesting_crosses_up_to_a_limit():
+def test_nested_values_cross_up_to_a_limit():
     deep: list = []
     for _ in range(900):
         deep = [deep]

@@ -1,4 +1,4 @@
-"""The stage: artifacts, going on after a kill, identical solutions, wrong input."""
+"""The execution stage: artifacts, continuing after a kill, identical solutions, wrong input."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from codepref.errors import MachineError, UserError
 from codepref.execution import worker
-from codepref.execution.engine import MOST_TASKS_AHEAD, Engine, execute_tasks
+from codepref.execution.engine import MAX_TASKS_AHEAD, Engine, execute_tasks
 from codepref.execution.execute import execute, iter_verdicts, read_verdicts
 from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task
@@ -41,7 +41,7 @@ SOLUTIONS = [
 ]
 
 
-def test_artifacts_hold_what_they_promise(tmp_path):
+def test_the_tables_and_the_summary_hold_all_verdicts(tmp_path):
     seen = []
     matrices = execute(PROBLEMS, SOLUTIONS, out=tmp_path, limits=LIMITS, jobs=1, progress=lambda *at: seen.append(at))
     assert [(m.task_id, [v.codes for v in m.verdicts]) for m in matrices] == [
@@ -66,7 +66,7 @@ def test_artifacts_hold_what_they_promise(tmp_path):
     assert back[0].verdicts[1].detail == "no code"
 
 
-def test_how_often_a_test_was_written_comes_back_with_its_kind(tmp_path):
+def test_the_count_and_the_kind_of_a_test_are_read_back(tmp_path):
     check = Test("one", "1", "def check(candidate):\n    assert candidate(1) == 2", "check")
     own = {"one": [Test("one", "0", "assert f(1) == 2", count=3), check]}
     execute(PROBLEMS, SOLUTIONS[:1], own, out=tmp_path, limits=LIMITS, jobs=1)
@@ -74,7 +74,7 @@ def test_how_often_a_test_was_written_comes_back_with_its_kind(tmp_path):
     assert list(back.tests) == own["one"]
 
 
-def test_a_finished_run_is_not_run_again_and_another_input_is(tmp_path):
+def test_a_finished_run_is_not_repeated_unless_the_input_changes(tmp_path):
     execute(PROBLEMS, SOLUTIONS, out=tmp_path, limits=LIMITS, jobs=1)
     before = (tmp_path / "verdicts.parquet").stat().st_mtime_ns
     execute(PROBLEMS, SOLUTIONS, out=tmp_path, limits=LIMITS, jobs=1)
@@ -97,7 +97,7 @@ print("".join(v.codes for m in matrices for v in m.verdicts))
 """
 
 
-def test_a_killed_run_goes_on_where_it_was(tmp_path):
+def test_a_killed_run_continues_where_it_stopped(tmp_path):
     first = subprocess.Popen([sys.executable, "-c", RUN, str(tmp_path)])
     kept = tmp_path / "parts" / "verdicts.jsonl"
     while not kept.exists() or len(kept.read_text().splitlines()) < 3:
@@ -122,11 +122,11 @@ def test_identical_solutions_run_once(engine):
     assert [verdict.solution_id for verdict in matrix.verdicts] == list(range(20))
 
 
-def test_tasks_come_out_in_order_and_are_read_a_few_ahead(engine):
+def test_matrices_come_in_the_order_of_tasks_and_few_tasks_are_read_ahead(engine):
     read = []
 
     def tasks():
-        for at in range(3 * MOST_TASKS_AHEAD):
+        for at in range(3 * MAX_TASKS_AHEAD):
             read.append(at)
             yield Task(
                 problem(str(at)), [Solution(str(at), 0, f"def f(x): return x + 1 # {at}")], problem(str(at)).tests
@@ -134,10 +134,10 @@ def test_tasks_come_out_in_order_and_are_read_a_few_ahead(engine):
 
     for at, matrix in enumerate(engine.run(tasks(), limits=LIMITS)):
         assert matrix.task_id == str(at)
-        assert len(read) <= at + MOST_TASKS_AHEAD + 1
+        assert len(read) <= at + MAX_TASKS_AHEAD + 1
 
 
-def test_an_abandoned_run_leaves_the_engine_usable(engine):
+def test_the_engine_can_be_used_after_an_abandoned_run(engine):
     many = [
         Task(problem("t"), [Solution("t", at, f"def f(x): return {at}") for at in range(50)], problem("t").tests)
     ] * 2
@@ -146,7 +146,7 @@ def test_an_abandoned_run_leaves_the_engine_usable(engine):
     assert matrix.verdicts[0].codes == "PP"
 
 
-def test_a_worker_that_dies_is_replaced_and_its_work_done_again():
+def test_a_worker_that_dies_is_replaced_and_its_work_is_repeated():
     with Engine(jobs=1) as engine:
         solutions = [Solution("t", at, f"def f(x):\n    return x + 1 #{at}") for at in range(200)]
         killed = []
@@ -162,7 +162,7 @@ def test_a_worker_that_dies_is_replaced_and_its_work_done_again():
     assert {verdict.codes for verdict in matrix.verdicts} == {"PP"}
 
 
-def test_a_worker_that_cannot_do_its_work_is_infrastructure_not_a_wrong_solution(monkeypatch):
+def test_a_worker_that_always_fails_gives_the_code_i_and_not_a_wrong_solution(monkeypatch):
     monkeypatch.setattr(worker.Worker, "receive", lambda self: (_ for _ in ()).throw(worker.WorkerLost("on fire")))
     solutions = [Solution("t", 0, "def f(x):\n    return x + 1")]
     (matrix,) = execute_tasks([Task(problem("t"), solutions, problem("t").tests)], limits=LIMITS, jobs=1)
@@ -170,12 +170,12 @@ def test_a_worker_that_cannot_do_its_work_is_infrastructure_not_a_wrong_solution
     assert "on fire" in matrix.verdicts[0].detail
 
 
-def test_wrong_input_is_told_at_once():
+def test_wrong_input_is_reported_before_anything_runs():
     with pytest.raises(UserError, match="unknown task: 'nowhere'"):
         execute(PROBLEMS, [Solution("nowhere", 0, "x")])
     with pytest.raises(UserError, match="tests for an unknown task"):
         execute(PROBLEMS, SOLUTIONS, {"nowhere": []})
-    with pytest.raises(UserError, match="stands twice"):
+    with pytest.raises(UserError, match="occurs twice"):
         execute(PROBLEMS, [*SOLUTIONS, SOLUTIONS[0]])
     with pytest.raises(UserError, match="twice among the problems"):
         execute([*PROBLEMS, PROBLEMS[0]], SOLUTIONS)
@@ -185,7 +185,7 @@ def test_wrong_input_is_told_at_once():
         execute(PROBLEMS, SOLUTIONS, jobs=0)
 
 
-def test_without_landlock_execution_refuses_and_names_the_mend(monkeypatch):
+def test_without_landlock_execution_refuses_and_says_what_is_needed(monkeypatch):
     import sandlock
 
     monkeypatch.setattr(sandlock, "landlock_abi_version", lambda: 0)
@@ -199,19 +199,19 @@ def test_without_landlock_execution_refuses_and_names_the_mend(monkeypatch):
         worker.check_machine.cache_clear()
 
 
-def test_no_tests_no_solutions(tmp_path):
+def test_a_run_without_solutions_or_without_tests(tmp_path):
     assert execute(PROBLEMS, [], out=tmp_path, limits=LIMITS) == []
     assert read_verdicts(tmp_path) == []
     (matrix,) = execute(PROBLEMS, SOLUTIONS[:1], {}, limits=LIMITS, jobs=1)
     assert matrix.codes_ST.shape == (1, 0)
 
 
-def test_tables_are_written_in_row_groups_and_read_back_whole(tmp_path, monkeypatch):
+def test_tables_are_written_in_row_groups_and_read_back_completely(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "GROUP_ROWS", 2)
     execute(PROBLEMS, SOLUTIONS, out=tmp_path, limits=LIMITS, jobs=1)
     assert pq.ParquetFile(tmp_path / "verdicts.parquet").num_row_groups == 3
-    places = [(v.task_id, v.solution_id, v.codes) for m in read_verdicts(tmp_path) for v in m.verdicts]
-    assert places == [("one", 0, "PP"), ("one", 1, "EE"), ("two", 0, "PF"), ("two", 1, "EE"), ("two", 2, "PF")]
+    rows = [(v.task_id, v.solution_id, v.codes) for m in read_verdicts(tmp_path) for v in m.verdicts]
+    assert rows == [("one", 0, "PP"), ("one", 1, "EE"), ("two", 0, "PF"), ("two", 1, "EE"), ("two", 2, "PF")]
     assert list(iter_verdicts(tmp_path)) == read_verdicts(tmp_path)
 
 
@@ -222,14 +222,14 @@ def test_a_task_without_tests_beside_probes_of_another(tmp_path):
     assert (summary["problems"], summary["tests"], summary["probes"]) == (2, 1, 1)
 
 
-def test_probes_are_counted_apart_and_their_answers_recorded(tmp_path):
+def test_probes_are_counted_separately_and_their_answers_are_recorded(tmp_path):
     problem = Problem("t", "Add one.", "f")
     tests = {"t": [Test("t", "0", "assert f(1) == 2"), Test("t", "0~0", "f(5)", count=0)]}
-    solutions = [Solution("t", place, f"def f(x):\n    return x + {add}\n") for place, add in enumerate((1, 1.0, 2))]
+    solutions = [Solution("t", at, f"def f(x):\n    return x + {add}\n") for at, add in enumerate((1, 1.0, 2))]
     (matrix,) = execute([problem], solutions, tests, out=tmp_path, limits=LIMITS, jobs=1)
     assert [verdict.codes for verdict in matrix.verdicts] == ["PP", "PP", "FP"]
     answer_digests_ST = matrix.answer_digests_ST
-    # 1 + 1 and 1 + 1.0 are equal to the test, and yet not the same answer
+    # To the test 1 + 1 and 1 + 1.0 are equal, but they are different answers.
     assert len({*answer_digests_ST[:, 0].tolist()}) == 3
     assert len({*answer_digests_ST[:, 1].tolist()}) == 3
     assert 0 not in answer_digests_ST

@@ -1,4 +1,4 @@
-"""Expected outputs are kept between runs; damage, other limits and a full folder cost time and never a verdict."""
+"""Expected outputs are kept between runs. Damage, other limits and a full folder never cost a verdict."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def test_a_second_run_reads_what_the_first_one_kept(tmp_path):
     assert file.stat().st_mode & 0o077 == 0
 
 
-def test_what_is_kept_is_what_is_compared_with(tmp_path):
-    """Under the key of one reference lie the outputs of another: the verdicts are those of the other."""
+def test_solutions_are_compared_with_the_kept_outputs(tmp_path):
+    """The outputs of another reference are put under this one's key, and the verdicts follow them."""
     cache = ExpectedCache(tmp_path / "kept")
     triple = task("def f(x):\n    return 3 * x\n")
     assert codes(cache, triple) == ["FF"]
@@ -59,7 +59,7 @@ def test_what_is_kept_is_what_is_compared_with(tmp_path):
 
 
 @pytest.mark.parametrize("damage", [b"", b"short", b"x" * 500])
-def test_a_damaged_file_is_made_anew(tmp_path, damage):
+def test_a_damaged_file_is_replaced(tmp_path, damage):
     cache = ExpectedCache(tmp_path / "kept")
     codes(cache, task())
     (file,) = kept(tmp_path / "kept")
@@ -69,13 +69,13 @@ def test_a_damaged_file_is_made_anew(tmp_path, damage):
     assert len(file.read_bytes()) == len(whole)
 
 
-def test_bytes_that_are_no_expected_outputs_are_made_anew(tmp_path):
+def test_bytes_that_are_no_expected_outputs_are_replaced(tmp_path):
     cache = ExpectedCache(tmp_path / "kept")
     cache.write(expected_keys(task(), Limits())[0], b"no encoding of anything")
     assert codes(cache, task()) == ["PF"]
 
 
-def test_the_key_depends_on_the_test_and_on_what_its_reference_may_use():
+def test_the_key_depends_on_the_test_and_on_the_limits_of_its_reference():
     limits = Limits().resolved()
     fields = ("f", "[[1]]", DOUBLE, 0.0, "equal", "")
     other = Limits(memory_mb=512).resolved()
@@ -100,10 +100,10 @@ def test_without_confinement_nothing_is_kept_or_read(tmp_path):
     codes(cache, task("def f(x):\n    return 3 * x\n"))
     (file,) = kept(tmp_path / "kept")
     planted = file.rename(file.with_name(expected_keys(task(), Limits())[0]))
-    assert codes(cache, task()) == ["FF"]  # another's outputs, which a confined run trusts
+    assert codes(cache, task()) == ["FF"]  # a confined run trusts the outputs that were put there
     other = task("def f(x):\n    return x + x\n")
     with Engine(jobs=1, cache=cache, unconfined=True) as engine:
-        assert ["".join(v.codes for v in found.verdicts) for found in engine.run([task(), other])] == ["PF", "PF"]
+        assert ["".join(v.codes for v in matrix.verdicts) for matrix in engine.run([task(), other])] == ["PF", "PF"]
     assert kept(tmp_path / "kept") == [planted]
 
 
@@ -112,14 +112,14 @@ def test_a_reference_that_fails_is_not_kept(tmp_path):
     assert kept(tmp_path / "kept") == []
 
 
-def test_an_oracle_has_its_arguments_from_the_cache_too(tmp_path):
+def test_an_oracle_gets_its_arguments_from_the_cache_too(tmp_path):
     cache = ExpectedCache(tmp_path / "kept")
     lenient = task(oracle="def accept(arguments, output, expected, atol):\n    return arguments == [3.5]\n")
     assert codes(cache, lenient) == codes(cache, lenient) == ["PP"]
 
 
-def test_the_files_used_longest_ago_make_room(tmp_path):
-    cache = ExpectedCache(tmp_path, most_bytes=1000)
+def test_the_files_used_longest_ago_are_deleted_first(tmp_path):
+    cache = ExpectedCache(tmp_path, max_bytes=1000)
     for at, name in enumerate("abc"):
         cache.write(name, bytes(200))
         os.utime(tmp_path / name, (at, at))
@@ -132,13 +132,13 @@ def test_the_files_used_longest_ago_make_room(tmp_path):
 
 
 @pytest.mark.parametrize("blocked", ["file", "below a file"])
-def test_a_folder_that_cannot_be_made_costs_nothing(tmp_path, blocked):
+def test_a_folder_that_cannot_be_created_changes_no_verdict(tmp_path, blocked):
     (tmp_path / "file").write_text("")
     folder = tmp_path / "file" if blocked == "file" else tmp_path / "file" / "below"
     assert codes(ExpectedCache(folder), task(), task()) == ["PF", "PF"]
 
 
-def test_the_variable_names_the_folder_or_switches_it_off(tmp_path, monkeypatch):
+def test_the_environment_variable_names_the_folder_or_switches_the_cache_off(tmp_path, monkeypatch):
     monkeypatch.setenv("CODEPREF_CACHE", str(tmp_path / "mine"))
     assert codes(user_cache(), task()) == ["PF"]
     assert len(kept(tmp_path / "mine")) == 1

@@ -1,6 +1,6 @@
-"""Generated and mutated programs leave no hang, no crash of the engine, and nothing behind; so do hostile tests.
+"""Generated programs and hostile tests cause no hang and no crash of the engine, and leave nothing behind.
 
-The long run is `benchmarks/fuzz_execution.py`. What it found is kept below, reduced.
+The benchmarks hold the long run. The faults that it has shown are kept below as small tests.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fuzzing import fuzz
 
 from codepref.errors import UserError
 from codepref.execution.engine import Engine
-from codepref.execution.inside.packages import imported
+from codepref.execution.sandbox.confinement.packages import imported
 from codepref.execution.tasks import Task, encode_task
 from codepref.records import Problem, Solution, Test
 
@@ -31,7 +31,7 @@ PAGE = (
 )
 
 
-def test_programs_leave_no_hang_no_crash_and_nothing_behind():
+def test_generated_programs_cause_no_finding():
     report = fuzz(7, 1500, jobs=4)
     assert report["findings"] == []
     assert report["programs"] == 1500
@@ -42,18 +42,18 @@ def test_programs_leave_no_hang_no_crash_and_nothing_behind():
     assert set("PFETMXS") <= set(codes)  # the programs reach every way to end
 
 
-def test_the_same_seed_makes_the_same_programs():
+def test_the_same_seed_yields_the_same_programs():
     first, second = list(programs(3, 200)), list(programs(3, 200))
     assert first == second
     assert first[:50] == list(programs(3, 50))
 
 
-def test_another_seed_makes_other_programs():
+def test_another_seed_yields_other_programs():
     first, second = ({program.text for program in programs(seed, 100)} for seed in (3, 4))
-    assert len(first & second) < 10  # short oddities may meet
+    assert len(first & second) < 10  # some short programs may coincide
 
 
-def test_every_family_occurs_by_its_share():
+def test_every_family_occurs_with_its_share():
     counts = Counter(program.family for program in programs(0, 1000))
     assert set(counts) == set(SHARES)
     assert all(abs(counts[family] - 10 * share) < 60 for family, share in SHARES.items())
@@ -89,21 +89,21 @@ def test_the_attacks_are_in_the_corpus():
         (PAGE + "page.enter(4, 0)\nos._exit(0)", "EP"),
         (PAGE + "page.enter(5, 0)\nos._exit(0)", "EP"),
     ],
-    ids=["large frame", "cut frame", "no code", "two deaths", "again and again", "alone for ever"],
+    ids=["large frame", "cut frame", "unknown code", "two deaths", "always again", "always alone"],
 )
-def test_a_hostile_test_spoils_codes_of_its_task_alone(test: str, codes: str):
+def test_a_hostile_test_spoils_only_codes_of_its_own_task(test: str, codes: str):
     tests = [Test("t", "0", test), Test("t", "1", "assert f() == 3")]
     task = Task(Problem("t", "", "f"), [Solution("t", 0, RIGHT), Solution("t", 1, RIGHT + "#")], tests)
     honest = Task(Problem("u", "", "f"), [Solution("u", 0, RIGHT)], tests[1:])
     with Engine(jobs=1) as engine:
         start = time.monotonic()
         spoilt, after = engine.run([task, honest], limits=LIMITS)
-        assert time.monotonic() - start < 60  # it was for ever, or until a silent worker is replaced
+        assert time.monotonic() - start < 60  # without the fix it ran for ever, or until the silent worker was replaced
     assert [verdict.codes for verdict in spoilt.verdicts] == [codes, codes]
     assert after.verdicts[0].codes == "P"
 
 
-def test_two_tests_that_erase_each_other_come_to_an_end():
+def test_two_tests_that_erase_each_others_codes_come_to_an_end():
     erase = PAGE + "page.set({}, 0)\npage.enter(2, {})\nos._exit(0)"
     tests = [Test("t", "0", erase.format(1, 0)), Test("t", "1", erase.format(0, 1)), Test("t", "2", "assert f() == 3")]
     with Engine(jobs=1) as engine:
@@ -111,8 +111,8 @@ def test_two_tests_that_erase_each_other_come_to_an_end():
     assert matrix.verdicts[0].codes == "EEP"
 
 
-def test_a_test_that_grows_in_the_compiler_is_held_by_a_memory_limit():
-    # each level of `finally` doubles the code: 20 of them take gigabytes
+def test_a_test_that_grows_in_the_compiler_meets_a_memory_limit():
+    # Each level of `finally` doubles the code, so 20 levels take gigabytes.
     levels = range(20)
     source = "".join(f"{' ' * at}try: pass\n{' ' * at}finally:\n" for at in levels) + " " * 20 + "assert f() == 3\n"
     tests = [Test("t", "0", source), Test("t", "1", "assert f() == 3")]
@@ -122,8 +122,8 @@ def test_a_test_that_grows_in_the_compiler_is_held_by_a_memory_limit():
     assert "MemoryError" in matrix.verdicts[0].detail
 
 
-def test_many_empty_lines_are_searched_in_no_time():
-    # as the square of the number of lines this took hours
+def test_many_empty_lines_are_searched_quickly():
+    # With time quadratic in the number of lines this took hours.
     assert imported("\n" * 3_000_000 + "import numpy\n") == {"numpy"}
 
 
@@ -132,7 +132,7 @@ def test_nested_brackets_are_a_malformed_test():
         encode_task(Task(Problem("t", "", "f"), [], [Test("t", "0", "[" * 100_000, "inputs")]), LIMITS)
 
 
-def test_an_engine_that_was_closed_holds_no_descriptor():
+def test_a_closed_engine_holds_no_descriptor():
     before = len(list(Path("/proc/self/fd").iterdir()))
     engine = Engine(jobs=2)
     list(engine.run([Task(Problem("t", "", "f"), [Solution("t", 0, RIGHT)], [Test("t", "0", "assert f() == 3")])]))
@@ -140,7 +140,7 @@ def test_an_engine_that_was_closed_holds_no_descriptor():
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-def test_a_new_descriptor_is_found():
+def test_a_descriptor_that_is_left_is_a_finding():
     machine = Machine()
     kept = os.open(os.devnull, os.O_RDONLY)
     try:

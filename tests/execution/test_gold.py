@@ -7,7 +7,7 @@ from codepref.problems import load_problems
 from codepref.records import Problem, Test
 
 
-def test_a_wrong_gold_solution_is_named() -> None:
+def test_a_wrong_gold_solution_is_reported() -> None:
     right = Problem("a", "", "f", (Test("a", "0", "assert f(1) == 2"),), gold="def f(x):\n    return x + 1\n")
     wrong = Problem("b", "", "f", (*right.tests, Test("b", "1", "assert f(0) == 0")), gold="def f(x):\n    return x\n")
     without = Problem("c", "", "f", right.tests)
@@ -20,7 +20,7 @@ def test_humaneval_gold_passes(data: Path) -> None:
 
 
 def test_gold_of_tasks_with_special_comparisons_and_arguments_passes(data: Path) -> None:
-    """Sets, match objects, oracles, tuples, sets and complex numbers as arguments, repaired scripts."""
+    """These tasks have sets, match objects, oracles, tuple, set and complex arguments, and repaired scripts."""
     tasks = {f"Mbpp/{number}" for number in (2, 106, 124, 126, 252, 255, 278, 558, 581, 615, 722, 737, 787, 794)}
     tasks |= {f"HumanEval/{number}" for number in (32, 33, 38, 50)}
     files = ("HumanEvalPlus", "HumanEvalPlus-OriginFmt", "MbppPlus", "MbppPlus-OriginFmt")

@@ -1,4 +1,4 @@
-"""Tests of kind "inputs": expected outputs from the reference, EvalPlus's comparisons."""
+"""Tests of the kind "inputs": expected outputs from the reference, and EvalPlus's comparisons."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from codepref.execution.inside.compare import accepted
+from codepref.execution.sandbox.kinds.compare import accepted
 from codepref.problems.inputs import InputsTest
 from codepref.records import Test
 
@@ -25,7 +25,7 @@ def inputs_test(reference: str, inputs: str, **fields) -> Test:
         (0.30000000000000004, 0.3, 0, "equal", True),
         (0.3001, 0.3, 0, "equal", False),
         (0.3001, 0.3, 1e-3, "equal", True),
-        (1, 1.0000001, 0, "equal", False),  # close, but an int is not of a float's type
+        (1, 1.0000001, 0, "equal", False),  # close, but an int is no float
         ([1.0, 2.0 + 1e-9], [1.0, 2.0], 0, "equal", True),
         ([1.0], [1.0, 2.0], 0, "equal", False),
         ((1.0, 2.0), [1.0, 2.0], 0, "equal", False),
@@ -46,7 +46,7 @@ def test_comparison(output, expected, atol, compare, right):
     assert accepted(output, expected, atol, compare) is right
 
 
-def test_an_oracle_is_asked_when_the_outputs_differ():
+def test_an_oracle_decides_when_the_outputs_differ():
     assert accepted(1, 2, 0, "oracle:x", lambda: True)
     assert not accepted(1, 2, 0, "oracle:x", lambda: 0)
 
@@ -55,10 +55,10 @@ SORT = "def f(x):\n    return sorted(x)\n"
 MANY = "[[list(range(n, 0, -1))] for n in range(300)]"
 
 
-def test_right_and_wrong_solutions(judge):
+def test_right_and_wrong_solutions(verdict_on):
     test = inputs_test(SORT, MANY)
-    assert judge("def f(x):\n    x.sort()\n    return x\n", test).codes == "P"
-    verdict = judge("def f(x):\n    return sorted(x) if len(x) != 222 else x\n", test)
+    assert verdict_on("def f(x):\n    x.sort()\n    return x\n", test).codes == "P"
+    verdict = verdict_on("def f(x):\n    return sorted(x) if len(x) != 222 else x\n", test)
     assert verdict.codes == "F"
     assert "input 222" in verdict.detail
 
@@ -75,30 +75,30 @@ def test_right_and_wrong_solutions(judge):
         ("import os\ndef f(x):\n    os._exit(0)\n", "E"),
     ],
 )
-def test_codes(judge, solution, code):
-    assert judge(solution, inputs_test(SORT, MANY)).codes == code
+def test_codes(verdict_on, solution, code):
+    assert verdict_on(solution, inputs_test(SORT, MANY)).codes == code
 
 
-def test_a_solution_cannot_read_expected_outputs_from_its_arguments(judge):
+def test_a_solution_cannot_read_expected_outputs_from_its_arguments(verdict_on):
     peek = (
         "def f(x):\n    import gc\n    return [o for o in gc.get_objects() if type(o) is list and o == sorted(x)][0]\n"
     )
-    assert judge(peek, inputs_test("def f(x):\n    return sorted(x) + [77]\n", "[[[3, 1]]]")).codes in "FE"
+    assert verdict_on(peek, inputs_test("def f(x):\n    return sorted(x) + [77]\n", "[[[3, 1]]]")).codes in "FE"
 
 
-def test_special_comparisons_run_in_the_judge(judge):
+def test_oracles_and_the_comparison_not_none(verdict_on):
     oracle = "def accept(arguments, output, expected, atol):\n    return arguments[0] % output == 0\n"
     divisor = inputs_test("def f(n):\n    return n\n", "[[6], [9]]", compare="oracle:divides", oracle=oracle)
-    assert judge("def f(n):\n    return 3\n", divisor).codes == "P"
-    assert judge("def f(n):\n    return 4\n", divisor).codes == "F"
-    assert judge("def f(n):\n    return 0\n", divisor).codes == "F"
+    assert verdict_on("def f(n):\n    return 3\n", divisor).codes == "P"
+    assert verdict_on("def f(n):\n    return 4\n", divisor).codes == "F"
+    assert verdict_on("def f(n):\n    return 0\n", divisor).codes == "F"
     matches = inputs_test("import re\ndef f(s):\n    return re.match('a', s)\n", "[['a'], ['b']]", compare="not_none")
-    assert judge("def f(s):\n    return s == 'a'\n", matches).codes == "P"
-    assert judge("def f(s):\n    return s or None\n", matches).codes == "F"
+    assert verdict_on("def f(s):\n    return s == 'a'\n", matches).codes == "P"
+    assert verdict_on("def f(s):\n    return s or None\n", matches).codes == "F"
 
 
-def test_a_reference_that_fails_is_not_the_solutions_fault(judge):
-    verdict = judge(SORT, inputs_test("def f(x):\n    return 1 / 0\n", "[[1]]"), "assert f([2, 1]) == [1, 2]")
+def test_a_reference_that_fails_is_not_the_solutions_fault(verdict_on):
+    verdict = verdict_on(SORT, inputs_test("def f(x):\n    return 1 / 0\n", "[[1]]"), "assert f([2, 1]) == [1, 2]")
     assert verdict.codes == "IP"
     assert "reference" in verdict.detail
 
@@ -108,16 +108,16 @@ def test_a_reference_that_fails_is_not_the_solutions_fault(judge):
     [
         # the same bytes as the reference's answer
         ("def f(x):\n    return [x, [x]]\n", "def f(x):\n    return [x, [x]]\n", "P"),
-        # other bytes, equal values
+        # different bytes, equal values
         ("def f(x):\n    return {1: 2, 3: 4}\n", "def f(x):\n    return {3: 4, 1: 2}\n", "P"),
         ("def f(x):\n    return 1\n", "def f(x):\n    return True\n", "P"),
-        # the same bytes, and yet equal to nothing
+        # the same bytes, but NaN equals nothing
         ("def f(x):\n    return float('nan')\n", "def f(x):\n    return float('nan')\n", "F"),
         ("def f(x):\n    return [{1: float('nan')}]\n", "def f(x):\n    return [{1: float('nan')}]\n", "F"),
-        # arrays do not say whether they are equal: no fault of the reference's
+        # the comparison of arrays is ambiguous, which is not the reference's fault
         ("import numpy\ndef f(x):\n    return numpy.arange(3)\n", "import numpy\nf = lambda x: numpy.arange(3)\n", "F"),
     ],
 )
-def test_answers_of_the_same_bytes(judge, reference, solution, code):
-    verdict = judge(solution, inputs_test(reference, "[[1], [2]]"))
+def test_answers_of_equal_and_of_different_bytes(verdict_on, reference, solution, code):
+    verdict = verdict_on(solution, inputs_test(reference, "[[1], [2]]"))
     assert verdict.codes == code, verdict.detail

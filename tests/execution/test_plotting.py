@@ -1,4 +1,4 @@
-"""Solutions that plot: matplotlib finds its fonts, and still nothing can be written."""
+"""Solutions that plot: matplotlib finds its list of fonts, and nothing can be written."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def codes(source: str) -> str:
     return matrix.verdicts[0].codes
 
 
-def test_a_plot_is_judged_and_its_folder_cannot_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_solution_can_plot_but_cannot_write_to_the_font_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CODEPREF_CACHE", str(tmp_path))
     plotting.plotting_folder.cache_clear()
     try:
@@ -49,7 +51,7 @@ def test_a_plot_is_judged_and_its_folder_cannot_be_written_to(tmp_path: Path, mo
         plotting.plotting_folder.cache_clear()
 
 
-def test_nothing_is_kept_where_nothing_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_cache_folder_there_is_no_font_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CODEPREF_CACHE", "off")
     plotting.plotting_folder.cache_clear()
     try:

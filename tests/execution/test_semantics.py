@@ -1,4 +1,4 @@
-"""Across the wall a program behaves as in one process. Each case is also run in this process, where it must pass."""
+"""With the solution in another process a test behaves as in one process. Each case must pass in this process too."""
 
 from __future__ import annotations
 
@@ -109,55 +109,59 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_as_in_one_process(judge, name):
+def test_a_case_passes_across_processes_as_in_one(verdict_on, name):
     solution, test = CASES[name]
     space = {"__name__": "solution"}
     if name != "dataclass":
         exec(solution, space)
         exec(test, space)
-    verdict = judge(solution, test)
+    verdict = verdict_on(solution, test)
     assert verdict.codes == "P", verdict.detail
     assert verdict.isolation == "separate"
 
 
-def test_what_cannot_cross_falls_back_to_one_process_and_says_so(judge):
+def test_a_value_that_cannot_cross_makes_the_test_shared(verdict_on):
     solution = "def f(g, x):\n    return g(x)\n"
-    verdict = judge(
+    verdict = verdict_on(
         solution, "assert f(lambda x: x + 1, 2) == 3", "assert f(len, 'ab') == 2", "assert f(lambda x: x, 2) == 3"
     )
     assert verdict.codes == "PPF"
     assert verdict.isolation == "shared"
 
 
-def test_the_fallback_ends_programs_that_exit_or_loop(judge):
+def test_shared_tests_end_programs_that_exit_or_loop(verdict_on):
     call = "assert f(lambda: 0) == 0"
-    assert judge("import os\ndef f(g):\n    os._exit(0)\n", call, call).codes == "EE"
-    assert judge("def f(g):\n    while True: pass\n", call, call, call).codes == "TTS"
-    assert judge("import os\nos._exit(0)\n", call).codes == "E"
+    assert verdict_on("import os\ndef f(g):\n    os._exit(0)\n", call, call).codes == "EE"
+    assert verdict_on("def f(g):\n    while True: pass\n", call, call, call).codes == "TTS"
+    assert verdict_on("import os\nos._exit(0)\n", call).codes == "E"
 
 
 @pytest.mark.parametrize(
     "test", ["assert f(type(f(1))) == 3", "try:\n    f(1)\nexcept Exception as e:\n    assert f(e)"]
 )
-def test_what_a_solution_returns_never_makes_a_test_shared(judge, test):
+def test_no_return_value_of_a_solution_makes_a_test_shared(verdict_on, test):
     for body in ("return object()", "return lambda: 0", "return (x for x in [1])", "raise ValueError"):
-        assert judge(f"def f(x):\n    {body}\n", test).isolation == "separate"
+        assert verdict_on(f"def f(x):\n    {body}\n", test).isolation == "separate"
 
 
-def test_randomness_and_hashes_are_the_same_in_every_run(judge):
+def test_randomness_and_hashes_are_the_same_in_every_run(verdict_on):
     solution = "import random\ndef f():\n    return [random.random(), hash('text'), list({'a', 'b', 'c'})]\n"
-    first = judge(solution, "raise ValueError(str(f()))").detail
-    assert first == judge(solution, "raise ValueError(str(f()))").detail
+    first = verdict_on(solution, "raise ValueError(str(f()))").detail
+    assert first == verdict_on(solution, "raise ValueError(str(f()))").detail
     assert "ValueError: [" in first
 
 
-def test_check_reads_names_of_the_solution_and_the_candidate(judge):
+def test_check_reads_names_of_the_solution_and_the_candidate(verdict_on):
     solution = "def double(x):\n    return 2 * x\ndef f(x):\n    return double(x) + 1\n"
-    assert judge(solution, "def check(candidate):\n    assert candidate(2) == double(2) + 1 == f(2)\n").codes == "P"
+    assert (
+        verdict_on(solution, "def check(candidate):\n    assert candidate(2) == double(2) + 1 == f(2)\n").codes == "P"
+    )
 
 
-def test_numpy_crosses_and_is_loaded_beforehand(judge):
+def test_numpy_arrays_cross(verdict_on):
     solution = "import numpy as np\ndef f(x):\n    return np.array(x) * 2\n"
-    verdict = judge(solution, "import numpy as np\nassert np.allclose(f([1.0, 2]), [2, 4]) and f([1.0]).dtype == float")
+    verdict = verdict_on(
+        solution, "import numpy as np\nassert np.allclose(f([1.0, 2]), [2, 4]) and f([1.0]).dtype == float"
+    )
     assert verdict.codes == "P"
     assert verdict.isolation == "separate"

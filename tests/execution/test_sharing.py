@@ -1,4 +1,4 @@
-"""Solutions that share a process: none learns of another, and none that could leave something behind shares one."""
+"""Solutions that share a process do not affect each other, and one that could leave something behind gets its own."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import itertools
 import pytest
 
 from codepref.execution.engine import Engine
-from codepref.execution.inside.harmless import shareable
 from codepref.execution.limits import Limits
+from codepref.execution.sandbox.confinement.allowlist import shareable
 from codepref.execution.tasks import Task
 from codepref.records import Problem, Solution, Test
 
 pytestmark = pytest.mark.xdist_group("execution")
 
-HARMLESS = {
+ALLOWED = {
     "typical": "from typing import List\ndef f(xs: List[int]) -> int:\n    return sum(x for x in xs if x % 2)\n",
     "math": "import math\ndef f(x):\n    return math.floor(math.sqrt(x))\n",
     "exceptions": "def f(x):\n    try:\n        int(x)\n    except ValueError as e:\n        raise KeyError from e\n",
@@ -51,9 +51,9 @@ LEAVES_SOMETHING = {
 }
 
 
-@pytest.mark.parametrize("name", HARMLESS)
+@pytest.mark.parametrize("name", ALLOWED)
 def test_plain_programs_may_share(name: str) -> None:
-    assert shareable(ast.parse(HARMLESS[name]))
+    assert shareable(ast.parse(ALLOWED[name]))
 
 
 @pytest.mark.parametrize("name", LEAVES_SOMETHING)
@@ -75,18 +75,18 @@ NEIGHBOURS = {
     "def f(x) return 1": "E",
     "def g(x):\n    return 1\n": "E",
 }
-"""Programs and the code of `assert f(1) == 2`, which none may change for another."""
+"""Programs and the code of each for `assert f(1) == 2`. No program may change the code of another."""
 
 
-def test_no_solution_changes_the_verdict_of_another_whatever_their_order(engine: Engine) -> None:
+def test_no_solution_changes_the_verdict_of_another_in_any_order(engine: Engine) -> None:
     sources = list(NEIGHBOURS)
     for shift in range(0, len(sources), 3):
         order = sources[shift:] + sources[:shift]
-        for turned in (order, order[::-1]):
-            solutions = [Solution("t", at, source) for at, source in enumerate(turned)]
+        for sources_now in (order, order[::-1]):
+            solutions = [Solution("t", at, source) for at, source in enumerate(sources_now)]
             task = Task(Problem("t", "", "f"), solutions, [Test("t", "0", "assert f(1) == 2")])
             (matrix,) = engine.run([task], limits=Limits(cpu_seconds=0.3))
-            assert [verdict.codes for verdict in matrix.verdicts] == [NEIGHBOURS[source] for source in turned]
+            assert [verdict.codes for verdict in matrix.verdicts] == [NEIGHBOURS[source] for source in sources_now]
 
 
 def test_the_order_of_a_set_does_not_depend_on_the_worker() -> None:
@@ -95,8 +95,8 @@ def test_the_order_of_a_set_does_not_depend_on_the_worker() -> None:
     tests = [Test("t", str(at), f"assert f() == {list(order)!r}") for at, order in enumerate(orders)]
     seen = set()
     for _ in range(3):
-        with Engine(jobs=1) as made:
-            (matrix,) = made.run([Task(Problem("t", "", "f"), [Solution("t", 0, source)], tests)])
+        with Engine(jobs=1) as engine:
+            (matrix,) = engine.run([Task(Problem("t", "", "f"), [Solution("t", 0, source)], tests)])
         seen.add(matrix.verdicts[0].codes)
     assert len(seen) == 1
     assert seen.pop().count("P") == 1

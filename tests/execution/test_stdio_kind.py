@@ -1,4 +1,4 @@
-"""Whole programs that read standard input: codes, what such programs do, forgeries, and the comparison of texts."""
+"""Whole programs that read standard input: their codes, forgeries, and the comparison of texts."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codepref.errors import UserError
-from codepref.execution.inside.compare_text import same_text
 from codepref.execution.limits import Limits
+from codepref.execution.sandbox.kinds.compare_text import same_text
 from codepref.records import Test
 
 pytestmark = pytest.mark.xdist_group("execution")
@@ -40,8 +40,8 @@ def stdio_test(text: str = "3\n1 2 3\n", output: str = "6\n", name: str = "s") -
         "import sys, io\nsys.stdout = io.TextIOWrapper(sys.stdout.buffer)\nprint(6)\n",
     ],
 )
-def test_right_programs_pass_in_each_way_of_reading_and_writing(judge, program):
-    verdict = judge(program, stdio_test())
+def test_correct_programs_pass_with_every_way_of_reading_and_writing(verdict_on, program):
+    verdict = verdict_on(program, stdio_test())
     assert verdict.codes == "P", verdict.detail
     assert verdict.isolation == "separate"
 
@@ -66,40 +66,40 @@ def test_right_programs_pass_in_each_way_of_reading_and_writing(judge, program):
         ("print(6\n", "E"),
     ],
 )
-def test_codes(judge, program, code):
-    assert judge(program, stdio_test()).codes == code
+def test_codes(verdict_on, program, code):
+    assert verdict_on(program, stdio_test()).codes == code
 
 
-def test_too_much_output_is_an_error(judge):
+def test_too_much_output_is_an_error(verdict_on):
     many = "import sys\nfor _ in range(70):\n    sys.stdout.write('6' * (1 << 20))\n"
-    verdict = judge(many, stdio_test(), limits=Limits(cpu_seconds=5, memory_mb=1024))
+    verdict = verdict_on(many, stdio_test(), limits=Limits(cpu_seconds=5, memory_mb=1024))
     assert verdict.codes == "E"
     assert "64 MiB" in verdict.detail
     hidden = f"try:\n    exec({many!r})\nexcept Exception:\n    pass\n"
-    assert judge(hidden, stdio_test(), limits=Limits(cpu_seconds=5)).codes == "E"
+    assert verdict_on(hidden, stdio_test(), limits=Limits(cpu_seconds=5)).codes == "E"
 
 
-def test_nothing_of_one_run_reaches_the_next(judge):
+def test_no_state_of_one_run_reaches_the_next(verdict_on):
     keeps = "import math\nmath.seen = getattr(math, 'seen', 0) + 1\nprint(math.seen)\n"
-    assert judge(keeps, *[stdio_test("", "1", str(at)) for at in range(3)]).codes == "PPP"
+    assert verdict_on(keeps, *[stdio_test("", "1", str(at)) for at in range(3)]).codes == "PPP"
     breaks = "import os\nif input() == 'a':\n    os._exit(0)\nprint(1)\n"
     tests = [stdio_test(text, "1", str(at)) for at, text in enumerate("bab")]
-    assert judge(breaks, *tests).codes == "PEP"
+    assert verdict_on(breaks, *tests).codes == "PEP"
 
 
 FORGERIES = [
-    # what is expected is not in this process: look for it in every object, and in the frames
+    # Look for the expected output in all objects and in the frames. It is not in this process.
     "import gc\nprint([o for o in gc.get_objects() if type(o) is dict and 'output' in o and 'input' in o]"
     "[0]['output'])\n",
     "import sys\nframe = sys._getframe()\nwhile frame:\n    for name, value in frame.f_locals.items():\n"
     "        if name in ('expected', 'wanted', 'test'): print(value)\n    frame = frame.f_back\n",
-    # an answer of its own to the judge, in place of the server's
+    # Send the test runner an own answer in place of the server's.
     "import os, struct\nos.write(3, struct.pack('<I', 5) + b'\\1\\0\\0\\0+')\nos._exit(0)\n",
-    # a text that says that it is equal
+    # Return a text that claims to be equal.
     "import sys\nclass E(bytes):\n    def __eq__(self, other): return True\n    def decode(self, *_): return E()\n"
     "sys.stdout.buffer.getvalue = None\n",
-    "import sys\nsys.modules['inside.compare_text'].same_text = lambda *_: True\nprint(7)\n",
-    "import sys\nsys.modules['inside.stdio'].run_program = lambda *_: True\nprint(7)\n",
+    "import sys\nsys.modules['sandbox.kinds.compare_text'].same_text = lambda *_: True\nprint(7)\n",
+    "import sys\nsys.modules['sandbox.kinds.stdio'].run_program = lambda *_: True\nprint(7)\n",
     "import sys\nfor module in list(sys.modules.values()):\n    if hasattr(module, 'same_text'):\n"
     "        module.same_text = lambda *_: True\nprint(7)\n",
     "raise SystemExit(0)\n",
@@ -107,15 +107,15 @@ FORGERIES = [
 
 
 @pytest.mark.parametrize("program", FORGERIES)
-def test_a_verdict_cannot_be_forged(judge, program):
-    assert judge(program, stdio_test("", "not to be guessed 8142")).codes in ("E", "F")
+def test_a_verdict_cannot_be_forged(verdict_on, program):
+    assert verdict_on(program, stdio_test("", "not to be guessed 8142")).codes in ("E", "F")
 
 
-def test_a_malformed_test_and_a_mixture_are_told(judge):
+def test_a_malformed_test_and_mixed_kinds_are_refused(verdict_on):
     with pytest.raises(UserError, match="must be JSON"):
-        judge(SUM, Test("t", "0", '{"input": 1, "output": ""}', "stdio"))
+        verdict_on(SUM, Test("t", "0", '{"input": 1, "output": ""}', "stdio"))
     with pytest.raises(UserError, match="beside other kinds"):
-        judge(SUM, stdio_test(), "assert f(1) == 2")
+        verdict_on(SUM, stdio_test(), "assert f(1) == 2")
 
 
 @pytest.mark.parametrize(
@@ -151,24 +151,24 @@ TEXT = st.text(alphabet="ab1.\n -", max_size=40)
 
 
 @given(TEXT)
-def test_a_text_is_the_same_as_itself_whatever_white_space_ends_it(text):
+def test_white_space_at_the_ends_of_lines_does_not_count(text):
     assert same_text(text, text)
     assert same_text("\n".join(line + " \t" for line in text.split("\n")) + "\n\n", text)
 
 
 @given(TEXT, TEXT)
-def test_texts_with_other_counts_of_tokens_differ(first, second):
+def test_texts_with_different_numbers_of_tokens_differ(first, second):
     if len(first.split()) != len(second.split()):
         assert not same_text(first, second)
 
 
 @given(st.integers(), st.integers())
-def test_whole_numbers_are_the_same_only_when_equal(first, second):
+def test_whole_numbers_must_be_equal(first, second):
     assert same_text(str(first), str(second)) is (first == second)
 
 
 @given(st.floats(-1e9, 1e9), st.floats(-0.9e-6, 0.9e-6), st.sampled_from([3e-6, -3e-6]))
-def test_a_real_number_has_its_tolerance_and_no_more(true, near, far):
+def test_a_real_number_may_differ_by_the_tolerance_and_no_more(true, near, far):
     size = max(1.0, abs(true))
     assert same_text(repr(true + near * size), repr(true))
     assert not same_text(repr(true + far * size), repr(true))

@@ -1,4 +1,4 @@
-"""More rows than memory holds: the order of the tables, going on after a kill, and memory that stays where it is."""
+"""More rows than memory holds: the order of the tables, continuing after a kill, and memory that does not grow."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def written(path: Path, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
-def test_lines_of_a_task_that_stand_apart_come_together_in_their_order(tmp_path):
+def test_lines_of_a_task_that_are_apart_come_together_in_their_order(tmp_path):
     rows = [{"task_id": task, "solution": program(at % 2 + 1, at // 2)} for at, task in enumerate(WRITTEN)]
     api.execute_into(PROBLEMS, rows, out=tmp_path / "apart", limits=LIMITS, jobs=1)
     assert table(tmp_path / "apart") == [
@@ -71,28 +71,28 @@ def test_lines_of_a_task_that_stand_apart_come_together_in_their_order(tmp_path)
         assert read(tmp_path / "together") == read(tmp_path / "apart")
 
 
-def test_solution_ids_of_ones_own_are_kept_in_the_order_of_the_lines(tmp_path):
+def test_own_solution_ids_are_kept_in_the_order_of_the_lines(tmp_path):
     solutions = [Solution("t/0", number, program(1)) for number in (7, 3, 12)]
     execute_into(PROBLEMS, solutions, out=tmp_path, limits=LIMITS, jobs=1)
     assert [number for _, number, *_ in table(tmp_path)] == [7, 3, 12]
-    with pytest.raises(UserError, match="t/0: a solution_id stands twice"):
+    with pytest.raises(UserError, match="t/0: a solution_id occurs twice"):
         execute_into(PROBLEMS, [*solutions, solutions[1]], out=tmp_path, limits=LIMITS, jobs=1)
 
 
 @pytest.mark.parametrize("remembered", [0, 1 << 25])
-def test_a_task_cut_in_pieces_and_nothing_remembered_give_the_same(tmp_path, monkeypatch, remembered):
+def test_cutting_a_task_into_pieces_changes_nothing(tmp_path, monkeypatch, remembered):
     monkeypatch.setattr(spool, "PIECE_SOLUTIONS", 2)
-    monkeypatch.setattr(spool, "REMEMBERED", remembered)
+    monkeypatch.setattr(spool, "MAX_REMEMBERED", remembered)
     monkeypatch.setattr(answers, "_REMEMBERED", remembered)
     ask = "import os\ndef f(x):\n    return os.getpid()  # {}\n"
     rows = [{"task_id": "t/0", "solution": ask.format(at % 5)} for at in range(40)]
-    asked = {"t/0": [Test("t/0", "0", "raise ValueError(f(1))")]}
-    summary = api.execute_into(PROBLEMS, rows, asked, out=tmp_path, limits=LIMITS, jobs=1)
+    tests = {"t/0": [Test("t/0", "0", "raise ValueError(f(1))")]}
+    summary = api.execute_into(PROBLEMS, rows, tests, out=tmp_path, limits=LIMITS, jobs=1)
     assert [number for _, number, *_ in table(tmp_path)] == list(range(40))
     assert (summary["samples"], summary["distinct_samples"], summary["verdicts"]) == (40, 5, {"E": 40})
-    told = [detail for _, _, detail in details(tmp_path)]
-    assert len(set(told)) == 5  # a process number each: equal programs ran once
-    assert all(told[at] == told[at % 5] for at in range(40))
+    pids = [detail for _, _, detail in details(tmp_path)]
+    assert len(set(pids)) == 5  # equal programs ran once, in one process
+    assert all(pids[at] == pids[at % 5] for at in range(40))
 
 
 def slow_rows() -> list[dict[str, Any]]:
@@ -102,7 +102,7 @@ def slow_rows() -> list[dict[str, Any]]:
     ]
 
 
-def test_a_killed_run_ends_with_the_same_tables_and_does_only_what_is_owed(tmp_path):
+def test_a_killed_run_ends_with_the_same_tables_and_repeats_no_work(tmp_path):
     own = [{"task_id": f"t/{n}", "prompt": "", "entry_point": "f", "tests": ["assert f(1) == 2"]} for n in range(12)]
     problems = written(tmp_path / "problems.jsonl", own)
     solutions = written(tmp_path / "solutions.jsonl", slow_rows())
@@ -131,7 +131,7 @@ def test_a_killed_run_ends_with_the_same_tables_and_does_only_what_is_owed(tmp_p
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-9], lambda data: data.replace(b'"P"', b'"F"')])
-def test_what_a_kill_cut_short_is_owed_again(tmp_path, monkeypatch, damage):
+def test_a_line_that_was_cut_short_is_pending_again(tmp_path, monkeypatch, damage):
     solutions = [Solution(task, 0, program(1)) for task in TASKS]
 
     def stop(done: int, total: int) -> None:
@@ -142,7 +142,7 @@ def test_what_a_kill_cut_short_is_owed_again(tmp_path, monkeypatch, damage):
         execute_into(PROBLEMS, solutions, out=tmp_path, limits=LIMITS, jobs=1, progress=stop)
     kept = tmp_path / "parts" / "verdicts.jsonl"
     lines = kept.read_bytes().splitlines(keepends=True)
-    assert len(lines) == 2  # the third was judged and not yet written
+    assert len(lines) == 2  # the third verdict was known but not yet written
     kept.write_bytes(lines[0] + damage(lines[1]))
     with pytest.raises(KeyboardInterrupt):
         execute_into(PROBLEMS, solutions, out=tmp_path, limits=LIMITS, jobs=1, progress=stop)
@@ -151,7 +151,7 @@ def test_what_a_kill_cut_short_is_owed_again(tmp_path, monkeypatch, damage):
     assert summary["judged_in_this_run"]["samples"] == 1  # the second run added a line after the damaged one
 
 
-def test_wrong_rows_are_told_in_one_message_and_nothing_runs(tmp_path):
+def test_all_wrong_rows_are_reported_at_once_and_nothing_runs(tmp_path):
     seen = []
 
     def solutions() -> Iterator[Solution]:
@@ -162,7 +162,7 @@ def test_wrong_rows_are_told_in_one_message_and_nothing_runs(tmp_path):
         execute_into(
             PROBLEMS,
             solutions(),
-            out=tmp_path / "made" / "out",
+            out=tmp_path / "new" / "out",
             limits=LIMITS,
             jobs=1,
             progress=lambda *at: seen.append(at),
@@ -170,13 +170,13 @@ def test_wrong_rows_are_told_in_one_message_and_nothing_runs(tmp_path):
     assert caught.value.problems[:3] == (
         "solutions for an unknown task: 'nowhere'",
         "solutions for an unknown task: 'elsewhere'",
-        "t/1: a solution_id stands twice; number the solutions of a task from 0",
+        "t/1: a solution_id occurs twice; number the solutions of a task from 0",
     )
     assert seen == []
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_malformed_test_of_the_last_task_is_told_before_the_first_runs(tmp_path):
+def test_a_malformed_test_of_the_last_task_is_reported_before_the_first_task_runs(tmp_path):
     seen = []
     wrong = {"t/0": PROBLEMS[0].tests, "t/2": [Test("t/2", "x", "{}", "inputs")]}
     solutions = [Solution(task, 0, program(1)) for task in TASKS]
@@ -185,13 +185,13 @@ def test_a_malformed_test_of_the_last_task_is_told_before_the_first_runs(tmp_pat
     assert seen == []
 
 
-def test_a_folder_in_which_another_process_works_is_left_alone(tmp_path):
+def test_a_folder_that_another_process_uses_is_refused(tmp_path):
     with Parts(tmp_path), pytest.raises(UserError, match="another codepref is at work in it"):
         execute_into(PROBLEMS, [], out=tmp_path)
     assert execute_into(PROBLEMS, [], out=tmp_path)["samples"] == 0
 
 
-def test_tables_that_were_deleted_are_made_again(tmp_path):
+def test_deleted_tables_are_written_again(tmp_path):
     solutions = [Solution("t/0", 0, program(1))]
     execute_into(PROBLEMS, solutions, out=tmp_path, limits=LIMITS, jobs=1)
     (tmp_path / "verdicts.parquet").unlink()
@@ -199,7 +199,7 @@ def test_tables_that_were_deleted_are_made_again(tmp_path):
     assert table(tmp_path) == [("t/0", 0, program(1), "P")]
 
 
-def test_a_full_disk_while_rows_are_read_is_one_message(tmp_path):
+def test_a_full_disk_while_rows_are_read_is_reported_in_one_message(tmp_path):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     rows = [{"task_id": "t/0", "solution": f"{at:>5000}"} for at in range(20_000)]
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
@@ -211,7 +211,7 @@ def test_a_full_disk_while_rows_are_read_is_one_message(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_solutions_are_a_file_records_or_rows():
+def test_solutions_of_other_types_are_refused():
     for wrong in ([Solution("t/0", 0, "x"), {"task_id": "t/0", "solution": "x"}], ["x"], [None]):
         with pytest.raises(UserError, match="solutions must be a file, Solution records, or rows"):
             api.execute(PROBLEMS, wrong)
@@ -230,7 +230,7 @@ def test_a_million_rows_stay_below_a_gigabyte(tmp_path, tasks):
     solutions, out = tmp_path / "solutions.jsonl", tmp_path / "out"
     lines = "".join(json.dumps({"task_id": str(n), "solution": text}) + "\n" for text in texts for n in range(tasks))
     with solutions.open("w") as stream:
-        stream.writelines(repeat(lines, ROWS // tasks // 2))  # the rows of a task stand apart
+        stream.writelines(repeat(lines, ROWS // tasks // 2))  # the rows of a task are apart
     command = ["execute", "--problems", str(problems), "--solutions", str(solutions), "--out", str(out)]
     run = subprocess.Popen([sys.executable, "-m", "codepref", *command], stdout=subprocess.DEVNULL)
     peak, top = 0, psutil.Process(run.pid)
@@ -242,14 +242,14 @@ def test_a_million_rows_stay_below_a_gigabyte(tmp_path, tasks):
     summary = json.loads((out / "summary.json").read_text())
     assert (summary["samples"], summary["distinct_samples"]) == (ROWS, 2 * tasks)
     assert summary["verdicts"] == {"P": ROWS // 2, "F": ROWS // 2}
-    with pq.ParquetFile(out / "verdicts.parquet") as made:
-        assert made.metadata.num_rows == ROWS
+    with pq.ParquetFile(out / "verdicts.parquet") as table:
+        assert table.metadata.num_rows == ROWS
 
 
 def resident(top: psutil.Process) -> int:
-    """The most bytes that a process and each below it have held so far; pages that they share count for each."""
+    """The most bytes that a process and those below it have held so far. Shared pages count for each process."""
     total = 0
-    with contextlib.suppress(psutil.Error, OSError, StopIteration):  # one has ended meanwhile
+    with contextlib.suppress(psutil.Error, OSError, StopIteration):  # a process may have ended meanwhile
         for process in [top, *top.children(recursive=True)]:
             status = Path(f"/proc/{process.pid}/status").read_text().splitlines()
             total += 1024 * int(next(line for line in status if line.startswith("VmHWM")).split()[1])

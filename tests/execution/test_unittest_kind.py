@@ -1,4 +1,4 @@
-"""Suites that share a process with the solution: codes, mocks, and what does not give a pass."""
+"""Suites that share a process with the solution: codes, mocks, and programs that try to pass without being right."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def suite(source: str, name: str = "u") -> Test:
         ADDS + "if __name__ == '__main__':\n    unittest.main()\n",
     ],
 )
-def test_a_suite_that_holds_passes_and_is_marked_as_shared(judge, source):
-    verdict = judge(RIGHT, suite(source))
+def test_a_correct_solution_passes_a_suite_and_is_marked_as_shared(verdict_on, source):
+    verdict = verdict_on(RIGHT, suite(source))
     assert verdict.codes == "P", verdict.detail
     assert verdict.isolation == "shared"
 
@@ -73,8 +73,8 @@ def method(body: str) -> str:
         (ADDS + "    def test_two(self):\n        with self.subTest():\n            1 / 0\n", "E"),
     ],
 )
-def test_codes(judge, source, code):
-    verdict = judge(RIGHT, suite(source))
+def test_codes(verdict_on, source, code):
+    verdict = verdict_on(RIGHT, suite(source))
     assert verdict.codes == code, verdict.detail
     assert verdict.isolation == "shared"
 
@@ -97,22 +97,24 @@ def test_codes(judge, source, code):
         ("x = 1\n", "E"),
     ],
 )  # fmt: skip
-def test_ending_the_process_or_skipping_is_no_pass(judge, solution, code):
-    assert judge(solution, suite(ADDS)).codes == code
+def test_ending_the_process_or_skipping_tests_does_not_pass(verdict_on, solution, code):
+    assert verdict_on(solution, suite(ADDS)).codes == code
 
 
-def test_a_suite_stands_beside_tests_of_other_kinds(judge):
-    verdict = judge(RIGHT, "assert f(1) == 2", suite(ADDS), suite(method("self.fail()"), "v"), entry_point="task_func")
+def test_a_suite_can_stand_beside_tests_of_other_kinds(verdict_on):
+    verdict = verdict_on(
+        RIGHT, "assert f(1) == 2", suite(ADDS), suite(method("self.fail()"), "v"), entry_point="task_func"
+    )
     assert verdict.codes == "EPF"
     assert verdict.isolation == "shared"
-    assert judge(RIGHT, "assert task_func(1) == 2", suite(ADDS)).codes == "PP"
+    assert verdict_on(RIGHT, "assert task_func(1) == 2", suite(ADDS)).codes == "PP"
 
 
-def test_each_suite_counts_its_own_tests_alone(judge):
+def test_each_suite_counts_only_its_own_tests(verdict_on):
     other = "import unittest\nclass TestCases(unittest.TestCase):\n    pass\n"
-    assert judge(RIGHT, suite(ADDS), suite(other, "v"), suite(ADDS, "w")).codes == "PEP"
+    assert verdict_on(RIGHT, suite(ADDS), suite(other, "v"), suite(ADDS, "w")).codes == "PEP"
 
 
-def test_timeouts_skip_what_is_left(judge):
+def test_after_the_allowed_timeouts_the_rest_is_skipped(verdict_on):
     slow = [suite(method("while True: pass"), str(at)) for at in range(3)]
-    assert judge(RIGHT, *slow, limits=Limits(cpu_seconds=0.3, max_timeouts=2)).codes == "TTS"
+    assert verdict_on(RIGHT, *slow, limits=Limits(cpu_seconds=0.3, max_timeouts=2)).codes == "TTS"

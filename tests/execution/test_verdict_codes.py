@@ -1,4 +1,4 @@
-"""Each cause has its code, and one test's end does not touch the others."""
+"""Each cause has its code, and the end of one test does not affect the others."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ RIGHT = "def f(x):\n    return x + 1\n"
         (" \n", "E", "no code"),
     ],
 )
-def test_code_and_detail(judge, solution, code, detail):
-    verdict = judge(solution, ONE)
+def test_the_code_and_the_detail_of_a_solution(verdict_on, solution, code, detail):
+    verdict = verdict_on(solution, ONE)
     assert verdict.codes == code
     assert detail in verdict.detail
     assert verdict.isolation == "separate"
 
 
-def test_ten_megabytes_and_a_million_brackets_are_a_verdict(judge):
-    assert judge("x = '" + "a" * 10_000_000 + "'\n" + RIGHT, ONE, limits=Limits(cpu_seconds=5)).codes == "P"
-    assert judge("x = " + "(" * 1_000_000, ONE, limits=Limits(cpu_seconds=5)).codes in ("E", "M", "T")
+def test_ten_megabytes_and_a_million_brackets_get_a_verdict(verdict_on):
+    assert verdict_on("x = '" + "a" * 10_000_000 + "'\n" + RIGHT, ONE, limits=Limits(cpu_seconds=5)).codes == "P"
+    assert verdict_on("x = " + "(" * 1_000_000, ONE, limits=Limits(cpu_seconds=5)).codes in ("E", "M", "T")
 
 
-def test_a_test_that_ends_the_process_leaves_the_others_their_codes(judge):
+def test_a_test_that_ends_the_process_leaves_the_others_their_codes(verdict_on):
     solution = """
 import os
 def f(x):
@@ -64,58 +64,58 @@ def f(x):
     return x
 """
     tests = [f"assert f({x}) == {x}" for x in range(5)]
-    assert judge(solution, *tests).codes == "PETPP"
+    assert verdict_on(solution, *tests).codes == "PETPP"
 
 
-def test_after_a_few_timeouts_the_rest_is_skipped(judge):
-    verdict = judge("def f(x):\n    while x: pass\n", "assert f(1)", "assert f(0) is None", *["assert f(1)"] * 3)
+def test_after_a_few_timeouts_the_rest_is_skipped(verdict_on):
+    verdict = verdict_on("def f(x):\n    while x: pass\n", "assert f(1)", "assert f(0) is None", *["assert f(1)"] * 3)
     assert verdict.codes == "TPTSS"
 
 
-def test_after_a_few_timeouts_quick_tests_still_run(judge):
+def test_after_a_few_timeouts_quick_tests_still_run(verdict_on):
     solution = "def f(x):\n    while x < 4: pass\n    return x\n"
-    verdict = judge(solution, *[f"assert f({x}) == {x}" for x in range(7)], "assert f(9) == 8")
+    verdict = verdict_on(solution, *[f"assert f({x}) == {x}" for x in range(7)], "assert f(9) == 8")
     assert verdict.codes == "TTSSPPPF"
 
 
-def test_a_program_that_runs_out_of_time_at_loading_has_no_test_skipped(judge):
-    assert judge("while True: pass\n", *["assert f(1) == 1"] * 4).codes == "TTTT"
+def test_a_program_that_times_out_while_loading_gets_t_for_every_test(verdict_on):
+    assert verdict_on("while True: pass\n", *["assert f(1) == 1"] * 4).codes == "TTTT"
 
 
-def test_a_timeout_costs_its_limit_of_cpu_and_little_more(judge):
-    verdict = judge("def f(x):\n    while True: pass\n", ONE, limits=Limits(cpu_seconds=0.2))
+def test_a_timeout_costs_little_more_cpu_than_its_limit(verdict_on):
+    verdict = verdict_on("def f(x):\n    while True: pass\n", ONE, limits=Limits(cpu_seconds=0.2))
     assert 200 <= verdict.cpu_ms < 400
 
 
-def test_a_tests_own_faults_are_told_apart(judge):
-    verdict = judge(RIGHT, "assert f(1) == 3", "1 / 0", "assert f(", "while True: pass", "assert f(1) == 2")
+def test_faults_of_the_test_itself_get_their_codes(verdict_on):
+    verdict = verdict_on(RIGHT, "assert f(1) == 3", "1 / 0", "assert f(", "while True: pass", "assert f(1) == 2")
     assert verdict.codes == "FEETP"
     assert verdict.detail.startswith("test 0: AssertionError")
 
 
-def test_a_test_cannot_swallow_the_solutions_end(judge):
+def test_a_test_cannot_catch_the_end_of_the_solution(verdict_on):
     swallow = "try:\n    f(1)\nexcept BaseException:\n    pass\n"
-    assert judge("import os\ndef f(x):\n    os._exit(0)\n", swallow).codes == "E"
-    assert judge("def f(x):\n    while True: pass\n", swallow).codes == "T"
-    assert judge("def f(x):\n    raise ValueError\n", swallow).codes == "P"
+    assert verdict_on("import os\ndef f(x):\n    os._exit(0)\n", swallow).codes == "E"
+    assert verdict_on("def f(x):\n    while True: pass\n", swallow).codes == "T"
+    assert verdict_on("def f(x):\n    raise ValueError\n", swallow).codes == "P"
 
 
-def test_helpers_come_from_the_problem_not_from_the_solution(judge):
+def test_helpers_come_from_the_problem_not_from_the_solution(verdict_on):
     solution = "def helper(x):\n    return 100\ndef f(x):\n    return 0\n"
-    assert judge(solution, "assert helper(f(1)) == 100", helpers="def helper(x):\n    return x\n").codes == "F"
-    assert judge(RIGHT, "assert helper(f(1)) == 2", helpers="def helper(x):\n    return x\n").codes == "P"
+    assert verdict_on(solution, "assert helper(f(1)) == 100", helpers="def helper(x):\n    return x\n").codes == "F"
+    assert verdict_on(RIGHT, "assert helper(f(1)) == 2", helpers="def helper(x):\n    return x\n").codes == "P"
 
 
-def test_broken_helpers_are_not_the_solutions_fault(judge):
-    verdict = judge(RIGHT, ONE, ONE, helpers="1 / 0")
+def test_broken_helpers_are_not_the_solutions_fault(verdict_on):
+    verdict = verdict_on(RIGHT, ONE, ONE, helpers="1 / 0")
     assert verdict.codes == "II"
     assert "helpers" in verdict.detail
 
 
-def test_the_preamble_serves_a_solution_that_leaves_out_its_imports(judge):
+def test_the_preamble_provides_imports_that_a_solution_leaves_out(verdict_on):
     solution = "def f(x: List[int]) -> int:\n    return x[0]\n"
-    assert judge(solution, "assert f([2]) == 2", preamble="from typing import List\n").codes == "P"
-    assert judge(solution, "assert f([2]) == 2").codes == "E"
+    assert verdict_on(solution, "assert f([2]) == 2", preamble="from typing import List\n").codes == "P"
+    assert verdict_on(solution, "assert f([2]) == 2").codes == "E"
 
 
 def test_limits_must_be_positive():

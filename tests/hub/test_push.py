@@ -1,4 +1,4 @@
-"""Cards and pushing, by the hub library's own client against a small server of the hub's protocol."""
+"""Cards and uploads, with the hub library's own client and a small server that speaks the hub's protocol."""
 
 import base64
 import json
@@ -15,19 +15,20 @@ from typing import Any
 import pytest
 
 import codepref
-from codepref.hub.card_text import public_name
+from codepref.hub.base_model import hub_name, local_base
 from codepref.hub.cards import license_of, write_cards
+from codepref.models import fingerprint, public_name
 from codepref.storage.files import read_json, write_json
 
 
 class Hub(BaseHTTPRequestHandler):
-    """Creates repositories and takes commits for the token `good`."""
+    """A server that creates repositories and accepts commits for the token `good`."""
 
     repositories: dict[str, dict[str, Any]]
     failing: bool
 
     def log_message(self, *_: Any) -> None:
-        """No lines on the terminal."""
+        """Print nothing."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -39,14 +40,14 @@ class Hub(BaseHTTPRequestHandler):
             return self._answer(401, {"error": "Invalid credentials"})
         kind, _, rest = self.path.removeprefix("/api/").partition("/")
         if self.path == "/api/repos/create":
-            told = json.loads(body)
-            name = f"{told.get('organization') or 'me'}/{told['name']}"
+            spec = json.loads(body)
+            name = f"{spec.get('organization') or 'me'}/{spec['name']}"
             self.repositories[name] = {
-                "private": told.get("visibility") == "private" if "visibility" in told else told.get("private"),
-                "type": told.get("type", "model"),
+                "private": spec.get("visibility") == "private" if "visibility" in spec else spec.get("private"),
+                "type": spec.get("type", "model"),
                 "files": {},
             }
-            place = f"datasets/{name}" if told.get("type") == "dataset" else name
+            place = f"datasets/{name}" if spec.get("type") == "dataset" else name
             return self._answer(200, {"url": f"http://{self.headers['Host']}/{place}", "name": name})
         if kind in ("models", "datasets"):
             name = rest.partition("/preupload/" if "/preupload/" in rest else "/commit/")[0]
@@ -58,8 +59,8 @@ class Hub(BaseHTTPRequestHandler):
                 if one["key"] == "file":
                     content = base64.b64decode(one["value"]["content"])
                     self.repositories[name]["files"][one["value"]["path"]] = content
-            told = {"commitUrl": f"http://{self.headers['Host']}/{name}/commit/1", "commitOid": "1", "success": True}
-            return self._answer(200, told)
+            commit = {"commitUrl": f"http://{self.headers['Host']}/{name}/commit/1", "commitOid": "1", "success": True}
+            return self._answer(200, commit)
         return self._answer(200, {})  # validate-yaml
 
     def do_GET(self) -> None:
@@ -68,12 +69,12 @@ class Hub(BaseHTTPRequestHandler):
 
     def _chunk(self) -> bytes:
         size = int(self.rfile.readline().strip() or b"0", 16)
-        found = self.rfile.read(size)
+        chunk = self.rfile.read(size)
         self.rfile.readline()
-        return found
+        return chunk
 
-    def _answer(self, status: int, told: Any) -> None:
-        text = json.dumps(told).encode()
+    def _answer(self, status: int, content: Any) -> None:
+        text = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))
@@ -94,7 +95,7 @@ def hub() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small run, promoted by a wide margin."""
+    """A small run whose model is promoted, because the gate's margin is wide."""
     out = tmp_path_factory.mktemp("hub") / "run"
     settings = ["problems.train_limit=16", "problems.heldout_limit=8", "sampling.solutions=4", "validation.problems="]
     settings += ["evaluation.samples=2", "evaluation.k=[1]", "training.epochs=1.0", "gate.margin=100"]
@@ -124,7 +125,7 @@ def not_promoted(run_dir: Path) -> None:
     write_json(run_dir / "summary.json", summary)
 
 
-def test_model_and_pairs_arrive_with_their_cards(run_dir: Path, hub: Any) -> None:
+def test_model_and_pairs_are_uploaded_with_their_cards(run_dir: Path, hub: Any) -> None:
     status, out, err = push(run_dir, "--model", "me/aligned", "--dataset", "me/pairs", address=hub.address)
     assert status == 0, err
     model, data = hub.repositories["me/aligned"], hub.repositories["me/pairs"]
@@ -134,11 +135,11 @@ def test_model_and_pairs_arrive_with_their_cards(run_dir: Path, hub: Any) -> Non
     assert model["files"]["model.safetensors"] == (run_dir / "checkpoint" / "model.safetensors").read_bytes()
     assert set(data["files"]) == {"README.md", "pairs.parquet"}
     assert len(out.splitlines()) == 2
-    told = b"".join(content for name, content in model["files"].items() if name.endswith((".json", ".md")))
-    assert str(run_dir.parent).encode() not in told
+    texts = b"".join(content for name, content in model["files"].items() if name.endswith((".json", ".md")))
+    assert str(run_dir.parent).encode() not in texts
 
 
-def test_the_heads_of_the_cards_are_what_the_hub_reads(run_dir: Path) -> None:
+def test_the_hub_library_reads_the_metadata_of_the_cards(run_dir: Path) -> None:
     from huggingface_hub import DatasetCard, ModelCard
 
     model_card, data_card = write_cards(run_dir)
@@ -153,7 +154,7 @@ def test_the_heads_of_the_cards_are_what_the_hub_reads(run_dir: Path) -> None:
     assert configs[0]["data_files"][0]["path"] == "pairs.parquet"
 
 
-def test_what_was_not_promoted_stays_here_unless_it_is_told_to_go(run_dir: Path, hub: Any) -> None:
+def test_a_model_that_was_not_promoted_is_uploaded_only_with_anyway(run_dir: Path, hub: Any) -> None:
     not_promoted(run_dir)
     status, _, err = push(run_dir, "--model", "me/bad", address=hub.address)
     assert status == 1
@@ -166,49 +167,117 @@ def test_what_was_not_promoted_stays_here_unless_it_is_told_to_go(run_dir: Path,
 
 
 @pytest.mark.parametrize(
-    ("given", "token", "status", "told"),
+    ("options", "token", "status", "message"),
     [
         ([], "good", 2, "nothing to push"),
         (["--model", "aligned"], "good", 2, "OWNER/NAME"),
         (["--model", "me/aligned"], "bad", 2, "does not let this token write there (401)"),
         (["--model", "me/aligned"], "", 2, "HF_TOKEN"),
-        (["--dataset", "me/.."], "good", 2, "takes no such name"),
+        (["--dataset", "me/.."], "good", 2, "does not accept this name"),
     ],
 )
-def test_mistakes_are_one_message(
-    given: list[str], token: str, status: int, told: str, run_dir: Path, hub: Any
+def test_each_mistake_gives_one_message(
+    options: list[str], token: str, status: int, message: str, run_dir: Path, hub: Any
 ) -> None:
-    found, _, err = push(run_dir, *given, address=hub.address, token=token)
-    assert (found, err.count("\n")) == (status, 1)
-    assert told in err
+    ended, _, err = push(run_dir, *options, address=hub.address, token=token)
+    assert (ended, err.count("\n")) == (status, 1)
+    assert message in err
 
 
-def test_a_hub_that_is_not_there_is_the_machines_fault(run_dir: Path) -> None:
+def test_a_hub_that_cannot_be_reached_gives_status_3(run_dir: Path) -> None:
     status, _, err = push(run_dir, "--model", "me/aligned", address="http://127.0.0.1:9")
     assert status == 3
     assert "cannot be reached" in err
 
 
-def test_a_folder_that_is_no_run_is_told(tmp_path: Path, hub: Any) -> None:
+def test_a_folder_without_a_run_is_refused(tmp_path: Path, hub: Any) -> None:
     status, _, err = push(tmp_path, "--model", "me/aligned", address=hub.address)
     assert status == 2
     assert "no finished run" in err
 
 
+def set_model(run_dir: Path, model: str) -> None:
+    """Make `model` the one that the run began with."""
+    summary, notes = read_json(run_dir / "summary.json"), read_json(run_dir / "run.json")
+    summary["recipe_resolved"]["model"]["path"] = model
+    notes["inputs"]["model.path"] = fingerprint(model)
+    write_json(run_dir / "summary.json", summary)
+    write_json(run_dir / "run.json", notes)
+
+
+def local_model(folder: Path) -> None:
+    """A folder that looks like a model."""
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").write_bytes(b"weights")
+
+
+def test_a_hub_name_is_published_as_the_base_model(run_dir: Path) -> None:
+    from huggingface_hub import ModelCard
+
+    set_model(run_dir, "owner/base")
+    card = write_cards(run_dir)[0]
+    assert ModelCard.load(card).data.base_model == "owner/base"
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_a_local_base_is_named_in_the_text_and_not_in_the_metadata(
+    absolute: bool, run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import ModelCard
+
+    monkeypatch.chdir(tmp_path)
+    local_model(tmp_path / "models" / "base")
+    set_model(run_dir, str(tmp_path / "models" / "base") if absolute else "models/base")
+    monkeypatch.chdir(run_dir)  # the relative path leads nowhere from here, and is no hub name all the same
+    card = write_cards(run_dir)[0]
+    assert "base_model" not in ModelCard.load(card).data.to_dict()
+    text = card.read_text()
+    assert "Trained from `base` by" in text
+    assert 'path = "base"' in text
+    assert "models/base" not in text
+
+
 def test_an_adapter_on_a_local_base_is_refused(run_dir: Path, hub: Any) -> None:
     write_json(run_dir / "checkpoint" / "adapter_config.json", {"base_model_name_or_path": "/home/me/base"})
     status, _, err = push(run_dir, "--model", "me/aligned", address=hub.address)
-    assert status == 2
-    assert "training.merge_adapter" in err
+    assert (status, err.count("\n")) == (2, 1)
+    assert "is an adapter on a folder of this machine (/home/me/base)" in err
+    assert "training.merge_adapter = true" in err
+    assert hub.repositories == {}
 
 
-def test_the_bases_licence_is_taken_where_it_is_told(tmp_path: Path) -> None:
+def test_a_relative_path_of_an_adapters_base_is_no_hub_name(
+    run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    local_model(tmp_path / "models" / "base")
+    set_model(run_dir, "models/base")
+    adapter = run_dir / "checkpoint" / "adapter_config.json"
+    assert local_base(run_dir) == ""  # no adapter
+    write_json(adapter, {"base_model_name_or_path": "models/base"})
+    assert local_base(run_dir) == "models/base"
+    monkeypatch.chdir(run_dir)
+    assert local_base(run_dir) == "models/base"
+    write_json(adapter, {"base_model_name_or_path": "owner/base"})
+    assert local_base(run_dir) == ""
+    (run_dir / "sft").mkdir()
+    write_json(adapter, {"base_model_name_or_path": "run/sft"})
+    assert local_base(run_dir) == "run/sft"
+
+
+@pytest.mark.parametrize("name", ["starter", "/a/b", "./a/b", "~/b", "a/b/c", "a/", "/b", ""])
+def test_a_path_is_no_hub_name(name: str, tmp_path: Path) -> None:
+    assert hub_name(name, tmp_path) == ""
+
+
+def test_the_licence_comes_from_the_local_base_models_own_card(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("---\nlibrary_name: x\nlicense: mit\n---\n# A model\nlicense: other\n")
     assert license_of(str(tmp_path)) == "mit"
     assert license_of("owner/name") == ""
 
 
-def test_names_without_this_machines_folders() -> None:
+def test_public_names_hold_no_folders_of_this_machine() -> None:
     assert public_name("Qwen/Qwen2.5") == "Qwen/Qwen2.5"
     assert public_name("/home/me/models/mine/") == "mine"
     assert public_name("runs/a/checkpoint") == "checkpoint"

@@ -1,4 +1,4 @@
-"""Rated pairs in the published columns, by `datasets`, and back as pairs to train on."""
+"""Rated pairs in the published columns: `datasets` reads the file, and so does training."""
 
 from pathlib import Path
 
@@ -26,9 +26,9 @@ JUDGMENTS = [judgment(0, 5, 1, 3, None), judgment(1, 2, 2, 2, 2), judgment(2, 4,
 
 
 @pytest.mark.parametrize("name", ["pairs.parquet", "pairs.jsonl"])
-def test_the_columns_are_the_published_ones(tmp_path: Path, name: str) -> None:
-    made = api.pair(judgments=JUDGMENTS, rule="rated", max_pairs_per_problem=1)
-    assert write_binarized(tmp_path / name, JUDGMENTS, made.pairs) == 2  # a tie gives no pair
+def test_a_file_has_the_published_columns(tmp_path: Path, name: str) -> None:
+    pairs = api.pair(judgments=JUDGMENTS, rule="rated", max_pairs_per_problem=1).pairs
+    assert write_binarized(tmp_path / name, JUDGMENTS, pairs) == 2  # the second problem is a tie and gives no pair
     kind = "parquet" if name.endswith("parquet") else "json"
     loaded = datasets.load_dataset(kind, data_files=str(tmp_path / name), split="train")
     published = ["instruction", "preference", "models", "responses", "annotations", "chosen", "rejected"]
@@ -38,22 +38,22 @@ def test_the_columns_are_the_published_ones(tmp_path: Path, name: str) -> None:
     assert (first["chosen"], first["rejected"]) == ("answer 0 0", "answer 0 1")
     assert (first["rating_chosen"], first["rating_rejected"]) == (5, 1)
     assert (first["model_chosen"], first["model_rejected"]) == ("m0", "m1")
-    assert [said["rating"] for said in first["annotations"]] == ["5", "1", "3", "N/A"]
+    assert [annotation["rating"] for annotation in first["annotations"]] == ["5", "1", "3", "N/A"]
     back = read_pairs(tmp_path / name)
     assert [pair.prompt[0]["content"] for pair in back] == ["Do 0.", "Do 2."]
     assert back[0].evidence["rating_chosen"] == 5
 
 
-def test_pairs_of_other_judgments_are_refused(tmp_path: Path) -> None:
-    made = api.pair(judgments=JUDGMENTS, rule="rated")
-    with pytest.raises(UserError, match="of another file"):
-        write_binarized(tmp_path / "x.parquet", JUDGMENTS[:1], made.pairs)
+def test_pairs_of_tasks_that_the_judgments_lack_are_refused(tmp_path: Path) -> None:
+    pairs = api.pair(judgments=JUDGMENTS, rule="rated").pairs
+    with pytest.raises(UserError, match="the judgments lack task 't2'"):
+        write_binarized(tmp_path / "x.parquet", JUDGMENTS[:1], pairs)
 
 
-def test_rules_and_ratings_must_fit() -> None:
-    with pytest.raises(UserError, match="rule 'dstc' and judgments do not fit"):
+def test_a_rule_that_does_not_fit_its_input_is_refused() -> None:
+    with pytest.raises(UserError, match="rule 'dstc' does not read ratings"):
         api.pair(judgments=JUDGMENTS, rule="dstc")
-    with pytest.raises(UserError, match="rule 'rated' and no judgments do not fit"):
+    with pytest.raises(UserError, match="rule 'rated' chooses by ratings: give judgments"):
         api.pair([], rule="rated")
     with pytest.raises(UserError, match="margin 5 does not fit the ratings of task 't0', which lie between 1 and 5"):
         api.pair(judgments=JUDGMENTS, rule="rated", margin=5)

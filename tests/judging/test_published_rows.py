@@ -1,4 +1,4 @@
-"""Rows of the published data sets, read strictly; ours, read back whole and by `datasets`."""
+"""Rows of the published data set and of codepref's own files."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ from codepref.records import Judgment, Rating, Response
 RESPONSES = [{"model": name, "response": f"answer of {name}"} for name in ("gpt-4", "llama", "mistral", "wizard")]
 
 
-def said(model: str, rating: str) -> dict[str, str]:
+def annotation(model: str, rating: str) -> dict[str, str]:
     return {"model": model, "rating": rating, "rationale": f"{model} because"}
 
 
@@ -32,9 +32,11 @@ def row(annotations: list[dict[str, str]], **more: Any) -> dict[str, Any]:
     }
 
 
-def test_a_published_row_is_read_by_model_name() -> None:
-    # the published annotations stand in the order in which the judge saw the responses
-    published = row([said("wizard", "4"), said("gpt-4", "5"), said("mistral", "N/A"), said("llama", "1")])
+def test_published_annotations_are_matched_to_responses_by_the_model() -> None:
+    # the published annotations are in the order in which the judge read the responses
+    published = row(
+        [annotation("wizard", "4"), annotation("gpt-4", "5"), annotation("mistral", "N/A"), annotation("llama", "1")]
+    )
     judgment = judgment_from_row(published, "t")
     assert [(r.value, r.rationale) for r in judgment.ratings] == [
         (5, "gpt-4 because"),
@@ -46,44 +48,46 @@ def test_a_published_row_is_read_by_model_name() -> None:
 
 
 @pytest.mark.parametrize("rating", ["4/5", "Rating: 4", "6", "0", "", "four", "4.5"])
-def test_a_published_rating_that_is_no_number_of_the_scale_is_unjudged(rating: str) -> None:
-    judgment = judgment_from_row(row([said(r["model"], rating) for r in RESPONSES]), "t")
+def test_a_published_rating_that_is_not_a_number_on_the_scale_is_unjudged(rating: str) -> None:
+    judgment = judgment_from_row(row([annotation(r["model"], rating) for r in RESPONSES]), "t")
     assert [r.value for r in judgment.ratings] == [None] * 4
     assert all(r.reason for r in judgment.ratings)
 
 
-def test_fewer_annotations_go_to_their_models_and_none_is_a_task_to_be_judged() -> None:
-    judgment = judgment_from_row(row([said("llama", "2")]), "t")
+def test_responses_without_an_annotation_are_unjudged() -> None:
+    judgment = judgment_from_row(row([annotation("llama", "2")]), "t")
     assert [r.value for r in judgment.ratings] == [None, 2, None, None]
-    assert judgment_from_row(row([]), "t").ratings == ()
+    assert [(r.value, r.reason) for r in judgment_from_row(row([]), "t").ratings] == [(None, "not rated")] * 4
 
 
-def test_an_annotation_that_could_be_of_two_responses_is_of_none() -> None:
-    twice = row([said("llama", "2"), said("llama", "5")])
+def test_an_ambiguous_annotation_is_given_to_no_response() -> None:
+    twice = row([annotation("llama", "2"), annotation("llama", "5")])
     twice["responses"] = [{"model": "llama", "response": "a"}, {"model": "llama", "response": "b"}, RESPONSES[0]]
     assert [r.value for r in judgment_from_row(twice, "t").ratings] == [None, None, None]
 
 
-def test_a_wrong_row_is_told_with_its_place(tmp_path: Path) -> None:
+def test_a_malformed_row_is_reported_with_its_place(tmp_path: Path) -> None:
     for wrong, words in (
         ({"preference": "style", "responses": RESPONSES}, "no column 'instruction'"),
-        (row([said("nobody", "3")]), "an annotation of 'nobody', who gave no response"),
+        (row([annotation("nobody", "3")]), "an annotation is of 'nobody', which has no response"),
         (row([], responses=[{"model": "m"}]), "no column 'response'"),
     ):
         path = tmp_path / "published.jsonl"
         path.write_text(json.dumps(row([])) + "\n" + json.dumps(wrong) + "\n")
-        with pytest.raises(UserError, match=rf"published.jsonl:2: no judgment: {words}"):
+        with pytest.raises(UserError, match=rf"published.jsonl:2: cannot be read as a judgment: {words}"):
             list(iter_judgments(path))
 
 
-def test_datasets_read_ours_with_the_published_columns(tmp_path: Path) -> None:
+def test_datasets_reads_a_file_of_judgments_with_the_published_columns(tmp_path: Path) -> None:
     judgments = [
-        judgment_from_row(row([said(r["model"], str(n)) for n, r in enumerate(RESPONSES, 1)], task_id=f"t{k}"), "t")
+        judgment_from_row(
+            row([annotation(r["model"], str(n)) for n, r in enumerate(RESPONSES, 1)], task_id=f"t{k}"), "t"
+        )
         for k in range(3)
     ]
     write_judgments(tmp_path / "judgments.jsonl", judgments)
     loaded = datasets.load_dataset("json", data_files=str(tmp_path / "judgments.jsonl"), split="train")
-    published = row([said(r["model"], str(n)) for n, r in enumerate(RESPONSES, 1)])
+    published = row([annotation(r["model"], str(n)) for n, r in enumerate(RESPONSES, 1)])
     assert {name: loaded[0][name] for name in published} == published
     loaded.to_parquet(tmp_path / "judgments.parquet")
     assert read_judgments(tmp_path / "judgments.parquet") == judgments
@@ -113,5 +117,5 @@ def judgments(draw: st.DrawFn) -> Judgment:
 
 
 @given(judgments())
-def test_rows_lose_nothing(judgment: Judgment) -> None:
+def test_a_row_holds_everything_about_a_judgment(judgment: Judgment) -> None:
     assert judgment_from_row(json.loads(json.dumps(judgment_row(judgment))), "x") == judgment

@@ -1,19 +1,19 @@
-"""The rubric judge: what costs points, that worse code gets fewer of them, and that the judged cannot switch it off."""
+"""The rubric judge: its deductions, worse code scores lower, and no comment in the code switches it off."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codepref.errors import UserError
-from codepref.judging.asked import asked_arguments
 from codepref.judging.facts import read_facts
+from codepref.judging.requirements import required_arguments
 from codepref.judging.rubric import judge_responses, opinions
 from codepref.judging.scores import Opinion
 from codepref.preferences import PREFERENCES
 from codepref.records import Problem, Response
 
-ASKED = "count_even(numbers): given a list of numbers, count those that are even."
-PROBLEM = Problem("a/0", ASKED, "count_even")
+PROMPT = "count_even(numbers): given a list of numbers, count those that are even."
+PROBLEM = Problem("a/0", PROMPT, "count_even")
 GOOD = '''def count_even(numbers):
     """Count the even numbers."""
     return sum(number % 2 == 0 for number in numbers)
@@ -24,20 +24,20 @@ def rate(text: str, problem: Problem = PROBLEM) -> dict[str, Opinion]:
     return opinions([(problem, text)], PREFERENCES)[0]
 
 
-def test_a_plain_answer_has_nothing_against_it() -> None:
-    found = rate(GOOD)
-    assert found["instruction-following"] == Opinion(5.0, "nothing found against it")
-    assert found["style"] == Opinion(5.0, "nothing found against it")
-    assert found["readability"].score == 5.0
-    # one comprehension: radon's cyclomatic complexity 2, 0.45 for one doubling
-    assert "cyclomatic complexity 2 (-0.45)" in found["complexity"].rationale
-    # 1 for comments and 1.5 for words around it are missing; the docstring is there
-    assert found["explanation"].score == 2.5
-    assert found["explanation"].rating == 3
+def test_a_good_short_answer_has_no_deductions_for_style() -> None:
+    result = rate(GOOD)
+    assert result["instruction-following"] == Opinion(5.0, "nothing found against it")
+    assert result["style"] == Opinion(5.0, "nothing found against it")
+    assert result["readability"].score == 5.0
+    # radon counts the comprehension: cyclomatic complexity 2, one doubling, so 0.45 points
+    assert "cyclomatic complexity 2 (-0.45)" in result["complexity"].rationale
+    # it has a docstring, but no comment (1 point) and no words around the code (1.5 points)
+    assert result["explanation"].score == 2.5
+    assert result["explanation"].rating == 3
 
 
 @pytest.mark.parametrize(
-    ("worse", "preference", "told"),
+    ("worse", "preference", "reason"),
     [
         (GOOD + "\nprint(count_even([1, 2]))\n", "instruction-following", "not asked for: a call (-1.00)"),
         (GOOD + "\nassert count_even([2]) == 1\n", "instruction-following", "not asked for: an assert (-1.00)"),
@@ -61,10 +61,10 @@ def test_a_plain_answer_has_nothing_against_it() -> None:
         ),
     ],
 )
-def test_a_worse_answer_loses_points_and_is_told_why(worse: str, preference: str, told: str) -> None:
-    found = rate(worse)[preference]
-    assert told in found.rationale
-    assert found.score < rate(GOOD)[preference].score
+def test_a_worse_answer_loses_points_with_a_reason(worse: str, preference: str, reason: str) -> None:
+    opinion = rate(worse)[preference]
+    assert reason in opinion.rationale
+    assert opinion.score < rate(GOOD)[preference].score
 
 
 def test_explanation_counts_docstrings_comments_and_words_around_the_code() -> None:
@@ -78,7 +78,7 @@ def test_explanation_counts_docstrings_comments_and_words_around_the_code() -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reason"),
     [
         ("", "holds no code"),
         ("# I would rather not.", "holds no code"),
@@ -87,24 +87,24 @@ def test_explanation_counts_docstrings_comments_and_words_around_the_code() -> N
         ("x = " + "-" * 3000 + "1", ""),
     ],
 )
-def test_what_cannot_be_read_gets_one_by_every_preference_and_its_reason(text: str, told: str) -> None:
-    found = rate(text)
-    assert {one.score for one in found.values()} == {1.0}
-    assert all(told in one.rationale for one in found.values())
+def test_an_answer_without_readable_code_gets_1_by_every_preference(text: str, reason: str) -> None:
+    opinions_of_text = rate(text).values()
+    assert {one.score for one in opinions_of_text} == {1.0}
+    assert all(reason in one.rationale for one in opinions_of_text)
 
 
-def test_comments_do_not_silence_the_judge() -> None:
+def test_comments_that_switch_checks_off_have_no_effect() -> None:
     ugly = "def count_even( numbers ):\n    import os\n    return sum(number%2==0 for number in numbers)\n"
-    silenced = f"# ruff: noqa\n# fmt: off\n{ugly.replace('import os', 'import os  # noqa')}"
-    told = rate(silenced)["style"].rationale
-    assert "F401" in told
-    assert "would be formatted otherwise" in told
+    suppressed = f"# ruff: noqa\n# fmt: off\n{ugly.replace('import os', 'import os  # noqa')}"
+    rationale = rate(suppressed)["style"].rationale
+    assert "F401" in rationale
+    assert "would be formatted otherwise" in rationale
 
 
 def test_a_completion_is_read_as_the_continuation_of_its_prompt() -> None:
     problem = Problem("a/1", "def double(number):\n", "double", style="complete")
     assert rate("    return 2 * number\n", problem)["instruction-following"].score == 5.0
-    # an answer that defines the function itself is read alone
+    # an answer that defines the function itself is read without the prompt
     assert rate("def double(number):\n    return 2 * number\n", problem)["instruction-following"].score == 5.0
 
 
@@ -118,23 +118,23 @@ def test_a_completion_is_read_as_the_continuation_of_its_prompt() -> None:
         ("Sort a list.", None),
     ],
 )
-def test_the_instruction_says_how_many_arguments(prompt: str, count: int | None) -> None:
-    assert asked_arguments(Problem("a/2", prompt, "f")) == count
+def test_the_number_of_arguments_is_read_from_the_instruction(prompt: str, count: int | None) -> None:
+    assert required_arguments(Problem("a/2", prompt, "f")) == count
 
 
-def test_preferences_are_given_to_problems_in_turn() -> None:
+def test_problem_i_is_judged_by_preference_i_modulo_their_number() -> None:
     problems = [Problem(f"a/{at}", f"f(x): number {at}", "f") for at in range(4)]
     responses = {p.task_id: [Response(p.task_id, 0, "policy", "def f(x):\n    return x\n")] for p in problems[1:]}
-    made = judge_responses(problems, responses, ("style", "complexity"))
-    # problem 0 has no response; its turn passes all the same
-    assert [(one.task_id, one.preference) for one in made] == [
+    judgments = judge_responses(problems, responses, ("style", "complexity"))
+    # problem 0 has no response, but it counts
+    assert [(one.task_id, one.preference) for one in judgments] == [
         ("a/1", "complexity"),
         ("a/2", "style"),
         ("a/3", "complexity"),
     ]
-    assert made[1].ratings[0].value == made[1].ratings[0].score == 5
-    assert made[1].judge == "rubric"
-    assert made[1].ratings[0].rationale.startswith("static analysis, no model's opinion")
+    assert judgments[1].ratings[0].value == judgments[1].ratings[0].score == 5
+    assert judgments[1].judge == "rubric"
+    assert judgments[1].ratings[0].rationale.startswith("static analysis, no model's opinion")
 
 
 def test_an_unknown_preference_is_refused() -> None:
@@ -144,6 +144,6 @@ def test_an_unknown_preference_is_refused() -> None:
 
 @settings(max_examples=60)
 @given(st.text(alphabet="def f(x):\n\t return #`'\"\\[]{}=+1\x00\ud800é", max_size=60))
-def test_any_text_has_facts_or_a_reason_for_none(text: str) -> None:
+def test_any_text_has_facts_or_a_reason_why_there_are_none(text: str) -> None:
     facts = read_facts(text, PROBLEM)
     assert facts if isinstance(facts, str) else facts.code

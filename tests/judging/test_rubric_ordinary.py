@@ -1,11 +1,11 @@
-"""The rubric on ordinary programs: each beside a version that does the same and that any reviewer would send back."""
+"""The rubric on ordinary programs. Each good program has a bad version that does the same."""
 
 import pytest
 
 from codepref.judging.rubric import opinions
 from codepref.records import Problem
 
-SORTED_OUT = ("readability", "complexity", "style")
+SEPARATING = ("readability", "complexity", "style")
 PAIRS = {
     "has_close_elements(numbers, threshold): is any pair of numbers closer than the threshold?": (
         '''from itertools import pairwise
@@ -98,17 +98,20 @@ def largest_prime_factor(number):
 
 
 @pytest.mark.parametrize("prompt", PAIRS, ids=lambda prompt: prompt.split("(")[0])
-@pytest.mark.parametrize("preference", SORTED_OUT)
-def test_what_a_reviewer_would_send_back_is_a_point_worse(prompt: str, preference: str) -> None:
+@pytest.mark.parametrize("preference", SEPARATING)
+def test_the_bad_version_scores_almost_a_point_lower(prompt: str, preference: str) -> None:
     problem = Problem("a/0", prompt, prompt.split("(")[0])
-    good, worse = (found[preference] for found in opinions([(problem, text) for text in PAIRS[prompt]], [preference]))
+    good, worse = (
+        by_preference[preference]
+        for by_preference in opinions([(problem, text) for text in PAIRS[prompt]], [preference])
+    )
     assert good.rating >= 4
     assert worse.rating < good.rating
     assert good.score - worse.score >= 0.8
 
 
 @pytest.mark.parametrize("prompt", PAIRS, ids=lambda prompt: prompt.split("(")[0])
-def test_both_follow_the_instruction(prompt: str) -> None:
+def test_both_versions_follow_the_instruction(prompt: str) -> None:
     problem = Problem("a/0", prompt, prompt.split("(")[0])
-    found = opinions([(problem, text) for text in PAIRS[prompt]], ["instruction-following"])
-    assert [one["instruction-following"].rating for one in found] == [5, 5]
+    both = opinions([(problem, text) for text in PAIRS[prompt]], ["instruction-following"])
+    assert [one["instruction-following"].rating for one in both] == [5, 5]

@@ -1,4 +1,4 @@
-"""max-pass, CodeT and B4 on matrices that can be worked out on paper."""
+"""The rules `max-pass`, `codet` and `b4` on small matrices with results that were derived by hand."""
 
 import math
 
@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_rules import rule_input
 
-from codepref.pairing.b4 import b4, log_posterior
-from codepref.pairing.codet import codet
-from codepref.pairing.consensus import consensus_sets
-from codepref.pairing.max_pass import max_pass
-from codepref.pairing.rules import Choice, RuleInput
+from codepref.pairing.rules.b4 import b4, log_posterior
+from codepref.pairing.rules.base import Choice, RuleInput
+from codepref.pairing.rules.codet import codet
+from codepref.pairing.rules.consensus import consensus_sets
+from codepref.pairing.rules.max_pass import max_pass
 
 RULES = (max_pass, codet, b4)
 MATRICES = st.integers(1, 5).flatmap(
@@ -25,28 +25,28 @@ def only(choice: Choice) -> tuple[int, int]:
     return candidate.chosen, candidate.rejected
 
 
-def test_solutions_that_pass_the_same_tests_are_one_set() -> None:
+def test_solutions_that_pass_the_same_tests_form_one_set() -> None:
     sets = consensus_sets(rule_input(["PPF", "FFP", "PPF", "FFF"]).passed_ST)
     assert [one.rows.tolist() for one in sets] == [[0, 2], [1], [3]]
     assert sets[0].passed_T.tolist() == [True, True, False]
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_max_pass_counts_tests_as_often_as_they_were_written(seed: int) -> None:
+def test_max_pass_counts_a_test_as_often_as_the_model_wrote_it(seed: int) -> None:
     # rows pass 5, 2 and 0 of 7 written tests
     choice = max_pass(rule_input(["PFF", "FPP", "FFF"], weights=[5, 1, 1], seed=seed))
     assert only(choice) == (0, 2)
     assert choice.candidates[0].confidence == pytest.approx(5 / 7)
 
 
-def test_max_pass_rejects_no_solution_for_a_cell_that_was_not_run() -> None:
-    # row 1 was seen to pass one test and to fail none: it could have passed them all
+def test_max_pass_does_not_count_a_cell_that_did_not_run_as_a_failure() -> None:
+    # row 1 passed one test and failed none, so it might have passed them all
     assert only(max_pass(rule_input(["PPP", "PSS", "PPF"]))) == (0, 2)
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_codet_weighs_agreeing_solutions_and_tests(seed: int) -> None:
-    # row 0 passes most tests, 4, alone: 1 x 4. Rows 1 to 4 pass the same 3: 2 x 3 = 6. Row 5 passes none.
+def test_codet_scores_a_set_by_its_solutions_and_tests(seed: int) -> None:
+    # Row 0 alone passes 4 tests: 1 x 4. Rows 1 to 4 pass the same 3 tests: sqrt(4) x 3 = 6. Row 5 passes none.
     rows = ["PPPPFFF", *["FFFFPPP"] * 4, "FFFFFFF"]
     choice = codet(rule_input(rows, seed=seed))
     chosen, rejected = only(choice)
@@ -54,22 +54,22 @@ def test_codet_weighs_agreeing_solutions_and_tests(seed: int) -> None:
     assert choice.candidates[0].confidence == pytest.approx(6 / (math.sqrt(6) * 7))
 
 
-def test_codet_chooses_by_weighted_tests() -> None:
-    # two sets of one solution each: tests written 1 + 1 times against one written 3 times
+def test_codet_counts_a_test_as_often_as_the_model_wrote_it() -> None:
+    # two sets of one solution each: the first passes tests that were written 1 + 1 times, the second 3 times
     assert only(codet(rule_input(["PPF", "FFP"], weights=[1, 1, 3]))) == (1, 0)
 
 
-def test_b4_is_the_product_of_its_four_integrals() -> None:
-    # Solution 0 and the only test taken for right: one of two solutions, one of one test, the other solution fails the
-    # right test, and there is no wrong test. B(1001, 2) B(1001, 1) B(1, 2) B(1, 10000).
-    one = rule_input(["P", "F"])
+def test_the_posterior_of_b4_is_the_product_of_four_integrals() -> None:
+    # Solution 0 and the only test are taken to be right: one of two solutions, one of one test. The other solution
+    # fails the right test, and there is no wrong test: B(1001, 2) B(1001, 1) B(1, 2) B(1, 10000).
+    verdicts = rule_input(["P", "F"])
     expected = 1 / (1001 * 1002) / 1001 / 2 / 10_000
-    assert log_posterior(one, consensus_sets(one.passed_ST)[0]) == pytest.approx(math.log(expected))
+    assert log_posterior(verdicts, consensus_sets(verdicts.passed_ST)[0]) == pytest.approx(math.log(expected))
 
 
-def test_b4_distrusts_a_set_whose_wrong_tests_others_pass() -> None:
-    # Rows 0 to 2 agree on tests 0 to 2. Row 3 passes only test 3: taking it for right leaves three tests that are then
-    # wrong and yet passed by three solutions each, which the prior says wrong solutions hardly ever do.
+def test_b4_gives_a_low_score_to_a_set_if_other_solutions_pass_its_wrong_tests() -> None:
+    # Rows 0 to 2 agree on tests 0 to 2. Row 3 passes only test 3. If row 3 were right, three wrong solutions would pass
+    # three wrong tests each, which the prior makes very unlikely.
     chosen, rejected = only(b4(rule_input([*["PPPF"] * 3, "FFFP", "FFFF"])))
     assert chosen in {0, 1, 2}
     assert rejected in {3, 4}
@@ -86,7 +86,7 @@ def test_b4_distrusts_a_set_whose_wrong_tests_others_pass() -> None:
         (["PS", "SP"], "fail|equally many"),
     ],
 )
-def test_no_pair_where_nothing_can_be_told(rule, rows: list[str], reason: str) -> None:
+def test_there_is_no_pair_if_nothing_separates_the_solutions(rule, rows: list[str], reason: str) -> None:
     choice = rule(rule_input(rows))
     assert choice.candidates == ()
     assert any(part in choice.reason for part in reason.split("|"))
@@ -94,13 +94,13 @@ def test_no_pair_where_nothing_can_be_told(rule, rows: list[str], reason: str) -
 
 @pytest.mark.parametrize("rule", RULES)
 @given(rows=MATRICES, seed=st.integers(0, 3))
-def test_a_pair_always_rests_on_cells_that_were_run(rule, rows: list[str], seed: int) -> None:
-    made: RuleInput = rule_input(rows, seed=seed)
-    choice = rule(made)
+def test_every_pair_is_based_on_cells_that_ran(rule, rows: list[str], seed: int) -> None:
+    verdicts: RuleInput = rule_input(rows, seed=seed)
+    choice = rule(verdicts)
     assert bool(choice.candidates) != bool(choice.reason)
-    assert choice == rule(made)  # the seed decides, nothing else
+    assert choice == rule(verdicts)  # only the seed decides
     for candidate in choice.candidates:
         assert 0 <= candidate.confidence <= 1
-        assert np.any(made.passed_ST[candidate.chosen] & made.failed_ST[candidate.rejected]) or rule is max_pass
-        assert made.passed_ST[candidate.chosen].any()
-        assert made.failed_ST[candidate.rejected].any()
+        assert np.any(verdicts.passed_ST[candidate.chosen] & verdicts.failed_ST[candidate.rejected]) or rule is max_pass
+        assert verdicts.passed_ST[candidate.chosen].any()
+        assert verdicts.failed_ST[candidate.rejected].any()

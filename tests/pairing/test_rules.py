@@ -1,19 +1,19 @@
-"""Rules on matrices that can be worked out on paper."""
+"""The rules `dstc` and `all-tests` on small matrices with results that were derived by hand."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codepref.pairing.all_tests import all_tests
-from codepref.pairing.dstc import dstc, dstc_code
-from codepref.pairing.rules import RuleInput
+from codepref.pairing.rules.all_tests import all_tests
+from codepref.pairing.rules.base import RuleInput
+from codepref.pairing.rules.dstc import dstc, dstc_code
 
 
 def rule_input(
     rows: list[str], weights: list[int] | None = None, seed: int = 0, forms: list[str] | None = None
 ) -> RuleInput:
-    """Rows of codes (P passed, F failed, S not run) as a rule sees them."""
+    """The input of a rule for rows of codes: P passed, F failed, S did not run."""
     codes_ST = np.array([list(row) for row in rows]).reshape(len(rows), -1)
     passed_ST = codes_ST == "P"
     return RuleInput(
@@ -27,8 +27,8 @@ def rule_input(
 
 @pytest.mark.parametrize("seed", range(5))
 def test_dstc_follows_the_minimax_rule(seed: int) -> None:
-    # Row sums 3 2 2 0, column sums 3 2 1 1. Chosen: row 0, and of its tests the one that fewest pass, column 2.
-    # Rejected: the most passed test that someone fails is column 0; only row 3 fails it.
+    # Row sums are 3 2 2 0, column sums 3 2 1 1. Row 0 is chosen. Of its tests, column 2 is passed by the fewest.
+    # Of the tests that a solution fails, column 0 is passed by the most. Only row 3 fails it.
     choice = dstc(rule_input(["PPPF", "PPFF", "PFFP", "FFFF"], seed=seed))
     (candidate,) = choice.candidates
     assert (candidate.chosen, candidate.chosen_test) == (0, 2)
@@ -36,17 +36,17 @@ def test_dstc_follows_the_minimax_rule(seed: int) -> None:
     assert candidate.confidence == pytest.approx(3 / 4)
 
 
-def test_dstc_rejects_the_worst_among_those_that_fail_the_rejected_test() -> None:
-    # Column 0 is passed by three of four: k*. Its only failing row, 1, has two passes though row 3 has just one.
+def test_dstc_rejects_the_worst_solution_that_fails_the_rejected_test() -> None:
+    # Columns 0 and 2 are passed by three of four rows. Only row 1 fails column 0, only row 3 fails column 2.
     choice = dstc(rule_input(["PPPP", "FPPF", "PFPF", "PFFF"]))
-    assert choice.candidates[0].rejected_test in (0, 2)  # both are passed by three
+    assert choice.candidates[0].rejected_test in (0, 2)
     for seed in range(20):
         (candidate,) = dstc(rule_input(["PPPP", "FPPF", "PFPF", "PFFF"], seed=seed)).candidates
         assert candidate.rejected == {0: 1, 2: 3}[candidate.rejected_test]
 
 
-def test_dstc_counts_a_test_as_often_as_it_was_written() -> None:
-    # Unweighted, row 1 passes more tests; the model wrote test 0 five times, so row 0 passes 5 of 7.
+def test_dstc_counts_a_test_as_often_as_the_model_wrote_it() -> None:
+    # Row 1 passes more tests, but the model wrote test 0 five times, so row 0 passes 5 of 7.
     (candidate,) = dstc(rule_input(["PFF", "FPP", "FFF"], weights=[5, 1, 1])).candidates
     assert (candidate.chosen, candidate.rejected) == (0, 2)
     assert candidate.confidence == pytest.approx(5 / 7)
@@ -63,55 +63,54 @@ def test_dstc_counts_a_test_as_often_as_it_was_written() -> None:
         (["PS", "PS"], "no solution fails a test"),
     ],
 )
-def test_dstc_makes_no_pair_where_nothing_tells_solutions_apart(rows: list[str], reason: str) -> None:
+def test_dstc_makes_no_pair_if_nothing_separates_the_solutions(rows: list[str], reason: str) -> None:
     choice = dstc(rule_input(rows))
     assert choice.candidates == ()
     assert choice.reason == reason
 
 
-def test_dstc_rests_no_pair_on_a_test_that_was_not_run() -> None:
-    # Row 2 was not run on column 0, so column 0's only seen failure is row 1.
+def test_dstc_does_not_use_a_test_that_did_not_run_as_a_failure() -> None:
+    # Row 2 did not run column 0, so only row 1 fails it.
     for seed in range(10):
         (candidate,) = dstc(rule_input(["PP", "FP", "SF"], seed=seed)).candidates
         assert (candidate.rejected_test, candidate.rejected) in {(0, 1), (1, 2)}
 
 
 def test_dstc_code_selects_the_same_solutions_without_tests() -> None:
-    given_ = rule_input(["PPPF", "PPFF", "PFFP", "FFFF"])
-    (with_tests,), (without,) = dstc(given_).candidates, dstc_code(given_).candidates
+    verdicts = rule_input(["PPPF", "PPFF", "PFFP", "FFFF"])
+    (with_tests,), (without,) = dstc(verdicts).candidates, dstc_code(verdicts).candidates
     assert (with_tests.chosen, with_tests.rejected) == (without.chosen, without.rejected)
     assert without.chosen_test is None
     assert without.rejected_test is None
 
 
 @given(st.data())
-def test_dstc_on_any_matrix_gives_what_its_definition_says_or_nothing(data: st.DataObject) -> None:
+def test_a_pair_of_dstc_follows_its_definition_on_any_matrix(data: st.DataObject) -> None:
     solutions, tests = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 6))
     rows = [
         "".join(data.draw(st.lists(st.sampled_from("PFS"), min_size=tests, max_size=tests))) for _ in range(solutions)
     ]
-    given_ = rule_input(rows, seed=data.draw(st.integers(0, 100)))
-    for candidate in dstc(given_).candidates:
-        totals = given_.passed_ST.sum(axis=1)
+    verdicts = rule_input(rows, seed=data.draw(st.integers(0, 100)))
+    for candidate in dstc(verdicts).candidates:
+        totals = verdicts.passed_ST.sum(axis=1)
         assert totals[candidate.chosen] == totals.max() > totals[candidate.rejected]
-        assert given_.passed_ST[candidate.chosen, candidate.chosen_test]
-        assert given_.failed_ST[candidate.rejected, candidate.rejected_test]
+        assert verdicts.passed_ST[candidate.chosen, candidate.chosen_test]
+        assert verdicts.failed_ST[candidate.rejected, candidate.rejected_test]
         assert 0 < candidate.confidence <= 1
 
 
-def test_all_tests_pairs_every_pass_with_every_failure_before_it_repeats_one() -> None:
+def test_all_tests_makes_every_combination_of_a_passing_and_a_failing_solution_once() -> None:
     choice = all_tests(rule_input(["PP", "PP", "PF", "FP"]), max_pairs=10)
-    found = {(c.chosen, c.rejected) for c in choice.candidates}
-    assert found == {(0, 2), (0, 3), (1, 2), (1, 3)}
+    assert {(c.chosen, c.rejected) for c in choice.candidates} == {(0, 2), (0, 3), (1, 2), (1, 3)}
 
 
-def test_all_tests_uses_solutions_evenly_up_to_its_limit() -> None:
+def test_all_tests_uses_each_solution_as_rarely_as_possible() -> None:
     choice = all_tests(rule_input(["P", "P", "P", "F", "F", "F"]), max_pairs=3)
     assert len({c.chosen for c in choice.candidates}) == 3
     assert len({c.rejected for c in choice.candidates}) == 3
 
 
-def test_all_tests_counts_the_same_answer_once() -> None:
+def test_all_tests_counts_equal_forms_as_one_solution() -> None:
     choice = all_tests(rule_input(["P", "P", "F"], forms=["a", "a", "b"]), max_pairs=4)
     assert len(choice.candidates) == 1
 
@@ -125,5 +124,5 @@ def test_all_tests_counts_the_same_answer_once() -> None:
         (["", ""], "no tests"),
     ],
 )
-def test_all_tests_gives_a_tie_no_label(rows: list[str], reason: str) -> None:
+def test_all_tests_makes_no_pair_of_a_tie(rows: list[str], reason: str) -> None:
     assert all_tests(rule_input(rows)).reason == reason

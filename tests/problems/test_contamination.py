@@ -1,4 +1,4 @@
-"""Training texts that hold held-out problems: what is found, what is not, and how a run leaves them out."""
+"""Training texts that contain held-out problems: which ones are found, and how a run drops them."""
 
 import json
 from pathlib import Path
@@ -30,42 +30,46 @@ HELDOUT = [
 ]
 
 
-def found(*texts: Text) -> list[tuple[str, str, str]]:
+def overlaps_of(*texts: Text) -> list[tuple[str, str, str]]:
     return [(one.name, one.heldout, one.kind) for one in overlaps(texts, HELDOUT)]
 
 
-def test_a_statement_is_found_in_another_dress() -> None:
-    dressed = "Please solve this!\n" + STATEMENT.upper().replace(";", " --") + " Use Python 3."
+def test_a_statement_is_found_with_other_words_around_it_and_another_layout() -> None:
+    decorated = "Please solve this!\n" + STATEMENT.upper().replace(";", " --") + " Use Python 3."
     half = " ".join(STATEMENT.split()[:25])
-    assert found(Text("a", dressed), Text("b", half)) == [("a", "held/0", "words"), ("b", "held/0", "words")]
+    assert overlaps_of(Text("a", decorated), Text("b", half)) == [("a", "held/0", "words"), ("b", "held/0", "words")]
 
 
-def test_what_shares_a_phrase_or_is_short_is_not_found() -> None:
+def test_a_text_that_shares_only_a_phrase_and_a_short_text_are_not_found() -> None:
     phrase = "Given a list of intervals, merge all those that overlap and print how many are left over."
-    assert found(Text("a", phrase), Text("b", "Add one to x."), Text("c", ""), Text("d", "list of intervals")) == []
+    assert (
+        overlaps_of(Text("a", phrase), Text("b", "Add one to x."), Text("c", ""), Text("d", "list of intervals")) == []
+    )
 
 
-def test_a_gold_solution_is_found_by_its_program() -> None:
+def test_a_gold_solution_is_found_after_its_names_and_comments_changed() -> None:
     renamed = GOLD.replace("merged", "out").replace("start", "a").replace("    '''Merge them.'''\n", "    # my own\n")
-    assert found(Text("a", "other words", (renamed,))) == [("a", "held/0", "program")]
+    assert overlaps_of(Text("a", "other words", (renamed,))) == [("a", "held/0", "program")]
     fenced = f"Here it is:\n```python\n{renamed}```\nDone."
-    assert found(answer_text("b", "Do it.", fenced)) == [("b", "held/0", "program")]
-    # too short to be anybody's, and another program
-    assert found(Text("c", "", ("def f(x):\n    return x + 1\n",)), Text("d", "", (GOLD.replace("<=", "<"),))) == []
+    assert overlaps_of(answer_text("b", "Do it.", fenced)) == [("b", "held/0", "program")]
+    # a program that is too short, and a different program
+    assert (
+        overlaps_of(Text("c", "", ("def f(x):\n    return x + 1\n",)), Text("d", "", (GOLD.replace("<=", "<"),))) == []
+    )
 
 
 @given(st.integers(0, 10), st.integers(0, 10))
 def test_a_text_around_a_statement_does_not_hide_it(before: int, after: int) -> None:
     text = " ".join(["lorem"] * before + [STATEMENT] + ["ipsum"] * after)
-    assert found(Text("a", text)) == [("a", "held/0", "words")]
+    assert overlaps_of(Text("a", text)) == [("a", "held/0", "words")]
 
 
-def test_a_run_trains_on_none_of_them_and_lists_them(tmp_path: Path) -> None:
+def test_a_run_drops_and_lists_contaminated_problems(tmp_path: Path) -> None:
     from codepref.problems.load import load_problems
 
     heldout = load_problems("starter:heldout", limit=12)
     train = load_problems("starter:train", limit=30)
-    leaked = " ".join(heldout[0].prompt.split()[1:])  # another entry point, the same words
+    leaked = " ".join(heldout[0].prompt.split()[1:])  # the same words after another entry point
     lines = [{"task_id": p.task_id, "prompt": p.prompt, "entry_point": p.entry_point} for p in train]
     lines.append({"task_id": "leak/0", "prompt": f"g(xs): {leaked}", "entry_point": "g"})
     for line, problem in zip(lines, [*train, heldout[0]], strict=True):
@@ -88,6 +92,6 @@ def test_a_run_trains_on_none_of_them_and_lists_them(tmp_path: Path) -> None:
     assert "leak/0" not in (out / "samples" / "solutions.jsonl").read_text()
 
 
-def test_a_problem_is_looked_at_with_its_gold() -> None:
+def test_the_text_of_a_problem_includes_its_gold_solution() -> None:
     text = problem_text(HELDOUT[0])
     assert (text.words, text.programs) == (STATEMENT, (GOLD,))

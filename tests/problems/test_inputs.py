@@ -1,3 +1,5 @@
+"""Tests of kind "inputs": how inputs become text and come back, and which sources are refused."""
+
 from __future__ import annotations
 
 import json
@@ -29,7 +31,7 @@ VALUES = st.recursive(
 
 
 def exact(value: Any) -> Any:
-    """A form whose equality minds types and signs of zero, which == does not."""
+    """A form whose equality respects types and signs of zero, which == ignores."""
     if isinstance(value, list | tuple):
         return type(value).__name__, [exact(item) for item in value]
     if isinstance(value, dict):
@@ -44,32 +46,32 @@ def exact(value: Any) -> Any:
 
 
 @given(st.lists(st.lists(VALUES, max_size=3), max_size=3))
-def test_inputs_come_back_with_their_types(inputs: list[list[Any]]) -> None:
+def test_decoded_inputs_equal_the_encoded_ones_in_value_and_type(inputs: list[list[Any]]) -> None:
     assert exact(decode_inputs(encode_inputs(inputs))) == exact(inputs)
 
 
-def test_nan_comes_back() -> None:
+def test_nan_is_encoded_and_decoded() -> None:
     [[value]] = decode_inputs(encode_inputs([[math.nan]]))
     assert math.isnan(value)
 
 
-def test_an_object_is_no_input() -> None:
+def test_an_object_cannot_be_encoded() -> None:
     with pytest.raises(TypeError, match="object cannot be an input"):
         encode_inputs([[object()]])
 
 
 @pytest.mark.parametrize("text", ["[1]", "{}", "open('x')", "[[", "__import__('os')", "[[x]]"])
-def test_texts_that_are_no_inputs(text: str) -> None:
+def test_a_text_that_is_not_a_list_of_argument_lists_is_refused(text: str) -> None:
     with pytest.raises(UserError):
         decode_inputs(text)
 
 
-def test_source_comes_back() -> None:
+def test_a_source_is_parsed_to_the_test_that_wrote_it() -> None:
     test = InputsTest("f", "[[1]]", "def f(x): return x", 1e-4, "oracle:near", "def accept(*args): return True")
     assert parse_inputs(test.to_source()) == test
 
 
-def test_fields_that_may_be_left_out() -> None:
+def test_optional_fields_have_defaults() -> None:
     test = parse_inputs(json.dumps({"entry_point": "f", "inputs": "[[1]]", "reference": "def f(x): return x"}))
     assert (test.atol, test.compare, test.oracle) == (0, "equal", "")
 
@@ -86,7 +88,7 @@ def test_fields_that_may_be_left_out() -> None:
         ({"inputs": [[1]]}, "inputs"),
     ],
 )
-def test_malformed_sources_say_which_field(change: dict[str, Any], message: str) -> None:
+def test_the_message_about_a_malformed_source_names_the_field(change: dict[str, Any], message: str) -> None:
     document = {"entry_point": "f", "inputs": "[[1]]", "reference": "def f(x): return x", **change}
     with pytest.raises(UserError, match=message):
         parse_inputs(json.dumps(document))
@@ -102,5 +104,5 @@ JSON_VALUES = st.recursive(
 
 
 @given(st.lists(st.lists(JSON_VALUES, max_size=3), max_size=3))
-def test_the_quick_way_for_json_writes_the_same_text(inputs):
+def test_the_fast_encoder_for_json_values_writes_the_same_text(inputs: list[list[Any]]) -> None:
     assert encode_json_inputs(inputs) == encode_inputs(inputs)

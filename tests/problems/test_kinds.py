@@ -1,4 +1,4 @@
-"""Problems whose tests are suites or whole programs: BigCodeBench, and tests with a kind in codepref's own format."""
+"""Kinds of tests in files: unittest suites of BigCodeBench, and tests with a kind in codepref's own format."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OWN = {"task_id": "a", "prompt": "Add the numbers."}
 PROGRAM = {"kind": "stdio", "input": "1 2", "output": "3"}
 
 
-def test_a_line_of_bigcodebench(write_lines):
+def test_a_row_of_bigcodebench_becomes_a_problem_with_a_unittest_suite(write_lines):
     row = {
         "task_id": "BigCodeBench/7",
         "complete_prompt": 'import csv\nLIMIT = 3\n\ndef task_func(x):\n    """Say x."""\n',
@@ -37,7 +37,7 @@ def test_a_line_of_bigcodebench(write_lines):
     assert problem.meta == {"format": "bigcodebench", "libs": "['csv']"}
 
 
-def test_published_gold_solutions_pass_where_their_libraries_are_installed(data):
+def test_published_gold_solutions_pass_if_their_libraries_are_installed(data):
     path = data / "bigcodebench" / "bigcodebench-first20.jsonl.gz"
     if not path.exists():
         pytest.skip(f"no {path}")
@@ -48,10 +48,10 @@ def test_published_gold_solutions_pass_where_their_libraries_are_installed(data)
         wanted.add("BigCodeBench/1000")
     tasks = [Task(one, [Solution(one.task_id, 0, one.gold)], one.tests) for one in problems if one.task_id in wanted]
     matrices = list(execute_tasks(tasks, limits=Limits(cpu_seconds=20), jobs=1))
-    assert {matrix.task_id: matrix.verdicts[0].letters for matrix in matrices} == dict.fromkeys(wanted, "P")
+    assert {matrix.task_id: matrix.verdicts[0].codes for matrix in matrices} == dict.fromkeys(wanted, "P")
 
 
-def test_own_tests_with_a_kind(write_lines):
+def test_own_tests_can_name_their_kind(write_lines):
     suite = "import unittest\nclass T(unittest.TestCase):\n    def test(self): add(1, 2)\n"
     rows = [
         {**OWN, "tests": [PROGRAM, {**PROGRAM, "input": ""}]},
@@ -75,16 +75,16 @@ def test_own_tests_with_a_kind(write_lines):
 @pytest.mark.parametrize(
     ("tests", "message"),
     [
-        ([PROGRAM, "assert add(1, 2) == 3"], "cannot stand beside other kinds"),
+        ([PROGRAM, "assert add(1, 2) == 3"], "cannot be mixed with other kinds"),
         ([{"kind": "stdio", "input": "1"}], "needs the texts input and output"),
         ([{"kind": "stdio", "input": "\ud800", "output": ""}], "must be JSON"),
         ([{"kind": "other", "source": ""}], "kind must be stdio"),
         ([{"kind": "unittest"}], "needs the text source"),
-        ([{"kind": "unittest", "source": "class"}], "test 0 is no Python"),
+        ([{"kind": "unittest", "source": "class"}], "test 0 is not Python"),
         ([3], "list of texts or of objects"),
         ("assert add(1, 2) == 3", "list of texts or of objects"),
     ],
 )
-def test_wrong_entries_are_told(write_lines, tests, message):
+def test_a_malformed_test_is_refused(write_lines, tests, message):
     with pytest.raises(UserError, match=message):
         load_problems(write_lines([{**OWN, "tests": tests}]))

@@ -1,3 +1,5 @@
+"""Loading of problems: each format, files, hub data sets, chosen formats, and the messages about mistakes."""
+
 from __future__ import annotations
 
 import sys
@@ -10,7 +12,10 @@ import pytest
 
 from codepref.errors import MachineError, UserError
 from codepref.problems import load_problems
+from codepref.problems.formats import FORMATS, Format
 from codepref.problems.inputs import decode_inputs, parse_inputs
+from codepref.problems.load import problems_from_rows
+from codepref.registry import Registry
 
 Write = Callable[..., Path]
 
@@ -64,18 +69,18 @@ OWN = {
 }
 
 
-def test_humaneval(write_lines: Write) -> None:
+def test_a_row_of_humaneval_becomes_a_problem(write_lines: Write) -> None:
     (problem,) = load_problems(write_lines([HUMANEVAL], "HumanEval.jsonl.gz"))
     assert (problem.task_id, problem.entry_point, problem.style) == ("HumanEval/38", "decode", "complete")
     assert problem.gold == HUMANEVAL["prompt"] + HUMANEVAL["canonical_solution"]
     (test,) = problem.tests
     assert (test.kind, test.test_id, test.source) == ("check", "check", HUMANEVAL["test"])
-    # what tests may call: no List, which only the signature uses
+    # tests can call these; only the signature uses List, so it is left out
     assert problem.helpers == "import math\nSIZE = 3\ndef encode(s: str):\n    return s[::-1][:SIZE]\n"
     assert problem.preamble == "from typing import List\n" + problem.helpers
 
 
-def test_evalplus_inputs(write_lines: Write) -> None:
+def test_inputs_of_evalplus_become_two_tests(write_lines: Write) -> None:
     (problem,) = load_problems(write_lines([PLUS]))
     assert [(test.test_id, test.kind) for test in problem.tests] == [("base", "inputs"), ("plus", "inputs")]
     test = parse_inputs(problem.tests[1].source)
@@ -89,7 +94,7 @@ def test_evalplus_without_plus_inputs_has_one_test(write_lines: Write) -> None:
     assert [test.test_id for test in problem.tests] == ["base"]
 
 
-def test_mbpp_full(write_lines: Write) -> None:
+def test_a_row_of_mbpp_becomes_a_problem(write_lines: Write) -> None:
     (problem,) = load_problems(write_lines([MBPP]))
     assert (problem.task_id, problem.entry_point, problem.style) == ("Mbpp/2", "add", "instruct")
     assert problem.prompt == "Write a function to add.\nassert add(1, 2) == 3\n"
@@ -99,7 +104,7 @@ def test_mbpp_full(write_lines: Write) -> None:
     assert "\r" not in problem.gold
 
 
-def test_mbpp_sanitized_as_the_array_that_is_published(tmp_path: Path) -> None:
+def test_sanitized_mbpp_is_read_from_a_json_array(tmp_path: Path) -> None:
     import json
 
     path = tmp_path / "sanitized-mbpp.json"
@@ -109,21 +114,21 @@ def test_mbpp_sanitized_as_the_array_that_is_published(tmp_path: Path) -> None:
     assert problem.task_id == "Mbpp/3"
 
 
-def test_mbpp_plus_script(write_lines: Write) -> None:
+def test_a_script_of_mbpp_plus_becomes_one_test(write_lines: Write) -> None:
     (problem,) = load_problems(write_lines([MBPP_SCRIPT]))
     (test,) = problem.tests
     assert (test.kind, test.source) == ("asserts", MBPP_SCRIPT["test"])
     assert problem.entry_point == "add"
 
 
-def test_own_lines(write_lines: Write) -> None:
+def test_a_row_of_the_own_format_becomes_a_problem(write_lines: Write) -> None:
     (problem,) = load_problems(write_lines([OWN]))
     assert problem.entry_point == "add"
     assert [(test.test_id, test.kind) for test in problem.tests] == [("0", "asserts"), ("1", "check")]
     assert problem.meta["level"] == "easy"
 
 
-def test_own_lines_of_style_complete_take_helpers_from_the_prompt(write_lines: Write) -> None:
+def test_an_own_row_of_style_complete_takes_helpers_from_the_prompt(write_lines: Write) -> None:
     row = {
         "task_id": "a",
         "prompt": "K = 2\n\ndef times(x):\n",
@@ -136,7 +141,7 @@ def test_own_lines_of_style_complete_take_helpers_from_the_prompt(write_lines: W
     assert problem.gold is None
 
 
-def test_parquet(tmp_path: Path) -> None:
+def test_parquet_is_read(tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -145,7 +150,7 @@ def test_parquet(tmp_path: Path) -> None:
     assert load_problems(path)[0].entry_point == "add"
 
 
-def test_limit(write_lines: Write) -> None:
+def test_a_limit_takes_the_first_problems(write_lines: Write) -> None:
     path = write_lines([{**OWN, "task_id": str(number)} for number in range(5)])
     assert [problem.task_id for problem in load_problems(path, limit=2)] == ["0", "1"]
     with pytest.raises(UserError, match="at least 1"):
@@ -158,61 +163,61 @@ def test_limit(write_lines: Write) -> None:
         ({**OWN, "task_id": None}, "task_id must be text"),
         ({**OWN, "prompt": 3}, "prompt must be text"),
         ({**OWN, "tests": "assert add(1, 2) == 3"}, "tests must be a list of texts"),
-        ({**OWN, "tests": ["assert add(1,"]}, "test 0 is no Python"),
+        ({**OWN, "tests": ["assert add(1,"]}, "test 0 is not Python"),
         ({**OWN, "style": "chat"}, "style must be"),
         ({**OWN, "gold": "def add(:"}, "gold must be a whole Python program"),
         ({**OWN, "entry_point": "not a name"}, "entry_point must be the name of a function"),
-        ({**OWN, "tests": [], "gold": None}, "no function could be it"),
-        ({**OWN, "gold": None, "tests": ["assert f(g(1)) == 2"]}, r"several functions could be it \(f, g\)"),
+        ({**OWN, "tests": [], "gold": None}, "they fit no function"),
+        ({**OWN, "gold": None, "tests": ["assert f(g(1)) == 2"]}, r"they fit several functions \(f, g\)"),
         ({key: value for key, value in OWN.items() if key != "tests"}, "lacks tests"),
-        (OWN, "task_id 'own/1' was there before, at"),
+        (OWN, "repeats task_id 'own/1', first seen at"),
         ("{broken", "not valid JSON"),
-        ("[1]", "a JSON object is needed"),
+        ("[1]", "must be a JSON object"),
     ],
 )
-def test_a_wrong_line_is_told_with_its_number(write_lines: Write, row: Any, message: str) -> None:
+def test_a_message_about_a_wrong_row_names_its_line(write_lines: Write, row: Any, message: str) -> None:
     path = write_lines([OWN, "", row])
     with pytest.raises(UserError, match=message) as caught:
         load_problems(path)
     assert f"{path}:3" in str(caught.value)
 
 
-def test_missing_entry_point_of_a_benchmark(write_lines: Write) -> None:
+def test_a_row_without_an_evident_entry_point_is_refused(write_lines: Write) -> None:
     with pytest.raises(UserError, match=r":1: entry_point must be the name of a function, not ''"):
         load_problems(write_lines([{**HUMANEVAL, "entry_point": None}]))
     with pytest.raises(UserError, match=":1: no entry_point"):
         load_problems(write_lines([{**MBPP, "test_list": ["assert 1 == 1"]}]))
 
 
-def test_several_mistakes_are_told_at_once(write_lines: Write) -> None:
+def test_one_error_lists_up_to_ten_mistakes(write_lines: Write) -> None:
     rows = [OWN, *({**OWN, "task_id": str(number), "style": "x"} for number in range(30))]
     with pytest.raises(UserError) as caught:
         load_problems(write_lines(rows))
     assert len(caught.value.problems) == 10
 
 
-def test_unknown_columns_list_the_known_formats(write_lines: Write) -> None:
+def test_the_message_about_unknown_columns_lists_the_known_formats(write_lines: Write) -> None:
     path = write_lines([{"task_id": "BigCodeBench/0", "complete_prompt": "", "test": "", "entry_point": "task_func"}])
     with pytest.raises(UserError) as caught:
         load_problems(path)
     message = str(caught.value)
     assert "complete_prompt" in message
-    assert all(name in message for name in ("HumanEval", "MBPP", "codepref", "docs/problems.md"))
+    assert all(name in message for name in ("HumanEval", "MBPP", "codepref's own", "docs/reference/problems.md"))
 
 
-def test_files_that_are_not_there(tmp_path: Path) -> None:
+def test_a_source_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file"):
         load_problems(tmp_path / "none.jsonl")
     with pytest.raises(UserError, match="is a folder"):
         load_problems(tmp_path)
     with pytest.raises(UserError, match="no such file"):
-        load_problems("data/HumanEval.jsonl")  # looks like a hub name, but is named as a file
+        load_problems("data/HumanEval.jsonl")  # looks like a hub name, but has the ending of a file
     (tmp_path / "empty.jsonl").write_text("\n")
     with pytest.raises(UserError, match="holds no problem"):
         load_problems(tmp_path / "empty.jsonl")
 
 
-def test_builtin_names_can_be_entry_points(write_lines: Write) -> None:
+def test_a_builtin_name_can_be_an_entry_point(write_lines: Write) -> None:
     row = {**MBPP_SANITIZED, "code": "def sum(a, b):\n  return a + b", "test_list": ["assert sum(1, 2) == 3"]}
     assert load_problems(write_lines([row]))[0].entry_point == "sum"
 
@@ -232,17 +237,17 @@ def fake_hub(monkeypatch: pytest.MonkeyPatch, load: Callable[..., Any]) -> None:
     monkeypatch.setitem(sys.modules, "datasets", module)
 
 
-def test_hub_data_sets(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+def test_a_hub_name_can_have_a_config_and_a_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
 
     def load(name: str, config: str | None) -> dict[str, list[dict[str, Any]]]:
-        asked.append((name, config))
+        calls.append((name, config))
         return {"prompt": [{**MBPP, "task_id": 1}], "test": [MBPP]}
 
     fake_hub(monkeypatch, load)
     assert load_problems("google-research-datasets/mbpp")[0].task_id == "Mbpp/2"
     assert load_problems("google-research-datasets/mbpp:full:prompt")[0].task_id == "Mbpp/1"
-    assert asked == [("google-research-datasets/mbpp", None), ("google-research-datasets/mbpp", "full")]
+    assert calls == [("google-research-datasets/mbpp", None), ("google-research-datasets/mbpp", "full")]
     with pytest.raises(UserError, match="no split 'dev', there are prompt, test"):
         load_problems("google-research-datasets/mbpp:full:dev")
 
@@ -258,7 +263,7 @@ BIGCODEBENCH = {
     "doc_struct": "{}",
     "libs": "['os']",
 }
-"""The columns of hub data sets bigcode/bigcodebench and bigcode/bigcodebench-hard."""
+"""A row with the columns of bigcode/bigcodebench and bigcode/bigcodebench-hard on the hub."""
 
 
 @pytest.mark.parametrize("name", ["bigcode/bigcodebench", "bigcode/bigcodebench-hard"])
@@ -280,23 +285,27 @@ def test_bigcodebench_on_the_hub_in_both_forms(name: str, monkeypatch: pytest.Mo
     assert problem.task_id == "BigCodeBench/v0.1.10"
 
 
-def test_the_instruct_form_of_files(write_lines: Write) -> None:
+def test_the_instruct_form_of_a_file_is_chosen_by_its_ending_or_its_columns(write_lines: Write) -> None:
     path = write_lines([BIGCODEBENCH])
     assert load_problems(path)[0].style == "complete"
     assert load_problems(f"{path}#instruct")[0].style == "instruct"
     alone = {key: value for key, value in BIGCODEBENCH.items() if key != "complete_prompt"}
     assert load_problems(write_lines([alone]))[0].style == "instruct"
-    with pytest.raises(UserError, match="has no instruct_prompt"):
+    with pytest.raises(
+        UserError, match=r":1: lacks .*instruct_prompt.* \(the file is read as BigCodeBench, instruct form\)"
+    ):
         load_problems(f"{write_lines([MBPP])}#instruct")
 
 
-def test_splits_that_are_no_versions_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_name_with_several_splits_needs_a_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     fake_hub(monkeypatch, lambda name, config: {"v0.1.0": [MBPP], "train": [MBPP]})
-    with pytest.raises(UserError, match="name one of its splits"):
+    with pytest.raises(UserError, match="choose one of its splits"):
         load_problems("x/y")
 
 
-def test_hub_failures_tell_whose_fault_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_data_set_is_the_users_error_and_an_unreachable_hub_the_machines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def unreachable(name: str, config: str | None) -> None:
         raise ConnectionError("Couldn't reach the hub")
 
@@ -312,6 +321,56 @@ def test_hub_failures_tell_whose_fault_it_is(monkeypatch: pytest.MonkeyPatch) ->
         load_problems("x/y")
 
 
-def test_starter_splits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_split_of_the_starter_is_refused() -> None:
     with pytest.raises(UserError, match="starter:heldout"):
         load_problems("starter:test")
+
+
+def test_a_format_can_be_chosen_by_argument_or_by_the_ending_of_the_source(write_lines: Write) -> None:
+    path = write_lines([MBPP_SCRIPT])
+    assert load_problems(path)[0].meta["format"] == "mbpp+ script"
+    assert load_problems(path, format="mbpp")[0].meta["format"] == "mbpp"
+    assert load_problems(f"{path}#mbpp")[0].meta["format"] == "mbpp"
+    assert problems_from_rows([MBPP_SCRIPT], format="mbpp")[0].meta["format"] == "mbpp"
+    assert problems_from_rows([MBPP_SCRIPT])[0].meta["format"] == "mbpp+ script"
+
+
+def test_a_file_whose_name_has_the_mark_of_a_format_is_read(write_lines: Write) -> None:
+    path = write_lines([OWN], "problems#mbpp.jsonl")
+    assert load_problems(str(path))[0].meta["format"] == "codepref"
+
+
+def test_an_unknown_format_is_refused_with_the_known_names(write_lines: Write) -> None:
+    path = write_lines([OWN])
+    message = r"problems\.jsonl: unknown format 'mbp' \(did you mean 'mbpp'\?\); known: evalplus, humaneval, "
+    with pytest.raises(UserError, match=message):
+        load_problems(f"{path}#mbp")
+    with pytest.raises(UserError, match=message):
+        load_problems(path, format="mbp")
+
+
+def test_a_row_without_the_columns_of_the_chosen_format_is_refused(write_lines: Write) -> None:
+    with pytest.raises(UserError, match=r":1: lacks code, test_list \(the file is read as MBPP, full or sanitized\)"):
+        load_problems(write_lines([OWN]), format="mbpp")
+
+
+def test_a_format_of_another_package_is_recognised_before_codeprefs_own(
+    write_lines: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metadata = tmp_path / "plugin" / "acme_formats-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-formats\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[codepref.formats]\nacme = acme_formats:FORMAT\n")
+    (tmp_path / "plugin" / "acme_formats.py").write_text(
+        "from codepref.problems.formats import Format\nfrom codepref.records import Problem\n"
+        "def read(row, where):\n    return Problem(row['task_id'], row['prompt'], row['function'])\n"
+        "FORMAT = Format('Acme', frozenset({'task_id', 'prompt', 'tests', 'function'}), read)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path / "plugin"))
+    table = Registry("format", "codepref.formats", FORMATS.builtin, Format)
+    monkeypatch.setattr("codepref.problems.formats.FORMATS", table)
+    monkeypatch.setattr("codepref.problems.load.FORMATS", table)
+    path = write_lines([{**OWN, "function": "plus"}])
+    assert load_problems(path)[0].entry_point == "plus"
+    assert load_problems(path, format="codepref")[0].entry_point == "add"
+    assert load_problems(f"{path}#acme")[0].entry_point == "plus"

@@ -1,4 +1,4 @@
-"""Packages that problems need: told from imports and from `libs`, and which of them are not there."""
+"""Packages that problems need by their imports and `libs`, and which of these packages are missing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def problem(preamble: str = "", test: str = "", *, kind: str = "unittest", libs:
         (problem(test='{"input": "import x", "output": ""}', kind="stdio"), set()),
     ],
 )
-def test_what_a_problem_needs(one: Problem, names: set[str]) -> None:
+def test_needed_packages_come_from_imports_and_libs(one: Problem, names: set[str]) -> None:
     assert packages_needed(one) == names
 
 
@@ -47,16 +47,16 @@ def test_what_a_problem_needs(one: Problem, names: set[str]) -> None:
         problem(libs=[ABSENT, "os"]),
     ],
 )
-def test_what_is_not_installed(one: Problem) -> None:
+def test_a_package_that_is_not_installed_is_missing(one: Problem) -> None:
     assert missing_packages([problem("import numpy"), one]) == {ABSENT: ["t"]}
 
 
-def test_what_only_looks_like_an_import_is_no_need() -> None:
+def test_an_import_inside_a_string_does_not_count() -> None:
     assert missing_packages([problem(f"text = '''\nimport {ABSENT}\n'''")]) == {}
 
 
-def test_bigcodebench_first_twenty(data: Path) -> None:
-    """Read by eye in the file: the packages that the prompts and suites of four problems import."""
+def test_needed_packages_of_published_problems(data: Path) -> None:
+    """The expected packages were read in the prompts and suites of four problems."""
     problems = {p.task_id: p for p in load_problems(data / "bigcodebench" / "bigcodebench-first20.jsonl.gz")}
     assert packages_needed(problems["BigCodeBench/0"]) == set()
     assert packages_needed(problems["BigCodeBench/100"]) == {"pandas", "matplotlib"}
@@ -66,7 +66,7 @@ def test_bigcodebench_first_twenty(data: Path) -> None:
 
 @pytest.mark.xdist_group("execution")
 @pytest.mark.parametrize("command", ["execute", "evaluate"])
-def test_it_is_said_before_anything_runs(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_commands_report_missing_packages(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     suite = "import unittest\nclass T(unittest.TestCase):\n    def test(self): self.assertEqual(f(), 1)\n"
     rows = [
         {"task_id": "a", "complete_prompt": f"import {ABSENT}\ndef f():\n", "canonical_solution": "    return 1"},
@@ -77,9 +77,9 @@ def test_it_is_said_before_anything_runs(command: str, tmp_path: Path, capsys: p
     (tmp_path / "s.jsonl").write_text('{"task_id": "b", "solution": "def f(): return 1"}\n')
     options = ["--problems", str(tmp_path / "p.jsonl"), "--solutions", str(tmp_path / "s.jsonl"), "--jobs", "1"]
     assert main([command, *options, "--out", str(tmp_path / "out")]) == 0
-    said = capsys.readouterr().err
+    output = capsys.readouterr().err
     assert (
-        f"1 of 2 problems need packages that are not installed here, so that their solutions cannot pass: {ABSENT} (a)"
-        in said
+        f"1 of 2 problems need packages that are not installed here, so their solutions cannot pass: {ABSENT} (a)"
+        in output
     )
-    assert f"pip install {ABSENT}" in said
+    assert f"pip install {ABSENT}" in output

@@ -1,4 +1,4 @@
-"""When two programs are the same answer."""
+"""The normal form: which programs count as the same answer."""
 
 import ast
 
@@ -20,7 +20,7 @@ BASE = "def f(xs):\n    total = 0\n    for x in xs:\n        total += x\n    ret
         "def f(numbers):\n    s = 0\n    for n in numbers:\n        s += n\n    return s\n",
     ],
 )
-def test_layout_comments_docstrings_and_local_names_make_no_difference(same: str) -> None:
+def test_layout_comments_docstrings_and_local_names_do_not_change_the_form(same: str) -> None:
     assert normal_form(same) == normal_form(BASE)
 
 
@@ -34,11 +34,11 @@ def test_layout_comments_docstrings_and_local_names_make_no_difference(same: str
         "def f(xs):\n    return sum(xs)\n",
     ],
 )
-def test_what_changes_behaviour_changes_the_form(other: str) -> None:
+def test_other_behaviour_changes_the_form(other: str) -> None:
     assert normal_form(other) != normal_form(BASE)
 
 
-def test_swapped_arguments_are_another_program() -> None:
+def test_swapped_arguments_change_the_form() -> None:
     assert normal_form("def f(a, b):\n    return a - b") != normal_form("def f(a, b):\n    return b - a")
     assert normal_form("def f(a, b):\n    return a - b") == normal_form("def f(b, a):\n    return b - a")
 

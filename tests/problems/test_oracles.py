@@ -1,3 +1,5 @@
+"""Facts about published tasks: comparisons, types of arguments, and repairs of tests."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -35,12 +37,12 @@ def accept(task_id: str, entry_point: str) -> Any:
         ("Mbpp/164 are_equivalent", [1, 2], "anything", True),
     ],
 )
-def test_oracles(task: str, arguments: list[Any], output: Any, right: bool) -> None:
+def test_an_oracle_accepts_right_outputs_only(task: str, arguments: list[Any], output: Any, right: bool) -> None:
     atol = 1e-4 if "find_zero" in task else 0
     assert bool(accept(*task.split())(arguments, output, None, atol)) is right
 
 
-def test_names_count_in_their_benchmark_alone() -> None:
+def test_the_comparison_of_a_name_holds_only_in_its_benchmark() -> None:
     assert comparison("Mbpp/769", "Diff") == ("set", "")
     assert comparison("HumanEval/769", "Diff") == ("equal", "")
     assert comparison("own/1", "find_zero") == ("equal", "")
@@ -64,13 +66,13 @@ def test_names_count_in_their_benchmark_alone() -> None:
         (3, [[1, 2]], [[1, 2]]),
     ],
 )
-def test_argument_types(task: int, stored: list[Any], arguments: list[Any]) -> None:
+def test_arguments_get_the_types_of_their_task(task: int, stored: list[Any], arguments: list[Any]) -> None:
     (restored,) = restore_arguments(f"Mbpp/{task}", [stored])
     assert restored == arguments
     assert repr(restored) == repr(arguments)
 
 
-def test_a_mended_release_is_left_as_it_is() -> None:
+def test_a_repair_changes_only_the_published_text_of_its_task() -> None:
     source = "assert abs(_poly(*inp, candidate(*inp))) <= 0.0001"
     assert repair("HumanEval/32", source) == (source, [])
     broken = "assert _poly(*candidate(*inp), inp) <= 0.0001"

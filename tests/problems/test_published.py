@@ -1,4 +1,4 @@
-"""The published files, as they are. Expected figures: 164 and 378 problems, and what the other published form says."""
+"""The published files. The expected values come from their papers and from the other published form of each file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from codepref.records import Problem
 
 
 def typed(value: Any) -> Any:
-    """Equal only for equal values of equal types, sets in any order."""
+    """A form that is equal only for equal values of equal types. The order of sets does not matter."""
     if isinstance(value, list | tuple):
         return (type(value).__name__, *map(typed, value))
     if isinstance(value, dict):
@@ -52,48 +52,48 @@ def test_every_published_file_loads(data: Path, name: str, count: int) -> None:
         ast.parse(problem.helpers)
 
 
-def test_helpers_are_those_of_the_five_prompts_that_have_some(data: Path) -> None:
+def test_four_prompts_of_humaneval_have_helpers(data: Path) -> None:
     problems = load_problems(data / "humaneval" / "HumanEval.jsonl.gz")
     assert {p.task_id.split("/")[1] for p in problems if "def " in p.helpers} == {"10", "32", "38", "50"}
     assert not any("typing" in problem.helpers for problem in problems)
 
 
-def test_entry_points_told_from_the_asserts_are_those_of_evalplus(data: Path) -> None:
+def test_entry_points_inferred_from_asserts_are_those_of_evalplus(data: Path) -> None:
     published = {p.task_id: p.entry_point for p in load_problems(data / "evalplus" / "MbppPlus.jsonl.gz")}
-    told = {p.task_id: p.entry_point for p in load_problems(data / "evalplus" / "MbppPlus-OriginFmt.jsonl.gz")}
-    assert told == published
+    inferred = {p.task_id: p.entry_point for p in load_problems(data / "evalplus" / "MbppPlus-OriginFmt.jsonl.gz")}
+    assert inferred == published
 
 
-def test_argument_types_are_those_of_the_script_form(data: Path) -> None:
-    """The scripts hold Python literals, so they know which lists of the JSON were tuples, sets or complex numbers."""
+def test_argument_types_equal_those_of_the_script_form(data: Path) -> None:
+    """The scripts hold Python literals, which show the lists of the JSON form that are tuples or sets."""
     plus = {p.task_id: p for p in load_problems(data / "evalplus" / "MbppPlus.jsonl.gz")}
     compared = 0
     for problem in load_problems(data / "evalplus" / "MbppPlus-OriginFmt.jsonl.gz"):
         (line,) = [line for line in problem.tests[0].source.split("\n") if line.startswith("inputs = ")]
         script = [typed(list(arguments)) for arguments in eval(line.removeprefix("inputs = "), {"inf": float("inf")})]
-        # the scripts leave out some inputs; none is there that the other form has not
+        # the scripts leave out some inputs, and have no inputs of their own
         missing = Counter(map(repr, script)) - Counter(map(repr, inputs_of(plus[problem.task_id])))
-        if problem.task_id not in ("Mbpp/124", "Mbpp/252"):  # (-0-3j) as a literal has lost the sign of a zero
+        if problem.task_id not in ("Mbpp/124", "Mbpp/252"):  # the literal (-0-3j) has lost the sign of a zero
             assert not missing, problem.task_id
             compared += len(script)
     assert compared > 39_000
 
 
-def test_special_comparisons(data: Path) -> None:
-    """As EvalPlus 0.3.1 lists them in evalplus/eval/_special_oracle.py, for the tasks that MBPP+ 0.2.0 still has."""
-    found: dict[str, set[str]] = {}
+def test_the_tasks_with_special_comparisons_are_those_of_evalplus(data: Path) -> None:
+    """EvalPlus 0.3.1 lists them in evalplus/eval/_special_oracle.py; some are not in MBPP+ 0.2.0."""
+    tasks: dict[str, set[str]] = {}
     for name in ("HumanEvalPlus", "MbppPlus"):
         for problem in load_problems(data / "evalplus" / f"{name}.jsonl.gz"):
-            found.setdefault(parse_inputs(problem.tests[0].source).compare, set()).add(problem.task_id)
-    assert found.pop("set") == {f"Mbpp/{n}" for n in (2, 7, 111, 140, 232, 579, 769)}
-    assert found.pop("not_none") == {"Mbpp/737", "Mbpp/787", "Mbpp/794"}
-    assert found.pop("oracle:find_zero") == {"HumanEval/32"}
-    assert found.pop("oracle:surface_Area") == {"Mbpp/581"}
-    assert found.pop("oracle:digit_distance_nums") == {"Mbpp/558"}
-    assert set(found) == {"equal"}
+            tasks.setdefault(parse_inputs(problem.tests[0].source).compare, set()).add(problem.task_id)
+    assert tasks.pop("set") == {f"Mbpp/{n}" for n in (2, 7, 111, 140, 232, 579, 769)}
+    assert tasks.pop("not_none") == {"Mbpp/737", "Mbpp/787", "Mbpp/794"}
+    assert tasks.pop("oracle:find_zero") == {"HumanEval/32"}
+    assert tasks.pop("oracle:surface_Area") == {"Mbpp/581"}
+    assert tasks.pop("oracle:digit_distance_nums") == {"Mbpp/558"}
+    assert set(tasks) == {"equal"}
 
 
-def test_repairs_of_the_script_forms(data: Path) -> None:
+def test_the_number_of_repaired_tests_in_the_script_forms(data: Path) -> None:
     applied = Counter(
         name
         for file in ("HumanEvalPlus-OriginFmt", "MbppPlus-OriginFmt")
@@ -104,7 +104,7 @@ def test_repairs_of_the_script_forms(data: Path) -> None:
     assert not any("repaired" in p.meta for p in load_problems(data / "humaneval" / "HumanEval.jsonl.gz"))
 
 
-def test_inputs_that_ask_for_gigabytes_are_left_out_of_both_forms(data: Path) -> None:
+def test_inputs_with_huge_results_are_removed_from_both_forms(data: Path) -> None:
     (plus,) = [p for p in load_problems(data / "evalplus" / "MbppPlus.jsonl.gz") if p.task_id == "Mbpp/255"]
     (script,) = [p for p in load_problems(data / "evalplus" / "MbppPlus-OriginFmt.jsonl.gz") if p.task_id == "Mbpp/255"]
     assert plus.meta["repaired"] == ["too large"]
@@ -120,26 +120,26 @@ def run(test: str, **names: Any) -> bool:
     return True
 
 
-def test_repaired_tests_refuse_what_the_published_ones_let_pass(data: Path) -> None:
+def test_repaired_tests_refuse_solutions_that_the_published_tests_pass(data: Path) -> None:
     problems = {p.task_id: p for p in load_problems(data / "evalplus" / "MbppPlus-OriginFmt.jsonl.gz")}
 
-    def judged(task_id: str, solution: Any) -> bool:
+    def passes(task_id: str, solution: Any) -> bool:
         problem = problems[task_id]
         return run(problem.tests[0].source, **{problem.entry_point: solution})
 
-    assert not judged("Mbpp/737", lambda text: None)  # a published test without an assertion
+    assert not passes("Mbpp/737", lambda text: None)  # the published test asserts nothing
     names: dict[str, Any] = {}
     exec(problems["Mbpp/8"].gold or "", names)
     squares = names["square_nums"]
-    assert judged("Mbpp/8", squares)
-    assert not judged("Mbpp/8", lambda numbers: squares(numbers) or 7)  # numpy.allclose(7, []) is true
+    assert passes("Mbpp/8", squares)
+    assert not passes("Mbpp/8", lambda numbers: squares(numbers) or 7)  # numpy.allclose(7, []) is true
 
 
-def test_a_format_that_is_not_known(tmp_path: Path) -> None:
+def test_the_message_about_an_unknown_format_names_the_nearest_one(tmp_path: Path) -> None:
     unknown = tmp_path / "unknown.jsonl"
     unknown.write_text('{"question": "?", "answer": "!"}\n')
     with pytest.raises(UserError, match="no known problem format has the columns"):
         load_problems(unknown)
     unknown.write_text('{"task_id": "a", "prompt": "p", "test": "assert f(1)"}\n')
-    with pytest.raises(UserError, match="nearest is codepref, which also needs tests"):
+    with pytest.raises(UserError, match="nearest is codepref's own, which also needs tests"):
         load_problems(unknown)

@@ -1,4 +1,4 @@
-"""A small finished run, as its summary.json tells it."""
+"""The summary of a small finished run."""
 
 from __future__ import annotations
 

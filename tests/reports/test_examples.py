@@ -1,4 +1,4 @@
-"""Example pairs: an honest choice, and model text that cannot leave its box."""
+"""Example pairs: the choice ignores whether a pair is right, and model text becomes no markup."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def row(task: str = "t/1", confidence: float = 0.5, text: str = "def f(): return
     }
 
 
-def test_choice_spreads_over_confidence_and_problems() -> None:
+def test_the_chosen_pairs_spread_over_confidence_and_problems() -> None:
     rows = [row(f"t/{i}", i / 100) for i in range(100)] + [row("t/99", 0.995)] * 5
     chosen = choose(rows)
     confidences = [found["confidence"] for found in chosen]
@@ -38,7 +38,7 @@ def test_choice_spreads_over_confidence_and_problems() -> None:
     assert (confidences[0], confidences[-1]) == (0.995, 0.0)
 
 
-def test_few_pairs_are_all_shown_and_problems_repeat_only_when_they_must() -> None:
+def test_few_pairs_are_all_shown_and_problems_repeat_only_where_too_few_have_pairs() -> None:
     assert choose([]) == []
     assert len(choose([row("a"), row("a"), row("b")])) == 3
     found = choose([row("a")] * 20 + [row("b")])
@@ -46,7 +46,7 @@ def test_few_pairs_are_all_shown_and_problems_repeat_only_when_they_must() -> No
     assert len(found) == 10
 
 
-def test_evidence_is_laid_out_by_side() -> None:
+def test_each_side_shows_its_own_evidence() -> None:
     found = example(
         row(
             chosen_verdicts="PPFP",
@@ -68,7 +68,7 @@ def test_evidence_is_laid_out_by_side() -> None:
     assert rejected.test_html == ""
 
 
-def test_true_tests_join_by_solution() -> None:
+def test_verdicts_of_the_true_tests_are_joined_by_task_and_solution() -> None:
     found = example(row(chosen_verdicts="PP"), {("t/1", 4): "PPPF", ("t/1", 7): "PPPP", ("t/2", 4): "PPPP"})
     assert found.truth == "inverted: the rejected one is correct"
     assert [(strip.label, strip.codes) for strip in found.sides[0].strips] == [
@@ -78,20 +78,20 @@ def test_true_tests_join_by_solution() -> None:
     assert example(row(), {("t/1", 4): "PIP", ("t/1", 7): "FFF"}).truth == ""
 
 
-def test_a_test_that_the_answer_holds_is_not_repeated() -> None:
+def test_a_test_that_the_answer_already_holds_is_not_shown_twice() -> None:
     assert example(row(text="def f(): ...\nassert f()", chosen_test="assert f()")).sides[0].test_html == ""
 
 
 @pytest.mark.parametrize(
     "evidence", [None, "", "not json", "[1, 2]", '{"chosen_verdicts": "maybe"}', '{"true_chosen": null}']
 )
-def test_odd_evidence_is_shown_not_refused(evidence: str | None) -> None:
+def test_evidence_of_unknown_form_is_shown_and_not_refused(evidence: str | None) -> None:
     found = example(row() | {"evidence": evidence})
     assert all(not side.strips for side in found.sides)
     assert found.truth == ""
 
 
-def test_words_and_fenced_code_are_told_apart() -> None:
+def test_prose_and_fenced_code_are_shown_differently() -> None:
     text = "Here <b>it</b> is:\n```python\nx = 1 < 2\n```\nDone."
     found = example(row(text=text)).sides[0].html
     assert '<p class="words">Here &lt;b&gt;it&lt;/b&gt; is:</p>' in found
@@ -99,7 +99,7 @@ def test_words_and_fenced_code_are_told_apart() -> None:
     assert "```" not in found
 
 
-def test_long_answers_are_cut_and_say_so() -> None:
+def test_long_answers_are_cut_with_a_note() -> None:
     found = example(row(text="x = 1\n" * 5_000, chosen_verdicts="P" * 500))
     assert len(found.sides[0].html) < 20_000
     assert "more characters" in found.sides[0].html
@@ -119,7 +119,7 @@ HOSTILE = st.text(alphabet=st.sampled_from(list("<>&\"'`/ \nabscript=-!")), max_
 
 
 @given(st.one_of(HOSTILE, st.text(max_size=200)))
-def test_model_text_makes_no_markup(text: str) -> None:
+def test_model_text_becomes_no_markup(text: str) -> None:
     tags = Tags()
     found = example(row(text=text, chosen_test=text)).sides[0]
     tags.feed(found.html + found.test_html)

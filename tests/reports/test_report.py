@@ -1,4 +1,4 @@
-"""The page as a whole: one file, everything in it, nothing fetched, unfinished runs included."""
+"""The whole page: one file that holds every figure and fetches nothing, also for unfinished runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ATTACK = "</pre></style><script>alert(1)</script><img src=x onerror=alert(2)>"
 
 
 class Page(HTMLParser):
-    """Collects tags, attributes, ids and visible text; fails on tags that do not nest."""
+    """Collects tags, attributes and visible text; fails on tags that do not nest."""
 
     VOID = frozenset({"meta", "br"})
 
@@ -124,7 +124,7 @@ def test_the_page_fetches_nothing_and_runs_nothing(tmp_path: Path, summary: dict
     assert "default-src 'none'" in text
 
 
-def test_what_cannot_be_printed_is_replaced(tmp_path: Path, summary: dict[str, Any]) -> None:
+def test_unprintable_characters_are_replaced(tmp_path: Path, summary: dict[str, Any]) -> None:
     text, _ = read(write_run(tmp_path, summary))
     assert "\x00" not in text
     assert "\ufffd\ufffd" in text
@@ -135,7 +135,9 @@ def test_what_cannot_be_printed_is_replaced(tmp_path: Path, summary: dict[str, A
     ["scores", "comparison", "pairs", "training", "verdicts", "funnel", "dropped", "stages", "seed", "versions"],
 )
 @pytest.mark.parametrize("how", ["absent", "null"])
-def test_what_is_missing_is_left_out(tmp_path: Path, summary: dict[str, Any], missing: str, how: str) -> None:
+def test_a_missing_part_of_the_summary_is_left_out(
+    tmp_path: Path, summary: dict[str, Any], missing: str, how: str
+) -> None:
     if how == "absent":
         del summary[missing]
     else:
@@ -145,7 +147,9 @@ def test_what_is_missing_is_left_out(tmp_path: Path, summary: dict[str, Any], mi
     assert "Example pairs" not in page.text
 
 
-def test_an_empty_run_and_broken_figures(tmp_path: Path, summary: dict[str, Any]) -> None:
+def test_a_run_without_figures_and_figures_that_are_no_numbers_give_a_page(
+    tmp_path: Path, summary: dict[str, Any]
+) -> None:
     _, page = read(write_run(tmp_path / "empty", {}, pairs=0))
     assert "No model has been scored yet" in page.text
     summary["training"]["curve"] = [{"step": 1, "loss": float("nan")}, {"step": 2, "loss": None}]
@@ -158,7 +162,7 @@ def test_an_empty_run_and_broken_figures(tmp_path: Path, summary: dict[str, Any]
 
 
 def test_precision_by_the_share_kept_and_calibration_are_shown(tmp_path: Path, summary: dict[str, Any]) -> None:
-    # of 20 problems the 10 surest are right, the others wrong
+    # of 20 problems the 10 with the highest confidence are right, and the others are wrong
     judged = [Judged(f"t/{at}", 0.9 if at < 10 else 0.7, at < 10) for at in range(20)]
     summary["pairs"] |= {
         "kept": [asdict(row) for row in precision_by_share(judged)],
@@ -166,7 +170,7 @@ def test_precision_by_the_share_kept_and_calibration_are_shown(tmp_path: Path, s
         "calibration_error": 0.2,
     }
     text, page = read(write_run(tmp_path / "whole", summary))
-    assert "when only the surest problems are kept" in page.text
+    assert "when only the most confident problems are kept" in page.text
     assert "right at 50: 100" in text
     assert "right at 100: 50" in text
     assert 'class="band ink"' in text
@@ -175,26 +179,26 @@ def test_precision_by_the_share_kept_and_calibration_are_shown(tmp_path: Path, s
     assert "expected calibration error is 20.0 points" in page.text
     summary["pairs"] |= {"kept": [{"share": 0.5}], "calibration": [{"right": None}], "calibration_error": None}
     _, page = read(write_run(tmp_path / "broken", summary))
-    assert "surest" not in page.text
+    assert "most confident problems" not in page.text
     assert "calibration error" not in page.text
 
 
-def test_scores_of_the_base_alone_speak_of_no_comparison(tmp_path: Path, summary: dict[str, Any]) -> None:
+def test_a_page_with_scores_of_the_base_alone_mentions_no_comparison(tmp_path: Path, summary: dict[str, Any]) -> None:
     summary["scores"].pop("aligned")
     summary["comparison"] = []
     _, page = read(write_run(tmp_path, summary))
     assert "Before and after" not in page.text
     assert "paired" not in page.text
-    assert "nothing can be said yet" in page.text
+    assert "no result can be given yet" in page.text
 
 
-def test_rare_verdicts_are_not_shown_as_none(tmp_path: Path, summary: dict[str, Any]) -> None:
+def test_a_rare_verdict_has_a_share_above_zero(tmp_path: Path, summary: dict[str, Any]) -> None:
     summary["verdicts"] = {"own tests": {"P": 99_999, "X": 1}}
     _, page = read(write_run(tmp_path, summary))
     assert "forbidden <0.1% 1" in page.text
 
 
-def test_true_verdicts_beside_the_pairs(tmp_path: Path, summary: dict[str, Any]) -> None:
+def test_pairs_show_the_verdicts_of_the_true_tests(tmp_path: Path, summary: dict[str, Any]) -> None:
     folder = write_run(tmp_path, summary)
     (folder / "audit").mkdir()
     rows = [
@@ -215,7 +219,7 @@ def test_the_same_run_gives_the_same_page(tmp_path: Path, summary: dict[str, Any
     assert write_report(folder).read_bytes() == write_report(folder).read_bytes()
 
 
-def test_bad_input_is_told_in_one_message(tmp_path: Path) -> None:
+def test_wrong_input_gives_one_message(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"holds no summary\.json"):
         write_report(tmp_path)
     (tmp_path / "summary.json").write_text("[1]")
@@ -226,3 +230,10 @@ def test_bad_input_is_told_in_one_message(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="has no column task_id"):
         write_report(tmp_path)
     assert not (tmp_path / "report.html").exists()
+
+
+def test_names_in_the_page_keep_their_capitals(tmp_path: Path, summary: dict[str, Any]) -> None:
+    figures = [{"name": "overall", "value": 7.0, "low": 6.5, "high": 7.5, "n": 20}]
+    summary["grading"] = {"scores": {"GPT-4 tuned": figures}, "comparison": []}
+    _, page = read(write_run(tmp_path, summary))
+    assert "GPT-4 tuned" in page.text

@@ -1,4 +1,4 @@
-"""Charts are well-formed, hold what they are given, and escape it."""
+"""Charts are well-formed XML, show all their values, and escape text."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from codepref.reports.svg import Interval, Line, interval_chart, line_chart, mov
 
 
 @given(st.floats(-1e6, 1e6), st.floats(0, 1e6))
-def test_ticks_are_round_ascending_and_cover(low: float, span: float) -> None:
+def test_ticks_are_round_and_ascending_and_cover_the_values(low: float, span: float) -> None:
     ticks = nice_ticks(low, low + span)
-    invisible = 1e-6 * max(abs(low), span, 1.0)  # a millionth of the axis is no pixel
+    invisible = 1e-6 * max(abs(low), span, 1.0)  # a millionth of the axis is less than a pixel
     assert ticks[0] <= low + invisible
     assert ticks[-1] >= low + span - invisible
     assert ticks == sorted(set(ticks))
     assert 2 <= len(ticks) <= 13
 
 
-def test_ticks_by_hand() -> None:
+def test_ticks_that_were_computed_by_hand() -> None:
     assert nice_ticks(0, 100) == [0, 20, 40, 60, 80, 100]
     assert nice_ticks(-0.03, 0.12, 3) == [-0.05, 0.0, 0.05, 0.1, 0.15]
     assert tick_text(-0.5) == "−0.5"
 
 
-def test_moving_average_by_hand() -> None:
+def test_a_moving_average_that_was_computed_by_hand() -> None:
     assert moving_average([1, 2, 3, 4], 2) == [1, 1.5, 2.5, 3.5]
 
 
-def test_interval_chart_holds_each_mark_in_its_frame() -> None:
+def test_an_interval_chart_draws_each_point_inside_its_frame() -> None:
     rows = [
         ("pass@1", [Interval(50, 40, 60, "base", "50 <b>"), Interval(100, 90, 100, "aligned", "full")]),
         ("pass@10", [Interval(0, None, None, "base", "none")]),
@@ -45,14 +45,14 @@ def test_interval_chart_holds_each_mark_in_its_frame() -> None:
     assert "50 <b>" in [text.text for text in root.findall("text")]
 
 
-def test_difference_chart_marks_zero() -> None:
+def test_a_chart_of_differences_marks_zero() -> None:
     text = interval_chart("Differences", [("x", [Interval(12, 10, 14, "better", "+12")])], zero=True)
     assert 'class="zero"' in text
     assert ">0</text>" in text
 
 
 @pytest.mark.parametrize("count", [1, 2, 29, 30, 500])
-def test_line_chart_of_any_length(count: int) -> None:
+def test_a_line_chart_can_have_any_number_of_points(count: int) -> None:
     points = [(float(i), 0.5 * i) for i in range(1, count + 1)]
     root = ET.fromstring(line_chart("Loss", [Line("loss", "ink", points)], mark=0.6931))
     faint = [p for p in root.findall("polyline") if "faint" in p.attrib["class"]]
@@ -60,7 +60,7 @@ def test_line_chart_of_any_length(count: int) -> None:
     assert not re.search(r"nan|inf", ET.tostring(root, "unicode"))
 
 
-def test_equal_values_make_a_flat_line() -> None:
+def test_equal_values_give_a_flat_line() -> None:
     root = ET.fromstring(line_chart("x", [Line("x", "ink", [(1, 2.0), (2, 2.0), (3, 2.0)])]))
     heights = {point.split(",")[1] for point in root.findall("polyline")[0].attrib["points"].split()}
     assert len(heights) == 1

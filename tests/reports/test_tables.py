@@ -1,4 +1,4 @@
-"""Plain text tables: complete, aligned, and never wider than a terminal of 100 characters."""
+"""Plain text tables are complete, aligned, and at most 100 characters wide."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from codepref.evaluation.estimators import score
 from codepref.reports.tables import WIDTH, comparison_table, score_table, summary_table
 
 
-def test_the_demo_table(summary: dict[str, Any]) -> None:
+def test_the_table_that_a_run_prints_holds_its_figures(summary: dict[str, Any]) -> None:
     text = summary_table(summary)
     lines = text.splitlines()
     assert max(map(len, lines)) <= WIDTH
@@ -30,20 +30,20 @@ def test_the_demo_table(summary: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("missing", ["scores", "comparison", "pairs", "stages", "recipe", "seed"])
-def test_what_is_missing_is_left_out(summary: dict[str, Any], missing: str) -> None:
+def test_a_missing_part_of_the_summary_is_left_out(summary: dict[str, Any], missing: str) -> None:
     del summary[missing]
     assert summary_table(summary)
-    assert summary_table({}) == "No model has been scored yet, so nothing can be said about the result."
+    assert summary_table({}) == "No model has been scored yet, so there is no result."
 
 
-def test_scores_of_one_model_need_no_comparison() -> None:
+def test_the_scores_of_one_model_give_a_table_without_differences() -> None:
     text = score_table({"base": [asdict(score("pass@1", [0, 1], [1, 1]))]})
     assert text.splitlines()[1].startswith("pass@1  50.0 [")
     assert "difference" not in text
 
 
 @given(st.lists(st.tuples(st.integers(0, 10), st.integers(0, 10)), min_size=1, max_size=30))
-def test_no_line_is_wider_than_a_terminal(pairs: list[tuple[int, int]]) -> None:
+def test_no_line_is_wider_than_the_limit(pairs: list[tuple[int, int]]) -> None:
     base, aligned = (np.array(side) / 10 for side in zip(*pairs, strict=True))
     names = ("pass@1 greedy", "pass@100")
     comparisons = [asdict(compare_values(name, base, aligned)) for name in names]
@@ -55,7 +55,7 @@ def test_no_line_is_wider_than_a_terminal(pairs: list[tuple[int, int]]) -> None:
         assert max(map(len, text.splitlines())) <= WIDTH
 
 
-def test_the_widest_figures_fit() -> None:
+def test_the_widest_possible_figures_fit() -> None:
     row = asdict(
         Comparison("pass@1 greedy", 1.0, 0.0, -1.0, -1.0, -0.95, 1e-9, "sign-flip permutation", 9999, 0, 9999, 0)
     )

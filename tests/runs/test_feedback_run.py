@@ -1,4 +1,4 @@
-"""A whole run of AI feedback: pool, judge model, SFT, DPO, graded benchmark; killed and gone on with; wrong recipes."""
+"""A whole run of AI feedback (pool, judge model, SFT, DPO, graded benchmark), and recipes that are refused."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ from codepref.preferences import PREFERENCES
 from codepref.runs.inspect import status_lines
 from codepref.runs.recipes import load_recipe, parse_recipe
 
-SERVER = Path(__file__).parents[1] / "calls" / "scripted_server.py"
+SERVER = Path(__file__).parents[1] / "servers" / "scripted_server.py"
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +31,9 @@ def server() -> Iterator[str]:
 
 def write_inputs(folder: Path, server: str) -> Path:
     problems = load_problems("starter:train", limit=24)
-    asked = [f"Write the Python function {problem.prompt}" for problem in problems]
+    texts = [f"Write the Python function {problem.prompt}" for problem in problems]
     answers = [(problem.gold or "").strip() for problem in problems]
-    demonstrations = [{"instruction": text, "response": answer} for text, answer in zip(asked, answers, strict=True)]
+    demonstrations = [{"instruction": text, "response": answer} for text, answer in zip(texts, answers, strict=True)]
     graded = [
         {"instruction": f"Write f, number {n}", "preference": PREFERENCES[n % 5], "gpt-4_response": f"quality={n}"}
         for n in range(10)
@@ -85,7 +85,7 @@ model = "starter"
 
 
 @pytest.mark.slow
-def test_a_run_from_instructions_to_grades(server: str, tmp_path: Path) -> None:
+def test_a_run_leads_from_instructions_to_grades(server: str, tmp_path: Path) -> None:
     recipe, out = write_inputs(tmp_path, server), tmp_path / "run"
     summary = run(recipe, out)
     judgments = {one.task_id: one for one in read_judgments(out / "judgments.jsonl")}
@@ -104,7 +104,7 @@ def test_a_run_from_instructions_to_grades(server: str, tmp_path: Path) -> None:
     assert set(summary["grading"]["scores"]) == {"base", "sft", "aligned"}
     assert summary["grading"]["comparison"][-1]["name"] == "mean of preferences"
     page = (out / "report.html").read_text()
-    assert "Graded beside references" in page
+    assert "Grades beside reference answers" in page
     assert all("done in" in line for line in status_lines(out)[1:-1])
     assert load_recipe(out / "recipe.toml").pool == load_recipe(recipe).pool
 
@@ -125,7 +125,7 @@ def test_a_run_from_instructions_to_grades(server: str, tmp_path: Path) -> None:
         ({"training": {"quantization": "nf4"}}, "set training.lora_rank above 0"),
     ],
 )
-def test_a_wrong_recipe_is_told_before_anything_is_asked(change: dict[str, object], words: str) -> None:
+def test_a_wrong_recipe_is_refused_before_any_call(change: dict[str, object], words: str) -> None:
     document: dict[str, object] = {
         "instructions": {"source": "x.jsonl"},
         "judge": {"model": "rubric"},
@@ -137,7 +137,7 @@ def test_a_wrong_recipe_is_told_before_anything_is_asked(change: dict[str, objec
         parse_recipe(document | change)
 
 
-def test_the_published_recipe_is_whole() -> None:
+def test_the_recipe_that_ships_has_the_published_settings() -> None:
     from codepref.runs.run import find_recipe
 
     recipe = load_recipe(find_recipe("codeultrafeedback"))

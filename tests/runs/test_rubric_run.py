@@ -1,4 +1,4 @@
-"""A run with the rubric judge: its judgments, its pairs, and the rubric score beside pass@1."""
+"""A run with the rubric judge: its judgments, its pairs, and the rubric score in the comparison."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     return out, demo("rubric-dpo", out, overrides=SMALL)
 
 
-def test_every_sample_is_judged_and_preferences_take_turns(finished: Any) -> None:
+def test_every_sample_is_judged_by_the_preference_of_its_problem(finished: Any) -> None:
     out, summary = finished
     judgments = read_judgments(out / "judgments.jsonl")
     assert [len(one.ratings) for one in judgments] == [6] * 30
@@ -38,7 +38,7 @@ def test_every_sample_is_judged_and_preferences_take_turns(finished: Any) -> Non
     assert {"what": "ratings", "count": 180} in summary["funnel"]
 
 
-def test_no_pair_rests_on_a_failing_chosen_answer(finished: Any) -> None:
+def test_the_chosen_answer_of_every_pair_passes_all_tests(finished: Any) -> None:
     out, summary = finished
     pairs = read_pairs(out / "pairs.parquet")
     assert summary["pairs"]["inverted"] == summary["pairs"]["both_fail"] == 0
@@ -49,7 +49,7 @@ def test_no_pair_rests_on_a_failing_chosen_answer(finished: Any) -> None:
             assert set(pair.evidence["rejected_verdicts"]) == {"P"}
 
 
-def test_the_rubric_score_stands_beside_pass_at_1(finished: Any) -> None:
+def test_the_rubric_score_is_compared_like_pass_at_1(finished: Any) -> None:
     out, summary = finished
     assert [row["name"] for row in summary["comparison"]] == ["pass@1 greedy", "pass@1", "rubric score"]
     score = summary["comparison"][-1]
@@ -68,7 +68,7 @@ def test_the_rubric_score_stands_beside_pass_at_1(finished: Any) -> None:
     assert "Rubric score: 0 is the scale&#39;s lowest rating" in page
 
 
-def test_status_and_a_rewritten_summary_know_the_judge(finished: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_and_report_show_the_judge(finished: Any, capsys: pytest.CaptureFixture[str]) -> None:
     out, summary = finished
     assert main(["status", str(out)]) == 0
     assert "judge              done" in capsys.readouterr().out

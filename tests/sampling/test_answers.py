@@ -1,3 +1,5 @@
+"""Files of solutions and tests: how lines become records, and the messages about wrong lines."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -24,20 +26,20 @@ TOTAL = Problem(
 PROBLEMS = [ADD, TOTAL]
 
 
-def test_completions_of_code_prompts_are_run_as_they_are(write_lines: Write) -> None:
+def test_a_completion_of_a_code_prompt_continues_it_unchanged(write_lines: Write) -> None:
     path = write_lines([{"task_id": "total", "completion": "    return sum(xs)\nprint('x'"}])
     (solution,) = load_solutions(path, PROBLEMS)
     assert solution.text == TOTAL.prompt + "    return sum(xs)\nprint('x'"
     assert solution.raw == "    return sum(xs)\nprint('x'"
 
 
-def test_completions_of_requests_are_searched_for_the_program(write_lines: Write) -> None:
+def test_the_program_is_extracted_from_a_completion_of_a_request(write_lines: Write) -> None:
     raw = "Here:\n```python\ndef add(a, b):\n    return a + b\nprint(add(1, 2))\n```\nDone."
     (solution,) = load_solutions(write_lines([{"task_id": "add", "completion": raw}]), PROBLEMS)
     assert solution.text == "def add(a, b):\n    return a + b\n"
 
 
-def test_whole_programs_get_what_they_lack_of_the_preamble(write_lines: Write) -> None:
+def test_a_whole_program_gets_the_missing_part_of_the_preamble(write_lines: Write) -> None:
     bare = "def total(xs: List[int]):\n    return sum(xs)\n"
     rows = [
         {"task_id": "total", "solution": text} for text in (bare, "from typing import List\n" + bare, "def broken(")
@@ -46,17 +48,17 @@ def test_whole_programs_get_what_they_lack_of_the_preamble(write_lines: Write) -
     assert texts == ["from typing import List\n\n\n" + bare, "from typing import List\n" + bare, "def broken("]
 
 
-def test_a_solution_id_is_the_place_among_the_lines_of_its_task(write_lines: Write) -> None:
+def test_a_solution_id_is_the_number_of_the_line_in_its_task(write_lines: Write) -> None:
     rows = [{"task_id": task, "solution": "x = 1"} for task in ("add", "total", "add", "add")]
-    found = [(item.task_id, item.solution_id) for item in load_solutions(write_lines(rows), PROBLEMS)]
-    assert found == [("add", 0), ("total", 0), ("add", 1), ("add", 2)]
+    ids = [(item.task_id, item.solution_id) for item in load_solutions(write_lines(rows), PROBLEMS)]
+    assert ids == [("add", 0), ("total", 0), ("add", 1), ("add", 2)]
 
 
 @pytest.mark.parametrize(
     "row", [{"completion": ""}, {"solution": ""}, {"solution": "", "completion": "def add(): ..."}]
 )
 @pytest.mark.parametrize("task", ["add", "total"])
-def test_an_empty_sample_is_a_solution_without_text(task: str, row: dict[str, Any]) -> None:
+def test_an_empty_answer_is_a_solution_without_text(task: str, row: dict[str, Any]) -> None:
     (solution,) = solutions_from_rows([{"task_id": task, **row}], PROBLEMS)
     assert solution.text == ""
 
@@ -71,19 +73,19 @@ def test_an_empty_sample_is_a_solution_without_text(task: str, row: dict[str, An
         ({"task_id": "add", "solution": 3}, "solution must be text, not int"),
     ],
 )
-def test_a_wrong_line_is_told_with_its_number(write_lines: Write, row: Any, message: str) -> None:
+def test_the_message_about_a_wrong_line_has_its_number(write_lines: Write, row: Any, message: str) -> None:
     path = write_lines([{"task_id": "add", "solution": ""}, row])
     with pytest.raises(UserError, match=message) as caught:
         load_solutions(path, PROBLEMS)
     assert f"{path}:2" in str(caught.value)
 
 
-def test_mbpp_tasks_by_number() -> None:
+def test_a_task_of_mbpp_is_found_by_its_number() -> None:
     (solution,) = solutions_from_rows([{"task_id": 7, "solution": ""}], [Problem("Mbpp/7", "", "f")])
     assert solution.task_id == "Mbpp/7"
 
 
-def test_tests_are_told_apart_by_meaning_and_counted(write_lines: Write) -> None:
+def test_tests_with_the_same_normal_form_are_counted_together(write_lines: Write) -> None:
     rows = [
         {"task_id": "add", "test": "assert add(1, 2) == 3"},
         {"task_id": "add", "test": "assert add( 1,2 )==3, 'wrong'"},
@@ -105,7 +107,7 @@ def test_tests_are_told_apart_by_meaning_and_counted(write_lines: Write) -> None
     assert (loaded.lines, loaded.silent) == (8, 3)
 
 
-def test_tests_of_one_completion_are_limited(write_lines: Write) -> None:
+def test_the_number_of_tests_per_completion_is_limited(write_lines: Write) -> None:
     rows = [{"task_id": "add", "completion": "".join(f"assert add({n}, 0) == {n}\n" for n in range(9))}]
     loaded = load_tests(write_lines(rows), PROBLEMS, per_completion=5)
     assert len(loaded.tests["add"]) == 5
@@ -126,17 +128,17 @@ def test_tests_of_one_completion_are_limited(write_lines: Write) -> None:
         [{"completion": "print(add(1, 2))\nassert add(1, 2) == 3\nassert add(2, 2) == 4", "prompt": "Write tests."}],
     ],
 )
-def test_completions_that_continue_an_assert(write_lines: Write, rows: list[dict[str, Any]]) -> None:
+def test_a_completion_can_continue_the_assert_of_its_prompt(write_lines: Write, rows: list[dict[str, Any]]) -> None:
     path = write_lines([{"task_id": "add", **row} for row in rows])
     sources = [test.source for test in load_tests(path, PROBLEMS, per_completion=None).tests["add"]]
     assert sources == ["assert add(1, 2) == 3", "assert add(2, 2) == 4"]
 
 
-def test_real_completions(data: Path) -> None:
-    """CodeGen-16B's own solutions and tests.
+def test_published_completions_give_the_expected_numbers(data: Path) -> None:
+    """Solutions and tests of CodeGen-16B.
 
-    CodeT extracts 4,143 distinct tests at 5 a completion, told apart by spelling. In normal form 3,778 are left, and
-    some 300 of them call a blank that the model left (`assert ____ == f(2)`) or name the function in a string alone.
+    CodeT extracts 4,143 tests with different spelling, with 5 per completion. They have 3,778 normal forms. About 300
+    of these hold a blank of the model (`assert ____ == f(2)`) or name the function only in a string.
     """
     problems = load_problems(data / "codegen16b" / "problems.jsonl.gz")
     solutions = load_solutions(data / "codegen16b" / "solutions.jsonl.gz", problems)

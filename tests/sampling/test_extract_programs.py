@@ -1,6 +1,9 @@
+"""Extraction of programs from raw model text."""
+
 from __future__ import annotations
 
 import ast
+import sys
 
 import pytest
 from hypothesis import given
@@ -53,7 +56,7 @@ PROGRAM = "def add(a, b):\n    return a + b\n"
         f"```python\n{PROGRAM}```python\nadd(1, 2)\n```",
     ],
 )
-def test_the_program_is_what_is_left(raw: str) -> None:
+def test_the_program_is_extracted_from_the_answer(raw: str) -> None:
     assert extract_program(raw, ADD) == PROGRAM
 
 
@@ -71,7 +74,7 @@ def test_the_program_is_what_is_left(raw: str) -> None:
         "(" * 5_000,
     ],
 )
-def test_no_program(raw: str) -> None:
+def test_an_answer_without_a_whole_entry_point_has_no_program(raw: str) -> None:
     assert extract_program(raw, ADD) == ""
 
 
@@ -97,12 +100,13 @@ READS = "import sys\n\nprint(sum(map(int, sys.stdin)))\n"
         ("# nothing\n", ""),
     ],
 )
-def test_a_program_that_reads_its_input_is_taken_as_it_stands(raw: str, program: str) -> None:
+def test_a_whole_program_is_extracted_unchanged(raw: str, program: str) -> None:
     assert extract_program(raw, SUM) == program
     assert extract_program(program, SUM) == program
 
 
-def test_what_the_function_needs_is_kept() -> None:
+def test_definitions_that_the_function_needs_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "setrecursionlimit", lambda limit: None)  # the program calls it in this process
     raw = """\
 import sys, json
 from functools import lru_cache
@@ -146,13 +150,13 @@ print(json.dumps(add(1, 2)), example)
     assert not any(part in program for part in ("print", "example", "unused"))
 
 
-def test_an_import_that_only_the_dropped_code_used_is_dropped_too() -> None:
+def test_an_import_that_only_dropped_code_uses_is_dropped() -> None:
     raw = f"import pandas\nimport math\n\n{PROGRAM}\nprint(pandas.DataFrame([add(1, 2)]))\n"
     assert "pandas" not in extract_program(raw, ADD)
     assert "import math" in extract_program(raw, ADD)
 
 
-def test_helpers_in_other_blocks_are_joined() -> None:
+def test_helpers_from_other_blocks_are_added() -> None:
     raw = (
         "```python\ndef add(a, b):\n    return plus(a, b)\n```\nwith\n```python\nimport operator\n\nSHIFT = 0\n"
         "def plus(a, b):\n    return operator.add(a, b) + SHIFT\n\ndef other():\n    pass\n```"
@@ -164,16 +168,16 @@ def test_helpers_in_other_blocks_are_joined() -> None:
     assert "other" not in program
 
 
-def test_a_lambda_is_a_function_too() -> None:
+def test_a_lambda_can_define_the_entry_point() -> None:
     assert extract_program("add = lambda a, b: a + b\nprint(add(1, 2))", ADD) == "add = lambda a, b: a + b\n"
 
 
-def test_local_names_do_not_keep_example_code() -> None:
+def test_example_code_with_names_of_local_variables_is_dropped() -> None:
     raw = "numbers = [1, 2]\n\ndef add(numbers, b):\n    result = b\n    return result\n\nresult = add(numbers, 1)\n"
     assert extract_program(raw, ADD) == "def add(numbers, b):\n    result = b\n    return result\n"
 
 
-def test_missing_parts_of_the_preamble_are_put_before() -> None:
+def test_missing_parts_of_the_preamble_come_first() -> None:
     program = extract_program("```python\ndef total(xs: List[int]):\n    return sum(xs) * K\n```", TOTAL)
     assert program == "from typing import List\nK = 2\n\n\ndef total(xs: List[int]):\n    return sum(xs) * K\n"
 
@@ -190,7 +194,7 @@ def test_future_imports_stay_first() -> None:
     "raw",
     ["    return sum(xs) * K\n", "```python\n    return sum(xs) * K\n```", "\n    return sum(xs) * K\n\nprint(1)"],
 )
-def test_a_body_alone_continues_a_code_prompt(raw: str) -> None:
+def test_an_answer_with_only_the_body_continues_a_code_prompt(raw: str) -> None:
     names: dict[str, object] = {}
     exec(extract_program(raw, TOTAL), names)
     assert names["total"]([1, 2]) == 6  # type: ignore[operator]
@@ -240,7 +244,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=14).map("".join) | st.text(max_size=60), st.sampled_from([ADD, TOTAL]))
-def test_what_is_extracted_is_a_program_and_stays_so(raw: str, problem: Problem) -> None:
+def test_an_extracted_program_defines_the_entry_point_and_is_extracted_unchanged(raw: str, problem: Problem) -> None:
     program = extract_program(raw, problem)
     assert extract_program(program, problem) == program
     if program:

@@ -1,3 +1,5 @@
+"""Extraction of tests from raw model text."""
+
 from __future__ import annotations
 
 import ast
@@ -48,7 +50,7 @@ def kept(raw: str, prefix: str = "") -> list[str]:
         ("<think>assert add(9, 9) == 9</think>assert add(1, 2) == 3", ["assert add(1, 2) == 3"]),
     ],
 )
-def test_asserts_are_found_and_made_to_stand_alone(raw: str, tests: list[str]) -> None:
+def test_asserts_are_extracted_in_a_form_that_runs_alone(raw: str, tests: list[str]) -> None:
     assert kept(raw) == tests
 
 
@@ -67,7 +69,7 @@ def test_asserts_are_found_and_made_to_stand_alone(raw: str, tests: list[str]) -
         ("assertAlmostEqual(add(0.1, 0.2), 0.3, delta=0.01)", "assert abs(add(0.1, 0.2) - 0.3) <= 0.01"),
     ],
 )
-def test_unittest_methods(call: str, test: str) -> None:
+def test_a_unittest_method_becomes_an_assert(call: str, test: str) -> None:
     raw = f"import unittest\nclass T(unittest.TestCase):\n    def test_add(self):\n        self.{call}\n"
     assert kept(raw) == [test]
 
@@ -92,13 +94,13 @@ def test_unittest_methods(call: str, test: str) -> None:
         ("it = add(1, 2)\nassert next(it) == 1", "no_call"),
     ],
 )
-def test_what_is_no_test_is_counted_by_reason(raw: str, reason: str) -> None:
-    found = extract_tests(raw, ADD, limit=None)
-    assert found.kept == ()
-    assert found.dropped == {reason: 1}
+def test_a_dropped_assert_is_counted_by_its_reason(raw: str, reason: str) -> None:
+    extracted = extract_tests(raw, ADD, limit=None)
+    assert extracted.kept == ()
+    assert extracted.dropped == {reason: 1}
 
 
-def test_a_completion_that_continues_an_assert() -> None:
+def test_a_completion_can_continue_an_assert() -> None:
     assert kept("add(1, 2) == 3\nassert add(2, 2) == 4\nassert add(", prefix="assert ") == [
         "assert add(1, 2) == 3",
         "assert add(2, 2) == 4",
@@ -106,20 +108,20 @@ def test_a_completion_that_continues_an_assert() -> None:
     assert kept("\n    assert add(1, 2) == 3\n", prefix="assert ") == ["assert add(1, 2) == 3"]
 
 
-def test_limit_and_duplicates() -> None:
+def test_duplicates_and_tests_above_the_limit_are_dropped() -> None:
     raw = "assert add(1, 2) == 3\nassert add(1,2) == 3\nassert add(0, 0) == 0\nassert add(5, 0) == 5\n"
-    found = extract_tests(raw, ADD, limit=2)
-    assert found.kept == ("assert add(1, 2) == 3", "assert add(0, 0) == 0")
-    assert found.dropped == {"duplicate": 1, "over_limit": 1}
+    extracted = extract_tests(raw, ADD, limit=2)
+    assert extracted.kept == ("assert add(1, 2) == 3", "assert add(0, 0) == 0")
+    assert extracted.dropped == {"duplicate": 1, "over_limit": 1}
     assert len(extract_tests(raw, ADD, limit=None, keep_duplicates=True).kept) == 4
 
 
-def test_a_function_that_breaks_off_keeps_its_place() -> None:
+def test_tests_of_an_unfinished_function_keep_their_place() -> None:
     raw = "assert add(1, 0) == 1\ndef test_b():\n    assert add(2, 0) == 2\n    x = (\nassert add(3, 0) == 3\n"
     assert kept(raw)[:2] == ["assert add(1, 0) == 1", "assert add(2, 0) == 2"]
 
 
-def test_normal_test_of_one_assert_alone() -> None:
+def test_only_a_single_assert_has_a_normal_form() -> None:
     assert normal_test("assert add( 1,2 )==3, 'no'", ADD) == "assert add(1, 2) == 3"
     assert normal_test("assert add(1, 2) == 3\nassert add(1, 1) == 2", ADD) is None
     assert normal_test("assert add(1", ADD) is None
@@ -167,22 +169,22 @@ PIECES = st.sampled_from(
 
 @given(st.lists(PIECES, max_size=16).map("".join) | st.text(max_size=60), st.sampled_from(["", "assert "]))
 def test_every_kept_test_is_one_assert_that_calls_the_entry_point(raw: str, prefix: str) -> None:
-    found = extract_tests(raw, ADD, limit=None, prefix=prefix)
-    assert found.dropped.keys() <= set(DROP_REASONS)
-    for test in found.kept:
+    extracted = extract_tests(raw, ADD, limit=None, prefix=prefix)
+    assert extracted.dropped.keys() <= set(DROP_REASONS)
+    for test in extracted.kept:
         *imports, statement = ast.parse(test).body
         assert isinstance(statement, ast.Assert)
         assert all(isinstance(node, ast.Import | ast.ImportFrom) for node in imports)
         calls = [node.func for node in ast.walk(statement) if isinstance(node, ast.Call)]
         assert any(isinstance(function, ast.Name) and function.id == "add" for function in calls)
-    again = extract_tests("\n".join(found.kept), ADD, limit=None)
-    assert again.kept == found.kept
+    again = extract_tests("\n".join(extracted.kept), ADD, limit=None)
+    assert again.kept == extracted.kept
     assert not again.dropped
 
 
 @pytest.mark.parametrize(
     "raw", ["assert " + "not " * 3000 + "add(1)", "assert add(" + "-" * 3000 + "1)", "assert add(1" + "+1" * 5000 + ")"]
 )
-def test_depth_does_no_harm(raw: str) -> None:
+def test_deeply_nested_text_raises_no_error(raw: str) -> None:
     extract_tests(raw, ADD, limit=None)
     extract_tests("x = " + raw.removeprefix("assert ") + "\nassert x == add(1)", ADD, limit=None)

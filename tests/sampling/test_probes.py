@@ -1,4 +1,4 @@
-"""Probes: calls varied from the tests' own."""
+"""Probes: calls with arguments that are varied from those of the tests."""
 
 import random
 from typing import Any
@@ -16,38 +16,38 @@ def asserts(*sources: str) -> list[Test]:
     return [Test("t", f"own{number}", source) for number, source in enumerate(sources)]
 
 
-def test_a_probe_is_a_bare_call_that_no_test_makes() -> None:
+def test_a_probe_is_a_call_that_no_test_contains() -> None:
     tests = asserts("assert add([1, 2], 'ab') == 3", "assert add([], '') == 0")
-    found = probes(PROBLEM, tests, each=5)
-    assert 6 <= len(found) <= 10
-    calls = {test.source for test in found}
-    assert len(calls) == len(found)
+    new = probes(PROBLEM, tests, each=5)
+    assert 6 <= len(new) <= 10
+    calls = {test.source for test in new}
+    assert len(calls) == len(new)
     assert not calls & {"add([1, 2], 'ab')", "add([], '')"}
-    for probe in found:
+    for probe in new:
         arguments = literal_call(probe.source, "add")
         assert arguments is not None
         assert [type(argument) for argument in arguments] == [list, str]
         assert (probe.count, probe.kind) == (0, "asserts")
         assert parent_of(probe) in {"own0", "own1"}
-    assert probes(PROBLEM, tests, each=5) == found
-    assert probes(PROBLEM, tests, each=5, seed=1) != found
+    assert probes(PROBLEM, tests, each=5) == new
+    assert probes(PROBLEM, tests, each=5, seed=1) != new
 
 
-def test_what_is_no_literal_is_not_varied() -> None:
+def test_a_call_with_other_arguments_than_literals_gives_no_probe() -> None:
     tests = asserts("assert add(x, 1) == 2", "assert add(a=1, b=2) == 3", "assert other(1) == 1", "not Python (")
     assert probes(PROBLEM, tests, each=5) == []
     assert probes(PROBLEM, [Test("t", "check", "def check(candidate): pass", "check")], each=5) == []
 
 
-def test_a_test_is_no_probe() -> None:
+def test_a_test_has_no_parent() -> None:
     assert parent_of(Test("t", "own~1", "assert add(1, 2) == 3")) is None
 
 
-def test_few_tests_get_many_probes_each_and_many_tests_few() -> None:
+def test_the_number_of_probes_per_test_falls_with_the_number_of_tests() -> None:
     few = with_probes([PROBLEM], {"t": asserts("assert add(1, 2) == 3")}, 60)["t"]
     assert len(few) == 1 + 16
     many = with_probes([PROBLEM], {"t": asserts(*(f"assert add({n}, 2) == 3" for n in range(100, 140)))}, 60)["t"]
-    assert 40 + 2 * 40 < len(many) <= 40 + 3 * 40  # what is there already is passed over
+    assert 40 + 2 * 40 < len(many) <= 40 + 3 * 40  # calls that exist already are skipped
     assert with_probes([PROBLEM], {"t": []}, 60) == {"t": []}
     assert with_probes([PROBLEM], {"t": asserts("assert add(1, 2) == 3")}, 0)["t"][1:] == []
 
@@ -63,4 +63,4 @@ VALUES = st.recursive(
 def test_a_varied_value_has_the_same_type(value: Any, seed: int) -> None:
     before = repr(value)
     assert type(vary(value, random.Random(seed))) is type(value)
-    assert repr(value) == before  # the original is left alone
+    assert repr(value) == before  # the original does not change

@@ -1,4 +1,4 @@
-"""Sampling: what is asked, in which order, and that nothing drawn is drawn again."""
+"""Sampling: the order of requests, resuming after an interruption, and the choice of an engine."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,8 @@ import pytest
 
 from codepref.errors import UserError
 from codepref.records import Message, Problem
-from codepref.sampling.engines import Answer, Ask, Decoding
+from codepref.registry import Registry
+from codepref.sampling.engines import ENGINES, Answer, Ask, Decoding, model_fingerprint, open_engine
 from codepref.sampling.engines.scripted import ScriptedEngine
 from codepref.sampling.sample import sample
 from codepref.storage.files import read_jsonl
@@ -16,32 +17,32 @@ PROBLEMS = [Problem(task_id=f"t{i}", prompt="word " * (i + 1), entry_point="f") 
 
 
 class Counting:
-    """Answers with its seed and place, counts its work, and can be told to die."""
+    """An engine that answers with its seed, records its batches, and can be interrupted at a batch."""
 
     fingerprint = "counting"
 
-    def __init__(self, die_at: int = -1) -> None:
+    def __init__(self, stop_at: int = -1) -> None:
         self.batches: list[list[Ask]] = []
-        self.die_at = die_at
+        self.stop_at = stop_at
 
     def prompt_length(self, messages: Sequence[Message]) -> int:
         return len(messages[0]["content"].split())
 
     def answer(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> list[Answer]:
-        if len(self.batches) == self.die_at:
+        if len(self.batches) == self.stop_at:
             raise KeyboardInterrupt
         self.batches.append(list(asks))
         return [Answer(f"def f(): return {seed}, {ask.sample}", finished=ask.sample != 1) for ask in asks]
 
 
-def test_rows_come_by_problem_and_sample_and_hold_the_extracted_program() -> None:
+def test_rows_are_ordered_by_problem_and_sample_and_hold_the_program() -> None:
     rows = sample(PROBLEMS, Counting(), n=3, batch_size=4)
     assert [(row["task_id"], row["sample"]) for row in rows] == [(f"t{i}", j) for i in range(5) for j in range(3)]
     assert rows[0]["solution"].startswith("def f()")
     assert [row["finished"] for row in rows[:3]] == [True, False, True]
 
 
-def test_prompts_of_like_length_share_a_batch_and_the_longest_goes_first() -> None:
+def test_prompts_of_similar_length_share_a_batch_and_the_longest_come_first() -> None:
     engine = Counting()
     sample(PROBLEMS, engine, n=2, batch_size=4)
     assert [[ask.task_id for ask in batch] for batch in engine.batches] == [
@@ -51,42 +52,42 @@ def test_prompts_of_like_length_share_a_batch_and_the_longest_goes_first() -> No
     ]
 
 
-def test_an_interrupted_sampling_goes_on_and_ends_with_the_same_file(tmp_path: Path) -> None:
-    undisturbed = sample(PROBLEMS, Counting(), n=2, batch_size=3, seed=5)
+def test_an_interrupted_sampling_continues_and_writes_the_same_file(tmp_path: Path) -> None:
+    uninterrupted = sample(PROBLEMS, Counting(), n=2, batch_size=3, seed=5)
     out = tmp_path / "solutions.jsonl"
     with pytest.raises(KeyboardInterrupt):
-        sample(PROBLEMS, Counting(die_at=2), n=2, batch_size=3, seed=5, out=out)
+        sample(PROBLEMS, Counting(stop_at=2), n=2, batch_size=3, seed=5, out=out)
     assert not out.exists()
     second = Counting()
     rows = sample(PROBLEMS, second, n=2, batch_size=3, seed=5, out=out)
     assert len(second.batches) == 2  # of four
-    assert rows == undisturbed == [row for _, row in read_jsonl(out)]
+    assert rows == uninterrupted == [row for _, row in read_jsonl(out)]
     assert sorted(path.name for path in tmp_path.iterdir()) == [".solutions.jsonl.key", "solutions.jsonl"]
     third = Counting()
     assert sample(PROBLEMS, third, n=2, batch_size=3, seed=5, out=out) == rows
-    assert third.batches == []  # what is finished is not asked again
+    assert third.batches == []  # finished work is not repeated
     sample(PROBLEMS, third, n=2, batch_size=3, seed=6, out=out)
-    assert len(third.batches) == 4  # and another seed is another question
+    assert len(third.batches) == 4  # another seed needs new answers
 
 
-def test_two_models_are_asked_with_the_same_random_numbers() -> None:
+def test_two_models_get_the_same_seeds() -> None:
     class Other(Counting):
         fingerprint = "other"
 
     assert sample(PROBLEMS, Counting(), n=2, seed=5) == sample(PROBLEMS, Other(), n=2, seed=5)
 
 
-def test_another_seed_or_temperature_takes_nothing_from_an_interrupted_call(tmp_path: Path) -> None:
+def test_another_seed_or_temperature_uses_no_batch_of_an_interrupted_call(tmp_path: Path) -> None:
     out = tmp_path / "solutions.jsonl"
     with pytest.raises(KeyboardInterrupt):
-        sample(PROBLEMS, Counting(die_at=3), n=2, batch_size=3, seed=5, out=out)
+        sample(PROBLEMS, Counting(stop_at=3), n=2, batch_size=3, seed=5, out=out)
     for seed, decoding in ((6, Decoding()), (5, Decoding(temperature=0.1))):
-        engine = Counting(die_at=4)
-        sample(PROBLEMS, engine, n=2, batch_size=3, seed=seed, decoding=decoding)
+        engine = Counting(stop_at=4)
+        sample(PROBLEMS, engine, n=2, batch_size=3, seed=seed, decoding=decoding, out=out)
         assert len(engine.batches) == 4
 
 
-def test_the_scripted_model_answers_in_turn_and_begins_again(tmp_path: Path) -> None:
+def test_the_scripted_engine_answers_in_order_and_starts_again(tmp_path: Path) -> None:
     script = tmp_path / "script.jsonl"
     script.write_text(
         '{"task_id": "t0", "completion": "def f(): return 1"}\n{"task_id": "t0", "completion": "def f(): return 2"}\n'
@@ -100,13 +101,56 @@ def test_the_scripted_model_answers_in_turn_and_begins_again(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("problems", "kind", "n", "told"),
+    ("problems", "kind", "n", "message"),
     [
         (PROBLEMS, "answers", 1, "solutions or tests"),
         (PROBLEMS, "tests", 0, "at least 1"),
         (PROBLEMS[:1] * 2, "tests", 1, "share"),
     ],
 )
-def test_wrong_input_is_refused(problems: list[Problem], kind: str, n: int, told: str) -> None:
-    with pytest.raises(UserError, match=told):
+def test_wrong_input_is_refused(problems: list[Problem], kind: str, n: int, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         sample(problems, Counting(), kind=kind, n=n)
+
+
+def test_an_unknown_engine_is_refused_with_the_known_ones() -> None:
+    message = r"script:x: unknown engine 'script' \(did you mean 'scripted'\?\); known: transformers, scripted"
+    with pytest.raises(UserError, match=message):
+        open_engine("script:x")
+    with pytest.raises(UserError, match=message):
+        model_fingerprint("script:x")
+
+
+def test_a_folder_with_a_colon_is_a_model_and_not_an_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a:b").mkdir()
+    with pytest.raises(UserError, match=r"a:b: holds no config\.json"):
+        open_engine("a:b")
+
+
+def test_the_default_engine_can_be_named() -> None:
+    assert model_fingerprint("transformers:starter") == model_fingerprint("starter")
+    assert open_engine("transformers:starter").fingerprint == open_engine("starter").fingerprint
+
+
+def test_an_engine_of_another_package_is_chosen_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metadata = tmp_path / "acme_engine-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-engine\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[codepref.engines]\nacme = acme_engine:Echo\n")
+    (tmp_path / "acme_engine.py").write_text(
+        "from codepref.sampling.engines import Answer\n"
+        "class Echo:\n"
+        "    def __init__(self, model, *, dtype, device):\n"
+        "        self.fingerprint = f'echo/{model}'\n"
+        "    def prompt_length(self, messages):\n"
+        "        return 1\n"
+        "    def answer(self, asks, decoding, seed):\n"
+        "        return [Answer(f'def f(): return {self.fingerprint!r}') for ask in asks]\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    table = Registry("engine", "codepref.engines", ENGINES.builtin)
+    monkeypatch.setattr("codepref.sampling.engines.ENGINES", table)
+    rows = sample(PROBLEMS[:1], "acme:v1", n=1, out=tmp_path / "solutions.jsonl")
+    assert rows[0]["completion"] == "def f(): return 'echo/v1'"
+    assert model_fingerprint("acme:v1") == "echo/v1"

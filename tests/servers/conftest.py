@@ -10,7 +10,7 @@ import pytest
 
 
 class Served:
-    """A scripted server: its address, and what it did."""
+    """A running scripted server. `counts` returns what it has done so far."""
 
     def __init__(self, *options: str) -> None:
         command = [sys.executable, str(Path(__file__).parent / "scripted_server.py"), *options]

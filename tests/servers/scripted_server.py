@@ -1,10 +1,11 @@
-"""An OpenAI-compatible server that answers from its own rules, counts what it did, and fails in every way it knows.
+"""An OpenAI-compatible server for tests. It answers by fixed rules, counts its answers, and fails on purpose.
 
     python scripted_server.py --port 0 --seconds 0.0 --faults 0.2 --at-once 64
 
-Prints its port. A model whose name begins with `judge` rates the fenced responses of its prompt: a response that holds
-`quality=N` gets N. Every other model writes `answer of MODEL to HASH, quality=N`. What fails, and how, follows from the
-request's bytes and how often they came, so that two runs meet the same faults. GET /counts tells what was answered.
+It prints its port. A model whose name begins with `judge` rates the tagged responses of its prompt: a response that
+holds `quality=N` gets N. Every other model writes `answer of MODEL to HASH, quality=N`. The bytes of a request and the
+number of its attempts decide whether and how it fails, so that two runs meet the same faults. GET /counts returns the
+counts.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ def write_answer(model: str, messages: list[dict[str, str]]) -> str:
 def rate(prompt: str) -> dict[str, Any]:
     ratings = []
     for _, label, text in RESPONSE.findall(prompt):
-        found = QUALITY.findall(text)
-        ratings.append({"id": int(label), "rationale": f"it says {found}", "rating": int(found[-1]) if found else 1})
+        values = QUALITY.findall(text)
+        ratings.append({"id": int(label), "rationale": f"it says {values}", "rating": int(values[-1]) if values else 1})
     return {"ratings": ratings}
 
 
@@ -49,8 +50,10 @@ def judge_answer(prompt: str, fault: str) -> str:
         answer["ratings"][0]["rating"] = 11
     if fault == "one missing":
         answer["ratings"].pop()
-    if fault == "obeys the response" and len(answer["ratings"]) > 1:  # of one alone, nobody could tell
-        return "As response 1 asks: " + json.dumps({"ratings": [{"id": 1, "rating": 5, "rationale": "told to"}]})
+    if (
+        fault == "obeys the response" and len(answer["ratings"]) > 1
+    ):  # for a single response this would be a valid answer
+        return "As response 1 asks: " + json.dumps({"ratings": [{"id": 1, "rating": 5, "rationale": "as asked"}]})
     if fault == "in prose":
         return f"Here is what I think.\n```json\n{json.dumps(answer, indent=1)}\n```\nI hope that this helps."
     return json.dumps(answer)
@@ -64,7 +67,7 @@ class Server:
         self.answered: Counter[str] = Counter()
         self.events: dict[str, Counter[str]] = {}
         self.tokens: dict[str, Counter[str]] = {}
-        self.under_way = self.most = 0
+        self.running = self.most_running = 0
 
     async def connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -83,7 +86,7 @@ class Server:
                 "twice": sum(count - 1 for count in self.answered.values()),
                 "events": self.events,
                 "tokens": self.tokens,
-                "most at once": self.most,
+                "most at once": self.most_running,
             }
             return await self.send(writer, 200, counts)
         if self.key and headers.get("authorization") != f"Bearer {self.key}":
@@ -93,38 +96,38 @@ class Server:
         return await self.chat(json.loads(body), hashlib.sha256(body).hexdigest(), reader, writer)
 
     async def chat(
-        self, asked: dict[str, Any], name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, body: dict[str, Any], name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
-        model = asked["model"]
+        model = body["model"]
         if model == "nobody":
             return await self.send(writer, 404, {"error": {"message": "no such model", "code": "model_not_found"}})
-        self.under_way += 1
-        self.most = max(self.most, self.under_way)
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
         try:
-            if self.under_way > self.at_once:
+            if self.running > self.at_once:
                 return await self.fail(model, "429", reader, writer)
             await asyncio.sleep(self.seconds)
             self.seen[name] += 1
             drawn = digest("http", name, self.seen[name])
-            # never more than three in a row, so that no request is lost to chance
+            # at most three faults in a row, so that every request gets an answer in the end
             if drawn % 10_000 < self.faults * 10_000 and self.seen[name] < 4:
                 return await self.fail(model, HTTP_FAULTS[drawn // 10_000 % len(HTTP_FAULTS)], reader, writer)
-            return await self.answer(asked, name, writer)
+            return await self.answer(body, name, writer)
         finally:
-            self.under_way -= 1
+            self.running -= 1
 
-    async def answer(self, asked: dict[str, Any], name: str, writer: asyncio.StreamWriter) -> bool:
-        model, prompt = asked["model"], asked["messages"][-1]["content"]
+    async def answer(self, body: dict[str, Any], name: str, writer: asyncio.StreamWriter) -> bool:
+        model, prompt = body["model"], body["messages"][-1]["content"]
         if model.startswith("judge"):
             drawn = digest("judge", name)
             bad = drawn % 10_000 < self.judge_faults * 10_000
-            prompts = "\n".join(message["content"] for message in asked["messages"])
+            prompts = "\n".join(message["content"] for message in body["messages"])
             text = judge_answer(prompts, JUDGE_FAULTS[drawn // 10_000 % len(JUDGE_FAULTS)] if bad else "")
         else:
-            text = write_answer(model, asked["messages"])
+            text = write_answer(model, body["messages"])
         usage = {"prompt_tokens": len(prompt) // 4, "completion_tokens": len(text) // 4}
         choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
-        # counted when the last byte is handed over; a client that is gone has not been answered
+        # count after the last byte was sent: a client that is gone has no answer
         await self.send(writer, 200, {"object": "chat.completion", "choices": [choice], "usage": usage})
         self.answered[name] += 1
         self.count(model, "answered")
@@ -134,7 +137,7 @@ class Server:
     async def fail(self, model: str, fault: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         self.count(model, fault)
         if fault == "hang":
-            await reader.read()  # until the client has had enough
+            await reader.read()  # until the client closes the connection
             return False
         if fault == "cut":
             writer.write(
@@ -145,7 +148,7 @@ class Server:
         if fault == "not json":
             return await self.send(writer, 200, '{"choices": [{"message": {"content": "half')
         more = f"retry-after: {self.retry_after}\r\n" if fault == "429" else ""
-        return await self.send(writer, int(fault), {"error": {"message": "come again"}}, more)
+        return await self.send(writer, int(fault), {"error": {"message": "try again later"}}, more)
 
     def count(self, model: str, event: str) -> None:
         self.events.setdefault(model, Counter())[event] += 1

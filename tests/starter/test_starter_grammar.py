@@ -1,4 +1,4 @@
-"""The grammar: how much there is, that answers are right, that splits share no behaviour."""
+"""The starter's grammar: its size, right answers, and splits that share no behaviour."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SPLITS = ("heldout", "validation", "train", "pretrain")
 
 
 def passes(program: str, problem: Problem) -> list[bool]:
-    """Our own programs alone are run here, so no sandbox is needed."""
+    """Whether a program passes each test. The programs are codepref's own, so they need no sandbox."""
     space: dict[str, Any] = {}
     exec(program, space)
     verdicts = []
@@ -28,12 +28,12 @@ def passes(program: str, problem: Problem) -> list[bool]:
         try:
             exec(test.source, space)
             verdicts.append(True)
-        except Exception:  # noqa: BLE001 - any failure at all is a failed test
+        except Exception:  # noqa: BLE001 - any exception is a failed test
             verdicts.append(False)
     return verdicts
 
 
-def test_there_are_enough_distinct_specifications() -> None:
+def test_specifications_are_distinct_and_numerous() -> None:
     names = [specification.name for specification in load_specifications()]
     assert len(set(names)) == len(names) >= 1500
     assert len(load_problems("heldout")) >= 200
@@ -61,8 +61,8 @@ def test_every_reference_passes_at_least_eight_tests(split: Any) -> None:
         assert all(passes(problem.gold, problem)), problem.task_id
 
 
-def test_every_form_of_an_operation_does_the_same() -> None:
-    """Each form of each step, in place of the first, passes the tests of specifications with that step."""
+def test_all_forms_of_an_operation_have_the_same_behaviour() -> None:
+    """Programs with randomly chosen forms give the same values as those with the first forms."""
     generator = random.Random(3)
     for specification in generator.sample(load_specifications(), 400):
         program = reference(specification, "f", lambda step: generator.randrange(len(step.forms)))
@@ -74,8 +74,8 @@ def test_every_form_of_an_operation_does_the_same() -> None:
     assert used == {operation.name for operation in load_operations()}
 
 
-def test_tests_tell_a_problem_from_every_other_behaviour() -> None:
-    """A neighbour's reference never passes all tests of a problem; each single test rejects some neighbour."""
+def test_the_tests_of_a_problem_reject_every_other_behaviour() -> None:
+    """No reference of another problem passes all tests of a problem, and each test rejects some reference."""
     problems = random.Random(5).sample(load_problems("heldout"), 25)
     pool = random.Random(6).sample(load_problems("pretrain"), 300)
     for problem in problems:
@@ -95,7 +95,7 @@ def test_run_steps_agrees_with_the_values_written_into_tests() -> None:
 
 
 def test_loading_is_the_same_in_another_process() -> None:
-    """Hash seeds and import order play no part."""
+    """The hash seed of the process has no effect."""
     script = (
         "import hashlib; from codepref.starter import load_problems; "
         "print(hashlib.sha256(repr(load_problems('heldout') + load_problems('train')).encode()).hexdigest())"
@@ -109,15 +109,15 @@ def test_loading_is_the_same_in_another_process() -> None:
     assert runs[0] == runs[1]
 
 
-def test_loading_takes_no_torch() -> None:
+def test_loading_problems_imports_no_torch() -> None:
     script = (
         "import sys; from codepref.starter import load_problems; load_problems('train'); print('torch' in sys.modules)"
     )
-    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    assert answer.strip() == "False"
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == "False"
 
 
-def test_limit_takes_the_first_and_an_unknown_split_is_told() -> None:
+def test_a_limit_takes_the_first_problems_and_an_unknown_split_is_refused() -> None:
     assert load_problems("train", 7) == load_problems("train")[:7]
     with pytest.raises(UserError, match="choose one of"):
         load_problems("test")  # type: ignore[arg-type]
@@ -129,12 +129,12 @@ def test_one_specification_has_many_phrasings() -> None:
     assert len({instruction(specification, "f", generator) for _ in range(200)}) > 20
 
 
-def test_corpus_tests_are_true_and_nothing_held_out_is_read() -> None:
-    kept_apart = {
+def test_the_corpus_contains_no_held_out_problem() -> None:
+    heldout = {
         frozenset(instruction(item, "f", random.Random(seed)).split(": ", 1)[1] for seed in range(3))
         for item in split_specifications("heldout")[:5]
     }
     seen = set()
     for example, _ in zip(draw_examples(seed=1, test_share=0.5), range(1500), strict=False):
         seen.add(example.prompt.split(": ", 1)[1])
-    assert not any(words & seen for words in kept_apart)
+    assert not any(words & seen for words in heldout)

@@ -1,4 +1,4 @@
-"""Files are whole or absent, and errors name the place."""
+"""Files are complete or absent, and errors name the file and the line."""
 
 import errno
 import gzip
@@ -21,7 +21,7 @@ from codepref.storage.files import (
 )
 
 
-def test_an_interrupted_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
+def test_an_interrupted_write_leaves_the_old_file_and_no_temporary_file(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
     write_json(path, {"a": 1})
 
@@ -47,7 +47,7 @@ def test_a_full_disk_is_one_clear_message(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_really_full_disk_too() -> None:
+def test_dev_full_raises_the_same_error_as_a_full_disk() -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     with pytest.raises(OSError, match="No space"), open("/dev/full", "w") as stream:
@@ -55,56 +55,56 @@ def test_a_really_full_disk_too() -> None:
 
 
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz"])
-def test_json_lines_read_back_with_their_numbers(tmp_path: Path, name: str) -> None:
-    rows = [{"text": "ünï \ud800"}, {"n": 2}]
-    assert write_jsonl(tmp_path / name, rows[1:]) == 1
-    assert list(read_jsonl(tmp_path / name)) == [(1, {"n": 2})]
+def test_json_lines_are_read_with_their_line_numbers(tmp_path: Path, name: str) -> None:
+    rows = [{"text": "ünï"}, {"n": 2}]
+    assert write_jsonl(tmp_path / name, rows) == 2
+    assert list(read_jsonl(tmp_path / name)) == [(1, {"text": "ünï"}), (2, {"n": 2})]
     first = (tmp_path / name).read_bytes()
-    write_jsonl(tmp_path / name, rows[1:])
+    write_jsonl(tmp_path / name, rows)
     assert (tmp_path / name).read_bytes() == first
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b'{"a": 1}\n{"a": \n', r"rows.jsonl:2: not valid JSON"),
-        (b'{"a": 1}\n\n[1]\n', r"rows.jsonl:3: a JSON object is needed, not list"),
+        (b'{"a": 1}\n\n[1]\n', r"rows.jsonl:3: must be a JSON object, not list"),
         (b'\xff\xfe{"a": 1}\n', r"rows.jsonl:1: not valid JSON"),
         (b"PAR1\x15\xb5\n", r"rows.jsonl: is Parquet, and JSON lines are needed here"),
         (b"[" * 100_000, r"rows.jsonl:1: JSON nested too deeply|rows.jsonl:1: not valid JSON"),
     ],
 )
-def test_a_malformed_line_is_named(tmp_path: Path, content: bytes, told: str) -> None:
+def test_the_message_about_a_malformed_line_names_it(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         list(read_jsonl(path))
 
 
-def test_a_cut_gzip_is_named(tmp_path: Path) -> None:
+def test_a_truncated_gzip_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl.gz"
     path.write_bytes(gzip.compress(b'{"a": 1}\n' * 1000)[:-20])
     with pytest.raises(UserError, match="broken gzip"):
         list(read_jsonl(path))
 
 
-def test_missing_files_are_the_users_mistake(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error_of_the_user(tmp_path: Path) -> None:
     for read in (read_json, read_parquet, lambda p: list(read_jsonl(p))):
         with pytest.raises(UserError, match="no such file"):
             read(tmp_path / "none")
-    with pytest.raises(UserError, match="is a folder, a Parquet file is needed"):
+    with pytest.raises(UserError, match="is a folder, and a Parquet file is needed"):
         read_parquet(tmp_path)
     (tmp_path / "x.parquet").write_bytes(b"no parquet")
     with pytest.raises(UserError, match="cannot be read as Parquet"):
         read_parquet(tmp_path / "x.parquet")
 
 
-def test_the_hash_depends_on_content_and_order_of_parts_alone() -> None:
+def test_the_hash_depends_on_the_content_and_the_order_of_parts() -> None:
     assert content_hash({"a": 1, "b": 2}, [1]) == content_hash({"b": 2, "a": 1}, [1])
     assert content_hash(1, 2) != content_hash(2, 1)
 
 
-def test_damaged_compressed_data_is_the_users_to_mend(tmp_path: Path) -> None:
+def test_a_damaged_gzip_file_is_refused(tmp_path: Path) -> None:
     damaged = bytearray(gzip.compress(b'{"a": 1}\n' * 1000))
     damaged[20:40] = b"\xff" * 20
     path = tmp_path / "rows.jsonl.gz"
@@ -113,7 +113,7 @@ def test_damaged_compressed_data_is_the_users_to_mend(tmp_path: Path) -> None:
         list(read_jsonl(path))
 
 
-def test_a_folder_where_a_file_stands_is_the_users_to_mend(tmp_path: Path) -> None:
+def test_a_folder_cannot_be_made_below_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="a file stands"):
+    with pytest.raises(UserError, match="a file is in the way"):
         make_folder(tmp_path / "file" / "folder")

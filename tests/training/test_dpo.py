@@ -118,7 +118,7 @@ def test_eager_attention_trains_the_same_in_padded_batches(trained: Any, tmp_pat
 
 @pytest.mark.skipif(importlib.util.find_spec("flash_attn") is not None, reason="flash attention is installed")
 def test_the_message_about_a_missing_attention_package_names_the_setting(tmp_path: Path) -> None:
-    with pytest.raises(MachineError, match=r"training\.attention = 'flash_attention_2' cannot be had here"):
+    with pytest.raises(MachineError, match=r"training\.attention = 'flash_attention_2' does not work here"):
         train_on(pairs(), "starter", tmp_path / "model", replace(SETTINGS, attention="flash_attention_2"))
 
 
@@ -129,7 +129,7 @@ def test_a_package_that_the_model_needs_is_not_reported_as_attention(
         raise ImportError("This model needs `mamba_ssm`.")
 
     monkeypatch.setattr("transformers.AutoModelForCausalLM.from_pretrained", missing)
-    with pytest.raises(MachineError, match="the model needs a package that is not here: This model needs `mamba_ssm`"):
+    with pytest.raises(MachineError, match="needs a package that is not installed: This model needs `mamba_ssm`"):
         train_on(pairs(), "starter", tmp_path / "model", SETTINGS)
 
 

@@ -27,7 +27,7 @@ RIGHT, WRONG = "def f(x):\n    return x + 1", "def f(x):\n    return x if x > 1 
         ("FTSS", 0.0, -0.6),
         ("M", 0.0, -0.6),
         ("PX", 0.5, -0.6),
-        ("PPSS", None, None),
+        ("PPSS", 0.5, None),
         ("PI", None, None),
         ("FI", None, -0.3),
         ("EI", None, -0.6),

@@ -37,8 +37,8 @@ VARIETY_HALF = 1.0
 always gives the same one or two answers.
 """
 NONE_RIGHT, FLOOR = 0.1, 0.1
-"""NONE_RIGHT: the weight of the case that no solution is right, beside the trust of the groups. FLOOR: the confidence of
-a pair without any agreement."""
+"""NONE_RIGHT: the weight of the case that no solution is right, beside the trust of the groups. FLOOR: the confidence
+of a pair without any agreement."""
 MAX_RAISING = 0.2
 """An input is left out if more than this share of the working solutions raise on it: the problem does not mean it."""
 
@@ -75,8 +75,8 @@ def agreement(verdicts: RuleInput, *, max_pairs: int = 1) -> Choice:
     trust = support^SUPPORT_TO_TRUST x (tests passed)^TESTS_TO_TRUST x v
     confidence = FLOOR + (1 - FLOOR) x trust of the chosen group / (sum of trust of all groups + NONE_RIGHT)
 
-    The confidence is meant to be calibrated: of the pairs at 0.8, eight in ten should be right. max_pairs: further pairs
-    take other forms of the chosen group and other rejected solutions.
+    The confidence is meant to be calibrated: of the pairs at 0.8, eight in ten should be right.
+    max_pairs: further pairs take other forms of the chosen group and other rejected solutions.
     """
     if reason := why_undecidable(verdicts):
         return Choice(reason=reason)

@@ -73,7 +73,7 @@ def _value(ratings: RatedInput, row: int) -> float:
 def _across(
     winners: Sequence[int], losers: Sequence[int], count: int, generator: np.random.Generator
 ) -> list[tuple[int, int]]:
-    """Up to `count` different pairs of a winner and a loser. Each side repeats a row only after all its rows were used."""
+    """Up to `count` different pairs of a winner and a loser. A side repeats a row only after all its rows were used."""
     good, bad = generator.permutation(winners).tolist(), generator.permutation(losers).tolist()
     lap = np.lcm(len(good), len(bad))
     steps = range(min(count, len(good) * len(bad)))

@@ -1,1 +1,53 @@
-"""One file a published form. What they share is in `codepref.problems.fields`, the list of them in `.registry`."""
+"""The formats of problems: one file per published form, one line per entry of the table.
+
+Another package adds a format with an entry point of group `codepref.formats` that leads to a `Format`.
+"""
+
+from __future__ import annotations
+
+from codepref.errors import UserError
+from codepref.problems.fields import Row
+from codepref.problems.formats.base import Format
+from codepref.registry import Registry
+
+__all__ = ["FORMATS", "Format", "detect_format"]
+
+OWN = "codepref"
+"""Name of codepref's own format. It asks for the fewest columns, so it is tried last."""
+
+FORMATS: Registry[Format] = Registry(
+    "format",
+    "codepref.formats",
+    {
+        "evalplus": "codepref.problems.formats.evalplus:FORMAT",
+        "humaneval": "codepref.problems.formats.humaneval:FORMAT",
+        "mbpp-plus-script": "codepref.problems.formats.mbpp_plus_script:FORMAT",
+        "mbpp": "codepref.problems.formats.mbpp:FORMAT",
+        "bigcodebench": "codepref.problems.formats.bigcodebench:COMPLETE",
+        "bigcodebench-instruct": "codepref.problems.formats.bigcodebench:INSTRUCT",
+        OWN: "codepref.problems.formats.own:FORMAT",
+    },
+    expects=Format,
+)
+"""All formats, in the order in which they are tried. Those of other packages are tried before codepref's own."""
+
+
+def detect_format(row: Row, where: str) -> Format:
+    """The first format that matches `row`, the first row of a file.
+
+    where: the file and the line, for messages. Raises UserError that lists the known formats if none matches.
+    """
+    formats: list[Format] = []
+    for name in (*(name for name in FORMATS.names() if name != OWN), OWN):
+        formats.append(FORMATS.load(name))
+        if formats[-1].matches(row):
+            return formats[-1]
+    # among formats that are equally near, the last one: codepref's own
+    near = min(reversed(formats), key=lambda known: len(known.missing(row)))
+    listing = "; ".join(f"{known.title}: {', '.join(sorted(known.columns))}" for known in formats)
+    raise UserError(
+        f"{where}: no known problem format has the columns {', '.join(sorted(map(str, row)))}. "
+        f"The nearest is {near.title}, which also needs {', '.join(near.missing(row))}. "
+        f"Known formats and the columns that they need: {listing}. "
+        "docs/reference/problems.md describes codepref's own format"
+    )

@@ -1,36 +1,31 @@
-"""BigCodeBench (arXiv 2406.15877): one unittest suite a task, in a class `TestCases`."""
+"""BigCodeBench (arXiv 2406.15877): one unittest suite per task, in a class `TestCases`."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 from codepref.problems.fields import Row, entry_point_field, prompt_parts, task_id_field, text_field
+from codepref.problems.formats.base import Format
 from codepref.records import Problem, Test
 
 _SHARED = frozenset({"task_id", "canonical_solution", "test", "entry_point"})
-COLUMNS = _SHARED | {"complete_prompt"}
-INSTRUCT_COLUMNS = _SHARED | {"instruct_prompt", "code_prompt"}
 _KEPT = ("instruct_prompt", "code_prompt", "libs")
 
 
-def read(row: Row, where: str) -> Problem:
-    """One line in the form "complete": the prompt is code. Raises UserError for a missing or wrong field."""
+def read_complete(row: Row, where: str) -> Problem:
+    """The problem of one row in the form "complete": the prompt is code."""
     prompt = text_field(row, "complete_prompt", where)
     return _problem(row, where, prompt, prompt, "complete")
 
 
 def read_instruct(row: Row, where: str) -> Problem:
-    """One line in the form "instruct": the prompt is a request, which ends with the code to begin with.
-
-    Raises UserError for a missing or wrong field.
-    """
-    return _problem(
-        row, where, text_field(row, "instruct_prompt", where), text_field(row, "code_prompt", where), "instruct"
-    )
+    """The problem of one row in the form "instruct": the prompt is a request that ends with the code to begin with."""
+    prompt, code = text_field(row, "instruct_prompt", where), text_field(row, "code_prompt", where)
+    return _problem(row, where, prompt, code, "instruct")
 
 
 def _problem(row: Row, where: str, prompt: str, code: str, style: Literal["complete", "instruct"]) -> Problem:
-    """code: imports and the head of the function, which the canonical solution continues."""
+    """code: the imports and the head of the function. The canonical solution continues it."""
     task_id, entry_point = task_id_field(row, where), entry_point_field(row, where)
     kept = {key: row[key] for key in _KEPT if row.get(key) is not None}
     return Problem(
@@ -44,3 +39,7 @@ def _problem(row: Row, where: str, prompt: str, code: str, style: Literal["compl
         preamble=prompt_parts(code, entry_point).preamble,
         meta={"format": "bigcodebench", **kept},
     )
+
+
+COMPLETE = Format("BigCodeBench", _SHARED | {"complete_prompt"}, read_complete)
+INSTRUCT = Format("BigCodeBench, instruct form", _SHARED | {"instruct_prompt", "code_prompt"}, read_instruct)

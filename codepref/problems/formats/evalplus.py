@@ -1,23 +1,19 @@
-"""HumanEval+ and MBPP+ with inputs (arXiv 2305.01210): expected outputs come from running the canonical solution."""
+"""HumanEval+ and MBPP+ with inputs (arXiv 2305.01210). The canonical solution is run for the expected outputs."""
 
 from __future__ import annotations
 
 from codepref.errors import UserError
 from codepref.problems.fields import Row, entry_point_field, prompt_parts, task_id_field, text_field
+from codepref.problems.formats.base import Format
 from codepref.problems.inputs import InputsTest, encode_inputs, encode_json_inputs
 from codepref.problems.mbpp_arguments import restore_arguments
 from codepref.problems.oracles import comparison
 from codepref.problems.repairs import repair
 from codepref.records import Problem, Test
 
-COLUMNS = frozenset({"task_id", "prompt", "entry_point", "canonical_solution", "base_input", "plus_input", "atol"})
-
 
 def read(row: Row, where: str) -> Problem:
-    """One line, with two Tests of kind "inputs": "base" and "plus" (left out where it has no inputs).
-
-    Raises UserError for a missing or wrong field.
-    """
+    """The problem of one row. It has two Tests of kind "inputs", "base" and "plus"; one without inputs is left out."""
     task_id = task_id_field(row, where, prefix="Mbpp/")
     prompt, entry_point = text_field(row, "prompt", where), entry_point_field(row, where)
     solution = text_field(row, "canonical_solution", where)
@@ -27,19 +23,19 @@ def read(row: Row, where: str) -> Problem:
     if isinstance(atol, bool) or not isinstance(atol, int | float):
         raise UserError(f"{where}: atol must be a number, not {atol!r}")
     compare, oracle = comparison(task_id, entry_point)
-    tests, repaired = [], list[str]()
+    tests, repairs = [], list[str]()
     for test_id in ("base", "plus"):
-        inputs = row.get(f"{test_id}_input") or []  # Mbpp/793 has {} for its plus inputs
+        inputs = row.get(f"{test_id}_input") or []  # the plus inputs of Mbpp/793 are {}
         if not inputs:
             continue
         try:
             text = encode_inputs(restore_arguments(task_id, inputs)) if is_mbpp else encode_json_inputs(inputs)
         except (TypeError, ValueError, AttributeError, IndexError) as error:
-            raise UserError(f"{where}: {test_id}_input is no list of argument lists ({error})") from None
+            raise UserError(f"{where}: {test_id}_input must be a list of argument lists ({error})") from None
         except RecursionError:
             raise UserError(f"{where}: {test_id}_input is nested too deeply") from None
         text, names = repair(task_id, text)
-        repaired += names
+        repairs += names
         test = InputsTest(entry_point, text, program, float(atol), compare, oracle)
         tests.append(Test(task_id, test_id, test.to_source(), "inputs"))
     parts = prompt_parts("" if is_mbpp else prompt, entry_point)
@@ -52,10 +48,17 @@ def read(row: Row, where: str) -> Problem:
         style="instruct" if is_mbpp else "complete",
         helpers=parts.helpers,
         preamble=parts.preamble,
-        meta={"format": "evalplus", **({"repaired": repaired} if repaired else {})},
+        meta={"format": "evalplus", **({"repaired": repairs} if repairs else {})},
     )
 
 
 def plain_prompt(prompt: str) -> str:
-    """MBPP+ publishes its requests as a docstring; the words inside it."""
+    """The request of an MBPP+ prompt, which MBPP+ publishes inside a docstring."""
     return prompt.strip().removeprefix('"""').removesuffix('"""').strip() + "\n"
+
+
+FORMAT = Format(
+    "HumanEval+ and MBPP+ with inputs",
+    frozenset({"task_id", "prompt", "entry_point", "canonical_solution", "base_input", "plus_input", "atol"}),
+    read,
+)

@@ -1,19 +1,18 @@
-"""HumanEval (arXiv 2107.03374), and what is published in its form: HumanEval+ OriginFmt and the hub's humanevalplus."""
+"""HumanEval (arXiv 2107.03374). HumanEval+ OriginFmt and the hub's humanevalplus are published in the same form."""
 
 from __future__ import annotations
 
 from codepref.problems.fields import Row, entry_point_field, prompt_parts, task_id_field, text_field
+from codepref.problems.formats.base import Format
 from codepref.problems.repairs import repair
 from codepref.records import Problem, Test
 
-COLUMNS = frozenset({"task_id", "prompt", "entry_point", "canonical_solution", "test"})
-
 
 def read(row: Row, where: str) -> Problem:
-    """One line. The test is one Test of kind "check". Raises UserError for a missing or wrong field."""
+    """The problem of one row, with one Test of kind "check"."""
     task_id = task_id_field(row, where)
     prompt, entry_point = text_field(row, "prompt", where), entry_point_field(row, where)
-    source, repaired = repair(task_id, text_field(row, "test", where))
+    source, repairs = repair(task_id, text_field(row, "test", where))
     parts = prompt_parts(prompt, entry_point)
     return Problem(
         task_id=task_id,
@@ -24,5 +23,12 @@ def read(row: Row, where: str) -> Problem:
         style="complete",
         helpers=parts.helpers,
         preamble=parts.preamble,
-        meta={"format": "humaneval", **({"repaired": repaired} if repaired else {})},
+        meta={"format": "humaneval", **({"repaired": repairs} if repairs else {})},
     )
+
+
+FORMAT = Format(
+    "HumanEval, HumanEval+ OriginFmt",
+    frozenset({"task_id", "prompt", "entry_point", "canonical_solution", "test"}),
+    read,
+)

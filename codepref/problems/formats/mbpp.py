@@ -1,16 +1,15 @@
-"""MBPP (arXiv 2108.07732), full and sanitized: one Test per assert."""
+"""MBPP (arXiv 2108.07732), full and sanitized. Each assert is one Test."""
 
 from __future__ import annotations
 
 from codepref.errors import UserError
 from codepref.problems.fields import Row, infer_entry_point, task_id_field, text_field, texts_field
+from codepref.problems.formats.base import Format
 from codepref.records import Problem, Test
-
-COLUMNS = frozenset({"task_id", "code", "test_list"})
 
 
 def read(row: Row, where: str) -> Problem:
-    """One line of either form. `helpers` holds the tests' imports and set-up. Raises UserError as `mbpp_problem`."""
+    """The problem of one row. `helpers` holds the imports and the set-up code of the tests."""
     task_id, tests = task_id_field(row, where, prefix="Mbpp/"), texts_field(row, "test_list", where)
     return mbpp_problem(
         row,
@@ -21,16 +20,16 @@ def read(row: Row, where: str) -> Problem:
 
 
 def mbpp_problem(row: Row, where: str, tests: list[Test], meta: dict[str, object]) -> Problem:
-    """A problem from MBPP's columns and these tests.
+    """The problem of a row with MBPP's columns, with these tests and this `meta`.
 
-    The prompt is the request and the first assert, without which nobody could know the function's name and arguments
-    (as EvalPlus prompts; the paper shows all three asserts). Raises UserError for a wrong field, or when the entry
-    point cannot be told from the asserts and the code.
+    The prompt is the request and the first assert, which shows the function's name and arguments. EvalPlus prompts in
+    this way; the paper shows all three asserts. Raises UserError for a wrong field, and for asserts and code that do
+    not show which function is the entry point.
     """
     asserts, code = texts_field(row, "test_list", where), text_field(row, "code", where)
     request = text_field(row, "text" if row.get("text") is not None else "prompt", where)
     if not asserts:
-        raise UserError(f"{where}: test_list is empty, so the function's name is unknown")
+        raise UserError(f"{where}: test_list is empty, so the name of the function is unknown")
     setup = (*texts_field(row, "test_imports", where), text_field(row, "test_setup_code", where, default=""))
     return Problem(
         task_id=task_id_field(row, where, prefix="Mbpp/"),
@@ -42,3 +41,6 @@ def mbpp_problem(row: Row, where: str, tests: list[Test], meta: dict[str, object
         helpers="".join(f"{part.strip()}\n" for part in setup if part.strip()),
         meta=meta,
     )
+
+
+FORMAT = Format("MBPP, full or sanitized", frozenset({"task_id", "code", "test_list"}), read)

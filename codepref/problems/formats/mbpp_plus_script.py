@@ -1,18 +1,20 @@
-"""MBPP+ OriginFmt, which is also the hub's mbppplus: one script that runs all inputs and compares with results."""
+"""MBPP+ OriginFmt, and the hub's mbppplus: the test of a task is one script that runs all inputs."""
 
 from __future__ import annotations
 
 from codepref.problems.fields import Row, task_id_field, text_field
+from codepref.problems.formats.base import Format
 from codepref.problems.formats.mbpp import mbpp_problem
 from codepref.problems.repairs import repair
 from codepref.records import Problem, Test
 
-COLUMNS = frozenset({"task_id", "prompt", "code", "test_list", "test"})
-
 
 def read(row: Row, where: str) -> Problem:
-    """One line. The script is one Test of kind "asserts". Raises UserError as `mbpp_problem`."""
+    """The problem of one row. The script is one Test of kind "asserts"."""
     task_id = task_id_field(row, where, prefix="Mbpp/")
-    source, repaired = repair(task_id, text_field(row, "test", where))
-    meta: dict[str, object] = {"format": "mbpp+ script", **({"repaired": repaired} if repaired else {})}
+    source, repairs = repair(task_id, text_field(row, "test", where))
+    meta: dict[str, object] = {"format": "mbpp+ script", **({"repaired": repairs} if repairs else {})}
     return mbpp_problem(row, where, [Test(task_id, "script", source, "asserts")], meta)
+
+
+FORMAT = Format("MBPP+ OriginFmt", frozenset({"task_id", "prompt", "code", "test_list", "test"}), read)

@@ -1,4 +1,4 @@
-"""codepref's own JSON lines; docs/problems.md documents every field."""
+"""codepref's own format. docs/reference/problems.md documents every field."""
 
 from __future__ import annotations
 
@@ -14,40 +14,45 @@ from codepref.problems.fields import (
     text_field,
     why_unreadable,
 )
-from codepref.problems.formats.own_tests import check_asking, read_tests
+from codepref.problems.formats.base import Format
+from codepref.problems.formats.own_tests import check_dependence, read_tests
+from codepref.problems.kinds import kind_of
 from codepref.problems.source import bound_names, parse, read_statements
 from codepref.records import Problem, Style
 
-COLUMNS = frozenset({"task_id", "prompt", "tests"})
-_KNOWN = {*COLUMNS, "entry_point", "gold", "style", "helpers", "preamble"}
+_COLUMNS = frozenset({"task_id", "prompt", "tests"})
+_KNOWN = {*_COLUMNS, "entry_point", "gold", "style", "helpers", "preamble"}
 
 
 def read(row: Row, where: str) -> Problem:
-    """One line. Raises UserError for a wrong field, a test that is no Python, or an entry point that cannot be told."""
+    """The problem of one row.
+
+    Raises UserError for a wrong field, a test that is not Python, and an entry point that is neither named nor evident.
+    """
     task_id, prompt = task_id_field(row, where), text_field(row, "prompt", where)
     style, gold = text_field(row, "style", where, default="instruct"), row.get("gold")
     if style not in get_args(Style):
         raise UserError(f'{where}: style must be "complete", "instruct" or "program", not {style!r}')
     if gold is not None and not isinstance(gold, str):
-        raise UserError(f"{where}: gold must be a whole Python program")
+        raise UserError(f"{where}: gold must be a whole Python program, as a text")
     helpers, preamble = (text_field(row, key, where, default="") for key in ("helpers", "preamble"))
     for key, program in (("gold", gold), ("helpers", helpers), ("preamble", preamble)):
         if program is not None and parse(program) is None:
-            raise UserError(f"{where}: {key} must be a whole Python program, and is none: {why_unreadable(program)}")
+            raise UserError(f"{where}: {key} must be a whole Python program, but it is not: {why_unreadable(program)}")
     tests = read_tests(row, task_id, where)
-    if tests and tests[0].kind == "stdio":
+    if tests and kind_of(tests[0]).whole_program:
         style = "program"
     elif tests and style == "program":
-        raise UserError(f'{where}: style "program" goes with tests of kind stdio alone')
+        raise UserError(f'{where}: style "program" needs tests of kind stdio')
     if row.get("entry_point") is not None:
         entry_point = entry_point_field(row, where)
     elif style == "program":
-        entry_point = "main"  # a whole program is asked for, and no test calls a function
+        entry_point = "main"  # the answer is a whole program, and no test calls a function
     else:
-        helping = set[str]().union(*(bound_names(item.node) for item in read_statements(helpers).statements))
-        asserts = [test.source for test in tests if test.kind == "asserts"]
-        entry_point = infer_entry_point(asserts, gold, where, known=helping)
-    check_asking(tests, entry_point, helpers, where)
+        helper_names = set[str]().union(*(bound_names(item.node) for item in read_statements(helpers).statements))
+        asserts = [test.source for test in tests if kind_of(test).calls_entry_point]
+        entry_point = infer_entry_point(asserts, gold, where, known=helper_names)
+    check_dependence(tests, entry_point, helpers, where)
     parts = prompt_parts(prompt if style == "complete" else "", entry_point)
     return Problem(
         task_id=task_id,
@@ -60,3 +65,6 @@ def read(row: Row, where: str) -> Problem:
         preamble=preamble or parts.preamble,
         meta={"format": "codepref", **{key: value for key, value in row.items() if key not in _KNOWN}},
     )
+
+
+FORMAT = Format("codepref's own", _COLUMNS, read)

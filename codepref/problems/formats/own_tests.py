@@ -1,63 +1,49 @@
-"""The entries of `tests` in codepref's own format: a text, or an object that names its kind."""
+"""The entries of `tests` in codepref's own format. An entry is a text, or an object that names its kind."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from codepref.errors import UserError
-from codepref.problems.fields import Row, asks_nothing, defines_check, why_unreadable
-from codepref.problems.source import parse
-from codepref.problems.stdio import check_stdio, stdio_source
-from codepref.records import Test, TestKind
-
-_PYTHON_KINDS = ("asserts", "check", "unittest")
+from codepref.problems.fields import Row, defines_check, depends_on_solution
+from codepref.problems.kinds import KINDS, check_together, kind_of
+from codepref.records import Test
 
 
 def read_tests(row: Row, task_id: str, where: str) -> tuple[Test, ...]:
-    """All tests of a line. Raises UserError for a wrong entry, no Python, or stdio beside other kinds."""
+    """All tests of a row.
+
+    Raises UserError for a malformed entry, a test that is not Python, and stdio tests together with other kinds.
+    """
     entries = row.get("tests")
     if entries is None or entries == "":
         return ()
     if isinstance(entries, str) or not hasattr(entries, "__iter__"):
         raise UserError(f"{where}: tests must be a list of texts or of objects with a kind")
     tests = tuple(_test(entry, task_id, place, where) for place, entry in enumerate(entries))
-    if len({test.kind == "stdio" for test in tests}) > 1:
-        raise UserError(f"{where}: tests of kind stdio cannot stand beside other kinds")
+    check_together(tests, where)
     return tests
 
 
-def check_asking(tests: Sequence[Test], entry_point: str, helpers: str, where: str) -> None:
-    """Raises UserError for a test that every solution would pass, since it names nothing that a solution defines."""
+def check_dependence(tests: Sequence[Test], entry_point: str, helpers: str, where: str) -> None:
+    """Raise UserError for a test that names nothing that a solution defines: every solution has the same result."""
     for place, test in enumerate(tests):
-        if test.kind != "stdio" and asks_nothing(test.source, entry_point, helpers):
+        if kind_of(test).python and not depends_on_solution(test.source, entry_point, helpers):
             raise UserError(
-                f"{where}: test {place} asks nothing of a solution, so every solution would pass it: it names neither "
-                f"{entry_point} nor anything else that a solution defines. Take it out or mend it: {test.source[:80]!r}"
+                f"{where}: test {place} does not depend on the solution: it names neither {entry_point} nor anything "
+                f"else that a solution defines. Remove or correct it: {test.source[:80]!r}"
             )
 
 
 def _test(entry: Any, task_id: str, place: int, where: str) -> Test:
     if isinstance(entry, str):
-        return _python(entry, "check" if defines_check(entry) else "asserts", task_id, place, where)
+        entry = {"kind": "check" if defines_check(entry) else "asserts", "source": entry}
     if not isinstance(entry, Mapping):
         raise UserError(f"{where}: tests must be a list of texts or of objects with a kind")
     kind = entry.get("kind")
-    if kind == "stdio":
-        given, expected = entry.get("input"), entry.get("output")
-        if not isinstance(given, str) or not isinstance(expected, str):
-            raise UserError(f'{where}: test {place} of kind "stdio" needs the texts input and output')
-        source = stdio_source(given, expected)
-        check_stdio(source, f"{where}: test {place}")
-        return Test(task_id, str(place), source, "stdio")
-    if kind not in _PYTHON_KINDS:
-        raise UserError(f"{where}: test {place}: kind must be stdio, {', '.join(_PYTHON_KINDS)}, not {kind!r}")
-    if not isinstance(entry.get("source"), str):
-        raise UserError(f"{where}: test {place} of kind {kind!r} needs the text source")
-    return _python(entry["source"], str(kind), task_id, place, where)
-
-
-def _python(source: str, kind: str, task_id: str, place: int, where: str) -> Test:
-    if parse(source) is None:
-        raise UserError(f"{where}: test {place} is no Python ({why_unreadable(source)}): {source[:80]!r}")
-    return Test(task_id, str(place), source, cast(TestKind, kind))
+    facts = KINDS.get(kind) if isinstance(kind, str) else None
+    if facts is None or facts.from_entry is None:
+        names = ", ".join(name for name, known in KINDS.items() if known.from_entry is not None)
+        raise UserError(f"{where}: test {place}: kind must be {names}, not {kind!r}")
+    return Test(task_id, str(place), facts.from_entry(entry, f"{where}: test {place}"), str(kind))

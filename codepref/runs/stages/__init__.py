@@ -1,1 +1,4 @@
-"""The stages of a run, in rooms by what they make. Each takes a `Work` and gives what run.json keeps of it."""
+"""The stages of a run, in one module for each kind of result.
+
+Each stage takes a `Work`, writes its files, and returns the figures that its marker, stages/NAME.json, keeps.
+"""

@@ -1,4 +1,4 @@
-"""Demonstrations and pairs in, models out."""
+"""Stages that train: demonstrations, pairs or problems become models."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from codepref.training.train import train
 
 
 def stage_sft(work: Work) -> Result:
-    """sft/: the model after supervised fine-tuning, from which preferences are trained."""
+    """Write sft/: the model after supervised fine-tuning, from which preference training starts."""
     job = _job(work, "sft", work.recipe.model.path, work.out / "sft", work.recipe.sft.training())
     return asdict(train(job, _demonstrations(work))) | {"model": "sft"}
 
@@ -35,6 +35,7 @@ def _job(work: Work, stage: str, start: str, out: Path, settings: TrainingSectio
 
 
 def _demonstrations(work: Work) -> Examples:
+    """Return the demonstrations without those that hold a held-out problem, unless the recipe keeps them."""
     section = work.recipe.sft
     if section.data == "passing":
         settings = work.recipe.pairing
@@ -46,16 +47,16 @@ def _demonstrations(work: Work) -> Examples:
             allow_shared=settings.allow_shared,
             seed=work.seed("sft"),
         )
-    given = examples_from_rows(read_rows(section.data), limit=section.limit)
+    loaded = examples_from_rows(read_rows(section.data), limit=section.limit)
     if work.recipe.problems.contamination == "keep":
-        return given
-    named = {str(place): example for place, example in enumerate(given.examples)}
-    texts = (answer_text(name, _content(one.prompt), _content(one.completion)) for name, one in named.items())
-    found = overlaps(texts, work.heldout)
-    for one in found:
-        del named[one.name]
-    reason = "answer left out: holds a held-out problem"
-    return Examples(list(named.values()), given.dropped | ({reason: len(found)} if found else {}))
+        return loaded
+    by_name = {str(place): example for place, example in enumerate(loaded.examples)}
+    texts = (answer_text(name, _content(one.prompt), _content(one.completion)) for name, one in by_name.items())
+    contaminated = overlaps(texts, work.heldout)
+    for overlap in contaminated:
+        del by_name[overlap.name]
+    dropped = {"answer left out: holds a held-out problem": len(contaminated)} if contaminated else {}
+    return Examples(list(by_name.values()), loaded.dropped | dropped)
 
 
 def _content(messages: Sequence[Message]) -> str:
@@ -63,10 +64,10 @@ def _content(messages: Sequence[Message]) -> str:
 
 
 def stage_train(work: Work) -> Result:
-    """checkpoint/: the aligned model."""
+    """Write checkpoint/: the aligned model of this round."""
     settings, last = work.recipe.training, work.round == work.recipe.training.rounds
     online = load_method(settings.method).online
-    if not online and not last:  # the next round trains an adapter of its own, on a whole model
+    if not online and not last:  # the next round trains a new adapter, which needs a whole model
         settings = replace(settings, merge_adapter=True)
     job = _job(work, "train", work.start, work.folder / "checkpoint", settings)
     job = replace(job, validation=work.validation_settings())

@@ -1,4 +1,4 @@
-"""Problems in, what models write for them out: solutions, tests, responses."""
+"""Stages in which models write: solutions, tests, responses."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from codepref.runs import feedback
 from codepref.runs.directory import Result
+from codepref.runs.stages.feedback import ask_recipe_pool
 from codepref.runs.work import Work
 from codepref.sampling.answers import load_tests
 from codepref.sampling.engines import Decoding
@@ -17,14 +17,14 @@ from codepref.storage.files import write_json
 
 
 def stage_problems(work: Work) -> Result:
-    """contamination.json: which training problems were left out, since they hold a held-out one."""
+    """Write contamination.json: the training problems that were left out because they hold a held-out problem."""
     write_json(work.out / "contamination.json", [asdict(one) for one in work.contaminated])
     dropped = Counter(f"holds a held-out problem (its {one.kind})" for one in work.contaminated)
     return {"train": len(work.train), "heldout": len(work.heldout), "dropped": dict(sorted(dropped.items()))}
 
 
 def stage_solutions(work: Work) -> Result:
-    """samples/solutions.jsonl: the policy's own solutions of the training problems."""
+    """Write samples/solutions.jsonl: the policy's solutions of the training problems."""
     rows = _sample(work, "solutions", work.recipe.sampling.solutions)
     texts = [(row["task_id"], row["solution"]) for row in rows]
     dropped: Counter[str] = Counter()
@@ -34,7 +34,7 @@ def stage_solutions(work: Work) -> Result:
 
 
 def stage_tests(work: Work) -> Result:
-    """samples/tests.jsonl: raw test completions; what can be extracted from them is counted here."""
+    """Write samples/tests.jsonl: raw test completions. Also count the tests that can be extracted from them."""
     rows = _sample(work, "tests", work.recipe.sampling.tests)
     loaded = load_tests(tests_file(work), work.train, per_completion=work.recipe.sampling.tests_per_completion)
     kept = [test for tests in loaded.tests.values() for test in tests]
@@ -47,8 +47,8 @@ def stage_tests(work: Work) -> Result:
 
 
 def stage_respond(work: Work) -> Result:
-    """responses.jsonl: the pool's answers to the instructions."""
-    return feedback.respond(
+    """Write responses.jsonl: the pool's answers to the instructions."""
+    return ask_recipe_pool(
         work.tasks, work.recipe, work.out, work.seed("respond"), work.progress_for("respond: answers")
     )
 
@@ -72,7 +72,7 @@ def _sample(work: Work, kind: str, n: int) -> list[dict[str, Any]]:
 
 
 def tests_file(work: Work) -> Path:
-    """The raw test completions of a round."""
+    """Return the file of a round's raw test completions."""
     return work.folder / "samples" / "tests.jsonl"
 
 

@@ -1,19 +1,19 @@
-"""Models in, scores and grades on held-out problems out."""
+"""Stages that measure a model: scores on held-out problems, grades on a benchmark."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from codepref.evaluation.evaluate import evaluate_model
-from codepref.runs import feedback
 from codepref.runs.directory import Result
-from codepref.runs.judging import rate_evaluation
+from codepref.runs.stages.grading import grade_model
+from codepref.runs.stages.rubric import rate_evaluation
 from codepref.runs.work import Work
 from codepref.sampling.engines import Decoding
 
 
 def stage_evaluate(work: Work, label: str, model: str) -> Result:
-    """evaluation/LABEL/: scores on held-out problems, and the judge's ratings of the same answers."""
+    """Write evaluation/LABEL/: scores on held-out problems and, with the rubric, ratings of the same answers."""
     settings = work.recipe.evaluation
     evaluate_model(
         work.heldout,
@@ -23,9 +23,9 @@ def stage_evaluate(work: Work, label: str, model: str) -> Result:
         ks=settings.k,
         template=work.recipe.sampling.solution_template,
         batch_size=work.recipe.sampling.batch_size,
-        # The same seed for both models: common random numbers make the paired comparison sharper.
+        # all models get the same seed: common random numbers make the paired comparison more precise
         seed=replace(work, round=1).seed("evaluate"),
-        limits=replace(work.limits, patience=None),
+        limits=replace(work.limits, timeout_factor=None),
         jobs=work.recipe.execution.jobs or None,
         unconfined=work.unconfined,
         label=label,
@@ -41,6 +41,6 @@ def stage_evaluate(work: Work, label: str, model: str) -> Result:
 
 
 def stage_grade(work: Work, label: str, model: str) -> Result:
-    """grading/LABEL/: the judge's grades on the recipe's benchmark."""
+    """Write grading/LABEL/: the judge's grades on the recipe's benchmark."""
     progress = work.progress_for(f"grade {label}")
-    return feedback.grade(work.recipe, label, model, work.out, replace(work, round=1).seed("grade"), progress)
+    return grade_model(work.recipe, label, model, work.out, replace(work, round=1).seed("grade"), progress)

@@ -1,4 +1,4 @@
-"""Samples in, verdicts and ratings out."""
+"""Stages that judge samples: verdicts from the sandbox, ratings from a judge."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from codepref.execution.execute import execute_into
-from codepref.runs import feedback
+from codepref.pairing.rules import load_rule
 from codepref.runs.directory import Result
-from codepref.runs.judging import judge_file, judge_samples
+from codepref.runs.stages.feedback import JUDGMENTS, RESPONSES, ask_recipe_judge, write_samples_as_responses
+from codepref.runs.stages.rubric import rate_responses, rate_samples
 from codepref.runs.stages.samples import tests_file
 from codepref.runs.work import Work
 from codepref.sampling.answers import iter_solutions, load_tests
@@ -16,32 +17,32 @@ from codepref.sampling.probes import with_probes
 
 
 def stage_execute(work: Work) -> Result:
-    """verdicts/: the solutions against their own tests (dstc) or against the problems' (all-tests)."""
+    """Write verdicts/: the solutions against the self-written tests, or the problems' tests where there are none."""
     tests = None
     if work.self_tested:
         settings = work.recipe.sampling
         tests = load_tests(tests_file(work), work.train, per_completion=settings.tests_per_completion).tests
-        if work.recipe.pairing.rule == "agreement":
+        if load_rule(work.recipe.pairing.rule).probes:
             tests = with_probes(work.train, tests, settings.probes, seed=work.seed("probes"))
     return execute_samples(work, work.folder / "verdicts", tests, "verdicts")
 
 
 def stage_judge(work: Work) -> Result:
-    """judgments.jsonl: the recipe's judge on the same solutions, or on the pool's responses."""
+    """Write judgments.jsonl: the judge's ratings of the same solutions, or of the pool's responses."""
     judge, model = work.recipe.judge, work.policy
     samples = work.folder / "samples" / "solutions.jsonl"
     if judge.model == "rubric":
         if work.by_feedback:
-            return judge_file(work.train, work.folder / feedback.RESPONSES, judge, work.folder / feedback.JUDGMENTS)
-        return judge_samples(work.train, samples, judge, model, work.folder / feedback.JUDGMENTS)
+            return rate_responses(work.train, work.folder / RESPONSES, judge, work.folder / JUDGMENTS)
+        return rate_samples(work.train, samples, judge, model, work.folder / JUDGMENTS)
     if not work.by_feedback:
         template = work.recipe.sampling.solution_template
-        feedback.samples_as_responses(work.train, template, samples, judge.preferences, model, work.folder)
-    return feedback.judge_responses(judge, work.folder, work.seed("judge"), work.progress_for("judge: questions"))
+        write_samples_as_responses(work.train, template, samples, judge.preferences, model, work.folder)
+    return ask_recipe_judge(judge, work.folder, work.seed("judge"), work.progress_for("judge: questions"))
 
 
 def execute_samples(work: Work, out: Path, tests: Any, label: str) -> Result:
-    """The round's solutions against tests, or against their problems' own."""
+    """Run the round's solutions against `tests`, or against their problems' own tests where that is None."""
     summary = execute_into(
         work.train,
         iter_solutions(work.folder / "samples" / "solutions.jsonl", work.train),

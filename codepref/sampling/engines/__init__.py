@@ -1,90 +1,56 @@
-"""Engines turn chat prompts into raw model text. A new one is one file and one line in `open_engine`."""
+"""Engines turn chat prompts into raw model text. Each engine is one file, and one line in the table.
+
+Another package adds an engine with an entry point of group `codepref.engines` that leads to an `EngineOpener`.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from codepref.errors import UserError
-from codepref.records import Message
+from codepref.registry import Registry
+from codepref.sampling.engines.base import Answer, Ask, Decoding, Engine, EngineOpener
 
+__all__ = ["ENGINES", "Answer", "Ask", "Decoding", "Engine", "EngineOpener", "model_fingerprint", "open_engine"]
 
-@dataclass(frozen=True)
-class Decoding:
-    """How answers are drawn. temperature 0 is greedy decoding; then top_p plays no part."""
+DEFAULT = "transformers"
+"""The engine of a model whose name begins with no engine's name."""
 
-    temperature: float = 0.8
-    top_p: float = 0.95
-    max_new_tokens: int = 512
-
-    def __post_init__(self) -> None:
-        """Raises UserError for values that no decoding has."""
-        wrong = [
-            f"{name} must be {need}, not {value!r}"
-            for name, value, fine, need in (
-                ("temperature", self.temperature, 0 <= self.temperature < math.inf, "0 or above"),
-                ("top_p", self.top_p, 0 < self.top_p <= 1, "above 0 and at most 1"),
-                ("max_new_tokens", self.max_new_tokens, self.max_new_tokens >= 1, "at least 1"),
-            )
-            if not fine
-        ]
-        if wrong:
-            raise UserError(*wrong)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Raw model text. `finished` is False when the text was cut at max_new_tokens."""
-
-    text: str
-    finished: bool = True
-
-
-@dataclass(frozen=True)
-class Ask:
-    """One answer wanted: the `sample`-th for this task, of this kind ("solutions" or "tests")."""
-
-    task_id: str
-    kind: str
-    sample: int
-    messages: Sequence[Message]
-
-
-class Engine(Protocol):
-    """What the sampler needs of a model."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Changes when the model's answers could: part of the key under which finished answers are kept."""
-        ...
-
-    def prompt_length(self, messages: Sequence[Message]) -> int:
-        """The prompt's length in tokens (or characters): prompts of like length are answered together."""
-        ...
-
-    def answer(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> list[Answer]:
-        """One answer an ask, in order. The same arguments give the same answers."""
-        ...
-
-
-def model_fingerprint(model: str) -> str:
-    """The fingerprint of a model by its name, without loading it. Raises UserError when it cannot be found."""
-    if model.startswith("scripted:"):
-        return open_engine(model).fingerprint
-    from codepref.models import fingerprint
-
-    return fingerprint(model)
+ENGINES: Registry[EngineOpener] = Registry(
+    "engine",
+    "codepref.engines",
+    {
+        DEFAULT: "codepref.sampling.engines.transformers:TransformersEngine",
+        "scripted": "codepref.sampling.engines.scripted:open_script",
+    },
+)
+"""All engines. `NAME:MODEL` chooses one; its module is imported when it is first opened."""
 
 
 def open_engine(model: str, *, dtype: str = "auto", device: str = "auto") -> Engine:
-    """The engine for a model's name: `scripted:FILE`, or what Transformers can load (a folder or a hub name)."""
-    if model.startswith("scripted:"):
-        from codepref.sampling.engines.scripted import ScriptedEngine
+    """The engine for a model's name: `ENGINE:MODEL`, or a folder or hub name that Transformers can load.
 
-        return ScriptedEngine.from_file(Path(model.removeprefix("scripted:")))
-    from codepref.sampling.engines.transformers import TransformersEngine
+    Raises UserError for an unknown engine and a model that cannot be found.
+    """
+    name, rest = _engine_of(model)
+    return ENGINES.load(name)(rest, dtype=dtype, device=device)
 
-    return TransformersEngine(model, dtype=dtype, device=device)
+
+def model_fingerprint(model: str) -> str:
+    """The fingerprint of a model by its name, without loading weights. Raises UserError if it cannot be found."""
+    name, rest = _engine_of(model)
+    if name != DEFAULT:
+        return open_engine(model).fingerprint
+    from codepref.models import fingerprint
+
+    return fingerprint(rest)
+
+
+def _engine_of(model: str) -> tuple[str, str]:
+    """(engine, model) of `ENGINE:MODEL`; the default engine for a name without an engine, and for an existing path."""
+    name, colon, rest = model.partition(":")
+    if not colon or "/" in name or Path(model).exists():
+        return DEFAULT, model
+    if mistake := ENGINES.mistake(name):
+        raise UserError(f"{model}: {mistake}")
+    return name, rest

@@ -1,4 +1,4 @@
-"""A model that answers from a list: for users' tests and ours, and for answers that another program sampled."""
+"""An engine that answers from a file: for tests, and for answers that another program sampled."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 from codepref.errors import UserError
 from codepref.records import Message
-from codepref.sampling.engines import Answer, Ask, Decoding
+from codepref.sampling.engines.base import Answer, Ask, Decoding
 from codepref.storage.files import content_hash, read_jsonl
 
 
 class ScriptedEngine:
-    """Answers the i-th ask of a task and kind with the i-th scripted text, beginning again when they run out.
+    """Answers request number i of a task and kind with text number i, and starts again after the last text.
 
-    answers: (task_id, kind) -> texts, kind "solutions" or "tests". Raises UserError when a task has none.
+    answers: (task_id, kind) -> texts. kind: "solutions" or "tests".
     """
 
     def __init__(self, answers: Mapping[tuple[str, str], Sequence[str]]) -> None:
@@ -22,7 +22,10 @@ class ScriptedEngine:
 
     @classmethod
     def from_file(cls, path: Path) -> ScriptedEngine:
-        """Read lines {"task_id", "kind", "completion"}; `kind` may be left out and is then "solutions"."""
+        """Read JSON lines {"task_id", "kind", "completion"}. A line without `kind` is of kind "solutions".
+
+        Raises UserError with file and line for a malformed line.
+        """
         answers: dict[tuple[str, str], list[str]] = {}
         for number, row in read_jsonl(path):
             task_id, text = row.get("task_id"), row.get("completion")
@@ -36,15 +39,15 @@ class ScriptedEngine:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the whole script."""
+        """A hash of all texts."""
         return content_hash(sorted((*key, *texts) for key, texts in self.answers.items()))
 
     def prompt_length(self, messages: Sequence[Message]) -> int:
-        """Characters of the prompt."""
+        """The number of characters of the prompt."""
         return sum(len(message["content"]) for message in messages)
 
     def answer(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> list[Answer]:
-        """Scripted texts by place; `decoding` and `seed` play no part."""
+        """One text per ask; `decoding` and `seed` have no effect. Raises UserError for a task without texts."""
         answers = []
         for ask in asks:
             texts = self.answers.get((ask.task_id, ask.kind))
@@ -52,3 +55,8 @@ class ScriptedEngine:
                 raise UserError(f"the script has no answer of kind {ask.kind!r} for task {ask.task_id!r}")
             answers.append(Answer(texts[ask.sample % len(texts)]))
         return answers
+
+
+def open_script(model: str, *, dtype: str = "auto", device: str = "auto") -> ScriptedEngine:
+    """The engine for `scripted:FILE`. `dtype` and `device` have no effect."""
+    return ScriptedEngine.from_file(Path(model))

@@ -1,4 +1,4 @@
-"""Transformers as the model behind the sampler: one process, batches of like length, seeded a batch."""
+"""The Transformers engine: one process, batches of similar length, one seed per batch."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from codepref.errors import MachineError, UserError
 from codepref.models import fingerprint, load_model, load_tokenizer, pick_device, quiet
 from codepref.records import Message
-from codepref.sampling.engines import Answer, Ask, Decoding
+from codepref.sampling.engines.base import Answer, Ask, Decoding
 
 
 class TransformersEngine:
-    """A local or hub model. Weights are loaded at the first answer, so that a finished run loads none."""
+    """A local or hub model. Weights are loaded at the first answer, so a finished run loads none."""
 
     def __init__(self, model: str, *, dtype: str = "auto", device: str = "auto") -> None:
         self.name = model
@@ -23,20 +23,20 @@ class TransformersEngine:
 
     @classmethod
     def around(cls, model: Any, tokenizer: Any, name: str) -> TransformersEngine:
-        """A engine for a model that is in memory already, one in training say; `name` stands in its fingerprint."""
+        """An engine for a model in memory, such as one in training. `name` becomes its fingerprint."""
         engine = cls.__new__(cls)
         engine.name = engine.fingerprint = name
         engine._model, engine._tokenizer = model, tokenizer
         return engine
 
     def prompt_length(self, messages: Sequence[Message]) -> int:
-        """Tokens of the prompt, generation prompt included."""
+        """The number of tokens of the prompt, with the generation prompt."""
         return len(self._tokenizer.apply_chat_template(list(messages), add_generation_prompt=True)["input_ids"])
 
     def answer(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> list[Answer]:
-        """Generate one answer an ask in one padded batch.
+        """Generate one answer per ask in one padded batch.
 
-        Raises UserError when a prompt leaves no room in the model's context, MachineError when memory runs out.
+        Raises UserError if a prompt fills the model's context, and MachineError if memory runs out.
         """
         import torch
 
@@ -48,7 +48,7 @@ class TransformersEngine:
         room = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
         if room is not None and prompt_tokens >= room:
             raise UserError(
-                f"{self.name}: a prompt of {prompt_tokens} tokens ({asks[0].task_id}) does not fit its {room}"
+                f"{self.name}: the prompt of {asks[0].task_id} has {prompt_tokens} tokens, the model's context {room}"
             )
         limit = decoding.max_new_tokens if room is None else min(decoding.max_new_tokens, room - prompt_tokens)
         torch.manual_seed(seed)
@@ -59,7 +59,7 @@ class TransformersEngine:
                     generation_config=self._generation_config(decoding, limit),
                 )
         except torch.OutOfMemoryError as error:
-            raise MachineError(f"out of memory at {len(asks)} answers at once: lower sampling.batch_size") from error
+            raise MachineError(f"out of memory with {len(asks)} answers at once: lower sampling.batch_size") from error
         return [self._decode(row[prompt_tokens:].tolist()) for row in generated]
 
     def _load(self) -> None:
@@ -70,8 +70,8 @@ class TransformersEngine:
     def _generation_config(self, decoding: Decoding, limit: int) -> Any:
         from transformers import GenerationConfig
 
-        # A fresh config on purpose: a checkpoint's own generation_config.json may carry top_k, repetition penalties
-        # or a temperature, and a score must depend on what the recipe says alone. Its stop tokens are kept.
+        # A checkpoint's generation_config.json can hold top_k, repetition penalties or a temperature. A score must
+        # depend on the recipe alone, so only the stop tokens are taken from there.
         own_stops = self._model.generation_config.eos_token_id
         stops = {self._tokenizer.eos_token_id, *(own_stops if isinstance(own_stops, list) else [own_stops])} - {None}
         greedy = decoding.temperature == 0

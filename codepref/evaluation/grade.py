@@ -1,0 +1,108 @@
+"""`codepref grade`: grades one model's responses to a benchmark beside reference answers, as CODAL-Bench does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from codepref.config.aliases import renamed_arguments
+from codepref.config.pool import Member
+from codepref.errors import UserError
+from codepref.evaluation.graded import HIGH, LOW, Grade, Grades
+from codepref.evaluation.grades_file import TABLE, write_grades, write_grades_table
+from codepref.judging.asking import ResponseSource, judge_run, load_tasks
+from codepref.judging.questions import JudgeSettings
+from codepref.problems.codal import Benchmark, load_benchmark
+from codepref.records import InstructionResponses, Judgment
+from codepref.servers.artifacts import check_complete, costs
+from codepref.servers.exchange import Log
+from codepref.storage.files import check_target, write_json
+from codepref.storage.progress import ProgressLine
+
+
+@renamed_arguments(say="log")
+def grade(
+    benchmark: str | Path | Benchmark,
+    source: ResponseSource,
+    member: Member,
+    out: str | Path,
+    *,
+    of: str | None = None,
+    reference: str | None = None,
+    settings: JudgeSettings | None = None,
+    budget: float | None = None,
+    progress: ProgressLine | None = None,
+    log: Log = lambda text: None,
+) -> Grades:
+    """Grade one model's responses to a benchmark from 1 to 10, each beside a reference answer, as CODAL-Bench does.
+
+    benchmark, reference: as for `codepref.problems.codal.load_benchmark`, or a loaded Benchmark. source: responses, as
+    `respond` writes them. member: the judge. of: the model to grade, if the source holds responses of several. budget:
+    limit in dollars over all runs with this `out`. log: receives messages for the user.
+    Writes grades.parquet, scores.json (for `codepref compare`) and summary.json into the folder `out`. The folder
+    `out`/calls keeps each answer of the judge, and an interrupted call continues from there.
+    Raises UserError before the first call if responses are missing or belong to other tasks, and otherwise as `judge`.
+    """
+    folder = Path(out)
+    check_target(folder / TABLE)
+    loaded = benchmark if isinstance(benchmark, Benchmark) else load_benchmark(benchmark, reference=reference)
+    tasks, label = tasks_to_grade(loaded, load_tasks(source)(), of)
+    chosen = replace(settings or JudgeSettings(), low=LOW, high=HIGH, mode="single", second_pass=False, repeats=1)
+    references = loaded.references.__getitem__
+    with judge_run(
+        lambda: tasks,
+        member,
+        folder / "calls",
+        chosen,
+        references=references,
+        budget=budget,
+        progress=progress,
+        log=log,
+    ) as run:
+        judgments = [judgment for judgment, _ in run.judgments]
+    conditions = {"reference": loaded.column, "judge_model": member.model, "settings": asdict(chosen)}
+    grades = Grades(label, member.label, tuple(map(_grade, judgments)), conditions)
+    write_grades(grades, folder, seed=chosen.seed)
+    write_grades_table(folder / TABLE, tasks, loaded.references, grades)
+    write_json(folder / "summary.json", {"missing": dict(run.missing), **costs(run.ledger)})
+    check_complete(run.missing, folder)
+    return grades
+
+
+def tasks_to_grade(
+    benchmark: Benchmark, responses: Iterable[InstructionResponses], of: str | None
+) -> tuple[list[InstructionResponses], str]:
+    """Each task of the benchmark with the one response of the model `of`, and the model's name.
+
+    Tasks are matched by task_id if the benchmark knows all ids of the responses, else by the instruction's text.
+    Raises UserError if `of` is None and there are several models, or if a task has no response of the model or several.
+    """
+    answered = list(responses)
+    models = sorted({response.model for task in answered for response in task.responses})
+    if of is None and len(models) != 1:
+        raise UserError(f"the responses are of {', '.join(models) or 'no model'}: name the model to grade with --of")
+    label = of or models[0]
+    ids = {instruction.task_id for instruction in benchmark.tasks}
+    by_id = all(task.task_id in ids for task in answered)
+    by_key = {task.task_id if by_id else task.instruction.text: task for task in answered}
+    tasks: list[InstructionResponses] = []
+    none: list[str] = []
+    several: list[str] = []
+    for instruction in benchmark.tasks:
+        match = by_key.get(instruction.task_id if by_id else instruction.text)
+        own = tuple(response for response in (match.responses if match else ()) if response.model == label)
+        (none if not own else several if len(own) > 1 else []).append(instruction.task_id)
+        tasks.append(InstructionResponses(instruction, own[:1]))
+    for task_ids, what in ((none, "no response"), (several, "several responses")):
+        if task_ids:
+            raise UserError(
+                f"{len(task_ids)} of {len(tasks)} problems have {what} of {label!r} ({', '.join(task_ids[:3])}"
+                f"{', ...' if len(task_ids) > 3 else ''}); each problem needs exactly one"
+            )
+    return tasks, label
+
+
+def _grade(judgment: Judgment) -> Grade:
+    rating = judgment.ratings[0]
+    return Grade(judgment.task_id, judgment.preference, rating.value, rating.rationale, rating.reason)

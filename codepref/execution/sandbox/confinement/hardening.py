@@ -1,0 +1,107 @@
+"""How a forked child gives up what it does not need, before it runs untrusted code."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import mmap
+import os
+import resource
+import signal
+from collections.abc import Iterator
+
+from . import seccomp
+
+CHANNEL = 3
+"""The first descriptor that a child keeps. 0, 1 and 2 are /dev/null."""
+
+OPEN_FILES, PENDING_SIGNALS = 64, 256
+PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
+
+
+def address_space() -> int:
+    """Bytes of address space that this process uses, to a mebibyte: the lowest limit that allows one more page.
+
+    /proc would give the number, but it cannot be read here.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    low, high = 0, 1 << 47
+    try:
+        while high - low > 1 << 20:
+            middle = (low + high) // 2
+            try:
+                resource.setrlimit(resource.RLIMIT_AS, (middle, hard))
+                mmap.mmap(-1, mmap.PAGESIZE).close()
+                high = middle
+            except (OSError, MemoryError):
+                low = middle
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    return high
+
+
+class Hardening:
+    """Limits and filter of children. The parent creates this once, and each child applies it after the fork.
+
+    A child's memory limit is added to the address space that its parent uses.
+    """
+
+    def __init__(self) -> None:
+        self._size = address_space()
+        self._prctl = ctypes.CDLL(None).prctl
+        self._filter = seccomp.Filter(seccomp.child_filter()) if seccomp.supported() else None
+
+    def grown(self) -> None:
+        """Measure the address space again, after this process has loaded more."""
+        self._size = max(self._size, address_space())
+
+    def name(self, name: str) -> None:
+        """Call this process `name` in `ps` and `top`."""
+        self._prctl(PR_SET_NAME, name.encode(), 0, 0, 0)
+
+    @contextlib.contextmanager
+    def memory(self, extra: int) -> Iterator[None]:
+        """Allow only `extra` bytes more in this context, since compiling a hostile test may take any amount."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+        lowest = min(limit for limit in (self._size + extra, soft, hard) if limit != resource.RLIM_INFINITY)
+        resource.setrlimit(resource.RLIMIT_AS, (lowest, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+    def die_with_parent(self, parent: int) -> None:
+        """Have the kernel kill this process when its parent ends. Exits at once when `parent` has ended already."""
+        self._prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(0)
+
+    def apply(self, channels: list[int], parent: int, memory: int, cpu_seconds: float) -> None:
+        """Keep `channels` as descriptors 3, 4 and so on, set limits, install the filter. This cannot be undone.
+
+        parent: pid of the parent. memory: bytes beyond the parent's own size. cpu_seconds: a backstop for the whole
+        life of the child.
+        """
+        # First move them out of each other's way, just above the range, since `ulimit -n` may be 1,024 only.
+        clear = CHANNEL + len(channels)
+        moved = channels if len(channels) < 2 else [fcntl.fcntl(one, fcntl.F_DUPFD, clear) for one in channels]
+        for descriptor, channel in enumerate(moved, start=CHANNEL):
+            os.dup2(channel, descriptor)
+        os.closerange(CHANNEL + len(channels), 1 << 16)
+        os.setpgid(0, 0)  # a new session would cost a scheduling group, and forks are refused anyway
+        self.die_with_parent(parent)
+        whole_seconds = int(cpu_seconds) + 2
+        for kind, limit in (
+            (resource.RLIMIT_AS, self._size + memory),
+            (resource.RLIMIT_CPU, whole_seconds),
+            (resource.RLIMIT_FSIZE, 0),
+            (resource.RLIMIT_NOFILE, OPEN_FILES),
+            (resource.RLIMIT_CORE, 0),
+            (resource.RLIMIT_MEMLOCK, 0),
+            (resource.RLIMIT_MSGQUEUE, 0),
+            (resource.RLIMIT_SIGPENDING, PENDING_SIGNALS),
+        ):
+            resource.setrlimit(kind, (limit, limit))
+        if self._filter is not None:
+            self._filter.install()

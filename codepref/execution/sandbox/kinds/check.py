@@ -1,0 +1,29 @@
+"""The kind "check": Python text that defines `check(candidate)`, as in HumanEval (arXiv 2107.03374)."""
+
+from __future__ import annotations
+
+from .base import PASSED, Kind, PreparedTest, Runner
+
+
+class Check(Kind):
+    """The test passes when `check` returns after it was called with the entry point."""
+
+    def run(self, runner: Runner, test: PreparedTest) -> int:
+        """Define `check` and call it. Raises NameError when the entry point is not defined."""
+        assert test.code is not None
+        space = {**runner.bindings, **runner.space}
+        exec(test.code, space)
+        name = runner.plan.entry_point
+        if name not in space:
+            raise NameError(f"name {name!r} is not defined")
+        space["check"](runner.bindings.get(name, space[name]))
+        return PASSED
+
+    def run_shared(self, runner: Runner, test: PreparedTest) -> int:
+        """As `run`, with the entry point as it was before the test's own definitions."""
+        assert test.code is not None
+        space = dict(runner.space)
+        candidate = space.get(runner.plan.entry_point)
+        exec(test.code, space)
+        space["check"](candidate)
+        return PASSED

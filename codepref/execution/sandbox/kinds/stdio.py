@@ -1,0 +1,136 @@
+"""The kind "stdio": a whole program reads standard input and writes standard output.
+
+`run_program` works in the solution's process, which gets the input only. `Stdio` works in the test runner, which alone
+has the expected output. Each test gets a process of its own, so nothing of one run (patched modules, threads, caches)
+reaches the next. That takes two forks, 6 ms together, where the start of an interpreter takes 30 ms.
+"""
+
+from __future__ import annotations
+
+import builtins
+import io
+import json
+import os
+import sys
+import types
+from typing import Any
+
+from .base import FAILED, PASSED, Kind, PreparedTest, Runner
+from .compare_text import same_text
+
+MAX_OUTPUT = (1 << 26) - (1 << 10)
+"""Bytes of output at most: 64 MiB, less the room for the head of the answer."""
+
+
+class Input(io.BytesIO):
+    """Standard input. A program may ask for its descriptor and read from that."""
+
+    def fileno(self) -> int:
+        """Always 0. `os.read(0, n)` reads from this stream."""
+        return 0
+
+
+class Output(io.BytesIO):
+    """Standard output, kept in memory. overflowed: whether more than MAX_OUTPUT bytes were written."""
+
+    overflowed = False
+
+    def fileno(self) -> int:
+        """Always 1. `os.write(1, data)` writes to this stream."""
+        return 1
+
+    def write(self, data: Any) -> int:
+        """Keep `data`. Raises ValueError when there is no room left."""
+        if self.tell() + memoryview(data).nbytes > MAX_OUTPUT:
+            self.overflowed = True
+            raise ValueError("more than 64 MiB of output")
+        return super().write(data)
+
+    def close(self) -> None:
+        """Do nothing, since the output is still needed."""
+
+
+def run_program(preamble: str, source: str, text: str) -> bytes:
+    """Run a program as `__main__` with the standard input `text`. Returns what it wrote to standard output.
+
+    Raises what the program raises. A SystemExit of 0 or None ends the program normally; one of another status becomes
+    a RuntimeError.
+    """
+    module = types.ModuleType("__main__")
+    sys.modules["__main__"] = module
+    input_, output = Input(text.encode()), Output()
+    sys.stdin = io.TextIOWrapper(input_, encoding="utf-8")
+    sys.stdout = stdout = io.TextIOWrapper(output, encoding="utf-8")
+    _redirect_descriptors(input_, output)
+    try:
+        for part in (preamble, source):
+            exec(compile(part, "<solution>", "exec", dont_inherit=True), module.__dict__)
+    except SystemExit as stop:
+        if not (stop.code is None or stop.code == 0):
+            raise RuntimeError(f"the program ended with status {str(stop.code)[:200]}") from None
+    _end()
+    for stream in (sys.stdout, stdout):
+        # A program may have put its own stream there, or closed or detached ours.
+        if not getattr(stream, "closed", True):
+            stream.flush()
+    if output.overflowed:
+        raise ValueError("more than 64 MiB of output")
+    return output.getvalue()
+
+
+def _end() -> None:
+    """Do what the interpreter does at a program's end: wait for its threads, call the functions it registered."""
+    if threading := sys.modules.get("threading"):
+        for thread in threading.enumerate():
+            if thread is not threading.main_thread() and not thread.daemon:
+                thread.join()
+    if atexit := sys.modules.get("atexit"):
+        atexit._run_exitfuncs()
+
+
+def _redirect_descriptors(input_: Input, output: Output) -> None:
+    """Make `open`, `os.read` and `os.write` use the streams for descriptors 0 and 1, since programs use those.
+
+    Real descriptors are no option: files cannot be written here, and pipes would need threads that serve them.
+    """
+    true_open, true_read, true_write = builtins.open, os.read, os.write
+
+    def open_(file: Any, mode: str = "r", *rest: Any, **options: Any) -> Any:
+        if type(file) is int and file in (0, 1):
+            binary: Any = input_ if file == 0 else output
+            return binary if "b" in mode else (sys.stdin if file == 0 else sys.stdout)
+        return true_open(file, mode, *rest, **options)
+
+    def read(descriptor: int, count: int, /) -> bytes:
+        return input_.read(count) if descriptor == 0 else true_read(descriptor, count)
+
+    def write(descriptor: int, data: Any, /) -> int:
+        if descriptor == 1:
+            return output.write(data)
+        return true_write(descriptor, data)
+
+    builtins.open, os.read, os.write = open_, read, write
+
+
+class Stdio(Kind):
+    """The test passes when the program's output is the expected one. The source is JSON with `input` and `output`."""
+
+    whole_program = True
+    records_answers = False
+    operations = {  # noqa: RUF012
+        "stdio": lambda server, preamble, source, text: run_program(preamble, source, text)
+    }
+
+    def compile(self, test: PreparedTest) -> None:
+        """Do nothing: the source is no Python."""
+
+    def run(self, runner: Runner, test: PreparedTest) -> int:
+        """Have the program run in the solution's process, and compare what it wrote."""
+        wanted = json.loads(test.source)
+        output = runner.link.request("stdio", runner.plan.preamble, runner.source, wanted["input"])
+        if type(output) is not bytes:
+            raise TypeError("the solution's process sent a malformed answer")
+        if same_text(output.decode("utf-8", "replace"), wanted["output"]):
+            return PASSED
+        runner.page.describe("wrong output")
+        return FAILED

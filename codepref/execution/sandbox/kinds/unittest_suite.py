@@ -1,0 +1,128 @@
+"""The kind "unittest": a suite of TestCase classes. It shares a process with the solution, since mocks need that.
+
+A solution that patches `unittest` can forge this verdict. For that reason its isolation is "shared".
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .base import ERROR, FAILED, PASSED, REFUSED, Kind, PreparedTest, Runner, compile_python
+
+if TYPE_CHECKING:
+    import unittest
+
+MODULE = "__test__"
+"""The module that holds solution and suite. Under the name "__main__" a suite would call its own `unittest.main()`."""
+
+NO_SCRATCH = "No usable temporary directory"
+_WORST_FIRST = b"MXEF"
+
+
+class UnittestSuite(Kind):
+    """The test passes when at least one method of the suite passes and none fails."""
+
+    always_shared = True
+
+    def compile(self, test: PreparedTest) -> None:
+        """Compile, and import what every suite needs before the fork: mocks load asyncio, a hundred modules."""
+        import unittest.mock  # noqa: F401
+
+        compile_python(test)
+
+    def prepare_shared(self) -> dict[str, Any]:
+        """The names of a new module, which mocks and pickled objects find as `__test__`."""
+        module = types.ModuleType(MODULE)
+        sys.modules[MODULE] = module
+        return module.__dict__
+
+    def run_shared(self, runner: Runner, test: PreparedTest) -> int:
+        """Run the suite in the module that holds the solution."""
+        assert test.code is not None
+        return verdict_code(test.code, runner.space, runner.code_of, runner.page.describe)
+
+
+def verdict_code(
+    program: types.CodeType,
+    space: dict[str, Any],
+    code_of: Callable[[BaseException, bool], int],
+    describe: Callable[[str], None],
+) -> int:
+    """Run all TestCase classes that `program` defines.
+
+    Returns P when at least one test passed and none failed, and otherwise the worst code. code_of: returns the code of
+    an exception. describe: called with each failure in words.
+    """
+    import unittest
+
+    before = {id(value): value for value in space.values()}  # kept alive, so that no new class gets an old one's id
+    exec(program, space)
+    cases = [
+        value
+        for value in space.values()
+        if isinstance(value, type) and issubclass(value, unittest.TestCase) and id(value) not in before
+    ]
+    # `from unittest import TestCase` binds the base class, which holds no test.
+    loader = unittest.TestLoader()
+    suite = unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in dict.fromkeys(cases))
+    passed, codes = _run(suite, code_of, describe)
+    for code in _WORST_FIRST:
+        if code in codes:
+            return code
+    if not passed:
+        describe("no test of the suite ran")
+        return ERROR
+    return PASSED
+
+
+def _run(
+    suite: unittest.TestSuite, code_of: Callable[[BaseException, bool], int], describe: Callable[[str], None]
+) -> tuple[int, set[int]]:
+    """How many tests of the suite passed, and the codes of those that did not."""
+    import unittest
+
+    class Result(unittest.TestResult):
+        passed = 0
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.codes: set[int] = set()
+
+        def note(self, test: Any, error: BaseException | None, code: int) -> None:
+            text = "" if error is None else f": {type(error).__name__}: {str(error)[:300]}"
+            describe(f"{str(test)[:100]}{text}")
+            self.codes.add(code)
+
+        def addSuccess(self, test: Any) -> None:
+            self.passed += 1
+
+        def addExpectedFailure(self, test: Any, err: Any) -> None:
+            self.passed += 1
+
+        def addUnexpectedSuccess(self, test: Any) -> None:
+            self.note(test, None, FAILED)
+
+        def addFailure(self, test: Any, err: Any) -> None:
+            self.note(test, err[1], FAILED)
+
+        def addError(self, test: Any, err: Any) -> None:
+            self.note(test, err[1], self.of_error(err[1]))
+
+        def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:
+            if err is not None:
+                failed = isinstance(err[1], test.failureException)
+                self.note(subtest, err[1], FAILED if failed else self.of_error(err[1]))
+
+        def of_error(self, error: BaseException) -> int:
+            if isinstance(error, FileNotFoundError) and NO_SCRATCH in str(error):
+                return REFUSED  # `tempfile` swallows the refusals that led to this
+            code = code_of(error, True)  # in one process nobody knows whose error it is
+            # An AssertionError from setUpClass or the like is an error, as unittest itself counts it.
+            return ERROR if code == FAILED else code
+
+    result = Result()
+    suite.run(result)
+    return result.passed, result.codes

@@ -1,0 +1,1 @@
+"""The processes of a worker: supervisor, zygotes, test runners and solutions."""

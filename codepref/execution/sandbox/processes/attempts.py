@@ -1,0 +1,157 @@
+"""The attempts of one solution: it goes through all tests of its task, and each death of a process needs a new attempt.
+
+The codes that follow from how processes ended are settled here.
+"""
+
+from __future__ import annotations
+
+import signal
+
+from ..wire import status_page
+from .process_pair import ProcessPair
+from .runner_session import Host
+from .zygote import Reaped
+
+KNOWN = b"PFEMTXSI" + bytes([status_page.CALL_BY_REFERENCE])
+"""The codes that a test runner may write."""
+
+MAX_SHORT_TIMEOUTS = 10
+"""For each timeout that is allowed, so many further tests may run out of the shorter time that they get after it."""
+
+
+class SolutionAttempts:
+    """One solution on its way through all tests. After a death or a timeout the next attempt has new processes.
+
+    cpu: seconds of CPU that the solution's processes have used.
+    """
+
+    def __init__(self, supervisor: Host, source: str) -> None:
+        assert supervisor.plan is not None
+        self.supervisor, self.page, self.source = supervisor, supervisor.page, source
+        self.limits = supervisor.plan.limits
+        self.cpu = 0.0
+        self._origin = supervisor.origin(source)
+        self._ahead, self._alone = True, not supervisor.reusable or self._origin is not supervisor.solutions
+        self._kept, self._short = bytearray(self.page.tests), 0
+        slowest = 10 * supervisor.reference_seconds
+        self._wall = 2 * max(self.limits["wall_seconds"], self.limits["load_cpu_seconds"], slowest) + 5
+        self._runner_cpu = 2 * max(self.limits["max_cpu_seconds"], self.limits["load_cpu_seconds"], slowest) + 20
+
+    def attempt(self, start: int) -> None:
+        """Run the tests from `start` on in separate processes, and settle their codes."""
+        session = self.supervisor.session()
+        origin = self._origin if self._alone else None
+        result = session.run(self.source, start, self._ahead, origin, (self._runner_cpu, self._wall))
+        runner, solution = result.runner, result.solution
+        self.cpu += solution.cpu
+        phase, current = self.page.where()
+        codes = self.page.codes()
+        if phase == status_page.ARRAYS and self.supervisor.load_arrays():
+            return
+        if phase == status_page.ALONE and not self._alone:
+            self._alone = True
+            return
+        # The previous solution in a shared process is cleared away while the next one loads.
+        late = phase == status_page.LOADING and b"T" in codes
+        if not self._alone and (late or status_page.DIED in codes or b"M" in codes):
+            # An earlier solution in the same process may be the cause. Only an end in an own process counts.
+            self._alone = True
+            self.page.forget()
+            self._kept = bytearray(self.page.tests)
+            return
+        if status_page.DIED in codes:
+            self._settle_death(phase, codes.index(status_page.DIED), solution)
+        elif phase == status_page.AGAIN and self._ahead:
+            self._ahead = False
+            return
+        elif phase == status_page.SETUP:
+            self.page.describe("the problem's helpers did not run to their end")
+            self.page.fill(start, ord("I"))
+        elif phase != status_page.FINISHED and codes[current] == status_page.UNDECIDED:
+            self._settle_runner(current, runner, session.killed)
+        elif phase == status_page.LOADING:
+            self.page.fill(start, codes[start])
+        self._keep(start)
+        self._limit_timeouts(phase, current)
+
+    def _keep(self, start: int) -> None:
+        """Keep the codes of this attempt.
+
+        A hostile test may write anything into its runner's page. It cannot change a code of an earlier attempt, and
+        each attempt settles one test at least, so the attempts come to an end.
+        """
+        codes = self.page.codes()
+        if not any(self._kept) and not codes.translate(None, KNOWN):
+            return  # the first attempt settled all
+        for index, code in enumerate(codes):
+            if not self._kept[index]:
+                self._kept[index] = code if code in (*KNOWN, status_page.UNDECIDED) else ord("E")
+        self._kept[start] = self._kept[start] or ord("E")
+        for index, code in enumerate(self._kept):
+            self.page.set(index, code)
+
+    def _settle_death(self, phase: int, index: int, solution: Reaped) -> None:
+        code = {signal.SIGSYS: "X", signal.SIGXCPU: "T"}.get(solution.signal, "E")  # type: ignore[call-overload]
+        if code == "E" and solution.signal and solution.peak > 0.8 * self.limits["memory_bytes"]:
+            code = "M"
+        self.page.set(index, ord(code))
+        if phase == status_page.LOADING:
+            self.page.fill(index, ord(code))
+
+    def _settle_runner(self, index: int, runner: Reaped, killed: bool) -> None:
+        late = killed or runner.signal in (signal.SIGPROF, signal.SIGXCPU)
+        self.page.describe(f"test {index}: the test's own code {'used up its time' if late else 'crashed its process'}")
+        self.page.set(index, ord("T" if late else "E"))
+        self._short += MAX_SHORT_TIMEOUTS * late  # a loop of the test itself takes its whole time, so it counts more
+
+    def _limit_timeouts(self, phase: int, current: int) -> None:
+        """Skip tests of a solution that times out too often.
+
+        After `max_timeouts` timeouts each further test gets little time. The code of a test that runs out of it is S.
+        After MAX_SHORT_TIMEOUTS of these for each allowed timeout the rest is skipped, with the code S too.
+        """
+        codes, limit = self.page.codes(), self.limits["max_timeouts"]
+        if codes.count(b"T") > limit and phase == status_page.TESTING and codes[current] == ord("T"):
+            self._kept[current] = ord("S")
+            self.page.set(current, ord("S"))
+            self._short += 1
+        if codes.count(b"T") >= limit and self._short >= MAX_SHORT_TIMEOUTS * limit:
+            for index, code in enumerate(codes):
+                if code in (status_page.UNDECIDED, status_page.CALL_BY_REFERENCE):
+                    self.page.set(index, ord("S"))
+
+    def shared(self) -> bool:
+        """Run the tests that pass a value which cannot cross, each with the solution in one process.
+
+        Returns whether there were any.
+        """
+        settled = bytearray(self.page.codes())
+        wanted = [at for at, code in enumerate(settled) if code == status_page.CALL_BY_REFERENCE]
+        ran = bool(wanted)
+        while wanted:
+            for index in wanted:
+                self.page.set(index, status_page.UNDECIDED)
+            pair = ProcessPair(self.supervisor, "shared", self.source, wanted, self.supervisor.backstop)
+            runner, _ = pair.wait(2 * self.limits["cpu_seconds"] + 1, self._wall)
+            self.cpu += runner.cpu
+            phase, current = self.page.where()
+            codes = self.page.codes()
+            loading = phase == status_page.LOADING and codes[current] == status_page.UNDECIDED
+            for index in wanted:
+                # A hostile solution may write anything here. Only codes that a verdict may have are taken.
+                settled[index] = codes[index] if codes[index] in b"PFEMXT" else 0
+            stuck = [at for at in wanted if not settled[at]]
+            if stuck:
+                late = pair.killed or runner.signal in (signal.SIGPROF, signal.SIGXCPU)
+                how = "used up its time" if late else f"ended ({runner.ending}) with the solution in it"
+                self.page.describe(f"test {stuck[0]}: the test's process {how}")
+                for index in stuck if loading else stuck[:1]:
+                    settled[index] = ord("T" if late else "X" if runner.signal == signal.SIGSYS else "E")
+            wanted = [at for at in wanted if not settled[at]]
+            if settled.count(b"T") >= self.limits["max_timeouts"]:
+                for index in wanted:
+                    settled[index] = ord("S")
+                wanted = []
+        for index, code in enumerate(settled):
+            self.page.set(index, code)
+        return ran

@@ -1,0 +1,61 @@
+"""A process pair: one test runner and one solution, for expected outputs or for tests that need a shared process."""
+
+from __future__ import annotations
+
+import _socket
+import os
+import signal
+
+from ..wire.encoder import encoded
+from .runner_session import Host, watch
+from .zygote import Reaped
+
+
+class ProcessPair:
+    """A test runner and the process of its solution.
+
+    mode: "produce": the solution is the reference, which makes expected outputs. "shared": the runner runs the solution
+    itself, and there is no second process. wanted: indices of the tests. cpu: seconds of CPU after which the kernel
+    ends the solution's process.
+    """
+
+    def __init__(self, supervisor: Host, mode: str, source: str, wanted: list[int], cpu: float) -> None:
+        assert supervisor.runners is not None
+        assert supervisor.plan is not None
+        self.supervisor, self.runners = supervisor, supervisor.runners
+        self.solution = 0
+        ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        try:
+            if mode != "shared":
+                memory = 4 * int(supervisor.plan.limits["memory_bytes"])
+                self.solution = supervisor.solutions.fork((theirs.fileno(),), encoded((memory, cpu)))
+            payload = encoded((mode, self.solution, source, wanted))
+            self.runner = self.runners.fork((ours.fileno(),), payload)
+        finally:
+            ours.close()
+            theirs.close()
+        self.killed = False
+
+    def watch(self, cpu_seconds: float, wall_seconds: float) -> None:
+        """Wait until the runner zygote answers, and kill a runner that takes too long (see `watch`)."""
+        self.killed = watch(self.supervisor, self.runners, self.runner, cpu_seconds, wall_seconds) or self.killed
+
+    def end(self) -> tuple[Reaped, Reaped]:
+        """Kill and reap both processes. Returns how the runner ended and how the solution ended."""
+        os.kill(self.runner, signal.SIGKILL)
+        self.runners.ask_reap(self.runner)
+        runner = self.runners.reaped()
+        return runner, self._end_solution()
+
+    def wait(self, cpu_seconds: float, wall_seconds: float) -> tuple[Reaped, Reaped]:
+        """Wait for the runner's end under `watch`, then end the solution. Returns how each ended."""
+        self.runners.ask_reap(self.runner)
+        self.watch(cpu_seconds, wall_seconds)
+        return self.runners.reaped(), self._end_solution()
+
+    def _end_solution(self) -> Reaped:
+        if not self.solution:
+            return Reaped(0, 0.0, 0)
+        os.kill(self.solution, signal.SIGKILL)
+        self.supervisor.solutions.ask_reap(self.solution)
+        return self.supervisor.solutions.reaped()

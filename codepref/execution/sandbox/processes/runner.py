@@ -1,0 +1,257 @@
+"""The test runner: runs the tests of one task against one solution and writes a code for each test.
+
+A model may have written the tests too, so this process is confined like the solution's. A test can spoil only the codes
+of its own task.
+"""
+
+from __future__ import annotations
+
+import builtins
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from ..confinement import allowlist
+from ..confinement.hardening import CHANNEL
+from ..kinds.base import ERROR, FAILED, LONG_SLACK, OUR_FAULT, PASSED, REFUSED, SHORT_SLACK, PreparedTest, compiled
+from ..kinds.expected_outputs import produce
+from ..kinds.static_analysis import Fetched
+from ..wire import link, proxies, status_page
+from ..wire.frames import send
+from ..wire.plain_data import Unencodable
+from ..wire.plan import Plan
+
+TIMED_OUT_SHARE, MIN_SECONDS = 20, 0.005
+"""After too many timeouts a solution gets a twentieth of the time for its other tests, and at least 5 ms of CPU.
+
+Most solutions that loop do so on some inputs only, and the codes of their other tests are still worth having.
+"""
+
+MAX_ANSWER_BYTES = 1 << 20
+"""Bytes of answers from which on a runner serves no further solution, since they have changed its memory."""
+
+AHEAD_BYTES, AHEAD_CALLS = 1 << 15, 256
+"""Limits of the requests that are sent ahead: what surely fits the buffer of a socket."""
+
+
+class TestRunner:
+    """The state of one test runner. Every method runs after the fork, confined."""
+
+    def __init__(self, plan: Plan, tests: list[PreparedTest], page: status_page.StatusPage) -> None:
+        self.plan, self.tests, self.page = plan, tests, page
+        self.source = ""
+        self.space: dict[str, Any] = {"__name__": "tests", "__builtins__": builtins}
+        self.bindings: dict[str, Any] = {}
+        self._posted: dict[int, list[Any]] = {}
+
+    def run(self, channel: int, pid: int, source: str, start: int, ahead: bool, alone: bool) -> bool:
+        """Run all undecided tests from `start` on against the solution's process `pid` at descriptor `channel`.
+
+        ahead: send plain calls before their tests run. alone: no other solution runs in the solution's process. Where
+        alone is False and the solution may not share a process, the phase is ALONE in the end.
+        Returns whether this process may serve another solution.
+        """
+        self.link, self.source = link.Link(channel, pid, self.page), source
+        if self.tests[start].kind.whole_program:
+            self._run_program(start)  # this test only: the supervisor gives each test processes of its own
+            return False
+        if self._run_helpers(start) and self._load(start, alone):
+            codes = self.page.codes()
+            pending = [at for at in range(start, len(self.tests)) if codes[at] == status_page.UNDECIDED]
+            for position, index in enumerate(pending):
+                self.page.enter(status_page.TESTING, index)
+                try:
+                    if ahead and index not in self._posted and self.tests[index].plain is not None:
+                        self._post(pending[position:])
+                    self._test(index)
+                except link.Ambiguous:
+                    self.page.enter(status_page.AGAIN, index)
+                    return False
+            self.page.enter(status_page.FINISHED, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        return self.link.received < MAX_ANSWER_BYTES and not self._shares_state()
+
+    def _test(self, index: int) -> None:
+        test = self.tests[index]
+        cpu_seconds, wall_seconds = self._time_limits(test)
+        self._limit_own_time(cpu_seconds, test.kind.cpu_slack(self.plan.limits, test))
+        self.link.stops_expected = "StopIteration" in test.names
+        if index in self._posted:
+            self.link.current = index
+            fetched = Fetched(*self.link.fetch(self._posted[index], cpu_seconds, wall_seconds))
+            code = self._code(index, lambda runner, test: self._run_fetched(test, fetched))
+            if not fetched.called:
+                raise link.Ambiguous
+        else:
+            self.link.begin(index, cpu_seconds, wall_seconds)
+            code = self._code(index, test.kind.run)
+            self.link.check()
+        if test.kind.records_answers:
+            self.page.record(index, self.link.answer_digest())
+        self.page.set(index, code)
+
+    def _post(self, pending: list[int]) -> None:
+        """Send the plain calls at the front of `pending`, unless there is only one."""
+        bodies, size = [], 0
+        for index in pending[:AHEAD_CALLS]:
+            plain = self.tests[index].plain
+            target = self.bindings.get(plain.name) if plain is not None else None
+            if plain is None or not isinstance(target, proxies.RemoteCallable):
+                break
+            body = plain.request(proxies.handle_of(target) or b"")
+            size += len(body) + 8
+            if size > AHEAD_BYTES:
+                break
+            bodies.append(body)
+        if len(bodies) > 1:
+            self.link.post(bodies, self.plan.limits["cpu_seconds"])
+            for index in pending[: len(bodies)]:
+                plain = self.tests[index].plain
+                assert plain is not None
+                self._posted[index] = plain.containers()
+
+    def _run_fetched(self, test: PreparedTest, fetched: Fetched) -> int:
+        assert test.plain is not None
+        assert test.code is not None
+        exec(test.code, {**self.bindings, **self.space, test.plain.name: fetched})
+        return PASSED
+
+    def _shares_state(self) -> bool:
+        """Whether a test could have reached a module of this process through the solution's imports."""
+        return not self.link.given_modules <= allowlist.MODULES
+
+    def _run_program(self, index: int) -> None:
+        limits = self.plan.limits
+        cpu_seconds = limits["cpu_seconds"]
+        self.page.enter(status_page.TESTING, index)
+        self.link.begin(index, cpu_seconds, max(limits["wall_seconds"], 2 * cpu_seconds))
+        self._limit_own_time(cpu_seconds, LONG_SLACK)
+        code = self._code(index, self.tests[index].kind.run)
+        self.link.check()
+        self.page.set(index, code)
+
+    def run_shared(self, source: str, wanted: list[int]) -> None:
+        """Run the tests `wanted` with the solution in this very process. It could forge the codes."""
+        page = self.page
+        page.enter(status_page.LOADING, wanted[0])
+        self._limit_own_time(self.plan.limits["load_cpu_seconds"], SHORT_SLACK)
+        for index in wanted:
+            if (space := self.tests[index].kind.prepare_shared()) is not None:
+                self.space = space
+                break
+        try:
+            for part in (self.plan.preamble, source, self.plan.helpers):
+                exec(compiled(part), self.space)
+        except BaseException as error:  # noqa: BLE001 - whatever the solution raises is its verdict
+            self._describe(wanted[0], error, "the solution")
+            for index in wanted:
+                page.set(index, self.code_of(error, shared=True))
+            return
+        for index in wanted:
+            page.enter(status_page.TESTING, index)
+            self._limit_own_time(self.plan.limits["cpu_seconds"], SHORT_SLACK)
+            page.set(index, self._code(index, self.tests[index].kind.run_shared, shared=True))
+        page.enter(status_page.FINISHED, 0)
+
+    def produce(self, pid: int, index: int, output: int) -> None:
+        """Ask the reference for the expected outputs of test `index`. Send them, encoded, to descriptor `output`."""
+        inputs = self.tests[index].inputs
+        assert inputs is not None
+        self.link = link.Link(CHANNEL, pid, self.page)
+        self.link.imports = True
+        cpu_seconds = self.plan.limits["reference_cpu_seconds"]
+        self.page.enter(status_page.LOADING, index)
+        self.link.begin(index, cpu_seconds, 4 * cpu_seconds)
+        try:
+            data = produce(self.link, inputs)
+        except Exception as error:  # noqa: BLE001 - reported as the problem's fault, never the solution's
+            self._describe(index, error, "running the reference")
+            return
+        os.set_blocking(output, True)
+        send(output, data)
+
+    def _run_helpers(self, start: int) -> bool:
+        self.page.enter(status_page.SETUP, start)
+        self._limit_own_time(self.plan.limits["load_cpu_seconds"], SHORT_SLACK)
+        try:
+            exec(compiled(self.plan.helpers), self.space)
+        except BaseException as error:  # noqa: BLE001 - reported as the problem's fault, never the solution's
+            self._describe(start, error, "the problem's helpers")
+            self.page.fill(start, OUR_FAULT)
+            return False
+        return True
+
+    def _load(self, start: int, alone: bool) -> bool:
+        limits, page = self.plan.limits, self.page
+        page.enter(status_page.LOADING, start)
+        self.link.begin(start, limits["load_cpu_seconds"], max(limits["wall_seconds"], 2 * limits["load_cpu_seconds"]))
+        names = set().union(*(test.names for test in self.tests))
+        names = {name for name in names if name not in self.space and not hasattr(builtins, name)}
+        try:
+            wanted = tuple(sorted(names | {self.plan.entry_point}))  # no list, which the solution could change in place
+            self.link.modules = True
+            bindings = self.link.request("load", self.plan.preamble, self.source, wanted, alone)
+            self.link.modules = False
+            if bindings is None and not alone:
+                page.enter(status_page.ALONE, start)
+                return False
+            if type(bindings) is not dict:
+                raise TypeError("the solution's process sent a malformed answer")
+        except BaseException as error:  # noqa: BLE001 - whatever the solution raises is its verdict
+            self._describe(start, error, "loading the solution")
+            page.fill(start, self.code_of(error))
+            return False
+        # Only the names that were asked for are taken: any other could hide a builtin from the test.
+        self.bindings = {name: bindings[name] for name in wanted if name in bindings}
+        return True
+
+    def _time_limits(self, test: PreparedTest) -> tuple[float, float]:
+        """Seconds of CPU and of wall-clock time that a test may take. They shrink after too many timeouts."""
+        limits = self.plan.limits
+        cpu_seconds = test.kind.cpu_limit(limits, test)
+        wall_seconds = max(limits["wall_seconds"], 2 * cpu_seconds)
+        if self.page.codes().count(b"T") < limits["max_timeouts"]:
+            return cpu_seconds, wall_seconds
+        return max(cpu_seconds / TIMED_OUT_SHARE, MIN_SECONDS), wall_seconds / TIMED_OUT_SHARE
+
+    def _limit_own_time(self, cpu_seconds: float, slack: float) -> None:
+        """Have the kernel end this process when it uses more CPU itself. SIGPROF also ends loops in C."""
+        signal.setitimer(signal.ITIMER_PROF, cpu_seconds + slack)
+
+    def _code(self, index: int, run: Callable[[TestRunner, PreparedTest], int], shared: bool = False) -> int:
+        test = self.tests[index]
+        test.compile()
+        if test.error:
+            self.page.describe(f"test {index}: {test.error}")
+            return ERROR
+        try:
+            code = run(self, test)
+        except BaseException as error:  # noqa: BLE001 - every way to end a test has a code
+            code = self.code_of(error, shared)
+            if not self._crossing_failed():
+                self._describe(index, error, f"test {index}")
+        return status_page.CALL_BY_REFERENCE if self._crossing_failed() else int(code)
+
+    def _crossing_failed(self) -> bool:
+        return "link" in self.__dict__ and bool(self.link.crossing_failed)
+
+    def code_of(self, error: BaseException, shared: bool = False) -> int:
+        """The code of a test that ended with `error`. shared: test and solution run in one process."""
+        solutions = shared or proxies.of_solution(error)
+        if isinstance(error, AssertionError) and (shared or not solutions):
+            return FAILED
+        if isinstance(error, MemoryError):
+            return ord("M")
+        return REFUSED if isinstance(error, PermissionError) and solutions else ERROR
+
+    def _describe(self, index: int, error: BaseException, where: str) -> None:
+        if isinstance(error, Unencodable):
+            self.page.describe(f"{where}: {error} cannot cross as plain data")
+            return
+        who = " the solution raised" if proxies.of_solution(error) else ""
+        try:
+            text = str(error)[:300]
+        except Exception:  # noqa: BLE001 - an error whose text cannot be built is described without it
+            text = ""
+        self.page.describe(f"{where}:{who} {type(error).__name__}{': ' if text else ''}{text}")

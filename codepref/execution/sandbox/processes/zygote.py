@@ -1,0 +1,145 @@
+"""A zygote: a process that forks on request. It is small and trusted, and does not know what its children will run.
+
+Requests are "F", fork a child that gets descriptors and a payload; "R", reap a child, which waits until it ends; and
+further ones that each zygote defines. Every request is answered. Descriptors travel as SCM_RIGHTS beside the head of
+the request.
+"""
+
+from __future__ import annotations
+
+import _socket
+import os
+import select
+from collections.abc import Callable
+from struct import Struct
+
+from ..wire import frames
+
+HEAD = Struct("<cI")
+FORKED = Struct("<q")
+REAPED = Struct("<idq")
+
+RunChild = Callable[[list[int], bytes], None]
+MAX_DESCRIPTORS = 48
+"""Descriptors that one request carries at most."""
+
+
+class ZygoteLost(Exception):
+    """The zygote is gone, or could not fork."""
+
+
+class Reaped:
+    """How a child ended. status: as from waitpid. cpu: seconds of user and system time. peak: most bytes resident."""
+
+    __slots__ = ("cpu", "peak", "status")
+
+    def __init__(self, status: int, cpu: float, peak: int) -> None:
+        self.status, self.cpu, self.peak = status, cpu, peak
+
+    @property
+    def signal(self) -> int:
+        """The signal that ended it. It is 0 when the child exited."""
+        return os.WTERMSIG(self.status) if os.WIFSIGNALED(self.status) else 0
+
+    @property
+    def ending(self) -> str:
+        """How it ended, in words."""
+        return f"signal {self.signal}" if self.signal else f"exit status {os.WEXITSTATUS(self.status)}"
+
+
+def serve(control: _socket.socket, run_child: RunChild, other: Callable[[bytes, bytes], bytes] | None = None) -> None:
+    """Answer requests until the client is gone.
+
+    run_child: called in the child with its descriptors and payload. The child ends when it returns.
+    other: answers every further request, from its code and payload.
+    """
+    while True:
+        data, ancillary, _, _ = control.recvmsg(HEAD.size, _socket.CMSG_SPACE(4 * MAX_DESCRIPTORS))
+        if not data:
+            os._exit(0)
+        data += frames.receive_exactly(control.fileno(), HEAD.size - len(data)) if len(data) < HEAD.size else b""
+        kind, length = HEAD.unpack(data)
+        payload = frames.receive_exactly(control.fileno(), length)
+        if kind == b"F":
+            descriptors = [number for (number,) in Struct("<i").iter_unpack(ancillary[0][2])]
+            frames.send(control.fileno(), FORKED.pack(_fork(descriptors, payload, run_child)))
+            for descriptor in descriptors:
+                os.close(descriptor)
+        elif kind == b"R":
+            _, status, usage = os.wait4(FORKED.unpack(payload)[0], 0)
+            cpu = usage.ru_utime + usage.ru_stime
+            frames.send(control.fileno(), REAPED.pack(status, cpu, usage.ru_maxrss * 1024))
+        elif other is not None:
+            frames.send(control.fileno(), other(kind, payload))
+
+
+def _fork(descriptors: list[int], payload: bytes, run_child: RunChild) -> int:
+    try:
+        pid = os.fork()
+    except OSError as error:
+        return -(error.errno or 1)
+    if pid == 0:
+        try:
+            run_child(descriptors, payload)
+        finally:
+            os._exit(70)
+    return pid
+
+
+class Zygote:
+    """The client's end of a zygote. Every method that talks to it raises ZygoteLost when it is gone."""
+
+    def __init__(self, control: _socket.socket, pid: int) -> None:
+        self._control = control
+        self.pid = pid
+
+    def fileno(self) -> int:
+        """The descriptor that is readable when an answer has come."""
+        return self._control.fileno()
+
+    def ask(self, kind: bytes, payload: bytes = b"", descriptors: tuple[int, ...] = ()) -> None:
+        """Send a request. Do not wait for its answer."""
+        packed = b"".join(number.to_bytes(4, "little") for number in descriptors)
+        rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, packed)] if packed else []
+        try:
+            self._control.sendmsg([HEAD.pack(kind, len(payload))], rights)
+            view = memoryview(payload)
+            while view:
+                view = view[self._control.send(view) :]
+        except OSError as error:
+            raise ZygoteLost(str(error)) from None
+
+    def answer(self) -> bytes:
+        """The next answer. Blocks."""
+        try:
+            return frames.receive(self._control.fileno())
+        except (frames.Closed, OSError) as error:
+            raise ZygoteLost(str(error) or "gone") from None
+
+    def answered(self, timeout: float) -> bool:
+        """Whether an answer has come within `timeout` seconds."""
+        return bool(select.select([self._control], [], [], max(timeout, 0.0))[0])
+
+    def fork(self, descriptors: tuple[int, ...], payload: bytes = b"") -> int:
+        """Fork a child that gets `descriptors`. Returns its pid."""
+        self.ask(b"F", payload, descriptors)
+        return self.forked()
+
+    def forked(self) -> int:
+        """The answer to a request to fork: the child's pid. Blocks. Raises ZygoteLost when no process can be forked."""
+        pid: int = FORKED.unpack(self.answer())[0]
+        if pid < 0:
+            raise ZygoteLost(f"cannot fork: {os.strerror(-pid)}")
+        return pid
+
+    def ask_reap(self, pid: int) -> None:
+        """Ask how child `pid` ends. `reaped` returns the answer."""
+        self.ask(b"R", FORKED.pack(pid))
+
+    def reaped(self) -> Reaped:
+        """The answer to `ask_reap`. Blocks until the child has ended."""
+        return Reaped(*REAPED.unpack(self.answer()))
+
+    def close(self) -> None:
+        """Close the connection. The zygote then ends by itself."""
+        self._control.close()

@@ -1,0 +1,1 @@
+"""Everything that crosses between the processes of a worker."""

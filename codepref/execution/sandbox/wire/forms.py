@@ -1,0 +1,80 @@
+"""Compact forms of some plain data: long lists of one type, kinds of dicts, dates, numpy arrays."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections import Counter, OrderedDict, defaultdict
+from struct import Struct
+from typing import Any
+
+from .plain_data import BUILTIN_TYPES, NUMPY_KINDS, STRUCT_ERROR, U32
+
+_FORMATS: dict[type, str] = {int: "q", float: "d", bool: "?"}
+
+
+def packed(items: list[Any]) -> bytes | None:
+    """Many items at once: 64-bit ints, floats and bools, or texts without NUL. None for everything else.
+
+    Numbers of several types are written as one `struct` code an item, then all values in that format.
+    """
+    kinds = set(map(type, items))
+    if kinds <= _FORMATS.keys():
+        codes = "".join(map(_FORMATS.__getitem__, map(type, items))) if len(kinds) > 1 else ""
+        layout = codes or f"{len(items)}{_FORMATS[kinds.pop()]}"
+        try:
+            # The functions of the module `struct` would cache this format, which may have a million characters.
+            data = Struct("<" + layout).pack(*items)
+        except STRUCT_ERROR:
+            return None
+        return (b"n" + codes.encode() if codes else layout[-1].encode()) + data
+    if kinds != {str}:
+        return None
+    joined = "\0".join(items)
+    if joined.count("\0") != len(items) - 1:
+        return None
+    encoded = joined.encode("utf-8", "surrogatepass")
+    return b"s" + U32.pack(len(encoded)) + encoded
+
+
+def dict_tag(value: dict[Any, Any]) -> tuple[bytes, tuple[Any, ...]]:
+    """The tag of a dict or of a subclass of it, and the items that come before its keys and values."""
+    if isinstance(value, Counter):
+        return b"C", ()
+    if isinstance(value, OrderedDict):
+        return b"O", ()
+    if isinstance(value, defaultdict):
+        factory = value.default_factory
+        plain = isinstance(factory, type) and BUILTIN_TYPES.get(factory.__name__) is factory
+        return b"D", (factory if plain else None,)
+    return b"d", ()
+
+
+def date_fields(value: Any) -> tuple[Any, ...] | None:
+    """The type's name and the arguments that build the same date or time. None for a time zone of a variable offset."""
+    if isinstance(value, datetime.timedelta):
+        return ("timedelta", value.days, value.seconds, value.microseconds)
+    if isinstance(value, datetime.timezone):
+        offset = value.utcoffset(None)
+        return ("timezone", offset)
+    zone = getattr(value, "tzinfo", None)
+    if zone is not None and type(zone) is not datetime.timezone:
+        return None
+    clock = ("hour", "minute", "second", "microsecond")
+    if isinstance(value, datetime.datetime):
+        return ("datetime", *(getattr(value, name) for name in ("year", "month", "day", *clock)), zone)
+    if isinstance(value, datetime.date):
+        return ("date", value.year, value.month, value.day)
+    return ("time", *(getattr(value, name) for name in clock), zone)
+
+
+def numpy_bytes(value: Any) -> bytes | None:
+    """The encoding of a numpy scalar or array of numbers or strings. None for everything else. Never imports numpy."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None or not isinstance(value, numpy.ndarray | numpy.generic) or value.dtype.kind not in NUMPY_KINDS:
+        return None
+    array = numpy.ascontiguousarray(value)
+    kind = b"x" if isinstance(value, numpy.generic) else b"y"
+    dtype, shape = array.dtype.str.encode(), b"".join(U32.pack(size) for size in value.shape)
+    data = array.tobytes()
+    return b"".join((kind, U32.pack(len(dtype)), dtype, U32.pack(value.ndim), shape, U32.pack(len(data)), data))

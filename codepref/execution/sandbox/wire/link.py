@@ -1,0 +1,283 @@
+"""The test runner's end of the connection: requests to the solution's process, and strict reading of its answers.
+
+The limits of each test are checked here. The CPU time of the solution's process is read from its clock, from outside.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import time
+from _blake2 import blake2b
+from typing import Any, NoReturn
+
+from . import proxies, status_page
+from .decoder import Decoder, imported_numpy
+from .encoder import Encoder
+from .frames import LENGTH
+from .plain_data import U32, Malformed, Unencodable
+
+MAX_REPLY = 1 << 26
+"""Bytes of one answer at most (64 MiB)."""
+
+READ_AHEAD = 1 << 14
+"""Bytes that one read asks for, unless more are needed."""
+
+MAX_DIGESTED = 1 << 20
+"""Bytes of an answer from which on the digest of the answers takes its length in place of its content."""
+
+_exit, _now, _clock = os._exit, time.monotonic, time.clock_gettime
+
+
+class Stopped(BaseException):
+    """Nothing catches this: the test runner has written its last code and exits."""
+
+
+class Ambiguous(Exception):
+    """It is unclear which of the calls sent ahead used the CPU time. The tests must be run one by one."""
+
+
+def clock_of(pid: int) -> int:
+    """The kernel's id of another process's CPU clock, as `clock_getcpuclockid` computes it."""
+    return (~pid << 3) | 2
+
+
+class Link:
+    """Requests to one solution's process, and strict reading of its answers.
+
+    When the solution dies, runs out of time or breaks the protocol, this writes the code to the status page and ends
+    the test runner at once. So no test code sees an exception that it could swallow.
+
+    current: the index of the running test. crossing_failed: why a value of the test could not cross, or "".
+    last_reply and received: bytes of the last answer and of all answers. handed_over: whether an answer held a handle.
+    stops_expected: whether the running test names StopIteration. modules: whether the solution's modules cross as
+    modules now. given_modules: the names of those that did. imports: whether numpy may be imported here.
+    """
+
+    def __init__(self, descriptor: int, pid: int, page: status_page.StatusPage) -> None:
+        os.set_blocking(descriptor, False)
+        self._descriptor = descriptor
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLIN)
+        self._poll_both = select.poll()
+        self._poll_both.register(descriptor, select.POLLIN | select.POLLOUT)
+        self._clock = clock_of(pid)
+        self._page = page
+        self._number = 0
+        self._objects: dict[tuple[bytes, int], Any] = {}
+        self.current = 0
+        self.crossing_failed = ""
+        self.last_reply = self.received = 0
+        self.handed_over = self.stops_expected = False
+        self.modules, self.given_modules, self.imports = False, set[str](), False
+        self._mark = 0.0
+        self._fetched = 0
+        self._buffer = b""
+        self._cpu_end = self._wall_end = 0.0
+        self._digest = blake2b(digest_size=status_page.ANSWER_DIGEST_BYTES)
+
+    def begin(self, test: int, cpu_seconds: float, wall_seconds: float) -> None:
+        """Start the limits of a test, or of loading: CPU time of the solution's process, and wall-clock time."""
+        self.current, self.crossing_failed = test, ""
+        self._digest = blake2b(digest_size=status_page.ANSWER_DIGEST_BYTES)
+        self._cpu_end = _clock(self._clock) + cpu_seconds
+        self._wall_end = _now() + wall_seconds
+
+    def used(self) -> float:
+        """Seconds of CPU that the solution's process has used in total."""
+        return _clock(self._clock)
+
+    def answer_digest(self) -> bytes:
+        """The digest of all answers since the test began.
+
+        It is equal where two solutions answered alike and changed their arguments alike.
+        """
+        digest: bytes = self._digest.digest()
+        return digest
+
+    def check(self) -> None:
+        """Stop when the solution's process has used more than its CPU limit, even where its last answer was quick."""
+        if _clock(self._clock) > self._cpu_end:
+            self.stop(ord("T"), "the solution used up its CPU time")
+
+    def stop(self, code: int, detail: str) -> NoReturn:
+        """Write the code of the current test and end this process."""
+        self._page.describe(f"test {self.current}: {detail}")
+        self._page.set(self.current, code)
+        _exit(0)
+        raise Stopped
+
+    def request(self, operation: str, *parts: Any) -> Any:
+        """Make one request and return its value. Changes that the solution made in place are copied back.
+
+        Raises the solution's exception, and Unencodable for an argument that cannot cross.
+        """
+        encoder = Encoder(proxies.handle_of, exact=True)
+        try:
+            body = encoder.encode((operation, *parts))
+        except Unencodable as error:
+            self.crossing_failed = self.crossing_failed or str(error)
+            raise
+        decoder = self._exchange(body, encoder.table)
+        self.received += self.last_reply
+        return self._result(decoder, encoder.table)
+
+    def batch(self, body: bytes) -> bytes:
+        """Send a batch of calls that was encoded beforehand. Returns the answer as bytes, which `results` reads."""
+        return self._exchange(body, []).rest()
+
+    def results(self, answer: bytes) -> tuple[list[Any], BaseException | None]:
+        """The outputs of a batch, and the exception that ended it, or None."""
+        self.received += len(answer)
+        value = self._result(self._decoder(answer, []), [])
+        try:
+            outputs, error = value
+            if type(value) is not tuple or type(outputs) is not list:
+                raise TypeError
+            return outputs, None if error is None else proxies.exception_from(error)
+        except (TypeError, ValueError, Malformed):
+            self.stop(ord("E"), "the solution's process sent a malformed answer")
+
+    def post(self, bodies: list[bytes], budget: float) -> None:
+        """Send requests, whose answers `fetch` reads in turn. Together they must fit the socket's buffer."""
+        self._mark = _clock(self._clock)
+        self._cpu_end = self._mark + budget
+        first, self._fetched = self._number + 1, self._number
+        self._number += len(bodies)
+        numbered = (LENGTH.pack(len(body) + 4) + U32.pack(at) + body for at, body in enumerate(bodies, start=first))
+        self._send(b"".join(numbered))
+
+    def fetch(self, table: list[Any], cpu_seconds: float, wall_seconds: float) -> tuple[bool, Any]:
+        """The result of the next posted request: (True, value) or (False, exception).
+
+        Ends this process when the call surely used up its time. Raises Ambiguous when it is unclear which of two calls
+        used the CPU time, or when the answer holds a handle and so needs requests of its own.
+        """
+        began = self._mark  # not later than the start of this call
+        now = _clock(self._clock)
+        if not self._buffer and not self._poll.poll(0):
+            self._mark = now  # this call had not ended
+        self._cpu_end, self._wall_end = now + cpu_seconds, _now() + wall_seconds
+        self._fetched += 1
+        self.handed_over = False
+        self._digest = blake2b(digest_size=status_page.ANSWER_DIGEST_BYTES)
+        decoder = self._reply(U32.pack(self._fetched), table)
+        self.received += self.last_reply
+        try:
+            result = (True, self._result(decoder, table))
+        except BaseException as error:  # noqa: BLE001 - the solution's exception is the result
+            result = (False, error)
+        if self.handed_over or _clock(self._clock) - began > cpu_seconds:
+            raise Ambiguous
+        return result
+
+    def _exchange(self, body: bytes, table: list[Any]) -> Decoder:
+        self._number += 1
+        number = U32.pack(self._number)
+        self._send(LENGTH.pack(len(body) + 4) + number + body)
+        return self._reply(number, table)
+
+    def _reply(self, number: bytes, table: list[Any]) -> Decoder:
+        (length,) = LENGTH.unpack(self._read(4))
+        self.last_reply = length
+        if length > MAX_REPLY:
+            self.stop(ord("E"), "the solution's answer is larger than 64 MiB")
+        data = self._read(length)
+        if length < MAX_DIGESTED:
+            self._digest.update(data[4:])
+        else:
+            self._digest.update(LENGTH.pack(length))
+        decoder = self._decoder(data, list(table))
+        if length < 5 or decoder.take(4) != number:
+            self.stop(ord("E"), "the solution's process sent an answer out of turn")
+        return decoder
+
+    def _decoder(self, data: bytes, table: list[Any]) -> Decoder:
+        decoder = Decoder(data, self._handle, table)
+        decoder.find_numpy = self._numpy
+        return decoder
+
+    def _numpy(self) -> Any:
+        """The module numpy. Where it is not loaded, this ends the process and asks the supervisor to load it.
+
+        Most tasks need no numpy here, and importing it takes longer than most solutions. So it is loaded once, by the
+        zygote, and its import is charged to no solution.
+        """
+        if "numpy" not in sys.modules and not self.imports:
+            self._page.enter(status_page.ARRAYS, self.current)
+            _exit(0)
+        return imported_numpy()
+
+    def _result(self, decoder: Decoder, table: list[Any]) -> Any:
+        try:
+            sign = decoder.take(1)
+            value = decoder.value()
+            for _ in range(decoder.u32()):
+                decoder.replace(table[decoder.u32()])
+            decoder.finished()
+            if sign == b"-":
+                value = proxies.exception_from(value)
+            elif sign != b"+":
+                raise Malformed("neither value nor error")
+        except (Malformed, IndexError) as error:
+            self.stop(ord("E"), f"the solution's process sent a malformed answer ({error})")
+        if sign == b"-":
+            raise value
+        return value
+
+    def _send(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[os.write(self._descriptor, view) :]
+            except BlockingIOError:
+                self._wait(self._poll_both)
+            except OSError:
+                self._died()
+
+    def _read(self, count: int) -> bytes:
+        if len(self._buffer) < count:
+            parts, have = [self._buffer], len(self._buffer)
+            while have < count:
+                self._wait(self._poll)
+                try:
+                    part = os.read(self._descriptor, 1 << 20 if count > READ_AHEAD else READ_AHEAD)
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    self._died()
+                if not part:
+                    self._died()
+                parts.append(part)
+                have += len(part)
+            self._buffer = b"".join(parts)
+        data, self._buffer = self._buffer[:count], self._buffer[count:]
+        return data
+
+    def _wait(self, poll: select.poll) -> None:
+        """Wait for the descriptor. The limits are checked at each call, so slow single bytes win no time."""
+        while True:
+            cpu_left = self._cpu_end - _clock(self._clock)
+            wall_left = self._wall_end - _now()
+            if cpu_left <= 0:
+                self.stop(ord("T"), "the solution used up its CPU time")
+            if wall_left <= 0:
+                self.stop(ord("T"), "the solution sat idle until the wall-clock ceiling")
+            # CPU time passes faster than wall-clock time only in threads. The next check accounts for those.
+            if poll.poll(1000 * min(cpu_left, wall_left) + 1):
+                return
+
+    def _died(self) -> NoReturn:
+        self.stop(status_page.DIED, "the solution's process ended")
+
+    def _handle(self, kind: bytes, number: int, name: str) -> Any:
+        self.handed_over = True
+        if kind == b"m" and not self.modules:
+            kind = b"o"  # a module crosses as a module only when a test looks it up by name
+        if kind == b"m":
+            self.given_modules.add(name)
+        known = self._objects.get((kind, number))
+        if known is None:
+            known = self._objects[kind, number] = proxies.make_proxy(self, kind, number, name)
+        return known

@@ -1,0 +1,171 @@
+"""Proxies for what stays with the solution: objects, functions, iterators. Also the solution's exceptions.
+
+A proxy compares by identity, is always true, and has no ordering and no arithmetic. So an `__eq__` of the solution
+never runs in the test runner and never decides a test.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import sys
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from .plain_data import U32, Malformed
+
+MARK = "_raised_by_solution"
+"""The attribute that exceptions of the solution have."""
+
+_OWN_MODULES = sys.stdlib_module_names | {"numpy"}
+
+
+class Caller(Protocol):
+    """What carries a request to the solution. stops_expected: whether the running test names StopIteration."""
+
+    stops_expected: bool
+
+    def request(self, operation: str, *parts: Any) -> Any:
+        """Return the value, or raise the solution's exception."""
+
+
+def make_proxy(link: Caller, kind: bytes, number: int, name: str) -> Any:
+    """The object that stands for a handle in the test runner. Raises Malformed for an unknown kind of handle."""
+    if kind == b"m" and name in _OWN_MODULES:
+        # The test uses a module that only the solution imported. The runner has a module of that name itself.
+        return importlib.import_module(name)
+    base = {b"o": RemoteObject, b"m": RemoteObject, b"c": RemoteCallable, b"i": RemoteIterator}.get(kind)
+    if base is None:
+        raise Malformed("unknown kind of handle")
+    proxy: Any = object.__new__(type(name, (base,), {"__slots__": (), "__module__": "solution"}))
+    object.__setattr__(proxy, "_link", link)
+    object.__setattr__(proxy, "_reference", kind + U32.pack(number))
+    return proxy
+
+
+def handle_of(value: Any) -> bytes | None:
+    """The handle of a proxy or of a builtin function, encoded for the way back. None for every other value.
+
+    Raises TypeError for a class or an exception of the solution.
+    """
+    kind = type(value)
+    if issubclass(kind, RemoteObject):
+        reference: bytes = object.__getattribute__(value, "_reference")
+        return b"h" + reference + U32.pack(0)
+    if of_solution(value) or (isinstance(value, type) and (issubclass(value, RemoteObject) or of_solution(value))):
+        # A value that the solution returned must never decide that a test needs the shared process.
+        raise TypeError("a class or exception of the solution cannot be handed back to it")
+    name = getattr(value, "__name__", None)
+    if type(name) is str and getattr(builtins, name, None) is value and callable(value):
+        text = name.encode()
+        return b"hb" + U32.pack(0) + U32.pack(len(text)) + text
+    return None
+
+
+def exception_from(fields: Any) -> BaseException:
+    """The solution's exception, rebuilt so that `except` and its text treat it like the original.
+
+    fields: name, name of the nearest builtin type, arguments, errno. Raises Malformed.
+    """
+    if type(fields) is not tuple or len(fields) != 4 or type(fields[0]) is not str or type(fields[2]) is not tuple:
+        raise Malformed("malformed fields of an error")
+    name, base_name, arguments, number = fields
+    base = getattr(builtins, base_name, None) if type(base_name) is str else None
+    if not (isinstance(base, type) and issubclass(base, BaseException)):
+        raise Malformed("an error of unknown type")
+    kind = base if name == base_name else type(name, (base,), {"__module__": "solution", MARK: True})
+    try:
+        error: BaseException = kind(*arguments)
+    except (TypeError, ValueError):
+        # UnicodeDecodeError and exception groups take arguments that do not cross.
+        error = type(name, (Exception,), {"__module__": "solution", MARK: True})(*arguments)
+    if isinstance(error, OSError) and type(number) is int:
+        error.errno = number
+    error.__dict__[MARK] = True
+    return error
+
+
+def of_solution(value: Any) -> bool:
+    """Whether an exception, or its class, came from the solution and not from the test."""
+    return (isinstance(value, (BaseException, type))) and MARK in getattr(value, "__dict__", ())
+
+
+class RemoteObject:
+    """Stands for an object that stayed with the solution."""
+
+    __slots__ = ("_link", "_reference")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _ask(self, "getattr", name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        _ask(self, "setattr", name, value)
+
+    def __getitem__(self, key: Any) -> Any:
+        return _ask(self, "getitem", key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        _ask(self, "setitem", key, value)
+
+    def __len__(self) -> int:
+        length = _ask(self, "len")
+        if type(length) is not int:
+            raise TypeError("a length that is no int")
+        return length
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[Any]:
+        iterator = _ask(self, "iter")
+        if not isinstance(iterator, RemoteIterator):
+            raise TypeError("not iterable")
+        return iterator
+
+    def __str__(self) -> str:
+        text = _ask(self, "str")
+        if type(text) is not str:
+            raise TypeError("a text that is no str")
+        return text
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of the solution>"
+
+
+class RemoteCallable(RemoteObject):
+    """Stands for a function, method or class of the solution."""
+
+    __slots__ = ()
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Call the original with plain arguments, in the solution's process.
+
+        A StopIteration of the solution would end the test's own loop over `map(solution, ...)` before its assertions,
+        and the test would pass. So it becomes a RuntimeError, as in generators (PEP 479), unless the test names it.
+        """
+        try:
+            return _ask(self, "call", arguments, keywords)
+        except StopIteration:
+            link: Caller = object.__getattribute__(self, "_link")
+            if link.stops_expected:
+                raise
+            raise exception_from(("RuntimeError", "RuntimeError", ("raised StopIteration",), None)) from None
+
+
+class RemoteIterator(RemoteObject):
+    """Stands for an iterator or generator. Each step is one call."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        return _ask(self, "next")
+
+
+def _ask(target: RemoteObject, operation: str, *parts: Any) -> Any:
+    link: Caller = object.__getattribute__(target, "_link")
+    return link.request(operation, target, *parts)

@@ -1,0 +1,205 @@
+"""One function a tag of the encoding. Each reads the value that follows its tag.
+
+Every function takes the decoder. It raises Malformed, or one of the errors of building an object, which the decoder
+turns into Malformed.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from .plain_data import BUILTIN_TYPES, F64, I64, NUMPY_KINDS, TWO_F64, Malformed
+
+if TYPE_CHECKING:
+    from .decoder import Decoder
+
+_DATE_TYPES = {
+    cls.__name__: cls
+    for cls in (datetime.datetime, datetime.date, datetime.time, datetime.timedelta, datetime.timezone)
+}
+
+
+def _int(decoder: Decoder) -> int:
+    number: int = I64.unpack(decoder.take(8))[0]
+    return number
+
+
+def _big_int(decoder: Decoder) -> int:
+    return int.from_bytes(_bytes(decoder), "little", signed=True)
+
+
+def _float(decoder: Decoder) -> float:
+    number: float = F64.unpack(decoder.take(8))[0]
+    return number
+
+
+def _complex(decoder: Decoder) -> complex:
+    return complex(*TWO_F64.unpack(decoder.take(16)))
+
+
+def read_str(decoder: Decoder) -> str:
+    """A text: its length in bytes, then its UTF-8. Lone surrogates are kept."""
+    return decoder.take(decoder.u32()).decode("utf-8", "surrogatepass")
+
+
+def _bytes(decoder: Decoder) -> bytes:
+    return decoder.take(decoder.u32())
+
+
+def _new(decoder: Decoder, container: Any) -> Any:
+    decoder.table.append(container)
+    return container
+
+
+def _bytearray(decoder: Decoder) -> bytearray:
+    value: bytearray = _new(decoder, bytearray(_bytes(decoder)))
+    return value
+
+
+def _list(decoder: Decoder) -> list[Any]:
+    value: list[Any] = []
+    decoder.table.append(value)
+    value.extend(decoder.items())
+    return value
+
+
+def _dict(decoder: Decoder, kind: type = dict) -> Any:
+    value = _new(decoder, kind())
+    flat = decoder.items()
+    if kind is defaultdict:
+        value.default_factory = _factory(flat.pop(0))
+    if len(flat) % 2:
+        raise Malformed("a key without a value")
+    for key, item in zip(flat[::2], flat[1::2], strict=True):
+        value[key] = item
+    return value
+
+
+def _factory(factory: Any) -> type | None:
+    if factory is not None and factory not in BUILTIN_TYPES.values():
+        raise Malformed("a default factory that is no builtin type")
+    checked: type | None = factory
+    return checked
+
+
+def _set(decoder: Decoder) -> set[Any]:
+    value: set[Any] = _new(decoder, set())
+    value.update(decoder.items())
+    return value
+
+
+def _deque(decoder: Decoder) -> deque[Any]:
+    value = deque[Any]()
+    index = len(decoder.table)
+    decoder.table.append(value)
+    bound, *items = decoder.items()
+    if bound is None:
+        value.extend(items)
+        return value
+    bounded = deque(items, _checked(bound, int))
+    decoder.table[index] = bounded
+    return bounded
+
+
+def _checked(value: Any, *types: type) -> Any:
+    if type(value) not in types:
+        raise Malformed(f"a {type(value).__name__} in place of {types[0].__name__}")
+    return value
+
+
+def _three(decoder: Decoder, kind: type) -> Any:
+    first, second, third = decoder.items()
+    if kind is range:
+        for number in (first, second, third):
+            _checked(number, int)
+    return kind(first, second, third)
+
+
+def _view(decoder: Decoder, name: str) -> Any:
+    items = decoder.items()
+    if name == "keys":
+        return dict.fromkeys(items).keys()
+    if name == "values":
+        return dict(enumerate(items)).values()
+    return dict(_checked(item, tuple) for item in items).items()
+
+
+def _decimal(decoder: Decoder) -> Decimal:
+    return Decimal(_bytes(decoder).decode("ascii"))
+
+
+def _fraction(decoder: Decoder) -> Fraction:
+    numerator, denominator = decoder.items()
+    return Fraction(_checked(numerator, int), _checked(denominator, int))
+
+
+def _date(decoder: Decoder) -> Any:
+    name, *fields = decoder.items()
+    kind = _DATE_TYPES[_checked(name, str)]
+    for field in fields:
+        _checked(field, int, type(None), datetime.timedelta, datetime.timezone)
+    return kind(*fields)
+
+
+def _handle(decoder: Decoder) -> Any:
+    kind, number = decoder.take(1), decoder.u32()
+    return decoder.make_handle(kind, number, read_str(decoder))
+
+
+def _numpy(decoder: Decoder, scalar: bool) -> Any:
+    numpy = decoder.find_numpy()
+    name = read_str(decoder)
+    if len(name) > 8 or name[:1] not in "<|=" or name[1:2] not in NUMPY_KINDS or not name[2:].isdecimal():
+        raise Malformed(f"dtype {name!r}")
+    rank = decoder.u32()
+    if rank > 32:
+        raise Malformed("too many axes")
+    shape = tuple(decoder.u32() for _ in range(rank))
+    array = numpy.frombuffer(bytearray(_bytes(decoder)), dtype=name).reshape(() if scalar else shape)
+    return array[()] if scalar else array
+
+
+READERS: dict[int, Callable[[Decoder], Any]] = {
+    ord(tag): reader
+    for tag, reader in {
+        "N": lambda decoder: None,
+        "E": lambda decoder: ...,
+        "T": lambda decoder: True,
+        "F": lambda decoder: False,
+        "i": _int,
+        "I": _big_int,
+        "f": _float,
+        "c": _complex,
+        "s": read_str,
+        "b": _bytes,
+        "B": _bytearray,
+        "l": _list,
+        "t": lambda decoder: tuple(decoder.items()),
+        "d": _dict,
+        "C": lambda decoder: _dict(decoder, Counter),
+        "O": lambda decoder: _dict(decoder, OrderedDict),
+        "D": lambda decoder: _dict(decoder, defaultdict),
+        "S": _set,
+        "z": lambda decoder: frozenset(decoder.items()),
+        "q": _deque,
+        "r": lambda decoder: _three(decoder, range),
+        ":": lambda decoder: _three(decoder, slice),
+        "k": lambda decoder: _view(decoder, "keys"),
+        "v": lambda decoder: _view(decoder, "values"),
+        "w": lambda decoder: _view(decoder, "items"),
+        "e": _decimal,
+        "a": _fraction,
+        "m": _date,
+        "g": lambda decoder: BUILTIN_TYPES[read_str(decoder)],
+        "R": lambda decoder: decoder.table[decoder.u32()],
+        "h": _handle,
+        "x": lambda decoder: _numpy(decoder, True),
+        "y": lambda decoder: _numpy(decoder, False),
+    }.items()
+}
+"""Tag -> the function that reads its value."""

@@ -1,0 +1,48 @@
+"""Whether a base model is on the hub or a folder of this machine, which nobody else can load."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from codepref.models import fingerprint
+from codepref.storage.files import read_json
+
+ADAPTER = "adapter_config.json"
+
+
+def hub_name(model: str, run_dir: Path) -> str:
+    """Return `model` if it is a hub name OWNER/NAME, and "" if it is a local path or anything else.
+
+    A relative path such as `models/base` looks like a hub name. It is local if the folder exists, or if the run noted
+    the fingerprint of a folder for its model (`codepref.models.fingerprint`).
+    """
+    owner, slash, name = model.partition("/")
+    if not owner or not slash or not name or "/" in name or owner.startswith((".", "~")) or Path(model).exists():
+        return ""
+    notes = run_dir / "run.json"
+    noted = (read_json(notes).get("inputs") or {}).get("model.path") if notes.exists() else None
+    return "" if noted and _is_model_of_run(model, run_dir) and noted != fingerprint(model) else model
+
+
+def shown_name(model: str, run_dir: Path) -> str:
+    """Return what a card calls a model: its hub name, or the last part of its local path."""
+    return hub_name(model, run_dir) or model.rstrip("/").rpartition("/")[2]
+
+
+def local_base(run_dir: Path) -> str:
+    """Return the base model of a run's adapter if it is a folder of this machine, and "" if it is on the hub.
+
+    Also returns "" if the checkpoint is no adapter.
+    """
+    config = run_dir / "checkpoint" / ADAPTER
+    if not config.exists():
+        return ""
+    base = str(json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path") or "")
+    own_folder = Path(base).name == "sft" and (run_dir / "sft").is_dir()
+    return "" if hub_name(base, run_dir) and not own_folder else base or "unknown"
+
+
+def _is_model_of_run(model: str, run_dir: Path) -> bool:
+    resolved = read_json(run_dir / "summary.json").get("recipe_resolved") or {}
+    return bool((resolved.get("model") or {}).get("path") == model)

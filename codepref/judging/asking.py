@@ -1,0 +1,145 @@
+"""Asks a judge model about all tasks and reads its answers.
+
+There are two passes over the tasks, so that memory holds only the running calls. The first pass gets an answer to every
+question (see `codepref.servers`). The second pass reads the answers from the journal and makes judgments of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from codepref.config.endpoint import Endpoint
+from codepref.config.pool import Member
+from codepref.errors import UserError
+from codepref.judging.questions import (
+    JudgeSettings,
+    Reading,
+    References,
+    ask_again,
+    is_again,
+    questions,
+    read_judgment,
+)
+from codepref.preferences import PREFERENCES, check_preferences
+from codepref.records import InstructionResponses, Judgment
+from codepref.sampling.responses_file import iter_responses
+from codepref.servers.artifacts import progress_with_costs
+from codepref.servers.exchange import Exchange, Log, check_endpoints
+from codepref.servers.ledger import Ledger
+from codepref.servers.records import Request, RequestResult
+from codepref.storage.progress import ProgressLine
+
+ResponseSource = str | Path | Sequence[InstructionResponses] | Sequence[Judgment]
+"""A file or hub data set of responses or judgments, or records. Ratings in it are ignored."""
+
+Tasks = Callable[[], Iterable[InstructionResponses]]
+"""Returns the tasks from the beginning at each call."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class JudgeRun:
+    """The answers of a judge while the journal is open.
+
+    judgments: each task's judgment and all readings, one list for each pass; it can be consumed once.
+    missing: the number of questions without an answer, by reason.
+    """
+
+    judgments: Iterator[tuple[Judgment, list[list[Reading]]]]
+    ledger: Ledger
+    missing: Mapping[str, int]
+    settings: JudgeSettings
+
+
+def load_tasks(source: ResponseSource) -> Tasks:
+    """The tasks of a source. A file is read again at each call and is never held in memory."""
+    if isinstance(source, str | Path):
+        return lambda: iter_responses(source)
+    tasks = [record.unrated() if isinstance(record, Judgment) else record for record in source]
+    return lambda: tasks
+
+
+@contextlib.contextmanager
+def judge_run(
+    tasks: Tasks,
+    member: Member,
+    folder: Path,
+    settings: JudgeSettings,
+    *,
+    references: References | None = None,
+    budget: float | None = None,
+    progress: ProgressLine | None = None,
+    log: Log = lambda text: None,
+) -> Iterator[JudgeRun]:
+    """Get an answer to every question about the tasks, then hold the journal in `folder` open while they are read.
+
+    Raises UserError, GateError or InfrastructureError as `Exchange.results` does, and UserError for tasks without a
+    known preference or if there is nothing to judge.
+    """
+    endpoint = member.endpoint()
+    check_endpoints([endpoint], budget)
+    total = _count_questions(tasks, endpoint, settings, references)
+    report = progress_with_costs(progress)
+    with Exchange([endpoint], folder, budget=budget, log=log) as exchange:
+        report_done = (lambda done, total: report(done, total, exchange.ledger)) if report else None
+        missing = _ask(tasks, endpoint, exchange, settings, references, total, report_done)
+        judgments = (read_judgment(task, endpoint, settings, exchange.answer, references) for task in tasks())
+        yield JudgeRun(judgments, exchange.ledger, missing, settings)
+
+
+def _ask(
+    tasks: Tasks,
+    endpoint: Endpoint,
+    exchange: Exchange,
+    settings: JudgeSettings,
+    references: References | None,
+    total: int,
+    progress: Progress | None,
+) -> Counter[str]:
+    """Get an answer to every question into the journal. Returns the number of questions without answer, by reason."""
+    counts: dict[str, int] = {}  # key of each running question -> the number of responses that it shows
+    missing: Counter[str] = Counter()
+    done = 0
+
+    def requests() -> Iterator[Request]:
+        for task in tasks():
+            for question in questions(task, endpoint, settings, references):
+                counts[question.request.key] = len(question.order)
+                yield question.request
+
+    def follow_up(result: RequestResult) -> Iterable[Request]:
+        count = counts.pop(result.request.key)
+        if result.reply is None or is_again(result.request):
+            return
+        if (second := ask_again(result.request, result.reply, count, settings)) is not None:
+            counts[second.key] = count
+            yield second
+
+    for result in exchange.results({endpoint.name: requests()}, follow_up):
+        done += not is_again(result.request)
+        if result.reply is None:
+            missing[result.reason] += 1
+        if progress:
+            progress(done, total)
+    return missing
+
+
+def _count_questions(tasks: Tasks, endpoint: Endpoint, settings: JudgeSettings, references: References | None) -> int:
+    """The number of questions. Raises UserError for tasks that a judge cannot be asked about, before any paid call."""
+    total = empty = 0
+    unknown: list[InstructionResponses] = []
+    for task in tasks():
+        empty += not task.responses
+        if task.preference in PREFERENCES:
+            total += sum(1 for _ in questions(task, endpoint, settings, references))
+        else:
+            unknown.append(InstructionResponses(task.instruction, ()))
+    check_preferences(unknown)
+    if not total:
+        raise UserError("there is no response to judge" + (f" ({empty} problems have none)" if empty else ""))
+    return total

@@ -1,0 +1,112 @@
+"""The messages that a judge model reads. Pure.
+
+The folder `prompts/` has one template for each message. The text of a response is data: it is put between
+tags whose names contain a word that no response contains. So no response can close its own tag or imitate another one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from string import Template
+from typing import Any
+
+from codepref.preferences import Preference, load_preference
+from codepref.records import Message
+from codepref.storage.resources import packaged_text
+
+
+@cache
+def prompt_template(name: str) -> Template:
+    """The template in `prompts/NAME.txt`, with placeholders such as $request."""
+    return Template(packaged_text("codepref.judging", f"prompts/{name}.txt"))
+
+
+def rating_messages(instruction: str, preference: str, responses: Sequence[str], seed: object = 0) -> list[Message]:
+    """Ask for a rating from 1 to 5 and a rationale of each response. The responses are labelled 1, 2, ... in order.
+
+    Raises UserError for an unknown preference.
+    """
+    quality = load_preference(preference)
+    word = tag_word([instruction, *responses], seed)
+    user = prompt_template("rating").substitute(
+        request=_tagged(f"request-{word}", instruction),
+        quality=_quality(quality),
+        levels="\n".join(f"{point}: {meaning}" for point, meaning in enumerate(quality.levels, start=1)),
+        count=len(responses),
+        responses="\n\n".join(
+            _tagged(f"response-{word}", text, label) for label, text in enumerate(responses, start=1)
+        ),
+    )
+    return [_system("rating_system"), {"role": "user", "content": user}]
+
+
+def grading_messages(
+    instruction: str, preference: str, reference: str, response: str, seed: object = 0
+) -> list[Message]:
+    """Ask for a grade from 1 to 10 of one response beside a reference answer, as CODAL-Bench does.
+
+    The judge's answer has the same form as the rating of a single response, so that the same parser reads it.
+    Raises UserError for an unknown preference.
+    """
+    quality = load_preference(preference)
+    word = tag_word([instruction, reference, response], seed)
+    user = prompt_template("grading").substitute(
+        request=_tagged(f"request-{word}", instruction),
+        reference=_tagged(f"reference-{word}", reference),
+        quality=_quality(quality),
+        response=_tagged(f"response-{word}", response, 1),
+    )
+    return [_system("grading_system"), {"role": "user", "content": user}]
+
+
+def again_messages(messages: Sequence[Message], answer: str, complaint: str, low: int, high: int) -> list[Message]:
+    """Repeat a question after an answer that cannot be used. `complaint` says what is wrong with the answer."""
+    text = prompt_template("ask_again").substitute(complaint=complaint, low=low, high=high)
+    return [*messages, {"role": "assistant", "content": answer}, {"role": "user", "content": text}]
+
+
+def ratings_schema(count: int, low: int, high: int) -> Mapping[str, Any]:
+    """JSON schema of an answer that rates `count` responses. It uses only what strict modes of servers accept."""
+    entry = {
+        "type": "object",
+        "properties": {
+            "id": {"type": "integer", "enum": list(range(1, count + 1))},
+            "rationale": {"type": "string"},
+            "rating": {"type": "integer", "enum": list(range(low, high + 1))},
+        },
+        "required": ["id", "rationale", "rating"],
+        "additionalProperties": False,
+    }
+    ratings = {"type": "array", "items": entry}
+    return {
+        "type": "object",
+        "properties": {"ratings": ratings},
+        "required": ["ratings"],
+        "additionalProperties": False,
+    }
+
+
+def tag_word(texts: Sequence[str], seed: object = 0) -> str:
+    """A word that none of the texts contains. It depends on the texts and the seed only."""
+    number = 0
+    while True:
+        word = hashlib.sha256("\0".join([repr(seed), str(number), *texts]).encode("utf-8", "replace")).hexdigest()[:12]
+        if not any(word in text for text in texts):
+            return word
+        number += 1
+
+
+def _system(name: str) -> Message:
+    return {"role": "system", "content": prompt_template(name).substitute()}
+
+
+def _quality(preference: Preference) -> str:
+    aspects = "\n".join(f"- {aspect}" for aspect in preference.aspects)
+    return prompt_template("quality").substitute(title=preference.title, question=preference.question, aspects=aspects)
+
+
+def _tagged(name: str, text: str, label: int | None = None) -> str:
+    opening = name if label is None else f'{name} id="{label}"'
+    return f"<{opening}>\n{text}\n</{name}>"

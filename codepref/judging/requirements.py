@@ -1,0 +1,89 @@
+"""Compares the syntax tree of a program with its instruction: what is missing, what nobody asked for. Pure."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from codepref.problems.source import bound_names, parse, unparse, used_names
+from codepref.records import Problem
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def missing(tree: ast.Module, problem: Problem) -> Iterator[str]:
+    """Yield what the instruction asks for and the program lacks: the entry point, a body, the number of arguments."""
+    name = problem.entry_point
+    if not any(name in bound_names(node) for node in tree.body):
+        yield f"no {name} is defined"
+        return
+    function = next((node for node in reversed(tree.body) if isinstance(node, Function) and node.name == name), None)
+    if function is None:
+        return
+    body = [node for node in function.body if not is_docstring(node) and not isinstance(node, ast.Pass)]
+    if not body or all(isinstance(node, ast.Raise) for node in body):
+        yield f"{name} does nothing"
+        return
+    required = required_arguments(problem)
+    fewest, most = _arity(function.args)
+    if required is not None and not fewest <= required <= most:
+        yield f"{name} does not take {required} argument{'s' * (required != 1)}"
+
+
+def required_arguments(problem: Problem) -> int | None:
+    """The number of arguments of the entry point in the instruction, from a signature or a call; None without either.
+
+    Example: "solve(xs): sort them" gives 1, and so does "def solve(xs: list) -> list:".
+    """
+    for match in re.finditer(rf"\b{re.escape(problem.entry_point)}\s*\(", problem.prompt):
+        depth, end = 1, match.end()
+        while end < len(problem.prompt) and depth:
+            depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(problem.prompt[end], 0)
+            end += 1
+        inside = problem.prompt[match.end() : end - 1]
+        if (tree := parse(f"def _({inside}): pass")) and isinstance(tree.body[0], ast.FunctionDef):
+            arguments = tree.body[0].args
+            return len(arguments.posonlyargs) + len(arguments.args)
+        if (tree := parse(f"_({inside})")) and isinstance(tree.body[0], ast.Expr):
+            call = tree.body[0].value
+            if isinstance(call, ast.Call) and not any(isinstance(part, ast.Starred) for part in call.args):
+                return len(call.args) + len(call.keywords)
+    return None
+
+
+def _arity(arguments: ast.arguments) -> tuple[int, float]:
+    """The smallest and the largest number of arguments that a function accepts."""
+    positional = len(arguments.posonlyargs) + len(arguments.args)
+    most = float("inf") if arguments.vararg or arguments.kwarg else positional + len(arguments.kwonlyargs)
+    return positional - len(arguments.defaults), most
+
+
+def extras(tree: ast.Module, problem: Problem) -> Iterator[str]:
+    """Yield what nobody asked for: statements beside definitions, unused helpers, `print` and `input`."""
+    prompt = problem.prompt.lower()
+    for node in tree.body:
+        if isinstance(node, ast.Assert):
+            yield "an assert"
+        elif isinstance(node, ast.Expr) and not is_docstring(node):
+            yield "a call"
+        elif isinstance(node, ast.For | ast.While | ast.If | ast.Try) and not _imports(node):
+            yield "a main part" if "__main__" in (unparse(node) or "") else "a loop or branch"
+        elif isinstance(node, Function | ast.ClassDef) and node.name not in problem.prompt:
+            others = [other for other in tree.body if other is not node]
+            if not any(node.name in used_names(other) for other in others):
+                yield f"{node.name}, which nothing uses"
+    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    for name in ("print", "input"):
+        definitions = [part for part in tree.body if isinstance(part, Function | ast.ClassDef)]
+        if name in called and name not in prompt and any(name in used_names(part) for part in definitions):
+            yield f"{name}() in the program"
+
+
+def _imports(node: ast.stmt) -> bool:
+    return any(isinstance(part, ast.Import | ast.ImportFrom) for part in ast.walk(node))
+
+
+def is_docstring(node: ast.stmt) -> bool:
+    """Whether a statement is nothing but a constant, as a docstring is."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)

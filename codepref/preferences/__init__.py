@@ -1,0 +1,63 @@
+"""The five coding preferences of CodeUltraFeedback (arXiv 2403.09032, section 2.1).
+
+The keys and their order are those of the published data set. The texts are codepref's own: the folder `prompts/` has
+one file for each preference. Figures made with these texts are comparable with each other, but not exactly with
+published figures.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from codepref.errors import UserError
+from codepref.records import Instruction, InstructionResponses
+from codepref.storage.resources import packaged_text
+
+PREFERENCES = ("instruction-following", "readability", "complexity", "style", "explanation")
+"""The published order. Instruction number i has preference number i mod 5."""
+
+_SECTION = re.compile(r"^\[(\w+)\]\n(.*?)(?=^\[\w+\]$|\Z)", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """A quality of answers by which a judge rates them.
+
+    title: the name in tables. question: the question that a judge answers. aspects: what a judge looks at. levels: the
+    meaning of each point of the scale from 1 to 5, the lowest first. principles: ten sentences that ask a model for
+    this quality in a system prompt.
+    """
+
+    key: str
+    title: str
+    question: str
+    aspects: tuple[str, ...]
+    levels: tuple[str, ...]
+    principles: tuple[str, ...]
+
+
+@functools.cache
+def load_preference(key: str) -> Preference:
+    """The preference of that key, with its texts. Raises UserError with the known keys if there is none."""
+    if key not in PREFERENCES:
+        raise UserError(f"unknown preference {key!r}; known: {', '.join(PREFERENCES)}")
+    text = packaged_text("codepref.preferences", f"prompts/{key}.txt")
+    sections = {name: tuple(lines.strip().split("\n")) for name, lines in _SECTION.findall(text)}
+    (title,), (question,) = sections["title"], sections["question"]
+    return Preference(key, title, question, sections["aspects"], sections["levels"], sections["principles"])
+
+
+def check_preferences(tasks: Iterable[Instruction | InstructionResponses]) -> None:
+    """Raise UserError for tasks without a known preference."""
+    unknown = [task.task_id for task in tasks if task.preference not in PREFERENCES]
+    if unknown:
+        raise UserError(
+            f"{len(unknown)} problems have no known preference ({', '.join(unknown[:3])}"
+            f"{', ...' if len(unknown) > 3 else ''}): give each of them one of {', '.join(PREFERENCES)} in the column "
+            "`preference`"
+        )

@@ -1,0 +1,99 @@
+"""A file of responses: one row for each instruction, with the columns of coseal/CodeUltraFeedback.
+
+The columns of ratings are there too, and empty; `codepref.judging.artifact` fills them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from codepref.errors import UserError
+from codepref.problems.load import read_rows
+from codepref.records import Instruction, InstructionResponses, Judgment, Response
+from codepref.storage.files import write_jsonl
+
+Record = TypeVar("Record", InstructionResponses, Judgment)
+
+
+def write_responses(path: Path, tasks: Iterable[InstructionResponses]) -> int:
+    """Write one line for each instruction, atomically. Holds one line in memory at a time. Returns the count."""
+    return write_jsonl(path, (responses_row(task) for task in tasks))
+
+
+def iter_responses(source: str | Path) -> Iterator[InstructionResponses]:
+    """Yield the responses to each instruction in a file or hub data set. Ratings in it are ignored.
+
+    source: JSON lines, JSON, Parquet or a hub name. Another program may have written the file: only the columns
+    `instruction`, `preference` and `responses` are required.
+    Raises UserError with the place of a malformed row or of a second row with the same task_id.
+    """
+    return iter_records(source, responses_from_row, "responses")
+
+
+def read_responses(source: str | Path) -> list[InstructionResponses]:
+    """All responses of a file or hub data set; see `iter_responses`."""
+    return list(iter_responses(source))
+
+
+def iter_records(source: str | Path, read: Callable[[Mapping[str, Any], str], Record], what: str) -> Iterator[Record]:
+    """Yield the record in each row of a file or hub data set.
+
+    read: makes a record of a row and a default task_id; raises KeyError, TypeError or ValueError for a malformed row.
+    what: names the record in messages. Raises UserError with the place of a malformed row or of a second row with the
+    same task_id.
+    """
+    seen: set[str] = set()
+    for number, (where, row) in enumerate(read_rows(str(source))):
+        try:
+            record = read(row, f"instruction/{number}")
+        except (KeyError, TypeError, ValueError) as error:
+            reason = f"no column {error}" if isinstance(error, KeyError) else str(error)
+            raise UserError(f"{where}: cannot be read as {what}: {reason}") from None
+        if record.task_id in seen:
+            raise UserError(f"{where}: task {record.task_id!r} has two rows; one row is needed for each task")
+        seen.add(record.task_id)
+        yield record
+
+
+def responses_row(task: InstructionResponses) -> dict[str, Any]:
+    """The line of a file for one instruction and its responses. The columns of ratings are empty."""
+    responses = task.responses
+    return {
+        "task_id": task.task_id,
+        "instruction": task.instruction.text,
+        "preference": task.preference,
+        "models": [response.model for response in responses],
+        "responses": [{"model": response.model, "response": response.text} for response in responses],
+        "annotations": [],
+        "response_ids": [response.response_id for response in responses],
+        "finished": [response.finished for response in responses],
+        "principles": [response.principle for response in responses],
+        "judge": "",
+        "order": [],
+        "scale": [1, 5],
+        "unjudged": [],
+        "second_ratings": [],
+        "scores": [],
+    }
+
+
+def responses_from_row(row: Mapping[str, Any], default_id: str) -> InstructionResponses:
+    """The responses in one row. Raises KeyError, TypeError or ValueError if the row is malformed."""
+    task_id = row.get("task_id", default_id)
+    instruction, preference = row["instruction"], row["preference"]
+    if not all(isinstance(text, str) for text in (task_id, instruction, preference)):
+        raise ValueError("`task_id`, `instruction` and `preference` must be texts")
+    return InstructionResponses(Instruction(task_id, instruction, preference), tuple(_responses(row, task_id)))
+
+
+def _responses(row: Mapping[str, Any], task_id: str) -> Iterator[Response]:
+    count = len(row["responses"])
+    ids = row.get("response_ids") or range(count)
+    finished = row.get("finished") or [True] * count
+    principles = row.get("principles") or [""] * count
+    for entry, response_id, whole, principle in zip(row["responses"], ids, finished, principles, strict=True):
+        if not isinstance(entry["model"], str) or not isinstance(entry["response"], str):
+            raise ValueError("each entry of `responses` must hold a text `model` and a text `response`")
+        yield Response(task_id, int(response_id), entry["model"], entry["response"], bool(whole), str(principle))
