@@ -82,9 +82,7 @@ def _feedback_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[
     if rule and rule.ratings and not judge.model:
         mistakes.append(f"pairing.rule = {recipe.pairing.rule!r} needs ratings: set judge.model")
     if judge.model not in ("", "rubric") and not judge.base_url:
-        mistakes.append(
-            f"judge.model = {judge.model!r} has no server. Set judge.base_url, or judge.model = 'rubric'"
-        )
+        mistakes.append(f"judge.model = {judge.model!r} has no server. Set judge.base_url, or judge.model = 'rubric'")
     if recipe.instructions.source:
         mistakes += check_pool(recipe.pool, "instructions.source is set")
         if recipe.training.rounds > 1:

@@ -73,22 +73,22 @@ def test_a_difference_counts_only_where_interval_and_test_agree() -> None:
 
 
 def test_the_headline_of_a_gain_a_loss_and_a_tie() -> None:
-    found = headline({"comparison": [comparison("pass@1", 0.1, 0.05, 0.151, 0.0001)]})
-    assert found.tone == "better"
-    assert found.title == "The aligned model is better: sampled pass@1 rose by 10.0 points (95% interval 5.0 to 15.1)."
-    found = headline({"comparison": [comparison("pass@1", -0.1, -0.151, -0.05, 0.0001)]})
-    assert found.title == "The aligned model is worse: sampled pass@1 fell by 10.0 points (95% interval 5.0 to 15.1)."
-    found = headline({"comparison": [comparison("pass@1", 0.01, -0.02, 0.04, 0.4)]})
-    assert found.tone == "tie"
-    assert found.title.startswith("No difference is shown in sampled pass@1: it changed by +1.0 points")
+    result = headline({"comparison": [comparison("pass@1", 0.1, 0.05, 0.151, 0.0001)]})
+    assert result.tone == "better"
+    assert result.title == "The aligned model is better: sampled pass@1 rose by 10.0 points (95% interval 5.0 to 15.1)."
+    result = headline({"comparison": [comparison("pass@1", -0.1, -0.151, -0.05, 0.0001)]})
+    assert result.title == "The aligned model is worse: sampled pass@1 fell by 10.0 points (95% interval 5.0 to 15.1)."
+    result = headline({"comparison": [comparison("pass@1", 0.01, -0.02, 0.04, 0.4)]})
+    assert result.tone == "tie"
+    assert result.title.startswith("No difference is shown in sampled pass@1: it changed by +1.0 points")
 
 
 def test_a_gain_beside_a_loss_is_a_mixed_result_that_names_both() -> None:
     gain, loss = comparison("pass@1", 0.1, 0.05, 0.15, 0.001), comparison("pass@1 greedy", -0.1, -0.2, -0.05, 0.001)
-    found = headline({"comparison": [loss, gain]})
-    assert found.tone == "mixed"
-    assert "sampled pass@1 rose" in found.title
-    assert found.sentences == ("Greedy pass@1 fell by 10.0 points (95% interval 5.0 to 20.0), p = 0.001.",)
+    result = headline({"comparison": [loss, gain]})
+    assert result.tone == "mixed"
+    assert "sampled pass@1 rose" in result.title
+    assert result.sentences == ("Greedy pass@1 fell by 10.0 points (95% interval 5.0 to 20.0), p = 0.001.",)
 
 
 @pytest.mark.parametrize(
@@ -132,9 +132,9 @@ def test_a_judges_score_keeps_its_name_and_its_scale_is_explained() -> None:
     )
     assert scale_note(["pass@1"]) == ""
     rows = [comparison("pass@1", 0.1, 0.05, 0.15, 0.001), comparison("rubric score", 0.04, 0.02, 0.06, 0.001)]
-    found = headline({"comparison": rows})
-    assert found.title == "The aligned model is better: sampled pass@1 rose by 10.0 points (95% interval 5.0 to 15.0)."
-    assert found.sentences == ("Rubric score rose by 4.0 points (95% interval 2.0 to 6.0), p = 0.001.",)
+    result = headline({"comparison": rows})
+    assert result.title == "The aligned model is better: sampled pass@1 rose by 10.0 points (95% interval 5.0 to 15.0)."
+    assert result.sentences == ("Rubric score rose by 4.0 points (95% interval 2.0 to 6.0), p = 0.001.",)
 
 
 def test_pairs_chosen_by_ratings_give_no_caution_where_both_sides_pass() -> None:

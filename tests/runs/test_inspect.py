@@ -84,9 +84,9 @@ def states(folder: Path) -> dict[str, str]:
 
 
 def test_stages_that_have_not_begun_are_pending(start: Callable[..., Path]) -> None:
-    found = states(start("dstc-dpo"))
-    assert found.pop("problems") == "done"
-    assert set(found.values()) == {"pending"}
+    state_of = states(start("dstc-dpo"))
+    assert state_of.pop("problems") == "done"
+    assert set(state_of.values()) == {"pending"}
 
 
 def test_status_says_what_each_unfinished_stage_keeps(start: Callable[..., Path]) -> None:
