@@ -19,7 +19,7 @@ PARTS = ("humaneval+ gold", "mbpp+ gold", "humaneval+ codegen16b")
 BIGCODEBENCH = "bigcodebench gold"
 COMMANDS = {
     "agreement": "judge the same samples with both, compare, and find the cause of each difference",
-    "explain": "run the differences in a results file again and find their causes anew",
+    "explain": "run the differences in a results file again and find their causes",
     "bigcodebench": "run BigCodeBench's gold solutions in the sandbox and say what each failing one lacks",
     "table": "print a results file as Markdown",
 }
@@ -30,21 +30,21 @@ def build_parser() -> argparse.ArgumentParser:
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m benchmarks.evalplus", description=__doc__, formatter_class=plain)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    made = {name: commands.add_parser(name, help=text, description=text) for name, text in COMMANDS.items()}
+    parsers = {name: commands.add_parser(name, help=text, description=text) for name, text in COMMANDS.items()}
     default = RUNS / "evalplus.json"
     for name in ("agreement", "explain", "bigcodebench"):
-        made[name].add_argument(
+        parsers[name].add_argument(
             "--out", type=Path, default=default, help=f"JSON file to add the parts to (default: {default})"
         )
-    add_data(made["bigcodebench"], "bigcodebench/")
+    add_data(parsers["bigcodebench"], "bigcodebench/")
     for name in ("agreement", "explain"):
-        add_data(made[name], "codegen16b/ and evalplus/")
-        made[name].add_argument("--work", type=Path, help="folder of samples and results files (default: OUT.work)")
-        made[name].add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="default: all three")
-        made[name].add_argument("--problems", type=int, help="use the first so many problems (default: all)")
-        made[name].add_argument("--samples", type=int, help="CodeGen-16B samples a problem (default: all 100)")
-        made[name].add_argument("--workers", type=int, default=2, help="processes of each system (default: 2)")
-    made["table"].add_argument("file", type=Path, nargs="?", default=RESULTS / "evalplus.json")
+        add_data(parsers[name], "codegen16b/ and evalplus/")
+        parsers[name].add_argument("--work", type=Path, help="folder of samples and results files (default: OUT.work)")
+        parsers[name].add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="default: all three")
+        parsers[name].add_argument("--problems", type=int, help="use the first so many problems (default: all)")
+        parsers[name].add_argument("--samples", type=int, help="CodeGen-16B samples a problem (default: all 100)")
+        parsers[name].add_argument("--workers", type=int, default=2, help="processes of each system (default: 2)")
+    parsers["table"].add_argument("file", type=Path, nargs="?", default=RESULTS / "evalplus.json")
     return parser
 
 

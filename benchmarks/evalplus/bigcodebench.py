@@ -66,7 +66,7 @@ def run_unconfined(problem: Problem) -> dict[str, Any]:
     """Run gold solution and suite as one program, by unittest, outside the sandbox.
 
     Returns status ("passes", "fails" or "late"); message: the last error, or ""; network: whether the program used the
-    network; files: whether it opened a file to write or made a folder.
+    network; files: whether it opened a file to write or created a folder.
     """
     program = f"{problem.gold}\n\n{problem.tests[0].source}\n"
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as records:

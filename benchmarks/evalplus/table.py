@@ -12,7 +12,7 @@ Part = dict[str, Any]
 NOTE = """\
 Both systems read the same file of samples and have their own default limits. "base" and "plus" are EvalPlus's two sets
 of inputs. A sample counts as agreed when both systems pass it, or when neither does. pass@k has three rows: codepref's
-own figures; what `evalplus.evaluate` prints of the results file that codepref wrote; what it prints of its own
+own figures; what `evalplus.evaluate` prints for the results file that codepref wrote; what it prints for its own
 verdicts. Both systems ran each difference again, one sample at a time, and EvalPlus's own check ran it once more.
 "alone" is the verdict of that run; "no timeout factor" is codepref's verdict when every test may take its whole limit;
 "30 s" is EvalPlus's verdict when every input may take 30 s; "no 4 GiB" is the same without EvalPlus's memory limit."""

@@ -1,58 +1,50 @@
-"""What alignment does on the starter: each recipe over several seeds, measured on held-out problems.
-
-    python benchmarks/starter.py --recipes tests-dpo dstc-dpo --seeds 0 1 2 --out runs/starter
-
-Writes benchmarks/results/starter.json and .md, in which rows of other recipes stay. Runs that are finished in --out are
-read, not repeated.
-"""
+"""Runs recipes on the starter over several seeds, and compares base and aligned model."""
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import codepref
+from benchmarks.common.markdown import before_and_after, points
 from codepref.runs.recipes import load_recipe
 from codepref.storage.files import read_json, write_json, write_text
 
-RESULTS = Path(__file__).parent / "results"
+KEYS = ("base", "aligned", "difference", "low", "high", "p_value")
+"""What is kept of each compared figure."""
 
 
-def main() -> None:
-    """Run what is owed, then write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--recipes", nargs="+", default=["tests-dpo", "dstc-dpo"])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--out", type=Path, default=Path("runs/starter"))
-    options = parser.parse_args()
-    before = read_json(RESULTS / "starter.json")["rows"] if (RESULTS / "starter.json").exists() else []
-    rows = [entry for entry in before if entry["recipe"] not in options.recipes]
-    for recipe in options.recipes:
-        for seed in options.seeds:
-            folder = options.out / f"{recipe}-{seed}"
+def measure(recipes: Sequence[str], seeds: Sequence[int], out: Path, results: Path) -> None:
+    """Run each recipe with each seed, and write starter.json and starter.md to `results`.
+
+    out: folder of the runs. A run that is finished there is read and not repeated.
+    """
+    before = read_json(results / "starter.json")["rows"] if (results / "starter.json").exists() else []
+    rows = [entry for entry in before if entry["recipe"] not in recipes]
+    for recipe in recipes:
+        for seed in seeds:
+            folder = out / f"{recipe}-{seed}"
             command = [sys.executable, "-m", "codepref", "demo", "--recipe", recipe]
             subprocess.run([*command, "--seed", str(seed), "--out", str(folder)], check=True, stdout=subprocess.DEVNULL)
-            rows.append(row(recipe, seed, read_json(folder / "summary.json")))
-            rows[-1]["validation"] = validation(folder, seed)
-    seeds = " ".join(map(str, options.seeds))
-    recipes = " ".join(dict.fromkeys(entry["recipe"] for entry in rows))
-    made_by = f"python benchmarks/starter.py --recipes {recipes} --seeds {seeds}"
-    first = read_json(options.out / f"{options.recipes[0]}-{options.seeds[0]}" / "summary.json")
-    where = {key: first[key] for key in ("codepref", "machine", "versions")}
-    write_json(RESULTS / "starter.json", {"command": made_by, **where, "rows": rows})
-    text = table(rows, made_by, first["machine"])
-    write_text(RESULTS / "starter.md", text)
+            rows.append(row_of(recipe, seed, read_json(folder / "summary.json")))
+            rows[-1]["validation"] = compare_on_validation(folder, seed)
+    names = " ".join(dict.fromkeys(entry["recipe"] for entry in rows))
+    command_line = f"python -m benchmarks.starter recipes --recipes {names} --seeds {' '.join(map(str, seeds))}"
+    first = read_json(out / f"{recipes[0]}-{seeds[0]}" / "summary.json")
+    facts = {key: first[key] for key in ("codepref", "machine", "versions")}
+    write_json(results / "starter.json", {"command": command_line, **facts, "rows": rows})
+    text = table(rows, command_line, first["machine"])
+    write_text(results / "starter.md", text)
     print(text)
 
 
-def validation(folder: Path, seed: int) -> dict[str, Any]:
-    """The same comparison on the starter's validation problems; only rubric-dpo's settings were chosen by them."""
+def compare_on_validation(folder: Path, seed: int) -> dict[str, Any]:
+    """Base and aligned model of a run, compared on the starter's validation problems."""
     settings = load_recipe(folder / "recipe.toml").evaluation
-    sides = {"base": "starter", "aligned": str(folder / "checkpoint")}
-    for label, model in sides.items():
+    for label, model in {"base": "starter", "aligned": str(folder / "checkpoint")}.items():
         codepref.evaluate(
             "starter:validation",
             model=model,
@@ -65,17 +57,16 @@ def validation(folder: Path, seed: int) -> dict[str, Any]:
             label=label,
             out=folder / "validation" / label,
         )
-    found = codepref.compare(folder / "validation" / "base", folder / "validation" / "aligned", seed=seed)
-    return {item.name: {key: getattr(item, key) for key in KEYS} for item in found}
+    compared = codepref.compare(folder / "validation" / "base", folder / "validation" / "aligned", seed=seed)
+    return {item.name: {key: getattr(item, key) for key in KEYS} for item in compared}
 
 
-def row(recipe: str, seed: int, summary: dict[str, Any]) -> dict[str, Any]:
-    """The figures of one run that the table shows."""
-    compared = {item["name"]: item for item in summary["comparison"]}
+def row_of(recipe: str, seed: int, summary: dict[str, Any]) -> dict[str, Any]:
+    """The figures of one run that the table shows. summary: the run's summary.json."""
     return {
         "recipe": recipe,
         "seed": seed,
-        "figures": {name: {key: item[key] for key in KEYS} for name, item in compared.items()},
+        "figures": {item["name"]: {key: item[key] for key in KEYS} for item in summary["comparison"]},
         "pairs": summary["pairs"].get("count", 0),
         "share_right": (summary["pairs"].get("share_right") or {}).get("value"),
         "first_loss": summary["training"]["first_loss"],
@@ -84,57 +75,40 @@ def row(recipe: str, seed: int, summary: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-KEYS = ("base", "aligned", "difference", "low", "high", "p_value")
-
-
-def difference(item: dict[str, float]) -> str:
-    """A paired difference with its interval, in points."""
-    return f"{100 * item['difference']:+.1f} [{100 * item['low']:+.1f}, {100 * item['high']:+.1f}]"
-
-
-def change(item: dict[str, float]) -> str:
-    """A figure before and after, in points."""
-    return f"{100 * item['base']:.1f} → {100 * item['aligned']:.1f}"
-
-
 def table(rows: list[dict[str, Any]], command: str, machine: dict[str, Any]) -> str:
-    """The rows as Markdown; figures in percent points."""
+    """The rows as Markdown."""
     lines = [
         "# Alignment of the starter, held-out problems",
         "",
         f"`{command}` on {machine['cores']} cores ({machine['cpu']}), no GPU.",
-        "Percent points; differences are of sampled pass@1, paired, with 95% intervals over problems. The last two "
-        "columns are the same comparison on the validation problems, by which only rubric-dpo's settings were chosen.",
+        "Figures are percent points. Differences are paired differences of sampled pass@1, with 95% intervals over "
+        "problems. The last two columns are the same comparison on the validation problems; only the settings of "
+        "rubric-dpo were chosen on them.",
         "",
         "| recipe | seed | greedy pass@1 | sampled pass@1 | difference | pass@10 | pairs | right | seconds | "
         "validation: greedy | validation: difference |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for entry in rows:
-        figures = entry["figures"]
-        sampled = figures["pass@1"]
-        moved = {name: change(item) for name, item in figures.items()}
+        figures, validation = entry["figures"], entry["validation"]
+        changes = {name: before_and_after(item) for name, item in figures.items()}
         right = "–" if entry["share_right"] is None else f"{100 * entry['share_right']:.0f}%"
-        greedy = entry["validation"]["pass@1 greedy"]
         lines.append(
-            f"| {entry['recipe']} | {entry['seed']} | {moved['pass@1 greedy']} | {moved['pass@1']} | "
-            f"{difference(sampled)} | {moved.get('pass@10', '–')} | {entry['pairs']} | {right} | "
-            f"{entry['seconds']:.0f} | {100 * greedy['base']:.1f} → {100 * greedy['aligned']:.1f} | "
-            f"{difference(entry['validation']['pass@1'])} |"
+            f"| {entry['recipe']} | {entry['seed']} | {changes['pass@1 greedy']} | {changes['pass@1']} | "
+            f"{points(figures['pass@1'])} | {changes.get('pass@10', '–')} | {entry['pairs']} | {right} | "
+            f"{entry['seconds']:.0f} | {before_and_after(validation['pass@1 greedy'])} | "
+            f"{points(validation['pass@1'])} |"
         )
-    judged = [entry for entry in rows if "rubric score" in entry["figures"]]
-    if judged:
+    rated = [entry for entry in rows if "rubric score" in entry["figures"]]
+    if rated:
         lines += [
             "",
-            "The rubric judge's score (docs/judging.md) of the same sampled answers, percent of its scale:",
+            "The rubric judge's score of the same sampled answers, in percent of its scale:",
             "",
+            "| recipe | seed | rubric score | difference |",
+            "|---|---|---|---|",
         ]
-        lines += ["| recipe | seed | rubric score | difference |", "|---|---|---|---|"]
-    for entry in judged:
+    for entry in rated:
         item = entry["figures"]["rubric score"]
-        lines.append(f"| {entry['recipe']} | {entry['seed']} | {change(item)} | {difference(item)} |")
+        lines.append(f"| {entry['recipe']} | {entry['seed']} | {before_and_after(item)} | {points(item)} |")
     return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    main()

@@ -41,7 +41,7 @@ def parse_recipe(
 def inconsistencies(recipe: Recipe) -> list[str]:
     """Return one sentence for each mistake between keys of a recipe that are valid on their own."""
     mistakes = []
-    training, evaluation, pairing = recipe.training, recipe.evaluation, recipe.pairing
+    evaluation, pairing = recipe.evaluation, recipe.pairing
     if too_large := [k for k in evaluation.k if k > evaluation.samples]:
         mistakes.append(f"evaluation.k holds {too_large}, but only evaluation.samples = {evaluation.samples} are drawn")
     try:

@@ -30,11 +30,11 @@ COARSE = (-1.0, -0.6, -0.3, 1.0)
 def reward_of(codes: str, compiles: bool, rule: Rule, coarse: Sequence[float] = COARSE) -> float | None:
     """The reward of one solution, or None where it is unknown.
 
-    codes: its verdict codes, one for each test. compiles: whether Python can compile it.
-    rule "share": the share of tests that pass; a skipped test does not pass. It is unknown if the sandbox failed in a
-    test or no test ran. rule "pass": 1 if the solution is correct, 0 if it is wrong. rule "coarse": the first value that
-    applies: it does not compile; it raises, exceeds its time or memory, or does something forbidden; it fails a test; it
-    is correct. "pass" and "coarse" are unknown if the correctness is unknown (`codepref.records.is_correct`).
+    codes: its verdict codes, one for each test. compiles: whether Python can compile it. rule "share": the share of
+    tests that pass; a skipped test does not pass. It is unknown if the sandbox failed in a test or no test ran. rule
+    "pass": 1 if the solution is correct, 0 if it is wrong. rule "coarse": the first value that applies: it does not
+    compile; it raises, exceeds its time or memory, or does something forbidden; it fails a test; it is correct. "pass"
+    and "coarse" are unknown if the correctness is unknown (`codepref.records.is_correct`).
     """
     if not compiles:
         return coarse[0] if rule == "coarse" else 0.0
