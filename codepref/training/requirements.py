@@ -1,4 +1,4 @@
-"""Checks of what a training needs. They run before hours are spent on sampling or training."""
+"""Checks of what a training needs, each before the costly step that needs it."""
 
 from __future__ import annotations
 
