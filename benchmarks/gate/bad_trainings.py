@@ -19,8 +19,9 @@ from codepref.execution.execute import read_verdicts
 from codepref.models import resolve_model
 from codepref.records import Pair
 from codepref.storage.files import read_json, write_json
-from codepref.training.kto_rows import Example, Examples
-from codepref.training.train import train_on
+from codepref.training.examples import Example, Examples
+from codepref.training.job import TrainingJob
+from codepref.training.train import train
 
 DPO = replace(BASE, method="dpo", chosen_weight=0.0)
 RPO, KTO, SFT = METHODS["rpo"][1], METHODS["kto"][1], METHODS["sft"][1]
@@ -158,9 +159,8 @@ def measure(bench: Bench, bad: BadTraining) -> dict[str, Any]:
     row: dict[str, Any] = {"name": bad.name, "seed": bench.seed}
     start = starter_with_template(bad.template, folder / "start") if bad.template else "starter"
     try:
-        trained = train_on(
-            bad.data(bench), start, folder / "model", bad.settings, seed=bench.seed, watch=bench.validation()
-        )
+        job = TrainingJob(start, folder / "model", bad.settings, seed=bench.seed, validation=bench.validation())
+        trained = train(job, bad.data(bench))
     except CodeprefError as error:
         row |= {"refused": str(error), "promoted": False}
     else:

@@ -17,13 +17,12 @@ from codepref.execution.limits import Limits
 from codepref.records import Problem
 from codepref.runs.recipes import load_recipe
 from codepref.runs.run import recipes_folder
-from codepref.sampling.engines import Decoding
 from codepref.sampling.prompts import request_messages
 from codepref.storage.files import read_json, write_json
-from codepref.training.kto_rows import Example, Examples, examples_from_verdicts
-from codepref.training.online import train_online
-from codepref.training.train import train_on
-from codepref.training.validation_callback import Probing
+from codepref.training.examples import Example, Examples, examples_from_verdicts
+from codepref.training.job import TrainingJob, ValidationSettings
+from codepref.training.methods.base import OnlineProblems
+from codepref.training.train import train
 
 
 class Bench:
@@ -103,12 +102,14 @@ class Bench:
             )
         return read_scores(out)
 
-    def validation(self) -> Probing:
+    def validation(self) -> ValidationSettings:
         """Validation while training, with the settings of the starter's recipes."""
         evaluation, validation = self.recipe.evaluation, self.recipe.validation
-        return Probing(
+        return ValidationSettings(
             codepref.load_problems(validation.problems, limit=validation.limit),
-            Decoding(evaluation.temperature, evaluation.top_p, evaluation.max_new_tokens),
+            temperature=evaluation.temperature,
+            top_p=evaluation.top_p,
+            max_new_tokens=evaluation.max_new_tokens,
             samples=validation.samples,
             patience=validation.patience,
             template=self.template,
@@ -163,16 +164,14 @@ class Bench:
         self.true_verdicts("starter", self.folder / "base", self.seed)
         base = self.scores("starter", self.folder / "base" / "scores", "base")
         model, settings = self.folder / method / "model", METHODS[method][1]
-        options: dict[str, Any] = {"seed": self.seed, "watch": self.validation()}
         if method in ONLINE:
-            start = time.monotonic()
-            options |= {"template": self.template, "limits": self.limits}
-            trained = train_online(self.train, "starter", model, settings, ONLINE[method], **options)
-            sampled = trained.sampled
+            data: Any = OnlineProblems(self.train, ONLINE[method], template=self.template, limits=self.limits)
+            base_model, sampled = "starter", 0
         else:
             data, base_model, sampled = self.training_data(method)
-            start = time.monotonic()
-            trained = train_on(data, base_model, model, settings, **options)
+        start = time.monotonic()
+        trained = train(TrainingJob(base_model, model, settings, self.seed, validation=self.validation()), data)
+        sampled = trained.sampled or sampled
         seconds = time.monotonic() - start
         row = {"method": method, "seed": self.seed, "sampled": sampled, "training_seconds": round(seconds, 1)}
         row |= {"answers": trained.pairs, "steps": trained.steps, "kept_step": trained.kept_step}

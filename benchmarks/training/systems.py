@@ -67,14 +67,15 @@ def trl_trainer(options: argparse.Namespace, pairs: list[Pair]) -> tuple[Any, An
     import trl
 
     from codepref.models import load_tokenizer
-    from codepref.training.setup import Place, arguments, models
+    from codepref.training.job import TrainingJob
+    from codepref.training.setup import models, trl_arguments
 
     model = str(options.out / options.size)
-    job = Place(model, options.out / "trl", settings_of(options), device=options.device)
+    job = TrainingJob(model, options.out / "trl", settings_of(options), device=options.device)
     rows = [{name: list(getattr(pair, name)) for name in ("prompt", "chosen", "rejected")} for pair in pairs]
     trainer = trl.DPOTrainer(
         **models(job),
-        args=trl.DPOConfig(**arguments(len(rows), job)),
+        args=trl.DPOConfig(**trl_arguments(len(rows), job)),
         train_dataset=datasets.Dataset.from_list(rows),
         processing_class=load_tokenizer(model),
     )
@@ -82,29 +83,30 @@ def trl_trainer(options: argparse.Namespace, pairs: list[Pair]) -> tuple[Any, An
 
 
 def codepref_trainer(options: argparse.Namespace, pairs: list[Pair]) -> tuple[Any, Any]:
-    """codepref's trainer, built by the steps of `codepref.training.trainer.train`.
+    """codepref's trainer, built by the steps of `codepref.training.trainer.run_training`.
 
     The second value shares prefixes and computes the reference's log-probabilities, which is part of the timed work.
     """
     from codepref.models import load_tokenizer
-    from codepref.training import dpo, trainer
+    from codepref.training.job import TrainingJob
+    from codepref.training.methods import dpo
     from codepref.training.reference import compute_once
     from codepref.training.rows import preference_rows
-    from codepref.training.setup import Place
     from codepref.training.shared_prefix import share
     from codepref.training.staging import claim
+    from codepref.training.trainer import chat_encoder
 
     model = str(options.out / options.size)
-    job = Place(model, options.out / "codepref", settings_of(options), device=options.device)
+    job = TrainingJob(model, options.out / "codepref", settings_of(options), device=options.device)
     tokenizer = load_tokenizer(model)
-    encode = trainer.encoder(tokenizer)
+    encode = chat_encoder(tokenizer)
     rows = preference_rows(pairs, encode, max_length=options.max_length, eos_id=tokenizer.eos_token_id)
     claim(job.staging, f"benchmark {time.time()}")
-    built = dpo.build(job, rows, tokenizer)
+    built = dpo.build_trainer(job, rows, tokenizer)
 
     def prepare() -> None:
         if not share(built, tokenizer):
             raise RuntimeError("the model does not accept an attention mask, so prefixes are not shared")
-        compute_once(built, dpo.REFERENCE, job.staging)
+        compute_once(built, dpo.REFERENCE_COLUMNS, job.staging)
 
     return built, prepare
