@@ -50,8 +50,9 @@ def train(
     problems: problems with tests, for grpo and rloo, which sample answers while they train, as `online` says.
 
     validation: problems with tests that the model answers while it trains, as `validation_settings` says. The weights
-    with the best validation result are kept (docs/training.md). overrides: any key of TrainingSection, such as method,
-    beta, learning_rate, epochs or lora_rank. Raises UserError for settings or sources that do not fit.
+    with the best validation result are kept (docs/explanation/validation.md).
+    overrides: any key of TrainingSection, such as method, beta, learning_rate, epochs or lora_rank.
+    Raises UserError for settings or sources that do not fit.
     """
     from codepref.training.job import TrainingJob
     from codepref.training.train import train as run

@@ -1,4 +1,7 @@
-"""DPO and RPO with TRL's DPOTrainer. docs/training.md lists the traps that are excluded before the first step."""
+"""DPO and RPO with TRL's DPOTrainer.
+
+docs/explanation/training.md lists the traps that are excluded before the first step.
+"""
 
 from __future__ import annotations
 

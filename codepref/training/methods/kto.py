@@ -1,4 +1,4 @@
-"""KTO with TRL's KTOTrainer. docs/training.md lists the traps that are excluded before the first step."""
+"""KTO with TRL's KTOTrainer. docs/explanation/training.md lists the traps that are excluded before the first step."""
 
 from __future__ import annotations
 
