@@ -68,7 +68,9 @@ def train(
     chosen = checked(replace(settings or TrainingSection(), **overrides), "training")
     method = load_method(chosen.method)
     if method.online and (problems is None or any(one is not None for one in (pairs, verdicts, data))):
-        raise UserError(f"method {chosen.method} samples as it trains: give it problems with tests, and nothing else")
+        raise UserError(
+            f"method {chosen.method} samples answers while it trains: give it problems with tests, and nothing else"
+        )
     if not method.online and problems is not None:
         raise UserError(f"method {chosen.method} learns from pairs, verdicts or data, not from problems")
     job = TrainingJob(model, Path(out), chosen, seed, dtype, device, progress)

@@ -141,7 +141,7 @@ def test_settings_and_sources_that_do_not_fit_are_refused(tmp_path: Path) -> Non
     with pytest.raises(UserError, match=r"4 problems a step, and there are 2: set training\.batch_size = 8 or lower"):
         train_online(problems, tmp_path / "m", SETTINGS, ONLINE)
     for sources in ({"pairs": []}, {"problems": problems, "pairs": []}):
-        with pytest.raises(UserError, match="samples as it trains"):
+        with pytest.raises(UserError, match="samples answers while it trains"):
             codepref.train(
                 sources.get("pairs"), "starter", tmp_path / "m", method="grpo", problems=sources.get("problems")
             )
@@ -151,7 +151,7 @@ def test_settings_and_sources_that_do_not_fit_are_refused(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("setting", ["training.rounds=2", "sft.data=passing", "online.coarse=[1.0]"])
 def test_recipe_keys_that_an_online_method_cannot_use_are_refused(setting: str) -> None:
-    with pytest.raises(UserError, match=r"samples as it trains|four values"):
+    with pytest.raises(UserError, match=r"samples answers while it trains|four values"):
         load_recipe(recipes_folder() / "starter" / "grpo.toml", [setting])
 
 
