@@ -86,11 +86,17 @@ def public_name(model: str) -> str:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the libraries' own progress bars and advice off the terminal: codepref shows its own."""
+    """Switch off the progress bars and advice of the Hugging Face libraries, since codepref shows its own progress.
+
+    Afterwards each library is as it was before: bars that the user had switched off stay off.
+    """
     import datasets
     import transformers
 
-    level, bars = transformers.logging.get_verbosity(), datasets.are_progress_bars_disabled()
+    hub = transformers.logging.hf_hub_utils  # transformers switches the bars of huggingface_hub together with its own
+    level = transformers.logging.get_verbosity()
+    bars = transformers.logging.is_progress_bar_enabled()
+    hub_bars, datasets_bars = not hub.are_progress_bars_disabled(), not datasets.are_progress_bars_disabled()
     loggers = [logging.getLogger(name) for name in ("trl", "huggingface_hub")]
     levels = [logger.level for logger in loggers]
     transformers.logging.set_verbosity_error()
@@ -104,10 +110,15 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         transformers.logging.set_verbosity(level)
-        transformers.logging.enable_progress_bar()
+        if hub_bars:
+            hub.enable_progress_bars()
+        if bars:
+            transformers.logging.enable_progress_bar()
+            if not hub_bars:
+                hub.disable_progress_bars()
         for logger, before in zip(loggers, levels, strict=True):
             logger.setLevel(before)
-        if not bars:
+        if datasets_bars:
             datasets.enable_progress_bars()
 
 

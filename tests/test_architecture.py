@@ -1,6 +1,8 @@
 """The walls of the house: what may import what, and how fast the door opens."""
 
 import ast
+import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -234,11 +236,31 @@ def test_help_and_reading_a_run_need_neither_torch_nor_numpy() -> None:
     assert answer.stdout.strip() == "[]"
 
 
-def test_the_functions_of_the_commands_are_in_the_package_with_their_help() -> None:
-    import codepref
+COMMAND_LINE_ALONE = {"status", "show", "report", "doctor"}
+"""Commands that only print, and have no function in the package."""
 
-    names = ["sample", "execute", "pair", "audit", "train", "evaluate", "compare", "run", "demo", "load_problems"]
-    for name in [*names, "respond", "judge", "judge_by_rubric", "calibrate_judge", "grade"]:
-        documentation = getattr(codepref, name).__doc__
-        assert documentation
-        assert len(documentation) > 80
+
+def documented_arguments(documentation: str) -> set[str]:
+    """The names that a docstring explains as `name: ...` or `name, other: ...` at the beginning of a sentence."""
+    lists = re.findall(r"(?:^|[.;:]\s)([a-z_]+(?:, [a-z_]+)*): ", " ".join(documentation.split()))
+    return {name for names in lists for name in names.split(", ")}
+
+
+def test_every_command_has_a_function_of_its_name_that_explains_its_own_arguments() -> None:
+    import codepref
+    from codepref.cli.parser import COMMANDS
+
+    names = {command[0] for command in COMMANDS} - COMMAND_LINE_ALONE
+    for name in sorted(names | {"load_problems", "judge_by_rubric", "calibrate_judge"}):
+        assert name in codepref.__all__
+        function = getattr(codepref, name)
+        assert inspect.isfunction(function)
+        assert function.__name__ == name
+        assert function.__doc__, f"codepref.{name} has no docstring"
+        unknown = documented_arguments(function.__doc__) - set(inspect.signature(function).parameters)
+        assert not unknown, f"codepref.{name} explains {unknown}, which it does not take"
+
+
+def test_an_explained_argument_is_recognised() -> None:
+    text = "Train a model. pairs: a file.\n\n    seed, dtype: see there. See `a: b` and {c: d}."
+    assert documented_arguments(text) == {"pairs", "seed", "dtype"}

@@ -1,16 +1,20 @@
-"""Models: every mistake in the files of a model is one message that names the model."""
+"""Models: every mistake in the files of a model is one message, and the libraries' progress bars are left alone."""
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
+import datasets
 import pytest
+import transformers
 
 from codepref.errors import UserError
-from codepref.models import fingerprint, load_model, load_tokenizer, model_templates, resolve_model
+from codepref.models import fingerprint, load_model, load_tokenizer, model_templates, quiet, resolve_model
 
 Damage = Callable[[Path], object]
+HUB = transformers.logging.hf_hub_utils
 
 
 def write(name: str, text: str) -> Damage:
@@ -113,3 +117,42 @@ def test_the_fingerprint_depends_on_weights_and_not_on_the_readme(folder: Path) 
     with (folder / "model.safetensors").open("ab") as stream:
         stream.write(b"x")
     assert fingerprint(str(folder)) != before
+
+
+def switch(*, transformers_on: bool, hub_on: bool, datasets_on: bool) -> None:
+    (transformers.logging.enable_progress_bar if transformers_on else transformers.logging.disable_progress_bar)()
+    (HUB.enable_progress_bars if hub_on else HUB.disable_progress_bars)()
+    (datasets.enable_progress_bars if datasets_on else datasets.disable_progress_bars)()
+
+
+def bars() -> tuple[bool, bool, bool]:
+    """Whether the bars of transformers, huggingface_hub and datasets are on."""
+    return (
+        transformers.logging.is_progress_bar_enabled(),
+        not HUB.are_progress_bars_disabled(),
+        not datasets.are_progress_bars_disabled(),
+    )
+
+
+@pytest.fixture
+def restored_bars() -> Iterator[None]:
+    before = bars()
+    yield
+    switch(transformers_on=before[0], hub_on=before[1], datasets_on=before[2])
+
+
+@pytest.mark.usefixtures("restored_bars")
+@pytest.mark.parametrize("state", list(product([False, True], repeat=3)))
+def test_quiet_leaves_each_progress_bar_as_the_user_set_it(state: tuple[bool, bool, bool]) -> None:
+    switch(transformers_on=state[0], hub_on=state[1], datasets_on=state[2])
+    with quiet():
+        assert bars() == (False, False, False)
+    assert bars() == state
+
+
+@pytest.mark.usefixtures("restored_bars")
+def test_quiet_restores_the_progress_bars_after_an_error() -> None:
+    switch(transformers_on=True, hub_on=True, datasets_on=True)
+    with pytest.raises(ValueError, match="wrong"), quiet():
+        raise ValueError("wrong")
+    assert bars() == (True, True, True)

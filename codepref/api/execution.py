@@ -33,7 +33,7 @@ def execute(
     many calls a problem, varied from its tests, for rules that compare answers (`agreement`). out: a folder for
     verdicts.parquet, tests.parquet, summary.json and the problems' statements; an interrupted call continues from what
     is there. Returns one matrix for each task that has solutions. Raises UserError for wrong input and MachineError
-    where the sandbox cannot run. docs/sandbox.md says what the sandbox promises.
+    where the sandbox cannot run. docs/explanation/sandbox.md says what the sandbox promises.
     """
     from codepref.execution.execute import execute as work
 

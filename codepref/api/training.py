@@ -13,10 +13,10 @@ from codepref.config.fields import checked, nearest
 from codepref.config.sections import EvaluationSection, OnlineSection, TrainingSection, ValidationSection
 from codepref.errors import UserError
 from codepref.problems.statements import read_statements
-from codepref.training.checks import ONLINE
+from codepref.training.methods import load_method
 
 if TYPE_CHECKING:
-    from codepref.training.trainer import TrainingResult
+    from codepref.training.result import TrainingResult
 
 
 def train(
@@ -50,10 +50,12 @@ def train(
     problems: problems with tests, for grpo and rloo, which sample answers while they train, as `online` says.
 
     validation: problems with tests that the model answers while it trains, as `validation_settings` says. The weights
-    with the best validation result are kept (docs/training.md). overrides: any key of TrainingSection, such as method,
-    beta, learning_rate, epochs or lora_rank. Raises UserError for settings or sources that do not fit.
+    with the best validation result are kept (docs/explanation/validation.md).
+    overrides: any key of TrainingSection, such as method, beta, learning_rate, epochs or lora_rank.
+    Raises UserError for settings or sources that do not fit.
     """
-    from codepref.training.train import train_on
+    from codepref.training.job import TrainingJob
+    from codepref.training.train import train as run
 
     if "watch" in overrides:
         warnings.warn("train: `watch` is now called `validation_settings`", FutureWarning, stacklevel=2)
@@ -64,37 +66,42 @@ def train(
     if of_a_run := sorted({"rounds", "round_start"} & overrides.keys()):
         raise UserError(f"{' and '.join(of_a_run)}: only a run has rounds (`codepref.run`); this trains once")
     chosen = checked(replace(settings or TrainingSection(), **overrides), "training")
-    if chosen.method in ONLINE and (problems is None or any(one is not None for one in (pairs, verdicts, data))):
+    method = load_method(chosen.method)
+    if method.online and (problems is None or any(one is not None for one in (pairs, verdicts, data))):
         raise UserError(f"method {chosen.method} samples as it trains: give it problems with tests, and nothing else")
-    if chosen.method not in ONLINE and problems is not None:
+    if not method.online and problems is not None:
         raise UserError(f"method {chosen.method} learns from pairs, verdicts or data, not from problems")
-    how = {"seed": seed, "dtype": dtype, "device": device, "progress": progress, "watch": None}
+    job = TrainingJob(model, Path(out), chosen, seed, dtype, device, progress)
     if validation is not None:
-        how["watch"] = _probing(validation, model, validation_settings or ValidationSection(), unconfined)
+        settings_of_validation = validation_settings or ValidationSection()
+        job = replace(job, validation=_validation(validation, model, settings_of_validation, unconfined))
     if problems is not None:
-        from codepref.models import model_templates
-        from codepref.training.online import train_online
-
-        template = model_templates(model).get("solutions")
-        more = {"template": template, "unconfined": unconfined, **how}
-        return train_online(load_problems(problems), model, Path(out), chosen, online, **more)  # type: ignore[arg-type]
-    examples = _training_data(pairs, verdicts, data, chosen, seed)
-    return train_on(examples, model, Path(out), chosen, **how)  # type: ignore[arg-type]
+        return run(job, _online_problems(problems, model, online, unconfined))
+    return run(job, _training_data(pairs, verdicts, data, chosen, seed))
 
 
-def _probing(validation: Problems, model: str, settings: ValidationSection, unconfined: bool) -> Any:
+def _online_problems(problems: Problems, model: str, online: OnlineSection | None, unconfined: bool) -> Any:
+    from codepref.models import model_templates
+    from codepref.training.methods.base import OnlineProblems
+
+    template = model_templates(model).get("solutions")
+    return OnlineProblems(load_problems(problems), online or OnlineSection(), template=template, unconfined=unconfined)
+
+
+def _validation(validation: Problems, model: str, settings: ValidationSection, unconfined: bool) -> Any:
     """Return how the model is measured while it trains. Raises UserError for validation problems without tests."""
     from codepref.models import model_templates
-    from codepref.sampling.engines import Decoding
-    from codepref.training.validation_callback import Probing
+    from codepref.training.job import ValidationSettings
 
     problems = load_problems(validation, limit=settings.limit or None)
     if not problems or not all(problem.tests for problem in problems):
         raise UserError("validation problems need true tests: their answers are run while the model trains")
     sampled = EvaluationSection()
-    return Probing(
+    return ValidationSettings(
         problems,
-        Decoding(sampled.temperature, sampled.top_p, sampled.max_new_tokens),
+        temperature=sampled.temperature,
+        top_p=sampled.top_p,
+        max_new_tokens=sampled.max_new_tokens,
         samples=settings.samples,
         every=settings.every,
         patience=settings.patience,
@@ -107,17 +114,18 @@ def _training_data(pairs: Any, verdicts: Any, data: Any, settings: TrainingSecti
     """Return pairs or single answers. Raises UserError for a source that the method cannot learn from."""
     from codepref.problems.load import read_rows
     from codepref.training.demonstrations import examples_from_rows
-    from codepref.training.kto_rows import examples_from_verdicts
+    from codepref.training.examples import examples_from_verdicts
 
-    method = settings.method
-    if sum(source is not None for source in (pairs, verdicts, data)) != 1:
+    sources = {"pairs": pairs, "verdicts": verdicts, "data": data}
+    given = [name for name, value in sources.items() if value is not None]
+    if len(given) != 1:
         raise UserError("give one of pairs, verdicts and data to train on")
-    if data is not None and method != "sft":
-        raise UserError(f"demonstrations (data) are for method sft, not {method}")
-    if method == "rft" and verdicts is None:
-        raise UserError("method rft learns from samples that pass: give the verdicts of the samples")
-    if verdicts is not None and method == "dpo":
-        raise UserError("method dpo needs pairs: make them from the verdicts with `codepref pair`")
+    method = load_method(settings.method)
+    if given[0] not in method.sources:
+        raise UserError(
+            f"method {method.name} learns from {' or '.join(method.sources)}, not from {given[0]}"
+            + (": make pairs from the verdicts with `codepref pair`" if method.learns_from == "pairs" else "")
+        )
     if data is not None:
         named = isinstance(data, str | Path)
         rows = read_rows(str(data)) if named else ((f"row {place}", row) for place, row in enumerate(data))

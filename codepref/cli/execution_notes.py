@@ -33,7 +33,7 @@ def note_tests(problems: Sequence[Problem], loaded: LoadedTests | None, log: Log
     """
     if loaded is not None and loaded.dropped:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(loaded.dropped.items()))
-        log(f"codepref: tests left out: {reasons} (docs/problems.md explains the reasons)")
+        log(f"codepref: tests left out: {reasons} (docs/reference/problems.md explains the reasons)")
     tests: Mapping[str, Sequence[Test]] = {p.task_id: p.tests for p in problems} if loaded is None else loaded.tests
     without = sum(not tests.get(problem.task_id) for problem in problems)
     if without:

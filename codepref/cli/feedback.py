@@ -18,7 +18,7 @@ def add_respond(parser: Parser) -> None:
         "--preferences", nargs="+", help="preferences, given to the instructions in turn (default: all)"
     )
     parser.add_argument("--keep-cjk", action="store_true", help="keep instructions with Chinese characters")
-    parser.add_argument("--pool", required=True, help="TOML file of [[pool]] tables; see docs/feedback.md")
+    parser.add_argument("--pool", required=True, help="TOML file of [[pool]] tables; see docs/how-to/judge.md")
     parser.add_argument("--per-problem", type=int, default=4, help="models for each instruction (default %(default)s)")
     parser.add_argument("--no-principles", action="store_true", help="do not ask the models for the preference")
     parser.add_argument("--temperature", type=float, default=0.8, help="(default %(default)s)")

@@ -10,7 +10,7 @@ from codepref.storage.progress import ProgressLine
 
 def add_sample(parser: Parser) -> None:
     """Options of `codepref sample`."""
-    add_model(parser, "folder, hub name, `starter`, or `scripted:FILE` with the answers (docs/formats.md)")
+    add_model(parser, "folder, hub name, `starter`, or `scripted:FILE` with the answers (docs/reference/files.md)")
     add_problems(parser)
     parser.add_argument(
         "--kind", choices=("solutions", "tests"), default="solutions", help="what to ask for (default %(default)s)"

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from codepref.cli.options import Parser, add_model, add_sandbox, add_seed
 from codepref.errors import UserError
 from codepref.storage.progress import ProgressLine
+from codepref.training.methods import METHODS
 
 if TYPE_CHECKING:
-    from codepref.training.trainer import TrainingResult
+    from codepref.training.result import TrainingResult
 
 
 def add_train(parser: Parser) -> None:
@@ -24,9 +25,8 @@ def add_train(parser: Parser) -> None:
     source.add_argument("--data", help="sft: file or hub name with instructions and answers")
     parser.add_argument(
         "--method",
-        choices=("dpo", "rpo", "kto", "sft", "rft", "grpo", "rloo"),
         default="dpo",
-        help="(default %(default)s)",
+        help=f"{', '.join(METHODS.builtin)}, or a method of an installed package (default %(default)s)",
     )
     parser.add_argument("--out", required=True, help="folder for the trained model; a killed training continues there")
     parser.add_argument(
@@ -82,8 +82,10 @@ def train(options: Namespace) -> None:
 
 
 def _print_result(result: TrainingResult, method: str) -> None:
+    from codepref.training.methods import load_method
+
     last: dict[str, Any] = result.curve[-1] if result.curve else {}
-    unit = "pairs" if method in ("dpo", "rpo") else "problems" if result.sampled else "answers"
+    unit = load_method(method).learns_from
     start = (
         f"{result.sampled:,} answers sampled"
         if result.sampled

@@ -64,7 +64,7 @@ def judge(
 
 
 def judge_by_rubric(source: ResponseSource, out: str | Path, *, problems: str | Path | None = None) -> dict[str, Any]:
-    """Rate responses like `judge`, but by static analysis: no server and no model; see docs/judging.md.
+    """Rate responses like `judge`, but by static analysis: no server and no model; see docs/how-to/rubric.md.
 
     problems: the source of the entry points that "instruction-following" looks for. Without it, none are looked for.
     Returns the summary. Raises UserError for responses to tasks that `problems` does not hold, and for tasks without a

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codepref.config.recipe import Recipe
-from codepref.training.checks import ONLINE
+from codepref.training.methods import load_method
 
 
 def labels(recipe: Recipe) -> list[str]:
@@ -40,7 +40,7 @@ def split_stage(recipe: Recipe, name: str) -> tuple[int, str]:
 
 
 def _round(recipe: Recipe, *, first: bool) -> list[str]:
-    if recipe.training.method in ONLINE:
+    if load_method(recipe.training.method).online:
         return [*(["sft"] if recipe.sft.data else []), "train"]
     if recipe.instructions.source:
         names = ["respond"]

@@ -12,7 +12,8 @@ from codepref.config.templates import check_template
 from codepref.errors import UserError
 from codepref.pairing.rules import load_rule
 from codepref.preferences import PREFERENCES
-from codepref.training.checks import ONLINE, online_mistakes, training_mistakes
+from codepref.training.checks import training_mistakes
+from codepref.training.methods import METHODS, load_method
 
 if TYPE_CHECKING:
     from codepref.pairing.rules.base import PairingRule
@@ -40,11 +41,7 @@ def parse_recipe(
 def inconsistencies(recipe: Recipe) -> list[str]:
     """Return one sentence for each mistake between keys of a recipe that are valid on their own."""
     mistakes = []
-    training, evaluation, pairing = recipe.training, recipe.evaluation, recipe.pairing
-    if training.method == "kto" and (training.micro_batch_size or training.batch_size) < 2:
-        mistakes.append(
-            "training.method = 'kto' estimates its KL term within a batch: a batch must hold at least 2 answers"
-        )
+    evaluation, pairing = recipe.evaluation, recipe.pairing
     if too_large := [k for k in evaluation.k if k > evaluation.samples]:
         mistakes.append(f"evaluation.k holds {too_large}, but only evaluation.samples = {evaluation.samples} are drawn")
     try:
@@ -62,7 +59,7 @@ def inconsistencies(recipe: Recipe) -> list[str]:
     if unknown := [name for name in recipe.gate.figures if name not in names]:
         mistakes.append(f"gate.figures holds {', '.join(unknown)}; a run compares {', '.join(sorted(names))}")
     mistakes += _feedback_inconsistencies(recipe, rule)
-    mistakes += training_mistakes(recipe.training)
+    mistakes += training_mistakes(recipe.training, online=recipe.online)
     mistakes += training_mistakes(recipe.sft.training(), "sft")
     if unknown := sorted(set(recipe.judge.preferences) - set(PREFERENCES)):
         mistakes.append(f"judge.preferences holds {', '.join(unknown)}; known: {', '.join(PREFERENCES)}")
@@ -98,8 +95,8 @@ def _feedback_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[
         mistakes.append("grading.benchmark is graded by a judge model: set judge.model and judge.base_url")
     if recipe.sft.data == "passing" and (recipe.instructions.source or recipe.sampling.tests):
         mistakes.append("sft.data = 'passing' needs samples with verdicts of true tests")
-    if recipe.training.method in ONLINE:
-        mistakes += online_mistakes(recipe.training, recipe.online)
+    method = None if METHODS.mistake(recipe.training.method) else load_method(recipe.training.method)
+    if method and method.online:
         for wrong, key in (
             (bool(recipe.instructions.source), "instructions.source"),
             (recipe.training.rounds > 1, "training.rounds"),
@@ -109,7 +106,7 @@ def _feedback_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[
                 mistakes.append(
                     f"training.method = {recipe.training.method!r} samples answers while it trains: leave out {key}"
                 )
-    if recipe.training.method in ("sft", "rft"):
+    if method and method.supervised:
         mistakes.append(
             f"training.method = {recipe.training.method!r}: a run trains on pairs; use the section [sft] for this"
         )

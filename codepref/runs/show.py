@@ -10,7 +10,7 @@ from codepref.errors import UserError
 from codepref.runs.directory import RunDirectory, open_run
 from codepref.runs.plan import labels
 from codepref.storage.files import read_jsonl, read_parquet
-from codepref.training.checks import ONLINE
+from codepref.training.methods import load_method
 
 KINDS = ("greedy", "sampled")
 """How the answers of an evaluation were drawn; each kind has its own file."""
@@ -107,7 +107,7 @@ def _nothing_kept(run: RunDirectory, task_id: str) -> str:
     evaluated = run.path / "evaluation" / "base" / "greedy.jsonl"
     other = next(_all_rows(evaluated), None)
     hint = f", such as {other['task_id']}" if other else ""
-    if method in ONLINE:
+    if load_method(method).online:
         return (
             f"{run.path}: no answers to task {task_id!r} are kept. Method {method} samples answers while it trains and "
             f"keeps none of them; only the answers of the evaluations to held-out problems are kept{hint}"

@@ -18,7 +18,7 @@ from codepref.runs.directory import Result, RunDirectory, open_run
 from codepref.runs.plan import plan
 from codepref.runs.stages.grading import grading_summary
 from codepref.storage.files import write_json, write_text
-from codepref.training.checks import ONLINE
+from codepref.training.methods import load_method
 
 LABELS = ("base", "sft", "aligned")
 """The models that a run can measure, in order."""
@@ -148,7 +148,7 @@ def _processor() -> str:
 
 
 def _funnel(results: dict[str, Result], method: str) -> list[dict[str, Any]]:
-    unit = "pairs" if method in ("dpo", "rpo") else "problems" if method in ONLINE else "answers"
+    unit = load_method(method).learns_from
     steps = [
         ("training problems", "problems", "train"),
         ("responses of the pool", "respond", "sampled"),

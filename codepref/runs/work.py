@@ -16,13 +16,12 @@ from codepref.problems.load import load_problems
 from codepref.records import Instruction, Problem
 from codepref.runs.directory import RunDirectory
 from codepref.runs.instructions import as_problems, load_recipe_benchmark, load_recipe_instructions
-from codepref.sampling.engines import Decoding, model_fingerprint
+from codepref.sampling.engines import model_fingerprint
 from codepref.sampling.pool import check_local
 from codepref.storage.files import content_hash
 from codepref.storage.progress import ProgressLine
-from codepref.training.setup import check_means
-from codepref.training.trainer import check_trainable
-from codepref.training.validation_callback import Probing
+from codepref.training.job import ValidationSettings
+from codepref.training.requirements import check_requirements, check_trainable
 
 ProgressFor = Callable[[str], ProgressLine]
 BENCHMARK_ID = re.compile(r"(Mbpp|HumanEval|BigCodeBench)/\d+$")
@@ -95,14 +94,16 @@ class Work:
         """Return the seed of a stage in this round. It depends on the recipe's seed, the stage and the round alone."""
         return int(content_hash(self.recipe.seed, stage, *([self.round] if self.round > 1 else []))[:7], 16)
 
-    def probing(self) -> Probing | None:
+    def validation_settings(self) -> ValidationSettings | None:
         """Return how the model is measured on validation problems while it trains, or None without such problems."""
         if not self.validation:
             return None
         validation, evaluation = self.recipe.validation, self.recipe.evaluation
-        return Probing(
+        return ValidationSettings(
             self.validation,
-            Decoding(evaluation.temperature, evaluation.top_p, evaluation.max_new_tokens),
+            temperature=evaluation.temperature,
+            top_p=evaluation.top_p,
+            max_new_tokens=evaluation.max_new_tokens,
             samples=validation.samples,
             every=validation.every,
             patience=validation.patience,
@@ -151,7 +152,7 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) ->
             )
     if not any(problem.tests for problem in heldout):
         raise UserError(f"{recipe.problems.heldout}: held-out problems need true tests to be measured with")
-    check_means(recipe.training)
+    check_requirements(recipe.training)
     if not recipe.model.path.startswith("scripted:"):
         # supervised fine-tuning writes a merged model, so preference training never starts from its adapter
         check_trainable(recipe.model.path, recipe.sft.training() if recipe.sft.data else recipe.training)

@@ -1,11 +1,9 @@
-"""What is wrong between the settings of a training that are each valid alone: one sentence a mistake. Pure."""
+"""Checks between the keys of a training that are each valid alone. Pure."""
 
 from __future__ import annotations
 
 from codepref.config.sections import OnlineSection, TrainingSection
-
-ONLINE = ("grpo", "rloo")
-"""Training methods that sample answers while they train, from problems with tests."""
+from codepref.training.methods import METHODS, load_method
 
 REPORTERS = {"tensorboard": "tensorboard", "wandb": "wandb", "trackio": "trackio"}
 """Name in `training.report_to` -> the package that it needs."""
@@ -24,37 +22,34 @@ PAIR_LOSSES = (
     "discopop",
     "sigmoid_norm",
 )
-"""TRL's losses of pairs that take no more than beta."""
+"""TRL's losses for pairs whose only parameter is beta."""
 
 
-def training_mistakes(settings: TrainingSection, section: str = "training") -> list[str]:
-    """What is wrong between the keys of [training], or of [sft] as a training."""
-    found = []
-    if settings.micro_batch_size and settings.batch_size % settings.micro_batch_size:
-        found.append(
-            f"{section}.micro_batch_size = {settings.micro_batch_size} does not divide "
-            f"{section}.batch_size = {settings.batch_size}"
+def training_mistakes(
+    settings: TrainingSection, section: str = "training", online: OnlineSection | None = None
+) -> list[str]:
+    """One text for each mistake between the keys of a training.
+
+    section: the recipe's section that holds the keys, `training` or `sft`. online: the keys of [online], which the
+    online methods read; None takes the defaults. Raises UserError for a method of another package that cannot be
+    loaded.
+    """
+    micro = settings.micro_batch_size or settings.batch_size
+    mistakes = []
+    if settings.batch_size % micro:
+        mistakes.append(
+            f"{section}.micro_batch_size = {micro} does not divide {section}.batch_size = {settings.batch_size}"
         )
     if settings.quantization != "none" and not settings.lora_rank:
-        found.append(f"{section}.quantization trains an adapter beside 4-bit weights: set {section}.lora_rank above 0")
-    if settings.loss not in PAIR_LOSSES:
-        found.append(f"training.loss = {settings.loss!r} is none of TRL's: {', '.join(PAIR_LOSSES)}")
-    if settings.method == "rpo" and not settings.chosen_weight:
-        found.append("training.method = 'rpo' is DPO with the chosen answer's likelihood: set training.chosen_weight")
-    if unknown := sorted(set(settings.report_to) - {"none", *REPORTERS}):
-        found.append(f"training.report_to holds {', '.join(unknown)}; known: {', '.join(REPORTERS)}")
-    return found
-
-
-def online_mistakes(settings: TrainingSection, online: OnlineSection) -> list[str]:
-    """What is wrong between the keys of [training] and [online]."""
-    micro = settings.micro_batch_size or settings.batch_size
-    found = []
-    if len(online.coarse) != 4:
-        found.append("online.coarse holds four values: does not compile, raises, fails a test, passes")
-    if settings.batch_size % online.generations or settings.batch_size % micro:
-        found.append(
-            f"training.batch_size = {settings.batch_size} answers a step must be a multiple of online.generations = "
-            f"{online.generations} and of micro_batch_size"
+        mistakes.append(
+            f"{section}.quantization trains an adapter beside 4-bit weights: set {section}.lora_rank above 0"
         )
-    return found
+    if settings.loss not in PAIR_LOSSES:
+        mistakes.append(f"unknown training.loss = {settings.loss!r}; known losses of TRL: {', '.join(PAIR_LOSSES)}")
+    if unknown := sorted(set(settings.report_to) - {"none", *REPORTERS}):
+        mistakes.append(f"training.report_to holds {', '.join(unknown)}; known: {', '.join(REPORTERS)}")
+    if mistake := METHODS.mistake(settings.method):
+        mistakes.append(f"training.method: {mistake}")
+    else:
+        mistakes += load_method(settings.method).mistakes(settings, online or OnlineSection())
+    return mistakes

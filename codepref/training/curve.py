@@ -1,4 +1,4 @@
-"""The trainer's log -> the training curve, and the gate for figures that are no numbers. Pure."""
+"""The trainer's log -> the training curve, and the gate for values that are not numbers. Pure."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ CURVE = {
     "grad_norm": "grad_norm",
     "learning_rate": "learning_rate",
 }
-"""TRL's names -> ours. KTO has `kl` and no `accuracy`, DPO the reverse."""
+"""TRL's name -> the curve's name. A method logs some of them: KTO has `kl` and no `accuracy`, DPO the reverse."""
 
 
 def training_curve(log_history: Sequence[dict[str, Any]]) -> list[dict[str, float]]:
-    """The trainer's log -> one row a logged step. Raises GateError at the first figure that is no number."""
+    """One row for each logged step. Raises GateError at the first value that is not a finite number."""
     curve = []
     for entry in log_history:
         if "loss" not in entry:
@@ -34,7 +34,7 @@ def training_curve(log_history: Sequence[dict[str, Any]]) -> list[dict[str, floa
         row["step"] = entry["step"]
         if wrong := [name for name, value in row.items() if not math.isfinite(value)]:
             raise GateError(
-                f"training diverged: {', '.join(wrong)} is no number at step {entry['step']}. "
+                f"training diverged: {', '.join(wrong)} is not a number at step {entry['step']}. "
                 "Lower training.learning_rate."
             )
         curve.append(row)
@@ -42,7 +42,7 @@ def training_curve(log_history: Sequence[dict[str, Any]]) -> list[dict[str, floa
 
 
 def check_first_loss(loss: float) -> float:
-    """The loss before the first step. Raises GateError where it is no number: no comparison would find that wrong."""
+    """The loss before the first step. Raises GateError when it is not a finite number: comparisons would not notice."""
     if not math.isfinite(loss):
         raise GateError(f"the loss before the first step is {loss}: the model gives no probabilities for these answers")
     return loss

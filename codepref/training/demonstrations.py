@@ -1,4 +1,4 @@
-"""Demonstrations to learn from -> rows for supervised fine-tuning. Pure."""
+"""Demonstrations -> rows for supervised fine-tuning. Pure."""
 
 from __future__ import annotations
 
@@ -8,43 +8,44 @@ from typing import Any
 
 from codepref.errors import UserError
 from codepref.records import Message
-from codepref.training.kto_rows import Example, Examples
+from codepref.training.examples import Example, Examples
 from codepref.training.rows import Encode, TrainingRows, check_template
 
-ASKED = ("instruction", "prompt", "problem", "question")
-ANSWERED = ("response", "completion", "output", "solution", "answer", "chosen")
-"""Columns of demonstrations: the first of each that a row has."""
+PROMPT_COLUMNS = ("instruction", "prompt", "problem", "question")
+ANSWER_COLUMNS = ("response", "completion", "output", "solution", "answer", "chosen")
+"""Columns of demonstrations. The first column that a row fills is used."""
 
 
 def examples_from_rows(rows: Iterable[tuple[str, Mapping[str, Any]]], *, limit: int = 0) -> Examples:
-    """Demonstrations from (place, row) of any data set.
+    """Demonstrations from the rows of any data set.
 
-    A row holds `messages` that end with the assistant's, or a column of ASKED and one of ANSWERED, each a text or a
-    list of messages. limit: the first so many; 0 takes all. Raises UserError for a row that holds neither.
+    rows: (where the row stands, its columns). A row holds `messages` whose last message is the assistant's, or one of
+    PROMPT_COLUMNS and one of ANSWER_COLUMNS; each is a text or a list of messages. limit: take the first so many rows;
+    0 takes all. Raises UserError for a row that holds neither.
     """
-    found: list[Example] = []
-    for place, (where, row) in enumerate(rows):
-        if limit and place == limit:
+    examples: list[Example] = []
+    for number, (where, row) in enumerate(rows):
+        if limit and number == limit:
             break
-        prompt, answer = _sides(row, where)
+        prompt, answer = _prompt_and_answer(row, where)
         if not prompt or not answer or answer[-1]["role"] != "assistant":
-            raise UserError(f"{where}: a demonstration is what is asked and an assistant's answer to it")
-        found.append(Example(str(row.get("task_id") or where), prompt, answer, True))
-    return Examples(found, {})
+            raise UserError(f"{where}: a demonstration needs a prompt and an assistant's answer to it")
+        examples.append(Example(str(row.get("task_id") or where), prompt, answer, True))
+    return Examples(examples, {})
 
 
-def sft_rows(given: Examples, encode: Encode, *, max_length: int, eos_id: int) -> TrainingRows:
-    """Rows {"prompt", "completion"} for TRL's SFTTrainer, of the wanted answers alone.
+def sft_rows(answers: Examples, encode: Encode, *, max_length: int, eos_id: int) -> TrainingRows:
+    """Rows {"prompt", "completion"} of the wanted answers, for TRL's SFTTrainer.
 
-    Longer ones than `max_length` tokens are dropped whole, since a cut one would teach not to stop; equal ones count
-    once. Both are counted. Raises UserError for a chat template under which training would see another context than
-    sampling, or an answer without an end (see `codepref.training.rows.check_template`).
+    Answers longer than `max_length` tokens, prompt included, are dropped whole, since a cut answer teaches the model
+    not to stop. Equal answers count once. Both are counted. Raises UserError for the chat templates that
+    `codepref.training.rows.check_template` refuses.
     """
     rows: list[dict[str, Any]] = []
-    dropped: Counter[str] = Counter(given.dropped)
+    dropped: Counter[str] = Counter(answers.dropped)
     seen: set[tuple[int, ...]] = set()
     longest = 0
-    for example in given.examples:
+    for example in answers.examples:
         if not example.wanted:
             continue
         prompt = list(encode(example.prompt, True))
@@ -61,29 +62,29 @@ def sft_rows(given: Examples, encode: Encode, *, max_length: int, eos_id: int) -
     return TrainingRows(rows, dict(sorted(dropped.items())), longest, len(rows))
 
 
-def _sides(row: Mapping[str, Any], where: str) -> tuple[Sequence[Message], Sequence[Message]]:
+def _prompt_and_answer(row: Mapping[str, Any], where: str) -> tuple[Sequence[Message], Sequence[Message]]:
     if isinstance(messages := row.get("messages"), list) and messages:
         turns = _messages(messages, "", where)
         return turns[:-1], turns[-1:]
-    sides = []
-    for columns, role in ((ASKED, "user"), (ANSWERED, "assistant")):
+    parts = []
+    for columns, role in ((PROMPT_COLUMNS, "user"), (ANSWER_COLUMNS, "assistant")):
         name = next((name for name in columns if row.get(name)), None)
         if name is None:
             raise UserError(
-                f"{where}: no demonstration: needs `messages`, or one of {', '.join(ASKED)} and one of "
-                f"{', '.join(ANSWERED)} (columns: {', '.join(map(str, row))})"
+                f"{where}: not a demonstration: it needs `messages`, or one of {', '.join(PROMPT_COLUMNS)} and one of "
+                f"{', '.join(ANSWER_COLUMNS)} (its columns: {', '.join(map(str, row))})"
             )
-        sides.append(_messages(row[name], role, where))
-    return sides[0], sides[1]
+        parts.append(_messages(row[name], role, where))
+    return parts[0], parts[1]
 
 
 def _messages(value: Any, role: str, where: str) -> list[Message]:
     if isinstance(value, str):
         return [{"role": role, "content": value}]
-    whole = isinstance(value, list) and all(
+    is_chat = isinstance(value, list) and all(
         isinstance(turn, Mapping) and isinstance(turn.get("role"), str) and isinstance(turn.get("content"), str)
         for turn in value
     )
-    if not whole:
-        raise UserError(f"{where}: a text or a list of messages is needed")
+    if not is_chat:
+        raise UserError(f"{where}: a prompt or answer must be a text or a list of messages with role and content")
     return [{"role": turn["role"], "content": turn["content"]} for turn in value]

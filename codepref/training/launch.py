@@ -1,4 +1,4 @@
-"""Training in several processes: started by accelerate, each does its share, and one writes the model."""
+"""Training in several processes: a launcher starts them, each does its share, and the first writes the model."""
 
 from __future__ import annotations
 
@@ -10,58 +10,70 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from codepref.errors import GateError, InfrastructureError, MachineError, UserError
-from codepref.storage.files import read_json, write_json
-from codepref.training.processes import is_first, rank
-from codepref.training.setup import Progress
+from codepref.errors import CodeprefError, GateError, InfrastructureError, MachineError, UserError
+from codepref.storage.files import read_json
+from codepref.training.job import Progress, TrainingJob
+from codepref.training.methods.base import TrainingData
+from codepref.training.result import TrainingResult
 from codepref.training.staging import MARKER
-from codepref.training.trainer import TrainingResult
 
-KINDS = {kind.__name__: kind for kind in (UserError, GateError, MachineError, InfrastructureError)}
-JOB, SAID, PROGRESS = "job.pickle", "error-{rank}.json", "progress.json"
-LAUNCHER = re.compile(r"[WE]\d{4} \S+ \d+ \S*torch/distributed/elastic/")
+ERRORS: dict[str, type[CodeprefError]] = {
+    kind.__name__: kind for kind in (UserError, GateError, MachineError, InfrastructureError)
+}
+"""Errors that a worker process reports through a file, by name."""
+JOB, PROGRESS = "job.pickle", "progress.json"
+"""Files in the folder that launcher and workers share. JOB holds (job, data)."""
+LAUNCHER_LINE = re.compile(r"[WE]\d{4} \S+ \d+ \S*torch/distributed/elastic/")
+"""How a line of the launcher's own log begins."""
 
 
-def launched(job: Mapping[str, Any], *, processes: int, accelerate: str, progress: Progress | None) -> TrainingResult:
-    """`train_on(**job)` in `processes` processes, or as many as the accelerate configuration file `accelerate` says.
+def error_file(folder: Path, rank: int) -> Path:
+    """The file in which the worker of that rank reports an error."""
+    return folder / f"error-{rank}.json"
 
-    What a worker raises of codepref's own errors is raised here, the first worker's before another's. Raises
-    MachineError when the processes end without such a word: the last lines that they wrote are in the message.
+
+def launch(job: TrainingJob, data: TrainingData) -> TrainingResult:
+    """Train `job` on `data` in the number of processes that its settings or its accelerate file name.
+
+    Raises the error of the worker with the lowest rank among those that report one, and MachineError when the processes
+    fail without a report; its message holds the last lines that they wrote.
     """
     with tempfile.TemporaryDirectory(prefix="codepref-") as name:
         folder = Path(name)
-        # a pickle between processes of one user on one machine, in a folder that only they can enter
-        (folder / JOB).write_bytes(pickle.dumps(dict(job)))
+        # a pickle is safe here: it passes between processes of one user in a folder that only this user can enter
+        (folder / JOB).write_bytes(pickle.dumps((replace(job, progress=None), data)))
         with (folder / "output").open("w+") as output:
             process = subprocess.Popen(
-                command(folder, processes, accelerate), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+                command(folder, job.settings.processes, job.settings.accelerate),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
             try:
-                _wait(process, folder, progress)
+                _wait(process, folder, job.progress)
             finally:
                 if process.poll() is None:
                     os.killpg(process.pid, 15)
                     process.wait()
-            _raise_what_was_said(folder)
+            raise_reported_error(folder)
             if process.returncode:
                 output.seek(0)
                 raise MachineError(
-                    f"training in several processes ended with status {process.returncode}: {last_words(output.read())}"
+                    f"training in several processes ended with status {process.returncode}: {last_lines(output.read())}"
                 )
-    facts = read_json(Path(job["out"]) / MARKER)
+    facts = read_json(job.out / MARKER)
     names = TrainingResult.__dataclass_fields__
-    return TrainingResult(**{name: facts[name] for name in names if name in facts} | {"model": Path(job["out"])})
+    return TrainingResult(**{name: facts[name] for name in names if name in facts} | {"model": job.out})
 
 
 def command(folder: Path, processes: int, accelerate: str) -> list[str]:
     """The command that starts the workers.
 
-    `accelerate launch` starts several processes on CPUs through MPI alone; torch's own launcher, by which it
-    starts those of GPUs, needs none.
+    folder: holds the job. accelerate: a configuration file, which then decides on the number of processes. Without one
+    torch's own launcher is used, since `accelerate launch` starts several processes on CPUs through MPI alone.
     """
     worker = ["-m", "codepref.training.worker", str(folder)]
     if accelerate:
@@ -71,47 +83,32 @@ def command(folder: Path, processes: int, accelerate: str) -> list[str]:
 
 
 def _wait(process: subprocess.Popen[bytes], folder: Path, progress: Progress | None) -> None:
-    told = None
+    last = None
     while process.poll() is None:
         time.sleep(0.2)
         if progress and (folder / PROGRESS).exists():
-            now = json.loads((folder / PROGRESS).read_text())
-            if now != told:
-                told = now
-                progress(*now)
+            steps = json.loads((folder / PROGRESS).read_text())
+            if steps != last:
+                last = steps
+                progress(*steps)
 
 
-def _raise_what_was_said(folder: Path) -> None:
-    for path in sorted(folder.glob(SAID.format(rank="*"))):
-        said = read_json(path)
-        raise KINDS[said["kind"]](*said["problems"])
+def raise_reported_error(folder: Path) -> None:
+    """Raise the error that the worker with the lowest rank reported, if any."""
+    paths = sorted(folder.glob("error-*.json"), key=lambda path: int(path.stem.partition("-")[2]))
+    for path in paths:
+        report = read_json(path)
+        raise ERRORS[report["kind"]](*report["problems"])
 
 
-def last_words(output: str) -> str:
-    """The last lines that the processes wrote and what ended the first that failed, without the launcher's own report.
+def last_lines(output: str) -> str:
+    """The last three lines that the workers wrote, and the signal that ended the first worker to fail.
 
-    torch's launcher ends with forty lines of its own traceback and a table, which hide what the user needs.
+    The report of torch's launcher is left out: forty lines of traceback and a table hide what the user needs.
     """
     lines = [line for line in output.splitlines() if line.strip()]
-    own = next((k for k, line in enumerate(lines) if LAUNCHER.match(line)), len(lines))
-    signals = [line.split(":", 1)[1].strip() for line in lines[own:] if line.split(":")[0].strip() == "traceback"]
-    # the root cause stands last; where a process ended without a signal, there is only an advertisement of error files
-    ended = [text for text in signals[-1:] if text.startswith("Signal")]
-    return " | ".join([*lines[max(0, own - 3) : own], *ended]) or "they wrote nothing"
-
-
-def work(folder: Path) -> None:
-    """What each process does: the job. Errors, and the progress of the first, are told through files."""
-    from codepref.training.train import train_on
-
-    job = pickle.loads((folder / JOB).read_bytes())
-
-    def progress(done: int, total: int) -> None:
-        write_json(folder / PROGRESS, [done, total])
-
-    try:
-        train_on(**job, progress=progress if is_first() else None)
-    except tuple(KINDS.values()) as error:
-        said = {"kind": type(error).__name__, "problems": list(getattr(error, "problems", error.args))}
-        write_json(folder / SAID.format(rank=rank()), said)
-        raise SystemExit(1) from error
+    end = next((at for at, line in enumerate(lines) if LAUNCHER_LINE.match(line)), len(lines))
+    causes = [line.split(":", 1)[1].strip() for line in lines[end:] if line.split(":")[0].strip() == "traceback"]
+    # the launcher lists the root cause last; without a signal it only recommends its error files there
+    signals = [cause for cause in causes[-1:] if cause.startswith("Signal")]
+    return " | ".join([*lines[max(0, end - 3) : end], *signals]) or "they wrote nothing"

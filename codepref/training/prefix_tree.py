@@ -1,8 +1,8 @@
-"""Token sequences -> packed rows in which every shared beginning stands once. Pure.
+"""Token sequences -> packed rows that hold every shared prefix once. Pure.
 
-The answers to one prompt begin with the same tokens: the prompt, and as much of the answers as is equal. A causal model
-computes the same for equal beginnings, so a tree of them needs one place a distinct beginning, where a batch of padded
-rows has one a token and row, and its padding. A place sees its ancestors alone, by its own mask.
+The answers to one prompt share a prefix: the prompt and the equal beginning of the answers. A causal model computes the
+same values for equal prefixes. So a tree of prefixes needs one place for each distinct prefix, while a batch of padded
+rows has one place for each token of each row, and padding. The mask of a place shows it its ancestors alone.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ Ints = NDArray[np.int64]
 class Packed:
     """R sequences in B packed rows of L places.
 
-    ids_BL, positions_BL: token and depth in its sequence, 0 in padding. segments_BL: number of the stretch without a
-    fork that a place belongs to, counted a row; -1 in padding. ancestors: for each row, an array of segments x
-    segments, true where the second is the first or above it. places: for each sequence of n tokens, the n - 1 flat
-    places (row x L + column) at which its second to last token are foretold.
+    ids_BL: the token of a place. positions_BL: its position in its sequence. Both are 0 in padding. segments_BL: the
+    number of the segment (a stretch of the tree without a fork) that holds the place, counted within each row; -1 in
+    padding. ancestors: for each row an array of segments x segments, true where the second segment is the first or one
+    of its ancestors. places: for each sequence of n tokens, the n - 1 flat places (row x L + column) that predict its
+    second to last token.
     """
 
     ids_BL: Ints
@@ -34,22 +35,25 @@ class Packed:
     places: list[Ints]
 
     def mask_BLL(self) -> NDArray[np.bool_]:
-        """Which places (last axis) each place sees: those above it and itself. Padding sees itself."""
+        """True where a place attends to a place of the last axis: itself or an ancestor. Padding attends to itself."""
         rows, length = self.ids_BL.shape
-        seen_BLL = np.zeros((rows, length, length), dtype=np.bool_)
+        mask_BLL = np.zeros((rows, length, length), dtype=np.bool_)
         causal_LL = np.tri(length, dtype=np.bool_)
         for row, (segments_L, related) in enumerate(zip(self.segments_BL, self.ancestors, strict=True)):
             used = int((segments_L >= 0).sum())
             own = segments_L[:used]
-            seen_BLL[row, :used, :used] = related[own][:, own] & causal_LL[:used, :used]
+            mask_BLL[row, :used, :used] = related[own][:, own] & causal_LL[:used, :used]
         diagonal = np.arange(length)
-        seen_BLL[:, diagonal, diagonal] = True
-        return seen_BLL
+        mask_BLL[:, diagonal, diagonal] = True
+        return mask_BLL
 
 
 @dataclass
 class _Tree:
-    """One tree in flat order: tokens, depths, segment of each place, parents of segments, places of its sequences."""
+    """One tree in flat order: the token, depth and segment of each place, and the places of each of its sequences.
+
+    parents: the parent segment of each segment, -1 for the root. size: the number of places.
+    """
 
     ids: list[Ints] = field(default_factory=list)
     depths: list[Ints] = field(default_factory=list)
@@ -60,25 +64,25 @@ class _Tree:
 
 
 def pack(sequences: Sequence[Sequence[int]]) -> Packed:
-    """Lay `sequences` out as trees of their beginnings, in as few rows of the largest tree's length as first-fit finds.
+    """Arrange `sequences` as prefix trees, and pack the trees into rows as long as the largest tree, by first fit.
 
-    A fork's last common token stands once for each branch, so that one place foretells one token. The last token of a
-    sequence foretells nothing and has no place. Raises ValueError for a sequence of less than two tokens.
+    The last common token before a fork is repeated in each branch, so that each place predicts one token. The last
+    token of a sequence predicts nothing and has no place. Raises ValueError for a sequence of fewer than two tokens.
     """
     if not sequences or min(map(len, sequences)) < 2:
         raise ValueError("a sequence needs two tokens")
     trees = _trees(sequences)
     length = max(tree.size for tree in trees)
     rows: list[list[_Tree]] = []
-    room: list[int] = []
+    free: list[int] = []
     for tree in sorted(trees, key=lambda tree: -tree.size):
-        at = next((at for at, left in enumerate(room) if left >= tree.size), len(rows))
+        at = next((at for at, left in enumerate(free) if left >= tree.size), len(rows))
         if at == len(rows):
             rows.append([])
-            room.append(length)
+            free.append(length)
         rows[at].append(tree)
-        room[at] -= tree.size
-    return _lay(rows, length, len(sequences))
+        free[at] -= tree.size
+    return _lay_out(rows, length, len(sequences))
 
 
 def _trees(sequences: Sequence[Sequence[int]]) -> list[_Tree]:
@@ -95,13 +99,13 @@ def _trees(sequences: Sequence[Sequence[int]]) -> list[_Tree]:
 
 
 def _grow(tree: _Tree, arrays: list[Ints], shared: list[int], order: list[int], start: int, end: int) -> None:
-    """Add the sorted sequences [start, end), which have one first token. A loop: depth is not bounded by recursion."""
-    owed = [(start, end, 0, -1)]
-    while owed:
-        low, high, depth, parent = owed.pop()
+    """Add the sorted sequences [start, end), which share their first token. Recursion could be too deep here."""
+    pending = [(start, end, 0, -1)]
+    while pending:
+        low, high, depth, parent = pending.pop()
         inner = range(low + 1, high)
         fork = min((shared[at] for at in inner), default=len(arrays[low]))
-        until = fork - 1  # a fork's last token goes to each branch; a sequence's last token foretells nothing
+        until = fork - 1  # the last token before a fork goes to each branch; a sequence's last token predicts nothing
         segment = len(tree.parents)
         tree.parents.append(parent)
         if until > depth:
@@ -114,17 +118,17 @@ def _grow(tree: _Tree, arrays: list[Ints], shared: list[int], order: list[int], 
                 tree.places[order[at]].append(places)
         if high - low > 1:
             cuts = [low, *(at for at in inner if shared[at] == fork), high]
-            owed += [(one, other, until, segment) for one, other in pairwise(cuts)][::-1]
+            pending += [(one, other, until, segment) for one, other in pairwise(cuts)][::-1]
 
 
 def _common(one: Ints, other: Ints) -> int:
-    """Length of the common beginning."""
+    """The length of the common prefix."""
     least = min(len(one), len(other))
     differ = np.flatnonzero(one[:least] != other[:least])
     return int(differ[0]) if len(differ) else least
 
 
-def _lay(rows: list[list[_Tree]], length: int, count: int) -> Packed:
+def _lay_out(rows: list[list[_Tree]], length: int, count: int) -> Packed:
     shape = (len(rows), length)
     ids, positions = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     segments, ancestors = np.full(shape, -1, np.int64), []
@@ -144,7 +148,7 @@ def _lay(rows: list[list[_Tree]], length: int, count: int) -> Packed:
 
 
 def _ancestors(parents: list[int]) -> NDArray[np.bool_]:
-    """Parents stand before their children."""
+    """Which segments are ancestors of which. Each parent has a lower number than its children."""
     related = np.eye(len(parents), dtype=np.bool_)
     for segment, parent in enumerate(parents):
         if parent >= 0:

@@ -1,4 +1,4 @@
-"""The reference's log-probabilities, once: it never changes, and need not be held beside the policy."""
+"""The reference's log-probabilities, computed once: the reference never changes, so it need not stay in memory."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from codepref.storage.files import atomic_open
 FILE = "reference.npz"
 
 
-def compute_once(trainer: Any, names: tuple[str, ...], staging: Path) -> None:
-    """Give every row of a DPO or KTO trainer its reference log-probabilities, and let the reference go.
+def compute_once(trainer: Any, columns: tuple[str, ...], staging: Path) -> None:
+    """Add the reference's log-probabilities to every row of a DPO or KTO trainer, and release the reference.
 
-    names: the columns that the trainer's `compute_ref_log_probs` answers, in its order. The rows are kept in `staging`,
-    whose key names model, rows and settings, so that a training that goes on after a kill reads them. Where weights
-    are spread over processes (FSDP, DeepSpeed) nothing is done: TRL asks the reference at every step.
+    columns: names for the results of the trainer's `compute_ref_log_probs`, in its order. The values are kept in
+    `staging`, so that a training that resumes after a kill reads them; the folder's key names model, rows and settings.
+    With sharded weights (FSDP, DeepSpeed) nothing is done, and TRL computes the reference at every step.
     """
     import datasets
 
@@ -26,19 +26,19 @@ def compute_once(trainer: Any, names: tuple[str, ...], staging: Path) -> None:
     kept = staging / FILE
     if kept.exists():
         with np.load(kept) as file:
-            columns = [file[name] for name in names]
+            values = [file[name] for name in columns]
     else:
-        columns = _asked(trainer, len(names))
+        values = _compute(trainer, len(columns))
         if trainer.accelerator.is_main_process:
             with atomic_open(kept, "wb") as stream:
-                np.savez(stream, **dict(zip(names, columns, strict=True)))
-    more = datasets.Dataset.from_dict({name: column.tolist() for name, column in zip(names, columns, strict=True)})
-    trainer.train_dataset = datasets.concatenate_datasets([trainer.train_dataset, more], axis=1)
+                np.savez(stream, **dict(zip(columns, values, strict=True)))
+    added = datasets.Dataset.from_dict({name: value.tolist() for name, value in zip(columns, values, strict=True)})
+    trainer.train_dataset = datasets.concatenate_datasets([trainer.train_dataset, added], axis=1)
     trainer.precompute_ref_logps = True
     trainer.ref_model = None
 
 
-def _asked(trainer: Any, count: int) -> list[Any]:
+def _compute(trainer: Any, count: int) -> list[Any]:
     import torch
     from torch.utils.data import DataLoader
 
@@ -54,7 +54,7 @@ def _asked(trainer: Any, count: int) -> list[Any]:
     model.eval()
     parts: list[list[Any]] = [[] for _ in range(count)]
     for batch in batches:
-        found = trainer.accelerator.gather_for_metrics(trainer.compute_ref_log_probs(model, batch))
-        for part, values in zip(parts, found, strict=True):
+        log_probs = trainer.accelerator.gather_for_metrics(trainer.compute_ref_log_probs(model, batch))
+        for part, values in zip(parts, log_probs, strict=True):
             part.append(values.float().cpu())
     return [torch.cat(part).numpy() for part in parts]

@@ -1,4 +1,4 @@
-"""Execution as a reward: what TRL's GRPOTrainer and RLOOTrainer, or your own loop, learn from.
+"""Execution as a reward for TRL's GRPOTrainer and RLOOTrainer, or for a training loop of your own.
 
 reward = ExecutionReward(codepref.load_problems("train.jsonl"))
 trl.GRPOTrainer(model, reward_funcs=reward, train_dataset=reward.dataset(), ...)
@@ -16,24 +16,25 @@ from codepref.errors import UserError
 from codepref.execution.engine import Engine
 from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task
-from codepref.records import FAIL, INFRASTRUCTURE, PASS, SKIPPED, Message, Problem, is_correct
+from codepref.records import FAIL, FAILING_CODES, INFRASTRUCTURE, PASS, SKIPPED, Message, Problem, is_correct
 from codepref.sampling.answers import solutions_from_rows
 from codepref.sampling.extract import extract_program
 from codepref.sampling.prompts import request_messages
 
 Rule = Literal["share", "pass", "coarse"]
 COARSE = (-1.0, -0.6, -0.3, 1.0)
-"""Of a program that does not compile, one that raises, one that fails a test, one that passes: the values of CodeRL
-(arXiv 2207.01780, eq. 4) and of the PPO that arXiv 2410.18585 compares DPO with."""
+"""Rewards of a program that does not compile, raises, fails a test, or passes. They are the values of CodeRL
+(arXiv 2207.01780, eq. 4), and of the PPO that arXiv 2410.18585 compares DPO with."""
 
 
 def reward_of(codes: str, compiles: bool, rule: Rule, coarse: Sequence[float] = COARSE) -> float | None:
-    """The reward of one solution from its verdict codes, one for each test, or None if it is unknown.
+    """The reward of one solution, or None where it is unknown.
 
-    "share": the share of tests that pass. It is unknown if a test could not be judged (I) or none ran.
-    "pass": 1 if the solution is correct, 0 if it is wrong. "coarse": the value of the first that applies: it does not
-    compile, it raises (or exceeds its time or memory, or does what is forbidden), it fails a test, it is correct. Both
-    are unknown if the correctness is; see `codepref.records.is_correct`.
+    codes: its verdict codes, one for each test. compiles: whether Python can compile it. rule "share": the share of
+    tests that pass; a skipped test does not pass. It is unknown if the sandbox failed in a test or no test ran. rule
+    "pass": 1 if the solution is correct, 0 if it is wrong. rule "coarse": the first value that applies: it does not
+    compile; it raises, exceeds its time or memory, or does something forbidden; it fails a test; it is correct. "pass"
+    and "coarse" are unknown if the correctness is unknown (`codepref.records.is_correct`).
     """
     if not compiles:
         return coarse[0] if rule == "coarse" else 0.0
@@ -47,16 +48,18 @@ def reward_of(codes: str, compiles: bool, rule: Rule, coarse: Sequence[float] = 
         return float(correct)
     if correct:
         return coarse[3]
-    return coarse[2] if set(codes) <= {PASS, FAIL, SKIPPED, INFRASTRUCTURE} else coarse[1]
+    return coarse[2] if FAILING_CODES.intersection(codes) == {FAIL} else coarse[1]
 
 
 class ExecutionReward:
-    """A reward function in TRL's form: solutions are run against their problem's tests, in the sandbox.
+    """A reward function in TRL's form: it runs solutions against their problem's tests, in the sandbox.
 
-    Called with completions (texts, or message lists) and the data set's column `task_id`; gives one number a
-    completion, or None where the sandbox failed, which TRL leaves out. One set of workers serves all calls: `close`
-    it, or use it as a context manager. calls, judged: how often it was asked, and for how many completions.
-    Raises UserError for a task that is none of `problems`, MachineError where nothing can be confined.
+    A call takes completions (texts or message lists) and the data set's column `task_id`. It returns one reward for
+    each completion, or None where the reward is unknown; TRL leaves those completions out. One set of workers serves
+    all calls: close it with `close`, or use the object as a context manager. rule, coarse: see `reward_of`. template:
+    the prompt template; None takes the default. limits, jobs, unconfined: as in `codepref.execute`. calls: the number
+    of calls. judged: the number of completions that were judged. Raises UserError for problems without tests and for a
+    task that is not in `problems`, and MachineError where the sandbox cannot confine programs.
     """
 
     def __init__(
@@ -71,9 +74,13 @@ class ExecutionReward:
         unconfined: bool = False,
     ) -> None:
         if untested := [problem.task_id for problem in problems if not problem.tests]:
-            raise UserError(f"{len(untested)} problems have no tests to reward by, such as {untested[0]}")
+            raise UserError(
+                f"{len(untested)} problems have no tests, so no reward can be computed; one is {untested[0]}"
+            )
         if rule not in ("share", "pass", "coarse") or len(coarse) != 4:
-            raise UserError(f"reward rule {rule!r} with values {coarse}: share, pass, or coarse with four values")
+            raise UserError(
+                f"unknown reward rule {rule!r} with values {coarse}: choose share, pass, or coarse with four values"
+            )
         self.problems = {problem.task_id: problem for problem in problems}
         self.rule: Rule = rule
         self.coarse, self.template = tuple(coarse), template or SOLUTION_TEMPLATE
@@ -83,13 +90,13 @@ class ExecutionReward:
         self.__name__ = f"execution_{rule}"  # TRL logs a reward under its function's name
 
     def dataset(self) -> Any:
-        """The problems as a data set for TRL: `prompt` (messages) and `task_id`."""
+        """The problems as a data set for TRL, with the columns `prompt` (messages) and `task_id`."""
         import datasets
 
         return datasets.Dataset.from_list(self.rows())
 
     def rows(self) -> list[dict[str, Any]]:
-        """The rows of `dataset`."""
+        """The rows of `dataset`, as dictionaries."""
         return [
             {"prompt": request_messages(problem, self.template), "task_id": problem.task_id}
             for problem in self.problems.values()
@@ -98,10 +105,10 @@ class ExecutionReward:
     def __call__(
         self, prompts: Any = None, completions: Sequence[str | Sequence[Message]] = (), **columns: Any
     ) -> list[float | None]:
-        """One reward a completion, in order."""
+        """One reward for each completion, in order."""
         tasks: Sequence[str] = columns["task_id"]
         if unknown := set(tasks) - self.problems.keys():
-            raise UserError(f"no problem for task {sorted(unknown)[0]!r}: give the reward the data set's problems")
+            raise UserError(f"no problem for task {sorted(unknown)[0]!r}: give the reward all problems of the data set")
         programs = [
             extract_program(_text(completion), self.problems[task])
             for completion, task in zip(completions, tasks, strict=True)
@@ -110,12 +117,12 @@ class ExecutionReward:
         self.judged += len(programs)
         codes = self._codes(programs, tasks)
         return [
-            reward_of(found, compiles(program), self.rule, self.coarse)
-            for found, program in zip(codes, programs, strict=True)
+            reward_of(one, compiles(program), self.rule, self.coarse)
+            for one, program in zip(codes, programs, strict=True)
         ]
 
     def _codes(self, programs: Sequence[str], tasks: Sequence[str]) -> list[str]:
-        """Verdict codes in the order of `programs`; equal programs of a task are run once."""
+        """Verdict codes in the order of `programs`. Equal programs of a task run once."""
         distinct: dict[str, dict[str, str]] = {}
         for program, task in zip(programs, tasks, strict=True):
             distinct.setdefault(task, {})[program] = ""
@@ -132,7 +139,7 @@ class ExecutionReward:
             yield Task(problem, solutions_from_rows(rows, [problem]), problem.tests)
 
     def close(self) -> None:
-        """End the workers."""
+        """Stop the workers."""
         self._engine.close()
 
     def __enter__(self) -> ExecutionReward:
@@ -147,12 +154,12 @@ def _text(completion: str | Sequence[Message]) -> str:
 
 
 def compiles(program: str) -> bool:
-    """Whether Python would compile it; an answer without code does not count as a program."""
+    """Whether Python can compile the program. An answer without code counts as a program that cannot be compiled."""
     if not program.strip():
         return False
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a model's `1if x` is no business of our user's terminal
+            warnings.simplefilter("ignore")  # Python warns of a model's `1if x`, which does not concern the user
             compile(program, "solution", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
         return False

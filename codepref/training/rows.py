@@ -1,4 +1,4 @@
-"""Pairs -> rows that can be trained on. What needs a tokenizer takes it as a function. Pure."""
+"""Pairs -> rows that TRL can train on. The tokenizer comes in as a function. Pure."""
 
 from __future__ import annotations
 
@@ -10,19 +10,16 @@ from typing import Any
 from codepref.errors import UserError
 from codepref.records import Message, Pair
 
-SUPERVISED = ("sft", "rft")
-"""Methods that learn from wanted answers alone."""
-
 Encode = Callable[[Sequence[Message], bool], Sequence[int]]
-"""(messages, add_generation_prompt) -> token ids by the model's chat template."""
+"""(messages, add_generation_prompt) -> token ids in the model's chat template."""
 
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """Rows for TRL, why other pairs were dropped, and the longest row in tokens.
+    """Rows for TRL.
 
-    pairs: how many pairs (or single answers) they are. weights: of wanted and unwanted answers, for methods that take
-    single ones.
+    dropped: reason -> pairs or answers that were left out. longest: tokens of the longest row. pairs: how many pairs,
+    or single answers, the rows hold. weights: of a wanted and an unwanted answer, for methods that take single answers.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -33,13 +30,12 @@ class TrainingRows:
 
 
 def preference_rows(pairs: Iterable[Pair], encode: Encode, *, max_length: int, eos_id: int) -> TrainingRows:
-    """Rows for DPO, with the traps of truncation and templates kept out.
+    """Rows for DPO, without the traps of truncation and chat templates.
 
-    A pair longer than `max_length` tokens on either side is dropped whole: cut at its end it would lose its EOS and
-    teach the model not to stop, and two answers cut to the same tokens would train nothing. Pairs whose two sides are
-    the same tokens are dropped as well. Both are counted.
-    Raises UserError when the chat template renders a prompt alone differently from the same prompt before an answer
-    (the model would train on another context than it is sampled in), or does not end an answer with EOS.
+    A pair with an answer that is longer than `max_length` tokens, prompt included, is dropped whole. A cut answer has
+    no end token and teaches the model not to stop, and two answers that are cut to the same tokens train nothing. A
+    pair whose two answers are the same tokens is dropped too. Both are counted. Raises UserError for the chat templates
+    that `check_template` refuses.
     """
     rows: list[dict[str, Any]] = []
     dropped: Counter[str] = Counter()
@@ -48,8 +44,8 @@ def preference_rows(pairs: Iterable[Pair], encode: Encode, *, max_length: int, e
         prompt = list(encode(pair.prompt, True))
         chosen = list(encode([*pair.prompt, *pair.chosen], False))
         rejected = list(encode([*pair.prompt, *pair.rejected], False))
-        for side in (chosen, rejected):
-            check_template(prompt, side, eos_id)
+        for whole in (chosen, rejected):
+            check_template(prompt, whole, eos_id)
         if chosen == rejected:
             dropped["chosen and rejected are the same tokens"] += 1
         elif max(len(chosen), len(rejected)) > max_length:
@@ -61,30 +57,18 @@ def preference_rows(pairs: Iterable[Pair], encode: Encode, *, max_length: int, e
 
 
 def check_template(prompt: list[int], whole: list[int], eos_id: int) -> None:
-    """Raise UserError where a chat template makes training see another context than sampling, or no end."""
+    """Raise UserError for a chat template that changes the prompt when an answer follows, or ends no answer with EOS.
+
+    prompt: the tokens of a prompt alone. whole: the tokens of the same prompt and an answer.
+    """
     if whole[: len(prompt)] != prompt:
         raise UserError(
-            "the chat template renders a prompt alone differently from the same prompt before an answer, so training "
-            "would see another context than sampling. End the generation prompt on a token of its own (a special "
-            "token, or one that does not merge with the answer's first)."
+            "the chat template renders a prompt alone differently from the same prompt before an answer, so the model "
+            "would be trained on another context than it is sampled in. End the generation prompt with a token of its "
+            "own (a special token, or one that does not merge with the answer's first token)."
         )
     if eos_id not in whole[len(prompt) :]:
         raise UserError(
             "the chat template does not end an answer with the end-of-sequence token, so training would teach the "
             "model not to stop. Add eos_token at the end of the assistant's turn in the template."
         )
-
-
-def learning_rate_default(lora_rank: int, method: str = "dpo") -> float:
-    """5e-7 for full training, 5e-6 for LoRA; 1e-5 and 2e-4 for supervised fine-tuning; 1e-6 and 2e-5 online.
-
-    Full DPO of 7B code models is published between 5e-7 and 5e-6, and DPO at an SFT rate of 2e-4 wrecked one
-    (HumanEval 71 to 53). The low end is the safe default; a recipe that knows better says so. 2e-4 for supervised
-    LoRA is CodeUltraFeedback's; 1e-5 is the usual rate of full fine-tuning, and 1e-6 is TRL's default
-    for GRPO and RLOO.
-    """
-    if method in ("grpo", "rloo"):
-        return 2e-5 if lora_rank else 1e-6
-    if method in SUPERVISED:
-        return 2e-4 if lora_rank else 1e-5
-    return 5e-6 if lora_rank else 5e-7

@@ -1,65 +1,43 @@
-"""What TRL's trainers are given: the arguments that all methods share, the policy, its reference and an adapter."""
+"""What TRL's trainers need from a job: the arguments that all methods share, the policy, its reference, an adapter."""
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from codepref.config.sections import TrainingSection
-from codepref.errors import MachineError, UserError
+from codepref.errors import UserError
 from codepref.models import load_model, pick_device
-from codepref.training.checks import REPORTERS
+from codepref.training.job import Progress, TrainingJob
+from codepref.training.methods import load_method
 from codepref.training.processes import count, own_device
-from codepref.training.rows import learning_rate_default
-
-Progress = Callable[[int, int], None]
+from codepref.training.requirements import check_requirements
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where and how a model is trained. watch: a `codepref.training.validation_callback.Probing`, or None."""
-
-    model: str
-    out: Path
-    settings: TrainingSection
-    seed: int = 0
-    dtype: str = "auto"
-    device: str = "auto"
-    progress: Progress | None = None
-    watch: Any = None
-
-    @property
-    def staging(self) -> Path:
-        """The folder that becomes `out` when all has gone well."""
-        return self.out.with_name(f".{self.out.name}.partial")
-
-    @property
-    def rate(self) -> float:
-        """The learning rate at its highest."""
-        return self.settings.learning_rate or learning_rate_default(self.settings.lora_rank, self.settings.method)
+def learning_rate(job: TrainingJob) -> float:
+    """The highest learning rate: that of the settings, or the method's default."""
+    settings = job.settings
+    return settings.learning_rate or load_method(settings.method).default_learning_rate(settings.lora_rank)
 
 
-def arguments(rows: int, place: Place) -> dict[str, Any]:
-    """TRL's arguments that all methods share, for so many rows.
+def trl_arguments(rows: int, job: TrainingJob) -> dict[str, Any]:
+    """The arguments of TRL's configurations that all methods share.
 
-    `batch_size` and `micro_batch_size` are those of all processes together, so that more of them train the same.
+    rows: the number of training rows. `batch_size` and `micro_batch_size` count the rows of all processes together, so
+    that more processes train the same. Raises UserError when the processes cannot share a micro-batch evenly.
     """
     import torch
 
-    settings, device = place.settings, pick_device(place.device)
+    settings, device = job.settings, pick_device(job.device)
     micro, processes = settings.micro_batch_size or settings.batch_size, count()
     if micro % processes:
         raise UserError(f"{processes} processes cannot share training.micro_batch_size = {micro}: choose a multiple")
     steps = math.ceil(math.ceil(rows / settings.batch_size) * settings.epochs)
     return {
-        "output_dir": str(place.staging),
+        "output_dir": str(job.staging),
         "beta": settings.beta,
-        "learning_rate": place.rate,
+        "learning_rate": learning_rate(job),
         "num_train_epochs": settings.epochs,
         "per_device_train_batch_size": micro // processes,
         "per_device_eval_batch_size": micro // processes,
@@ -73,55 +51,48 @@ def arguments(rows: int, place: Place) -> dict[str, Any]:
         "bf16": device.startswith("cuda") and torch.cuda.is_bf16_supported(),
         "use_cpu": device == "cpu",
         "dataloader_pin_memory": device != "cpu",
-        "seed": place.seed,
-        "data_seed": place.seed,
+        "seed": job.seed,
+        "data_seed": job.seed,
         "logging_steps": max(1, steps // 200),
         "logging_first_step": True,
-        # by default a loss that is no number is logged as 0, and a wrecked training looks like a perfect one
+        # by default a loss that is not a number is logged as 0, and a failed training looks perfect
         "logging_nan_inf_filter": False,
-        # checkpoints are asked for by the clock, and an old one leaves once a new one is whole (see `staging`)
+        # `staging.checkpoint_callback` asks for checkpoints by the clock
         "save_strategy": "no",
-        **_reporting(place),
+        **_reporting(job),
         "disable_tqdm": True,
     }
 
 
-def check_means(settings: TrainingSection) -> None:
-    """Raise MachineError for a reporting package that is not here, UserError for no file of accelerate's."""
-    for name in settings.report_to:
-        if name != "none" and importlib.util.find_spec(REPORTERS[name]) is None:
-            raise MachineError(f"training.report_to = {name!r} needs the package {REPORTERS[name]}: pip install it")
-    if settings.accelerate and not Path(settings.accelerate).is_file():
-        raise UserError(f"training.accelerate = {settings.accelerate!r}: no such file")
-
-
-def _reporting(place: Place) -> dict[str, Any]:
-    """Where TRL reports to. Raises MachineError for a package that is not here."""
-    check_means(place.settings)
-    chosen = [name for name in place.settings.report_to if name != "none"]
+def _reporting(job: TrainingJob) -> dict[str, Any]:
+    """Where TRL reports to. Raises MachineError for a package that is not installed."""
+    check_requirements(job.settings)
+    chosen = [name for name in job.settings.report_to if name != "none"]
     if "tensorboard" in chosen:
-        # by the environment, since TRL's own key for it is deprecated; beside the model, so that the two stay together
-        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(place.out.parent / "logs"))
-    return {"report_to": chosen or "none", "run_name": f"{place.out.parent.name}/{place.out.name}"}
+        # an environment variable, since TRL's own key for it is deprecated; the logs lie beside the model
+        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(job.out.parent / "logs"))
+    return {"report_to": chosen or "none", "run_name": f"{job.out.parent.name}/{job.out.name}"}
 
 
-def models(place: Place, *, reference: bool = True) -> dict[str, Any]:
-    """The policy, its reference, and the adapter where one is trained, as TRL's trainers take them."""
-    lora = place.settings.lora_rank > 0
-    # Full training keeps float32 weights: at DPO's learning rates an update is below bfloat16's resolution.
-    weights, device = place.dtype if lora else "float32", own_device(pick_device(place.device))
-    quantization = place.settings.quantization
-    loading = {"dtype": weights, "device": device, "attention": place.settings.attention}
-    found = {
-        "model": load_model(place.model, quantization=quantization, **loading),
-        "peft_config": _adapter(place.settings) if lora else None,
-        "callbacks": [_progress_callback(place.progress)] if place.progress else None,
+def models(job: TrainingJob, *, reference: bool = True) -> dict[str, Any]:
+    """The policy, its reference and the adapter's configuration, by the names of TRL's trainers' arguments.
+
+    reference: whether the method compares the policy with the start model.
+    """
+    adapter = job.settings.lora_rank > 0
+    # Training of all weights keeps them in float32: at DPO's learning rates an update is below bfloat16's resolution.
+    dtype, device = job.dtype if adapter else "float32", own_device(pick_device(job.device))
+    loading = {"dtype": dtype, "device": device, "attention": job.settings.attention}
+    arguments = {
+        "model": load_model(job.model, quantization=job.settings.quantization, **loading),
+        "peft_config": _adapter(job.settings) if adapter else None,
+        "callbacks": [_progress_callback(job.progress)] if job.progress else None,
     }
     if reference:
-        # Given outright: TRL would reload it by the model's recorded name, which is not always the start. Beside an
-        # adapter the reference is the model without it.
-        found["ref_model"] = None if lora else load_model(place.model, **loading)
-    return found
+        # Without this TRL loads the reference by the model's recorded name, which may be another model than the start.
+        # Beside an adapter the reference is the model without the adapter.
+        arguments["ref_model"] = None if adapter else load_model(job.model, **loading)
+    return arguments
 
 
 def _adapter(settings: TrainingSection) -> Any:
@@ -137,7 +108,7 @@ def _adapter(settings: TrainingSection) -> Any:
 
 
 def restore_adapter_dropout(model: Any, settings: TrainingSection) -> None:
-    """Give the adapter the dropout of the settings: TRL's DPO and KTO turn off all there is, the adapter's own too."""
+    """Give the adapter the dropout of the settings. TRL's DPO and KTO turn off all dropout, the adapter's too."""
     import torch
 
     for name, module in model.named_modules():

@@ -1,4 +1,4 @@
-"""Log-probabilities of answers without computing a token twice: for TRL's trainers, in place of padded batches."""
+"""Log-probabilities of answers in which every shared prefix is computed once, instead of TRL's padded batches."""
 
 from __future__ import annotations
 
@@ -9,32 +9,35 @@ import numpy as np
 
 from codepref.training.prefix_tree import Packed, pack
 
-KNOWN = {"input_ids", "attention_mask", "labels", "use_cache", "num_items_in_batch"}
-"""What TRL's trainers of texts give a model. A call with anything else is left as it is."""
+KNOWN_ARGUMENTS = {"input_ids", "attention_mask", "labels", "use_cache", "num_items_in_batch"}
+"""The arguments with which TRL's trainers of texts call a model. Calls with other arguments use the padded batch."""
 FIELDS = ("log_probs", "entropy", "log_sum_sq_probs", "mean_logits", "is_top1")
+"""The values that TRL's fused head returns for each token."""
 TOLERANCE = 1e-3
-"""Of a token's log-probability, in nats, in float32: far above rounding, far below what a wrong mask does."""
+"""Largest difference of a token's log-probability in float32, in nats: far above rounding errors, and far below the
+effect of a wrong mask."""
 
 
 def share_prefixes(model: Any) -> bool:
-    """Have `model(..., fused_lm_head=True)` compute equal beginnings of a batch's rows once, and no padding.
+    """Make `model(..., fused_lm_head=True)` compute the shared prefixes of a batch once, and no padding.
 
-    model: with TRL's fused head (`trl.trainer.utils.add_fused_lm_head`), an adapter around it included. The result is
-    that of the padded batch up to rounding, gradients included, so that every loss and metric of a TRL trainer goes on
-    as it was. False, and nothing is changed, where the model's attention cannot be given a mask of our own: other
-    attention than PyTorch's, sliding windows, recurrent layers, mixtures of experts that balance their load.
+    model: a model with TRL's fused head (`trl.trainer.utils.add_fused_lm_head`), with or without an adapter. Results
+    and gradients equal those of the padded batch up to rounding, so all losses and metrics of a TRL trainer stay the
+    same. Returns False and changes nothing when the model's attention takes no custom mask: attention other than
+    PyTorch's, sliding windows, recurrent layers, mixtures of experts that balance their load.
     """
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     if not _takes_mask(base):
         return False
     padded = base.forward
 
-    def forward(self: Any, *args: Any, fused_lm_head: bool = False, **given: Any) -> Any:
+    def forward(self: Any, *args: Any, fused_lm_head: bool = False, **named: Any) -> Any:
         if not fused_lm_head:
-            return padded(*args, **given)
-        if args or given.keys() - KNOWN or given.get("labels") is None or given["attention_mask"].dim() != 2:
-            return padded(*args, fused_lm_head=True, **given)
-        return _packed(base, padded, **given)
+            return padded(*args, **named)
+        unknown = args or named.keys() - KNOWN_ARGUMENTS
+        if unknown or named.get("labels") is None or named["attention_mask"].dim() != 2:
+            return padded(*args, fused_lm_head=True, **named)
+        return _packed(base, padded, **named)
 
     base.forward = types.MethodType(forward, base)
     base.padded_forward = padded
@@ -42,10 +45,10 @@ def share_prefixes(model: Any) -> bool:
 
 
 def same_as_padded(model: Any, batch: dict[str, Any]) -> bool:
-    """Whether the shared computation gives a batch's log-probabilities as the padded one does.
+    """Whether the shared computation gives a batch the same log-probabilities as the padded one.
 
-    batch: input_ids, attention_mask and labels. Looked at before the first step, since a model may read a mask in a way
-    that its configuration does not tell. On a mismatch the padded computation is put back.
+    batch: input_ids, attention_mask and labels. This is checked before the first step, since a model may use its mask
+    in a way that its configuration does not show. On a mismatch the padded computation is restored.
     """
     import torch
 
@@ -54,31 +57,31 @@ def same_as_padded(model: Any, batch: dict[str, Any]) -> bool:
     training = base.training
     base.eval()
     with torch.no_grad():
-        one = base(**batch, fused_lm_head=True).log_probs.float()
-        other = padded(**batch, fused_lm_head=True).log_probs.float()
+        shared = base(**batch, fused_lm_head=True).log_probs.float()
+        expected = padded(**batch, fused_lm_head=True).log_probs.float()
     base.train(training)
-    # half precision rounds a token's log-probability by some hundredths in either computation
+    # half precision rounds a token's log-probability by some hundredths in both computations
     tolerance = TOLERANCE if base.dtype == torch.float32 else 0.1
-    if bool((one - other).abs().max() <= tolerance):
+    if bool((shared - expected).abs().max() <= tolerance):
         return True
     base.forward = padded
     return False
 
 
 def share(trainer: Any, tokenizer: Any) -> bool:
-    """Have the trainer compute equal beginnings once, if its model gives the same then as it does in a padded batch."""
+    """Make the trainer's models share prefixes, if that changes no log-probability. Returns whether they do."""
     if not share_prefixes(trainer.model):
         return False
-    given = _batch(trainer, tokenizer)
-    if not same_as_padded(trainer.model, {name: value.to(trainer.model.device) for name, value in given.items()}):
+    batch = _example_batch(trainer, tokenizer)
+    if not same_as_padded(trainer.model, {name: value.to(trainer.model.device) for name, value in batch.items()}):
         return False
     if getattr(trainer, "ref_model", None) is not None:
         share_prefixes(trainer.ref_model)
     return True
 
 
-def _batch(trainer: Any, tokenizer: Any) -> dict[str, Any]:
-    """A few rows as the trainer's model gets them; of a method that samples, prompts alone."""
+def _example_batch(trainer: Any, tokenizer: Any) -> dict[str, Any]:
+    """Up to four rows in the form in which the trainer's model gets them; prompts alone for online methods."""
     rows = [trainer.train_dataset[at] for at in range(min(4, len(trainer.train_dataset)))]
     if "task_id" in rows[0]:
         prompts = [row["prompt"] for row in rows]
@@ -86,7 +89,7 @@ def _batch(trainer: Any, tokenizer: Any) -> dict[str, Any]:
             prompts, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
         )
         real = batch["attention_mask"]
-        # a prompt's first token has none before it; in a padded row it would be foretold from padding
+        # the first token of a prompt has no token before it: in a padded row it would be predicted from padding
         batch["labels"] = batch["input_ids"].masked_fill((real == 0) | (real.cumsum(1) == 1), -100)
     else:
         batch = trainer.data_collator(rows)
@@ -97,8 +100,9 @@ def _batch(trainer: Any, tokenizer: Any) -> dict[str, Any]:
 
 
 def _takes_mask(base: Any) -> bool:
+    """Whether the model's attention uses a custom mask as it is."""
     config = base.config.get_text_config()
-    # a window over all layers alike (StarCoder2, Mistral) is told by its size alone; rows shorter than it show nothing
+    # a window over all layers (StarCoder2, Mistral) shows in its size alone; rows shorter than it would hide it
     windowed = getattr(config, "sliding_window", None) is not None
     kinds = set(getattr(config, "layer_types", None) or ["sliding_attention" if windowed else "full_attention"])
     return (
@@ -119,7 +123,7 @@ def _packed(
     use_cache: bool = False,
     num_items_in_batch: Any = None,
 ) -> Any:
-    """The padded forward on packed rows, its fields laid back into the padded batch's shape."""
+    """The model's forward on packed rows, with the results put back into the padded batch's shape."""
     import torch
 
     device = input_ids.device
@@ -127,45 +131,46 @@ def _packed(
     columns = [np.flatnonzero(row) for row in real]
     if min(map(len, columns)) < 2 or not (targets[:, 1:] != -100).any():
         return padded(input_ids=input_ids, attention_mask=attention_mask, labels=labels, fused_lm_head=True)
-    laid = pack([row[kept].tolist() for row, kept in zip(ids, columns, strict=True)])
-    scored = _scored(laid, columns, targets)
-    places, source, target, foretold = (torch.from_numpy(array).to(device) for array in scored)
+    packed = pack([row[kept].tolist() for row, kept in zip(ids, columns, strict=True)])
+    scored = _scored_places(packed, columns, targets)
+    places, source, target, predicted = (torch.from_numpy(array).to(device) for array in scored)
 
-    def only_scored(module: Any, given: Any, outputs: Any) -> Any:
+    def keep_scored(module: Any, inputs: Any, outputs: Any) -> Any:
         outputs.last_hidden_state = outputs.last_hidden_state.flatten(0, 1)[places][None]
         return outputs
 
-    # TRL's head scores every place where there is no Triton, prompts too; here it sees those that foretell an answer
-    hook = base.base_model.register_forward_hook(only_scored)
+    # without Triton TRL's head scores every place, prompts included; the hook leaves the places that predict answers
+    hook = base.base_model.register_forward_hook(keep_scored)
     try:
-        found = padded(
-            input_ids=torch.from_numpy(laid.ids_BL).to(device),
-            attention_mask=torch.from_numpy(laid.mask_BLL()[:, None]).to(device),
-            position_ids=torch.from_numpy(laid.positions_BL).to(device),
-            shift_labels=foretold[None],
+        output = padded(
+            input_ids=torch.from_numpy(packed.ids_BL).to(device),
+            attention_mask=torch.from_numpy(packed.mask_BLL()[:, None]).to(device),
+            position_ids=torch.from_numpy(packed.positions_BL).to(device),
+            shift_labels=predicted[None],
             fused_lm_head=True,
         )
     finally:
         hook.remove()
     shape = (len(ids), ids.shape[1] - 1)
     for name in FIELDS:
-        if (value := getattr(found, name)) is not None:
+        if (value := getattr(output, name)) is not None:
             flat = value.new_zeros(shape[0] * shape[1])
-            setattr(found, name, flat.index_copy(0, target, value.reshape(-1).index_select(0, source)).view(shape))
-    found.label_mask = labels[:, 1:] != -100
-    tokens = found.label_mask.sum().clamp(min=1) if num_items_in_batch is None else num_items_in_batch
-    found.loss = -found.log_probs.sum() / tokens
-    return found
+            setattr(output, name, flat.index_copy(0, target, value.reshape(-1).index_select(0, source)).view(shape))
+    output.label_mask = labels[:, 1:] != -100
+    tokens = output.label_mask.sum().clamp(min=1) if num_items_in_batch is None else num_items_in_batch
+    output.loss = -output.log_probs.sum() / tokens
+    return output
 
 
-def _scored(laid: Packed, columns: list[Any], targets: Any) -> tuple[Any, Any, Any, Any]:
-    """The N distinct flat places that foretell a label, and where their figures go.
+def _scored_places(packed: Packed, columns: list[Any], targets: Any) -> tuple[Any, Any, Any, Any]:
+    """The N distinct flat places that predict a label, and where their values go.
 
-    Returns the places and their labels (first and last, each of N), and between them for every label of the padded
-    batch the place among the N, and its flat place in the batch without its first column.
+    Returns four arrays. places (N): the flat places. source (M): for each of the M labels of the padded batch, the
+    index of its place in `places`. target (M): its flat place in the padded batch without the first column. labels (N):
+    the label of each place.
     """
     sources, target, labels = [], [], []
-    for row, (at, kept) in enumerate(zip(laid.places, columns, strict=True)):
+    for row, (at, kept) in enumerate(zip(packed.places, columns, strict=True)):
         wanted = targets[row, kept[1:]]
         scored = wanted != -100
         sources.append(at[scored])

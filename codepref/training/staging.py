@@ -1,4 +1,4 @@
-"""The folder in which a training is at work: its checkpoints, and what a killed one goes on from."""
+"""The folder in which a training works, its checkpoints, and how a killed training resumes from them."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from codepref.storage.files import check_target, read_json, write_json, write_te
 from codepref.training.processes import first_alone
 
 MARKER = "training.json"
-"""In a model's folder: how it was trained. A folder without it is never replaced."""
+"""The file in a model's folder that says how it was trained. A folder without it is never replaced."""
 KEY = "resume.json"
 WHOLE = "whole"
-"""In a checkpoint: it was written to its end. A kill can leave half of one."""
+"""The file in a checkpoint that is written last. A kill can leave a checkpoint without it."""
 
 
-def check_place(out: Path) -> None:
-    """Raise UserError when writing a model to `out` would replace anything but an earlier training's."""
+def check_out(out: Path) -> None:
+    """Raise UserError when writing a model to `out` would replace anything except an earlier trained model."""
     check_target(out / MARKER)
     if out.exists() and any(out.iterdir()) and not (out / MARKER).exists():
         raise UserError(f"{out}: is a folder with other things in it; choose a new one for the model")
 
 
 def claim(staging: Path, key: str) -> bool:
-    """Make `staging` the folder of the training that `key` names. Whether an earlier try of the same left it there.
+    """Prepare `staging` for the training that `key` names, and return whether that training has worked there before.
 
-    key: a hash of all that the trained weights depend on. Whatever another training left is removed.
+    key: a hash of everything that the trained weights depend on. The files of any other training are removed.
     """
     if (staging / KEY).exists() and read_json(staging / KEY).get("key") == key:
         return True
@@ -39,34 +39,34 @@ def claim(staging: Path, key: str) -> bool:
 
 
 def newest_checkpoint(staging: Path) -> Path | None:
-    """The newest checkpoint that is whole; halves are removed."""
-    found = sorted(staging.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-    for path in found:
-        if not (path / WHOLE).exists():
+    """The newest complete checkpoint, or None. Incomplete checkpoints are removed."""
+    checkpoints = sorted(staging.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    complete = [path for path in checkpoints if (path / WHOLE).exists()]
+    for path in checkpoints:
+        if path not in complete:
             shutil.rmtree(path)
-    whole = [path for path in found if path.exists()]
-    return whole[-1] if whole else None
+    return complete[-1] if complete else None
 
 
 def clear(staging: Path) -> None:
-    """Remove what only a training at work needs, before the folder becomes the model's."""
+    """Remove the files that only a running training needs, before the folder becomes the model's."""
     for path in staging.glob("checkpoint-*"):
         shutil.rmtree(path)
-    # the second is TRL's card of a checkpoint, the last a pickle that holds paths
+    # README.md is TRL's card of a checkpoint; training_args.bin is a pickle that holds paths
     for name in (KEY, "README.md", "reference.npz", "training_args.bin"):
         (staging / name).unlink(missing_ok=True)
 
 
 def checkpoint_callback(minutes: float) -> Any:
-    """A callback that asks for a checkpoint whenever so many minutes have passed since the last one, or the start."""
+    """A trainer callback that asks for a checkpoint every `minutes` and removes the older checkpoints."""
     import transformers
 
-    class Checkpoints(transformers.TrainerCallback):  # type: ignore[misc]
+    class CheckpointByClock(transformers.TrainerCallback):  # type: ignore[misc]
         def __init__(self) -> None:
             self.last = time.monotonic()
 
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            # clocks differ, and a checkpoint is everybody's work
+            # the first process decides, since clocks differ and all processes take part in a checkpoint
             due = first_alone(lambda: time.monotonic() - self.last >= 60 * minutes, cpu=args.use_cpu)
             control.should_save |= due and state.global_step < state.max_steps
 
@@ -79,4 +79,4 @@ def checkpoint_callback(minutes: float) -> Any:
                     if path != newest:
                         shutil.rmtree(path)
 
-    return Checkpoints()
+    return CheckpointByClock()

@@ -1,59 +1,49 @@
-"""What is to be learnt from -> a trained model, by the method of the settings."""
+"""The entry to training: checks a job, starts processes where it asks for several, and trains by its method."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
-from codepref.config.sections import TrainingSection
+from codepref.config.sections import OnlineSection
 from codepref.errors import UserError
-from codepref.records import Pair
 from codepref.training.checks import training_mistakes
-from codepref.training.dpo import train_dpo
-from codepref.training.kto import train_kto
-from codepref.training.kto_rows import Examples, examples_from_pairs
-from codepref.training.launch import launched
+from codepref.training.examples import Examples, examples_from_pairs
+from codepref.training.job import TrainingJob
+from codepref.training.launch import launch
+from codepref.training.methods import METHODS, load_method
+from codepref.training.methods.base import Method, OnlineProblems, TrainingData
 from codepref.training.processes import count
-from codepref.training.rows import SUPERVISED
-from codepref.training.setup import Progress, check_means
-from codepref.training.sft import train_sft
-from codepref.training.trainer import TrainingResult
-from codepref.training.validation_callback import Probing
+from codepref.training.requirements import check_requirements
+from codepref.training.result import TrainingResult
 
 
-def train_on(
-    given: Sequence[Pair] | Examples,
-    model: str,
-    out: Path,
-    settings: TrainingSection,
-    *,
-    seed: int = 0,
-    dtype: str = "auto",
-    device: str = "auto",
-    progress: Progress | None = None,
-    watch: Probing | None = None,
-) -> TrainingResult:
-    """Train `model` by `settings.method`.
+def train(job: TrainingJob, data: TrainingData) -> TrainingResult:
+    """Train `job.model` by `job.settings.method` and write it to `job.out`, whole or not at all.
 
-    given: pairs, or single answers. KTO takes the sides of pairs as single answers, supervised training their chosen
-    ones. watch: validation problems that are answered while the model trains. Raises UserError for DPO on single
-    answers; else as `train_dpo`, `train_kto` and `train_sft`.
+    data: Pair records, single answers (Examples) or OnlineProblems, whichever the method learns from. Methods that
+    learn from single answers also take pairs. Raises UserError for settings that do not fit together and for data that
+    the method cannot learn from, and what `codepref.training.trainer.run_training` and the method raise.
     """
-    if mistakes := training_mistakes(settings):
+    online = data.settings if isinstance(data, OnlineProblems) else OnlineSection()
+    if mistakes := training_mistakes(job.settings, online=online):
         raise UserError(*mistakes)
-    check_means(settings)
-    if (settings.processes > 1 or settings.accelerate) and count() == 1:
-        job: dict[str, Any] = {"given": given, "model": model, "out": out, "settings": settings, "seed": seed}
-        job |= {"dtype": dtype, "device": device, "watch": watch}
-        return launched(job, processes=settings.processes, accelerate=settings.accelerate, progress=progress)
-    how = {"seed": seed, "dtype": dtype, "device": device, "progress": progress, "watch": watch}
-    if settings.method in ("dpo", "rpo"):
-        if isinstance(given, Examples):
-            raise UserError(
-                f"method {settings.method} needs pairs, and these are single answers: choose sft, rft or kto"
-            )
-        return train_dpo(given, model, out, settings, **how)  # type: ignore[arg-type]
-    examples = given if isinstance(given, Examples) else examples_from_pairs(given)
-    work = train_sft if settings.method in SUPERVISED else train_kto
-    return work(examples, model, out, settings, **how)  # type: ignore[arg-type]
+    check_requirements(job.settings)
+    method = load_method(job.settings.method)
+    data = _data_for(method, data)
+    if (job.settings.processes > 1 or job.settings.accelerate) and count() == 1:
+        return launch(job, data)
+    return method.train(job, data)
+
+
+def _data_for(method: Method, data: TrainingData) -> TrainingData:
+    """The data in the form that the method learns from. Raises UserError when it cannot learn from it."""
+    if isinstance(data, OnlineProblems) != method.online:
+        raise UserError(f"method {method.name} learns from {method.learns_from}: give it those")
+    if isinstance(data, OnlineProblems):
+        return data
+    if method.learns_from == "answers":
+        return data if isinstance(data, Examples) else examples_from_pairs(data)
+    if isinstance(data, Examples):
+        others = [name for name in METHODS.names() if load_method(name).learns_from == "answers"]
+        raise UserError(
+            f"method {method.name} needs pairs, and these are single answers: choose one of {', '.join(others)}"
+        )
+    return data

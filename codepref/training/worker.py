@@ -1,10 +1,37 @@
-"""One process of several that train a model: `python -m codepref.training.worker FOLDER`, see `launch`."""
+"""One of several processes that train a model: `python -m codepref.training.worker FOLDER`, started by `launch`."""
 
+from __future__ import annotations
+
+import pickle
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from codepref.training.launch import work
-from codepref.training.processes import own_end
+from codepref.storage.files import write_json
+from codepref.training.job import TrainingJob
+from codepref.training.launch import ERRORS, JOB, PROGRESS, error_file
+from codepref.training.methods import load_method
+from codepref.training.processes import is_first, own_end, rank
+
+
+def work(folder: Path) -> None:
+    """Train this process's share of the job in `folder`.
+
+    Errors of codepref are written to a file, with exit status 1. The first process also writes its progress to a file.
+    """
+    job: TrainingJob
+    job, data = pickle.loads((folder / JOB).read_bytes())
+
+    def progress(done: int, total: int) -> None:
+        write_json(folder / PROGRESS, [done, total])
+
+    try:
+        load_method(job.settings.method).train(replace(job, progress=progress if is_first() else None), data)
+    except tuple(ERRORS.values()) as error:
+        report = {"kind": type(error).__name__, "problems": list(getattr(error, "problems", error.args))}
+        write_json(error_file(folder, rank()), report)
+        raise SystemExit(1) from error
+
 
 if __name__ == "__main__":
     with own_end():

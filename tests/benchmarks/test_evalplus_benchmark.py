@@ -1,41 +1,35 @@
-"""The benchmark beside EvalPlus: agreement, causes, what BigCodeBench's gold lacks, and tables, on hand-made input."""
+"""The benchmark beside EvalPlus: agreement, causes, what BigCodeBench's gold solutions lack, and tables."""
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "benchmarks"
-sys.path.insert(0, str(FOLDER))
+from benchmarks.evalplus import agreement, causes, table
+from benchmarks.evalplus import bigcodebench as gold
+from codepref.problems.load import problems_from_rows
 
-import bigcodebench_gold as gold  # noqa: E402
-import evalplus_agreement as agreement  # noqa: E402
-import evalplus_causes as causes  # noqa: E402
-import evalplus_table as table  # noqa: E402
-
-from codepref.problems.load import problems_from_rows  # noqa: E402
-
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 DATA = Path(os.environ.get("CODEPREF_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
 
-def told(*, ended: bool = True, counted: int = 3, raised: str = "", spent: float = 0.1) -> dict:
+def check(*, ended: bool = True, counted: int = 3, raised: str = "", spent: float = 0.1) -> dict:
     return {"ended": ended, "counted": counted, "inputs": 3, "raised": raised, "limit": 1.0, "spent": spent}
 
 
-def verdict(word: str, passed: bool = False, **more) -> dict:
-    return {"word": word, "passed": passed, "timed_out": "T" in word, "detail": "", "cpu_ms": 1.0, **more}
+def verdict(status: str, passed: bool = False, **more) -> dict:
+    return {"status": status, "passed": passed, "timed_out": "T" in status, "detail": "", "cpu_ms": 1.0, **more}
 
 
 def facts(ours: dict, theirs: dict, *, alone: tuple[dict, dict] | None = None, **more) -> dict:
     mine, other = alone or (ours, theirs)
     base = {"ours": ours, "theirs": theirs, "alone": {"ours": mine, "theirs": other}, "peer": "evalplus"}
     base |= {
-        "why": {"base": told(), "plus": told()},
-        "generous": ours,
-        "patient": theirs,
-        "roomy": theirs,
+        "check": {"base": check(), "plus": check()},
+        "no_timeout_factor": ours,
+        "long_limit": theirs,
+        "no_memory_limit": theirs,
         "repaired": [],
         "helpers": [],
         "seconds": 1.0,
@@ -43,74 +37,79 @@ def facts(ours: dict, theirs: dict, *, alone: tuple[dict, dict] | None = None, *
     return {**base, "solution": "def f(): pass", "completion": "", "probe": {}, **more}
 
 
-def test_codes_become_words_and_a_problem_without_plus_inputs_has_one() -> None:
-    assert agreement.words_of("PT") == ["pass", "timeout"]
-    assert agreement.words_of("EX") == ["fail", "fail"]
-    assert agreement.words_of("P") == ["pass", "pass"]
+def test_codes_become_statuses_and_one_code_stands_for_base_and_plus() -> None:
+    assert agreement.evalplus_statuses("PT") == ["pass", "timeout"]
+    assert agreement.evalplus_statuses("EX") == ["fail", "fail"]
+    assert agreement.evalplus_statuses("P") == ["pass", "pass"]
 
 
-def test_only_pass_against_not_pass_differs() -> None:
+def test_only_a_pass_against_a_failure_differs() -> None:
     assert not agreement.differ({"codepref": ["fail", "timeout"], "evalplus": ["timeout", "fail"]})
     assert agreement.differ({"codepref": ["pass", "fail"], "evalplus": ["pass", "pass"]})
     rows = [{"codepref": True, "evalplus": True}, {"codepref": True, "evalplus": False}]
-    assert agreement.counted(rows) == {"samples": 2, "agree": 1, "passed by codepref": 2, "passed by evalplus": 1}
+    assert agreement.count_agreement(rows) == {
+        "samples": 2,
+        "agree": 1,
+        "passed by codepref": 2,
+        "passed by evalplus": 1,
+    }
 
 
 @pytest.mark.parametrize(
     ("more", "cause"),
     [
-        ({"why": {"base": told(counted=0), "plus": told()}}, "EvalPlus fails what its own check accepts"),
-        ({"roomy": verdict("pass/pass", True)}, "EvalPlus's limit of memory"),
-        ({"patient": verdict("pass/pass", True)}, "EvalPlus's limit of one input"),
+        ({"check": {"base": check(counted=0), "plus": check()}}, "EvalPlus fails a sample that its own check accepts"),
+        ({"no_memory_limit": verdict("pass/pass", True)}, "EvalPlus's memory limit"),
+        ({"long_limit": verdict("pass/pass", True)}, "EvalPlus's wall-clock limit of one input"),
         (
-            {"why": {"base": told(), "plus": told(ended=False, raised="TimeoutException after 1.0 s")}},
-            "EvalPlus's limit of one input",
+            {"check": {"base": check(), "plus": check(ended=False, raised="TimeoutException after 1.0 s")}},
+            "EvalPlus's wall-clock limit of one input",
         ),
-        ({"alone": (verdict("PP", True), verdict("pass/pass", True))}, "the peer's verdict depends on company"),
-        ({"why": {"base": told(), "plus": told(ended=False, raised="KeyError after 0.0 s")}}, "unexplained"),
+        ({"alone": (verdict("PP", True), verdict("pass/pass", True))}, "the peer's verdict depends on other samples"),
+        ({"check": {"base": check(), "plus": check(ended=False, raised="KeyError after 0.0 s")}}, "unexplained"),
     ],
 )
-def test_why_evalplus_fails_what_codepref_passes(more: dict, cause: str) -> None:
+def test_the_cause_when_evalplus_fails_a_sample_that_codepref_passes(more: dict, cause: str) -> None:
     assert causes.cause_of_difference(facts(verdict("PP", True), verdict("pass/fail"), **more)).startswith(cause)
 
 
-def test_the_input_the_limit_and_a_repair_are_told() -> None:
-    why = {"base": told(), "plus": told(ended=False, counted=2, raised="TimeoutException after 1.00 s")}
-    both = {"why": why, "patient": verdict("pass/pass", True), "repaired": ["too large"]}
-    said = causes.cause_of_difference(facts(verdict("PP", True), verdict("pass/fail"), **both))
-    assert "plus input 1, TimeoutException after 1.00 s (limit 1.0 s); with 30 s pass/pass" in said
-    assert said.endswith("codepref leaves inputs out (too large)")
+def test_a_cause_names_the_input_the_limit_and_the_repair() -> None:
+    checks = {"base": check(), "plus": check(ended=False, counted=2, raised="TimeoutException after 1.00 s")}
+    more = {"check": checks, "long_limit": verdict("pass/pass", True), "repaired": ["too large"]}
+    cause = causes.cause_of_difference(facts(verdict("PP", True), verdict("pass/fail"), **more))
+    assert "plus input 1, TimeoutException after 1.00 s (limit 1.0 s); with 30 s pass/pass" in cause
+    assert cause.endswith("codepref leaves out inputs (too large)")
 
 
-def test_why_codepref_stops_what_evalplus_passes() -> None:
-    why = {"base": told(), "plus": told(spent=7.3)}
-    both = {"why": why, "generous": verdict("PP", True)}
-    said = causes.cause_of_difference(facts(verdict("PT", cpu_ms=3000.0), verdict("pass/pass", True), **both))
-    assert said.startswith("codepref's patience")
-    assert said.endswith("after 3.0 s of CPU; with --patience 0 PP; EvalPlus took 7.3 s for the longer test")
+def test_the_cause_when_codepref_stops_a_sample_that_evalplus_passes() -> None:
+    checks = {"base": check(), "plus": check(spent=7.3)}
+    more = {"check": checks, "no_timeout_factor": verdict("PP", True)}
+    cause = causes.cause_of_difference(facts(verdict("PT", cpu_ms=3000.0), verdict("pass/pass", True), **more))
+    assert cause.startswith("codepref's timeout factor")
+    assert cause.endswith("after 3.0 s of CPU; without the factor PP; EvalPlus took 7.3 s for the longer test")
 
 
-PLAIN = {"word": "passes", "said": "", "network": False, "files": False}
+UNCONFINED = {"status": "passes", "message": "", "network": False, "files": False}
 
 
 @pytest.mark.parametrize(
-    ("missing", "code", "plain", "lacks"),
+    ("missing", "code", "unconfined", "lacks"),
     [
-        ([], "P", PLAIN, ""),
-        (["lxml"], "E", PLAIN, "a package that is not installed: lxml"),
-        ([], "X", {**PLAIN, "files": True}, "files to write: PermissionError: no"),
+        ([], "P", UNCONFINED, ""),
+        (["lxml"], "E", UNCONFINED, "a package that is not installed: lxml"),
+        ([], "X", {**UNCONFINED, "files": True}, "files to write: PermissionError: no"),
         (
             [],
             "X",
-            {**PLAIN, "word": "fails", "network": True, "files": True, "said": "s"},
+            {**UNCONFINED, "status": "fails", "network": True, "files": True, "message": "s"},
             "a network and files to write",
         ),
-        ([], "F", {**PLAIN, "word": "fails", "said": "s"}, "the suite fails anywhere"),
-        ([], "X", PLAIN, "what the sandbox refuses"),
+        ([], "F", {**UNCONFINED, "status": "fails", "message": "s"}, "the suite fails everywhere"),
+        ([], "X", UNCONFINED, "something that the sandbox refuses"),
     ],
 )
-def test_what_a_gold_solution_lacks(missing: list, code: str, plain: dict, lacks: str) -> None:
-    assert gold.lacking(missing, code, "test_a (x): PermissionError: no", plain).startswith(lacks)
+def test_what_a_gold_solution_lacks(missing: list, code: str, unconfined: dict, lacks: str) -> None:
+    assert gold.lacking(missing, code, "test_a (x): PermissionError: no", unconfined).startswith(lacks)
 
 
 def suite(body: str) -> dict:
@@ -124,7 +123,7 @@ def suite(body: str) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("body", "word", "used"),
+    ("body", "status", "used"),
     [
         ("self.assertEqual(f(), 1)", "passes", set()),
         ("open('a', 'w').close()", "passes", {"files"}),
@@ -132,19 +131,19 @@ def suite(body: str) -> dict:
         ("__import__('socket').socket().connect(('127.0.0.1', 1))", "fails", {"network"}),
     ],
 )
-def test_suites_outside_the_sandbox_tell_what_they_use(body: str, word: str, used: set) -> None:
+def test_a_suite_outside_the_sandbox_reports_what_it_uses(body: str, status: str, used: set) -> None:
     (problem,) = problems_from_rows([suite(body)])
-    found = gold.plainly(problem)
-    assert (found["word"], {name for name in ("network", "files") if found[name]}) == (word, used)
+    result = gold.run_unconfined(problem)
+    assert (result["status"], {name for name in ("network", "files") if result[name]}) == (status, used)
 
 
 def test_the_base_install_is_what_codepref_itself_requires() -> None:
-    found = gold.base_install()
-    assert {"codepref", "numpy", "torch", "pandas"} <= found  # pandas by way of datasets
-    assert not {"pytest", "scipy", "vllm", "matplotlib"} & found
+    names = gold.base_install()
+    assert {"codepref", "numpy", "torch", "pandas"} <= names  # datasets requires pandas
+    assert not {"pytest", "scipy", "vllm", "matplotlib"} & names
 
 
-def test_what_evalplus_prints_becomes_two_columns() -> None:
+def test_the_lines_that_evalplus_prints_become_two_columns() -> None:
     printed = [
         "humaneval (base tests)",
         "pass@1:\t0.500",
@@ -152,14 +151,14 @@ def test_what_evalplus_prints_becomes_two_columns() -> None:
         "humaneval+ (base + extra tests)",
         "pass@1:\t0.250",
     ]
-    told = {"codepref": {"base": {"pass@1": 0.5}, "plus": {"pass@1": 0.2504}}}
-    rows = table.figures({**told, "evalplus of codepref's file": printed, "evalplus": printed})
+    figures = {"codepref": {"base": {"pass@1": 0.5}, "plus": {"pass@1": 0.2504}}}
+    rows = table.pass_at_k({**figures, "evalplus of codepref's file": printed, "evalplus": printed})
     assert rows[0] == ["codepref", "pass@1 0.500", "pass@1 0.250"]
     assert rows[2] == ["evalplus", "pass@1 0.500, pass@10 0.750", "pass@1 0.250"]
 
 
 @pytest.mark.skipif(not (DATA / "codegen16b").is_dir(), reason="needs the published files (CODEPREF_DATA)")
-def test_the_samples_are_those_that_were_published() -> None:
+def test_the_samples_are_the_published_samples() -> None:
     problems = agreement.read_rows(DATA / "evalplus" / "MbppPlus.jsonl.gz")[:2]
     rows = agreement.samples_of("mbpp+ gold", DATA, problems, None)
     assert [row["solution"] for row in rows] == [problem["canonical_solution"] for problem in problems]
@@ -170,7 +169,6 @@ def test_the_samples_are_those_that_were_published() -> None:
     assert len(agreement.samples_of("humaneval+ codegen16b", DATA, problems, None)) == 100
 
 
-def test_the_kept_results_make_the_kept_document() -> None:
-    results = FOLDER / "results"
-    parts = json.loads((results / "evalplus.json").read_text())
-    assert table.document(parts) == (results / "evalplus.md").read_text()
+def test_the_results_under_version_control_give_the_document_under_version_control() -> None:
+    parts = json.loads((RESULTS / "evalplus.json").read_text())
+    assert table.document(parts) == (RESULTS / "evalplus.md").read_text()

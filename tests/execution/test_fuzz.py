@@ -1,6 +1,6 @@
 """Generated programs and hostile tests cause no hang and no crash of the engine, and leave nothing behind.
 
-The benchmarks hold the long run. The faults that it has shown are kept below as small tests.
+The long run is `python -m benchmarks.execution fuzz`. What it found is kept below, reduced.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""DPO on the starter: the reference is pinned, settings are obeyed, what is written can be used."""
+"""DPO on the starter: the reference is the start model, settings take effect, and the written model can be used."""
 
 import importlib.util
+import json
 import logging
 import math
 from dataclasses import replace
@@ -9,41 +10,17 @@ from typing import Any
 
 import pytest
 from safetensors.torch import load_file
+from training_script import pairs, train_on
 
 from codepref import load_problems
 from codepref.config.sections import TrainingSection
 from codepref.errors import GateError, InfrastructureError, MachineError, UserError
-from codepref.records import Pair
-from codepref.sampling.prompts import request_messages
 from codepref.starter import SOLUTION_TEMPLATE
 from codepref.training import setup
 from codepref.training.curve import training_curve
-from codepref.training.dpo import train_dpo
 from codepref.training.staging import newest_checkpoint
-from codepref.training.train import train_on
 
 SETTINGS = TrainingSection(learning_rate=1e-4, batch_size=4, epochs=1.0, max_length=256)
-
-
-def pairs(count: int = 8) -> list[Pair]:
-    """Gold solutions of the starter against a wrong answer of about their length."""
-    made = []
-    for problem in load_problems("starter:pretrain", limit=count):
-        assert problem.gold is not None
-        wrong = f"{problem.gold.splitlines()[0]}\n    return 0"
-        made.append(
-            Pair(
-                task_id=problem.task_id,
-                prompt=request_messages(problem, SOLUTION_TEMPLATE),
-                chosen=[{"role": "assistant", "content": problem.gold.strip()}],
-                rejected=[{"role": "assistant", "content": wrong}],
-                rule="test",
-                confidence=1.0,
-                chosen_id=0,
-                rejected_id=1,
-            )
-        )
-    return made
 
 
 def weights(folder: Path) -> Any:
@@ -52,21 +29,28 @@ def weights(folder: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return train_dpo(pairs(), "starter", tmp_path_factory.mktemp("dpo") / "model", SETTINGS, seed=1)
+    return train_on(pairs(), "starter", tmp_path_factory.mktemp("dpo") / "model", SETTINGS, seed=1)
 
 
 def test_the_loss_before_the_first_step_is_ln_2(trained: Any) -> None:
     assert trained.first_loss == pytest.approx(math.log(2), abs=1e-3)
 
 
-def test_the_curve_has_every_step_and_the_margin_starts_at_zero(trained: Any) -> None:
+def test_the_logged_loss_with_a_likelihood_term_has_no_expected_start(trained: Any) -> None:
+    assert SETTINGS.chosen_weight > 0
+    assert trained.expected_first_loss is None
+    assert json.loads((trained.model / "training.json").read_text())["expected_first_loss"] is None
+    assert abs(trained.curve[0]["loss"] - math.log(2)) > 0.1
+
+
+def test_the_curve_has_every_step_and_a_margin_that_starts_at_zero(trained: Any) -> None:
     assert [row["step"] for row in trained.curve] == [1, 2]  # 8 pairs, 4 a step, one epoch
     assert trained.steps == 2
     assert trained.curve[0]["margin"] == pytest.approx(0, abs=1e-4)
     assert {"loss", "accuracy", "chosen_logp", "rejected_logp", "learning_rate"} <= set(trained.curve[0])
 
 
-def test_the_checkpoint_answers_and_the_folder_holds_nothing_else(trained: Any) -> None:
+def test_the_trained_model_answers_and_no_other_files_remain(trained: Any) -> None:
     from codepref import sample
 
     rows = sample(load_problems("starter:pretrain", limit=2), str(trained.model), n=1, template=SOLUTION_TEMPLATE)
@@ -75,46 +59,48 @@ def test_the_checkpoint_answers_and_the_folder_holds_nothing_else(trained: Any) 
 
 
 def test_the_same_seed_gives_the_same_weights(trained: Any, tmp_path: Path) -> None:
-    again = train_dpo(pairs(), "starter", tmp_path / "model", SETTINGS, seed=1)
+    again = train_on(pairs(), "starter", tmp_path / "model", SETTINGS, seed=1)
     first, second = weights(trained.model), weights(again.model)
     assert all((first[name] == second[name]).all() for name in first)
 
 
-def test_training_prefers_the_chosen_answers(tmp_path: Path) -> None:
+def test_training_makes_the_chosen_answers_more_likely_than_the_rejected_ones(tmp_path: Path) -> None:
     settings = replace(SETTINGS, epochs=10.0, learning_rate=5e-4, chosen_weight=0.0)
-    result = train_dpo(pairs(), "starter", tmp_path / "model", settings)
-    assert result.curve[0]["loss"] == pytest.approx(math.log(2), abs=1e-3)
+    result = train_on(pairs(), "starter", tmp_path / "model", settings)
+    assert result.expected_first_loss == pytest.approx(math.log(2))
+    assert result.curve[0]["loss"] == pytest.approx(result.expected_first_loss, abs=1e-3)
     assert result.curve[-1]["margin"] > 0.1
     assert result.curve[-1]["loss"] < result.curve[0]["loss"]
 
 
-def test_an_adapter_is_trained_and_used_like_a_model(tmp_path: Path) -> None:
-    result = train_dpo(pairs(), "starter", tmp_path / "adapter", replace(SETTINGS, lora_rank=4))
+def test_an_adapter_is_trained_and_can_be_used_like_a_model(tmp_path: Path) -> None:
+    result = train_on(pairs(), "starter", tmp_path / "adapter", replace(SETTINGS, lora_rank=4))
     assert result.first_loss == pytest.approx(math.log(2), abs=1e-3)
     assert (result.model / "adapter_config.json").exists()
-    again = train_dpo(pairs(4), str(result.model), tmp_path / "further", SETTINGS)
+    again = train_on(pairs(4), str(result.model), tmp_path / "further", SETTINGS)
     assert again.first_loss == pytest.approx(math.log(2), abs=1e-3)
-    with pytest.raises(UserError, match="an adapter of its own would forget it"):
-        train_dpo(pairs(4), str(result.model), tmp_path / "more", replace(SETTINGS, lora_rank=4))
+    with pytest.raises(UserError, match="a new adapter would be trained without it"):
+        train_on(pairs(4), str(result.model), tmp_path / "more", replace(SETTINGS, lora_rank=4))
 
 
 @pytest.mark.parametrize("method", ["dpo", "kto"])
-def test_an_adapters_dropout_is_not_turned_off(method: Any, tmp_path: Path) -> None:
-    found = []
+def test_the_adapters_dropout_stays_on(method: Any, tmp_path: Path) -> None:
+    weights_of_rate = []
     for rate in (0.0, 0.5):
         settings = replace(SETTINGS, method=method, lora_rank=4, lora_dropout=rate, learning_rate=1e-3)
         result = train_on(pairs(), "starter", tmp_path / "model", settings, seed=1)
         assert result.curve[0]["loss"] > 0
-        found.append(load_file(result.model / "adapter_model.safetensors"))
-    assert any((found[0][name] != found[1][name]).any() for name in found[0])
+        weights_of_rate.append(load_file(result.model / "adapter_model.safetensors"))
+    without, with_dropout = weights_of_rate
+    assert any((without[name] != with_dropout[name]).any() for name in without)
 
 
 def test_accumulated_micro_batches_train_like_one_batch(trained: Any, tmp_path: Path) -> None:
-    result = train_dpo(pairs(), "starter", tmp_path / "model", replace(SETTINGS, micro_batch_size=2), seed=1)
+    result = train_on(pairs(), "starter", tmp_path / "model", replace(SETTINGS, micro_batch_size=2), seed=1)
     assert result.steps == trained.steps
     first, second = weights(trained.model), weights(result.model)
     largest = max(float((first[name] - second[name]).abs().max()) for name in first)
-    # the chosen answer's likelihood is a mean over tokens of a micro-batch, so the two are near, not equal
+    # the chosen answers' likelihood is a mean over the tokens of a micro-batch, so the weights differ a little
     assert largest < 1e-3
 
 
@@ -124,30 +110,32 @@ def test_a_micro_batch_that_does_not_divide_the_batch_is_refused(micro: int, tmp
         train_on(pairs(2), "starter", tmp_path / "model", replace(SETTINGS, micro_batch_size=micro))
 
 
-def test_another_attention_trains_alike_in_padded_batches(trained: Any, tmp_path: Path) -> None:
-    result = train_dpo(pairs(), "starter", tmp_path / "model", replace(SETTINGS, attention="eager"), seed=1)
+def test_eager_attention_trains_the_same_in_padded_batches(trained: Any, tmp_path: Path) -> None:
+    result = train_on(pairs(), "starter", tmp_path / "model", replace(SETTINGS, attention="eager"), seed=1)
     assert (trained.settings["share_prefixes"], result.settings["share_prefixes"]) == (True, False)
     assert [row["loss"] for row in result.curve] == pytest.approx([row["loss"] for row in trained.curve], abs=1e-4)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("flash_attn") is not None, reason="flash attention is installed")
-def test_an_attention_that_is_not_installed_is_told_with_the_setting(tmp_path: Path) -> None:
+def test_the_message_about_a_missing_attention_package_names_the_setting(tmp_path: Path) -> None:
     with pytest.raises(MachineError, match=r"training\.attention = 'flash_attention_2' does not work here"):
-        train_dpo(pairs(), "starter", tmp_path / "model", replace(SETTINGS, attention="flash_attention_2"))
+        train_on(pairs(), "starter", tmp_path / "model", replace(SETTINGS, attention="flash_attention_2"))
 
 
-def test_a_package_that_the_model_itself_needs_is_not_put_down_to_attention(
+def test_a_package_that_the_model_needs_is_not_reported_as_attention(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing(*given: Any, **more: Any) -> Any:
+    def missing(*args: Any, **named: Any) -> Any:
         raise ImportError("This model needs `mamba_ssm`.")
 
     monkeypatch.setattr("transformers.AutoModelForCausalLM.from_pretrained", missing)
     with pytest.raises(MachineError, match="needs a package that is not installed: This model needs `mamba_ssm`"):
-        train_dpo(pairs(), "starter", tmp_path / "model", SETTINGS)
+        train_on(pairs(), "starter", tmp_path / "model", SETTINGS)
 
 
-def test_a_reference_that_is_not_the_start_stops_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reference_that_differs_from_the_start_model_stops_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real, calls = setup.load_model, []
 
     def second_differs(*args: Any, **options: Any) -> Any:
@@ -160,12 +148,12 @@ def test_a_reference_that_is_not_the_start_stops_training(tmp_path: Path, monkey
 
     monkeypatch.setattr(setup, "load_model", second_differs)
     with pytest.raises(InfrastructureError, match=r"instead of ln 2"):
-        train_dpo(pairs(), "starter", tmp_path / "model", SETTINGS)
+        train_on(pairs(), "starter", tmp_path / "model", SETTINGS)
     assert not (tmp_path / "model").exists()
 
 
 @pytest.mark.parametrize("method", ["dpo", "kto"])
-def test_a_model_that_gives_no_numbers_does_not_count_as_its_own_reference(
+def test_a_model_whose_loss_is_nan_fails_the_check_of_the_reference(
     method: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = setup.load_model
@@ -184,65 +172,65 @@ def test_a_training_that_diverges_writes_no_model(tmp_path: Path) -> None:
     with pytest.raises(GateError, match=r"Lower training\.learning_rate"):
         training_curve([{"loss": 0.7, "step": 1}, {"loss": float("nan"), "step": 2}])
     with pytest.raises(GateError, match="diverged"):
-        train_dpo(pairs(), "starter", tmp_path / "model", replace(SETTINGS, learning_rate=1e30, epochs=3.0))
+        train_on(pairs(), "starter", tmp_path / "model", replace(SETTINGS, learning_rate=1e30, epochs=3.0))
     assert not (tmp_path / "model").exists()
 
 
-def test_what_was_trained_is_kept_when_memory_runs_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_checkpoint_is_kept_when_memory_runs_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
     import transformers
 
     real = transformers.Trainer.training_step
 
-    def scarce(trainer: Any, *given: Any, **more: Any) -> Any:
+    def out_of_memory_at_step_2(trainer: Any, *args: Any, **named: Any) -> Any:
         if trainer.state.global_step == 2:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 MiB")
-        return real(trainer, *given, **more)
+        return real(trainer, *args, **named)
 
     settings = replace(SETTINGS, epochs=2.0, checkpoint_minutes=1e-6)
-    whole = train_dpo(pairs(), "starter", tmp_path / "whole", settings)
-    monkeypatch.setattr(transformers.Trainer, "training_step", scarce)
+    whole = train_on(pairs(), "starter", tmp_path / "whole", settings)
+    monkeypatch.setattr(transformers.Trainer, "training_step", out_of_memory_at_step_2)
     with pytest.raises(MachineError, match=r"lower training\.micro_batch_size"):
-        train_dpo(pairs(), "starter", tmp_path / "model", settings)
+        train_on(pairs(), "starter", tmp_path / "model", settings)
     monkeypatch.setattr(transformers.Trainer, "training_step", real)
-    kept = newest_checkpoint(tmp_path / ".model.partial")
-    assert kept is not None
-    assert kept.name == "checkpoint-2"
-    again = train_dpo(pairs(), "starter", tmp_path / "model", settings)
+    checkpoint = newest_checkpoint(tmp_path / ".model.partial")
+    assert checkpoint is not None
+    assert checkpoint.name == "checkpoint-2"
+    again = train_on(pairs(), "starter", tmp_path / "model", settings)
     first, second = weights(whole.model), weights(again.model)
     assert again.steps == 4
     assert max(float((first[name] - second[name]).abs().max()) for name in first) <= 1e-6
 
 
-def test_no_usable_pair_is_the_users_mistake(tmp_path: Path) -> None:
+def test_a_training_without_usable_pairs_is_refused_with_the_reasons(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nothing to train on: 8 longer than training.max_length = 16"):
-        train_dpo(pairs(), "starter", tmp_path / "model", replace(SETTINGS, max_length=16))
-    with pytest.raises(UserError, match="there were none"):
-        train_dpo([], "starter", tmp_path / "model", SETTINGS)
+        train_on(pairs(), "starter", tmp_path / "model", replace(SETTINGS, max_length=16))
+    with pytest.raises(UserError, match="there were no pairs and no answers"):
+        train_on([], "starter", tmp_path / "model", SETTINGS)
 
 
-def test_rows_that_are_left_out_for_their_length_are_told_once(tmp_path: Path) -> None:
-    told: list[logging.LogRecord] = []
+def test_the_tokenizer_does_not_warn_of_rows_that_are_left_out(tmp_path: Path) -> None:
+    records: list[logging.LogRecord] = []
     handler = logging.Handler()
-    handler.emit = told.append  # type: ignore[method-assign]
+    handler.emit = records.append  # type: ignore[method-assign]
     logging.getLogger("transformers").addHandler(handler)
     long = [replace(pair, chosen=[{"role": "assistant", "content": "x = 1\n" * 400}]) for pair in pairs(1)]
     with pytest.raises(UserError, match="nothing to train on: 1 longer than"):
-        train_dpo(long, "starter", tmp_path / "model", SETTINGS)
+        train_on(long, "starter", tmp_path / "model", SETTINGS)
     logging.getLogger("transformers").removeHandler(handler)
-    assert told == []
+    assert records == []
 
 
-def test_a_folder_with_other_things_in_it_is_never_replaced(trained: Any, tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_never_replaced(trained: Any, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(UserError, match="other things in it"):
-        train_dpo(pairs(), "starter", tmp_path, SETTINGS)
+        train_on(pairs(), "starter", tmp_path, SETTINGS)
     assert (tmp_path / "thesis.txt").exists()
     with pytest.raises(UserError, match="is a file"):
-        train_dpo(pairs(), "starter", tmp_path / "thesis.txt", SETTINGS)
+        train_on(pairs(), "starter", tmp_path / "thesis.txt", SETTINGS)
 
 
-def test_what_is_trained_from_the_starter_is_asked_in_its_words(trained: Any) -> None:
+def test_a_model_trained_from_the_starter_keeps_its_prompt_templates(trained: Any) -> None:
     from codepref import sample
 
     problems = load_problems("starter:pretrain", limit=4)
@@ -250,37 +238,39 @@ def test_what_is_trained_from_the_starter_is_asked_in_its_words(trained: Any) ->
     assert not (trained.model / "training_args.bin").exists()
 
 
-def test_weights_that_cannot_be_read_are_told(tmp_path: Path, trained: Any) -> None:
+def test_a_truncated_weights_file_is_reported(tmp_path: Path, trained: Any) -> None:
     import shutil
 
     broken = tmp_path / "broken"
     shutil.copytree(trained.model, broken)
     (broken / "model.safetensors").write_bytes((broken / "model.safetensors").read_bytes()[:1000])
     with pytest.raises(UserError, match="the model cannot be loaded"):
-        train_dpo(pairs(), str(broken), tmp_path / "out", SETTINGS)
+        train_on(pairs(), str(broken), tmp_path / "out", SETTINGS)
 
 
 @pytest.mark.parametrize(
-    ("files", "told"),
+    ("files", "message"),
     [
         ({}, "no such model folder"),
         ({"config.json": "{}"}, "holds no weights"),
         ({"model.safetensors": ""}, "holds no config.json"),
     ],
 )
-def test_a_folder_that_is_no_model_says_what_it_lacks(tmp_path: Path, files: dict[str, str], told: str) -> None:
+def test_the_message_about_a_folder_without_a_model_says_what_is_missing(
+    tmp_path: Path, files: dict[str, str], message: str
+) -> None:
     folder = tmp_path / "some" / "model"
     if files:
         folder.mkdir(parents=True)
     for name, text in files.items():
         (folder / name).write_text(text)
-    with pytest.raises(UserError, match=told):
-        train_dpo(pairs(1), str(folder), tmp_path / "out", SETTINGS)
+    with pytest.raises(UserError, match=message):
+        train_on(pairs(1), str(folder), tmp_path / "out", SETTINGS)
 
 
-def test_rows_beyond_the_models_context_are_refused_with_the_setting_to_change(tmp_path: Path) -> None:
+def test_rows_longer_than_the_models_context_are_refused_with_the_setting_to_change(tmp_path: Path) -> None:
     (pair,) = pairs(1)
     long = replace(pair, chosen=[{"role": "assistant", "content": "x = 1\n" * 400}])
     with pytest.raises(UserError, match=r"reads 512: set training\.max_length = 512"):
-        train_dpo([long], "starter", tmp_path / "model", replace(SETTINGS, max_length=4096))
+        train_on([long], "starter", tmp_path / "model", replace(SETTINGS, max_length=4096))
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""KTO on the starter: the reference is pinned, labels are weighed, what is written can be used."""
+"""KTO on the starter: the reference is the start model, labels have weights, and the written model can be used."""
 
 import json
 from dataclasses import replace
@@ -7,102 +7,81 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from training_script import pairs, train_on
 
-from codepref import load_problems, train
 from codepref.cli.main import main
 from codepref.config.sections import TrainingSection
 from codepref.errors import GateError, InfrastructureError, UserError
 from codepref.models import load_tokenizer
 from codepref.pairing.artifact import write_pairs
-from codepref.records import Pair
-from codepref.sampling.prompts import request_messages
-from codepref.starter import SOLUTION_TEMPLATE
-from codepref.training import kto, setup, trainer
-from codepref.training.kto import train_kto
-from codepref.training.kto_rows import Examples, examples_from_pairs
+from codepref.training import setup, trainer
+from codepref.training.examples import Examples, examples_from_pairs
+from codepref.training.methods import kto
 from codepref.training.rows import TrainingRows
 
 SETTINGS = TrainingSection(method="kto", learning_rate=1e-4, batch_size=4, epochs=1.0, max_length=256)
 
 
-def pairs(count: int = 4) -> list[Pair]:
-    """Gold solutions of the starter against a wrong answer of about their length."""
-    made = []
-    for problem in load_problems("starter:pretrain", limit=count):
-        assert problem.gold is not None
-        wrong = f"{problem.gold.splitlines()[0]}\n    return 0"
-        made.append(
-            Pair(
-                task_id=problem.task_id,
-                prompt=request_messages(problem, SOLUTION_TEMPLATE),
-                chosen=[{"role": "assistant", "content": problem.gold.strip()}],
-                rejected=[{"role": "assistant", "content": wrong}],
-                rule="test",
-                confidence=1.0,
-                chosen_id=0,
-                rejected_id=1,
-            )
-        )
-    return made
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return train(pairs(), "starter", tmp_path_factory.mktemp("kto") / "model", settings=SETTINGS, seed=1)
+    return train_on(pairs(4), "starter", tmp_path_factory.mktemp("kto") / "model", SETTINGS, seed=1)
 
 
 def test_the_loss_before_the_first_step_is_a_half(trained: Any) -> None:
+    assert trained.expected_first_loss is None  # the logged loss holds the likelihood too
     # rewards and KL are 0: each answer's loss is 1 - sigmoid(0) = 1/2, and balanced labels have weight 1
     assert trained.first_loss == pytest.approx(0.5, abs=1e-3)
 
 
-def test_the_curve_has_every_step_and_the_marker_names_the_method(trained: Any) -> None:
+def test_the_curve_has_every_step_and_the_written_settings_name_the_method(trained: Any) -> None:
     assert [row["step"] for row in trained.curve] == [1, 2]  # 4 pairs are 8 answers, 4 a step
     assert {"loss", "margin", "kl", "chosen_logp", "rejected_logp"} <= set(trained.curve[0])
     assert trained.curve[0]["margin"] == pytest.approx(0, abs=1e-4)
     marker = json.loads((trained.model / "training.json").read_text())
     assert marker["settings"]["method"] == "kto"
-    # 4 wanted and 4 unwanted answers: balanced weights are told as they were used, not as the 0 that asked for them
+    # 4 wanted and 4 unwanted answers: the file holds the balanced weights, not the 0 of the settings
     assert (marker["settings"]["desirable_weight"], marker["settings"]["undesirable_weight"]) == (1.0, 1.0)
     assert [path.name for path in trained.model.parent.iterdir()] == ["model"]
 
 
-def test_a_weight_of_a_label_weighs_its_half_of_the_first_loss(tmp_path: Path) -> None:
+def test_the_weight_of_a_label_scales_its_part_of_the_first_loss(tmp_path: Path) -> None:
     settings = replace(SETTINGS, desirable_weight=3.0, undesirable_weight=1.0)
-    result = train(pairs(), "starter", tmp_path / "model", settings=settings)
+    result = train_on(pairs(4), "starter", tmp_path / "model", settings)
     assert result.first_loss == pytest.approx(1.0, abs=1e-3)  # 0.5 x (3 + 3 + 1 + 1) / 4
 
 
-def test_training_parts_wanted_from_unwanted_answers(tmp_path: Path) -> None:
+def test_training_makes_wanted_answers_more_likely_than_unwanted_ones(tmp_path: Path) -> None:
     settings = replace(SETTINGS, epochs=10.0, learning_rate=5e-4, chosen_weight=0.0)
-    result = train(pairs(), "starter", tmp_path / "model", settings=settings)
+    result = train_on(pairs(4), "starter", tmp_path / "model", settings)
     assert result.curve[0]["loss"] == pytest.approx(0.5, abs=1e-3)
     assert result.curve[-1]["margin"] > 0.1
     assert result.curve[-1]["loss"] < result.curve[0]["loss"]
 
 
-def test_the_weight_on_the_wanted_answers_adds_their_likelihood(trained: Any, tmp_path: Path) -> None:
-    without = train(pairs(), "starter", tmp_path / "one", settings=replace(SETTINGS, chosen_weight=0.0), seed=1)
+def test_chosen_weight_adds_the_likelihood_of_the_wanted_answers_in_proportion(trained: Any, tmp_path: Path) -> None:
+    without = train_on(pairs(4), "starter", tmp_path / "one", replace(SETTINGS, chosen_weight=0.0), seed=1)
     added = trained.curve[0]["loss"] - without.curve[0]["loss"]
-    doubled = train(pairs(), "starter", tmp_path / "two", settings=replace(SETTINGS, chosen_weight=2.0), seed=1)
+    doubled = train_on(pairs(4), "starter", tmp_path / "two", replace(SETTINGS, chosen_weight=2.0), seed=1)
     assert added > 0
     assert doubled.curve[0]["loss"] - without.curve[0]["loss"] == pytest.approx(2 * added, rel=1e-3)
 
 
-def test_that_likelihood_is_a_mean_over_the_wanted_answers_tokens(tmp_path: Path) -> None:
+def test_the_added_likelihood_is_a_mean_over_the_tokens_of_the_wanted_answers(tmp_path: Path) -> None:
     at_once = replace(SETTINGS, batch_size=8)  # all 8 answers in one step, so the order does not matter
-    found = [
-        train(pairs(), "starter", tmp_path / f"{weight}", settings=replace(at_once, chosen_weight=weight)).curve[0]
+    first_steps = [
+        train_on(pairs(4), "starter", tmp_path / f"{weight}", replace(at_once, chosen_weight=weight)).curve[0]
         for weight in (0.0, 1.0)
     ]
-    encode = trainer.encoder(load_tokenizer("starter"))
-    tokens = sum(len(encode([*one.prompt, *one.chosen], False)) - len(encode(one.prompt, True)) for one in pairs())
+    encode = trainer.chat_encoder(load_tokenizer("starter"))
+    tokens = sum(len(encode([*one.prompt, *one.chosen], False)) - len(encode(one.prompt, True)) for one in pairs(4))
     # chosen_logp is the mean over the 4 wanted answers of their tokens' sums
-    assert found[1]["loss"] - found[0]["loss"] == pytest.approx(-4 * found[0]["chosen_logp"] / tokens, rel=1e-3)
+    without, with_likelihood = first_steps
+    added = with_likelihood["loss"] - without["loss"]
+    assert added == pytest.approx(-4 * without["chosen_logp"] / tokens, rel=1e-3)
 
 
-def test_weights_that_are_no_numbers_are_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # TRL's mean skips an answer whose loss is no number, so the log may look sound where the weights are not
+def test_weights_that_are_not_numbers_are_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # TRL's mean skips an answer whose loss is not a number, so the log can look right when the weights are not
     real = trainer.training_curve
 
     def spoil(log_history: Any) -> Any:
@@ -115,22 +94,24 @@ def test_weights_that_are_no_numbers_are_not_written(tmp_path: Path, monkeypatch
         setup, "load_model", lambda *args, **options: loaded.append(load(*args, **options)) or loaded[-1]
     )
     monkeypatch.setattr(trainer, "training_curve", spoil)
-    with pytest.raises(GateError, match="is no number after it"):
-        train(pairs(), "starter", tmp_path / "model", settings=SETTINGS)
+    with pytest.raises(GateError, match="is not a number at the end"):
+        train_on(pairs(4), "starter", tmp_path / "model", SETTINGS)
     assert not (tmp_path / "model").exists()
 
 
-def test_the_command_tells_answers_not_pairs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_pairs(tmp_path / "pairs.parquet", [*pairs(), *pairs(1)])
+def test_the_command_counts_answers_instead_of_pairs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_pairs(tmp_path / "pairs.parquet", [*pairs(4), *pairs(1)])
     command = ["train", "--method", "kto", "--model", "starter", "--pairs", str(tmp_path / "pairs.parquet")]
     settings = ["--set", "batch_size=4", "--set", "epochs=1.0", "--set", "max_length=256"]
     assert main([*command, *settings, "--out", str(tmp_path / "model")]) == 0
-    told = capsys.readouterr().out
-    assert "8 answers, 2 steps, loss before the first step 0.5000" in told
-    assert "2 x answer left out: it is there already" in told  # the fifth pair repeats the first, on both sides
+    output = capsys.readouterr().out
+    assert "8 answers, 2 steps, loss before the first step 0.5000" in output
+    assert "2 x answer left out: it is there already" in output  # the fifth pair repeats the first, on both sides
 
 
-def test_a_reference_that_is_not_the_start_stops_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reference_that_differs_from_the_start_model_stops_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real, calls = setup.load_model, []
 
     def second_differs(*args: Any, **options: Any) -> Any:
@@ -143,17 +124,17 @@ def test_a_reference_that_is_not_the_start_stops_training(tmp_path: Path, monkey
 
     monkeypatch.setattr(setup, "load_model", second_differs)
     with pytest.raises(InfrastructureError, match=r"instead of 0\.5000"):
-        train(pairs(), "starter", tmp_path / "model", settings=SETTINGS)
+        train_on(pairs(4), "starter", tmp_path / "model", SETTINGS)
     assert not (tmp_path / "model").exists()
 
 
-def test_rewards_that_cancel_in_the_loss_are_seen() -> None:
+def test_equal_wrong_rewards_that_cancel_in_the_loss_are_detected() -> None:
     class Rows(list[Any]):
         def select(self, places: range) -> dict[str, list[bool]]:
             return {"label": [True, False][: len(places)]}
 
     class Shifted:
-        """A trainer whose reference is off by the same reward everywhere: the loss is 1/2 all the same."""
+        """A trainer whose rewards are all wrong by the same amount, so that its loss is still 1/2."""
 
         train_dataset = Rows([0, 1])
         desirable_weight = undesirable_weight = 1.0
@@ -163,30 +144,30 @@ def test_rewards_that_cancel_in_the_loss_are_seen() -> None:
             return {"eval_loss": 0.5, "eval_rewards/chosen": 0.7, "eval_rewards/rejected": 0.7, "eval_kl": 0.0}
 
     with pytest.raises(InfrastructureError, match=r"up to 0\.7000"):
-        kto._first_loss(Shifted(), SETTINGS)
+        kto.first_loss(Shifted(), SETTINGS)
 
 
 def test_an_adapter_is_trained(tmp_path: Path) -> None:
-    result = train(pairs(), "starter", tmp_path / "adapter", settings=replace(SETTINGS, lora_rank=4))
+    result = train_on(pairs(4), "starter", tmp_path / "adapter", replace(SETTINGS, lora_rank=4))
     assert result.first_loss == pytest.approx(0.5, abs=1e-3)
     assert (result.model / "adapter_config.json").exists()
 
 
-def test_each_of_several_processes_has_a_batch_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_micro_batch_is_divided_among_the_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(UserError, match="at least 2 for each of 2 processes"):
-        train(pairs(), "starter", tmp_path / "model", settings=replace(SETTINGS, micro_batch_size=2))
+        train_on(pairs(4), "starter", tmp_path / "model", replace(SETTINGS, micro_batch_size=2))
     batches: list[int] = []
-    monkeypatch.setattr(kto, "kto_rows", lambda *given, batch, **more: batches.append(batch) or TrainingRows())
-    monkeypatch.setattr(kto, "train", lambda place, rows, *rest, **more: rows(None, 0))
-    train(pairs(), "starter", tmp_path / "model", settings=replace(SETTINGS, micro_batch_size=4))
+    monkeypatch.setattr(kto, "kto_rows", lambda *args, batch, **named: batches.append(batch) or TrainingRows())
+    monkeypatch.setattr(trainer, "run_training", lambda job, *, rows, **named: rows(None, 0))
+    train_on(pairs(4), "starter", tmp_path / "model", replace(SETTINGS, micro_batch_size=4))
     assert batches == [2]
 
 
-def test_a_batch_of_one_and_rows_of_one_label_are_refused(tmp_path: Path) -> None:
+def test_a_batch_of_one_row_and_rows_of_one_label_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="at least 2"):
-        train(pairs(), "starter", tmp_path / "model", settings=replace(SETTINGS, micro_batch_size=1))
-    examples = examples_from_pairs(pairs())
+        train_on(pairs(4), "starter", tmp_path / "model", replace(SETTINGS, micro_batch_size=1))
+    examples = examples_from_pairs(pairs(4))
     wanted = Examples([one for one in examples.examples if one.wanted])
     with pytest.raises(UserError, match="one label"):
-        train_kto(wanted, "starter", tmp_path / "model", SETTINGS)
+        train_on(wanted, "starter", tmp_path / "model", SETTINGS)

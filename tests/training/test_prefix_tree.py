@@ -1,4 +1,4 @@
-"""Packing by shared beginnings: every token sees exactly what it sees in its own sequence."""
+"""Packing by shared prefixes: every token attends to exactly the tokens before it in its own sequence."""
 
 from collections.abc import Sequence
 
@@ -13,37 +13,37 @@ SEQUENCES = st.lists(st.lists(st.integers(1, 3), min_size=2, max_size=9), min_si
 
 
 @given(SEQUENCES)
-def test_a_place_sees_its_own_beginning_and_foretells_its_own_next_token(sequences: Sequence[Sequence[int]]) -> None:
+def test_a_place_attends_to_its_own_prefix_and_predicts_its_own_next_token(sequences: Sequence[Sequence[int]]) -> None:
     packed = pack(sequences)
-    seen_BLL, length = packed.mask_BLL(), packed.ids_BL.shape[1]
-    foretold: dict[int, int] = {}
+    mask_BLL, length = packed.mask_BLL(), packed.ids_BL.shape[1]
+    predicted: dict[int, int] = {}
     for sequence, places in zip(sequences, packed.places, strict=True):
         assert len(places) == len(sequence) - 1
         for depth, place in enumerate(places):
             row, column = divmod(int(place), length)
-            visible = np.flatnonzero(seen_BLL[row, column])
+            visible = np.flatnonzero(mask_BLL[row, column])
             assert packed.ids_BL[row, visible].tolist() == list(sequence[: depth + 1])
             assert packed.positions_BL[row, visible].tolist() == list(range(depth + 1))
-            assert foretold.setdefault(int(place), sequence[depth + 1]) == sequence[depth + 1]
+            assert predicted.setdefault(int(place), sequence[depth + 1]) == sequence[depth + 1]
 
 
 @given(SEQUENCES)
-def test_no_place_is_computed_for_nothing(sequences: Sequence[Sequence[int]]) -> None:
+def test_every_place_predicts_a_token_and_no_prediction_is_repeated(sequences: Sequence[Sequence[int]]) -> None:
     packed = pack(sequences)
     used = {int(place) for places in packed.places for place in places}
     assert used == set(np.flatnonzero(packed.segments_BL.ravel() >= 0).tolist())
-    # one place a distinct (beginning, next token)
+    # one place for each distinct (prefix, next token)
     assert len(used) == len({tuple(s[: depth + 1]) for s in sequences for depth in range(1, len(s))})
 
 
-def test_a_prompt_of_two_answers_stands_once() -> None:
+def test_the_prompt_of_two_answers_is_packed_once() -> None:
     prompt, one, other = [7, 8, 9, 6], [1, 2, 3], [4, 5, 3]
     packed = pack([prompt + one, prompt + other])
-    # 7 8 9 once; the prompt's last token foretells two things and stands twice; last tokens foretell nothing
+    # 7 8 9 once; the prompt's last token predicts two tokens and is repeated; last tokens predict nothing
     assert packed.ids_BL.tolist() == [[7, 8, 9, 6, 1, 2, 6, 4, 5]]
     assert packed.positions_BL.tolist() == [[0, 1, 2, 3, 4, 5, 3, 4, 5]]
     assert packed.places[1].tolist() == [0, 1, 2, 6, 7, 8]
-    assert not packed.mask_BLL()[0, 6, 3:6].any()  # the second answer does not see the first
+    assert not packed.mask_BLL()[0, 6, 3:6].any()  # the second answer does not attend to the first
 
 
 def test_short_trees_share_a_row() -> None:
@@ -52,11 +52,11 @@ def test_short_trees_share_a_row() -> None:
     assert packed.mask_BLL()[1].astype(int).tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 1, 1]]
 
 
-def test_a_thousand_forks_one_below_the_other_do_not_overflow_the_stack() -> None:
+def test_a_thousand_nested_forks_do_not_overflow_the_stack() -> None:
     packed = pack([[5] * n + [6] for n in range(1, 1500)])
     assert len(packed.places[-1]) == 1499
 
 
-def test_a_sequence_that_foretells_nothing_is_refused() -> None:
+def test_a_sequence_of_one_token_is_refused() -> None:
     with pytest.raises(ValueError, match="two tokens"):
         pack([[1, 2], [3]])

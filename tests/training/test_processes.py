@@ -1,24 +1,25 @@
-"""Two processes train what one trains, and what goes wrong in them is told as if it were one."""
+"""Two processes train the same model as one process, and their errors are reported as those of one."""
 
+import json
 import os
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.torch import load_file
-from training_script import pairs
+from training_script import pairs, train_on
 
 from codepref import load_problems
-from codepref.config.sections import TrainingSection
+from codepref.config.sections import OnlineSection, TrainingSection
 from codepref.errors import GateError, MachineError, UserError
-from codepref.sampling.engines import Decoding
 from codepref.starter import SOLUTION_TEMPLATE
-from codepref.training.launch import command, last_words, launched
-from codepref.training.train import train_on
-from codepref.training.validation_callback import Probing
+from codepref.training.job import TrainingJob, ValidationSettings
+from codepref.training.launch import command, error_file, last_lines, launch, raise_reported_error
+from codepref.training.methods.base import OnlineProblems
 
 SETTINGS = TrainingSection(
     chosen_weight=0.0, learning_rate=1e-4, batch_size=8, micro_batch_size=4, epochs=2.0, max_length=256
@@ -28,7 +29,9 @@ SETTINGS = TrainingSection(
 def test_two_processes_have_the_curve_of_one(tmp_path: Path) -> None:
     steps: list[tuple[int, int]] = []
     problems = load_problems("starter:validation", limit=6)
-    watch = Probing(problems, Decoding(max_new_tokens=60), every=4, patience=0, template=SOLUTION_TEMPLATE, jobs=1)
+    validation = ValidationSettings(
+        problems, max_new_tokens=60, every=4, patience=0, template=SOLUTION_TEMPLATE, jobs=1
+    )
     one = train_on(pairs(32), "starter", tmp_path / "one", SETTINGS, seed=3)
     two = train_on(
         pairs(32),
@@ -36,33 +39,52 @@ def test_two_processes_have_the_curve_of_one(tmp_path: Path) -> None:
         tmp_path / "two",
         replace(SETTINGS, processes=2),
         seed=3,
-        watch=watch,
+        validation=validation,
         progress=lambda done, total: steps.append((done, total)),
     )
     assert len(one.curve) == len(two.curve) == 8
-    assert one.curve[-1]["loss"] < 0.5  # it learnt, so that equal curves are no curves of a model at rest
-    for mine, other in zip(one.curve, two.curve, strict=True):
-        assert mine["loss"] == pytest.approx(other["loss"], abs=1e-3)
-        assert mine["margin"] == pytest.approx(other["margin"], abs=1e-2)
+    assert one.curve[-1]["loss"] < 0.5  # the model learns, so equal curves mean equal trainings
+    for row, other in zip(one.curve, two.curve, strict=True):
+        assert row["loss"] == pytest.approx(other["loss"], abs=1e-3)
+        assert row["margin"] == pytest.approx(other["margin"], abs=1e-2)
     assert steps[-1] == (8, 8)
     assert [probe["step"] for probe in two.probes] == [0, 4, 8]
+    assert two.expected_first_loss == one.expected_first_loss == pytest.approx(0.6931, abs=1e-4)
     assert not list(tmp_path.glob(".*"))
     if two.kept_step == two.steps:
         first, second = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
         assert max(float((first[key] - second[key]).abs().max()) for key in first) < 1e-3
 
 
-def test_a_mistake_and_a_divergence_are_raised_here(tmp_path: Path) -> None:
+def test_online_methods_train_in_two_processes(tmp_path: Path) -> None:
+    problems = load_problems("starter:train", limit=4)
+    data = OnlineProblems(problems, OnlineSection(generations=4, max_new_tokens=40), SOLUTION_TEMPLATE, jobs=2)
+    settings = TrainingSection(method="grpo", learning_rate=1e-4, batch_size=8, processes=2)
+    result = train_on(data, "starter", tmp_path / "model", settings)
+    assert json.loads((tmp_path / "model" / "training.json").read_text())["processes"] == 2
+    assert (result.steps, result.sampled, result.pairs) == (2, 16, 4)  # 4 problems of 4 answers, 8 a step
+    assert all(0 <= row["reward"] <= 1 for row in result.curve)
+
+
+def test_online_methods_refuse_sharded_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    data = OnlineProblems(load_problems("starter:train", limit=4), OnlineSection(generations=4))
+    with pytest.raises(UserError, match="method rloo samples from the whole model in every process"):
+        train_on(data, "starter", tmp_path / "m", TrainingSection(method="rloo", batch_size=8))
+
+
+def test_mistakes_and_divergence_of_a_worker_are_raised_by_the_launcher(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"2 processes cannot share training\.micro_batch_size = 1"):
         train_on(pairs(4), "starter", tmp_path / "a", replace(SETTINGS, processes=2, micro_batch_size=1))
-    wrecking = replace(SETTINGS, processes=2, learning_rate=1e30, warmup_ratio=0.0, max_grad_norm=1e30)
+    diverging = replace(SETTINGS, processes=2, learning_rate=1e30, warmup_ratio=0.0, max_grad_norm=1e30)
     with pytest.raises(GateError, match="diverged"):
-        train_on(pairs(16), "starter", tmp_path / "b", wrecking)
+        train_on(pairs(16), "starter", tmp_path / "b", diverging)
     assert not list(tmp_path.iterdir())
 
 
 class EndsTheSecond:
-    """A device which, when the job is read, does away with the second process; the first would wait for it."""
+    """A device name that ends the second process when that process reads the job, while the first one waits for it."""
 
     def __init__(self, how: str) -> None:
         self.how = how
@@ -72,57 +94,66 @@ class EndsTheSecond:
 
 
 def end_the_second(how: str) -> str:
+    """Prepare the failure `how` in a worker. Returns a device name."""
     if os.environ["RANK"] == "1":
         print("Segmentation of the moon", flush=True)
         if how == "mistake":
-            from codepref.training import train
+            from codepref.training.methods import dpo
 
-            def out_of_memory(*what: object, **how: object) -> None:
-                raise MachineError("the second one's memory ran out")
+            def out_of_memory(job: Any, data: Any) -> None:
+                raise MachineError("the second process ran out of memory")
 
-            train.train_dpo = out_of_memory  # type: ignore[assignment]
+            dpo.DPO = replace(dpo.DPO, train=out_of_memory)  # type: ignore[arg-type]
         elif how == "abort":
             os.abort()
     if how == "divergence":
         from codepref.training import trainer
 
-        def diverge_first(*what: object) -> None:
+        def diverge_in_the_second(*args: object) -> None:
             if os.environ["RANK"] == "1":
-                raise GateError("the second one's loss is no number")
+                raise GateError("the loss of the second process is not a number")
             time.sleep(60)
 
-        trainer.restore_adapter_dropout = diverge_first
+        trainer.restore_adapter_dropout = diverge_in_the_second
     return "cpu"
 
 
-def test_what_ends_the_second_process_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
-    job = {"given": pairs(8), "model": "starter", "settings": replace(SETTINGS, processes=2)}
-    with pytest.raises(MachineError, match="the second one's memory ran out"):
-        launched(
-            job | {"out": tmp_path / "a", "device": EndsTheSecond("mistake")}, processes=2, accelerate="", progress=None
-        )
+def test_the_reason_why_the_second_process_ended_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]))
+
+    def run(out: Path, how: str) -> None:
+        device: Any = EndsTheSecond(how)
+        launch(TrainingJob("starter", out, replace(SETTINGS, processes=2), device=device), pairs(8))
+
+    with pytest.raises(MachineError, match="the second process ran out of memory"):
+        run(tmp_path / "a", "mistake")
     with pytest.raises(MachineError, match=r"Segmentation of the moon \| Signal 6 \(SIGABRT\)") as caught:
-        launched(
-            job | {"out": tmp_path / "b", "device": EndsTheSecond("abort")}, processes=2, accelerate="", progress=None
-        )
+        run(tmp_path / "b", "abort")
     assert "=====" not in str(caught.value)
     out = tmp_path / "empty" / "c"
-    with pytest.raises(GateError, match="the second one's loss is no number"):
-        launched(job | {"out": out, "device": EndsTheSecond("divergence")}, processes=2, accelerate="", progress=None)
-    assert not list(out.parent.iterdir())  # the first was ended while it slept, and could remove nothing
+    with pytest.raises(GateError, match="the loss of the second process is not a number"):
+        run(out, "divergence")
+    assert not list(out.parent.iterdir())  # the first process was ended in its sleep and could not remove its folder
 
 
-def test_the_last_words_are_the_workers_and_not_the_launchers() -> None:
+def test_the_error_of_the_lowest_rank_is_raised(tmp_path: Path) -> None:
+    for rank in (11, 10, 2):
+        report = {"kind": "UserError", "problems": [f"mistake of rank {rank}"]}
+        error_file(tmp_path, rank).write_text(json.dumps(report))
+    with pytest.raises(UserError, match="mistake of rank 2"):
+        raise_reported_error(tmp_path)
+
+
+def test_the_last_lines_are_those_of_the_workers_and_not_of_the_launcher() -> None:
     report = """E1127 23:58:24.577000 35 torch/distributed/elastic/multiprocessing/api.py:1002] failed (exitcode: 1)
 Traceback (most recent call last):
 torch.distributed.elastic.multiprocessing.errors.ChildFailedError:
 Root Cause (first observed failure):
   traceback : To enable traceback see: https://pytorch.org/docs/stable/elastic/errors.html
 """
-    assert last_words(f"one\ntwo\n\nthree\nValueError: four\n{report}") == "two | three | ValueError: four"
-    assert last_words(report) == last_words("") == "they wrote nothing"
-    assert last_words("no launcher\nspoke") == "no launcher | spoke"
+    assert last_lines(f"one\ntwo\n\nthree\nValueError: four\n{report}") == "two | three | ValueError: four"
+    assert last_lines(report) == last_lines("") == "they wrote nothing"
+    assert last_lines("no launcher\nwrote") == "no launcher | wrote"
 
 
 SCRIPT = """
@@ -142,8 +173,8 @@ with own_end():
 """
 
 
-def test_a_process_ends_before_python_is_shut_down(tmp_path: Path) -> None:
-    """Without `own_end` about one of four such runs ends with SIGABRT, long after its work."""
+def test_a_process_ends_without_pythons_shutdown(tmp_path: Path) -> None:
+    """Without `own_end` about one of four such runs ends with SIGABRT after all its work."""
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
@@ -167,7 +198,7 @@ def test_an_accelerate_configuration_starts_the_same_worker(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "recipes" / "accelerate").glob("*.yaml")))
-def test_the_shipped_configurations_are_read_by_accelerate(path: Path) -> None:
+def test_accelerate_reads_the_shipped_configurations(path: Path) -> None:
     from accelerate.commands.config.config_args import load_config_from_file
 
     assert load_config_from_file(str(path)).num_processes == 8

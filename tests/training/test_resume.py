@@ -1,4 +1,4 @@
-"""A training that is killed in the middle goes on, and ends in the weights of one that was left in peace."""
+"""A training that is killed resumes and ends with the weights of an uninterrupted training."""
 
 import json
 import os
@@ -17,44 +17,43 @@ SCRIPT = Path(__file__).with_name("training_script.py")
 EVERY_STEP = "0.000001"
 
 
-def command(method: str, out: Path, minutes: str) -> list[str]:
-    return [sys.executable, str(SCRIPT), method, str(out), minutes]
+def command(name: str, out: Path, minutes: str) -> list[str]:
+    return [sys.executable, str(SCRIPT), name, str(out), minutes]
 
 
-@pytest.mark.parametrize("method", ["dpo", "kto", "watched"])
-def test_sigkill_in_the_middle_changes_no_weight(method: str, tmp_path: Path) -> None:
-    calm, killed = tmp_path / "calm", tmp_path / "killed"
-    subprocess.run(command(method, calm, "0"), check=True)
+@pytest.mark.parametrize("name", ["dpo", "kto", "validated"])
+def test_a_killed_training_resumes_with_the_same_weights(name: str, tmp_path: Path) -> None:
+    uninterrupted, killed = tmp_path / "uninterrupted", tmp_path / "killed"
+    subprocess.run(command(name, uninterrupted, "0"), check=True)
     staging = tmp_path / ".killed.partial"
-    process = subprocess.Popen(command(method, killed, EVERY_STEP))
-    # killed once step 5 or a later one is kept: in the next one, or while its checkpoint is written
+    process = subprocess.Popen(command(name, killed, EVERY_STEP))
+    # kill it when a checkpoint of step 5 or later exists: in the next step, or while its checkpoint is written
     while not any(int(path.parent.name.rpartition("-")[2]) >= 5 for path in staging.glob("checkpoint-*/whole")):
-        assert process.poll() is None, "ended before it was killed"
+        assert process.poll() is None, "the training ended before it was killed"
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    kept = newest_checkpoint(staging)
-    assert kept is not None
-    assert 5 <= json.loads((kept / "trainer_state.json").read_text())["global_step"] < 16
-    subprocess.run(command(method, killed, EVERY_STEP), check=True)
+    checkpoint = newest_checkpoint(staging)
+    assert checkpoint is not None
+    assert 5 <= json.loads((checkpoint / "trainer_state.json").read_text())["global_step"] < 16
+    subprocess.run(command(name, killed, EVERY_STEP), check=True)
     assert not staging.exists()
-    names = ["model.safetensors"] if method != "watched" else ["adapter_model.safetensors"]
-    for name in names:
-        one, other = load_file(calm / name), load_file(killed / name)
-        assert one.keys() == other.keys()
-        for key in one:
-            assert abs(one[key] - other[key]).max() <= 1e-6, key
-    told = [json.loads((folder / "training.json").read_text()) for folder in (calm, killed)]
-    assert told[0]["steps"] == told[1]["steps"] >= 16
-    assert [row["step"] for row in told[1]["curve"]] == [row["step"] for row in told[0]["curve"]]
-    for mine, theirs in zip(told[1]["curve"], told[0]["curve"], strict=True):
-        assert mine["loss"] == pytest.approx(theirs["loss"], abs=1e-6)
-    assert told[0]["probes"] == told[1]["probes"]
-    assert len(told[0]["probes"]) == (7 if method == "watched" else 0)
-    assert sorted(path.name for path in killed.iterdir()) == sorted(path.name for path in calm.iterdir())
+    weights = "model.safetensors" if name != "validated" else "adapter_model.safetensors"
+    expected, resumed = load_file(uninterrupted / weights), load_file(killed / weights)
+    assert expected.keys() == resumed.keys()
+    for key in expected:
+        assert abs(expected[key] - resumed[key]).max() <= 1e-6, key
+    first, second = (json.loads((folder / "training.json").read_text()) for folder in (uninterrupted, killed))
+    assert first["steps"] == second["steps"] >= 16
+    assert [row["step"] for row in second["curve"]] == [row["step"] for row in first["curve"]]
+    for row, other in zip(second["curve"], first["curve"], strict=True):
+        assert row["loss"] == pytest.approx(other["loss"], abs=1e-6)
+    assert first["probes"] == second["probes"]
+    assert len(first["probes"]) == (7 if name == "validated" else 0)
+    assert sorted(path.name for path in killed.iterdir()) == sorted(path.name for path in uninterrupted.iterdir())
 
 
-def test_another_training_does_not_go_on_from_this_one(tmp_path: Path) -> None:
+def test_a_training_does_not_resume_from_another_trainings_checkpoint(tmp_path: Path) -> None:
     staging = tmp_path / ".model.partial"
     assert not claim(staging, "one")
     (staging / "checkpoint-7").mkdir()
@@ -65,7 +64,7 @@ def test_another_training_does_not_go_on_from_this_one(tmp_path: Path) -> None:
     assert newest_checkpoint(staging) is None
 
 
-def test_half_a_checkpoint_is_none(tmp_path: Path) -> None:
+def test_an_incomplete_checkpoint_is_removed(tmp_path: Path) -> None:
     for step in (9, 10, 11):
         (tmp_path / f"checkpoint-{step}").mkdir()
     for step in (9, 10):

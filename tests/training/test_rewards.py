@@ -1,4 +1,4 @@
-"""Execution as a reward: codes to numbers by hand, and real programs that try to be paid for nothing."""
+"""Execution as a reward: verdict codes -> numbers, and programs that try to earn a reward without solving the task."""
 
 from collections.abc import Iterator
 
@@ -35,13 +35,14 @@ RIGHT, WRONG = "def f(x):\n    return x + 1", "def f(x):\n    return x if x > 1 
         ("", None, None),
     ],
 )
-def test_codes_to_rewards(codes: str, share: float | None, coarse: float | None) -> None:
+def test_verdict_codes_to_rewards(codes: str, share: float | None, coarse: float | None) -> None:
     assert reward_of(codes, True, "share") == share
     assert reward_of(codes, True, "coarse") == coarse
+    # "pass" and "coarse" are known for the same codes: those that decide whether the solution is correct
     assert reward_of(codes, True, "pass") == (None if coarse is None else float(coarse == 1.0))
 
 
-def test_what_does_not_compile_is_paid_least_whatever_its_codes() -> None:
+def test_a_program_that_does_not_compile_gets_the_lowest_reward_whatever_its_codes() -> None:
     assert [reward_of("E", False, rule) for rule in ("share", "pass", "coarse")] == [0.0, 0.0, -1.0]
     assert reward_of("EEEE", False, "coarse", (0.0, 0.1, 0.2, 3.0)) == 0.0
 
@@ -60,33 +61,33 @@ FORGERIES = [
 ]
 
 
-def test_programs_are_paid_by_what_they_do(coarse: ExecutionReward) -> None:
+def test_each_kind_of_program_gets_its_coarse_reward(coarse: ExecutionReward) -> None:
     looping, broken = "def f(x):\n    while True: pass", "def f(x)\n    return x + 1"
     texts = [RIGHT, WRONG, looping, broken, "I cannot do that.", f"Sure:\n```python\n{RIGHT}\n```"]
-    found = coarse(completions=texts, task_id=["add"] * len(texts))
-    assert found == [COARSE[3], COARSE[2], COARSE[1], COARSE[0], COARSE[0], COARSE[3]]
+    rewards = coarse(completions=texts, task_id=["add"] * len(texts))
+    assert rewards == [COARSE[3], COARSE[2], COARSE[1], COARSE[0], COARSE[0], COARSE[3]]
 
 
-def test_forgeries_earn_nothing(coarse: ExecutionReward) -> None:
-    found = coarse(completions=FORGERIES, task_id=["add"] * len(FORGERIES))
-    assert max(reward for reward in found if reward is not None) < 0
-    assert None not in found
+def test_forgeries_get_a_negative_reward(coarse: ExecutionReward) -> None:
+    rewards = coarse(completions=FORGERIES, task_id=["add"] * len(FORGERIES))
+    assert None not in rewards
+    assert max(reward for reward in rewards if reward is not None) < 0
 
 
-def test_messages_are_read_and_equal_programs_run_once(coarse: ExecutionReward) -> None:
+def test_completions_may_be_message_lists_with_repeated_programs(coarse: ExecutionReward) -> None:
     before = coarse.judged
     turns = [[{"role": "assistant", "content": text}] for text in (RIGHT, WRONG, RIGHT)]
     assert coarse(prompts=None, completions=turns, task_id=["add"] * 3, trainer_state=None) == [1.0, -0.3, 1.0]
     assert coarse.judged == before + 3
 
 
-def test_the_share_is_of_tests() -> None:
+def test_the_share_rule_gives_the_share_of_passing_tests() -> None:
     with ExecutionReward([ADD], rule="share", jobs=1) as reward:
         assert reward(completions=[WRONG], task_id=["add"]) == [0.5]
         assert reward.__name__ == "execution_share"
 
 
-def test_mistakes_are_told(coarse: ExecutionReward) -> None:
+def test_unknown_tasks_problems_without_tests_and_wrong_values_are_refused(coarse: ExecutionReward) -> None:
     with pytest.raises(UserError, match="no problem for task 'other'"):
         coarse(completions=[RIGHT], task_id=["other"])
     with pytest.raises(UserError, match="1 problems have no tests"):
@@ -95,7 +96,7 @@ def test_mistakes_are_told(coarse: ExecutionReward) -> None:
         ExecutionReward([ADD], rule="coarse", coarse=(0.0, 1.0))
 
 
-def test_the_data_set_is_what_trl_reads(coarse: ExecutionReward) -> None:
+def test_the_data_set_has_the_columns_that_trl_reads(coarse: ExecutionReward) -> None:
     (row,) = coarse.dataset().to_list()
     assert row["task_id"] == "add"
     assert row["prompt"][0]["role"] == "user"

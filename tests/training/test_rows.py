@@ -1,4 +1,4 @@
-"""What may be trained on: the traps of truncation and chat templates."""
+"""Rows for DPO: the traps of truncation and chat templates."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ EOS = 0
 
 
 def encode(messages: Sequence[Message], add_generation_prompt: bool) -> list[int]:
-    """A template in which each character is a token, 1 opens a turn and EOS ends the assistant's."""
+    """A chat template: each character is a token, 1 begins a turn, and EOS ends the assistant's turn."""
     ids: list[int] = []
     for message in messages:
         ids += [1, *map(ord, message["content"])]
@@ -34,24 +34,24 @@ def pair(chosen: str, rejected: str, prompt: str = "ask") -> Pair:
     )
 
 
-def test_pairs_that_fit_become_rows_as_they_are() -> None:
-    made = preference_rows([pair("good", "bad")], encode, max_length=64, eos_id=EOS)
-    assert made.rows[0]["chosen"] == [{"role": "assistant", "content": "good"}]
-    assert made.longest == len("ask") + 2 + len("good") + 1
-    assert made.dropped == {}
+def test_pairs_that_fit_become_rows_without_a_change() -> None:
+    rows = preference_rows([pair("good", "bad")], encode, max_length=64, eos_id=EOS)
+    assert rows.rows[0]["chosen"] == [{"role": "assistant", "content": "good"}]
+    assert rows.longest == len("ask") + 2 + len("good") + 1
+    assert rows.dropped == {}
 
 
-def test_long_pairs_are_dropped_whole_instead_of_losing_their_end() -> None:
-    # 4 + 6 + "good" fits 10 tokens exactly; one more does not. Cut at 10 both sides would be the same tokens.
-    made = preference_rows([pair("good", "bad"), pair("goods", "good!")], encode, max_length=10, eos_id=EOS)
-    assert len(made.rows) == 1
-    assert made.dropped == {"longer than training.max_length = 10 tokens": 1}
+def test_long_pairs_are_dropped_whole_and_not_cut() -> None:
+    # "good" has exactly 10 tokens with its prompt; "goods" has 11. Cut at 10 tokens the second pair would be equal.
+    rows = preference_rows([pair("good", "bad"), pair("goods", "good!")], encode, max_length=10, eos_id=EOS)
+    assert len(rows.rows) == 1
+    assert rows.dropped == {"longer than training.max_length = 10 tokens": 1}
 
 
 def test_pairs_of_the_same_tokens_are_dropped_and_counted() -> None:
-    made = preference_rows([pair("same", "same")], encode, max_length=64, eos_id=EOS)
-    assert made.rows == []
-    assert made.dropped == {"chosen and rejected are the same tokens": 1}
+    rows = preference_rows([pair("same", "same")], encode, max_length=64, eos_id=EOS)
+    assert rows.rows == []
+    assert rows.dropped == {"chosen and rejected are the same tokens": 1}
 
 
 def test_a_template_that_never_ends_an_answer_is_refused() -> None:
@@ -62,7 +62,7 @@ def test_a_template_that_never_ends_an_answer_is_refused() -> None:
         preference_rows([pair("good", "bad")], endless, max_length=64, eos_id=EOS)
 
 
-def test_a_prompt_that_merges_with_the_answer_is_refused() -> None:
+def test_a_template_that_merges_prompt_and_answer_is_refused() -> None:
     def merging(messages: Sequence[Message], add_generation_prompt: bool) -> list[int]:
         ids = encode(messages, add_generation_prompt)
         place = len(messages[0]["content"]) + 1

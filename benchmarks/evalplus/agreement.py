@@ -1,0 +1,182 @@
+"""codepref and EvalPlus on the same samples: counts of agreement, pass@k, and the cause of each difference.
+
+Both have their own default limits and read one file of samples, {"task_id", "solution"} a line: codepref by
+`evaluate --solutions --evalplus`, EvalPlus by `evalplus.evaluate`. EvalPlus also reads the results file that codepref
+writes and prints its pass@k of it. Each sample that only one system passes is run again: by both systems alone, with
+other limits, and inside EvalPlus's own check (`benchmarks.systems.evalplus_check`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common.causes import kind_of
+from benchmarks.common.probe import probe
+from benchmarks.common.process import run_system
+from benchmarks.common.results import log
+from benchmarks.common.samples import Row, read_rows, write_rows
+from benchmarks.evalplus.causes import cause_of_difference
+from codepref.problems.load import load_problems
+
+SETS = {
+    "humaneval+ gold": ("humaneval", "evalplus/HumanEvalPlus.jsonl.gz"),
+    "mbpp+ gold": ("mbpp", "evalplus/MbppPlus.jsonl.gz"),
+    "humaneval+ codegen16b": ("humaneval", "evalplus/HumanEvalPlus.jsonl.gz"),
+}
+"""Part -> EvalPlus's name of the data set, and its problem file under the data folder."""
+STATUSES = {"P": "pass", "T": "timeout"}
+"""codepref's verdict code -> EvalPlus's status. All other codes are "fail"."""
+ALONE: dict[str, float | None] = {"codepref": 3.0, "evalplus": None}
+"""Time limits of the runs alone: codepref's default, and EvalPlus's own."""
+LONG_SECONDS = 30.0
+"""Wall-clock seconds that each input may take in EvalPlus's runs with a long limit."""
+NO_MEMORY_LIMIT = {"EVALPLUS_MAX_MEMORY_BYTES": "-1"}
+"""Environment variables of EvalPlus without its memory limit."""
+
+
+def samples_of(part: str, data: Path, problems: list[Row], count: int | None) -> list[Row]:
+    """The samples of a part, which both systems read. count: CodeGen-16B samples a problem; None means all.
+
+    A CodeGen-16B completion continues a prompt without example tests, so that prompt is put before it.
+    """
+    if part != "humaneval+ codegen16b":
+        mbpp = part.startswith("mbpp")
+        programs = ((row["task_id"], row["canonical_solution"], row["prompt"]) for row in problems)
+        return [{"task_id": task, "solution": text if mbpp else prompt + text} for task, text, prompt in programs]
+    prompts = {row["task_id"]: row["prompt"] for row in read_rows(data / "codegen16b" / "problems.jsonl.gz")}
+    wanted, counts = {row["task_id"] for row in problems}, Counter[str]()
+    rows = []
+    for row in read_rows(data / "codegen16b" / "solutions.jsonl.gz"):
+        task = row["task_id"]
+        counts[task] += 1
+        if task in wanted and (count is None or counts[task] <= count):
+            rows.append({"task_id": task, "solution": prompts[task] + row["completion"]})
+    return rows
+
+
+class Agreement:
+    """One part of SETS: both systems on one file of samples.
+
+    source: data folder, number of problems and of CodeGen-16B samples a problem (None: all). work: folder of the files
+    that the systems read and write. workers: processes of each system.
+    """
+
+    def __init__(self, part: str, source: tuple[Path, int | None, int | None], work: Path, workers: int) -> None:
+        data, problems, samples = source
+        self.dataset, file = SETS[part]
+        self.file, self.work, self.workers = data / file, work, workers
+        rows = read_rows(self.file)
+        if part == "humaneval+ codegen16b":
+            wanted = {row["task_id"] for row in read_rows(data / "codegen16b" / "problems.jsonl.gz")}
+            rows = [row for row in rows if row["task_id"] in wanted]
+        self.problems = rows[:problems]
+        self.samples = samples_of(part, data, self.problems, samples)
+        self.part = part
+
+    def run(self, system: str, samples: Sequence[Row], seconds: float | None = None, **more: Any) -> dict[str, Any]:
+        """Run one system on these samples. more: further keys of the system's job.
+
+        Only problems that have samples are written, because EvalPlus demands at least one sample of each problem.
+        """
+        folder = self.work / ("all" if len(samples) == len(self.samples) else "again")
+        wanted = {row["task_id"] for row in samples}
+        problems = write_rows(folder / "problems.jsonl", (row for row in self.problems if row["task_id"] in wanted))
+        job = {"problems": str(problems), "samples": str(write_rows(folder / "samples.jsonl", samples))}
+        job |= {"results": str(folder / "codepref_eval_results.json"), "cache": str(self.work / "cache")}
+        job |= {"seconds": seconds, "workers": self.workers, "dataset": self.dataset, **more}
+        answer = run_system(system, job)
+        log(f"{self.part}, {len(samples)} samples: {system} {answer['process_seconds']:.1f} s")
+        return answer
+
+    def run_both(self) -> dict[str, Any]:
+        """The result of the part: counts, pass@k and explained differences."""
+        ours = self.run("codepref-evaluate", self.samples)
+        read = self.run("evalplus-reads", self.samples)
+        theirs = self.run("evalplus", self.samples)
+        statuses = [
+            {"codepref": evalplus_statuses(verdict["status"]), "evalplus": other["status"].split("/")}
+            for verdict, other in zip(ours["verdicts"], theirs["verdicts"], strict=True)
+        ]
+        counts = {
+            name: count_agreement([{side: passed(row[side], columns) for side in row} for row in statuses])
+            for name, columns in (("base", (0,)), ("plus", (1,)), ("base and plus", (0, 1)))
+        }
+        pairs = Counter(f"{'/'.join(row['codepref'])} {'/'.join(row['evalplus'])}" for row in statuses)
+        different = [
+            {"index": index, "codepref": ours["verdicts"][index], "evalplus": theirs["verdicts"][index]}
+            for index, row in enumerate(statuses)
+            if differ(row)
+        ]
+        return {
+            "problems": len(self.problems),
+            "samples": len(self.samples),
+            "seconds": {"codepref": ours["process_seconds"], "evalplus": theirs["process_seconds"]},
+            "left_out": ours["left_out"],
+            "agreement": counts,
+            "statuses": dict(pairs.most_common()),
+            "pass_at_k": {"codepref": ours["figures"], "evalplus of codepref's file": read["printed"]}
+            | {"evalplus": theirs["printed"]},
+            "differences": self.explain(different),
+        }
+
+    def explain(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Run differences again and add the results and the cause. rows: index of the sample, both verdicts."""
+        if not rows:
+            return []
+        chosen = [self.samples[row["index"]] for row in rows]
+        alone = {name: self.run(name, chosen, own, workers=1, alone=True)["verdicts"] for name, own in ALONE.items()}
+        runs = {
+            "no_timeout_factor": self.run(
+                "codepref", chosen, ALONE["codepref"], workers=1, alone=True, timeout_factor=None
+            )["verdicts"],
+            "long_limit": self.run("evalplus", chosen, LONG_SECONDS, workers=1)["verdicts"],
+            "no_memory_limit": self.run("evalplus", chosen, LONG_SECONDS, workers=1, environment=NO_MEMORY_LIMIT)[
+                "verdicts"
+            ],
+            "check": self.run("evalplus-check", chosen)["checks"],
+        }
+        raw = {row["task_id"]: row for row in self.problems}
+        loaded = {problem.task_id: problem for problem in load_problems(self.file)}
+        explained = []
+        for order, (row, sample) in enumerate(zip(rows, chosen, strict=True)):
+            again = {"ours": alone["codepref"][order], "theirs": alone["evalplus"][order]}
+            results = {"alone": again, **{name: run[order] for name, run in runs.items()}}
+            facts = {**results, "ours": row["codepref"], "theirs": row["evalplus"], "peer": "evalplus", "seconds": 1.0}
+            facts |= {"solution": sample["solution"], "completion": "", "helpers": []}
+            facts["repaired"] = loaded[sample["task_id"]].meta.get("repaired", [])
+            gold = self.part.endswith("gold")
+            facts["probe"] = {} if gold else probe(raw[sample["task_id"]], sample["solution"])
+            cause = cause_of_difference(facts)
+            explained.append({**sample, **row, **results, "kind": kind_of(cause), "cause": cause})
+        return explained
+
+
+def evalplus_statuses(codes: str) -> list[str]:
+    """Verdict codes of the tests base and plus as EvalPlus's statuses.
+
+    A problem without plus inputs has one code, which stands for both.
+    """
+    statuses = [STATUSES.get(code, "fail") for code in codes]
+    return statuses if len(statuses) == 2 else statuses * 2
+
+
+def passed(statuses: Sequence[str], columns: Sequence[int]) -> bool:
+    """Whether all these columns are "pass". columns: 0 for base, 1 for plus."""
+    return all(statuses[column] == "pass" for column in columns)
+
+
+def differ(row: dict[str, Sequence[str]]) -> bool:
+    """Whether one system passes base or plus and the other does not."""
+    ours, theirs = row["codepref"], row["evalplus"]
+    return any((a == "pass") != (b == "pass") for a, b in zip(ours, theirs, strict=True))
+
+
+def count_agreement(rows: Sequence[dict[str, bool]]) -> dict[str, int]:
+    """How many samples there are, on how many both systems agree, and how many each system passes."""
+    agree = sum(len(set(row.values())) == 1 for row in rows)
+    return {"samples": len(rows), "agree": agree} | {
+        f"passed by {name}": sum(row[name] for row in rows) for name in ("codepref", "evalplus")
+    }

@@ -1,0 +1,128 @@
+"""BigCodeBench's gold solutions in codepref's sandbox: which pass, and what each of the others lacks.
+
+Each gold solution also runs outside the sandbox, by Python's unittest in a temporary folder without a network. If it
+passes there and not in the sandbox, it lacks something that the sandbox refuses. If it fails in both, the row has both
+messages.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
+from pathlib import Path
+from typing import Any
+
+from codepref.execution.execute import execute
+from codepref.execution.limits import Limits
+from codepref.problems.load import load_problems
+from codepref.problems.needs import missing_packages, packages_needed
+from codepref.records import Problem, Solution
+
+CPU_SECONDS = 20.0
+"""Limit of a suite in the sandbox."""
+WALL_SECONDS = 240.0
+"""Limit of a suite outside the sandbox; BigCodeBench's own limit."""
+
+AUDITED = """
+import sys, unittest
+record = open(sys.argv.pop(1), "w")
+def audit(event, details):
+    if event in ("socket.getaddrinfo", "socket.connect"):
+        print("network", file=record)
+    elif event == "os.mkdir" or event == "open" and isinstance(details[1], str) and set(details[1]) & set("wax+"):
+        print("files", file=record)
+sys.path.insert(0, "")
+sys.dont_write_bytecode = True
+sys.addaudithook(audit)
+unittest.main("__test__")
+"""
+"""Runs the suite and records what it uses, by Python's audit events."""
+
+
+def run_gold(file: Path) -> dict[str, Any]:
+    """Run the gold solution of each problem in `file`. Returns counts, and one row a problem."""
+    problems = load_problems(file)
+    base, names = base_install(), packages_distributions()
+    solutions = [Solution(problem.task_id, 0, problem.gold or "") for problem in problems]
+    matrices = execute(problems, solutions, limits=Limits(CPU_SECONDS), jobs=2)
+    absent = missing_packages(problems)
+    rows = []
+    for problem, matrix in zip(problems, matrices, strict=True):
+        needed = sorted(packages_needed(problem))
+        beyond = [name for name in needed if not {normal(item) for item in names.get(name, [])} & base]
+        missing = [name for name in needed if name in absent]
+        verdict, unconfined = matrix.verdicts[0], run_unconfined(problem)
+        row = {"task_id": problem.task_id, "packages": needed, "beyond_base": beyond, "missing": missing}
+        row |= {"code": verdict.codes, "detail": verdict.detail, "unconfined": unconfined}
+        rows.append({**row, "lacks": lacking(missing, verdict.codes, verdict.detail, unconfined)})
+    return {"problems": len(rows), "passed": sum(row["code"] == "P" for row in rows), "rows": rows}
+
+
+def run_unconfined(problem: Problem) -> dict[str, Any]:
+    """Run gold solution and suite as one program, by unittest, outside the sandbox.
+
+    Returns status ("passes", "fails" or "late"); message: the last error, or ""; network: whether the program used the
+    network; files: whether it opened a file to write or created a folder.
+    """
+    program = f"{problem.gold}\n\n{problem.tests[0].source}\n"
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as records:
+        (Path(folder) / "__test__.py").write_text(program, encoding="utf-8")
+        command = [sys.executable, "-c", AUDITED, f"{records}/used"]
+        environment = {"HOME": folder, "TMPDIR": folder, "MPLBACKEND": "Agg", "LC_ALL": "C.UTF-8"}
+        try:
+            done = subprocess.run(
+                command, cwd=folder, env=environment, capture_output=True, text=True, timeout=WALL_SECONDS
+            )
+        except subprocess.TimeoutExpired:
+            message = f"more than {WALL_SECONDS:.0f} s"
+            return {"status": "late", "message": message, "network": False, "files": False}
+        used = set((Path(records) / "used").read_text().split())
+    errors = re.findall(r"^(\w*(?:Error|Exception|Warning)\b.*)", done.stderr, re.MULTILINE)
+    failed = done.returncode != 0
+    message = (errors or done.stderr.splitlines() or [""])[-1][:160] if failed else ""
+    uses = {name: name in used for name in ("network", "files")}
+    return {"status": "fails" if failed else "passes", "message": message, **uses}
+
+
+def lacking(missing: Sequence[str], code: str, detail: str, unconfined: dict[str, Any]) -> str:
+    """What a gold solution lacks in the sandbox; "" for one that passes.
+
+    missing: packages that are not installed. code, detail: codepref's verdict. unconfined: see `run_unconfined`.
+    """
+    if code == "P":
+        return ""
+    if missing:
+        return f"a package that is not installed: {', '.join(missing)}"
+    error = re.search(r"\w*(?:Error|Exception).*", detail)
+    message = (error[0] if error else detail)[:110]
+    uses = (("a network", unconfined["network"]), ("files to write", unconfined["files"]))
+    lacks = [name for name, used in uses if used]
+    if unconfined["status"] != "passes":
+        reason = " and ".join(lacks) or "the suite fails everywhere"
+        return f"{reason}: {message}; without a sandbox: {unconfined['message']}"
+    return f"{' and '.join(lacks) or 'something that the sandbox refuses'}: {message}"
+
+
+def base_install(name: str = "codepref") -> set[str]:
+    """The distributions that installing `name` without extras brings, itself included, as normalized names."""
+    distributions, waiting = set[str](), [normal(name)]
+    while waiting:
+        current = waiting.pop()
+        if current in distributions:
+            continue
+        distributions.add(current)
+        try:
+            needed = requires(current) or []
+        except PackageNotFoundError:
+            continue
+        waiting += [normal(re.split(r"[^\w.-]", line)[0]) for line in needed if "extra ==" not in line]
+    return distributions
+
+
+def normal(name: str) -> str:
+    """A distribution's name as PEP 503 normalizes it."""
+    return re.sub(r"[-_.]+", "-", name).lower()

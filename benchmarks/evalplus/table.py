@@ -1,0 +1,92 @@
+"""The results of `python -m benchmarks.evalplus` as Markdown. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks.common.markdown import grid, part_head
+
+Part = dict[str, Any]
+NOTE = """\
+Both systems read the same file of samples and have their own default limits. "base" and "plus" are EvalPlus's two sets
+of inputs. A sample counts as agreed when both systems pass it, or when neither does. pass@k has three rows: codepref's
+own figures; what `evalplus.evaluate` prints for the results file that codepref wrote; what it prints for its own
+verdicts. Both systems ran each difference again, one sample at a time, and EvalPlus's own check ran it once more.
+"alone" is the verdict of that run; "no timeout factor" is codepref's verdict when every test may take its whole limit;
+"30 s" is EvalPlus's verdict when every input may take 30 s; "no 4 GiB" is the same without EvalPlus's memory limit."""
+SIDES = (("codepref", "ours"), ("evalplus", "theirs"))
+"""Key of a system's verdict -> its key among the verdicts of the runs alone."""
+
+
+def document(parts: dict[str, Part]) -> str:
+    """All parts of a results file, each with its command and machine."""
+    lines = ["# Beside EvalPlus, and BigCodeBench's gold solutions", ""]
+    for name, part in parts.items():
+        table = bigcodebench if name.startswith("bigcodebench") else agreement
+        lines += [*part_head(name, part), *table(part["result"])]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def agreement(result: Part) -> list[str]:
+    """Counts of agreement, pass@k, and the differences."""
+    seconds, left_out = result["seconds"], sum(result["left_out"].values())
+    summary = (
+        f"{result['samples']} samples of {result['problems']} problems, {left_out} left out by codepref as not judged; "
+        f"codepref {seconds['codepref']:.0f} s, EvalPlus {seconds['evalplus']:.0f} s. EvalPlus may have read its "
+        "expected outputs from an earlier run's cache (execution.md measures speed)."
+    )
+    rows = []
+    for name, row in result["agreement"].items():
+        share = f"{100 * row['agree'] / row['samples']:.2f}%"
+        rows.append([name, f"{row['agree']} of {row['samples']}", share, row["passed by codepref"]])
+        rows[-1].append(row["passed by evalplus"])
+    lines = [NOTE, "", summary, ""]
+    lines += grid(("verdicts", "agree", "", "passed by codepref", "passed by evalplus"), rows)
+    lines += grid(("pass@k", "base", "base + plus"), pass_at_k(result["pass_at_k"]))
+    return lines + differences(result["differences"])
+
+
+def pass_at_k(figures: dict[str, Any]) -> list[list[str]]:
+    """A row a source. EvalPlus prints a heading and "pass@k:" lines for base, then the same for base and plus."""
+    own = (figures["codepref"][part] for part in ("base", "plus"))
+    rows = [["codepref", *(", ".join(f"{name} {value:.3f}" for name, value in part.items()) for part in own)]]
+    for source in ("evalplus of codepref's file", "evalplus"):
+        sets: list[list[str]] = []
+        for line in figures[source]:
+            if line.startswith("pass@"):
+                sets[-1].append(" ".join(line.replace(":", "").split()))
+            else:
+                sets.append([])
+        rows.append([source, *(", ".join(one) for one in sets)])
+    return rows
+
+
+def differences(rows: Sequence[Part]) -> list[str]:
+    """How many differences there are of each kind, then a row for each sample."""
+    if not rows:
+        return ["Both systems judge all samples alike.", ""]
+    lines = grid(("kind of cause", "samples"), Counter(row["kind"] for row in rows).most_common())
+    table = []
+    for row in rows:
+        both = [f"{row[key]['status']}, alone {row['alone'][side]['status']}" for key, side in SIDES]
+        others = (row[key]["status"] for key in ("no_timeout_factor", "long_limit", "no_memory_limit"))
+        table.append([row["task_id"], row["index"], *both, *others, row["cause"]])
+    head = ("task", "line", "codepref", "evalplus", "no timeout factor", "30 s", "no 4 GiB", "cause")
+    return lines + grid(head, table)
+
+
+def bigcodebench(result: Part) -> list[str]:
+    """A row a problem."""
+    lines = [
+        f"Gold solutions of the first {result['problems']} problems, 20 s of CPU a suite: {result['passed']} pass. "
+        "Beyond the base install: packages that `pip install codepref` does not bring. All of them were installed.",
+        "",
+    ]
+    rows = []
+    for row in result["rows"]:
+        beyond = ", ".join(row["beyond_base"]) or "–"
+        rows.append([row["task_id"], beyond, row["code"], row["unconfined"]["status"], row["lacks"] or "–"])
+    head = ("task", "packages beyond the base install", "code", "without a sandbox or network", "what it lacks")
+    return lines + grid(head, rows)

@@ -1,0 +1,61 @@
+"""Compares the verdicts of several systems, or of several runs, on the same samples. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Verdict = dict[str, Any]
+"""See `benchmarks.systems`."""
+Verdicts = Mapping[str, Sequence[Verdict]]
+"""System -> one verdict a sample."""
+
+
+def disagreeing(verdicts: Verdicts) -> list[int]:
+    """The indices of samples that one system passes and another does not.
+
+    Raises ValueError when the systems judged different numbers of samples, because a lost sample is not an agreement.
+    """
+    counts = {name: len(rows) for name, rows in verdicts.items()}
+    if len(set(counts.values())) != 1:
+        raise ValueError(f"the systems judged different samples: {counts}")
+    rows = zip(*verdicts.values(), strict=True)
+    return [index for index, row in enumerate(rows) if len({bool(verdict["passed"]) for verdict in row}) > 1]
+
+
+def timed_out(verdicts: Verdicts) -> dict[int, list[str]]:
+    """Index of a sample -> the systems that report a time-out for it. Other samples are left out."""
+    systems: dict[int, list[str]] = {}
+    for name, rows in verdicts.items():
+        for index, verdict in enumerate(rows):
+            if verdict["timed_out"]:
+                systems.setdefault(index, []).append(name)
+    return dict(sorted(systems.items()))
+
+
+def changed(before: Sequence[Verdict], after: Sequence[Verdict]) -> dict[str, Any]:
+    """How many samples one system judges differently in a second run.
+
+    status: samples whose status changed. passed: samples that passed and now do not, or the reverse. moves: old and new
+    status -> samples, the 12 most frequent. Raises ValueError when the runs judged different numbers of samples.
+    """
+    if len(before) != len(after):
+        raise ValueError("the two runs judged different samples")
+    pairs = list(zip(before, after, strict=True))
+    moves = Counter(f"{_short(a)} -> {_short(b)}" for a, b in pairs if a["status"] != b["status"])
+    passed = sum(bool(a["passed"]) != bool(b["passed"]) for a, b in pairs)
+    return {"status": sum(moves.values()), "passed": passed, "moves": dict(moves.most_common(12))}
+
+
+def _short(verdict: Verdict) -> str:
+    status = str(verdict["status"])
+    return status if len(status) <= 20 else f"{status[:17]}..."
+
+
+def agreement(verdicts: Verdicts) -> dict[str, int]:
+    """How many samples there are, on how many all systems agree, and how many each system passes."""
+    disagreements = disagreeing(verdicts)
+    samples = len(next(iter(verdicts.values())))
+    passed = {f"passed by {name}": sum(bool(verdict["passed"]) for verdict in rows) for name, rows in verdicts.items()}
+    return {"samples": samples, "agree": samples - len(disagreements), **passed}

@@ -1,0 +1,56 @@
+"""Every training method on the starter, from the same samples: what it gains on held-out problems, and what it costs.
+
+Each seed samples ten solutions and five test completions for each of 500 training problems, once for all methods. The
+figures are of `starter:heldout`. What --out already has is read and not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks.common.options import add_results
+from benchmarks.common.results import RESULTS, log
+
+
+def main() -> int:
+    """Run what --out lacks, then write figures and table."""
+    from benchmarks.methods.settings import METHODS
+
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("python -m benchmarks.methods", description=__doc__, formatter_class=plain)
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS), help="default: all")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="default: 0 1 2")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/methods"), help="folder of samples and models (default: runs/methods)"
+    )
+    parser.add_argument("--finished", action="store_true", help="only write the table of what is finished in --out")
+    add_results(parser, RESULTS, "methods.json and methods.md")
+    options = parser.parse_args()
+
+    from benchmarks.methods.bench import Bench
+    from benchmarks.methods.table import change, table
+    from codepref.runs.summary import machine, versions
+    from codepref.storage.files import write_json, write_text
+
+    rows, bases = [], []
+    for seed in options.seeds:
+        bench = Bench(options.out / f"seed-{seed}", seed)
+        bases.append(bench.base_row())
+        for method in options.methods:
+            if options.finished and not (bench.folder / method / "row.json").exists():
+                continue
+            rows.append(bench.row(method))
+            log(f"seed {seed}, {method}: {change(rows[-1]['figures']['pass@1'])}")
+    command = f"python -m benchmarks.methods --seeds {' '.join(map(str, options.seeds))}"
+    facts = {"command": command, "machine": machine(), "versions": versions()}
+    write_json(options.results / "methods.json", {**facts, "base": bases, "rows": rows})
+    text = table(bases, rows, command, facts["machine"])
+    write_text(options.results / "methods.md", text)
+    print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""AI feedback against a scripted server: is anything lost, invented or paid for twice, and how fast is it?
+
+faults       `codepref respond` and `codepref judge` run undisturbed, then again with SIGKILL at random moments. The
+             server fails a fifth of its calls (429, 500, hangs, cut answers, broken JSON), and a fifth of the judge's
+             answers are broken. Both runs must give the same results, byte by byte, and the ledgers must be equal to
+             the server's own counts.
+throughput   the same commands with a server that takes 200 ms a call and answers 64 calls at once
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.common.options import RUNS
+from benchmarks.common.results import add_part, command_line
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("python -m benchmarks.servers", description=__doc__, formatter_class=plain)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    text = "check results and ledgers against a server that fails, with and without kills"
+    faults = commands.add_parser("faults", help=text, description=text)
+    faults.add_argument("--problems", type=int, default=2000, help="instructions (default: 2000)")
+    faults.add_argument("--kills", type=int, default=5, help="kills of each command (default: 5)")
+    faults.add_argument("--longest", type=float, default=6.0, help="seconds to the next kill, at most (default: 6)")
+    faults.add_argument(
+        "--port", type=int, default=18977, help="both runs use the same port, because keys of calls hold the URL"
+    )
+    faults.add_argument("--seed", type=int, default=0, help="of the moments of kills")
+    text = "measure calls a second and memory"
+    throughput = commands.add_parser("throughput", help=text, description=text)
+    throughput.add_argument("--problems", type=int, default=10_000, help="instructions (default: 10,000)")
+    for command in (faults, throughput):
+        default = RUNS / "calls.json"
+        command.add_argument(
+            "--out", type=Path, default=default, help=f"JSON file to add the part to (default: {default})"
+        )
+    return parser
+
+
+def main() -> int:
+    """Run one command and add its part to the results file. Returns the exit status."""
+    options = build_parser().parse_args()
+    begun = time.monotonic()
+    if options.command == "faults":
+        from benchmarks.servers.faults import check_faults
+
+        result = check_faults(options.problems, options.kills, options.longest, options.port, options.seed)
+    else:
+        from benchmarks.servers.throughput import measure_throughput
+
+        result = measure_throughput(options.problems)
+    part = {
+        "command": command_line("servers", {str(options.out): options.out.name}),
+        "machine": {"cores": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version()},
+        "date": time.strftime("%Y-%m-%d"),
+        "wall_seconds": round(time.monotonic() - begun, 1),
+        "result": result,
+    }
+    add_part(options.out, options.command, part)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

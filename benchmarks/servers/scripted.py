@@ -1,0 +1,67 @@
+"""The scripted server (tests/servers/scripted_server.py), and the commands that are run against it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common.process import ROOT
+
+SERVER = ROOT / "tests" / "servers" / "scripted_server.py"
+
+
+class ScriptedServer:
+    """A scripted server that runs while the block lasts. options: of the server's command line."""
+
+    def __init__(self, *options: str) -> None:
+        self._process = subprocess.Popen([sys.executable, str(SERVER), *options], stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self.port = int(self._process.stdout.readline())
+        self.url = f"http://127.0.0.1:{self.port}/v1"
+
+    def __enter__(self) -> ScriptedServer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def counts(self) -> dict[str, Any]:
+        """What the server has counted so far."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/counts") as response:
+            counts: dict[str, Any] = json.load(response)
+        return counts
+
+
+def write_inputs(folder: Path, url: str, problems: int, members: int, concurrency: int, timeout: float) -> None:
+    """Write instructions, a pool and a judge to `folder`.
+
+    members: models of the pool. concurrency: calls at once to each member; the judge gets as many as all members.
+    timeout: seconds of a call.
+    """
+    rows = (
+        {"instruction": f"Write a program that does thing {number}. " + "Mind the details. " * 30}
+        for number in range(problems)
+    )
+    (folder / "instructions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    lines = ("[[pool]]", 'name = "{0}"', 'model = "{0}"', f'base_url = "{url}"', "concurrency = {1}")
+    table = "\n".join([*lines, f"timeout = {timeout}", "price_in = 1.0", "price_out = 2.0", ""])
+    names = [f"writer-{number}" for number in range(members)]
+    (folder / "pool.toml").write_text("".join(table.format(name, concurrency) for name in names))
+    (folder / "judge.toml").write_text(table.format("judge", concurrency * members))
+
+
+def commands(folder: Path) -> list[list[str]]:
+    """`codepref respond` and `codepref judge` on the inputs in `folder`."""
+    codepref = [sys.executable, "-m", "codepref"]
+    inputs = ["--instructions", str(folder / "instructions.jsonl"), "--pool", str(folder / "pool.toml")]
+    responses, judgments = str(folder / "responses.jsonl"), str(folder / "judgments.jsonl")
+    judge = ["--judge", str(folder / "judge.toml"), "--second-pass"]
+    return [
+        [*codepref, "respond", *inputs, "--out", responses],
+        [*codepref, "judge", "--responses", responses, *judge, "--out", judgments],
+    ]

@@ -1,0 +1,112 @@
+"""Trains with plain TRL or with codepref for one epoch, and measures it."""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from typing import Any
+
+from benchmarks.training.data import SETS, load_pairs
+from codepref.records import Pair
+
+
+def train(options: argparse.Namespace) -> dict[str, Any]:
+    """Train with `options.system` on `options.set`. The time includes the reference model's work, and no loading."""
+    import torch
+    from transformers import TrainerCallback
+
+    per_prompt = SETS[options.set]
+    model = str(options.out / options.size)
+    pairs = load_pairs(model, options.data, options.pairs // per_prompt, per_prompt, options.max_length)
+    begun: list[float] = []
+
+    class Clock(TrainerCallback):  # type: ignore[misc]
+        """Records when the first step begins."""
+
+        def on_train_begin(self, *_: Any, **__: Any) -> None:
+            begun.append(time.perf_counter())
+
+    trainer, prepare = (trl_trainer if options.system == "trl" else codepref_trainer)(options, pairs)
+    trainer.add_callback(Clock())
+    start = time.perf_counter()
+    prepare()
+    trainer.train()
+    seconds = time.perf_counter() - start
+    rows = [trainer.train_dataset[index] for index in range(len(trainer.train_dataset))]
+    tokens = sum(2 * len(row["prompt_ids"]) + len(row["chosen_ids"]) + len(row["rejected_ids"]) for row in rows)
+    cuda = torch.cuda.is_available() and options.device != "cpu"
+    peak = torch.cuda.max_memory_allocated() if cuda else 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {
+        "pairs": len(pairs),
+        "tokens": tokens,
+        "seconds": seconds,
+        "reference_seconds": begun[0] - start,
+        "tokens_per_second": tokens / seconds,
+        "peak_gib": peak / 2**30,
+        "losses": [entry["loss"] for entry in trainer.state.log_history if "loss" in entry],
+    }
+
+
+def settings_of(options: argparse.Namespace) -> Any:
+    """The settings of both systems: full precision, every step logged, no checkpoints."""
+    from codepref.config.sections import TrainingSection
+
+    return TrainingSection(
+        learning_rate=1e-6,
+        batch_size=options.batch,
+        max_length=options.max_length,
+        chosen_weight=0.0,
+        checkpoint_minutes=0.0,
+    )
+
+
+def trl_trainer(options: argparse.Namespace, pairs: list[Pair]) -> tuple[Any, Any]:
+    """trl.DPOTrainer as its documentation shows it, with codepref's arguments. The second value prepares nothing."""
+    import datasets
+    import trl
+
+    from codepref.models import load_tokenizer
+    from codepref.training.job import TrainingJob
+    from codepref.training.setup import models, trl_arguments
+
+    model = str(options.out / options.size)
+    job = TrainingJob(model, options.out / "trl", settings_of(options), device=options.device)
+    rows = [{name: list(getattr(pair, name)) for name in ("prompt", "chosen", "rejected")} for pair in pairs]
+    trainer = trl.DPOTrainer(
+        **models(job),
+        args=trl.DPOConfig(**trl_arguments(len(rows), job)),
+        train_dataset=datasets.Dataset.from_list(rows),
+        processing_class=load_tokenizer(model),
+    )
+    return trainer, lambda: None
+
+
+def codepref_trainer(options: argparse.Namespace, pairs: list[Pair]) -> tuple[Any, Any]:
+    """codepref's trainer, built by the steps of `codepref.training.trainer.run_training`.
+
+    The second value shares prefixes and computes the reference's log-probabilities, which is part of the timed work.
+    """
+    from codepref.models import load_tokenizer
+    from codepref.training.job import TrainingJob
+    from codepref.training.methods import dpo
+    from codepref.training.reference import compute_once
+    from codepref.training.rows import preference_rows
+    from codepref.training.shared_prefix import share
+    from codepref.training.staging import claim
+    from codepref.training.trainer import chat_encoder
+
+    model = str(options.out / options.size)
+    job = TrainingJob(model, options.out / "codepref", settings_of(options), device=options.device)
+    tokenizer = load_tokenizer(model)
+    encode = chat_encoder(tokenizer)
+    rows = preference_rows(pairs, encode, max_length=options.max_length, eos_id=tokenizer.eos_token_id)
+    claim(job.staging, f"benchmark {time.time()}")
+    built = dpo.build_trainer(job, rows, tokenizer)
+
+    def prepare() -> None:
+        if not share(built, tokenizer):
+            raise RuntimeError("the model does not accept an attention mask, so prefixes are not shared")
+        compute_once(built, dpo.REFERENCE_COLUMNS, job.staging)
+
+    return built, prepare

@@ -1,0 +1,64 @@
+"""The description of a training job: one record that the command, the launcher and every worker process read. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from codepref.config.sections import TrainingSection
+from codepref.execution.limits import Limits
+from codepref.records import Problem
+
+Progress = Callable[[int, int], None]
+"""(steps done, steps in all)."""
+
+
+@dataclass(frozen=True)
+class ValidationSettings:
+    """How a model is validated while it trains: it answers problems, and its answers are run against their tests.
+
+    problems: problems with true tests that are neither trained on nor held out for the final evaluation.
+    temperature, top_p, max_new_tokens: how answers are sampled. samples: answers to each problem in one probe.
+    every: steps between two probes; 0 spreads eight probes over the training. patience: the training ends after so
+    many probes without a better one; 0 never ends it. template: the prompt template; None takes the default.
+    batch_size: prompts that are answered at once. limits, jobs, unconfined: as in `codepref.execute`.
+    """
+
+    problems: Sequence[Problem]
+    temperature: float = 0.8
+    top_p: float = 0.95
+    max_new_tokens: int = 512
+    samples: int = 2
+    every: int = 0
+    patience: int = 4
+    template: str | None = None
+    batch_size: int = 128
+    limits: Limits = field(default_factory=Limits)
+    jobs: int | None = None
+    unconfined: bool = False
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """Which model is trained, where the result goes, and how.
+
+    model: a folder, a hub name or `starter`. out: the folder of the trained model. settings: the keys of [training].
+    seed: the root of every random choice. dtype: the type of the weights beside an adapter; training of all weights
+    uses float32. device: `auto`, `cpu` or a GPU's name. progress: called after every step. validation: how the model is
+    validated while it trains, or None.
+    """
+
+    model: str
+    out: Path
+    settings: TrainingSection
+    seed: int = 0
+    dtype: str = "auto"
+    device: str = "auto"
+    progress: Progress | None = None
+    validation: ValidationSettings | None = None
+
+    @property
+    def staging(self) -> Path:
+        """The folder beside `out` that the training writes to. It is renamed to `out` when the training succeeds."""
+        return self.out.with_name(f".{self.out.name}.partial")

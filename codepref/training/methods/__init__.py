@@ -1,0 +1,48 @@
+"""The table of training methods: one line for each method, and one file for each family in this folder. Pure.
+
+Another package adds a method with an entry point in the group `codepref.methods` that names a `Method`:
+
+    [project.entry-points."codepref.methods"]
+    my-method = "my_package.my_method:METHOD"
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from codepref.errors import UserError
+from codepref.registry import Registry
+
+if TYPE_CHECKING:
+    from codepref.training.methods.base import Method
+
+METHODS: Registry[Method] = Registry(
+    "training method",
+    "codepref.methods",
+    {
+        "dpo": "codepref.training.methods.dpo:DPO",
+        "rpo": "codepref.training.methods.dpo:RPO",
+        "kto": "codepref.training.methods.kto:KTO",
+        "sft": "codepref.training.methods.sft:SFT",
+        "rft": "codepref.training.methods.sft:RFT",
+        "grpo": "codepref.training.methods.online:GRPO",
+        "rloo": "codepref.training.methods.online:RLOO",
+    },
+)
+
+
+def load_method(name: str) -> Method:
+    """The method of that name.
+
+    Raises UserError for an unknown name, for a method of another package that cannot be imported, and for an entry
+    point that does not name a Method.
+    """
+    from codepref.training.methods.base import Method
+
+    method = METHODS.load(name)
+    if not isinstance(method, Method):
+        raise UserError(
+            f"training method {name!r} is a {type(method).__name__}: its entry point in the group {METHODS.group} must "
+            "name a codepref.training.methods.base.Method"
+        )
+    return method

@@ -1,0 +1,163 @@
+"""GRPO and RLOO with TRL: the model samples answers, the sandbox runs them, and the rewards train the model.
+
+TRL 1.16 ships no PPO trainer. RLOO (arXiv 2402.14740) and GRPO (arXiv 2402.03300) are policy-gradient methods without a
+value model: they compare an answer with the other answers to the same problem.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from codepref.config.sections import OnlineSection, TrainingSection
+from codepref.errors import UserError
+from codepref.training.job import TrainingJob
+from codepref.training.methods.base import Method, OnlineProblems
+from codepref.training.processes import count as process_count
+from codepref.training.processes import sharded
+from codepref.training.result import TrainingResult
+from codepref.training.rows import Encode, TrainingRows
+
+if TYPE_CHECKING:
+    from codepref.training.rewards import ExecutionReward
+
+TRL_NAMES = {"grpo": ("GRPOTrainer", "GRPOConfig"), "rloo": ("RLOOTrainer", "RLOOConfig")}
+"""Method -> TRL's classes."""
+
+
+def train_online(job: TrainingJob, data: OnlineProblems) -> TrainingResult:
+    """Train on problems with tests and write model and tokenizer to `job.out`, whole or not at all.
+
+    `settings.batch_size` counts the answers of a step, `online.generations` of them to each problem; `epochs` counts
+    passes over the problems. The result's `sampled` counts the sampled answers, and its curve holds the mean reward.
+    With several processes each one samples and runs its share of a step's answers. Raises what `run_training` raises,
+    and UserError for problems without tests, for fewer problems than a step needs, for a KL term beside an adapter
+    model, and for weights that are sharded over processes.
+    """
+    from codepref.training.rewards import ExecutionReward
+    from codepref.training.trainer import run_training
+
+    _check(job, data)
+    reward = ExecutionReward(
+        data.problems,
+        rule=data.settings.reward,
+        coarse=data.settings.coarse,
+        template=data.template,
+        limits=data.limits,
+        jobs=_jobs(data.jobs),
+        unconfined=data.unconfined,
+    )
+
+    def rows(encode: Encode, eos_id: int) -> TrainingRows:
+        prompts = reward.rows()
+        longest = max(len(encode(row["prompt"], True)) for row in prompts) + data.settings.max_new_tokens
+        return TrainingRows(prompts, {}, longest, len(prompts))
+
+    def build(job: TrainingJob, rows: TrainingRows, tokenizer: Any) -> Any:
+        return build_trainer(job, rows, tokenizer, data.settings, reward)
+
+    with reward:
+        return run_training(
+            job,
+            rows=rows,
+            build=build,
+            first_loss=lambda trainer, settings: 0.0,
+            sampled_per_step=job.settings.batch_size,
+            # the rows hold prompts alone, and the weights also depend on how answers are sampled and rewarded
+            key_parts=[repr(part) for part in (data.settings, data.limits, list(data.problems))],
+        )
+
+
+def _check(job: TrainingJob, data: OnlineProblems) -> None:
+    from codepref.models import resolve_model
+
+    if sharded():
+        raise UserError(
+            f"method {job.settings.method} samples from the whole model in every process: set training.processes, or "
+            "an accelerate configuration without FSDP and DeepSpeed"
+        )
+    if data.settings.kl and (Path(resolve_model(job.model)) / "adapter_config.json").exists():
+        raise UserError(
+            "online.kl above 0: TRL would take the adapter's base as the reference; merge the adapter first"
+        )
+    batch, generations = job.settings.batch_size, data.settings.generations
+    if len(data.problems) < batch // generations:  # TRL leaves out a step that it cannot fill
+        raise UserError(
+            f"training.batch_size = {batch} takes online.generations = {generations} answers to "
+            f"{batch // generations} problems a step, and there are {len(data.problems)}: set training.batch_size = "
+            f"{max(1, len(data.problems)) * generations} or lower"
+        )
+
+
+def _jobs(jobs: int | None) -> int | None:
+    """Sandbox workers of this process: several processes share the cores, or the `jobs` that the user chose."""
+    if process_count() == 1:
+        return jobs
+    from codepref.execution.engine import usable_cpus
+
+    return max(1, (jobs or usable_cpus()) // process_count())
+
+
+def build_trainer(
+    job: TrainingJob, rows: TrainingRows, tokenizer: Any, online: OnlineSection, reward: ExecutionReward
+) -> Any:
+    """TRL's GRPOTrainer or RLOOTrainer for these prompts."""
+    import datasets
+
+    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+    import trl
+
+    from codepref.training.setup import models, trl_arguments
+
+    arguments = trl_arguments(len(rows.rows) * online.generations, job)
+    for name in ("beta", "max_length"):
+        del arguments[name]
+    trainer_class, config_class = (getattr(trl, name) for name in TRL_NAMES[job.settings.method])
+    return trainer_class(
+        **models(job, reference=False),
+        reward_funcs=reward,
+        args=config_class(
+            num_generations=online.generations,
+            max_completion_length=online.max_new_tokens,
+            temperature=online.temperature,
+            top_p=online.top_p,
+            beta=online.kl,
+            **arguments,
+        ),
+        train_dataset=datasets.Dataset.from_list(rows.rows),
+        processing_class=tokenizer,
+    )
+
+
+def online_mistakes(settings: TrainingSection, online: OnlineSection) -> list[str]:
+    """One text for each mistake between the keys of [training] and [online]."""
+    mistakes = []
+    if len(online.coarse) != 4:
+        mistakes.append("online.coarse needs four values: does not compile, raises, fails a test, passes")
+    if settings.batch_size % online.generations:
+        mistakes.append(
+            f"training.batch_size = {settings.batch_size} answers a step must be a multiple of online.generations = "
+            f"{online.generations}"
+        )
+    return mistakes
+
+
+GRPO = Method(
+    "grpo",
+    train_online,
+    learns_from="problems",
+    sources=("problems",),
+    learning_rate=1e-6,  # TRL's default for GRPO and RLOO
+    lora_learning_rate=2e-5,
+    mistakes=online_mistakes,
+)
+RLOO = Method(
+    "rloo",
+    train_online,
+    learns_from="problems",
+    sources=("problems",),
+    learning_rate=GRPO.learning_rate,
+    lora_learning_rate=GRPO.lora_learning_rate,
+    mistakes=online_mistakes,
+)

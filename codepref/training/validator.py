@@ -1,0 +1,144 @@
+"""Probes of a model while it trains: its answers to validation problems are run, and the best weights are kept."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from codepref.errors import GateError, InfrastructureError
+from codepref.execution.execute import execute
+from codepref.records import INFRASTRUCTURE
+from codepref.sampling.answers import solutions_from_rows
+from codepref.sampling.engines import Decoding
+from codepref.sampling.sample import sample
+from codepref.storage.files import read_json, write_json
+from codepref.training.job import ValidationSettings
+from codepref.training.rewards import compiles
+from codepref.training.tracked_answers import TrackedAnswers, undisturbed
+from codepref.training.validation_stats import Probe, best_step, repeats_itself, stop_reason
+
+FILE = "probes.json"
+BEST = "best"
+
+
+class Validator:
+    """Probes a trainer's model, keeps the weights of the best probe in `staging`/best-STEP, and decides when to stop.
+
+    rows: the training rows; the wanted answers of the first ones are tracked (see `TrackedAnswers`). stopped: why the
+    training should end, or "". kept: the step whose weights `take_best` took.
+    """
+
+    def __init__(
+        self, settings: ValidationSettings, tokenizer: Any, rows: Sequence[dict[str, Any]], staging: Path, seed: int
+    ) -> None:
+        self.settings, self.tokenizer, self.staging, self.seed = settings, tokenizer, staging, seed
+        self.tracked = TrackedAnswers(rows, tokenizer)
+        self.probes: list[Probe] = []
+        self.stopped, self.kept = "", 0
+
+    def restore(self, step: int) -> None:
+        """Read the probes up to `step` that an earlier try of this training wrote."""
+        if (self.staging / FILE).exists():
+            rows = read_json(self.staging / FILE)
+            self.probes = [Probe(**row | {"passed_P": tuple(row["passed_P"])}) for row in rows if row["step"] <= step]
+
+    def probe(self, trainer: Any, step: int) -> None:
+        """Probe the model at `step` unless that is done, keep its weights if they are the best, and decide on stopping.
+
+        The weights of the previous best are kept until the next probe. A kill may come before there is a checkpoint of
+        this step; the training then resumes from an earlier step and may not find this step the best again.
+        """
+        if any(probe.step == step for probe in self.probes):
+            return
+        self._remove_weights_except(self._best())
+        self.probes.append(self._measure(trainer, step))
+        write_json(self.staging / FILE, [asdict(probe) for probe in self.probes])
+        if self._best() == step:
+            shutil.rmtree(self._weights_of(step), ignore_errors=True)
+            trainer.save_model(str(self._weights_of(step)))
+        self.stopped = stop_reason(self.probes, self.settings.patience, self.seed)
+
+    def take_best(self, last: int, target: Path) -> None:
+        """Move the best weights into `target`, which holds the weights of step `last`, unless that step is the best."""
+        best = self._best()
+        self.kept = last if best is None else best
+        if self.kept != last:
+            for path in self._weights_of(self.kept).iterdir():
+                path.replace(target / path.name)
+        self._remove_weights_except(None)
+        (self.staging / FILE).unlink(missing_ok=True)
+
+    def _best(self) -> int | None:
+        return best_step(self.probes) if len(self.probes) > 1 else None
+
+    def _weights_of(self, step: int) -> Path:
+        return self.staging / f"{BEST}-{step}"
+
+    def _remove_weights_except(self, step: int | None) -> None:
+        for path in self.staging.glob(f"{BEST}-*"):
+            if step is None or path != self._weights_of(step):
+                shutil.rmtree(path)
+
+    def _measure(self, trainer: Any, step: int) -> Probe:
+        with undisturbed(trainer.accelerator.unwrap_model(trainer.model)):
+            chosen_logp, entropy = self.tracked.score(trainer)
+            if not math.isfinite(chosen_logp):  # no answer can be sampled, and the log reports it only after this step
+                raise GateError(
+                    f"training diverged: the likelihood of the chosen answers is not a number at step {step}. "
+                    "Lower training.learning_rate."
+                )
+            rows = self._sample(trainer, step)
+        passed_P = self._run(rows)
+        texts = [row["completion"] for row in rows]
+        return Probe(
+            step=step,
+            passed_P=passed_P,
+            unparsable=_share(not compiles(row["solution"]) for row in rows),
+            unfinished=_share(not row["finished"] for row in rows),
+            characters=sum(map(len, texts)) / len(texts),
+            repeated=_share(map(repeats_itself, texts)),
+            chosen_logp=chosen_logp,
+            entropy=entropy,
+        )
+
+    def _sample(self, trainer: Any, step: int) -> Sequence[dict[str, Any]]:
+        from codepref.sampling.engines.transformers import TransformersEngine
+
+        settings = self.settings
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        return sample(
+            settings.problems,
+            TransformersEngine.around(model, self.tokenizer, f"step {step}"),
+            n=settings.samples,
+            decoding=Decoding(settings.temperature, settings.top_p, settings.max_new_tokens),
+            template=settings.template,
+            seed=self.seed,
+            batch_size=settings.batch_size,
+        )
+
+    def _run(self, rows: Sequence[dict[str, Any]]) -> tuple[float, ...]:
+        """The share of correct samples, by problem; 0 for a problem without a sample of known correctness.
+
+        Raises InfrastructureError when a sample's correctness is unknown because the sandbox failed.
+        """
+        settings = self.settings
+        matrices = execute(
+            settings.problems,
+            solutions_from_rows(rows, settings.problems),
+            limits=settings.limits,
+            jobs=settings.jobs,
+            unconfined=settings.unconfined,
+        )
+        verdicts = [list(matrix.verdicts) for matrix in matrices]
+        if any(one.correct is None and INFRASTRUCTURE in one.codes for task in verdicts for one in task):
+            raise InfrastructureError("the sandbox failed in a validation probe. Start the same command again.")
+        return tuple(_share(one.correct for one in task if one.correct is not None) for task in verdicts)
+
+
+def _share(flags: Iterable[bool]) -> float:
+    values = list(flags)
+    return sum(values) / len(values) if values else 0.0
