@@ -19,6 +19,9 @@ UNDECIDED, DIED, CALL_BY_REFERENCE = 0, ord("?"), ord("R")
 """Codes that are no verdicts: not written yet; the solution's process ended; the test passes a value that cannot cross.
 """
 
+DECIDED = b"PFE" + bytes([CALL_BY_REFERENCE])
+"""The codes that a test runner decides while both processes live."""
+
 _HEAD = struct.Struct("<IIII")
 _DETAIL, _CODES = 16, 528
 
@@ -97,13 +100,18 @@ class StatusPage:
         """Write one code for each test from `start` on."""
         self._page[_CODES + start : _CODES + self.tests] = bytes([code]) * (self.tests - start)
 
-    def forget(self) -> None:
-        """Make all codes undecided except CALL_BY_REFERENCE, and clear the detail."""
-        codes = self.codes()
-        self._page[_DETAIL - 8 : _DETAIL] = bytes(8)
-        for index, code in enumerate(codes):
-            if code != CALL_BY_REFERENCE:
-                self.set(index, UNDECIDED)
+    def forget_ends(self) -> bytes:
+        """Make the codes undecided that come from the end of a process, and clear the detail if no failure is left.
+
+        What a test decided stays: a solution must not get a second chance by dying in a later test. Returns the codes
+        that stay, with zeros for the others.
+        """
+        kept = bytes(code if code in DECIDED else UNDECIDED for code in self.codes())
+        if not set(kept) & set(b"FE"):
+            self._page[_DETAIL - 8 : _DETAIL] = bytes(8)
+        for index, code in enumerate(kept):
+            self.set(index, code)
+        return kept
 
     def codes(self) -> bytes:
         """All codes that have been written so far."""
