@@ -43,9 +43,9 @@ def test_a_solution_gains_nothing_by_a_timeout_after_a_failure() -> None:
     tests = (Test("t", "0", "assert f(1) == 1"), Test("t", "1", "assert f(2) == 2"))
     task = Task(Problem("t", "", "f", gold=gold), [Solution("t", 0, guess)], tests)
     state = TaskState(task, Limits(cpu_seconds=3.0, timeout_factor=100), jobs=1)
-    first = state.next_job()
     results = {guess: ("FT", "test 0: AssertionError"), gold: ("PP", "")}
-    for index, source in first.sources():
+    for first in (state.next_job(), state.next_job()):
+        ((index, source),) = first.sources()
         codes, detail = results[source]
         first.settle(index, codes, False, 100.0, detail, bytes(8))
     second = state.next_job()
