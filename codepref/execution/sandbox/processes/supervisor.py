@@ -57,6 +57,7 @@ class Supervisor:
     def __init__(self, engine: int) -> None:
         self.engine = engine
         self.hardening = Hardening()
+        self.hardening.hide()
         self._solution_nursery = self._spawn({SOLUTIONS: self._serve_solutions, PACKAGED: self._serve_packaged})
         self.page = status_page.StatusPage()
         self.hardening.grown()
