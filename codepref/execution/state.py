@@ -14,6 +14,7 @@ from codepref.records import (
     ERROR,
     INFRASTRUCTURE,
     PASS,
+    SKIPPED,
     TIMEOUT,
     VERDICT_CODES,
     Verdict,
@@ -28,6 +29,25 @@ MAX_JOB = 64
 
 SolutionResult = tuple[str, bool, float, str, bytes]
 """Codes, whether a test shared a process, CPU milliseconds, the first failure in words, digests of the answers."""
+
+OPEN_CODES = TIMEOUT + SKIPPED
+"""The codes of a first attempt that a second one may change. A test that was decided is never decided again: a solution
+that guesses could otherwise time out on purpose, and guess again.
+"""
+
+
+def merged(first: SolutionResult, second: SolutionResult) -> SolutionResult:
+    """The result of two attempts: what the first one decided stays, and the second one decides the rest."""
+    stays = [code not in OPEN_CODES for code in first[0]]
+    codes = "".join(old if stay else new for old, new, stay in zip(first[0], second[0], stays, strict=True))
+    size, unknown = ANSWER_DIGEST_BYTES, bytes(ANSWER_DIGEST_BYTES * len(stays))
+    old_digests, new_digests = first[4] or unknown, second[4] or unknown
+    digests = b"".join(
+        (old_digests if stay else new_digests)[size * at : size * (at + 1)] for at, stay in enumerate(stays)
+    )
+    failed = any(stay and code != PASS for code, stay in zip(first[0], stays, strict=True))
+    detail = "" if codes == PASS * len(codes) else first[3] if failed else second[3]
+    return codes, first[1] or second[1], second[2], detail, digests if any(digests) else b""
 
 
 class TaskState:
@@ -55,6 +75,7 @@ class TaskState:
         self._results: dict[str, SolutionResult] = {}
         self._keys: dict[int, str] | None = None
         self._late: dict[int, SolutionResult] = {}
+        self._first_results: dict[int, SolutionResult] = {}
         self._slowest: float | None = None
         self._waiting: deque[int] = deque()
         self._failures = [0] * len(self.sources)
@@ -106,6 +127,8 @@ class TaskState:
 
     def settle(self, index: int, result: SolutionResult) -> int:
         """Take over the result of one solution. Returns the number of solutions that are settled by it."""
+        if first := self._first_results.pop(index, None):
+            result = merged(first, result)
         codes, _, cpu_ms, *_ = result
         if self._is_late(codes):
             self._late[index] = result
@@ -133,7 +156,8 @@ class TaskState:
         unwanted = [index for index in late if not self._copies[self.sources[index]]]
         if allowed > before:
             self.data = encode_task(self.task, self.limits, allowed)
-            self._waiting.extend(index for index in late if index not in unwanted)
+            self._first_results = {index: late[index] for index in late if index not in unwanted}
+            self._waiting.extend(self._first_results)
         settled = unwanted if allowed > before else list(late)
         for index in settled:
             self._results[self.sources[index]] = late[index]

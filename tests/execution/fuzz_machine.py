@@ -17,9 +17,9 @@ from codepref.execution.engine import Engine
 
 _SUBREAPER = 36
 MARKS = (fuzz_system.MARK, "codepref-escape", "cheated")
-PROCESSES_A_WORKER, DESCRIPTORS_A_PROCESS = 7, 100
-"""A worker has a supervisor, two zygotes, a test runner, a process with a solution, one forked ahead, and one that is
-ending. A runner's session holds 24 descriptors, and each zygote a few more."""
+PROCESSES_A_WORKER, DESCRIPTORS_A_PROCESS = 10, 100
+"""A worker has a supervisor, two nurseries, three zygotes, a test runner, a process with a solution, one forked ahead,
+and one that is ending. A runner's session holds 24 descriptors, and each zygote a few more."""
 
 
 @dataclass(frozen=True, slots=True)

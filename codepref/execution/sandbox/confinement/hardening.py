@@ -17,7 +17,7 @@ CHANNEL = 3
 """The first descriptor that a child keeps. 0, 1 and 2 are /dev/null."""
 
 OPEN_FILES, PENDING_SIGNALS = 64, 256
-PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NAME = 1, 4, 15
 
 
 def address_space() -> int:
@@ -51,6 +51,13 @@ class Hardening:
         self._size = address_space()
         self._prctl = ctypes.CDLL(None).prctl
         self._filter = seccomp.Filter(seccomp.child_filter()) if seccomp.supported() else None
+
+    def hide(self) -> None:
+        """Let no other process read this one or its children, and let none of them leave a core file.
+
+        Processes of one user may otherwise read each other's memory, where no Landlock domain divides them.
+        """
+        self._prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
     def grown(self) -> None:
         """Measure the address space again, after this process has loaded more."""

@@ -47,12 +47,12 @@ sched_setattr 314 274  setpriority 141 140  ioprio_set 251 30
 """
 _CHILDREN = """
 fork 57 -  vfork 58 -  execve 59 221  execveat 322 281  setrlimit 160 164  seccomp 317 277  setsid 112 157
-setpgid 109 154  rt_sigqueueinfo 129 138  rt_tgsigqueueinfo 297 240  sendmsg 46 211  sendmmsg 307 269  recvmsg 47 212
+setpgid 109 154  flock 73 32  rt_sigqueueinfo 129 138  rt_tgsigqueueinfo 297 240  sendmsg 46 211  sendmmsg 307 269  recvmsg 47 212
 recvmmsg 299 243
 """
 _BY_ARGUMENT = """
 clone 56 220  clone3 435 435  kill 62 129  tkill 200 130  tgkill 234 131  prlimit64 302 261  prctl 157 167  fcntl 72 25
-ioctl 16 29  socketpair 53 199
+ioctl 16 29  socketpair 53 199  sendto 44 206
 """
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
@@ -62,8 +62,20 @@ _PID_HOLE = 0x50494421  # replaced by the child's own pid when its filter is ins
 _X32_BIT = 0x40000000
 _CLONE_THREAD = 0x00010000
 _PR_SET_NAME, _PR_GET_NAME = 15, 16
-_REFUSED_FCNTL = (8, 10, 15, 1024)  # F_SETOWN, F_SETSIG, F_SETOWN_EX (signals), F_SETLEASE (other writers wait)
-_OWNER_IOCTLS = (0x8901, 0x8902, 0x5412, 0x541C)  # FIOSETOWN, SIOCSPGRP, TIOCSTI, TIOCLINUX
+_FCNTL = (0, 1, 2, 3, 4, 1030, 1032)
+"""Allowed: F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC, F_GETPIPE_SZ.
+
+Refused are, among others, locks, leases, dnotify and read-write hints. They work on a library file that is open for
+reading, and other processes can see them: a solution could leave a mark for the next one.
+"""
+
+_IOCTL = (0x541B, 0x5421, 0x5450, 0x5451, 0x5401, 0x802C542A, 0x5413)
+"""Allowed: FIONREAD, FIONBIO, FIONCLEX, FIOCLEX, TCGETS, TCGETS2, TIOCGWINSZ.
+
+Refused are, among others, FS_IOC_SETFLAGS and EXT4_IOC_SETVERSION, which change a file that is open for reading.
+"""
+
+_MSG_OOB = 1
 
 Instruction = tuple[int, int, int, int]
 
@@ -104,8 +116,10 @@ def _by_argument() -> list[Instruction]:
     program += _rule(call["prlimit64"], 2, new_limit + _when(_JEQ, 0, _ALLOW), refused)
     names = _when(_JEQ, _PR_SET_NAME, _ALLOW) + _when(_JEQ, _PR_GET_NAME, _ALLOW)
     program += _rule(call["prctl"], 0, names, refused)
-    for name, values in (("fcntl", _REFUSED_FCNTL), ("ioctl", _OWNER_IOCTLS)):
-        program += _rule(call[name], 1, [step for value in values for step in _when(_JEQ, value, refused)], _ALLOW)
+    for name, values in (("fcntl", _FCNTL), ("ioctl", _IOCTL)):
+        program += _rule(call[name], 1, [step for value in values for step in _when(_JEQ, value, _ALLOW)], refused)
+    # A byte out of band would reach the other end of the channel beside the frames.
+    program += _rule(call["sendto"], 3, _when(_JSET, _MSG_OOB, refused), _ALLOW)
     # asyncio needs AF_UNIX streams. A datagram socket could send to any address.
     stream = [(_JEQ, 1, 0, 1), (_RETURN, 0, 0, refused), (_LOAD, 0, 0, 16 + 8), (_AND, 0, 0, 0xF)]
     program += _rule(call["socketpair"], 0, stream + _when(_JEQ, 1, _ALLOW), refused)

@@ -56,8 +56,7 @@ class SolutionAttempts:
         if not self._alone and (late or status_page.DIED in codes or b"M" in codes):
             # An earlier solution in the same process may be the cause. Only the end of a process of its own counts.
             self._alone = True
-            self.page.forget()
-            self._kept = bytearray(self.page.tests)
+            self._kept = bytearray(self.page.forget_ends())
             return
         if status_page.DIED in codes:
             self._settle_death(phase, codes.index(status_page.DIED), solution)

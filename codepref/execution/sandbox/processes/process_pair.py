@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import _socket
+import contextlib
 import os
 import signal
 
+from ..wire import frames
 from ..wire.encoder import encoded
 from .runner_session import Host, watch
 from .zygote import Reaped
@@ -14,7 +16,7 @@ from .zygote import Reaped
 class ProcessPair:
     """A test runner and the process of its solution.
 
-    mode: "produce": the solution is the reference, which makes expected outputs. "shared": the runner runs the solution
+    mode: "produce": the solution is the reference, which makes expected outputs. "shared": the runner runs `source`
     itself, and there is no second process. wanted: indices of the tests. cpu: seconds of CPU after which the kernel
     ends the solution's process.
     """
@@ -29,8 +31,10 @@ class ProcessPair:
             if mode != "shared":
                 memory = 4 * int(supervisor.plan.limits["memory_bytes"])
                 self.solution = supervisor.solutions.fork((theirs.fileno(),), encoded((memory, cpu)))
-            payload = encoded((mode, self.solution, source, wanted))
-            self.runner = self.runners.fork((ours.fileno(),), payload)
+            self.runner = self.runners.fork((ours.fileno(),), encoded((mode, self.solution, wanted)))
+            if mode == "shared":
+                with contextlib.suppress(frames.Closed):  # the death of the runner is noticed where it is waited for
+                    frames.send(theirs.fileno(), source.encode("utf-8", "surrogatepass"))
         finally:
             ours.close()
             theirs.close()

@@ -92,7 +92,7 @@ class RunnerSession:
         self._shared: tuple[int, int] | None = None
         try:
             descriptors = (control.fileno(), *(link.fileno() for link, _ in links))
-            self.runner = self.runners.fork(descriptors, encoded(("serve", 0, "", [])))
+            self.runner = self.runners.fork(descriptors, encoded(("serve", 0, [])))
         finally:
             for one in (control, *(link for link, _ in links)):
                 one.close()

@@ -66,11 +66,13 @@ class RunnerZygote:
         makes expected outputs.
         """
         self.hardening.name("runner")
-        mode, pid, source, wanted = Decoder(payload).value()
+        mode, pid, wanted = Decoder(payload).value()
         limits = self.plan.limits
         memory = int(limits["memory_bytes"]) + RUNNER_EXTRA
         cpu = len(self.tests) * (limits["max_cpu_seconds"] + 2) + limits["load_cpu_seconds"]
         if mode == "shared":
+            # The zygote never holds a solution, so that the next solution finds nothing of this one.
+            source = frames.receive(descriptors[0]).decode("utf-8", "surrogatepass")
             self.hardening.apply([], os.getppid(), int(limits["memory_bytes"]), cpu)
             TestRunner(self.plan, self.tests, self.page).run_shared(source, wanted)
         elif mode == "produce":
@@ -148,12 +150,12 @@ class RunnerZygote:
         return encoded((inputs.seconds, b""))
 
 
-def serve(
-    control: _socket.socket, data: bytes, page: status_page.StatusPage, hardening: Hardening, cautious: bool
-) -> None:
-    """The life of a runner zygote: prepare the task, report that it is ready, answer requests."""
+def serve(control: _socket.socket, page: status_page.StatusPage, hardening: Hardening) -> None:
+    """The life of a runner zygote: receive a task, prepare it, report that it is ready, answer requests."""
     hardening.name("runners")
+    cautious, data = Decoder(frames.receive(control.fileno())).value()
     plan = Plan.decode(data)
+    page.join(len(plan.tests))
     with hardening.memory(int(plan.limits["memory_bytes"]) + RUNNER_EXTRA):
         runners = RunnerZygote(plan, page, hardening, cautious)
     gc.collect()

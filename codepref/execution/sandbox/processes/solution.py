@@ -209,6 +209,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "getitem": lambda server, target, key: target[key],
     "setitem": lambda server, target, key, value: target.__setitem__(key, value),
     "len": lambda server, target: len(target),
+    "bool": lambda server, target: bool(target),
     "iter": lambda server, target: iter(target),
     "str": lambda server, target: str(target),
 }

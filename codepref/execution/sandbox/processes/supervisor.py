@@ -1,6 +1,10 @@
-"""The supervisor of one worker: takes tasks from the engine, forks runners and solutions, watches them, reports codes.
+"""The supervisor of one worker: takes tasks from the engine, watches the processes that run them, reports codes.
 
 It handles tests and solutions as bytes and texts only. It neither runs nor compiles them.
+
+No process that untrusted code is forked from has ever held a job. The supervisor therefore forks only twice, before the
+first job: two nurseries, which fork zygotes on request. One is for zygotes of solutions, and has no part in the status
+page. The other is for runner zygotes, and shares the page. A runner zygote gets its task through its own socket.
 """
 
 from __future__ import annotations
@@ -11,9 +15,10 @@ import os
 import select
 import signal
 import time
+from collections.abc import Callable, Mapping
 
 from ..confinement import packages
-from ..confinement.hardening import Hardening
+from ..confinement.hardening import CHANNEL, Hardening
 from ..kinds import KINDS
 from ..wire import frames, status_page
 from ..wire.decoder import Decoder
@@ -35,6 +40,12 @@ SOLUTIONS_A_RUNNER = 24
 Forking and ending a runner costs as much as forking and ending a solution.
 """
 
+SOLUTIONS, PACKAGED, RUNNERS = b"solutions", b"packaged", b"runners"
+"""Roles of zygotes: for solutions, for solutions that import a package, and for the test runners of one task."""
+
+Serve = Callable[[_socket.socket], None]
+"""The life of a zygote, which gets its control socket."""
+
 
 class EngineGone(Exception):
     """The engine closed its end, so everything ends."""
@@ -46,11 +57,15 @@ class Supervisor:
     def __init__(self, engine: int) -> None:
         self.engine = engine
         self.hardening = Hardening()
-        self.solutions = self._spawn(self._serve_solutions)
+        self.hardening.hide()
+        self._solution_nursery = self._spawn({SOLUTIONS: self._serve_solutions, PACKAGED: self._serve_packaged})
+        self.page = status_page.StatusPage()
+        self.hardening.grown()
+        self._runner_nursery = self._spawn({RUNNERS: self._serve_runners})
+        self.solutions = self._zygote(self._solution_nursery, SOLUTIONS)
         self.packaged: zygote.Zygote | None = None
         self.runners: zygote.Zygote | None = None
         self.plan: Plan | None = None
-        self.page = status_page.StatusPage(0)
         self.reference_seconds = 0.0
         self.reusable = False
         self._session: RunnerSession | None = None
@@ -59,6 +74,9 @@ class Supervisor:
         self._loaded: set[str] = set()
         self._loaded_by_runners: set[str] = set()
         self._no_packages = False
+
+    def _serve_runners(self, control: _socket.socket) -> None:
+        runner_zygote.serve(control, self.page, self.hardening)
 
     def _serve_solutions(self, control: _socket.socket) -> None:
         self.hardening.name("solutions")
@@ -86,12 +104,12 @@ class Supervisor:
             return self.solutions
         try:
             if self.packaged is None:
-                self.packaged = self._spawn(self._serve_packaged)
+                self.packaged = self._zygote(self._solution_nursery, PACKAGED)
             self._load(self.packaged, wanted, self._loaded)
         except zygote.ZygoteLost:
             self._no_packages = True
             if self.packaged is not None:
-                self._end(self.packaged)
+                self._end(self._solution_nursery, self.packaged)
             return self.solutions
         if self._shared:  # a solution that shares a process with its test runs in the runner
             assert self.runners is not None
@@ -117,9 +135,10 @@ class Supervisor:
             if target is self.runners:
                 self._end_session()  # its runner was forked before the packages were loaded
 
-    def _end(self, ended: zygote.Zygote) -> None:
+    def _end(self, nursery: zygote.Zygote, ended: zygote.Zygote) -> None:
         os.kill(ended.pid, signal.SIGKILL)
-        os.waitpid(ended.pid, 0)
+        nursery.ask_reap(ended.pid)
+        nursery.reaped()
         ended.close()
 
     def _run_solution(self, descriptors: list[int], payload: bytes) -> None:
@@ -128,20 +147,37 @@ class Supervisor:
         self.hardening.apply(descriptors, os.getppid(), memory, cpu)
         solution.run()
 
-    def _spawn(self, serve: object) -> zygote.Zygote:
+    def _spawn(self, roles: Mapping[bytes, Serve]) -> zygote.Zygote:
+        """Fork a nursery, whose children are zygotes of these roles."""
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         parent, pid = os.getpid(), os.fork()
         if pid == 0:
             try:
-                kept = os.dup(theirs.fileno())
-                os.dup2(kept, 3)
-                os.closerange(4, 1 << 16)
-                self.hardening.die_with_parent(parent)
-                serve(_socket.socket(fileno=3))  # type: ignore[operator]
+                control = self._own_socket(theirs.fileno(), parent)
+                self.hardening.name("nursery")
+                zygote.serve(control, lambda descriptors, role: self._serve_role(roles[role], descriptors[0]))
             finally:
                 os._exit(70)
         theirs.close()
         return zygote.Zygote(ours, pid)
+
+    def _serve_role(self, serve: Serve, descriptor: int) -> None:
+        serve(self._own_socket(descriptor, os.getppid()))
+
+    def _own_socket(self, descriptor: int, parent: int) -> _socket.socket:
+        """The socket of a new process, which keeps no other descriptor and dies with its parent."""
+        os.dup2(os.dup(descriptor), CHANNEL)
+        os.closerange(CHANNEL + 1, 1 << 16)
+        self.hardening.die_with_parent(parent)
+        return _socket.socket(fileno=CHANNEL)
+
+    def _zygote(self, nursery: zygote.Zygote, role: bytes) -> zygote.Zygote:
+        """Have a nursery fork a zygote. Raises ZygoteLost."""
+        ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        try:
+            return zygote.Zygote(ours, nursery.fork((theirs.fileno(),), role))
+        finally:
+            theirs.close()
 
     def task(self, data: bytes, known: dict[int, bytes], keep: bool) -> None:
         """Prepare a task. The same task again keeps what was prepared. Raises ZygoteLost.
@@ -152,19 +188,16 @@ class Supervisor:
         if data == self._data:
             return
         self._end_runners()
-        self.page.close()
         self.plan, self._data, self._shared = Plan.decode(data), data, set()
         self._shared = {at for at, (kind, _) in enumerate(self.plan.tests) if KINDS[kind].always_shared}
         self.reference_seconds = 0.0
-        self.page = status_page.StatusPage(len(self.plan.tests))
+        if len(self.plan.tests) > status_page.MAX_TESTS:
+            raise zygote.ZygoteLost(f"a task may have {status_page.MAX_TESTS:,} tests, not {len(self.plan.tests):,}")
+        self.page.begin(len(self.plan.tests))
         for cautious in (False, True):
-            page = self.page
-            self.runners = self._spawn(
-                lambda control, page=page, cautious=cautious: runner_zygote.serve(
-                    control, data, page, self.hardening, cautious
-                )
-            )
+            self.runners = self._zygote(self._runner_nursery, RUNNERS)
             try:
+                self.runners.send(encoded((cautious, data)))
                 if self.wait_for(self.runners, PREPARE_SECONDS):
                     self.reusable = self.runners.answer() == runner_zygote.REUSABLE
                     break
@@ -178,7 +211,7 @@ class Supervisor:
     def _end_runners(self) -> None:
         self._end_session()
         if self.runners is not None:
-            self._end(self.runners)
+            self._end(self._runner_nursery, self.runners)
             self.runners, self._data = None, b""
             self._loaded_by_runners = set()
 

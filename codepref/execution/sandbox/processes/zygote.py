@@ -109,6 +109,13 @@ class Zygote:
         except OSError as error:
             raise ZygoteLost(str(error)) from None
 
+    def send(self, body: bytes) -> None:
+        """Send a frame that is no request: what a zygote needs before it answers any."""
+        try:
+            frames.send(self._control.fileno(), body)
+        except (frames.Closed, OSError) as error:
+            raise ZygoteLost(str(error) or "gone") from None
+
     def answer(self) -> bytes:
         """The next answer. Blocks."""
         try:

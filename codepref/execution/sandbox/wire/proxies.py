@@ -116,7 +116,10 @@ class RemoteObject:
         return length
 
     def __bool__(self) -> bool:
-        return True
+        truth = _ask(self, "bool")
+        if type(truth) is not bool:
+            raise TypeError("a truth value that is no bool")
+        return truth
 
     def __iter__(self) -> Iterator[Any]:
         iterator = _ask(self, "iter")
@@ -140,18 +143,8 @@ class RemoteCallable(RemoteObject):
     __slots__ = ()
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        """Call the original with plain arguments, in the solution's process.
-
-        A StopIteration of the solution would end the test's own loop over `map(solution, ...)` before its assertions,
-        and the test would pass. So it becomes a RuntimeError, as in generators (PEP 479), unless the test names it.
-        """
-        try:
-            return _ask(self, "call", arguments, keywords)
-        except StopIteration:
-            link: Caller = object.__getattribute__(self, "_link")
-            if link.stops_expected:
-                raise
-            raise exception_from(("RuntimeError", "RuntimeError", ("raised StopIteration",), None)) from None
+        """Call the original with plain arguments, in the solution's process."""
+        return _ask(self, "call", arguments, keywords)
 
 
 class RemoteIterator(RemoteObject):
@@ -163,9 +156,21 @@ class RemoteIterator(RemoteObject):
         return self
 
     def __next__(self) -> Any:
-        return _ask(self, "next")
+        link: Caller = object.__getattribute__(self, "_link")
+        return link.request("next", self)
 
 
 def _ask(target: RemoteObject, operation: str, *parts: Any) -> Any:
+    """Request an operation on the original.
+
+    A StopIteration of the solution would end the test's own loop, over `map(solution, ...)` for example, before its
+    assertions, and the test would pass. So it becomes a RuntimeError, as in generators (PEP 479), unless the test
+    names it.
+    """
     link: Caller = object.__getattribute__(target, "_link")
-    return link.request(operation, target, *parts)
+    try:
+        return link.request(operation, target, *parts)
+    except StopIteration:
+        if link.stops_expected:
+            raise
+        raise exception_from(("RuntimeError", "RuntimeError", ("raised StopIteration",), None)) from None

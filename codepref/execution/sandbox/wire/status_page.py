@@ -19,6 +19,9 @@ UNDECIDED, DIED, CALL_BY_REFERENCE = 0, ord("?"), ord("R")
 """Codes that are no verdicts: not written yet; the solution's process ended; the test passes a value that cannot cross.
 """
 
+DECIDED = b"PFE" + bytes([CALL_BY_REFERENCE])
+"""The codes that a test runner decides while both processes live."""
+
 _HEAD = struct.Struct("<IIII")
 _DETAIL, _CODES = 16, 528
 
@@ -28,18 +31,37 @@ billion a test is rare enough. Zeros mean that the digest is unknown.
 """
 
 
-class StatusPage:
-    """The page for `tests` tests. All codes are undecided at first."""
+PAGE_BYTES = 1 << 23
+"""Bytes of address space of the page. The kernel gives it memory only where it is written."""
 
-    def __init__(self, tests: int) -> None:
+MAX_TESTS = (PAGE_BYTES - _CODES) // (1 + ANSWER_DIGEST_BYTES)
+"""Tests that one task may have."""
+
+
+class StatusPage:
+    """One page for all tasks of a worker. `begin` sets it up for the tests of a task.
+
+    It is made before the processes that share it are forked, so its size is fixed.
+    """
+
+    def __init__(self) -> None:
+        self._page = mmap.mmap(-1, PAGE_BYTES)
+        self._use(0)
+
+    def _use(self, tests: int) -> None:
         self.tests = tests
         self._answer_digests = _CODES + tests
         self._end = self._answer_digests + ANSWER_DIGEST_BYTES * tests
-        self._page = mmap.mmap(-1, max(mmap.PAGESIZE, self._end))
 
-    def close(self) -> None:
-        """Unmap the page in this process. Processes that were forked with it keep theirs."""
-        self._page.close()
+    def begin(self, tests: int) -> None:
+        """Set up the page for a task with `tests` tests. Nothing of an earlier task stays on it."""
+        self.reset()
+        self._use(tests)
+        self.reset()
+
+    def join(self, tests: int) -> None:
+        """Use a page that another process has set up for `tests` tests."""
+        self._use(tests)
 
     def reset(self) -> None:
         """Make all codes undecided and clear the digests and the detail."""
@@ -78,13 +100,18 @@ class StatusPage:
         """Write one code for each test from `start` on."""
         self._page[_CODES + start : _CODES + self.tests] = bytes([code]) * (self.tests - start)
 
-    def forget(self) -> None:
-        """Make all codes undecided except CALL_BY_REFERENCE, and clear the detail."""
-        codes = self.codes()
-        self._page[_DETAIL - 8 : _DETAIL] = bytes(8)
-        for index, code in enumerate(codes):
-            if code != CALL_BY_REFERENCE:
-                self.set(index, UNDECIDED)
+    def forget_ends(self) -> bytes:
+        """Make the codes undecided that come from the end of a process, and clear the detail if no failure is left.
+
+        What a test decided stays: a solution must not get a second chance by dying in a later test. Returns the codes
+        that stay, with zeros for the others.
+        """
+        kept = bytes(code if code in DECIDED else UNDECIDED for code in self.codes())
+        if not set(kept) & set(b"FE"):
+            self._page[_DETAIL - 8 : _DETAIL] = bytes(8)
+        for index, code in enumerate(kept):
+            self.set(index, code)
+        return kept
 
     def codes(self) -> bytes:
         """All codes that have been written so far."""
