@@ -209,6 +209,8 @@ class Worker:
             del self._received[:at]
         except (frames.Closed, frames.TooLarge, Malformed, OSError) as error:
             raise self._lost(error) from None
+        self.last_message = time.monotonic()
+        return messages
 
     def _lost(self, error: Exception) -> WorkerLost:
         """What to raise after `error` has shown that the worker is gone."""
@@ -216,8 +218,6 @@ class Worker:
             self._process.wait(1.0)  # its socket may close a moment before it has ended
         reason = f"{type(error).__name__} {error}".strip()
         return WorkerLost(f"the worker ended with status {self._process.returncode} ({reason})")
-        self.last_message = time.monotonic()
-        return messages
 
     def kill(self) -> None:
         """End the worker. Its children die with it, since each asked the kernel for that."""
