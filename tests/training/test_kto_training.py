@@ -94,7 +94,7 @@ def test_weights_that_are_not_numbers_are_not_written(tmp_path: Path, monkeypatc
         setup, "load_model", lambda *args, **options: loaded.append(load(*args, **options)) or loaded[-1]
     )
     monkeypatch.setattr(trainer, "training_curve", spoil)
-    with pytest.raises(GateError, match="is not a number at the end"):
+    with pytest.raises(GateError, match="not a finite number at the end"):
         train_on(pairs(4), "starter", tmp_path / "model", SETTINGS)
     assert not (tmp_path / "model").exists()
 

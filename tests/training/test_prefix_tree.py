@@ -58,5 +58,5 @@ def test_a_thousand_nested_forks_do_not_overflow_the_stack() -> None:
 
 
 def test_a_sequence_of_one_token_is_refused() -> None:
-    with pytest.raises(ValueError, match="two tokens"):
+    with pytest.raises(ValueError, match="at least two tokens"):
         pack([[1, 2], [3]])

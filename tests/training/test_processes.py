@@ -152,7 +152,7 @@ Root Cause (first observed failure):
   traceback : To enable traceback see: https://pytorch.org/docs/stable/elastic/errors.html
 """
     assert last_lines(f"one\ntwo\n\nthree\nValueError: four\n{report}") == "two | three | ValueError: four"
-    assert last_lines(report) == last_lines("") == "they wrote nothing"
+    assert last_lines(report) == last_lines("") == "no output"
     assert last_lines("no launcher\nwrote") == "no launcher | wrote"
 
 

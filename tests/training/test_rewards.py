@@ -88,9 +88,9 @@ def test_the_share_rule_gives_the_share_of_passing_tests() -> None:
 
 
 def test_unknown_tasks_problems_without_tests_and_wrong_values_are_refused(coarse: ExecutionReward) -> None:
-    with pytest.raises(UserError, match="no problem for task 'other'"):
+    with pytest.raises(UserError, match="there is no problem for task 'other'"):
         coarse(completions=[RIGHT], task_id=["other"])
-    with pytest.raises(UserError, match="1 problems have no tests"):
+    with pytest.raises(UserError, match="1 of 1 problems have none, such as bare"):
         ExecutionReward([Problem("bare", "Add.", "f")])
     with pytest.raises(UserError, match="four values"):
         ExecutionReward([ADD], rule="coarse", coarse=(0.0, 1.0))
