@@ -73,8 +73,9 @@ def _prompt_and_answer(row: Mapping[str, Any], where: str) -> tuple[Sequence[Mes
         name = next((name for name in columns if row.get(name)), None)
         if name is None:
             raise UserError(
-                f"{where} is not a demonstration. It needs the column `messages`, or one of "
-                f"{', '.join(PROMPT_COLUMNS)} and one of {', '.join(ANSWER_COLUMNS)}; its columns are {', '.join(map(str, row))}."
+                f"{where}: this row is not a demonstration. It needs the column `messages`, or one of "
+                f"{', '.join(PROMPT_COLUMNS)} and one of {', '.join(ANSWER_COLUMNS)}. Its columns are "
+                f"{', '.join(map(str, row))}."
             )
         parts.append(_messages(row[name], role, where))
     return parts[0], parts[1]

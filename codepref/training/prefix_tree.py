@@ -23,11 +23,11 @@ Ints = NDArray[np.int64]
 class Packed:
     """R sequences in B packed rows of L places.
 
-    ids_BL: the token of each place; 0 in padding. positions_BL: the position of the token in its sequence; 0 in padding.
-    A segment is a stretch of a tree without a fork. segments_BL: the number of the segment that holds the place, counted
-    within each row; -1 in padding. ancestors: one array for each row. Its element [a, b] is true if segment b is segment
-    a or an ancestor of segment a. places: one array for each sequence. For a sequence of n tokens it holds the n - 1
-    flat places (row x L + column) that predict the tokens 2, 3, ..., n.
+    ids_BL: the token of each place; 0 in padding. positions_BL: the position of the token in its sequence; 0 in
+    padding. A segment is a stretch of a tree without a fork. segments_BL: the number of the segment that holds the
+    place, counted within each row; -1 in padding. ancestors: one array for each row. Its element [a, b] is true if
+    segment b is segment a or an ancestor of segment a. places: one array for each sequence. For a sequence of n tokens
+    it holds the n - 1 flat places (row x L + column) that predict the tokens 2, 3, ..., n.
     """
 
     ids_BL: Ints
@@ -37,7 +37,10 @@ class Packed:
     places: list[Ints]
 
     def mask_BLL(self) -> NDArray[np.bool_]:
-        """Return the attention mask. Element [b, i, j] is true if place j is place i or, outside padding, an ancestor of it."""
+        """Return the attention mask: element [b, i, j] is true if place i of row b attends to place j of that row.
+
+        A place attends to itself and its ancestors, and a place of padding to itself.
+        """
         rows, length = self.ids_BL.shape
         mask_BLL = np.zeros((rows, length, length), dtype=np.bool_)
         causal_LL = np.tri(length, dtype=np.bool_)

@@ -18,10 +18,10 @@ class TrainingResult:
     log-likelihood of a token, and for online methods 0. expected_first_loss: the value at which the logged loss starts,
     or None when no value is known before the training. dropped: for each reason, how many rows were left out. A reason
     that ends with "(kept)" counts faults of rows that were kept. curve: the rows of `curve.training_curve`. settings:
-    the settings, with the values that were used in place of defaults. kept_step: the step whose weights were written. It
-    is less than `steps` when validation found an earlier step better. stopped: why the training ended early, or "".
-    probes: the rows of `validation_stats.probe_row`. warnings: the texts of the warnings. sampled: the number of answers
-    that an online method sampled for its steps.
+    the settings, with the values that were used in place of defaults. kept_step: the step whose weights were written.
+    It is less than `steps` when validation found an earlier step better. stopped: why the training ended early, or "".
+    probes: the rows of `validation_stats.probe_row`. warnings: the texts of the warnings. sampled: the number of
+    answers that an online method sampled for its steps.
     """
 
     model: Path

@@ -35,7 +35,7 @@ def reward_of(codes: str, compiles: bool, rule: Rule, coarse: Sequence[float] = 
     other solutions the rules give these rewards:
 
     - "share": the share of tests that pass. A skipped test does not pass. The reward is unknown if a code is `I`, or if
-      every test was skipped.
+      no test ran.
     - "pass": 1 if the solution is correct and 0 if it is wrong.
     - "coarse": `coarse[3]` if the solution is correct. `coarse[1]` if in some test it raises, exceeds its time or
       memory, or does something forbidden. Otherwise `coarse[2]`, as it fails a test.
@@ -64,10 +64,10 @@ class ExecutionReward:
     for each completion, or None when the reward is unknown. TRL leaves completions without a reward out. All calls use
     the same workers. Stop the workers with `close`, or use the object as a context manager.
 
-    Arguments: problems: the problems of the data set. rule, coarse: see `reward_of`. template: the prompt template; None
-    takes the default. limits, jobs, unconfined: as in `codepref.execute`. The constructor raises UserError for problems
-    without tests and for an unknown rule, and MachineError when the sandbox cannot confine programs. A call raises
-    UserError for a task that is not in `problems`.
+    problems: the problems of the data set. rule, coarse: see `reward_of`. template: the prompt template;
+    None takes the default. limits, jobs, unconfined: as in `codepref.execute`. The constructor raises UserError for
+    problems without tests and for an unknown rule, and MachineError when the sandbox cannot confine programs. A call
+    raises UserError for a task that is not in `problems`.
 
     Attributes: calls: the number of calls. judged: the number of completions in all calls.
     """
@@ -85,12 +85,13 @@ class ExecutionReward:
     ) -> None:
         if untested := [problem.task_id for problem in problems if not problem.tests]:
             raise UserError(
-                f"rewards need tests, and {len(untested)} of {len(problems)} problems have none, such as {untested[0]}: "
-                "leave these problems out"
+                f"rewards need tests, and {len(untested)} of {len(problems)} problems have none, such as "
+                f"{untested[0]}. Leave these problems out."
             )
         if rule not in ("share", "pass", "coarse") or len(coarse) != 4:
             raise UserError(
-                f"the rule must be share, pass or coarse, and is {rule!r}; coarse must hold four values, and is {coarse}"
+                f"the reward rule must be share, pass or coarse, and is {rule!r}. The argument coarse must hold four "
+                f"values, and is {coarse}."
             )
         self.problems = {problem.task_id: problem for problem in problems}
         self.rule: Rule = rule
@@ -120,7 +121,8 @@ class ExecutionReward:
         tasks: Sequence[str] = columns["task_id"]
         if unknown := set(tasks) - self.problems.keys():
             raise UserError(
-                f"there is no problem for task {sorted(unknown)[0]!r}: create the reward with all problems of the data set"
+                f"there is no problem for task {sorted(unknown)[0]!r}: create the reward with all problems of the data "
+                "set"
             )
         programs = [
             extract_program(_text(completion), self.problems[task])

@@ -34,9 +34,9 @@ def preference_rows(pairs: Iterable[Pair], encode: Encode, *, max_length: int, e
     """Return the pairs as rows for DPO.
 
     A pair is dropped whole if its prompt and one of its answers together have more than `max_length` tokens. A cut
-    answer would have no end token and would teach the model not to stop, and two answers that are cut to the same tokens
-    would train nothing. A pair whose answers have the same tokens is dropped too. The result counts the dropped pairs.
-    Raises UserError for the chat templates that `check_template` refuses.
+    answer would have no end token and would teach the model not to stop, and two answers that are cut to the same
+    tokens would train nothing. A pair whose answers have the same tokens is dropped too. The result counts the dropped
+    pairs. Raises UserError for the chat templates that `check_template` refuses.
     """
     rows: list[dict[str, Any]] = []
     dropped: Counter[str] = Counter()

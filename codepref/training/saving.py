@@ -49,13 +49,13 @@ def save(trainer: Any, tokenizer: Any, job: TrainingJob, validator: Validator | 
             validator.take_best(int(trainer.state.global_step), target)
         if merge:
             tokenizer.save_pretrained(str(target))
-            # `load_model` merges the adapter. It reads the base model in `job.dtype`, not in the 4 bits of the training.
+            # `load_model` merges the adapter. It reads the base in `job.dtype`, not in the 4 bits of the training.
             load_model(str(target), dtype=job.dtype, device="cpu").save_pretrained(str(staging))
             shutil.rmtree(target)
         tokenizer.save_pretrained(str(staging))
     except SafetensorError as error:
         raise MachineError(
-            f"the model cannot be written to {job.out}: {error}. If the disk is full, free some space."
+            f"the model cannot be written to {job.out}: {error}. Free some space if the disk is full."
         ) from error
     if templates := model_templates(job.model):
         write_json(staging / TEMPLATES, {"templates": templates})

@@ -54,8 +54,8 @@ def test_patience_counts_the_probes_since_the_best_step() -> None:
     ("end", "message"),
     [
         ({"chosen_logp": -1.2}, "less likely by 0.20 nats a token"),
-        ({"characters": 180.0}, "grew from 100 to 180 characters"),
-        ({"unparsable": 0.25}, "25% of the answers hold no code that parses, 0% at the start"),
+        ({"characters": 180.0}, "length of answers grew from 100 to 180 characters"),
+        ({"unparsable": 0.25}, "25% of the answers hold no code that parses; at the start 0%"),
         ({"unfinished": 0.5}, "50% of the answers are cut"),
         ({"repeated": 0.3}, "30% of the answers repeat themselves"),
     ],
@@ -81,7 +81,7 @@ def test_saturated_reward_accuracy_gives_a_warning() -> None:
 def test_without_probes_a_falling_likelihood_in_the_curve_gives_a_warning() -> None:
     falling = [{"chosen_logp": -40.0 - at} for at in range(16)]
     (warning,) = warnings(falling)
-    assert "from -42 to -54 nats" in warning  # means of the first and the last four: -41.5 and -53.5
+    assert "fell from -42 to -54 nats" in warning  # means of the first and the last four: -41.5 and -53.5
     assert warnings([{"chosen_logp": -40.0}] * 16) == []
 
 
