@@ -148,7 +148,7 @@ def _packed(
         outputs.last_hidden_state = outputs.last_hidden_state.flatten(0, 1)[places][None]
         return outputs
 
-    # Without Triton TRL's head would score all places, also those of prompts. The hook keeps places with a label.
+    # Without Triton TRL's head would score all places, also those of prompts. The hook keeps labelled places.
     hook = base.base_model.register_forward_hook(keep_scored)
     try:
         output = padded(

@@ -12,7 +12,7 @@ from codepref.storage.files import check_target, read_json, write_json, write_te
 from codepref.training.processes import first_alone
 
 MARKER = "training.json"
-"""The file in a model's folder that describes the training. A folder with files but without this one is never replaced."""
+"""The file in a model's folder that describes the training. A non-empty folder without it is never replaced."""
 KEY = "resume.json"
 WHOLE = "whole"
 """The last file that is written into a checkpoint. A checkpoint without it is incomplete."""

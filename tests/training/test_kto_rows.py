@@ -1,4 +1,4 @@
-"""Pairs and verdicts -> single answers with a label: which label they get, and which are left out and counted."""
+"""Single answers from pairs and verdicts: the labels that they get, and the answers that are left out and counted."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,10 @@ EOS = 0
 
 
 def encode(messages: Sequence[Message], add_generation_prompt: bool) -> list[int]:
-    """A chat template: each character is a token, 1 begins a turn, and EOS ends the assistant's turn."""
+    """Encode messages by a small chat template.
+
+    Each character is a token, the token 1 begins a turn, and EOS ends a turn of the assistant.
+    """
     ids: list[int] = []
     for message in messages:
         ids += [1, *map(ord, message["content"])]
@@ -57,7 +60,10 @@ def test_an_answer_that_is_chosen_and_rejected_is_left_out() -> None:
 
 
 def verdicts(**solutions: str) -> VerdictMatrix:
-    """name=codes: solutions that return different numbers, with these verdict codes. `shared` shares a process."""
+    """Return the verdicts of different solutions. Each keyword is a solution's name, and its value the verdict codes.
+
+    The solution named `shared` shared a process with its tests.
+    """
     rows = [
         Verdict("t", at, f"def f():\n    return {at}", codes, "shared" if name == "shared" else "separate")
         for at, (name, codes) in enumerate(solutions.items())

@@ -48,7 +48,7 @@ def test_each_method_names_what_it_learns_from(name: str, learns_from: str, supe
     ("settings", "expected"),
     [
         ({"method": "dpo", "chosen_weight": 0.0}, 0.693147),
-        ({"method": "dpo", "chosen_weight": 1.0}, None),  # the likelihood is added
+        ({"method": "dpo", "chosen_weight": 1.0}, None),  # the likelihood term is added to the loss
         ({"method": "dpo", "chosen_weight": 0.0, "loss": "ipo"}, None),
         ({"method": "rpo", "chosen_weight": 1.0}, None),
         ({"method": "kto", "chosen_weight": 0.0}, None),
