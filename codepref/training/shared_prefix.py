@@ -132,7 +132,7 @@ def _packed(
     use_cache: bool = False,
     num_items_in_batch: Any = None,
 ) -> Any:
-    """Return the output of the model for a batch, computed on packed rows and put into the shape of the padded batch."""
+    """Return the model's output for a batch. It is computed on packed rows and put into the padded batch's shape."""
     import torch
 
     device = input_ids.device

@@ -1,4 +1,4 @@
-"""Packing by shared prefixes. A place attends to its own token and to those before it in its sequence, and to no others."""
+"""Packing by shared prefixes. A place attends to its token and to those before it in its sequence, and to no others."""
 
 from collections.abc import Sequence
 
