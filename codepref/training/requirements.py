@@ -22,9 +22,11 @@ def check_requirements(settings: TrainingSection) -> None:
     """
     for name in settings.report_to:
         if name != "none" and importlib.util.find_spec(REPORTERS[name]) is None:
-            raise MachineError(f"training.report_to = {name!r} needs a package: pip install {REPORTERS[name]}")
+            raise MachineError(
+                f"training.report_to = {name!r} needs the package {REPORTERS[name]}: pip install {REPORTERS[name]}"
+            )
     if settings.accelerate and not Path(settings.accelerate).is_file():
-        raise UserError(f"training.accelerate = {settings.accelerate!r}: there is no such file")
+        raise UserError(f"training.accelerate = {settings.accelerate!r}: no such file")
 
 
 def check_trainable(model: str, settings: TrainingSection) -> None:
