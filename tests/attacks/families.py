@@ -63,8 +63,8 @@ class Attack:
     @property
     def limits(self) -> Limits:
         """The limits of the file on top of FIELDS."""
-        given = dict(word.split("=") for word in self.head.get("limits", "").split())
-        return Limits(**{**FIELDS, **{name: json.loads(value) for name, value in given.items()}})
+        fields = dict(word.split("=") for word in self.head.get("limits", "").split())
+        return Limits(**{**FIELDS, **{name: json.loads(value) for name, value in fields.items()}})
 
     @property
     def engine(self) -> dict[str, Any]:
@@ -127,15 +127,16 @@ def result(engine: Engine, path: Path) -> dict[str, Any]:
     return {"file": f"{path.parent.name}/{path.stem}", **shown, "wrong": "; ".join(dict.fromkeys(wrong))}
 
 
-def judge(shared: Engine, path: Path) -> dict[str, Any]:
-    """`result` with the engine that the file needs, and whether an honest batch has the right verdicts after it."""
+def judge(shared: Engine, calm_before: tuple[str, int], path: Path) -> dict[str, Any]:
+    """`result` with the engine that the file needs. `calm`: whether an honest batch after it has the right verdicts.
+
+    shared: the engine of most files. calm_before: what `calm` says of it before the first file.
+    """
     attack = read(path)
     if attack.shares_engine:
-        before = calm(shared)
-        return {**result(shared, path), "calm": calm(shared) == before}
+        return {**result(shared, path), "calm": calm(shared) == calm_before}
     with Engine(**attack.engine) as engine:
-        found = result(engine, path)
-        return {**found, "calm": calm(engine)[0] == "PFPPE"}
+        return {**result(engine, path), "calm": calm(engine)[0] == calm_before[0]}
 
 
 def main() -> None:
@@ -143,8 +144,9 @@ def main() -> None:
     os.environ.update(SECRET)
     chosen = [path for path in FILES if len(sys.argv) < 2 or any(word in str(path) for word in sys.argv[1:])]
     with Engine(jobs=1) as engine:
+        before = calm(engine)
         for path in chosen:
-            print(json.dumps({**judge(engine, path), "uid": os.getuid()}), flush=True)
+            print(json.dumps({**judge(engine, before, path), "uid": os.getuid()}), flush=True)
 
 
 if __name__ == "__main__":
