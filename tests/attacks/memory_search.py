@@ -17,12 +17,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
 from codepref.execution.engine import Engine
+from codepref.execution.expected_cache import ExpectedCache
 from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task
 from codepref.problems.inputs import InputsTest
@@ -172,40 +173,45 @@ def earlier_task(naming: str) -> Task:
     tests = [Test("earlier", "0", f'assert answer() == "{marker("EARLIER")}"\n')]
     head = NAMINGS[naming] if naming == "again" else ""
     texts = [f"{head}# {marker('EARLIER')}\ndef answer():\n    return {number}\n" for number in range(3)]
-    return Task(Problem("earlier", "", "answer"), [Solution("earlier", at, text) for at, text in enumerate(texts)], tests)
+    solutions = [Solution("earlier", at, text) for at, text in enumerate(texts)]
+    return Task(Problem("earlier", "", "answer"), solutions, tests)
 
 
 @dataclass
 class Findings:
-    """Markers by place: `inside` for the solution's own search, `held` and `parent` as read from outside.
+    """Markers by place: `inside` as the solution found them itself, the others as read from outside.
 
-    others: the markers in the other processes of the worker, by their names. outside: whether `/proc` could be read.
+    held: the process of the solution. parent: the process that forked it. zygotes: all processes that fork others, by
+    their names, `parent` among them. others: what else belongs to the worker. None: closed to this user, or no answer.
     """
 
     inside: list[str] | None = None
     held: list[str] | None = None
     parent: list[str] | None = None
     parent_name: str = ""
-    others: dict[str, list[str]] | None = None
+    zygotes: dict[str, list[str]] = field(default_factory=dict)
+    others: dict[str, list[str]] = field(default_factory=dict)
     detail: str = ""
 
-    @property
-    def outside(self) -> bool:
-        """Whether the memory of the processes could be read from outside."""
-        return self.held is not None
 
+def search(situation: Situation, cache: Path | None = None) -> Findings:
+    """Judge the searching solution in one situation. Raises TimeoutError when its process cannot be found.
 
-def search(situation: Situation) -> Findings:
-    """Judge the searching solution in one situation. Raises TimeoutError when its process cannot be found."""
+    cache: a folder for expected outputs. With one, a first engine fills it, and the engine of the search reads it.
+    """
     findings, verdicts = Findings(), list[Verdict]()
-    problem = Problem("memory", "", "answer")
-    task = Task(problem, solutions_of(situation), tests_of(situation.kind))
+    problem, tests = Problem("memory", "", "answer"), tests_of(situation.kind)
+    solutions = solutions_of(situation)
+    tasks = [earlier_task(situation.naming), Task(problem, solutions, tests)]
+    if cache is not None:
+        with Engine(jobs=1, cache=ExpectedCache(cache)) as engine:
+            list(engine.run([Task(problem, solutions[:1], tests)], limits=LIMITS))
 
     def judge(engine: Engine) -> None:
-        for matrix in engine.run([earlier_task(situation.naming), task], limits=LIMITS):
+        for matrix in engine.run(tasks, limits=LIMITS):
             verdicts.extend(matrix.verdicts)
 
-    with Engine(jobs=1) as engine:
+    with Engine(jobs=1, cache=ExpectedCache(cache)) as engine:
         thread = threading.Thread(target=judge, args=(engine,))
         thread.start()
         held = _held(thread)
@@ -236,19 +242,20 @@ def _held(thread: threading.Thread) -> psutil.Process:
 
 
 def _read_from_outside(held: psutil.Process, findings: Findings) -> None:
+    """Read the processes of the worker. Where they are closed to this user, nothing is known of them."""
     parent = held.parent()
     assert parent is not None
+    supervisor = parent.parent()
     try:
-        findings.held = sorted({*markers_in(held.pid), *(["PAGE"] if _shares_memory(held.pid) else [])})
-        findings.parent = sorted(markers_in(parent.pid))
+        markers = {process: sorted(markers_in(process.pid)) for process in psutil.Process().children(recursive=True)}
+        shares = ["PAGE"] if _shares_memory(held.pid) else []
     except PermissionError:
-        findings.held = findings.parent = None  # the processes are closed to this user
         return
+    findings.held, findings.parent = sorted([*markers.pop(held), *shares]), markers[parent]
     findings.parent_name = parent.name()
-    findings.others = {}
-    for process in psutil.Process().children(recursive=True):
-        if process.pid not in (held.pid, parent.pid):
-            findings.others[f"{process.name()} {process.pid - held.pid:+}"] = sorted(markers_in(process.pid))
+    for process, names in markers.items():
+        place = findings.zygotes if process.parent() == supervisor else findings.others
+        place[process.name()] = sorted({*place.get(process.name(), []), *names})
 
 
 def _regions(pid: int) -> Iterator[tuple[int, int, str, str]]:
@@ -293,7 +300,8 @@ def main() -> None:
     os.environ["CODEPREF_CACHE"] = "off"
     for situation in SITUATIONS:
         if len(sys.argv) < 2 or any(word in f"{situation.kind}-{situation.naming}" for word in sys.argv[1:]):
-            print(json.dumps({"kind": situation.kind, "naming": situation.naming, **vars(search(situation))}), flush=True)
+            findings = vars(search(situation))
+            print(json.dumps({"kind": situation.kind, "naming": situation.naming, **findings}), flush=True)
 
 
 if __name__ == "__main__":

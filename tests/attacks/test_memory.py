@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +52,24 @@ def test_the_process_that_forks_a_solution_holds_nothing(situation: Situation) -
         pytest.skip("this user cannot read the memory of the processes of a worker")
     leaked = set(findings.parent) - situation.allowed
     assert not leaked, f"{findings.parent_name} holds {named(leaked)}; elsewhere: {findings.others}"
+
+
+@pytest.mark.parametrize("situation", CASES)
+def test_no_zygote_holds_solutions_or_their_verdicts(situation: Situation) -> None:
+    findings = findings_of(situation)
+    if not findings.zygotes:
+        pytest.skip("this user cannot read the memory of the processes of a worker")
+    # a zygote that forks test runners holds the tests of its task
+    allowed = {"TEST", "EXPECTED", "REFERENCE"}
+    leaked = {name: named(set(markers) - allowed) for name, markers in findings.zygotes.items()}
+    assert not any(leaked.values()), leaked
+
+
+@pytest.mark.parametrize("naming", ["plain", "package"])
+def test_a_solution_finds_no_expected_outputs_of_another_run(naming: str, tmp_path: Path) -> None:
+    findings = search(Situation("inputs", naming), tmp_path)
+    assert findings.inside == [], named(set(findings.inside or ["PAGE"]))
+    assert not findings.parent, named(set(findings.parent or []))
 
 
 def test_the_search_finds_a_marker_that_is_there() -> None:
