@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("psutil")
-from families import FAMILIES, FILES, judge, read
+from families import FAMILIES, FILES, OPEN, judge, read
 from ordinary import IMPOSSIBLE, NOBODY
-from runner import SECRET, calm
+from runner import SECRET, state
 
 from codepref.execution.engine import Engine
 
@@ -42,8 +42,8 @@ def engine() -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="module")
-def calm_before(engine: Engine) -> tuple[str, int]:
-    return calm(engine)
+def state_before(engine: Engine) -> tuple[str, int]:
+    return state(engine)
 
 
 @pytest.fixture(scope="module")
@@ -61,20 +61,20 @@ def results_of_nobody() -> dict[str, dict]:
 
 
 def test_every_family_has_files_and_no_two_attacks_are_the_same() -> None:
-    counts = Counter(path.parent.name for path in FILES)
+    counts = Counter(path.parent.name for path in [*FILES, *OPEN])
     assert set(counts) == set(FAMILIES)
     assert sum(counts.values()) >= 64
     assert min(counts.values()) >= 5
-    attacks = Counter((read(path).attack, tuple(read(path).tests)) for path in FILES)
+    attacks = Counter((read(path).attack, tuple(read(path).tests)) for path in [*FILES, *OPEN])
     assert max(attacks.values()) == 1
 
 
 @pytest.mark.parametrize("path", CASES)
 def test_attack_gains_nothing_and_its_honest_twin_passes(
-    engine: Engine, calm_before: tuple[str, int], path: Path
+    engine: Engine, state_before: tuple[str, int], path: Path
 ) -> None:
-    result = judge(engine, calm_before, path)
-    assert result["calm"], result
+    result = judge(engine, state_before, path)
+    assert result["state"], result
     assert not result["wrong"], result
 
 
@@ -82,5 +82,5 @@ def test_attack_gains_nothing_and_its_honest_twin_passes(
 def test_the_same_as_an_ordinary_user(results_of_nobody: dict[str, dict], path: Path) -> None:
     result = results_of_nobody[f"{path.parent.name}/{path.stem}"]
     assert result["uid"] == NOBODY
-    assert result["calm"], result
+    assert result["state"], result
     assert not result["wrong"], result
