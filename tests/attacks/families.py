@@ -1,4 +1,4 @@
-"""Runs the attack files of `families/`, `open/` and `quiet/`. Each file carries its own problem, tests, limits and expectations.
+"""Runs the attack files of `families/`, `open/` and `quiet/`. Each file carries its own problem and expectations.
 
 The sandbox holds against all files of `families/`; the tests prove it. A file of `open/` still gets a verdict that is
 wrong, costs too much, or leaves a mark. `python tests/attacks/families.py open/` shows what each of them gets. Move a
