@@ -1,4 +1,4 @@
-"""What all kinds of tests have in common: `PreparedTest`, a compiled test, and `Kind`, which compiles and runs tests."""
+"""What all kinds of tests share: `PreparedTest`, one compiled test, and `Kind`, which compiles and runs tests."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ PASSED, FAILED, ERROR, REFUSED, OUR_FAULT = map(ord, "PFEXI")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 
 SHORT_SLACK, LONG_SLACK = 0.3, 3.0
-"""Seconds of CPU time that the test runner itself may use in a test, besides the limit of the test. It needs them to
-encode and decode, which is not the solution's work. LONG_SLACK is for tests that may make thousands of calls.
+"""Seconds of CPU time that the test runner itself may use in a test, besides the limit of the test.
+
+It needs them to encode and decode, which is not the solution's work. LONG_SLACK is for tests that may make thousands of
+calls.
 """
 
 
@@ -103,9 +105,7 @@ class Kind:
     operations: dict[str, Callable[..., Any]] = {}  # noqa: RUF012 - no subclass changes it in place
 
     def inputs_plan(self, source: Any) -> InputsPlan | None:
-        """Return the fields of a test that has a reference solution. Return None for a kind without reference
-        solutions.
-        """
+        """Return the fields of a test that has a reference solution, or None for a kind without references."""
         return None
 
     def compile(self, test: PreparedTest) -> None:
@@ -117,9 +117,7 @@ class Kind:
         return identifiers(test.source)
 
     def prepare_shared(self) -> dict[str, Any] | None:
-        """Return the namespace in which solution and tests run when they share a process. None means the usual
-        namespace.
-        """
+        """Return the namespace for a solution and tests in one process. None means the test runner's usual one."""
         return None
 
     def cpu_limit(self, limits: dict[str, float], test: PreparedTest) -> float:

@@ -9,8 +9,9 @@ class Check(Kind):
     """Tests that define `check`. A test passes when `check` returns after it was called with the entry point."""
 
     def run(self, runner: Runner, test: PreparedTest) -> int:
-        """Define `check`, call it with the entry point, and return P. Raises NameError if the entry point is not
-        defined.
+        """Define `check`, call it with the entry point, and return P.
+
+        Raises NameError if the entry point is not defined.
         """
         assert test.code is not None
         space = {**runner.bindings, **runner.space}

@@ -1,5 +1,6 @@
-"""Expected outputs of tests of the kind "inputs". A reference solution computes them, and outputs are compared with
-them.
+"""Expected outputs of tests of the kind "inputs".
+
+A reference solution computes the expected outputs. A solution's outputs are then compared with them.
 """
 
 from __future__ import annotations

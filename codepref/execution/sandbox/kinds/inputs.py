@@ -16,8 +16,9 @@ INPUTS_SLACK = 5.0
 
 
 class Inputs(Kind):
-    """Tests with a reference solution. A test passes when every output is accepted. Its time limit follows from the
-    reference.
+    """Tests with a reference solution. A test passes when every output is accepted.
+
+    The time limit of a test follows from the CPU time that its reference took.
     """
 
     records_answers = False
@@ -53,8 +54,9 @@ class Inputs(Kind):
         return INPUTS_SLACK + self.cpu_limit(limits, test)
 
     def run(self, runner: Runner, test: PreparedTest) -> int:
-        """Call the solution batch by batch and compare its outputs. Return P or F, or I if there are no expected
-        outputs.
+        """Call the solution batch by batch and compare its outputs.
+
+        Return P or F. Return I if there are no expected outputs.
         """
         inputs = test.inputs
         assert inputs is not None

@@ -44,7 +44,7 @@ class PlainCall:
         self.arguments = encoded((arguments, {}))
 
     def containers(self) -> list[Any]:
-        """Return new copies of the mutable containers in the arguments, in the order in which both sides number them."""
+        """Return new copies of the mutable containers in the arguments, in the order of `Decoder.table`."""
         decoder = Decoder(self.arguments)
         decoder.value()
         return decoder.table

@@ -89,10 +89,10 @@ def _end() -> None:
 
 
 def _redirect_descriptors(input_: Input, output: Output) -> None:
-    """Make `open`, `os.read` and `os.write` use the streams for the descriptors 0 and 1, since programs use these
-    descriptors.
+    """Make `open`, `os.read` and `os.write` use the streams for the descriptors 0 and 1.
 
-    Real descriptors cannot be used. No file can be written here, and pipes would need threads that serve them.
+    Programs use these descriptors. Real ones cannot be used: no file can be written here, and pipes would need threads
+    that serve them.
     """
     true_open, true_read, true_write = builtins.open, os.read, os.write
 

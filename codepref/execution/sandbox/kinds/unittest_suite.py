@@ -24,15 +24,17 @@ _WORST_FIRST = b"MXEF"
 
 
 class UnittestSuite(Kind):
-    """Tests that are suites. A suite passes when at least one of its methods passes and no method fails or raises an
-    error.
+    """Tests that are suites.
+
+    A suite passes when at least one of its methods passes and no method fails or raises an error.
     """
 
     always_shared = True
 
     def compile(self, test: PreparedTest) -> None:
-        """Compile the test. Also import `unittest.mock` before the fork, since it loads asyncio, which has a hundred
-        modules.
+        """Compile the test. Also import `unittest.mock`, so that this happens once, before the fork.
+
+        The import loads asyncio, which has a hundred modules.
         """
         import unittest.mock  # noqa: F401
 
@@ -114,7 +116,7 @@ def _run(
         def addSkip(self, test: Any, reason: str) -> None:
             method = getattr(test, getattr(test, "_testMethodName", ""), None)
             if not any(getattr(part, "__unittest_skip__", False) for part in (type(test), method)):
-                # A decorator of the suite may skip a test. A SkipTest exception may not, since the solution could raise it.
+                # A decorator of the suite may skip a test. An exception may not, since the solution could raise it.
                 self.note(test, None, ERROR)
 
         def addUnexpectedSuccess(self, test: Any) -> None:

@@ -17,8 +17,9 @@ KNOWN = b"PFEMTXSI" + bytes([status_page.CALL_BY_REFERENCE])
 """The codes that an attempt may leave on the status page. Any other byte there, except UNDECIDED, becomes E."""
 
 MAX_SHORT_TIMEOUTS = 10
-"""How many tests may exceed the shortened limit, for each timeout that `max_timeouts` allows, before the remaining
-tests are skipped.
+"""How many tests may exceed the shortened limit before the remaining tests are skipped.
+
+This is the number for each timeout that `max_timeouts` allows.
 """
 
 

@@ -53,8 +53,9 @@ class ProcessPair:
         return runner, self._end_solution()
 
     def wait(self, cpu_seconds: float, wall_seconds: float) -> tuple[Reaped, Reaped]:
-        """Wait for the end of the test runner under the limits of `watch`, then end the solution. Return how each
-        ended.
+        """Wait for the end of the test runner under the limits of `watch`, then end the solution's process.
+
+        Return how the test runner ended and how the solution ended.
         """
         self.runners.ask_reap(self.runner)
         self.watch(cpu_seconds, wall_seconds)

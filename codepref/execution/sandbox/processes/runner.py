@@ -23,15 +23,16 @@ from ..wire.plain_data import Unencodable
 from ..wire.plan import Plan
 
 TIMED_OUT_SHARE, MIN_SECONDS = 20, 0.005
-"""After `max_timeouts` timeouts a solution gets a twentieth of the time for its other tests, but at least 5 ms of CPU
-time.
+"""After `max_timeouts` timeouts a solution gets a twentieth of the time for its other tests.
 
-Most solutions that loop do so on some inputs only, so the codes of their other tests are still useful.
+The least CPU time is 5 ms. Most solutions that loop do so on some inputs only, so the codes of their other tests are
+still useful.
 """
 
 MAX_ANSWER_BYTES = 1 << 20
-"""A test runner that has received this many bytes of answers from one solution serves no further solution, since the
-answers have changed its memory.
+"""The size of the answers of one solution, in bytes, from which on its test runner serves no further solution.
+
+Large answers change the memory of the test runner.
 """
 
 AHEAD_BYTES, AHEAD_CALLS = 1 << 15, 256
@@ -127,7 +128,7 @@ class TestRunner:
         return PASSED
 
     def _shares_state(self) -> bool:
-        """Return whether a test may have got a module of this process that keeps state, through the solution's imports."""
+        """Return whether a test may have got a module of this process that another solution's tests use too."""
         return not self.link.given_modules <= allowlist.MODULES
 
     def _run_program(self, index: int) -> None:

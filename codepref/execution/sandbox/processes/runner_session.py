@@ -1,4 +1,4 @@
-"""A session of a test runner, which serves one or more solutions in turn. `watch` limits a runner's time from outside."""
+"""A session of a test runner, which serves one or more solutions in turn, and `watch`, which limits its time."""
 
 from __future__ import annotations
 

@@ -22,16 +22,18 @@ from . import zygote
 from .runner import TestRunner
 
 RUNNER_EXTRA = 1 << 30
-"""Bytes that a test runner may use beyond the solution's memory limit, since it also holds inputs and expected outputs.
-A runner that shares its process with the solution gets no extra bytes.
+"""Bytes that a test runner may use beyond the solution's memory limit.
+
+It needs them for inputs and expected outputs. A runner that shares its process with the solution gets none.
 """
 
 MAX_SOLUTIONS = 64
 """The largest number of solutions that one test runner serves."""
 
 DONE, REUSABLE = b"done", b"ready for more than one solution each"
-"""DONE: a test runner has finished a solution and may serve another one. REUSABLE: the zygote is ready, and each of its
-test runners may serve several solutions.
+"""DONE: a test runner has finished a solution and may serve another one.
+
+REUSABLE: the zygote is ready, and each of its test runners may serve several solutions.
 """
 
 

@@ -37,14 +37,17 @@ PREPARE_SECONDS = 60.0
 """The wall-clock seconds in which a runner zygote must be ready, and in which an import of packages must end."""
 
 SOLUTIONS_A_RUNNER = 24
-"""The largest number of solution processes that one test runner serves, for tasks whose tests can carry no state from
-one solution to the next. Forking and ending a runner costs as much as forking and ending a solution, so one runner
-serves several.
+"""The largest number of solution processes that one test runner serves.
+
+A runner serves several only where no test can carry state from one solution to the next. Forking and ending a runner
+costs as much as forking and ending a solution.
 """
 
 SOLUTIONS, PACKAGED, RUNNERS = b"solutions", b"packaged", b"runners"
-"""Roles of zygotes: SOLUTIONS for solutions without packages, PACKAGED for solutions that import a package, and RUNNERS
-for the test runners of one task.
+"""Roles of zygotes.
+
+SOLUTIONS: for solutions without packages. PACKAGED: for solutions that import a package. RUNNERS: for the test runners
+of one task.
 """
 
 Serve = Callable[[_socket.socket], None]
