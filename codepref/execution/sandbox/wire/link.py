@@ -157,7 +157,7 @@ class Link:
     def post(self, bodies: list[bytes], budget: float) -> None:
         """Send requests whose answers `fetch` reads in turn. Together they must fit the socket's buffer.
 
-        budget: seconds of CPU time until the first `fetch`.
+        budget: seconds of CPU time that the solution may use while the requests are sent.
         """
         self._mark = _clock(self._clock)
         self._cpu_end = self._mark + budget
@@ -274,8 +274,9 @@ class Link:
         return data
 
     def _wait(self, poll: select.poll) -> None:
-        """Wait for the descriptor. Each wait checks the limits, so a solution gains no time by sending single bytes
-        slowly.
+        """Wait for the descriptor.
+
+        Each call checks the limits, so a solution gains no time by sending single bytes slowly.
         """
         while True:
             cpu_left = self._cpu_end - _clock(self._clock)

@@ -144,7 +144,7 @@ class RemoteCallable(RemoteObject):
     __slots__ = ()
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        """Call the original in the solution's process. The arguments must be plain data, proxies or builtin functions."""
+        """Call the original in the solution's process. Raises Unencodable for an argument that cannot cross."""
         return _ask(self, "call", arguments, keywords)
 
 

@@ -113,11 +113,10 @@ class StatusPage:
         self._page[_CODES + start : _CODES + self.tests] = bytes([code]) * (self.tests - start)
 
     def forget_ends(self) -> bytes:
-        """Keep the codes in DECIDED and make all other codes undecided. Return the codes, with zeros for undecided
-        tests.
+        """Keep the codes in DECIDED, and make all other codes undecided. Clear the detail if no failure is left.
 
-        Clear the detail if no failure is left. What a test has decided stays, since a solution must not get a second
-        chance when it dies in a later test.
+        What a test has decided stays, since a solution must not get a second chance when it dies in a later test.
+        Return the codes, with zeros for undecided tests.
         """
         kept = bytes(code if code in DECIDED else UNDECIDED for code in self.codes())
         if not set(kept) & set(b"FE"):
