@@ -58,9 +58,7 @@ def examine() -> Iterator[str]:
     known = seccomp.supported()
     yield f"system-call filter: {'yes' if known else 'none for this architecture'}"
     if not known:
-        raise MachineError(
-            "the system-call filter knows only x86-64 and aarch64. Run on such a machine, or use --unconfined"
-        )
+        raise MachineError("the system-call filter needs x86-64 or aarch64. Run on such a machine, or use --unconfined")
     if not _addresses_can_be_fixed():
         yield (
             "note: addresses stay random, since personality() is refused here (a container's seccomp profile?). Under "
@@ -91,8 +89,8 @@ def _attacks(limits: Limits) -> Iterator[str]:
         yield f"attack: {name}: {_result(verdict)}"
     if escaped := [name for name, verdict in zip(ATTACKS, attacked, strict=True) if verdict.codes == "P"]:
         raise MachineError(
-            f"the sandbox does not hold on this machine. These attacks succeeded: {'; '.join(escaped)}. Run untrusted programs "
-            "elsewhere, and please report this with the lines above"
+            f"the sandbox does not hold on this machine. These attacks succeeded: {'; '.join(escaped)}. "
+            "Run untrusted programs elsewhere, and please report this with the lines above"
         )
     if unclear := [name for name, verdict in zip(ATTACKS, attacked, strict=True) if verdict.codes not in ("X", "F")]:
         raise MachineError(f"the result of these attacks is unclear: {'; '.join(unclear)}. Run the doctor again")

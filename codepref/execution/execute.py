@@ -1,6 +1,4 @@
-"""The stage that runs solutions against tests. It can be resumed, and its memory does not grow with the number of
-solutions.
-"""
+"""The stage that runs solutions against tests. It can be resumed, and many solutions do not need more memory."""
 
 from __future__ import annotations
 

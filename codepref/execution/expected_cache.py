@@ -40,7 +40,7 @@ class ExpectedCache:
 
     def __init__(self, folder: Path | None, *, max_bytes: int = MAX_BYTES) -> None:
         self._folder, self._max_bytes = folder, max_bytes
-        # Bytes written since the folder was last measured. The number starts high, so the first write measures the folder.
+        # Bytes written since the folder was measured. The number starts high, so the first write measures the folder.
         self._unweighed = max_bytes
 
     @property
@@ -150,7 +150,7 @@ def _versions(packages: frozenset[str]) -> tuple[tuple[str, str], ...]:
 
 @functools.cache
 def _own_code() -> bytes:
-    """Return a digest of all source files that run inside workers. Another version of codepref may encode differently."""
+    """Return a digest of all source files of the sandbox. Another version of codepref may encode differently."""
     digest = hashlib.sha256()
     for path in own_files():
         digest.update(path.read_bytes())

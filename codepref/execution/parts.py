@@ -67,7 +67,8 @@ class Parts:
         except BlockingIOError:
             os.close(self._lock)
             raise UserError(
-                f"{self.folder.parent}: another codepref process uses this folder. Wait until it ends, or choose another --out"
+                f"{self.folder.parent}: another codepref process uses this folder. Wait until it ends, or choose "
+                "another --out"
             ) from None
         except OSError:
             pass  # a file system without locks

@@ -21,11 +21,11 @@ SECONDS = 120.0
 
 @functools.cache
 def plotting_folder() -> Path | None:
-    """Return the folder that holds matplotlib's list of fonts. Build the list if it is missing. Solutions can read the
-    folder.
+    """Return the folder that holds matplotlib's list of fonts. Build the list if it is missing.
 
-    Without the list matplotlib cannot be imported in the sandbox, since it finds no folder to write to. Return None if
-    matplotlib is not installed, if building the list fails, or if there is no cache folder (see `cache_folder`).
+    Solutions can read the folder. Without the list matplotlib cannot be imported in the sandbox, since it finds no
+    folder to write to. Return None if matplotlib is not installed, if building the list fails, or if there is no cache
+    folder (see `cache_folder`).
     """
     if importlib.util.find_spec("matplotlib") is None:
         return None

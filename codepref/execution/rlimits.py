@@ -22,8 +22,7 @@ _GIB = 1 << 30
 
 
 def check_rlimits(limits: Limits, jobs: int) -> None:
-    """Raise MachineError if a hard limit of this process is too low for `jobs` workers. The message says how to raise
-    it.
+    """Raise MachineError if a hard limit of this process is too low for `jobs` workers.
 
     If the soft limit of open files is too low and the hard limit allows more, this raises the soft limit.
     """

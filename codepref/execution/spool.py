@@ -39,7 +39,7 @@ _ADD_COPIES = """
 INSERT INTO verdicts (program, copies) VALUES (?, ?)
 ON CONFLICT (program) DO UPDATE SET copies = copies + excluded.copies
 """
-# CROSS JOIN reads the programs in order of their ids. So SQLite sorts nothing, and verdicts can be written meanwhile.
+# CROSS JOIN reads the programs in their order. So SQLite sorts nothing, and verdicts can be written meanwhile.
 _PENDING = """
 SELECT programs.task, programs.id, programs.source, verdicts.copies FROM programs CROSS JOIN verdicts
 ON verdicts.program = programs.id WHERE verdicts.codes IS NULL ORDER BY programs.task, programs.id
@@ -179,7 +179,7 @@ class Spool:
         known.clear()
 
     def key(self, keys: Mapping[str, str]) -> str:
-        """Return the hash of all rows, in the order of the tables, and of `keys`, which holds a hash for each task id."""
+        """Return the hash of all rows, in the order of the tables, and of `keys`, a hash for each task id."""
         whole, last = hashlib.sha256(), -1
         for task, number, digest in self._base.execute(
             "SELECT rows.task, rows.solution_id, programs.digest FROM rows CROSS JOIN programs "
@@ -231,8 +231,9 @@ class Spool:
             yield self._tasks[task], copies, codes, bool(shared), cpu, bool(fresh)
 
     def rows(self) -> Iterator[tuple[str, int, ProgramVerdict]]:
-        """Yield the task id, solution id and verdict of every input line. Verdicts of equal programs may be the same
-        object.
+        """Yield the task id, solution id and verdict of every input line.
+
+        Lines with equal programs may yield the same verdict object.
         """
         known: dict[int, ProgramVerdict] = {}
         remembered = 0

@@ -22,9 +22,10 @@ from codepref.records import (
 )
 
 MAX_FAILURES = 3
-"""A solution gets the code I after this many workers were lost while they ran it.
+"""How many lost workers or failed preparations lead to the code I.
 
-All waiting solutions of a task get the code I after this many failed preparations of the task.
+A solution gets the code I after this many workers were lost while they ran it. All waiting solutions of a task get the
+code I after this many failed preparations of the task.
 """
 
 MAX_JOB = 64
@@ -46,7 +47,7 @@ again.
 
 
 def merged(first: SolutionResult, second: SolutionResult) -> SolutionResult:
-    """Return the result of two attempts. What the first attempt decided stays, and the second attempt decides the rest."""
+    """Return the result of two attempts. The second attempt decides only what the first one left open."""
     stays = [code not in OPEN_CODES for code in first[0]]
     codes = "".join(old if stay else new for old, new, stay in zip(first[0], second[0], stays, strict=True))
     size, unknown = ANSWER_DIGEST_BYTES, bytes(ANSWER_DIGEST_BYTES * len(stays))

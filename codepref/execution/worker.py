@@ -32,9 +32,9 @@ _LAUNCH = (
     "from sandbox.confinement.launcher import main; main(sys.argv[1:])"
 )
 _MEND_REFUSED = (
-    "A container's seccomp profile or a policy may forbid landlock_add_rule, landlock_restrict_self, seccomp or prctl: "
-    "allow these calls (docker run --security-opt seccomp=PROFILE.json), or run outside the container. --unconfined runs "
-    "without Landlock, at your own risk"
+    "A container's seccomp profile or a policy may forbid landlock_add_rule, landlock_restrict_self, seccomp or prctl. "
+    "Allow these calls (docker run --security-opt seccomp=PROFILE.json), or run outside the container. --unconfined "
+    "runs without Landlock, at your own risk"
 )
 
 READ_BYTES = 1 << 20
@@ -45,7 +45,7 @@ MAX_MESSAGE_BYTES = 1 << 29
 
 
 class WorkerLost(InfrastructureError):
-    """A worker has ended, was silent for too long, or sent a malformed message."""
+    """A worker has ended or sent a malformed message."""
 
 
 @functools.cache

@@ -42,10 +42,10 @@ def address_space() -> int:
 
 
 class Hardening:
-    """The limits and the system-call filter of children. The parent creates this once. Each child applies it after the
-    fork.
+    """The limits and the system-call filter of children.
 
-    A child's memory limit is added to the address space that its parent uses.
+    The parent creates this once, and each child applies it after the fork. A child's memory limit is added to the
+    address space that its parent uses.
     """
 
     def __init__(self) -> None:
@@ -95,8 +95,8 @@ class Hardening:
         memory: the bytes of address space that the child may use beyond its parent's.
         cpu_seconds: the CPU time after which the kernel ends the child, if no other limit has ended it before.
         """
-        # First copy them to numbers above the range, so that none is overwritten. The numbers stay low, since `ulimit -n`
-        # may be only 1,024.
+        # First copy them to numbers just above the range, so that none is overwritten. Higher numbers may not be
+        # allowed, since `ulimit -n` may be only 1,024.
         clear = CHANNEL + len(channels)
         moved = channels if len(channels) < 2 else [fcntl.fcntl(one, fcntl.F_DUPFD, clear) for one in channels]
         for descriptor, channel in enumerate(moved, start=CHANNEL):

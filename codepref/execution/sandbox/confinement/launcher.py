@@ -39,8 +39,9 @@ def drop_capabilities(libc: ctypes.CDLL) -> None:
 
 
 def landlock(readable: list[str]) -> None:
-    """Allow reading `readable`, system libraries and a few devices, and writing /dev/null. Refuse all else that
-    Landlock covers.
+    """Allow reading `readable`, system libraries and a few devices, and writing /dev/null.
+
+    Refuse everything else that Landlock covers.
     """
     import sandlock
 
