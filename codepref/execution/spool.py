@@ -2,7 +2,7 @@
 
 It is a temporary database of the input lines, the distinct programs of each task, and their verdicts. It is filled
 before anything runs. It hands out pending programs in pieces, and returns the rows in the order of the tables. It is
-deleted when the process ends normally. A killed run continues from the files of `codepref.execution.parts`.
+deleted when the run ends. A killed run continues from the files of `codepref.execution.parts`.
 """
 
 from __future__ import annotations
