@@ -1,6 +1,6 @@
 """The files of an execution: verdicts.parquet, tests.parquet, details.parquet, summary.json.
 
-summary.json is written last. Where it exists, the others are complete.
+summary.json is written last. If it exists, the other files are complete.
 """
 
 from __future__ import annotations
@@ -24,18 +24,21 @@ if TYPE_CHECKING:
 VERDICTS, TESTS, DETAILS, SUMMARY = "verdicts.parquet", "tests.parquet", "details.parquet", "summary.json"
 
 GROUP_CHARACTERS = 1 << 24
-"""A row group that holds more characters of solutions is closed early."""
+"""A row group is closed early when it holds more characters of solutions or tests than this."""
 
 
 def task_key(problem: Problem, tests: Sequence[Test], limits: Limits, unconfined: bool) -> str:
-    """The hash of all that the verdicts of a problem's solutions depend on, except the solutions."""
+    """Return the hash of all that the verdicts of a problem's solutions depend on, except the solutions."""
     rows = [(test.test_id, test.kind, test.source, test.count) for test in tests]
     code = (problem.task_id, problem.entry_point, problem.helpers, problem.preamble)
     return content_hash(code, rows, limits.recorded(), unconfined)
 
 
 def finished_summary(folder: Path, key: str) -> dict[str, Any] | None:
-    """The summary of a finished run over the same input, or None. None too where a table is missing."""
+    """Return the summary of a finished run over the same input.
+
+    Return None if there is no such run or if a table is missing.
+    """
     if not all((folder / name).exists() for name in (VERDICTS, TESTS, DETAILS, SUMMARY)):
         return None
     summary: dict[str, Any] = read_json(folder / SUMMARY)
@@ -43,19 +46,19 @@ def finished_summary(folder: Path, key: str) -> dict[str, Any] | None:
 
 
 def write_tables(folder: Path, spool: Spool, tests: Iterable[Test]) -> None:
-    """Write the three tables, one row group at a time. Raises MachineError when the disk is full."""
+    """Write the three tables, one row group at a time. Raises MachineError if they cannot be written."""
     _write_columns(folder / VERDICTS, _verdict_groups(spool), _verdict_schema())
     _write_columns(folder / TESTS, _test_groups(tests), _test_schema())
     _write_columns(folder / DETAILS, _detail_groups(spool), _detail_schema())
 
 
 def _write_columns(path: Path, groups: Iterable[list[tuple[Any, ...]]], schema: pa.Schema) -> None:
-    """Write groups of rows. A row is a tuple in the schema's order, which is much faster than a mapping."""
+    """Write groups of rows. A row is a tuple in the schema's order, since tuples are much faster than mappings."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     def column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-        # pa.array would import pandas where that is installed, which takes longer than writing.
+        # pa.array would import pandas if pandas is installed, and the import takes longer than writing.
         if kind in (pa.int64(), pa.float64()):
             numbers = np.array(values, dtype=kind.to_pandas_dtype())
             return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(numbers)])
@@ -90,7 +93,7 @@ def _detail_groups(spool: Spool) -> Iterator[list[tuple[Any, ...]]]:
 
 
 def _clean(text: str) -> str:
-    """The text as valid UTF-8, which Parquet needs: a lone surrogate becomes a question mark."""
+    """Return the text as valid UTF-8, which Parquet needs. A question mark replaces each lone surrogate."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 

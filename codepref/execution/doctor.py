@@ -1,4 +1,4 @@
-"""What confinement this machine offers: facts, the results of five attacks, and what to change where it falls short."""
+"""Reports what confinement this machine offers: facts, the results of five attacks, and how to mend what is missing."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ ATTACKS = {
         "class Equal:\n    def __eq__(self, other):\n        return True\ndef f():\n    return Equal()\n"
     ),
 }
-"""Attacks by name. Each passes the test exactly when it succeeds."""
+"""Attacks by name. Each program passes the test exactly when its attack succeeds."""
 
 _TEST = Test("doctor", "0", "assert f() == 'escaped'")
 _HONEST = "def f():\n    return 'escaped'\n"
-"""A program that must pass. If nothing could pass, the attacks would prove nothing."""
+"""A program that must pass. If no program could pass, the failure of the attacks would prove nothing."""
 
 _MIN_ABI, _FORKS = 6, 200
 _ASK_PERSONALITY = 0xFFFFFFFF
@@ -40,7 +40,7 @@ _ASK_PERSONALITY = 0xFFFFFFFF
 def examine() -> Iterator[str]:
     """Yield lines to print: kernel, Landlock, filter, and the results of five attacks.
 
-    Raises MachineError, after the lines so far, where untrusted programs cannot be confined or an attack succeeded.
+    Raises MachineError, after the lines so far, if untrusted programs cannot be confined or an attack was not refused.
     """
     cores = usable_cpus()
     yield f"kernel {platform.release()} on {platform.machine()}, {cores} usable cores, user {os.geteuid()}"
@@ -58,7 +58,7 @@ def examine() -> Iterator[str]:
     known = seccomp.supported()
     yield f"system-call filter: {'yes' if known else 'none for this architecture'}"
     if not known:
-        raise MachineError("the system-call filter knows x86-64 and aarch64 only; run there, or use --unconfined")
+        raise MachineError("the system-call filter needs x86-64 or aarch64. Run on such a machine, or use --unconfined")
     if not _addresses_can_be_fixed():
         yield (
             "note: addresses stay random, since personality() is refused here (a container's seccomp profile?). Under "
@@ -81,16 +81,16 @@ def _attacks(limits: Limits) -> Iterator[str]:
     *attacked, honest = matrix.verdicts
     if honest.codes != "P":
         raise MachineError(
-            f"an honest program did not pass: {honest.codes}, {honest.detail or 'no cause is known'}. "
-            "Something here stops workers from working: processes, memory or open files are used up (ulimit -a), or a "
-            "container's profile forbids what they need"
+            f"an honest program did not pass ({honest.codes}, {honest.detail or 'no cause is known'}). "
+            "Perhaps processes, memory or open files are used up (ulimit -a), or a container's profile forbids what "
+            "workers need"
         )
     for name, verdict in zip(ATTACKS, attacked, strict=True):
         yield f"attack: {name}: {_result(verdict)}"
     if escaped := [name for name, verdict in zip(ATTACKS, attacked, strict=True) if verdict.codes == "P"]:
         raise MachineError(
-            f"the sandbox does not hold on this machine: a program {'; '.join(escaped)}. Run untrusted programs "
-            "elsewhere, and please report this with the lines above"
+            f"the sandbox does not hold on this machine. These attacks succeeded: {'; '.join(escaped)}. "
+            "Run untrusted programs elsewhere, and please report this with the lines above"
         )
     if unclear := [name for name, verdict in zip(ATTACKS, attacked, strict=True) if verdict.codes not in ("X", "F")]:
         raise MachineError(f"the result of these attacks is unclear: {'; '.join(unclear)}. Run the doctor again")
@@ -119,8 +119,8 @@ def _forks_a_second() -> float:
             pid = os.fork()
         except OSError as error:
             raise MachineError(
-                f"no process can be started here ({error.strerror}): raise the limit of processes (ulimit -u; a "
-                "container's pids) or free memory"
+                f"no process can be started here ({error.strerror}). Raise the limit of processes (ulimit -u; a "
+                "container's pids), or free memory"
             ) from None
         if pid == 0:
             os._exit(0)

@@ -1,4 +1,4 @@
-"""The engine hands tasks to confined workers, yields verdicts, and replaces workers that fail. It never hangs."""
+"""The engine hands tasks to confined workers, yields verdicts, and replaces workers that die or send nothing."""
 
 from __future__ import annotations
 
@@ -20,32 +20,42 @@ from codepref.execution.worker import Worker, WorkerLost, check_machine
 from codepref.records import VerdictMatrix
 
 SILENCE_SECONDS = 120.0
-"""A busy worker sends a heartbeat every two seconds. A worker that is silent for so long is replaced."""
+"""A busy worker that has sent nothing for this time is replaced. Workers send a heartbeat every two seconds."""
 
 MAX_LOST_IN_A_ROW = 30
-"""After so many lost workers without a verdict in between, the machine is at fault: ten solutions, three tries each."""
+"""After so many lost workers without a verdict between them, the engine raises MachineError.
+
+The number allows for ten solutions that are tried three times each.
+"""
 
 MAX_STARTS = 3
-"""Starts of a worker at most, where it is killed during each start."""
+"""How often the engine starts a worker that is killed during each start."""
 
 MAX_TASKS_AHEAD, MAX_CHARACTERS_AHEAD = 64, 1 << 25
-"""Tasks that are read before the first of them is finished, and the size of their texts. They bound the memory."""
+"""Limits on the tasks that are in memory at once: their number, and the size of their texts.
+
+Up to 2 * jobs + 2 tasks are always allowed, so that all workers have work.
+"""
 
 Progress = Callable[[int], None]
 
 
 def usable_cpus() -> int:
-    """The number of cores that this process may run on."""
+    """Return the number of cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Engine:
-    """Workers that are kept for reuse. Use it as a context manager, or call `close`.
+    """Runs tasks on worker processes, which are kept for reuse. Use it as a context manager, or call `close`.
 
-    jobs: worker processes; None means one a core. unconfined: run untrusted programs without Landlock. progress:
-    called with the number of further solutions that have their verdict. cache: where expected outputs are kept; None
-    means the user's cache (`user_cache`). Without confinement nothing is kept or read.
-    Raises MachineError where untrusted programs cannot be confined, UserError for jobs below 1.
+    jobs: the number of worker processes. None means one for each core.
+    unconfined: run untrusted programs without Landlock.
+    progress: called with the number of solutions that have got their verdict since the last call.
+    cache: the cache of expected outputs. None means the user's cache (`user_cache`). An unconfined engine uses no
+        cache.
+
+    Raises MachineError where untrusted programs cannot be confined, unless `unconfined` is true. Raises UserError for
+    jobs below 1.
     """
 
     def __init__(
@@ -62,7 +72,7 @@ class Engine:
             check_machine()
         self.jobs = jobs or usable_cpus()
         self._unconfined = unconfined
-        # Later runs would trust what an unconfined program writes there.
+        # An unconfined program could write to the cache, and later runs would trust the content.
         self._cache = ExpectedCache(None) if unconfined else user_cache() if cache is None else cache
         self._progress = progress
         self._workers: list[Worker] = []
@@ -76,7 +86,7 @@ class Engine:
         self.close()
 
     def close(self) -> None:
-        """End all workers and all processes that they started."""
+        """End all workers and all processes that they have started."""
         for worker in self._workers:
             self._selector.unregister(worker)
             worker.close()
@@ -84,11 +94,12 @@ class Engine:
         self._selector.close()
 
     def run(self, tasks: Iterable[Task], *, limits: Limits | None = None) -> Iterator[VerdictMatrix]:
-        """Run tasks. Yields one matrix a task, in the order of `tasks`.
+        """Run tasks. Yield one matrix for each task, in the order of `tasks`.
 
-        At most MAX_TASKS_AHEAD tasks are read ahead. A generator that is abandoned before its end leaves no process
-        that works on a task.
-        Raises UserError for a malformed test, MachineError when no worker can be started or none can do its work.
+        Tasks are read ahead, within the limits that MAX_TASKS_AHEAD describes. If the generator is closed early,
+        workers that are busy are ended.
+        Raises UserError for a malformed test. Raises MachineError if the limits of this process are too low, or if
+        workers cannot start or cannot do their work.
         """
         limits, source = limits or Limits(), iter(tasks)
         check_rlimits(limits, self.jobs)
@@ -115,13 +126,16 @@ class Engine:
                 self._discard(worker)
 
     def _may_read(self, window: deque[TaskState]) -> bool:
-        """Whether there is room for a further task. While there is, a slow task delays no other."""
+        """Return whether there is room for another task.
+
+        Other tasks continue while a slow task holds back its matrix.
+        """
         if len(window) <= 2 * self.jobs + 1:
             return True
         return len(window) < MAX_TASKS_AHEAD and sum(state.size for state in window) < MAX_CHARACTERS_AHEAD
 
     def _assign(self, window: deque[TaskState]) -> None:
-        """Give every idle worker a job, if there is one. Start workers while there are jobs for them."""
+        """Give every idle worker a job, while there are jobs. Start workers if there are jobs for them."""
         while True:
             idle = [worker for worker in self._workers if worker.job is None]
             may_start = len(self._workers) < self.jobs
@@ -143,17 +157,21 @@ class Engine:
                 self._lost(worker, str(error))
 
     def _next_state(self, window: deque[TaskState]) -> TaskState | None:
-        """The first task with pending solutions. Tasks that no worker has come first, since preparing is costly."""
+        """Return the first task with pending solutions that no busy worker works on.
+
+        If busy workers work on all pending tasks, return the first of these tasks. Preparing a task in another worker
+        takes time. Return None if no task is pending.
+        """
         open_tasks = [state for state in window if state.pending]
         at_work = [worker.last for worker in self._workers if worker.job is not None]
         return next((state for state in open_tasks if state not in at_work), open_tasks[0] if open_tasks else None)
 
     def _useful(self, window: deque[TaskState]) -> int:
-        """The number of workers that the waiting solutions can use."""
+        """Return the number of workers that the waiting solutions can use."""
         return min(self.jobs, sum(state.waiting for state in window))
 
     def _start_workers(self, count: int) -> list[Worker]:
-        """Start workers in parallel, since most of a start is waiting for the interpreter."""
+        """Start workers in parallel, since a start mostly waits for the interpreter."""
         starting: list[Worker] = []
         try:
             for _ in range(count):
@@ -221,8 +239,9 @@ class Engine:
         self._lost_in_a_row += not unprepared
         if self._lost_in_a_row >= MAX_LOST_IN_A_ROW:
             raise MachineError(
-                f"no program can be run on this machine now: {MAX_LOST_IN_A_ROW} workers were lost in a row, the last "
-                f"one because: {cause}. `codepref doctor` looks for the cause; the same command goes on from here"
+                f"no program can be run on this machine now, since {MAX_LOST_IN_A_ROW} workers were lost in a row. The "
+                f"cause of the last loss was: {cause}. `codepref doctor` looks for the reason. After that, the same "
+                "command continues from here"
             )
 
     def _report(self, done: int) -> None:
@@ -243,6 +262,6 @@ def execute_tasks(
     unconfined: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[VerdictMatrix]:
-    """Run tasks with an engine of their own (see `Engine.run`)."""
+    """Run tasks with a new engine, which is closed afterwards (see `Engine.run`)."""
     with Engine(jobs=jobs, unconfined=unconfined, progress=progress) as engine:
         yield from engine.run(tasks, limits=limits)

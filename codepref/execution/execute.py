@@ -1,4 +1,4 @@
-"""The stage that runs solutions against tests. It can be resumed, and its memory does not grow with the rows."""
+"""The stage that runs solutions against tests. It can be resumed, and many solutions do not need more memory."""
 
 from __future__ import annotations
 
@@ -41,17 +41,20 @@ def execute(
 ) -> list[VerdictMatrix]:
     """Run every solution of a problem against every test of that problem, in a sandbox.
 
-    tests: by task id, or a flat list; None means each problem's own. out: a folder for the files that `execute_into`
-    writes; the matrices are then read from there. jobs: worker processes; None means one a core. unconfined: run
-    untrusted programs without Landlock. progress(done, total): called with numbers of solutions.
+    tests: the tests by task id, or a list of tests. None means each problem's own tests.
+    out: a folder for the files that `execute_into` writes. The matrices are then read from this folder.
+    jobs: the number of worker processes. None means one for each core.
+    unconfined: run untrusted programs without Landlock.
+    progress(done, total): called with numbers of solutions.
+
     Returns one matrix for each problem that has solutions.
 
     Worked example:
         problem = Problem("t", "Add one.", "f", tests=(Test("t", "0", "assert f(1) == 2"),))
         execute([problem], [Solution("t", 0, "def f(x): return x + 1")])[0].verdicts[0].codes == "P"
 
-    Raises UserError (a solution or test of an unknown task, one solution id twice, a malformed inputs test),
-    MachineError (no Landlock, full disk).
+    Raises UserError for mistakes in the input, such as a solution or test of an unknown task, a solution id that occurs
+    twice, or a malformed test. Raises MachineError if this machine lacks something, such as Landlock or disk space.
     """
     if out is not None:
         settings: dict[str, Any] = {"limits": limits, "jobs": jobs, "unconfined": unconfined, "progress": progress}
@@ -79,13 +82,15 @@ def execute_into(
     unconfined: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """As `execute`, for more solutions than memory holds. Writes files into `out` and returns their summary.
+    """Run solutions as `execute` does, for more solutions than memory holds. Write files into `out`.
 
-    The files are verdicts.parquet, tests.parquet, details.parquet, problems.jsonl and, last, summary.json. A run that
-    was killed continues there. A finished run over the same input is left unchanged.
+    The files are verdicts.parquet, tests.parquet, details.parquet, problems.jsonl and, last, summary.json. If an
+    earlier run into `out` was killed, this continues it. If `out` holds a finished run over the same input, nothing
+    runs again.
+
     solutions: read once, a few at a time. All of them are read, and mistakes are reported, before the first one runs.
-    Returns the content of summary.json.
-    Raises what `execute` raises, and UserError when another process works in `out`.
+
+    Returns the content of summary.json. Raises what `execute` raises, and UserError when another process uses `out`.
     """
     folder, work = Path(out), _Work(problems, tests, limits or Limits(), unconfined)
     with Parts(folder) as parts, Spool(parts.scratch, [problem.task_id for problem in problems]) as spool:
@@ -94,7 +99,7 @@ def execute_into(
         whole = spool.key(keys)
         summary = finished_summary(folder, whole)
         if summary is None:
-            (folder / SUMMARY).unlink(missing_ok=True)  # it belongs to another input
+            (folder / SUMMARY).unlink(missing_ok=True)  # this summary is of another input
         write_statements(folder, problems, keys)
         if summary is None:
             start = time.monotonic()
@@ -113,7 +118,7 @@ def execute_into(
 
 
 def _resume(parts: Parts, spool: Spool, keys: Mapping[str, str]) -> None:
-    """Take over the verdicts of a killed run on tasks that have not changed."""
+    """Take over the verdicts of a killed run, for tasks that have not changed."""
     tasks = {key: task for task, key in keys.items()}
     for key, verdicts in parts.read():
         if key in tasks:
@@ -141,7 +146,7 @@ class _Work:
             twice = [task for task, count in Counter(p.task_id for p in self.problems).items() if count > 1]
             wrong.append(f"the same task twice among the problems: {', '.join(map(repr, twice[:5]))}")
         if wrong:
-            raise UserError(*_first(wrong), "Give problems and solutions of the same data set.")
+            raise UserError(*_first(wrong), "Check that problems, tests and solutions belong to the same data set.")
         self._check_tests(spool.counts)
 
     def _check_tests(self, tasks: Iterable[str]) -> None:
@@ -156,11 +161,14 @@ class _Work:
             raise UserError(*_first(wrong))
 
     def key(self, problem: Problem) -> str:
-        """The hash of all that verdicts of this problem's solutions depend on, except the solutions."""
+        """Return the hash of all that the verdicts of this problem's solutions depend on, except the solutions."""
         return task_key(problem, self.tests.get(problem.task_id, ()), self.limits, self._unconfined)
 
     def run(self, spool: Spool, jobs: int | None, progress: Progress | None) -> Iterator[Sequence[Verdict]]:
-        """Run the pending programs of the spool. Yields verdicts a piece at a time; their ids are those of programs."""
+        """Run the pending programs of the spool, and yield the verdicts of one piece at a time.
+
+        The `solution_id` of these verdicts is the id of the program in the spool.
+        """
         done = sum(copies for _, copies, *_ in spool.verdicts())
         if progress is not None and done:
             progress(done, spool.lines)

@@ -1,8 +1,8 @@
-"""A cache of the expected outputs of reference solutions, kept between runs.
+"""A cache of the expected outputs of reference solutions, which is kept between runs.
 
-Computing the outputs of HumanEval+ takes longer than running a few samples against them. The cache holds bytes that
-only a confined test runner decodes. It also holds the reference's CPU time, so that the limits that follow from that
-time are the same in every run.
+Computing the expected outputs of HumanEval+ takes longer than running a few samples against them. The cache holds bytes
+that only a confined test runner decodes. It also holds the reference's CPU time, so that limits which follow from it
+are the same in every run.
 """
 
 from __future__ import annotations
@@ -21,24 +21,26 @@ from codepref.execution.sandbox.confinement.packages import imported
 from codepref.execution.sandbox.wire.encoder import encoded
 
 VARIABLE = "CODEPREF_CACHE"
-"""The environment variable that names the cache folder. "off" switches the cache off."""
+"""The environment variable that names the cache folder. The value "off" switches the cache off."""
 
 MAX_BYTES = 1 << 30
-"""Bytes of all files of the cache together."""
+"""The size to which the cache is reduced, in bytes. Between two reductions it can be a sixteenth larger."""
 
 SANDBOX = Path(__file__).parent / "sandbox"
 _DIGEST = hashlib.sha256().digest_size
 
 
 class ExpectedCache:
-    """A folder of files. The name of each is the hash of all that it depends on. A fault of the disk costs no verdict.
+    """A folder of files. The name of a file is the hash of all that its content depends on.
 
-    folder: None keeps nothing. max_bytes: above this size the files that were used longest ago are deleted.
+    An error of the disk never changes a verdict.
+    folder: None keeps nothing.
+    max_bytes: if the files are larger together, those that were not used for the longest time are deleted.
     """
 
     def __init__(self, folder: Path | None, *, max_bytes: int = MAX_BYTES) -> None:
         self._folder, self._max_bytes = folder, max_bytes
-        # Bytes written since the folder was measured. It starts high, so that the first write measures the folder.
+        # Bytes written since the folder was measured. The number starts high, so the first write measures the folder.
         self._unweighed = max_bytes
 
     @property
@@ -47,7 +49,7 @@ class ExpectedCache:
         return self._folder is not None
 
     def read(self, key: str) -> bytes:
-        """The bytes kept under `key`. Empty when there are none, or when they are damaged."""
+        """Return the bytes that are kept under `key`, or b"" if there are none or they are damaged."""
         if self._folder is None or not key:
             return b""
         path = self._folder / key
@@ -60,7 +62,11 @@ class ExpectedCache:
         return body if hashlib.sha256(body).digest() == digest else b""
 
     def write(self, key: str, body: bytes) -> None:
-        """Keep `body` under `key`, whole or not at all."""
+        """Keep `body` under `key`. The file is written completely or not at all.
+
+        A body larger than a quarter of `max_bytes` is not kept. After an error of the disk nothing more is kept or
+        read.
+        """
         if self._folder is None or not key or len(body) > self._max_bytes // 4:
             return
         try:
@@ -70,7 +76,7 @@ class ExpectedCache:
                     file.write(hashlib.sha256(body).digest() + body)
                     file.close()
                     Path(file.name).replace(self._folder / key)
-                except BaseException:  # a file that was not written whole is not kept
+                except BaseException:  # a file that was not written completely is not kept
                     Path(file.name).unlink()
                     raise
             self._unweighed += len(body)
@@ -78,7 +84,7 @@ class ExpectedCache:
                 self._make_room(self._folder)
                 self._unweighed = 0
         except OSError:
-            self._folder = None  # a full or unwritable disk is tried once a run
+            self._folder = None  # after an error of the disk the cache stays off
 
     def _make_room(self, folder: Path) -> None:
         files = []
@@ -96,7 +102,10 @@ class ExpectedCache:
 
 
 def user_cache() -> ExpectedCache:
-    """The cache in the folder that CODEPREF_CACHE names, by default `codepref/expected` in the user's cache folder."""
+    """Return the cache in the folder that CODEPREF_CACHE names.
+
+    Without CODEPREF_CACHE this is the folder `codepref/expected` in the user's cache folder.
+    """
     folder = cache_folder()
     if folder is None or os.environ.get(VARIABLE):
         return ExpectedCache(folder)
@@ -104,9 +113,9 @@ def user_cache() -> ExpectedCache:
 
 
 def cache_folder() -> Path | None:
-    """The folder that CODEPREF_CACHE names, or `codepref` in the user's cache folder.
+    """Return the folder that CODEPREF_CACHE names, or `codepref` in the user's cache folder.
 
-    None where CODEPREF_CACHE is "off" or the user has no home folder.
+    Return None if CODEPREF_CACHE is "off" or the user has no home folder.
     """
     named = os.environ.get(VARIABLE, "")
     if named:
@@ -120,9 +129,9 @@ def cache_folder() -> Path | None:
 
 
 def key_of(fields: tuple[object, ...], limits: dict[str, object]) -> str:
-    """The name under which expected outputs are kept.
+    """Return the name under which expected outputs are kept.
 
-    It is the hash of all that they depend on: the test's fields, the limits of its reference, the interpreter, the
+    It is the hash of all that they depend on: the fields of the test, the limits of its reference, the interpreter, the
     packages that the test or its reference may use, and the sandbox's own code.
     """
     allowed = [limits[name] for name in ("memory_bytes", "reference_cpu_seconds")]
@@ -134,14 +143,14 @@ def key_of(fields: tuple[object, ...], limits: dict[str, object]) -> str:
 @functools.cache
 def _versions(packages: frozenset[str]) -> tuple[tuple[str, str], ...]:
     if not packages:
-        return ()  # searching everything that is installed takes a tenth of a second
+        return ()  # a search of all installed packages takes a tenth of a second
     installed = {name: distributions[0] for name, distributions in packages_distributions().items() if name in packages}
     return tuple((name, version(installed[name])) for name in sorted(installed))
 
 
 @functools.cache
 def _own_code() -> bytes:
-    """A digest of all source files that run inside workers. Another version of codepref may encode differently."""
+    """Return a digest of all source files of the sandbox. Another version of codepref may encode differently."""
     digest = hashlib.sha256()
     for path in own_files():
         digest.update(path.read_bytes())
@@ -149,5 +158,5 @@ def _own_code() -> bytes:
 
 
 def own_files(folder: Path = SANDBOX) -> list[Path]:
-    """The source files of the sandbox, in all its subfolders, in a fixed order."""
+    """Return the source files of the sandbox, in all its subfolders, in a fixed order."""
     return sorted(folder.rglob("*.py"))

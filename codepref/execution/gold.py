@@ -1,4 +1,4 @@
-"""The check of gold solutions. They must pass before anything else is measured."""
+"""The check that gold solutions pass, which is made before anything else is measured."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from codepref.records import Problem, Solution
 
 @dataclass(frozen=True, slots=True)
 class GoldFailure:
-    """A gold solution that does not pass: its verdict codes, one a test, and the first failure in words."""
+    """A gold solution that does not pass.
+
+    codes: its verdict codes, one for each test. detail: the first failure in words.
+    """
 
     task_id: str
     codes: str
@@ -22,10 +25,10 @@ class GoldFailure:
 def check_gold(
     problems: Sequence[Problem], *, limits: Limits | None = None, jobs: int | None = None, unconfined: bool = False
 ) -> list[GoldFailure]:
-    """Run every problem's gold solution against the problem's own tests.
+    """Run the gold solution of every problem against the problem's own tests.
 
-    Problems without a gold solution or without tests are left out. Returns the solutions that do not pass every test,
-    in the order of the problems. Raises what `execute` raises.
+    Problems without a gold solution or without tests are left out. Returns the gold solutions that do not pass every
+    test, in the order of the problems. Raises what `execute` raises.
     """
     checked = [problem for problem in problems if problem.gold is not None and problem.tests]
     solutions = [Solution(problem.task_id, 0, problem.gold or "") for problem in checked]

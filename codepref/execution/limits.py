@@ -1,4 +1,4 @@
-"""The limits of one solution: time, memory, number of timeouts."""
+"""The limits of one solution: time, memory and number of timeouts."""
 
 from __future__ import annotations
 
@@ -21,35 +21,52 @@ MAXIMA = {
 }
 """The largest value of each limit. 1e6 s are eleven days, and 1 << 24 MiB are 16 TiB."""
 
+_OPTIONAL = frozenset({"wall_seconds", "load_cpu_seconds", "timeout_factor"})
+"""The limits that may be None."""
+
 MIN_FIRST_SECONDS, FIRST_SHARE = 0.5, 6
-"""The first attempt at a test gets half a second of CPU or a sixth of the limit, whichever is more."""
+"""The CPU time of a test in the first attempt: a sixth of the limit, at least half a second, and never above the limit.
+"""
 
 REFERENCE_FACTOR = 5
-"""A test of the kind "inputs" may always take five times as long as its reference took."""
+"""A test of the kind "inputs" may take at least five times the CPU time that its reference used."""
 
 _OLD_NAME = "patience"
-"""What `timeout_factor` was called before. Files keep that name, so that a finished run is still recognised."""
+"""The former name of `timeout_factor`. Files keep this name, so that a finished run is still recognised."""
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class Limits:
-    """Limits of one solution.
+    """The limits of one solution.
 
-    Time is CPU time of the solution's process, read from outside, so a busy machine does not change verdicts. The wall
-    clock only stops programs that sleep.
+    Limits of CPU time count what the solution's process uses. The kernel measures it, so a busy machine hardly ever
+    changes a verdict. Limits of wall-clock time stop programs that wait and use no CPU time.
 
-    cpu_seconds: CPU time of a test. A test of the kind "inputs" gets at least five times what its reference used.
-    wall_seconds: wall-clock ceiling of a test. None means ten times `cpu_seconds`, and 5 s at least.
+    cpu_seconds: CPU time of a test. A test of the kind "inputs" may take longer: at least five times what its reference
+        used.
+    wall_seconds: wall-clock time of a test. None means ten times `cpu_seconds`, and at least 5 s. Where solution and
+        test run in separate processes, a test may always take twice its limit of CPU time, even if `wall_seconds` is
+        less.
     load_cpu_seconds: CPU time in which the solution's source must run before the first test. None means `cpu_seconds`,
-        and 1 s at least.
-    memory_mb: address space beyond the interpreter's own, in MiB.
-    max_timeouts: after so many timeouts of a solution its other tests get little time, and are skipped in the end.
-    reference_cpu_seconds: CPU time in which a reference solution must yield its expected outputs.
-    timeout_factor: a test may take so many times as long as the slowest right solution took, and never more than
-        `cpu_seconds`. Endless loops cost most of the time of a weak model's samples, and half a second shows a loop as
-        well as three do. See `second_cpu_seconds`. None: every test may take `cpu_seconds`.
+        and at least 1 s.
+    memory_mb: address space beyond the interpreter's own, in MiB. At least 1.
+    max_timeouts: the number of timeouts after which the other tests of a solution get a twentieth of the time. A test
+        that uses up this shorter time gets the code S. After ten times `max_timeouts` such tests the remaining tests
+        are not run and get the code S. Tests that share a process with the solution are not run after `max_timeouts`
+        timeouts. At least 1.
+    reference_cpu_seconds: CPU time in which a reference solution must compute its expected outputs.
+    timeout_factor: how many times as long as the slowest right solution a test may take. The result is rounded up (see
+        `second_cpu_seconds`) and lies between `first_cpu_seconds` and `cpu_seconds`. Every test first gets
+        `first_cpu_seconds`, since most of the time for a weak model's samples is spent on endless loops, and a short
+        limit detects these too. For the kind "inputs" the time of the reference counts in place of the slowest right
+        solution's. None: every test may take `cpu_seconds`.
 
-    Raises UserError for a limit that is not a positive number or is above MAXIMA.
+    Raises UserError for a limit that is not a positive number or is above its value in MAXIMA. Only `wall_seconds`,
+    `load_cpu_seconds` and `timeout_factor` may be None.
     """
 
     cpu_seconds: float
@@ -85,7 +102,7 @@ class Limits:
         wrong = [
             f"limits: {name} must be a positive number, not {value!r}"
             for name, value in asdict(self).items()
-            if value is not None and not (isinstance(value, int | float) and math.isfinite(value) and value > 0)
+            if not (_is_positive(value) or (value is None and name in _OPTIONAL))
         ]
         if not wrong:
             values = {name: value for name, value in asdict(self).items() if value is not None}
@@ -104,31 +121,39 @@ class Limits:
 
     @property
     def first_cpu_seconds(self) -> float:
-        """CPU time of a test in the first attempt, when nothing is known yet about how long right solutions take."""
+        """CPU time of a test in the first attempt, before it is known how long right solutions take."""
         lowest = max(MIN_FIRST_SECONDS, self.cpu_seconds / FIRST_SHARE)
         return self.cpu_seconds if self.timeout_factor is None else min(self.cpu_seconds, lowest)
 
     def lowered(self, cpu_seconds: float) -> Limits:
-        """The same limits with less CPU time a test. The limits of loading and of the wall clock do not change."""
+        """Return these limits with `cpu_seconds` as the CPU time of a test.
+
+        The limits of loading and of wall-clock time keep the values that they have now.
+        """
         full = self.resolved()
         wall, load = full["wall_seconds"], full["load_cpu_seconds"]
         return replace(self, cpu_seconds=cpu_seconds, wall_seconds=wall, load_cpu_seconds=load)
 
     def second_cpu_seconds(self, slowest: float | None) -> float:
-        """CPU time of a test in the second attempt, for solutions that ran out of time in the first one.
+        """Return the CPU time of a test in the second attempt, for solutions that ran out of time in the first attempt.
 
-        slowest: CPU seconds, all tests together, of the slowest solution that passed a test in time. The problem's gold
-        solution counts too. None when no solution did: then the result is `cpu_seconds`.
+        slowest: the CPU seconds, of all tests together, of the slowest right solution. Here a solution is right if it
+        passed at least one test and no test timed out. The problem's gold solution counts too. None means that no
+        solution was right; the result is then `cpu_seconds`.
 
-        Worked example: with 3 s and a factor of 20, a slowest right solution of 1 ms allows 0.5 s, and one of 30 ms
-        allows 1 s: 0.6 s, rounded up in steps of 0.5, 1 and 2 s, so that the limit seldom differs between runs.
+        Worked example: the limit is 3 s and the factor is 20. If the slowest right solution took 1 ms, the result is
+        0.5 s. If it took 30 ms, the result is 1 s: 20 times 30 ms is 0.6 s, which is rounded up to the next step of
+        0.5, 1 and 2 s. Because of the steps, the limit seldom differs between runs.
         """
         if self.timeout_factor is None or slowest is None:
             return self.cpu_seconds
         return min(self.cpu_seconds, stepped(self.timeout_factor * slowest, self.first_cpu_seconds))
 
     def resolved(self) -> dict[str, Any]:
-        """Every limit as a number, under the names of the fields. `memory_bytes` replaces `memory_mb`."""
+        """Return every limit as a number, under the names of the fields.
+
+        `memory_bytes` replaces `memory_mb`. A `timeout_factor` of None becomes 0.
+        """
         cpu = float(self.cpu_seconds)
         return {
             "cpu_seconds": cpu,
@@ -141,9 +166,9 @@ class Limits:
         }
 
     def recorded(self) -> dict[str, Any]:
-        """As `resolved`, under the names that files and the keys of runs hold."""
+        """Return the limits as `resolved` does, under the names that files and the keys of runs use."""
         return {_OLD_NAME if name == "timeout_factor" else name: value for name, value in self.resolved().items()}
 
 
 SCORING_LIMITS = Limits(timeout_factor=None)
-"""For scores that are compared elsewhere: a right solution within the limit passes, however fast others are."""
+"""Limits for scores that are compared with published ones. Each test may take `cpu_seconds`."""

@@ -1,7 +1,7 @@
-"""The verdicts of a run that has not ended, so that the same command continues after a kill.
+"""The verdicts of an unfinished run. They are kept on disk, so that the same command can continue after a kill.
 
-They are kept in one file below the output folder. Each finished piece of work adds a line. A line starts with its
-checksum, so a line that a kill or a full disk cut short is ignored, and its work is done again.
+They are in one file below the output folder. Each finished piece of work adds one line. A line starts with its
+checksum. A line that a kill or a full disk has cut short is ignored, and its work is done again.
 """
 
 from __future__ import annotations
@@ -38,14 +38,15 @@ class StoredVerdict(NamedTuple):
 
 
 def digest_of(source: bytes) -> bytes:
-    """Sixteen bytes that identify a program within its task."""
+    """Return sixteen bytes that identify a program within its task."""
     return hashlib.blake2b(source, digest_size=16).digest()
 
 
 class Parts:
-    """The folder `folder`/parts, for this process only. Use it as a context manager. It leaves no empty folder behind.
+    """The folder `folder`/parts, which one process uses at a time. Use it as a context manager.
 
-    Raises UserError when another process works in it, MachineError when it cannot be written.
+    When the context ends, folders that it created and that are empty are deleted.
+    Raises UserError when another process uses the folder, and MachineError when the folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -66,7 +67,8 @@ class Parts:
         except BlockingIOError:
             os.close(self._lock)
             raise UserError(
-                f"{self.folder.parent}: another codepref is at work in it; wait for it or choose another --out"
+                f"{self.folder.parent}: another codepref process uses this folder. Wait until it ends, or choose "
+                "another --out"
             ) from None
         except OSError:
             pass  # a file system without locks
@@ -81,7 +83,10 @@ class Parts:
         os.close(self._lock)
 
     def write(self, key: str, verdicts: Iterable[Verdict]) -> None:
-        """Keep verdicts under the key of their task, except those with the code I: their solutions run again."""
+        """Keep verdicts under the key of their task.
+
+        Verdicts with a code I are left out, so their solutions run again.
+        """
         rows = [
             (
                 digest_of(v.solution.encode("utf-8", "surrogatepass")).hex(),
@@ -102,8 +107,8 @@ class Parts:
             if error.errno not in UNWRITABLE:
                 raise
             raise MachineError(
-                f"cannot write {self.folder / _LOG}: {error.strerror}. Free some space or choose another --out; "
-                "what was written before is kept, and the same command goes on from there."
+                f"cannot write {self.folder / _LOG}: {error.strerror}. Free some space or choose another --out. "
+                "Earlier verdicts are kept, and the same command continues from them."
             ) from error
 
     def _open(self) -> IO[bytes]:
@@ -115,7 +120,7 @@ class Parts:
         return log
 
     def read(self) -> Iterator[tuple[str, list[StoredVerdict]]]:
-        """Yield (key of the task, verdicts) for each line of earlier runs. Damaged lines are ignored."""
+        """Yield the key of the task and its verdicts for each line of earlier runs. Damaged lines are ignored."""
         with contextlib.suppress(FileNotFoundError), (self.folder / _LOG).open("rb") as log:
             for line in log:
                 checksum, _, body = line.rstrip(b"\n").partition(b" ")
@@ -124,7 +129,7 @@ class Parts:
                     yield key, [_stored(*row) for row in rows]
 
     def remove(self) -> None:
-        """Delete everything, after the tables have been written."""
+        """Delete the folder, after the tables have been written."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

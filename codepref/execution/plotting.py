@@ -1,4 +1,4 @@
-"""matplotlib's list of fonts. It is built once outside the sandbox, since solutions that plot cannot write it."""
+"""matplotlib's list of fonts. It is built once outside the sandbox, since programs inside cannot write it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from pathlib import Path
 from codepref.execution.expected_cache import cache_folder
 
 SECONDS = 120.0
-"""Seconds in which the list must be built. matplotlib reads all fonts of the machine for it."""
+"""The seconds in which the list must be built. matplotlib reads all fonts of the machine for it."""
 
 
 @functools.cache
 def plotting_folder() -> Path | None:
-    """The folder that holds matplotlib's list of fonts, which solutions can read. Builds the list where it is missing.
+    """Return the folder that holds matplotlib's list of fonts. Build the list if it is missing.
 
-    Without it matplotlib cannot be imported in the sandbox, since it finds no folder to write to. None where matplotlib
-    is not installed or fails, or where nothing can be kept (see `expected_cache.cache_folder`).
+    Solutions can read the folder. Without the list matplotlib cannot be imported in the sandbox, since it finds no
+    folder to write to. Return None if matplotlib is not installed, if building the list fails, or if there is no cache
+    folder (see `cache_folder`).
     """
     if importlib.util.find_spec("matplotlib") is None:
         return None
@@ -51,6 +52,6 @@ def _build(folder: Path) -> None:
             timeout=SECONDS,
         )
         shutil.rmtree(folder, ignore_errors=True)
-        # Another run may have been first. Its folder is as good.
+        # If another run was faster, its folder is used.
         with contextlib.suppress(OSError):
             built.rename(folder)

@@ -1,4 +1,4 @@
-"""Reads verdicts from a folder that `execute` wrote: all at once, or one task at a time."""
+"""Reads verdicts from a folder that `execute` has written, all at once or one task at a time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COLUMNS = ("task_id", "solution_id", "solution", "verdicts", "isolation", "cpu_
 
 
 def read_verdicts(folder: Path | str) -> list[VerdictMatrix]:
-    """Read the verdicts that `execute` wrote into `folder`, one matrix a task, in the order of the problems.
+    """Return the verdicts that `execute` wrote into `folder`, one matrix for each task, in the order of the problems.
 
     Raises UserError when the folder holds no finished execution.
     """
@@ -30,17 +30,20 @@ def read_verdicts(folder: Path | str) -> list[VerdictMatrix]:
 
 
 def iter_verdicts(folder: Path | str, *, together: bool = True) -> Iterator[VerdictMatrix]:
-    """As `read_verdicts`, one matrix at a time, for folders larger than memory. Tests and details are held whole.
+    """Yield the matrices of `read_verdicts` one at a time, for folders larger than memory.
 
+    All tests and details are held in memory.
     together: refuse a folder in which the rows of a task are not adjacent. `execute` writes them adjacent.
-    Raises UserError when there is no finished execution, or when rows of one task are apart.
+    Raises UserError when there is no finished execution, or when rows of one task are apart and `together` is true.
     """
     import pyarrow.parquet as pq
 
     folder = Path(folder)
     if not (folder / SUMMARY).exists() or not (folder / VERDICTS).exists():
-        state = "was not finished (the same command goes on with it)" if (folder / PARTS).exists() else "is none"
-        raise UserError(f"{folder}: an execution's folder with {SUMMARY} is needed, and this {state}")
+        state = (
+            "its execution was not finished" if (folder / PARTS).exists() else f"it holds no {SUMMARY} or {VERDICTS}"
+        )
+        raise UserError(f"{folder}: cannot read verdicts, since {state}. Run `codepref execute` into this folder first")
     tests, details, seen = _tests(folder), _details(folder), set[str]()
     with pq.ParquetFile(folder / VERDICTS) as table:
         if missing := set(_COLUMNS) - set(table.schema_arrow.names):

@@ -1,8 +1,8 @@
-"""The spool keeps the rows of one execution on disk, so that memory does not grow with them.
+"""The spool keeps the rows of one execution on disk, so that memory does not grow with their number.
 
-It is a scratch database of the input lines, each distinct program of a task, and its verdict. It is filled before
-anything runs, hands out pending programs in pieces, and returns the rows in the order of the tables. It does not
-outlive the process. A killed run continues from `codepref.execution.parts`.
+It is a temporary database of the input lines, the distinct programs of each task, and their verdicts. It is filled
+before anything runs. It hands out pending programs in pieces, and returns the rows in the order of the tables. It is
+deleted when the run ends. A killed run continues from the files of `codepref.execution.parts`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from codepref.execution.parts import StoredVerdict, digest_of
 from codepref.records import Isolation, Solution, Verdict
 
 PIECE_SOLUTIONS, PIECE_CHARACTERS = 1024, 1 << 20
-"""Distinct programs of a task that are in memory at once for the engine, and their characters. Larger tasks are cut."""
+"""The largest number of distinct programs of a task in one piece, and of their bytes. A larger task is cut into pieces.
+"""
 
 MAX_REMEMBERED = 1 << 25
-"""Characters of programs that are kept in memory. Each program counts 400 more for its entry."""
+"""The characters of programs that are kept in memory. Each program counts 400 more, for its entry."""
 
 _BATCH = 8192
 _TABLES = """
@@ -53,13 +54,13 @@ _DUPLICATES = (
 
 
 def _values(verdict: Verdict | StoredVerdict, shared: bool) -> tuple[Any, ...]:
-    """The values for _VERDICT_COLUMNS."""
+    """Return the values for the columns in _VERDICT_COLUMNS."""
     detail = verdict.detail.encode("utf-8", "surrogatepass")
     return verdict.codes, shared, verdict.cpu_ms, detail, verdict.answer_digests
 
 
 class Program(NamedTuple):
-    """One distinct program of a task. copies: the number of lines that hold it."""
+    """One distinct program of a task. copies: the number of input lines that hold it."""
 
     id: int
     source: str
@@ -80,8 +81,9 @@ class ProgramVerdict(NamedTuple):
 class Spool:
     """The rows of one execution. Use it as a context manager.
 
-    path: the scratch file; None keeps everything in memory. tasks: the ids of the tasks in their order.
-    Raises MachineError when the disk is full or cannot be written.
+    path: the file of the database. None keeps the rows in memory.
+    tasks: the ids of the tasks in their order.
+    Raises MachineError when the database cannot be written, for example because the disk is full.
     """
 
     def __init__(self, path: Path | None, tasks: Sequence[str]) -> None:
@@ -95,7 +97,7 @@ class Spool:
     def __enter__(self) -> Spool:
         self.remove()
         try:
-            # Not every file system has locks, and no other process uses the folder.
+            # No other process uses the folder, and some file systems have no locks.
             name = f"{self._path.absolute().as_uri()}?nolock=1" if self._path else ":memory:"
             self._base = sqlite3.connect(name, uri=self._path is not None, isolation_level=None)
             for setting in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-65536"):
@@ -113,18 +115,18 @@ class Spool:
             raise self._failure(error) from error
 
     def remove(self) -> None:
-        """Delete the scratch file."""
+        """Delete the file of the database."""
         if self._path is not None:
             self._path.unlink(missing_ok=True)
 
     def _failure(self, error: sqlite3.Error) -> MachineError:
         return MachineError(
-            f"cannot write {self._path}: {error}. Free some space or choose another --out; earlier verdicts are "
-            "kept, and the same command goes on from there."
+            f"cannot write {self._path}: {error}. Free some space or choose another --out. Earlier verdicts are "
+            "kept, and the same command continues from them."
         )
 
     def fill(self, solutions: Iterable[Solution]) -> list[str]:
-        """Add every solution. Returns mistakes in words: unknown tasks, and solution ids that occur twice."""
+        """Add every solution. Return mistakes in words: unknown tasks, and solution ids that occur twice in a task."""
         unknown: dict[str, None] = {}
         known: dict[tuple[int, str], list[int]] = {}  # (task, source) -> [program, copies not yet written]
         last_ids: dict[int, int] = {}
@@ -153,7 +155,9 @@ class Spool:
         self._base.execute("CREATE INDEX by_task ON programs (task)")
         wrong = [f"solutions for an unknown task: {name!r}" for name in unknown]
         twice = [] if rising else [self._tasks[task] for (task,) in self._base.execute(_DUPLICATES)]
-        return wrong + [f"{name}: a solution_id occurs twice; number the solutions of a task from 0" for name in twice]
+        return wrong + [
+            f"{name}: a solution_id occurs twice. Give each solution of a task another number" for name in twice
+        ]
 
     def _program(self, task: int, source: str) -> int:
         data = source.encode("utf-8", "surrogatepass")
@@ -175,7 +179,7 @@ class Spool:
         known.clear()
 
     def key(self, keys: Mapping[str, str]) -> str:
-        """The hash of all rows, in the order of the tables, and of `keys`: the hash of each task, by task id."""
+        """Return the hash of all rows, in the order of the tables, and of `keys`, a hash for each task id."""
         whole, last = hashlib.sha256(), -1
         for task, number, digest in self._base.execute(
             "SELECT rows.task, rows.solution_id, programs.digest FROM rows CROSS JOIN programs "
@@ -188,7 +192,7 @@ class Spool:
         return whole.hexdigest()[:16]
 
     def pieces(self) -> Iterator[tuple[str, list[Program]]]:
-        """Yield (task id, distinct programs) for all pending programs. A large task comes in several pieces."""
+        """Yield the task id and distinct programs for all pending programs. A large task is cut into several pieces."""
         last, piece, size = -1, list[Program](), 0
         for task, number, data, copies in self._base.execute(_PENDING):
             full = len(piece) >= PIECE_SOLUTIONS or size + len(data) > PIECE_CHARACTERS
@@ -207,14 +211,18 @@ class Spool:
         self._base.executemany(update, rows)
 
     def recall(self, task: str, verdicts: Iterable[StoredVerdict]) -> None:
-        """Add verdicts of an earlier run on a task. Those on programs that are not in this input are ignored."""
+        """Add verdicts of an earlier run of a task. Verdicts of programs that are not in this input are ignored."""
         number = self._numbers[task]
         program = "(SELECT id FROM programs WHERE task = ? AND digest = ?)"
         update = f"UPDATE verdicts SET {_VERDICT_COLUMNS}, fresh = 0 WHERE program = {program}"
         self._base.executemany(update, [(*_values(v, v.shared), number, v.digest) for v in verdicts])
 
     def verdicts(self) -> Iterator[tuple[str, int, str, bool, float, bool]]:
-        """Yield task id, copies, codes, shared, CPU ms and whether this run made it, for every verdict."""
+        """Yield one tuple for every verdict.
+
+        It holds the task id, the number of copies, the codes, whether a test shared a process with the solution, CPU
+        milliseconds, and whether this run produced the verdict.
+        """
         rows = self._base.execute(
             "SELECT task, copies, codes, shared, cpu_ms, fresh FROM verdicts CROSS JOIN programs ON id = program "
             "WHERE codes IS NOT NULL ORDER BY program"
@@ -223,7 +231,10 @@ class Spool:
             yield self._tasks[task], copies, codes, bool(shared), cpu, bool(fresh)
 
     def rows(self) -> Iterator[tuple[str, int, ProgramVerdict]]:
-        """Yield task id, solution id and verdict for every input line. Equal programs yield the same object."""
+        """Yield the task id, solution id and verdict of every input line.
+
+        Lines with equal programs may yield the same verdict object.
+        """
         known: dict[int, ProgramVerdict] = {}
         remembered = 0
         for task, number, program in self._base.execute(
@@ -245,6 +256,6 @@ class Spool:
         return ProgramVerdict(texts[0], codes, "shared" if shared else "separate", cpu_ms, texts[1], answer_digests)
 
     def details(self) -> Iterator[tuple[str, int, str]]:
-        """Yield task id, solution id and detail of every line whose verdict has a detail."""
+        """Yield the task id, solution id and detail of every line whose verdict has a detail."""
         for task, number, detail in self._base.execute(_DETAILS):
             yield self._tasks[task], number, detail.decode("utf-8", "surrogatepass")

@@ -1,4 +1,4 @@
-"""The state of one task in the engine: its distinct solutions, what is pending, and the verdicts so far."""
+"""The state of one task in the engine: its distinct solutions, which of them are pending, and the verdicts so far."""
 
 from __future__ import annotations
 
@@ -22,22 +22,32 @@ from codepref.records import (
 )
 
 MAX_FAILURES = 3
-"""A solution that took down so many workers gets the code I. So does a task whose preparation failed as often."""
+"""How many lost workers or failed preparations lead to the code I.
+
+A solution gets the code I after this many workers were lost while they ran it. All waiting solutions of a task get the
+code I after this many failed preparations of the task.
+"""
 
 MAX_JOB = 64
-"""Solutions of one job at most."""
+"""The largest number of solutions in one job."""
 
 SolutionResult = tuple[str, bool, float, str, bytes]
-"""Codes, whether a test shared a process, CPU milliseconds, the first failure in words, digests of the answers."""
+"""The result of one solution in one attempt or two.
+
+It holds the codes, whether a test shared a process with the solution, CPU milliseconds, the first failure in words, and
+the digests of the answers.
+"""
 
 OPEN_CODES = TIMEOUT + SKIPPED
-"""The codes of a first attempt that a second one may change. A test that was decided is never decided again: a solution
-that guesses could otherwise time out on purpose, and guess again.
+"""The codes of a first attempt that the second attempt may change.
+
+A test that was decided is never decided again. Otherwise a solution that guesses could time out on purpose and guess
+again.
 """
 
 
 def merged(first: SolutionResult, second: SolutionResult) -> SolutionResult:
-    """The result of two attempts: what the first one decided stays, and the second one decides the rest."""
+    """Return the result of two attempts. The second attempt decides only what the first one left open."""
     stays = [code not in OPEN_CODES for code in first[0]]
     codes = "".join(old if stay else new for old, new, stay in zip(first[0], second[0], stays, strict=True))
     size, unknown = ANSWER_DIGEST_BYTES, bytes(ANSWER_DIGEST_BYTES * len(stays))
@@ -51,12 +61,15 @@ def merged(first: SolutionResult, second: SolutionResult) -> SolutionResult:
 
 
 class TaskState:
-    """One task in work, in one attempt or two (see `Limits.timeout_factor`).
+    """The state of one task, which runs in one attempt or two (see `Limits.timeout_factor`).
 
-    Solutions that run out of time in the first attempt wait for the others, whose CPU time decides whether they get a
-    second one.
+    Solutions that run out of time in the first attempt wait for the others. The CPU time of the others then decides
+    whether they get a second attempt.
 
-    data: the encoded task. sources: the distinct solutions. size: characters of all that.
+    Attributes:
+        data: the encoded task.
+        sources: the distinct solutions.
+        size: the size of `data` and `sources` together.
     """
 
     def __init__(self, task: Task, limits: Limits, jobs: int) -> None:
@@ -69,7 +82,7 @@ class TaskState:
         gold = task.problem.gold
         timed = self._is_first_attempt and not all(kind_of(test).has_reference for test in task.tests)
         if gold and timed and gold not in self._copies and self._copies:
-            self._copies[gold] = 0  # its verdict is not wanted, only its time
+            self._copies[gold] = 0  # only its time is needed, not its verdict
         self.sources = list(self._copies)
         self.size = len(self.data) + sum(map(len, self.sources))
         self._results: dict[str, SolutionResult] = {}
@@ -93,7 +106,7 @@ class TaskState:
         return self._cpu_seconds < self.limits.cpu_seconds
 
     def expected_keys(self) -> dict[int, str]:
-        """The keys of expected outputs (`ExpectedCache`), by the index of each test that has a reference."""
+        """Return the keys of expected outputs in the cache, by the index of each test that has a reference solution."""
         if self._keys is None:
             self._keys = expected_keys(self.task, self.limits)
         return self._keys
@@ -119,14 +132,14 @@ class TaskState:
         return sum(self._copies[source] for source in self._results)
 
     def next_job(self, *, last: bool = True) -> Job:
-        """The next solutions for one worker. last: there may be no other task for the other workers."""
+        """Return the next solutions for one worker. last: there may be no other task for the other workers."""
         # Jobs shrink towards the end, so that the workers end at about the same time.
         share = math.ceil(len(self._waiting) / (2 * self._jobs)) if last else len(self._waiting)
         count = min(len(self._waiting), MAX_JOB, share)
         return Job(self, [self._waiting.popleft() for _ in range(count)])
 
     def settle(self, index: int, result: SolutionResult) -> int:
-        """Take over the result of one solution. Returns the number of solutions that are settled by it."""
+        """Take over the result of one solution. Return the number of solutions that got their verdict by it."""
         if first := self._first_results.pop(index, None):
             result = merged(first, result)
         codes, _, cpu_ms, *_ = result
@@ -139,14 +152,17 @@ class TaskState:
         return self._copies[self.sources[index]] + self._end_attempt()
 
     def _is_late(self, codes: str) -> bool:
-        """Whether a solution may get more time. A test with a reference has its limit from the reference already."""
+        """Return whether a solution may get a second attempt with more time.
+
+        A test with a reference solution has its full limit already in the first attempt.
+        """
         timed_out = (test for test, code in zip(self.task.tests, codes, strict=True) if code == TIMEOUT)
         return self._is_first_attempt and not all(kind_of(test).has_reference for test in timed_out)
 
     def _end_attempt(self) -> int:
-        """When only late solutions are left: settle them, or run them again with more time.
+        """If only late solutions are left, settle them or run them again with more time.
 
-        Returns the number of solutions that are settled.
+        Return the number of solutions that got their verdict.
         """
         if not self._late or len(self._late) + len(self._results) < len(self.sources):
             return 0
@@ -164,10 +180,11 @@ class TaskState:
         return sum(self._copies[self.sources[index]] for index in settled)
 
     def failed(self, index: int, cause: str, *, unprepared: bool) -> int | None:
-        """Note that a worker was lost at a solution.
+        """Record that a worker was lost while it ran a solution.
 
-        unprepared: the worker could not prepare the task. Returns None when the solution is to be tried again, and
-        otherwise the number of solutions that are settled by giving it up.
+        unprepared: the worker could not prepare the task.
+        Return None if the solution is to be tried again. Otherwise give it up, and return the number of solutions that
+        got their verdict.
         """
         self._failures[index] += 1
         self._unprepared += unprepared
@@ -176,7 +193,10 @@ class TaskState:
         return self.settle(index, (INFRASTRUCTURE * len(self.task.tests), False, 0.0, cause, b""))
 
     def give_up_unprepared(self, cause: str) -> int:
-        """Give up all waiting solutions when the task could not be prepared too often. Returns their number."""
+        """Give up all waiting solutions if the task could not be prepared MAX_FAILURES times.
+
+        Return the number of solutions that got their verdict.
+        """
         if self._unprepared < MAX_FAILURES:
             return 0
         indices, codes = list(self._waiting), INFRASTRUCTURE * len(self.task.tests)
@@ -184,11 +204,11 @@ class TaskState:
         return sum(self.settle(index, (codes, False, 0.0, cause, b"")) for index in indices)
 
     def wait(self, indices: list[int]) -> None:
-        """Put solutions back, at the front of those that wait."""
+        """Put solutions back at the front of the waiting solutions."""
         self._waiting.extendleft(reversed(indices))
 
     def matrix(self) -> VerdictMatrix:
-        """All verdicts, one a solution, in the task's order."""
+        """Return all verdicts, one for each solution, in the task's order."""
         verdicts = []
         for solution in self.task.solutions:
             codes, shared, cpu_ms, detail, answer_digests = self._results[solution.text]
@@ -199,7 +219,7 @@ class TaskState:
 
 
 class Job:
-    """Some solutions of one task that one worker runs."""
+    """Some solutions of one task, which one worker runs."""
 
     def __init__(self, state: TaskState, indices: list[int]) -> None:
         self._state = state
@@ -207,17 +227,18 @@ class Job:
 
     @property
     def pending(self) -> bool:
-        """Whether results are missing."""
+        """Whether results of this job are missing."""
         return bool(self._left)
 
     def sources(self) -> list[tuple[int, str]]:
-        """What the worker is sent: the index and the text of each solution."""
+        """Return the index and the text of each solution, as they are sent to the worker."""
         return [(index, self._state.sources[index]) for index in self._left]
 
     def settle(self, *message: object) -> int:
-        """Take over one result as the worker sent it: the index and a SolutionResult.
+        """Take over one result as the worker sent it: the index of the solution and a SolutionResult.
 
-        A malformed message counts as a failure of ours. Returns the number of solutions that are settled.
+        After a malformed message the first solution without a result gets the code I. Return the number of solutions
+        that got their verdict.
         """
         tests = len(self._state.task.tests)
         match message:
@@ -235,7 +256,10 @@ class Job:
         return self._state.settle(index, result)
 
     def give_back(self, cause: str, *, unprepared: bool) -> int:
-        """After the loss of the worker: what is left is tried again or given up. Returns the number given up."""
+        """After the loss of the worker, have the remaining solutions tried again or give them up.
+
+        Return the number of solutions that were given up.
+        """
         if not self._left:
             return 0
         given_up = self._state.failed(self._left[0], cause, unprepared=unprepared)

@@ -1,4 +1,4 @@
-"""The numbers of an execution, as summary.json holds them."""
+"""The numbers of an execution, which summary.json holds."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from codepref.records import VERDICT_CODES, Test, is_correct
 
 
 def summarise(spool: Spool, used: Sequence[Test], limits: Limits, seconds: float) -> dict[str, Any]:
-    """Counts, rates and versions. used: the tests. seconds: wall-clock time of this run.
+    """Return counts, rates and versions.
 
-    Probes expect nothing, so their codes are no verdicts. Only their number is in the summary.
+    used: all tests and probes of the run. seconds: the wall-clock time of this run.
+    A probe has no expected result, so its codes are not counted. The summary holds only the number of probes.
     """
     from codepref import __version__
 

@@ -1,4 +1,4 @@
-"""A task of the engine, and its form as plain data for a worker."""
+"""A task of the engine, and its encoding for a worker."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from codepref.records import Problem, Solution, Test
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One problem, solutions, and the tests to run them against, which need not be the problem's own.
+    """One problem, solutions, and the tests to run them against. The tests need not be the problem's own.
 
-    copies: how many solutions each one stands for in the progress. None means one each.
+    copies: for each solution, how many solutions it counts as in the progress. None means one.
     """
 
     problem: Problem
@@ -28,10 +28,10 @@ class Task:
 
 
 def encode_task(task: Task, limits: Limits, cpu_seconds: float | None = None) -> bytes:
-    """A task without its solutions, encoded for a worker (see `Plan`).
+    """Return a task without its solutions, encoded for a worker (see `Plan`).
 
-    cpu_seconds: CPU time of a test in this attempt, where it is less than the limits'.
-    Raises UserError for a malformed test and for kinds of tests that cannot stand together.
+    cpu_seconds: the CPU time of a test in this attempt. None means the limit itself.
+    Raises UserError for a malformed test, and for kinds of tests that cannot be mixed.
     """
     tests = [(test.kind, kind_of(test).for_sandbox(test.source, _where(test))) for test in task.tests]
     problem = task.problem
@@ -41,11 +41,13 @@ def encode_task(task: Task, limits: Limits, cpu_seconds: float | None = None) ->
         values |= {"max_cpu_seconds": float(limits.cpu_seconds), "reference_factor": float(REFERENCE_FACTOR)}
         return Plan(problem.helpers, problem.preamble, problem.entry_point, tests, values).encode()
     except Unencodable as error:
-        raise UserError(f"{problem.task_id}: a text is expected in place of a {error}") from None
+        raise UserError(
+            f"{problem.task_id}: the problem or a test holds a value of type {error} where text is needed"
+        ) from None
 
 
 def expected_keys(task: Task, limits: Limits) -> dict[int, str]:
-    """The keys of expected outputs (`ExpectedCache`), by the index of each test that has a reference solution."""
+    """Return the keys of expected outputs in the cache, by the index of each test that has a reference solution."""
     values = limits.resolved()
     return {
         at: key_of(kind_of(test).for_sandbox(test.source, _where(test)), values)

@@ -1,4 +1,4 @@
-"""A worker as the engine sees it: a process behind a socket."""
+"""A worker as the engine sees it: a process at the other end of a socket."""
 
 from __future__ import annotations
 
@@ -32,32 +32,32 @@ _LAUNCH = (
     "from sandbox.confinement.launcher import main; main(sys.argv[1:])"
 )
 _MEND_REFUSED = (
-    "A container's seccomp profile or a policy may forbid landlock_add_rule, landlock_restrict_self, seccomp or prctl: "
-    "allow them (docker run --security-opt seccomp=PROFILE.json), or run outside the container. --unconfined runs "
-    "without Landlock, at your own risk"
+    "A container's seccomp profile or a policy may forbid landlock_add_rule, landlock_restrict_self, seccomp or prctl. "
+    "Allow these calls (docker run --security-opt seccomp=PROFILE.json), or run outside the container. --unconfined "
+    "runs without Landlock, at your own risk"
 )
 
 READ_BYTES = 1 << 20
-"""Bytes that one read asks for."""
+"""The number of bytes that one read asks for."""
 
 MAX_MESSAGE_BYTES = 1 << 29
-"""Bytes of a worker's message at most. The largest messages hold the expected outputs of a test."""
+"""The largest message of a worker, in bytes. The largest messages hold the expected outputs of a test."""
 
 
 class WorkerLost(InfrastructureError):
-    """A worker ended or sent a malformed message."""
+    """A worker has ended or sent a malformed message."""
 
 
 @functools.cache
 def check_machine() -> None:
     """Raise MachineError where this machine cannot confine untrusted programs."""
     if not sys.platform.startswith("linux"):
-        raise MachineError("execution needs Linux: untrusted programs are confined by Landlock and seccomp")
+        raise MachineError("execution needs Linux, since Landlock and seccomp confine untrusted programs. Run it there")
     try:
         import sandlock
     except ImportError as error:
         raise MachineError(
-            f"the package sandlock is missing or broken ({error}): pip install 'sandlock>=0.9'"
+            f"the package sandlock is missing or broken ({error}). Install it with pip install 'sandlock>=0.9'"
         ) from None
     if sandlock.landlock_abi_version() < 1:
         raise MachineError(
@@ -68,20 +68,23 @@ def check_machine() -> None:
 
 
 def _sandlock_folder() -> list[str]:
-    """The folder that holds sandlock. The launcher ignores PYTHONPATH, which may name it, so it gets the folder."""
+    """Return the folder that holds sandlock, in a list, or an empty list.
+
+    The launcher ignores PYTHONPATH, which may name this folder, so it gets the folder as an argument.
+    """
     spec = importlib.util.find_spec("sandlock")
     return [str(Path(spec.origin).parent.parent)] if spec is not None and spec.origin else []
 
 
 def package_paths() -> list[str]:
-    """The folders of installed packages. Solutions may import from them."""
+    """Return the folders of installed packages. Solutions may import from them."""
     paths = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
     paths += [entry for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))]
     return _folders(paths)
 
 
 def interpreter_paths() -> list[str]:
-    """The folders that the interpreter itself reads."""
+    """Return the folders that the interpreter itself reads."""
     base = Path(sys.base_prefix)
     paths = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), str(base / "lib")]
     libraries = sysconfig.get_config_var("LIBDIR")
@@ -90,10 +93,10 @@ def interpreter_paths() -> list[str]:
 
 def _cannot_start(error: OSError) -> str:
     mends = {
-        errno.EAGAIN: "processes or threads are used up: raise the limit (ulimit -u; a container's pids), or end some",
-        errno.ENOMEM: "memory is used up: end other programs, or use fewer --jobs",
-        errno.EMFILE: "open files are used up: raise the limit (ulimit -n), or use fewer --jobs",
-        errno.ENFILE: "open files of the whole machine are used up: end other programs",
+        errno.EAGAIN: "processes or threads are used up. Raise the limit (ulimit -u; a container's pids), or end some",
+        errno.ENOMEM: "memory is used up. End other programs, or use fewer --jobs",
+        errno.EMFILE: "open files are used up. Raise the limit (ulimit -n), or use fewer --jobs",
+        errno.ENFILE: "the open files of the whole machine are used up. End other programs",
     }
     mend = mends.get(error.errno or 0, "`codepref doctor` looks for the cause")
     return f"a worker process cannot be started ({error.strerror or error}); {mend}"
@@ -105,10 +108,15 @@ def _folders(paths: list[str]) -> list[str]:
 
 
 class Worker:
-    """A confined supervisor process. It takes tasks after `wait_ready`.
+    """A supervisor process, which is confined unless `unconfined` is true. It takes tasks after `wait_ready`.
 
-    job: what it works on, or None. last: the task that it worked on last. prepared: the data of that task.
-    last_message: when it last sent something. Raises MachineError where no process can be started.
+    Raises MachineError if no process can be started.
+
+    Attributes:
+        job: what the worker works on, or None.
+        last: the task that it worked on last.
+        prepared: the data of that task.
+        last_message: the time at which the engine last sent it something or received something from it.
     """
 
     def __init__(self, *, unconfined: bool) -> None:
@@ -145,7 +153,10 @@ class Worker:
             theirs.close()
 
     def wait_ready(self) -> None:
-        """Wait until the worker has started. Raises MachineError where it cannot, WorkerLost when it was killed."""
+        """Wait until the worker has started.
+
+        Raises MachineError if it cannot start, and WorkerLost if it was killed.
+        """
         self._socket.settimeout(START_SECONDS)
         message: tuple[Any, ...] = ()
         with contextlib.suppress(frames.Closed, OSError, Malformed):
@@ -173,14 +184,15 @@ class Worker:
         return parts[4:]
 
     def fileno(self) -> int:
-        """The descriptor that is readable when the worker has sent something."""
+        """Return the descriptor that becomes readable when the worker has sent something."""
         return self._socket.fileno()
 
     def send(self, data: bytes, sources: list[tuple[int, str]], known: dict[int, bytes], keep: bool) -> None:
         """Send solutions of a task. Raises WorkerLost.
 
-        data: the encoded task. known: expected outputs of an earlier run, by test. keep: whether the worker shall send
-        back those that it computes.
+        data: the encoded task.
+        known: expected outputs of an earlier run, by the index of the test.
+        keep: have the worker send back the expected outputs that it computes.
         """
         self.prepared = data
         try:
@@ -190,7 +202,10 @@ class Worker:
         self.last_message = time.monotonic()
 
     def receive(self) -> list[tuple[Any, ...]]:
-        """The messages that have arrived whole; there may be none. Blocks when nothing was sent. Raises WorkerLost."""
+        """Return the messages that have arrived completely, which may be none.
+
+        Blocks while nothing has been sent. Raises WorkerLost.
+        """
         messages: list[tuple[Any, ...]] = []
         try:
             part = self._socket.recv(READ_BYTES)
@@ -220,13 +235,13 @@ class Worker:
         return WorkerLost(f"the worker ended with status {self._process.returncode} ({reason})")
 
     def kill(self) -> None:
-        """End the worker. Its children die with it, since each asked the kernel for that."""
+        """End the worker. The kernel then ends its children, as each of them has requested."""
         self._socket.close()
         self._process.kill()
         self._process.wait()
 
     def close(self) -> None:
-        """End the worker and close what is left."""
+        """End the worker and close what is still open."""
         self.kill()
         if self._process.stderr is not None:
             self._process.stderr.close()

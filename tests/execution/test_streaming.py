@@ -170,7 +170,7 @@ def test_all_wrong_rows_are_reported_at_once_and_nothing_runs(tmp_path):
     assert caught.value.problems[:3] == (
         "solutions for an unknown task: 'nowhere'",
         "solutions for an unknown task: 'elsewhere'",
-        "t/1: a solution_id occurs twice; number the solutions of a task from 0",
+        "t/1: a solution_id occurs twice. Give each solution of a task another number",
     )
     assert seen == []
     assert list(tmp_path.iterdir()) == []
@@ -186,7 +186,7 @@ def test_a_malformed_test_of_the_last_task_is_reported_before_the_first_task_run
 
 
 def test_a_folder_that_another_process_uses_is_refused(tmp_path):
-    with Parts(tmp_path), pytest.raises(UserError, match="another codepref is at work in it"):
+    with Parts(tmp_path), pytest.raises(UserError, match="another codepref process uses this folder"):
         execute_into(PROBLEMS, [], out=tmp_path)
     assert execute_into(PROBLEMS, [], out=tmp_path)["samples"] == 0
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from codepref.errors import UserError
@@ -28,7 +30,7 @@ RIGHT = "def f(x):\n    return x + 1\n"
         ("def f(x):\n    return '\ud800'\n", "E", "UnicodeEncodeError"),
         ("import nowhere_to_be_found\n", "E", "ModuleNotFoundError"),
         ("def f(x):\n    while True:\n        pass\n", "T", "CPU time"),
-        ("import time\ndef f(x):\n    time.sleep(100)\n", "T", "idle"),
+        ("import time\ndef f(x):\n    time.sleep(100)\n", "T", "wall-clock"),
         ("while True:\n    pass\n", "T", "CPU time"),
         ("def f(x):\n    return bytearray(10**10)\n", "M", "MemoryError"),
         ("x = bytearray(10**10)\n", "M", "MemoryError"),
@@ -123,3 +125,15 @@ def test_limits_must_be_positive():
         Limits(cpu_seconds=0)
     with pytest.raises(UserError, match="memory_mb"):
         Limits(memory_mb=float("nan"))
+
+
+@pytest.mark.parametrize("value", [None, "3", True, [3], float("inf")])
+@pytest.mark.parametrize("name", ["cpu_seconds", "memory_mb", "max_timeouts", "reference_cpu_seconds"])
+def test_limits_of_the_wrong_type_are_refused(name, value):
+    with pytest.raises(UserError, match=f"limits: {name} must be a positive number, not {re.escape(repr(value))}"):
+        Limits(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["wall_seconds", "load_cpu_seconds", "timeout_factor"])
+def test_limits_with_a_default_that_follows_from_others_may_be_none(name):
+    assert getattr(Limits(**{name: None}), name) is None

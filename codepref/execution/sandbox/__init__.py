@@ -1,19 +1,23 @@
-"""What runs inside the sandbox. This package imports only itself and a few modules of the standard library.
+"""The code that runs inside the sandbox.
 
-A worker is a new interpreter that loads only this package and parts of the standard library, since a fork takes longer
-when its parent has loaded more. The folders are these. Each one imports only from those above it:
+A worker is a new interpreter that loads only this package, parts of the standard library and the packages that
+solutions ask for. It loads little, since a fork takes longer when its parent has loaded more. This package therefore
+imports nothing else of codepref. Only the launcher, which confines the worker, imports the package sandlock.
+
+Four folders follow. Each one imports only from folders above it:
 
 - wire: everything that crosses between processes: plain data, frames, the plan of a task, the status page, calls;
-- confinement: system-call filters, resource limits, which code may share a process, preloaded packages;
-- kinds: one file a kind of test, and one table;
-- processes: the roles below.
+- confinement: system-call filters, resource limits, the list of code that may share a process, preloaded packages;
+- kinds: one file for each kind of test, and one table of them;
+- processes: the processes of a worker.
 
-Each role is a process of its own:
+The processes of a worker have these roles:
 
-- supervisor: talks to the engine, enforces limits, handles tests and solutions as bytes only;
-- solution zygote: forks the solutions' processes; never holds a test or a solution;
-- runner zygote: one a task; compiles the tests, holds expected outputs, forks the test runners;
-- test runner: runs the tests of a solution;
+- supervisor: talks to the engine and enforces limits. It handles tests and solutions as bytes and texts only;
+- nursery: forks zygotes. One nursery forks zygotes of solutions, and one forks runner zygotes;
+- solution zygote: forks the solutions' processes. It never holds a test or a solution;
+- runner zygote: prepares the tests of one task, holds expected outputs and forks the test runners;
+- test runner: runs the tests of one solution, or of several in turn;
 - solution: runs one solution, or several in turn that can leave nothing behind. It exchanges plain data with the test
   runner through one socket.
 """

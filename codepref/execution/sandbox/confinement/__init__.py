@@ -1,1 +1,1 @@
-"""What an untrusted process may do, and how it gives up the rest."""
+"""What an untrusted process may do, and how it gives up all other rights."""

@@ -1,13 +1,14 @@
-"""Which code may run in a process that other code will use after it: solutions, and tests in their runner.
+"""The check whether code may run in a process that other code will use after it: a solution, or a test in its runner.
 
-Forking and ending a process costs ten times as much as running a short solution. A solution may share a process when
-its syntax tree shows that it can reach nothing that outlives its own namespace. It imports only stateless modules,
-defines no class, uses only the builtins and the methods of plain data that are listed here, and assigns to no
-attribute. The check runs before the code, in the very process that may run it. All earlier solutions in that process
+Forking and ending a process takes ten times as long as running a short solution. A solution may share a process when
+its syntax tree shows that it can reach nothing that outlives its own namespace. Such a solution imports only stateless
+modules, defines no class, uses only the builtins and the methods of plain data that are listed here, and assigns to no
+attribute. The check runs before the code, in the process that may run it. All earlier solutions in that process have
 passed the check too. Every other solution gets a process of its own. A solution that dies or runs out of memory in a
-shared process runs again in a process of its own.
+shared process runs again in its own process.
 
-The list names what is allowed, not what is refused. So whatever nobody thought of is refused.
+Builtins, methods and modules are refused unless they are listed here. Kinds of syntax are allowed unless they are
+listed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import builtins
 
 
 def words(text: str) -> frozenset[str]:
-    """The set of the words of a text."""
+    """Return the set of the words of a text."""
     return frozenset(text.split())
 
 
@@ -50,10 +51,10 @@ _TYPES = words("""
     FrozenSet Generator Generic Hashable ItemsView Iterable Iterator KeysView List Mapping MutableMapping
     MutableSequence MutableSet NoReturn Optional OrderedDict Reversible Sequence Set Sized SupportsFloat SupportsInt
     Text Tuple Type TypeVar Union ValuesView""")
-"""Names of `typing`, without those that make classes or keep values, such as ABCMeta, NamedTuple and Literal."""
+"""Names of `typing` that may be imported. Names that make classes or keep values, such as NamedTuple, are left out."""
 
 MODULES = frozenset({"math", "itertools", "heapq", "bisect"})
-"""Modules that may be imported whole."""
+"""Modules that may be imported as a whole."""
 
 _NAMES = {
     **dict.fromkeys(MODULES, _METHODS),
@@ -69,7 +70,7 @@ _REFUSED_SYNTAX = (ast.ClassDef, ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, 
 
 
 def shareable(tree: ast.AST) -> bool:
-    """Whether code with this syntax tree leaves nothing behind in its process."""
+    """Return whether code with this syntax tree leaves nothing behind in its process."""
     return all(_allowed(node) for node in ast.walk(tree))
 
 
@@ -84,7 +85,7 @@ def _allowed(node: ast.AST) -> bool:
     if isinstance(node, ast.ImportFrom):
         return not node.level and {name.name for name in node.names} <= _NAMES.get(node.module or "", frozenset())
     if isinstance(node, _GUARDED):
-        # A generator that waits inside a `try` runs its handlers when it is deleted, in the time of the next solution.
+        # A generator that is suspended in a `try` runs its handlers when it is deleted, while the next solution runs.
         return not any(isinstance(inner, _YIELDS) for inner in ast.walk(node))
     if isinstance(node, (ast.FunctionDef, ast.ExceptHandler, ast.alias)):
         bound = getattr(node, "asname", None) or node.name or ""

@@ -1,4 +1,4 @@
-"""How a forked child gives up what it does not need, before it runs untrusted code."""
+"""How a forked child gives up rights that it does not need, before it runs untrusted code."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from collections.abc import Iterator
 from . import seccomp
 
 CHANNEL = 3
-"""The first descriptor that a child keeps. 0, 1 and 2 are /dev/null."""
+"""The first descriptor of a child that leads to another process. The descriptors 0, 1 and 2 are /dev/null."""
 
 OPEN_FILES, PENDING_SIGNALS = 64, 256
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NAME = 1, 4, 15
 
 
 def address_space() -> int:
-    """Bytes of address space that this process uses, to a mebibyte: the lowest limit that allows one more page.
+    """Return the bytes of address space that this process uses, to a mebibyte.
 
-    /proc would give the number, but it cannot be read here.
+    This is the lowest limit under which one more page can be mapped. /proc cannot be read here.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     low, high = 0, 1 << 47
@@ -42,9 +42,10 @@ def address_space() -> int:
 
 
 class Hardening:
-    """Limits and filter of children. The parent creates this once, and each child applies it after the fork.
+    """The limits and the system-call filter of children.
 
-    A child's memory limit is added to the address space that its parent uses.
+    The parent creates this once, and each child applies it after the fork. A child's memory limit is added to the
+    address space that its parent uses.
     """
 
     def __init__(self) -> None:
@@ -53,23 +54,26 @@ class Hardening:
         self._filter = seccomp.Filter(seccomp.child_filter()) if seccomp.supported() else None
 
     def hide(self) -> None:
-        """Let no other process read this one or its children, and let none of them leave a core file.
+        """Prevent other processes from reading the memory of this process and its children. Prevent core files.
 
-        Processes of one user may otherwise read each other's memory, where no Landlock domain divides them.
+        Without this, processes of one user can read each other's memory where no Landlock domain separates them.
         """
         self._prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
     def grown(self) -> None:
-        """Measure the address space again, after this process has loaded more."""
+        """Measure the address space again, after this process has loaded more code or data."""
         self._size = max(self._size, address_space())
 
     def name(self, name: str) -> None:
-        """Call this process `name` in `ps` and `top`."""
+        """Give this process the name that `ps` and `top` show."""
         self._prctl(PR_SET_NAME, name.encode(), 0, 0, 0)
 
     @contextlib.contextmanager
     def memory(self, extra: int) -> Iterator[None]:
-        """Allow only `extra` bytes more in this context, since compiling a hostile test may take any amount."""
+        """Within this context, allow this process only `extra` bytes more than it used when it was measured.
+
+        Compiling a hostile test may otherwise take any amount of memory.
+        """
         soft, hard = resource.getrlimit(resource.RLIMIT_AS)
         lowest = min(limit for limit in (self._size + extra, soft, hard) if limit != resource.RLIM_INFINITY)
         resource.setrlimit(resource.RLIMIT_AS, (lowest, hard))
@@ -79,24 +83,26 @@ class Hardening:
             resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
     def die_with_parent(self, parent: int) -> None:
-        """Have the kernel kill this process when its parent ends. Exits at once when `parent` has ended already."""
+        """Have the kernel kill this process when its parent ends. If `parent` has ended already, exit at once."""
         self._prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(0)
 
     def apply(self, channels: list[int], parent: int, memory: int, cpu_seconds: float) -> None:
-        """Keep `channels` as descriptors 3, 4 and so on, set limits, install the filter. This cannot be undone.
+        """Keep `channels` as descriptors 3, 4 and so on, set limits and install the filter. This cannot be undone.
 
-        parent: pid of the parent. memory: bytes beyond the parent's own size. cpu_seconds: a backstop for the whole
-        life of the child.
+        parent: the pid of the parent.
+        memory: the bytes of address space that the child may use beyond its parent's.
+        cpu_seconds: the CPU time after which the kernel ends the child, if no other limit has ended it before.
         """
-        # First move them out of each other's way, just above the range, since `ulimit -n` may be 1,024 only.
+        # First copy them to numbers just above the range, so that none is overwritten. Higher numbers may not be
+        # allowed, since `ulimit -n` may be only 1,024.
         clear = CHANNEL + len(channels)
         moved = channels if len(channels) < 2 else [fcntl.fcntl(one, fcntl.F_DUPFD, clear) for one in channels]
         for descriptor, channel in enumerate(moved, start=CHANNEL):
             os.dup2(channel, descriptor)
         os.closerange(CHANNEL + len(channels), 1 << 16)
-        os.setpgid(0, 0)  # a new session would cost a scheduling group, and forks are refused anyway
+        os.setpgid(0, 0)  # setsid would create a scheduling group, which takes time
         self.die_with_parent(parent)
         whole_seconds = int(cpu_seconds) + 2
         for kind, limit in (

@@ -1,8 +1,8 @@
-"""The launcher confines its own process for good and becomes a worker.
+"""The launcher confines its own process permanently and becomes a worker.
 
 It applies Landlock, gives up all capabilities, installs the system-call filter, and then calls exec. Confinement
-outlives exec, so the worker is a clean interpreter that never loaded the confining library. A parent that has imported
-that library forks three times slower.
+continues after exec, so the worker is a new interpreter that never loaded the confining library. A process that has
+imported that library forks three times slower.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DEVICES = ("/dev/urandom", "/dev/random", "/dev/zero")
 
 
 def drop_capabilities(libc: ctypes.CDLL) -> None:
-    """Give up every capability, the bounding set included, so that exec as root does not restore them."""
+    """Give up every capability. This includes the bounding set, so exec as root does not restore any."""
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     for capability in range(64):
         libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
@@ -39,28 +39,37 @@ def drop_capabilities(libc: ctypes.CDLL) -> None:
 
 
 def landlock(readable: list[str]) -> None:
-    """Allow reading `readable`, system libraries and a few devices, and writing to /dev/null. Refuse the rest."""
+    """Allow reading `readable`, system libraries and a few devices, and writing /dev/null.
+
+    Refuse everything else that Landlock covers.
+    """
     import sandlock
 
     kept = [path for path in (*readable, *SYSTEM_PATHS, *DEVICES) if os.path.exists(path)]  # noqa: PTH110
     missing = [sandlock.Protection.SIGNAL_SCOPE, sandlock.Protection.ABSTRACT_UNIX_SOCKET_SCOPE]
     missing += [sandlock.Protection.NET_TCP, sandlock.Protection.FS_IOCTL_DEV, sandlock.Protection.FS_TRUNCATE]
-    # Older kernels lack these parts of Landlock. There the system-call filter alone refuses the same things.
+    # Older kernels lack these parts of Landlock. On them only the system-call filter refuses the same actions.
     sandlock.confine(
         sandlock.Sandbox(fs_readable=kept, fs_writable=["/dev/null"], allow_degraded=[part.value for part in missing])
     )
 
 
 def main(arguments: list[str]) -> None:
-    """Confine this process and replace it by a worker.
+    """Confine this process and replace it with a worker.
 
-    arguments: the interpreter, "confined" or "unconfined", the folder that holds the package `sandbox`, the engine's
-    descriptor, folders of packages (os.pathsep), matplotlib's folder or "", and further folders that may be read.
+    The arguments are, in this order:
+    - the interpreter;
+    - "confined" or "unconfined";
+    - the folder that holds the package `sandbox`;
+    - the number of the descriptor that leads to the engine;
+    - the folders of packages, joined by os.pathsep;
+    - the folder of matplotlib's list of fonts, or "";
+    - any number of further folders that may be read.
     """
     interpreter, mode, folder, channel, packages, plotting, *paths = arguments
     os.chdir("/")
     libc = ctypes.CDLL(None, use_errno=True)
-    # hash(None) is an address in Python 3.11. With random addresses the order of a set that holds None varies.
+    # In Python 3.11 hash(None) is an address. With random addresses, the order of a set that holds None varies.
     libc.personality(ADDR_NO_RANDOMIZE)
     if mode == "confined":
         landlock([interpreter, folder, *packages.split(os.pathsep), plotting, *paths])
@@ -68,7 +77,7 @@ def main(arguments: list[str]) -> None:
     if seccomp.supported():
         seccomp.Filter(seccomp.worker_filter()).install()
     program = f"import sys; sys.path.insert(0, {folder!r}); from sandbox.processes.main import main; main(sys.argv[1:])"
-    # Neither -I nor -E is used: the interpreter would ignore the hash seed, and the order of sets would vary between
+    # The options -I and -E would make the interpreter ignore the hash seed. The order of sets would then vary between
     # workers.
     command = [interpreter, "-s", "-S", "-B", "-X", "utf8", "-c", program]
     environment = ENVIRONMENT | ({"MPLCONFIGDIR": plotting, "MPLBACKEND": "agg"} if plotting else {})

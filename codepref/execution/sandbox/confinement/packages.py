@@ -1,4 +1,4 @@
-"""Packages whose import costs far more than a fork. A zygote of their own loads them once."""
+"""Packages that take far longer to import than a process takes to fork. A separate zygote loads them once."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ import re
 import sys
 
 PACKAGES = ("PIL", "bs4", "matplotlib", "networkx", "numpy", "pandas", "requests", "scipy", "sklearn", "sympy")
-"""Top-level packages only: a submodule that one solution loads must not be loaded for the next one."""
+"""Top-level packages only. A submodule that one solution loads must not be loaded for the next solution."""
 
-# The blanks are those of one line. Across lines the search would take the square of their number.
+# Blanks match within one line only. If they could match across lines, the time would be quadratic in their number.
 _IMPORTS = re.compile(rf"^[ \t\f]*(?:import|from)[ \t\f]+({'|'.join(PACKAGES)})\b", re.MULTILINE)
 
 
 def imported(source: str) -> frozenset[str]:
-    """Which of PACKAGES a program seems to import. A wrong guess costs only time."""
+    """Return the members of PACKAGES that a program seems to import. A wrong guess costs only time."""
     return frozenset(_IMPORTS.findall(source))
 
 
 def preload(names: list[str]) -> None:
-    """Import those of `names` that are installed, and fix the seeds of randomness. Runs the packages' own code."""
+    """Import those of `names` that can be imported, and fix the seeds of random numbers.
+
+    This runs code of the packages.
+    """
     register = os.register_at_fork
-    # Otherwise `random` would take a new seed from the system in every child.
+    # This keeps `random` from registering a function that takes a new seed from the system in every child.
     os.register_at_fork = lambda **_: None
     for name in names:
         with contextlib.suppress(Exception):  # the solution gets the error when it imports the package itself
@@ -32,7 +35,7 @@ def preload(names: list[str]) -> None:
 
 
 def seed() -> None:
-    """Make the random numbers the same in every child."""
+    """Seed `random` and numpy's random numbers, if they are loaded, so that every child gets the same numbers."""
     if "random" in sys.modules:
         sys.modules["random"].seed(0)
     if "numpy" in sys.modules:

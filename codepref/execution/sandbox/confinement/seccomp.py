@@ -1,9 +1,9 @@
-"""System-call filters in classic BPF: one for the whole worker, and a stricter one for runners and solutions.
+"""System-call filters in classic BPF: one for the whole worker, and a stricter one for test runners and solutions.
 
-Landlock covers files and the network. These filters cover the rest: fork, signals among siblings, limits, keyrings,
-file modes. They list what is refused, not what is allowed: solutions import any module of the standard library and of
-numpy, and the system calls of those differ between C libraries. A refused call answers EPERM, so an honest program that
-tries one gets an ordinary PermissionError.
+Landlock covers files and the network. These filters cover the rest, such as forks, signals to other processes, limits,
+keyrings and file modes. They refuse the calls that are listed and allow all others, since solutions import any module
+of the standard library and of numpy, and the system calls of those modules differ between C libraries. Nearly every
+refused call fails with EPERM, so an honest program that tries one gets an ordinary PermissionError.
 
 Source of the numbers: Linux uapi, asm/unistd_64.h (x86-64) and asm-generic/unistd.h (aarch64).
 """
@@ -65,14 +65,14 @@ _PR_SET_NAME, _PR_GET_NAME = 15, 16
 _FCNTL = (0, 1, 2, 3, 4, 1030, 1032)
 """Allowed: F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC, F_GETPIPE_SZ.
 
-Refused are, among others, locks, leases, dnotify and read-write hints. They work on a library file that is open for
-reading, and other processes can see them: a solution could leave a mark for the next one.
+Locks, leases, dnotify and read-write hints are among the refused commands. They work on a library file that is open for
+reading, and other processes can see their effect. A solution could use them to leave a mark for the next one.
 """
 
 _IOCTL = (0x541B, 0x5421, 0x5450, 0x5451, 0x5401, 0x802C542A, 0x5413)
 """Allowed: FIONREAD, FIONBIO, FIONCLEX, FIOCLEX, TCGETS, TCGETS2, TIOCGWINSZ.
 
-Refused are, among others, FS_IOC_SETFLAGS and EXT4_IOC_SETVERSION, which change a file that is open for reading.
+FS_IOC_SETFLAGS and EXT4_IOC_SETVERSION are among the refused commands. They change a file that is open for reading.
 """
 
 _MSG_OOB = 1
@@ -81,7 +81,7 @@ Instruction = tuple[int, int, int, int]
 
 
 def supported() -> bool:
-    """Whether the filters know the system calls of this architecture."""
+    """Return whether the filters know the system calls of this architecture."""
     return os.uname().machine in _ARCHITECTURES
 
 
@@ -97,7 +97,10 @@ def _refuse(number: int, code: int = errno.EPERM) -> list[Instruction]:
 
 
 def _rule(number: int, argument: int, tests: list[Instruction], otherwise: int) -> list[Instruction]:
-    """For the call `number`: load the low word of `argument`, apply `tests`, and return `otherwise` if none matches."""
+    """Return the steps that check one argument of the call `number`.
+
+    They load the low word of `argument`, apply `tests`, and return `otherwise` if no test matches.
+    """
     body = [(_LOAD, 0, 0, 16 + 8 * argument), *tests, (_RETURN, 0, 0, otherwise)]
     return [(_JEQ, 0, len(body), number), *body]
 
@@ -118,7 +121,7 @@ def _by_argument() -> list[Instruction]:
     program += _rule(call["prctl"], 0, names, refused)
     for name, values in (("fcntl", _FCNTL), ("ioctl", _IOCTL)):
         program += _rule(call[name], 1, [step for value in values for step in _when(_JEQ, value, _ALLOW)], refused)
-    # A byte out of band would reach the other end of the channel beside the frames.
+    # An out-of-band byte would reach the other end of the channel outside the frames.
     program += _rule(call["sendto"], 3, _when(_JSET, _MSG_OOB, refused), _ALLOW)
     # asyncio needs AF_UNIX streams. A datagram socket could send to any address.
     stream = [(_JEQ, 1, 0, 1), (_RETURN, 0, 0, refused), (_LOAD, 0, 0, 16 + 8), (_AND, 0, 0, 0xF)]
@@ -127,9 +130,9 @@ def _by_argument() -> list[Instruction]:
 
 
 def assemble(refused: dict[str, int], extra: list[Instruction]) -> bytes:
-    """The BPF program as an array of `struct sock_filter`.
+    """Return the BPF program as an array of `struct sock_filter`.
 
-    A call of a foreign architecture kills the process. A call in `refused` answers EPERM. `extra` is appended.
+    A call of a foreign architecture kills the process. A call in `refused` fails with EPERM. `extra` is appended.
     """
     program: list[Instruction] = [
         (_LOAD, 0, 0, 4),
@@ -145,17 +148,20 @@ def assemble(refused: dict[str, int], extra: list[Instruction]) -> bytes:
 
 
 def worker_filter() -> bytes:
-    """The filter for all processes of a worker: what none of them ever needs."""
+    """Return the filter for all processes of a worker. It refuses what none of them needs."""
     return assemble(_numbers(_EVERYWHERE), [])
 
 
 def child_filter() -> bytes:
-    """The further filter for runners and solutions: new processes, signals to others, limits, received descriptors."""
+    """Return the additional filter for test runners and solutions.
+
+    It refuses new processes, signals to other processes, new limits, and descriptors from other processes.
+    """
     return assemble(_numbers(_CHILDREN), _by_argument())
 
 
 class Filter:
-    """A filter program that is built before a fork and installed after it."""
+    """A filter program, which is built before a fork and installed after it."""
 
     def __init__(self, program: bytes) -> None:
         self._buffer = ctypes.create_string_buffer(program, len(program))
@@ -169,7 +175,7 @@ class Filter:
     def install(self) -> None:
         """Install the filter for this thread and all threads that it will start. It cannot be removed.
 
-        Needs no_new_privs. Raises OSError when the kernel refuses the filter.
+        The process must have set no_new_privs. Raises OSError when the kernel refuses the filter.
         """
         for hole in self._holes:
             struct.pack_into("=I", self._buffer, hole, os.getpid())

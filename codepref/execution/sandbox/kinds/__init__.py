@@ -1,8 +1,8 @@
-"""The kinds of tests, as the sandbox runs them: one file a kind, one line a kind in `KINDS`.
+"""The kinds of tests, as the sandbox runs them. Each kind has one file here and one line in `KINDS`.
 
-To add a kind: write a file here with a subclass of `Kind`, add a line to KINDS below, and add a line to the table of
-`codepref.problems.kinds`, which holds what codepref must know of a kind outside the sandbox. A test checks that both
-tables name the same kinds. A kind cannot come from another package: a worker loads only its own code.
+To add a kind, write a file here with a subclass of `Kind` and add a line to KINDS below. Then add a line to the table
+in `codepref.problems.kinds`, which holds what codepref must know of a kind outside the sandbox. A test checks that both
+tables name the same kinds. Another package cannot add a kind, since a worker loads only this package's code.
 """
 
 from __future__ import annotations

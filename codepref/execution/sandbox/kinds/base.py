@@ -1,4 +1,4 @@
-"""What every kind of test has in common: a test that is compiled once a task, and how a kind runs it."""
+"""What all kinds of tests share: `PreparedTest`, one compiled test, and `Kind`, which compiles and runs tests."""
 
 from __future__ import annotations
 
@@ -22,16 +22,21 @@ PASSED, FAILED, ERROR, REFUSED, OUR_FAULT = map(ord, "PFEXI")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 
 SHORT_SLACK, LONG_SLACK = 0.3, 3.0
-"""Seconds of CPU that the test runner may use in a test beyond the test's limit, since encoding and decoding are not
-the solution's work. LONG_SLACK is for tests that may make thousands of calls.
+"""Seconds of CPU time that the test runner itself may use in a test, besides the limit of the test.
+
+It needs them to encode and decode, which is not the solution's work. LONG_SLACK is for tests that may make thousands of
+calls.
 """
 
 
 class Runner(Protocol):
     """What a kind needs of the test runner.
 
-    source: the solution. bindings: names that the solution defines. space: names of the problem's helpers; for tests
-    that share a process with the solution, of the solution too. code_of(error, shared): the code of an exception.
+    Attributes:
+        source: the text of the solution.
+        bindings: the names that the solution defines.
+        space: the names of the problem's helpers. Where the test shares a process with the solution, also the
+        solution's.
     """
 
     plan: Plan
@@ -42,15 +47,18 @@ class Runner(Protocol):
     space: dict[str, Any]
 
     def code_of(self, error: BaseException, shared: bool = False) -> int:
-        """The code of a test that ended with `error`."""
+        """Return the code of a test that ended with `error`. shared: test and solution run in one process."""
 
 
 class PreparedTest:
-    """One test, compiled once a task.
+    """One test, which is compiled once for a task.
 
-    error: why it does not compile, or "". names: the names that the test may look up in the solution. plain: its one
-    call, where it can be sent ahead. stateless: whether it leaves nothing behind in the runner's process. inputs and
-    oracle: of the kind "inputs" only.
+    Attributes:
+        error: why the test does not compile, or "".
+        names: the names that the test may look up in the solution.
+        plain: the only call of the test, if it can be sent ahead.
+        stateless: whether the test can leave nothing behind in the test runner's process.
+        inputs, oracle: the fields and the compiled oracle of a test of the kind "inputs". None for other kinds.
     """
 
     __slots__ = ("code", "error", "inputs", "kind", "names", "oracle", "plain", "source", "stateless")
@@ -66,7 +74,10 @@ class PreparedTest:
         self.inputs: InputsPlan | None = kind.inputs_plan(source)
 
     def compile(self) -> None:
-        """Compile unless that was done or has failed already. Keeps the reason of a failure in `error`."""
+        """Compile the test, unless it has been compiled or has failed to compile before.
+
+        If the test does not compile, keep the reason in `error`.
+        """
         if self.code is not None or self.oracle is not None or self.error:
             return
         try:
@@ -78,12 +89,14 @@ class PreparedTest:
 class Kind:
     """How one kind of test is compiled and run. A subclass overrides what differs.
 
-    Untrusted code runs in `run` and `run_shared` only, after the fork.
+    Untrusted code runs in `run` and `run_shared` only, which are called after the fork.
 
-    always_shared: every test runs in one process with the solution. whole_program: the solution is a program, and each
-    test runs it in a process of its own. records_answers: the digest of the solution's answers is kept.
-    operations: further requests that the solution's process answers, by name, as functions of its server and the
-    request's parts.
+    Attributes:
+        always_shared: every test runs in one process with the solution.
+        whole_program: the solution is a program, and each test runs it in a new process.
+        records_answers: the test runner keeps the digest of the solution's answers.
+        operations: further requests that the solution's process answers, by name. Each is a function that gets the
+        server and the parts of the request.
     """
 
     always_shared = False
@@ -92,7 +105,7 @@ class Kind:
     operations: dict[str, Callable[..., Any]] = {}  # noqa: RUF012 - no subclass changes it in place
 
     def inputs_plan(self, source: Any) -> InputsPlan | None:
-        """The fields of a test that has a reference solution; None for other kinds."""
+        """Return the fields of a test that has a reference solution, or None for a kind without references."""
         return None
 
     def compile(self, test: PreparedTest) -> None:
@@ -100,32 +113,41 @@ class Kind:
         compile_python(test)
 
     def names_without_compiling(self, test: PreparedTest) -> set[str]:
-        """All identifiers in the test, for a test whose compilation may kill the process."""
+        """Return all identifiers in a test whose compilation may kill the process."""
         return identifiers(test.source)
 
     def prepare_shared(self) -> dict[str, Any] | None:
-        """The names of the module in which solution and tests run when they share a process. None: the usual ones."""
+        """Return the namespace for a solution and tests in one process. None means the test runner's usual one."""
         return None
 
     def cpu_limit(self, limits: dict[str, float], test: PreparedTest) -> float:
-        """Seconds of CPU that the solution may use in the test."""
+        """Return the seconds of CPU time that the solution may use in the test."""
         return limits["cpu_seconds"]
 
     def cpu_slack(self, limits: dict[str, float], test: PreparedTest) -> float:
-        """Seconds of CPU that the test runner may use beyond that limit."""
+        """Return the seconds of CPU time that the test runner may use besides the solution's limit."""
         return LONG_SLACK
 
     def run(self, runner: Runner, test: PreparedTest) -> int:
-        """Run the test with the solution in a process of its own; the code. Whatever this raises becomes a code."""
+        """Run the test against a solution in another process, and return the code.
+
+        The caller turns every exception that this raises into a code.
+        """
         raise NotImplementedError
 
     def run_shared(self, runner: Runner, test: PreparedTest) -> int:
-        """Run the test with the solution in this process; the code. Whatever this raises becomes a code."""
+        """Run the test with the solution in this process, and return the code.
+
+        The caller turns every exception that this raises into a code.
+        """
         raise NotImplementedError
 
 
 def compile_python(test: PreparedTest) -> ast.Module:
-    """Compile a test that is Python text, and return its syntax tree. Raises what `ast.parse` and `compile` raise."""
+    """Compile a test that is Python text, and return its syntax tree.
+
+    Set the code, the names and `stateless` of the test. Raises what `ast.parse` and `compile` raise.
+    """
     tree = parsed(test.source)
     test.code = compiled(tree)
     test.names = names_in(test.code)
@@ -134,13 +156,13 @@ def compile_python(test: PreparedTest) -> ast.Module:
 
 
 def compiled(source: str | ast.Module, mode: str = "exec") -> types.CodeType:
-    """Compile without the future features of this module."""
+    """Compile `source`, without the `from __future__` imports of this module."""
     code: types.CodeType = compile(source, "<test>", mode, dont_inherit=True)
     return code
 
 
 def names_in(code: types.CodeType) -> set[str]:
-    """The names that code and its nested functions use. Attributes are among them, so this holds all global names."""
+    """Return the names that `code` and its nested functions use: all global names, and also attributes and imports."""
     names = set(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
@@ -149,5 +171,5 @@ def names_in(code: types.CodeType) -> set[str]:
 
 
 def identifiers(source: str) -> set[str]:
-    """All words of a text that look like names."""
+    """Return all words of a text that look like Python names."""
     return set(_IDENTIFIER.findall(source))

@@ -6,10 +6,13 @@ from .base import PASSED, Kind, PreparedTest, Runner
 
 
 class Check(Kind):
-    """The test passes when `check` returns after it was called with the entry point."""
+    """Tests that define `check`. A test passes when `check` returns after it was called with the entry point."""
 
     def run(self, runner: Runner, test: PreparedTest) -> int:
-        """Define `check` and call it. Raises NameError when the entry point is not defined."""
+        """Define `check`, call it with the entry point, and return P.
+
+        Raises NameError if the entry point is not defined.
+        """
         assert test.code is not None
         space = {**runner.bindings, **runner.space}
         exec(test.code, space)
@@ -20,7 +23,10 @@ class Check(Kind):
         return PASSED
 
     def run_shared(self, runner: Runner, test: PreparedTest) -> int:
-        """As `run`, with the entry point as it was before the test's own definitions."""
+        """Define `check`, call it with the entry point, and return P.
+
+        The entry point is looked up before the test's own definitions run. `check` gets None if it is not defined.
+        """
         assert test.code is not None
         space = dict(runner.space)
         candidate = space.get(runner.plan.entry_point)

@@ -1,7 +1,7 @@
-"""The comparison of an output with the expected one, after EvalPlus 0.3.1 (`evalplus/eval/__init__.py`).
+"""Compares an output with the expected one, by the rules of EvalPlus 0.3.1 (`evalplus/eval/__init__.py`).
 
-Source: arXiv 2305.01210. It is written for plain data and without numpy, since importing numpy takes a hundred times as
-long as the comparison.
+Source: arXiv 2305.01210. The comparison is written for plain data and without numpy, since importing numpy takes a
+hundred times as long as comparing.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ Accept = Callable[[list[Any], Any, Any, float], Any]
 
 
 def accepted(output: Any, expected: Any, atol: float, compare: str, oracle: Callable[[], Any] | None = None) -> bool:
-    """Whether `output` is right.
+    """Return whether `output` is right.
 
-    compare: "equal", "set", "not_none" or "oracle:NAME". oracle: called when the comparison does not accept.
-    atol: absolute tolerance of numbers; 0 means 1e-6 for floats and none for other values.
+    compare: "equal", "set", "not_none" or "oracle:NAME".
+    oracle: called when the comparison does not accept the output. It is not called for "not_none".
+    atol: absolute tolerance of numbers. 0 means 1e-6 for floats, and no tolerance for other values.
     Raises what the comparison raises, such as TypeError for an unhashable item of a set.
 
     Worked example: accepted(0.30000000000000004, 0.3, 0, "equal") is True.
@@ -38,16 +39,16 @@ def accepted(output: Any, expected: Any, atol: float, compare: str, oracle: Call
 
 
 def is_floats(value: Any) -> bool:
-    """Whether the value is a float, or a non-empty list or tuple of floats."""
+    """Return whether the value is a float, or a non-empty list or tuple of floats."""
     if isinstance(value, list | tuple):
         return bool(value) and all(isinstance(item, float) for item in value)
     return isinstance(value, float)
 
 
 def close(output: Any, expected: Any, atol: float) -> bool:
-    """Whether |output - expected| <= atol + 1e-7 |expected| for every number, and the shapes agree.
+    """Return whether |output - expected| <= atol + 1e-7 |expected| for every number, and the shapes agree.
 
-    NaN is close to nothing.
+    Values that are not numbers must be equal. NaN is close to nothing.
     """
     if isinstance(expected, list | tuple):
         return (

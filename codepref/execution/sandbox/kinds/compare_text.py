@@ -1,7 +1,7 @@
-"""The comparison of a program's output with the expected one, for tests of the kind "stdio". Pure.
+"""Compares a program's output with the expected one, for tests of the kind "stdio". Pure.
 
-It follows the checkers of programming contests (testlib by Mike Mirzayanov: tokens as in `wcmp`, real numbers as in
-`rcmp6`).
+The rules are those of checkers in programming contests (testlib by Mike Mirzayanov): tokens as in `wcmp`, and real
+numbers as in `rcmp6`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ import re
 
 TOLERANCE = 1e-6
 
-# Each character can match in one way only, so that a long token takes linear time.
+# Each character can match in only one way, so a long token takes linear time.
 _REAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z")
 _WHOLE = re.compile(r"[+-]?[0-9]+\Z")
 
 
 def same_text(output: str, expected: str) -> bool:
-    """Whether `output` is right: it equals `expected` up to white space at the ends of lines, or token by token.
+    """Return whether `output` is right.
 
-    Where the expected token is a real number (with a point or an exponent), the token may differ by 1e-6, absolute or
-    relative. Every other token must be the same text; whole numbers are exact.
+    It is right if it equals `expected` apart from white space at the ends of lines and of the text. It is also right if
+    it has as many tokens as `expected` and each token is right. Where the expected token is a real number (with a point
+    or an exponent), a number that differs by at most 1e-6, absolute or relative, is right. Any other token must be
+    equal to the expected one. This includes whole numbers.
 
     >>> same_text("0.3333333 yes", "0.333333333333 yes"), same_text("1000001", "1000000")
     (True, False)
@@ -32,12 +34,12 @@ def same_text(output: str, expected: str) -> bool:
 
 
 def stripped(text: str) -> str:
-    """The text without white space at the ends of its lines and without empty lines at its end."""
+    """Return the text without white space at the ends of its lines and without empty lines at its end."""
     return "\n".join(line.rstrip() for line in text.split("\n")).rstrip()
 
 
 def same_token(token: str, wanted: str) -> bool:
-    """Whether one token is accepted for another (see `same_text`)."""
+    """Return whether `token` is right where `wanted` is expected (see `same_text`)."""
     if token == wanted:
         return True
     # With a tolerance for whole numbers, 1000001 would be accepted for 1000000.

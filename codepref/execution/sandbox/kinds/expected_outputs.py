@@ -1,4 +1,7 @@
-"""Expected outputs of tests of the kind "inputs": a reference computes them, a solution's are compared with them."""
+"""Expected outputs of tests of the kind "inputs".
+
+A reference solution computes the expected outputs. A solution's outputs are then compared with them.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +19,24 @@ from ..wire.plain_data import U32, Malformed, Unencodable
 from .compare import accepted
 
 MAX_CALLS = 64
-"""Calls of a batch at most. The first batches are smaller, since most wrong solutions fail early."""
+"""The largest number of calls in a batch. The first batches are smaller, since most wrong solutions fail early."""
 
 _SELF_EQUAL = frozenset({type(None), bool, int, str, bytes, bytearray, range})
 _SEQUENCES = (list, tuple, set, frozenset)
 
 
 class InputsPlan:
-    """The fields of a test of the kind "inputs", and what its reference answered once it was run.
+    """The fields of a test of the kind "inputs", and the answers of its reference solution once it has run.
 
-    batches: number of calls, the request, the reference's answer, and whether an answer of the same bytes is right.
-    Request and answer stay bytes: most answers are compared as bytes, and a zygote that holds fewer objects forks
-    faster. failure: why there are no expected outputs, or "". seconds: the reference's CPU time.
+    Request and answer of a batch stay bytes. Most answers are compared as bytes, and a zygote that holds fewer objects
+    forks faster.
+
+    Attributes:
+        batches: for each batch the number of calls, the request, the reference's answer, and whether an answer of the
+        same bytes is right.
+        arguments: the arguments of all calls, if the test has an oracle.
+        failure: why there are no expected outputs, or "".
+        seconds: the CPU time of the reference.
     """
 
     __slots__ = (
@@ -52,7 +61,7 @@ class InputsPlan:
         self.seconds = 0.0
 
     def load(self, data: bytes) -> None:
-        """Take over the reference's answers (see `produce`). Raises Malformed."""
+        """Take over the data that `produce` returned. Raises Malformed."""
         try:
             self.batches, self.arguments, self.seconds = Decoder(data).value()
         except (ValueError, TypeError) as error:
@@ -61,9 +70,12 @@ class InputsPlan:
 
 
 def produce(link: Link, inputs: InputsPlan) -> bytes:
-    """Run the reference on all inputs. Returns batches, expected outputs and CPU seconds, for `InputsPlan.load`.
+    """Run the reference on all inputs. Return data that `InputsPlan.load` reads.
 
-    Raises what the reference raises, Unencodable for an output that cannot cross, and what `compile` raises.
+    The data are the batches with the reference's answers, the arguments of all calls if there is an oracle, and CPU
+    seconds.
+    Raises what the reference raises, Unencodable for an output that cannot cross, what `compile` raises, and TypeError
+    for a malformed answer.
     """
     code = compile(inputs.inputs.strip(), "<test>", "eval", dont_inherit=True)
     calls = eval(code, {"__builtins__": builtins})
@@ -77,20 +89,20 @@ def produce(link: Link, inputs: InputsPlan) -> bytes:
         except MemoryError:
             if size == 1:
                 raise
-            size = 1  # the outputs hold large values deep inside
+            size = 1  # the answer was too large, so smaller batches follow
             continue
         body = _request("batch", inputs, chunk[:count])
         batches.append((count, body, answer, exact))
-        # large outputs end a batch early, so that no answer comes near the limit of a frame
+        # Large outputs end a batch early, so that no answer is near the size limit.
         at, size = at + count, min(2 * size, MAX_CALLS)
     return encoded((batches, calls if inputs.oracle else [], link.used()))
 
 
 def _request(operation: str, inputs: InputsPlan, calls: list[list[Any]]) -> bytes:
-    """The request for a batch of calls. The arguments are marshalled where that keeps them exactly as they are.
+    """Return the encoded request for a batch of calls. Arguments are marshalled if that preserves them exactly.
 
-    Reading this package's own encoding would cost as much as most calls. marshal is safe in this direction: the
-    receiver is trusted less than the sender.
+    Reading this package's own encoding would take as long as most calls. marshal is safe in this direction, since the
+    sender of the request is trusted more than its receiver.
     """
     plain = Encoder(proxies.handle_of, exact=True).encode(calls)
     try:
@@ -102,8 +114,10 @@ def _request(operation: str, inputs: InputsPlan, calls: list[list[Any]]) -> byte
 
 
 def _outputs(link: Link, inputs: InputsPlan, calls: list[list[Any]]) -> tuple[int, bytes, bool]:
-    """How many of `calls` the reference has answered (one at least), its answer, and whether an answer of the same
-    bytes is surely right.
+    """Have the reference answer a batch of calls.
+
+    Return how many of the calls it has answered (at least one), its answer, and whether another answer of the same
+    bytes is certainly right.
     """
     link.handed_over = False
     answer = link.batch(_request("front", inputs, calls))
@@ -113,7 +127,7 @@ def _outputs(link: Link, inputs: InputsPlan, calls: list[list[Any]]) -> tuple[in
     if not 0 < len(outputs) <= len(calls):
         raise TypeError("the reference's process sent a malformed answer")
     if inputs.compare == "not_none":
-        # Only whether there is an output counts, and the output itself may not cross (a match of `re`).
+        # It only matters whether an output is None. The output itself may be unable to cross, such as a match of `re`.
         present = [(value is not None) or None for value in outputs]
         return len(outputs), b"+" + encoded((present, None)) + U32.pack(0), False
     if link.handed_over:
@@ -122,10 +136,9 @@ def _outputs(link: Link, inputs: InputsPlan, calls: list[list[Any]]) -> tuple[in
 
 
 def equals_itself(value: Any) -> bool:
-    """Whether a decoded value surely equals every other value of the same bytes.
+    """Return whether a decoded value certainly equals every other value that was decoded from the same bytes.
 
-    NaN does not, alone or inside another value. For arrays, and for types that are not listed here, the answer is
-    False, since it is not known.
+    NaN does not, alone or inside another value. For arrays and for types that are not listed here the result is False.
     """
     try:
         return _equals_itself(value)
@@ -154,10 +167,11 @@ def _equals_itself(value: Any) -> bool:
 def all_right(
     link: Link, inputs: InputsPlan, accept: Callable[..., Any] | None, describe: Callable[[str], None]
 ) -> bool:
-    """Whether a solution's outputs are right for all inputs. Raises the solution's exception.
+    """Return whether a solution's outputs are right for all inputs.
 
     accept: the oracle of the test, or None. It is called where the comparison does not accept an output.
     describe: called with the failure in words.
+    Raises the exception that a call of the solution raised, and TypeError for a malformed answer.
     """
     at = 0
     for count, body, expected, exact in inputs.batches:
@@ -166,7 +180,7 @@ def all_right(
             (outputs, failure), (wanted, _) = map(link.results, (answer, expected))
             for index, values in enumerate(zip(outputs, wanted, strict=False), start=at):
                 if not _accepted(inputs, index, values, accept):
-                    describe(f"test {inputs.compare}: input {index}: wrong output")
+                    describe(f"wrong output for input {index} (comparison {inputs.compare!r})")
                     return False
             if failure is not None:
                 raise failure

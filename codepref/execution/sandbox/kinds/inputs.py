@@ -1,4 +1,4 @@
-"""The kind "inputs": the solution's outputs for many inputs are compared with those of a reference solution."""
+"""The kind "inputs". The solution's outputs for many inputs are compared with the outputs of a reference solution."""
 
 from __future__ import annotations
 
@@ -12,32 +12,35 @@ from .expected_outputs import InputsPlan, all_right
 from .static_analysis import parsed
 
 INPUTS_SLACK = 5.0
-"""Seconds of CPU that the test runner may use in such a test beyond twice the test's limit."""
+"""Seconds of CPU time that the test runner may use for such a test, besides twice the solution's time limit."""
 
 
 class Inputs(Kind):
-    """The test passes when every output is accepted. The time of the reference sets the time limit."""
+    """Tests with a reference solution. A test passes when every output is accepted.
+
+    The time limit of a test follows from the CPU time that its reference took.
+    """
 
     records_answers = False
 
     def inputs_plan(self, source: Any) -> InputsPlan:
-        """The six fields of the test."""
+        """Return the six fields of the test."""
         return InputsPlan(*source)
 
     def compile(self, test: PreparedTest) -> None:
-        """Compile the oracle. The inputs and the reference are never compiled in a zygote."""
+        """Compile the oracle. The inputs and the reference are not compiled here, in the zygote."""
         assert test.inputs is not None
         test.oracle = compiled(test.inputs.oracle)
         test.stateless = shareable(parsed(test.inputs.oracle))
 
     def names_without_compiling(self, test: PreparedTest) -> set[str]:
-        """None: the test names nothing of the solution except the entry point."""
+        """Return an empty set, since such a test looks up only the entry point in the solution."""
         return set()
 
     def cpu_limit(self, limits: dict[str, float], test: PreparedTest) -> float:
-        """The time limit that follows from the reference's time; never below the plain limit.
+        """Return the time limit that follows from the reference's time. It is never below `cpu_seconds`.
 
-        The reference shows how long a right solution takes, so one attempt is enough.
+        The reference shows how long a right solution takes, so these tests need no second attempt.
         """
         assert test.inputs is not None
         seconds = test.inputs.seconds
@@ -47,11 +50,14 @@ class Inputs(Kind):
         )
 
     def cpu_slack(self, limits: dict[str, float], test: PreparedTest) -> float:
-        """As much as the limit, and INPUTS_SLACK."""
+        """Return the time limit of the test plus INPUTS_SLACK."""
         return INPUTS_SLACK + self.cpu_limit(limits, test)
 
     def run(self, runner: Runner, test: PreparedTest) -> int:
-        """Call the solution batch by batch and compare. The code I says that there are no expected outputs."""
+        """Call the solution batch by batch and compare its outputs.
+
+        Return P or F. Return I if there are no expected outputs.
+        """
         inputs = test.inputs
         assert inputs is not None
         if inputs.failure:

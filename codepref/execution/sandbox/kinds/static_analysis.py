@@ -1,4 +1,4 @@
-"""Static analysis of a test: whether it makes one plain call, which can be sent before the test runs."""
+"""Static analysis of a test. It finds whether the test makes one plain call, which can be sent before the test runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PURE_CALLS = frozenset(
     {"abs", "all", "any", "bool", "dict", "float", "int", "isinstance", "len", "list", "max", "min", "repr", "round"}
     | {"set", "sorted", "str", "sum", "tuple", "type"}
 )
-"""Builtins that may wrap the call of the solution."""
+"""Builtins that may stand around the call of the solution."""
 
 _WRAPPING = (ast.Compare, ast.UnaryOp, ast.BinOp, ast.Call, ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.Set)
 _WRAPPING_MORE = (ast.Subscript, ast.Slice, ast.Name, ast.Load, ast.operator, ast.unaryop, ast.cmpop)
@@ -22,15 +22,19 @@ CALL_HEAD = b"t" + U32.pack(4) + b"-" + encoded("call")
 
 
 def parsed(source: str) -> ast.Module:
-    """The syntax tree of `source`. Raises what `compile` raises."""
+    """Return the syntax tree of `source`. Raises what `ast.parse` raises."""
     tree: ast.Module = ast.parse(source)
     return tree
 
 
 class PlainCall:
-    """The call of a test such as `assert f(1, [2]) == 3`: one call of the solution, on literals, that is always made.
+    """The only call of the solution in a test such as `assert f(1, [2]) == 3`.
 
-    name: the function. arguments: the arguments, and no keywords, encoded.
+    The arguments of the call are literals, and the test always makes the call.
+
+    Attributes:
+        name: the name of the function.
+        arguments: the positional arguments, encoded together with an empty dict of keywords.
     """
 
     __slots__ = ("arguments", "name")
@@ -40,18 +44,18 @@ class PlainCall:
         self.arguments = encoded((arguments, {}))
 
     def containers(self) -> list[Any]:
-        """New copies of the mutable containers among the arguments, in the order in which both sides number them."""
+        """Return new copies of the mutable containers in the arguments, in the order of `Decoder.table`."""
         decoder = Decoder(self.arguments)
         decoder.value()
         return decoder.table
 
     def request(self, handle: bytes) -> bytes:
-        """The request that calling the proxy with this handle would send."""
-        return CALL_HEAD + handle + self.arguments[6:]  # without the head of the pair
+        """Return the request that a call of the proxy with this handle would send."""
+        return CALL_HEAD + handle + self.arguments[6:]  # without the head of the outer tuple
 
 
 class Fetched:
-    """The object that a test finds under the function's name when the result of its one call is known already.
+    """The object that replaces the solution's function in a test whose only call has been answered already.
 
     called: whether the test has called it.
     """
@@ -62,7 +66,7 @@ class Fetched:
         self._success, self._value, self.called = success, value, False
 
     def __call__(self, *arguments: Any) -> Any:
-        """Return the value or raise the exception. The arguments are those that were sent."""
+        """Return the value or raise the exception that the solution answered. The arguments are ignored."""
         self.called = True
         if self._success:
             return self._value
@@ -70,10 +74,11 @@ class Fetched:
 
 
 def plain_call(tree: ast.Module) -> PlainCall | None:
-    """The one call of a test, when the test is one assert that wraps it in comparisons and pure builtins; else None.
+    """Return the only call of a test, or None if the test has another form.
 
-    Such a call can be sent before the test runs. Neither side can notice: the number and the order of the solution's
-    calls stay the same.
+    The test must be one assert, with nothing but comparisons, operators, literals and PURE_CALLS around the call. Such
+    a call can be sent before the test runs. Neither the test nor the solution can notice this, since the number and the
+    order of the calls stay the same.
     """
     if len(tree.body) != 1 or not isinstance(tree.body[0], ast.Assert):
         return None
@@ -94,7 +99,7 @@ def plain_call(tree: ast.Module) -> PlainCall | None:
 
 
 def _wraps(expression: ast.expr, function: ast.expr) -> bool:
-    """Whether all of `expression` around `function` is allowed."""
+    """Return whether `expression` has only permitted syntax around `function`."""
     for node in ast.walk(expression):
         if not isinstance(node, (*_WRAPPING, *_WRAPPING_MORE)):
             return False

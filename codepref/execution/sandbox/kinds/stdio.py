@@ -1,8 +1,8 @@
-"""The kind "stdio": a whole program reads standard input and writes standard output.
+"""The kind "stdio". A whole program reads standard input and writes standard output.
 
-`run_program` works in the solution's process, which gets the input only. `Stdio` works in the test runner, which alone
-has the expected output. Each test gets a process of its own, so nothing of one run (patched modules, threads, caches)
-reaches the next. That takes two forks, 6 ms together, where the start of an interpreter takes 30 ms.
+`run_program` runs in the solution's process, which gets only the input. `Stdio` runs in the test runner, which alone
+has the expected output. Each test has a new process, so nothing that one run leaves behind (patched modules, threads,
+caches) reaches the next run. A test takes two forks, 6 ms together. Starting an interpreter takes 30 ms.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from .base import FAILED, PASSED, Kind, PreparedTest, Runner
 from .compare_text import same_text
 
 MAX_OUTPUT = (1 << 26) - (1 << 10)
-"""Bytes of output at most: 64 MiB, less the room for the head of the answer."""
+"""The largest output, in bytes: 64 MiB, less the room for the head of the answer."""
 
 
 class Input(io.BytesIO):
-    """Standard input. A program may ask for its descriptor and read from that."""
+    """Standard input. A program may ask for its descriptor and read from that descriptor."""
 
     def fileno(self) -> int:
-        """Always 0. `os.read(0, n)` reads from this stream."""
+        """Return 0. `os.read(0, n)` reads from this stream."""
         return 0
 
 
 class Output(io.BytesIO):
-    """Standard output, kept in memory. overflowed: whether more than MAX_OUTPUT bytes were written."""
+    """Standard output, kept in memory. overflowed: a program has tried to write more than MAX_OUTPUT bytes."""
 
     overflowed = False
 
     def fileno(self) -> int:
-        """Always 1. `os.write(1, data)` writes to this stream."""
+        """Return 1. `os.write(1, data)` writes to this stream."""
         return 1
 
     def write(self, data: Any) -> int:
-        """Keep `data`. Raises ValueError when there is no room left."""
+        """Append `data` to the output. Raises ValueError if the output would become larger than MAX_OUTPUT."""
         if self.tell() + memoryview(data).nbytes > MAX_OUTPUT:
             self.overflowed = True
-            raise ValueError("more than 64 MiB of output")
+            raise ValueError("the program writes more than 64 MiB of output")
         return super().write(data)
 
     def close(self) -> None:
@@ -51,10 +51,10 @@ class Output(io.BytesIO):
 
 
 def run_program(preamble: str, source: str, text: str) -> bytes:
-    """Run a program as `__main__` with the standard input `text`. Returns what it wrote to standard output.
+    """Run a program as `__main__` with the standard input `text`. Return what it wrote to standard output.
 
-    Raises what the program raises. A SystemExit of 0 or None ends the program normally; one of another status becomes
-    a RuntimeError.
+    Raises what the program raises, and ValueError for too much output. A SystemExit with status 0 or None ends the
+    program normally. Any other status becomes a RuntimeError.
     """
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module
@@ -70,16 +70,16 @@ def run_program(preamble: str, source: str, text: str) -> bytes:
             raise RuntimeError(f"the program ended with status {str(stop.code)[:200]}") from None
     _end()
     for stream in (sys.stdout, stdout):
-        # A program may have put its own stream there, or closed or detached ours.
+        # A program may have replaced sys.stdout, or closed or detached the stream.
         if not getattr(stream, "closed", True):
             stream.flush()
     if output.overflowed:
-        raise ValueError("more than 64 MiB of output")
+        raise ValueError("the program writes more than 64 MiB of output")
     return output.getvalue()
 
 
 def _end() -> None:
-    """Do what the interpreter does at a program's end: wait for its threads, call the functions it registered."""
+    """Do what the interpreter does when a program ends: wait for its threads, and call its `atexit` functions."""
     if threading := sys.modules.get("threading"):
         for thread in threading.enumerate():
             if thread is not threading.main_thread() and not thread.daemon:
@@ -89,9 +89,10 @@ def _end() -> None:
 
 
 def _redirect_descriptors(input_: Input, output: Output) -> None:
-    """Make `open`, `os.read` and `os.write` use the streams for descriptors 0 and 1, since programs use those.
+    """Make `open`, `os.read` and `os.write` use the streams for the descriptors 0 and 1.
 
-    Real descriptors are no option: files cannot be written here, and pipes would need threads that serve them.
+    Programs use these descriptors. Real ones cannot be used: no file can be written here, and pipes would need threads
+    that serve them.
     """
     true_open, true_read, true_write = builtins.open, os.read, os.write
 
@@ -113,7 +114,7 @@ def _redirect_descriptors(input_: Input, output: Output) -> None:
 
 
 class Stdio(Kind):
-    """The test passes when the program's output is the expected one. The source is JSON with `input` and `output`."""
+    """Tests with the input and output of a program. The source of a test is JSON with `input` and `output`."""
 
     whole_program = True
     records_answers = False
@@ -122,10 +123,10 @@ class Stdio(Kind):
     }
 
     def compile(self, test: PreparedTest) -> None:
-        """Do nothing: the source is no Python."""
+        """Do nothing, since the source of the test is not Python."""
 
     def run(self, runner: Runner, test: PreparedTest) -> int:
-        """Have the program run in the solution's process, and compare what it wrote."""
+        """Run the program in the solution's process and compare its output. Return P or F."""
         wanted = json.loads(test.source)
         output = runner.link.request("stdio", runner.plan.preamble, runner.source, wanted["input"])
         if type(output) is not bytes:

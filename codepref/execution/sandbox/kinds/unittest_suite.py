@@ -1,6 +1,6 @@
-"""The kind "unittest": a suite of TestCase classes. It shares a process with the solution, since mocks need that.
+"""The kind "unittest". A suite of TestCase classes shares a process with the solution, since mocks need that.
 
-A solution that patches `unittest` can forge this verdict. For that reason its isolation is "shared".
+A solution that patches `unittest` can forge the verdict of a suite. Its verdicts are therefore marked as "shared".
 """
 
 from __future__ import annotations
@@ -16,31 +16,38 @@ if TYPE_CHECKING:
     import unittest
 
 MODULE = "__test__"
-"""The module that holds solution and suite. Under the name "__main__" a suite would call its own `unittest.main()`."""
+"""The module that holds solution and suite. If its name were "__main__", a suite would call its own `unittest.main()`.
+"""
 
 NO_SCRATCH = "No usable temporary directory"
 _WORST_FIRST = b"MXEF"
 
 
 class UnittestSuite(Kind):
-    """The test passes when at least one method of the suite passes and none fails."""
+    """Tests that are suites.
+
+    A suite passes when at least one of its methods passes and no method fails or raises an error.
+    """
 
     always_shared = True
 
     def compile(self, test: PreparedTest) -> None:
-        """Compile, and import what every suite needs before the fork: mocks load asyncio, a hundred modules."""
+        """Compile the test. Also import `unittest.mock`, so that this happens once, before the fork.
+
+        The import loads asyncio, which has a hundred modules.
+        """
         import unittest.mock  # noqa: F401
 
         compile_python(test)
 
     def prepare_shared(self) -> dict[str, Any]:
-        """The names of a new module, which mocks and pickled objects find as `__test__`."""
+        """Create the module `__test__`, where mocks and pickled objects find their names. Return its namespace."""
         module = types.ModuleType(MODULE)
         sys.modules[MODULE] = module
         return module.__dict__
 
     def run_shared(self, runner: Runner, test: PreparedTest) -> int:
-        """Run the suite in the module that holds the solution."""
+        """Run the suite in the module that holds the solution, and return its code."""
         assert test.code is not None
         return verdict_code(test.code, runner.space, runner.code_of, runner.page.describe)
 
@@ -51,14 +58,18 @@ def verdict_code(
     code_of: Callable[[BaseException, bool], int],
     describe: Callable[[str], None],
 ) -> int:
-    """Run all TestCase classes that `program` defines.
+    """Run all TestCase classes that `program` defines, and return the code of the suite.
 
-    Returns P when at least one test passed and none failed, and otherwise the worst code. code_of: returns the code of
-    an exception. describe: called with each failure in words.
+    The code is P if at least one test passed and none failed. Otherwise it is the worst code of the tests, or E if none
+    ran.
+    code_of: returns the code of an exception.
+    describe: called with each failure in words.
     """
     import unittest
 
-    before = {id(value): value for value in space.values()}  # kept alive, so that no new class gets an old one's id
+    before = {
+        id(value): value for value in space.values()
+    }  # keeps old values alive, so that a new class cannot get the id of an old one
     exec(program, space)
     cases = [
         value
@@ -81,7 +92,7 @@ def verdict_code(
 def _run(
     suite: unittest.TestSuite, code_of: Callable[[BaseException, bool], int], describe: Callable[[str], None]
 ) -> tuple[int, set[int]]:
-    """How many tests of the suite passed, and the codes of those that did not."""
+    """Run the suite. Return the number of tests that passed, and the codes of the other tests."""
     import unittest
 
     class Result(unittest.TestResult):
@@ -105,7 +116,7 @@ def _run(
         def addSkip(self, test: Any, reason: str) -> None:
             method = getattr(test, getattr(test, "_testMethodName", ""), None)
             if not any(getattr(part, "__unittest_skip__", False) for part in (type(test), method)):
-                # The suite's decorators may skip a test. An exception may not: the solution could have raised it.
+                # A decorator of the suite may skip a test. An exception may not, since the solution could raise it.
                 self.note(test, None, ERROR)
 
         def addUnexpectedSuccess(self, test: Any) -> None:
@@ -125,7 +136,7 @@ def _run(
         def of_error(self, error: BaseException) -> int:
             if isinstance(error, FileNotFoundError) and NO_SCRATCH in str(error):
                 return REFUSED  # `tempfile` swallows the refusals that led to this
-            code = code_of(error, True)  # in one process nobody knows whose error it is
+            code = code_of(error, True)  # in one process, solution or test may have raised it
             # An AssertionError from setUpClass or the like is an error, as unittest itself counts it.
             return ERROR if code == FAILED else code
 

@@ -1,6 +1,7 @@
-"""The attempts of one solution at the tests of its task. After the death of a process a new attempt is needed.
+"""Runs one solution against the tests of its task, in one or more attempts.
 
-This module also settles the codes that follow from how a process ended.
+A new attempt is needed when a process ends before all tests have a code. This module also derives the codes that follow
+from how a process ended.
 """
 
 from __future__ import annotations
@@ -13,16 +14,19 @@ from .runner_session import Host
 from .zygote import Reaped
 
 KNOWN = b"PFEMTXSI" + bytes([status_page.CALL_BY_REFERENCE])
-"""The codes that a test runner may write."""
+"""The codes that an attempt may leave on the status page. Any other byte there, except UNDECIDED, becomes E."""
 
 MAX_SHORT_TIMEOUTS = 10
-"""For each allowed timeout, so many tests may exceed the shortened limit before the rest is skipped."""
+"""How many tests may exceed the shortened limit before the remaining tests are skipped.
+
+This is the number for each timeout that `max_timeouts` allows.
+"""
 
 
 class SolutionAttempts:
-    """One solution on its way through all tests. After a death or a timeout the next attempt has new processes.
+    """The attempts of one solution. After the end of a process or a timeout, the next attempt has new processes.
 
-    cpu: seconds of CPU that the solution's processes have used.
+    cpu: seconds of CPU time that the solution's processes have used.
     """
 
     def __init__(self, supervisor: Host, source: str) -> None:
@@ -38,7 +42,11 @@ class SolutionAttempts:
         self._runner_cpu = 2 * max(self.limits["max_cpu_seconds"], self.limits["load_cpu_seconds"], slowest) + 20
 
     def attempt(self, start: int) -> None:
-        """Run the tests from `start` on in separate processes, and settle their codes."""
+        """Make one attempt: run the undecided tests from `start` on in separate processes, and derive their codes.
+
+        An attempt may also end without a new code. The next attempt then differs: numpy is loaded in the test runner,
+        the solution has a process of its own, or no call is sent ahead.
+        """
         session = self.supervisor.session()
         origin = self._origin if self._alone else None
         result = session.run(self.source, start, self._ahead, origin, (self._runner_cpu, self._wall))
@@ -51,10 +59,10 @@ class SolutionAttempts:
         if phase == status_page.ALONE and not self._alone:
             self._alone = True
             return
-        # The previous solution in a shared process is cleared away while the next one loads.
+        # While a solution loads, its process first clears away the previous solution, which can use up the time.
         late = phase == status_page.LOADING and b"T" in codes
         if not self._alone and (late or status_page.DIED in codes or b"M" in codes):
-            # An earlier solution in the same process may be the cause. Only the end of a process of its own counts.
+            # An earlier solution in the same process may be the cause. So this solution runs again in its own process.
             self._alone = True
             self._kept = bytearray(self.page.forget_ends())
             return
@@ -76,12 +84,12 @@ class SolutionAttempts:
     def _keep(self, start: int) -> None:
         """Keep the codes of this attempt.
 
-        A hostile test may write anything into its runner's page. It cannot change a code of an earlier attempt, and
-        each attempt settles one test at least, so the attempts come to an end.
+        A hostile test may write anything to the status page. It cannot change the code of an earlier attempt. The test
+        `start` always gets a code here, so the number of attempts is limited.
         """
         codes = self.page.codes()
         if not any(self._kept) and not codes.translate(None, KNOWN):
-            return  # the first attempt settled all
+            return  # the first attempt decided all tests
         for index, code in enumerate(codes):
             if not self._kept[index]:
                 self._kept[index] = code if code in (*KNOWN, status_page.UNDECIDED) else ord("E")
@@ -101,13 +109,16 @@ class SolutionAttempts:
         late = killed or runner.signal in (signal.SIGPROF, signal.SIGXCPU)
         self.page.describe(f"test {index}: the test's own code {'used up its time' if late else 'crashed its process'}")
         self.page.set(index, ord("T" if late else "E"))
-        self._short += MAX_SHORT_TIMEOUTS * late  # a loop in the test itself costs the full time
+        self._short += (
+            MAX_SHORT_TIMEOUTS * late
+        )  # it counts as ten, since a loop in the test itself takes the full time
 
     def _limit_timeouts(self, phase: int, current: int) -> None:
         """Skip tests of a solution that times out too often.
 
-        After `max_timeouts` timeouts each further test gets little time. The code of a test that runs out of it is S.
-        After MAX_SHORT_TIMEOUTS of these for each allowed timeout the rest is skipped, with the code S too.
+        After `max_timeouts` timeouts the test runner gives each further test less time. A test that uses up this
+        shorter time gets the code S. After MAX_SHORT_TIMEOUTS * `max_timeouts` such tests all undecided tests get the
+        code S.
         """
         codes, limit = self.page.codes(), self.limits["max_timeouts"]
         if codes.count(b"T") > limit and phase == status_page.TESTING and codes[current] == ord("T"):
@@ -120,9 +131,10 @@ class SolutionAttempts:
                     self.page.set(index, ord("S"))
 
     def shared(self) -> bool:
-        """Run the tests that pass a value which cannot cross, each with the solution in one process.
+        """Run the tests with the code CALL_BY_REFERENCE, each in one process with the solution.
 
-        Returns whether there were any.
+        A process runs as many of these tests as it can. If it ends early, a new one runs the remaining tests.
+        Return whether there were any such tests.
         """
         settled = bytearray(self.page.codes())
         wanted = [at for at, code in enumerate(settled) if code == status_page.CALL_BY_REFERENCE]
@@ -137,7 +149,7 @@ class SolutionAttempts:
             codes = self.page.codes()
             loading = phase == status_page.LOADING and codes[current] == status_page.UNDECIDED
             for index in wanted:
-                # A hostile solution may write anything here. Only codes that a verdict may have are taken.
+                # A hostile solution may write anything to the page. Only codes that such a test can have are accepted.
                 settled[index] = codes[index] if codes[index] in b"PFEMXT" else 0
             stuck = [at for at in wanted if not settled[at]]
             if stuck:

@@ -1,4 +1,4 @@
-"""The start of a worker: preload what solutions need, start the supervisor, serve the engine."""
+"""The entry point of a worker. It preloads what solutions need, starts the supervisor and serves the engine."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _COMMON = """
     statistics string textwrap typing unicodedata
 """
 COMMON_MODULES = _COMMON.split()
-"""The modules that solutions import most. They are loaded before the first fork, which saves time in each child."""
+"""The modules that solutions import most. They are loaded before the first fork, so that no child must load them."""
 
 
 def warm_up() -> None:
-    """Use what every child uses first, so that the parent pays for it.
+    """Compile, encode and decode a small sample once, before the first fork.
 
-    The first `compile` of a process builds the types of syntax trees, which takes a millisecond.
+    The first `compile` of a process builds the types of syntax trees, which takes a millisecond. Children inherit them.
     """
     source = "from typing import List\nclass A:\n    def f(self, x: List[int]) -> int:\n        return [y for y in x]\n"
     exec(compile(source, "<warm up>", "exec", dont_inherit=True), {"__name__": "warm up"})
@@ -33,7 +33,12 @@ def warm_up() -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Serve the engine until it is gone. arguments: the engine's descriptor, folders of packages (os.pathsep)."""
+    """Start the supervisor and serve the engine.
+
+    Return when the engine closes its connection, when the supervisor cannot start, or when a process of the worker is
+    lost.
+    arguments: the number of the descriptor that leads to the engine, and the folders of packages, joined by os.pathsep.
+    """
     engine, folders = arguments
     null = os.open("/dev/null", os.O_RDWR)
     for standard in range(3):

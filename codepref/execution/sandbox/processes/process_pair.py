@@ -1,4 +1,4 @@
-"""A process pair: one test runner and one solution, for expected outputs or for tests that need a shared process."""
+"""A process pair: a test runner with one solution, for expected outputs or for tests that share a process with it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from .zygote import Reaped
 class ProcessPair:
     """A test runner and the process of its solution.
 
-    mode: "produce": the solution is the reference, which makes expected outputs. "shared": the runner runs `source`
-    itself, and there is no second process. wanted: indices of the tests. cpu: seconds of CPU after which the kernel
-    ends the solution's process.
+    mode: "produce": the solution is a reference solution, which computes expected outputs. "shared": the test runner
+        runs `source` itself, so there is no second process.
+    wanted: the indices of the tests.
+    cpu: seconds of CPU time after which the kernel ends the solution's process.
     """
 
     def __init__(self, supervisor: Host, mode: str, source: str, wanted: list[int], cpu: float) -> None:
@@ -33,7 +34,7 @@ class ProcessPair:
                 self.solution = supervisor.solutions.fork((theirs.fileno(),), encoded((memory, cpu)))
             self.runner = self.runners.fork((ours.fileno(),), encoded((mode, self.solution, wanted)))
             if mode == "shared":
-                with contextlib.suppress(frames.Closed):  # the death of the runner is noticed where it is waited for
+                with contextlib.suppress(frames.Closed):  # `wait` notices a runner that has died
                     frames.send(theirs.fileno(), source.encode("utf-8", "surrogatepass"))
         finally:
             ours.close()
@@ -41,18 +42,21 @@ class ProcessPair:
         self.killed = False
 
     def watch(self, cpu_seconds: float, wall_seconds: float) -> None:
-        """Wait until the runner zygote answers, and kill a runner that takes too long (see `watch`)."""
+        """Wait until the runner zygote answers. Kill a test runner that takes too long (see `runner_session.watch`)."""
         self.killed = watch(self.supervisor, self.runners, self.runner, cpu_seconds, wall_seconds) or self.killed
 
     def end(self) -> tuple[Reaped, Reaped]:
-        """Kill and reap both processes. Returns how the runner ended and how the solution ended."""
+        """Kill and reap both processes. Return how the test runner ended and how the solution ended."""
         os.kill(self.runner, signal.SIGKILL)
         self.runners.ask_reap(self.runner)
         runner = self.runners.reaped()
         return runner, self._end_solution()
 
     def wait(self, cpu_seconds: float, wall_seconds: float) -> tuple[Reaped, Reaped]:
-        """Wait for the runner's end under `watch`, then end the solution. Returns how each ended."""
+        """Wait for the end of the test runner under the limits of `watch`, then end the solution's process.
+
+        Return how the test runner ended and how the solution ended.
+        """
         self.runners.ask_reap(self.runner)
         self.watch(cpu_seconds, wall_seconds)
         return self.runners.reaped(), self._end_solution()

@@ -1,4 +1,4 @@
-"""The test runner: runs the tests of one task against one solution and writes a code for each test.
+"""The test runner. It runs the tests of one task against a solution and writes a code for each test.
 
 A model may have written the tests too, so this process is confined like the solution's. A test can spoil only the codes
 of its own task.
@@ -23,20 +23,25 @@ from ..wire.plain_data import Unencodable
 from ..wire.plan import Plan
 
 TIMED_OUT_SHARE, MIN_SECONDS = 20, 0.005
-"""After too many timeouts a solution gets a twentieth of the time for its other tests, and at least 5 ms of CPU.
+"""After `max_timeouts` timeouts a solution gets a twentieth of the time for its other tests.
 
-Most solutions that loop do so on some inputs only, and the codes of their other tests are still worth having.
+The least CPU time is 5 ms. Most solutions that loop do so on some inputs only, so the codes of their other tests are
+still useful.
 """
 
 MAX_ANSWER_BYTES = 1 << 20
-"""Bytes of answers from which on a runner serves no further solution, since they have changed its memory."""
+"""The size of the answers of one solution, in bytes, from which on its test runner serves no further solution.
+
+Large answers change the memory of the test runner.
+"""
 
 AHEAD_BYTES, AHEAD_CALLS = 1 << 15, 256
-"""Bytes and number of the requests that are sent ahead, at most. So much surely fits the buffer of a socket."""
+"""The largest size, in bytes, and the largest number of the requests that are sent ahead. They fit a socket's buffer.
+"""
 
 
 class TestRunner:
-    """The state of one test runner. Every method runs after the fork, confined."""
+    """The work of a test runner on one solution. Every method runs after the fork, in a confined process."""
 
     def __init__(self, plan: Plan, tests: list[PreparedTest], page: status_page.StatusPage) -> None:
         self.plan, self.tests, self.page = plan, tests, page
@@ -48,13 +53,15 @@ class TestRunner:
     def run(self, channel: int, pid: int, source: str, start: int, ahead: bool, alone: bool) -> bool:
         """Run all undecided tests from `start` on against the solution's process `pid` at descriptor `channel`.
 
-        ahead: send plain calls before their tests run. alone: no other solution runs in the solution's process. Where
-        alone is False and the solution may not share a process, the phase is ALONE in the end.
-        Returns whether this process may serve another solution.
+        A test of a whole program runs alone: the supervisor then gives each test new processes.
+        ahead: send plain calls before their tests run.
+        alone: no other solution runs in the solution's process. If `alone` is False and the solution may not share a
+        process, this runs no test and sets the phase ALONE.
+        Return whether this process may serve another solution.
         """
         self.link, self.source = link.Link(channel, pid, self.page), source
         if self.tests[start].kind.whole_program:
-            self._run_program(start)  # this test only: the supervisor gives each test processes of its own
+            self._run_program(start)  # the supervisor gives each such test new processes
             return False
         if self._run_helpers(start) and self._load(start, alone):
             codes = self.page.codes()
@@ -92,7 +99,10 @@ class TestRunner:
         self.page.set(index, code)
 
     def _post(self, pending: list[int]) -> None:
-        """Send the plain calls at the front of `pending`, unless there is only one."""
+        """Send the plain calls of the first tests in `pending` ahead, up to the first test without one.
+
+        A single call is not sent ahead.
+        """
         bodies, size = [], 0
         for index in pending[:AHEAD_CALLS]:
             plain = self.tests[index].plain
@@ -118,7 +128,7 @@ class TestRunner:
         return PASSED
 
     def _shares_state(self) -> bool:
-        """Whether a test could have reached a module of this process through the solution's imports."""
+        """Return whether a test may have got a module of this process that another solution's tests use too."""
         return not self.link.given_modules <= allowlist.MODULES
 
     def _run_program(self, index: int) -> None:
@@ -132,7 +142,7 @@ class TestRunner:
         self.page.set(index, code)
 
     def run_shared(self, source: str, wanted: list[int]) -> None:
-        """Run the tests `wanted` with the solution in this process. The solution could forge these codes."""
+        """Run the tests `wanted` with the solution in this process. A hostile solution could forge these codes."""
         page = self.page
         page.enter(status_page.LOADING, wanted[0])
         self._limit_own_time(self.plan.limits["load_cpu_seconds"], SHORT_SLACK)
@@ -143,7 +153,7 @@ class TestRunner:
         try:
             for part in (self.plan.preamble, source, self.plan.helpers):
                 exec(compiled(part), self.space)
-        except BaseException as error:  # noqa: BLE001 - whatever the solution raises is its verdict
+        except BaseException as error:  # noqa: BLE001 - whatever the solution raises decides its code
             self._describe(wanted[0], error, "the solution")
             for index in wanted:
                 page.set(index, self.code_of(error, shared=True))
@@ -155,7 +165,10 @@ class TestRunner:
         page.enter(status_page.FINISHED, 0)
 
     def produce(self, pid: int, index: int, output: int) -> None:
-        """Ask the reference for the expected outputs of test `index`. Send them, encoded, to descriptor `output`."""
+        """Have the reference solution compute the expected outputs of test `index`.
+
+        Send the encoded outputs to descriptor `output`. If the reference fails, send nothing and describe the failure.
+        """
         inputs = self.tests[index].inputs
         assert inputs is not None
         self.link = link.Link(CHANNEL, pid, self.page)
@@ -165,7 +178,7 @@ class TestRunner:
         self.link.begin(index, cpu_seconds, 4 * cpu_seconds)
         try:
             data = produce(self.link, inputs)
-        except Exception as error:  # noqa: BLE001 - reported as the problem's fault, never the solution's
+        except Exception as error:  # noqa: BLE001 - the problem is at fault, not a solution
             self._describe(index, error, "running the reference")
             return
         os.set_blocking(output, True)
@@ -176,7 +189,7 @@ class TestRunner:
         self._limit_own_time(self.plan.limits["load_cpu_seconds"], SHORT_SLACK)
         try:
             exec(compiled(self.plan.helpers), self.space)
-        except BaseException as error:  # noqa: BLE001 - reported as the problem's fault, never the solution's
+        except BaseException as error:  # noqa: BLE001 - the problem is at fault, not a solution
             self._describe(start, error, "the problem's helpers")
             self.page.fill(start, OUR_FAULT)
             return False
@@ -189,7 +202,7 @@ class TestRunner:
         names = set().union(*(test.names for test in self.tests))
         names = {name for name in names if name not in self.space and not hasattr(builtins, name)}
         try:
-            wanted = tuple(sorted(names | {self.plan.entry_point}))  # no list, which the solution could change in place
+            wanted = tuple(sorted(names | {self.plan.entry_point}))  # not a list, which the solution could change
             self.link.modules = True
             bindings = self.link.request("load", self.plan.preamble, self.source, wanted, alone)
             self.link.modules = False
@@ -198,16 +211,19 @@ class TestRunner:
                 return False
             if type(bindings) is not dict:
                 raise TypeError("the solution's process sent a malformed answer")
-        except BaseException as error:  # noqa: BLE001 - whatever the solution raises is its verdict
+        except BaseException as error:  # noqa: BLE001 - whatever the solution raises decides its code
             self._describe(start, error, "loading the solution")
             page.fill(start, self.code_of(error))
             return False
-        # Only the names that were asked for are taken: any other could hide a builtin from the test.
+        # Only requested names are accepted. Any other name could hide a builtin from the test.
         self.bindings = {name: bindings[name] for name in wanted if name in bindings}
         return True
 
     def _time_limits(self, test: PreparedTest) -> tuple[float, float]:
-        """Seconds of CPU and of wall-clock time that a test may take. They shrink after too many timeouts."""
+        """Return the seconds of CPU and of wall-clock time that a test may take.
+
+        After `max_timeouts` timeouts both are shorter (see TIMED_OUT_SHARE).
+        """
         limits = self.plan.limits
         cpu_seconds = test.kind.cpu_limit(limits, test)
         wall_seconds = max(limits["wall_seconds"], 2 * cpu_seconds)
@@ -216,7 +232,10 @@ class TestRunner:
         return max(cpu_seconds / TIMED_OUT_SHARE, MIN_SECONDS), wall_seconds / TIMED_OUT_SHARE
 
     def _limit_own_time(self, cpu_seconds: float, slack: float) -> None:
-        """Have the kernel end this process when it uses more CPU itself. SIGPROF also ends loops in C."""
+        """Have the kernel end this process after `cpu_seconds` + `slack` of its own CPU time.
+
+        The kernel sends SIGPROF, which also ends loops in C code.
+        """
         signal.setitimer(signal.ITIMER_PROF, cpu_seconds + slack)
 
     def _code(self, index: int, run: Callable[[TestRunner, PreparedTest], int], shared: bool = False) -> int:
@@ -227,7 +246,7 @@ class TestRunner:
             return ERROR
         try:
             code = run(self, test)
-        except BaseException as error:  # noqa: BLE001 - every way to end a test has a code
+        except BaseException as error:  # noqa: BLE001 - every exception has a code
             code = self.code_of(error, shared)
             if not self._crossing_failed():
                 self._describe(index, error, f"test {index}")
@@ -237,7 +256,12 @@ class TestRunner:
         return "link" in self.__dict__ and bool(self.link.crossing_failed)
 
     def code_of(self, error: BaseException, shared: bool = False) -> int:
-        """The code of a test that ended with `error`. shared: test and solution run in one process."""
+        """Return the code of a test that ended with `error`.
+
+        An AssertionError of the test is F, a MemoryError is M, a PermissionError of the solution is X, and the rest is
+        E.
+        shared: the test and the solution run in one process, so either may have raised `error`.
+        """
         solutions = shared or proxies.of_solution(error)
         if isinstance(error, AssertionError) and (shared or not solutions):
             return FAILED

@@ -1,4 +1,4 @@
-"""A session of a test runner: it serves several solutions in turn. Also how a runner is watched from outside."""
+"""A session of a test runner, which serves one or more solutions in turn, and `watch`, which limits its time."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from .zygote import Reaped
 
 
 class Answerer(Protocol):
-    """Something that can be waited for."""
+    """Something whose answer `Host.wait_for` can wait for."""
 
     def fileno(self) -> int:
-        """The descriptor that becomes readable."""
+        """Return the descriptor that becomes readable when an answer has arrived."""
 
 
 class Host(Protocol):
-    """What sessions and pairs need of their supervisor."""
+    """The parts of a supervisor that sessions, attempts and process pairs use."""
 
     solutions: zygote.Zygote
     runners: zygote.Zygote | None
@@ -39,30 +39,30 @@ class Host(Protocol):
 
     @property
     def backstop(self) -> float:
-        """Seconds of CPU after which the kernel ends a solution's process, even if everything else fails."""
+        """Seconds of CPU time after which the kernel ends a solution's process if all other limits have failed."""
 
     def wait_for(self, answerer: Answerer, timeout: float) -> bool:
-        """Whether an answer comes within `timeout` seconds."""
+        """Return whether an answer arrives within `timeout` seconds."""
 
     def session(self) -> RunnerSession:
-        """The session that runs the tests of the next solution."""
+        """Return the session that runs the tests of the next solution."""
 
     def origin(self, source: str) -> zygote.Zygote:
-        """The zygote that forks a process for this solution."""
+        """Return the zygote that forks the process of this solution."""
 
     def load_arrays(self) -> bool:
-        """Have the runners of this task load numpy. Returns False when they have."""
+        """Load numpy for the test runners of this task. Return False if it is loaded already."""
 
 
 MAX_KILLS = 5
-"""How often a runner is killed before its zygote, which does not answer, counts as lost."""
+"""If a test runner was killed more often than this and no answer has come, its zygote counts as lost."""
 
 
 class RunResult:
-    """How the runner and the solution's process ended.
+    """How a test runner and the solution's process ended.
 
-    A process that goes on is reported as if it had exited normally. For the solution's process it holds the CPU time
-    that this solution used.
+    A process that continues is reported like one that exited normally. `solution.cpu` is the CPU time of this solution
+    alone, also where its process has run other solutions.
     """
 
     __slots__ = ("runner", "solution")
@@ -72,10 +72,11 @@ class RunResult:
 
 
 class RunnerSession:
-    """One test runner that serves several solutions in turn, each at a descriptor of its own.
+    """One test runner that serves several solutions in turn. It reaches each solution process at another descriptor.
 
-    The next solution's process is forked early, while the end of the last one is awaited. It does not know yet what it
-    will run. Solutions that leave nothing behind share one process.
+    While the session waits for the end of one solution process, it already forks the next one. The new process learns
+    later which solution it runs. Solutions that can leave nothing behind share one process.
+    size: the largest number of solution processes.
     """
 
     def __init__(self, supervisor: Host, size: int) -> None:
@@ -99,7 +100,7 @@ class RunnerSession:
         self.killed, self.open = False, True
 
     def fileno(self) -> int:
-        """The descriptor that is readable when the runner has finished a solution or has ended."""
+        """Return the descriptor that becomes readable when the runner has finished a solution or has ended."""
         return self._control.fileno()
 
     def run(
@@ -110,11 +111,11 @@ class RunnerSession:
         origin: zygote.Zygote | None,
         limits: tuple[float, float],
     ) -> RunResult:
-        """Run the tests from `start` on against one solution.
+        """Run the tests from `start` on against one solution, and return how the processes ended.
 
-        ahead: send plain calls before their tests run. origin: the zygote that forks a process for this solution
-        alone; None means that it may share one. limits: seconds of CPU and of wall-clock time that the runner may
-        spend in one test.
+        ahead: send plain calls before their tests run.
+        origin: the zygote that forks a process for this solution alone. None: the solution may share a process.
+        limits: the seconds of CPU and of wall-clock time that the runner may spend in one test.
         """
         alone, origin = origin is not None, origin or self.supervisor.solutions
         process = self._shared if self._shared and not alone else self._next_process(origin)
@@ -143,7 +144,7 @@ class RunnerSession:
         return RunResult(runner, Reaped(solution.status, solution.cpu - before, solution.peak))
 
     def _next_process(self, origin: zygote.Zygote) -> tuple[int, int]:
-        """A new process for a solution, and the descriptor at which the runner reaches it."""
+        """Return the pid of a new process for a solution, and the descriptor at which the runner reaches it."""
         if self._spare and origin is self.supervisor.solutions:
             spare, self._spare = self._spare, None
             return spare
@@ -151,7 +152,7 @@ class RunnerSession:
         return origin.forked(), channel
 
     def _ask(self, origin: zygote.Zygote) -> int:
-        """Ask for a process at the next channel. Returns the runner's descriptor of that channel."""
+        """Ask `origin` for a process at the next channel. Return the runner's descriptor of that channel."""
         end = self._ends.popleft()
         origin.ask(b"F", self._payload, (end.fileno(),))
         end.close()
@@ -166,7 +167,7 @@ class RunnerSession:
         return self.runners.reaped()
 
     def close(self) -> None:
-        """End the runner and the processes that wait for a solution."""
+        """End the test runner and the solution processes that are left."""
         for pid, _ in filter(None, (self._spare, self._shared)):
             os.kill(pid, signal.SIGKILL)
             self.supervisor.solutions.ask_reap(pid)
@@ -181,9 +182,9 @@ class RunnerSession:
 
 
 def watch(supervisor: Host, answerer: Answerer, runner: int, cpu_seconds: float, wall_seconds: float) -> bool:
-    """Wait for an answer. Kill a runner that spends too much CPU or wall-clock time in one test.
+    """Wait for an answer. Kill a test runner that spends too much CPU or wall-clock time in one test.
 
-    Returns whether it was killed. Raises ZygoteLost when no answer comes though the runner is dead.
+    Return whether the runner was killed. Raises ZygoteLost when no answer comes although the runner was killed.
     """
     page, clock, kills = supervisor.page, clock_of(runner), 0
     state, cpu, wall = page.where(), time.clock_gettime(clock), time.monotonic()
@@ -195,6 +196,6 @@ def watch(supervisor: Host, answerer: Answerer, runner: int, cpu_seconds: float,
             os.kill(runner, signal.SIGKILL)
             kills += 1
             if kills > MAX_KILLS:
-                raise zygote.ZygoteLost("no answer though the test runner is dead")
+                raise zygote.ZygoteLost("the runner zygote does not answer, although the test runner was killed")
             wall = time.monotonic()
     return kills > 0

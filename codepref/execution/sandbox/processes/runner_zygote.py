@@ -1,4 +1,4 @@
-"""The runner zygote of one task: compiles the tests once, holds the expected outputs, forks the test runners."""
+"""The runner zygote of one task. It compiles the tests once, holds the expected outputs and forks the test runners."""
 
 from __future__ import annotations
 
@@ -22,19 +22,26 @@ from . import zygote
 from .runner import TestRunner
 
 RUNNER_EXTRA = 1 << 30
-"""Bytes that a runner may use beyond the solution's memory limit. It inherits inputs and expected outputs."""
+"""Bytes that a test runner may use beyond the solution's memory limit.
+
+It needs them for inputs and expected outputs. A runner that shares its process with the solution gets none.
+"""
 
 MAX_SOLUTIONS = 64
-"""Solutions that one runner serves at most, when several of them share a process."""
+"""The largest number of solutions that one test runner serves."""
 
 DONE, REUSABLE = b"done", b"ready for more than one solution each"
-"""DONE: a runner has finished a solution. REUSABLE: the zygote is ready, and a runner may serve several solutions."""
+"""DONE: a test runner has finished a solution and may serve another one.
+
+REUSABLE: the zygote is ready, and each of its test runners may serve several solutions.
+"""
 
 
 class RunnerZygote:
-    """Trusted code that holds untrusted tests as code objects and runs none of them.
+    """The state of a runner zygote. It is trusted. It holds untrusted tests as code objects and runs none of them.
 
-    cautious: do not compile the tests here, since compiling them killed an earlier zygote.
+    cautious: do not compile the tests in this process, since the zygote before this one failed to prepare the task.
+    Compiling a hostile test can kill a process.
     """
 
     def __init__(self, plan: Plan, page: status_page.StatusPage, hardening: Hardening, cautious: bool) -> None:
@@ -46,7 +53,7 @@ class RunnerZygote:
             hardening.grown()
         for test in self.tests:
             if cautious:
-                test.names = test.kind.names_without_compiling(test)  # each runner compiles for itself, test by test
+                test.names = test.kind.names_without_compiling(test)  # each runner compiles a test before it runs it
             else:
                 test.compile()
 
@@ -60,10 +67,10 @@ class RunnerZygote:
         return helpers and all(test.stateless for test in self.tests)
 
     def run_child(self, descriptors: list[int], payload: bytes) -> None:
-        """In the fork: harden this process, then do one of three jobs.
+        """Run in the forked child: harden this process, do one of three jobs, and exit.
 
-        "serve" runs the tests of one or more solutions, "shared" runs tests and solution in this process, "produce"
-        makes expected outputs.
+        The payload names the job. "serve" runs the tests of one or more solutions. "shared" runs some tests together
+        with a solution in this process. "produce" makes the expected outputs of one test.
         """
         self.hardening.name("runner")
         mode, pid, wanted = Decoder(payload).value()
@@ -71,7 +78,8 @@ class RunnerZygote:
         memory = int(limits["memory_bytes"]) + RUNNER_EXTRA
         cpu = len(self.tests) * (limits["max_cpu_seconds"] + 2) + limits["load_cpu_seconds"]
         if mode == "shared":
-            # The zygote never holds a solution, so that the next solution finds nothing of this one.
+            # The solution comes through a descriptor and not in the payload, which the zygote would see. So the zygote
+            # never holds a solution, and no later child can find one in its memory.
             source = frames.receive(descriptors[0]).decode("utf-8", "surrogatepass")
             self.hardening.apply([], os.getppid(), int(limits["memory_bytes"]), cpu)
             TestRunner(self.plan, self.tests, self.page).run_shared(source, wanted)
@@ -82,7 +90,7 @@ class RunnerZygote:
             TestRunner(self.plan, self.tests, self.page).produce(pid, wanted[0], CHANNEL + 1)
         else:
             longest = max([test.inputs.seconds for test in self.tests if test.inputs], default=0.0)
-            # Where solutions share a process, a runner serves more solutions than it has descriptors.
+            # Solutions can share a process, so a runner can serve more solutions than it has descriptors.
             solutions = 1 if len(descriptors) == 2 else MAX_SOLUTIONS
             cpu = solutions * (cpu + len(self.tests) * 10 * longest)
             self.hardening.apply(descriptors, os.getppid(), memory, cpu)
@@ -90,7 +98,10 @@ class RunnerZygote:
         os._exit(0)
 
     def _serve(self) -> None:
-        """Run the tests of one solution after the other until the supervisor has no more."""
+        """Serve solutions in turn, and run the tests of each one.
+
+        Return when the supervisor closes the channel, or when this process may not serve another solution.
+        """
         while True:
             try:
                 channel, *parts = Decoder(frames.receive(CHANNEL)).value()
@@ -104,8 +115,8 @@ class RunnerZygote:
     def other(self, kind: bytes, payload: bytes) -> bytes:
         """Answer the requests besides fork and reap.
 
-        "O" opens the pipe for expected outputs, "C" collects what came through it, "K" takes over outputs that were
-        kept from another run, "I" lists the tests that need a reference, "P" loads packages.
+        "O" opens the pipe for expected outputs. "C" collects the outputs that came through the pipe. "K" takes over
+        outputs that were kept from another run. "I" lists the tests that have a reference solution. "P" loads packages.
         """
         if kind == b"P":
             packages.preload(Decoder(payload).value())
@@ -124,7 +135,12 @@ class RunnerZygote:
         return encoded(references)
 
     def _collect(self, index: int, keep: bool) -> bytes:
-        """The seconds that a reference took, and its encoded outputs where they are to be kept."""
+        """Read the expected outputs of test `index` from the pipe, and keep them for the test runners.
+
+        Return, encoded, the CPU seconds of the reference solution, and its encoded outputs if `keep` is true (otherwise
+        b"").
+        Where no outputs came, the seconds are 0 and `InputsPlan.failure` says why.
+        """
         assert self._pipe is not None
         reading, writing = self._pipe
         os.close(writing)
@@ -140,7 +156,10 @@ class RunnerZygote:
         return encoded((inputs.seconds, data if keep else b""))
 
     def _take_over(self, index: int, data: bytes) -> bytes:
-        """As `_collect`, for outputs from an earlier run. The seconds are negative when they cannot be read."""
+        """Keep the expected outputs `data` of an earlier run for the test runners.
+
+        Return, encoded, the CPU seconds of the reference solution and b"". The seconds are -1 if `data` is malformed.
+        """
         inputs = self.tests[index].inputs
         assert inputs is not None
         try:
@@ -151,7 +170,7 @@ class RunnerZygote:
 
 
 def serve(control: _socket.socket, page: status_page.StatusPage, hardening: Hardening) -> None:
-    """The life of a runner zygote: receive a task, prepare it, report that it is ready, answer requests."""
+    """Run a runner zygote: receive a task, prepare it, report that it is ready, and answer requests."""
     hardening.name("runners")
     cautious, data = Decoder(frames.receive(control.fileno())).value()
     plan = Plan.decode(data)

@@ -1,7 +1,7 @@
-"""The solution's process: runs a solution and answers calls. It never holds a test, an expected value or a verdict.
+"""The solution's process. It runs a solution and answers calls. It never holds a test, an expected value or a verdict.
 
-It runs one solution, or several in turn that can leave nothing behind. Whatever a solution does to this process, it can
-only spoil its own answers. The test runner decodes them strictly.
+The process runs one solution, or several in turn that can leave nothing behind. Whatever a solution does to this
+process, it can only spoil its own answers. The test runner decodes the answers strictly.
 """
 
 from __future__ import annotations
@@ -27,31 +27,33 @@ from ..wire.encoder import Encoder
 from ..wire.plain_data import U32
 
 MAX_REPLY = 1 << 26
-"""Bytes of one answer at most (64 MiB)."""
+"""The largest size of one answer, in bytes (64 MiB)."""
 
 MAX_SHARED = 50_000
-"""Characters of a source that may share a process."""
+"""The largest number of characters of a source that may run in a shared process."""
 
 MAX_ITEMS = 100_000
-"""Items, or characters, from which on a reference's outputs are split into another answer."""
+"""The number of items and characters in a reference's outputs above which a batch ends.
+The remaining calls need another batch.
+"""
 
 _SIZED = frozenset({list, tuple, dict, set, frozenset, str, bytes})
 
 
 class Handles:
-    """Numbers for the objects that cannot cross and stay here."""
+    """The objects that cannot cross as plain data. Each one stays in this process and gets a number."""
 
     def __init__(self) -> None:
         self._objects: list[Any] = []
         self._numbers: dict[int, int] = {}
 
     def clear(self) -> None:
-        """Drop all objects."""
+        """Remove all objects."""
         self._objects.clear()
         self._numbers.clear()
 
     def of(self, value: Any) -> bytes | None:
-        """The encoded handle of `value`. None for numpy data, which crosses."""
+        """Return the encoded handle of `value`, or None for numpy data, which crosses as plain data."""
         kind = type(value)
         if kind.__module__ == "numpy" and kind.__name__ != "ufunc" and not callable(value):
             dtype = getattr(value, "dtype", None)
@@ -68,7 +70,7 @@ class Handles:
         return b"h" + form + U32.pack(number) + U32.pack(len(name)) + name
 
     def resolve(self, kind: bytes, number: int, name: str) -> Any:
-        """The object of a handle that the test runner sent back, or the builtin of that name."""
+        """Return the object of a handle that the test runner sent back. The kind b"b" means the builtin `name`."""
         return getattr(builtins, name) if kind == b"b" else self._objects[number]
 
 
@@ -95,14 +97,17 @@ def _is(first: Any, second: Any) -> bool:
 
 
 def _error(error: BaseException) -> tuple[Any, ...]:
-    """An exception as plain data: its name, the nearest builtin type, its arguments or its text, and errno."""
+    """Return an exception as plain data: its name, the name of its nearest builtin type, its arguments, and its errno.
+
+    Where an argument is not a simple value, the text of the exception replaces the arguments.
+    """
     kind = type(error)
     base = next(cls for cls in kind.__mro__ if getattr(builtins, cls.__name__, None) is cls)
     arguments = error.args if all(type(part) in (str, int, float, bool, type(None)) for part in error.args) else ()
     if not arguments and error.args:
         try:
             arguments = (str(error),)
-        except BaseException:  # noqa: BLE001 - the error is reported even where a hostile __str__ raises
+        except BaseException:  # noqa: BLE001 - a hostile __str__ may raise, and the error is still reported
             arguments = ()
     return kind.__name__, base.__name__, arguments, getattr(error, "errno", None)
 
@@ -113,23 +118,24 @@ def _compiled(part: str | ast.Module) -> types.CodeType:
 
 
 class Server:
-    """Answers the test runner's requests, one at a time."""
+    """Answers the requests of the test runner, one at a time."""
 
     def __init__(self) -> None:
         self.handles = Handles()
         self._module = types.ModuleType("solution")
 
     def load(self, preamble: str, source: str, names: tuple[str, ...], alone: bool = True) -> dict[str, Any] | None:
-        """Run the solution's source. Returns those of `names` that it defines, as values or handles.
+        """Run the solution's source. Return those of `names` that it defines, with their values.
 
-        alone: no other solution will run here. Where alone is False and the source could leave something behind, this
-        runs nothing and returns None.
+        alone: no other solution will run in this process. If `alone` is False, a source may run only if `shareable`
+        accepts it and it is neither too long nor too complex to parse. Otherwise nothing runs and the result is None.
+        Raises SyntaxError for a source that is not Python, and what the source raises.
         """
         parts: list[Any] = [preamble, source]
         sys.modules["solution"] = self._module
         if not alone:
             if len(preamble) + len(source) > MAX_SHARED:
-                return None  # parsing it would be charged to the solution
+                return None  # parsing it here would use up the solution's CPU time
             try:
                 parts = [ast.parse(part, "<solution>") for part in parts if part]
             except (RecursionError, MemoryError, OverflowError):
@@ -140,11 +146,11 @@ class Server:
                 parts = [_compiled(part) for part in parts]
             except (RecursionError, MemoryError, OverflowError):
                 return None
-            self.handles.clear()  # a new object would not do: the decoder of this request refers to this one
+            self.handles.clear()  # cleared in place, since the decoder of this request refers to it
             self._module = types.ModuleType("solution")
             sys.modules["solution"] = self._module
             for clear in getattr(typing, "_cleanups", ()):
-                clear()  # `List[f]` keeps f alive, and with it the names of the last solution
+                clear()  # the cache of `List[f]` keeps f alive, and f the names of the last solution
             gc.collect()
         space = self._module.__dict__
         for part in parts:
@@ -152,10 +158,11 @@ class Server:
         return {name: space[name] for name in names if name in space}
 
     def batch(self, name: str, calls: list[list[Any]] | bytes, limit: float = math.inf) -> tuple[list[Any], Any]:
-        """Call one function with each list of arguments, which may be marshalled.
+        """Call one function with each list of arguments in `calls`, which may be marshalled.
 
-        Stops at the first exception, or when the outputs have more than `limit` items. Returns the outputs, and the
-        exception or None.
+        Stop at the first exception, or when the outputs have more than `limit` items.
+        Return the outputs, and the exception as `_error` encodes it, or None. Raises NameError if the function is not
+        defined.
         """
         if name not in self._module.__dict__:
             raise NameError(f"name {name!r} is not defined")
@@ -172,16 +179,20 @@ class Server:
         return outputs, None
 
     def answer(self, request: bytes) -> bytes:
-        """The answer to one request: its number, a sign, the value or the error, and the arguments that changed."""
+        """Carry out one request, and return the encoded answer.
+
+        The answer holds the number of the request, a sign (+ or -), the value or the error, and the new contents of
+        arguments that the solution changed in place.
+        """
         decoder = Decoder(request, self.handles.resolve)
         number = decoder.take(4)
         operation, *parts = decoder.value()
-        # Nobody looks at a batch's arguments afterwards, so their changes are not reported.
+        # The test runner does not read a batch's arguments afterwards, so their changes are not reported.
         table = [] if operation in ("batch", "front") else decoder.table
         before = _snapshot(table)
         try:
             value, sign = OPERATIONS[operation](self, *parts), b"+"
-        except BaseException as error:  # noqa: BLE001 - SystemExit and friends are answers too
+        except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt are answers too
             value, sign = _error(error), b"-"
         changed = [at for at, old in enumerate(before) if not _same(old, _shallow(table[at]))]
         encoder = Encoder(self.handles.of, exact=False, table=table)
@@ -213,14 +224,14 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "iter": lambda server, target: iter(target),
     "str": lambda server, target: str(target),
 }
-"""What the test runner may request. "front" is a batch that ends early when its outputs grow large."""
+"""What the test runner may request, by name. "front" is a batch that ends early when its outputs are large."""
 
 for _kind in KINDS.values():
     OPERATIONS |= _kind.operations
 
 
 def run() -> None:
-    """Serve the test runner at the other end of descriptor 3 until it is gone."""
+    """Answer the test runner's requests on descriptor 3 until the test runner closes its end."""
     sys.argv[:] = ["solution"]
     server, requests = Server(), frames.Stream(CHANNEL)
     while True:
@@ -231,7 +242,7 @@ def run() -> None:
         try:
             reply = server.answer(request)
             if len(reply) > MAX_REPLY:
-                raise MemoryError("an answer of more than 64 MiB")
+                raise MemoryError("the answer is larger than 64 MiB")
         except BaseException as error:  # noqa: BLE001 - a value that cannot be encoded is reported as an error
             reply = request[:4] + b"-" + Encoder(lambda _: None, exact=False).encode(_error(error)) + U32.pack(0)
         try:

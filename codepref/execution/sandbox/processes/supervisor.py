@@ -1,10 +1,11 @@
-"""The supervisor of one worker: takes tasks from the engine, watches the processes that run them, reports codes.
+"""The supervisor of one worker. It takes tasks from the engine, watches the processes that run them, and reports codes.
 
-It handles tests and solutions as bytes and texts only. It neither runs nor compiles them.
+The supervisor handles tests and solutions as bytes and texts only. It neither runs nor compiles them.
 
-No process that untrusted code is forked from has ever held a job. The supervisor therefore forks only twice, before the
-first job: two nurseries, which fork zygotes on request. One is for zygotes of solutions, and has no part in the status
-page. The other is for runner zygotes, and shares the page. A runner zygote gets its task through its own socket.
+A forked child sees the memory of its parent, and the supervisor holds tests and solutions. The supervisor therefore
+forks only twice, before the first task. The two children are nurseries, which fork zygotes on request. One nursery
+forks the zygotes of solutions and has no status page. The other nursery forks runner zygotes and shares the status
+page. A runner zygote gets its task through its own socket.
 """
 
 from __future__ import annotations
@@ -30,29 +31,35 @@ from .process_pair import ProcessPair
 from .runner_session import Answerer, RunnerSession
 
 HEARTBEAT_SECONDS = 2.0
-"""Seconds between two heartbeats that the engine gets while the supervisor waits."""
+"""The seconds between two heartbeats that the supervisor sends to the engine while it waits."""
 
 PREPARE_SECONDS = 60.0
-"""Seconds in which a runner zygote must be ready, and in which an import must end."""
+"""The wall-clock seconds in which a runner zygote must be ready, and in which an import of packages must end."""
 
 SOLUTIONS_A_RUNNER = 24
-"""Processes of solutions that one runner serves at most, where no test can carry state from one solution to the next.
-Forking and ending a runner costs as much as forking and ending a solution.
+"""The largest number of solution processes that one test runner serves.
+
+A runner serves several only where no test can carry state from one solution to the next. Forking and ending a runner
+costs as much as forking and ending a solution.
 """
 
 SOLUTIONS, PACKAGED, RUNNERS = b"solutions", b"packaged", b"runners"
-"""Roles of zygotes: for solutions, for solutions that import a package, and for the test runners of one task."""
+"""Roles of zygotes.
+
+SOLUTIONS: for solutions without packages. PACKAGED: for solutions that import a package. RUNNERS: for the test runners
+of one task.
+"""
 
 Serve = Callable[[_socket.socket], None]
-"""The life of a zygote, which gets its control socket."""
+"""A function that runs a zygote. Its argument is the zygote's control socket."""
 
 
 class EngineGone(Exception):
-    """The engine closed its end, so everything ends."""
+    """The engine has closed its end of the connection, so the worker must end."""
 
 
 class Supervisor:
-    """One worker. engine: the descriptor of the socket to the engine's process."""
+    """The supervisor of one worker. engine: the descriptor of the socket that leads to the engine's process."""
 
     def __init__(self, engine: int) -> None:
         self.engine = engine
@@ -95,9 +102,11 @@ class Supervisor:
         zygote.serve(control, self._run_solution, load)
 
     def origin(self, source: str) -> zygote.Zygote:
-        """The zygote that forks a process for this solution: the one with packages, where the solution imports any.
+        """Return the zygote that forks the process of a solution.
 
-        There is one zygote with packages for all tasks. When it dies of an import, none is used from then on.
+        A solution that imports one of the known packages comes from the zygote with packages, which serves all tasks.
+        Every other solution comes from the plain zygote. If the zygote with packages dies or hangs during an import,
+        all later solutions come from the plain zygote.
         """
         wanted = packages.imported(source)
         if not wanted or self._no_packages:
@@ -111,13 +120,13 @@ class Supervisor:
             if self.packaged is not None:
                 self._end(self._solution_nursery, self.packaged)
             return self.solutions
-        if self._shared:  # a solution that shares a process with its test runs in the runner
+        if self._shared:  # such a solution also runs in a test runner, which needs the packages too
             assert self.runners is not None
             self._load(self.runners, wanted, self._loaded_by_runners)
         return self.packaged
 
     def load_arrays(self) -> bool:
-        """Have the runners of this task load numpy. Returns False when they have."""
+        """Load numpy for the test runners of this task. Return False if it is loaded already."""
         if "numpy" in self._loaded_by_runners:
             return False
         assert self.runners is not None
@@ -129,11 +138,11 @@ class Supervisor:
         if missing:
             target.ask(b"P", encoded(sorted(missing)))
             if not self.wait_for(target, PREPARE_SECONDS):
-                raise zygote.ZygoteLost("an import does not end")
+                raise zygote.ZygoteLost(f"an import of packages took longer than {PREPARE_SECONDS:.0f} s")
             target.answer()
             loaded |= missing
             if target is self.runners:
-                self._end_session()  # its runner was forked before the packages were loaded
+                self._end_session()  # the session's runner was forked before the packages were loaded
 
     def _end(self, nursery: zygote.Zygote, ended: zygote.Zygote) -> None:
         os.kill(ended.pid, signal.SIGKILL)
@@ -148,7 +157,7 @@ class Supervisor:
         solution.run()
 
     def _spawn(self, roles: Mapping[bytes, Serve]) -> zygote.Zygote:
-        """Fork a nursery, whose children are zygotes of these roles."""
+        """Fork a nursery, which forks zygotes of these roles on request. Return the connection to the nursery."""
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         parent, pid = os.getpid(), os.fork()
         if pid == 0:
@@ -165,14 +174,17 @@ class Supervisor:
         serve(self._own_socket(descriptor, os.getppid()))
 
     def _own_socket(self, descriptor: int, parent: int) -> _socket.socket:
-        """The socket of a new process, which keeps no other descriptor and dies with its parent."""
+        """Return the control socket of a new process.
+
+        The process keeps only this socket and the descriptors 0, 1 and 2. It dies with its parent.
+        """
         os.dup2(os.dup(descriptor), CHANNEL)
         os.closerange(CHANNEL + 1, 1 << 16)
         self.hardening.die_with_parent(parent)
         return _socket.socket(fileno=CHANNEL)
 
     def _zygote(self, nursery: zygote.Zygote, role: bytes) -> zygote.Zygote:
-        """Have a nursery fork a zygote. Raises ZygoteLost."""
+        """Have a nursery fork a zygote of this role, and return the connection to it. Raises ZygoteLost."""
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         try:
             return zygote.Zygote(ours, nursery.fork((theirs.fileno(),), role))
@@ -180,10 +192,12 @@ class Supervisor:
             theirs.close()
 
     def task(self, data: bytes, known: dict[int, bytes], keep: bool) -> None:
-        """Prepare a task. The same task again keeps what was prepared. Raises ZygoteLost.
+        """Prepare a task. If it is the task that was prepared last, keep what was prepared.
 
-        data: the encoded plan. known: expected outputs that were kept from another run, by test. keep: send the engine
-        those that are new.
+        data: the encoded plan of the task.
+        known: expected outputs that were kept from another run, by the index of the test.
+        keep: send new expected outputs to the engine.
+        Raises ZygoteLost when the task cannot be prepared, and EngineGone.
         """
         if data == self._data:
             return
@@ -192,7 +206,9 @@ class Supervisor:
         self._shared = {at for at, (kind, _) in enumerate(self.plan.tests) if KINDS[kind].always_shared}
         self.reference_seconds = 0.0
         if len(self.plan.tests) > status_page.MAX_TESTS:
-            raise zygote.ZygoteLost(f"a task may have {status_page.MAX_TESTS:,} tests, not {len(self.plan.tests):,}")
+            raise zygote.ZygoteLost(
+                f"the task has {len(self.plan.tests):,} tests, and a task can have at most {status_page.MAX_TESTS:,}"
+            )
         self.page.begin(len(self.plan.tests))
         for cautious in (False, True):
             self.runners = self._zygote(self._runner_nursery, RUNNERS)
@@ -205,7 +221,7 @@ class Supervisor:
                 pass
             self._end_runners()
         else:
-            raise zygote.ZygoteLost("the tests cannot be prepared")
+            raise zygote.ZygoteLost("the tests could not be prepared, even without compiling them beforehand")
         self._references(known, keep)
 
     def _end_runners(self) -> None:
@@ -216,7 +232,10 @@ class Supervisor:
             self._loaded_by_runners = set()
 
     def wait_for(self, answerer: Answerer, timeout: float) -> bool:
-        """Whether an answer comes within `timeout` seconds. Meanwhile the engine gets heartbeats. Raises EngineGone."""
+        """Return whether an answer arrives within `timeout` seconds. Meanwhile send heartbeats to the engine.
+
+        Raises EngineGone.
+        """
         end = time.monotonic() + timeout
         poll = select.poll()
         poll.register(answerer.fileno(), select.POLLIN)
@@ -232,7 +251,10 @@ class Supervisor:
             frames.send(self.engine, encoded(("alive",)))
 
     def _references(self, known: dict[int, bytes], keep: bool) -> None:
-        """Give each test that has a reference solution its expected outputs: known ones, or new ones."""
+        """Give the runner zygote the expected outputs of each test that has a reference solution.
+
+        Outputs in `known` are used. Other outputs are computed, and sent to the engine if `keep` is true.
+        """
         assert self.runners is not None
         self.runners.ask(b"I")
         for index, source in Decoder(self.runners.answer()).value():
@@ -247,7 +269,10 @@ class Supervisor:
             self.reference_seconds = max(self.reference_seconds, seconds)
 
     def _produced(self, index: int, source: str, keep: bool) -> tuple[float, bytes]:
-        """Run a reference. Returns its CPU seconds, and its encoded outputs where they are to be kept."""
+        """Run a reference solution.
+
+        Return the CPU seconds of its process, and its encoded outputs if `keep` is true (otherwise b"").
+        """
         assert self.runners is not None
         assert self.plan is not None
         limit = 4 * self.plan.limits["reference_cpu_seconds"] + 10
@@ -264,15 +289,15 @@ class Supervisor:
 
     @property
     def backstop(self) -> float:
-        """Seconds of CPU after which the kernel ends a solution's process, even if everything else fails."""
+        """Seconds of CPU time after which the kernel ends a solution's process if all other limits have failed."""
         assert self.plan is not None
         limits, count = self.plan.limits, len(self.plan.tests)
-        # A test with a reference may take several times as long as its reference, beyond the plain limits.
+        # A test with a reference solution may take several times as long as the reference, beyond the plain limits.
         slowest = 10 * self.reference_seconds
         return float(limits["load_cpu_seconds"] + (limits["max_cpu_seconds"] + slowest + 60) * count + 60)
 
     def session(self) -> RunnerSession:
-        """The session that runs the tests of the next solution."""
+        """Return the session that runs the tests of the next solution. Open one if none is open."""
         if self._session is None or not self._session.open:
             self._end_session()
             self._session = RunnerSession(self, SOLUTIONS_A_RUNNER if self.reusable else 1)
@@ -284,9 +309,9 @@ class Supervisor:
             self._session = None
 
     def verdict(self, source: str) -> tuple[str, bool, float, str, bytes]:
-        """Run all tests against one solution.
+        """Run all tests of the task against one solution.
 
-        Returns the codes, whether a test shared a process with the solution, CPU milliseconds, the first failure in
+        Return the codes, whether a test shared a process with the solution, CPU milliseconds, the first failure in
         words, and the digests of the solution's answers.
         """
         page, plan = self.page, self.plan

@@ -1,8 +1,8 @@
-"""A zygote: a process that forks on request. It is small and trusted, and does not know what its children will run.
+"""A zygote: a process that forks on request. It is small and trusted.
 
-Requests are "F", fork a child that gets descriptors and a payload; "R", reap a child, which waits until it ends; and
-further ones that each zygote defines. Every request is answered. Descriptors travel as SCM_RIGHTS beside the head of
-the request.
+A request "F" forks a child, which gets descriptors and a payload. A request "R" waits until a child ends, and reaps it.
+A zygote may answer further requests, which its own module defines. Each of these requests is answered. The descriptors
+of a request are sent with its head, as SCM_RIGHTS.
 """
 
 from __future__ import annotations
@@ -21,15 +21,21 @@ REAPED = Struct("<idq")
 
 RunChild = Callable[[list[int], bytes], None]
 MAX_DESCRIPTORS = 48
-"""Descriptors that one request carries at most."""
+"""The largest number of descriptors that one request can carry."""
 
 
 class ZygoteLost(Exception):
-    """The zygote is gone, or could not fork."""
+    """The zygote has ended, does not answer, or could not fork."""
 
 
 class Reaped:
-    """How a child ended. status: as from waitpid. cpu: seconds of user and system time. peak: most bytes resident."""
+    """How a child ended.
+
+    Attributes:
+        status: the status that `waitpid` returns.
+        cpu: seconds of user and system time.
+        peak: the largest number of bytes that were resident.
+    """
 
     __slots__ = ("cpu", "peak", "status")
 
@@ -38,20 +44,21 @@ class Reaped:
 
     @property
     def signal(self) -> int:
-        """The signal that ended it. It is 0 when the child exited."""
+        """The number of the signal that ended the child, or 0 if the child exited."""
         return os.WTERMSIG(self.status) if os.WIFSIGNALED(self.status) else 0
 
     @property
     def ending(self) -> str:
-        """How it ended, in words."""
+        """How the child ended, in words."""
         return f"signal {self.signal}" if self.signal else f"exit status {os.WEXITSTATUS(self.status)}"
 
 
 def serve(control: _socket.socket, run_child: RunChild, other: Callable[[bytes, bytes], bytes] | None = None) -> None:
-    """Answer requests until the client is gone.
+    """Answer requests until the client closes its end, then end this process.
 
-    run_child: called in the child with its descriptors and payload. The child ends when it returns.
-    other: answers every further request, from its code and payload.
+    run_child: called in the child with its descriptors and payload. The child ends when this function returns or
+    raises.
+    other: called with the code and payload of every further request. It returns the answer.
     """
     while True:
         data, ancillary, _, _ = control.recvmsg(HEAD.size, _socket.CMSG_SPACE(4 * MAX_DESCRIPTORS))
@@ -87,18 +94,21 @@ def _fork(descriptors: list[int], payload: bytes, run_child: RunChild) -> int:
 
 
 class Zygote:
-    """The client's end of a zygote. Every method that talks to it raises ZygoteLost when it is gone."""
+    """The client's connection to a zygote.
+
+    Every method that sends a request or reads an answer raises ZygoteLost when the zygote is gone.
+    """
 
     def __init__(self, control: _socket.socket, pid: int) -> None:
         self._control = control
         self.pid = pid
 
     def fileno(self) -> int:
-        """The descriptor that is readable when an answer has come."""
+        """Return the descriptor that becomes readable when an answer has arrived."""
         return self._control.fileno()
 
     def ask(self, kind: bytes, payload: bytes = b"", descriptors: tuple[int, ...] = ()) -> None:
-        """Send a request. Do not wait for its answer."""
+        """Send a request, without waiting for its answer."""
         packed = b"".join(number.to_bytes(4, "little") for number in descriptors)
         rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, packed)] if packed else []
         try:
@@ -110,43 +120,46 @@ class Zygote:
             raise ZygoteLost(str(error)) from None
 
     def send(self, body: bytes) -> None:
-        """Send a frame that is no request: what a zygote needs before it answers any."""
+        """Send a frame that is not a request. A runner zygote gets its task in this way before it answers requests."""
         try:
             frames.send(self._control.fileno(), body)
         except (frames.Closed, OSError) as error:
             raise ZygoteLost(str(error) or "gone") from None
 
     def answer(self) -> bytes:
-        """The next answer. Blocks."""
+        """Return the next answer. Blocks until it has arrived."""
         try:
             return frames.receive(self._control.fileno())
         except (frames.Closed, OSError) as error:
             raise ZygoteLost(str(error) or "gone") from None
 
     def answered(self, timeout: float) -> bool:
-        """Whether an answer has come within `timeout` seconds."""
+        """Return whether an answer arrives within `timeout` seconds."""
         return bool(select.select([self._control], [], [], max(timeout, 0.0))[0])
 
     def fork(self, descriptors: tuple[int, ...], payload: bytes = b"") -> int:
-        """Fork a child that gets `descriptors`. Returns its pid."""
+        """Fork a child that gets `descriptors`, and return its pid."""
         self.ask(b"F", payload, descriptors)
         return self.forked()
 
     def forked(self) -> int:
-        """The answer to a request to fork: the child's pid. Blocks. Raises ZygoteLost when no process can be forked."""
+        """Return the answer to a request to fork, which is the child's pid. Blocks until it has arrived.
+
+        Raises ZygoteLost also when no process can be forked.
+        """
         pid: int = FORKED.unpack(self.answer())[0]
         if pid < 0:
             raise ZygoteLost(f"cannot fork: {os.strerror(-pid)}")
         return pid
 
     def ask_reap(self, pid: int) -> None:
-        """Ask how child `pid` ends. `reaped` returns the answer."""
+        """Ask the zygote to wait for the end of child `pid`. `reaped` returns the answer."""
         self.ask(b"R", FORKED.pack(pid))
 
     def reaped(self) -> Reaped:
-        """The answer to `ask_reap`. Blocks until the child has ended."""
+        """Return the answer to `ask_reap`. Blocks until the child has ended."""
         return Reaped(*REAPED.unpack(self.answer()))
 
     def close(self) -> None:
-        """Close the connection. The zygote then ends by itself."""
+        """Close the connection. The zygote notices this and ends."""
         self._control.close()

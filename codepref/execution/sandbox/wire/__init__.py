@@ -1,1 +1,1 @@
-"""Everything that crosses between the processes of a worker."""
+"""Everything that crosses between the engine and the processes of a worker."""

@@ -1,6 +1,6 @@
-"""The strict decoder: it turns hostile bytes into plain data of exact builtin types, or raises Malformed.
+"""The strict decoder. It turns bytes from an untrusted process into plain data of exact types, or raises Malformed.
 
-It runs no code that the bytes could name. It builds builtin objects and asks `make_handle` for handles, nothing else.
+The decoder runs no code that the bytes could choose. It builds plain data, and calls `make_handle` for handles.
 """
 
 from __future__ import annotations
@@ -28,22 +28,26 @@ MakeHandle = Callable[[bytes, int, str], Any]
 
 
 def no_handles(kind: bytes, number: int, name: str) -> Any:
-    """The `make_handle` of messages that must not hold handles."""
+    """Raise Malformed. This is the `make_handle` for messages that must not hold handles."""
     raise Malformed("a handle where only plain data is allowed")
 
 
 def imported_numpy() -> Any:
-    """The module numpy. This imports it where it is not loaded yet."""
+    """Return the module numpy. Import it if it is not loaded yet."""
     import numpy
 
     return numpy
 
 
 class Decoder:
-    """Decodes the values of one message. `table`: as in Encoder, so references find the receiver's own objects.
+    """Decodes the values of one message.
 
-    make_handle(kind, number, type name): returns the object that stands for what did not cross.
-    find_numpy: called when an array arrives.
+    make_handle(kind, number, type name): returns the object that stands for a value that stayed with the sender.
+    table: the mutable containers that both sides know already, as in Encoder. A reference to a number of the table
+    yields the receiver's own container.
+
+    Attributes:
+        find_numpy: called when an array arrives. It returns the module numpy.
     """
 
     def __init__(self, data: bytes, make_handle: MakeHandle = no_handles, table: list[Any] | None = None) -> None:
@@ -55,11 +59,11 @@ class Decoder:
         self._depth = 0
 
     def value(self) -> Any:
-        """The next value. Raises Malformed."""
+        """Return the next value. Raises Malformed."""
         return self._whole(self._value)
 
     def replace(self, target: Any) -> None:
-        """Read contents (`Encoder.contents`) and put them into `target` in place, so that it stays the same object.
+        """Read new contents (see `Encoder.contents`) and put them into `target`, which stays the same object.
 
         Raises Malformed.
         """
@@ -80,7 +84,7 @@ class Decoder:
             raise Malformed("bytes left over")
 
     def take(self, count: int) -> bytes:
-        """The next `count` raw bytes. Raises Malformed."""
+        """Return the next `count` raw bytes. Raises Malformed if there are fewer."""
         end = self.at + count
         if end > len(self._data):
             raise Malformed("cut short")
@@ -89,18 +93,23 @@ class Decoder:
         return data
 
     def rest(self) -> bytes:
-        """All raw bytes that are left."""
+        """Return all raw bytes that are left."""
         return self.take(len(self._data) - self.at)
 
     def u32(self) -> int:
-        """The next unsigned 32-bit number. Raises Malformed."""
+        """Return the next unsigned 32-bit number. Raises Malformed."""
         number: int = U32.unpack(self.take(4))[0]
         return number
 
     def items(self) -> list[Any]:
-        """The items of a container: their number, their form, then the values. Raises Malformed."""
+        """Read the items of a container and return them. Raises Malformed.
+
+        The bytes are the number of items, their form, and then the items.
+        """
         count = self.u32()
-        if count > len(self._data) - self.at:  # each item takes a byte or more, so a short message makes no long list
+        if (
+            count > len(self._data) - self.at
+        ):  # each item takes at least a byte, so a short message cannot make a long list
             raise Malformed("more items announced than bytes sent")
         form = self.take(1)
         if form != b"-":

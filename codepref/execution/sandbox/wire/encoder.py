@@ -1,9 +1,9 @@
-"""The encoder of plain data. It keeps exact types.
+"""The encoder of plain data. A value of a plain type arrives as a value of exactly the same type.
 
-An instance of a subclass is encoded as its base, read with the base's own methods. So an overridden `__eq__` does not
-cross. Mutable containers are numbered in the order in which the walk meets them, the same on both sides. A container
-that is met again is written as a reference to its number. So aliases and cycles survive, and a change that was made in
-place can be reported by number.
+An instance of a subclass arrives as its base type. It is read with the methods of the base, so an overridden `__eq__`
+does not cross. Mutable containers are numbered in the order in which the encoder meets them, and the decoder uses the
+same numbers. A container that is met again is written as a reference to its number. So aliases and cycles survive, and
+a container that was changed in place can be reported by its number.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .forms import date_fields, dict_tag, numpy_bytes, packed
 from .plain_data import BUILTIN_TYPES, F64, I64, MAX_DEPTH, TWO_F64, U32, DeepStack, Unencodable
 
 SHORT = 8
-"""Containers with at least so many items are packed at once where their items allow it (see `packed`)."""
+"""Containers with at least this many items are written with `packed`, where their items allow it."""
 
 _EMPTY: dict[Any, Any] = {}
 _KEYS: type = type(_EMPTY.keys())
@@ -31,12 +31,12 @@ HandleOf = Callable[[Any], bytes | None]
 
 
 class Encoder:
-    """Encodes values. `table` holds the mutable containers in the order of the walk.
+    """Encodes values. `table` holds the mutable containers in the order in which the encoder met them.
 
-    handle_of: returns the handle of a value that is not plain data, as bytes. Where it returns None, Unencodable is
-        raised.
-    exact: refuse instances of subclasses. The test runner does so, since a test's own class means something to the
-        solution.
+    handle_of: returns the encoded handle of a value that is not plain data, or None. For None the value is encoded if
+        it is numpy data, and Unencodable is raised if it is not.
+    exact: treat an instance of a subclass like a value that is not plain data. The test runner does so, since a
+        solution may need what a test's own class adds to its base.
     """
 
     def __init__(self, handle_of: HandleOf, *, exact: bool, table: list[Any] | None = None) -> None:
@@ -48,11 +48,11 @@ class Encoder:
         self._depth = 0
 
     def encode(self, value: Any) -> bytes:
-        """Encode one value. Raises Unencodable, and RecursionError where it is nested more than MAX_DEPTH levels."""
+        """Encode one value. Raises Unencodable, and RecursionError for more than MAX_DEPTH levels of nesting."""
         return self._whole(self._value, value)
 
     def contents(self, container: Any) -> bytes:
-        """Encode the contents of a container of the table, without its number. `Decoder.replace` takes the result."""
+        """Encode the contents of a container of the table, without its number. `Decoder.replace` reads the result."""
         return self._whole(self._contents, container)
 
     def _whole(self, write: Callable[[Any], None], value: Any) -> bytes:
@@ -198,7 +198,7 @@ class Encoder:
 
 
 def encoded(value: Any) -> bytes:
-    """Encode one value that holds plain data only. Raises Unencodable."""
+    """Encode one value that consists of plain data only. Raises Unencodable."""
     return Encoder(lambda _: None, exact=True).encode(value)
 
 
@@ -226,9 +226,12 @@ _WRITERS |= dict.fromkeys(_DATES, Encoder._date)
 
 
 def _writer_of_base(value: Any) -> Callable[[Encoder, Any], None] | None:
-    """The writer of the first plain type among the bases of the value's type. It ignores a forged `__class__`."""
+    """Return the writer of the first plain type among the bases of the value's type, or None.
+
+    A forged `__class__` has no effect.
+    """
     if "numpy" in sys.modules and type(value).__module__ == "numpy":
-        return None  # float64 is a subclass of float, but a numpy scalar compares and prints differently
+        return None  # float64 is a subclass of float, but it compares and prints differently
     for base in type(value).__mro__:
         if base in _WRITERS and base is not type:
             return _WRITERS[base]

@@ -1,4 +1,4 @@
-"""Compact forms of some plain data: long lists of one type, kinds of dicts, dates, numpy arrays."""
+"""The encoding of some plain data: long containers of simple items, kinds of dicts, dates, numpy arrays."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ _FORMATS: dict[type, str] = {int: "q", float: "d", bool: "?"}
 
 
 def packed(items: list[Any]) -> bytes | None:
-    """Many items at once: 64-bit ints, floats and bools, or texts without NUL. None for everything else.
+    """Return the encoding of many items at once, or None if the items have no such encoding.
 
-    Numbers of several types are written as one `struct` code an item, then all values in that format.
+    Items can be 64-bit ints, floats and bools, in any mix. Or they can all be texts without NUL characters. A mix of
+    numbers is written as one `struct` code for each item, followed by all values in that format.
     """
     kinds = set(map(type, items))
     if kinds <= _FORMATS.keys():
@@ -38,7 +39,7 @@ def packed(items: list[Any]) -> bytes | None:
 
 
 def dict_tag(value: dict[Any, Any]) -> tuple[bytes, tuple[Any, ...]]:
-    """The tag of a dict or of a subclass of it, and the items that come before its keys and values."""
+    """Return the tag of a dict or of an instance of a subclass, and the items that come before its keys and values."""
     if isinstance(value, Counter):
         return b"C", ()
     if isinstance(value, OrderedDict):
@@ -51,7 +52,10 @@ def dict_tag(value: dict[Any, Any]) -> tuple[bytes, tuple[Any, ...]]:
 
 
 def date_fields(value: Any) -> tuple[Any, ...] | None:
-    """The type's name and the arguments that build the same date or time. None for a time zone of a variable offset."""
+    """Return the name of the type, and the arguments that build the same date or time.
+
+    Return None if the time zone is not a `datetime.timezone`.
+    """
     if isinstance(value, datetime.timedelta):
         return ("timedelta", value.days, value.seconds, value.microseconds)
     if isinstance(value, datetime.timezone):
@@ -69,7 +73,10 @@ def date_fields(value: Any) -> tuple[Any, ...] | None:
 
 
 def numpy_bytes(value: Any) -> bytes | None:
-    """The encoding of a numpy scalar or array of numbers or strings. None for everything else. Never imports numpy."""
+    """Return the encoding of a numpy scalar or array of numbers, bools, bytes or strings. Return None for other values.
+
+    This never imports numpy.
+    """
     numpy = sys.modules.get("numpy")
     if numpy is None or not isinstance(value, numpy.ndarray | numpy.generic) or value.dtype.kind not in NUMPY_KINDS:
         return None

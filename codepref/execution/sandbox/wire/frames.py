@@ -1,4 +1,4 @@
-"""Frames over a descriptor: four bytes of length, then that many bytes."""
+"""Frames over a descriptor. A frame is four bytes that hold its length, and then that many bytes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import struct
 
 LARGE = 1 << 16
-"""Bytes of a body from which on it is written without being copied."""
+"""A body with at least this many bytes is written without being copied."""
 
 LENGTH = struct.Struct("<I")
 
@@ -16,11 +16,11 @@ class Closed(Exception):
 
 
 class TooLarge(Exception):
-    """A frame announces more bytes than the limit."""
+    """A frame announces more bytes than the limit allows."""
 
 
 def send(descriptor: int, body: bytes) -> None:
-    """Write one frame. Blocks. Raises Closed."""
+    """Write one frame. Blocks until it is written. Raises Closed."""
     head = LENGTH.pack(len(body))
     for part in (head + body,) if len(body) < LARGE else (head, body):
         data = memoryview(part)
@@ -32,7 +32,7 @@ def send(descriptor: int, body: bytes) -> None:
 
 
 def receive_exactly(descriptor: int, count: int) -> bytes:
-    """Read `count` bytes. Blocks. Raises Closed."""
+    """Read `count` bytes. Blocks until they have arrived. Raises Closed."""
     parts = []
     while count:
         try:
@@ -47,13 +47,13 @@ def receive_exactly(descriptor: int, count: int) -> bytes:
 
 
 class Stream:
-    """Reads frames ahead, so that many small frames cost one system call."""
+    """Reads frames. It reads ahead, so that several small frames need only one system call."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor, self._buffer = descriptor, b""
 
     def next(self) -> bytes:
-        """Read the next frame. Blocks. Raises Closed."""
+        """Return the next frame. Blocks until it has arrived. Raises Closed."""
         while len(self._buffer) < 4 or len(self._buffer) < (end := 4 + LENGTH.unpack_from(self._buffer)[0]):
             if len(self._buffer) > LARGE:
                 rest = receive_exactly(self._descriptor, end - len(self._buffer))
@@ -71,7 +71,7 @@ class Stream:
 
 
 def receive(descriptor: int, limit: int = 1 << 30) -> bytes:
-    """Read one frame of at most `limit` bytes. Blocks. Raises Closed and TooLarge."""
+    """Read one frame of at most `limit` bytes. Blocks until it has arrived. Raises Closed and TooLarge."""
     (count,) = LENGTH.unpack(receive_exactly(descriptor, 4))
     if count > limit:
         raise TooLarge(f"a frame of {count} bytes")

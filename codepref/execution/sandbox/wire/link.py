@@ -1,4 +1,4 @@
-"""The test runner's end of the connection: requests to the solution's process, and strict reading of its answers.
+"""The test runner's end of the connection to a solution's process. It sends requests and reads the answers strictly.
 
 The limits of each test are checked here. The CPU time of the solution's process is read from its clock, from outside.
 """
@@ -19,40 +19,49 @@ from .frames import LENGTH
 from .plain_data import U32, Malformed, Unencodable
 
 MAX_REPLY = 1 << 26
-"""Bytes of one answer at most (64 MiB)."""
+"""The largest size of one answer, in bytes (64 MiB)."""
 
 READ_AHEAD = 1 << 14
-"""Bytes that one read asks for, unless more are needed."""
+"""The number of bytes that one read asks for, if no more are needed."""
 
 MAX_DIGESTED = 1 << 20
-"""Bytes of an answer from which on the digest of the answers takes its length in place of its content."""
+"""An answer with at least this many bytes enters the digest of the answers with its length, not its content."""
 
 _exit, _now, _clock = os._exit, time.monotonic, time.clock_gettime
 
 
 class Stopped(BaseException):
-    """Nothing catches this: the test runner has written its last code and exits."""
+    """Follows `os._exit` in `Link.stop`. It is raised only where a test has replaced `os._exit`."""
 
 
 class Ambiguous(Exception):
-    """It is unclear which of the calls sent ahead used the CPU time. The tests must be run one by one."""
+    """The answer to a call that was sent ahead cannot be used, so the tests must run one by one.
+
+    It may be unclear which of the calls used the CPU time, the answer may hold a handle, or the test did not make the
+    call.
+    """
 
 
 def clock_of(pid: int) -> int:
-    """The kernel's id of another process's CPU clock, as `clock_getcpuclockid` computes it."""
+    """Return the kernel's id of the CPU clock of another process, as `clock_getcpuclockid` computes it."""
     return (~pid << 3) | 2
 
 
 class Link:
-    """Requests to one solution's process, and strict reading of its answers.
+    """The connection to one solution's process. It sends requests and reads the answers strictly.
 
-    When the solution dies, runs out of time or breaks the protocol, this writes the code to the status page and ends
-    the test runner at once. So no test code sees an exception that it could swallow.
+    When the solution dies, runs out of time or breaks the protocol, `Link` writes the code to the status page and ends
+    the test runner at once. So no test sees an exception that it could catch.
 
-    current: the index of the running test. crossing_failed: why a value of the test could not cross, or "".
-    last_reply and received: bytes of the last answer and of all answers. handed_over: whether an answer held a handle.
-    stops_expected: whether the running test names StopIteration. modules: whether the solution's modules cross as
-    modules now. given_modules: the names of those that did. imports: whether numpy may be imported here.
+    Attributes:
+        current: the index of the running test.
+        crossing_failed: why a value of the test could not cross, or "".
+        last_reply, received: bytes of the last answer and of all answers.
+        handed_over: whether an answer held a handle.
+        stops_expected: whether the running test names StopIteration.
+        modules: whether modules of the solution cross as modules at the moment.
+        given_modules: the names of the modules that crossed as modules.
+        imports: whether this process may import numpy.
     """
 
     def __init__(self, descriptor: int, pid: int, page: status_page.StatusPage) -> None:
@@ -78,38 +87,41 @@ class Link:
         self._digest = blake2b(digest_size=status_page.ANSWER_DIGEST_BYTES)
 
     def begin(self, test: int, cpu_seconds: float, wall_seconds: float) -> None:
-        """Start the limits of a test, or of loading: CPU time of the solution's process, and wall-clock time."""
+        """Start the limits of a test or of loading: CPU time of the solution's process, and wall-clock time."""
         self.current, self.crossing_failed = test, ""
         self._digest = blake2b(digest_size=status_page.ANSWER_DIGEST_BYTES)
         self._cpu_end = _clock(self._clock) + cpu_seconds
         self._wall_end = _now() + wall_seconds
 
     def used(self) -> float:
-        """Seconds of CPU that the solution's process has used in total."""
+        """Return the seconds of CPU time that the solution's process has used in total."""
         return _clock(self._clock)
 
     def answer_digest(self) -> bytes:
-        """The digest of all answers since the test began.
+        """Return the digest of all answers since the test began.
 
-        It is equal where two solutions answered alike and changed their arguments alike.
+        Two solutions that give the same answers and change their arguments in the same way have equal digests.
         """
         digest: bytes = self._digest.digest()
         return digest
 
     def check(self) -> None:
-        """Stop when the solution's process has used more than its CPU limit, even where its last answer was quick."""
+        """Stop with the code T if the solution's process has used more than its limit of CPU time.
+
+        This also finds time that the process used after its last answer.
+        """
         if _clock(self._clock) > self._cpu_end:
             self.stop(ord("T"), "the solution used up its CPU time")
 
     def stop(self, code: int, detail: str) -> NoReturn:
-        """Write the code of the current test and end this process."""
+        """Write the code of the current test and its description to the status page, and end this process."""
         self._page.describe(f"test {self.current}: {detail}")
         self._page.set(self.current, code)
         _exit(0)
         raise Stopped
 
     def request(self, operation: str, *parts: Any) -> Any:
-        """Make one request and return its value. Changes that the solution made in place are copied back.
+        """Make one request and return its value. Copy changes that the solution made in place back to the arguments.
 
         Raises the solution's exception, and Unencodable for an argument that cannot cross.
         """
@@ -124,11 +136,14 @@ class Link:
         return self._result(decoder, encoder.table)
 
     def batch(self, body: bytes) -> bytes:
-        """Send a batch of calls that was encoded beforehand. Returns the answer as bytes, which `results` reads."""
+        """Send a batch of calls that is encoded already. Return the answer as bytes, which `results` reads."""
         return self._exchange(body, []).rest()
 
     def results(self, answer: bytes) -> tuple[list[Any], BaseException | None]:
-        """The outputs of a batch, and the exception that ended it, or None."""
+        """Return the outputs of a batch, and the exception that ended it or None.
+
+        Raises the solution's exception if the batch could not start.
+        """
         self.received += len(answer)
         value = self._result(self._decoder(answer, []), [])
         try:
@@ -140,7 +155,10 @@ class Link:
             self.stop(ord("E"), "the solution's process sent a malformed answer")
 
     def post(self, bodies: list[bytes], budget: float) -> None:
-        """Send requests, whose answers `fetch` reads in turn. Together they must fit the socket's buffer."""
+        """Send requests whose answers `fetch` reads in turn. Together they must fit the socket's buffer.
+
+        budget: seconds of CPU time that the solution may use while the requests are sent.
+        """
         self._mark = _clock(self._clock)
         self._cpu_end = self._mark + budget
         first, self._fetched = self._number + 1, self._number
@@ -149,12 +167,12 @@ class Link:
         self._send(b"".join(numbered))
 
     def fetch(self, table: list[Any], cpu_seconds: float, wall_seconds: float) -> tuple[bool, Any]:
-        """The result of the next posted request: (True, value) or (False, exception).
+        """Return the result of the next posted request: (True, value) or (False, exception).
 
-        Ends this process when the call surely used up its time. Raises Ambiguous when it is unclear which of two calls
-        used the CPU time, or when the answer holds a handle and so needs requests of its own.
+        End this process when the call has certainly used up its time. Raises Ambiguous when it is unclear which of two
+        calls used the CPU time, and when the answer holds a handle, since the test then needs further requests.
         """
-        began = self._mark  # not later than the start of this call
+        began = self._mark  # not later than the start of this call in the solution's process
         now = _clock(self._clock)
         if not self._buffer and not self._poll.poll(0):
             self._mark = now  # this call had not ended
@@ -199,10 +217,10 @@ class Link:
         return decoder
 
     def _numpy(self) -> Any:
-        """The module numpy. Where it is not loaded, this ends the process and asks the supervisor to load it.
+        """Return the module numpy. If it may not be imported here, end the process and ask the supervisor to load it.
 
-        Most tasks need no numpy here, and importing it takes longer than most solutions. So it is loaded once, by the
-        zygote, and its import is charged to no solution.
+        Most tasks need no numpy in the test runner, and importing it takes longer than most solutions run. So the
+        zygote loads it once, and no solution's time includes the import.
         """
         if "numpy" not in sys.modules and not self.imports:
             self._page.enter(status_page.ARRAYS, self.current)
@@ -256,15 +274,18 @@ class Link:
         return data
 
     def _wait(self, poll: select.poll) -> None:
-        """Wait for the descriptor. The limits are checked at each call, so slow single bytes win no time."""
+        """Wait for the descriptor.
+
+        Each call checks the limits, so a solution gains no time by sending single bytes slowly.
+        """
         while True:
             cpu_left = self._cpu_end - _clock(self._clock)
             wall_left = self._wall_end - _now()
             if cpu_left <= 0:
                 self.stop(ord("T"), "the solution used up its CPU time")
             if wall_left <= 0:
-                self.stop(ord("T"), "the solution sat idle until the wall-clock ceiling")
-            # CPU time passes faster than wall-clock time only in threads. The next check accounts for those.
+                self.stop(ord("T"), "the solution reached the limit of wall-clock time")
+            # CPU time can pass faster than wall-clock time only with threads. Then the next check finds the excess.
             if poll.poll(1000 * min(cpu_left, wall_left) + 1):
                 return
 

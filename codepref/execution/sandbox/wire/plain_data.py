@@ -2,10 +2,10 @@
 
 Plain data is None, bool, int of any size, float (bit for bit), complex, str (with lone surrogates), bytes, bytearray,
 list, tuple, dict, set, frozenset, range, slice, Ellipsis, views of dicts, Counter, OrderedDict, defaultdict, deque,
-Decimal, Fraction, dates and times, numpy scalars and arrays, and the builtin types themselves. Everything else crosses
-as a handle, which stands for an object that stays where it is.
+Decimal, Fraction, dates and times, numpy scalars and arrays, and some builtin types themselves (BUILTIN_TYPES). Every
+other value crosses as a handle, which stands for an object that stays in its process.
 
-Neither pickle nor marshal is used: the bytes come from a hostile process, and both can build more than data.
+Bytes that come from a solution's process are never read with pickle or marshal, since both can build more than data.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ STRUCT_ERROR = struct.error
 U32, I64, F64, TWO_F64 = Struct("<I"), Struct("<q"), Struct("<d"), Struct("<dd")
 
 MAX_DEPTH = 1000
-"""Levels of nesting that may cross."""
+"""The largest number of levels of nesting that can cross."""
 
 DEEP = 20 * MAX_DEPTH
 """The recursion limit while a deeply nested value is encoded or decoded."""
 
 NUMPY_KINDS = frozenset("biufcSU")
-"""numpy's codes for the kinds of dtypes that cross: numbers, bytes and strings."""
+"""The kinds of numpy dtypes that cross, by numpy's codes: bools, numbers, bytes and strings."""
 
 _NUMBERS, _TEXTS = (bool, int, float, complex), (str, bytes, bytearray)
 _CONTAINERS = (list, tuple, dict, set, frozenset, range)
 BUILTIN_TYPES: dict[str, type] = {cls.__name__: cls for cls in (*_NUMBERS, *_TEXTS, *_CONTAINERS, type, object)}
-"""The types that cross as values, by name."""
+"""The builtin types that cross themselves, for example where `int` is an argument. The key is their name."""
 
 
 class Malformed(Exception):
-    """The bytes are no encoding of plain data."""
+    """The bytes are not a valid encoding of plain data."""
 
 
 class Unencodable(Exception):
-    """The value cannot cross as plain data. Examples are a function and an object of the test's own class."""
+    """The value cannot cross as plain data. Examples are a function and an instance of a test's own class."""
 
 
 class DeepStack:
-    """A context that raises the recursion limit. It restores the limit at the end, since tests can read it."""
+    """A context that raises the recursion limit, and restores it at the end, since tests can read the limit."""
 
     def __enter__(self) -> None:
         self._before = sys.getrecursionlimit()

@@ -1,4 +1,4 @@
-"""A task as the engine sends it to a worker: plain data, with the limits by name."""
+"""A task in the form in which the engine sends it to a worker: plain data, with the limits by name."""
 
 from __future__ import annotations
 
@@ -10,16 +10,24 @@ from .encoder import encoded
 
 
 def stepped(seconds: float, smallest: float) -> float:
-    """`seconds` rounded up to `smallest` times 1, 2, 4, 8 and so on.
+    """Return `seconds` rounded up to the next of the steps `smallest` times 1, 2, 4, 8 and so on.
 
-    The time that a program takes varies from run to run. A limit that follows from it in steps hardly ever varies, so
-    verdicts do not either.
+    The time that a program takes varies from run to run. A limit that is derived from it in steps hardly ever varies,
+    so verdicts hardly ever vary either.
     """
     return smallest * 2.0 ** max(0, math.ceil(math.log2(max(seconds, smallest) / smallest)))
 
 
 class Plan:
-    """One task. tests: (kind, source) pairs. For some kinds the source is parsed already and is a tuple of fields."""
+    """One task, without its solutions.
+
+    Attributes:
+        helpers, preamble: Python text of the problem. The helpers run with the tests, and the preamble before the
+        solution.
+        entry_point: the name of the function that tests call.
+        tests: (kind, source) pairs. For the kind "inputs" the source is a tuple of fields.
+        limits: the limits by name (see `Limits.resolved`).
+    """
 
     __slots__ = ("entry_point", "helpers", "limits", "preamble", "tests")
 
@@ -36,5 +44,5 @@ class Plan:
 
     @classmethod
     def decode(cls, data: bytes) -> Plan:
-        """The inverse of `encode`."""
+        """Decode what `encode` returned."""
         return cls(*Decoder(data).value())

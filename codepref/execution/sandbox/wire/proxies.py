@@ -1,7 +1,8 @@
-"""Proxies for what stays with the solution: objects, functions, iterators. Also the solution's exceptions.
+"""Proxies for what stays with the solution: objects, functions and iterators. Also the solution's exceptions.
 
-A proxy compares by identity, is always true, and has no ordering and no arithmetic. So an `__eq__` of the solution
-never runs in the test runner and never decides a test.
+A proxy compares by identity and has no ordering and no arithmetic. So an `__eq__` of the solution never runs in the
+test runner, and it never decides a comparison of the test. The solution's process answers for the truth value, the
+length, the text, the items and the attributes of a proxy.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from typing import Any, Protocol
 from .plain_data import U32, Malformed
 
 MARK = "_raised_by_solution"
-"""The attribute that exceptions of the solution have."""
+"""The attribute that marks exceptions of the solution."""
 
 _OWN_MODULES = sys.stdlib_module_names | {"numpy"}
 
 
 class Caller(Protocol):
-    """What carries a request to the solution. stops_expected: whether the running test names StopIteration."""
+    """Something that sends requests to the solution. stops_expected: whether the running test names StopIteration."""
 
     stops_expected: bool
 
@@ -30,9 +31,9 @@ class Caller(Protocol):
 
 
 def make_proxy(link: Caller, kind: bytes, number: int, name: str) -> Any:
-    """The object that stands for a handle in the test runner. Raises Malformed for an unknown kind of handle."""
+    """Return the object that stands for a handle in the test runner. Raises Malformed for an unknown kind of handle."""
     if kind == b"m" and name in _OWN_MODULES:
-        # The test uses a module that only the solution imported. The runner has a module of that name itself.
+        # The test uses a module that only the solution imported. It gets the test runner's own module of that name.
         return importlib.import_module(name)
     base = {b"o": RemoteObject, b"m": RemoteObject, b"c": RemoteCallable, b"i": RemoteIterator}.get(kind)
     if base is None:
@@ -44,7 +45,7 @@ def make_proxy(link: Caller, kind: bytes, number: int, name: str) -> Any:
 
 
 def handle_of(value: Any) -> bytes | None:
-    """The handle of a proxy or of a builtin function, encoded for the way back. None for every other value.
+    """Return the encoded handle of a proxy or of a builtin function, or None for every other value.
 
     Raises TypeError for a class or an exception of the solution.
     """
@@ -53,7 +54,7 @@ def handle_of(value: Any) -> bytes | None:
         reference: bytes = object.__getattribute__(value, "_reference")
         return b"h" + reference + U32.pack(0)
     if of_solution(value) or (isinstance(value, type) and (issubclass(value, RemoteObject) or of_solution(value))):
-        # A value that the solution returned must never decide that a test needs the shared process.
+        # Returning None would move the test to a shared process. A value of the solution must never cause that.
         raise TypeError("a class or exception of the solution cannot be handed back to it")
     name = getattr(value, "__name__", None)
     if type(name) is str and getattr(builtins, name, None) is value and callable(value):
@@ -63,9 +64,9 @@ def handle_of(value: Any) -> bytes | None:
 
 
 def exception_from(fields: Any) -> BaseException:
-    """The solution's exception, rebuilt so that `except` and its text treat it like the original.
+    """Return the solution's exception, rebuilt with its builtin base type, its name and its arguments.
 
-    fields: name, name of the nearest builtin type, arguments, errno. Raises Malformed.
+    fields: the name, the name of the nearest builtin type, the arguments, and errno. Raises Malformed.
     """
     if type(fields) is not tuple or len(fields) != 4 or type(fields[0]) is not str or type(fields[2]) is not tuple:
         raise Malformed("malformed fields of an error")
@@ -86,7 +87,7 @@ def exception_from(fields: Any) -> BaseException:
 
 
 def of_solution(value: Any) -> bool:
-    """Whether an exception, or its class, came from the solution and not from the test."""
+    """Return whether `value` is an exception, or a class of exceptions, that came from the solution."""
     return (isinstance(value, (BaseException, type))) and MARK in getattr(value, "__dict__", ())
 
 
@@ -143,12 +144,12 @@ class RemoteCallable(RemoteObject):
     __slots__ = ()
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        """Call the original with plain arguments, in the solution's process."""
+        """Call the original in the solution's process. Raises Unencodable for an argument that cannot cross."""
         return _ask(self, "call", arguments, keywords)
 
 
 class RemoteIterator(RemoteObject):
-    """Stands for an iterator or generator. Each step is one call."""
+    """Stands for an iterator or generator of the solution. Each step is one request."""
 
     __slots__ = ()
 
@@ -161,11 +162,11 @@ class RemoteIterator(RemoteObject):
 
 
 def _ask(target: RemoteObject, operation: str, *parts: Any) -> Any:
-    """Request an operation on the original.
+    """Request an operation on the original object, and return the result.
 
-    A StopIteration of the solution would end the test's own loop, over `map(solution, ...)` for example, before its
-    assertions, and the test would pass. So it becomes a RuntimeError, as in generators (PEP 479), unless the test
-    names it.
+    A StopIteration of the solution becomes a RuntimeError, as in generators (PEP 479), unless the test names
+    StopIteration. Otherwise it would end a loop of the test, such as a loop over `map(solution, ...)`, before the
+    assertions ran, and the test would pass.
     """
     link: Caller = object.__getattribute__(target, "_link")
     try:

@@ -1,7 +1,7 @@
-"""One function a tag of the encoding. Each reads the value that follows its tag.
+"""One function for each tag of the encoding. It reads the value that follows the tag.
 
-Every function takes the decoder. It raises Malformed, or one of the errors of building an object, which the decoder
-turns into Malformed.
+Every function takes the decoder. It raises Malformed or an error of building an object, which the decoder turns into
+Malformed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _complex(decoder: Decoder) -> complex:
 
 
 def read_str(decoder: Decoder) -> str:
-    """A text: its length in bytes, then its UTF-8. Lone surrogates are kept."""
+    """Read a text: its length in bytes, then its UTF-8. Lone surrogates are kept."""
     return decoder.take(decoder.u32()).decode("utf-8", "surrogatepass")
 
 
@@ -202,4 +202,4 @@ READERS: dict[int, Callable[[Decoder], Any]] = {
         "y": lambda decoder: _numpy(decoder, False),
     }.items()
 }
-"""Tag -> the function that reads its value."""
+"""The function that reads a value, by the tag of the value."""

@@ -1,8 +1,9 @@
 """The page of memory that a test runner shares with its supervisor.
 
-It holds what the runner is doing, one code a test, a digest of the solution's answers in each test, and the first
-failure in words. Shared memory is used instead of a pipe: writing a code needs no system call and does not wake the
-supervisor, and what was written survives the death of the runner. The solution's process never has this page.
+The page holds what the runner is doing, one code for each test, a digest of the solution's answers in each test, and
+the first failure in words. It is shared memory, not a pipe. Writing a code therefore needs no system call and does not
+wake the supervisor, and what was written survives the death of the runner. A solution that has a process of its own
+never has this page.
 """
 
 from __future__ import annotations
@@ -11,37 +12,44 @@ import mmap
 import struct
 
 SETUP, LOADING, TESTING, FINISHED, AGAIN, ALONE, ARRAYS = range(7)
-"""Phases. AGAIN: run the tests one by one in a new process. ALONE: the solution needs a process of its own. ARRAYS: the
-runner needs numpy.
+"""The phases of a test runner. The last three ask the supervisor for another attempt.
+
+AGAIN: run the tests one by one in a new process. ALONE: give the solution a process of its own. ARRAYS: load numpy for
+the runner.
 """
 
 UNDECIDED, DIED, CALL_BY_REFERENCE = 0, ord("?"), ord("R")
-"""Codes that are no verdicts: not written yet; the solution's process ended; the test passes a value that cannot cross.
+"""Codes that are not verdict codes.
+
+UNDECIDED: no code has been written. DIED: the solution's process ended. CALL_BY_REFERENCE: the test hands over a value
+that cannot cross, so it must share a process with the solution.
 """
 
 DECIDED = b"PFE" + bytes([CALL_BY_REFERENCE])
-"""The codes that a test runner decides while both processes live."""
+"""The codes that `forget_ends` keeps. A test runner decides them itself, while both processes live."""
 
 _HEAD = struct.Struct("<IIII")
 _DETAIL, _CODES = 16, 528
 
 ANSWER_DIGEST_BYTES = 4
-"""Bytes of a digest. Solutions are compared by the digests of all tests of a task, so a collision of one in four
-billion a test is rare enough. Zeros mean that the digest is unknown.
+"""The size of a digest, in bytes. Zeros mean that the digest is unknown.
+
+In one test, different answers have equal digests with a chance of one in four billion. Solutions are compared by the
+digests of all tests of a task, so this is rare enough.
 """
 
 
 PAGE_BYTES = 1 << 23
-"""Bytes of address space of the page. The kernel gives it memory only where it is written."""
+"""The address space of the page, in bytes. The kernel provides memory only for parts that are written."""
 
 MAX_TESTS = (PAGE_BYTES - _CODES) // (1 + ANSWER_DIGEST_BYTES)
-"""Tests that one task may have."""
+"""The largest number of tests in one task."""
 
 
 class StatusPage:
     """One page for all tasks of a worker. `begin` sets it up for the tests of a task.
 
-    It is made before the processes that share it are forked, so its size is fixed.
+    The page is created before the processes that share it are forked, so its size is fixed.
     """
 
     def __init__(self) -> None:
@@ -54,7 +62,7 @@ class StatusPage:
         self._end = self._answer_digests + ANSWER_DIGEST_BYTES * tests
 
     def begin(self, tests: int) -> None:
-        """Set up the page for a task with `tests` tests. Nothing of an earlier task stays on it."""
+        """Set up the page for a task with `tests` tests. Erase what an earlier task left there."""
         self.reset()
         self._use(tests)
         self.reset()
@@ -64,15 +72,18 @@ class StatusPage:
         self._use(tests)
 
     def reset(self) -> None:
-        """Make all codes undecided and clear the digests and the detail."""
+        """Make all codes undecided, and clear the phase, the digests and the detail."""
         self._page[: self._end] = bytes(self._end)
 
     def enter(self, phase: int, current: int) -> None:
-        """Record the phase and the index of the test."""
+        """Record the phase and the index of the current test."""
         _HEAD.pack_into(self._page, 0, phase, current, *_HEAD.unpack_from(self._page, 0)[2:])
 
     def where(self) -> tuple[int, int]:
-        """The phase and the index of the test. The index is in range even where a hostile test overwrote it."""
+        """Return the phase and the index of the current test.
+
+        The index is in range even if a hostile test has overwritten it.
+        """
         phase, current, _, _ = _HEAD.unpack_from(self._page, 0)
         return phase, min(current, max(self.tests - 1, 0))
 
@@ -86,9 +97,10 @@ class StatusPage:
         self._page[at : at + ANSWER_DIGEST_BYTES] = digest
 
     def answer_digests(self) -> bytes:
-        """All digests, in the order of the tests.
+        """Return all digests, in the order of the tests.
 
-        A digest is zeros unless the code is P, F or E: other tests did not run to their end in separate processes.
+        The digest of a test is zeros unless its code is P, F or E. With any other code the test did not run to its end
+        in separate processes.
         """
         known = bytearray(self._page[self._answer_digests : self._end])
         for index, code in enumerate(self.codes()):
@@ -97,14 +109,14 @@ class StatusPage:
         return bytes(known)
 
     def fill(self, start: int, code: int) -> None:
-        """Write one code for each test from `start` on."""
+        """Write the same code for each test from `start` on."""
         self._page[_CODES + start : _CODES + self.tests] = bytes([code]) * (self.tests - start)
 
     def forget_ends(self) -> bytes:
-        """Make the codes undecided that come from the end of a process, and clear the detail if no failure is left.
+        """Keep the codes in DECIDED, and make all other codes undecided. Clear the detail if no failure is left.
 
-        What a test decided stays: a solution must not get a second chance by dying in a later test. Returns the codes
-        that stay, with zeros for the others.
+        What a test has decided stays, since a solution must not get a second chance when it dies in a later test.
+        Return the codes, with zeros for undecided tests.
         """
         kept = bytes(code if code in DECIDED else UNDECIDED for code in self.codes())
         if not set(kept) & set(b"FE"):
@@ -114,7 +126,7 @@ class StatusPage:
         return kept
 
     def codes(self) -> bytes:
-        """All codes that have been written so far."""
+        """Return the codes of all tests. UNDECIDED stands for a code that has not been written."""
         return self._page[_CODES : _CODES + self.tests]
 
     def describe(self, detail: str) -> None:
@@ -126,6 +138,6 @@ class StatusPage:
             _HEAD.pack_into(self._page, 0, phase, current, len(text), 0)
 
     def detail(self) -> str:
-        """The first failure in words. It is "" when none was described."""
+        """Return the first failure in words, or "" if none was described."""
         length = min(_HEAD.unpack_from(self._page, 0)[2], _CODES - _DETAIL)
         return self._page[_DETAIL : _DETAIL + length].decode("utf-8", "replace")
