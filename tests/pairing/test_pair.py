@@ -110,7 +110,7 @@ def test_the_same_seed_gives_the_same_pairs() -> None:
 
 
 def test_verdicts_of_an_unknown_problem_are_refused() -> None:
-    with pytest.raises(UserError, match="another file"):
+    with pytest.raises(UserError, match="task 'elsewhere', which is not among the problems"):
         pair([matrix((GOOD, "P"), task_id="elsewhere")], [PROBLEM])
 
 
@@ -136,7 +136,9 @@ def test_a_file_of_pairs_is_read_back_and_loads_with_datasets(tmp_path: Path) ->
 def test_a_wrong_file_of_pairs_is_refused_with_what_is_missing(tmp_path: Path) -> None:
     path = tmp_path / "pairs.jsonl"
     path.write_text('{"prompt": "p", "chosen": "c", "rejected": "r"}\n')
-    with pytest.raises(UserError, match=r"row 1: needs `prompt`, .* `instruction`, .* has prompt, chosen, rejected"):
+    with pytest.raises(
+        UserError, match=r"row 1: a pair needs `prompt`, .* `instruction`, .* has prompt, chosen, rejected"
+    ):
         read_pairs(path)
     path.write_text('{"prompt": ["p"], "chosen": "c", "rejected": "r"}\n')
     with pytest.raises(UserError, match=r"row 1: `prompt` must be a list of messages"):
@@ -158,9 +160,9 @@ def test_pairs_become_a_dataset() -> None:
 @pytest.mark.parametrize(
     ("rule", "inputs", "message"),
     [
-        ("rated", {"verdicts": []}, "rule 'rated' chooses by ratings: give judgments"),
+        ("rated", {"verdicts": []}, "rule 'rated' chooses by ratings. Give judgments"),
         ("dstc", {"verdicts": [], "judgments": []}, "rule 'dstc' does not read ratings"),
-        ("dstc", {}, "give verdicts"),
+        ("dstc", {}, "rule 'dstc' needs verdicts"),
         ("minimax", {"verdicts": []}, "unknown rule 'minimax'"),
     ],
 )

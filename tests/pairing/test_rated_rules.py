@@ -159,7 +159,7 @@ def test_options_that_cannot_work_are_refused(arguments: dict[str, object], mess
 
 
 def test_judgments_of_other_problems_are_refused() -> None:
-    with pytest.raises(UserError, match="judgments of task 'a/0', which is not among the problems"):
+    with pytest.raises(UserError, match="the judgments hold task 'a/0', which is not among the problems"):
         pair_rated([judgment(1, 5)], None, [Problem("b/0", "", "f")])
 
 
