@@ -110,8 +110,8 @@ def pair(
         count += 1
         if matrix.task_id not in by_task:
             raise UserError(
-                f"the verdicts hold task {matrix.task_id!r}, which is not among the problems. Give the problems of these "
-                "verdicts"
+                f"the verdicts hold task {matrix.task_id!r}, which is not among the problems. Give the problems of "
+                "these verdicts"
             )
         usable = _usable(matrix, chosen_rule, allow_shared=allow_shared, dropped=dropped)
         prompt = request_messages(by_task[matrix.task_id], template)

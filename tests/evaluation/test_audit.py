@@ -116,7 +116,7 @@ def test_pairs_of_unknown_correctness_give_no_figure() -> None:
     ("pairs", "message"),
     [
         ([pair("z", 0, 1)], "none of the pairs' problems"),
-        ([pair("a", -1, -1)], "none of their solutions"),
+        ([pair("a", -1, -1)], "no pair has verdicts of both its solutions"),
         ([pair("a", 0, 1, 1.5)], "between 0 and 1"),
         ([pair("a", 0, 1, float("nan"))], "between 0 and 1"),
     ],

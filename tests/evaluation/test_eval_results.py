@@ -84,9 +84,9 @@ def test_problems_without_plus_inputs_or_with_tests_of_other_names_are_written(t
 
 def test_without_any_judged_solution_or_with_mixed_problems_no_file_is_written(tmp_path: Path) -> None:
     path = tmp_path / "r.json"
-    with pytest.raises(UserError, match="nothing was judged"):
+    with pytest.raises(UserError, match="no solution was judged"):
         write_eval_results(path, [matrix("a", ["II"])])
-    with pytest.raises(UserError, match="a has plus tests and b none"):
+    with pytest.raises(UserError, match="a has plus tests and b has none"):
         write_eval_results(path, [matrix("a", ["PP"]), matrix("b", ["PP"], ("0", "1"))])
     assert list(tmp_path.iterdir()) == []
 
@@ -141,9 +141,12 @@ def test_a_written_file_can_be_compared_with_a_score_file_on_either_side(tmp_pat
     ("samples", "message"),
     [
         ({}, "holds no sample"),
-        ({"a": [sample("pass", "pass")], "b": [sample("pass", None)]}, "of a have a plus_status and of b none"),
-        ({"a": {"nfiles": 1, "base": [["success", []]], "plus": []}}, "a: not results of EvalPlus 0.3"),
-        ({"a": [{"task_id": "a", "status": "pass"}]}, "a: not results of EvalPlus 0.3"),
+        (
+            {"a": [sample("pass", "pass")], "b": [sample("pass", None)]},
+            "of a have a plus_status and samples of b have none",
+        ),
+        ({"a": {"nfiles": 1, "base": [["success", []]], "plus": []}}, "a does not have results of EvalPlus 0.3"),
+        ({"a": [{"task_id": "a", "status": "pass"}]}, "a does not have results of EvalPlus 0.3"),
     ],
 )
 def test_documents_of_another_format_are_refused(tmp_path: Path, samples: dict[str, Any], message: str) -> None:

@@ -74,7 +74,7 @@ def test_a_model_does_not_differ_from_itself() -> None:
 def test_grades_that_cannot_be_compared_are_refused() -> None:
     with pytest.raises(UserError, match="graded on different problems"):
         compare_grades(grades("a", [1], [2]), grades("b", [1, 2], [2]))
-    with pytest.raises(UserError, match="points of two judges"):
+    with pytest.raises(UserError, match="points of two judges cannot be compared"):
         compare_grades(grades("a", [1], [2]), grades("b", [1], [2], judge="other"))
     with pytest.raises(UserError, match="no problem has a grade on both sides"):
         compare_grades(grades("a", [1], [None]), grades("b", [None], [2]))
