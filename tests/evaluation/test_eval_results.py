@@ -1,4 +1,4 @@
-"""EvalPlus's result files, written from verdicts and read as scores. Source of the format: evaluate.py of 0.3.1."""
+"""Tests of writing and reading EvalPlus's result files. The format is that of evaluate.py in EvalPlus 0.3.1."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ def test_verdict_codes_become_the_statuses_of_evalplus(tmp_path: Path) -> None:
 def test_pass_at_k_equals_values_derived_by_hand(tmp_path: Path) -> None:
     matrices = [matrix("a", ["PP"] * 5 + ["PF"] * 5), matrix("b", ["FF"] * 10)]
     figures = write_eval_results(tmp_path / "r.json", matrices)
-    # base: 10 of 10 and 0 of 10; plus: 5 of 10 and 0 of 10; one of ten samples of a is certainly correct
+    # Of the 10 samples of a, 10 pass the base tests and 5 pass the plus tests too. No sample of b passes any. At least
+    # one of ten samples of a is correct, so its pass@10 is 1.
     assert figures == {"base": {"pass@1": 0.5, "pass@10": 0.5}, "plus": {"pass@1": 0.25, "pass@10": 0.5}}
     assert json.loads((tmp_path / "r.json").read_text())["pass_at_k"] == figures
 

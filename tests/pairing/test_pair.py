@@ -1,4 +1,4 @@
-"""Pairs from verdicts: their texts, what is dropped and why, and files of pairs."""
+"""Tests of pairs from verdicts: the texts of the answers, what is left out, and files of pairs."""
 
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ def test_an_answer_of_dstc_is_code_followed_by_a_test() -> None:
     assert "Double x." in only.prompt[0]["content"]
     chosen, rejected = only.chosen[0]["content"], only.rejected[0]["content"]
     assert chosen.startswith(GOOD + "\nassert f(")
-    assert rejected == WORSE + "\nassert f(0) == 0"  # of the tests that a solution fails, the one that most pass
+    assert rejected == WORSE + "\nassert f(0) == 0"  # most solutions pass test 0, and one fails it
     assert (only.chosen_id, only.rejected_id) == (0, 2)
     assert only.evidence["chosen_verdicts"] == "PPP"
     assert only.evidence["rejected_verdicts"] == "EEE"

@@ -1,4 +1,4 @@
-"""The table of pairing rules: every entry loads, and importing the table is cheap."""
+"""Tests of the table of pairing rules: its entries, their options, and what its import loads."""
 
 import inspect
 import subprocess
