@@ -35,7 +35,7 @@ Figures = dict[str, dict[str, float]]
 def write_eval_results(path: Path, matrices: Iterable[VerdictMatrix], problems: Path | None = None) -> Figures:
     """Write verdicts in the format of `evalplus.evaluate`, and return pass@k.
 
-    Only one task is in memory at a time. The file is complete or absent, even after an error.
+    Tasks are written one at a time. An error leaves no incomplete file at `path`.
 
     matrices: verdicts of tests with the ids "base" and "plus", as HumanEval+ and MBPP+ with inputs have them. A problem
     with only the test "base" has a plus status that equals its base status. For a problem with other test ids, all

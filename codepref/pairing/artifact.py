@@ -54,7 +54,7 @@ def pair_rows(pairs: Iterable[Pair]) -> list[dict[str, Any]]:
 
 
 def write_pairs(path: Path, pairs: Iterable[Pair]) -> None:
-    """Write pairs to a Parquet file. The file is complete or absent, even if the program is interrupted."""
+    """Write pairs to a Parquet file. An error leaves no incomplete file at `path`."""
     write_parquet(path, pair_rows(pairs), pair_schema())
 
 

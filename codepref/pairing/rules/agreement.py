@@ -41,8 +41,8 @@ NONE_RIGHT, FLOOR = 0.1, 0.1
 """NONE_RIGHT: the weight of the case that no solution is right, in the same unit as the trust of a group. FLOOR: the
 confidence of a pair if the solutions do not agree at all."""
 MAX_RAISING = 0.2
-"""An input is left out if more than this share of the working solutions do not answer it. A solution does not answer if
-it raises an exception or runs out of time. Such an input is probably outside the problem."""
+"""An input is left out if more than this share of the working solutions do not answer it, which means RAISED or LATE in
+place of an answer. Such an input is probably outside the problem."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Group:
 
 
 def agreement(verdicts: RuleInput, *, max_pairs: int = 1) -> Choice:
-    """Choose a solution of the group with the highest score, and reject solutions of other groups.
+    """Choose a solution of the group with the highest score, and reject solutions outside this group.
 
     The inputs are those of the tests and of their probes. Inputs that many working solutions do not answer are left
     out; see MAX_RAISING. A solution works if it answers more than half of the tests' inputs. A group is a set of
