@@ -14,24 +14,29 @@ import numpy.typing as npt
 
 PASS, FAIL, ERROR, TIMEOUT, MEMORY, FORBIDDEN, SKIPPED, INFRASTRUCTURE = "PFETMXSI"
 VERDICT_CODES = "PFETMXSI"
-"""The code of one test: pass, fail (the test's assertion), error (an exception), timeout, memory limit, forbidden (the
-sandbox refused an action), skipped (not run), infrastructure (a fault of codepref or of the machine)."""
+"""The verdict codes. A verdict has one of them for each test.
+
+P, pass: the test ran to its end. F, fail: an assertion of the test failed, or an output was wrong. E, error: an
+exception, a process that ended, or an answer in a wrong form. T, timeout. M, memory limit. X, forbidden: the sandbox
+refused an action. S, skipped: the test did not run to its end, because the solution had used up its timeouts.
+I, infrastructure: a fault of codepref, of the machine or of the problem itself.
+"""
 FAILING_CODES = frozenset("FETMX")
 """The codes that count against a solution."""
 
 ANSWER_DIGEST_BYTES = 4
-"""Size, in bytes, of the digest of a solution's answer in one test."""
+"""The size in bytes of the digest of a solution's answer in one test."""
 
 Style = Literal["complete", "instruct", "program"]
 TestKind = str
-"""A name of the table `codepref.problems.kinds.KINDS`."""
+"""A name in the table `codepref.problems.kinds.KINDS`."""
 Isolation = Literal["separate", "shared"]
 Message = dict[str, str]
 """One chat message: {"role": ..., "content": ...}."""
 
 
 def is_correct(codes: str) -> bool | None:
-    """Whether a solution is correct, from its verdict codes, one for each test. None means unknown.
+    """Return whether a solution is correct, or None if that is unknown. codes: one verdict code for each test.
 
     All of codepref decides correctness by this table. The first row that applies decides:
 
@@ -60,8 +65,8 @@ class Test:
     kind "inputs": `source` is a JSON document of inputs for the entry point; see `codepref.problems.inputs`.
     kind "unittest": `source` defines unittest.TestCase classes. They run in the solution's process.
     kind "stdio": `source` is JSON, {"input": text, "output": text}. The solution is a program that reads the input.
-    count: how often the model wrote this test. Equal tests are one record. 0 marks a probe: a call without an expected
-    answer, whose code is no verdict.
+    count: how often the model wrote this test, since equal tests are one record. It is 1 for a test of the problem, and
+    0 for a probe. A probe is a call without an expected answer, so its code says nothing about correctness.
     """
 
     __test__ = False  # keeps pytest from collecting a class of this name
@@ -77,15 +82,16 @@ class Test:
 class Problem:
     """A programming problem.
 
-    prompt: the text that a model is shown. Its form depends on `style`:
-    "complete" is code that the completion continues; "instruct" is a request in words, and the completion is code that
-    defines the entry point; "program" is a request for a program that reads standard input, where the entry point is
-    not used.
+    prompt: the text that a model is shown.
+    style: the form of the prompt. "complete": the prompt is code that the completion continues. "instruct": the prompt
+    is a request in words, and the completion is code that defines the entry point. "program": the prompt asks for a
+    program that reads standard input, and the entry point is not used.
     entry_point: the name of the function that tests call.
     helpers: code of the problem statement that tests may call, such as `poly` of HumanEval/32. It never comes from a
     solution.
     preamble: code that is put before a solution that lacks it, such as imports and the names of types.
-    gold: a whole program that must pass every test. None if the source has none.
+    gold: a whole program that must pass every test. None if the problem's source has no such program.
+    meta: further facts about the problem.
     """
 
     task_id: str
@@ -103,8 +109,8 @@ class Problem:
 class Solution:
     """One answer of a model to one problem.
 
-    text: the whole program, or "" if the answer holds no code. solution_id: the position among the task's solutions,
-    from 0. raw: the text that the model wrote, if the solution was sampled.
+    text: the whole program, or "" if the answer holds no code. solution_id: the position of the solution among the
+    task's solutions, from 0. raw: the answer from which `text` was extracted, or "" if it is not known.
     """
 
     task_id: str
@@ -118,10 +124,11 @@ class Verdict:
     """The results of one solution in all tests of its task.
 
     codes: one of VERDICT_CODES for each test, in the order of the tests. solution: the program that ran.
-    isolation: "shared" if the tests ran in the solution's process. cpu_ms: CPU time in milliseconds.
-    detail: the first failure in words. answer_digests: ANSWER_DIGEST_BYTES for each test, a digest of the solution's
-    answer. Solutions of a task that give the same answer have equal digests. Zeros mean an unknown answer; b"" means
-    that no answer is known.
+    isolation: "shared" if at least one test ran in the solution's process. cpu_ms: the CPU time of all tests together,
+    in milliseconds. detail: a description of the first failure, or "" if none was kept.
+    answer_digests: for each test ANSWER_DIGEST_BYTES bytes, the digest of the solution's answer. Solutions of a task
+    that give the same answer to a test have equal digests. Zero bytes stand for an unknown answer. b"" means that no
+    answer is known.
     """
 
     task_id: str
@@ -135,7 +142,7 @@ class Verdict:
 
     @property
     def correct(self) -> bool | None:
-        """Whether the solution is correct: True, False, or None if that is unknown. See `is_correct` for the table."""
+        """Whether the solution is correct, or None if that is unknown. `is_correct` has the table."""
         return is_correct(self.codes)
 
 
@@ -158,7 +165,7 @@ class VerdictMatrix:
 
     @property
     def answer_digests_ST(self) -> npt.NDArray[np.uint32]:
-        """Array (S, T) of digests of the solutions' answers in the tests. 0 means that the answer is unknown."""
+        """Array (S, T) of the digests of the solutions' answers in the tests. 0 stands for an unknown answer."""
         unknown = bytes(ANSWER_DIGEST_BYTES * len(self.tests))
         digests = b"".join(verdict.answer_digests or unknown for verdict in self.verdicts)
         return np.frombuffer(digests, dtype="<u4").reshape(len(self.verdicts), len(self.tests))
@@ -174,8 +181,8 @@ class Pair:
     """One preference: for `prompt`, the answer `chosen` is better than the answer `rejected`.
 
     prompt, chosen, rejected: lists of messages, as TRL expects them. rule: the name of the pairing rule.
-    confidence: in [0, 1], how sure the rule is of its choice. chosen_id, rejected_id: solution ids.
-    evidence: the facts behind the choice, as plain JSON values.
+    confidence: in [0, 1], how sure the rule is of its choice. chosen_id, rejected_id: the ids of the two solutions or
+    responses, or -1 if they are not known. evidence: the facts behind the choice, as plain JSON values.
     """
 
     task_id: str
@@ -191,7 +198,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """A request to a model in words, and the coding preference by which its answers are rated.
+    """A request to a model in words, and the preference by which the answers to it are rated.
 
     preference: one of `codepref.preferences.PREFERENCES`.
     """
@@ -205,9 +212,9 @@ class Instruction:
 class Response:
     """The text that one model wrote for one instruction.
 
-    response_id: the position among the task's responses, from 0. If the response is a sampled solution, it is the
-    solution's id. model: the name of the pool member that wrote it. finished: False if the token limit cut it off.
-    principle: the sentence of the prompt that asked for the preference, or "".
+    response_id: the position of the response among the task's responses, from 0. For a response that is a sampled
+    solution, it is the solution's id. model: the name of the pool member that wrote the response. finished: False if
+    the token limit cut the response off. principle: the sentence of the prompt that asked for the preference, or "".
     """
 
     task_id: str
@@ -220,7 +227,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class InstructionResponses:
-    """An instruction with its responses, which nobody has judged yet."""
+    """An instruction with its responses, without ratings."""
 
     instruction: Instruction
     responses: tuple[Response, ...]
@@ -240,9 +247,10 @@ class InstructionResponses:
 class Rating:
     """A judge's rating of one response.
 
-    value: a whole number, or None if the response is unjudged. reason: why it is unjudged. second: the value of the
-    second pass, which shows the responses in reversed order. score: the rating before it was rounded to `value`, if
-    the judge has one.
+    value: a whole number, or None if the response is unjudged. reason: why the response is unjudged, or "".
+    rationale: the judge's words for its rating, or "". second: the value from the second pass, in which the judge reads
+    the responses in reversed order. None without a second pass. score: the judge's rating before it was rounded to
+    `value`. None if the judge gives whole numbers only.
     """
 
     response_id: int
@@ -257,8 +265,8 @@ class Rating:
 class Judgment:
     """The responses to one instruction and their ratings by one preference.
 
-    ratings: one for each response, in the same order. judge: the judge's name. order: response ids in the order in
-    which the judge read them. low, high: the ends of the scale.
+    ratings: one rating for each response, in the order of `responses`. judge: the judge's name. order: the response ids
+    in the order in which the judge read the responses. low, high: the ends of the rating scale.
     """
 
     task_id: str
@@ -272,13 +280,17 @@ class Judgment:
     high: int = 5
 
     def unrated(self) -> InstructionResponses:
-        """The instruction and its responses without the ratings."""
+        """Return the instruction and its responses without the ratings."""
         return InstructionResponses(Instruction(self.task_id, self.instruction, self.preference), self.responses)
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A figure with its 95% interval. n: the number of problems. samples: the number of solutions of all problems."""
+    """A figure with its interval, which has a coverage of 95% by default.
+
+    value: the figure. low, high: the ends of the interval. n: the number of problems. samples: the number of solutions,
+    or of other values, in all problems together.
+    """
 
     name: str
     value: float

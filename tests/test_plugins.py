@@ -1,4 +1,4 @@
-"""An installed package adds a rule and a format of problems, and the command line uses both by name."""
+"""Tests of an installed package that adds a rule and a format of problems. The command line uses both by name."""
 
 import json
 import os
@@ -53,7 +53,7 @@ LONG, SHORT, WRONG = "def f(x):\n    return x + x + 0", "def f(x):\n    return x
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder into which pip has installed the package from a wheel. This needs no network and no build tool."""
+    """Install the package from a wheel with pip, without a network or a build tool. Return its folder."""
     folder = tmp_path_factory.mktemp("plugin")
     wheel, information = folder / "codepref_example-1.0-py3-none-any.whl", "codepref_example-1.0.dist-info"
     files = {
@@ -74,7 +74,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def verdicts(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Verdicts of two right solutions and a wrong one for a problem in the package's format."""
+    """Return a folder with verdicts of two right solutions and a wrong one. The problem has the package's format."""
     folder = tmp_path_factory.mktemp("run")
     (folder / "katas.jsonl").write_text(json.dumps(KATA) + "\n")
     lines = [json.dumps({"task_id": "double", "solution": text}) for text in (LONG, SHORT, WRONG)]
@@ -86,7 +86,7 @@ def verdicts(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def codepref(installed: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process that sees the installed package."""
+    """Run the command line in a process that can import the installed package."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(installed), str(ROOT)])}
     command = [sys.executable, "-m", "codepref", *map(str, arguments)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -132,7 +132,7 @@ def test_a_recipe_takes_a_rule_of_an_installed_package(installed: Path) -> None:
     code = f"from codepref.runs.recipes import parse_recipe\nparse_recipe({recipe})"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(installed), str(ROOT)])}
     answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
-    # the rule is known, and its need for true tests is checked
+    # The rule is known. It needs true tests, so the recipe is refused because of its self-written tests.
     assert "pairing.rule = 'shortest'" in answer.stderr
     assert "sampling.tests" in answer.stderr
     assert "unknown rule" not in answer.stderr

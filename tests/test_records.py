@@ -1,4 +1,4 @@
-"""The truth table of correctness: every code, every pair of codes, mixtures, and codes of any length."""
+"""Tests of the table of correctness for codes of any length, and of the arrays of a verdict matrix."""
 
 from itertools import product
 
@@ -18,7 +18,7 @@ def test_the_correctness_for_a_single_code(code: str) -> None:
 
 
 def table_of_two(first: str, second: str) -> bool | None:
-    """The table, written out for two codes."""
+    """Return what the table of correctness says about two codes."""
     if SINGLE[first] is False or SINGLE[second] is False:
         return False
     if SINGLE[first] is None or SINGLE[second] is None:
@@ -32,7 +32,8 @@ def test_the_correctness_for_two_codes(first: str, second: str) -> None:
 
 
 def test_of_64_pairs_of_codes_55_are_wrong_one_is_correct_and_8_are_unknown() -> None:
-    # 64 pairs of 8 codes. Both codes are among P, S and I in 9 of them, so 55 are wrong. Of the 9, only PP is correct.
+    # There are 64 pairs of 8 codes. In 9 of them no code is a failing one, so the other 55 are wrong. Of the 9 pairs,
+    # PP is correct and 8 are unknown.
     answers = [is_correct(first + second) for first, second in product(VERDICT_CODES, repeat=2)]
     assert (answers.count(False), answers.count(True), answers.count(None)) == (55, 1, 8)
 

@@ -1,1 +1,1 @@
-"""Scores of models and of pairs: pass@k, intervals, paired comparisons, audits, grades and the gate."""
+"""Measures models, pairs and judges: pass@k, intervals, paired comparisons, audits, grades and the gate."""

@@ -1,4 +1,4 @@
-"""How many pairs are right, by verdicts of true tests. The result does not influence pairing or training."""
+"""Counts how many pairs are right by verdicts of true tests. The result does not influence pairing or training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from codepref.records import Message, Pair, Score, Verdict, VerdictMatrix
 
 @dataclass(frozen=True, slots=True)
 class RuleFigures:
-    """The figures of the pairs of one rule; see Audit for their meaning. rule: its name, or "" if a pair has none."""
+    """The figures of the pairs of one rule, as in Audit. rule: the name of the rule, or "" for pairs without a rule."""
 
     rule: str
     pairs: int
@@ -33,19 +33,21 @@ class RuleFigures:
 class Audit:
     """Counts of pairs by the correctness of their two sides, and figures from them.
 
-    right: the chosen solution is correct and the rejected one is wrong. inverted: the reverse. both_pass, both_fail:
-    both are correct, or both are wrong. judged: the sum of these four. unjudged: pairs with a side whose correctness is
-    unknown or that has no verdict.
-    share_right: the share of right pairs of each problem, averaged over problems, with an interval over problems. None
-    if no pair was judged.
-    inverted_pairs: (task_id, chosen_id, rejected_id). inverted_confidence: their confidences, in the same order.
+    right: the number of pairs whose chosen solution is correct and whose rejected solution is wrong. inverted: the
+    number of pairs whose chosen solution is wrong and whose rejected solution is correct. both_pass, both_fail: the
+    numbers of pairs with two correct solutions and with two wrong solutions. judged: the sum of these four numbers.
+    unjudged: the number of pairs with a solution that has no verdict or whose correctness is unknown.
+    share_right: the mean over problems of the share of right pairs, with an interval over problems. None if no pair
+    was judged.
+    inverted_pairs: (task_id, chosen_id, rejected_id) of each inverted pair. inverted_confidence: the confidences of
+    these pairs, in the same order.
     kept: the precision if only the problems with the highest confidence are kept.
-    calibration: confidence against the share of right pairs, in bins. calibration_error: the expected calibration
-    error, or None if no pair was judged.
-    shape: figures that need no true tests.
-    other_text: pairs with an answer that does not contain the program of its verdict. Such a pair may belong to other
-    solutions.
-    rules: figures for each rule, by name, if the pairs come from more than one rule.
+    calibration: the confidence and the share of right pairs in each bin of confidence. calibration_error: the expected
+    calibration error, or None if no pair was judged.
+    shape: the figures that need no true tests.
+    other_text: the number of pairs with an answer that does not contain the program of its verdict. The verdicts may
+    belong to other solutions than such a pair.
+    rules: the figures for each rule, in the order of their names. Empty unless the pairs come from several rules.
     """
 
     judged: int = 0
@@ -74,11 +76,12 @@ def audit_pairs(
 ) -> Audit:
     """Compare pairs with verdicts of true tests, and compute the figures that need no tests.
 
-    verdicts: joined with the pairs by task_id and solution_id. None leaves the comparison out. problems_total: the
-    number of problems that could have given a pair, for the precision against the share of problems kept. None counts
-    the problems with a judged pair.
-    Raises UserError if the verdicts hold none of the pairs' tasks or none of their solutions, for a confidence outside
-    [0, 1], and for a `problems_total` below the number of problems with a judged pair.
+    verdicts: verdicts of the solutions in the pairs. They are matched by task_id and solution_id. None leaves the
+    comparison out, and all pairs are unjudged. problems_total: the number of problems that could have given a pair. It
+    is needed for the precision against the share of problems kept. None stands for the number of problems with a
+    judged pair. seed: the seed of the bootstrap.
+    Raises UserError if the verdicts hold no task of the pairs, if no pair has verdicts of both its solutions, for a
+    confidence outside [0, 1], and for a `problems_total` below the number of problems with a judged pair.
     """
     shape = pair_shape(pairs)
     if verdicts is None:
@@ -111,7 +114,11 @@ def audit_pairs(
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """A pair and what its verdicts say. result: "right", "inverted", "both_pass", "both_fail" or "unjudged"."""
+    """A pair with the result of its verdicts.
+
+    result: "right", "inverted", "both_pass", "both_fail" or "unjudged". other_text: whether an answer of the pair does
+    not contain the program of its verdict.
+    """
 
     pair: Pair
     result: str
@@ -119,13 +126,16 @@ class _Result:
 
 
 def _results(pairs: Sequence[Pair], verdicts: Iterable[VerdictMatrix]) -> list[_Result]:
-    """Join pairs with verdicts. Raises UserError if no pair's task, or no pair's two solutions, are among them."""
+    """Return the result of each pair.
+
+    Raises UserError if the verdicts hold no task of the pairs, or if no pair has verdicts of both its solutions.
+    """
     by_solution: dict[tuple[str, int], Verdict] = {}
     for matrix in verdicts:
         by_solution |= {(matrix.task_id, verdict.solution_id): verdict for verdict in matrix.verdicts}
     tasks = {task_id for task_id, _ in by_solution}
     if pairs and not any(pair.task_id in tasks for pair in pairs):
-        raise UserError("the verdicts hold none of the pairs' problems: give the verdicts of the same solutions")
+        raise UserError("the verdicts hold none of the pairs' problems. Give verdicts of the solutions in the pairs")
     results, joined = [], 0
     for pair in pairs:
         chosen, rejected = (by_solution.get((pair.task_id, number)) for number in (pair.chosen_id, pair.rejected_id))
@@ -135,19 +145,19 @@ def _results(pairs: Sequence[Pair], verdicts: Iterable[VerdictMatrix]) -> list[_
         results.append(_Result(pair, _compare(*correct), other))
     if pairs and not joined:
         raise UserError(
-            "the verdicts hold the pairs' problems but none of their solutions: chosen_id and rejected_id must be "
-            "values of solution_id. Give the verdicts of the same solutions"
+            "the verdicts hold the pairs' problems, but no pair has verdicts of both its solutions. chosen_id and "
+            "rejected_id must be values of solution_id. Give verdicts of the solutions in the pairs"
         )
     return results
 
 
 def _contains(answer: Iterable[Message], verdict: Verdict | None) -> bool:
-    """Whether an answer contains the program of its verdict. True without a verdict."""
+    """Return whether an answer contains the program of its verdict. An answer without a verdict gives True."""
     return verdict is None or verdict.solution.strip() in "".join(message["content"] for message in answer)
 
 
 def _compare(chosen: bool | None, rejected: bool | None) -> str:
-    """The result of a pair from the correctness of its two sides."""
+    """Return the result of a pair from the correctness of its chosen and its rejected solution."""
     if chosen is None or rejected is None:
         return "unjudged"
     if chosen == rejected:
@@ -156,7 +166,7 @@ def _compare(chosen: bool | None, rejected: bool | None) -> str:
 
 
 def _judged(results: Iterable[_Result]) -> list[Judged]:
-    """The judged pairs alone."""
+    """Return the judged pairs, without the unjudged ones."""
     return [
         Judged(one.pair.task_id, one.pair.confidence, one.result == "right")
         for one in results

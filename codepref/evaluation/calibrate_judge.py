@@ -1,4 +1,4 @@
-"""`codepref judge --calibrate`: measures how far a judge's ratings can be trusted."""
+"""Measures how far a judge's ratings can be trusted, for `codepref judge --calibrate`."""
 
 from __future__ import annotations
 
@@ -33,11 +33,15 @@ def calibrate_judge(
 ) -> JudgeCalibration:
     """Measure how far a judge's ratings can be trusted; see `codepref.evaluation.judge_calibration.calibrate`.
 
-    Each problem is judged three times: as `judge` does, with the responses in reversed order, and again in the first
-    order. source: responses. member: the judge. verdicts: a folder that `execute` wrote for the same responses.
-    own_models: pool members that are the judge's own model; members with the judge's name or model are included.
-    budget: limit in dollars over all runs with this `out`. log: receives messages for the user.
-    Writes `out` (JSON): figures with intervals, counts, tokens and dollars. Raises as `judge`.
+    The judge is asked about each problem three times: with the responses in a first order, in the reversed order, and
+    again in the first order.
+    source: the responses to judge. member: the judge. verdicts: a folder that `execute` wrote for the same responses.
+    own_models: names of pool members that are the judge's own model. The judge's name and the name of its model are
+    added. settings: how the judge is asked; `second_pass` and `repeats` are replaced. budget: the limit in dollars for
+    all calls with this `out` together. log: receives messages for the user.
+    Writes the JSON file `out` with figures, intervals, counts, tokens and dollars.
+    Raises what `codepref.judging.asking.judge_run` raises. Raises InfrastructureError if answers of the judge are
+    missing; `out` has been written in that case.
     """
     chosen = replace(settings or JudgeSettings(), second_pass=True, repeats=2)
     target = Path(out)
@@ -62,7 +66,10 @@ def calibrate_judge(
 
 
 def passed_responses(folder: Path) -> dict[tuple[str, int], bool]:
-    """(task_id, response_id) -> whether the response is correct, from the verdicts in `folder`. Omits unknown ones."""
+    """Return a mapping of (task_id, response_id) to whether the response is correct, from the verdicts in `folder`.
+
+    Responses of unknown correctness are left out.
+    """
     return {
         (matrix.task_id, verdict.solution_id): verdict.correct
         for matrix in iter_verdicts(folder)

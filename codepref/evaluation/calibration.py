@@ -1,4 +1,4 @@
-"""Calibration: whether a confidence of 0.8 means that eight in ten are right. Pure.
+"""Measures calibration: whether 80% of the pairs with a confidence of 0.8 are right. Pure.
 
 The axis N in array names stands for pairs.
 """
@@ -10,10 +10,11 @@ import numpy.typing as npt
 
 
 def bin_of(confidence_N: npt.NDArray[np.float64], bins: int = 10) -> npt.NDArray[np.int64]:
-    """Array (N,): the bin of each confidence, from 0, if [0, 1] is divided into `bins` equal bins.
+    """Return an array (N,) with the number of the bin of each confidence.
 
-    A bin includes its lower end; the last bin includes 1. The ends are compared, not multiplied, since products are
-    not exact: 0.29 * 100 is 28.999999999999996, but 0.29 belongs to bin 29 of 100.
+    [0, 1] is divided into `bins` bins of equal width, numbered from 0. A bin includes its lower end, and the last bin
+    also includes 1. The function compares each confidence with the ends of the bins. A product would not be exact:
+    0.29 * 100 is 28.999999999999996, but 0.29 belongs to bin 29 of 100.
     """
     ends = np.arange(1, bins) / bins
     return np.searchsorted(ends, np.asarray(confidence_N, dtype=np.float64), side="right").astype(np.int64)
@@ -22,9 +23,9 @@ def bin_of(confidence_N: npt.NDArray[np.float64], bins: int = 10) -> npt.NDArray
 def expected_calibration_error(
     confidence_N: npt.NDArray[np.float64], right_N: npt.NDArray[np.bool_], bins: int = 10
 ) -> float:
-    """The mean over bins of |mean confidence - share of right pairs|, weighted by the number of pairs in each bin.
+    """Return the mean over bins of |mean confidence - share of right pairs|, weighted by the pairs in each bin.
 
-    Source: Guo et al., arXiv 1706.04599, eq. 3. Without pairs it is 0.
+    Source: Guo et al., arXiv 1706.04599, eq. 3. Without pairs the result is 0.
     """
     bin_N = bin_of(confidence_N, bins)
     error = 0.0

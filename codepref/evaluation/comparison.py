@@ -1,7 +1,7 @@
-"""Paired comparison of two models on the same problems: a difference, its interval and a p-value. Pure.
+"""Compares two models on the same problems: a paired difference, its interval and a p-value. Pure.
 
-Both models answer the same problems, so most of the variation between problems cancels in the difference. Two separate
-intervals that overlap do not answer the question which model is better; the interval of the paired difference does.
+Both models answer the same problems, so most of the variation between problems cancels in the difference. Two models
+can differ although their separate intervals overlap. The interval of the paired difference shows whether they do.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from codepref.evaluation.estimators import (
 from codepref.evaluation.power import spread_of
 
 EXACT_FLIPS = 14
-"""With up to this many differing problems, all patterns of signs are enumerated (at most 2^14). Otherwise they are
-drawn."""
+"""The sign-flip test enumerates all patterns of signs if at most this many problems differ, which gives at most 2^14
+patterns. With more problems it draws patterns at random."""
 SIGNIFICANCE = 0.05
 _SAME = 1e-9
 
@@ -37,10 +37,12 @@ _SAME = 1e-9
 class Comparison:
     """A paired comparison of an aligned model with its base.
 
-    base, aligned: means over n problems, in [0, 1]. difference: aligned - base, with its 95% interval from low to high.
-    wins, losses, ties: problems on which the aligned model is better, worse, equal. test: the name of the test behind
-    p_value. spread: the standard deviation of the differences over problems, for `codepref.evaluation.power`. None for
-    fewer than two problems.
+    name: the name of the compared figure. base, aligned: the means over problems, in [0, 1], or in points for grades.
+    difference: aligned - base. low, high: the ends of its interval, which has a coverage of 95% by default. p_value:
+    the p-value of a two-sided test against no difference. test: the name of this test. n: the number of problems.
+    wins, losses, ties: the numbers of problems on which the aligned model is better, worse and equal. spread: the
+    standard deviation of the differences over problems, for `codepref.evaluation.power`. None for fewer than two
+    problems.
     """
 
     name: str
@@ -59,7 +61,7 @@ class Comparison:
 
     @property
     def settled(self) -> bool:
-        """Whether a difference is shown: the interval excludes 0, and the p-value is below 0.05."""
+        """Whether the comparison shows a difference: the interval excludes 0, and the p-value is below 0.05."""
         return (self.low > 0 or self.high < 0) and self.p_value < SIGNIFICANCE
 
 
@@ -68,28 +70,32 @@ def compare_values(
 ) -> Comparison:
     """Compare two lists of values in [0, 1], paired by problem.
 
-    For 0/1 values: the exact McNemar test, and the interval of Bonett and Price (2012) for a paired difference of
-    shares. For other values: the sign-flip permutation test of the mean difference, and the BCa bootstrap of the
-    differences. With fewer than MIN_BOOTSTRAP problems, or if all differences are equal, the interval is Wilson's
-    interval of (1 + difference) / 2 with one trial for each problem, which is conservative.
+    The p-value is that of the exact McNemar test if all values are 0 or 1, else that of the sign-flip permutation test
+    of the mean difference.
 
-    Measured on 300 simulated pairs of equally good models, with 20, 100 and 300 Beta-distributed problems each:
-    `settled` is True in 2% to 5% of them, and the interval contains 0 in 91% to 96%.
+    The interval depends on the differences aligned - base:
+    - If each difference is -1, 0 or 1, it is the interval of Bonett and Price (2012) for a paired difference of shares.
+    - Otherwise, with fewer than MIN_BOOTSTRAP problems or with equal differences, it is Wilson's interval for the share
+      (1 + difference) / 2 with one trial for each problem, rescaled to differences. This interval is conservative.
+    - Otherwise it is the BCa bootstrap interval of the differences.
+
+    Measured on 300 simulated pairs of equally good models, for 20, 100 and 300 problems with Beta-distributed
+    difficulty: `settled` is True for 2% to 5% of the pairs, and the interval contains 0 for 91% to 96%.
 
     Args:
         name: the name of the figure.
         base_P: one value for each problem, of the base model.
         aligned_P: the values of the aligned model for the same problems, in the same order.
-        confidence: the coverage of the interval.
-        seed: the seed of the bootstrap and of drawn sign flips.
+        confidence: the coverage of the interval, such as 0.95.
+        seed: the seed of the bootstrap and of the sign flips that are drawn.
 
     Raises:
-        UserError: no problems, lengths that differ, values outside [0, 1].
+        UserError: there are no problems, the lengths differ, or a value is outside [0, 1].
     """
     base, aligned = np.asarray(base_P, dtype=np.float64), np.asarray(aligned_P, dtype=np.float64)
     if base.ndim != 1 or base.shape != aligned.shape:
         raise UserError(
-            f"{name}: {base.size} values against {aligned.size}; a paired comparison needs the same problems"
+            f"{name}: {base.size} values against {aligned.size}. A paired comparison needs the same problems"
         )
     if not len(base):
         raise UserError(f"{name}: no problems to compare")
@@ -132,21 +138,24 @@ def _difference_interval(
 
 
 def mcnemar_exact(wins: int, losses: int) -> float:
-    """The p-value of the two-sided exact McNemar test. Without a difference, wins are Binomial(wins + losses, 1/2).
+    """Return the p-value of the two-sided exact McNemar test.
+
+    If the models do not differ, the number of wins has the distribution Binomial(wins + losses, 1/2).
 
     Example: 8 wins and 2 losses give 2 * (1 + 10 + 45) / 1024 = 0.109.
     """
     discordant = wins + losses
     tail = sum(math.comb(discordant, i) for i in range(min(wins, losses) + 1))
-    # a quotient of integers, since 2.0**discordant would overflow with thousands of problems
+    # this divides integers, since the float 2.0**discordant would overflow with thousands of problems
     return min(1.0, 2 * tail / (1 << discordant))
 
 
 def bonett_price_interval(wins: int, losses: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The interval of (wins - losses) / n for paired 0/1 values: Wald's, after 1 is added to both wins and losses.
+    """Return the interval of (wins - losses) / n for paired 0/1 values.
 
-    Source: Bonett and Price 2012, doi:10.3102/1076998611411915. It keeps its coverage with few problems, and it has a
-    width even without any difference.
+    It is Wald's interval after 1 is added to both wins and losses, and 2 to n. Source: Bonett and Price 2012,
+    doi:10.3102/1076998611411915. The interval keeps its coverage with few problems, and it has a width even if no
+    problem differs.
     """
     won, lost = (wins + 1) / (n + 2), (losses + 1) / (n + 2)
     half = normal_quantile(confidence) * math.sqrt((won + lost - (won - lost) ** 2) / (n + 2))
@@ -154,13 +163,14 @@ def bonett_price_interval(wins: int, losses: int, n: int, confidence: float = 0.
 
 
 def sign_flip_test(differences_P: npt.ArrayLike, *, seed: int = 0, resamples: int = RESAMPLES) -> float:
-    """The two-sided permutation p-value of the mean difference. Without a difference, each sign is a fair coin.
+    """Return the two-sided permutation p-value of the mean difference.
 
-    If at most EXACT_FLIPS differences are not 0, all patterns of their signs are enumerated. Otherwise `resamples`
-    patterns are drawn, and the p-value is (count + 1) / (resamples + 1), which is never too small (Phipson and Smyth
-    2010).
+    If the models do not differ, each difference is as likely to be positive as to be negative. The p-value is the share
+    of patterns of signs for which |mean| is at least as large as observed. If at most EXACT_FLIPS differences are not
+    0, all patterns of their signs are enumerated. Otherwise `resamples` patterns are drawn, and the p-value is
+    (count + 1) / (resamples + 1), which keeps the level of the test (Phipson and Smyth 2010).
 
-    Example: for the differences 0.1, 0.2 and 0.3, 2 of 8 patterns reach |mean| 0.2, so the p-value is 0.25.
+    Example: for the differences 0.1, 0.2 and 0.3, 2 of 8 patterns give a |mean| of 0.2, so the p-value is 0.25.
     """
     differences = np.asarray(differences_P, dtype=np.float64)
     moved = differences[np.abs(differences) > _SAME]

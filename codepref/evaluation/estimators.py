@@ -1,7 +1,7 @@
-"""pass@k, and confidence intervals of a mean over problems. Pure.
+"""Computes pass@k, and confidence intervals of a mean over problems. Pure.
 
-The problem is the unit of sampling. Solutions of one problem resemble each other, so every interval here is over
-problems. Axes in array names: P problems, R resamples.
+The problem is the unit of sampling: solutions of one problem resemble each other, so they are no independent draws.
+Axes in array names: P problems, R resamples.
 """
 
 from __future__ import annotations
@@ -21,27 +21,29 @@ Ints = npt.NDArray[np.int64]
 
 RESAMPLES = 10_000
 MIN_BOOTSTRAP = 10
-"""With fewer problems than this, a bootstrap interval is too narrow. An interval that holds for all values in [0, 1]
-takes its place."""
+"""The smallest number of problems for a bootstrap interval. With fewer problems it would be too narrow, and Wilson's
+interval is used."""
 _CHUNK = 2_000_000
 _SAME = 1e-9
-"""Smaller differences are rounding errors: pass@k's product gives different numbers for 5 of 10 and for 4 of 8."""
+"""Values with smaller differences count as equal. The product formula of pass@k has rounding errors: its results for
+5 of 10 and for 4 of 8 differ."""
 
 
 def pass_at_k(samples_P: npt.ArrayLike, correct_P: npt.ArrayLike, k: int) -> Floats:
-    """The unbiased estimate of pass@k for each problem: the probability that at least one of k solutions is correct.
+    """Return the unbiased estimate of pass@k for each problem.
 
-    It is 1 - C(n-c, k) / C(n, k), equation 1 of Chen et al. 2021 (arXiv 2107.03374), in the product form, which does
-    not overflow. Example: n=5, c=2, k=2 gives 1 - C(3,2)/C(5,2) = 0.7.
+    pass@k is the probability that at least one of k solutions is correct. The estimate is 1 - C(n-c, k) / C(n, k),
+    equation 1 of Chen et al. 2021 (arXiv 2107.03374). It is computed as a product, which does not overflow.
+    Example: n=5, c=2, k=2 gives 1 - C(3,2)/C(5,2) = 0.7.
 
     Args:
         samples_P: n, the number of sampled solutions of each problem.
-        correct_P: c, how many of them are correct.
-        k: at least 1.
+        correct_P: c, the number of correct solutions of each problem.
+        k: the number of solutions of which one must be correct, at least 1.
 
     Raises:
-        UserError: k < 1, lengths that differ, c outside 0..n, or a problem with n < k, for which there is no unbiased
-            estimate. `codepref.evaluation.scores.summarise` leaves such problems out.
+        UserError: k is below 1, the lengths differ, c is outside 0..n, or a problem has n < k. There is no unbiased
+            estimate for such a problem, and `codepref.evaluation.scores.summarise` leaves it out.
     """
     samples, correct = np.asarray(samples_P, dtype=np.int64), np.asarray(correct_P, dtype=np.int64)
     if k < 1:
@@ -56,7 +58,7 @@ def pass_at_k(samples_P: npt.ArrayLike, correct_P: npt.ArrayLike, k: int) -> Flo
     if short := np.flatnonzero(samples < k).tolist():
         at = short[0]
         raise UserError(
-            f"pass@{k}: needs at least {k} samples for each problem; {len(short)} of {len(samples)} problems have "
+            f"pass@{k} needs at least {k} samples for each problem, but {len(short)} of {len(samples)} problems have "
             f"fewer (problem {at} has {samples[at]}). Sample more solutions or choose a smaller k."
         )
     return np.array([_pass_at_k(int(n), int(c), k) for n, c in zip(samples, correct, strict=True)], dtype=np.float64)
@@ -73,27 +75,27 @@ def _pass_at_k(n: int, c: int, k: int) -> float:
 def score(
     name: str, values_P: npt.ArrayLike, samples_P: npt.ArrayLike, *, confidence: float = 0.95, seed: int = 0
 ) -> Score:
-    """The mean of `values_P` over problems, with an interval over problems.
+    """Return the mean of `values_P` over problems, with an interval over problems.
 
-    The interval is Wilson's for 0/1 values. For other values it is the BCa bootstrap over problems
-    (`bootstrap_interval`). With fewer than MIN_BOOTSTRAP problems, or if all values are equal, it is Wilson's with one
-    trial for each problem. That is conservative, since among the variables in [0, 1] with a given mean a coin has the
-    largest variance.
+    If all values are 0 or 1, the interval is Wilson's. Other values have the BCa bootstrap interval over problems (see
+    `bootstrap_interval`). With fewer than MIN_BOOTSTRAP problems, or if all values are equal, their interval is
+    Wilson's with one trial for each problem. It is conservative: of all distributions on [0, 1] with the same mean, the
+    one with only the values 0 and 1 has the largest variance.
 
     Args:
         name: the name of the figure, such as "pass@1 greedy".
         values_P: one value in [0, 1] for each problem, such as the result of `pass_at_k`.
-        samples_P: the number of solutions behind each value. The Score's `samples` is their sum.
-        confidence: the coverage of the interval; 0.95 means 95%.
+        samples_P: the number of solutions behind each value. `Score.samples` is the sum of these numbers.
+        confidence: the coverage of the interval. 0.95 means 95%.
         seed: the seed of the bootstrap. The same seed gives the same interval.
 
     Raises:
-        UserError: no problems, or values that are outside [0, 1] or not finite.
+        UserError: there are no problems, or a value is outside [0, 1] or not a number.
     """
     values = np.asarray(values_P, dtype=np.float64)
     samples = np.asarray(samples_P, dtype=np.int64)
     if values.ndim != 1 or not len(values):
-        raise UserError(f"{name}: no problem has a value, so there is no average")
+        raise UserError(f"{name}: there is no problem to average over")
     if not np.all((values >= 0) & (values <= 1)):
         raise UserError(f"{name}: values must lie between 0 and 1")
     mean = float(values.mean())
@@ -105,26 +107,26 @@ def score(
 
 
 def is_binary(values_P: Floats) -> bool:
-    """Whether every value is 0 or 1."""
+    """Return whether every value is 0 or 1."""
     return bool(np.all((values_P == 0) | (values_P == 1)))
 
 
 def normal_quantile(confidence: float) -> float:
-    """The two-sided normal quantile: 1.96 for 0.95. Raises UserError outside (0, 1)."""
+    """Return the two-sided normal quantile: 1.96 for a confidence of 0.95. Raises UserError for one outside (0, 1)."""
     if not 0 < confidence < 1:
         raise UserError(f"confidence must lie between 0 and 1, not {confidence}")
     return NormalDist().inv_cdf(0.5 + confidence / 2)
 
 
 def wilson_interval(share: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval for a share of n trials (Wilson 1927). It is never empty and lies inside [0, 1].
+    """Return Wilson's score interval for a share of n trials (Wilson 1927).
 
-    Example: 0 of 10 gives (0, 0.278).
+    The interval lies inside [0, 1] and always has a width. Example: the share 0 of 10 trials gives (0, 0.278).
     """
     z = normal_quantile(confidence)
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(max(0.0, share * (1 - share)) / n + z * z / (4 * n * n))
-    # at the shares 0 and 1 the formula gives 0 and 1 exactly, apart from rounding
+    # without rounding errors, the formula gives the end 0 for the share 0, and the end 1 for the share 1
     low = 0.0 if share <= 0 else max(0.0, centre - half)
     high = 1.0 if share >= 1 else min(1.0, centre + half)
     return low, high
@@ -133,14 +135,14 @@ def wilson_interval(share: float, n: int, confidence: float = 0.95) -> tuple[flo
 def bootstrap_interval(
     values_P: Floats, *, confidence: float = 0.95, seed: int = 0, resamples: int = RESAMPLES
 ) -> tuple[float, float]:
-    """The BCa bootstrap interval of the mean (Efron 1987), from resampled problems.
+    """Return the BCa bootstrap interval of the mean (Efron 1987), from resampled problems.
 
-    The bias correction counts resamples that equal the mean as half below it, since means of few distinct values often
-    tie. The acceleration is that of the jackknife: for a mean, a sixth of the skewness over sqrt(P). If all values are
-    equal, the interval has no width, and the caller must use another one.
+    The bias correction counts a resample whose mean equals the observed mean as half a resample below it. Such ties are
+    frequent if there are few distinct values. The acceleration is that of the jackknife: for a mean, a sixth of the
+    skewness over sqrt(P). If all values are equal, the interval has no width, and the caller must use another interval.
 
-    Measured coverage of the 95% interval, for shares of 10 samples with a Beta distribution over problems (means from
-    0.05 to 0.5, 400 draws each): 89% to 97% with 10 or 20 problems, 92% to 97% with 40 or more.
+    The coverage of the 95% interval was measured for shares of 10 samples, with a Beta distribution over problems
+    (means from 0.05 to 0.5, 400 draws each). It is 89% to 97% with 10 or 20 problems, and 92% to 97% with 40 or more.
     """
     values = np.asarray(values_P, dtype=np.float64)
     mean = float(values.mean())
@@ -159,7 +161,7 @@ def bootstrap_interval(
     def percentile(quantile: float) -> float:
         shifted = bias + quantile
         scale = 1 - acceleration * shifted
-        if scale <= 0:  # beyond the pole of the correction, the outermost resample is the best bound
+        if scale <= 0:  # the correction has no finite value here, so the outermost resample is the bound
             return 1.0 if shifted > 0 else 0.0
         return normal.cdf(bias + shifted / scale)
 
@@ -176,6 +178,6 @@ def _resampled_means(values_P: Floats, generator: np.random.Generator, resamples
 
 
 def in_chunks(total: int, rows: int, draw: Callable[[int], Floats]) -> Floats:
-    """Concatenate `draw(count)` over chunks of at most `rows` rows, so that memory is bounded."""
+    """Return `total` values from calls of `draw(count)` with at most `rows` values each, to limit the memory."""
     counts = [min(rows, total - start) for start in range(0, total, rows)]
     return np.concatenate([draw(count) for count in counts])

@@ -1,8 +1,8 @@
-"""EvalPlus's result files (`*_eval_results.json`): written from verdicts, and read as scores.
+"""Writes verdicts as result files of EvalPlus (`*_eval_results.json`), and reads such files as scores.
 
-The format is that of EvalPlus 0.3.1 (`evalplus/evaluate.py`): `date`, `hash` (MD5 of the lines of the data set) and
-`eval`, which maps each task to one object for each sample. `pass_at_k` is also written. Later versions of EvalPlus
-write it, and 0.3.1 ignores it.
+The format is that of EvalPlus 0.3.1 (`evalplus/evaluate.py`). A file has the keys `date`, `hash` (the MD5 of the
+uncompressed data set) and `eval`, which maps each task to a list with one object for each sample. codepref also writes
+the key `pass_at_k`, as later versions of EvalPlus do. Version 0.3.1 ignores it.
 """
 
 from __future__ import annotations
@@ -22,27 +22,29 @@ from codepref.records import PASS, TIMEOUT, Test, VerdictMatrix
 from codepref.storage.files import atomic_open
 
 KS = (1, 10, 100)
-"""The k of EvalPlus's pass@k. A k is used if every problem has at least k samples."""
+"""The values of k for which EvalPlus computes pass@k. A k is used if every problem has at least k samples."""
 PASSED = "pass"
 FOLDER_FILE = "eval_results.json"
 """The name of the result file that EvalPlus writes into an evaluated folder of programs."""
 _PARTS = ("base", "plus")
 
 Figures = dict[str, dict[str, float]]
-"""{"base": {"pass@1": ...}, "plus": {...}}, without "plus" if the problems have no test of that name."""
+"""pass@k by tests: {"base": {"pass@1": ...}, "plus": {...}}. "plus" is absent if the problems have no such tests."""
 
 
 def write_eval_results(path: Path, matrices: Iterable[VerdictMatrix], problems: Path | None = None) -> Figures:
-    """Write verdicts in the format of `evalplus.evaluate`, atomically and one task at a time. Returns pass@k.
+    """Write verdicts in the format of `evalplus.evaluate`, and return pass@k.
 
-    matrices: verdicts of tests named "base" and "plus", as HumanEval+ and MBPP+ with inputs have them. For other
-    problems all tests together are the base tests, and `plus_status` is null. If a problem has no inputs beyond the
-    base, its plus status is its base status. The status is "pass" if all codes are P, "timeout" if the first other code
-    is T, else "fail". The lists of failed inputs are empty. A solution whose correctness is unknown is left out, as in
-    scores, since EvalPlus counts every status other than "pass" as wrong.
-    problems: the problem file, for `hash`. Without it, `hash` is null and EvalPlus does not check it.
+    Tasks are written one at a time. An error leaves no incomplete file at `path`.
 
-    Raises UserError if the correctness of every solution is unknown or only some problems have plus tests, and
+    matrices: verdicts of tests with the ids "base" and "plus", as HumanEval+ and MBPP+ with inputs have them. A problem
+    with only the test "base" has a plus status that equals its base status. For a problem with other test ids, all
+    tests together are the base tests, and `plus_status` is null. A status is "pass" if all codes are P, "timeout" if
+    the first code other than P is T, else "fail". The lists of failed inputs are empty. A solution whose correctness is
+    unknown is left out, since EvalPlus counts every status other than "pass" as wrong.
+    problems: the problem file, whose MD5 becomes `hash`. Without a file `hash` is null, and EvalPlus does not check it.
+
+    Raises UserError if no solution has a known correctness or if only some problems have plus tests. Raises
     MachineError if the disk is full.
     """
     counts: dict[str, list[tuple[int, int]]] = {part: [] for part in _PARTS}
@@ -59,8 +61,12 @@ def write_eval_results(path: Path, matrices: Iterable[VerdictMatrix], problems: 
             for part, passed in zip(_PARTS, _passed(rows), strict=True):
                 counts[part].append((len(rows), passed))
         if len(has_plus) != 1:
-            reason = f"{has_plus[True]} has plus tests and {has_plus[False]} none" if has_plus else "nothing was judged"
-            raise UserError(f"{path}: EvalPlus's results cannot be written: {reason}")
+            reason = (
+                f"{has_plus[True]} has plus tests and {has_plus[False]} has none"
+                if has_plus
+                else "no solution was judged"
+            )
+            raise UserError(f"{path} cannot be written as EvalPlus's results, because {reason}")
         figures = {part: _figures(counts[part]) for part in _PARTS if part == "base" or True in has_plus}
         stream.write(f'}}, "pass_at_k": {json.dumps(figures)}}}\n')
     return figures
@@ -91,7 +97,7 @@ def _status(codes: str) -> str:
 
 
 def _passed(rows: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    """How many samples pass the base tests, and how many pass both base and plus tests."""
+    """Return the number of samples that pass the base tests, and of those that pass both base and plus tests."""
     base = [row["base_status"] == PASSED for row in rows]
     both = (row["plus_status"] == PASSED and passes for row, passes in zip(rows, base, strict=True))
     return sum(base), sum(both)
@@ -113,30 +119,35 @@ def _hash(problems: Path | None) -> str | None:
 
 
 def is_eval_results(document: Any) -> TypeGuard[dict[str, Any]]:
-    """Whether a JSON document has the format of EvalPlus's results."""
+    """Return whether a JSON document has the format of EvalPlus's results."""
     return isinstance(document, dict) and isinstance(document.get("eval"), dict) and "format" not in document
 
 
 def scores_from_eval_results(document: Mapping[str, Any], path: Path) -> Scores:
-    """The scores of a document for which `is_eval_results` is True.
+    """Return the scores in a document for which `is_eval_results` is True.
 
-    A sample is correct if it passes the base and the plus tests, or the base tests if the evaluation used only these.
-    `Scores.conditions` tells which.
-    Raises UserError with the first task whose samples do not have the format of EvalPlus 0.3, and for a document that
-    has plus results for only some tasks or holds no sample.
+    A sample is correct if it passes the base and the plus tests. Without plus results, it is correct if it passes the
+    base tests. `Scores.conditions` has the tests that were used. path: the file of the document, for messages and for
+    the label.
+    Raises UserError if the samples of a task do not have the format of EvalPlus 0.3 (the message names the first such
+    task), if only some samples have plus results, and if the document holds no sample.
     """
     rows: list[tuple[str, int, int, int]] = []
     plus: dict[bool, str] = {}
     for task, samples in document["eval"].items():
         if not isinstance(samples, list) or not all(map(_is_sample, samples)):
             raise UserError(
-                f"{path}: {task}: not results of EvalPlus 0.3, which have base_status and plus_status for each sample"
+                f"{path}: {task} does not have results of EvalPlus 0.3, which have a base_status for each sample"
             )
         plus |= {sample.get("plus_status") is not None: task for sample in samples}
         base, both = _passed([{"plus_status": None, **sample} for sample in samples])
         rows.append((str(task), len(samples), base, both))
     if len(plus) != 1:
-        reason = f"samples of {plus[True]} have a plus_status and of {plus[False]} none" if plus else "holds no sample"
+        reason = (
+            f"samples of {plus[True]} have a plus_status and samples of {plus[False]} have none"
+            if plus
+            else "holds no sample"
+        )
         raise UserError(f"{path}: {reason}")
     has_plus = True in plus
     conditions: dict[str, Any] = {"tests": "base and plus" if has_plus else "base"}

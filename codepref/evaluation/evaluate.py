@@ -1,4 +1,4 @@
-"""A model, or verdicts of its samples -> scores on problems with true tests."""
+"""Scores a model, or verdicts of its solutions, on problems with true tests."""
 
 from __future__ import annotations
 
@@ -40,9 +40,11 @@ def evaluate_model(
 ) -> Scores:
     """Sample answers to each problem, run the problems' own tests, and count the correct answers.
 
-    Each problem gets one greedy answer, with temperature 0, and `samples` answers that are drawn with `decoding`.
-    limits: None means SCORING_LIMITS. out: a folder for answers, verdicts and scores.json. A second call with the same
-    folder continues from its content. Raises what sampling and execution raise.
+    The model gives one greedy answer to each problem, and `samples` answers that are drawn with `decoding`.
+    ks: the values of k for pass@k. limits: the limits of a solution, or None for SCORING_LIMITS. label: the name of the
+    model in scores and messages. out: a folder for answers, verdicts and scores.json. A second call with the same
+    folder continues from its content. progress_for: returns the progress callback for the phase of a given name.
+    Raises what `codepref.sampling.sample.sample` and `codepref.execution.execute.execute` raise.
     """
     engine = open_engine(model, dtype=dtype, device=device) if isinstance(model, str) else model
     decoding = decoding or Decoding()
@@ -87,7 +89,11 @@ def evaluate_verdicts(
     label: str = "",
     out: Path | None = None,
 ) -> Scores:
-    """The scores of verdicts. A k of pass@k that is above the number of solutions of every problem is left out."""
+    """Return the scores of verdicts, and write scores.json into the folder `out` if it is given.
+
+    ks: the values of k for pass@k. A k that is above the number of solutions of every problem gives no figure. kind:
+    whether the solutions were sampled or are greedy answers.
+    """
     return _keep(scores_from_verdicts(verdicts, kind=kind, label=label, ks=ks), out, seed)
 
 

@@ -1,4 +1,4 @@
-"""The gate: promotes a model only if it is shown to be not worse than its base on held-out problems. Pure."""
+"""The gate: it promotes an aligned model only if the model is shown to be no worse than its base. Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 MARGIN_POINTS = 1.0
-"""The default margin in percent points. A model counts as worse if it loses more than this."""
+"""The default margin in percent points. A model may be worse than its base by less than the margin."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The gate's decision. reasons: one sentence for each figure, those that refuse first."""
+    """The gate's decision. reasons: one line for each figure. The figures that prevent the promotion come first."""
 
     promoted: bool
     reasons: tuple[str, ...]
@@ -26,14 +26,16 @@ def decide(
     margin: float = MARGIN_POINTS,
     require_better: bool = False,
 ) -> Decision:
-    """Promote only if the paired difference of every figure is shown to be above -`margin` points.
+    """Decide whether the aligned model is promoted. It is promoted if every figure passes.
 
-    A difference is shown if the lower end of its 95% interval is above -`margin`, which is a non-inferiority test at
-    2.5%. If the interval is too wide, the gate refuses, and the reason tells how many problems would be enough.
+    A figure passes if the lower end of the 95% interval of its paired difference is above -`margin` points. This is a
+    non-inferiority test at a level of 2.5%. If a figure fails because its interval is too wide, the reason has an
+    estimate of how many problems would be enough.
 
-    comparisons: the fields of `codepref.evaluation.comparison.Comparison` as plain values. figures: the names of the
-    figures that decide. If a figure was not compared, or if `figures` is empty, the gate refuses.
-    margin: in percent points. require_better: the lower end must be above 0, and the p-value below 0.05.
+    comparisons: for each figure the fields of `codepref.evaluation.comparison.Comparison` as plain values. figures: the
+    names of the figures that decide. The model is not promoted if one of them was not compared, or if there are none.
+    margin: in percent points. require_better: a figure passes if the lower end is above 0 and the p-value is below
+    0.05; `margin` is not used.
     """
     named = {str(row["name"]): row for row in comparisons}
     refused = [] if figures else ["the list of deciding figures is empty"]
@@ -60,16 +62,17 @@ def _refusal(row: Mapping[str, Any], margin: float, require_better: bool) -> str
         return "the aligned model is worse"
     goal = "be better" if require_better else f"stay within {margin:g} point{'s' * (margin != 1)} of the base"
     needed = problems_needed(row, margin)
-    # if the interval is narrow enough and only the test disagrees, no number of problems follows from it
-    more = f"; about {needed:,} problems would be needed to see it" if needed > row["n"] else ""
+    # the estimate is not above n if the interval is narrow enough and only the p-value is too large
+    more = f"; about {needed:,} problems would be needed to show it" if needed > row["n"] else ""
     return f"not shown to {goal}{more}"
 
 
 def problems_needed(row: Mapping[str, Any], margin: float) -> int:
-    """About how many problems would bring the interval's lower end above -`margin` points, for the same difference.
+    """Return how many problems would bring the lower end of the interval to -`margin` points, if the difference stayed.
 
-    The half-width of the interval falls with the square root of the number of problems. The result is rounded up to two
-    digits. It is 0 if no number is enough, since the difference itself is at or below -`margin`.
+    This is an estimate: the half-width of the interval falls with the square root of the number of problems. The result
+    is rounded up to two digits. It is 0 if the difference itself is at or below -`margin`, since no number of problems
+    would be enough. It is also 0 if the interval has no width below the difference.
     """
     distance = 100 * row["difference"] + margin
     width = 100 * (row["difference"] - row["low"])

@@ -1,4 +1,4 @@
-"""`codepref grade`: grades one model's responses to a benchmark beside reference answers, as CODAL-Bench does."""
+"""Grades one model's responses to a benchmark beside reference answers, for `codepref grade`."""
 
 from __future__ import annotations
 
@@ -37,12 +37,16 @@ def grade(
 ) -> Grades:
     """Grade one model's responses to a benchmark from 1 to 10, each beside a reference answer, as CODAL-Bench does.
 
-    benchmark, reference: as for `codepref.problems.codal.load_benchmark`, or a loaded Benchmark. source: responses, as
-    `respond` writes them. member: the judge. of: the model to grade, if the source holds responses of several. budget:
-    limit in dollars over all runs with this `out`. log: receives messages for the user.
+    benchmark: a Benchmark, or a source that `codepref.problems.codal.load_benchmark` reads with `reference`. source:
+    the responses, as `codepref respond` writes them. member: the judge. of: the model to grade. It is needed if the
+    source holds responses of several models. settings: how the judge is asked; its scale, mode and number of passes are
+    replaced by those of CODAL-Bench. budget: the limit in dollars for all calls with this `out` together. log: receives
+    messages for the user.
     Writes grades.parquet, scores.json (for `codepref compare`) and summary.json into the folder `out`. The folder
-    `out`/calls keeps each answer of the judge, and an interrupted call continues from there.
-    Raises UserError before the first call if responses are missing or belong to other tasks, and otherwise as `judge`.
+    `out`/calls keeps each answer of the judge. A call that was interrupted continues from these answers.
+    Raises UserError before the first question to the judge, unless each problem of the benchmark has exactly one
+    response of the model. Raises what `codepref.judging.asking.judge_run` raises. Raises InfrastructureError if answers
+    of the judge are missing; the files have been written in that case.
     """
     folder = Path(out)
     check_target(folder / TABLE)
@@ -73,15 +77,17 @@ def grade(
 def tasks_to_grade(
     benchmark: Benchmark, responses: Iterable[InstructionResponses], of: str | None
 ) -> tuple[list[InstructionResponses], str]:
-    """Each task of the benchmark with the one response of the model `of`, and the model's name.
+    """Return each task of the benchmark with its one response of the model to grade, and the name of this model.
 
-    Tasks are matched by task_id if the benchmark knows all ids of the responses, else by the instruction's text.
-    Raises UserError if `of` is None and there are several models, or if a task has no response of the model or several.
+    Responses are matched with the benchmark by task_id if it has all their task_ids, else by the instruction's text.
+    of: the name of the model. None stands for the only model in `responses`.
+    Raises UserError if `of` is None and the responses are not of exactly one model, and if a task of the benchmark does
+    not have exactly one response of the model.
     """
     answered = list(responses)
     models = sorted({response.model for task in answered for response in task.responses})
     if of is None and len(models) != 1:
-        raise UserError(f"the responses are of {', '.join(models) or 'no model'}: name the model to grade with --of")
+        raise UserError(f"the responses are of {', '.join(models) or 'no model'}. Name the model to grade with --of")
     label = of or models[0]
     ids = {instruction.task_id for instruction in benchmark.tasks}
     by_id = all(task.task_id in ids for task in answered)
@@ -98,7 +104,7 @@ def tasks_to_grade(
         if task_ids:
             raise UserError(
                 f"{len(task_ids)} of {len(tasks)} problems have {what} of {label!r} ({', '.join(task_ids[:3])}"
-                f"{', ...' if len(task_ids) > 3 else ''}); each problem needs exactly one"
+                f"{', ...' if len(task_ids) > 3 else ''}). Each problem needs exactly one response of the model"
             )
     return tasks, label
 

@@ -1,7 +1,8 @@
-"""CODAL-Bench figures: the mean grade of each preference, the mean of these means, and paired comparisons. Pure.
+"""Computes the figures of CODAL-Bench from grades. Pure.
 
-Grades are points from 1 to 10 (arXiv 2403.09032, section 4). A response without a grade is left out and counted. The
-published code counts it as 0.
+The figures are the mean grade of each preference, the mean of these means, and paired comparisons of two models. Grades
+are points from 1 to 10 (arXiv 2403.09032, section 4). A response without a grade is left out and counted. The published
+code uses the grade 0 for such a response.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ OVERALL = "mean of preferences"
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """The grade of one model's answer to one problem. value: points, or None. reason: why there is no grade."""
+    """The grade of one model's response to one problem.
+
+    value: points from 1 to 10, or None without a grade. rationale: the judge's words. reason: why there is no grade.
+    """
 
     task_id: str
     preference: str
@@ -36,9 +40,10 @@ class Grade:
 
 @dataclass(frozen=True)
 class Grades:
-    """One judge's grades of one model, one for each problem.
+    """The grades that one judge gave to one model, one for each problem.
 
-    label: the name of the model. conditions: the reference and the judge's settings, if they are known.
+    label: the name of the model. judge: the name of the judge. conditions: the column of the reference answers, the
+    judge's model and its settings, if they are known.
     """
 
     label: str
@@ -47,7 +52,7 @@ class Grades:
     conditions: Mapping[str, Any] = field(default_factory=dict)
 
     def values(self) -> dict[str, dict[str, int]]:
-        """preference -> task_id -> points, without ungraded problems."""
+        """Return the points by preference and task_id, without ungraded problems."""
         points: dict[str, dict[str, int]] = {}
         for grade in self.grades:
             of_preference = points.setdefault(grade.preference, {})
@@ -56,14 +61,15 @@ class Grades:
         return {preference: values for preference, values in points.items() if values}
 
     def left_out(self) -> dict[str, int]:
-        """The number of ungraded problems, by reason."""
+        """Return the number of ungraded problems by reason."""
         return dict(sorted(Counter(grade.reason for grade in self.grades if grade.value is None).items()))
 
 
 def summarise_grades(grades: Grades, *, seed: int = 0) -> list[Score]:
-    """The mean points of each preference, then the mean of these means, with 95% intervals over problems.
+    """Return the mean points of each preference and, last, the mean of these means, with 95% intervals over problems.
 
-    `mean_of_means` computes the last interval from the others.
+    `mean_of_means` computes the interval of the last figure from the other intervals. The list is empty if no problem
+    is graded.
     """
     by_preference = grades.values()
     figures = []
@@ -81,20 +87,20 @@ def summarise_grades(grades: Grades, *, seed: int = 0) -> list[Score]:
 def compare_grades(a: Grades, b: Grades, *, seed: int = 0) -> list[Comparison]:
     """Compare the points of b (aligned) with those of a (base), paired by problem.
 
-    The result has one comparison for each preference, then that of the mean of preferences. A problem without a grade
-    on either side is left out; `n` counts the others.
-    Raises UserError for grades of different problems or by different judges, and if no problem is graded on both sides.
+    The result has a comparison for each preference, and a last one for the mean over preferences. A problem that lacks
+    a grade on one side is left out, and `n` does not count it. A preference without any remaining problem is left out.
+    Raises UserError if the problems or the judges of both sides differ, and if no problem is graded on both sides.
     """
     tasks_a, tasks_b = ({grade.task_id for grade in side.grades} for side in (a, b))
     if tasks_a != tasks_b:
         odd = sorted(tasks_a ^ tasks_b)
         raise UserError(
-            f"{a.label} and {b.label} were graded on different problems ({len(odd)} differ, such as "
-            f"{', '.join(odd[:3])}): grade both on the same problems"
+            f"{a.label} and {b.label} were graded on different problems. {len(odd)} problems are on one side only, "
+            f"such as {', '.join(odd[:3])}. Grade both models on the same problems"
         )
     if a.judge != b.judge:
         raise UserError(
-            f"{a.label} was graded by {a.judge} and {b.label} by {b.judge}: points of two judges cannot be compared"
+            f"{a.label} was graded by {a.judge} and {b.label} by {b.judge}. The points of two judges cannot be compared"
         )
     values_a, values_b = a.values(), b.values()
     strata: list[tuple[Floats, Floats]] = []
@@ -111,12 +117,12 @@ def compare_grades(a: Grades, b: Grades, *, seed: int = 0) -> list[Comparison]:
 
 
 def mean_of_means(estimates: Sequence[tuple[float, float, float]]) -> tuple[float, float, float]:
-    """The mean of independent estimates (value, low, high), with its interval.
+    """Return the mean of independent estimates, and the ends of its interval. An estimate is (value, low, high).
 
-    On each side the distances from the values to the ends are added in quadrature (MOVER, Zou and Donner 2008,
-    doi:10.1002/sim.3095). This keeps the coverage of the single intervals, also of skewed ones, and gives a width even
-    if all grades are equal.
-    Example: (5, 4, 7) and (3, 0, 3) give 4, 4 - sqrt(1 + 9) / 2 and 4 + sqrt(4 + 0) / 2.
+    The distances from the values to their lower ends are added in quadrature, and so are the distances to the upper
+    ends (MOVER, Zou and Donner 2008, doi:10.1002/sim.3095). This keeps the coverage of the intervals of the estimates,
+    even of skewed ones. The interval has a width if one of theirs has a width.
+    Example: (5, 4, 7) and (3, 0, 3) give the mean 4 and the ends 4 - sqrt(1 + 9) / 2 and 4 + sqrt(4 + 0) / 2.
     """
     count = len(estimates)
     mean = sum(value for value, _, _ in estimates) / count
@@ -126,10 +132,10 @@ def mean_of_means(estimates: Sequence[tuple[float, float, float]]) -> tuple[floa
 
 
 def _overall(strata: Sequence[tuple[Floats, Floats]], comparisons: Sequence[Comparison], seed: int) -> Comparison:
-    """The comparison of the mean of preferences. strata: the (base, aligned) points of each preference."""
+    """Return the comparison of the mean over preferences. strata: the (base, aligned) points of each preference."""
     differences = [aligned - base for base, aligned in strata]
     _, low, high = mean_of_means([(one.difference, one.low, one.high) for one in comparisons])
-    # a problem has the weight that it has in the figure: 1 / (number of problems of its preference)
+    # in the mean over preferences, a problem has the weight 1 / (number of problems of its preference)
     weighted = np.concatenate([difference / len(difference) for difference in differences])
     every = np.concatenate(differences)
     base, aligned = (float(np.mean([side[place].mean() for side in strata])) for place in (0, 1))
@@ -151,7 +157,10 @@ def _overall(strata: Sequence[tuple[Floats, Floats]], comparisons: Sequence[Comp
 
 
 def _even_spread(spreads: Sequence[float | None]) -> float | None:
-    """The spread of the mean of means for strata of equal size: the root of the mean variance, if all are known."""
+    """Return the spread of the mean over preferences if all preferences have equally many problems.
+
+    It is the root of the mean of the squared spreads, or None if a spread is unknown.
+    """
     squares = [spread**2 for spread in spreads if spread is not None]
     return math.sqrt(sum(squares) / len(squares)) if squares and len(squares) == len(spreads) else None
 

@@ -1,4 +1,4 @@
-"""Files of grades: a score file for `codepref compare`, and a Parquet table for other programs."""
+"""Reads and writes grades: a score file for `codepref compare`, and a Parquet table for other programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TABLE = "grades.parquet"
 
 
 def write_grades(grades: Grades, folder: Path, *, seed: int = 0) -> Path:
-    """Write `folder`/scores.json with every figure and one row for each problem. Returns its path."""
+    """Write `folder`/scores.json with every figure and one row for each problem. Return the path of the file."""
     document = {
         "format": FORMAT,
         "label": grades.label,
@@ -35,7 +35,10 @@ def write_grades(grades: Grades, folder: Path, *, seed: int = 0) -> Path:
 
 
 def is_grades_file(path: Path) -> bool:
-    """Whether a score file, or scores.json in a folder, holds grades. A file of pass@k does not."""
+    """Return whether a file holds grades. path: the file, or a folder with the file scores.json.
+
+    A score file with pass@k holds no grades. Raises UserError for a file that is missing or is not JSON.
+    """
     if path.is_dir():
         path = path / FILE
         if not path.exists():
@@ -47,7 +50,10 @@ def is_grades_file(path: Path) -> bool:
 
 
 def read_grades(path: Path) -> Grades:
-    """Read a file that `write_grades` wrote. Raises UserError if it is missing or malformed."""
+    """Read grades from a file that `write_grades` wrote, or from scores.json in a folder.
+
+    Raises UserError if the file is missing or malformed.
+    """
     path = path / FILE if path.is_dir() else path
     document = read_json(path)
     try:
@@ -62,10 +68,11 @@ def read_grades(path: Path) -> Grades:
 def write_grades_table(
     path: Path, tasks: Sequence[InstructionResponses], references: Mapping[str, str], grades: Grades
 ) -> None:
-    """Write one row for each problem, with the columns of the benchmark and of the published output of judges.
+    """Write a Parquet file with one row for each problem.
 
-    `rating` is text, and "N/A" without a grade, as in the published annotations. `judgement` is the judge's rationale.
-    tasks: with one response each.
+    The columns are those of the benchmark and of the published annotations by judges. `rating` is a text: the grade, or
+    "N/A" without a grade. `judgement` is the judge's rationale. tasks: the problems, with one response each.
+    references: task_id -> reference answer.
     """
     import pyarrow as pa
 

@@ -1,6 +1,7 @@
-"""How far a judge's ratings can be trusted: against execution, against its other answers, and against biases. Pure.
+"""Computes figures that show how far a judge's ratings can be trusted. Pure.
 
-Every figure is a mean over problems with equal weights, with a 95% interval over problems.
+The figures compare the ratings with execution, compare the judge's answers to repeated questions, and show biases. Each
+figure is a mean over problems with equal weights, with a 95% interval over problems.
 """
 
 from __future__ import annotations
@@ -14,15 +15,19 @@ from codepref.judging.questions import Reading
 from codepref.records import Judgment, Score
 
 Passed = Mapping[tuple[str, int], bool]
-"""(task_id, response_id) -> whether the response is correct by execution. Other responses are unknown."""
+"""(task_id, response_id) -> whether the response is correct by execution. Other responses have no entry."""
 
 Values = Mapping[int, int]
-"""Position among the task's responses -> rating."""
+"""The position of a response among the task's responses -> its rating."""
 
 
 @dataclass(frozen=True)
 class Rated:
-    """A judged task and its ratings in each pass. backwards: the pass with the responses in reversed order."""
+    """A judged task and its ratings in each pass.
+
+    first: the ratings of the first pass. backwards: those of the pass with the responses in reversed order, or None
+    without such a pass. repeats: those of each repetition of the first pass.
+    """
 
     task: Judgment
     first: Values
@@ -34,8 +39,9 @@ class Rated:
 class JudgeCalibration:
     """The figures about a judge.
 
-    figures: "agreement with execution", "rank kept in reversed order" and so on; see `calibrate`. counts: problems,
-    rated and unjudged responses, and the comparisons behind each figure. notes: the figures without any data.
+    figures: the figures that `calibrate` describes, without those that have no data. counts: the numbers of problems,
+    of rated responses and of unjudged responses, and for each figure the number of comparisons behind it. notes: a note
+    for each figure without data.
     """
 
     figures: list[Score] = field(default_factory=list)
@@ -44,7 +50,11 @@ class JudgeCalibration:
 
 
 def rated(task: Judgment, passes: Sequence[Sequence[Reading]], *, second_pass: bool) -> Rated:
-    """A task with its ratings by pass. passes: as `codepref.judging.questions.read_judgment` returns them."""
+    """Return a task with its ratings in each pass.
+
+    passes: the readings by pass, as `codepref.judging.questions.read_judgment` returns them. second_pass: whether the
+    second pass has the responses in reversed order.
+    """
     values = [{place: value for one in readings for place, value in one.values.items()} for readings in passes]
     rest = values[1 + second_pass :]
     backwards = values[1] if second_pass and len(values) > 1 else None
@@ -56,17 +66,23 @@ def calibrate(
 ) -> JudgeCalibration:
     """Compute all figures for which there are data.
 
-    agreement with execution: over pairs of a correct and a wrong response to one problem, the share in which the
-      correct one is rated higher. A tie counts half. Random ratings give 0.5.
-    same rating in reversed order, same rating when asked again: share of responses.
-    rank kept in reversed order: over pairs with different ratings, the share whose order stays. A tie counts half.
-    gain of the earlier place: points by which a response is rated higher if it is shown earlier.
-    longer is rated higher: over pairs of responses to one problem that are equally correct or of unknown correctness,
-      the share in which the longer text is rated higher. A tie counts half. 0.5 means no bias.
-    own model's gain: points by which responses of the judge's own model are rated above those of other models, over
-      pairs that are equally correct or of unknown correctness. It shows a bias only if other judges rate both alike.
+    Pairs are pairs of rated responses to one problem. In a share of pairs, a tie counts half.
 
-    passed: correctness by execution, if known. own_models: the names of the judge's own model.
+    agreement with execution: the share of pairs of a correct and a wrong response in which the correct response is
+      rated higher. Random ratings give 0.5.
+    same rating in reversed order: the share of responses that get the same rating if the responses are shown in
+      reversed order.
+    rank kept in reversed order: the share of pairs with different ratings whose order stays in the reversed pass.
+    gain of the earlier place: the points by which a response is rated higher if it is shown in the first half.
+    same rating when asked again: the share of responses that get the same rating if the question is repeated.
+    longer is rated higher: the share of pairs in which the longer response is rated higher. 0.5 means no bias.
+    own model's gain: the points by which responses of the judge's own model are rated above those of other models. It
+      shows a bias only if other judges rate both alike.
+
+    The last two figures use pairs whose responses are both correct, both wrong, or both of unknown correctness.
+
+    passed: the correctness of responses by execution, or None. own_models: the names of models in the responses that
+    are the judge's own model. seed: the seed of the bootstrap.
     """
     known = passed or {}
     figures: list[Score] = []
@@ -109,7 +125,7 @@ def _figure(name: str, per_task: Sequence[Sequence[float]], points: int, seed: i
     samples = [len(values) for values in per_task]
     if not points:
         return score(name, means, samples, seed=seed)
-    # the estimators need values in [0, 1]: scale the differences, which are in [-points, points], and scale back
+    # `score` needs values in [0, 1]. Differences in [-points, points] are scaled to it, and the result is scaled back.
     scaled = score(name, [(mean / points + 1) / 2 for mean in means], samples, seed=seed)
     value, low, high = ((2 * x - 1) * points for x in (scaled.value, scaled.low, scaled.high))
     return replace(scaled, value=value, low=low, high=high)
@@ -142,7 +158,10 @@ def _rank_kept(first: Values, other: Values | None) -> Iterator[float]:
 
 
 def _earlier(one: Rated) -> Iterator[float]:
-    """Yield the rating of a response shown earlier minus its rating shown later. The middle response is left out."""
+    """Yield for each response the rating when it is shown early minus the rating when it is shown late.
+
+    A response in the middle is at the same place in both orders and is left out.
+    """
     ids = [response.response_id for response in one.task.responses]
     last = len(ids) - 1
     for place, value in one.first.items():

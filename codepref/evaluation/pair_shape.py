@@ -1,4 +1,4 @@
-"""Figures of pairs that need no true tests: dominant problems, lengths, repeats, contradictions. Pure."""
+"""Computes figures of pairs without true tests: dominant problems, lengths, repeats and contradictions. Pure."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ from codepref.records import Message, Pair
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Figures of a set of pairs. Answers are compared by their normal forms.
+    """Figures of a set of pairs. Two answers are equal if their normal forms are equal.
 
-    most: the number of pairs of the problem with most pairs. top_tenth: the share of the pairs that belong to the tenth
-    of the problems (rounded up) with most pairs. None without pairs.
-    ties: pairs whose evidence has the same verdict codes for both sides. alike: pairs whose two answers are equal.
-    repeated: pairs with the same two answers as an earlier pair of their problem. contradicting: pairs with an answer
-    that another pair of the problem has on the other side. shared: pairs with an answer that a different pair of the
-    problem has on the same side, where repeated pairs count as one.
-    longer, longer_interval: the share of pairs whose chosen answer has more characters, among pairs of unequal length,
-    with Wilson's interval. None if no lengths differ.
-    more_characters, more_lines: the mean of chosen minus rejected. chosen_characters, rejected_characters: mean
-    lengths. None without pairs.
+    pairs, problems: the numbers of pairs and of problems with a pair. most: the largest number of pairs of a problem.
+    top_tenth: a tenth of the problems, rounded up, is taken that has most pairs; this is the share of all pairs that
+    belong to it. None without pairs.
+    ties: the number of pairs whose evidence has the same verdict codes for both sides. alike: the number of pairs whose
+    two answers are equal. repeated: the number of pairs with the same two answers as an earlier pair of their problem.
+    contradicting: the number of pairs with an answer that is also on the other side of a pair of the problem. A pair
+    with two equal answers counts too. shared: the number of pairs with an answer that a different pair of the problem
+    has on the same side. Repeated pairs count once.
+    longer: among the pairs of unequal length in characters, the share whose chosen answer is longer.
+    longer_interval: Wilson's interval of `longer`. Both are None if no pair has unequal lengths.
+    more_characters, more_lines: the mean length of the chosen answer minus that of the rejected answer.
+    chosen_characters, rejected_characters: the mean lengths of both sides. These four are None without pairs.
     confidence: the number of pairs in each of ten bins of equal width, from [0, 0.1) to [0.9, 1].
     """
 
@@ -52,7 +54,7 @@ class Shape:
 
 
 def pair_shape(pairs: Sequence[Pair]) -> Shape:
-    """The figures of Shape. Raises UserError for a confidence outside [0, 1]."""
+    """Return the figures of a set of pairs. Raises UserError for a confidence outside [0, 1]."""
     check_confidence(pairs)
     counts = sorted(Counter(pair.task_id for pair in pairs).values(), reverse=True)
     texts = [(_text(pair.chosen), _text(pair.rejected)) for pair in pairs]
@@ -83,10 +85,10 @@ def pair_shape(pairs: Sequence[Pair]) -> Shape:
 
 
 def check_confidence(pairs: Iterable[Pair]) -> None:
-    """Raises UserError with the task for a confidence that is outside [0, 1] or not a number."""
+    """Raise UserError for a confidence that is outside [0, 1] or is NaN. The message names the task."""
     for pair in pairs:
         if not 0 <= pair.confidence <= 1:
-            raise UserError(f"a pair of {pair.task_id!r} has confidence {pair.confidence}: it must be between 0 and 1")
+            raise UserError(f"a pair of {pair.task_id!r} has confidence {pair.confidence}. It must be between 0 and 1")
 
 
 def _shared(keys: Sequence[tuple[str, str, str]]) -> int:

@@ -1,4 +1,4 @@
-"""The number of problems that a comparison needs to show a difference of a given size. Pure."""
+"""Computes how many problems a comparison needs to show a difference of a given size. Pure."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from codepref.errors import UserError
 from codepref.evaluation.estimators import Floats, normal_quantile
 
 POINTS = (1.0, 2.0, 5.0)
-"""The differences that reports use, in percent points."""
+"""The differences for which reports give the number of problems, in points."""
 POWER = 0.8
 _SAME = 1e-9
 
 
 def spread_of(differences_P: Floats) -> float | None:
-    """The standard deviation of paired differences over problems, with n - 1. None for fewer than two problems.
+    """Return the standard deviation of paired differences over problems, or None for fewer than two problems.
 
-    The spread of differences that are equal apart from rounding is 0.
+    The sum of squares is divided by n - 1. If the differences are equal apart from rounding, the result is 0.
     """
     if len(differences_P) < 2:
         return None
@@ -29,16 +29,16 @@ def spread_of(differences_P: Floats) -> float | None:
 def problems_to_show(
     spread: float | None, difference: float, *, power: float = POWER, confidence: float = 0.95
 ) -> int | None:
-    """How many problems show a true difference with probability `power`, in a two-sided paired test.
+    """Return how many problems a two-sided paired test needs to show a true difference with probability `power`.
 
     n = ((z_{1-alpha/2} + z_{power}) * spread / difference)^2, rounded up, with alpha = 1 - confidence. This is the
-    usual sample size for a mean of paired differences (for evaluations of models: Miller 2024, arXiv 2411.00640).
-    The spread comes from differences between problems and from sampling within a problem, so n applies to the same
-    number of samples for each problem. Below n = 30 a t-test needs a few more problems. A spread that was measured on
-    few problems is itself uncertain.
+    usual sample size for a mean of paired differences. Miller 2024 (arXiv 2411.00640) uses it for evaluations of
+    models. The spread has two sources: differences between problems, and the sampling of solutions within a problem.
+    The result is therefore valid for the number of samples for each problem with which the spread was measured. Below
+    n = 30 a t-test needs a few more problems. A spread that was measured on few problems is itself uncertain.
 
-    spread: the standard deviation of the differences over problems, in the unit of `difference`. For None and 0 the
-    result is None. Raises UserError for a difference of 0 or less, and for a power outside (0, 1).
+    spread: the standard deviation of the differences over problems, in the unit of `difference`. If it is None or 0,
+    the result is None. Raises UserError for a difference of 0 or less, and for a power or a confidence outside (0, 1).
 
     Example: a spread of 50 points and a difference of 5 give ((1.960 + 0.842) * 50 / 5)^2 = 784.9, so 785.
     """
@@ -53,8 +53,10 @@ def problems_to_show(
 
 
 def needed(spread: float | None, points: tuple[float, ...] = POINTS, unit: float = 100.0) -> Mapping[str, int | None]:
-    """Size -> `problems_to_show`, with keys such as "1" and "5". points: the sizes.
+    """Return the number of problems that show a difference, for several differences.
 
-    unit: how many points one unit of the spread is. It is 100 if the spread is a share and the points are percent.
+    points: the differences in points. unit: how many points one unit of the spread is. It is 100 if the spread is that
+    of shares and the points are percent points. The keys of the result are the differences as texts, such as "1". The
+    values are the results of `problems_to_show`.
     """
     return {f"{size:g}": problems_to_show(spread, size / unit) for size in points}

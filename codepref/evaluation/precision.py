@@ -1,4 +1,4 @@
-"""The share of right pairs, by the share of problems kept and by confidence. Pure."""
+"""Computes the share of right pairs by the share of problems kept, and by confidence. Pure."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The figures of the problems with the highest confidence.
+    """The precision if only a share of the problems is kept, those with the highest confidence.
 
-    share: the share of all problems. problems, pairs: their numbers. precision: the share of right pairs of each
-    problem, averaged over problems.
+    share: the share of all problems that is kept. problems, pairs: the numbers of kept problems and of their pairs.
+    precision: the mean over the kept problems of the share of right pairs.
     """
 
     share: float
@@ -42,7 +42,8 @@ class Kept:
 class Bin:
     """The pairs with a confidence in [low, high). The last bin includes its upper end.
 
-    confidence: their mean confidence. right: the share of right pairs. interval: Wilson's interval of `right`.
+    pairs: the number of these pairs. confidence: their mean confidence. right: the share of right pairs among them.
+    interval: Wilson's interval of `right`.
     """
 
     low: float
@@ -54,12 +55,12 @@ class Bin:
 
 
 def precision_by_share(judged: Sequence[Judged], problems_total: int | None = None, *, seed: int = 0) -> list[Kept]:
-    """The precision if only 10%, 20%, ... 100% of the problems are kept, those with the highest confidence.
+    """Return the precision if only 10%, 20%, ... 100% of the problems are kept, those with the highest confidence.
 
-    The confidence of a problem is the highest of its pairs. Problems of equal confidence keep their order.
-    problems_total: the number of problems that could have given a pair. None counts the problems in `judged`. A share
-    of less than one problem, or of more problems than have a judged pair, has no row. The interval is over problems;
-    see `codepref.evaluation.estimators.score`.
+    The confidence of a problem is the highest confidence of its pairs. Of problems with equal confidence, the problem
+    that comes first in `judged` is kept first. problems_total: the number of problems that could have given a pair.
+    None stands for the number of problems in `judged`. A share has no row if it is less than one problem, or if it is
+    more problems than have a judged pair. The interval is over problems; see `codepref.evaluation.estimators.score`.
     Raises UserError for a confidence outside [0, 1] and for a total below the number of problems in `judged`.
     """
     by_task: dict[str, list[Judged]] = {}
@@ -68,7 +69,10 @@ def precision_by_share(judged: Sequence[Judged], problems_total: int | None = No
         by_task.setdefault(one.task_id, []).append(one)
     total = len(by_task) if problems_total is None else problems_total
     if total < len(by_task):
-        raise UserError(f"the pairs are of {len(by_task)} problems, which is more than problems_total = {total}")
+        raise UserError(
+            f"the pairs are of {len(by_task)} problems, which is more than problems_total = {total}. Give the number "
+            "of all problems that could have given a pair"
+        )
     ranked = sorted(by_task.values(), key=lambda pairs: -max(one.confidence for one in pairs))
     rows = []
     for tenth in range(1, TENTHS + 1):
@@ -83,9 +87,9 @@ def precision_by_share(judged: Sequence[Judged], problems_total: int | None = No
 
 
 def calibration_table(judged: Sequence[Judged], bins: int = 10) -> list[Bin]:
-    """The bins of equal width that contain a pair, in order of confidence.
+    """Return the bins of confidence that contain a pair, in order of confidence. All bins have equal width.
 
-    Wilson's interval assumes independent pairs. It is too narrow if problems have many pairs.
+    Wilson's interval assumes that pairs are independent. It is too narrow if problems have many pairs.
     Raises UserError for a confidence outside [0, 1].
     """
     for one in judged:
@@ -105,4 +109,4 @@ def calibration_table(judged: Sequence[Judged], bins: int = 10) -> list[Bin]:
 
 def _check(one: Judged) -> None:
     if not 0 <= one.confidence <= 1:
-        raise UserError(f"a pair of {one.task_id!r} has confidence {one.confidence}: it must be between 0 and 1")
+        raise UserError(f"a pair of {one.task_id!r} has confidence {one.confidence}. It must be between 0 and 1")

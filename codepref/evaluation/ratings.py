@@ -1,6 +1,6 @@
-"""A judge's ratings of a model's answers: means of each problem in a file, figures, and paired comparisons.
+"""Summarises a judge's ratings of a model's answers: means of each problem, their file, figures and comparisons.
 
-Values are shares of the scale, so that they are comparable with pass@1: 0 is the lowest rating, 1 the highest.
+Values are shares of the rating scale: 0 is the lowest rating and 1 the highest. They have the range of pass@1.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ FILE = "ratings.json"
 
 @dataclass(frozen=True, slots=True)
 class ProblemRatings:
-    """The mean ratings of one problem's `n` answers. by_preference: shares of the scale, in [0, 1]."""
+    """The mean ratings of one problem's answers.
+
+    n: the number of answers. by_preference: preference -> mean rating as a share of the scale, in [0, 1].
+    """
 
     task_id: str
     n: int
@@ -30,22 +33,23 @@ class ProblemRatings:
 
     @property
     def mean(self) -> float:
-        """The mean over preferences, with equal weights."""
+        """The mean rating over preferences, with equal weights."""
         return sum(self.by_preference.values()) / len(self.by_preference)
 
 
 @dataclass(frozen=True, slots=True)
 class Ratings:
-    """One judge's ratings of one model's answers. label: the name of the model."""
+    """One judge's ratings of one model's answers. label: the name of the model. judge: the name of the judge."""
 
     label: str
     judge: str
     problems: tuple[ProblemRatings, ...]
 
     def figures(self) -> dict[str, list[float]]:
-        """Figure -> one value for each problem.
+        """Return the values of each figure, one value for each problem.
 
-        "JUDGE score" is the mean over preferences. "JUDGE PREFERENCE" is one preference, if there are several.
+        The figure "JUDGE score" is the mean over preferences. If there are several preferences, each has a figure
+        "JUDGE PREFERENCE" too.
         """
         preferences = list(self.problems[0].by_preference) if self.problems else []
         figures = {f"{self.judge} score": [row.mean for row in self.problems]}
@@ -55,7 +59,7 @@ class Ratings:
 
 
 def summarise_ratings(ratings: Ratings, *, seed: int = 0) -> list[Score]:
-    """The judge's figures with 95% intervals over problems. The list is empty if no answer was rated."""
+    """Return the judge's figures with 95% intervals over problems. The list is empty if no answer was rated."""
     samples = [row.n for row in ratings.problems]
     return [score(name, values, samples, seed=seed) for name, values in ratings.figures().items() if values]
 
@@ -63,26 +67,26 @@ def summarise_ratings(ratings: Ratings, *, seed: int = 0) -> list[Score]:
 def compare_ratings(a: Ratings, b: Ratings, *, seed: int = 0) -> list[Comparison]:
     """Compare the ratings of b (aligned) with those of a (base) by the same judge, paired by problem.
 
-    Raises UserError if the judges, preferences or problems differ.
+    Raises UserError if the judges, preferences or problems of both sides differ, and if there are no problems.
     """
     other = {row.task_id: row for row in b.problems}
     if a.judge != b.judge or not a.problems or set(other) != {row.task_id for row in a.problems}:
         raise UserError(
-            f"{a.label or 'the first'} and {b.label or 'the second'} cannot be compared: a paired comparison needs the "
-            "same judge and the same problems. Evaluate both in the same way."
+            f"the ratings of {a.label or 'the first model'} and {b.label or 'the second model'} cannot be compared. A "
+            "paired comparison needs the same judge and the same problems. Evaluate both models in the same way."
         )
     ordered = Ratings(b.label, b.judge, tuple(other[row.task_id] for row in a.problems))
     before, after = a.figures(), ordered.figures()
     if set(before) != set(after):
         raise UserError(
-            f"the figures differ: {', '.join(before)} on one side, {', '.join(after)} on the other. "
+            f"the figures differ: one side has {', '.join(before)}, and the other side has {', '.join(after)}. "
             "Rate both models by the same preferences."
         )
     return [compare_values(name, before[name], after[name], seed=seed) for name in before]
 
 
 def write_ratings(ratings: Ratings, directory: Path, *, seed: int = 0) -> Path:
-    """Write `directory`/ratings.json with every figure and one row for each problem. Returns its path."""
+    """Write `directory`/ratings.json with every figure and one row for each problem. Return the path of the file."""
     document = {
         "format": FORMAT,
         "label": ratings.label,
@@ -113,9 +117,10 @@ def read_ratings(directory: Path) -> Ratings:
 def ratings_from_scores(
     scored: Sequence[tuple[str, Mapping[str, float]]], *, judge: str, label: str = "", low: float = 1, high: float = 5
 ) -> Ratings:
-    """Ratings from rated answers.
+    """Return the Ratings of rated answers.
 
-    scored: (task_id, score by preference) of each answer. low, high: the ends of the scale.
+    scored: the task_id of each answer, and its ratings by preference. All answers have the same preferences. low, high:
+    the ends of the rating scale.
     """
     by_task: dict[str, list[Mapping[str, float]]] = {}
     for task_id, scores in scored:

@@ -1,4 +1,4 @@
-"""Verdicts -> score files: correct solutions of each problem, pass@k figures, and comparisons of score files."""
+"""Computes scores from verdicts, reads and writes score files, and compares them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ KS = (1, 10)
 FORMAT = "codepref scores 1"
 FILE = "scores.json"
 LINES = (".jsonl", ".gz", ".parquet")
-"""Endings of files that hold samples, problems or verdicts. A score file has none of them."""
+"""Endings of files that hold samples, problems or verdicts. No score file has one of these endings."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemScore:
-    """The counts of one problem.
+    """The counts of solutions of one problem.
 
-    n: solutions whose correctness is known. correct: how many of them are correct. left_out: the number of other
-    solutions by reason; see `unknown_reason`.
+    kind: whether the solutions are greedy answers or samples. n: the number of solutions whose correctness is known.
+    correct: the number of correct solutions. left_out: the number of solutions whose correctness is unknown, by reason;
+    see `unknown_reason`.
     """
 
     task_id: str
@@ -41,8 +42,9 @@ class ProblemScore:
 class Scores:
     """The content of a score file.
 
-    label: the name of the scored model. ks: the k of the pass@k figures of sampled rows. conditions: how the answers
-    were sampled (template, temperature, ...), if that is known.
+    label: the name of the scored model. problems: one row for each problem and kind. ks: the values of k for pass@k of
+    sampled rows. conditions: what is known of how the answers were sampled and tested, such as the template and the
+    temperature.
     """
 
     label: str
@@ -51,11 +53,11 @@ class Scores:
     conditions: Mapping[str, Any] = field(default_factory=dict)
 
     def of_kind(self, kind: Kind) -> dict[str, ProblemScore]:
-        """The rows of one kind, by task_id."""
+        """Return the rows of one kind by task_id."""
         return {row.task_id: row for row in self.problems if row.kind == kind}
 
     def left_out(self) -> dict[str, int]:
-        """The number of solutions that were left out, by reason."""
+        """Return the number of solutions that were left out, by reason."""
         counts: Counter[str] = Counter()
         for row in self.problems:
             counts.update(row.left_out)
@@ -65,9 +67,9 @@ class Scores:
 def scores_from_verdicts(
     matrices: Sequence[VerdictMatrix], *, kind: Kind, label: str = "", ks: Sequence[int] = KS
 ) -> Scores:
-    """Count the correct solutions of each problem, as `codepref.records.is_correct` decides.
+    """Count the correct solutions of each problem. `codepref.records.is_correct` decides which ones are correct.
 
-    A solution whose correctness is unknown is left out of n and counted by its reason.
+    A solution whose correctness is unknown is not counted in `n`. It is counted in `left_out` by its reason.
     Raises UserError if a task occurs twice.
     """
     rows = tuple(_problem_score(matrix, kind) for matrix in matrices)
@@ -83,9 +85,9 @@ def _problem_score(matrix: VerdictMatrix, kind: Kind) -> ProblemScore:
 
 
 def unknown_reason(codes: str) -> str:
-    """Why it is unknown whether a solution with these verdict codes is correct, or "" if it is known.
+    """Return why it is unknown whether a solution with these verdict codes is correct, or "" if it is known.
 
-    The reasons are "no tests", "infrastructure" (a cell is I) and "skipped" (a cell is S, and none is I).
+    The reasons are "no tests", "infrastructure" (a code is I) and "skipped" (a code is S, and no code is I).
     """
     if is_correct(codes) is not None:
         return ""
@@ -95,7 +97,7 @@ def unknown_reason(codes: str) -> str:
 
 
 def merge(label: str, *parts: Scores) -> Scores:
-    """Join greedy and sampled scores of one model. Raises UserError if a (task, kind) occurs twice."""
+    """Join scores of one model, such as greedy and sampled ones. Raises UserError if a (task, kind) occurs twice."""
     rows = tuple(row for part in parts for row in part.problems)
     _refuse_twice(rows, label or "the scores")
     return Scores(label, rows, tuple(sorted({k for part in parts for k in part.ks})))
@@ -104,21 +106,21 @@ def merge(label: str, *parts: Scores) -> Scores:
 def _refuse_twice(rows: Iterable[ProblemScore], where: str) -> None:
     counts = Counter((row.task_id, row.kind) for row in rows)
     if twice := [f"{task} ({kind})" for (task, kind), count in counts.items() if count > 1]:
-        raise UserError(f"{where}: more than one row for {_some(twice)}; give each problem one row for each kind")
+        raise UserError(f"{where}: more than one row for {_some(twice)}. Give each problem one row for each kind")
 
 
 def _figures(scores: Scores, ks: Sequence[int]) -> list[tuple[str, Kind, int]]:
-    """(name, kind, k) of every figure for which at least one problem has enough solutions."""
+    """Return (name, kind, k) of every figure for which at least one problem has k solutions of known correctness."""
     wanted: list[tuple[str, Kind, int]] = [("pass@1 greedy", "greedy", 1)]
     wanted += [(f"pass@{k}", "sampled", k) for k in sorted(set(ks))]
     return [(name, kind, k) for name, kind, k in wanted if any(r.n >= k for r in scores.of_kind(kind).values())]
 
 
 def summarise(scores: Scores, ks: Sequence[int] | None = None, seed: int = 0) -> list[Score]:
-    """The figures "pass@1 greedy", "pass@1", "pass@10", ...: means over problems with 95% intervals.
+    """Return the figures "pass@1 greedy", "pass@1", "pass@10" and so on: means over problems with 95% intervals.
 
     A problem with fewer than k solutions of known correctness has no unbiased pass@k and is left out of that figure.
-    The figure's `n` is the number of problems that it uses. A figure without any problem is absent.
+    `Score.n` is the number of problems that the figure uses. A figure that would use no problem is absent.
     """
     figures = []
     for name, kind, k in _figures(scores, scores.ks if ks is None else ks):
@@ -131,11 +133,12 @@ def summarise(scores: Scores, ks: Sequence[int] | None = None, seed: int = 0) ->
 def compare(scores_a: Scores | Path | str, scores_b: Scores | Path | str, *, seed: int = 0) -> list[Comparison]:
     """Compare b (aligned) with a (base), figure by figure, paired by problem.
 
-    Takes `Scores` or paths of score files. A problem with fewer than k solutions of known correctness on either side is
-    left out of that figure. The comparison's `n` is the number of problems that it uses.
+    scores_a, scores_b: `Scores`, or paths of score files. A figure is compared if both sides have it. A problem with
+    fewer than k solutions of known correctness on one side is left out of pass@k. `Comparison.n` is the number of
+    problems that the comparison uses.
 
-    Raises UserError for files that are missing or malformed, that score different problems (the message names them), or
-    that have no figure in common.
+    Raises UserError if a file is missing or malformed, if both sides have different problems (the message names them),
+    and if both sides have no figure in common.
     """
     a, b = (s if isinstance(s, Scores) else read_scores(Path(s)) for s in (scores_a, scores_b))
     comparisons = []
@@ -156,14 +159,17 @@ def compare(scores_a: Scores | Path | str, scores_b: Scores | Path | str, *, see
     if not comparisons:
         first, second = _names(a, b)
         raise UserError(
-            f"{first} and {second} share no figure: one has {_kinds(a)}, the other {_kinds(b)}. "
-            "Evaluate both in the same way."
+            f"{first} and {second} share no figure. {first} has {_kinds(a)}, and {second} has {_kinds(b)}. "
+            "Evaluate both models in the same way."
         )
     return comparisons
 
 
 def differing_conditions(a: Scores, b: Scores) -> list[str]:
-    """The names of the conditions that are known on both sides and differ. They may explain a difference in scores."""
+    """Return the names of the conditions that are known on both sides and differ.
+
+    Such conditions may explain a difference in scores.
+    """
     return sorted(key for key in a.conditions.keys() & b.conditions.keys() if a.conditions[key] != b.conditions[key])
 
 
@@ -172,7 +178,7 @@ def _kinds(scores: Scores) -> str:
 
 
 def _names(a: Scores, b: Scores) -> tuple[str, str]:
-    """The names of both scores in messages: their labels, or their positions if the labels are equal or missing."""
+    """Return the names of both scores for messages: labels, or positions if labels are missing or equal."""
     positions = ("the first file", "the second file")
     return positions if a.label == b.label else (a.label or positions[0], b.label or positions[1])
 
@@ -194,7 +200,7 @@ def _some(names: Sequence[str], limit: int = 5) -> str:
 
 
 def write_scores(scores: Scores, directory: Path, *, seed: int = 0) -> Path:
-    """Write `directory`/scores.json with every figure and one row for each problem and kind. Returns its path."""
+    """Write `directory`/scores.json with every figure and one row for each problem and kind. Return the path."""
     path = directory / FILE
     document = {
         "format": FORMAT,
@@ -211,8 +217,9 @@ def write_scores(scores: Scores, directory: Path, *, seed: int = 0) -> Path:
 
 
 def read_scores(path: Path) -> Scores:
-    """Read a score file or EvalPlus's results. In a folder, scores.json comes before eval_results.json.
+    """Read a score file or EvalPlus's results.
 
+    path: the file, or a folder. In a folder, scores.json is read if it exists, else eval_results.json.
     Raises UserError if the file is missing or malformed.
     """
     from codepref.evaluation import eval_results as evalplus  # that module imports this one

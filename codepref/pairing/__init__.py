@@ -1,1 +1,1 @@
-"""Verdicts and ratings -> preference pairs. The folder `rules` has one file for each rule."""
+"""Selects preference pairs from verdicts and ratings. The folder `rules` holds the pairing rules."""

@@ -1,4 +1,4 @@
-"""Pairs files: Parquet that `datasets` and TRL's DPOTrainer read directly, and pairs of other programs."""
+"""Reads and writes files of pairs: Parquet for `datasets` and TRL's DPOTrainer, and files of other programs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def pair_schema() -> pa.Schema:
-    """The columns of a pairs file. `evidence` is JSON text, since its keys depend on the rule."""
+    """Return the schema of a pairs file. The column `evidence` is JSON text, since its keys depend on the rule."""
     import pyarrow as pa
 
     messages = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
@@ -36,7 +36,7 @@ def pair_schema() -> pa.Schema:
 
 
 def pair_rows(pairs: Iterable[Pair]) -> list[dict[str, Any]]:
-    """Pairs as plain rows with the columns of `pair_schema`."""
+    """Return pairs as plain rows with the columns of `pair_schema`."""
     return [
         {
             "task_id": pair.task_id,
@@ -54,12 +54,12 @@ def pair_rows(pairs: Iterable[Pair]) -> list[dict[str, Any]]:
 
 
 def write_pairs(path: Path, pairs: Iterable[Pair]) -> None:
-    """Write a Parquet file of pairs atomically."""
+    """Write pairs to a Parquet file. An error leaves no incomplete file at `path`."""
     write_parquet(path, pair_rows(pairs), pair_schema())
 
 
 def to_dataset(pairs: Iterable[Pair]) -> Any:
-    """Pairs as a `datasets.Dataset`."""
+    """Return pairs as a `datasets.Dataset` with the columns of `pair_schema`."""
     import datasets
     import pyarrow as pa
 
@@ -67,11 +67,12 @@ def to_dataset(pairs: Iterable[Pair]) -> Any:
 
 
 def read_pairs(path: Path) -> list[Pair]:
-    """Read pairs from Parquet or JSON lines. Only the prompt and the two answers are required.
+    """Read pairs from JSON lines (a name that ends in .jsonl or .gz) or from Parquet (any other name).
 
-    The columns are `prompt`, `chosen` and `rejected` as lists of messages, or `instruction`, `chosen` and `rejected` as
-    texts, as in coseal/CodeUltraFeedback_binarized. Raises UserError, with the row, for a missing file, missing columns
-    and wrong values.
+    A row needs `prompt`, `chosen` and `rejected` as lists of messages, or `instruction`, `chosen` and `rejected` as
+    texts, as in coseal/CodeUltraFeedback_binarized. Other columns may be missing.
+    Raises UserError for a missing file, for missing columns and for wrong values. The message names the row if the
+    fault is in one row.
     """
     is_lines = path.suffix in (".jsonl", ".gz")
     rows = [row for _, row in read_jsonl(path)] if is_lines else read_parquet(path, ("chosen", "rejected"))
@@ -79,7 +80,11 @@ def read_pairs(path: Path) -> list[Pair]:
 
 
 def pairs_from_rows(rows: Iterable[Mapping[str, Any]], *, where: str = "pairs") -> list[Pair]:
-    """Pairs from mappings, such as a list or a `datasets.Dataset`. Raises UserError with the row's number, from 1."""
+    """Return the pairs in rows such as a list of mappings or a `datasets.Dataset`.
+
+    where: the name of the rows in messages. Raises UserError for a row that is not a pair. The message has the number
+    of the row, from 1.
+    """
     pairs = []
     for number, original in enumerate(rows, start=1):
         row = _with_messages(original) if isinstance(original.get("chosen"), str) else original
@@ -94,17 +99,20 @@ def pairs_from_rows(rows: Iterable[Mapping[str, Any]], *, where: str = "pairs") 
 
 
 def _requirement(row: Mapping[str, Any], name: str) -> str:
-    """What a wrong row needs. name: its first column that is missing or is not a list of messages."""
+    """Return a message about a wrong row. name: its first column that is missing or is not a list of messages."""
     if row.get(name) is not None and not (name == "prompt" and isinstance(row[name], str)):
         return f"`{name}` must be a list of messages {{role, content}}, as TRL takes them"
     return (
-        "needs `prompt`, `chosen` and `rejected` as lists of messages {role, content}, as TRL takes them, or "
-        f"`instruction`, `chosen` and `rejected` as texts; has {', '.join(map(str, row)) or 'nothing'}"
+        "a pair needs `prompt`, `chosen` and `rejected` as lists of messages {role, content}, as TRL takes them, or "
+        f"`instruction`, `chosen` and `rejected` as texts. The row has {', '.join(map(str, row)) or 'no column'}"
     )
 
 
 def _with_messages(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A row of plain texts with messages in their place. Its ratings and models become evidence."""
+    """Return a row of texts with each text replaced by a list of one message. Its ratings and models become evidence.
+
+    A row in which the instruction or an answer is not a text is returned as it is.
+    """
     texts = {"prompt": row.get("instruction"), "chosen": row["chosen"], "rejected": row.get("rejected")}
     if not all(isinstance(text, str) for text in texts.values()):
         return row
@@ -118,7 +126,10 @@ def _with_messages(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _pair(row: Mapping[str, Any], number: int) -> Pair:
-    """The pair of a row. A missing id is -1, which no solution has."""
+    """Return the pair of a row. A missing chosen_id or rejected_id becomes -1, which no solution has.
+
+    Raises TypeError or ValueError for a wrong value.
+    """
     evidence = row.get("evidence") or "{}"
     if isinstance(evidence, str):
         evidence = json.loads(evidence)
@@ -139,7 +150,7 @@ def _pair(row: Mapping[str, Any], number: int) -> Pair:
 
 
 def _confidence(value: Any) -> float:
-    """The confidence as a number, or 1 if there is none, as in TRL's own pairs."""
+    """Return the confidence as a number. A row without a confidence counts as sure, so None becomes 1."""
     if value is None:
         return 1.0
     try:

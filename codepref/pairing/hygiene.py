@@ -1,4 +1,8 @@
-"""Filters for proposed pairs: equal sides, repeats, unequal lengths, too many pairs of a problem. Pure."""
+"""Decides which proposed pairs are kept. Pure.
+
+Dropped are pairs with equal sides, repeated pairs, contradictions, pairs of low confidence, pairs with sides of very
+unequal length, and pairs above the limits for a problem and for the share of problems.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +15,17 @@ from codepref.problems.normalise import normal_form
 from codepref.records import Message, Pair
 
 Sides = tuple[str, str]
-"""Two texts by which pairs are compared: that of the chosen answer and that of the rejected one."""
+"""The two texts by which pairs are compared: one for the chosen answer and one for the rejected answer."""
 
 
 @dataclass(frozen=True)
 class PairLimits:
-    """Which proposed pairs are kept.
+    """The limits for proposed pairs.
 
-    max_pairs_per_problem: at least 1. min_confidence: pairs below it are dropped. max_share: pairs of this share of the
-    problems are kept, in (0, 1]. max_length_ratio: a pair is dropped if one side has more than this many times the
-    characters of the other; 0 sets no limit.
+    max_pairs_per_problem: the largest number of pairs of one problem, at least 1. min_confidence: pairs with a lower
+    confidence are dropped. max_share: the share of the problems whose pairs are kept, in (0, 1]. max_length_ratio: a
+    pair is dropped if one side has more than this many times the characters of the other side. It is at least 1, or 0
+    for no limit.
     Raises UserError for values outside these bounds.
     """
 
@@ -39,26 +44,26 @@ class PairLimits:
 
 
 def sides(pair: Pair) -> Sides:
-    """The normal forms of both answers. Pairs that differ only in what `normal_form` ignores have equal sides."""
+    """Return the normal forms of both answers. Answers that differ only in what `normal_form` ignores are equal."""
     return answer_form(pair.chosen), answer_form(pair.rejected)
 
 
 def answer_form(messages: Iterable[Message]) -> str:
-    """The normal form of the program in an answer, with or without a ```python fence."""
+    """Return the normal form of an answer. The answer is a program, or a program in a ```python block."""
     text = "".join(message["content"] for message in messages)
     return normal_form(text.removeprefix("```python\n").removesuffix("\n```"))
 
 
 def sides_as_written(pair: Pair) -> Sides:
-    """The texts of both answers without white space at their ends.
+    """Return the texts of both answers without white space at their ends.
 
-    Ratings need this in place of `sides`, since a judge also rates comments and layout.
+    Pairs from ratings are compared by these texts and not by `sides`, since a judge also rates comments and layout.
     """
     return answer_text(pair.chosen), answer_text(pair.rejected)
 
 
 def answer_text(messages: Iterable[Message]) -> str:
-    """The text of an answer without white space at its ends."""
+    """Return the text of an answer without white space at its ends."""
     return "".join(message["content"] for message in messages).strip()
 
 
@@ -68,9 +73,10 @@ def keep_pairs(
     dropped: Counter[str],
     sides_of: Callable[[Pair], Sides] = sides,
 ) -> list[Pair]:
-    """The pairs of one problem that are kept, in the order of `proposals`.
+    """Return the proposed pairs of one problem that are kept, in the order of `proposals`.
 
-    sides_of: the texts by which pairs are compared. The reasons for dropped pairs are counted in `dropped`.
+    limits: its `max_share` is not used here; see `top_confidence`. dropped: receives the number of dropped pairs by
+    reason. sides_of: returns the texts by which a pair is compared with others.
     """
     accepted: dict[Sides, Pair] = {}
     for proposal in proposals:
@@ -90,9 +96,9 @@ def drop_reason(
     limits: PairLimits,
     sides_of: Callable[[Pair], Sides] = sides,
 ) -> str:
-    """The reason why a proposed pair is dropped, or "" if it is kept.
+    """Return the reason why a proposed pair is dropped, or "" if it is accepted.
 
-    accepted: the pairs of the problem so far, by what `sides_of` gives for them.
+    accepted: the pairs of the problem that were accepted before, by their `sides_of`.
     """
     chosen, rejected = sides_of(proposal)
     if chosen == rejected:
@@ -109,19 +115,20 @@ def drop_reason(
 
 
 def length_imbalanced(pair: Pair, max_length_ratio: float) -> bool:
-    """Whether one side has more than `max_length_ratio` times the characters of the other. Such a pair teaches length.
+    """Return whether one side has more than `max_length_ratio` times the characters of the other side.
 
-    A ratio of 0 sets no limit.
+    From such a pair a model learns the length of answers. A ratio of 0 sets no limit.
     """
     lengths = sorted(sum(len(message["content"]) for message in side) for side in (pair.chosen, pair.rejected))
     return max_length_ratio > 0 and lengths[1] > max_length_ratio * lengths[0]
 
 
 def select_diverse(pairs: Mapping[Sides, Pair], max_pairs: int) -> list[Pair]:
-    """At most `max_pairs` pairs of one problem, in the order of `pairs`.
+    """Return at most `max_pairs` pairs of one problem, in the order of `pairs`.
 
-    The pair with the highest confidence is selected first. Each further pair is the one whose answers were selected
-    least often on their own side, and among equals the one with the highest confidence.
+    The pair with the highest confidence is selected first. Each further pair is the one whose two answers were selected
+    least often before, the chosen answer as chosen and the rejected answer as rejected. Among equals it is the pair
+    with the highest confidence.
     """
     uses: Counter[tuple[str, str]] = Counter()
 
@@ -138,9 +145,10 @@ def select_diverse(pairs: Mapping[Sides, Pair], max_pairs: int) -> list[Pair]:
 
 
 def top_confidence(pairs: list[Pair], problems: int, dropped: Counter[str]) -> list[Pair]:
-    """The pairs of the `problems` problems with the most confident pairs, in the order of `pairs`.
+    """Return the pairs of the problems with the highest confidence, in the order of `pairs`.
 
-    The confidence of a problem is the highest confidence of its pairs. Dropped pairs are counted in `dropped`.
+    The confidence of a problem is the highest confidence of its pairs. problems: how many problems are kept. dropped:
+    receives the number of dropped pairs.
     """
     best: dict[str, float] = {}
     for pair in pairs:
@@ -152,11 +160,11 @@ def top_confidence(pairs: list[Pair], problems: int, dropped: Counter[str]) -> l
 
 
 def count_in_share(share: float, total: int) -> int:
-    """How many of `total` items are at most the given share: the largest n with n / total <= share.
+    """Return how many of `total` items fit into a share of them: the largest n with n / total <= share.
 
     floor(share * total) is not exact: 0.29 * 100 is 28.999999999999996 in floating point, and its floor is 28. The
-    quotient n / total has the same rounding as the decimal number that the user wrote, so 29 / 100 == 0.29.
-    Example: 0.29 of 100 is 29, 1/3 of 3 is 1, 0.1 of 9 is 0.
+    quotient n / total is rounded like the decimal number that the user wrote, so 29 / 100 == 0.29.
+    Examples: 0.29 of 100 items are 29, 1/3 of 3 items is 1, and 0.1 of 9 items is 0.
     """
     count = round(share * total)
     while count and count / total > share:

@@ -1,4 +1,7 @@
-"""Verdicts -> pairs: calls a rule for each problem, and drops and counts the pairs that must not be trained on."""
+"""Selects pairs from verdicts.
+
+A rule proposes pairs for each problem. Pairs that must not be trained on are dropped and counted.
+"""
 
 from __future__ import annotations
 
@@ -36,13 +39,17 @@ from codepref.sampling.prompts import request_messages
 
 @dataclass(frozen=True)
 class PairSet:
-    """Pairs. dropped: counts by reason of problems without a pair, of dropped pairs and of solutions left out."""
+    """Selected pairs, and what was not used.
+
+    dropped: reason -> count. Some reasons count problems for which the rule proposed no pair, others count dropped
+    pairs, and others count solutions or responses that were left out.
+    """
 
     pairs: list[Pair] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
 
     def to_dataset(self) -> Any:
-        """The pairs as a `datasets.Dataset` with the columns of a pairs file."""
+        """Return the pairs as a `datasets.Dataset` with the columns of a pairs file."""
         from codepref.pairing.artifact import to_dataset
 
         return to_dataset(self.pairs)
@@ -67,29 +74,30 @@ def pair(
 
     Args:
         verdicts: one matrix for each problem.
-        problems: where the prompts come from.
-        rule: a name in `codepref.pairing.rules.RULES` of a rule that does not need ratings.
-        max_pairs_per_problem: the most pairs of a problem, with every rule; see
+        problems: the problems from which the prompts are made.
+        rule: the name of a rule in `codepref.pairing.rules.RULES` that does not read ratings.
+        max_pairs_per_problem: the largest number of pairs of a problem, with every rule. See
             `codepref.pairing.hygiene.select_diverse`.
-        draws: with a rule that proposes one pair, the number of proposals for each problem. If it is above 1, each
-            proposal comes from its own random half of the solutions and tests.
+        draws: how often a rule that proposes one pair is called for each problem. If it is above 1, each call gets a
+            random half of the solutions and tests. Rules that propose several pairs are called once.
         min_confidence: pairs with a lower confidence are dropped.
-        max_share: only the pairs of this share of the problems are kept, those with the highest confidence.
-        max_length_ratio: a pair is dropped if one side has more than this many times the characters of the other.
+        max_share: the share of all problems whose pairs are kept. These are the problems with the highest confidence.
+        max_length_ratio: a pair is dropped if one side has more than this many times the characters of the other side.
             0 sets no limit.
         template: the user message of the prompts.
-        fence: whether the answers stand in a ```python block.
-        allow_shared: whether verdicts may count if the tests ran in the solution's process.
+        fence: whether the answers are in a ```python block.
+        allow_shared: whether verdicts are used if a test ran in the solution's process.
         seed: the seed of every random choice.
 
-    Returns pairs in the order of `verdicts`. Solutions with an infrastructure failure are left out before the rule sees
-    them. A rule that relies on true tests does see those that are wrong whatever the failed cell would have been.
-    Raises UserError for an unknown rule, for options out of bounds, and for verdicts of a task that is not among
-    `problems`.
+    Returns pairs in the order of `verdicts`. A solution without code is left out. A solution with an infrastructure
+    failure is left out too, with one exception: a rule that relies on true tests gets it if it has failed another test,
+    since it is then wrong in any case.
+    Raises UserError for an unknown rule, for a rule that reads ratings, for options out of bounds, and for verdicts of
+    a task that is not among `problems`.
     """
     chosen_rule = load_rule(rule)
     if chosen_rule.ratings:
-        raise UserError(f"rule {rule!r} chooses by ratings: use codepref.pairing.select.select_pairs with judgments")
+        raise UserError(f"rule {rule!r} chooses by ratings. Call codepref.pairing.select.select_pairs with judgments")
     if draws < 1:
         raise UserError(f"draws must be at least 1, not {draws}")
     limits = PairLimits(max_pairs_per_problem, min_confidence, max_share, max_length_ratio)
@@ -101,7 +109,10 @@ def pair(
     for matrix in verdicts:
         count += 1
         if matrix.task_id not in by_task:
-            raise UserError(f"verdicts of task {matrix.task_id!r}, which is not among the problems: another file?")
+            raise UserError(
+                f"the verdicts hold task {matrix.task_id!r}, which is not among the problems. Give the problems of "
+                "these verdicts"
+            )
         usable = _usable(matrix, chosen_rule, allow_shared=allow_shared, dropped=dropped)
         prompt = request_messages(by_task[matrix.task_id], template)
         verdicts_seen = rule_input(usable, task_seed(seed, matrix.task_id))
@@ -113,12 +124,12 @@ def pair(
 
 
 def task_seed(seed: int, task_id: str) -> int:
-    """The seed for one problem, derived from the seed of the whole call."""
+    """Return the seed for one problem. It is derived from the seed of the call and the problem's task_id."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{task_id}".encode()).digest()[:8], "big")
 
 
 def rule_input(matrix: VerdictMatrix, seed: int) -> RuleInput:
-    """The input of a rule for one matrix. Probes are not tests: the rule sees only the answers to them."""
+    """Return the input of a rule for one matrix. Of probes, the input has the answers but not the verdict codes."""
     count_A = np.array([test.count for test in matrix.tests], dtype=np.int64)
     is_test_A = count_A > 0
     index_of = {test.test_id: index for index, test in enumerate(test for test in matrix.tests if test.count)}
@@ -140,7 +151,10 @@ def rule_input(matrix: VerdictMatrix, seed: int) -> RuleInput:
 
 
 def _answers(matrix: VerdictMatrix) -> Ints:
-    """Array (S, A) of answers; see RuleInput. Where an answer is unknown, it is 1 for a passed test and 0 otherwise."""
+    """Return the array (S, A) of answers; see RuleInput.
+
+    A cell with a code other than P and F is RAISED or LATE. Where the digest is unknown, P gives 1 and F gives 0.
+    """
     codes_SA, digests_SA = matrix.codes_ST, matrix.answer_digests_ST.astype(np.int64)
     known_SA = np.where(digests_SA > 0, digests_SA + 1, codes_SA == PASS)
     raised_SA = np.isin(codes_SA, [ERROR, MEMORY, FORBIDDEN])
@@ -162,7 +176,7 @@ def _candidates(
 
 
 def _draw(verdicts: RuleInput, rule: PairingRule, number: int, draws: int) -> Choice:
-    """The rule's choice from all solutions and tests if there is one draw, else from a random half of them."""
+    """Return the rule's choice. With several draws, the rule gets a random half of the solutions and of the tests."""
     if draws == 1:
         return rule.choose(verdicts)
     generator = np.random.default_rng([verdicts.seed, number])
@@ -184,7 +198,7 @@ def _draw(verdicts: RuleInput, rule: PairingRule, number: int, draws: int) -> Ch
 
 
 def _usable(matrix: VerdictMatrix, rule: PairingRule, *, allow_shared: bool, dropped: Counter[str]) -> VerdictMatrix:
-    """The matrix without the solutions that must not be in a pair."""
+    """Return the matrix without the solutions that must not be in a pair. They are counted in `dropped`."""
     kept = []
     for verdict in matrix.verdicts:
         if _machine_failed(verdict, rule):
@@ -199,16 +213,16 @@ def _usable(matrix: VerdictMatrix, rule: PairingRule, *, allow_shared: bool, dro
 
 
 def _machine_failed(verdict: Verdict, rule: PairingRule) -> bool:
-    """Whether an infrastructure failure hides what the rule must know of a solution.
+    """Return whether an infrastructure failure hides what the rule must know of a solution.
 
-    Rules for true tests ask whether a solution is correct, and a failed test settles that. Other rules count cells, so
-    that one missing cell would distort the counts.
+    Rules for true tests ask whether a solution is correct. A failed test answers that, whatever the missing cell would
+    have been. Other rules count cells, and a missing cell would distort the counts.
     """
     return INFRASTRUCTURE in verdict.codes and not (rule.tests == "true" and verdict.correct is False)
 
 
 def _write(matrix: VerdictMatrix, candidate: Candidate, prompt: list[Message], rule: str, fence: bool) -> Pair:
-    """The pair of a candidate, with the texts of the two answers and the evidence."""
+    """Return the pair of a candidate, with the texts of the two answers and the evidence."""
     chosen, rejected = matrix.verdicts[candidate.chosen], matrix.verdicts[candidate.rejected]
     evidence = dict(candidate.evidence) | {"chosen_verdicts": chosen.codes, "rejected_verdicts": rejected.codes}
     texts = []

@@ -1,4 +1,7 @@
-"""Judgments -> pairs: calls a rating rule for each problem, and drops and counts the pairs that must not be kept."""
+"""Selects pairs from judgments.
+
+A rule that reads ratings proposes pairs for each problem. Pairs that must not be trained on are dropped and counted.
+"""
 
 from __future__ import annotations
 
@@ -32,23 +35,25 @@ def pair_rated(
     allow_shared: bool = False,
     seed: int = 0,
 ) -> PairSet:
-    """Select preference pairs from ratings. The answers are the responses as they were written and rated.
+    """Select preference pairs from ratings. The answers of the pairs are the responses as they were written.
 
     Args:
-        judgments: one for each problem.
-        verdicts: results of true tests, joined by solution_id = response_id. None if there are none. A rule that needs
-            true tests makes no pair for a problem without verdicts.
-        problems: where the prompts come from.
-        rule: a name in `codepref.pairing.rules.RULES` of a rule that reads ratings.
-        margin: the least distance between both sides, in points of the judge's scale. It applies to the judge's score
-            where there is one, else to the rating.
-        correctness_pairs: for `tests-then-rating`: also pair passing with failing responses.
+        judgments: one judgment for each problem.
+        verdicts: verdicts of true tests on the responses, in which solution_id is the response_id. None if the
+            responses were not tested. A rule that needs true tests makes no pair for a problem without verdicts.
+        problems: the problems from which the prompts are made.
+        rule: the name of a rule in `codepref.pairing.rules.RULES` that reads ratings.
+        margin: the smallest difference between the two sides, in points of the judge's scale, above 0. The difference
+            is that of the judge's scores where there are any, else that of the ratings. If a response was rated in two
+            passes, its rating is the mean of both.
+        correctness_pairs: whether `tests-then-rating` also pairs passing responses with failing ones.
         max_pairs_per_problem, min_confidence, max_share, max_length_ratio, template, allow_shared, seed: as in
-            `codepref.pairing.pair.pair`. Two answers are equal only if their texts are.
+            `codepref.pairing.pair.pair`.
 
-    Unjudged responses and responses that were cut at the token limit are left out and counted.
-    Raises UserError for an unknown rule, options out of bounds, missing verdicts, and for judgments of a task that is
-    not among `problems`.
+    Two answers are equal if their texts are equal apart from white space at their ends. Unjudged responses and
+    responses that were cut at the token limit are left out and counted.
+    Raises UserError for an unknown rule, for a rule that does not read ratings, for options out of bounds, for missing
+    verdicts, for a margin above the judge's scale, and for judgments of a task that is not among `problems`.
     """
     chosen_rule = load_rule(rule)
     _check(rule, chosen_rule, margin, verdicts)
@@ -63,7 +68,9 @@ def pair_rated(
     for judgment in judgments:
         count += 1
         if judgment.task_id not in by_task:
-            raise UserError(f"judgments of task {judgment.task_id!r}, which is not among the problems: another file?")
+            raise UserError(
+                f"the judgments hold task {judgment.task_id!r}, which is not among the problems. Give their problems"
+            )
         if margin > judgment.high - judgment.low:
             raise UserError(
                 f"margin {margin:g} does not fit the ratings of task {judgment.task_id!r}, which lie between "
@@ -82,15 +89,17 @@ def pair_rated(
 
 def _check(name: str, rule: PairingRule, margin: float, verdicts: object) -> None:
     if not rule.ratings:
-        raise UserError(f"rule {name!r} does not read ratings: choose a rule like `rated`, or give verdicts alone")
+        raise UserError(
+            f"rule {name!r} does not read ratings. Choose a rule such as `rated`, or give verdicts and no judgments"
+        )
     if rule.tests != "none" and verdicts is None:
-        raise UserError(f"rule {name!r} needs verdicts of true tests beside the judgments")
+        raise UserError(f"rule {name!r} needs verdicts of true tests in addition to the judgments")
     if not margin > 0:
-        raise UserError(f"margin must be above 0, not {margin}: a tie is no preference")
+        raise UserError(f"margin must be above 0, not {margin}, since a tie is no preference")
 
 
 def _usable(judgment: Judgment, dropped: Counter[str]) -> Judgment:
-    """The judgment without unjudged and cut responses, which are counted in `dropped`."""
+    """Return the judgment without unjudged responses and responses that were cut. They are counted in `dropped`."""
     kept = []
     for response, rating in zip(judgment.responses, judgment.ratings, strict=True):
         if rating.value is None:
@@ -113,7 +122,7 @@ def _rule_input(judgment: Judgment, tested: Mapping[int, Verdict], allow_shared:
 
 
 def _value(rating: Rating) -> float | None:
-    """The judge's score if there is one, else the rating, or the mean of both passes if there were two."""
+    """Return the judge's score. If there is no score, return the rating, or the mean of the ratings of two passes."""
     if rating.value is None:
         return None
     if rating.score is not None:
@@ -122,7 +131,7 @@ def _value(rating: Rating) -> float | None:
 
 
 def _correct(verdict: Verdict | None, allow_shared: bool) -> bool | None:
-    """Whether a response passes its true tests. None if it is unknown or if the verdict may not be used."""
+    """Return whether a response is correct by true tests, or None if it is unknown or the verdict must not be used."""
     if verdict is None or (verdict.isolation == "shared" and not allow_shared):
         return None
     return verdict.correct
@@ -131,7 +140,7 @@ def _correct(verdict: Verdict | None, allow_shared: bool) -> bool | None:
 def _write(
     judgment: Judgment, tested: Mapping[int, Verdict], candidate: Candidate, prompt: Sequence[Message], rule: str
 ) -> Pair:
-    """The pair of a candidate, with the texts of the two answers and the evidence."""
+    """Return the pair of a candidate, with the texts of the two answers and the evidence."""
     evidence = {"judge": judgment.judge, "preference": judgment.preference, **candidate.evidence}
     texts, ids = [], []
     for side, row in (("chosen", candidate.chosen), ("rejected", candidate.rejected)):

@@ -1,4 +1,4 @@
-"""One entry point for all pairing rules: verdicts or judgments -> pairs."""
+"""Selects pairs with any pairing rule, from verdicts or from judgments."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def select_pairs(
 ) -> PairSet:
     """Select pairs with any rule of `codepref.pairing.rules.RULES`.
 
-    A rule that reads ratings gets `judgments`, and `verdicts` of true tests if there are some. The options are those of
-    `codepref.pairing.pair_rated.pair_rated`; `draws` and `fence` are not used.
-    Every other rule gets `verdicts`. The options are those of `codepref.pairing.pair.pair`; `margin` and
-    `correctness_pairs` are not used.
-    Raises UserError if `check_input` does, and what those two functions raise.
+    For a rule that reads ratings, this calls `codepref.pairing.pair_rated.pair_rated` with `judgments` and `verdicts`.
+    That function describes the options; `draws` and `fence` are not used.
+    For any other rule, this calls `codepref.pairing.pair.pair` with `verdicts`. That function describes the options;
+    `margin` and `correctness_pairs` are not used.
+    Raises UserError in the cases of `check_input` and of these two functions.
     """
     check_input(rule, verdicts, judgments)
     if judgments is not None:
@@ -74,13 +74,18 @@ def select_pairs(
 def check_input(rule: str, verdicts: object, judgments: object) -> None:
     """Check that a rule gets the input that it reads. verdicts, judgments: None if they are not given.
 
-    Raises UserError for an unknown rule, for judgments that the rule does not read, and for missing judgments or
-    verdicts.
+    Raises UserError for an unknown rule, for judgments that the rule does not read, for a rule that reads ratings
+    without judgments, and for any other rule without verdicts.
     """
     ratings = load_rule(rule).ratings
     if ratings and judgments is None:
-        raise UserError(f"rule {rule!r} chooses by ratings: give judgments (a file that `codepref judge` wrote)")
+        raise UserError(f"rule {rule!r} chooses by ratings. Give judgments, such as a file that `codepref judge` wrote")
     if not ratings and judgments is not None:
-        raise UserError(f"rule {rule!r} does not read ratings: leave out the judgments, or choose a rule like `rated`")
+        raise UserError(
+            f"rule {rule!r} does not read ratings. Leave out the judgments, or choose a rule such as `rated`"
+        )
     if not ratings and verdicts is None:
-        raise UserError("give verdicts (a folder that `execute` wrote, or matrices) or judgments to pair")
+        raise UserError(
+            f"rule {rule!r} needs verdicts, such as a folder that `codepref execute` wrote. To choose by ratings, give "
+            "judgments and a rule such as `rated`"
+        )

@@ -1,4 +1,4 @@
-"""The audit of pairs: figures that were derived by hand, and input that is refused."""
+"""Tests of the audit of pairs: figures that were derived by hand, and input that is refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def pair(task: str, chosen: int, rejected: int, confidence: float = 0.5, rule: s
 
 
 def matrix(task: str, *codes: str) -> VerdictMatrix:
-    """Verdicts of one task. The program of solution number s is `x = s`."""
+    """Return verdicts of one task, one for each text of codes. The program of solution number s is `x = s`."""
     tests = tuple(Test(task, str(at), "assert x") for at in range(len(codes[0])))
     return VerdictMatrix(task, tests, tuple(Verdict(task, at, f"x = {at}", row) for at, row in enumerate(codes)))
 
@@ -38,13 +38,13 @@ def test_pairs_are_counted_by_the_correctness_of_their_sides_and_inverted_ones_a
     assert audit.inverted_pairs == [("a", 1, 2)]
     assert audit.inverted_confidence == [0.7]
     assert audit.share_right is not None
-    assert audit.share_right.value == pytest.approx((0.5 + 0) / 2)  # over problems a and b
+    assert audit.share_right.value == pytest.approx((0.5 + 0) / 2)  # the mean of the shares of problems a and b
 
 
 @pytest.mark.parametrize(
     ("chosen", "rejected", "result"),
     [
-        ("PP", "FI", "right"),  # a failed test decides, whatever the cell I would have been
+        ("PP", "FI", "right"),  # the code F decides, whatever code the failed cell I would have had
         ("PP", "TS", "right"),
         ("FI", "PP", "inverted"),
         ("EF", "IF", "both_fail"),
@@ -62,7 +62,8 @@ def test_the_result_of_a_pair_follows_the_table_of_correctness(chosen: str, reje
 def test_the_precision_is_computed_for_each_tenth_of_all_problems() -> None:
     pairs = [pair("a", 0, 1, 0.9), pair("b", 1, 0, 0.3), pair("c", 0, 3, 0.8), pair("d", 3, 1, 0.1)]
     audit = audit_pairs(pairs, TRUE, problems_total=8)
-    # 10% of 8 problems are 0 problems, 20% are 1, 30% are 2, 40% are 3, 50% and 60% are 4; only 4 have a pair
+    # 10% of 8 problems are 0 problems, 20% are 1, 30% are 2, 40% are 3, and 50% and 60% are 4. Only 4 problems have a
+    # pair, so larger shares have no row.
     by_count = {row.problems: row.precision.value for row in audit.kept}
     assert by_count == {1: 1.0, 2: 1.0, 3: pytest.approx(2 / 3), 4: 0.5}
     assert max(row.share for row in audit.kept) == 0.6
@@ -71,7 +72,8 @@ def test_the_precision_is_computed_for_each_tenth_of_all_problems() -> None:
 def test_the_calibration_error_is_the_mean_difference_over_the_bins() -> None:
     pairs = [pair("a", 0, 1, 0.9), pair("b", 1, 0, 0.9), pair("c", 0, 3, 0.2), pair("d", 0, 1, 0.2)]
     audit = audit_pairs(pairs, TRUE)
-    # half of the pairs at 0.9 are right, and all at 0.2: (2/4) * 0.4 + (2/4) * 0.8
+    # Half of the pairs at 0.9 are right, a difference of 0.4. All pairs at 0.2 are right, a difference of 0.8. Each bin
+    # has two of the four pairs, so the error is (2/4) * 0.4 + (2/4) * 0.8.
     assert audit.calibration_error == pytest.approx(0.6)
     assert [(row.pairs, row.confidence, row.right) for row in audit.calibration] == [
         (2, pytest.approx(0.2), 1.0),
@@ -116,7 +118,7 @@ def test_pairs_of_unknown_correctness_give_no_figure() -> None:
     ("pairs", "message"),
     [
         ([pair("z", 0, 1)], "none of the pairs' problems"),
-        ([pair("a", -1, -1)], "none of their solutions"),
+        ([pair("a", -1, -1)], "no pair has verdicts of both its solutions"),
         ([pair("a", 0, 1, 1.5)], "between 0 and 1"),
         ([pair("a", 0, 1, float("nan"))], "between 0 and 1"),
     ],
@@ -161,10 +163,8 @@ def test_the_command_reports_lengths_without_verdicts(tmp_path: Path, capsys: py
     assert main(["audit", "--pairs", str(tmp_path / "pairs.parquet")]) == 0
     printed = capsys.readouterr().out
     assert "20 pairs of 20 problems" in printed
-    assert (
-        "the chosen side is longer in 100%" in printed
-    )  # Wilson's interval of 20 of 20 begins at 84%, which is a bias
-    assert "length bias" in printed
+    assert "the chosen side is longer in 100%" in printed
+    assert "length bias" in printed  # Wilson's interval of 20 of 20 begins at 84%, which is above 60%
     written = json.loads((tmp_path / "pairs.audit.json").read_text())
     assert written["shape"]["more_lines"] == 1.0
     assert written["shape"]["confidence"] == [0, 0, 0, 0, 0, 20, 0, 0, 0, 0]

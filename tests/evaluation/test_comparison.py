@@ -1,4 +1,4 @@
-"""Paired comparisons: values that were derived by hand, and those of scipy."""
+"""Tests of paired comparisons with values that were derived by hand and values of scipy."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_mcnemar_test_of_thousands_of_problems_does_not_overflow() -> None:
 
 
 def test_the_bonett_price_interval_is_the_one_derived_by_hand() -> None:
-    # n = 98: (9+1)/100 and (4+1)/100, so 0.05 -+ 1.96 sqrt((0.15 - 0.0025) / 100)
+    # n = 98 gives the shares (9+1)/100 and (4+1)/100, so the interval is 0.05 -+ 1.96 sqrt((0.15 - 0.0025) / 100)
     assert bonett_price_interval(9, 4, 98) == pytest.approx((0.05 - 0.07527, 0.05 + 0.07527), abs=1e-4)
 
 
@@ -45,7 +45,7 @@ def test_the_sign_flip_test_equals_values_by_hand_and_of_scipy() -> None:
 
 
 def test_drawn_sign_flips_agree_with_the_exact_test() -> None:
-    # 12 of 15 differences of equal size are positive, so the binomial test of scipy is the same test
+    # All 15 differences have the same size and 12 are positive, so the binomial test of scipy is the same test.
     differences = [0.1] * 12 + [-0.1] * 3
     assert sign_flip_test(differences, resamples=40_000) == pytest.approx(stats.binomtest(12, 15).pvalue, rel=0.1)
 

@@ -1,4 +1,4 @@
-"""pass@k and its intervals: values that were derived by hand, those of scipy, and general properties."""
+"""Tests of pass@k and its intervals with values that were derived by hand, values of scipy, and general properties."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from codepref.evaluation.estimators import bootstrap_interval, pass_at_k, score,
 
 
 def test_pass_at_k_equals_values_derived_by_hand() -> None:
-    # 1 - C(3,2)/C(5,2) = 1 - 3/10; c = 0 gives 0; n - c < k gives 1; k = 1 gives c / n
+    # n = 5, c = 2 gives 1 - C(3,2)/C(5,2) = 1 - 3/10. c = 0 gives 0. n - c < k gives 1. k = 1 gives c / n.
     assert pass_at_k([5, 5, 5], [2, 0, 4], 2) == pytest.approx([0.7, 0.0, 1.0])
     assert pass_at_k([4, 10], [1, 3], 1) == pytest.approx([0.25, 0.3])
 
@@ -77,7 +77,7 @@ def test_the_interval_of_equal_values_has_a_width(value: float, problems: int) -
 
 def test_values_that_differ_only_by_rounding_count_as_equal() -> None:
     values = pass_at_k([10] * 20 + [8] * 20, [5] * 20 + [4] * 20, 1)
-    assert len(set(values)) == 2  # 0.5, and the next smaller number
+    assert len(set(values)) == 2  # 0.5 and a number that differs from it by rounding
     figure = score("pass@1", values, [10] * 40)
     assert (figure.low, figure.high) == pytest.approx(wilson_interval(0.5, 40))
 

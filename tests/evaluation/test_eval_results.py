@@ -1,4 +1,4 @@
-"""EvalPlus's result files, written from verdicts and read as scores. Source of the format: evaluate.py of 0.3.1."""
+"""Tests of writing and reading EvalPlus's result files. The format is that of evaluate.py in EvalPlus 0.3.1."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ def test_verdict_codes_become_the_statuses_of_evalplus(tmp_path: Path) -> None:
 def test_pass_at_k_equals_values_derived_by_hand(tmp_path: Path) -> None:
     matrices = [matrix("a", ["PP"] * 5 + ["PF"] * 5), matrix("b", ["FF"] * 10)]
     figures = write_eval_results(tmp_path / "r.json", matrices)
-    # base: 10 of 10 and 0 of 10; plus: 5 of 10 and 0 of 10; one of ten samples of a is certainly correct
+    # Of the 10 samples of a, 10 pass the base tests and 5 pass the plus tests too. No sample of b passes any. At least
+    # one of ten samples of a is correct, so its pass@10 is 1.
     assert figures == {"base": {"pass@1": 0.5, "pass@10": 0.5}, "plus": {"pass@1": 0.25, "pass@10": 0.5}}
     assert json.loads((tmp_path / "r.json").read_text())["pass_at_k"] == figures
 
@@ -84,9 +85,9 @@ def test_problems_without_plus_inputs_or_with_tests_of_other_names_are_written(t
 
 def test_without_any_judged_solution_or_with_mixed_problems_no_file_is_written(tmp_path: Path) -> None:
     path = tmp_path / "r.json"
-    with pytest.raises(UserError, match="nothing was judged"):
+    with pytest.raises(UserError, match="no solution was judged"):
         write_eval_results(path, [matrix("a", ["II"])])
-    with pytest.raises(UserError, match="a has plus tests and b none"):
+    with pytest.raises(UserError, match="a has plus tests and b has none"):
         write_eval_results(path, [matrix("a", ["PP"]), matrix("b", ["PP"], ("0", "1"))])
     assert list(tmp_path.iterdir()) == []
 
@@ -141,9 +142,12 @@ def test_a_written_file_can_be_compared_with_a_score_file_on_either_side(tmp_pat
     ("samples", "message"),
     [
         ({}, "holds no sample"),
-        ({"a": [sample("pass", "pass")], "b": [sample("pass", None)]}, "of a have a plus_status and of b none"),
-        ({"a": {"nfiles": 1, "base": [["success", []]], "plus": []}}, "a: not results of EvalPlus 0.3"),
-        ({"a": [{"task_id": "a", "status": "pass"}]}, "a: not results of EvalPlus 0.3"),
+        (
+            {"a": [sample("pass", "pass")], "b": [sample("pass", None)]},
+            "of a have a plus_status and samples of b have none",
+        ),
+        ({"a": {"nfiles": 1, "base": [["success", []]], "plus": []}}, "a does not have results of EvalPlus 0.3"),
+        ({"a": [{"task_id": "a", "status": "pass"}]}, "a does not have results of EvalPlus 0.3"),
     ],
 )
 def test_documents_of_another_format_are_refused(tmp_path: Path, samples: dict[str, Any], message: str) -> None:

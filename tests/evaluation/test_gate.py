@@ -1,4 +1,4 @@
-"""The gate: which models are promoted, which are not, and the reasons."""
+"""Tests of the gate: which models are promoted, and the reasons for each decision."""
 
 from typing import Any
 
@@ -20,15 +20,12 @@ def row(
     ("comparison", "promoted", "reason"),
     [
         (row(0.10, 0.06, 0.14, 0.001), True, "pass@1: not worse (+10.0 points, 95% interval +6.0 to +14.0)"),
-        (row(0.002, -0.009, 0.013), True, "not worse"),  # -0.9 is above -1
+        (row(0.002, -0.009, 0.013), True, "not worse"),  # the lower end of -0.9 points is above the margin of -1 point
         (row(-0.005, -0.009, -0.001, 0.01), True, "pass@1: worse, by less than 1 point (-0.5 points"),
         (row(0.0, -0.03, 0.03), False, "not shown to stay within 1 point of the base; about 1,800 problems"),
         (row(-0.05, -0.08, -0.02, 0.001), False, "the aligned model is worse (-5.0 points"),
-        (
-            row(-0.02, -0.05, 0.01),
-            False,
-            "not shown to stay within 1 point of the base (",
-        ),  # no number of problems would be enough
+        # the difference is below -1 point, so no number of problems would be enough
+        (row(-0.02, -0.05, 0.01), False, "not shown to stay within 1 point of the base ("),
     ],
 )
 def test_a_model_is_promoted_if_its_interval_is_above_the_margin(
@@ -45,9 +42,8 @@ def test_an_improvement_can_be_required() -> None:
     assert decide([better], figures=["pass@1"], require_better=True).promoted
     close = decide([better | {"p_value": 0.06}], figures=["pass@1"], require_better=True)
     assert not close.promoted
-    assert close.reasons[0].startswith(
-        "pass@1: not shown to be better ("
-    )  # no number of problems follows, since only the test disagrees
+    # only the p-value is too large, so the reason names no number of problems
+    assert close.reasons[0].startswith("pass@1: not shown to be better (")
 
 
 def test_every_figure_must_pass_and_a_missing_figure_refuses() -> None:
@@ -64,9 +60,9 @@ def test_an_empty_list_of_figures_refuses() -> None:
 
 
 def test_the_number_of_problems_needed_equals_values_derived_by_hand() -> None:
-    # the half-width of 3 points with 200 problems must become 1: 9 times as many problems
+    # the half-width is 3 points with 200 problems and must become 1 point, which takes 9 times as many problems
     assert problems_needed(row(0.0, -0.03, 0.03), 1.0) == 1800
-    assert problems_needed(row(0.01, -0.03, 0.05), 1.0) == 800  # the half-width of 4 must become 2
+    assert problems_needed(row(0.01, -0.03, 0.05), 1.0) == 800  # the half-width of 4 points must become 2
     assert problems_needed(row(-0.01, -0.03, 0.01), 1.0) == 0
 
 

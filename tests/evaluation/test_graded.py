@@ -1,4 +1,4 @@
-"""Grades from 1 to 10: means of means, ungraded problems and paired comparisons, with values derived by hand."""
+"""Tests of the figures from grades, of their paired comparisons and of their files, with values derived by hand."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def grades(label: str, style: list[int | None], explanation: list[int | None], j
 def test_preferences_have_equal_weights_and_ungraded_problems_are_left_out() -> None:
     figures = summarise_grades(grades("m", [2, 4, None], [9]))
     assert [(figure.name, figure.n) for figure in figures] == [("style", 2), ("explanation", 1), (OVERALL, 3)]
-    # the published code counts the ungraded problem as 0, which gives 2.0 for style
+    # the published code uses the grade 0 for the ungraded problem, which would give 2.0 for style
     assert [figure.value for figure in figures] == pytest.approx([3.0, 9.0, 6.0])
     assert all(figure.low <= figure.value <= figure.high for figure in figures)
     assert all(figure.low >= 1 and figure.high <= 10 for figure in figures)
@@ -37,7 +37,8 @@ def test_differences_are_paired_and_in_points() -> None:
     base = grades("base", [2, 4, 6, None], [5, 5])
     aligned = grades("aligned", [3, 6, 6, 9], [4, None])
     style, explanation, overall = compare_grades(base, aligned)
-    # style: +1, +2 and 0 for the three problems that are graded on both sides; explanation: -1 for one problem
+    # Three problems of style are graded on both sides and differ by +1, +2 and 0. One problem of explanation is graded
+    # on both sides and differs by -1.
     assert (style.difference, style.n, style.wins, style.losses, style.ties) == (pytest.approx(1.0), 3, 2, 0, 1)
     assert (style.base, style.aligned) == (pytest.approx(4.0), pytest.approx(5.0))
     assert (explanation.difference, explanation.n) == (pytest.approx(-1.0), 1)
@@ -52,7 +53,7 @@ def test_the_interval_of_a_mean_of_means_adds_distances_in_quadrature() -> None:
 
 def test_the_interval_of_the_mean_of_means_keeps_its_coverage() -> None:
     generator = np.random.default_rng(0)
-    # clipping changes the means, so the true value is that of clipped grades
+    # clipping changes the means, so the true mean is computed from many clipped grades
     many = np.random.default_rng(1)
     truth = float(np.mean([np.clip(many.normal(centre, 1.5, 200_000).round(), 1, 10).mean() for centre in (2, 6, 9)]))
     held = 0
@@ -74,7 +75,7 @@ def test_a_model_does_not_differ_from_itself() -> None:
 def test_grades_that_cannot_be_compared_are_refused() -> None:
     with pytest.raises(UserError, match="graded on different problems"):
         compare_grades(grades("a", [1], [2]), grades("b", [1, 2], [2]))
-    with pytest.raises(UserError, match="points of two judges"):
+    with pytest.raises(UserError, match="points of two judges cannot be compared"):
         compare_grades(grades("a", [1], [2]), grades("b", [1], [2], judge="other"))
     with pytest.raises(UserError, match="no problem has a grade on both sides"):
         compare_grades(grades("a", [1], [None]), grades("b", [None], [2]))

@@ -1,4 +1,4 @@
-"""Figures of pairs that need no true tests."""
+"""Tests of the figures of pairs that need no true tests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_an_empty_set_of_pairs_gives_zeros_and_none() -> None:
 
 
 def test_the_share_of_the_problems_with_most_pairs_shows_a_dominant_problem() -> None:
-    # a tenth of 11 problems is 2, rounded up; they have 10 + 1 of 20 pairs
+    # a tenth of 11 problems, rounded up, is 2 problems; the two with most pairs have 10 + 1 of the 20 pairs
     pairs = [pair("big", f"x = {at}", "y = 0") for at in range(10)] + [pair(f"t{at}", "a = 1", "b") for at in range(10)]
     shape = pair_shape(pairs)
     assert (shape.pairs, shape.problems, shape.most, shape.top_tenth) == (20, 11, 10, pytest.approx(11 / 20))
@@ -51,7 +51,7 @@ def test_pairs_that_share_an_answer_are_counted_and_repeats_are_not() -> None:
     first, again = pair("a", "x = 1", "x = 2"), pair("a", "x = 1", "x = 3")
     assert pair_shape([first, first]).shared == 0
     assert pair_shape([first, again]).shared == 2
-    assert pair_shape([first, pair("b", "x = 1", "x = 3")]).shared == 0  # the other pair belongs to another problem
+    assert pair_shape([first, pair("b", "x = 1", "x = 3")]).shared == 0  # the two pairs belong to different problems
 
 
 def test_sides_that_differ_only_in_a_comment_are_alike() -> None:
@@ -60,6 +60,7 @@ def test_sides_that_differ_only_in_a_comment_are_alike() -> None:
 
 def test_lengths_in_characters_and_lines() -> None:
     shape = pair_shape([pair("a", "x = 1\ny = 2", "x = 1"), pair("b", "x = 1", "x = 10")])
-    # chosen: 11 and 5 characters, 2 lines and 1; rejected: 5 and 6 characters, 1 line and 1
+    # The chosen answers have 11 and 5 characters, and 2 lines and 1 line. The rejected answers have 5 and 6 characters,
+    # and 1 line each.
     assert (shape.chosen_characters, shape.rejected_characters) == (8, 5.5)
     assert (shape.more_characters, shape.more_lines) == (2.5, 0.5)

@@ -1,4 +1,4 @@
-"""How many problems show a difference: by hand, by scipy's noncentral t, and in the output of `compare`."""
+"""Tests of the number of problems that show a difference, with values by hand and scipy's noncentral t distribution."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from codepref.evaluation.scores import ProblemScore, Scores, write_scores
 @pytest.mark.parametrize(
     ("spread", "difference", "problems"),
     [
-        # (1.95996 + 0.84162)^2 = 7.84888
+        # the factor is (1.95996 + 0.84162)^2 = 7.84888
         (0.5, 0.05, 785),  # 7.84888 * 100
         (0.5, 0.01, 19_623),  # 7.84888 * 2500 = 19622.2
         (0.1, 0.05, 32),  # 7.84888 * 4 = 31.4
@@ -33,7 +33,7 @@ def test_the_number_of_problems_equals_values_derived_by_hand(spread: float, dif
 
 
 def test_another_power_and_confidence_give_the_value_derived_by_hand() -> None:
-    # (2.57583 + 1.28155)^2 = 14.8794, times 4
+    # (2.57583 + 1.28155)^2 = 14.8794, and times (0.2 / 0.1)^2 = 4 it is 59.5
     assert problems_to_show(0.2, 0.1, power=0.9, confidence=0.99) == 60
 
 
@@ -59,10 +59,11 @@ def test_without_a_spread_there_is_no_number_of_problems() -> None:
 
 
 def test_the_spread_is_the_standard_deviation_of_the_paired_differences() -> None:
-    # the differences 1, 1, -1, 0 have the mean 1/4; the squares 9/16 + 9/16 + 25/16 + 1/16 = 44/16 are divided by 3
+    # The differences 1, 1, -1 and 0 have the mean 1/4. The squared deviations 9/16 + 9/16 + 25/16 + 1/16 = 44/16 are
+    # divided by 3.
     comparison = compare_values("pass@1", [0, 0, 1, 1], [1, 1, 0, 1])
     assert comparison.spread == pytest.approx(math.sqrt(44 / 48))
-    # 7.84888 * 0.916667 / 0.0001, / 0.0004, / 0.0025
+    # 7.84888 * 0.916667 is divided by 0.01^2, by 0.02^2 and by 0.05^2
     assert needed(comparison.spread) == {"1": 71_949, "2": 17_988, "5": 2_878}
 
 
@@ -72,7 +73,7 @@ def test_the_spread_of_grades_is_in_points() -> None:
         return Grades(label, "judge", tuple(rows))
 
     comparisons = compare_grades(grades("x", [5, 5, 5]), grades("y", [5, 6, 7]))
-    # the differences 0, 1, 2 of each preference have a standard deviation of 1, and so has the mean of the two
+    # in each preference the differences 0, 1 and 2 have a standard deviation of 1, so the spread of the mean is 1 too
     assert [one.spread for one in comparisons] == pytest.approx([1.0, 1.0, 1.0])
 
 

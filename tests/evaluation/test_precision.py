@@ -1,4 +1,4 @@
-"""The precision for a share of the problems, and the calibration table."""
+"""Tests of the precision for a share of the problems, and of the calibration table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from codepref.evaluation.precision import Judged, calibration_table, precision_b
 
 
 def ten() -> list[Judged]:
-    """Ten problems with one pair each, in order of confidence. The five most confident pairs are right."""
+    """Return ten pairs of ten problems in rising order of confidence. The five most confident pairs are right."""
     return [Judged(f"t{at}", at / 10, at >= 5) for at in range(10)]
 
 
@@ -24,7 +24,7 @@ def test_the_problems_with_the_highest_confidence_are_kept() -> None:
 
 
 def test_shares_count_all_problems_and_stop_at_those_with_pairs() -> None:
-    # 10 of 20 problems have a pair: 10% are 2 problems, 50% are all that have one
+    # 10 of 20 problems have a pair. 10% of all problems are 2, and 50% are the 10 problems with a pair.
     rows = precision_by_share(ten(), 20)
     assert [(row.share, row.problems) for row in rows] == [(0.1, 2), (0.2, 4), (0.3, 6), (0.4, 8), (0.5, 10)]
     assert rows[2].precision.value == pytest.approx(5 / 6)

@@ -1,4 +1,4 @@
-"""A judge's ratings: means that were derived by hand, their file, and comparisons that are refused."""
+"""Tests of a judge's ratings: means that were derived by hand, their file, and comparisons."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def ratings(*rows: tuple[str, float, float], judge: str = "rubric") -> Ratings:
 
 def test_the_ratings_of_a_problem_are_mean_shares_of_the_scale() -> None:
     result = ratings(("a/0", 5, 3), ("a/0", 2, 3), ("a/1", 1, 1))
-    # a/0: style (4/4 + 1/4) / 2 = 0.625, readability 2/4; a/1: the lowest rating in both
+    # In a/0, style has the mean (4/4 + 1/4) / 2 = 0.625, and readability has 2/4. a/1 has the lowest rating in both.
     assert [dict(row.by_preference) for row in result.problems] == [
         {"style": 0.625, "readability": 0.5},
         {"style": 0.0, "readability": 0.0},
@@ -48,9 +48,8 @@ def test_a_comparison_is_paired_by_problem_in_any_order() -> None:
     after = ratings(("a/1", 5, 5), ("a/0", 3, 1))
     score = compare_ratings(before, after)[0]
     assert score.name == "rubric score"
-    assert score.difference == pytest.approx(
-        0.125
-    )  # style of a/0 rises from 0 to 0.5; it is half of the score of one of two problems
+    # style of a/0 rises from 0 to 0.5, and it is one of two preferences of one of two problems
+    assert score.difference == pytest.approx(0.125)
     assert (score.wins, score.losses, score.ties) == (1, 0, 1)
 
 

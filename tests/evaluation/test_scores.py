@@ -1,4 +1,4 @@
-"""Scores from verdicts, score files, and comparisons of score files."""
+"""Tests of scores from verdicts, of score files, and of comparisons of score files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_solution_is_correct_if_it_passes_all_its_tests() -> None:
 
 
 def test_solutions_of_unknown_correctness_are_left_out_and_counted_by_reason() -> None:
-    # FIP is wrong, whatever the cell I would have been
+    # FIP is wrong, whatever code the failed cell I would have had
     scores = scores_from_verdicts([matrix("a", "PPP", "PIP", "PIS", "FIP", "PPS")], kind="sampled")
     assert scores.problems == (ProblemScore("a", "sampled", 2, 1, {"infrastructure": 2, "skipped": 1}),)
     assert scores.left_out() == {"infrastructure": 2, "skipped": 1}
@@ -58,7 +58,7 @@ def test_the_figures_have_their_names_values_and_counts() -> None:
     assert figures["pass@1 greedy"].value == 0.5
     assert figures["pass@1"].value == pytest.approx((2 / 11 + 0) / 2)
     assert (figures["pass@1"].n, figures["pass@1"].samples) == (2, 15)
-    # b has four samples, so pass@10 uses only a; it is 1, since 11 - 2 < 10
+    # b has four samples, so pass@10 uses only a. For a it is 1, since only 11 - 2 = 9 samples are wrong.
     assert (figures["pass@10"].value, figures["pass@10"].n, figures["pass@10"].samples) == (1.0, 1, 11)
 
 
@@ -91,7 +91,7 @@ def test_problems_with_fewer_than_k_samples_are_left_out_of_a_comparison() -> No
     ("labels", "names"),
     [
         (("base", "aligned"), ("base", "aligned")),
-        (("base", "base"), ("the first file", "the second file")),  # the bases of two runs
+        (("base", "base"), ("the first file", "the second file")),  # as for the base models of two runs
         (("", "aligned"), ("the first file", "aligned")),
     ],
 )
@@ -141,7 +141,7 @@ def test_a_task_that_occurs_twice_is_refused() -> None:
 
 
 def test_a_slow_correct_solution_counts_beside_a_fast_one() -> None:
-    """`execute` would stop it after twenty times the fast one's time. A score must not depend on other solutions."""
+    """By default `execute` stops a test that takes twenty times as long as the fast solution. `evaluate` does not."""
     import codepref
     from codepref.records import Problem, Test
 

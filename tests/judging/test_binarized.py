@@ -53,9 +53,9 @@ def test_pairs_of_tasks_that_the_judgments_lack_are_refused(tmp_path: Path) -> N
 def test_a_rule_that_does_not_fit_its_input_is_refused() -> None:
     with pytest.raises(UserError, match="rule 'dstc' does not read ratings"):
         api.pair(judgments=JUDGMENTS, rule="dstc")
-    with pytest.raises(UserError, match="rule 'rated' chooses by ratings: give judgments"):
+    with pytest.raises(UserError, match=r"rule 'rated' chooses by ratings\. Give judgments"):
         api.pair([], rule="rated")
     with pytest.raises(UserError, match="margin 5 does not fit the ratings of task 't0', which lie between 1 and 5"):
         api.pair(judgments=JUDGMENTS, rule="rated", margin=5)
-    with pytest.raises(UserError, match="give verdicts"):
+    with pytest.raises(UserError, match="needs verdicts"):
         api.pair()

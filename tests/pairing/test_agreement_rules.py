@@ -1,4 +1,4 @@
-"""The rules `max-pass`, `codet` and `b4` on small matrices with results that were derived by hand."""
+"""Tests of the rules `max-pass`, `codet` and `b4` on small matrices, with results that were derived by hand."""
 
 import math
 
@@ -33,20 +33,21 @@ def test_solutions_that_pass_the_same_tests_form_one_set() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_max_pass_counts_a_test_as_often_as_the_model_wrote_it(seed: int) -> None:
-    # rows pass 5, 2 and 0 of 7 written tests
+    # the model wrote 7 tests, of which the rows pass 5, 2 and 0
     choice = max_pass(rule_input(["PFF", "FPP", "FFF"], weights=[5, 1, 1], seed=seed))
     assert only(choice) == (0, 2)
     assert choice.candidates[0].confidence == pytest.approx(5 / 7)
 
 
 def test_max_pass_does_not_count_a_cell_that_did_not_run_as_a_failure() -> None:
-    # row 1 passed one test and failed none, so it might have passed them all
+    # row 1 passed one test and failed none, so it might have passed all tests
     assert only(max_pass(rule_input(["PPP", "PSS", "PPF"]))) == (0, 2)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_codet_scores_a_set_by_its_solutions_and_tests(seed: int) -> None:
-    # Row 0 alone passes 4 tests: 1 x 4. Rows 1 to 4 pass the same 3 tests: sqrt(4) x 3 = 6. Row 5 passes none.
+    # Row 0 alone passes 4 tests, so its score is 1 x 4 = 4. Rows 1 to 4 pass the same 3 tests, so their score is
+    # sqrt(4) x 3 = 6. Row 5 passes no test.
     rows = ["PPPPFFF", *["FFFFPPP"] * 4, "FFFFFFF"]
     choice = codet(rule_input(rows, seed=seed))
     chosen, rejected = only(choice)
@@ -55,21 +56,23 @@ def test_codet_scores_a_set_by_its_solutions_and_tests(seed: int) -> None:
 
 
 def test_codet_counts_a_test_as_often_as_the_model_wrote_it() -> None:
-    # two sets of one solution each: the first passes tests that were written 1 + 1 times, the second 3 times
+    # The first solution passes two tests that were written once each. The second passes one test that was written three
+    # times.
     assert only(codet(rule_input(["PPF", "FFP"], weights=[1, 1, 3]))) == (1, 0)
 
 
 def test_the_posterior_of_b4_is_the_product_of_four_integrals() -> None:
-    # Solution 0 and the only test are taken to be right: one of two solutions, one of one test. The other solution
-    # fails the right test, and there is no wrong test: B(1001, 2) B(1001, 1) B(1, 2) B(1, 10000).
+    # Solution 0 and the only test are assumed to be right. One of two solutions is right, which gives B(1001, 2). One
+    # of one test is right, which gives B(1001, 1). The other solution fails the right test, which gives B(1, 2). There
+    # is no wrong test, which gives B(1, 10000).
     verdicts = rule_input(["P", "F"])
     expected = 1 / (1001 * 1002) / 1001 / 2 / 10_000
     assert log_posterior(verdicts, consensus_sets(verdicts.passed_ST)[0]) == pytest.approx(math.log(expected))
 
 
 def test_b4_gives_a_low_score_to_a_set_if_other_solutions_pass_its_wrong_tests() -> None:
-    # Rows 0 to 2 agree on tests 0 to 2. Row 3 passes only test 3. If row 3 were right, three wrong solutions would pass
-    # three wrong tests each, which the prior makes very unlikely.
+    # Rows 0 to 2 pass tests 0 to 2. Row 3 passes only test 3. If row 3 were right, the three other solutions would be
+    # wrong and would pass three wrong tests each. The prior makes that very unlikely.
     chosen, rejected = only(b4(rule_input([*["PPPF"] * 3, "FFFP", "FFFF"])))
     assert chosen in {0, 1, 2}
     assert rejected in {3, 4}

@@ -1,4 +1,4 @@
-"""Which proposed pairs are dropped: unequal lengths, repeated answers, too many pairs, low confidence."""
+"""Tests of the limits for proposed pairs: unequal lengths, pairs of one problem, and the share of problems kept."""
 
 from collections import Counter
 from dataclasses import replace
@@ -13,7 +13,7 @@ from codepref.pairing.pair import pair
 from codepref.records import Pair, Problem, Test, Verdict, VerdictMatrix
 
 PROBLEM = Problem(task_id="t", prompt="Double x.", entry_point="f")
-GOOD, BAD = "def f(x):\n    return 2 * x", "def f(x):\n    return x"  # 26 and 22 characters: 1.18 times as long
+GOOD, BAD = "def f(x):\n    return 2 * x", "def f(x):\n    return x"  # 26 and 22 characters, a ratio of 1.18
 MATRIX = VerdictMatrix(
     "t", (Test("t", "0", "assert f(1) == 2"),), (Verdict("t", 0, GOOD, "P"), Verdict("t", 1, BAD, "F"))
 )
@@ -54,7 +54,8 @@ def kept(proposals: dict[tuple[str, str], Pair], max_pairs: int) -> list[tuple[s
 
 
 def test_a_pair_of_unused_answers_comes_before_a_more_confident_pair_of_used_ones() -> None:
-    # a-x has the highest confidence; a-y comes next but uses a again, b-x uses x again, b-y uses neither
+    # The pair a-x has the highest confidence. Of the other pairs, a-y uses a again, b-x uses x again, and b-y uses only
+    # new answers.
     proposals = proposed(("a", "x", 0.9), ("a", "y", 0.8), ("b", "x", 0.7), ("b", "y", 0.1))
     assert kept(proposals, 1) == [("a", "x")]
     assert kept(proposals, 2) == [("a", "x"), ("b", "y")]

@@ -1,4 +1,4 @@
-"""The rule `agreement` on small matrices of answers with results that were derived by hand."""
+"""Tests of the rule `agreement` on small matrices of answers, with results that were derived by hand."""
 
 import math
 from dataclasses import replace
@@ -19,10 +19,11 @@ ANSWERS = {"!": RAISED, "?": LATE}
 
 
 def answered(verdicts: list[str], answers: list[str], forms: list[str] | None = None) -> RuleInput:
-    """A rule's input with answers.
+    """Return the input of a rule with verdicts and answers.
 
-    verdicts: as in `rule_input`. answers: one character for each input, those of the tests first. "!" stands for an
-    exception and "?" for a late answer.
+    verdicts: one text of codes for each solution, as in `rule_input`. answers: one text for each solution, with one
+    character for each input. The inputs of the tests come before those of the probes. "!" stands for an exception and
+    "?" for a late answer.
     """
     plain = rule_input(verdicts)
     tests, inputs = plain.passed_ST.shape[1], len(answers[0])
@@ -36,8 +37,8 @@ def answered(verdicts: list[str], answers: list[str], forms: list[str] | None = 
 
 
 def test_the_confidence_of_an_example_that_was_computed_by_hand() -> None:
-    # Rows 0 and 1 give the same answers, so their support is 1/3. Row 2 shares one answer of four with them and row 3
-    # none, which adds 0.25^96, or nothing. Four different answers have the entropy ln 4.
+    # Rows 0 and 1 give the same answers, so each has a support of 1/3. Row 2 shares one answer of four with them, which
+    # adds 0.25^96 and is negligible. Row 3 shares no answer with them. Four different answers have the entropy ln 4.
     verdicts = answered(["PP", "PP", "FP", "FF"], ["abcd", "abcd", "ebgh", "ijkl"])
     (candidate,) = agreement(verdicts).candidates
     assert (candidate.chosen, candidate.rejected) == (0, 3)  # row 2 fails one of the two tests, row 3 both
@@ -48,7 +49,7 @@ def test_the_confidence_of_an_example_that_was_computed_by_hand() -> None:
 
 
 def test_probes_separate_solutions_that_pass_the_same_tests() -> None:
-    # rows 0 to 4 pass both tests; on the probes three of them agree, and two give other answers
+    # rows 0 to 4 pass both tests, but on the probes rows 3 and 4 give other answers than rows 0 to 2
     verdicts = answered(
         ["PP"] * 5 + ["FF"],
         ["abcdef", "abcdef", "abcdef", "abxyzw", "abxyzw", "mnopqr"],
@@ -71,7 +72,7 @@ def test_a_group_that_always_gives_one_answer_makes_no_pair() -> None:
 
 
 def test_an_input_on_which_working_solutions_raise_does_not_separate_them() -> None:
-    # row 1 raises on the last input, row 0 answers it
+    # one of the two working solutions, row 1, raises on the last input
     answers = ["abcd", "abc!", "efgh"]
     (candidate,) = agreement(answered(["PP", "PP", "FF"], answers)).candidates
     assert candidate.evidence["agreeing_solutions"] == 2

@@ -1,4 +1,4 @@
-"""Pairs from verdicts: their texts, what is dropped and why, and files of pairs."""
+"""Tests of pairs from verdicts: the texts of the answers, what is left out, and files of pairs."""
 
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ def test_an_answer_of_dstc_is_code_followed_by_a_test() -> None:
     assert "Double x." in only.prompt[0]["content"]
     chosen, rejected = only.chosen[0]["content"], only.rejected[0]["content"]
     assert chosen.startswith(GOOD + "\nassert f(")
-    assert rejected == WORSE + "\nassert f(0) == 0"  # of the tests that a solution fails, the one that most pass
+    assert rejected == WORSE + "\nassert f(0) == 0"  # most solutions pass test 0, and one fails it
     assert (only.chosen_id, only.rejected_id) == (0, 2)
     assert only.evidence["chosen_verdicts"] == "PPP"
     assert only.evidence["rejected_verdicts"] == "EEE"
@@ -110,7 +110,7 @@ def test_the_same_seed_gives_the_same_pairs() -> None:
 
 
 def test_verdicts_of_an_unknown_problem_are_refused() -> None:
-    with pytest.raises(UserError, match="another file"):
+    with pytest.raises(UserError, match="task 'elsewhere', which is not among the problems"):
         pair([matrix((GOOD, "P"), task_id="elsewhere")], [PROBLEM])
 
 
@@ -136,7 +136,9 @@ def test_a_file_of_pairs_is_read_back_and_loads_with_datasets(tmp_path: Path) ->
 def test_a_wrong_file_of_pairs_is_refused_with_what_is_missing(tmp_path: Path) -> None:
     path = tmp_path / "pairs.jsonl"
     path.write_text('{"prompt": "p", "chosen": "c", "rejected": "r"}\n')
-    with pytest.raises(UserError, match=r"row 1: needs `prompt`, .* `instruction`, .* has prompt, chosen, rejected"):
+    with pytest.raises(
+        UserError, match=r"row 1: a pair needs `prompt`, .* `instruction`, .* has prompt, chosen, rejected"
+    ):
         read_pairs(path)
     path.write_text('{"prompt": ["p"], "chosen": "c", "rejected": "r"}\n')
     with pytest.raises(UserError, match=r"row 1: `prompt` must be a list of messages"):
@@ -158,9 +160,9 @@ def test_pairs_become_a_dataset() -> None:
 @pytest.mark.parametrize(
     ("rule", "inputs", "message"),
     [
-        ("rated", {"verdicts": []}, "rule 'rated' chooses by ratings: give judgments"),
+        ("rated", {"verdicts": []}, "rule 'rated' chooses by ratings. Give judgments"),
         ("dstc", {"verdicts": [], "judgments": []}, "rule 'dstc' does not read ratings"),
-        ("dstc", {}, "give verdicts"),
+        ("dstc", {}, "rule 'dstc' needs verdicts"),
         ("minimax", {"verdicts": []}, "unknown rule 'minimax'"),
     ],
 )

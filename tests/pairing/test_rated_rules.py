@@ -1,4 +1,4 @@
-"""Pairs from ratings: best against worst, no pair of a tie, and correctness before ratings."""
+"""Tests of pairs from ratings, alone and together with verdicts of true tests."""
 
 from dataclasses import replace
 
@@ -80,12 +80,12 @@ def test_only_correct_responses_are_chosen_and_among_them_the_best_rated() -> No
     ratings = judgment(2, 4, 5, 1, 3)
     tested = verdicts("PP", "PP", "FP", "PF", "PI")
     result = pair_rated([ratings], tested, [PROBLEM], rule="tests-then-rating")
-    # response 2 has the best rating and fails; the correctness of response 4 is unknown
+    # response 2 has the best rating but fails a test, and the correctness of response 4 is unknown
     assert [(p.chosen_id, p.rejected_id) for p in result.pairs] == [(1, 0)]
     both = pair_rated([ratings], tested, [PROBLEM], rule="tests-then-rating", correctness_pairs=True)
     assert {(p.chosen_id, p.rejected_id, p.evidence["ground"]) for p in both.pairs} == {
         (1, 0, "rating"),
-        (1, 3, "tests"),  # of the two failing responses, this one has the lower rating
+        (1, 3, "tests"),  # responses 2 and 3 fail, and response 3 has the lower rating
     }
     assert [p.confidence for p in both.pairs] == [1.0, 0.5]
     assert both.pairs[0].evidence["chosen_verdicts"] == "PP"
@@ -128,7 +128,7 @@ def test_the_ratings_of_both_passes_are_averaged() -> None:
     plain = judgment(5, 4)
     ratings = (Rating(0, 5, second=3), Rating(1, 4, second=5))
     result = pair_rated([Judgment(**{**_fields(plain), "ratings": ratings})], None, [PROBLEM], margin=0.5)
-    assert result.pairs[0].chosen_id == 1  # 4.5 against 4
+    assert result.pairs[0].chosen_id == 1  # the mean ratings are 4 for response 0 and 4.5 for response 1
 
 
 def test_a_score_decides_between_equal_ratings() -> None:
@@ -159,7 +159,7 @@ def test_options_that_cannot_work_are_refused(arguments: dict[str, object], mess
 
 
 def test_judgments_of_other_problems_are_refused() -> None:
-    with pytest.raises(UserError, match="judgments of task 'a/0', which is not among the problems"):
+    with pytest.raises(UserError, match="the judgments hold task 'a/0', which is not among the problems"):
         pair_rated([judgment(1, 5)], None, [Problem("b/0", "", "f")])
 
 

@@ -1,4 +1,4 @@
-"""The rules `dstc` and `all-tests` on small matrices with results that were derived by hand."""
+"""Tests of the rules `dstc` and `all-tests` on small matrices, with results that were derived by hand."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from codepref.pairing.rules.dstc import dstc, dstc_code
 def rule_input(
     rows: list[str], weights: list[int] | None = None, seed: int = 0, forms: list[str] | None = None
 ) -> RuleInput:
-    """The input of a rule for rows of codes: P passed, F failed, S did not run."""
+    """Return the input of a rule for one text of codes for each solution. P passed, F failed, and S did not run."""
     codes_ST = np.array([list(row) for row in rows]).reshape(len(rows), -1)
     passed_ST = codes_ST == "P"
     return RuleInput(
@@ -27,8 +27,9 @@ def rule_input(
 
 @pytest.mark.parametrize("seed", range(5))
 def test_dstc_follows_the_minimax_rule(seed: int) -> None:
-    # Row sums are 3 2 2 0, column sums 3 2 1 1. Row 0 is chosen. Of its tests, column 2 is passed by the fewest.
-    # Of the tests that a solution fails, column 0 is passed by the most. Only row 3 fails it.
+    # The rows pass 3, 2, 2 and 0 tests, so row 0 is chosen. The columns are passed by 3, 2, 1 and 1 rows. Of the tests
+    # that row 0 passes, column 2 is passed by the fewest rows. Of the tests that a row fails, column 0 is passed by the
+    # most rows. Only row 3 fails column 0.
     choice = dstc(rule_input(["PPPF", "PPFF", "PFFP", "FFFF"], seed=seed))
     (candidate,) = choice.candidates
     assert (candidate.chosen, candidate.chosen_test) == (0, 2)
@@ -37,7 +38,7 @@ def test_dstc_follows_the_minimax_rule(seed: int) -> None:
 
 
 def test_dstc_rejects_the_worst_solution_that_fails_the_rejected_test() -> None:
-    # Columns 0 and 2 are passed by three of four rows. Only row 1 fails column 0, only row 3 fails column 2.
+    # Columns 0 and 2 are passed by three of four rows. Only row 1 fails column 0, and only row 3 fails column 2.
     choice = dstc(rule_input(["PPPP", "FPPF", "PFPF", "PFFF"]))
     assert choice.candidates[0].rejected_test in (0, 2)
     for seed in range(20):
@@ -46,7 +47,7 @@ def test_dstc_rejects_the_worst_solution_that_fails_the_rejected_test() -> None:
 
 
 def test_dstc_counts_a_test_as_often_as_the_model_wrote_it() -> None:
-    # Row 1 passes more tests, but the model wrote test 0 five times, so row 0 passes 5 of 7.
+    # Row 1 passes two tests and row 0 only one, but the model wrote test 0 five times. So row 0 passes 5 of 7 tests.
     (candidate,) = dstc(rule_input(["PFF", "FPP", "FFF"], weights=[5, 1, 1])).candidates
     assert (candidate.chosen, candidate.rejected) == (0, 2)
     assert candidate.confidence == pytest.approx(5 / 7)
@@ -70,7 +71,7 @@ def test_dstc_makes_no_pair_if_nothing_separates_the_solutions(rows: list[str], 
 
 
 def test_dstc_does_not_use_a_test_that_did_not_run_as_a_failure() -> None:
-    # Row 2 did not run column 0, so only row 1 fails it.
+    # The cell of row 2 in column 0 did not run, so only row 1 fails column 0.
     for seed in range(10):
         (candidate,) = dstc(rule_input(["PP", "FP", "SF"], seed=seed)).candidates
         assert (candidate.rejected_test, candidate.rejected) in {(0, 1), (1, 2)}

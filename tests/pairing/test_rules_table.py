@@ -1,4 +1,4 @@
-"""The table of pairing rules: every entry loads, and importing the table is cheap."""
+"""Tests of the table of pairing rules: its entries, their options, and what its import loads."""
 
 import inspect
 import subprocess
@@ -39,7 +39,7 @@ def test_a_rule_gets_only_the_options_that_it_names() -> None:
 
 def test_an_entry_of_another_type_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RULES.builtin, "wrong", "codepref.pairing.rules:RULES")
-    with pytest.raises(UserError, match=r"rule 'wrong' is a Registry: .* must name a .*PairingRule"):
+    with pytest.raises(UserError, match=r"rule 'wrong' is a Registry\. .* must name a .*PairingRule"):
         load_rule("wrong")
 
 

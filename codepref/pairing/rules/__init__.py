@@ -1,4 +1,4 @@
-"""The table of pairing rules: one line for each rule, and one file for each rule in this folder. Pure.
+"""The table of pairing rules. The rules are in the modules of this folder. Pure.
 
 Another package adds a rule with an entry point in the group `codepref.rules` that names a `PairingRule`:
 
@@ -34,17 +34,17 @@ RULES: Registry[PairingRule] = Registry(
 
 
 def load_rule(name: str) -> PairingRule:
-    """The rule of that name.
+    """Return the rule with this name.
 
-    Raises UserError for an unknown name, for a rule of another package that cannot be imported, and for an entry point
-    that does not name a PairingRule.
+    Raises UserError for an unknown name, for a rule of another package that cannot be imported, and for an entry that
+    is not a PairingRule.
     """
     from codepref.pairing.rules.base import PairingRule
 
     rule = RULES.load(name)
     if not isinstance(rule, PairingRule):
         raise UserError(
-            f"rule {name!r} is a {type(rule).__name__}: its entry point in the group {RULES.group} must name a "
+            f"rule {name!r} is a {type(rule).__name__}. Its entry point in the group {RULES.group} must name a "
             "codepref.pairing.rules.base.PairingRule"
         )
     return rule

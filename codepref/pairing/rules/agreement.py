@@ -1,8 +1,9 @@
-"""The rule `agreement`, codepref's own: the solutions that give the same answers most often. Pure.
+"""The rule `agreement`: it chooses a solution whose answers many other solutions give too. Pure.
 
-Most of a weak model's self-written tests are wrong, so the number of tests that a solution passes says little. It says
-more that many independent solutions give the same answers, and it says the more, the more inputs they answered and the
-more these answers vary. The expected values of the tests are one further piece of evidence.
+Most self-written tests of a weak model are wrong, so the number of tests that a solution passes is weak evidence. It is
+stronger evidence that many independent solutions give the same answers to many inputs. The evidence grows with the
+number of solutions and inputs, and with the variety of the answers. The rule uses the expected values of the tests as
+additional evidence. The rule is codepref's own and is not published elsewhere.
 """
 
 from __future__ import annotations
@@ -19,36 +20,37 @@ from codepref.pairing.rules.consensus import why_undecidable
 Floats = npt.NDArray[np.float64]
 
 SHARPNESS = 96.0
-"""The support that another solution gives is the share of inputs with equal answers, to this power. A solution that
-differs on 1 of 100 inputs counts 0.38, one that differs on 5 counts 0.007. The power is not higher because right
-solutions differ on inputs that make no sense.
+"""The support from another solution is the share of inputs with equal answers, raised to this power. A solution with
+another answer to 1 of 100 inputs counts 0.38, and one with other answers to 5 of 100 inputs counts 0.007. The power is
+not higher, because two right solutions may give different answers to inputs that make no sense for the problem.
 """
 SUPPORT_TO_CHOOSE = 0.5
-"""The exponent of the share within a problem: sqrt(share) x tests passed, the weights of CodeT (arXiv 2207.10397). The
-share counts the solution itself, so that the tests decide where no two solutions agree.
+"""The exponent of the share in the score, which compares groups of one problem: sqrt(share) x tests passed, as in CodeT
+(arXiv 2207.10397). The share counts the solution itself, so the tests decide if no two solutions agree.
 """
 SUPPORT_TO_TRUST, TESTS_TO_TRUST = 1.5, 0.15
-"""The exponents of support and of the share of tests passed, for comparing problems. Solutions are independent draws,
-whereas the tests of one model repeat its misreadings. The share of right tests differs more between problems than
-between solutions of a problem.
+"""The exponents of the support and of the share of tests passed in the trust, which compares problems. The exponent of
+the tests is small for two reasons. Solutions are independent draws, but the tests of a model repeat its misreadings of
+the problem. And the share of right tests differs from problem to problem.
 """
 VARIETY_HALF = 1.0
-"""The entropy of the answers, in nats, at which agreement counts half. Wrong programs also agree on a function that
-always gives the same one or two answers.
+"""The entropy of a group's answers, in nats, at which its agreement counts half. Agreement counts less if the answers
+vary little, because wrong programs also agree if a function has only one or two possible answers.
 """
 NONE_RIGHT, FLOOR = 0.1, 0.1
-"""NONE_RIGHT: the weight of the case that no solution is right, beside the trust of the groups. FLOOR: the confidence
-of a pair without any agreement."""
+"""NONE_RIGHT: the weight of the case that no solution is right, in the same unit as the trust of a group. FLOOR: the
+confidence of a pair if the solutions do not agree at all."""
 MAX_RAISING = 0.2
-"""An input is left out if more than this share of the working solutions raise on it: the problem does not mean it."""
+"""An input is left out if more than this share of the working solutions do not answer it, which means RAISED or LATE in
+place of an answer. Such an input is probably outside the problem."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Solutions that gave the same answers to all inputs.
+    """Solutions that gave the same answers to all inputs that are compared.
 
-    rows: their indices, those of the most frequent form first. score: for the choice within the problem. trust: for the
-    comparison with other problems. support, tests_passed, variety: the factors of both; see `agreement`.
+    rows: the indices of the solutions, those of the most frequent form first. score: compares groups of one problem.
+    trust: compares problems. support, tests_passed, variety: the factors of score and trust; see `agreement`.
     """
 
     rows: Ints
@@ -60,14 +62,15 @@ class Group:
 
 
 def agreement(verdicts: RuleInput, *, max_pairs: int = 1) -> Choice:
-    """Choose from the group that agrees best. Reject solutions that fail most of the tests that the chosen one passes.
+    """Choose a solution of the group with the highest score, and reject solutions outside this group.
 
-    The inputs are those of the tests and of their probes, without those on which many working solutions raise. A
-    solution works if it answers more than half of the tests' inputs. A group is a set of working solutions with the
-    same answers. Its factors:
+    The inputs are those of the tests and of their probes. Inputs that many working solutions do not answer are left
+    out; see MAX_RAISING. A solution works if it answers more than half of the tests' inputs. A group is a set of
+    working solutions that give the same answers. It has these factors:
 
-    - support: the mean over all other solutions of (share of inputs with equal answers)^SHARPNESS. Without any similar
-      solution it is 0. The share used in the score also counts the solution itself.
+    - support: the mean over all other solutions of (share of inputs with equal answers)^SHARPNESS. A solution that does
+      not work adds 0.
+    - share: the same mean, if the solution itself is counted too.
     - tests passed: the share of tests passed, where each test counts as often as the model wrote it.
     - v = variety / (variety + VARIETY_HALF), where variety is the entropy of the group's answers.
 
@@ -75,8 +78,11 @@ def agreement(verdicts: RuleInput, *, max_pairs: int = 1) -> Choice:
     trust = support^SUPPORT_TO_TRUST x (tests passed)^TESTS_TO_TRUST x v
     confidence = FLOOR + (1 - FLOOR) x trust of the chosen group / (sum of trust of all groups + NONE_RIGHT)
 
-    The confidence is meant to be calibrated: of the pairs at 0.8, eight in ten should be right.
-    max_pairs: further pairs take other forms of the chosen group and other rejected solutions.
+    The confidence is meant to be calibrated: 80% of the pairs with a confidence of 0.8 should be right.
+
+    Rejected is the solution that fails most of the tests that the chosen solution passes; see `_worst_first`.
+    max_pairs: the largest number of pairs. Each pair has another rejected solution. Each pair has another form of the
+    chosen group, until all forms have been used.
     """
     if reason := why_undecidable(verdicts):
         return Choice(reason=reason)
@@ -111,7 +117,7 @@ def agreement(verdicts: RuleInput, *, max_pairs: int = 1) -> Choice:
 
 
 def _groups(verdicts: RuleInput, works_S: Bools) -> list[Group]:
-    """The groups of working solutions, the highest score first."""
+    """Return the groups of working solutions, the group with the highest score first."""
     answers_SA = verdicts.answers_SA[:, _sensible_inputs(verdicts, works_S)]
     count = len(works_S)
     rows = np.flatnonzero(works_S)
@@ -132,9 +138,10 @@ def _groups(verdicts: RuleInput, works_S: Bools) -> list[Group]:
 
 
 def _sensible_inputs(verdicts: RuleInput, works_S: Bools) -> Bools:
-    """Array (A,): True for the inputs on which solutions are compared, without those on which many solutions raise.
+    """Return an array (A,) that is True for the inputs on which solutions are compared.
 
-    If fewer than three inputs would remain, all of them are used.
+    Inputs that more than MAX_RAISING of the working solutions do not answer are left out. If fewer than three inputs
+    would remain, all inputs are used.
     """
     if not works_S.any():
         return np.ones(verdicts.answers_SA.shape[1], dtype=np.bool_)
@@ -149,14 +156,14 @@ def _entropy(answers: Ints) -> float:
 
 
 def _most_frequent_first(verdicts: RuleInput, rows: Ints) -> Ints:
-    """The rows by falling frequency of their form: the program that a model writes most often is rarely a slow one."""
+    """Return the rows, those of the most frequent form first. The program that a model writes most is rarely slow."""
     forms = Counter(verdicts.form_S[row] for row in rows)
     order = sorted(rows, key=lambda row: (-forms[verdicts.form_S[row]], verdicts.form_S[row], row))
     return np.array(order, dtype=np.int64)
 
 
 def _one_per_form(verdicts: RuleInput, rows: Ints) -> list[int]:
-    """The first row of each form."""
+    """Return the first row of each form, in the order of `rows`."""
     first: dict[str, int] = {}
     for row in rows:
         first.setdefault(verdicts.form_S[row], int(row))
@@ -164,11 +171,12 @@ def _one_per_form(verdicts: RuleInput, rows: Ints) -> list[int]:
 
 
 def _worst_first(verdicts: RuleInput, chosen: int, outside: Ints) -> list[int]:
-    """The solutions that may be rejected, the worst first, one for each form.
+    """Return the solutions that may be rejected, the worst first, and one for each form.
 
-    A solution's place depends on 4 x (share of the chosen one's passed tests that it fails) + 2 x (share of tests with
-    another answer) + (share of inputs with another answer). Late answers do not count as other answers. Solutions for
-    which the sum is 0 are left out.
+    chosen: the index of the chosen solution. outside: the indices of the solutions outside its group.
+    The solutions are ordered by 4 x (share of the tests that the chosen solution passes and this one fails) + 2 x
+    (share of tests with another answer) + (share of all inputs with another answer). A late answer does not count as
+    another answer. Solutions for which the sum is 0 are left out.
     """
     passed_T = verdicts.passed_ST[chosen]
     weight_T = verdicts.weight_T * passed_T

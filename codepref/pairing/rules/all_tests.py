@@ -1,4 +1,4 @@
-"""The rule `all-tests`: passing solutions against failing ones, by true tests (arXiv 2410.18585). Pure."""
+"""The rule `all-tests`: it pairs solutions that pass all true tests with solutions that fail one. Pure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ def all_tests(verdicts: RuleInput, *, max_pairs: int = 4) -> Choice:
     """Pair solutions that pass every test with solutions that fail at least one.
 
     "Aligning CodeLLMs with Direct Preference Optimization" (arXiv 2410.18585) calls a solution positive if it passes
-    all tests of its problem, and negative if it fails one. The rest is codepref's choice: a problem gives up to
-    `max_pairs` pairs, which are drawn with the seed so that each solution is used as rarely as possible. Solutions of
-    the same normal form count as one. The confidence is 1, since the tests are taken to be right. A solution with a
-    cell that did not run is used only if it failed another test.
+    all tests of its problem, and negative if it fails one. codepref decides the rest. The rule proposes up to
+    `max_pairs` pairs. The seed draws the pairs, and each solution is used as rarely as possible. Solutions with equal
+    normal forms count as one solution. The confidence is 1, since the tests are taken to be right. A solution with a
+    cell that did not run is rejected if it failed another test, and is otherwise not used.
     """
     if verdicts.passed_ST.shape[1] == 0:
         return Choice(reason="no tests")
@@ -30,8 +30,8 @@ def all_tests(verdicts: RuleInput, *, max_pairs: int = 4) -> Choice:
         return Choice(reason="no solution fails a test")
     generator = np.random.default_rng(verdicts.seed)
     passing, failing = generator.permutation(passing), generator.permutation(failing)
-    # Both lists are walked in step and start again at their ends. The combinations repeat after lcm(lengths) steps, so
-    # each such lap shifts the failing solutions by one more.
+    # Each step takes the next passing and the next failing solution. Both lists start again at their ends, so the same
+    # pairs would return after lcm(lengths) steps. Each such lap therefore shifts the failing solutions by one more.
     count = min(max_pairs, len(passing) * len(failing))
     candidates = []
     for step in range(count):

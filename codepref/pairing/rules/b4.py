@@ -1,4 +1,4 @@
-"""The rule `b4`: the Bayesian choice among plausible solutions with plausible tests (arXiv 2409.08692). Pure."""
+"""The rule `b4`: it chooses solutions by the Bayesian posterior of B4 (arXiv 2409.08692). Pure."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from codepref.pairing.rules.base import Choice, PairingRule, RuleInput
 from codepref.pairing.rules.consensus import ConsensusSet, best_against_worst, consensus_sets, why_undecidable
 
 BETA_0, ALPHA_XY = 1e4, 1e3
-"""Priors. The published command uses values of beta_0 from 1e4 to 1e6 and alpha_xy of 1e3."""
+"""Parameters of the priors. The published command of the paper has beta_0 from 1e4 to 1e6, and alpha_xy = 1e3."""
 
 
 def b4(verdicts: RuleInput) -> Choice:
-    """Choose from the consensus set with the highest approximate posterior of the paper.
+    """Choose a solution of the consensus set with the highest posterior, in the paper's approximation.
 
-    The posterior of a set assumes that its solutions, and the tests that they pass, are the right ones. It is a product
-    of four Beta integrals: over the share of right solutions, over the share of right tests, and over how often wrong
-    solutions pass right tests and wrong tests. A test counts as often as the model wrote it. As in `codet`, the
-    rejected solution comes from the set with the lowest score. The confidence is CodeT's score of the chosen set as a
-    share of its maximum. It is meant for sorting and is not calibrated.
+    The posterior of a set is that of the assumption that exactly its solutions, and the tests that they pass, are
+    right. It is a product of four Beta integrals: over the share of right solutions, over the share of right tests,
+    over how often wrong solutions pass right tests, and over how often wrong solutions pass wrong tests. A test counts
+    as often as the model wrote it. The rejected solution is selected as in `codet`, by the posterior. The confidence is
+    CodeT's score of the chosen set as a share of its maximum. It is meant for sorting and is not calibrated.
     """
     if reason := why_undecidable(verdicts):
         return Choice(reason=reason)
@@ -33,7 +33,7 @@ def b4(verdicts: RuleInput) -> Choice:
 
 
 def log_posterior(verdicts: RuleInput, candidate: ConsensusSet) -> float:
-    """The logarithm of the posterior of a consensus set, up to a constant of the problem."""
+    """Return the logarithm of the posterior of a consensus set, without a constant that all sets of a problem share."""
     solutions, tests = len(verdicts.passed_ST), int(verdicts.weight_T.sum())
     right_tests = int(verdicts.weight_T[candidate.passed_T].sum())
     others = np.delete(verdicts.passed_ST, candidate.rows, axis=0)

@@ -17,19 +17,20 @@ Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
 RAISED, LATE = -1, -2
-"""Codes in place of an answer. RAISED: an exception, the memory limit or a forbidden action. LATE: a timeout, or a cell
-that did not run."""
+"""The numbers that replace a missing answer. RAISED: the solution raised an exception, reached the memory limit or did
+something forbidden. LATE: the test timed out or did not run."""
 
 
 @dataclass(frozen=True)
 class PairingRule:
     """One entry of the table of rules.
 
-    choose: a function from the input of one problem to a Choice. The input is a RatedInput if `ratings` is set, else a
-    RuleInput. The function also receives those of the options `max_pairs`, `margin` and `correctness_pairs` that it
-    names as keyword arguments; see `codepref.pairing.select.select_pairs` for their meaning.
-    tests: which tests the rule relies on. "true": tests that are known to be right. "self-written": tests that a model
-    wrote. "none": no tests.
+    choose: a function that takes the input of one problem and returns a Choice. The input is a RatedInput if `ratings`
+    is True, else a RuleInput. If the function has a keyword argument `max_pairs`, it receives the limit of pairs for
+    one problem. A function that takes a RatedInput also receives the options `margin` and `correctness_pairs` if it has
+    keyword arguments of these names. `codepref.pairing.pair_rated.pair_rated` describes both options.
+    tests: the tests that the rule relies on. "true": tests that come with the problem. "self-written": tests that a
+    model wrote. "none": no tests.
     ratings: whether the rule reads a judge's ratings.
     probes: whether the rule compares answers to probes, which are calls beyond the tests.
     """
@@ -45,7 +46,7 @@ class PairingRule:
         return "max_pairs" in inspect.signature(self.choose).parameters
 
     def options(self, available: Mapping[str, Any]) -> dict[str, Any]:
-        """Those of the `available` options that `choose` takes."""
+        """Return those of the `available` options that `choose` takes as arguments."""
         names = inspect.signature(self.choose).parameters
         return {name: value for name, value in available.items() if name in names}
 
@@ -63,14 +64,16 @@ class RuleInput:
     """The verdicts of one problem.
 
     passed_ST: True where solution s passed test t.
-    failed_ST: True where solution s failed test t (code F, E, T, M or X). A cell that did not run is False in both
+    failed_ST: True where solution s failed test t (code F, E, T, M or X). A cell with the code S or I is False in both
     arrays, so a rule draws no conclusion from it.
-    weight_T: how often the model wrote each test.
+    weight_T: how often the model wrote each test. It is 1 for a true test.
     form_S: the normal form of each program. Programs with equal forms count as the same answer.
-    seed: the seed of every random choice among equals.
-    answers_SA: a number for the answer of solution s to input a, or RAISED or LATE. Equal numbers in a column are equal
-    answers. test_A: the index of the test that the input belongs to. is_test_A: False for the inputs of probes. Only
-    rules that compare answers use these three arrays.
+    seed: the seed of every random choice.
+
+    Only rules that compare answers use these three arrays:
+    answers_SA: a number for the answer of solution s to input a, or RAISED or LATE. Equal numbers in a column stand for
+    equal answers. test_A: the index of the test to which each input belongs, or -1 if that test is not in the input.
+    is_test_A: True for the inputs of tests, False for those of probes.
     """
 
     passed_ST: Bools
@@ -83,10 +86,10 @@ class RuleInput:
     is_test_A: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
 
     def part(self, rows: Ints, columns: Ints, *, seed: int, weight_T: Ints | None = None) -> RuleInput:
-        """The input for some of the solutions and some of the tests, with the probes of these tests.
+        """Return the input for some of the solutions and some of the tests, with the probes of these tests.
 
-        rows: indices of solutions, where an index may occur twice. columns: indices of tests, without repeats.
-        weight_T: the weights of `columns`. None keeps the present weights.
+        rows: indices of solutions. An index may occur more than once. columns: indices of tests, without repeats.
+        weight_T: new weights for the tests in `columns`. None keeps their present weights.
         """
         inputs = np.flatnonzero(np.isin(self.test_A, columns))
         new_index = {int(column): index for index, column in enumerate(columns)}
@@ -107,9 +110,10 @@ class RuleInput:
 class RatedInput:
     """The ratings of one problem's responses.
 
-    rating_S: the judge's rating of each response, or None.
-    correct_S: whether each response is correct by true tests, or None where that is unknown. Empty without tests.
-    low, high: the ends of the scale. seed: the seed of every random choice among equals.
+    rating_S: the judge's rating of each response, or None for an unjudged response.
+    correct_S: whether each response is correct by true tests, or None where that is unknown. It may be empty for a rule
+    that uses no tests.
+    low, high: the ends of the rating scale. seed: the seed of every random choice.
     """
 
     rating_S: tuple[float | None, ...]
@@ -123,9 +127,9 @@ class RatedInput:
 class Candidate:
     """A pair that a rule proposes.
 
-    chosen, rejected: rows of the better and the worse solution in the rule's input. confidence: in [0, 1], how sure the
-    rule is. chosen_test, rejected_test: the tests that are appended to the two answers, for rules that also train on
-    tests. evidence: facts for reports, as plain JSON values.
+    chosen, rejected: the rows of the better and of the worse solution in the rule's input. confidence: in [0, 1], how
+    sure the rule is of the pair. chosen_test, rejected_test: the indices of the tests that are appended to the two
+    answers, or None for answers without a test. evidence: facts for reports, as plain JSON values.
     """
 
     chosen: int
@@ -138,7 +142,11 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Choice:
-    """The output of a rule: candidates, or none and the reason for that."""
+    """The output of a rule for one problem.
+
+    reason: why there is no candidate, or "". A rule that makes two sorts of pairs may give candidates of one sort and
+    the reason why there are none of the other sort.
+    """
 
     candidates: tuple[Candidate, ...] = ()
     reason: str = ""

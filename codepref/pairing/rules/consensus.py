@@ -1,4 +1,4 @@
-"""Consensus sets: groups of solutions that pass the same tests. `codet` and `b4` score them. Pure.
+"""Consensus sets, which are groups of solutions that pass the same tests. `codet` and `b4` score them. Pure.
 
 The axis C in array names stands for consensus sets.
 """
@@ -15,21 +15,27 @@ from codepref.pairing.rules.base import Bools, Candidate, Choice, Ints, RuleInpu
 
 @dataclass(frozen=True)
 class ConsensusSet:
-    """Solutions that pass exactly the same tests. rows: their indices. passed_T: True for the tests that they pass."""
+    """All solutions that pass exactly the same tests.
+
+    rows: the indices of the solutions. passed_T: True for the tests that the solutions pass.
+    """
 
     rows: Ints
     passed_T: Bools
 
 
 def consensus_sets(passed_ST: Bools) -> list[ConsensusSet]:
-    """All consensus sets, in the order of their first rows. Every solution belongs to one set."""
+    """Return all consensus sets, in the order of their first rows. Every solution belongs to exactly one set."""
     _, first, inverse = np.unique(passed_ST, axis=0, return_index=True, return_inverse=True)
     members = [np.flatnonzero(inverse.ravel() == number) for number in range(len(first))]
     return [ConsensusSet(rows, passed_ST[rows[0]]) for rows in sorted(members, key=lambda rows: int(rows[0]))]
 
 
 def why_undecidable(verdicts: RuleInput) -> str:
-    """The reason why no agreement rule can choose among these solutions, or "" if one can."""
+    """Return the reason why `codet`, `b4` and `agreement` cannot make a pair of these solutions.
+
+    The reason is "" if at least two solutions, a passed test and a failed test are present.
+    """
     solutions, tests = verdicts.passed_ST.shape
     if tests == 0:
         return "no tests"
@@ -45,10 +51,11 @@ def why_undecidable(verdicts: RuleInput) -> str:
 def best_against_worst(
     verdicts: RuleInput, sets: list[ConsensusSet], score_C: npt.NDArray[np.float64], confidence: float
 ) -> Choice:
-    """Pair a solution of the best set with a solution of the worst set that failed one of the best set's tests.
+    """Pair a solution of the best set with a solution that failed one of the tests that the best set passes.
 
-    score_C: the score of each set. The seed decides between sets with equal scores and between the solutions of a set.
-    There is no pair if no solution failed a test of the best set.
+    The rejected solution comes from the set with the lowest score that has such a solution. The seed decides between
+    sets with equal scores and between the solutions of a set. There is no pair if no solution failed such a test.
+    score_C: the score of each set. confidence: the confidence of the pair.
     """
     generator = np.random.default_rng(verdicts.seed)
     best = sets[int(generator.choice(np.flatnonzero(score_C == score_C.max())))]

@@ -1,4 +1,4 @@
-"""The rules `dstc` and `dstc-code`: minimax selection over self-written code and tests (arXiv 2411.13611). Pure."""
+"""The rules `dstc` and `dstc-code`: minimax selection of code and self-written tests (arXiv 2411.13611). Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from codepref.pairing.rules.base import Candidate, Choice, PairingRule, RuleInpu
 
 
 def dstc(verdicts: RuleInput) -> Choice:
-    """Choose one pair of (code, test) by DSTC's minimax rule. With r(j, k) = 1 if solution j passes test k:
+    """Choose a solution and a test, and reject a solution and a test, by DSTC's minimax rule.
+
+    r(j, k) is 1 if solution j passes test k, and 0 otherwise.
 
     chosen solution  j' = argmax_j sum_k r(j, k)
     chosen test      k' = argmin_k sum_j r(j, k)   among the tests that j' passes
@@ -18,12 +20,12 @@ def dstc(verdicts: RuleInput) -> Choice:
 
     The rule is the paper's. codepref decides what the published text leaves open:
 
-    - A test that the model wrote w times counts w times in sums over k. Repeated solutions are separate rows.
-    - The seed breaks ties in an argmax or argmin, so the order of sampling has no influence.
+    - A test that the model wrote w times counts w times in a sum over k. Repeated solutions are separate rows.
+    - The seed breaks ties in an argmax or argmin, so the order of sampling gives no solution an advantage.
     - There is no pair if j' passes no test, if no solution fails a test, or if j' and j* pass equally many tests.
-    - j* must have failed k*. A cell that did not run is not a failure.
-    - confidence = (sum_k r(j', k) - sum_k r(j*, k)) / K, the difference in the share of tests passed. The paper has no
-      confidence. This one is meant for sorting and is not calibrated.
+    - A cell that did not run is neither a pass nor a failure, so j* has failed k* in a cell that ran.
+    - The confidence is the difference in the share of tests passed, (sum_k r(j', k) - sum_k r(j*, k)) / K for K tests.
+      The paper has no confidence. This one is meant for sorting and is not calibrated.
     """
     passed_ST, weight_T = verdicts.passed_ST, verdicts.weight_T
     solutions, tests = passed_ST.shape
@@ -58,7 +60,7 @@ def dstc(verdicts: RuleInput) -> Choice:
 
 
 def dstc_code(verdicts: RuleInput) -> Choice:
-    """Choose the same solutions as `dstc`, without its tests: the answers are code alone."""
+    """Choose the same solutions as `dstc`, but no tests. The answers of a pair are code alone."""
     choice = dstc(verdicts)
     return Choice(
         tuple(Candidate(c.chosen, c.rejected, c.confidence, evidence=c.evidence) for c in choice.candidates),
@@ -69,7 +71,7 @@ def dstc_code(verdicts: RuleInput) -> Choice:
 def _pick(
     values: npt.NDArray[np.int64], allowed: npt.NDArray[np.bool_], generator: np.random.Generator, *, largest: bool
 ) -> int:
-    """The index of the largest or smallest of the allowed values. The generator decides between equals."""
+    """Return the index of the largest or smallest of the allowed values. The generator decides between equal values."""
     indices = np.flatnonzero(allowed)
     extreme = values[indices].max() if largest else values[indices].min()
     return int(generator.choice(indices[values[indices] == extreme]))

@@ -1,4 +1,4 @@
-"""The rule `max-pass`: the solution that passes most tests against the one that passes fewest. Pure."""
+"""The rule `max-pass`: it pairs the solution that passes most tests with the one that fails most tests. Pure."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from codepref.pairing.rules.base import Candidate, Choice, PairingRule, RuleInpu
 
 
 def max_pass(verdicts: RuleInput) -> Choice:
-    """Choose by the number of tests passed. This is the usual baseline for choosing by self-written tests.
+    """Choose a solution that passes most tests, and reject a solution that fails most tests.
 
-    A test counts as often as the model wrote it. The seed breaks ties. The confidence is the share of tests that the
-    chosen solution passes. The rejected solution must fail so many tests that it cannot pass as many as the chosen one,
-    even if every cell that did not run were a pass.
+    This is the usual baseline for choosing by self-written tests. A test counts as often as the model wrote it. The
+    seed breaks ties. The confidence is the share of tests that the chosen solution passes. It is not calibrated. A cell
+    that did not run might have been a pass. There is no pair if the rejected solution would then pass as many tests as
+    the chosen one.
     """
     if verdicts.passed_ST.shape[1] == 0:
         return Choice(reason="no tests")
     if len(verdicts.passed_ST) < 2:
         return Choice(reason="fewer than two solutions")
     score_S = verdicts.passed_ST @ verdicts.weight_T
-    # an upper bound: a cell that did not run might have been a pass
+    # the largest possible number of passes, since a cell that did not run might have been a pass
     at_most_S = verdicts.weight_T.sum() - verdicts.failed_ST @ verdicts.weight_T
     best, worst = score_S.max(), at_most_S.min()
     if best == 0:

@@ -1,4 +1,4 @@
-"""The rules `rated` and `tests-then-rating`: pairs by a judge's ratings (arXiv 2403.09032). Pure."""
+"""The rules `rated` and `tests-then-rating`: they choose pairs by a judge's ratings (arXiv 2403.09032). Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from codepref.pairing.rules.base import Candidate, Choice, PairingRule, RatedInp
 def rated(ratings: RatedInput, *, margin: float = 1, max_pairs: int = 1) -> Choice:
     """Pair the best rated with the worst rated response (CodeUltraFeedback, arXiv 2403.09032, section 3).
 
-    The seed decides between equals. If the best and the worst rating are less than `margin` points apart, there is no
-    pair. The paper's own code makes a pair of a tie. The confidence is the distance as a share of the scale. It is
-    meant for sorting and is not calibrated. Responses without a rating are not used.
+    The seed decides between equal ratings. If all ratings are equal, or if the best and the worst rating are less than
+    `margin` points apart, there is no pair. The code of the paper makes a pair even from equal ratings. The confidence
+    is the difference of the two ratings as a share of the scale. It is meant for sorting and is not calibrated.
+    Responses without a rating are not used. max_pairs: the largest number of pairs. Further pairs are other
+    combinations of responses with the best and the worst rating.
     """
     return _best_against_worst(ratings, list(range(len(ratings.rating_S))), margin, max_pairs)
 
@@ -24,9 +26,10 @@ def correct_then_rated(
 ) -> Choice:
     """Pair the best rated with the worst rated among the responses that pass all tests.
 
-    correctness_pairs: also pair the best rated passing responses with the worst rated failing ones, so that the model
-    does not learn to write wrong code well. The pairs by ratings then get half of `max_pairs`, rounded up, and these
-    pairs get the rest, but at least one. They come first, with confidence 1, since the tests are taken to be right.
+    correctness_pairs: whether to pair the best rated passing responses with the worst rated failing ones too. These
+    pairs teach the model that correctness comes before the preference. Up to half of `max_pairs`, rounded up, are pairs
+    by ratings. The others, and at least one, are pairs by correctness. The pairs by correctness come first. Their
+    confidence is 1, since the tests are taken to be right.
     A response whose correctness is unknown is in no pair.
     """
     rows = range(len(ratings.rating_S))
@@ -73,7 +76,10 @@ def _value(ratings: RatedInput, row: int) -> float:
 def _across(
     winners: Sequence[int], losers: Sequence[int], count: int, generator: np.random.Generator
 ) -> list[tuple[int, int]]:
-    """Up to `count` different pairs of a winner and a loser. A side repeats a row only after all its rows were used."""
+    """Return up to `count` different pairs of a winner and a loser.
+
+    A winner is used again only after all winners were used, and a loser only after all losers were used.
+    """
     good, bad = generator.permutation(winners).tolist(), generator.permutation(losers).tolist()
     lap = np.lcm(len(good), len(bad))
     steps = range(min(count, len(good) * len(bad)))
