@@ -2,8 +2,8 @@
 
 The sandbox holds against all files of `families/`; the tests prove it. A file of `open/` still gets a verdict that is
 wrong, costs too much, or leaves a mark. `python tests/attacks/families.py open/` shows what each of them gets. Move a
-file to `families/` when the sandbox holds against it. A file of `quiet/` knows a second attempt by the number of its
-process. That needs a machine on which nothing else starts processes, so the tests leave these files out.
+file to `families/` when the sandbox holds against it. A file of `quiet/` needs a machine that does nothing else:
+it has a limit of seconds, or it knows a second attempt by the number of its process. The tests leave these files out.
 
 `runner.py` has one problem for all its files. These attacks need tests of other kinds, other limits, several samples of
 one attack, or two workers at once. Imported by the tests, or run by itself with words of file names: it prints one JSON
