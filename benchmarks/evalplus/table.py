@@ -12,11 +12,11 @@ Part = dict[str, Any]
 NOTE = """\
 Both systems read the same file of samples and have their own default limits. "base" and "plus" are EvalPlus's two sets
 of inputs. The systems agree on a sample when both pass it, or when neither does. The table of pass@k has three rows:
-figures of codepref, figures that `evalplus.evaluate` prints for the results file that codepref wrote, and figures that
-it prints for its own verdicts. Each sample whose verdicts differ ran again in both systems, and in EvalPlus's own check.
-"alone" is the verdict of a system that runs one sample at a time. "no timeout factor" is codepref's verdict when every
-test may take its whole limit. "30 s" is EvalPlus's verdict when every input may take 30 s. "no 4 GiB" is EvalPlus's
-verdict when, in addition, its memory limit is off."""
+figures of codepref, figures that `evalplus.evaluate` prints for the results file that codepref wrote, and figures
+that it prints for its own verdicts. Samples whose verdicts differ ran again in both systems, and in EvalPlus's own
+check. "alone" is the verdict of a system that runs one sample at a time. "no timeout factor" is codepref's verdict when
+every test may take its whole limit. "30 s" is EvalPlus's verdict when every input may take 30 s. "no 4 GiB" is
+EvalPlus's verdict when, in addition, its memory limit is off."""
 SIDES = (("codepref", "ours"), ("evalplus", "theirs"))
 """The systems, and the key of each in the verdicts of the runs with one sample at a time."""
 
@@ -34,9 +34,10 @@ def agreement(result: Part) -> list[str]:
     """Return lines with the counts of agreement, pass@k, and the differences."""
     seconds, left_out = result["seconds"], sum(result["left_out"].values())
     summary = (
-        f"{result['samples']} samples of {result['problems']} problems, {left_out} that codepref could not judge are left out; "
-        f"codepref {seconds['codepref']:.0f} s, EvalPlus {seconds['evalplus']:.0f} s. EvalPlus may have read its "
-        "expected outputs from an earlier run's cache (execution.md measures speed)."
+        f"{result['samples']} samples of {result['problems']} problems, of which {left_out} are left out because "
+        f"codepref could not judge them. codepref took {seconds['codepref']:.0f} s, and EvalPlus took "
+        f"{seconds['evalplus']:.0f} s. EvalPlus may have read its expected outputs from the cache of an earlier run, "
+        "so these times do not compare speed. execution.md does."
     )
     rows = []
     for name, row in result["agreement"].items():
@@ -85,8 +86,8 @@ def bigcodebench(result: Part) -> list[str]:
     """Return a summary, and a table with one row for each problem."""
     lines = [
         f"Gold solutions of the first {result['problems']} problems, 20 s of CPU a suite: {result['passed']} pass. "
-        "The second column names the packages that `pip install codepref` does not bring. The last column says if one of them "
-        "was not installed.",
+        "The second column names the packages that `pip install codepref` does not bring. If a solution "
+        "failed because one of them was not installed, the last column names it.",
         "",
     ]
     rows = []
