@@ -30,8 +30,9 @@ def table(bases: list[dict[str, Any]], rows: list[dict[str, Any]], command: str,
         "Figures are in percent, before → after training. The paired difference follows with its 95% interval over 200 "
         'problems. "written" counts the solutions and test completions that models wrote for the method to learn from. '
         "The methods of a seed share them, but the online methods and the second round of rpo-2-rounds sample their "
-        'own. "seconds" is the time of training and its validation, on a machine with other work. It includes the '
-        'samples that an online method draws, and no other sampling. "kept" is the step whose weights validation kept, of all steps.',
+        'own. "seconds" is the time of training and its validation, on a machine with other work. Online methods '
+        'sample in this time. The other methods sample before it. "kept" is the step whose weights validation '
+        "kept, and the number of all steps.",
         "",
         "| method | learns from | seed | greedy pass@1 | sampled pass@1 | pass@10 | written | seconds | kept | gate |",
         "|---|---|---|---|---|---|---|---|---|---|",

@@ -31,7 +31,10 @@ ASSERTS_PER_COMPLETION = 5
 PROBES = 60
 TEST_SECONDS = 0.1
 TRUE_SECONDS = 10.0
-"""CPU time that all true tests of a problem together may take. It is high, so that a correct but slow solution passes."""
+"""CPU time that all true tests of a problem together may take.
+
+It is high, so that a correct but slow solution passes.
+"""
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def answers_of(problems: Sequence[Measured | None], rule: str, setting: tuple[in
 
 
 def figures(answers: Sequence[Answer], draws: int) -> dict[str, Any]:
-    """Return the number of pairs, the share that is right, their calibration error, and the precision at each of SHARES.
+    """Return the number of pairs, the share that is right, their calibration error, and the precisions at SHARES.
 
     A precision is [value, low, high], with a 95% bootstrap interval over problems. draws: the number of answers that
     belong to one problem.

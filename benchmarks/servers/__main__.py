@@ -1,6 +1,6 @@
 """Runs AI feedback against a scripted server: is a result lost, invented or paid for twice, and how fast is it?
 
-faults       Runs `codepref respond` and `codepref judge` undisturbed, and then again with SIGKILL at random moments. The
+faults       Runs `codepref respond` and `codepref judge` undisturbed, and again with SIGKILL at random moments. The
              server fails a fifth of its calls (429, 500, hangs, cut answers, broken JSON), and a fifth of the judge's
              answers are broken. Compares the results of both runs byte by byte, and the ledgers with the server's own
              counts.
@@ -36,7 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--port",
         type=int,
         default=18977,
-        help="port of the server in both runs; the keys of calls contain the URL, so it must not change (default: 18977)",
+        help="port of the server in both runs, which is a part of the keys of calls (default: 18977)",
     )
     faults.add_argument("--seed", type=int, default=0, help="seed of the moments of the kills (default: 0)")
     text = "measure the calls a second and the memory of both commands"

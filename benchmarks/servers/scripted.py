@@ -15,7 +15,10 @@ SERVER = ROOT / "tests" / "servers" / "scripted_server.py"
 
 
 class ScriptedServer:
-    """A running scripted server, which is killed when the `with` block ends. options: the server's command-line options."""
+    """A running scripted server, which is killed when the `with` block ends.
+
+    options: the server's command-line options.
+    """
 
     def __init__(self, *options: str) -> None:
         self._process = subprocess.Popen([sys.executable, str(SERVER), *options], stdout=subprocess.PIPE, text=True)

@@ -22,7 +22,7 @@ def main() -> int:
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m benchmarks.starter", description=__doc__, formatter_class=plain)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    text = "run recipes on the starter, and compare the aligned model with the starter; finished runs in --out are only read"
+    text = "run recipes on the starter, and compare the models with the starter; finished runs in --out are only read"
     recipes = commands.add_parser("recipes", help=text, description=text)
     names = ["tests-dpo", "dstc-dpo"]
     recipes.add_argument("--recipes", nargs="+", default=names, help=f"default: {' '.join(names)}")

@@ -81,7 +81,7 @@ def table(rows: list[dict[str, Any]], command: str, machine: dict[str, Any]) -> 
         "# Alignment of the starter, held-out problems",
         "",
         f"`{command}` on {machine['cores']} cores ({machine['cpu']}), no GPU.",
-        "Figures are in percent. Differences are paired differences of sampled pass@1 in points, with 95% intervals over "
+        "Figures are in percent. Differences are paired differences of sampled pass@1, with 95% intervals over "
         "problems. The last two columns compare the models on the validation problems. Only the settings of rubric-dpo "
         "were chosen on the validation problems.",
         "",

@@ -1,7 +1,7 @@
 """Runs EvalPlus's own check of one sample and reports how it ended.
 
-As EvalPlus does, it calls `evalplus.eval.unsafe_execute` in a new process, with EvalPlus's limits. This function runs the
-inputs and discards exceptions. The only change is a wrapper around the solution's function. The wrapper records the
+As EvalPlus does, it calls `evalplus.eval.unsafe_execute` in a new process, with EvalPlus's limits. This function runs
+the inputs and discards exceptions. The only change is a wrapper around the solution's function. The wrapper records the
 exceptions that the function raises.
 """
 

@@ -44,7 +44,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Run both systems on both sets and write the results. With --system, run one system on one set and print its answer."""
+    """Run both systems on both sets and write the results.
+
+    With --system, run one system on one set and print its answer.
+    """
     options = build_parser().parse_args()
     if options.system:
         from benchmarks.training.systems import train

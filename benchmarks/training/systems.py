@@ -91,8 +91,8 @@ def trl_trainer(options: argparse.Namespace, pairs: list[Pair]) -> tuple[Any, An
 def codepref_trainer(options: argparse.Namespace, pairs: list[Pair]) -> tuple[Any, Any]:
     """Build codepref's trainer by the steps of `codepref.training.trainer.run_training`.
 
-    Returns the trainer, and a function that prepares it. The function shares prefixes and computes the log-probabilities
-    of the reference model. This is part of the timed work.
+    Returns the trainer, and a function that prepares it. The function shares prefixes and computes the
+    log-probabilities of the reference model. This is part of the timed work.
     """
     from codepref.models import load_tokenizer
     from codepref.training.job import TrainingJob

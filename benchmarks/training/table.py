@@ -40,8 +40,8 @@ def table(rows: list[dict[str, Any]]) -> str:
     lines = [
         "# DPO training beside plain TRL",
         "",
-        "Speeds are tokens a second, where the tokens are those of both sides of all pairs. The time includes the work of "
-        "the reference model, and no loading. A speed is the median over repeats. Memory is the peak over repeats. The "
+        "Speeds are tokens a second. Tokens of both sides of all pairs count. The time includes the work of the "
+        "reference model, and no loading. A speed is the median over repeats. Memory is the peak over repeats. The "
         "last column compares the losses of both systems step by step.",
         "",
         "| model | device | pairs | TRL tokens/s | codepref tokens/s | times | TRL GiB | codepref GiB | "
