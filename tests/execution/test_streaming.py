@@ -1,4 +1,4 @@
-"""More rows than memory holds: the order of the tables, continuing after a kill, and memory that does not grow."""
+"""Tests with more rows than fit into memory: order of the tables, continuing after a kill, and constant memory."""
 
 from __future__ import annotations
 
@@ -247,7 +247,10 @@ def test_a_million_rows_stay_below_a_gigabyte(tmp_path, tasks):
 
 
 def resident(top: psutil.Process) -> int:
-    """The most bytes that a process and those below it have held so far. Shared pages count for each process."""
+    """Return the sum of the peak resident bytes of a process and its descendants.
+
+    Shared pages count for each process.
+    """
     total = 0
     with contextlib.suppress(psutil.Error, OSError, StopIteration):  # a process may have ended meanwhile
         for process in [top, *top.children(recursive=True)]:
