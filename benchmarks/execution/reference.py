@@ -81,7 +81,7 @@ def _child(solution: str, tests: list[Any], start: int, page: mmap.mmap, limits:
     os.setpgid(0, 0)
     memory = _own_size() + limits["memory_bytes"]
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    random.seed(0)  # Python gives `random` a new seed in every forked child
+    random.seed(0)  # otherwise `random` has another seed in every forked child
     space: dict[str, Any] = {}
     signal.setitimer(signal.ITIMER_PROF, limits["load_seconds"])
     try:

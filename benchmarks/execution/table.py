@@ -1,4 +1,4 @@
-"""The results of `python -m benchmarks.execution` as Markdown. Pure."""
+"""Formats the results of `python -m benchmarks.execution` as Markdown. Pure."""
 
 from __future__ import annotations
 

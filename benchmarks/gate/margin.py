@@ -25,7 +25,7 @@ from codepref.evaluation.estimators import wilson_interval
 from codepref.evaluation.gate import decide
 
 Rates = npt.NDArray[np.float64]
-"""True pass@1 of each problem."""
+"""The true pass@1 of a model on each problem."""
 Row = dict[str, Any]
 ANSWERS = 10
 """The number of answers to each problem."""

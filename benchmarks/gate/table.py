@@ -1,4 +1,4 @@
-"""The results of `python -m benchmarks.gate trainings` as Markdown."""
+"""Formats the results of `python -m benchmarks.gate trainings` as Markdown."""
 
 from __future__ import annotations
 

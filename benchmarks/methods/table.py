@@ -1,4 +1,4 @@
-"""The results of `python -m benchmarks.methods` as Markdown."""
+"""Formats the results of `python -m benchmarks.methods` as Markdown."""
 
 from __future__ import annotations
 

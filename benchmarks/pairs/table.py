@@ -1,4 +1,4 @@
-"""The results of `python -m benchmarks.pairs` as Markdown."""
+"""Formats the results of `python -m benchmarks.pairs` as Markdown."""
 
 from __future__ import annotations
 

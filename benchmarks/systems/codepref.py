@@ -1,4 +1,4 @@
-"""codepref as a system."""
+"""Runs codepref as one of the systems (see `benchmarks.systems`)."""
 
 from __future__ import annotations
 

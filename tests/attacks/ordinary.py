@@ -21,7 +21,7 @@ NOBODY = 65534
 CLONE_NEWNS = 0x00020000
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 IMPOSSIBLE = 77
-"""The exit status where no ordinary user can run the attacks."""
+"""The exit status if no ordinary user can run the attacks on this machine."""
 _libc = ctypes.CDLL(None, use_errno=True)
 
 

@@ -350,7 +350,7 @@ def test_an_interrupted_run_leaves_no_process_and_can_be_continued(
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
-        # A shell starts background jobs with SIGINT ignored, and children inherit that.
+        # A shell may start this test with SIGINT ignored, and the command would inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not any(name == "solution" for name in _below(running.pid).values()):

@@ -44,7 +44,9 @@ def test_a_second_run_reads_what_the_first_one_kept(tmp_path):
     (file,) = kept(tmp_path / "kept")
     before = file.stat().st_ino
     assert codes(cache, task()) == ["PF"]
-    assert [path.stat().st_ino for path in kept(tmp_path / "kept")] == [before]  # not written again
+    assert [path.stat().st_ino for path in kept(tmp_path / "kept")] == [
+        before
+    ]  # the second run did not write the file again
     assert file.stat().st_mode & 0o077 == 0
 
 
@@ -123,7 +125,7 @@ def test_the_files_used_longest_ago_are_deleted_first(tmp_path):
     for at, name in enumerate("abc"):
         cache.write(name, bytes(200))
         os.utime(tmp_path / name, (at, at))
-    cache.read("a")  # used now
+    cache.read("a")  # reading makes this file the one used last
     for name in "de":
         cache.write(name, bytes(200))
     assert {path.name for path in tmp_path.iterdir()} == {"a", "c", "d", "e"}

@@ -113,7 +113,7 @@ def test_two_tests_that_erase_each_others_codes_come_to_an_end():
 
 
 def test_a_test_that_grows_in_the_compiler_meets_a_memory_limit():
-    # Each level of `finally` doubles the code, so 20 levels take gigabytes.
+    # Each level of `finally` doubles the compiled code, so 20 levels take gigabytes.
     levels = range(20)
     source = "".join(f"{' ' * at}try: pass\n{' ' * at}finally:\n" for at in levels) + " " * 20 + "assert f() == 3\n"
     tests = [Test("t", "0", source), Test("t", "1", "assert f() == 3")]

@@ -123,14 +123,14 @@ def test_a_malformed_test_and_mixed_kinds_are_refused(verdict_on):
     [
         ("1 2\n", "1 2", True),
         ("1 2  \n\n", "1 2\n", True),
-        ("1\n2", "1 2", True),  # token by token
+        ("1\n2", "1 2", True),  # texts are compared token by token
         ("1 2 3", "1 2", False),
         ("", "1", False),
         ("", "\n", True),
         ("Yes", "YES", False),
         ("0.3333333", "0.333333333", True),
         ("0.33333", "0.333333333", False),
-        ("1000000.5", "1000000.0", True),  # 1e-6 relative is 1 here
+        ("1000000.5", "1000000.0", True),  # the relative tolerance of 1e-6 allows a difference of 1
         ("1000002", "1000000.0", False),
         ("1000001", "1000000", False),  # whole numbers are exact
         ("1", "1.0", True),

@@ -230,7 +230,7 @@ def test_a_million_rows_stay_below_a_gigabyte(tmp_path, tasks):
     solutions, out = tmp_path / "solutions.jsonl", tmp_path / "out"
     lines = "".join(json.dumps({"task_id": str(n), "solution": text}) + "\n" for text in texts for n in range(tasks))
     with solutions.open("w") as stream:
-        stream.writelines(repeat(lines, ROWS // tasks // 2))  # the rows of a task are apart
+        stream.writelines(repeat(lines, ROWS // tasks // 2))  # the rows of one task do not follow each other
     command = ["execute", "--problems", str(problems), "--solutions", str(solutions), "--out", str(out)]
     run = subprocess.Popen([sys.executable, "-m", "codepref", *command], stdout=subprocess.DEVNULL)
     peak, top = 0, psutil.Process(run.pid)
