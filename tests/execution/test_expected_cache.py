@@ -44,9 +44,7 @@ def test_a_second_run_reads_what_the_first_one_kept(tmp_path):
     (file,) = kept(tmp_path / "kept")
     before = file.stat().st_ino
     assert codes(cache, task()) == ["PF"]
-    assert [path.stat().st_ino for path in kept(tmp_path / "kept")] == [
-        before
-    ]  # the second run did not write the file again
+    assert [path.stat().st_ino for path in kept(tmp_path / "kept")] == [before]  # not written again by the second run
     assert file.stat().st_mode & 0o077 == 0
 
 

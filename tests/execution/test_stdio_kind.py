@@ -114,7 +114,7 @@ def test_a_verdict_cannot_be_forged(verdict_on, program):
 def test_a_malformed_test_and_mixed_kinds_are_refused(verdict_on):
     with pytest.raises(UserError, match="must be JSON"):
         verdict_on(SUM, Test("t", "0", '{"input": 1, "output": ""}', "stdio"))
-    with pytest.raises(UserError, match="beside other kinds"):
+    with pytest.raises(UserError, match="cannot be mixed with other kinds"):
         verdict_on(SUM, stdio_test(), "assert f(1) == 2")
 
 
