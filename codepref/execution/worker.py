@@ -186,7 +186,7 @@ class Worker:
         try:
             frames.send(self.fileno(), encoded((data, sources, known, keep)))
         except (frames.Closed, OSError) as error:
-            raise WorkerLost(f"the worker ended ({error})") from None
+            raise self._lost(error) from None
         self.last_message = time.monotonic()
 
     def receive(self) -> list[tuple[Any, ...]]:
@@ -208,10 +208,16 @@ class Worker:
                 at += 4 + length
             del self._received[:at]
         except (frames.Closed, frames.TooLarge, Malformed, OSError) as error:
-            code = self._process.poll()
-            raise WorkerLost(f"the worker ended with status {code} ({type(error).__name__} {error})".strip()) from None
+            raise self._lost(error) from None
         self.last_message = time.monotonic()
         return messages
+
+    def _lost(self, error: Exception) -> WorkerLost:
+        """What to raise after `error` has shown that the worker is gone."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1.0)  # its socket may close a moment before it has ended
+        reason = f"{type(error).__name__} {error}".strip()
+        return WorkerLost(f"the worker ended with status {self._process.returncode} ({reason})")
 
     def kill(self) -> None:
         """End the worker. Its children die with it, since each asked the kernel for that."""

@@ -1,1 +1,1 @@
-"""Pairs -> rows (pure) -> a trained checkpoint, through TRL."""
+"""Training with TRL: pairs, single answers or problems become rows, and the rows train a model."""

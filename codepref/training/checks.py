@@ -1,4 +1,4 @@
-"""Checks between the keys of a training that are each valid alone. Pure."""
+"""Checks of training settings that are valid one by one but may not fit together. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from codepref.config.sections import OnlineSection, TrainingSection
 from codepref.training.methods import METHODS, load_method
 
 REPORTERS = {"tensorboard": "tensorboard", "wandb": "wandb", "trackio": "trackio"}
-"""Name in `training.report_to` -> the package that it needs."""
+"""The known names in `training.report_to`, each with the package that it needs."""
 
 PAIR_LOSSES = (
     "sigmoid",
@@ -22,17 +22,18 @@ PAIR_LOSSES = (
     "discopop",
     "sigmoid_norm",
 )
-"""TRL's losses for pairs whose only parameter is beta."""
+"""The losses of TRL's DPOTrainer that `training.loss` can name. codepref sets beta and leaves TRL's other parameters of
+a loss at their defaults."""
 
 
 def training_mistakes(
     settings: TrainingSection, section: str = "training", online: OnlineSection | None = None
 ) -> list[str]:
-    """One text for each mistake between the keys of a training.
+    """Return one message for each mistake in the settings of a training.
 
-    section: the recipe's section that holds the keys, `training` or `sft`. online: the keys of [online], which the
-    online methods read; None takes the defaults. Raises UserError for a method of another package that cannot be
-    loaded.
+    section: the section of the recipe that holds the settings, `training` or `sft`; messages name it. online: the keys
+    of [online], which only online methods read; None stands for the defaults. Raises UserError for a method of another
+    package that cannot be imported or is not a `Method`.
     """
     micro = settings.micro_batch_size or settings.batch_size
     mistakes = []
@@ -42,12 +43,15 @@ def training_mistakes(
         )
     if settings.quantization != "none" and not settings.lora_rank:
         mistakes.append(
-            f"{section}.quantization trains an adapter beside 4-bit weights: set {section}.lora_rank above 0"
+            f"{section}.quantization needs an adapter, since 4-bit weights cannot be trained: set {section}.lora_rank "
+            "above 0"
         )
     if settings.loss not in PAIR_LOSSES:
         mistakes.append(f"unknown training.loss = {settings.loss!r}; known losses of TRL: {', '.join(PAIR_LOSSES)}")
     if unknown := sorted(set(settings.report_to) - {"none", *REPORTERS}):
-        mistakes.append(f"training.report_to holds {', '.join(unknown)}; known: {', '.join(REPORTERS)}")
+        mistakes.append(
+            f"unknown name in training.report_to: {', '.join(unknown)}; known: none, {', '.join(REPORTERS)}"
+        )
     if mistake := METHODS.mistake(settings.method):
         mistakes.append(f"training.method: {mistake}")
     else:

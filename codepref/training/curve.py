@@ -1,4 +1,4 @@
-"""The trainer's log -> the training curve, and the gate for values that are not numbers. Pure."""
+"""The training curve, read from the trainer's log, and the checks that its values are finite numbers. Pure."""
 
 from __future__ import annotations
 
@@ -21,11 +21,15 @@ CURVE = {
     "grad_norm": "grad_norm",
     "learning_rate": "learning_rate",
 }
-"""TRL's name -> the curve's name. A method logs some of them: KTO has `kl` and no `accuracy`, DPO the reverse."""
+"""Names of values in TRL's log, each with its name in the curve. No method logs all of them: KTO logs `kl` but no
+`accuracy`, and DPO logs `accuracy` but no `kl`."""
 
 
 def training_curve(log_history: Sequence[dict[str, Any]]) -> list[dict[str, float]]:
-    """One row for each logged step. Raises GateError at the first value that is not a finite number."""
+    """Return the values of each logged step that has a loss.
+
+    Raises GateError at the first step with a value that is not a finite number.
+    """
     curve = []
     for entry in log_history:
         if "loss" not in entry:
@@ -34,7 +38,7 @@ def training_curve(log_history: Sequence[dict[str, Any]]) -> list[dict[str, floa
         row["step"] = entry["step"]
         if wrong := [name for name, value in row.items() if not math.isfinite(value)]:
             raise GateError(
-                f"training diverged: {', '.join(wrong)} is not a number at step {entry['step']}. "
+                f"training diverged: at step {entry['step']} the log holds no finite number for {', '.join(wrong)}. "
                 "Lower training.learning_rate."
             )
         curve.append(row)
@@ -42,7 +46,13 @@ def training_curve(log_history: Sequence[dict[str, Any]]) -> list[dict[str, floa
 
 
 def check_first_loss(loss: float) -> float:
-    """The loss before the first step. Raises GateError when it is not a finite number: comparisons would not notice."""
+    """Return `loss`, the loss before the first step. Raises GateError when it is not a finite number.
+
+    Callers compare the loss with a tolerance, and every comparison with NaN is false.
+    """
     if not math.isfinite(loss):
-        raise GateError(f"the loss before the first step is {loss}: the model gives no probabilities for these answers")
+        raise GateError(
+            f"the loss before the first step is {loss}: the model gives these answers no finite "
+            "probabilities. Check the model's weights."
+        )
     return loss

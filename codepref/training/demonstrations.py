@@ -1,4 +1,4 @@
-"""Demonstrations -> rows for supervised fine-tuning. Pure."""
+"""Demonstrations, read from the rows of a data set, and rows for supervised fine-tuning. Pure."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from codepref.training.rows import Encode, TrainingRows, check_template
 
 PROMPT_COLUMNS = ("instruction", "prompt", "problem", "question")
 ANSWER_COLUMNS = ("response", "completion", "output", "solution", "answer", "chosen")
-"""Columns of demonstrations. The first column that a row fills is used."""
+"""The columns that may hold a demonstration's answer. The first one that is not empty is used; so it is for prompts."""
 
 
 def examples_from_rows(rows: Iterable[tuple[str, Mapping[str, Any]]], *, limit: int = 0) -> Examples:
-    """Demonstrations from the rows of any data set.
+    """Return the demonstrations in the rows of a data set.
 
-    rows: (where the row stands, its columns). A row holds `messages` whose last message is the assistant's, or one of
-    PROMPT_COLUMNS and one of ANSWER_COLUMNS; each is a text or a list of messages. limit: take the first so many rows;
-    0 takes all. Raises UserError for a row that holds neither.
+    rows: pairs of a row's place, which messages name, and the row's columns. A row holds either `messages`, the last of
+    them from the assistant, or one of PROMPT_COLUMNS and one of ANSWER_COLUMNS. A prompt or an answer is a text or a
+    list of messages. limit: the number of rows to read; 0 reads all. Raises UserError for a row in another form.
     """
     examples: list[Example] = []
     for number, (where, row) in enumerate(rows):
@@ -29,17 +29,19 @@ def examples_from_rows(rows: Iterable[tuple[str, Mapping[str, Any]]], *, limit: 
             break
         prompt, answer = _prompt_and_answer(row, where)
         if not prompt or not answer or answer[-1]["role"] != "assistant":
-            raise UserError(f"{where}: a demonstration needs a prompt and an assistant's answer to it")
+            raise UserError(
+                f"{where}: a demonstration needs a prompt, and an answer whose last message is from the assistant"
+            )
         examples.append(Example(str(row.get("task_id") or where), prompt, answer, True))
     return Examples(examples, {})
 
 
 def sft_rows(answers: Examples, encode: Encode, *, max_length: int, eos_id: int) -> TrainingRows:
-    """Rows {"prompt", "completion"} of the wanted answers, for TRL's SFTTrainer.
+    """Return the wanted answers as rows for TRL's SFTTrainer, with the columns `prompt` and `completion`.
 
-    Answers longer than `max_length` tokens, prompt included, are dropped whole, since a cut answer teaches the model
-    not to stop. Equal answers count once. Both are counted. Raises UserError for the chat templates that
-    `codepref.training.rows.check_template` refuses.
+    A row with more than `max_length` tokens in prompt and answer is dropped whole, since a cut answer teaches the model
+    not to stop. A row that repeats the tokens of another row is dropped too. The result counts the dropped rows. Raises
+    UserError for the chat templates that `codepref.training.rows.check_template` refuses.
     """
     rows: list[dict[str, Any]] = []
     dropped: Counter[str] = Counter(answers.dropped)
@@ -71,8 +73,9 @@ def _prompt_and_answer(row: Mapping[str, Any], where: str) -> tuple[Sequence[Mes
         name = next((name for name in columns if row.get(name)), None)
         if name is None:
             raise UserError(
-                f"{where}: not a demonstration: it needs `messages`, or one of {', '.join(PROMPT_COLUMNS)} and one of "
-                f"{', '.join(ANSWER_COLUMNS)} (its columns: {', '.join(map(str, row))})"
+                f"{where}: this row is not a demonstration. It needs the column `messages`, or one of "
+                f"{', '.join(PROMPT_COLUMNS)} and one of {', '.join(ANSWER_COLUMNS)}. Its columns are "
+                f"{', '.join(map(str, row))}."
             )
         parts.append(_messages(row[name], role, where))
     return parts[0], parts[1]
@@ -86,5 +89,7 @@ def _messages(value: Any, role: str, where: str) -> list[Message]:
         for turn in value
     )
     if not is_chat:
-        raise UserError(f"{where}: a prompt or answer must be a text or a list of messages with role and content")
+        raise UserError(
+            f"{where}: a prompt or answer must be a text, or a list of messages that have texts as role and content"
+        )
     return [{"role": turn["role"], "content": turn["content"]} for turn in value]

@@ -1,4 +1,4 @@
-"""Pairs or verdicts -> single answers with a label, for KTO and supervised training. Pure."""
+"""Single answers with a label, taken from pairs or verdicts, for KTO and supervised training. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from codepref.sampling.prompts import request_messages
 
 @dataclass(frozen=True)
 class Example:
-    """One answer to one problem. wanted: KTO's label."""
+    """One answer to one prompt.
+
+    task_id: the problem, or the place of a demonstration that names no problem. wanted: whether the answer is one to
+    learn (KTO's label).
+    """
 
     task_id: str
     prompt: Sequence[Message]
@@ -26,17 +30,18 @@ class Example:
 
 @dataclass(frozen=True)
 class Examples:
-    """Answers, and reason -> how many others were left out."""
+    """The answers to train on. dropped: for each reason, how many other answers were left out."""
 
     examples: list[Example] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
 
 
 def examples_from_pairs(pairs: Iterable[Pair]) -> Examples:
-    """The chosen answers of pairs as wanted examples and the rejected ones as unwanted; each answer once.
+    """Return the chosen answers of pairs as wanted examples, and the rejected answers as unwanted examples.
 
-    An answer that is chosen in one pair and rejected in another pair of the same problem is left out, since it would be
-    pushed both ways.
+    An answer that several pairs of a problem choose gives one example, and so does one that several pairs reject. An
+    answer that one pair chooses and another pair of the same problem rejects is left out, since training would push it
+    both ways.
     """
     by_answer: dict[tuple[str, str], dict[bool, Example]] = {}
     dropped: Counter[str] = Counter()
@@ -66,12 +71,13 @@ def examples_from_verdicts(
     allow_shared: bool = False,
     seed: int = 0,
 ) -> Examples:
-    """Solutions that pass all (true) tests of a problem as wanted examples, and solutions that fail one as unwanted.
+    """Return correct solutions as wanted examples, and wrong solutions as unwanted examples.
 
-    most: at most so many answers for each problem and label, drawn with the seed. Solutions with one normal form count
-    as one; they are left out when one of them passes and another fails. Solutions whose correctness is
-    unknown (`Verdict.correct`) are left out. fence: put the answer into a ```python block. allow_shared: use
-    verdicts of tests that share a process with the solution. Raises UserError for a task that is not in `problems`.
+    The verdicts should be those of true tests. `Verdict.correct` decides, and solutions of unknown correctness are left
+    out. Solutions with the same normal form count as one solution. They are left out when one of them is correct and
+    another one is wrong. most: the largest number of answers for each problem and label; the seed decides which are
+    drawn. fence: put the answer into a ```python block. allow_shared: also use verdicts of tests that shared a process
+    with the solution. Raises UserError for a task that is not in `problems`.
     """
     problem_of = {problem.task_id: problem for problem in problems}
     dropped: Counter[str] = Counter()
@@ -79,7 +85,8 @@ def examples_from_verdicts(
     for matrix in matrices:
         if matrix.task_id not in problem_of:
             raise UserError(
-                f"the verdicts hold {matrix.task_id}, which is none of the problems: give their problem file"
+                f"the verdicts hold task {matrix.task_id}, which is none of the problems: give the problem file of the "
+                "verdicts"
             )
         prompt = request_messages(problem_of[matrix.task_id], template)
         forms: dict[str, dict[bool, str]] = {}
@@ -99,13 +106,13 @@ def examples_from_verdicts(
 
 
 def _why_unusable(verdict: Verdict, *, allow_shared: bool) -> str:
-    """Why a verdict gives no label, or ""."""
+    """Return why a verdict gives no label, or "" when it gives one."""
     if not verdict.codes or not verdict.solution.strip():
-        return "solution left out: no tests or no code"
+        return "solution left out: it has no tests or no code"
     if verdict.isolation == "shared" and not allow_shared:
-        return "solution left out: shared a process with its tests"
+        return "solution left out: it shared a process with its tests"
     if verdict.correct is None:
-        return "solution left out: not all its tests were run"
+        return "solution left out: it is unknown whether it is correct"
     return ""
 
 

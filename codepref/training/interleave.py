@@ -1,4 +1,4 @@
-"""The order of KTO's rows: both labels in every batch, and no prompt beside an answer of its own problem. Pure."""
+"""An order of KTO's rows that mixes labels in each batch and keeps answers to one problem apart. Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 TRIES = 256
-"""Positions that are tried for one row. A full search takes quadratic time where no exchange helps."""
+"""The largest number of exchanges that are tried for one row. Trying all rows would take quadratic time."""
 
 
 class Labelled(Protocol):
-    """A row of one problem with a label."""
+    """A row that answers one problem and has a label."""
 
     @property
     def task_id(self) -> str:
@@ -21,7 +21,7 @@ class Labelled(Protocol):
 
     @property
     def wanted(self) -> bool:
-        """KTO's label."""
+        """Whether the answer is one to learn (KTO's label)."""
         ...
 
 
@@ -29,13 +29,13 @@ Row = TypeVar("Row", bound=Labelled)
 
 
 def interleaved(rows: Sequence[Row], batch: int, seed: int) -> list[Row]:
-    """The same rows, ordered so that each batch holds both labels and KL neighbours belong to different problems.
+    """Return the rows in an order in which batches hold both labels and KL neighbours belong to different problems.
 
-    TRL takes rows in their order. For the KL term it joins each prompt of a batch to the answer before it, and the
-    first prompt to the last answer. A batch of one label trains one side only. A prompt beside an answer of its own
-    problem makes the KL term that answer's reward. Labels are mixed as far as their counts allow. Neighbours of one
-    problem are separated by a seeded search, so `one_sided_batches` and `kl_clashes` then count what no order avoids,
-    or little more.
+    TRL takes rows in their order. For the KL term it joins each prompt of a batch to the answer of the row before it,
+    and the first prompt to the last answer. That answer's row is the prompt's KL neighbour. Two faults are avoided. A
+    batch whose rows have one label trains on that label alone. A KL neighbour of the same problem turns the KL term
+    into the reward of that answer. Labels are mixed as far as their counts allow. A random search separates neighbours
+    of one problem and may leave some together. `one_sided_batches` and `kl_clashes` count the faults that remain.
     """
     generator = random.Random(seed)
     ordered = _spread(rows, generator)
@@ -45,12 +45,12 @@ def interleaved(rows: Sequence[Row], batch: int, seed: int) -> list[Row]:
 
 
 def one_sided_batches(rows: Sequence[Labelled], batch: int) -> int:
-    """The number of batches that hold one label only."""
+    """Return the number of batches whose rows all have the same label."""
     return sum(len({row.wanted for row in part}) == 1 for part in _batches(rows, batch))
 
 
 def kl_clashes(rows: Sequence[Labelled], batch: int) -> int:
-    """The number of rows whose KL answer is of their own problem. In each batch the first row follows the last."""
+    """Return the number of rows whose KL neighbour answers the same problem. See `interleaved`."""
     return sum(_clashes(part) for part in _batches(rows, batch))
 
 
@@ -63,14 +63,18 @@ def _spread(rows: Sequence[Row], generator: random.Random) -> list[Row]:
     total = {label: len(queue) for label, queue in queues.items()}
     ordered: list[Row] = []
     while any(queues.values()):
-        # take the label with the largest remaining share, so that every stretch holds both in proportion
+        # take the label of which the largest share is left, so that every stretch of rows holds both in proportion
         label = max((True, False), key=lambda one: len(queues[one]) / max(1, total[one]))
         ordered.append(queues[label].popleft())
     return ordered
 
 
 def _mix_labels(rows: list[Row], batch: int) -> None:
-    """Give each batch of one label a row of the other label, from a batch that holds two or more of them."""
+    """Exchange rows so that batches hold both labels.
+
+    Each batch whose rows have one label exchanges its first row for a row of the other label. That row comes from the
+    first batch that holds at least two rows of the other label. Without such a batch nothing is exchanged.
+    """
     starts = range(0, len(rows), batch)
     for start in starts:
         labels = {row.wanted for row in rows[start : start + batch]}
@@ -79,14 +83,18 @@ def _mix_labels(rows: list[Row], batch: int) -> None:
         missing = not labels.pop()
         for other in starts:
             places = [at for at in range(other, min(other + batch, len(rows))) if rows[at].wanted == missing]
-            # a batch that holds the missing label alone gains by the exchange as well
+            # this may also be a batch in which all rows have the missing label: the exchange mixes both batches
             if len(places) > 1:
                 rows[start], rows[places[0]] = rows[places[0]], rows[start]
                 break
 
 
 def _separate_neighbours(rows: list[Row], batch: int, generator: random.Random) -> None:
-    """Exchange rows of one label until no prompt is beside an answer of its problem, or no exchange helps."""
+    """Separate neighbours of one problem by exchanging rows of the same label.
+
+    For each row beside a row of its problem, up to TRIES exchanges with random rows are tried. An exchange stays if it
+    lowers the number of clashes in the two batches.
+    """
     for at in range(len(rows)):
         if not _beside_its_problem(rows, at, batch):
             continue

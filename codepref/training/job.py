@@ -1,4 +1,4 @@
-"""The description of a training job: one record that the command, the launcher and every worker process read. Pure."""
+"""The records that describe a training: the job, and how the model is validated while it trains. Pure."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from codepref.execution.limits import Limits
 from codepref.records import Problem
 
 Progress = Callable[[int, int], None]
-"""(steps done, steps in all)."""
+"""A function that is called with the number of finished steps and the number of all steps."""
 
 
 @dataclass(frozen=True)
 class ValidationSettings:
     """How a model is validated while it trains: it answers problems, and its answers are run against their tests.
 
-    problems: problems with true tests that are neither trained on nor held out for the final evaluation.
+    problems: problems with true tests. They should be neither trained on nor held out for the final evaluation.
     temperature, top_p, max_new_tokens: how answers are sampled. samples: answers to each problem in one probe.
-    every: steps between two probes; 0 spreads eight probes over the training. patience: the training ends after so
-    many probes without a better one; 0 never ends it. template: the prompt template; None takes the default.
-    batch_size: prompts that are answered at once. limits, jobs, unconfined: as in `codepref.execute`.
+    every: steps between two probes; 0 spreads at most eight probes over the training. patience: the number of probes
+    without a better one after which the training ends; 0 sets no such limit. template: the prompt template; None takes
+    the default. batch_size: prompts that are answered at once. limits, jobs, unconfined: as in `codepref.execute`.
     """
 
     problems: Sequence[Problem]
@@ -44,9 +44,9 @@ class TrainingJob:
     """Which model is trained, where the result goes, and how.
 
     model: a folder, a hub name or `starter`. out: the folder of the trained model. settings: the keys of [training].
-    seed: the root of every random choice. dtype: the type of the weights beside an adapter; training of all weights
-    uses float32. device: `auto`, `cpu` or a GPU's name. progress: called after every step. validation: how the model is
-    validated while it trains, or None.
+    seed: the seed of every random choice. dtype: the type of the base model's weights when an adapter is trained;
+    training without an adapter uses float32. device: `auto`, `cpu` or the name of a GPU. progress: called after every
+    step, or None. validation: how the model is validated while it trains, or None.
     """
 
     model: str
@@ -60,5 +60,5 @@ class TrainingJob:
 
     @property
     def staging(self) -> Path:
-        """The folder beside `out` that the training writes to. It is renamed to `out` when the training succeeds."""
+        """The folder beside `out` to which the training writes. It is renamed to `out` when the training succeeds."""
         return self.out.with_name(f".{self.out.name}.partial")

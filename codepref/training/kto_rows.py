@@ -1,4 +1,4 @@
-"""Single answers -> rows for KTO, in an order that suits its KL term. Pure."""
+"""Rows for KTO, made from single answers, in an order that suits the KL term. Pure."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from codepref.training.rows import Encode, TrainingRows, check_template
 def kto_rows(
     answers: Examples, encode: Encode, *, max_length: int, eos_id: int, batch: int, seed: int = 0
 ) -> TrainingRows:
-    """Rows {"prompt", "completion", "label"} for TRL's KTOTrainer, in the order of `interleaved`.
+    """Return rows for TRL's KTOTrainer in the order of `interleaved`, with the columns prompt, completion and label.
 
-    batch: the rows that one process holds at once. A last batch of one row would be its own KL neighbour, so one row of
-    the more frequent label is dropped there. `dropped` also counts the faults that no order removes, marked "(kept)".
-    Answers longer than `max_length` tokens are dropped whole. `weights` balance the labels (arXiv 2402.01306, eq. 8).
+    batch: the rows that one process holds at once. A row with more than `max_length` tokens in prompt and answer is
+    dropped whole. If the last batch would hold a single row, that row would be its own KL neighbour. Therefore one row
+    of the more frequent label is dropped. The result's `dropped` also counts the faults that remain in the order; their
+    reasons end with "(kept)". The result's `weights` give both labels the same total weight (arXiv 2402.01306, eq. 8).
     Raises UserError for the chat templates that `check_template` refuses.
     """
     dropped: Counter[str] = Counter(answers.dropped)
@@ -33,7 +34,7 @@ def kto_rows(
     if len(kept) % batch == 1:
         frequent = sum(example.wanted for example in kept) * 2 > len(kept)
         kept.remove(random.Random(seed).choice([example for example in kept if example.wanted == frequent]))
-        dropped["answer left out: it would be alone in the last batch"] += 1
+        dropped["answer left out: the last batch would hold a single answer"] += 1
     ordered = interleaved(kept, batch, seed)
     if one_sided := one_sided_batches(ordered, batch):
         dropped[f"batches of {batch} that hold one label only (kept)"] += one_sided
@@ -46,7 +47,10 @@ def kto_rows(
 
 
 def balanced_weights(wanted: int, unwanted: int) -> tuple[float, float]:
-    """Weights of a wanted and an unwanted answer that give both labels the same total; the frequent label has 1."""
+    """Return the weights of a wanted and an unwanted answer that give both labels the same total weight.
+
+    The more frequent label has weight 1. Both weights are 1 when there are no answers of one label.
+    """
     if not wanted or not unwanted:
         return 1.0, 1.0
     frequent = max(wanted, unwanted)
@@ -54,9 +58,10 @@ def balanced_weights(wanted: int, unwanted: int) -> tuple[float, float]:
 
 
 def label_weights(balanced: tuple[float, float], desirable: float, undesirable: float) -> tuple[float, float]:
-    """Weights of a wanted and an unwanted answer from the settings, where 0 means "balance the labels".
+    """Return the weights of a wanted and an unwanted answer that the settings ask for.
 
-    balanced: the result of `balanced_weights`. Example: balanced (1, 3), desirable 2 and undesirable 0 give (2, 6).
+    balanced: the result of `balanced_weights`. desirable, undesirable: the settings; a weight of 0 is replaced by the
+    weight that balances the labels. Example: balanced (1, 3), desirable 2 and undesirable 0 give (2, 6).
     """
     if desirable and undesirable:
         return desirable, undesirable

@@ -1,4 +1,4 @@
-"""Training in several processes: a launcher starts them, each does its share, and the first writes the model."""
+"""Training in several processes. A launcher starts the workers, and the first worker writes the model."""
 
 from __future__ import annotations
 
@@ -23,27 +23,28 @@ from codepref.training.staging import MARKER
 ERRORS: dict[str, type[CodeprefError]] = {
     kind.__name__: kind for kind in (UserError, GateError, MachineError, InfrastructureError)
 }
-"""Errors that a worker process reports through a file, by name."""
+"""The errors that a worker reports through a file, by the names of their classes."""
 JOB, PROGRESS = "job.pickle", "progress.json"
-"""Files in the folder that launcher and workers share. JOB holds (job, data)."""
+"""Files in the folder that this process shares with the workers. JOB holds the TrainingJob and its data."""
 LAUNCHER_LINE = re.compile(r"[WE]\d{4} \S+ \d+ \S*torch/distributed/elastic/")
-"""How a line of the launcher's own log begins."""
+"""The beginning of a line that the launcher itself logs, as a regular expression."""
 
 
 def error_file(folder: Path, rank: int) -> Path:
-    """The file in which the worker of that rank reports an error."""
+    """Return the file in which the worker of that rank reports an error."""
     return folder / f"error-{rank}.json"
 
 
 def launch(job: TrainingJob, data: TrainingData) -> TrainingResult:
-    """Train `job` on `data` in the number of processes that its settings or its accelerate file name.
+    """Train `job` on `data` in several processes.
 
-    Raises the error of the worker with the lowest rank among those that report one, and MachineError when the processes
-    fail without a report; its message holds the last lines that they wrote.
+    `processes` in the settings, or the accelerate configuration, says how many. When workers report errors, the error
+    of the worker with the lowest rank is raised. Raises MachineError when the processes fail and report no error; the
+    message holds the last lines that they wrote.
     """
     with tempfile.TemporaryDirectory(prefix="codepref-") as name:
         folder = Path(name)
-        # a pickle is safe here: it passes between processes of one user in a folder that only this user can enter
+        # a pickle is safe here: processes of one user exchange it in a folder that only this user can enter
         (folder / JOB).write_bytes(pickle.dumps((replace(job, progress=None), data)))
         with (folder / "output").open("w+") as output:
             process = subprocess.Popen(
@@ -62,7 +63,8 @@ def launch(job: TrainingJob, data: TrainingData) -> TrainingResult:
             if process.returncode:
                 output.seek(0)
                 raise MachineError(
-                    f"training in several processes ended with status {process.returncode}: {last_lines(output.read())}"
+                    f"training in several processes ended with status {process.returncode}; its last output is: "
+                    f"{last_lines(output.read())}"
                 )
     facts = read_json(job.out / MARKER)
     names = TrainingResult.__dataclass_fields__
@@ -70,10 +72,11 @@ def launch(job: TrainingJob, data: TrainingData) -> TrainingResult:
 
 
 def command(folder: Path, processes: int, accelerate: str) -> list[str]:
-    """The command that starts the workers.
+    """Return the command that starts the workers.
 
-    folder: holds the job. accelerate: a configuration file, which then decides on the number of processes. Without one
-    torch's own launcher is used, since `accelerate launch` starts several processes on CPUs through MPI alone.
+    folder: the folder with the job. accelerate: accelerate's configuration file, which decides on the number of
+    processes, or "". Without a file the command uses torch's launcher, since `accelerate launch` can start several
+    processes on CPUs only through MPI.
     """
     worker = ["-m", "codepref.training.worker", str(folder)]
     if accelerate:
@@ -94,7 +97,7 @@ def _wait(process: subprocess.Popen[bytes], folder: Path, progress: Progress | N
 
 
 def raise_reported_error(folder: Path) -> None:
-    """Raise the error that the worker with the lowest rank reported, if any."""
+    """Raise the reported error of the worker with the lowest rank. Return None when no worker reported one."""
     paths = sorted(folder.glob("error-*.json"), key=lambda path: int(path.stem.partition("-")[2]))
     for path in paths:
         report = read_json(path)
@@ -102,13 +105,14 @@ def raise_reported_error(folder: Path) -> None:
 
 
 def last_lines(output: str) -> str:
-    """The last three lines that the workers wrote, and the signal that ended the first worker to fail.
+    """Return the last three lines that the workers wrote.
 
-    The report of torch's launcher is left out: forty lines of traceback and a table hide what the user needs.
+    If a signal ended the first worker that failed, the launcher's line about this signal follows. The rest of the
+    launcher's report is left out, since its long traceback would hide the lines of the workers.
     """
     lines = [line for line in output.splitlines() if line.strip()]
     end = next((at for at, line in enumerate(lines) if LAUNCHER_LINE.match(line)), len(lines))
     causes = [line.split(":", 1)[1].strip() for line in lines[end:] if line.split(":")[0].strip() == "traceback"]
-    # the launcher lists the root cause last; without a signal it only recommends its error files there
+    # the launcher lists the root cause last; if no signal ended the worker, that line only links to documentation
     signals = [cause for cause in causes[-1:] if cause.startswith("Signal")]
-    return " | ".join([*lines[max(0, end - 3) : end], *signals]) or "they wrote nothing"
+    return " | ".join([*lines[max(0, end - 3) : end], *signals]) or "no output"

@@ -1,8 +1,10 @@
-"""Token sequences -> packed rows that hold every shared prefix once. Pure.
+"""Packing of token sequences into rows that hold each shared prefix once. Pure.
 
 The answers to one prompt share a prefix: the prompt and the equal beginning of the answers. A causal model computes the
-same values for equal prefixes. So a tree of prefixes needs one place for each distinct prefix, while a batch of padded
-rows has one place for each token of each row, and padding. The mask of a place shows it its ancestors alone.
+same values for equal prefixes, so one computation is enough. The sequences are arranged as trees of prefixes, and the
+trees are packed into rows. A place is one position of a row. The attention mask lets each place attend to itself and
+its ancestors in the tree. A place that several sequences share is computed once, where a padded batch computes each
+token of each sequence, and the padding.
 """
 
 from __future__ import annotations
@@ -21,11 +23,11 @@ Ints = NDArray[np.int64]
 class Packed:
     """R sequences in B packed rows of L places.
 
-    ids_BL: the token of a place. positions_BL: its position in its sequence. Both are 0 in padding. segments_BL: the
-    number of the segment (a stretch of the tree without a fork) that holds the place, counted within each row; -1 in
-    padding. ancestors: for each row an array of segments x segments, true where the second segment is the first or one
-    of its ancestors. places: for each sequence of n tokens, the n - 1 flat places (row x L + column) that predict its
-    second to last token.
+    ids_BL: the token of each place; 0 in padding. positions_BL: the position of the token in its sequence; 0 in
+    padding. A segment is a stretch of a tree without a fork. segments_BL: the number of the segment that holds the
+    place, counted within each row; -1 in padding. ancestors: one array for each row. Its element [a, b] is true if
+    segment b is segment a or an ancestor of segment a. places: one array for each sequence. For a sequence of n tokens
+    it holds the n - 1 flat places (row x L + column) that predict the tokens 2, 3, ..., n.
     """
 
     ids_BL: Ints
@@ -35,7 +37,10 @@ class Packed:
     places: list[Ints]
 
     def mask_BLL(self) -> NDArray[np.bool_]:
-        """True where a place attends to a place of the last axis: itself or an ancestor. Padding attends to itself."""
+        """Return the attention mask: element [b, i, j] is true if place i of row b attends to place j of that row.
+
+        A place attends to itself and its ancestors, and a place of padding to itself.
+        """
         rows, length = self.ids_BL.shape
         mask_BLL = np.zeros((rows, length, length), dtype=np.bool_)
         causal_LL = np.tri(length, dtype=np.bool_)
@@ -50,9 +55,11 @@ class Packed:
 
 @dataclass
 class _Tree:
-    """One tree in flat order: the token, depth and segment of each place, and the places of each of its sequences.
+    """One tree of prefixes. Its places are numbered from 0, and each list holds parts that are joined later.
 
-    parents: the parent segment of each segment, -1 for the root. size: the number of places.
+    ids, depths, segments: the token of each place, its position in its sequences, and its segment. parents: the parent
+    segment of each segment; -1 for the root. places: for each sequence of the tree, its places. size: the number of
+    places.
     """
 
     ids: list[Ints] = field(default_factory=list)
@@ -64,13 +71,14 @@ class _Tree:
 
 
 def pack(sequences: Sequence[Sequence[int]]) -> Packed:
-    """Arrange `sequences` as prefix trees, and pack the trees into rows as long as the largest tree, by first fit.
+    """Arrange `sequences` as trees of prefixes, and pack the trees into rows that are as long as the largest tree.
 
-    The last common token before a fork is repeated in each branch, so that each place predicts one token. The last
-    token of a sequence predicts nothing and has no place. Raises ValueError for a sequence of fewer than two tokens.
+    Each tree goes into the first row with enough free places, the largest trees first. The last common token before a
+    fork is repeated in each branch, so that each place predicts one token. The last token of a sequence predicts
+    nothing and has no place. Raises ValueError when there are no sequences, or when one has fewer than two tokens.
     """
     if not sequences or min(map(len, sequences)) < 2:
-        raise ValueError("a sequence needs two tokens")
+        raise ValueError("pack needs at least one sequence, and at least two tokens in each sequence")
     trees = _trees(sequences)
     length = max(tree.size for tree in trees)
     rows: list[list[_Tree]] = []
@@ -99,13 +107,16 @@ def _trees(sequences: Sequence[Sequence[int]]) -> list[_Tree]:
 
 
 def _grow(tree: _Tree, arrays: list[Ints], shared: list[int], order: list[int], start: int, end: int) -> None:
-    """Add the sorted sequences [start, end), which share their first token. Recursion could be too deep here."""
+    """Add the sorted sequences from `start` up to `end` - 1, which share their first token, to the tree.
+
+    A loop replaces recursion, since many nested forks would exceed Python's limit of recursion.
+    """
     pending = [(start, end, 0, -1)]
     while pending:
         low, high, depth, parent = pending.pop()
         inner = range(low + 1, high)
         fork = min((shared[at] for at in inner), default=len(arrays[low]))
-        until = fork - 1  # the last token before a fork goes to each branch; a sequence's last token predicts nothing
+        until = fork - 1  # the last token before a fork is in each branch; a sequence's last token has no place
         segment = len(tree.parents)
         tree.parents.append(parent)
         if until > depth:
@@ -122,7 +133,7 @@ def _grow(tree: _Tree, arrays: list[Ints], shared: list[int], order: list[int], 
 
 
 def _common(one: Ints, other: Ints) -> int:
-    """The length of the common prefix."""
+    """Return the length of the common prefix of two sequences."""
     least = min(len(one), len(other))
     differ = np.flatnonzero(one[:least] != other[:least])
     return int(differ[0]) if len(differ) else least
@@ -148,7 +159,10 @@ def _lay_out(rows: list[list[_Tree]], length: int, count: int) -> Packed:
 
 
 def _ancestors(parents: list[int]) -> NDArray[np.bool_]:
-    """Which segments are ancestors of which. Each parent has a lower number than its children."""
+    """Return an array whose element [a, b] is true if segment b is segment a or an ancestor of segment a.
+
+    parents: the parent of each segment, or -1. A parent has a lower number than its children.
+    """
     related = np.eye(len(parents), dtype=np.bool_)
     for segment, parent in enumerate(parents):
         if parent >= 0:

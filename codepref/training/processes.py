@@ -1,4 +1,4 @@
-"""Several processes that train one model: how many there are, which one this is, and work that only one does."""
+"""Facts about the processes that train one model together, and helpers for work that only one of them does."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ T = TypeVar("T")
 
 
 def count() -> int:
-    """The number of processes that train together; 1 when no launcher started this process."""
+    """Return the number of processes that train together, or 1 when no launcher started this process."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def rank() -> int:
-    """The number of this process among them, from 0; 0 when no launcher started it."""
+    """Return the number of this process, counted from 0 among the processes that train together."""
     return int(os.environ.get("RANK", "0"))
 
 
 def is_first() -> bool:
-    """Whether this is the process that writes the files."""
+    """Return whether this is the first process, which writes the files."""
     return rank() == 0
 
 
 def sharded() -> bool:
-    """Whether FSDP or DeepSpeed shards the weights, so that no process holds the whole model."""
+    """Return whether accelerate uses FSDP or DeepSpeed, so that no process holds the whole model."""
     return any(os.environ.get(f"ACCELERATE_USE_{name}", "false").lower() == "true" for name in ("FSDP", "DEEPSPEED"))
 
 
 def own_device(device: str) -> str:
-    """The device on which this process loads the model.
+    """Return the device on which this process loads the model.
 
-    `cuda` becomes this process's own GPU. Weights that will be sharded are loaded on the CPU.
+    device: the device of the training. When several processes train on GPUs, each process has a GPU of its own; weights
+    that FSDP or DeepSpeed will shard are loaded on the CPU. In all other cases the result is `device`.
     """
     if count() == 1 or not device.startswith("cuda"):
         return device
@@ -43,9 +44,10 @@ def own_device(device: str) -> str:
 
 
 def first_alone(work: Callable[[], T], *, cpu: bool) -> T:
-    """Call `work` in the first process alone and return its result in all processes. The others wait.
+    """Call `work` in the first process only, and return its result in all processes.
 
-    cpu: whether the training runs on CPUs.
+    All processes must call this function. The other processes wait for the result. cpu: whether the training runs on
+    CPUs.
     """
     if count() == 1:
         return work()
@@ -61,12 +63,12 @@ def first_alone(work: Callable[[], T], *, cpu: bool) -> T:
 
 @contextlib.contextmanager
 def own_end() -> Iterator[None]:
-    """Run the body of a whole program, leave the process group, and end the process without Python's shutdown.
+    """Run the body as a whole program, and end the process without Python's shutdown.
 
-    gloo's threads free the tensors of their last exchange at some later time. If Python shuts down before that, the
-    process ends with SIGABRT although all its work is done: one run in twelve on a busy machine. Leaving the group does
-    not prevent it while a model still refers to the group. Therefore the process ends with `os._exit` after its
-    `atexit` functions have run. The exit status is 0 when the body succeeds and 1 when it raises.
+    The threads of gloo, torch's backend for CPUs, free the tensors of their last exchange some time later. If Python
+    shuts down before that, the process ends with SIGABRT although all its work is done. Leaving the process group does
+    not prevent this while a model still refers to the group. Therefore this function leaves the group and registers a
+    function with `atexit` that calls `os._exit`. The exit status is 0 when the body succeeds and 1 when it raises.
     """
     status = 1
 
@@ -75,7 +77,7 @@ def own_end() -> Iterator[None]:
         sys.stderr.flush()
         os._exit(status)
 
-    atexit.register(end)  # functions that are registered later run before it: reporters end their runs there
+    atexit.register(end)  # functions that are registered later run earlier, such as those of reporters
     yield
     import torch.distributed
 

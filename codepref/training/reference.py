@@ -1,4 +1,4 @@
-"""The reference's log-probabilities, computed once: the reference never changes, so it need not stay in memory."""
+"""The log-probabilities of the reference model. They are computed once, since the reference model never changes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ FILE = "reference.npz"
 
 
 def compute_once(trainer: Any, columns: tuple[str, ...], staging: Path) -> None:
-    """Add the reference's log-probabilities to every row of a DPO or KTO trainer, and release the reference.
+    """Add the reference model's log-probabilities to the rows of a DPO or KTO trainer, and drop the reference model.
 
-    columns: names for the results of the trainer's `compute_ref_log_probs`, in its order. The values are kept in
-    `staging`, so that a training that resumes after a kill reads them; the folder's key names model, rows and settings.
-    With sharded weights (FSDP, DeepSpeed) nothing is done, and TRL computes the reference at every step.
+    columns: the names of the columns to add, in the order in which the trainer's `compute_ref_log_probs` returns their
+    values. staging: the folder in which the values are kept. A training that resumes after a kill reads them there.
+    With FSDP or DeepSpeed this function does nothing, and TRL computes the log-probabilities at every step.
     """
     import datasets
 

@@ -1,4 +1,4 @@
-"""Checks of what a training needs, each before the costly step that needs it."""
+"""Checks of what a training needs. Each runs before the costly step that would fail."""
 
 from __future__ import annotations
 
@@ -16,33 +16,39 @@ from codepref.training.rows import TrainingRows
 
 
 def check_requirements(settings: TrainingSection) -> None:
-    """Raise MachineError for a reporting package that is not installed, UserError for a missing accelerate file."""
+    """Raise MachineError for a reporting package that is not installed.
+
+    Raises UserError when the file that `training.accelerate` names does not exist.
+    """
     for name in settings.report_to:
         if name != "none" and importlib.util.find_spec(REPORTERS[name]) is None:
-            raise MachineError(f"training.report_to = {name!r} needs the package {REPORTERS[name]}: pip install it")
+            raise MachineError(
+                f"training.report_to = {name!r} needs the package {REPORTERS[name]}: pip install {REPORTERS[name]}"
+            )
     if settings.accelerate and not Path(settings.accelerate).is_file():
         raise UserError(f"training.accelerate = {settings.accelerate!r}: no such file")
 
 
 def check_trainable(model: str, settings: TrainingSection) -> None:
-    """Raise UserError for a new adapter on a model that is an adapter itself."""
+    """Raise UserError when the settings ask for a new adapter and the model is an adapter itself."""
     if settings.lora_rank and (Path(resolve_model(model)) / "adapter_config.json").exists():
         raise UserError(
-            f"{model}: is an adapter, and a new adapter would be trained without it. Set training.lora_rank = 0 (the "
-            "adapter is then merged into its base), or merge it yourself first."
+            f"{model} is an adapter, and a new adapter would be trained without it. Set training.lora_rank = 0, which "
+            "merges this adapter into its base model and trains all weights, or merge it yourself first."
         )
 
 
 def check_validation(job: TrainingJob) -> None:
-    """Raise UserError for a validation of a model that no process holds as a whole."""
+    """Raise UserError when validation is on and FSDP or DeepSpeed shards the model."""
     if job.validation and sharded():
         raise UserError(
-            "validation needs the whole model in one process: set validation.problems = '' with FSDP or DeepSpeed"
+            "validation needs the whole model in one process, and FSDP or DeepSpeed shards it: set "
+            "validation.problems = ''"
         )
 
 
 def check_rows(rows: TrainingRows) -> None:
-    """Raise UserError when no row is left to train on, with the reasons."""
+    """Raise UserError when there are no rows. The message counts the rows that were left out, by reason."""
     if rows.rows:
         return
     reasons = "; ".join(f"{count} {reason}" for reason, count in rows.dropped.items())
@@ -50,10 +56,14 @@ def check_rows(rows: TrainingRows) -> None:
 
 
 def check_context(model: Any, rows: TrainingRows, name: str) -> None:
-    """Raise UserError for rows that are longer than the model's context: it would be trained on noise there."""
+    """Raise UserError when a row is longer than the model's context, since the model cannot use positions beyond it.
+
+    name: what the message calls the model.
+    """
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if context is not None and rows.longest > context:
         raise UserError(
             f"the longest row has {rows.longest:,} tokens, and {name} reads {context:,}: set "
-            f"training.max_length = {context} (longer rows are left out and counted), or lower online.max_new_tokens"
+            f"training.max_length = {context}, which leaves out longer rows and counts them. For online methods lower "
+            "online.max_new_tokens."
         )

@@ -23,18 +23,24 @@ from codepref.sampling.prompts import request_messages
 
 Rule = Literal["share", "pass", "coarse"]
 COARSE = (-1.0, -0.6, -0.3, 1.0)
-"""Rewards of a program that does not compile, raises, fails a test, or passes. They are the values of CodeRL
-(arXiv 2207.01780, eq. 4), and of the PPO that arXiv 2410.18585 compares DPO with."""
+"""The default rewards of the rule "coarse"; see `reward_of`. They are the values of CodeRL (arXiv 2207.01780, eq. 4).
+arXiv 2410.18585 uses them for the PPO with which it compares DPO."""
 
 
 def reward_of(codes: str, compiles: bool, rule: Rule, coarse: Sequence[float] = COARSE) -> float | None:
-    """The reward of one solution, or None where it is unknown.
+    """Return the reward of one solution, or None when the reward is unknown.
 
-    codes: its verdict codes, one for each test. compiles: whether Python can compile it. rule "share": the share of
-    tests that pass; a skipped test does not pass. It is unknown if the sandbox failed in a test or no test ran. rule
-    "pass": 1 if the solution is correct, 0 if it is wrong. rule "coarse": the first value that applies: it does not
-    compile; it raises, exceeds its time or memory, or does something forbidden; it fails a test; it is correct. "pass"
-    and "coarse" are unknown if the correctness is unknown (`codepref.records.is_correct`).
+    codes: the verdict codes of the solution, one for each test. compiles: whether Python can compile the solution. A
+    solution that does not compile has the reward `coarse[0]` under the rule "coarse", and 0 under the other rules. For
+    other solutions the rules give these rewards:
+
+    - "share": the share of tests that pass. A skipped test does not pass. The reward is unknown if a code is `I`, or if
+      no test ran.
+    - "pass": 1 if the solution is correct and 0 if it is wrong.
+    - "coarse": `coarse[3]` if the solution is correct. `coarse[1]` if in some test it raises, exceeds its time or
+      memory, or does something forbidden. Otherwise `coarse[2]`, as it fails a test.
+
+    Under "pass" and "coarse" the reward is unknown if the correctness is unknown (`codepref.records.is_correct`).
     """
     if not compiles:
         return coarse[0] if rule == "coarse" else 0.0
@@ -52,14 +58,18 @@ def reward_of(codes: str, compiles: bool, rule: Rule, coarse: Sequence[float] = 
 
 
 class ExecutionReward:
-    """A reward function in TRL's form: it runs solutions against their problem's tests, in the sandbox.
+    """A reward function for TRL that runs solutions against the tests of their problems, in the sandbox.
 
-    A call takes completions (texts or message lists) and the data set's column `task_id`. It returns one reward for
-    each completion, or None where the reward is unknown; TRL leaves those completions out. One set of workers serves
-    all calls: close it with `close`, or use the object as a context manager. rule, coarse: see `reward_of`. template:
-    the prompt template; None takes the default. limits, jobs, unconfined: as in `codepref.execute`. calls: the number
-    of calls. judged: the number of completions that were judged. Raises UserError for problems without tests and for a
-    task that is not in `problems`, and MachineError where the sandbox cannot confine programs.
+    A call takes completions (texts or lists of messages) and the column `task_id` of the data set. It returns a reward
+    for each completion, or None when the reward is unknown. TRL leaves completions without a reward out. All calls use
+    the same workers. Stop the workers with `close`, or use the object as a context manager.
+
+    problems: the problems of the data set. rule, coarse: see `reward_of`. template: the prompt template;
+    None takes the default. limits, jobs, unconfined: as in `codepref.execute`. The constructor raises UserError for
+    problems without tests and for an unknown rule, and MachineError when the sandbox cannot confine programs. A call
+    raises UserError for a task that is not in `problems`.
+
+    Attributes: calls: the number of calls. judged: the number of completions in all calls.
     """
 
     def __init__(
@@ -75,11 +85,13 @@ class ExecutionReward:
     ) -> None:
         if untested := [problem.task_id for problem in problems if not problem.tests]:
             raise UserError(
-                f"{len(untested)} problems have no tests, so no reward can be computed; one is {untested[0]}"
+                f"rewards need tests, and {len(untested)} of {len(problems)} problems have none, such as "
+                f"{untested[0]}. Leave these problems out."
             )
         if rule not in ("share", "pass", "coarse") or len(coarse) != 4:
             raise UserError(
-                f"unknown reward rule {rule!r} with values {coarse}: choose share, pass, or coarse with four values"
+                f"the reward rule must be share, pass or coarse, and is {rule!r}. The argument coarse must hold four "
+                f"values, and is {coarse}."
             )
         self.problems = {problem.task_id: problem for problem in problems}
         self.rule: Rule = rule
@@ -90,13 +102,13 @@ class ExecutionReward:
         self.__name__ = f"execution_{rule}"  # TRL logs a reward under its function's name
 
     def dataset(self) -> Any:
-        """The problems as a data set for TRL, with the columns `prompt` (messages) and `task_id`."""
+        """Return the problems as a `datasets.Dataset` for TRL, with the columns `prompt` (messages) and `task_id`."""
         import datasets
 
         return datasets.Dataset.from_list(self.rows())
 
     def rows(self) -> list[dict[str, Any]]:
-        """The rows of `dataset`, as dictionaries."""
+        """Return the rows of `dataset` as dictionaries."""
         return [
             {"prompt": request_messages(problem, self.template), "task_id": problem.task_id}
             for problem in self.problems.values()
@@ -105,10 +117,13 @@ class ExecutionReward:
     def __call__(
         self, prompts: Any = None, completions: Sequence[str | Sequence[Message]] = (), **columns: Any
     ) -> list[float | None]:
-        """One reward for each completion, in order."""
+        """Return the rewards of the completions, in order. `columns` must hold `task_id`; the prompts are not used."""
         tasks: Sequence[str] = columns["task_id"]
         if unknown := set(tasks) - self.problems.keys():
-            raise UserError(f"no problem for task {sorted(unknown)[0]!r}: give the reward all problems of the data set")
+            raise UserError(
+                f"there is no problem for task {sorted(unknown)[0]!r}: create the reward with all problems of the data "
+                "set"
+            )
         programs = [
             extract_program(_text(completion), self.problems[task])
             for completion, task in zip(completions, tasks, strict=True)
@@ -122,7 +137,7 @@ class ExecutionReward:
         ]
 
     def _codes(self, programs: Sequence[str], tasks: Sequence[str]) -> list[str]:
-        """Verdict codes in the order of `programs`. Equal programs of a task run once."""
+        """Return the verdict codes of the programs, in order. Equal programs of a task run once."""
         distinct: dict[str, dict[str, str]] = {}
         for program, task in zip(programs, tasks, strict=True):
             distinct.setdefault(task, {})[program] = ""
@@ -154,12 +169,12 @@ def _text(completion: str | Sequence[Message]) -> str:
 
 
 def compiles(program: str) -> bool:
-    """Whether Python can compile the program. An answer without code counts as a program that cannot be compiled."""
+    """Return whether Python can compile the program. An empty program counts as one that it cannot compile."""
     if not program.strip():
         return False
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Python warns of a model's `1if x`, which does not concern the user
+            warnings.simplefilter("ignore")  # Python warns of code such as `1if x`; the user did not write it
             compile(program, "solution", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
         return False

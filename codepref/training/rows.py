@@ -1,4 +1,4 @@
-"""Pairs -> rows that TRL can train on. The tokenizer comes in as a function. Pure."""
+"""Rows that TRL can train on, made from pairs. The tokenizer is given as a function. Pure."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from codepref.errors import UserError
 from codepref.records import Message, Pair
 
 Encode = Callable[[Sequence[Message], bool], Sequence[int]]
-"""(messages, add_generation_prompt) -> token ids in the model's chat template."""
+"""A function of messages and `add_generation_prompt` that returns token ids in the model's chat template."""
 
 
 @dataclass(frozen=True)
 class TrainingRows:
     """Rows for TRL.
 
-    dropped: reason -> pairs or answers that were left out. longest: tokens of the longest row. pairs: how many pairs,
-    or single answers, the rows hold. weights: of a wanted and an unwanted answer, for methods that take single answers.
+    dropped: for each reason, how many pairs or answers were left out. longest: the number of tokens of the longest row.
+    pairs: the number of pairs, single answers or problems in the rows. weights: KTO's weights of a wanted and an
+    unwanted answer.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -30,12 +31,12 @@ class TrainingRows:
 
 
 def preference_rows(pairs: Iterable[Pair], encode: Encode, *, max_length: int, eos_id: int) -> TrainingRows:
-    """Rows for DPO, without the traps of truncation and chat templates.
+    """Return the pairs as rows for DPO.
 
-    A pair with an answer that is longer than `max_length` tokens, prompt included, is dropped whole. A cut answer has
-    no end token and teaches the model not to stop, and two answers that are cut to the same tokens train nothing. A
-    pair whose two answers are the same tokens is dropped too. Both are counted. Raises UserError for the chat templates
-    that `check_template` refuses.
+    A pair is dropped whole if its prompt and one of its answers together have more than `max_length` tokens. A cut
+    answer would have no end token and would teach the model not to stop, and two answers that are cut to the same
+    tokens would train nothing. A pair whose answers have the same tokens is dropped too. The result counts the dropped
+    pairs. Raises UserError for the chat templates that `check_template` refuses.
     """
     rows: list[dict[str, Any]] = []
     dropped: Counter[str] = Counter()
@@ -57,15 +58,17 @@ def preference_rows(pairs: Iterable[Pair], encode: Encode, *, max_length: int, e
 
 
 def check_template(prompt: list[int], whole: list[int], eos_id: int) -> None:
-    """Raise UserError for a chat template that changes the prompt when an answer follows, or ends no answer with EOS.
+    """Raise UserError for a chat template under which a model cannot be trained as it is sampled.
 
-    prompt: the tokens of a prompt alone. whole: the tokens of the same prompt and an answer.
+    Two kinds of templates are refused. One changes the tokens of a prompt when an answer follows. The other puts no
+    end-of-sequence token after an answer. prompt: the tokens of a prompt. whole: the tokens of the same prompt with an
+    answer. eos_id: the id of the end-of-sequence token.
     """
     if whole[: len(prompt)] != prompt:
         raise UserError(
             "the chat template renders a prompt alone differently from the same prompt before an answer, so the model "
-            "would be trained on another context than it is sampled in. End the generation prompt with a token of its "
-            "own (a special token, or one that does not merge with the answer's first token)."
+            "would be trained in another context than it is sampled in. End the generation prompt with a token that "
+            "does not merge with the answer's first token, such as a special token."
         )
     if eos_id not in whole[len(prompt) :]:
         raise UserError(

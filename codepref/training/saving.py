@@ -1,4 +1,4 @@
-"""Writing a trained model."""
+"""Checking and writing the weights of a trained model."""
 
 from __future__ import annotations
 
@@ -15,19 +15,26 @@ from codepref.training.validator import Validator
 
 
 def check_weights(model: Any) -> None:
-    """Raise GateError for a trained weight that is not a number. The log may miss it, as not all steps are logged."""
+    """Raise GateError when a trained weight is not a finite number.
+
+    The training curve may miss this, since not all steps are logged.
+    """
     import torch
 
     for name, weight in model.named_parameters():
         if weight.requires_grad and not bool(torch.isfinite(weight).all()):
-            raise GateError(f"training diverged: {name} is not a number at the end. Lower training.learning_rate.")
+            raise GateError(
+                f"training diverged: {name} holds a value that is not a finite number at the end. "
+                "Lower training.learning_rate."
+            )
 
 
 def save(trainer: Any, tokenizer: Any, job: TrainingJob, validator: Validator | None) -> None:
-    """Write model, tokenizer and prompt templates into the staging folder.
+    """Write the model, the tokenizer and the prompt templates into the staging folder.
 
-    With a validator the weights of its best step are written. An adapter is merged into its base model where the
-    settings or the method ask for that. Raises MachineError when the files cannot be written.
+    With a validator, the weights of the validator's best step are written. Otherwise the last weights are written. An
+    adapter is merged into its base model when `merge_adapter` is set or the method is supervised. Raises MachineError
+    when the weights cannot be written.
     """
     from safetensors import SafetensorError
 
@@ -42,11 +49,13 @@ def save(trainer: Any, tokenizer: Any, job: TrainingJob, validator: Validator | 
             validator.take_best(int(trainer.state.global_step), target)
         if merge:
             tokenizer.save_pretrained(str(target))
-            # `load_model` merges; it reads the base in its own type, and not in the 4 bits of the training
+            # `load_model` merges the adapter. It reads the base in `job.dtype`, not in the 4 bits of the training.
             load_model(str(target), dtype=job.dtype, device="cpu").save_pretrained(str(staging))
             shutil.rmtree(target)
         tokenizer.save_pretrained(str(staging))
     except SafetensorError as error:
-        raise MachineError(f"the model cannot be written to {job.out} ({error}). Free some space.") from error
+        raise MachineError(
+            f"the model cannot be written to {job.out}: {error}. Free some space if the disk is full."
+        ) from error
     if templates := model_templates(job.model):
         write_json(staging / TEMPLATES, {"templates": templates})

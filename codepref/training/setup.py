@@ -1,4 +1,4 @@
-"""What TRL's trainers need from a job: the arguments that all methods share, the policy, its reference, an adapter."""
+"""What TRL's trainers are built from: their arguments, the models and the configuration of an adapter."""
 
 from __future__ import annotations
 
@@ -16,23 +16,28 @@ from codepref.training.requirements import check_requirements
 
 
 def learning_rate(job: TrainingJob) -> float:
-    """The highest learning rate: that of the settings, or the method's default."""
+    """Return the highest learning rate of the schedule: that of the settings, or the method's default."""
     settings = job.settings
     return settings.learning_rate or load_method(settings.method).default_learning_rate(settings.lora_rank)
 
 
 def trl_arguments(rows: int, job: TrainingJob) -> dict[str, Any]:
-    """The arguments of TRL's configurations that all methods share.
+    """Return the arguments of TRL's configurations that most methods share.
 
-    rows: the number of training rows. `batch_size` and `micro_batch_size` count the rows of all processes together, so
-    that more processes train the same. Raises UserError when the processes cannot share a micro-batch evenly.
+    A method removes the arguments that its configuration does not take, such as `beta`. rows: the number of training
+    rows. `batch_size` and `micro_batch_size` count the rows of all processes together, so that the number of processes
+    does not change the training. Raises UserError when the processes cannot share a micro-batch evenly, and what
+    `check_requirements` raises.
     """
     import torch
 
     settings, device = job.settings, pick_device(job.device)
     micro, processes = settings.micro_batch_size or settings.batch_size, count()
     if micro % processes:
-        raise UserError(f"{processes} processes cannot share training.micro_batch_size = {micro}: choose a multiple")
+        raise UserError(
+            f"{processes} processes cannot share training.micro_batch_size = {micro} evenly: choose a multiple of "
+            f"{processes}"
+        )
     steps = math.ceil(math.ceil(rows / settings.batch_size) * settings.epochs)
     return {
         "output_dir": str(job.staging),
@@ -55,9 +60,9 @@ def trl_arguments(rows: int, job: TrainingJob) -> dict[str, Any]:
         "data_seed": job.seed,
         "logging_steps": max(1, steps // 200),
         "logging_first_step": True,
-        # by default a loss that is not a number is logged as 0, and a failed training looks perfect
+        # with the default a loss that is not a number is logged as 0, so that a failed training would look perfect
         "logging_nan_inf_filter": False,
-        # `staging.checkpoint_callback` asks for checkpoints by the clock
+        # `staging.checkpoint_callback` asks for checkpoints at intervals of time
         "save_strategy": "no",
         **_reporting(job),
         "disable_tqdm": True,
@@ -65,22 +70,22 @@ def trl_arguments(rows: int, job: TrainingJob) -> dict[str, Any]:
 
 
 def _reporting(job: TrainingJob) -> dict[str, Any]:
-    """Where TRL reports to. Raises MachineError for a package that is not installed."""
+    """Return the arguments that say where TRL reports to. Raises what `check_requirements` raises."""
     check_requirements(job.settings)
     chosen = [name for name in job.settings.report_to if name != "none"]
     if "tensorboard" in chosen:
-        # an environment variable, since TRL's own key for it is deprecated; the logs lie beside the model
+        # TRL's own argument for the folder is deprecated in favour of this variable. The logs lie beside the model.
         os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(job.out.parent / "logs"))
     return {"report_to": chosen or "none", "run_name": f"{job.out.parent.name}/{job.out.name}"}
 
 
 def models(job: TrainingJob, *, reference: bool = True) -> dict[str, Any]:
-    """The policy, its reference and the adapter's configuration, by the names of TRL's trainers' arguments.
+    """Return the model, the reference model, the adapter's configuration and the callbacks, as arguments of a trainer.
 
-    reference: whether the method compares the policy with the start model.
+    reference: whether the method uses a reference model. Without one the result holds no `ref_model`.
     """
     adapter = job.settings.lora_rank > 0
-    # Training of all weights keeps them in float32: at DPO's learning rates an update is below bfloat16's resolution.
+    # Training without an adapter uses float32 weights: bfloat16 would round away updates at DPO's learning rates.
     dtype, device = job.dtype if adapter else "float32", own_device(pick_device(job.device))
     loading = {"dtype": dtype, "device": device, "attention": job.settings.attention}
     arguments = {
@@ -89,8 +94,8 @@ def models(job: TrainingJob, *, reference: bool = True) -> dict[str, Any]:
         "callbacks": [_progress_callback(job.progress)] if job.progress else None,
     }
     if reference:
-        # Without this TRL loads the reference by the model's recorded name, which may be another model than the start.
-        # Beside an adapter the reference is the model without the adapter.
+        # Without this argument TRL loads the reference model by the recorded name of the model, which may be another
+        # model than the start model. When an adapter is trained, TRL uses the model without the adapter.
         arguments["ref_model"] = None if adapter else load_model(job.model, **loading)
     return arguments
 
@@ -108,7 +113,10 @@ def _adapter(settings: TrainingSection) -> Any:
 
 
 def restore_adapter_dropout(model: Any, settings: TrainingSection) -> None:
-    """Give the adapter the dropout of the settings. TRL's DPO and KTO turn off all dropout, the adapter's too."""
+    """Set the dropout of the adapter to that of the settings.
+
+    TRL's trainers for DPO and KTO turn off all dropout in the model, including the adapter's.
+    """
     import torch
 
     for name, module in model.named_modules():

@@ -1,4 +1,4 @@
-"""Log-probabilities of answers in which every shared prefix is computed once, instead of TRL's padded batches."""
+"""Log-probabilities of answers from packed rows, which hold each shared prefix once, instead of padded batches."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ import numpy as np
 from codepref.training.prefix_tree import Packed, pack
 
 KNOWN_ARGUMENTS = {"input_ids", "attention_mask", "labels", "use_cache", "num_items_in_batch"}
-"""The arguments with which TRL's trainers of texts call a model. Calls with other arguments use the padded batch."""
+"""The arguments with which TRL calls a text model. A call with other arguments computes the padded batch."""
 FIELDS = ("log_probs", "entropy", "log_sum_sq_probs", "mean_logits", "is_top1")
-"""The values that TRL's fused head returns for each token."""
+"""The values for each token that TRL's fused head can return."""
 TOLERANCE = 1e-3
-"""Largest difference of a token's log-probability in float32, in nats: far above rounding errors, and far below the
-effect of a wrong mask."""
+"""The largest accepted difference of a token's log-probability in float32, in nats. Rounding errors are far smaller,
+and the effect of a wrong mask is far larger."""
 
 
 def share_prefixes(model: Any) -> bool:
-    """Make `model(..., fused_lm_head=True)` compute the shared prefixes of a batch once, and no padding.
+    """Change `model` so that `model(..., fused_lm_head=True)` computes each shared prefix of a batch once.
 
     model: a model with TRL's fused head (`trl.trainer.utils.add_fused_lm_head`), with or without an adapter. Results
-    and gradients equal those of the padded batch up to rounding, so all losses and metrics of a TRL trainer stay the
-    same. Returns False and changes nothing when the model's attention takes no custom mask: attention other than
-    PyTorch's, sliding windows, recurrent layers, mixtures of experts that balance their load.
+    and gradients equal those of the padded batch up to rounding, so the losses and metrics of TRL's trainers do not
+    change. Returns True, or False without a change when packed rows do not suit the model. These are models whose
+    configuration shows attention other than PyTorch's, sliding windows, recurrent layers, an encoder, or a loss that
+    balances the load of experts.
     """
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     if not _takes_mask(base):
@@ -45,10 +46,11 @@ def share_prefixes(model: Any) -> bool:
 
 
 def same_as_padded(model: Any, batch: dict[str, Any]) -> bool:
-    """Whether the shared computation gives a batch the same log-probabilities as the padded one.
+    """Return whether packed rows give a batch the same log-probabilities as the padded batch, up to rounding.
 
-    batch: input_ids, attention_mask and labels. This is checked before the first step, since a model may use its mask
-    in a way that its configuration does not show. On a mismatch the padded computation is restored.
+    If they do not, the model computes padded batches again. This check is needed since a model may use its attention
+    mask in a way that its configuration does not show. model: a model that `share_prefixes` has changed. batch:
+    input_ids, attention_mask and labels.
     """
     import torch
 
@@ -60,7 +62,7 @@ def same_as_padded(model: Any, batch: dict[str, Any]) -> bool:
         shared = base(**batch, fused_lm_head=True).log_probs.float()
         expected = padded(**batch, fused_lm_head=True).log_probs.float()
     base.train(training)
-    # half precision rounds a token's log-probability by some hundredths in both computations
+    # in half precision both computations round the log-probability of a token by some hundredths
     tolerance = TOLERANCE if base.dtype == torch.float32 else 0.1
     if bool((shared - expected).abs().max() <= tolerance):
         return True
@@ -69,7 +71,10 @@ def same_as_padded(model: Any, batch: dict[str, Any]) -> bool:
 
 
 def share(trainer: Any, tokenizer: Any) -> bool:
-    """Make the trainer's models share prefixes, if that changes no log-probability. Returns whether they do."""
+    """Make the trainer's models compute shared prefixes once, and return whether they do.
+
+    A few rows of the training data are computed both ways first. The models stay unchanged if the results differ.
+    """
     if not share_prefixes(trainer.model):
         return False
     batch = _example_batch(trainer, tokenizer)
@@ -81,7 +86,10 @@ def share(trainer: Any, tokenizer: Any) -> bool:
 
 
 def _example_batch(trainer: Any, tokenizer: Any) -> dict[str, Any]:
-    """Up to four rows in the form in which the trainer's model gets them; prompts alone for online methods."""
+    """Return up to four training rows as input of the model.
+
+    The rows of online methods hold only prompts. There the tokens of the prompts are the labels.
+    """
     rows = [trainer.train_dataset[at] for at in range(min(4, len(trainer.train_dataset)))]
     if "task_id" in rows[0]:
         prompts = [row["prompt"] for row in rows]
@@ -89,7 +97,7 @@ def _example_batch(trainer: Any, tokenizer: Any) -> dict[str, Any]:
             prompts, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
         )
         real = batch["attention_mask"]
-        # the first token of a prompt has no token before it: in a padded row it would be predicted from padding
+        # no token stands before the first token of a prompt; in a padded row it would be predicted from padding
         batch["labels"] = batch["input_ids"].masked_fill((real == 0) | (real.cumsum(1) == 1), -100)
     else:
         batch = trainer.data_collator(rows)
@@ -100,9 +108,10 @@ def _example_batch(trainer: Any, tokenizer: Any) -> dict[str, Any]:
 
 
 def _takes_mask(base: Any) -> bool:
-    """Whether the model's attention uses a custom mask as it is."""
+    """Return whether the configuration shows a model that uses an attention mask as it is given."""
     config = base.config.get_text_config()
-    # a window over all layers (StarCoder2, Mistral) shows in its size alone; rows shorter than it would hide it
+    # StarCoder2 and Mistral name the window's size but no kinds of layers. `same_as_padded` would not notice a window
+    # that is longer than its rows.
     windowed = getattr(config, "sliding_window", None) is not None
     kinds = set(getattr(config, "layer_types", None) or ["sliding_attention" if windowed else "full_attention"])
     return (
@@ -123,7 +132,7 @@ def _packed(
     use_cache: bool = False,
     num_items_in_batch: Any = None,
 ) -> Any:
-    """The model's forward on packed rows, with the results put back into the padded batch's shape."""
+    """Return the model's output for a batch. It is computed on packed rows and put into the padded batch's shape."""
     import torch
 
     device = input_ids.device
@@ -139,7 +148,7 @@ def _packed(
         outputs.last_hidden_state = outputs.last_hidden_state.flatten(0, 1)[places][None]
         return outputs
 
-    # without Triton TRL's head scores every place, prompts included; the hook leaves the places that predict answers
+    # Without Triton TRL's head would score all places, also those of prompts. The hook keeps labelled places.
     hook = base.base_model.register_forward_hook(keep_scored)
     try:
         output = padded(
@@ -163,11 +172,12 @@ def _packed(
 
 
 def _scored_places(packed: Packed, columns: list[Any], targets: Any) -> tuple[Any, Any, Any, Any]:
-    """The N distinct flat places that predict a label, and where their values go.
+    """Return the places that predict a label, and where their values belong in the padded batch.
 
-    Returns four arrays. places (N): the flat places. source (M): for each of the M labels of the padded batch, the
-    index of its place in `places`. target (M): its flat place in the padded batch without the first column. labels (N):
-    the label of each place.
+    The padded batch has M labels. N distinct places predict them, since equal prefixes with equal labels share a place.
+    The result is four arrays. places (N): the places, as flat indices into the packed rows. source (M): for each label,
+    the index in `places` of the place that predicts it. target (M): for each label, its flat index in the padded batch
+    without the first column. labels (N): the label that each place predicts.
     """
     sources, target, labels = [], [], []
     for row, (at, kept) in enumerate(zip(packed.places, columns, strict=True)):

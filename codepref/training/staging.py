@@ -1,4 +1,4 @@
-"""The folder in which a training works, its checkpoints, and how a killed training resumes from them."""
+"""The staging folder, in which a training works, and the checkpoints from which a killed training resumes."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from codepref.storage.files import check_target, read_json, write_json, write_te
 from codepref.training.processes import first_alone
 
 MARKER = "training.json"
-"""The file in a model's folder that says how it was trained. A folder without it is never replaced."""
+"""The file in a model's folder that describes the training. A non-empty folder without it is never replaced."""
 KEY = "resume.json"
 WHOLE = "whole"
-"""The file in a checkpoint that is written last. A kill can leave a checkpoint without it."""
+"""The last file that is written into a checkpoint. A checkpoint without it is incomplete."""
 
 
 def check_out(out: Path) -> None:
-    """Raise UserError when writing a model to `out` would replace anything except an earlier trained model."""
+    """Raise UserError when no model can be written to `out`, or when `out` holds files but no earlier trained model."""
     check_target(out / MARKER)
     if out.exists() and any(out.iterdir()) and not (out / MARKER).exists():
-        raise UserError(f"{out}: is a folder with other things in it; choose a new one for the model")
+        raise UserError(f"{out} is a folder with other things in it: choose another folder for the model")
 
 
 def claim(staging: Path, key: str) -> bool:
-    """Prepare `staging` for the training that `key` names, and return whether that training has worked there before.
+    """Prepare the folder `staging` for a training, and return whether the same training has worked in it before.
 
-    key: a hash of everything that the trained weights depend on. The files of any other training are removed.
+    key: a hash of everything that the trained weights depend on; equal keys mean the same training. The files of
+    another training are removed.
     """
     if (staging / KEY).exists() and read_json(staging / KEY).get("key") == key:
         return True
@@ -39,7 +40,7 @@ def claim(staging: Path, key: str) -> bool:
 
 
 def newest_checkpoint(staging: Path) -> Path | None:
-    """The newest complete checkpoint, or None. Incomplete checkpoints are removed."""
+    """Return the newest complete checkpoint, or None, and remove incomplete checkpoints."""
     checkpoints = sorted(staging.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
     complete = [path for path in checkpoints if (path / WHOLE).exists()]
     for path in checkpoints:
@@ -49,16 +50,19 @@ def newest_checkpoint(staging: Path) -> Path | None:
 
 
 def clear(staging: Path) -> None:
-    """Remove the files that only a running training needs, before the folder becomes the model's."""
+    """Remove the checkpoints and other files that a finished model does not need."""
     for path in staging.glob("checkpoint-*"):
         shutil.rmtree(path)
-    # README.md is TRL's card of a checkpoint; training_args.bin is a pickle that holds paths
+    # README.md is TRL's own model card; training_args.bin is a pickle that holds paths of this machine
     for name in (KEY, "README.md", "reference.npz", "training_args.bin"):
         (staging / name).unlink(missing_ok=True)
 
 
 def checkpoint_callback(minutes: float) -> Any:
-    """A trainer callback that asks for a checkpoint every `minutes` and removes the older checkpoints."""
+    """Return a trainer callback that asks for a checkpoint when `minutes` have passed since the last one.
+
+    When a checkpoint is complete, the callback removes the older ones. It asks for none at the last step.
+    """
     import transformers
 
     class CheckpointByClock(transformers.TrainerCallback):  # type: ignore[misc]
@@ -66,7 +70,7 @@ def checkpoint_callback(minutes: float) -> Any:
             self.last = time.monotonic()
 
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            # the first process decides, since clocks differ and all processes take part in a checkpoint
+            # the first process decides for all, since clocks differ and all processes must write a checkpoint together
             due = first_alone(lambda: time.monotonic() - self.last >= 60 * minutes, cpu=args.use_cpu)
             control.should_save |= due and state.global_step < state.max_steps
 

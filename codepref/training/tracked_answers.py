@@ -1,4 +1,4 @@
-"""The same wanted answers scored in every probe of a model while it trains: how likely they are, and how sure it is."""
+"""Scores of the same wanted answers in every probe of a training: their log-probability and the model's entropy."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 MAX_TRACKED = 64
-"""The number of tracked answers."""
+"""The largest number of tracked answers."""
 
 
 class TrackedAnswers:
-    """The wanted answers of the first training rows; none for methods whose rows hold prompts alone.
+    """The first wanted answers of the training rows, at most MAX_TRACKED.
 
-    rows: the training rows. A wanted answer is `chosen`, or `completion` where there is no label or the label is true.
+    A row's wanted answer is its `chosen`. In a row without `chosen` it is the `completion`, unless the row has a false
+    label. Rows that hold only a prompt have no wanted answer.
     """
 
     def __init__(self, rows: Sequence[dict[str, Any]], tokenizer: Any) -> None:
         self.tokens: list[tuple[list[int], int]] = []
-        """(tokens of prompt and answer, number of the prompt's tokens) of each answer."""
+        """For each answer, the tokens of its prompt and the answer, and the number of tokens of the prompt."""
         for row in rows:
             answer = row.get("chosen") or (row.get("completion") if row.get("label", True) else None)
             if answer is None or len(self.tokens) == MAX_TRACKED:
@@ -29,9 +30,10 @@ class TrackedAnswers:
             self.tokens.append((whole, len(prompt)))
 
     def score(self, trainer: Any) -> tuple[float, float | None]:
-        """The mean log-probability of an answer's token and the mean entropy there, in nats.
+        """Return the mean log-probability of the answers' tokens and the mean entropy at these tokens, in nats.
 
-        (0, None) without answers; None as the entropy where TRL's model computes none.
+        The entropy is None when the trainer's model does not compute it. Without tracked answers the result is (0,
+        None).
         """
         import torch
 
@@ -51,7 +53,7 @@ class TrackedAnswers:
 
 
 def _padded(answers: Sequence[tuple[list[int], int]]) -> dict[str, Any]:
-    """A batch of input_ids, attention_mask and labels; -100 labels the tokens that are not scored."""
+    """Return a batch of input_ids, attention_mask and labels. Tokens of prompts and padding have the label -100."""
     import torch
 
     shape = (len(answers), max(len(whole) for whole, _ in answers))
@@ -65,7 +67,7 @@ def _padded(answers: Sequence[tuple[list[int], int]]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def undisturbed(model: Any) -> Iterator[None]:
-    """Put the model into evaluation mode, and restore its mode and the training's random state afterwards."""
+    """Put the model into evaluation mode. At the end restore its mode and the states of PyTorch's random generators."""
     import torch
 
     training, state = model.training, torch.get_rng_state()

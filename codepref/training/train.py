@@ -1,4 +1,4 @@
-"""The entry to training: checks a job, starts processes where it asks for several, and trains by its method."""
+"""The entry to training. `train` checks a job, starts processes if the job needs several, and calls the method."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from codepref.training.result import TrainingResult
 
 
 def train(job: TrainingJob, data: TrainingData) -> TrainingResult:
-    """Train `job.model` by `job.settings.method` and write it to `job.out`, whole or not at all.
+    """Train `job.model` by the method in `job.settings`, and write the complete model to `job.out`.
 
-    data: Pair records, single answers (Examples) or OnlineProblems, whichever the method learns from. Methods that
-    learn from single answers also take pairs. Raises UserError for settings that do not fit together and for data that
-    the method cannot learn from, and what `codepref.training.trainer.run_training` and the method raise.
+    A training that fails writes nothing to `job.out`. data: Pair records, single answers (Examples) or OnlineProblems,
+    whichever the method learns from. Methods that learn from single answers also take pairs. Raises UserError for
+    settings that do not fit together and for data that the method cannot learn from, and what `check_requirements`,
+    `launch` and the method raise.
     """
     online = data.settings if isinstance(data, OnlineProblems) else OnlineSection()
     if mistakes := training_mistakes(job.settings, online=online):
@@ -34,9 +35,12 @@ def train(job: TrainingJob, data: TrainingData) -> TrainingResult:
 
 
 def _data_for(method: Method, data: TrainingData) -> TrainingData:
-    """The data in the form that the method learns from. Raises UserError when it cannot learn from it."""
+    """Return the data in the form that the method learns from. Raises UserError for data of another kind."""
     if isinstance(data, OnlineProblems) != method.online:
-        raise UserError(f"method {method.name} learns from {method.learns_from}: give it those")
+        raise UserError(
+            f"method {method.name} learns from {method.learns_from}, and the data is of another kind: give it "
+            f"{method.learns_from}"
+        )
     if isinstance(data, OnlineProblems):
         return data
     if method.learns_from == "answers":
@@ -44,6 +48,6 @@ def _data_for(method: Method, data: TrainingData) -> TrainingData:
     if isinstance(data, Examples):
         others = [name for name in METHODS.names() if load_method(name).learns_from == "answers"]
         raise UserError(
-            f"method {method.name} needs pairs, and these are single answers: choose one of {', '.join(others)}"
+            f"method {method.name} needs pairs, and the data holds single answers: choose one of {', '.join(others)}"
         )
     return data

@@ -1,4 +1,4 @@
-"""The course of every training: checks, rows, TRL's trainer, first loss, training, and one atomic folder at the end."""
+"""The steps that all methods share: checks, rows, TRL's trainer, the first loss, training and saving."""
 
 from __future__ import annotations
 
@@ -29,16 +29,17 @@ from codepref.training.validation_stats import probe_row, warnings
 from codepref.training.validator import Validator
 
 STOPPING = ("loss", "grad_norm")
-"""Logged values that end a training when they are not numbers."""
+"""Names of logged values. A training ends when one of them is not a finite number."""
 
 MakeRows = Callable[[Encode, int], TrainingRows]
-"""(chat template, id of the end-of-sequence token) -> rows."""
+"""A function of the chat template and the id of the end-of-sequence token that returns the rows."""
 
 Build = Callable[[TrainingJob, TrainingRows, Any], Any]
-"""(job, rows, tokenizer) -> TRL trainer."""
+"""A function of the job, the rows and the tokenizer that returns TRL's trainer."""
 
 FirstLoss = Callable[[Any, TrainingSection], float]
-"""(trainer, settings) -> the loss before any step. Raises InfrastructureError when it shows a wrong reference."""
+"""A function of the trainer and the settings that returns the loss before the first step. It raises
+InfrastructureError when the loss shows a wrong reference model."""
 
 
 def run_training(
@@ -51,12 +52,18 @@ def run_training(
     sampled_per_step: int = 0,
     key_parts: Sequence[Any] = (),
 ) -> TrainingResult:
-    """Train by one method, check the loss before the first step, and write the model to `job.out`, whole or not at all.
+    """Train by one method, and write the complete model to `job.out`.
 
-    reference_columns: see `reference.compute_once`. sampled_per_step: answers that an online method samples in a step.
-    key_parts: what the weights depend on besides job and rows; a killed training resumes only if they are the same. The
-    same call after a kill resumes from the last checkpoint. Raises UserError when nothing can be trained on, GateError
-    when the loss or a weight is not a number, MachineError when memory runs out, and what `first_loss` raises.
+    A training that fails writes nothing to `job.out`. The same call after a kill resumes from the last checkpoint.
+
+    rows, build, first_loss: the functions of the method. reference_columns: see `reference.compute_once`, which
+    is not called without columns. sampled_per_step: the number of answers that an online method samples in
+    a step. key_parts: what the weights depend on besides the job and the rows. A killed training resumes only if these
+    parts are the same.
+
+    Raises UserError for a job, a chat template or rows that cannot be trained, GateError when the loss or a weight is
+    not a finite number, MachineError when memory runs out or the model cannot be loaded or written, and what
+    `first_loss` raises.
     """
     import torch
 
@@ -64,7 +71,7 @@ def run_training(
     check_out(job.out)
     check_validation(job)
     tokenizer = load_tokenizer(job.model)
-    with quiet():  # the tokenizer warns of rows beyond its length, which are left out and counted
+    with quiet():  # the tokenizer would warn of rows that are too long, and these are left out and counted
         fitted = rows(chat_encoder(tokenizer), int(tokenizer.eos_token_id))
     check_rows(fitted)
     cpu = pick_device(job.device) == "cpu"
@@ -76,12 +83,12 @@ def run_training(
             training.run(resumed=resumed)
     except torch.OutOfMemoryError as error:
         raise MachineError(
-            "out of memory while training: lower training.micro_batch_size or max_length, set "
-            "gradient_checkpointing = true, or train an adapter with lora_rank = 16"
+            "out of memory while training: lower training.micro_batch_size or training.max_length, set "
+            "training.gradient_checkpointing = true, or train an adapter with training.lora_rank = 16"
         ) from error
     except (GateError, UserError):
-        # A second try would end the same way, so the folder is removed. Each process tries to remove it, since the
-        # launcher ends all processes as soon as one has left.
+        # Another try would fail in the same way, so the folder is removed. Each process tries to remove it, since the
+        # launcher ends all other processes as soon as one has ended.
         shutil.rmtree(job.staging, ignore_errors=True)
         raise
     result = training.result(sampled_per_step)
@@ -90,7 +97,7 @@ def run_training(
 
 
 class _Training:
-    """One TRL trainer with its rows, from the build to the saved model."""
+    """One training: it builds TRL's trainer, prepares it, trains, and saves the model."""
 
     def __init__(self, job: TrainingJob, rows: TrainingRows, tokenizer: Any, build: Build) -> None:
         import transformers
@@ -111,7 +118,7 @@ class _Training:
         self.validator = _add_callbacks(self.trainer, self.job, self.rows, self.tokenizer)
 
     def run(self, *, resumed: bool) -> None:
-        """Train, from the last checkpoint if there is one, and save the model."""
+        """Train and save the model. resumed: whether to continue from the newest checkpoint, if there is one."""
         import transformers
 
         transformers.set_seed(self.job.seed)
@@ -122,7 +129,7 @@ class _Training:
         save(self.trainer, self.tokenizer, self.job, self.validator)
 
     def result(self, sampled_per_step: int) -> TrainingResult:
-        """What the training reports."""
+        """Return the result of the training. sampled_per_step: see `run_training`."""
         job, settings = self.job, self.job.settings
         probes = self.validator.probes if self.validator else []
         steps = int(self.trainer.state.global_step)
@@ -139,7 +146,7 @@ class _Training:
             stopped=self.validator.stopped if self.validator else "",
             probes=[probe_row(probes[0], probe, job.seed) for probe in probes],
             warnings=warnings(self.curve, probes),
-            # counted by steps, since the reward's own count misses other processes and what ran before a kill
+            # computed from the steps, since the reward counts only answers of this process and since the last start
             sampled=sampled_per_step * steps,
             expected_first_loss=load_method(settings.method).expected_first_loss(settings),
         )
@@ -154,7 +161,7 @@ def _finish(job: TrainingJob, result: TrainingResult) -> None:
 
 
 def _resume_key(job: TrainingJob, rows: TrainingRows, key_parts: Sequence[Any]) -> str:
-    """A hash of everything that the trained weights depend on, so that no other training uses the checkpoints."""
+    """Return a hash of everything that the trained weights depend on. Only a training with this hash may resume."""
     import torch
     import transformers
     import trl
@@ -170,7 +177,10 @@ def _add_callbacks(trainer: Any, job: TrainingJob, rows: TrainingRows, tokenizer
     import transformers
 
     class StopAtNaN(transformers.TrainerCallback):  # type: ignore[misc]
-        """Ends a training whose loss is not a number, since it never becomes one again. The curve raises GateError."""
+        """Stops a training when a value of STOPPING is not a finite number.
+
+        `training_curve` raises GateError for this value afterwards.
+        """
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **rest: Any) -> None:
             control.should_training_stop |= not all(math.isfinite((logs or {}).get(name, 0.0)) for name in STOPPING)
@@ -187,13 +197,13 @@ def _add_callbacks(trainer: Any, job: TrainingJob, rows: TrainingRows, tokenizer
 
 
 def _label_weights(trainer: Any) -> dict[str, float]:
-    """KTO's balanced weights, which replace the settings' 0; nothing for other methods."""
+    """Return the label weights that KTO used, which replace a 0 in the settings. Other methods have none."""
     names = ("desirable_weight", "undesirable_weight")
     return {name: float(getattr(trainer, name)) for name in names if hasattr(trainer, name)}
 
 
 def chat_encoder(tokenizer: Any) -> Encode:
-    """The model's chat template as a function from messages to token ids."""
+    """Return a function that turns messages into token ids by the model's chat template."""
 
     def encode(messages: Any, add_generation_prompt: bool) -> list[int]:
         encoded = tokenizer.apply_chat_template(list(messages), add_generation_prompt=add_generation_prompt)

@@ -1,4 +1,4 @@
-"""The trainer callback that asks a Validator for a probe of the model every few steps."""
+"""The trainer callback that makes a Validator probe the model at intervals."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from codepref.training.processes import first_alone
 from codepref.training.validator import Validator
 
 PROBES = 8
-"""Probes in a training whose settings name no interval."""
+"""The largest number of probes after the start, when the settings name no interval."""
 
 
 def validation_callback(validator: Validator, trainer: Any, *, checkpoints: bool) -> Any:
-    """A callback of `trainer` that probes its model at the start, every few steps and at the end.
+    """Return a callback for `trainer` that probes its model at the start, at intervals, and at the last step.
 
-    checkpoints: ask for a checkpoint beside each probe, so that a killed training keeps the probe that it was at.
+    checkpoints: whether to ask for a checkpoint after each probe after which the training continues. A killed training
+    then resumes from that step and need not repeat the probe.
     """
     import transformers
 
@@ -37,7 +38,7 @@ def validation_callback(validator: Validator, trainer: Any, *, checkpoints: bool
 
 
 def _probe_once(validator: Validator, trainer: Any, step: int) -> None:
-    """Probe the model in the first process, and take over its decision to stop in all of them."""
+    """Probe the model in the first process only, and hand its decision to stop to all processes."""
 
     def work() -> str:
         validator.probe(trainer, step)

@@ -1,4 +1,4 @@
-"""Statistics of a validated training: the best step, when to stop, and what to warn of. Pure."""
+"""Statistics of the probes of a training: the best step, the reason to stop early, and the warnings. Pure."""
 
 from __future__ import annotations
 
@@ -10,27 +10,29 @@ from codepref.evaluation.comparison import Comparison, compare_values
 from codepref.evaluation.estimators import wilson_interval
 
 SMOOTHED = 3
-"""Neighbouring probes that count as one. With two, chance ended trainings that still gained."""
+"""The number of successive probes that are averaged. An average of two ended trainings early that still improved."""
 FALLING_NATS = 0.1
-"""Nats that the mean log-probability of a chosen token may fall before a warning: each token a tenth less likely."""
+"""The fall of a chosen token's mean log-probability, in nats, beyond which there is a warning. A fall of 0.1 makes a
+token about 10% less likely."""
 SATURATED = 0.99
-"""Reward accuracy at which preference training has nothing left to learn."""
+"""The reward accuracy from which there is a warning, since preference training has almost nothing left to learn."""
 LONGER = 1.5
-"""Factor by which answers may grow before a warning."""
+"""The growth of answers, as a factor, beyond which there is a warning."""
 REPEATED = 0.1
-"""Rise of the share of repetitive answers before a warning."""
+"""The rise of the share of answers that repeat themselves beyond which there is a warning."""
 UNPARSABLE = 0.05
-"""Rise of the share of answers without code, and of answers cut at the token limit, before a warning."""
+"""The rise of the share of answers without code, or of answers cut at the token limit, that gives a warning."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What the model of one step does with the validation problems.
+    """The measurements of the model at one step, on the validation problems and on the tracked answers.
 
-    passed_P: the share of its samples that pass, by problem. unparsable: the share of answers without code that parses.
-    unfinished: the share cut at the token limit. characters: the mean length of an answer. repeated: the share of
-    answers that repeat one line. chosen_logp: the mean log-probability of a token, in nats, of the same chosen answers
-    in every probe. entropy: the model's mean entropy at these tokens, in nats, or None where TRL computes none.
+    passed_P: for each problem, the share of samples that are correct. unparsable: the share of answers without code
+    that Python can compile. unfinished: the share of answers that were cut at the token limit. characters: the mean
+    length of an answer. repeated: the share of answers for which `repeats_itself` is true. chosen_logp: the mean
+    log-probability of a token of the tracked answers, in nats; 0 when there are none. entropy: the model's mean entropy
+    at these tokens, in nats, or None when it is not computed.
     """
 
     step: int
@@ -44,23 +46,25 @@ class Probe:
 
     @property
     def pass_rate(self) -> float:
-        """pass@1 of the samples."""
+        """The mean of `passed_P`, which is pass@1."""
         return sum(self.passed_P) / len(self.passed_P)
 
 
 def against_start(start: Probe, probe: Probe, seed: int = 0) -> Comparison:
-    """The paired difference between a probe and the start model, over the problems."""
+    """Return the difference in pass@1 between a probe and the probe of the start model, paired by problem."""
     return compare_values("pass@1", start.passed_P, probe.passed_P, seed=seed)
 
 
 def best_step(probes: Sequence[Probe]) -> int:
-    """The trained step whose pass@1 has the highest lower bound (95%, over problems); the latest of equal ones.
+    """Return the step whose pass@1 has the highest lower bound (95%, over problems). Of equal steps the latest wins.
 
-    Each probe is averaged by problem with up to SMOOTHED - 1 trained probes before it: a single probe is noisy, and the
-    best of eight noisy probes is the luckiest. The bound is of pass@1 itself. A bound of the difference to the start
-    would favour early steps, since its interval widens as the model moves away from the start.
-    probes: in order. The first is of the start model and cannot be the best; the gate decides on other problems whether
-    the trained model is better than the start. Raises ValueError when no trained model was probed.
+    Each probe is averaged by problem with up to SMOOTHED - 1 probes before it, since the highest of several noisy
+    values is often high by chance. The bound is that of pass@1 itself. The bound of the difference to the start model
+    would favour early steps, since its interval widens as the model moves away from the start model.
+
+    probes: the probes in order. The first one is of the start model. It is not averaged with others and cannot be the
+    best: the gate decides on other problems whether the trained model is promoted. Raises ValueError when there is no
+    probe of a trained model.
     """
     if len(probes) < 2:
         raise ValueError("no trained model was probed")
@@ -70,10 +74,10 @@ def best_step(probes: Sequence[Probe]) -> int:
 
 
 def _lower_bound(probe: Probe) -> float:
-    """Wilson's lower bound with each problem as one trial, whatever its number of samples.
+    """Return the lower bound of Wilson's interval for pass@1. Each problem is one trial, however many samples it has.
 
-    All probes have the same problems, so the bound depends on pass@1 alone. It is rounded, so that equal shares compare
-    as equal.
+    All probes have the same problems, so the bound depends only on pass@1. It is rounded, so that equal values of
+    pass@1 have equal bounds.
     """
     return round(wilson_interval(probe.pass_rate, len(probe.passed_P))[0], 9)
 
@@ -84,10 +88,12 @@ def _averaged(probes: Sequence[Probe]) -> Probe:
 
 
 def stop_reason(probes: Sequence[Probe], patience: int, seed: int = 0) -> str:
-    """Why training should stop now, or "".
+    """Return why the training should stop now, or "" when it should continue.
 
-    It stops when the last two probes are both significantly worse than the start (upper bound below 0; a single probe
-    of many is low by chance), and when `patience` probes have passed since the best one. patience 0 waits for ever.
+    A training stops for either of two reasons, and only after at least two probes of the trained model. The first
+    reason is that the last two probes are both significantly worse than the start model: the upper bound of the
+    difference is below 0. One such probe is not enough, since one of many probes is often low by chance. The second
+    reason is that at least `patience` probes came after the best step. A patience of 0 turns the second reason off.
     """
     if len(probes) < 3:
         return ""
@@ -100,22 +106,26 @@ def stop_reason(probes: Sequence[Probe], patience: int, seed: int = 0) -> str:
 
 
 def warnings(curve: Sequence[Mapping[str, float]], probes: Sequence[Probe] = ()) -> list[str]:
-    """One text for each thing that a user should look at.
+    """Return the warnings about a training.
 
-    curve: rows of `codepref.training.curve.training_curve`. The likelihood of chosen answers is taken from the probes,
-    or from the curve when there are no probes.
+    curve: rows of `codepref.training.curve.training_curve`. Whether chosen answers became less likely is read from the
+    probes, or from the curve when there are no probes.
     """
     texts = _probe_warnings(probes[0], probes[-1]) if len(probes) > 1 else []
     accuracies = [row["accuracy"] for row in curve if "accuracy" in row]
     late = accuracies[len(accuracies) // 2 :]
     if len(late) >= 3 and min(late) >= SATURATED:
-        texts.append("reward accuracy is 1.00 for the second half of the training: fewer epochs may be enough")
+        texts.append(
+            f"reward accuracy is at least {SATURATED} in the second half of the training: fewer epochs may be enough"
+        )
     logps = [row["chosen_logp"] for row in curve if "chosen_logp" in row]
     if not probes and len(logps) >= 8:
         quarter = len(logps) // 4
         first, last = sum(logps[:quarter]) / quarter, sum(logps[-quarter:]) / quarter
         if last < first - max(5.0, 0.1 * abs(first)):
-            texts.append(f"chosen answers became less likely, from {first:.0f} to {last:.0f} nats an answer")
+            texts.append(
+                f"chosen answers became less likely: their log-probability fell from {first:.0f} to {last:.0f} nats"
+            )
     return texts
 
 
@@ -124,19 +134,19 @@ def _probe_warnings(start: Probe, end: Probe) -> list[str]:
     fall = start.chosen_logp - end.chosen_logp
     if fall > FALLING_NATS:
         texts.append(
-            f"chosen answers became less likely by {fall:.2f} nats a token: raise training.chosen_weight or beta, "
-            "or lower the learning rate"
+            f"chosen answers became less likely by {fall:.2f} nats a token: raise training.chosen_weight or "
+            "training.beta, or lower training.learning_rate"
         )
     if start.characters and end.characters > LONGER * start.characters:
-        texts.append(f"answers grew from {start.characters:.0f} to {end.characters:.0f} characters")
+        texts.append(f"the mean length of answers grew from {start.characters:.0f} to {end.characters:.0f} characters")
     for what, now, before in (
         ("hold no code that parses", end.unparsable, start.unparsable),
         ("are cut at the token limit", end.unfinished, start.unfinished),
     ):
         if now > before + UNPARSABLE:
-            texts.append(f"{now:.0%} of the answers {what}, {before:.0%} at the start")
+            texts.append(f"{now:.0%} of the answers {what}; at the start {before:.0%}")
     if end.repeated > start.repeated + REPEATED:
-        texts.append(f"{end.repeated:.0%} of the answers repeat themselves, {start.repeated:.0%} at the start")
+        texts.append(f"{end.repeated:.0%} of the answers repeat themselves; at the start {start.repeated:.0%}")
     compared = against_start(start, end)
     if compared.high < 0:
         texts.append(f"pass@1 on validation problems fell by {-100 * compared.difference:.1f} points")
@@ -144,14 +154,20 @@ def _probe_warnings(start: Probe, end: Probe) -> list[str]:
 
 
 def repeats_itself(text: str) -> bool:
-    """Whether one line occurs more than five times and is more than half of the lines. Blank lines do not count."""
+    """Return whether one line occurs more than five times and makes up more than half of the lines.
+
+    Blank lines do not count.
+    """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     most = max((lines.count(line) for line in set(lines)), default=0)
     return most > 5 and 2 * most > len(lines)
 
 
 def probe_row(start: Probe, probe: Probe, seed: int = 0) -> dict[str, Any]:
-    """A probe in plain values for files and reports: totals over the problems, and the difference to the start."""
+    """Return a probe as a dictionary for files and reports.
+
+    It holds the values over all problems, pass@1, and the difference in pass@1 to the start model with its interval.
+    """
     compared = against_start(start, probe, seed)
     interval = {"low": compared.low, "high": compared.high} if probe is not start else {"low": 0.0, "high": 0.0}
     row = {name: getattr(probe, name) for name in Probe.__dataclass_fields__ if name != "passed_P"}

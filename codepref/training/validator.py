@@ -1,4 +1,4 @@
-"""Probes of a model while it trains: its answers to validation problems are run, and the best weights are kept."""
+"""Probes of a model while it trains, by its answers to validation problems. The best weights are kept."""
 
 from __future__ import annotations
 
@@ -26,10 +26,13 @@ BEST = "best"
 
 
 class Validator:
-    """Probes a trainer's model, keeps the weights of the best probe in `staging`/best-STEP, and decides when to stop.
+    """Probes a trainer's model, keeps the weights of the best step in `staging`/best-STEP, and decides when to stop.
 
-    rows: the training rows; the wanted answers of the first ones are tracked (see `TrackedAnswers`). stopped: why the
-    training should end, or "". kept: the step whose weights `take_best` took.
+    rows: the training rows, from which the first wanted answers are tracked (see `TrackedAnswers`). staging: the folder
+    of the training. seed: the seed of the sampled answers.
+
+    Attributes: probes: the probes so far. stopped: why the training should end, or "". kept: the step whose weights
+    `take_best` chose.
     """
 
     def __init__(
@@ -41,16 +44,17 @@ class Validator:
         self.stopped, self.kept = "", 0
 
     def restore(self, step: int) -> None:
-        """Read the probes up to `step` that an earlier try of this training wrote."""
+        """Read the probes up to `step` that were written before this training was killed, if there are any."""
         if (self.staging / FILE).exists():
             rows = read_json(self.staging / FILE)
             self.probes = [Probe(**row | {"passed_P": tuple(row["passed_P"])}) for row in rows if row["step"] <= step]
 
     def probe(self, trainer: Any, step: int) -> None:
-        """Probe the model at `step` unless that is done, keep its weights if they are the best, and decide on stopping.
+        """Probe the model at `step`, keep its weights if this step is the best, and decide whether to stop.
 
-        The weights of the previous best are kept until the next probe. A kill may come before there is a checkpoint of
-        this step; the training then resumes from an earlier step and may not find this step the best again.
+        Nothing happens if this step has been probed. The weights of the previous best step are kept until the next
+        probe. They are needed if a kill comes before a checkpoint of this step is written: the training then resumes
+        from an earlier step, and this step may not be the best when it is repeated.
         """
         if any(probe.step == step for probe in self.probes):
             return
@@ -63,7 +67,10 @@ class Validator:
         self.stopped = stop_reason(self.probes, self.settings.patience, self.seed)
 
     def take_best(self, last: int, target: Path) -> None:
-        """Move the best weights into `target`, which holds the weights of step `last`, unless that step is the best."""
+        """Replace the weights in the folder `target`, which are those of step `last`, by the weights of the best step.
+
+        Nothing is replaced if step `last` is the best. The other files of the validator are removed.
+        """
         best = self._best()
         self.kept = last if best is None else best
         if self.kept != last:
@@ -86,9 +93,11 @@ class Validator:
     def _measure(self, trainer: Any, step: int) -> Probe:
         with undisturbed(trainer.accelerator.unwrap_model(trainer.model)):
             chosen_logp, entropy = self.tracked.score(trainer)
-            if not math.isfinite(chosen_logp):  # no answer can be sampled, and the log reports it only after this step
+            if not math.isfinite(
+                chosen_logp
+            ):  # such a model cannot sample answers, and the trainer logs the loss only after this step
                 raise GateError(
-                    f"training diverged: the likelihood of the chosen answers is not a number at step {step}. "
+                    f"training diverged: the likelihood of the chosen answers is not a finite number at step {step}. "
                     "Lower training.learning_rate."
                 )
             rows = self._sample(trainer, step)
@@ -121,9 +130,10 @@ class Validator:
         )
 
     def _run(self, rows: Sequence[dict[str, Any]]) -> tuple[float, ...]:
-        """The share of correct samples, by problem; 0 for a problem without a sample of known correctness.
+        """Run the samples and return the share of correct samples of each problem.
 
-        Raises InfrastructureError when a sample's correctness is unknown because the sandbox failed.
+        Samples of unknown correctness do not count. A problem without other samples has the share 0. Raises
+        InfrastructureError when a sample's correctness is unknown because the sandbox failed.
         """
         settings = self.settings
         matrices = execute(

@@ -1,4 +1,4 @@
-"""One of several processes that train a model: `python -m codepref.training.worker FOLDER`, started by `launch`."""
+"""One of several processes that train a model. `launch` starts it as `python -m codepref.training.worker FOLDER`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from codepref.training.processes import is_first, own_end, rank
 def work(folder: Path) -> None:
     """Train this process's share of the job in `folder`.
 
-    Errors of codepref are written to a file, with exit status 1. The first process also writes its progress to a file.
+    An error of ERRORS is written to a file, and the process ends with status 1. The first process also writes the
+    progress of the training to a file.
     """
     job: TrainingJob
     job, data = pickle.loads((folder / JOB).read_bytes())

@@ -304,7 +304,7 @@ def test_a_solution_whose_workers_are_always_killed_gets_the_code_i_with_the_cau
     assert status == 1, err
     assert killed >= 3  # a worker that is killed during its start has not tried the solution
     assert "1 of 1 verdicts are I, in a: the worker ended with status" in err
-    assert "This is no solution's fault" in err
+    assert "No solution is at fault" in err
     assert _codes(tmp_path / "out") == {"I"}
 
 

@@ -179,7 +179,7 @@ def test_wrong_input_is_reported_before_anything_runs():
         execute(PROBLEMS, [*SOLUTIONS, SOLUTIONS[0]])
     with pytest.raises(UserError, match="twice among the problems"):
         execute([*PROBLEMS, PROBLEMS[0]], SOLUTIONS)
-    with pytest.raises(UserError, match="test x: a test of kind"):
+    with pytest.raises(UserError, match="test x: the source of a test of kind"):
         execute(PROBLEMS, SOLUTIONS, [Test("one", "x", "{}", "inputs")])
     with pytest.raises(UserError, match="jobs must be at least 1"):
         execute(PROBLEMS, SOLUTIONS, jobs=0)

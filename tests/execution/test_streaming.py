@@ -83,7 +83,7 @@ def test_own_solution_ids_are_kept_in_the_order_of_the_lines(tmp_path):
 def test_cutting_a_task_into_pieces_changes_nothing(tmp_path, monkeypatch, remembered):
     monkeypatch.setattr(spool, "PIECE_SOLUTIONS", 2)
     monkeypatch.setattr(spool, "MAX_REMEMBERED", remembered)
-    monkeypatch.setattr(answers, "_REMEMBERED", remembered)
+    monkeypatch.setattr(answers, "_CACHED", remembered)
     ask = "import os\ndef f(x):\n    return os.getpid()  # {}\n"
     rows = [{"task_id": "t/0", "solution": ask.format(at % 5)} for at in range(40)]
     tests = {"t/0": [Test("t/0", "0", "raise ValueError(f(1))")]}
@@ -180,7 +180,7 @@ def test_a_malformed_test_of_the_last_task_is_reported_before_the_first_task_run
     seen = []
     wrong = {"t/0": PROBLEMS[0].tests, "t/2": [Test("t/2", "x", "{}", "inputs")]}
     solutions = [Solution(task, 0, program(1)) for task in TASKS]
-    with pytest.raises(UserError, match="t/2, test x: a test of kind"):
+    with pytest.raises(UserError, match="t/2, test x: the source of a test of kind"):
         execute(PROBLEMS, solutions, wrong, limits=LIMITS, jobs=1, progress=lambda *at: seen.append(at))
     assert seen == []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from codepref.cli import commands
+from codepref.cli.options import read_limits
 from codepref.cli.parser import build_parser
 from codepref.errors import UserError
 from codepref.execution.artifacts import task_key
@@ -60,9 +60,9 @@ def test_the_old_name_still_works_with_a_warning():
 def test_the_old_option_still_works_with_a_warning():
     options = ["execute", "--problems", "p", "--solutions", "s", "--out", "o"]
     new = build_parser().parse_args([*options, "--timeout-factor", "7"])
-    old = build_parser().parse_args([*options, "--patience", "7"])
     with pytest.warns(FutureWarning, match="--patience is now called --timeout-factor"):
-        assert commands._limits(old) == commands._limits(new) == Limits(timeout_factor=7)
+        old = build_parser().parse_args([*options, "--patience", "7"])
+    assert read_limits(old) == read_limits(new) == Limits(timeout_factor=7)
 
 
 def test_files_and_keys_of_earlier_versions_are_still_recognised():

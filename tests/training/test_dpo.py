@@ -1,4 +1,4 @@
-"""DPO on the starter: the reference is the start model, settings take effect, and the written model can be used."""
+"""DPO on the starter. The reference is the start model, settings take effect, and the written model can be used."""
 
 import importlib.util
 import json

@@ -1,4 +1,4 @@
-"""The modules of the training room import each other without a circle, also inside functions."""
+"""Imports between the modules of `codepref.training`, also those inside functions, form no circle."""
 
 import ast
 from graphlib import TopologicalSorter
@@ -10,7 +10,7 @@ ROOT = Path(codepref.training.__file__).parent
 
 
 def imports_of(path: Path) -> set[str]:
-    """The modules of the training room that a file imports at any place."""
+    """Return the modules of `codepref.training` that a file imports, at its top or inside functions."""
     modules = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []

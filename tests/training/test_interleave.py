@@ -1,4 +1,4 @@
-"""The order of KTO's rows: both labels in every batch, and KL neighbours of different problems."""
+"""The order of KTO's rows. Batches hold both labels, and KL neighbours answer different problems."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Row:
 
 
 def row(text: str) -> Row:
-    """`a+` is a wanted answer to problem a, `a-` an unwanted one."""
+    """Return a row from its short form: `a+` is a wanted answer to problem a, and `a-` is an unwanted answer to it."""
     return Row(text[0], text[1] == "+")
 
 
@@ -25,10 +25,10 @@ def rows(text: str) -> list[Row]:
 
 
 def test_the_first_prompt_of_a_batch_is_the_kl_neighbour_of_its_last_answer() -> None:
-    assert kl_clashes(rows("a+ b- a-"), 3) == 1  # the first prompt gets the last answer, which is of its own problem
+    assert kl_clashes(rows("a+ b- a-"), 3) == 1  # the first prompt gets the last answer, and both belong to problem a
     assert kl_clashes(rows("a+ b- a- b+"), 4) == 0
     assert kl_clashes(rows("a+ a-"), 2) == 2
-    assert kl_clashes(rows("a+ b- b+ a-"), 2) == 0  # rows of different batches are no neighbours
+    assert kl_clashes(rows("a+ b- b+ a-"), 2) == 0  # rows of different batches are not neighbours
 
 
 def test_batches_of_one_label_are_counted() -> None:

@@ -1,4 +1,4 @@
-"""Pairs and verdicts -> single answers with a label: which label they get, and which are left out and counted."""
+"""Single answers from pairs and verdicts: the labels that they get, and the answers that are left out and counted."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,10 @@ EOS = 0
 
 
 def encode(messages: Sequence[Message], add_generation_prompt: bool) -> list[int]:
-    """A chat template: each character is a token, 1 begins a turn, and EOS ends the assistant's turn."""
+    """Encode messages by a small chat template.
+
+    Each character is a token, the token 1 begins a turn, and EOS ends a turn of the assistant.
+    """
     ids: list[int] = []
     for message in messages:
         ids += [1, *map(ord, message["content"])]
@@ -57,7 +60,10 @@ def test_an_answer_that_is_chosen_and_rejected_is_left_out() -> None:
 
 
 def verdicts(**solutions: str) -> VerdictMatrix:
-    """name=codes: solutions that return different numbers, with these verdict codes. `shared` shares a process."""
+    """Return the verdicts of different solutions. Each keyword is a solution's name, and its value the verdict codes.
+
+    The solution named `shared` shared a process with its tests.
+    """
     rows = [
         Verdict("t", at, f"def f():\n    return {at}", codes, "shared" if name == "shared" else "separate")
         for at, (name, codes) in enumerate(solutions.items())
@@ -82,8 +88,8 @@ def test_a_solution_of_unknown_correctness_is_left_out_and_a_failing_code_decide
     answers = examples_from_verdicts([matrix], [PROBLEM], fence=False)
     assert sorted(labels(answers)) == [("def f():\n    return 2", False), ("def f():\n    return 3", False)]
     assert answers.dropped == {
-        "solution left out: not all its tests were run": 2,
-        "solution left out: shared a process with its tests": 1,
+        "solution left out: it is unknown whether it is correct": 2,
+        "solution left out: it shared a process with its tests": 1,
     }
     allowed = examples_from_verdicts([verdicts(shared="PP")], [PROBLEM], fence=False, allow_shared=True)
     assert labels(allowed) == [("def f():\n    return 0", True)]
@@ -137,7 +143,7 @@ def test_rows_have_labels_and_weights_that_balance_them() -> None:
 def test_a_batch_of_one_row_is_avoided_by_leaving_out_a_row_of_the_frequent_label() -> None:
     rows = kto_rows(many(2, 3), encode, max_length=64, eos_id=EOS, batch=4)
     assert [sum(row["label"] for row in rows.rows), len(rows.rows)] == [2, 4]
-    assert rows.dropped == {"answer left out: it would be alone in the last batch": 1}
+    assert rows.dropped == {"answer left out: the last batch would hold a single answer": 1}
 
 
 def test_faults_that_no_order_removes_are_counted() -> None:

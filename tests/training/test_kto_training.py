@@ -1,4 +1,4 @@
-"""KTO on the starter: the reference is the start model, labels have weights, and the written model can be used."""
+"""KTO on the starter. The reference is the start model, labels have weights, and the written model has its files."""
 
 import json
 from dataclasses import replace
@@ -28,18 +28,18 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_the_loss_before_the_first_step_is_a_half(trained: Any) -> None:
-    assert trained.expected_first_loss is None  # the logged loss holds the likelihood too
-    # rewards and KL are 0: each answer's loss is 1 - sigmoid(0) = 1/2, and balanced labels have weight 1
+    assert trained.expected_first_loss is None  # the logged loss includes the likelihood term
+    # rewards and KL are 0, so the loss of each answer is 1 - sigmoid(0) = 1/2; both labels have weight 1
     assert trained.first_loss == pytest.approx(0.5, abs=1e-3)
 
 
 def test_the_curve_has_every_step_and_the_written_settings_name_the_method(trained: Any) -> None:
-    assert [row["step"] for row in trained.curve] == [1, 2]  # 4 pairs are 8 answers, 4 a step
+    assert [row["step"] for row in trained.curve] == [1, 2]  # 4 pairs give 8 answers, and a step takes 4
     assert {"loss", "margin", "kl", "chosen_logp", "rejected_logp"} <= set(trained.curve[0])
     assert trained.curve[0]["margin"] == pytest.approx(0, abs=1e-4)
     marker = json.loads((trained.model / "training.json").read_text())
     assert marker["settings"]["method"] == "kto"
-    # 4 wanted and 4 unwanted answers: the file holds the balanced weights, not the 0 of the settings
+    # The settings hold 0. The file holds the balanced weights, which are 1 for 4 wanted and 4 unwanted answers.
     assert (marker["settings"]["desirable_weight"], marker["settings"]["undesirable_weight"]) == (1.0, 1.0)
     assert [path.name for path in trained.model.parent.iterdir()] == ["model"]
 
@@ -74,14 +74,14 @@ def test_the_added_likelihood_is_a_mean_over_the_tokens_of_the_wanted_answers(tm
     ]
     encode = trainer.chat_encoder(load_tokenizer("starter"))
     tokens = sum(len(encode([*one.prompt, *one.chosen], False)) - len(encode(one.prompt, True)) for one in pairs(4))
-    # chosen_logp is the mean over the 4 wanted answers of their tokens' sums
+    # chosen_logp is a mean over the 4 wanted answers; for each answer it sums the log-probabilities of the tokens
     without, with_likelihood = first_steps
     added = with_likelihood["loss"] - without["loss"]
     assert added == pytest.approx(-4 * without["chosen_logp"] / tokens, rel=1e-3)
 
 
 def test_weights_that_are_not_numbers_are_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # TRL's mean skips an answer whose loss is not a number, so the log can look right when the weights are not
+    # TRL's mean skips answers whose loss is NaN, so the log can look right although weights are NaN
     real = trainer.training_curve
 
     def spoil(log_history: Any) -> Any:
@@ -94,7 +94,7 @@ def test_weights_that_are_not_numbers_are_not_written(tmp_path: Path, monkeypatc
         setup, "load_model", lambda *args, **options: loaded.append(load(*args, **options)) or loaded[-1]
     )
     monkeypatch.setattr(trainer, "training_curve", spoil)
-    with pytest.raises(GateError, match="is not a number at the end"):
+    with pytest.raises(GateError, match="not a finite number at the end"):
         train_on(pairs(4), "starter", tmp_path / "model", SETTINGS)
     assert not (tmp_path / "model").exists()
 
@@ -106,7 +106,9 @@ def test_the_command_counts_answers_instead_of_pairs(tmp_path: Path, capsys: pyt
     assert main([*command, *settings, "--out", str(tmp_path / "model")]) == 0
     output = capsys.readouterr().out
     assert "8 answers, 2 steps, loss before the first step 0.5000" in output
-    assert "2 x answer left out: it is there already" in output  # the fifth pair repeats the first, on both sides
+    assert (
+        "2 x answer left out: it is there already" in output
+    )  # both answers of the fifth pair repeat those of the first pair
 
 
 def test_a_reference_that_differs_from_the_start_model_stops_training(
@@ -134,7 +136,7 @@ def test_equal_wrong_rewards_that_cancel_in_the_loss_are_detected() -> None:
             return {"label": [True, False][: len(places)]}
 
     class Shifted:
-        """A trainer whose rewards are all wrong by the same amount, so that its loss is still 1/2."""
+        """A trainer for two answers, of which one is wanted. Both rewards are 0.7 instead of 0, but the loss is 1/2."""
 
         train_dataset = Rows([0, 1])
         desirable_weight = undesirable_weight = 1.0
@@ -143,7 +145,7 @@ def test_equal_wrong_rewards_that_cancel_in_the_loss_are_detected() -> None:
         def evaluate(self, rows: Any) -> dict[str, float]:
             return {"eval_loss": 0.5, "eval_rewards/chosen": 0.7, "eval_rewards/rejected": 0.7, "eval_kl": 0.0}
 
-    with pytest.raises(InfrastructureError, match=r"up to 0\.7000"):
+    with pytest.raises(InfrastructureError, match=r"is 0\.7000 instead of 0"):
         kto.first_loss(Shifted(), SETTINGS)
 
 

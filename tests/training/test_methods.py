@@ -48,7 +48,7 @@ def test_each_method_names_what_it_learns_from(name: str, learns_from: str, supe
     ("settings", "expected"),
     [
         ({"method": "dpo", "chosen_weight": 0.0}, 0.693147),
-        ({"method": "dpo", "chosen_weight": 1.0}, None),  # the likelihood is added
+        ({"method": "dpo", "chosen_weight": 1.0}, None),  # the likelihood term is added to the loss
         ({"method": "dpo", "chosen_weight": 0.0, "loss": "ipo"}, None),
         ({"method": "rpo", "chosen_weight": 1.0}, None),
         ({"method": "kto", "chosen_weight": 0.0}, None),
@@ -71,7 +71,7 @@ def test_only_the_sigmoid_loss_of_dpo_alone_starts_at_ln_2(settings: dict[str, A
         ({"method": "grpo", "batch_size": 12}, r"must be a multiple of online\.generations = 8"),
         ({"method": "grpo", "batch_size": 16, "micro_batch_size": 5}, "does not divide"),
         ({"loss": "sigmoidal"}, r"unknown training\.loss = 'sigmoidal'; known losses of TRL: sigmoid, hinge"),
-        ({"report_to": ("paper",)}, r"training\.report_to holds paper; known: tensorboard"),
+        ({"report_to": ("paper",)}, r"unknown name in training\.report_to: paper; known: none, tensorboard"),
     ],
 )
 def test_each_mistake_in_the_settings_has_a_message(settings: dict[str, Any], message: str, tmp_path: Path) -> None:

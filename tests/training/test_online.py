@@ -1,4 +1,4 @@
-"""GRPO and RLOO on the starter: they sample answers, run them, and learn from their rewards."""
+"""GRPO and RLOO on the starter. They sample answers, run them, and learn from the rewards."""
 
 import subprocess
 import sys
@@ -38,7 +38,7 @@ def train_online(
 
 
 def log_probability(model: Any, tokenizer: Any, prompt: list[Message], answer: str) -> float:
-    """The mean log-probability of a token of the answer, in nats."""
+    """Return the mean log-probability of a token of the answer, in nats."""
     start = tokenizer.apply_chat_template(prompt, add_generation_prompt=True)["input_ids"]
     whole = tokenizer.apply_chat_template([*prompt, {"role": "assistant", "content": answer}])["input_ids"]
     ids = torch.tensor([whole])
@@ -48,9 +48,10 @@ def log_probability(model: Any, tokenizer: Any, prompt: list[Message], answer: s
 
 
 def gain_of_correct_answers(problems: Sequence[Problem], answers: dict[str, set[str]], trained: Path) -> float:
-    """How much more likely correct answers became than wrong answers to the same problem, in nats a token.
+    """Return how much more the likelihood of correct answers rose than that of wrong answers, in nats for each token.
 
-    answers: the sampled answers by problem. Verdicts of `codepref.execute` decide which are correct, not the rewards.
+    The difference is taken within each problem and averaged over problems. answers: the sampled answers of each
+    problem. `codepref.execute` decides which of them are correct; the rewards are not used.
     """
     tokenizer, models = (
         load_tokenizer("starter"),
@@ -89,7 +90,7 @@ def test_rewarded_answers_become_more_likely_than_other_answers(
     settings = replace(SETTINGS, method=method, batch_size=32)
     online = replace(ONLINE, reward="coarse", generations=8)
     result = train_online(problems, tmp_path / "m", settings, online)
-    assert (result.steps, result.sampled) == (2, 64)  # 8 problems of 8 answers, 32 a step
+    assert (result.steps, result.sampled) == (2, 64)  # 8 answers to each of 8 problems, and 32 answers a step
     assert result.settings["share_prefixes"] is True
     rewards = [row["reward"] for row in result.curve]
     assert len(rewards) == 2
@@ -138,7 +139,7 @@ def test_settings_and_sources_that_do_not_fit_are_refused(tmp_path: Path) -> Non
     problems = codepref.load_problems("starter:train", limit=2)
     with pytest.raises(UserError, match=r"must be a multiple of online\.generations"):
         train_online(problems, tmp_path / "m", SETTINGS, replace(ONLINE, generations=5))
-    with pytest.raises(UserError, match=r"4 problems a step, and there are 2: set training\.batch_size = 8 or lower"):
+    with pytest.raises(UserError, match=r"needs 4 problems, and there are 2: set training\.batch_size = 8 or lower"):
         train_online(problems, tmp_path / "m", SETTINGS, ONLINE)
     for sources in ({"pairs": []}, {"problems": problems, "pairs": []}):
         with pytest.raises(UserError, match="samples answers while it trains"):

@@ -1,4 +1,4 @@
-"""Packing by shared prefixes: every token attends to exactly the tokens before it in its own sequence."""
+"""Packing by shared prefixes. A place attends to its token and to those before it in its sequence, and to no others."""
 
 from collections.abc import Sequence
 
@@ -39,7 +39,8 @@ def test_every_place_predicts_a_token_and_no_prediction_is_repeated(sequences: S
 def test_the_prompt_of_two_answers_is_packed_once() -> None:
     prompt, one, other = [7, 8, 9, 6], [1, 2, 3], [4, 5, 3]
     packed = pack([prompt + one, prompt + other])
-    # 7 8 9 once; the prompt's last token predicts two tokens and is repeated; last tokens predict nothing
+    # 7, 8 and 9 have one place. The prompt's last token, 6, predicts two different tokens and has two places. The last
+    # tokens of the sequences have no place.
     assert packed.ids_BL.tolist() == [[7, 8, 9, 6, 1, 2, 6, 4, 5]]
     assert packed.positions_BL.tolist() == [[0, 1, 2, 3, 4, 5, 3, 4, 5]]
     assert packed.places[1].tolist() == [0, 1, 2, 6, 7, 8]
@@ -58,5 +59,5 @@ def test_a_thousand_nested_forks_do_not_overflow_the_stack() -> None:
 
 
 def test_a_sequence_of_one_token_is_refused() -> None:
-    with pytest.raises(ValueError, match="two tokens"):
+    with pytest.raises(ValueError, match="at least two tokens"):
         pack([[1, 2], [3]])

@@ -1,4 +1,4 @@
-"""Two processes train the same model as one process, and their errors are reported as those of one."""
+"""Two processes train the same model as one process does, and the errors of a worker are raised by the launcher."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def test_two_processes_have_the_curve_of_one(tmp_path: Path) -> None:
         progress=lambda done, total: steps.append((done, total)),
     )
     assert len(one.curve) == len(two.curve) == 8
-    assert one.curve[-1]["loss"] < 0.5  # the model learns, so equal curves mean equal trainings
+    assert one.curve[-1]["loss"] < 0.5  # the loss falls from 0.69, so the curves compare a model that learns
     for row, other in zip(one.curve, two.curve, strict=True):
         assert row["loss"] == pytest.approx(other["loss"], abs=1e-3)
         assert row["margin"] == pytest.approx(other["margin"], abs=1e-2)
@@ -62,7 +62,11 @@ def test_online_methods_train_in_two_processes(tmp_path: Path) -> None:
     settings = TrainingSection(method="grpo", learning_rate=1e-4, batch_size=8, processes=2)
     result = train_on(data, "starter", tmp_path / "model", settings)
     assert json.loads((tmp_path / "model" / "training.json").read_text())["processes"] == 2
-    assert (result.steps, result.sampled, result.pairs) == (2, 16, 4)  # 4 problems of 4 answers, 8 a step
+    assert (result.steps, result.sampled, result.pairs) == (
+        2,
+        16,
+        4,
+    )  # 4 answers to each of 4 problems, and 8 answers a step
     assert all(0 <= row["reward"] <= 1 for row in result.curve)
 
 
@@ -84,7 +88,7 @@ def test_mistakes_and_divergence_of_a_worker_are_raised_by_the_launcher(tmp_path
 
 
 class EndsTheSecond:
-    """A device name that ends the second process when that process reads the job, while the first one waits for it."""
+    """Stands for the device name of a job. When a worker reads the job, `end_the_second` is called in the worker."""
 
     def __init__(self, how: str) -> None:
         self.how = how
@@ -94,7 +98,11 @@ class EndsTheSecond:
 
 
 def end_the_second(how: str) -> str:
-    """Prepare the failure `how` in a worker. Returns a device name."""
+    """Make the second process fail, and return a device name.
+
+    how: "mistake" raises MachineError in the second process, "abort" ends it by a signal, and "divergence" raises
+    GateError in it while the first process sleeps.
+    """
     if os.environ["RANK"] == "1":
         print("Segmentation of the moon", flush=True)
         if how == "mistake":
@@ -133,7 +141,9 @@ def test_the_reason_why_the_second_process_ended_is_reported(tmp_path: Path, mon
     out = tmp_path / "empty" / "c"
     with pytest.raises(GateError, match="the loss of the second process is not a number"):
         run(out, "divergence")
-    assert not list(out.parent.iterdir())  # the first process was ended in its sleep and could not remove its folder
+    assert not list(
+        out.parent.iterdir()
+    )  # the launcher ended the first process in its sleep, so only the second one can have removed the folder
 
 
 def test_the_error_of_the_lowest_rank_is_raised(tmp_path: Path) -> None:
@@ -152,7 +162,7 @@ Root Cause (first observed failure):
   traceback : To enable traceback see: https://pytorch.org/docs/stable/elastic/errors.html
 """
     assert last_lines(f"one\ntwo\n\nthree\nValueError: four\n{report}") == "two | three | ValueError: four"
-    assert last_lines(report) == last_lines("") == "they wrote nothing"
+    assert last_lines(report) == last_lines("") == "no output"
     assert last_lines("no launcher\nwrote") == "no launcher | wrote"
 
 
@@ -174,7 +184,7 @@ with own_end():
 
 
 def test_a_process_ends_without_pythons_shutdown(tmp_path: Path) -> None:
-    """Without `own_end` about one of four such runs ends with SIGABRT after all its work."""
+    """Without `own_end` some runs of this script end with SIGABRT after all their work."""
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]

@@ -1,4 +1,4 @@
-"""A training that is killed resumes and ends with the weights of an uninterrupted training."""
+"""A killed training resumes from its checkpoint and ends with the weights of an uninterrupted training."""
 
 import json
 import os
@@ -27,7 +27,8 @@ def test_a_killed_training_resumes_with_the_same_weights(name: str, tmp_path: Pa
     subprocess.run(command(name, uninterrupted, "0"), check=True)
     staging = tmp_path / ".killed.partial"
     process = subprocess.Popen(command(name, killed, EVERY_STEP))
-    # kill it when a checkpoint of step 5 or later exists: in the next step, or while its checkpoint is written
+    # Kill the training when a checkpoint of step 5 or later is complete. It is then in the next step or writes the next
+    # checkpoint.
     while not any(int(path.parent.name.rpartition("-")[2]) >= 5 for path in staging.glob("checkpoint-*/whole")):
         assert process.poll() is None, "the training ended before it was killed"
         time.sleep(0.01)

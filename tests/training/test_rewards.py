@@ -1,4 +1,4 @@
-"""Execution as a reward: verdict codes -> numbers, and programs that try to earn a reward without solving the task."""
+"""Rewards by execution, from verdict codes, and for programs that try to get a reward without solving the task."""
 
 from collections.abc import Iterator
 
@@ -38,7 +38,7 @@ RIGHT, WRONG = "def f(x):\n    return x + 1", "def f(x):\n    return x if x > 1 
 def test_verdict_codes_to_rewards(codes: str, share: float | None, coarse: float | None) -> None:
     assert reward_of(codes, True, "share") == share
     assert reward_of(codes, True, "coarse") == coarse
-    # "pass" and "coarse" are known for the same codes: those that decide whether the solution is correct
+    # "pass" and "coarse" give a reward for the same codes: those from which it is known whether the solution is correct
     assert reward_of(codes, True, "pass") == (None if coarse is None else float(coarse == 1.0))
 
 
@@ -88,9 +88,9 @@ def test_the_share_rule_gives_the_share_of_passing_tests() -> None:
 
 
 def test_unknown_tasks_problems_without_tests_and_wrong_values_are_refused(coarse: ExecutionReward) -> None:
-    with pytest.raises(UserError, match="no problem for task 'other'"):
+    with pytest.raises(UserError, match="there is no problem for task 'other'"):
         coarse(completions=[RIGHT], task_id=["other"])
-    with pytest.raises(UserError, match="1 problems have no tests"):
+    with pytest.raises(UserError, match="1 of 1 problems have none, such as bare"):
         ExecutionReward([Problem("bare", "Add.", "f")])
     with pytest.raises(UserError, match="four values"):
         ExecutionReward([ADD], rule="coarse", coarse=(0.0, 1.0))

@@ -1,4 +1,4 @@
-"""Rows for DPO: the traps of truncation and chat templates."""
+"""Rows for DPO. Long pairs are dropped whole, and unsuitable chat templates are refused."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,10 @@ EOS = 0
 
 
 def encode(messages: Sequence[Message], add_generation_prompt: bool) -> list[int]:
-    """A chat template: each character is a token, 1 begins a turn, and EOS ends the assistant's turn."""
+    """Encode messages by a small chat template.
+
+    Each character is a token, the token 1 begins a turn, and EOS ends a turn of the assistant.
+    """
     ids: list[int] = []
     for message in messages:
         ids += [1, *map(ord, message["content"])]
@@ -42,7 +45,7 @@ def test_pairs_that_fit_become_rows_without_a_change() -> None:
 
 
 def test_long_pairs_are_dropped_whole_and_not_cut() -> None:
-    # "good" has exactly 10 tokens with its prompt; "goods" has 11. Cut at 10 tokens the second pair would be equal.
+    # With the prompt, "good" has 10 tokens, and "goods" and "good!" have 11. Cut at 10 tokens they would be equal.
     rows = preference_rows([pair("good", "bad"), pair("goods", "good!")], encode, max_length=10, eos_id=EOS)
     assert len(rows.rows) == 1
     assert rows.dropped == {"longer than training.max_length = 10 tokens": 1}

@@ -1,4 +1,4 @@
-"""Supervised fine-tuning: which tokens it learns, which answers it drops, and which model it writes."""
+"""Supervised fine-tuning: the tokens that it learns, the answers that it drops, and the model that it writes."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ def rows(count: int, answer: str = "") -> list[dict[str, str]]:
 def test_the_loss_is_the_mean_over_the_answers_tokens_including_the_end_token(tmp_path: Path) -> None:
     demonstrations = rows(8)
     trained = api.train(None, "starter", tmp_path / "model", data=demonstrations, learning_rate=1e-4, **SETTINGS)
-    # computed here: the mean of -log p over all tokens of the answers, including the end token
+    # compute the expected loss: the mean of -log p over all tokens of the answers, including the end token
     tokenizer, model = load_tokenizer("starter"), load_model("starter", device="cpu")
     total, count = 0.0, 0
     for row in demonstrations:
@@ -139,4 +139,4 @@ def test_each_method_has_its_default_learning_rate() -> None:
     assert load_method("sft").default_learning_rate(lora_rank=0) == 1e-5
     assert load_method("rft").default_learning_rate(lora_rank=64) == 2e-4
     assert load_method("dpo").default_learning_rate(lora_rank=0) == 5e-7
-    assert TrainingSection().learning_rate == 0.0  # takes the default
+    assert TrainingSection().learning_rate == 0.0  # 0 stands for the default of the method

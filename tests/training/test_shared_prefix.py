@@ -1,4 +1,4 @@
-"""Shared prefixes save work and change no result: TRL's own padded forward is the reference."""
+"""Packed rows save work and give the results of TRL's padded batches."""
 
 import copy
 from typing import Any
@@ -25,7 +25,11 @@ def small(**more: Any) -> Any:
 
 
 def batch(*, left: bool = False) -> dict[str, Any]:
-    """Two answers to each of three prompts: with a common prefix, equal ones, and one that the other continues."""
+    """Return a batch of two answers to each of three prompts.
+
+    The answers to the first prompt have a common prefix, those to the second are equal, and of those to the third one
+    continues the other. left: whether the padding is on the left.
+    """
     prompts = [[3, 4, 5, 6], [3, 4, 9], [7, 8]]
     answers = [[[1, 2, 10], [1, 2, 11, 12]], [[13, 14], [13, 14]], [[15], [15, 16]]]
     rows, labels = [], []
@@ -140,7 +144,7 @@ def test_the_head_scores_the_answers_alone() -> None:
     model.base_model.forward = keep
     output = model(**inputs, fused_lm_head=True)
     scored.append(hidden["outputs"].last_hidden_state.shape[1])
-    # 1 2 10 and 1 2 11 12 share two places: 2 + 1 + 2. The equal answers share both: 2. 15 and 15 16 share one: 2.
+    # 1 2 10 and 1 2 11 12 share 2 of their places and need 5. The two equal answers need 2. 15 and 15 16 need 2.
     assert scored == [9]
     assert int((inputs["labels"][:, 1:] != -100).sum()) == 3 + 4 + 2 + 2 + 1 + 2
     assert output.log_probs.shape == (6, inputs["input_ids"].shape[1] - 1)

@@ -1,4 +1,4 @@
-"""Validation during real trainings of the starter: it detects a collapse, stops it, and keeps the weights before it."""
+"""Validation during trainings of the starter. It detects a collapse, stops the training, and keeps the best weights."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -65,7 +65,7 @@ def test_the_written_weights_are_those_of_the_kept_step(validation: ValidationSe
     settings = replace(SETTINGS, **too_fast, epochs=6.0, scheduler="constant_with_warmup")
     result = train_on(pairs(16), "starter", tmp_path / "model", settings, validation=impatient)
     assert result.kept_step < result.steps
-    # a training that ends at the kept step takes the same steps, since the learning rate is constant
+    # the learning rate is constant, so a training that ends at the kept step takes the same steps up to there
     short = replace(settings, epochs=result.kept_step / 4)
     train_on(pairs(16), "starter", tmp_path / "short", short)
     one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("model", "short"))
@@ -74,7 +74,7 @@ def test_the_written_weights_are_those_of_the_kept_step(validation: ValidationSe
 
 def test_a_divergence_that_a_probe_finds_ends_the_training(validation: ValidationSettings, tmp_path: Path) -> None:
     diverging = replace(SETTINGS, learning_rate=1e30, warmup_ratio=0.0, max_grad_norm=1e30)
-    with pytest.raises(GateError, match=r"not a number at step 2\. Lower training\.learning_rate"):
+    with pytest.raises(GateError, match=r"not a finite number at step 2\. Lower training\.learning_rate"):
         train_on(pairs(8), "starter", tmp_path / "model", diverging, validation=replace(validation, every=1))
     assert not list(tmp_path.iterdir())
 
@@ -95,11 +95,11 @@ def test_a_probe_asks_for_a_checkpoint_unless_checkpoints_are_off(
     settings = replace(SETTINGS, checkpoint_minutes=minutes)
     few = replace(validation, problems=validation.problems[:2], every=1)
     train_on(pairs(8), "starter", tmp_path / "model", settings, validation=few)
-    assert saved == saved_steps  # the last step, 2, needs no checkpoint
+    assert saved == saved_steps  # step 2 is the last step, which needs no checkpoint
 
 
 class _FixedProbes(Validator):
-    """A validator that finds a fixed number of 40 problems passed at each step."""
+    """A validator whose probes pass a fixed number of 40 problems. passed: that number for each step."""
 
     def __init__(self, staging: Path, passed: dict[int, int]) -> None:
         super().__init__(ValidationSettings([], patience=0), None, [], staging, 0)
@@ -110,7 +110,7 @@ class _FixedProbes(Validator):
 
 
 class _NumberAsModel:
-    """A trainer whose model file holds the number of its step."""
+    """A trainer that writes the number of its step in place of a model."""
 
     def __init__(self, step: int) -> None:
         self.step = step
@@ -130,7 +130,8 @@ def test_a_resumed_training_keeps_the_best_step_of_the_steps_that_it_kept(tmp_pa
     target = tmp_path / "model"
     target.mkdir()
     _probed(_FixedProbes(tmp_path, {0: 20, 5: 25, 10: 30, 15: 35}), (0, 5, 10, 15))
-    # killed before the checkpoint of step 15 was complete; on a GPU the repeated step can have another result
+    # The training was killed before the checkpoint of step 15 was complete, and resumes from step 10. Step 15 is
+    # repeated with another result, as can happen on a GPU.
     resumed = _FixedProbes(tmp_path, {15: 10, 20: 10})
     resumed.restore(10)
     _probed(resumed, (15, 20)).take_best(20, target)

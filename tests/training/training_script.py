@@ -1,4 +1,4 @@
-"""Helpers of the training tests. As a script it is a training in its own process: NAME OUT CHECKPOINT_MINUTES."""
+"""Helpers of the training tests. As a script, with the arguments NAME OUT CHECKPOINT_MINUTES, it runs one training."""
 
 import sys
 from pathlib import Path
@@ -22,7 +22,7 @@ TRAININGS: dict[str, dict[str, Any]] = {
 
 
 def pairs(count: int = 8) -> list[Pair]:
-    """Gold solutions of the starter's problems against wrong answers of about the same length."""
+    """Return pairs for problems of the starter: the gold solution is chosen, a function that returns 0 rejected."""
     rows = []
     for problem in load_problems("starter:pretrain", limit=count):
         assert problem.gold is not None
@@ -34,12 +34,12 @@ def pairs(count: int = 8) -> list[Pair]:
 
 
 def train_on(data: TrainingData, model: str, out: Path, settings: TrainingSection, **job: Any) -> TrainingResult:
-    """Train `model` on `data`. job: further fields of TrainingJob."""
+    """Train `model` on `data`. job: other fields of TrainingJob, such as `seed`."""
     return train(TrainingJob(model, out, settings, **job), data)
 
 
 def main() -> None:
-    """Train for 16 steps."""
+    """Run the training NAME of TRAININGS on 32 pairs."""
     name, out, minutes = sys.argv[1:]
     settings = TrainingSection(
         batch_size=4,

@@ -1,4 +1,4 @@
-"""The table of training methods: one line for each method, and one file for each family in this folder. Pure.
+"""The table of training methods. Each family of methods has one file in this folder. Pure.
 
 Another package adds a method with an entry point in the group `codepref.methods` that names a `Method`:
 
@@ -32,17 +32,17 @@ METHODS: Registry[Method] = Registry(
 
 
 def load_method(name: str) -> Method:
-    """The method of that name.
+    """Return the method of that name.
 
-    Raises UserError for an unknown name, for a method of another package that cannot be imported, and for an entry
-    point that does not name a Method.
+    Raises UserError for an unknown name, for a name that two packages register, and for a method of another package
+    that cannot be imported or is not a Method.
     """
     from codepref.training.methods.base import Method
 
     method = METHODS.load(name)
     if not isinstance(method, Method):
         raise UserError(
-            f"training method {name!r} is a {type(method).__name__}: its entry point in the group {METHODS.group} must "
-            "name a codepref.training.methods.base.Method"
+            f"training method {name!r} is of type {type(method).__name__}: its entry point in the group "
+            f"{METHODS.group} must name a codepref.training.methods.base.Method"
         )
     return method

@@ -1,4 +1,4 @@
-"""The record that describes a training method, and the data that methods learn from. Pure."""
+"""The record that describes a training method, and the types of data that methods learn from. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from codepref.training.job import TrainingJob
 from codepref.training.result import TrainingResult
 
 Source = Literal["pairs", "verdicts", "data", "problems"]
-"""What `codepref train` reads, by the name of its option. `data` holds demonstrations."""
+"""A source of training data, named like the option of `codepref train` that reads it. `data` holds demonstrations."""
 
 
 @dataclass(frozen=True)
@@ -34,29 +34,30 @@ class OnlineProblems:
 
 
 TrainingData = Sequence[Pair] | Examples | OnlineProblems
-"""What a training learns from: pairs, single answers, or problems."""
+"""The data of a training: pairs, single answers, or problems."""
 
 
 def no_mistakes(settings: TrainingSection, online: OnlineSection) -> list[str]:
-    """The check of a method that accepts all settings."""
+    """Return no mistakes. This is the check of a method that accepts all settings."""
     return []
 
 
 def no_expected_loss(settings: TrainingSection) -> float | None:
-    """The first loss of a method whose loss starts at no value that is known beforehand."""
+    """Return None, for a method whose first loss is not known before the training."""
     return None
 
 
 @dataclass(frozen=True)
 class Method:
-    """One entry of METHODS.
+    """A training method, which is an entry of METHODS.
 
-    name: its name in `training.method`. train: trains a job on data and writes the model. learns_from: what `train`
-    takes, which is also the unit in which its rows are counted: Pair records, Examples, or OnlineProblems.
-    sources: what `codepref train` may read for it. learning_rate, lora_learning_rate: the defaults for all weights and
-    for an adapter. supervised: whether it learns from wanted answers alone. Its adapter is merged after training.
-    mistakes: one text for each setting that it cannot use. expected_first_loss: the value at which its logged loss
-    starts, or None where that depends on the model or the data.
+    name: the name in `training.method`. train: the function that trains a job on data and writes the model.
+    learns_from: the data that `train` takes: "pairs" are Pair records, "answers" are Examples, "problems" are
+    OnlineProblems. Results count the rows of a training in this unit. sources: the sources from which `codepref train`
+    may read the data. learning_rate, lora_learning_rate: the default without an adapter, and with one. supervised:
+    whether the method learns only from wanted answers. The adapter of a supervised method is merged after training.
+    mistakes: a function that returns one message for each setting that the method cannot use. expected_first_loss: a
+    function that returns the value at which the logged loss starts, or None when that depends on the model or the data.
     """
 
     name: str
@@ -71,9 +72,9 @@ class Method:
 
     @property
     def online(self) -> bool:
-        """Whether it samples answers to problems while it trains."""
+        """Whether the method samples answers to problems while it trains."""
         return self.learns_from == "problems"
 
     def default_learning_rate(self, lora_rank: int) -> float:
-        """The learning rate where `training.learning_rate` is 0."""
+        """Return the learning rate that is used when `training.learning_rate` is 0."""
         return self.lora_learning_rate if lora_rank else self.learning_rate

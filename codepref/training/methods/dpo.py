@@ -1,7 +1,4 @@
-"""DPO and RPO with TRL's DPOTrainer.
-
-docs/explanation/training.md lists the traps that are excluded before the first step.
-"""
+"""DPO and RPO with TRL's DPOTrainer. docs/explanation/training.md lists the traps of TRL that codepref handles."""
 
 from __future__ import annotations
 
@@ -19,17 +16,18 @@ from codepref.training.rows import Encode, TrainingRows, preference_rows
 
 LN_2 = math.log(2)
 REFERENCE_COLUMNS = ("ref_chosen_logps", "ref_rejected_logps")
-"""The columns in which TRL reads the results of `compute_ref_log_probs`, in its order."""
+"""The columns from which TRL reads the reference's log-probabilities, in the order of `compute_ref_log_probs`."""
 TOLERANCE = 1e-3
-"""Largest difference of the first rewards from 0 and of the first loss from ln 2, in nats."""
+"""The largest accepted difference of the first rewards from 0, and of the first loss from ln 2, in nats."""
 
 
 def train_dpo(job: TrainingJob, pairs: Sequence[Pair]) -> TrainingResult:
-    """Train on `pairs` with DPO and write model and tokenizer to `job.out`, whole or not at all.
+    """Train on `pairs` with DPO or RPO, and write the complete model to `job.out`.
 
-    The loss is DPO's (arXiv 2305.18290, eq. 7) plus `chosen_weight` times the mean negative log-likelihood of a chosen
-    token. The reference is a second copy of the start model, and is checked before the first step. Raises what
-    `run_training` raises, and InfrastructureError when the reference differs from the start model.
+    The loss is the one that `settings.loss` names ("sigmoid" is DPO's, arXiv 2305.18290, eq. 7), plus `chosen_weight`
+    times the mean negative log-likelihood of a token of the chosen answers. The reference model is a second copy of the
+    start model, or the model without its new adapter. Raises what `run_training` raises, and InfrastructureError when
+    the reference model differs from the start model.
     """
     from codepref.training.trainer import run_training
 
@@ -40,7 +38,7 @@ def train_dpo(job: TrainingJob, pairs: Sequence[Pair]) -> TrainingResult:
 
 
 def build_trainer(job: TrainingJob, rows: TrainingRows, tokenizer: Any) -> Any:
-    """TRL's DPOTrainer for these rows."""
+    """Return TRL's DPOTrainer for the rows."""
     import datasets
     import trl
 
@@ -59,10 +57,11 @@ def build_trainer(job: TrainingJob, rows: TrainingRows, tokenizer: Any) -> Any:
 
 
 def first_loss(trainer: Any, settings: TrainingSection) -> float:
-    """DPO's sigmoid loss on the first batch before any step.
+    """Return DPO's sigmoid loss on the first batch before the first step.
 
-    The loss is ln 2 when policy and reference agree, whatever `settings.loss` is, since it is computed from the reward
-    margins. Raises InfrastructureError when it is not, GateError when it is not a number.
+    The loss is computed from the mean reward margin, whatever `settings.loss` is. It is ln 2 when the model and the
+    reference model agree. Raises InfrastructureError when this loss or a mean reward shows that they differ, and
+    GateError when TRL's loss is not a finite number.
     """
     from codepref.training.curve import check_first_loss
 
@@ -75,21 +74,24 @@ def first_loss(trainer: Any, settings: TrainingSection) -> float:
     if largest_reward > TOLERANCE or abs(loss - LN_2) > TOLERANCE:
         raise InfrastructureError(
             f"the reference model differs from the start model: DPO's loss before the first step is {loss:.4f} "
-            f"instead of ln 2 = 0.6931 (rewards up to {largest_reward:.4f}). Nothing was trained."
+            f"instead of ln 2 = 0.6931, and the largest mean reward is {largest_reward:.4f} instead of 0. Nothing was "
+            "trained."
         )
     return loss
 
 
 def expected_first_loss(settings: TrainingSection) -> float | None:
-    """ln 2 for the sigmoid loss alone. Other losses, and the sum with a likelihood, start elsewhere."""
+    """Return ln 2 for the sigmoid loss without a likelihood term, and None for any other loss."""
     return LN_2 if settings.loss == "sigmoid" and not settings.chosen_weight else None
 
 
 def rpo_mistakes(settings: TrainingSection, online: OnlineSection) -> list[str]:
-    """RPO without the likelihood of the chosen answers would be DPO."""
+    """Return a mistake if `chosen_weight` is 0, since RPO without the likelihood term would be DPO."""
     if settings.chosen_weight:
         return []
-    return ["training.method = 'rpo' adds the likelihood of the chosen answers to DPO: set training.chosen_weight"]
+    return [
+        "training.method = 'rpo' adds the likelihood of the chosen answers to DPO: set training.chosen_weight above 0"
+    ]
 
 
 DPO = Method(
@@ -97,8 +99,8 @@ DPO = Method(
     train_dpo,
     learns_from="pairs",
     sources=("pairs",),
-    # Full DPO of 7B code models is published between 5e-7 and 5e-6, and DPO at 2e-4 destroyed one (HumanEval 71 to 53).
-    # The low end is the safe default.
+    # Publications train 7B code models without an adapter by DPO at learning rates of 5e-7 to 5e-6. At 2e-4 DPO
+    # destroyed such a model (HumanEval fell from 71 to 53). The lowest of these rates is the safe default.
     learning_rate=5e-7,
     lora_learning_rate=5e-6,
     expected_first_loss=expected_first_loss,

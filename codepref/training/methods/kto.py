@@ -1,4 +1,4 @@
-"""KTO with TRL's KTOTrainer. docs/explanation/training.md lists the traps that are excluded before the first step."""
+"""KTO with TRL's KTOTrainer. docs/explanation/training.md lists the traps of TRL that codepref handles."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from codepref.training.result import TrainingResult
 from codepref.training.rows import Encode, TrainingRows
 
 REFERENCE_COLUMNS = ("ref_logps", "ref_KL_logps")
-"""The columns in which TRL reads the results of `compute_ref_log_probs`, in its order."""
+"""The columns from which TRL reads the reference's log-probabilities, in the order of `compute_ref_log_probs`."""
 TOLERANCE = 1e-3
-"""Largest difference of the first rewards, KL term and loss from their expected values, in nats."""
+"""The largest accepted difference of the first rewards, the KL term and the loss from their expected values."""
 
 
 def train_kto(job: TrainingJob, examples: Examples) -> TrainingResult:
-    """Train on single answers with KTO and write model and tokenizer to `job.out`, whole or not at all.
+    """Train on single answers with KTO, and write the complete model to `job.out`.
 
-    The loss is KTO's (arXiv 2402.01306, eq. 7) plus `chosen_weight` times the mean negative log-likelihood of a wanted
-    token. Both labels weigh the same unless the settings say otherwise. Raises what `run_training` raises, UserError
-    for a batch of one row or rows of one label, and InfrastructureError when the reference differs from the start
-    model.
+    The loss is KTO's (arXiv 2402.01306, eq. 7) plus `chosen_weight` times the mean negative log-likelihood of a token
+    of the wanted answers. Both labels have the same total weight unless the settings say otherwise. Raises what
+    `run_training` raises, UserError when a process would hold fewer than two rows or all rows have one label, and
+    InfrastructureError when the reference model differs from the start model.
     """
     from codepref.training.trainer import run_training
 
@@ -42,14 +42,16 @@ def train_kto(job: TrainingJob, examples: Examples) -> TrainingResult:
     def rows(encode: Encode, eos_id: int) -> TrainingRows:
         fitted = kto_rows(examples, encode, max_length=settings.max_length, eos_id=eos_id, batch=batch, seed=job.seed)
         if fitted.rows and len({row["label"] for row in fitted.rows}) == 1:
-            raise UserError("all answers have one label; KTO needs wanted and unwanted answers")
+            raise UserError(
+                "all answers have one label, and KTO needs wanted and unwanted answers: add answers of the other label"
+            )
         return fitted
 
     return run_training(job, rows=rows, build=build_trainer, first_loss=first_loss, reference_columns=REFERENCE_COLUMNS)
 
 
 def build_trainer(job: TrainingJob, rows: TrainingRows, tokenizer: Any) -> Any:
-    """TRL's KTOTrainer for these rows, with the likelihood of the wanted answers added to its loss."""
+    """Return TRL's KTOTrainer for the rows, with the likelihood term of the wanted answers added to its loss."""
     import datasets
     import trl
 
@@ -79,9 +81,10 @@ def build_trainer(job: TrainingJob, rows: TrainingRows, tokenizer: Any) -> Any:
 
 
 class _KeptLogProbs:
-    """Keeps the policy's log-probabilities that TRL computes for its loss, so that they are not computed twice.
+    """Keeps the log-probabilities that TRL computes for its loss, so that they need not be computed again.
 
-    TRL computes the KL term and the reference without gradients, and the answers with gradients: only those are kept.
+    Only values with gradients are kept. These are the answers' log-probabilities under the trained model, since TRL
+    computes the KL term and the reference model without gradients.
     """
 
     def __init__(self, model: Any) -> None:
@@ -100,9 +103,9 @@ class _KeptLogProbs:
 
 
 def _wanted_nll(log_probs: Any, inputs: Any) -> Any:
-    """The mean negative log-likelihood of a token of the wanted answers; 0 in a batch without any.
+    """Return the mean negative log-likelihood of a token of the wanted answers, or 0 in a batch without wanted answers.
 
-    log_probs: answers x (tokens - 1), with 0 outside the answers' own tokens.
+    log_probs: an array of answers x (tokens - 1), which is 0 at tokens that belong to no answer.
     """
     import torch
 
@@ -112,12 +115,12 @@ def _wanted_nll(log_probs: Any, inputs: Any) -> Any:
 
 
 def first_loss(trainer: Any, settings: TrainingSection) -> float:
-    """KTO's loss on the first batch before any step.
+    """Return KTO's loss on the first micro-batch before the first step.
 
-    All rewards and the KL term are 0 when policy and reference agree, so the loss is half the mean weight of the rows.
-    Rewards and KL are checked too: rewards that are all wrong by the same amount leave the loss of balanced labels
-    unchanged, since (1 - sigmoid(r)) + (1 - sigmoid(-r)) = 1. Raises InfrastructureError when a check fails, GateError
-    when the loss is not a number.
+    When the model and the reference model agree, all rewards and the KL term are 0, and the loss is half the mean
+    weight of the rows. The mean rewards and the KL term are checked too. The loss alone is not enough: if all rewards
+    are wrong by the same amount, the loss of balanced labels does not change, since (1 - sigmoid(r)) + (1 -
+    sigmoid(-r)) = 1. Raises InfrastructureError when a check fails, and GateError when the loss is not a finite number.
     """
     from codepref.training.curve import check_first_loss
 
@@ -132,16 +135,20 @@ def first_loss(trainer: Any, settings: TrainingSection) -> float:
     if largest > TOLERANCE or abs(loss - expected) > TOLERANCE:
         raise InfrastructureError(
             f"the reference model differs from the start model: KTO's loss before the first step is {loss:.4f} "
-            f"instead of {expected:.4f} (rewards and KL up to {largest:.4f}). Nothing was trained."
+            f"instead of {expected:.4f}, and the largest of mean rewards and KL term is {largest:.4f} instead of 0. "
+            "Nothing was trained."
         )
     return loss
 
 
 def kto_mistakes(settings: TrainingSection, online: OnlineSection) -> list[str]:
-    """KTO needs two answers in a batch."""
+    """Return a mistake if a micro-batch holds fewer than two answers."""
     if (settings.micro_batch_size or settings.batch_size) >= 2:
         return []
-    return ["training.method = 'kto' estimates its KL term within a batch: it must hold at least 2 answers"]
+    return [
+        "training.method = 'kto' estimates its KL term within a micro-batch, which must hold at least 2 answers: raise "
+        "training.micro_batch_size or training.batch_size"
+    ]
 
 
 KTO = Method(

@@ -1,7 +1,7 @@
-"""GRPO and RLOO with TRL: the model samples answers, the sandbox runs them, and the rewards train the model.
+"""GRPO and RLOO with TRL. The model samples answers, the sandbox runs them, and their rewards train the model.
 
-TRL 1.16 ships no PPO trainer. RLOO (arXiv 2402.14740) and GRPO (arXiv 2402.03300) are policy-gradient methods without a
-value model: they compare an answer with the other answers to the same problem.
+RLOO (arXiv 2402.14740) and GRPO (arXiv 2402.03300) are policy-gradient methods without a value model. They compare the
+reward of an answer with the rewards of the other answers to the same problem. TRL 1.16 has no PPO trainer.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from codepref.training.rewards import ExecutionReward
 
 TRL_NAMES = {"grpo": ("GRPOTrainer", "GRPOConfig"), "rloo": ("RLOOTrainer", "RLOOConfig")}
-"""Method -> TRL's classes."""
+"""The names of TRL's trainer and configuration for each method."""
 
 
 def train_online(job: TrainingJob, data: OnlineProblems) -> TrainingResult:
-    """Train on problems with tests and write model and tokenizer to `job.out`, whole or not at all.
+    """Train on problems with tests, and write the complete model to `job.out`.
 
-    `settings.batch_size` counts the answers of a step, `online.generations` of them to each problem; `epochs` counts
-    passes over the problems. The result's `sampled` counts the sampled answers, and its curve holds the mean reward.
-    With several processes each one samples and runs its share of a step's answers. Raises what `run_training` raises,
-    and UserError for problems without tests, for fewer problems than a step needs, for a KL term beside an adapter
-    model, and for weights that are sharded over processes.
+    A step samples `settings.batch_size` answers, `online.generations` of them to each problem. An epoch is one pass
+    over the problems. With several processes, each process samples and runs its share of the answers. The result's
+    `sampled` counts the sampled answers, and its curve holds the mean reward. Raises what `run_training` raises, and
+    UserError for problems without tests, for fewer problems than a step needs, for `online.kl` above 0 when the start
+    model is an adapter, and for weights that FSDP or DeepSpeed shards.
     """
     from codepref.training.rewards import ExecutionReward
     from codepref.training.trainer import run_training
@@ -64,7 +64,7 @@ def train_online(job: TrainingJob, data: OnlineProblems) -> TrainingResult:
             build=build,
             first_loss=lambda trainer, settings: 0.0,
             sampled_per_step=job.settings.batch_size,
-            # the rows hold prompts alone, and the weights also depend on how answers are sampled and rewarded
+            # the rows hold only prompts, and the weights also depend on how answers are sampled and rewarded
             key_parts=[repr(part) for part in (data.settings, data.limits, list(data.problems))],
         )
 
@@ -74,24 +74,28 @@ def _check(job: TrainingJob, data: OnlineProblems) -> None:
 
     if sharded():
         raise UserError(
-            f"method {job.settings.method} samples from the whole model in every process: set training.processes, or "
-            "an accelerate configuration without FSDP and DeepSpeed"
+            f"method {job.settings.method} samples from the whole model in every process, and FSDP or DeepSpeed shards "
+            "it: set training.processes, or an accelerate configuration without FSDP and DeepSpeed"
         )
     if data.settings.kl and (Path(resolve_model(job.model)) / "adapter_config.json").exists():
         raise UserError(
-            "online.kl above 0: TRL would take the adapter's base as the reference; merge the adapter first"
+            "online.kl is above 0 and the start model is an adapter, of which TRL would take the base model as the "
+            "reference model: merge the adapter first"
         )
     batch, generations = job.settings.batch_size, data.settings.generations
-    if len(data.problems) < batch // generations:  # TRL leaves out a step that it cannot fill
+    if len(data.problems) < batch // generations:  # TRL leaves out a step for which there are too few problems
         raise UserError(
-            f"training.batch_size = {batch} takes online.generations = {generations} answers to "
-            f"{batch // generations} problems a step, and there are {len(data.problems)}: set training.batch_size = "
+            f"a step of training.batch_size = {batch} answers with online.generations = {generations} needs "
+            f"{batch // generations} problems, and there are {len(data.problems)}: set training.batch_size = "
             f"{max(1, len(data.problems)) * generations} or lower"
         )
 
 
 def _jobs(jobs: int | None) -> int | None:
-    """Sandbox workers of this process: several processes share the cores, or the `jobs` that the user chose."""
+    """Return the number of sandbox workers of this process, or None for the default.
+
+    When several processes train, they share the `jobs` that the user chose, or the cores of the machine.
+    """
     if process_count() == 1:
         return jobs
     from codepref.execution.engine import usable_cpus
@@ -102,7 +106,7 @@ def _jobs(jobs: int | None) -> int | None:
 def build_trainer(
     job: TrainingJob, rows: TrainingRows, tokenizer: Any, online: OnlineSection, reward: ExecutionReward
 ) -> Any:
-    """TRL's GRPOTrainer or RLOOTrainer for these prompts."""
+    """Return TRL's GRPOTrainer or RLOOTrainer for the prompts in `rows`."""
     import datasets
 
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
@@ -131,14 +135,16 @@ def build_trainer(
 
 
 def online_mistakes(settings: TrainingSection, online: OnlineSection) -> list[str]:
-    """One text for each mistake between the keys of [training] and [online]."""
+    """Return one message for each mistake in the settings of [online] and how they fit to [training]."""
     mistakes = []
     if len(online.coarse) != 4:
-        mistakes.append("online.coarse needs four values: does not compile, raises, fails a test, passes")
+        mistakes.append(
+            "online.coarse needs four values, for a program that does not compile, raises, fails a test, and passes"
+        )
     if settings.batch_size % online.generations:
         mistakes.append(
-            f"training.batch_size = {settings.batch_size} answers a step must be a multiple of online.generations = "
-            f"{online.generations}"
+            f"training.batch_size = {settings.batch_size}, the answers of a step, must be a multiple of "
+            f"online.generations = {online.generations}"
         )
     return mistakes
 

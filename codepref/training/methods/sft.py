@@ -1,4 +1,4 @@
-"""Supervised fine-tuning with TRL's SFTTrainer: the loss covers the answers' tokens, including the end token."""
+"""Supervised fine-tuning with TRL's SFTTrainer. Its loss covers the tokens of the answers, including the end token."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from codepref.training.rows import Encode, TrainingRows
 
 
 def train_sft(job: TrainingJob, examples: Examples) -> TrainingResult:
-    """Train on the wanted answers and write model and tokenizer to `job.out`, whole or not at all.
+    """Train on the wanted answers, and write the complete model to `job.out`.
 
-    The loss is the mean negative log-likelihood of an answer's token. An adapter is merged into its base model, so that
-    preference training can start from the result. Raises what `run_training` raises.
+    The loss is the mean negative log-likelihood of a token of the answers. An adapter is merged into its base model, so
+    that preference training can start from the result. Raises what `run_training` raises.
     """
     from codepref.training.demonstrations import sft_rows
     from codepref.training.trainer import run_training
@@ -28,7 +28,7 @@ def train_sft(job: TrainingJob, examples: Examples) -> TrainingResult:
 
 
 def build_trainer(job: TrainingJob, rows: TrainingRows, tokenizer: Any) -> Any:
-    """TRL's SFTTrainer for these rows."""
+    """Return TRL's SFTTrainer for the rows."""
     import datasets
     import trl
 
@@ -45,7 +45,7 @@ def build_trainer(job: TrainingJob, rows: TrainingRows, tokenizer: Any) -> Any:
 
 
 def first_loss(trainer: Any, settings: TrainingSection) -> float:
-    """The loss on the first batch before any step. Raises GateError when it is not a number."""
+    """Return the loss on the first batch before the first step. Raises GateError when it is not a finite number."""
     from codepref.training.curve import check_first_loss
 
     rows = trainer.train_dataset.select(range(min(len(trainer.train_dataset), settings.batch_size)))
@@ -59,7 +59,7 @@ SFT = Method(
     train_sft,
     learns_from="answers",
     sources=("pairs", "verdicts", "data"),
-    # 1e-5 is the usual rate of full fine-tuning; 2e-4 for an adapter is CodeUltraFeedback's (arXiv 2403.09032)
+    # 1e-5 is a usual rate without an adapter. CodeUltraFeedback (arXiv 2403.09032) trains an adapter at 2e-4.
     learning_rate=1e-5,
     lora_learning_rate=2e-4,
     supervised=True,

@@ -47,8 +47,8 @@ sched_setattr 314 274  setpriority 141 140  ioprio_set 251 30
 """
 _CHILDREN = """
 fork 57 -  vfork 58 -  execve 59 221  execveat 322 281  setrlimit 160 164  seccomp 317 277  setsid 112 157
-setpgid 109 154  flock 73 32  rt_sigqueueinfo 129 138  rt_tgsigqueueinfo 297 240  sendmsg 46 211  sendmmsg 307 269  recvmsg 47 212
-recvmmsg 299 243
+setpgid 109 154  flock 73 32  rt_sigqueueinfo 129 138  rt_tgsigqueueinfo 297 240  sendmsg 46 211  sendmmsg 307 269
+recvmsg 47 212  recvmmsg 299 243
 """
 _BY_ARGUMENT = """
 clone 56 220  clone3 435 435  kill 62 129  tkill 200 130  tgkill 234 131  prlimit64 302 261  prctl 157 167  fcntl 72 25
