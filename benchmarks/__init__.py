@@ -1,1 +1,1 @@
-"""Benchmarks of codepref, one package a subject; `README.md` lists the commands."""
+"""Benchmarks of codepref. Each subject has its own package, and `README.md` lists the commands."""

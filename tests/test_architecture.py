@@ -1,4 +1,4 @@
-"""The walls of the house: what may import what, and how fast the door opens."""
+"""The rules of the package's structure: which room may import which, and that importing the package stays light."""
 
 import ast
 import inspect

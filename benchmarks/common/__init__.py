@@ -1,1 +1,1 @@
-"""What several benchmarks share: results files, processes, samples, causes of disagreements."""
+"""Code that several benchmarks share: results files, processes, samples, and causes of disagreements."""

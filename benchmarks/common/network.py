@@ -1,4 +1,7 @@
-"""Cuts a benchmark off from the network. Peers and plain processes confine nothing, and some samples send requests."""
+"""Cuts a benchmark off from the network.
+
+Peers and plain processes confine nothing, and some samples send requests.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,9 @@ CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 def cut_off() -> None:
     """Move this process, and every process that it starts later, into a network namespace without a working interface.
 
-    For a user who is not root, a user namespace with the same user and group id is made around it. Proxy variables are
-    removed from the environment. Raises SystemExit where the kernel does not allow either namespace.
+    If this user may not create a network namespace, the process also moves into a new user namespace, where it keeps
+    its user and group id. Proxy variables are removed from the environment. Raises SystemExit if the kernel does not
+    allow the user namespace either.
     """
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         del os.environ[name]
@@ -24,7 +28,7 @@ def cut_off() -> None:
     if libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0:
         raise SystemExit(
             "this benchmark runs model-written samples unconfined, and this machine does not allow it to cut them off "
-            f"from the network ({os.strerror(ctypes.get_errno())}): run it as root, or allow user namespaces"
+            f"from the network ({os.strerror(ctypes.get_errno())}). Run it as root, or allow user namespaces."
         )
     for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
         with open(f"/proc/self/{name}", "w", encoding="ascii") as stream:
@@ -32,7 +36,10 @@ def cut_off() -> None:
 
 
 def reachable(address: str = "192.0.2.1") -> bool:
-    """Whether there is a route to an address (the default is reserved for documentation). Sends nothing."""
+    """Return whether this process has a route to `address`. Nothing is sent.
+
+    The default address is reserved for documentation, so no machine has it.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((address, 9))

@@ -7,13 +7,14 @@ import os
 from pathlib import Path
 
 RUNS = Path("runs") / "benchmarks"
-"""Default folder of working files and of results that are not published."""
+"""The default folder for working files and for results that are not published."""
 
 
 def add_data(parser: argparse.ArgumentParser, holds: str) -> None:
-    """Add --data. holds: the sub-folders that the benchmark reads, for the help text.
+    """Add the option --data to `parser`.
 
-    The default is the environment variable CODEPREF_DATA; without it the option is required.
+    The default is the environment variable CODEPREF_DATA. If that is not set, the option is required.
+    holds: the names of the sub-folders that the benchmark reads, for the help text.
     """
     default = os.environ.get("CODEPREF_DATA")
     parser.add_argument(
@@ -27,7 +28,7 @@ def add_data(parser: argparse.ArgumentParser, holds: str) -> None:
 
 
 def add_results(parser: argparse.ArgumentParser, default: Path, names: str) -> None:
-    """Add --results. names: the files that the benchmark writes there, for the help text."""
+    """Add the option --results to `parser`. names: the files that the benchmark uses there, for the help text."""
     parser.add_argument(
         "--results",
         type=Path,

@@ -1,6 +1,7 @@
-"""Compares a sample's outputs with the canonical solution's, input by input, as evidence for a disagreement.
+"""Compares the outputs of a sample with those of the canonical solution, input by input.
 
-Runs one sample in a forked child of this process, unconfined, as the peers do. Only EvalPlus's problems have inputs.
+The result is evidence for the cause of a disagreement. The sample runs in a forked child of this process, unconfined,
+as it does in the peers. Only EvalPlus's problems have inputs.
 """
 
 from __future__ import annotations
@@ -17,13 +18,18 @@ PLAIN = (int, float, complex, str, bytes, bool, type(None), list, tuple, dict, s
 
 
 def probe(problem: dict[str, Any], solution: str, cpu_seconds: float = 10.0) -> dict[str, Any]:
-    """The first input for which the sample's output differs from the canonical output in value or type, or is not plain
-    data.
+    """Describe the first input for which the sample's output is not the canonical output.
 
-    problem: a row of an EvalPlus file. cpu_seconds: limit of all inputs together.
-    Returns {} when no output differs, when the problem has no inputs, and when the child ends early. Otherwise: `part`
-    and `index` of the input; `expected` and `output` as text; `same_type`, `equal`, `close` (equal within 1e-5) and
-    `plain` (the output is plain data).
+    An output counts as another one if its value or its type differs, if it is not plain data, or if the sample raises
+    an exception.
+
+    problem: a row of an EvalPlus file. cpu_seconds: the CPU time that all inputs together may take.
+
+    Returns {} if no output differs, if the problem has no inputs, or if the child ends early. Otherwise the result has:
+    part: "base" or "plus". index: the number of the input in that part.
+    expected, output: the outputs as text. For a sample that raises, output is the exception.
+    same_type, equal: whether the outputs have the same type, and whether they are equal.
+    close: whether numbers agree within a tolerance of 1e-5. plain: whether the output is plain data.
     """
     if "base_input" not in problem:
         return {}
@@ -59,7 +65,7 @@ def _first_difference(problem: dict[str, Any], solution: str) -> dict[str, Any]:
             facts = {"part": part, "index": index, "expected": repr(expected)[:200], "same_type": None, "equal": False}
             try:
                 output = ours[name](*copy.deepcopy(arguments))
-            except BaseException as error:  # noqa: BLE001 - whatever the sample raises is evidence
+            except BaseException as error:  # noqa: BLE001 - every exception of the sample is evidence
                 return {**facts, "output": f"{type(error).__name__}: {error}"[:200], "close": False, "plain": True}
             equal, same_type = False, type(output) is type(expected)
             with contextlib.suppress(Exception):

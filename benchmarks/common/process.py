@@ -1,4 +1,4 @@
-"""Runs one system in a process of its own, and keeps the machine busy beside it."""
+"""Runs one system in a new process, and keeps the machine busy with other processes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ from benchmarks.common.monitor import MemoryMonitor
 ROOT = Path(__file__).parents[2]
 """The folder that holds the package `benchmarks`."""
 MAX_SECONDS = 4 * 3600.0
+"""Wall-clock seconds after which `run_system` kills a system."""
 SPIN = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    for _ in range(1 << 18): pass\n"
+"""A program that keeps a core busy until its parent ends."""
 
 
 def module_environment() -> dict[str, str]:
-    """The environment of this process, changed so that a child finds `benchmarks` and hashes strings as this run does.
+    """Return the environment of this process, changed so that a child finds the package `benchmarks`.
 
-    The hash seed is fixed, so that the order of sets does not change from run to run.
+    PYTHONHASHSEED is 0, so that the order of sets does not change from run to run.
     """
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": "0"}
@@ -34,11 +36,11 @@ def module_environment() -> dict[str, str]:
 def run_system(name: str, job: dict[str, Any], *, monitor: bool = False) -> dict[str, Any]:
     """Run a system of `benchmarks.systems` in a new process and return its answer.
 
-    name: see `benchmarks.systems.__main__.RUNNERS`. job: what the system reads; its values must fit JSON.
-    monitor: sample the memory of the system's processes into the answer's `memory` (see `MemoryMonitor`).
+    name: a key of `benchmarks.systems.__main__.RUNNERS`. job: what the system reads. Its values must fit JSON.
+    monitor: whether to measure the memory of the system's processes. The peaks of `MemoryMonitor` are then in `memory`.
 
-    The answer has `process_seconds` besides: the time of the whole process, with start and imports.
-    Raises RuntimeError when the system ends without an answer.
+    The answer also has `process_seconds`, the time of the whole process with its start and imports.
+    Raises RuntimeError if the system ends without an answer, and TimeoutExpired after MAX_SECONDS.
     """
     with tempfile.TemporaryDirectory() as folder:
         answer_file, job_file = Path(folder) / "answer.json", Path(folder) / "job.json"
@@ -74,12 +76,14 @@ def run_system(name: str, job: dict[str, Any], *, monitor: bool = False) -> dict
 
 @contextlib.contextmanager
 def busy(processes: int, *, sessions: bool) -> Iterator[None]:
-    """Run so many spinning processes while the block lasts. They also end when this process ends.
+    """Keep `processes` processes busy until the block ends. They also end when this process ends.
 
-    sessions: put each into a session of its own. Where the kernel's autogroups divide CPU time among sessions first,
-    all processes of one session together get as much as one process of another session. codepref's workers have
-    sessions of their own, so they are measured beside sessions; the peers stay in this session, so they are measured
-    beside processes of this session. In both cases a working process gets a fifth of a core beside four busy ones.
+    sessions: whether each busy process gets its own session.
+
+    A kernel with autogroups divides CPU time among sessions first: all processes of one session together get as much
+    as one process that is alone in its session. Each worker of codepref has its own session, so codepref is measured
+    with `sessions`. The peers stay in the session of this process, so they are measured without. In both cases a
+    working process beside four busy processes gets a fifth of a core.
     """
     command = [sys.executable, "-c", SPIN]
     spinning = [subprocess.Popen(command, start_new_session=sessions) for _ in range(processes)]

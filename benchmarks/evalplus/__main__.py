@@ -1,8 +1,8 @@
-"""codepref's verdicts and pass@k beside those of EvalPlus 0.3.1, and BigCodeBench's gold solutions in the sandbox.
+"""Compares codepref's verdicts and pass@k with EvalPlus 0.3.1, and runs BigCodeBench's gold solutions in the sandbox.
 
-Everything runs in this interpreter: install evalplus, and the packages that BigCodeBench's problems need, beside
-codepref in an environment of their own. Samples run cut off from the network. EvalPlus runs them unconfined, and
-BigCodeBench's gold solutions also run unconfined, by Python's unittest.
+Everything runs in this interpreter. Make an environment for this benchmark, and install in it codepref, evalplus and
+the packages that BigCodeBench's problems need. The commands that run samples cut themselves off from the network first.
+EvalPlus runs samples unconfined. BigCodeBench's gold solutions also run unconfined once, by Python's unittest.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from benchmarks.common.results import RESULTS, add_part, command_line, describe_
 PARTS = ("humaneval+ gold", "mbpp+ gold", "humaneval+ codegen16b")
 BIGCODEBENCH = "bigcodebench gold"
 COMMANDS = {
-    "agreement": "judge the same samples with both, compare, and find the cause of each difference",
-    "explain": "run the differences in a results file again and find their causes",
-    "bigcodebench": "run BigCodeBench's gold solutions in the sandbox and say what each failing one lacks",
+    "agreement": "judge the same samples with codepref and EvalPlus, and find the cause of each difference",
+    "explain": "run the samples again whose verdicts differ in a results file, and find the causes",
+    "bigcodebench": "run BigCodeBench's gold solutions in the sandbox and report what each failing one lacks",
     "table": "print a results file as Markdown",
 }
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m benchmarks.evalplus", description=__doc__, formatter_class=plain)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -34,12 +34,14 @@ def build_parser() -> argparse.ArgumentParser:
     default = RUNS / "evalplus.json"
     for name in ("agreement", "explain", "bigcodebench"):
         parsers[name].add_argument(
-            "--out", type=Path, default=default, help=f"JSON file to add the parts to (default: {default})"
+            "--out", type=Path, default=default, help=f"JSON file to which the parts are added (default: {default})"
         )
     add_data(parsers["bigcodebench"], "bigcodebench/")
     for name in ("agreement", "explain"):
         add_data(parsers[name], "codegen16b/ and evalplus/")
-        parsers[name].add_argument("--work", type=Path, help="folder of samples and results files (default: OUT.work)")
+        parsers[name].add_argument(
+            "--work", type=Path, help="folder for samples and results files (default: OUT with the suffix .work)"
+        )
         parsers[name].add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="default: all three")
         parsers[name].add_argument("--problems", type=int, help="use the first so many problems (default: all)")
         parsers[name].add_argument("--samples", type=int, help="CodeGen-16B samples a problem (default: all 100)")
@@ -49,7 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Run one command. Returns the exit status."""
+    """Run one command and return the exit status."""
     options = build_parser().parse_args()
     if options.command == "table":
         from benchmarks.evalplus.table import document
@@ -71,7 +73,7 @@ def main() -> int:
             samples = (options.data, options.problems, options.samples)
             agreement = Agreement(part, samples, work / part.replace(" ", "-"), options.workers)
             if options.command == "explain":
-                # the entry keeps the command and the machine of the run whose figures it has
+                # The figures stay those of the earlier run, so the entry keeps its command and its machine.
                 entry = read_parts(options.out)[part]
                 result = entry.pop("result")
                 result["differences"] = agreement.explain(result["differences"])

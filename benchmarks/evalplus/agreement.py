@@ -1,9 +1,9 @@
-"""codepref and EvalPlus on the same samples: counts of agreement, pass@k, and the cause of each difference.
+"""Runs codepref and EvalPlus on the same samples: counts of agreement, pass@k, and the cause of each difference.
 
-Both have their own default limits and read one file of samples, {"task_id", "solution"} a line: codepref by
-`evaluate --solutions --evalplus`, EvalPlus by `evalplus.evaluate`. EvalPlus also reads the results file that codepref
-writes and prints its pass@k of it. Each sample that only one system passes is run again: by both systems alone, with
-other limits, and inside EvalPlus's own check (`benchmarks.systems.evalplus_check`).
+Both systems have their own default limits. Both read one file of samples, with one {"task_id", "solution"} a line:
+codepref by `evaluate --solutions --evalplus`, EvalPlus by `evalplus.evaluate`. EvalPlus also reads the results file
+that codepref writes, and prints the pass@k of that file. Samples whose verdicts differ run again: in each system one
+at a time, with other limits, and inside EvalPlus's own check (`benchmarks.systems.evalplus_check`).
 """
 
 from __future__ import annotations
@@ -26,21 +26,22 @@ SETS = {
     "mbpp+ gold": ("mbpp", "evalplus/MbppPlus.jsonl.gz"),
     "humaneval+ codegen16b": ("humaneval", "evalplus/HumanEvalPlus.jsonl.gz"),
 }
-"""Part -> EvalPlus's name of the data set, and its problem file under the data folder."""
+"""Part -> EvalPlus's name of the data set, and its problem file in the data folder."""
 STATUSES = {"P": "pass", "T": "timeout"}
 """codepref's verdict code -> EvalPlus's status. All other codes are "fail"."""
 ALONE: dict[str, float | None] = {"codepref": 3.0, "evalplus": None}
-"""Time limits of the runs alone: codepref's default, and EvalPlus's own."""
+"""Time limit in seconds of the runs with one sample at a time. None means EvalPlus's own limits."""
 LONG_SECONDS = 30.0
-"""Wall-clock seconds that each input may take in EvalPlus's runs with a long limit."""
+"""Wall-clock seconds that an input may take in the runs of EvalPlus with a long limit."""
 NO_MEMORY_LIMIT = {"EVALPLUS_MAX_MEMORY_BYTES": "-1"}
-"""Environment variables of EvalPlus without its memory limit."""
+"""The environment variable that switches EvalPlus's memory limit off."""
 
 
 def samples_of(part: str, data: Path, problems: list[Row], count: int | None) -> list[Row]:
-    """The samples of a part, which both systems read. count: CodeGen-16B samples a problem; None means all.
+    """Return the samples of a part, as both systems read them.
 
-    A CodeGen-16B completion continues a prompt without example tests, so that prompt is put before it.
+    A CodeGen-16B completion continues a prompt without example tests, so this prompt is put before the completion.
+    count: the number of CodeGen-16B samples for each problem. None means all.
     """
     if part != "humaneval+ codegen16b":
         mbpp = part.startswith("mbpp")
@@ -58,10 +59,11 @@ def samples_of(part: str, data: Path, problems: list[Row], count: int | None) ->
 
 
 class Agreement:
-    """One part of SETS: both systems on one file of samples.
+    """The comparison of both systems on one part of SETS.
 
-    source: data folder, number of problems and of CodeGen-16B samples a problem (None: all). work: folder of the files
-    that the systems read and write. workers: processes of each system.
+    source: the data folder, the number of problems, and the number of CodeGen-16B samples for each problem. For both
+    numbers None means all.
+    work: the folder of the files that the systems read and write. workers: the number of processes of each system.
     """
 
     def __init__(self, part: str, source: tuple[Path, int | None, int | None], work: Path, workers: int) -> None:
@@ -77,7 +79,7 @@ class Agreement:
         self.part = part
 
     def run(self, system: str, samples: Sequence[Row], seconds: float | None = None, **more: Any) -> dict[str, Any]:
-        """Run one system on these samples. more: further keys of the system's job.
+        """Run one system on `samples` and return its answer. more: further keys of the system's job.
 
         Only problems that have samples are written, because EvalPlus demands at least one sample of each problem.
         """
@@ -92,7 +94,7 @@ class Agreement:
         return answer
 
     def run_both(self) -> dict[str, Any]:
-        """The result of the part: counts, pass@k and explained differences."""
+        """Run both systems and return the result of the part: counts, pass@k and explained differences."""
         ours = self.run("codepref-evaluate", self.samples)
         read = self.run("evalplus-reads", self.samples)
         theirs = self.run("evalplus", self.samples)
@@ -123,7 +125,10 @@ class Agreement:
         }
 
     def explain(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Run differences again and add the results and the cause. rows: index of the sample, both verdicts."""
+        """Run the samples again whose verdicts differ. Returns `rows` with the new results and the cause of each.
+
+        rows: one row for each such sample, with its index and the verdicts of both systems.
+        """
         if not rows:
             return []
         chosen = [self.samples[row["index"]] for row in rows]
@@ -155,27 +160,27 @@ class Agreement:
 
 
 def evalplus_statuses(codes: str) -> list[str]:
-    """Verdict codes of the tests base and plus as EvalPlus's statuses.
+    """Return the verdict codes of the tests "base" and "plus" as EvalPlus's statuses.
 
-    A problem without plus inputs has one code, which stands for both.
+    A problem without plus inputs has one test. Its code then gives both statuses.
     """
     statuses = [STATUSES.get(code, "fail") for code in codes]
     return statuses if len(statuses) == 2 else statuses * 2
 
 
 def passed(statuses: Sequence[str], columns: Sequence[int]) -> bool:
-    """Whether all these columns are "pass". columns: 0 for base, 1 for plus."""
+    """Return whether the statuses in all `columns` are "pass". columns: 0 for base, 1 for plus."""
     return all(statuses[column] == "pass" for column in columns)
 
 
 def differ(row: dict[str, Sequence[str]]) -> bool:
-    """Whether one system passes base or plus and the other does not."""
+    """Return whether one system passes the sample in base or in plus, and the other system does not."""
     ours, theirs = row["codepref"], row["evalplus"]
     return any((a == "pass") != (b == "pass") for a, b in zip(ours, theirs, strict=True))
 
 
 def count_agreement(rows: Sequence[dict[str, bool]]) -> dict[str, int]:
-    """How many samples there are, on how many both systems agree, and how many each system passes."""
+    """Count the samples, those on which both systems agree, and those that each system passes."""
     agree = sum(len(set(row.values())) == 1 for row in rows)
     return {"samples": len(rows), "agree": agree} | {
         f"passed by {name}": sum(row[name] for row in rows) for name in ("codepref", "evalplus")

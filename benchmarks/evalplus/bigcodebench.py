@@ -1,8 +1,8 @@
-"""BigCodeBench's gold solutions in codepref's sandbox: which pass, and what each of the others lacks.
+"""Runs BigCodeBench's gold solutions in codepref's sandbox, and finds out what each solution that fails lacks.
 
-Each gold solution also runs outside the sandbox, by Python's unittest in a temporary folder without a network. If it
-passes there and not in the sandbox, it lacks something that the sandbox refuses. If it fails in both, the row has both
-messages.
+Each gold solution also runs outside the sandbox, by Python's unittest in a temporary folder without a network. A
+solution that passes outside and fails in the sandbox needs something that the sandbox refuses. If a solution fails in
+both, its row has both messages.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from codepref.problems.needs import missing_packages, packages_needed
 from codepref.records import Problem, Solution
 
 CPU_SECONDS = 20.0
-"""Limit of a suite in the sandbox."""
+"""CPU time that a suite may take in the sandbox."""
 WALL_SECONDS = 240.0
-"""Limit of a suite outside the sandbox; BigCodeBench's own limit."""
+"""Wall-clock time that a suite may take outside the sandbox. It is BigCodeBench's own limit."""
 
 AUDITED = """
 import sys, unittest
@@ -40,11 +40,11 @@ sys.dont_write_bytecode = True
 sys.addaudithook(audit)
 unittest.main("__test__")
 """
-"""Runs the suite and records what it uses, by Python's audit events."""
+"""A program that runs the suite. By Python's audit events it records whether the suite uses files or the network."""
 
 
 def run_gold(file: Path) -> dict[str, Any]:
-    """Run the gold solution of each problem in `file`. Returns counts, and one row a problem."""
+    """Run the gold solution of each problem in `file`. Returns the number of problems and of passes, and the rows."""
     problems = load_problems(file)
     base, names = base_install(), packages_distributions()
     solutions = [Solution(problem.task_id, 0, problem.gold or "") for problem in problems]
@@ -63,10 +63,13 @@ def run_gold(file: Path) -> dict[str, Any]:
 
 
 def run_unconfined(problem: Problem) -> dict[str, Any]:
-    """Run gold solution and suite as one program, by unittest, outside the sandbox.
+    """Run gold solution and suite as one program, by unittest, outside the sandbox. The result has:
 
-    Returns status ("passes", "fails" or "late"); message: the last error, or ""; network: whether the program used the
-    network; files: whether it opened a file to write or created a folder.
+    status: "passes", "fails" or "late".
+    message: the last error, or "".
+    network: whether the program tried to use the network.
+    files: whether the program tried to open a file to write or to create a folder.
+    A program that is late has False for both.
     """
     program = f"{problem.gold}\n\n{problem.tests[0].source}\n"
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as records:
@@ -89,9 +92,10 @@ def run_unconfined(problem: Problem) -> dict[str, Any]:
 
 
 def lacking(missing: Sequence[str], code: str, detail: str, unconfined: dict[str, Any]) -> str:
-    """What a gold solution lacks in the sandbox; "" for one that passes.
+    """Return what a gold solution lacks in the sandbox, or "" for a solution that passes.
 
-    missing: packages that are not installed. code, detail: codepref's verdict. unconfined: see `run_unconfined`.
+    missing: the packages that the problem needs and that are not installed. code, detail: the code and the message of
+    codepref's verdict. unconfined: the result of `run_unconfined`.
     """
     if code == "P":
         return ""
@@ -108,7 +112,7 @@ def lacking(missing: Sequence[str], code: str, detail: str, unconfined: dict[str
 
 
 def base_install(name: str = "codepref") -> set[str]:
-    """The distributions that installing `name` without extras brings, itself included, as normalized names."""
+    """Return `name` and the distributions that `pip install name` brings without extras, as normalized names."""
     distributions, waiting = set[str](), [normal(name)]
     while waiting:
         current = waiting.pop()
@@ -124,5 +128,5 @@ def base_install(name: str = "codepref") -> set[str]:
 
 
 def normal(name: str) -> str:
-    """A distribution's name as PEP 503 normalizes it."""
+    """Return the name of a distribution as PEP 503 normalizes it."""
     return re.sub(r"[-_.]+", "-", name).lower()

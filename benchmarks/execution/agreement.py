@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Verdict = dict[str, Any]
-"""See `benchmarks.systems`."""
+"""A verdict in the form that `benchmarks.systems` defines."""
 Verdicts = Mapping[str, Sequence[Verdict]]
-"""System -> one verdict a sample."""
+"""System -> one verdict for each sample."""
 
 
 def disagreeing(verdicts: Verdicts) -> list[int]:
-    """The indices of samples that one system passes and another does not.
+    """Return the indices of the samples that one system passes and another does not.
 
-    Raises ValueError when the systems judged different numbers of samples, because a lost sample is not an agreement.
+    Raises ValueError if the systems have different numbers of verdicts, because a lost sample is not an agreement.
     """
     counts = {name: len(rows) for name, rows in verdicts.items()}
     if len(set(counts.values())) != 1:
@@ -25,7 +25,7 @@ def disagreeing(verdicts: Verdicts) -> list[int]:
 
 
 def timed_out(verdicts: Verdicts) -> dict[int, list[str]]:
-    """Index of a sample -> the systems that report a time-out for it. Other samples are left out."""
+    """Return for each sample that times out in some system: its index -> the systems that report the time-out."""
     systems: dict[int, list[str]] = {}
     for name, rows in verdicts.items():
         for index, verdict in enumerate(rows):
@@ -35,10 +35,12 @@ def timed_out(verdicts: Verdicts) -> dict[int, list[str]]:
 
 
 def changed(before: Sequence[Verdict], after: Sequence[Verdict]) -> dict[str, Any]:
-    """How many samples one system judges differently in a second run.
+    """Count the samples that one system judges differently in a second run. The result has:
 
-    status: samples whose status changed. passed: samples that passed and now do not, or the reverse. moves: old and new
-    status -> samples, the 12 most frequent. Raises ValueError when the runs judged different numbers of samples.
+    status: the number of samples whose status changed.
+    passed: the number of samples that passed in only one of the runs.
+    moves: old and new status -> number of samples, for the 12 most frequent changes.
+    Raises ValueError if the runs have different numbers of verdicts.
     """
     if len(before) != len(after):
         raise ValueError("the two runs judged different samples")
@@ -54,7 +56,7 @@ def _short(verdict: Verdict) -> str:
 
 
 def agreement(verdicts: Verdicts) -> dict[str, int]:
-    """How many samples there are, on how many all systems agree, and how many each system passes."""
+    """Count the samples, those on which all systems agree, and those that each system passes."""
     disagreements = disagreeing(verdicts)
     samples = len(next(iter(verdicts.values())))
     passed = {f"passed by {name}": sum(bool(verdict["passed"]) for verdict in rows) for name, rows in verdicts.items()}

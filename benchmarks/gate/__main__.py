@@ -1,7 +1,8 @@
-"""Does the gate tell good trainings from bad ones?
+"""Measures whether the gate promotes good trainings and refuses bad ones.
 
-trainings   twenty bad trainings of the starter, beside the good trainings of `python -m benchmarks.methods`
-margin      simulated models that are worse by exactly the gate's margin, or just as good
+trainings   the gate's decisions on twenty bad trainings of the starter and on the good trainings of
+            `python -m benchmarks.methods`
+margin      how often the gate promotes simulated models that are worse by exactly its margin, or equal
 """
 
 from __future__ import annotations
@@ -14,27 +15,32 @@ from benchmarks.common.options import add_results
 from benchmarks.common.results import RESULTS, log
 
 GOOD = ("sft", "rft", "rpo", "kto", "dstc-rpo", "agreement-rpo", "rpo-2-rounds")
-"""Methods of `benchmarks.methods` that a user would run. Plain DPO is left out, because it gains
-little on the starter."""
+"""The methods of `benchmarks.methods` whose trainings count as good. Plain DPO and the online methods are left out,
+because they gain little on the starter.
+"""
 
 
 def main() -> int:
-    """Run one command. Returns the exit status."""
+    """Run one command and return the exit status."""
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m benchmarks.gate", description=__doc__, formatter_class=plain)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    text = "train the starter badly in twenty ways, and see whether the gate promotes a result"
+    text = "train the starter badly in twenty ways, and count the results that the gate promotes"
     trainings = commands.add_parser("trainings", help=text, description=text)
     trainings.add_argument(
         "--out",
         type=Path,
         default=Path("runs/methods"),
-        help="folder of `python -m benchmarks.methods`, whose samples of seed 0 are used (default: runs/methods)",
+        help="--out folder of `python -m benchmarks.methods`; its samples of seed 0 are used (default: runs/methods)",
     )
-    add_results(trainings, RESULTS, "methods.json (read: the good trainings), gate.json and gate.md (written)")
-    text = "simulate pairs of models, and measure how often the gate promotes the second"
+    add_results(
+        trainings,
+        RESULTS,
+        "methods.json, from which the good trainings are read, and of gate.json and gate.md, which are written",
+    )
+    text = "simulate pairs of models, and measure how often the gate promotes the second model"
     margin = commands.add_parser("margin", help=text, description=text)
-    margin.add_argument("--repeats", type=int, default=1000, help="pairs of models a figure (default: 1000)")
+    margin.add_argument("--repeats", type=int, default=1000, help="pairs of models for each figure (default: 1000)")
     margin.add_argument("--seed", type=int, default=0)
     add_results(margin, RESULTS, "gate_margin.json and gate_margin.md")
     options = parser.parse_args()
@@ -43,7 +49,7 @@ def main() -> int:
 
 
 def measure_trainings(options: argparse.Namespace) -> None:
-    """Run the trainings that --out lacks, then write figures and table."""
+    """Run the bad trainings that --out does not have yet, and write figures and table of all trainings."""
     from benchmarks.gate.bad_trainings import BAD_TRAININGS, measure
     from benchmarks.gate.table import decision, table
     from benchmarks.methods.bench import Bench
@@ -64,7 +70,7 @@ def measure_trainings(options: argparse.Namespace) -> None:
 
 
 def measure_margin(options: argparse.Namespace) -> None:
-    """Write figures and table of the simulation."""
+    """Run the simulation, and write its figures and its table."""
     from benchmarks.gate.margin import ANSWERS, measure, table
     from codepref.storage.files import write_json, write_text
 

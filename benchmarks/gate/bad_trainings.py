@@ -1,4 +1,4 @@
-"""Twenty trainings of the starter that the gate should not promote. Each is a mistake that a user may make."""
+"""Twenty trainings of the starter that the gate should not promote. Each contains a mistake that a user may make."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ RPO, KTO, SFT = METHODS["rpo"][1], METHODS["kto"][1], METHODS["sft"][1]
 
 @dataclass(frozen=True)
 class BadTraining:
-    """What a training learns from, its settings, and a change of the chat template, if any."""
+    """One bad training.
+
+    data: makes the pairs or single answers to learn from. settings: the training's settings.
+    template: changes the text of the chat template before training. None leaves it as it is.
+    """
 
     name: str
     data: Callable[[Bench], Any]
@@ -38,25 +42,25 @@ class BadTraining:
 
 
 def true_pairs(bench: Bench) -> list[Pair]:
-    """Right pairs, by true tests."""
+    """Return pairs whose chosen solution passes the true tests."""
     pairs: list[Pair] = bench.pairs(bench.folder / "base" / "true", "all-tests")
     return pairs
 
 
 def inverted_pairs(bench: Bench) -> list[Pair]:
-    """Right pairs with chosen and rejected exchanged."""
+    """Return the pairs of `true_pairs` with chosen and rejected exchanged."""
     return [replace(pair, chosen=pair.rejected, rejected=pair.chosen) for pair in true_pairs(bench)]
 
 
 def noise_pairs(bench: Bench) -> list[Pair]:
-    """Right pairs, half of them with chosen and rejected exchanged at random."""
+    """Return the pairs of `true_pairs`. Each is exchanged, chosen for rejected, with a chance of one half."""
     draw = random.Random(bench.seed)
     both = zip(true_pairs(bench), inverted_pairs(bench), strict=True)
     return [right if draw.random() < 0.5 else inverted for right, inverted in both]
 
 
 def misplaced_pairs(bench: Bench) -> list[Pair]:
-    """Each pair's answers under the prompt of the previous pair's problem."""
+    """Return the pairs of `true_pairs`, where each prompt has the answers of the next pair."""
     pairs = true_pairs(bench)
     return [
         replace(pair, chosen=other.chosen, rejected=other.rejected)
@@ -65,7 +69,7 @@ def misplaced_pairs(bench: Bench) -> list[Pair]:
 
 
 def longest_pairs(bench: Bench) -> list[Pair]:
-    """A problem's longest solution over its shortest, right or wrong."""
+    """Return pairs that prefer the longest solution of a problem to its shortest, whether they are right or wrong."""
     problems, pairs = {problem.task_id: problem for problem in bench.train}, []
     prompts = {example.task_id: example.prompt for example in gold_examples(bench.train, bench.template).examples}
     for matrix in read_verdicts(bench.folder / "base" / "true"):
@@ -77,45 +81,45 @@ def longest_pairs(bench: Bench) -> list[Pair]:
 
 
 def inverted_labels(bench: Bench) -> Examples:
-    """Own solutions, those that fail as wanted and those that pass as unwanted."""
+    """Return the starter's solutions with wrong labels: solutions that fail are wanted, and the others are not."""
     return Examples([replace(example, wanted=not example.wanted) for example in bench.examples().examples], {})
 
 
 def noise_labels(bench: Bench) -> Examples:
-    """Own solutions with random labels."""
+    """Return the starter's solutions with random labels."""
     draw = random.Random(bench.seed)
     return Examples([replace(example, wanted=draw.random() < 0.5) for example in bench.examples().examples], {})
 
 
 def failing_solutions(bench: Bench) -> Examples:
-    """Own solutions that fail, as demonstrations."""
+    """Return the starter's solutions that fail, as demonstrations."""
     failing = (example for example in bench.examples().examples if not example.wanted)
     return Examples([replace(example, wanted=True) for example in failing], {})
 
 
 def eight_problems(bench: Bench) -> Examples:
-    """The gold solutions of eight problems."""
+    """Return the gold solutions of the first eight problems."""
     return Examples(gold_examples(bench.train[:8], bench.template).examples, {})
 
 
 def one_answer(bench: Bench) -> Examples:
-    """The same answer to every prompt."""
+    """Return demonstrations that give the same answer to every prompt."""
     examples: list[Example] = gold_examples(bench.train, bench.template).examples
     return Examples([replace(example, completion=examples[0].completion) for example in examples], {})
 
 
 def template_without_end(template: str) -> str:
-    """A chat template in which answers have no end token."""
+    """Return the chat template without the token that ends an answer."""
     return template.replace(" + '<|end|>'", "")
 
 
 def template_with_other_prompt(template: str) -> str:
-    """A chat template whose generation prompt does not occur in training."""
+    """Return the chat template with a generation prompt that does not occur in training."""
     return template.replace("{{ '<|assistant|>' }}", "{{ '<|user|>' }}")
 
 
 def template_without_question(template: str) -> str:
-    """A chat template that leaves out the user's text. A check of the template alone could not see this."""
+    """Return the chat template without the user's text. codepref's checks of chat templates do not see this mistake."""
     return template.replace("message['content']", "(message['content'] if message['role'] == 'assistant' else '')")
 
 
@@ -146,9 +150,9 @@ BAD_TRAININGS = (
 
 
 def measure(bench: Bench, bad: BadTraining) -> dict[str, Any]:
-    """Train, measure and decide, or read the row of an earlier run.
+    """Train, measure and let the gate decide. Returns the row of results, which is read if an earlier run wrote it.
 
-    A training that codepref refuses to start is not promoted either; its row has the message as `refused`.
+    If codepref refuses the training with an error, the row has the error message as `refused`, and `promoted` is False.
     """
     folder = bench.folder / "bad" / "".join(char if char.isalnum() else "-" for char in bad.name)
     if (folder / "row.json").exists():

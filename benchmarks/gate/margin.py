@@ -1,12 +1,12 @@
 """Simulates pairs of models, and measures how often the gate promotes the second model of a pair.
 
-The gate is a test at a level of 2.5%: it should promote at most that share of models whose true pass@1 is exactly one
-point lower. Each figure comes from many pairs of models on new problems, with ten answers a problem, through the same
-comparison and decision as in a run.
+The gate is a test at a level of 2.5%. If the true pass@1 of the second model is one point lower, the gate should
+promote at most 2.5% of such models. Each figure comes from many pairs of models. Each pair has new problems and ten
+answers a problem, and goes through the same comparison and decision as in a run.
 
-Worse models: the base model always solves every problem, and either few problems lose much or more problems lose
-little; these are the hardest shapes for an interval. Equal models: most problems are solved always or never, the others
-by chance.
+Worse models: the first model always solves every problem. The second model loses much on few problems, or little on
+more problems. Such differences are hard for an interval. Equal models: both solve most problems always or never, and
+the other problems by chance.
 """
 
 from __future__ import annotations
@@ -25,21 +25,24 @@ from codepref.evaluation.estimators import wilson_interval
 from codepref.evaluation.gate import decide
 
 Rates = npt.NDArray[np.float64]
-"""True pass@1 of each problem."""
+"""The true pass@1 of a model on each problem."""
 Row = dict[str, Any]
 ANSWERS = 10
-"""Answers a problem."""
+"""The number of answers to each problem."""
 PROBLEMS = (164, 480, 1000)
 
 
 def worse(random: np.random.Generator, problems: int, share: float, loss: float) -> tuple[Rates, Rates]:
-    """Rates before and after: a random `share` of problems loses `loss`."""
+    """Return rates before and after. Each problem loses `loss` with a chance of `share`."""
     before = np.ones(problems)
     return before, before - loss * (random.random(problems) < share)
 
 
 def equal(random: np.random.Generator, problems: int, chance: float) -> tuple[Rates, Rates]:
-    """Rates before and after, which are the same. For a share `chance` of problems they lie between 0 and 1."""
+    """Return rates before and after, which are equal.
+
+    With a chance of `chance`, the rate of a problem lies between 0 and 1. Otherwise it is 0 or 1.
+    """
     certain = (random.random(problems) < 0.6).astype(float)
     rates = np.where(random.random(problems) < chance, random.beta(2, 2, problems), certain)
     return rates, rates
@@ -56,15 +59,15 @@ SHAPES: dict[str, Callable[[np.random.Generator, int], tuple[Rates, Rates]]] = {
 
 
 def promoted(random: np.random.Generator, before: Rates, after: Rates) -> bool:
-    """Whether the gate promotes the second model after `ANSWERS` answers a problem of each model."""
+    """Draw ANSWERS answers of both models to each problem, and return whether the gate promotes the second model."""
     base, aligned = (random.binomial(ANSWERS, rates) / ANSWERS for rates in (before, after))
     return decide([asdict(compare_values("pass@1", base, aligned))], figures=["pass@1"]).promoted
 
 
 def measure(repeats: int, seed: int) -> list[Row]:
-    """The share of pairs that is promoted, with its 95% interval: one row a shape and number of problems.
+    """Return one row for each shape and number of problems: the share that is promoted, and its 95% interval.
 
-    repeats: pairs of models a row.
+    repeats: the number of pairs of models for each row.
     """
     rows: list[Row] = []
     for problems in PROBLEMS:
@@ -78,7 +81,7 @@ def measure(repeats: int, seed: int) -> list[Row]:
 
 
 def table(rows: list[Row], repeats: int) -> str:
-    """Markdown: a line a shape, a column a number of problems."""
+    """Return a Markdown document with one line for each shape and one column for each number of problems."""
     cells = {}
     for row in rows:
         share, low, high = (100 * row[name] for name in ("promoted", "low", "high"))
@@ -86,9 +89,10 @@ def table(rows: list[Row], repeats: int) -> str:
     lines = [
         "# What the gate promotes at its margin",
         "",
-        f"`python -m benchmarks.gate margin`: the share that the gate promotes of {repeats:,} simulated pairs of",
-        f"models, with {ANSWERS} answers a problem, and its 95% interval. In the first four lines the second model is",
-        "one point worse (the gate should promote at most 2.5%); in the last two lines it is just as good.",
+        "The figures come from `python -m benchmarks.gate margin`. Each is the share of second models that the gate",
+        f"promotes, of {repeats:,} simulated pairs of models with {ANSWERS} answers a problem, with its 95% interval.",
+        "In the first four lines the second model is one point worse, and the gate should promote at most 2.5%. In the",
+        "last two lines the second model is as good as the first.",
         "",
         "| Models | " + " | ".join(f"{problems:,} problems" for problems in PROBLEMS) + " |",
         "|---" * (1 + len(PROBLEMS)) + "|",

@@ -1,4 +1,4 @@
-"""The results of `python -m benchmarks.gate trainings` as Markdown."""
+"""Formats the results of `python -m benchmarks.gate trainings` as Markdown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from benchmarks.methods.table import change
 
 
 def table(bad: list[dict[str, Any]], good: list[dict[str, Any]], machine: dict[str, Any]) -> str:
-    """A line a training: its figures, how it ended, and the gate's decision. bad, good: rows of measured trainings."""
+    """Return a Markdown document with one line for each training: its figures, and the gate's decision.
+
+    The lines of bad trainings also say how the training ended. bad, good: the rows of results of the trainings.
+    """
     promoted_bad, promoted_good = sum(row["promoted"] for row in bad), sum(row["gate"]["promoted"] for row in good)
     lines = [
         "# The gate over bad and good trainings of the starter",
@@ -16,8 +19,8 @@ def table(bad: list[dict[str, Any]], good: list[dict[str, Any]], machine: dict[s
         "`python -m benchmarks.gate trainings` after `python -m benchmarks.methods`, "
         f"on {machine['cores']} cores ({machine['cpu']}), no GPU.",
         f"The gate promoted {promoted_bad} of {len(bad)} bad trainings and {promoted_good} of {len(good)} good ones. "
-        "With its default settings it requires that sampled pass@1 on 200 held-out problems is not more than 1 point "
-        "worse, by the 95% interval.",
+        "With its default settings the gate requires that the 95% interval of the difference in sampled pass@1, on 200 "
+        "held-out problems, lies above -1 point.",
         "",
         "| bad training | sampled pass@1 | greedy pass@1 | training | gate |",
         "|---|---|---|---|---|",
@@ -37,5 +40,5 @@ def table(bad: list[dict[str, Any]], good: list[dict[str, Any]], machine: dict[s
 
 
 def decision(promoted: bool) -> str:
-    """The gate's decision in words."""
+    """Return the gate's decision in words."""
     return "promoted" if promoted else "not promoted"

@@ -1,7 +1,8 @@
-"""Every training method on the starter, from the same samples: what it gains on held-out problems, and what it costs.
+"""Trains the starter with every training method, and measures the gain on held-out problems and the cost.
 
-Each seed samples ten solutions and five test completions for each of 500 training problems, once for all methods. The
-figures are of `starter:heldout`. What --out already has is read and not repeated.
+Each seed samples ten solutions and five test completions for each of 500 training problems. All methods of this seed
+learn from these samples. The online methods and the second round of `rpo-2-rounds` sample solutions of their own. The
+figures are measured on `starter:heldout`. Results that --out already has are read and not computed again.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from benchmarks.common.results import RESULTS, log
 
 
 def main() -> int:
-    """Run what --out lacks, then write figures and table."""
+    """Compute the results that --out does not have yet, and write figures and table."""
     from benchmarks.methods.settings import METHODS
 
     plain = argparse.RawDescriptionHelpFormatter
@@ -25,7 +26,11 @@ def main() -> int:
     parser.add_argument(
         "--out", type=Path, default=Path("runs/methods"), help="folder of samples and models (default: runs/methods)"
     )
-    parser.add_argument("--finished", action="store_true", help="only write the table of what is finished in --out")
+    parser.add_argument(
+        "--finished",
+        action="store_true",
+        help="train nothing, and only write the table of the methods that are finished in --out",
+    )
     add_results(parser, RESULTS, "methods.json and methods.md")
     options = parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""One seed of the benchmark of methods: samples and verdicts that all methods share, training, and held-out scores."""
+"""The work of one seed: samples and verdicts that methods share, training with each method, and held-out scores."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from codepref.training.train import train
 
 
 class Bench:
-    """The samples, verdicts and base scores of one seed, kept in `folder`. What the folder already has is read."""
+    """The samples, verdicts and scores of one seed. They are kept in `folder`, and read from it if they are there."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder, self.seed = folder, seed
@@ -37,12 +37,15 @@ class Bench:
         self.template = self.recipe.sampling.solution_template
 
     def decoding(self) -> dict[str, Any]:
-        """The decoding options for training problems."""
+        """Return the decoding options for training problems."""
         sampling = self.recipe.sampling
         return {name: getattr(sampling, name) for name in ("temperature", "top_p", "max_new_tokens")}
 
     def true_verdicts(self, model: str, out: Path, seed: int) -> Path:
-        """The folder of the true tests' verdicts on SOLUTIONS solutions a training problem, sampled from `model`."""
+        """Sample SOLUTIONS solutions of `model` for each training problem, and run the true tests.
+
+        Returns the folder of the verdicts.
+        """
         if not (out / "true" / "summary.json").exists():
             codepref.sample(
                 self.train,
@@ -57,7 +60,10 @@ class Bench:
         return out / "true"
 
     def self_test_verdicts(self) -> Path:
-        """The folder of the self-written tests' verdicts on the starter's solutions, probes included."""
+        """Run the starter's solutions against the tests that the starter wrote, and against probes.
+
+        Returns the folder of the verdicts.
+        """
         out = self.folder / "base"
         if not (out / "own" / "summary.json").exists():
             sampling = self.recipe.sampling
@@ -83,7 +89,10 @@ class Bench:
         return out / "own"
 
     def scores(self, model: str, out: Path, label: str) -> Scores:
-        """One greedy and ten sampled answers a held-out problem. Every model samples with the same random numbers."""
+        """Return the scores of one greedy and ten sampled answers to each held-out problem.
+
+        All models sample with the same seed.
+        """
         if not (out / "scores.json").exists():
             evaluation = self.recipe.evaluation
             codepref.evaluate(
@@ -103,7 +112,7 @@ class Bench:
         return read_scores(out)
 
     def validation(self) -> ValidationSettings:
-        """Validation while training, with the settings of the starter's recipes."""
+        """Return the settings of the validation while training, as in the starter's recipe agreement-dpo."""
         evaluation, validation = self.recipe.evaluation, self.recipe.validation
         return ValidationSettings(
             codepref.load_problems(validation.problems, limit=validation.limit),
@@ -117,7 +126,7 @@ class Bench:
         )
 
     def pairs(self, verdicts: Path, rule: str) -> Any:
-        """At most one pair a problem, by a pairing rule."""
+        """Return at most one pair for each problem, as `rule` chooses it."""
         return codepref.pair(
             verdicts,
             rule=rule,
@@ -129,12 +138,12 @@ class Bench:
         ).pairs
 
     def examples(self) -> Examples:
-        """The starter's solutions as single answers, wanted where they pass the true tests."""
+        """Return the starter's solutions as single answers. A solution that passes the true tests is wanted."""
         matrices = read_verdicts(self.folder / "base" / "true")
         return examples_from_verdicts(matrices, self.train, template=self.template, fence=False, seed=self.seed)
 
     def training_data(self, method: str) -> tuple[Any, str, int]:
-        """Pairs or single answers, the model to start from, and how many texts that model wrote for them."""
+        """Return pairs or single answers, the model from which the training starts, and how many texts models wrote."""
         base, solutions = self.folder / "base", SOLUTIONS * len(self.train)
         if method == "sft":
             return gold_examples(self.train, self.template), "starter", 0
@@ -151,12 +160,12 @@ class Bench:
         return self.pairs(verdicts, "all-tests"), "starter", solutions
 
     def base_row(self) -> dict[str, Any]:
-        """The figures of the starter before training."""
+        """Return the figures of the starter before training."""
         scores = self.scores("starter", self.folder / "base" / "scores", "base")
         return {"seed": self.seed, "figures": {item.name: asdict(item) for item in summarise(scores, seed=self.seed)}}
 
     def row(self, method: str) -> dict[str, Any]:
-        """Train and measure one method, or read the row of an earlier run."""
+        """Train with one method, measure the model, and return the row of results. A row in `folder` is only read."""
         file = self.folder / method / "row.json"
         if file.exists():
             kept: dict[str, Any] = read_json(file)
@@ -182,7 +191,7 @@ class Bench:
 
 
 def gold_examples(problems: list[Problem], template: str) -> Examples:
-    """The problems' gold solutions as demonstrations."""
+    """Return the problems' gold solutions as demonstrations."""
     return Examples(
         [
             Example(
@@ -199,6 +208,6 @@ def gold_examples(problems: list[Problem], template: str) -> Examples:
 
 
 def compare_and_gate(base: Scores, aligned: Scores, seed: int) -> dict[str, Any]:
-    """`figures`: each figure with its paired difference. `gate`: the gate's decision with default settings."""
+    """Return `figures` and `gate`: the figures with their paired differences, and the gate's decision by default."""
     rows = [asdict(item) for item in compare(base, aligned, seed=seed)]
     return {"figures": {row["name"]: row for row in rows}, "gate": asdict(decide(rows, figures=Recipe().gate.figures))}

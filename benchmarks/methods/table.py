@@ -1,4 +1,4 @@
-"""The results of `python -m benchmarks.methods` as Markdown."""
+"""Formats the results of `python -m benchmarks.methods` as Markdown."""
 
 from __future__ import annotations
 
@@ -10,27 +10,29 @@ from benchmarks.methods.settings import METHODS
 from codepref.reports.tables import with_interval
 
 FIGURES = ("pass@1 greedy", "pass@1", "pass@10")
-"""The columns of figures."""
+"""The figures that have a column of the table."""
 
 
 def change(item: dict[str, float]) -> str:
-    """A figure before and after, and the paired difference with its interval, in percent points."""
+    """Return a figure before and after training in percent, and the paired difference with its interval in points."""
     return f"{before_and_after(item)}, {points(item)}"
 
 
 def table(bases: list[dict[str, Any]], rows: list[dict[str, Any]], command: str, machine: dict[str, Any]) -> str:
-    """A line a method and seed, and a line a method with the mean over seeds.
+    """Return a Markdown document with one line for each method and seed, and one for each method's mean over seeds.
 
-    bases: the starter's figures, one row a seed. rows: one row a method and seed.
+    bases: the starter's figures, one row for each seed. rows: one row for each method and seed.
     """
     lines = [
         "# Training methods on the starter, held-out problems",
         "",
         f"`{command}` on {machine['cores']} cores ({machine['cpu']}), no GPU.",
-        "Figures are percent points: before → after, and the paired difference with its 95% interval over 200 "
-        'problems. "written" counts the solutions and test completions that the model wrote for the method to learn '
-        'from (all methods of a seed share them). "seconds" is the time of training and its validation, without '
-        'sampling, on a machine with other work. "kept" is the step whose weights validation kept, of all steps.',
+        "Figures are in percent, before → after training. The paired difference follows with its 95% interval over 200 "
+        'problems. "written" counts the solutions and test completions that models wrote for the method to learn from. '
+        "The methods of a seed share them, but the online methods and the second round of rpo-2-rounds sample their "
+        'own. "seconds" is the time of training and its validation, on a machine with other work. Online methods '
+        'sample in this time. The other methods sample before it. "kept" is the step whose weights validation '
+        "kept, and the number of all steps.",
         "",
         "| method | learns from | seed | greedy pass@1 | sampled pass@1 | pass@10 | written | seconds | kept | gate |",
         "|---|---|---|---|---|---|---|---|---|---|",

@@ -1,13 +1,13 @@
-"""How many pairs of each rule are right, when the pairs rest on a real model's own tests.
+"""Measures how many pairs of each rule are right when the pairs rest on tests that a real model wrote.
 
 Problems, solutions and test completions are those published with CodeT (arXiv 2207.10397); HumanEval+ decides which
 solutions are correct.
 
-Protocol: the first five asserts of each test completion count. J solutions and K asserts are drawn with replacement,
-so a text that the model wrote often is drawn often. For each problem and draw, a rule gives one pair or none. The pairs
-of all problems and draws are sorted by confidence, and the first 20% and 30% of (problems x draws) are kept. A pair is
-right when the chosen solution passes HumanEval+ and the rejected one does not. If a rule gives fewer pairs than are
-kept, each missing pair counts as wrong.
+Protocol: The tests are the first five asserts of each test completion. A draw takes J solutions and K asserts with
+replacement, so a text that the model wrote often is drawn often. A rule gives at most one pair for each problem and
+draw. The pairs of all problems and draws are sorted by confidence. The number of kept pairs is 20%, and then 30%, of
+problems x draws. If a rule gives fewer pairs, each missing pair counts as wrong. A pair is right when the chosen
+solution passes HumanEval+ and the rejected solution does not.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks.common.results import RESULTS
 
 
 def main() -> int:
-    """Execute what is not executed yet, ask every rule, and write figures and table."""
+    """Execute the solutions that --out has no verdicts of, choose pairs by each rule, and write figures and table."""
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m benchmarks.pairs", description=__doc__, formatter_class=plain)
     add_data(parser, "codegen16b/ and evalplus/")
@@ -30,7 +30,7 @@ def main() -> int:
         "--out",
         type=Path,
         default=Path("runs/pairs"),
-        help="folder of the executed verdicts; a second run goes on with them (default: runs/pairs)",
+        help="folder of the verdicts, which a later run continues or reads (default: runs/pairs)",
     )
     rules = ["max-pass", "dstc", "codet", "b4", "agreement"]
     parser.add_argument("--rules", nargs="+", default=rules, help=f"default: {' '.join(rules)}")

@@ -1,4 +1,4 @@
-"""Executes the matrix of self-written tests, draws parts of it, and measures the pairs that rules choose from them."""
+"""Executes the matrix of self-written tests, draws parts of the matrix, and measures the pairs that rules choose."""
 
 from __future__ import annotations
 
@@ -24,34 +24,36 @@ from codepref.sampling.answers import load_solutions, load_tests
 from codepref.sampling.probes import with_probes
 
 SHARES = (0.2, 0.3)
-"""Shares of all draws at which precision is measured."""
+"""The shares of all problems and draws at which precision is measured."""
 SETTINGS = ((10, 50, 20), (100, 100, 4))
-"""(J solutions, K tests, draws a problem)."""
+"""The measured settings: J solutions, K tests, and the number of draws for each problem."""
 ASSERTS_PER_COMPLETION = 5
 PROBES = 60
 TEST_SECONDS = 0.1
 TRUE_SECONDS = 10.0
-"""CPU time of all of a problem's true tests together. A correct solution that is slow must pass, and EvalPlus allows
-four seconds for each input."""
+"""CPU time that all true tests of a problem together may take.
+
+It is high, so that a correct but slow solution passes.
+"""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One problem: the verdicts of the model's own tests, and which solutions pass the true tests."""
+    """One problem: the verdicts of the tests that the model wrote, and which solutions pass the true tests."""
 
     verdicts: RuleInput
     right_S: npt.NDArray[np.bool_]
 
 
 class Answer(NamedTuple):
-    """A rule's answer to one draw: the pair's confidence (-1 without a pair) and whether the pair is right."""
+    """What a rule chose from one draw: the confidence of the pair, or -1 for no pair, and whether the pair is right."""
 
     confidence: float
     right: bool
 
 
 def execute_all(data: Path, out: Path) -> list[Measured | None]:
-    """Execute the whole matrix and the true tests. The entry of a problem without self-written tests is None."""
+    """Run all solutions against the self-written and the true tests. A problem without self-written tests is None."""
     problems = load_problems(data / "codegen16b" / "problems.jsonl.gz")
     solutions = load_solutions(data / "codegen16b" / "solutions.jsonl.gz", problems)
     tests = load_tests(data / "codegen16b" / "tests.jsonl.gz", problems, per_completion=ASSERTS_PER_COMPLETION).tests
@@ -71,9 +73,9 @@ def execute_all(data: Path, out: Path) -> list[Measured | None]:
 def draw(
     verdicts: RuleInput, solutions: int, tests: int, generator: np.random.Generator
 ) -> tuple[RuleInput, npt.NDArray[np.intp]]:
-    """Draw J solutions and K tests with replacement. Returns the part of the matrix, and the rows that were drawn.
+    """Draw solutions and tests with replacement. Returns the part of the matrix, and the rows of the drawn solutions.
 
-    Tests are drawn in proportion to how often the model wrote them; one that is drawn twice has weight 2.
+    The chance of a test is proportional to how often the model wrote it. A test that is drawn twice has weight 2.
     """
     rows = generator.choice(len(verdicts.passed_ST), solutions)
     share_T = verdicts.weight_T / verdicts.weight_T.sum()
@@ -82,7 +84,7 @@ def draw(
 
 
 def answers_of(problems: Sequence[Measured | None], rule: str, setting: tuple[int, int, int]) -> Iterator[Answer]:
-    """A rule's answer to every problem and draw, problem by problem. All rules see the same draws."""
+    """Yield what a rule chooses for each problem and draw, problem by problem. All rules get the same draws."""
     solutions, tests, draws = setting
     generator = np.random.default_rng(0)
     for problem in problems:
@@ -100,9 +102,10 @@ def answers_of(problems: Sequence[Measured | None], rule: str, setting: tuple[in
 
 
 def figures(answers: Sequence[Answer], draws: int) -> dict[str, Any]:
-    """The number of pairs, how many are right, their calibration error, and the precision at each of SHARES.
+    """Return the number of pairs, the share that is right, their calibration error, and the precisions at SHARES.
 
-    draws: answers of one problem. A precision is [value, low, high], with a 95% bootstrap interval over problems.
+    A precision is [value, low, high], with a 95% bootstrap interval over problems. draws: the number of answers that
+    belong to one problem.
     """
     confidence = np.array([answer.confidence for answer in answers])
     right = np.array([answer.right for answer in answers])
@@ -120,14 +123,14 @@ def figures(answers: Sequence[Answer], draws: int) -> dict[str, Any]:
 
 
 def precision(confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], share: float) -> float:
-    """The share of right pairs among the most confident `share` of all draws. A seeded generator breaks ties."""
+    """Return the share of right pairs among the most confident `share` of all answers. A seeded draw breaks ties."""
     among_equals = np.random.default_rng(0).random(len(confidence))
     kept = np.lexsort((among_equals, -confidence))[: count_in_share(share, len(confidence))]
     return float(right[kept].mean())
 
 
 def selection_seconds(out: Path, rule: str) -> float:
-    """Seconds to choose pairs from the whole matrix: reading the verdicts and choosing, without writing pairs."""
+    """Return the seconds that it takes to read the verdicts of the whole matrix and to choose pairs from them."""
     problems = read_statements(out / "own")
     start = time.perf_counter()
     pair(read_verdicts(out / "own"), problems, rule=rule)

@@ -1,10 +1,10 @@
-"""AI feedback against a scripted server: is anything lost, invented or paid for twice, and how fast is it?
+"""Runs AI feedback against a scripted server: is a result lost, invented or paid for twice, and how fast is it?
 
-faults       `codepref respond` and `codepref judge` run undisturbed, then again with SIGKILL at random moments. The
+faults       Runs `codepref respond` and `codepref judge` undisturbed, and again with SIGKILL at random moments. The
              server fails a fifth of its calls (429, 500, hangs, cut answers, broken JSON), and a fifth of the judge's
-             answers are broken. Both runs must give the same results, byte by byte, and the ledgers must be equal to
-             the server's own counts.
-throughput   the same commands with a server that takes 200 ms a call and answers 64 calls at once
+             answers are broken. Compares the results of both runs byte by byte, and the ledgers with the server's own
+             counts.
+throughput   Runs the same commands with a server that takes 200 ms a call and answers 64 calls at once.
 """
 
 from __future__ import annotations
@@ -21,32 +21,37 @@ from benchmarks.common.results import add_part, command_line
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m benchmarks.servers", description=__doc__, formatter_class=plain)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    text = "check results and ledgers against a server that fails, with and without kills"
+    text = "compare results and ledgers of runs with and without kills, against a server that fails"
     faults = commands.add_parser("faults", help=text, description=text)
-    faults.add_argument("--problems", type=int, default=2000, help="instructions (default: 2000)")
-    faults.add_argument("--kills", type=int, default=5, help="kills of each command (default: 5)")
-    faults.add_argument("--longest", type=float, default=6.0, help="seconds to the next kill, at most (default: 6)")
+    faults.add_argument("--problems", type=int, default=2000, help="number of instructions (default: 2000)")
+    faults.add_argument("--kills", type=int, default=5, help="largest number of kills of each command (default: 5)")
     faults.add_argument(
-        "--port", type=int, default=18977, help="both runs use the same port, because keys of calls hold the URL"
+        "--longest", type=float, default=6.0, help="largest number of seconds before a kill (default: 6)"
     )
-    faults.add_argument("--seed", type=int, default=0, help="of the moments of kills")
-    text = "measure calls a second and memory"
+    faults.add_argument(
+        "--port",
+        type=int,
+        default=18977,
+        help="port of the server in both runs, which is a part of the keys of calls (default: 18977)",
+    )
+    faults.add_argument("--seed", type=int, default=0, help="seed of the moments of the kills (default: 0)")
+    text = "measure the calls a second and the memory of both commands"
     throughput = commands.add_parser("throughput", help=text, description=text)
-    throughput.add_argument("--problems", type=int, default=10_000, help="instructions (default: 10,000)")
+    throughput.add_argument("--problems", type=int, default=10_000, help="number of instructions (default: 10,000)")
     for command in (faults, throughput):
         default = RUNS / "calls.json"
         command.add_argument(
-            "--out", type=Path, default=default, help=f"JSON file to add the part to (default: {default})"
+            "--out", type=Path, default=default, help=f"JSON file to which the part is added (default: {default})"
         )
     return parser
 
 
 def main() -> int:
-    """Run one command and add its part to the results file. Returns the exit status."""
+    """Run one command, add its part to the results file, and return the exit status."""
     options = build_parser().parse_args()
     begun = time.monotonic()
     if options.command == "faults":

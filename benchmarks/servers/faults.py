@@ -1,4 +1,4 @@
-"""Runs the commands against a server that fails, with and without kills, and checks results and ledgers."""
+"""Runs `codepref respond` and `codepref judge` against a server that fails, and checks results and ledgers."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ from codepref.judging.artifact import iter_judgments
 from codepref.storage.files import read_json
 
 FAULT_NAMES = {"malformed": "not json", "timeout": "hang"}
-"""codepref's name of a fault -> the scripted server's name."""
+"""codepref's name of a fault -> the scripted server's name of it, where the two differ."""
 RESPONSES = 4
-"""Responses to an instruction."""
+"""The number of responses to each instruction."""
 
 
 def check_faults(problems: int, kills: int, longest: float, port: int, seed: int) -> dict[str, Any]:
-    """Both runs, and whether their results are equal. kills, longest: see `run_with_kills`. seed: of the kills."""
+    """Run both commands undisturbed, and then with kills. Returns the checks, and whether the results are equal.
+
+    problems: the number of instructions. kills, longest: see `run_with_kills`. seed: the seed of the moments of kills.
+    """
     result: dict[str, Any] = {}
     texts = {}
     for count in (0, kills):
@@ -50,9 +53,10 @@ def check_faults(problems: int, kills: int, longest: float, port: int, seed: int
 
 
 def run_with_kills(command: list[str], kills: int, longest: float, generator: random.Random) -> int:
-    """Run a command to its end, and kill it up to `kills` times on the way. Returns how often it was killed.
+    """Kill a command up to `kills` times, start it again after each kill, and let the last start run to its end.
 
-    The time to a kill is between 0.5 and `longest` seconds. Raises SystemExit when the command fails.
+    A kill comes 0.5 to `longest` seconds after the start. Returns the number of kills. Raises SystemExit if the command
+    fails.
     """
     done = 0
     while True:
@@ -70,7 +74,7 @@ def run_with_kills(command: list[str], kills: int, longest: float, generator: ra
 
 
 def ledger_differences(folder: Path, counts: dict[str, Any]) -> list[str]:
-    """Every difference between the commands' ledgers and the server's own counts, as text."""
+    """Return a text for each difference between the ledgers of the commands and the server's own counts."""
     ledger = {}
     for name in ("responses", "judgments"):
         ledger |= read_json(folder / f"{name}.summary.json")["ledger"]
@@ -91,10 +95,10 @@ def ledger_differences(folder: Path, counts: dict[str, Any]) -> list[str]:
 
 
 def check_ratings(folder: Path, problems: int) -> dict[str, int]:
-    """Compare each rating with the quality that its response states, which the scripted judge gives unless it fails.
+    """Compare each rating with the quality that is stated in its response. The scripted judge rates by this quality.
 
-    Counts problems, responses, rated and unjudged responses, invented (a rating that is not the stated quality) and
-    lost (responses that are missing).
+    Returns the numbers of problems, responses, rated responses and unjudged responses. `invented` is the number of
+    ratings that are not the stated quality, and `lost` is the number of missing responses.
     """
     counts: Counter[str] = Counter({"rated": 0, "unjudged": 0, "invented": 0, "responses": 0, "lost": 0})
     for judgment in iter_judgments(folder / "judgments.jsonl"):

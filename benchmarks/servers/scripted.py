@@ -1,4 +1,4 @@
-"""The scripted server (tests/servers/scripted_server.py), and the commands that are run against it."""
+"""Starts the scripted server (tests/servers/scripted_server.py), and builds the commands that use it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ SERVER = ROOT / "tests" / "servers" / "scripted_server.py"
 
 
 class ScriptedServer:
-    """A scripted server that runs while the block lasts. options: of the server's command line."""
+    """A running scripted server, which is killed when the `with` block ends.
+
+    options: the server's command-line options.
+    """
 
     def __init__(self, *options: str) -> None:
         self._process = subprocess.Popen([sys.executable, str(SERVER), *options], stdout=subprocess.PIPE, text=True)
@@ -31,7 +34,7 @@ class ScriptedServer:
         self._process.wait()
 
     def counts(self) -> dict[str, Any]:
-        """What the server has counted so far."""
+        """Return the counts of the server so far."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/counts") as response:
             counts: dict[str, Any] = json.load(response)
         return counts
@@ -40,8 +43,8 @@ class ScriptedServer:
 def write_inputs(folder: Path, url: str, problems: int, members: int, concurrency: int, timeout: float) -> None:
     """Write instructions, a pool and a judge to `folder`.
 
-    members: models of the pool. concurrency: calls at once to each member; the judge gets as many as all members.
-    timeout: seconds of a call.
+    members: the number of models in the pool. concurrency: how many calls each member gets at once. The judge gets as
+    many at once as all members together. timeout: the seconds that a call may take.
     """
     rows = (
         {"instruction": f"Write a program that does thing {number}. " + "Mind the details. " * 30}
@@ -56,7 +59,7 @@ def write_inputs(folder: Path, url: str, problems: int, members: int, concurrenc
 
 
 def commands(folder: Path) -> list[list[str]]:
-    """`codepref respond` and `codepref judge` on the inputs in `folder`."""
+    """Return the command lines of `codepref respond` and `codepref judge` on the inputs in `folder`."""
     codepref = [sys.executable, "-m", "codepref"]
     inputs = ["--instructions", str(folder / "instructions.jsonl"), "--pool", str(folder / "pool.toml")]
     responses, judgments = str(folder / "responses.jsonl"), str(folder / "judgments.jsonl")

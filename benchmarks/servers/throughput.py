@@ -12,7 +12,7 @@ from benchmarks.servers.scripted import ScriptedServer, commands, write_inputs
 
 
 def measure_throughput(problems: int) -> dict[str, Any]:
-    """Calls, seconds and peak memory of each command. problems: instructions."""
+    """Run both commands, and return calls, seconds and peak memory of each. problems: the number of instructions."""
     result: dict[str, Any] = {}
     with ScriptedServer("--seconds", "0.2", "--at-once", "64") as server, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -39,7 +39,7 @@ def measure_throughput(problems: int) -> dict[str, Any]:
 
 
 def memory_mb(pid: int) -> float:
-    """Resident MiB of a process and its children."""
+    """Return the resident MiB of a process and its children."""
     total = 0.0
     for process in (pid, *child_ids(pid)):
         try:
@@ -51,7 +51,7 @@ def memory_mb(pid: int) -> float:
 
 
 def child_ids(pid: int) -> list[int]:
-    """The ids of a process's children; none for a process that has ended."""
+    """Return the ids of a process's children, or [] for a process that has ended."""
     try:
         return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except (FileNotFoundError, ProcessLookupError):

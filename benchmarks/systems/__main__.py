@@ -1,4 +1,7 @@
-"""Runs one system on one job: `python -m benchmarks.systems NAME JOB.json`. `run_system` starts this."""
+"""Runs one system on one job: `python -m benchmarks.systems NAME JOB.json`.
+
+`benchmarks.common.process.run_system` starts this program.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ RUNNERS = {
     "evalplus-check": "evalplus_check:run",
     "fork": "floor:run_forks",
 }
-"""System -> module of this package and function in it. A module is imported when its system runs."""
+"""System -> "module:function", with a module of this package. A module is imported only when its system runs."""
 
 
 def main(name: str, path: str) -> None:
@@ -31,7 +34,7 @@ def main(name: str, path: str) -> None:
     answer = runner(job)
     answer["own_peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
     Path(job["answer"]).write_text(json.dumps(answer))
-    os._exit(0)  # evalplus leaves a thread that sleeps for 20 s, and nothing here needs it
+    os._exit(0)  # does not wait for a thread of evalplus, which sleeps for 20 s
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""codepref as a system."""
+"""Runs codepref as one of the systems (see `benchmarks.systems`)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from benchmarks.systems import Job, Verdict, read_samples
 
 
 def run_samples(job: Job) -> dict[str, Any]:
-    """`execute` of a file of samples, with `seconds` of CPU time a test.
+    """Run `execute` on a file of samples. A test may take `seconds` of CPU time. Further keys of the job:
 
-    Further keys: codepref_cache (folder of expected outputs, or "off"); alone (run each sample by itself);
-    timeout_factor (see `codepref.execution.limits.Limits`).
+    codepref_cache: the folder of expected outputs, or "off". alone: whether to run one sample at a time.
+    timeout_factor: see `codepref.execution.limits.Limits`.
     """
     from codepref.execution.execute import execute
     from codepref.execution.limits import Limits
@@ -43,17 +43,18 @@ def run_samples(job: Job) -> dict[str, Any]:
 
 
 def as_verdict(verdict: Any) -> Verdict:
-    """A verdict of codepref as the benchmarks compare it."""
+    """Return a verdict of codepref in the form that `benchmarks.systems` defines."""
     codes = verdict.codes
     facts = {"cpu_ms": verdict.cpu_ms, "isolation": verdict.isolation, "detail": verdict.detail}
     return {"passed": set(codes) == {"P"}, "timed_out": "T" in codes, "status": codes, **facts}
 
 
 def run_matrix(job: Job) -> dict[str, Any]:
-    """`execute` of distinct solutions x distinct self-written tests; codes and details by task and solution.
+    """Run `execute` on distinct solutions x distinct self-written tests.
 
-    Further keys: data (folder of the published files); per_completion (tests of one completion, at most); max_tests
-    (tests of a problem, at most; default: all).
+    The answer has `codes` and `details` by task and solution.     Further keys of the job:
+    data: the folder of the CodeT files. per_completion: the largest number of tests from one completion.
+    max_tests: the largest number of tests for one problem (default: all).
     """
     from codepref.execution.execute import execute
     from codepref.execution.limits import Limits
@@ -81,7 +82,10 @@ def run_matrix(job: Job) -> dict[str, Any]:
 
 
 def run_evaluate(job: Job) -> dict[str, Any]:
-    """`codepref evaluate --solutions --evalplus` with default limits. results: where the EvalPlus results go."""
+    """Run `codepref evaluate --solutions --evalplus` with default limits. Further key of the job:
+
+    results: the path to which the results file for EvalPlus is written.
+    """
     from codepref import evaluate
     from codepref.evaluation.scores import summarise
     from codepref.execution.reading import read_verdicts

@@ -1,4 +1,4 @@
-"""EvalPlus as a system."""
+"""Runs EvalPlus as one of the systems (see `benchmarks.systems`)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from benchmarks.systems import Job, read_samples
 
 
 def run_samples(job: Job) -> dict[str, Any]:
-    """`evalplus.evaluate` of a file of samples.
+    """Run `evalplus.evaluate` on a file of samples.
 
     EvalPlus limits each input, not the whole test. An input may take `seconds` of wall-clock time, or five times as
-    long as the canonical solution took (the factor that codepref applies to a whole test). Where `seconds` is None,
-    EvalPlus's own limits hold. `phases` has the seconds spent on expected outputs; `printed` what EvalPlus prints.
+    long as the canonical solution took, whichever is more. codepref applies this factor to a whole test. If `seconds`
+    is None, EvalPlus's own limits hold.
+
+    `phases` of the answer has the seconds for expected outputs, and `printed` has the lines that EvalPlus prints.
     """
     from evalplus import evaluate
 
@@ -31,7 +33,7 @@ def run_samples(job: Job) -> dict[str, Any]:
     evaluate.get_groundtruth = timed
     evaluate.cprint = lambda text, *_: printed.append(text)
     results = Path(job["samples"].replace(".jsonl", "_eval_results.json"))
-    results.unlink(missing_ok=True)  # EvalPlus would read it instead of judging
+    results.unlink(missing_ok=True)  # EvalPlus would read an old results file and judge nothing
     start = time.perf_counter()
     own_limits = job["seconds"] is None
     limits = {} if own_limits else {"min_time_limit": job["seconds"], "gt_time_limit_factor": 5.0}
@@ -49,7 +51,7 @@ def run_samples(job: Job) -> dict[str, Any]:
 
 
 def read_results(job: Job) -> dict[str, Any]:
-    """What EvalPlus prints of a results file that another program wrote. results: its path."""
+    """Return the lines that EvalPlus prints for a results file of another program. results: the path of the file."""
     from evalplus import evaluate
 
     printed: list[str] = []
@@ -59,7 +61,7 @@ def read_results(job: Job) -> dict[str, Any]:
 
 
 def compute_expected(job: Job) -> dict[str, Any]:
-    """The seconds that EvalPlus needs for its expected outputs when its cache is empty."""
+    """Empty EvalPlus's cache, and return the seconds that EvalPlus takes for its expected outputs."""
     from appdirs import user_cache_dir
     from evalplus import evaluate
 

@@ -1,7 +1,7 @@
 """Runs EvalPlus's own check of one sample and reports how it ended.
 
-Calls `evalplus.eval.unsafe_execute`, which runs the inputs and discards exceptions, as EvalPlus does: in a process of
-its own and with EvalPlus's limits. The only change is a wrapper around the solution's function, which records the
+As EvalPlus does, it calls `evalplus.eval.unsafe_execute` in a new process, with EvalPlus's limits. This function runs
+the inputs and discards exceptions. The only change is a wrapper around the solution's function. The wrapper records the
 exceptions that the function raises.
 """
 
@@ -30,11 +30,14 @@ def _recorded(_function, _fd):
 %s = _recorded(%s, %d)
 """
 MAX_SECONDS = 120.0
-"""Wall-clock time after which a check is killed."""
+"""Wall-clock seconds after which a check is killed."""
 
 
 def run(job: Job) -> dict[str, Any]:
-    """For each sample, and each of base and plus: what `check` returns. dataset: EvalPlus's name, humaneval or mbpp."""
+    """Check each sample on the inputs base and plus. Returns the results of `check` by sample and part.
+
+    Further key of the job: dataset, EvalPlus's name of the data set, "humaneval" or "mbpp".
+    """
     from evalplus import evaluate
     from evalplus.data import get_human_eval_plus, get_mbpp_plus
     from evalplus.eval._special_oracle import MBPP_OUTPUT_NOT_NONE_TASKS
@@ -52,11 +55,14 @@ def run(job: Job) -> dict[str, Any]:
 
 
 def check(dataset: str, solution: str, problem: dict[str, Any], expected: dict[str, Any], part: str) -> dict[str, Any]:
-    """One check. expected: EvalPlus's expected outputs and times. part: "base" or "plus".
+    """Run EvalPlus's check of one sample. expected: EvalPlus's expected outputs and times. part: "base" or "plus".
 
-    Returns ended: whether the check ran to its end without an exception; inputs: how many there are, and counted: how
-    many of them EvalPlus counted as run; raised: type of the last exception in the solution and the seconds before it;
-    limit: wall-clock seconds that the input at which the check stopped may take; spent: seconds of the whole check.
+    The result has:
+    ended: whether the check ran to its end without an exception.
+    inputs: the number of inputs. counted: the number of inputs that EvalPlus counted as run.
+    raised: the type of the last exception that the solution raised, and the seconds of its call. "" for none.
+    limit: the wall-clock seconds that the last counted input may take.
+    spent: the seconds of the whole check.
     """
     from evalplus.config import DEFAULT_GT_TIME_LIMIT_FACTOR, DEFAULT_MIN_TIME_LIMIT
     from evalplus.eval import _SUCCESS, unsafe_execute

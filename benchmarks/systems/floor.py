@@ -1,4 +1,4 @@
-"""The floor of all systems: bare forks."""
+"""Times bare forks as one of the systems (see `benchmarks.systems`). It is the floor: no other system can be faster."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.systems import Job
 
 
 def run_forks(job: Job) -> dict[str, Any]:
-    """Fork, exit and wait `count` times, one at a time, in a process that has loaded very little."""
+    """Fork a child that exits, and wait for it, `count` times. This process has imported very little."""
     start = time.perf_counter()
     for _ in range(job["count"]):
         pid = os.fork()

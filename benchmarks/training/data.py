@@ -1,4 +1,4 @@
-"""The model and the pairs that both systems train on."""
+"""Makes the model and the pairs for the trainings of both systems."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ SIZES = {
 }
 VOCABULARY = {"0.5b": 151_936, "tiny": 2048}
 SETS = {"one pair a prompt": 1, "four pairs a prompt": 4}
-"""Set -> pairs of each problem."""
+"""Name of a set -> the number of pairs of each problem."""
 
 
 def build_model(folder: Path, size: str) -> None:
-    """Write a random model with the starter's tokenizer to `folder`, unless it is there.
+    """Write a model with random weights and the starter's tokenizer to `folder`, unless the folder has a model.
 
     The weights are the same on every machine that has the same version of torch.
     """
@@ -42,9 +42,10 @@ def build_model(folder: Path, size: str) -> None:
 
 
 def load_pairs(model: str, data: Path, problems: int, pairs: int, max_length: int) -> list[Pair]:
-    """`pairs` pairs of each of `problems` problems, shuffled. Chosen and rejected are arbitrary samples.
+    """Return `pairs` pairs for each of `problems` problems, shuffled. Chosen and rejected are arbitrary samples.
 
-    model: folder of the tokenizer. max_length: tokens that prompt and answer may have together.
+    Problems with too few samples are left out. model: the folder of the tokenizer. max_length: the largest number of
+    tokens of prompt and answer together.
     """
     from codepref.models import load_tokenizer
 
@@ -68,6 +69,6 @@ def load_pairs(model: str, data: Path, problems: int, pairs: int, max_length: in
 
 
 def tokens_of(tokenizer: Any, prompt: Any, answer: str) -> tuple[int, ...]:
-    """The tokens of prompt and answer. Texts that differ only in unknown characters have the same tokens."""
+    """Return the tokens of prompt and answer. Texts that differ only in unknown characters have the same tokens."""
     messages = [*prompt, {"role": "assistant", "content": answer}]
     return tuple(tokenizer.apply_chat_template(messages)["input_ids"])

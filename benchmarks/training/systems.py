@@ -12,7 +12,10 @@ from codepref.records import Pair
 
 
 def train(options: argparse.Namespace) -> dict[str, Any]:
-    """Train with `options.system` on `options.set`. The time includes the reference model's work, and no loading."""
+    """Train with `options.system` on `options.set`, and return the measurements.
+
+    The time includes the work of the reference model. It does not include the loading of models and data.
+    """
     import torch
     from transformers import TrainerCallback
 
@@ -22,7 +25,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     begun: list[float] = []
 
     class Clock(TrainerCallback):  # type: ignore[misc]
-        """Records when the first step begins."""
+        """Records when TRL begins to train."""
 
         def on_train_begin(self, *_: Any, **__: Any) -> None:
             begun.append(time.perf_counter())
@@ -49,7 +52,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def settings_of(options: argparse.Namespace) -> Any:
-    """The settings of both systems: full precision, every step logged, no checkpoints."""
+    """Return the settings of both systems: full precision, every step logged, no checkpoints."""
     from codepref.config.sections import TrainingSection
 
     return TrainingSection(
@@ -62,7 +65,10 @@ def settings_of(options: argparse.Namespace) -> Any:
 
 
 def trl_trainer(options: argparse.Namespace, pairs: list[Pair]) -> tuple[Any, Any]:
-    """trl.DPOTrainer as its documentation shows it, with codepref's arguments. The second value prepares nothing."""
+    """Build a trl.DPOTrainer as its documentation shows, with codepref's arguments.
+
+    Returns the trainer, and a function that does nothing, because TRL needs no preparation.
+    """
     import datasets
     import trl
 
@@ -83,9 +89,10 @@ def trl_trainer(options: argparse.Namespace, pairs: list[Pair]) -> tuple[Any, An
 
 
 def codepref_trainer(options: argparse.Namespace, pairs: list[Pair]) -> tuple[Any, Any]:
-    """codepref's trainer, built by the steps of `codepref.training.trainer.run_training`.
+    """Build codepref's trainer by the steps of `codepref.training.trainer.run_training`.
 
-    The second value shares prefixes and computes the reference's log-probabilities, which is part of the timed work.
+    Returns the trainer, and a function that prepares it. The function shares prefixes and computes the
+    log-probabilities of the reference model. This is part of the timed work.
     """
     from codepref.models import load_tokenizer
     from codepref.training.job import TrainingJob

@@ -1,4 +1,4 @@
-"""The results of `python -m benchmarks.training`: the rows that are kept, and the table."""
+"""Writes the results of `python -m benchmarks.training` as JSON rows and as a Markdown table."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from codepref.runs.summary import machine, versions
 from codepref.storage.files import read_json, write_json, write_text
 
 Runs = dict[str, dict[str, list[dict[str, Any]]]]
-"""Set -> system -> one answer a repeat."""
+"""Set -> system -> one answer for each repeat."""
 
 
 def write_results(options: argparse.Namespace, runs: Runs) -> None:
-    """Write training.json and training.md. The row replaces an earlier one of the same device and size."""
+    """Write training.json and training.md. The new row replaces an earlier row of the same device and size."""
     facts = machine()
     device = facts.get("gpu", facts["cpu"]) if options.device != "cpu" else facts["cpu"]
     row = {
@@ -36,12 +36,13 @@ def write_results(options: argparse.Namespace, runs: Runs) -> None:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Medians over repeats as Markdown."""
+    """Return a Markdown document with one line for each row and set."""
     lines = [
         "# DPO training beside plain TRL",
         "",
-        "Speeds are tokens a second of both sides of all pairs. The time includes the reference model's work and no "
-        "loading. Speeds are medians over repeats; memory is the peak over repeats. The loss is compared step by step.",
+        "Speeds are tokens a second. Tokens of both sides of all pairs count. The time includes the work of the "
+        "reference model, and no loading. A speed is the median over repeats. Memory is the peak over repeats. The "
+        "last column compares the losses of both systems step by step.",
         "",
         "| model | device | pairs | TRL tokens/s | codepref tokens/s | times | TRL GiB | codepref GiB | "
         "largest difference of a step's loss |",

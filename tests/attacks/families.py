@@ -1,15 +1,16 @@
-"""Runs the attack files of `families/`, `open/` and `quiet/`. Each file carries its own problem and expectations.
+"""Runs the attack files of `families/`, `open/` and `quiet/`. Each file contains its own problem and expectations.
 
-The sandbox holds against all files of `families/`; the tests prove it. A file of `open/` still gets a verdict that is
-wrong, costs too much, or leaves a mark. `python tests/attacks/families.py open/` shows what each of them gets. Move a
-file to `families/` when the sandbox holds against it. A file of `quiet/` needs a machine that does nothing else:
-it has a limit of seconds, or it knows a second attempt by the number of its process. The tests leave these files out.
+The files of `families/` are attacks that fail, and the tests check this. A file of `open/` is an attack that still
+gets a wrong verdict, costs too much, or leaves a mark. `python tests/attacks/families.py open/` shows the verdicts of
+these files. Move a file to `families/` when its attack fails. A file of `quiet/` has a limit of seconds, or it
+recognises a second attempt by its process id. Both need a machine that does nothing else, so the tests do not run
+these files.
 
-`runner.py` has one problem for all its files. These attacks need tests of other kinds, other limits, several samples of
-one attack, or two workers at once. Imported by the tests, or run by itself with words of file names: it prints one JSON
-line for each file.
+`runner.py` has one problem for all its files. The attacks here need tests of other kinds, other limits, several samples
+of one attack, or two workers at once. The tests import this module. As a script, it prints one JSON line for each file
+whose path contains one of the arguments.
 
-A file has a head, which says what the attack tries and gives `# key: value` lines, and then blocks:
+A file has a head, which says what the attack tries and has `# key: value` lines. After the head, it has these blocks:
 
     # test: KIND      one test of the problem, of this kind. A file has one or more
     # attack          the program that cheats
@@ -17,16 +18,16 @@ A file has a head, which says what the attack tries and gives `# key: value` lin
 
 | key of the head | meaning | default |
 |---|---|---|
-| expect | codes that an attack may have; S is always allowed | required |
-| isolation | what the verdicts of the attack and of the twin must say | separate |
-| samples | number of attack samples; they differ in a last comment only | 1 |
+| expect | codes that an attack may have, besides S | required |
+| isolation | isolation that the verdicts of the attack and of the twin must have | separate |
+| samples | number of attack samples, which differ only in a comment at the end | 1 |
 | seconds | seconds that the whole file may take | no limit |
 | entry | name of the entry point | add |
 | limits | fields of `Limits`, as name=value | FIELDS |
-| engine | `jobs=N` workers, `unconfined`, or `fresh` for an engine of its own | jobs=1 |
+| engine | `jobs=N` workers, `unconfined`, or `fresh`; each gives the file a new engine | a shared engine |
 
-The engine judges the twin, then the samples of the attack, then the twin once more, as solutions of one task. So an
-attack has an honest solution before and after it, and the first job of the worker holds the twin and an attack.
+The engine judges the twin, the samples of the attack, and the twin again, as solutions of one task. An attack therefore
+has an honest solution before and after it, and the first job of the worker contains the twin and an attack.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ _KEY = re.compile(r"^# (\w+): (.*)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Attack:
-    """One attack file, parsed. `head` holds its keys, `tests` pairs of kind and source."""
+    """One parsed attack file. head: the values of its keys. tests: pairs of kind and source."""
 
     head: dict[str, str]
     tests: list[tuple[str, str]] = field(default_factory=list)
@@ -68,25 +69,25 @@ class Attack:
 
     @property
     def limits(self) -> Limits:
-        """The limits of the file on top of FIELDS."""
+        """The limits of the file. FIELDS has the limits that the file does not set."""
         fields = dict(word.split("=") for word in self.head.get("limits", "").split())
         return Limits(**{**FIELDS, **{name: json.loads(value) for name, value in fields.items()}})
 
     @property
     def engine(self) -> dict[str, Any]:
-        """Arguments of `Engine`."""
+        """The arguments with which the file's own `Engine` is made."""
         words = self.head.get("engine", "").split()
         jobs = [int(word.removeprefix("jobs=")) for word in words if word.startswith("jobs=")]
         return {"jobs": jobs[0] if jobs else 1, "unconfined": "unconfined" in words}
 
     @property
     def shares_engine(self) -> bool:
-        """Whether the engine that judges most files can judge this one."""
+        """Whether the engine that most files share can judge this file."""
         return "engine" not in self.head
 
 
 def read(path: Path) -> Attack:
-    """Parse an attack file. Raises ValueError for a key that is unknown and for a part that is missing."""
+    """Parse an attack file. Raises ValueError for an unknown key and for a missing part."""
     text = path.read_text()
     marks = list(_BLOCK.finditer(text))
     head = dict(_KEY.findall(text[: marks[0].start()] if marks else text))
@@ -99,12 +100,12 @@ def read(path: Path) -> Attack:
             programs[mark[1]] = body
     unknown = set(head) - KEYS
     if unknown or "expect" not in head or not tests or set(programs) != {"attack", "honest twin"}:
-        raise ValueError(f"{path.name}: unknown keys {sorted(unknown)}, or a part is missing")
+        raise ValueError(f"{path.name}: unknown keys {sorted(unknown)}, or no `expect`, no test, no attack or no twin")
     return Attack(head, tests, programs["attack"], programs["honest twin"])
 
 
 def result(engine: Engine, path: Path) -> dict[str, Any]:
-    """Judge one file and say what is wrong with the verdicts ("" where the sandbox held)."""
+    """Judge one file and return the facts. `wrong` says what is wrong with the verdicts, or is "" if nothing is."""
     attack = read(path)
     tests = [Test("family", str(at), source, kind) for at, (kind, source) in enumerate(attack.tests)]  # type: ignore[arg-type]
     problem = Problem("family", "", attack.head.get("entry", "add"), tuple(tests))
@@ -134,9 +135,11 @@ def result(engine: Engine, path: Path) -> dict[str, Any]:
 
 
 def judge(shared: Engine, state_before: tuple[str, int], path: Path) -> dict[str, Any]:
-    """`result` with the engine that the file needs. `state`: whether an honest batch after it has the right verdicts.
+    """Judge one file with the engine that it needs. Returns the facts of `result` and `state`.
 
-    shared: the engine of most files. state_before: what `state` says of it before the first file.
+    `state` is whether an honest batch after the attack has the right verdicts and, for the shared engine, whether the
+    number of processes is the same as before. shared: the engine that most files share. state_before: the result of
+    `runner.state` for this engine before the first file.
     """
     attack = read(path)
     if attack.shares_engine:
@@ -146,7 +149,7 @@ def judge(shared: Engine, state_before: tuple[str, int], path: Path) -> dict[str
 
 
 def main() -> None:
-    """Judge all files of `families/`, or the files of all folders whose path holds one of the arguments."""
+    """Judge the files whose paths contain one of the arguments, or all files of `families/` if no path does."""
     os.environ.update(SECRET)
     chosen = [path for path in [*FILES, *OPEN] if any(word in str(path) for word in sys.argv[1:])] or FILES
     with Engine(jobs=1) as engine:

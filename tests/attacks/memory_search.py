@@ -1,10 +1,10 @@
-"""Searches the memory of a solution's process, and of the process that forked it, for what it must not hold.
+"""Searches the memory of a solution's process, and of the processes around it, for data that it must not contain.
 
-Markers are planted in everything that a solution must not see. One solution then searches its own memory from inside:
-every mapped page in reach, object or not. It raises an exception that names the markers it found. After that it calls
-itself `held` and sleeps, and the memory of its process and of its parent is read from outside through `/proc`.
+Markers are planted in everything that a solution must not see. In a first test, one solution searches the mapped memory
+of its own process, and raises an exception that names the markers. In a second test, it names its process `held` and
+sleeps. Meanwhile the memory of this process and of the other processes of the worker is read through `/proc`.
 
-Run by itself it prints one JSON line for each situation.
+As a script, this module prints one JSON line for each situation.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ NAMES = {
     "EARLIER": "a test and a solution of an earlier task",
     "PAGE": "memory that is shared with another process (read from outside only)",
 }
-"""What each marker stands for. A marker in memory is `cpmark`, its name and `_`."""
+"""Name of a marker -> the data that contains it. In memory, a marker is the text `cpmark`, its name and `_`."""
 
 _MARKER = re.compile(rb"cpmark([A-Z]+)_")
 _JOINED = '"".join(("cp", "mark", "{name}_"))'
-LIMITS = Limits(cpu_seconds=30, wall_seconds=120, load_cpu_seconds=30, memory_mb=1024, patience=None)
+LIMITS = Limits(cpu_seconds=30, wall_seconds=120, load_cpu_seconds=30, memory_mb=1024, timeout_factor=None)
 HELD = "held"
 PAGE = 4096
 HOLD_SECONDS, WAIT_SECONDS = 60, 90
@@ -99,24 +99,24 @@ NAMINGS = {
     "again": "import numpy\n",
     "unreachable": "def never():\n    import pandas\n",
 }
-"""How the searching solution names a package. "again": a solution of the earlier task named one as well."""
+"""Ways in which the searching solution names a package. With "again", a solution of the earlier task names it too."""
 
 KINDS = ("asserts", "check", "inputs", "stdio", "unittest", "function")
-"""Kinds of tests. "function": a test of kind asserts that hands over a function, and so shares its process."""
+"""Kinds of tests. "function" is a test of the kind asserts that hands a function to the solution, and so is shared."""
 
 SHARED = ("unittest", "function")
 
 
 @dataclass(frozen=True)
 class Situation:
-    """How a solution is judged: the kind of its tests, and how it names a package."""
+    """One situation of the search: the kind of the tests, and how the solution names a package (a key of NAMINGS)."""
 
     kind: str
     naming: str
 
     @property
     def allowed(self) -> set[str]:
-        """Markers that the solution's process may hold: a shared process holds the tests that run in it."""
+        """The markers that the solution's process may contain. A shared process contains the tests that run in it."""
         return {"TEST", "EXPECTED"} if self.kind in SHARED else set()
 
 
@@ -124,17 +124,17 @@ SITUATIONS = [Situation(kind, naming) for kind in KINDS for naming in NAMINGS]
 
 
 def marker(name: str) -> str:
-    """The marker of one thing, as it is planted."""
+    """Return the text of a marker."""
     return f"cpmark{name}_"
 
 
 def joined(name: str) -> str:
-    """An expression that makes the marker when it runs."""
+    """Return the source of an expression that makes the marker when it runs."""
     return _JOINED.format(name=name)
 
 
 def tests_of(kind: str) -> list[Test]:
-    """Two tests: one in which the solution searches, and one in which it is held."""
+    """Return two tests: the solution searches in the first one, and sleeps in the second one."""
     return [Test("memory", what, _source(kind, what), _kind(kind)) for what in ("search", "hold")]  # type: ignore[arg-type]
 
 
@@ -160,7 +160,7 @@ def _source(kind: str, what: str) -> str:
 
 
 def solutions_of(situation: Situation) -> list[Solution]:
-    """The searching solution second, and neighbours: the first three of five are in one job of a worker."""
+    """Return five solutions. The second one searches. The first three are in one job of a worker."""
     call = "answer(input())\n" if situation.kind == "stdio" else ""
     search = NAMINGS[situation.naming] + SEARCH + call
     before = f"# {marker('BEFORE')}\ndef answer(*what):\n    raise ValueError({joined('VERDICT')})\n{call}"
@@ -169,7 +169,7 @@ def solutions_of(situation: Situation) -> list[Solution]:
 
 
 def earlier_task(naming: str) -> Task:
-    """A task that the same worker does before."""
+    """Return a task that the same worker runs before the search."""
     tests = [Test("earlier", "0", f'assert answer() == "{marker("EARLIER")}"\n')]
     head = NAMINGS[naming] if naming == "again" else ""
     texts = [f"{head}# {marker('EARLIER')}\ndef answer():\n    return {number}\n" for number in range(3)]
@@ -179,10 +179,12 @@ def earlier_task(naming: str) -> Task:
 
 @dataclass
 class Findings:
-    """Markers by place: `inside` as the solution found them itself, the others as read from outside.
+    """The markers in each place. `inside` was found by the solution, and the rest was read from outside.
 
-    held: the process of the solution. parent: the process that forked it. zygotes: all processes that fork others, by
-    their names, `parent` among them. others: what else belongs to the worker. None: closed to this user, or no answer.
+    held: markers in the process of the solution. parent: markers in the process that forked it.
+    zygotes: process name -> markers, for the children of the supervisor, `parent` among them.
+    others: process name -> markers, for all other processes. None means that this user cannot read the process, or that
+    the solution gave no answer.
     """
 
     inside: list[str] | None = None
@@ -195,9 +197,9 @@ class Findings:
 
 
 def search(situation: Situation, cache: Path | None = None) -> Findings:
-    """Judge the searching solution in one situation. Raises TimeoutError when its process cannot be found.
+    """Run the searching solution in one situation. Raises TimeoutError if its process does not appear.
 
-    cache: a folder for expected outputs. With one, a first engine fills it, and the engine of the search reads it.
+    cache: a folder for expected outputs, or None. A first engine fills the folder, and the searched engine reads it.
     """
     findings, verdicts = Findings(), list[Verdict]()
     problem, tests = Problem("memory", "", "answer"), tests_of(situation.kind)
@@ -228,7 +230,7 @@ def search(situation: Situation, cache: Path | None = None) -> Findings:
 
 
 def _held(thread: threading.Thread) -> psutil.Process:
-    """The process of the searching solution, once it sleeps."""
+    """Wait until the searching solution sleeps, and return its process."""
     end = time.monotonic() + WAIT_SECONDS
     while thread.is_alive() and time.monotonic() < end:
         for process in psutil.Process().children(recursive=True):
@@ -238,11 +240,11 @@ def _held(thread: threading.Thread) -> psutil.Process:
             except OSError:
                 continue
         time.sleep(0.05)
-    raise TimeoutError("the searching solution did not come to its last test")
+    raise TimeoutError("the searching solution did not reach its last test")
 
 
 def _read_from_outside(held: psutil.Process, findings: Findings) -> None:
-    """Read the processes of the worker. Where they are closed to this user, nothing is known of them."""
+    """Read the memory of the worker's processes. If this user may not read it, the findings do not change."""
     parent = held.parent()
     assert parent is not None
     supervisor = parent.parent()
@@ -266,12 +268,12 @@ def _regions(pid: int) -> Iterator[tuple[int, int, str, str]]:
 
 
 def _shares_memory(pid: int) -> bool:
-    """Whether the process has writable memory in common with another one."""
+    """Return whether the process has writable memory that it may share with other processes."""
     return any(rights.startswith("rw") and rights.endswith("s") for _, _, rights, _ in _regions(pid))
 
 
 def markers_in(pid: int) -> set[str]:
-    """The markers in all readable memory of a process. Raises PermissionError where it is closed to this user."""
+    """Return the markers in all readable memory of a process. Raises PermissionError if this user may not read it."""
     names: set[str] = set()
     with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
         for start, end, rights, path in _regions(pid):
@@ -282,7 +284,7 @@ def markers_in(pid: int) -> set[str]:
 
 
 def _read(memory: io.FileIO, start: int, end: int) -> bytes:
-    """What can be read of a region; pages that cannot be read are left out."""
+    """Return the bytes of a region of memory, without the pages that cannot be read."""
     parts, at = [], start
     while at < end:
         try:
@@ -296,7 +298,7 @@ def _read(memory: io.FileIO, start: int, end: int) -> bytes:
 
 
 def main() -> None:
-    """Search in every situation, or in those that the arguments name."""
+    """Search in all situations, or only in those whose names contain one of the arguments."""
     os.environ["CODEPREF_CACHE"] = "off"
     for situation in SITUATIONS:
         if len(sys.argv) < 2 or any(word in f"{situation.kind}-{situation.naming}" for word in sys.argv[1:]):

@@ -1,10 +1,11 @@
-"""Runs `runner.py` as an ordinary user. Root starts this script.
+"""Runs `runner.py` as the user nobody. Root starts this script.
 
-The exit status is 77 where that is not possible. The reason is then on stderr.
+If no ordinary user can run the attacks here, the script writes the reason to stderr and ends with exit status 77.
 
 The interpreter, its packages or this repository may lie below a folder that only root can enter, such as a pyenv in
-root's home. So this script creates a mount namespace, mounts an empty folder over the outermost closed folder, and
-binds the needed folders into it at their old paths. All paths stay valid, and other users can reach them.
+root's home. This script therefore creates a mount namespace, mounts an empty folder over the outermost closed folder,
+and binds the needed folders into the empty folder at their old paths. All paths stay valid, and other users can reach
+them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ NOBODY = 65534
 CLONE_NEWNS = 0x00020000
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 IMPOSSIBLE = 77
-"""The exit status where no ordinary user can run the attacks."""
+"""The exit status if no ordinary user can run the attacks on this machine."""
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -31,13 +32,13 @@ def _mount(source: str, target: str, kind: str, flags: int, options: str = "") -
 
 
 def outermost_closed(path: Path) -> Path | None:
-    """The first folder on the way to `path` that other users cannot enter."""
+    """Return the first folder on the way from the root to `path` that other users cannot enter, or None."""
     ways = [*reversed(path.parents), path]
     return next((way for way in ways if way.is_dir() and not way.stat().st_mode & stat.S_IXOTH), None)
 
 
 def open_up(needed: list[Path]) -> None:
-    """Let other users reach the folders `needed`, in a mount namespace of this process. Raises OSError."""
+    """Let other users reach the folders `needed`, in a new mount namespace. Raises OSError if the kernel refuses."""
     closed: dict[Path, list[Path]] = {}
     for path in needed:
         if (way := outermost_closed(path)) is not None:
@@ -58,14 +59,14 @@ def open_up(needed: list[Path]) -> None:
 
 
 def become(user: int) -> None:
-    """Give up root for good."""
+    """Become the user with the id `user`, without a way back to root."""
     os.setgroups([])
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
 
 
 def main() -> None:
-    """Make closed folders reachable, become the user nobody, run the attacks."""
+    """Make closed folders reachable, become the user nobody, and run the attacks."""
     repository = Path(__file__).resolve().parents[2]
     needed = [Path(sys.base_prefix), Path(sys.prefix), repository, *map(Path, site.getsitepackages())]
     try:

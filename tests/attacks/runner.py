@@ -1,11 +1,12 @@
-"""Runs the attack files through an engine. The tests import it. Run as a script, it prints one JSON line a file.
+"""Runs the attack files through an engine. The tests import this module. As a script it prints one JSON line a file.
 
-A file has a comment that says what the attack tries, a line `# expect:` with the correct codes, the program, a line
-`# honest twin`, and a program that uses the same means and must pass. Every program defines `add`.
+An attack file has a comment that says what the attack tries, a line `# expect:` with the correct codes, the attacking
+program, a line `# honest twin`, and the honest twin. The twin uses the same means as the attack and must pass. Every
+program defines `add`.
 
-Forgeries return a wrong sum, so the code P means that the attack worked. Escapes return the right sum only after they
-got out, so P means that too. Neighbours may pass themselves, but try to change the verdict on the twin, which runs
-right after them, if possible in the same process.
+A forgery returns a wrong sum, so the code P means that the attack worked. An escape returns the right sum only after it
+has left the sandbox, so the code P means that the escape worked. A neighbour may pass. It tries to change the verdict
+on its twin, which runs right after it, and in the same process if possible.
 """
 
 from __future__ import annotations
@@ -44,14 +45,14 @@ HONEST = {
     "import numpy\ndef add(a, b):\n    return int(numpy.add(a, b))\n": "P",
     "class E(Exception):\n    pass\ndef add(a, b):\n    raise E\n": "E",
 }
-"""Programs and their codes. An engine must still give these codes after every attack."""
+"""Honest programs and their codes. After every attack the engine must still give them these codes."""
 SECRET = {"CODEPREF_TEST_SECRET": "secret"}
 PLACES = tuple(Path(folder) / "codepref-escape" for folder in ("/tmp", "/dev/shm", "/var/tmp", "/"))
-"""The files that escapes try to write."""
+"""Files that some escapes try to write."""
 
 
 def result(engine: Engine, path: Path) -> dict[str, str]:
-    """The verdicts on one file. `wrong` says how the sandbox failed, and is "" where it held."""
+    """Run one attack file and return the facts. `wrong` says how the sandbox failed, or is "" if it did not fail."""
     text, twin = path.read_text().split("# honest twin\n")
     match = re.search(r"^# expect: (.*)$", text, re.MULTILINE)
     assert match is not None, path
@@ -73,14 +74,14 @@ def result(engine: Engine, path: Path) -> dict[str, str]:
 
 
 def state(engine: Engine) -> tuple[str, int]:
-    """The codes of an honest batch, and the number of processes of the engine's workers afterwards."""
+    """Run the programs of HONEST. Returns their codes, and the number of processes below this process after the run."""
     solutions = [Solution("add", at, source) for at, source in enumerate(HONEST)]
     (matrix,) = engine.run([Task(PROBLEM, solutions, TESTS[:1])], limits=LIMITS)
     return "".join(verdict.codes for verdict in matrix.verdicts), len(psutil.Process().children(recursive=True))
 
 
 def main() -> None:
-    """Run all files, or those whose paths hold a word of the arguments."""
+    """Run all attack files, or only the files whose paths contain one of the arguments."""
     os.environ.update(SECRET)
     chosen = [path for path in FILES if len(sys.argv) < 2 or any(word in str(path) for word in sys.argv[1:])]
     with Engine(jobs=1) as engine:

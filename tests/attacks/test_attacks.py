@@ -1,6 +1,6 @@
-"""Programs that try to forge a verdict, to leave the sandbox, or to change another verdict (see `runner.py`).
+"""Tests with programs that try to forge a verdict, leave the sandbox, or change another verdict (see `runner.py`).
 
-Where the tests run as root, all attacks run twice: as root and as an ordinary user.
+If the tests run as root, each attack runs twice: as root, and as an ordinary user.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ HERE = Path(__file__).parent
 PENDING = {
     path: match[1] for path in FILES if (match := re.search(r"^# pending: (.*)$", path.read_text(), re.MULTILINE))
 }
-"""Files that show a fault that is not fixed yet."""
+"""File -> reason, for files that show a fault of the sandbox that is not fixed yet."""
 CASES = [
     pytest.param(
         path,
@@ -58,7 +58,7 @@ def state_before(engine: Engine) -> tuple[str, int]:
 
 @pytest.fixture(scope="module")
 def results_of_nobody() -> dict[str, dict]:
-    """The results of each file under an ordinary user."""
+    """The facts about each file, from a run as an ordinary user."""
     if os.getuid() != 0:
         pytest.skip("the tests run as an ordinary user already")
     command = [sys.executable, "-B", str(HERE / "ordinary.py")]

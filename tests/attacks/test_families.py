@@ -1,6 +1,6 @@
-"""Attack files that carry their own problems; see `families.py`. No attack gets a code that it did not earn.
+"""Tests with attack files that contain their own problems (see `families.py`). No attack may get a wrong code.
 
-All run twice where the tests run as root: as root, and as an ordinary user.
+If the tests run as root, each attack runs twice: as root, and as an ordinary user.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.xdist_group("families"), pytest.mark.slow]
 HERE = Path(__file__).parent
 CASES = [pytest.param(path, id=f"{path.parent.name}/{path.stem}") for path in FILES]
 AS_ORDINARY_USER = "import families, ordinary, runner; runner.main = families.main; ordinary.main()"
-"""`ordinary.main` becomes an ordinary user and then calls the main function of `runner`."""
+"""A program that judges the files as an ordinary user. `ordinary.main` changes the user and calls `runner.main`."""
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def state_before(engine: Engine) -> tuple[str, int]:
 
 @pytest.fixture(scope="module")
 def results_of_nobody() -> dict[str, dict]:
-    """What an engine of an ordinary user says of each file."""
+    """The facts about each file, from a run as an ordinary user."""
     if os.getuid() != 0:
         pytest.skip("the tests run as an ordinary user already")
     command = [sys.executable, "-B", "-c", AS_ORDINARY_USER]

@@ -1,6 +1,6 @@
-"""No process in which untrusted code runs, and none that forks one, holds a test, another solution or a verdict.
+"""Tests that the process of a solution, and the process that forks it, contain no test, other solution or verdict.
 
-See `memory_search.py`. A process that a suite shares with its solution holds the tests of that suite, and nothing else.
+There is one exception: a process that tests share with the solution contains these tests. See `memory_search.py`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def test_no_zygote_holds_solutions_or_their_verdicts(situation: Situation) -> No
     findings = findings_of(situation)
     if not findings.zygotes:
         pytest.skip("this user cannot read the memory of the processes of a worker")
-    # a zygote that forks test runners holds the tests of its task
+    # The zygote that forks test runners contains the tests of its task.
     allowed = {"TEST", "EXPECTED", "REFERENCE"}
     leaked = {name: named(set(markers) - allowed) for name, markers in findings.zygotes.items()}
     assert not any(leaked.values()), leaked

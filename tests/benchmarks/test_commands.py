@@ -1,4 +1,4 @@
-"""The command lines of the benchmarks: every one has help, and the README lists every one."""
+"""Tests of the benchmarks' commands: each has help and a line in the README, and results name existing commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The benchmark beside EvalPlus: agreement, causes, what BigCodeBench's gold solutions lack, and tables."""
+"""Tests of the EvalPlus benchmark: agreement, causes, what BigCodeBench's gold solutions lack, and tables."""
 
 import json
 import os

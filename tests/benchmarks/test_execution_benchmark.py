@@ -1,4 +1,4 @@
-"""The benchmark of execution: agreement, causes, tables and the reference on small inputs, and a small real run."""
+"""Tests of the execution benchmark: agreement, causes, tables, the plain processes, and a small real run."""
 
 import importlib.metadata
 import json

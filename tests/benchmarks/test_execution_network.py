@@ -1,4 +1,4 @@
-"""The benchmarks run samples without a network."""
+"""Tests that benchmarks cut samples off from the network."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from codepref.records import Problem, Solution, Test, Verdict
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """The folder of published files, outside the repository."""
+    """The folder of published files, which is outside the repository. Tests are skipped if it is missing."""
     folder = Path(os.environ.get("CODEPREF_DATA", Path(__file__).parents[3] / "shared" / "data"))
     if not (folder / "humaneval").is_dir():
         pytest.skip(f"no published files at {folder} (set CODEPREF_DATA)")
@@ -29,7 +29,10 @@ def engine() -> Iterator[Engine]:
 
 @pytest.fixture
 def verdict_on(engine: Engine) -> Callable[..., Verdict]:
-    """verdict_on(solution, test, ..., **fields of Problem): the verdict on tests that are texts or Test records."""
+    """A function that runs one solution and returns its verdict: verdict_on(solution, *tests, limits=None, **fields).
+
+    A test is a Test record, or a text that becomes a test of the kind "asserts" or "check". fields: fields of Problem.
+    """
 
     def run(solution: str, *tests: str | Test, limits: Limits | None = None, **fields) -> Verdict:
         records = [

@@ -1,4 +1,7 @@
-"""Batches for the fuzz target: tasks of generated programs, their tests, and canaries with known codes."""
+"""Batches for the fuzz target: tasks of generated programs, their tests, and canaries with known codes.
+
+A canary is a program that is known to be right or wrong. It shows when its neighbours change a verdict.
+"""
 
 from __future__ import annotations
 
@@ -58,8 +61,10 @@ ORACLE = "def accept(arguments, output, expected, atol):\n    return output == e
 SHARES = {"asserts": 66, "shared": 4, "unittest": 4, "inputs": 8, "stdio": 6, "hostile": 12}
 """The percentage of tasks with each kind of tests."""
 SIZES = {"hostile": 3, "stdio": 12}
+"""Kind of tests -> the largest number of programs of a task. For all other kinds it is 24."""
 TASKS = 10
-_INSIDE = (  # tests that reach into their test runner
+"""The number of tasks that are drawn for a batch."""
+_INSIDE = (  # lines of tests that manipulate the test runner in which they run
     "page.enter({0}, {1})\nos._exit(0)",
     "page.set(0, {2})\nos._exit(0)",
     "page.reset()",
@@ -81,10 +86,12 @@ _PAGE = (
 
 @dataclass(slots=True)
 class Batch:
-    """Some tasks for one `Engine.run`. Keys of solutions are (task id, solution id).
+    """The tasks of one `Engine.run`. A solution has the key (task id, solution id).
 
-    programs: the generated ones. canaries: the code that each test must yield. hostile: tasks whose tests are hostile.
-    refused: the number of tests that the engine refuses as a user's mistake. broken: sources that it fails to refuse.
+    programs: the generated programs by key. canaries: key of a canary -> the code that it must get in every test.
+    hostile: the ids of tasks whose tests are hostile. refused: the number of tests that the engine refused with
+    UserError. broken: (another exception, source of the test) for each test that the engine failed to refuse with
+    UserError.
     """
 
     number: int
@@ -97,7 +104,7 @@ class Batch:
 
 
 def batches(seed: int, count: int, completions: Sequence[str] = ()) -> Iterator[Batch]:
-    """Yield `count` programs of `seed` in batches."""
+    """Yield batches that contain the first `count` programs of `seed`. completions: see `fuzz_programs.programs`."""
     stream = fuzz_programs.programs(seed, count, completions)
     for number in itertools.count():
         batch = Batch(number)
@@ -117,7 +124,7 @@ def _add_task(rng: random.Random, batch: Batch, name: str, kind: str, taken: lis
     if kind == "hostile":
         tests = _accepted(batch, name, hostile_tests(rng, name))
         batch.hostile.add(name)
-        # The canaries get honest tests in a task of their own, since a hostile test may spoil its own task's codes.
+        # A hostile test may spoil all codes of its task, so the canaries are in another task with honest tests.
         _add_task(rng, batch, f"{name}.canary", "asserts", [])
     else:
         tests = honest_tests(rng, name, kind)
@@ -133,7 +140,10 @@ def _add_task(rng: random.Random, batch: Batch, name: str, kind: str, taken: lis
 
 
 def _accepted(batch: Batch, name: str, tests: list[Test]) -> list[Test]:
-    """The tests that the engine accepts. A refused test is a user's mistake. Any other exception is a finding."""
+    """Return the tests that the engine accepts, and count the others in the batch.
+
+    UserError is the right answer to a malformed test. Any other exception is a finding.
+    """
     kept = []
     for test in tests:
         try:
@@ -141,13 +151,13 @@ def _accepted(batch: Batch, name: str, tests: list[Test]) -> list[Test]:
             kept.append(test)
         except UserError:
             batch.refused += 1
-        except Exception as error:  # noqa: BLE001 - reported as a finding, with the source
+        except Exception as error:  # noqa: BLE001 - every other exception becomes a finding
             batch.broken.append((f"{test.kind}: {type(error).__name__}: {error}"[:200], test.source[:2000]))
     return kept
 
 
 def honest_tests(rng: random.Random, name: str, kind: str) -> list[Test]:
-    """Two to five tests that the right canary passes and the wrong one fails."""
+    """Return two to five tests. The right canary passes all of them, and the wrong canary fails all of them."""
     count = rng.randint(2, 5)
     if kind == "stdio":
         texts = rng.sample(NUMBERS, 2)
@@ -169,7 +179,7 @@ def honest_tests(rng: random.Random, name: str, kind: str) -> list[Test]:
 
 
 def hostile_tests(rng: random.Random, name: str) -> list[Test]:
-    """Two or three tests that are hostile or broken."""
+    """Return two or three tests that are hostile or malformed."""
     ways = {"asserts": 6, "check": 2, "inputs": 3, "stdio": 2, "unittest": 1}
     kind = rng.choices(list(ways), list(ways.values()))[0]
     make = {"inputs": _hostile_inputs, "stdio": _hostile_stdio}.get(kind, _hostile_code)

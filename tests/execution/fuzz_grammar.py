@@ -1,4 +1,7 @@
-"""Programs from a grammar of Python. Templates are parsed once, and their holes are filled with further trees."""
+"""Generates programs from templates of Python syntax.
+
+The templates are parsed once. The names E and S in a template are holes, which are filled with other templates.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +76,7 @@ _DEEPEST = 5
 
 
 class _Grow(ast.NodeTransformer):
-    """Fills the holes of a template: the name E by an expression, the statement S by statements."""
+    """Replaces the holes of a template: each name E by an expression, and each statement S by statements."""
 
     def __init__(self, rng: random.Random, depth: int) -> None:
         self._rng, self._depth = rng, depth
@@ -88,14 +91,14 @@ class _Grow(ast.NodeTransformer):
 
 
 def expression(rng: random.Random, depth: int) -> ast.AST:
-    """A random expression. It is smaller at greater depth."""
+    """Return a random expression. At greater depth it is smaller."""
     if rng.random() < 0.15 + depth / _DEEPEST:
         return copy.deepcopy(rng.choice(_LEAF_TREES))
     return _Grow(rng, depth).visit(copy.deepcopy(rng.choice(_EXPRESSION_TREES)))
 
 
 def statement(rng: random.Random, depth: int) -> list[ast.stmt]:
-    """The statements of one random template."""
+    """Return the statements of one random template."""
     if depth >= _DEEPEST:
         return [ast.Pass()]
     tree = copy.deepcopy(rng.choice(_STATEMENT_TREES))
@@ -103,19 +106,19 @@ def statement(rng: random.Random, depth: int) -> list[ast.stmt]:
 
 
 def statements(rng: random.Random, count: int) -> str:
-    """The text of `count` random statements."""
+    """Return the source of `count` random statements."""
     body = [node for _ in range(count) for node in statement(rng, 1)]
     return ast.unparse(ast.fix_missing_locations(ast.Module(body, [])))
 
 
 def _caught(rng: random.Random, text: str) -> str:
-    """The text, in most cases with its exceptions caught, so that the code after it is reached."""
+    """Return the source `text`, mostly in a `try` that catches its exceptions, so that the code after it also runs."""
     inner = "".join(f"\n    {line}" for line in text.split("\n"))
     return f"try:{inner}\nexcept Exception:\n    pass" if rng.random() < 0.7 else text
 
 
 def program(rng: random.Random) -> str:
-    """A program that defines a class `Odd` with odd methods and a function `f`."""
+    """Return a program that defines a function `f` and a name `Odd`, mostly a class with random special methods."""
     methods = ["    def __init__(self, *x):\n        self.z = x\n"]
     for name in rng.sample(_DUNDERS, rng.randint(0, 4)):
         result = ast.unparse(expression(rng, 2))

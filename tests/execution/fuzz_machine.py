@@ -1,4 +1,4 @@
-"""What the fuzz target leaves on the machine: processes, descriptors, files, shared memory. It reads /proc."""
+"""Finds what the fuzz target leaves on the machine: processes, descriptors, files, shared memory. Reads /proc."""
 
 from __future__ import annotations
 
@@ -17,14 +17,21 @@ from codepref.execution.engine import Engine
 
 _SUBREAPER = 36
 MARKS = (fuzz_system.MARK, "codepref-escape", "cheated")
+"""Parts of the names of files that generated programs and attacks may create."""
 PROCESSES_A_WORKER, DESCRIPTORS_A_PROCESS = 10, 100
-"""A worker has a supervisor, two nurseries, three zygotes, a test runner, a process with a solution, one forked ahead,
-and one that is ending. A runner's session holds 24 descriptors, and each zygote a few more."""
+"""The largest number of processes of a worker, and of open descriptors of one of its processes.
+
+A worker has a supervisor, two nurseries, three zygotes, a test runner, a process with a solution, a process that was
+forked ahead, and a process that is ending.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process of /proc. session: for all processes of a worker it is the pid of the worker."""
+    """One process of /proc. session: the session's id.
+
+    All processes of a worker have the pid of the worker as this id.
+    """
 
     pid: int
     name: str
@@ -34,7 +41,7 @@ class Process:
 
 
 def processes() -> dict[int, Process]:
-    """All visible processes of the machine."""
+    """Return all visible processes of the machine by their pid."""
     table = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -48,7 +55,7 @@ def processes() -> dict[int, Process]:
 
 
 def descendants(table: dict[int, Process], root: int) -> list[Process]:
-    """All processes below `root`."""
+    """Return all processes of `table` below the process `root`."""
     below, last = {root}, 0
     while len(below) != last:
         last = len(below)
@@ -58,7 +65,7 @@ def descendants(table: dict[int, Process], root: int) -> list[Process]:
 
 @contextlib.contextmanager
 def adopting() -> Iterator[None]:
-    """Become the parent of every orphan below this process, so that none disappears from view."""
+    """Make this process the parent of every orphan below it, so that an orphan stays among its descendants."""
     prctl = ctypes.CDLL(None).prctl
     prctl(_SUBREAPER, 1, 0, 0, 0)
     try:
@@ -68,7 +75,7 @@ def adopting() -> Iterator[None]:
 
 
 class Machine:
-    """The state before the fuzzing. Each method reports what differs from it as findings: (kind, detail)."""
+    """The state of the machine before the fuzzing. The methods report what differs from this state later."""
 
     def __init__(self) -> None:
         self.old = {process.pid for process in descendants(processes(), os.getpid())}
@@ -78,7 +85,10 @@ class Machine:
         self.sessions: set[int] = set()
 
     def after_batch(self, engine: Engine) -> list[tuple[str, str]]:
-        """Findings while the workers live: too many descriptors or processes of the engine or a worker."""
+        """Return findings (kind, detail) while the workers live.
+
+        A finding is that the engine or a worker has too many open descriptors, or a worker has too many processes.
+        """
         workers = [worker._process.pid for worker in engine._workers]
         self.sessions |= set(workers)
         findings = []
@@ -98,7 +108,10 @@ class Machine:
         return findings
 
     def after_close(self, timeout: float = 10.0) -> list[tuple[str, str]]:
-        """Findings after `Engine.close`: processes, descriptors and shared memory left after `timeout` seconds."""
+        """Return findings (kind, detail) after `Engine.close`.
+
+        A finding is a process that is left after `timeout` seconds, a new open descriptor, or new shared memory.
+        """
         end = time.monotonic() + timeout
         while (left := self._left()) and time.monotonic() < end:
             time.sleep(0.05)
@@ -109,7 +122,7 @@ class Machine:
         return findings + [("shared memory left", line) for line in sorted(shared)]
 
     def new_files(self) -> tuple[list[str], list[str]]:
-        """New entries of the folders where programs write: those with one of MARKS in their name, and all others."""
+        """Return the new files in folders where programs may write: files with one of MARKS in the path, and others."""
         new = sorted(_files() - self.files)
         marked = [path for path in new if any(mark in path for mark in MARKS)]
         return marked, [path for path in new if path not in marked]

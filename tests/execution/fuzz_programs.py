@@ -1,4 +1,4 @@
-"""Hostile programs for the fuzz target, in five families. A program depends only on the seed and its index."""
+"""Generates programs for the fuzz target, in five families."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _SPARE = (
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One generated program: its index in the stream, its family, its text."""
+    """One generated program: its index in the stream, its family and its text."""
 
     index: int
     family: str
@@ -56,9 +56,10 @@ class Program:
 
 
 def programs(seed: int, count: int, completions: Sequence[str] = ()) -> Iterator[Program]:
-    """Yield `count` programs. Program i depends only on `seed`, i and the corpus, so that a finding can be reproduced.
+    """Yield `count` programs.
 
-    completions: further real programs (each defines `f`) for the corpus of the mutations.
+    A program depends only on the seed, its index and the corpus, so that a finding can be reproduced.
+    completions: programs that define `f` and are added to the corpus, which is the source of the mutations.
     """
     corpus = (*_ORDINARY, *attacks(), *completions)
     for index in range(count):
@@ -66,7 +67,7 @@ def programs(seed: int, count: int, completions: Sequence[str] = ()) -> Iterator
 
 
 def program(seed: int, index: int, corpus: Sequence[str]) -> Program:
-    """The program at one index of the stream."""
+    """Return the program at one index of the stream."""
     rng = random.Random(f"{seed}/{index}")
     family = rng.choices(list(SHARES), list(SHARES.values()))[0]
     if family == "mutated":
@@ -75,13 +76,16 @@ def program(seed: int, index: int, corpus: Sequence[str]) -> Program:
 
 
 def attacks() -> list[str]:
-    """The programs of tests/attacks and their honest twins. Each also defines `add` under the name `f`."""
+    """Return the programs of tests/attacks and their honest twins.
+
+    A line gives their function `add` the name `f` too.
+    """
     paths = sorted(ATTACKS.glob("*/*.txt"))
     return [part + "\nf = add\n" for path in paths for part in path.read_text().split("# honest twin\n")]
 
 
 def mutated(rng: random.Random, corpus: Sequence[str]) -> str:
-    """A program of the corpus after one to four mutations."""
+    """Return a program of the corpus after one to four mutations."""
     text = rng.choice(corpus)
     for _ in range(rng.randint(1, 4)):
         text = rng.choice(_MUTATIONS)(rng, text, corpus)

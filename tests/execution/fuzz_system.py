@@ -1,6 +1,6 @@
-"""Programs that make random system calls, programs that write to the channel of their runner, and odd source texts.
+"""Generates programs with random system calls, programs that write to the test runner's channel, and odd source texts.
 
-Files that they may create have MARK in their names, so that a file that is left can be recognised.
+The files that these programs may create have MARK in their names, so that a file that is left can be recognised.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _LATER = ("_posixshmem", "multiprocessing", "tempfile", "subprocess", "faulthand
 
 
 def call(rng: random.Random) -> list[str]:
-    """Lines that make one random call. In most cases they catch what it raises."""
+    """Return lines that make one random call. In most cases the lines catch what the call raises."""
     if rng.random() < 0.15:
         numbers = ", ".join(rng.choice(("0", "1", "3", "-1", "4096", "1 << 30")) for _ in range(rng.randint(0, 5)))
         line = f"ctypes.CDLL(None).syscall({rng.randrange(470)}, {numbers})"
@@ -75,12 +75,12 @@ def call(rng: random.Random) -> list[str]:
 
 
 def system(rng: random.Random) -> str:
-    """A program of random calls of modules that reach the system, when it loads and in `f`."""
+    """Return a program that makes random calls into modules with system calls, while it loads and in `f`."""
     return _program(rng, call, "def f(*x, **y):\n")
 
 
 def protocol(rng: random.Random) -> str:
-    """A program that writes whole, cut and mutated frames to random descriptors, and then continues or ends."""
+    """Return a program that writes whole, cut and mutated frames to random descriptors, and then continues or ends."""
     return _program(rng, lambda rng: write(rng) if rng.random() < 0.8 else call(rng), "def f(x=0, *y):\n")
 
 
@@ -91,7 +91,7 @@ def _program(rng: random.Random, lines: Callable[[random.Random], list[str]], he
 
 
 def frame(rng: random.Random) -> bytes:
-    """A frame like those of a solution's process: valid, of a wrong length, cut, or nonsense."""
+    """Return a frame like those that a solution's process sends: valid, with a wrong length, cut, or random bytes."""
     number = struct.pack("<I", rng.choice((0, 1, 2, 2, 3, 3, 4, 5, 2**32 - 1)))
     values = (3, None, [1, [2]], {"f": 3}, ("a", "b"), {1: {2}}, 1 << 200, 1.5, "text", [1.0] * 9, list("abcdefghij"))
     value = Encoder(lambda _: None, exact=False).encode(rng.choice(values))
@@ -124,7 +124,7 @@ def frame(rng: random.Random) -> bytes:
 
 
 def write(rng: random.Random) -> list[str]:
-    """Lines that do something to the channel."""
+    """Return lines that write to the channel of the test runner, close it or change it."""
     way = rng.randrange(14)
     descriptor = 3 if rng.random() < 0.8 else rng.randrange(12)
     others = {
@@ -145,7 +145,7 @@ def write(rng: random.Random) -> list[str]:
 
 
 def oddity(rng: random.Random) -> str:
-    """A program whose text is odd before, after or within an ordinary function."""
+    """Return a program with unusual text before, after or within an ordinary function."""
     n = rng.choice((10, 50, 100, 500, 3000, 20000))
     plain = "def f(*x):\n    return 3\n"
     pick = rng.choice

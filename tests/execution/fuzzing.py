@@ -1,8 +1,14 @@
-"""The fuzz target of the execution engine: it runs generated programs through one long-lived engine.
+"""The fuzz target of the execution engine. It runs generated programs through one long-lived engine.
 
-A finding is one of these: the engine raises an exception; a code is missing or is I; a batch hangs; a canary gets a
-wrong verdict; a descriptor, process, file or piece of shared memory is left; a verdict changes when the batch is
-repeated.
+These are findings:
+
+- The engine raises an exception.
+- A verdict code is missing, or is I and no hostile test is the reason.
+- A batch hangs.
+- A canary gets a wrong verdict.
+- The engine or a worker has too many processes or descriptors.
+- A process, a descriptor, a file or shared memory is left at the end.
+- A verdict changes when a batch runs a second time, and neither time, memory nor a race explains the change.
 """
 
 from __future__ import annotations
@@ -28,29 +34,30 @@ from codepref.execution.tasks import Task
 from codepref.records import VERDICT_CODES, VerdictMatrix
 
 AGAIN = 10
-"""One batch in so many runs a second time, with its solutions in another order."""
+"""Every tenth batch runs a second time, with its solutions in another order."""
 EDGE = set("TS")
-"""Codes of tests that come near their time limit. S follows T."""
+"""Codes that depend on the time a test takes: T, and S, which follows after T."""
 KEPT = 200
-"""Findings, and differences, that the report holds."""
+"""The largest number of findings in the report, and of differences."""
 
 _RACING = re.compile(r"\b(thread|threading|os|socket|ctypes|time|signal|gc|resource)\b")
-"""Words of programs whose result may depend on timing: two threads, or two writers at one channel."""
+"""Matches words in programs whose results may depend on timing, such as programs with two threads."""
 
 _NATIVE = re.compile(r"\b(numpy|pandas|scipy)\b")
-"""Packages that end their process (exit status 1, from OpenBLAS) when the address space is used up. Under the 64 MiB of
-this target that varies from process to process, with the addresses that the kernel assigns.
+"""Matches the names of packages that use OpenBLAS, which ends the process when the address space is used up.
+
+With the 64 MiB of this target, this depends on the addresses that the kernel assigns, and so on the process.
 """
 
 Progress = Callable[[int, int, float], None]
 
 
 class Hang(Exception):
-    """A batch took longer than all its limits together."""
+    """Raised when a batch takes longer than `bound` allows."""
 
 
 class Fuzz:
-    """One run of the fuzz target: the engine, the earlier state of the machine, counts and findings."""
+    """One run of the fuzz target: the engine, the state of the machine before the run, counts and findings."""
 
     def __init__(self, seed: int, engine: Engine, machine: Machine) -> None:
         self.seed, self.engine, self.machine = seed, engine, machine
@@ -61,11 +68,11 @@ class Fuzz:
         self.refused = self.again = self.slowest = 0.0
 
     def find(self, kind: str, batch: int, detail: str, **more: Any) -> None:
-        """Keep a finding with what is needed to reproduce it."""
+        """Keep a finding. more: further facts that help to reproduce it."""
         self.findings.append({"kind": kind, "seed": self.seed, "batch": batch, "detail": detail, **more})
 
     def batch(self, batch: Batch) -> None:
-        """Run one batch and check everything that it must not do. Raises Hang."""
+        """Run one batch, and keep what is wrong with it as findings. Raises Hang."""
         self.refused += len(batch.broken) + batch.refused
         for detail, source in batch.broken:
             self.find("exception for a malformed test", batch.number, detail, program=source)
@@ -80,7 +87,7 @@ class Fuzz:
             self.find(kind, batch.number, detail)
 
     def _run(self, batch: Batch, tasks: list[Task]) -> list[VerdictMatrix] | None:
-        """The verdicts, or None when the engine raised an exception. Raises Hang."""
+        """Run tasks and return the verdicts, or None if the engine raised an exception. Raises Hang."""
         done: list[VerdictMatrix] = []
         errors: list[str] = []
 
@@ -117,7 +124,7 @@ class Fuzz:
             }
             if len(verdict.codes) != len(task.tests) or not set(verdict.codes) <= set(VERDICT_CODES):
                 self.find("codes missing", batch.number, verdict.detail, **facts)
-            # A hostile reference yields no expected outputs. That I is the problem's fault.
+            # A hostile reference yields no expected outputs, so the code I is right for its test.
             kinds = [test.kind for test, code in zip(task.tests, verdict.codes, strict=False) if code == "I"]
             own = hostile and (set(kinds) == {"inputs"} or _wrote_codes(task, verdict.detail))
             if kinds and not own:
@@ -155,13 +162,13 @@ class Fuzz:
 
 
 def _wrote_codes(task: Task, detail: str) -> bool:
-    """Whether a test of the task may have written the code I itself, so that no worker was lost."""
+    """Return whether a test of the task may have written the code I itself, although no worker was lost."""
     reached = any(TO_THE_PAGE in test.source for test in task.tests)
     return reached and (not detail or detail.startswith(("test", "the problem's helpers")))
 
 
 def _why(family: str, program: str, differing: list[tuple[str, str]]) -> str:
-    """Why a verdict may have changed, or "" when it should not have."""
+    """Return why a verdict may change from run to run, or "" if it must not change."""
     if all(EDGE & set(pair) for pair in differing):
         return "edge of time"
     if _NATIVE.search(program):
@@ -170,9 +177,11 @@ def _why(family: str, program: str, differing: list[tuple[str, str]]) -> str:
 
 
 def bound(batch: Batch) -> float:
-    """Seconds that no batch may take: all its limits in sequence, times three for a busy machine, and a minute more.
+    """Return the seconds after which a batch counts as a hang.
 
-    A hostile test may hold its runner for 2 * 6 s of wall-clock time, or 20 s of CPU, before the runner is killed.
+    This is one minute, and three times the time of all its limits one after the other, because the machine may be busy.
+    A hostile test counts as 25 s: it may hold its test runner for 2 * 6 s of wall-clock time, or 20 s of CPU time,
+    before the test runner is killed.
     """
     assert LIMITS.wall_seconds is not None
     seconds = 60.0
@@ -193,8 +202,9 @@ def fuzz(
 ) -> dict[str, Any]:
     """Run `count` programs of `seed` through one engine. Returns the report, whose `findings` should be empty.
 
-    completions: further real programs for the corpus. quiet_machine: nothing else writes files here, so every new file
-    is a finding, not only those with our mark. progress(done, count, seconds): called after each batch.
+    completions: see `fuzz_programs.programs`. quiet_machine: whether every new file is a finding, because nothing else
+    writes files on this machine. Otherwise only files with one of MARKS in the path are findings.
+    progress(done, count, seconds): called after each batch.
     """
     start, stopped = time.monotonic(), False
     with adopting():

@@ -1,4 +1,4 @@
-"""On real samples the verdict is the same as when solution and test run in one process."""
+"""Tests on real samples that a verdict is the same as when solution and test run in one process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def rows(name: str) -> list[dict]:
 
 
 def in_process(program: str) -> bool:
-    """Whether the program ends normally in a forked child of this process within a second of CPU."""
+    """Run a program in a forked child for at most a second of CPU time. Returns whether it ends without a failure."""
     pid = os.fork()
     if pid == 0:
         try:

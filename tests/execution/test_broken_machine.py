@@ -1,4 +1,7 @@
-"""Machines that really lack something: limits of the kernel, refused system calls, workers that are killed."""
+"""Tests of execution on machines that lack something, and of workers and runs that are killed.
+
+The faults are real: system calls are refused, limits are set, disks are full, and processes are killed.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,10 @@ assert libc.prctl(38, 1, 0, 0, 0) == 0
 assert libc.prctl(22, 2, head, 0, 0) == 0
 os.execv(command[0], command)
 """
-"""A program that runs a command whose system calls fail, as under a container's seccomp profile."""
+"""A program that runs a command under a seccomp filter, as a container does. Some system calls fail for the command.
+
+The first argument names them as NUMBER=ERRNO, separated by commas. The other arguments are the command.
+"""
 
 LANDLOCK_CREATE, LANDLOCK_RESTRICT = 444, 446  # the same on every architecture
 IS_X86 = os.uname().machine == "x86_64"
@@ -54,7 +60,7 @@ SECCOMP, PERSONALITY = (317, 135) if IS_X86 else (277, 92)
 
 @pytest.fixture
 def files(tmp_path: Path) -> Callable[[int], list[str]]:
-    """files(n): the command `codepref execute` over n correct solutions."""
+    """A function that writes n correct solutions, and returns the command `codepref execute` that runs them."""
 
     def make(count: int = 2) -> list[str]:
         problems, solutions = tmp_path / "p.jsonl", tmp_path / "s.jsonl"
@@ -165,7 +171,10 @@ def test_the_usual_number_of_descriptors_is_enough(
 
 @contextlib.contextmanager
 def _few_processes(count: int) -> Iterator[Callable[[], object]]:
-    """Limit the processes of a command through a control group, since RLIMIT_NPROC does not apply to root."""
+    """Limit the number of processes of a command by a control group, because RLIMIT_NPROC does not apply to root.
+
+    Yields the function that puts the calling process into the group.
+    """
     groups = Path("/sys/fs/cgroup/pids")
     if os.geteuid() != 0:
         pytest.skip("the limit counts all processes of this user, which other tests start too")
@@ -217,7 +226,7 @@ def test_a_full_disk_is_reported_and_the_run_continues_when_there_is_room(
 
 
 def _processes() -> dict[int, tuple[int, str]]:
-    """pid -> (parent, name) of all visible processes."""
+    """Return pid -> (pid of the parent, name) of all visible processes."""
     table = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -228,7 +237,7 @@ def _processes() -> dict[int, tuple[int, str]]:
 
 
 def _below(ancestor: int) -> dict[int, str]:
-    """pid -> name of all processes below `ancestor`."""
+    """Return pid -> name of all processes below the process `ancestor`."""
     processes, below = _processes(), {ancestor: ""}
     while more := {pid: name for pid, (parent, name) in processes.items() if parent in below and pid not in below}:
         below |= more
@@ -237,7 +246,10 @@ def _below(ancestor: int) -> dict[int, str]:
 
 
 class _Killer:
-    """Kills the first `times` workers that a process starts from now on. killed: how many it has killed."""
+    """Kills the first `times` workers that the process `ancestor` starts after this object is made.
+
+    killed: the number of killed workers so far.
+    """
 
     def __init__(self, ancestor: int, times: int) -> None:
         self.killed = 0
@@ -264,7 +276,10 @@ class _Killer:
 
 
 def _with_killings(command: list[str], times: int) -> tuple[int, str, int]:
-    """Run a command and kill `times` of its workers. Returns exit status, stderr and the number of killed workers."""
+    """Run a command and kill its first `times` workers.
+
+    Returns exit status, stderr and the number of killed workers.
+    """
     running = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     with _Killer(running.pid, times) as killer:
         err = running.communicate(timeout=120)[1]
@@ -337,7 +352,7 @@ def test_an_interrupted_run_leaves_no_process_and_can_be_continued(
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
-        # A shell starts background jobs with SIGINT ignored, and children inherit that.
+        # A shell may start this test with SIGINT ignored, and the command would inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not any(name == "solution" for name in _below(running.pid).values()):

@@ -1,4 +1,4 @@
-"""Plain data crosses exactly. Hostile bytes raise Malformed and nothing else."""
+"""Tests that plain data is the same after encoding and decoding, and that hostile bytes raise Malformed only."""
 
 from __future__ import annotations
 

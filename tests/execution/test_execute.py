@@ -1,4 +1,4 @@
-"""The execution stage: artifacts, continuing after a kill, identical solutions, wrong input."""
+"""Tests of the execution stage: artifacts, continuing after a kill, identical solutions, wrong input."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ def test_probes_are_counted_separately_and_their_answers_are_recorded(tmp_path):
     (matrix,) = execute([problem], solutions, tests, out=tmp_path, limits=LIMITS, jobs=1)
     assert [verdict.codes for verdict in matrix.verdicts] == ["PP", "PP", "FP"]
     answer_digests_ST = matrix.answer_digests_ST
-    # To the test 1 + 1 and 1 + 1.0 are equal, but they are different answers.
+    # The test accepts both 2 and 2.0, but they are different answers.
     assert len({*answer_digests_ST[:, 0].tolist()}) == 3
     assert len({*answer_digests_ST[:, 1].tolist()}) == 3
     assert 0 not in answer_digests_ST

@@ -1,4 +1,4 @@
-"""Expected outputs are kept between runs. Damage, other limits and a full folder never cost a verdict."""
+"""Tests that expected outputs are kept between runs, and that damaged or missing files change no verdict."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def test_a_second_run_reads_what_the_first_one_kept(tmp_path):
     (file,) = kept(tmp_path / "kept")
     before = file.stat().st_ino
     assert codes(cache, task()) == ["PF"]
-    assert [path.stat().st_ino for path in kept(tmp_path / "kept")] == [before]  # not written again
+    assert [path.stat().st_ino for path in kept(tmp_path / "kept")] == [before]  # not written again by the second run
     assert file.stat().st_mode & 0o077 == 0
 
 
 def test_solutions_are_compared_with_the_kept_outputs(tmp_path):
-    """The outputs of another reference are put under this one's key, and the verdicts follow them."""
+    """The file with the outputs of another reference is renamed to the key of this reference."""
     cache = ExpectedCache(tmp_path / "kept")
     triple = task("def f(x):\n    return 3 * x\n")
     assert codes(cache, triple) == ["FF"]
@@ -100,7 +100,7 @@ def test_without_confinement_nothing_is_kept_or_read(tmp_path):
     codes(cache, task("def f(x):\n    return 3 * x\n"))
     (file,) = kept(tmp_path / "kept")
     planted = file.rename(file.with_name(expected_keys(task(), Limits())[0]))
-    assert codes(cache, task()) == ["FF"]  # a confined run trusts the outputs that were put there
+    assert codes(cache, task()) == ["FF"]  # a confined run reads the file that was renamed to its key
     other = task("def f(x):\n    return x + x\n")
     with Engine(jobs=1, cache=cache, unconfined=True) as engine:
         assert ["".join(v.codes for v in matrix.verdicts) for matrix in engine.run([task(), other])] == ["PF", "PF"]
@@ -123,7 +123,7 @@ def test_the_files_used_longest_ago_are_deleted_first(tmp_path):
     for at, name in enumerate("abc"):
         cache.write(name, bytes(200))
         os.utime(tmp_path / name, (at, at))
-    cache.read("a")  # used now
+    cache.read("a")  # reading makes this file the one used last
     for name in "de":
         cache.write(name, bytes(200))
     assert {path.name for path in tmp_path.iterdir()} == {"a", "c", "d", "e"}

@@ -1,6 +1,6 @@
-"""Generated programs and hostile tests cause no hang and no crash of the engine, and leave nothing behind.
+"""Tests that generated programs and hostile tests neither hang nor crash the engine, and leave nothing behind.
 
-The long run is `python -m benchmarks.execution fuzz`. What it found is kept below, reduced.
+The long run is `python -m benchmarks.execution fuzz`. Programs in which it found faults are here in a reduced form.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def test_generated_programs_cause_no_finding():
     codes = Counter()
     for counts in report["codes"].values():
         codes.update(counts)
-    assert set("PFETMXS") <= set(codes)  # the programs reach every way to end
+    assert set("PFETMXS") <= set(codes)  # every code but I occurs
 
 
 def test_the_same_seed_yields_the_same_programs():
@@ -98,7 +98,8 @@ def test_a_hostile_test_spoils_only_codes_of_its_own_task(test: str, codes: str)
     with Engine(jobs=1) as engine:
         start = time.monotonic()
         spoilt, after = engine.run([task, honest], limits=LIMITS)
-        assert time.monotonic() - start < 60  # without the fix it ran for ever, or until the silent worker was replaced
+        # Before the fix the run did not end, or ended only when the silent worker was replaced.
+        assert time.monotonic() - start < 60
     assert [verdict.codes for verdict in spoilt.verdicts] == [codes, codes]
     assert after.verdicts[0].codes == "P"
 
@@ -112,7 +113,7 @@ def test_two_tests_that_erase_each_others_codes_come_to_an_end():
 
 
 def test_a_test_that_grows_in_the_compiler_meets_a_memory_limit():
-    # Each level of `finally` doubles the code, so 20 levels take gigabytes.
+    # Each level of `finally` doubles the compiled code, so 20 levels take gigabytes.
     levels = range(20)
     source = "".join(f"{' ' * at}try: pass\n{' ' * at}finally:\n" for at in levels) + " " * 20 + "assert f() == 3\n"
     tests = [Test("t", "0", source), Test("t", "1", "assert f() == 3")]
@@ -123,7 +124,7 @@ def test_a_test_that_grows_in_the_compiler_meets_a_memory_limit():
 
 
 def test_many_empty_lines_are_searched_quickly():
-    # With time quadratic in the number of lines this took hours.
+    # It takes hours if the time grows with the square of the number of lines.
     assert imported("\n" * 3_000_000 + "import numpy\n") == {"numpy"}
 
 

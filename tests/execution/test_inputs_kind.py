@@ -1,4 +1,4 @@
-"""Tests of the kind "inputs": expected outputs from the reference, and EvalPlus's comparisons."""
+"""Tests of the kind of test "inputs": expected outputs from the reference, and EvalPlus's comparisons."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def inputs_test(reference: str, inputs: str, **fields) -> Test:
         (0.30000000000000004, 0.3, 0, "equal", True),
         (0.3001, 0.3, 0, "equal", False),
         (0.3001, 0.3, 1e-3, "equal", True),
-        (1, 1.0000001, 0, "equal", False),  # close, but an int is no float
+        (1, 1.0000001, 0, "equal", False),  # close, but of different types
         ([1.0, 2.0 + 1e-9], [1.0, 2.0], 0, "equal", True),
         ([1.0], [1.0, 2.0], 0, "equal", False),
         ((1.0, 2.0), [1.0, 2.0], 0, "equal", False),

@@ -1,4 +1,4 @@
-"""Solutions that plot: matplotlib finds its list of fonts, and nothing can be written."""
+"""Tests that a solution can plot with matplotlib's list of fonts, and cannot write into the folder of this list."""
 
 from __future__ import annotations
 

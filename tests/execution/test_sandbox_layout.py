@@ -1,4 +1,4 @@
-"""The structure of the sandbox's code: its imports run one way, and one table inside and one outside name the kinds."""
+"""Tests of the structure of the sandbox's code: the direction of imports, and the tables of kinds of tests."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from codepref.problems.kinds import KINDS
 from codepref.records import Problem, Test
 
 FOLDERS = ("wire", "confinement", "kinds", "processes")
-"""A folder of the sandbox imports from itself and from the folders before it."""
+"""The folders of the sandbox. Each may import from itself and from the folders before it in this list."""
 
 FILES = sorted(SANDBOX.rglob("*.py"))
 
 
 def modules(path: Path) -> dict[str, ast.AST]:
-    """The dotted names that a file imports, relative to the sandbox for its own modules."""
+    """Return the names of the modules that a file imports. Names in the sandbox begin with a dot."""
     names: dict[str, ast.AST] = {}
     package = path.relative_to(SANDBOX).parent.parts
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

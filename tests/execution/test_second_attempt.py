@@ -1,4 +1,4 @@
-"""A second attempt decides what the first one left open, and nothing else."""
+"""Tests that a second attempt decides only the tests that the first attempt left open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""With the solution in another process a test behaves as in one process. Each case must pass in this process too."""
+"""Tests that a test behaves the same with the solution in another process as in one process.
+
+Each case but the dataclass also runs in the process of pytest, where it must pass too.
+"""
 
 from __future__ import annotations
 

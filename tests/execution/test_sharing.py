@@ -1,4 +1,7 @@
-"""Solutions that share a process do not affect each other, and one that could leave something behind gets its own."""
+"""Tests that solutions that share a process do not affect each other.
+
+A solution that could affect others must not share a process.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +78,7 @@ NEIGHBOURS = {
     "def f(x) return 1": "E",
     "def g(x):\n    return 1\n": "E",
 }
-"""Programs and the code of each for `assert f(1) == 2`. No program may change the code of another."""
+"""Program -> its code in the test `assert f(1) == 2`. No program may change the code of another program."""
 
 
 def test_no_solution_changes_the_verdict_of_another_in_any_order(engine: Engine) -> None:

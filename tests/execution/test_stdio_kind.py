@@ -1,4 +1,4 @@
-"""Whole programs that read standard input: their codes, forgeries, and the comparison of texts."""
+"""Tests of the kind of test "stdio", for whole programs: codes, forged verdicts, and the comparison of texts."""
 
 from __future__ import annotations
 
@@ -88,14 +88,14 @@ def test_no_state_of_one_run_reaches_the_next(verdict_on):
 
 
 FORGERIES = [
-    # Look for the expected output in all objects and in the frames. It is not in this process.
+    # These two look for the expected output in all objects and in the frames, but it is not in this process.
     "import gc\nprint([o for o in gc.get_objects() if type(o) is dict and 'output' in o and 'input' in o]"
     "[0]['output'])\n",
     "import sys\nframe = sys._getframe()\nwhile frame:\n    for name, value in frame.f_locals.items():\n"
     "        if name in ('expected', 'wanted', 'test'): print(value)\n    frame = frame.f_back\n",
-    # Send the test runner an own answer in place of the server's.
+    # This one writes its own answer to the channel of the test runner.
     "import os, struct\nos.write(3, struct.pack('<I', 5) + b'\\1\\0\\0\\0+')\nos._exit(0)\n",
-    # Return a text that claims to be equal.
+    # These replace or deceive the comparison, or end with the exit status 0.
     "import sys\nclass E(bytes):\n    def __eq__(self, other): return True\n    def decode(self, *_): return E()\n"
     "sys.stdout.buffer.getvalue = None\n",
     "import sys\nsys.modules['sandbox.kinds.compare_text'].same_text = lambda *_: True\nprint(7)\n",
@@ -123,14 +123,14 @@ def test_a_malformed_test_and_mixed_kinds_are_refused(verdict_on):
     [
         ("1 2\n", "1 2", True),
         ("1 2  \n\n", "1 2\n", True),
-        ("1\n2", "1 2", True),  # token by token
+        ("1\n2", "1 2", True),  # texts are compared token by token
         ("1 2 3", "1 2", False),
         ("", "1", False),
         ("", "\n", True),
         ("Yes", "YES", False),
         ("0.3333333", "0.333333333", True),
         ("0.33333", "0.333333333", False),
-        ("1000000.5", "1000000.0", True),  # 1e-6 relative is 1 here
+        ("1000000.5", "1000000.0", True),  # the relative tolerance of 1e-6 allows a difference of 1
         ("1000002", "1000000.0", False),
         ("1000001", "1000000", False),  # whole numbers are exact
         ("1", "1.0", True),

@@ -1,4 +1,4 @@
-"""More rows than memory holds: the order of the tables, continuing after a kill, and memory that does not grow."""
+"""Tests with more rows than fit into memory: order of the tables, continuing after a kill, and constant memory."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ def test_a_million_rows_stay_below_a_gigabyte(tmp_path, tasks):
     solutions, out = tmp_path / "solutions.jsonl", tmp_path / "out"
     lines = "".join(json.dumps({"task_id": str(n), "solution": text}) + "\n" for text in texts for n in range(tasks))
     with solutions.open("w") as stream:
-        stream.writelines(repeat(lines, ROWS // tasks // 2))  # the rows of a task are apart
+        stream.writelines(repeat(lines, ROWS // tasks // 2))  # the rows of one task do not follow each other
     command = ["execute", "--problems", str(problems), "--solutions", str(solutions), "--out", str(out)]
     run = subprocess.Popen([sys.executable, "-m", "codepref", *command], stdout=subprocess.DEVNULL)
     peak, top = 0, psutil.Process(run.pid)
@@ -247,7 +247,10 @@ def test_a_million_rows_stay_below_a_gigabyte(tmp_path, tasks):
 
 
 def resident(top: psutil.Process) -> int:
-    """The most bytes that a process and those below it have held so far. Shared pages count for each process."""
+    """Return the sum of the peak resident bytes of a process and its descendants.
+
+    Shared pages count for each process.
+    """
     total = 0
     with contextlib.suppress(psutil.Error, OSError, StopIteration):  # a process may have ended meanwhile
         for process in [top, *top.children(recursive=True)]:

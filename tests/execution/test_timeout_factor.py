@@ -1,4 +1,4 @@
-"""The timeout factor: how much CPU time a test may take once the time of a right solution is known."""
+"""Tests of the timeout factor, which limits a test's CPU time by the time that right solutions take."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_the_cpu_time_of_the_first_and_the_second_attempt():
     assert limits.second_cpu_seconds(0.001) == 0.5
     assert (
         limits.second_cpu_seconds(0.03) == limits.second_cpu_seconds(0.04) == 1.0
-    )  # in steps, so that it is the same in every run
+    )  # rounded up in steps, so that it is the same in every run
     assert limits.second_cpu_seconds(0.06) == 2.0
     assert limits.second_cpu_seconds(1.0) == 3.0
     assert limits.second_cpu_seconds(None) == 3.0

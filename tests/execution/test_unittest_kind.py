@@ -1,4 +1,7 @@
-"""Suites that share a process with the solution: codes, mocks, and programs that try to pass without being right."""
+"""Tests of the kind of test "unittest": codes, mocks, and wrong solutions that try to pass.
+
+A suite runs in one process with the solution.
+"""
 
 from __future__ import annotations
 

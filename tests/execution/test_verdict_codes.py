@@ -1,4 +1,4 @@
-"""Each cause has its code, and the end of one test does not affect the others."""
+"""Tests that each way to pass or fail has its verdict code, and that the end of a test does not change other codes."""
 
 from __future__ import annotations
 
