@@ -81,7 +81,7 @@ class Reading:
 def questions(
     task: InstructionResponses, endpoint: Endpoint, settings: JudgeSettings, references: References | None = None
 ) -> Iterator[Question]:
-    """Yield all questions about one task: the first pass, the pass in reversed order, and the repeats of the first pass.
+    """Yield all questions about one task: the first pass, the pass in reversed order, the repeats of the first pass.
 
     A pass is one question about all responses. In mode "single" or with `references`, it is one question for each
     response. A task without responses has no questions.

@@ -99,7 +99,7 @@ def _explanation(facts: Facts, lint: Lint, metrics: Metrics) -> Iterator[Deducti
 
 
 def _doublings(value: float, free: float, weight: float) -> float:
-    """Return `weight` * log2(`value` / `free`), and 0 if `value` is at most `free`. A value of 4 * free gives 2 * weight."""
+    """Return `weight` * log2(`value` / `free`), and 0 if `value` is at most `free`."""
     return weight * math.log2(max(1.0, value / free))
 
 

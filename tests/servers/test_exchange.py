@@ -141,7 +141,7 @@ def test_a_budget_is_never_exceeded_and_a_run_with_a_larger_one_continues(serve:
 @pytest.mark.parametrize(
     ("model", "options", "words"),
     [
-        ("writer", ["--key", "secret"], "answers 401: the key in CODEPREF_TEST_KEY is not set"),
+        ("writer", ["--key", "secret"], "answers 401. The key in CODEPREF_TEST_KEY is not set"),
         ("nobody", [], "has no model 'nobody'"),
     ],
 )
