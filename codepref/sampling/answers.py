@@ -21,7 +21,7 @@ from codepref.storage.files import read_jsonl
 Row = Mapping[str, Any]
 _MAX_MESSAGES = 10
 _CACHED = 1 << 25
-"""The size of the cache of programs, in characters of keys and programs plus 400 for each entry."""
+"""The cache of programs is emptied above this size: the characters of rows and programs, plus 400 for each entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,7 @@ def _whole_test(source: str, problem: Problem) -> tuple[Sequence[str], Mapping[s
 
 
 def _prefix(row: Row, problem: Problem, prefixes: dict[str, str]) -> str:
-    """Return the end of the prompt that a completion continues: its last line if this is "assert", or ""."""
+    """Return the text at the end of the prompt that a completion continues: "assert " or ""."""
     if isinstance(row.get("prompt"), str):
         last = row["prompt"].rpartition("\n")[2]
         prefixes[problem.task_id] = last if last.strip() == "assert" else ""

@@ -28,14 +28,15 @@ from codepref.sampling.blocks import code_blocks, code_texts, without_thinking
 from codepref.sampling.unittests import condition_of
 
 DROP_REASONS = ("unparsable", "no_call", "trivial", "not_self_contained", "duplicate", "over_limit")
-"""Why an assert is dropped. "unparsable": it is not Python, or it is too long or too deep. "no_call": it does not call the
-entry point. "trivial": its result does not depend on the function. "not_self_contained": it needs names that nothing
-defines. "duplicate": an equal test was kept from the same completion. "over_limit": `limit` tests were kept already."""
+"""Why an assert is dropped. "unparsable": it is not Python, or it is too long or too deep. "no_call": it does not call
+the entry point. "trivial": its result does not depend on the function. "not_self_contained": it needs names that
+nothing defines. "duplicate": an equal test was kept from the same completion. "over_limit": `limit` tests were kept
+already."""
 
 _ALLOWED = """math cmath re string json copy random itertools functools operator collections datetime decimal fractions
     statistics heapq bisect typing numpy"""
 MODULES = {**{name: f"import {name}" for name in _ALLOWED.split()}, "np": "import numpy as np"}
-"""Names of modules that a test may use, with the import that is put before the assert. Other modules are not allowed."""
+"""Modules that a test may use, by name, with the import that is put before the assert. No other module is allowed."""
 
 _MAX_CHARACTERS = 20_000
 

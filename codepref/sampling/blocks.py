@@ -52,7 +52,7 @@ def code_blocks(text: str) -> list[Block]:
         lines += [] if code is None else [code.removeprefix(indent)]
         if closes:
             blocks.append(Block("\n".join(lines), language))
-            # a fence with a language tag inside a block opens the next block, because the model forgot to close this one
+            # a fence with a language tag inside a block opens the next block: the model forgot to close the first one
             fence, lines, language = (fence, [], _language(info)) if info else ("", [], "")
     if fence:
         blocks.append(Block("\n".join(lines), language))

@@ -1,8 +1,9 @@
 """Extracts programs from raw model text. Pure. `codepref.sampling.asserts` extracts tests.
 
 A program that defines a function consists of imports, functions, classes, and the module-level statements that these
-need. Example calls, prints, asserts, test functions and `if __name__ == "__main__"` are dropped. Models write them after
-the code, and DSTC (arXiv 2411.13611) trains models to write a test there. A program that reads an input is not changed.
+need. Example calls, prints, asserts, test functions and `if __name__ == "__main__"` are dropped. Models write them
+after the code, and DSTC (arXiv 2411.13611) trains models to write a test there. A program that reads standard input is
+not changed.
 """
 
 from __future__ import annotations
@@ -194,7 +195,10 @@ def _sets_limit(node: ast.stmt) -> bool:
 
 
 def _missing(statements: Iterable[Statement], source: Iterable[Statement]) -> list[Statement]:
-    """Return the statements of `source`, in their order, that define names which `statements` or they need and lack."""
+    """Return the statements of `source`, in their order, that define names which `statements` need and lack.
+
+    Statements that define names for the returned statements are returned too.
+    """
     have = list(statements)
     offered = [item for item in source if isinstance(item.node, _Definition | ast.Import | ast.ImportFrom | ast.Assign)]
     taken: dict[Statement, None] = {}

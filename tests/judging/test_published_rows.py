@@ -74,7 +74,7 @@ def test_a_malformed_row_is_reported_with_its_place(tmp_path: Path) -> None:
     ):
         path = tmp_path / "published.jsonl"
         path.write_text(json.dumps(row([])) + "\n" + json.dumps(wrong) + "\n")
-        with pytest.raises(UserError, match=rf"published.jsonl:2: cannot be read as a judgment: {words}"):
+        with pytest.raises(UserError, match=rf"published.jsonl:2: cannot be read as a judgment \({words}"):
             list(iter_judgments(path))
 
 

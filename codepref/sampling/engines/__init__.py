@@ -38,7 +38,10 @@ def open_engine(model: str, *, dtype: str = "auto", device: str = "auto") -> Eng
 
 
 def model_fingerprint(model: str) -> str:
-    """Return the fingerprint of the model with this name. No weights are loaded. Raises UserError as `open_engine` does."""
+    """Return the fingerprint of the model with this name, without loading weights.
+
+    Raises UserError as `open_engine` does.
+    """
     name, rest = _engine_of(model)
     if name != DEFAULT:
         return open_engine(model).fingerprint

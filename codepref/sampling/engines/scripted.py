@@ -47,7 +47,10 @@ class ScriptedEngine:
         return sum(len(message["content"]) for message in messages)
 
     def answer(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> list[Answer]:
-        """Return one text for each ask. `decoding` and `seed` have no effect. Raises UserError for a task without texts."""
+        """Return one text for each ask. `decoding` and `seed` have no effect.
+
+        Raises UserError for a task without texts of the kind.
+        """
         answers = []
         for ask in asks:
             texts = self.answers.get((ask.task_id, ask.kind))
