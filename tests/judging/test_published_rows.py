@@ -1,4 +1,4 @@
-"""Rows of the published data set and of codepref's own files."""
+"""Reading rows of judgments, from the published data set and from codepref's files."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Solutions in EvalPlus's forms: lines with additional keys, a folder of programs, a file of results."""
+"""Reading solutions in EvalPlus's forms: lines with additional keys, a folder of programs, a file of results."""
 
 from __future__ import annotations
 
