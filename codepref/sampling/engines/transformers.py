@@ -48,8 +48,8 @@ class TransformersEngine:
         room = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
         if room is not None and prompt_tokens >= room:
             raise UserError(
-                f"{self.name}: the prompt of {asks[0].task_id} has {prompt_tokens} tokens, but the model's context has "
-                f"only {room}. Leave this problem out"
+                f"{self.name}: the prompt of {asks[0].task_id} has {prompt_tokens} tokens, and the model's context of "
+                f"{room} tokens leaves no room for an answer. Leave this problem out"
             )
         limit = decoding.max_new_tokens if room is None else min(decoding.max_new_tokens, room - prompt_tokens)
         torch.manual_seed(seed)
