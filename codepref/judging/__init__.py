@@ -1,1 +1,1 @@
-"""Responses -> judgments: a judge model or the rubric rates responses by a coding preference."""
+"""Judges: a judge model or the rubric rates responses by a coding preference and writes judgments."""

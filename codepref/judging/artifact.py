@@ -1,9 +1,9 @@
-"""A file of judgments, one row for each problem.
+"""Reads and writes files of judgments, with one row for each instruction.
 
-The columns `instruction`, `preference`, `models`, `responses` (`model`, `response`) and `annotations` (`model`,
-`rating` as text or "N/A", `rationale`) are those of coseal/CodeUltraFeedback. The other columns hold what these leave
-out. Rows of the published data set can be read too: their annotations may be in another order than the responses, and
-some or all may be missing.
+The published data set coseal/CodeUltraFeedback has the columns `instruction`, `preference`, `models`, `responses`
+(entries with `model` and `response`) and `annotations` (entries with `model`, `rating` and `rationale`). A rating is a
+text, such as "4" or "N/A". codepref writes these columns, and further columns for the other fields of a Judgment. It
+also reads rows of the published data set. Their annotations may be in another order than the responses, or be missing.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from codepref.sampling.responses_file import iter_records, responses_from_row, r
 from codepref.storage.files import write_jsonl
 
 UNJUDGED = "N/A"
-"""The published rating of a response without a rating."""
+"""Stands in place of a rating for a response that has none, as in the published data set."""
 
 _WHOLE = re.compile(r"\d{1,6}")
 
 
 def write_judgments(path: Path, judgments: Iterable[Judgment]) -> int:
-    """Write one line for each judgment, atomically. Holds one line in memory at a time. Returns the count."""
+    """Write one line for each judgment to `path` atomically, and return the number of lines.
+
+    The judgments are taken one at a time.
+    """
     return write_jsonl(path, (judgment_row(judgment) for judgment in judgments))
 
 
@@ -32,18 +35,18 @@ def iter_judgments(source: str | Path) -> Iterator[Judgment]:
     """Yield the judgments in a file or hub data set.
 
     source: as for `codepref.sampling.responses_file.iter_responses`. A response without an annotation is unjudged.
-    Raises UserError with the place of a malformed row or of a second row with the same task_id.
+    Raises UserError for a malformed row and for a second row with the same task_id. The message names the row.
     """
     return iter_records(source, judgment_from_row, "a judgment")
 
 
 def read_judgments(source: str | Path) -> list[Judgment]:
-    """All judgments of a file or hub data set; see `iter_judgments`."""
+    """Return the judgments that `iter_judgments` yields as a list."""
     return list(iter_judgments(source))
 
 
 def judgment_row(judgment: Judgment) -> dict[str, Any]:
-    """The line of a file for one judgment."""
+    """Return the row that a file holds for one judgment."""
     ratings = judgment.ratings
     return responses_row(judgment.unrated()) | {
         "annotations": [
@@ -64,7 +67,10 @@ def judgment_row(judgment: Judgment) -> dict[str, Any]:
 
 
 def judgment_from_row(row: Mapping[str, Any], default_id: str) -> Judgment:
-    """The judgment in one row. Raises KeyError, TypeError or ValueError if the row is malformed."""
+    """Return the judgment in one row.
+
+    default_id: the task_id for a row without one. Raises KeyError, TypeError or ValueError if the row is malformed.
+    """
     task = responses_from_row(row, default_id)
     low, high = row.get("scale") or (1, 5)
     return Judgment(
@@ -100,23 +106,25 @@ def _ratings(row: Mapping[str, Any], responses: Sequence[Response], low: int, hi
 def _annotations(
     entries: Sequence[Mapping[str, Any]], responses: Sequence[Response]
 ) -> Sequence[Mapping[str, Any] | None]:
-    """The annotation of each response, None where there is none.
+    """Return the annotation of each response, in the order of the responses. None stands for a missing annotation.
 
-    Annotations in another order, or fewer than the responses, are matched by the model's name if it is unambiguous.
+    If the annotations name the same models as the responses in the same order, they keep this order. Otherwise the
+    model's name decides, if exactly one annotation and one response have it. Other annotations are not used.
+    Raises ValueError if an annotation names a model that has no response.
     """
     models = [response.model for response in responses]
     names = [entry["model"] for entry in entries]
     if names == models:
         return entries
     if unknown := sorted(set(names) - set(models)):
-        raise ValueError(f"an annotation is of {unknown[0]!r}, which has no response")
+        raise ValueError(f"an annotation names the model {unknown[0]!r}, which has no response")
     unambiguous = {name for name in names if names.count(name) == models.count(name) == 1}
     by_name = {entry["model"]: entry for entry in entries}
     return [by_name[model] if model in unambiguous else None for model in models]
 
 
 def _value(rating: Any, low: int, high: int) -> tuple[int | None, str]:
-    """(the value of a rating that is a text or a number, "") or (None, the reason why it has no value)."""
+    """Return (value, "") for a text or number that is a rating on the scale, and else (None, the reason)."""
     if rating is None or rating == UNJUDGED:
         return None, "not rated"
     text = str(rating).strip() if not isinstance(rating, bool) else ""

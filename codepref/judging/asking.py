@@ -1,7 +1,7 @@
 """Asks a judge model about all tasks and reads its answers.
 
-There are two passes over the tasks, so that memory holds only the running calls. The first pass gets an answer to every
-question (see `codepref.servers`). The second pass reads the answers from the journal and makes judgments of them.
+The tasks are read three times, so that a long file of JSON lines need not fit into memory: to count the questions, to
+get the judge's answers into the journal (see `codepref.servers`), and to make judgments of these answers.
 """
 
 from __future__ import annotations
@@ -34,20 +34,21 @@ from codepref.servers.records import Request, RequestResult
 from codepref.storage.progress import ProgressLine
 
 ResponseSource = str | Path | Sequence[InstructionResponses] | Sequence[Judgment]
-"""A file or hub data set of responses or judgments, or records. Ratings in it are ignored."""
+"""A file or hub data set of responses or judgments, or a sequence of such records. Ratings in it are ignored."""
 
 Tasks = Callable[[], Iterable[InstructionResponses]]
-"""Returns the tasks from the beginning at each call."""
+"""A function that returns the tasks. Each call begins at the first task."""
 
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class JudgeRun:
-    """The answers of a judge while the journal is open.
+    """A judge's answers about all tasks. It can be used while the journal is open.
 
-    judgments: each task's judgment and all readings, one list for each pass; it can be consumed once.
-    missing: the number of questions without an answer, by reason.
+    Attributes:
+    judgments: yields each task's judgment with all readings, one list for each pass. It can be consumed once.
+    missing: the number of requests without an answer, by reason. A repeated question is a request of its own.
     """
 
     judgments: Iterator[tuple[Judgment, list[list[Reading]]]]
@@ -57,7 +58,7 @@ class JudgeRun:
 
 
 def load_tasks(source: ResponseSource) -> Tasks:
-    """The tasks of a source. A file is read again at each call and is never held in memory."""
+    """Return a function that returns the tasks of `source`. If `source` is a file, each call reads it again."""
     if isinstance(source, str | Path):
         return lambda: iter_responses(source)
     tasks = [record.unrated() if isinstance(record, Judgment) else record for record in source]
@@ -76,10 +77,11 @@ def judge_run(
     progress: ProgressLine | None = None,
     log: Log = lambda text: None,
 ) -> Iterator[JudgeRun]:
-    """Get an answer to every question about the tasks, then hold the journal in `folder` open while they are read.
+    """Ask all questions about the tasks, and yield the answers while the journal in `folder` is open.
 
-    Raises UserError, GateError or InfrastructureError as `Exchange.results` does, and UserError for tasks without a
-    known preference or if there is nothing to judge.
+    references: gives the reference answers if responses are graded beside one. budget: limit in dollars over all runs
+    with this journal. Raises the errors of `Exchange`, and UserError for tasks without a known preference or if there
+    is no response to judge.
     """
     endpoint = member.endpoint()
     check_endpoints([endpoint], budget)
@@ -101,7 +103,7 @@ def _ask(
     total: int,
     progress: Progress | None,
 ) -> Counter[str]:
-    """Get an answer to every question into the journal. Returns the number of questions without answer, by reason."""
+    """Get the answers to all questions into the journal. Return the number of unanswered requests by reason."""
     counts: dict[str, int] = {}  # key of each running question -> the number of responses that it shows
     missing: Counter[str] = Counter()
     done = 0
@@ -130,7 +132,7 @@ def _ask(
 
 
 def _count_questions(tasks: Tasks, endpoint: Endpoint, settings: JudgeSettings, references: References | None) -> int:
-    """The number of questions. Raises UserError for tasks that a judge cannot be asked about, before any paid call."""
+    """Return the number of questions. Raises UserError for an unknown preference, or if there is no response at all."""
     total = empty = 0
     unknown: list[InstructionResponses] = []
     for task in tasks():
@@ -141,5 +143,5 @@ def _count_questions(tasks: Tasks, endpoint: Endpoint, settings: JudgeSettings, 
             unknown.append(InstructionResponses(task.instruction, ()))
     check_preferences(unknown)
     if not total:
-        raise UserError("there is no response to judge" + (f" ({empty} problems have none)" if empty else ""))
+        raise UserError(f"there is no response to judge: none of the {empty} instructions has one")
     return total

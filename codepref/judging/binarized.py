@@ -1,4 +1,7 @@
-"""Rated pairs in the columns of coseal/CodeUltraFeedback_binarized, for training scripts of other projects."""
+"""Writes rated pairs with the columns of the published data set coseal/CodeUltraFeedback_binarized.
+
+Training scripts of other projects read this form.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,10 @@ SIDES = ("chosen", "rejected")
 
 
 def write_binarized(path: Path, judgments: Sequence[Judgment], pairs: Iterable[Pair]) -> int:
-    """Write one row for each pair as Parquet, or as JSON lines if `path` ends in .jsonl. Returns the count.
+    """Write one row for each pair as Parquet, or as JSON lines if `path` ends in .jsonl. Return the number of rows.
 
-    Columns: those of the published judgments, `chosen` and `rejected` as plain texts, `rating_chosen` and
-    `rating_rejected` as whole numbers, `model_chosen`, `model_rejected`.
+    The columns are PUBLISHED, then `chosen` and `rejected` as plain texts, `rating_chosen` and `rating_rejected` as
+    whole numbers, and `model_chosen` and `model_rejected`.
     Raises UserError for a pair whose responses the judgments do not hold.
     """
     rows = list(binarized_rows(judgments, pairs))
@@ -33,12 +36,14 @@ def write_binarized(path: Path, judgments: Sequence[Judgment], pairs: Iterable[P
 
 
 def binarized_rows(judgments: Sequence[Judgment], pairs: Iterable[Pair]) -> Iterator[dict[str, Any]]:
-    """The rows that `write_binarized` writes."""
+    """Yield the rows that `write_binarized` writes. Raises UserError as it does."""
     by_task = {judgment.task_id: judgment for judgment in judgments}
     for pair in pairs:
         judgment = by_task.get(pair.task_id)
         if judgment is None:
-            raise UserError(f"the judgments lack task {pair.task_id!r}: give the file that the pairs were made of")
+            raise UserError(
+                f"the judgments lack task {pair.task_id!r}: give the judgments from which the pairs were made"
+            )
         row = judgment_row(judgment)
         columns = {name: row[name] for name in PUBLISHED}
         sides = {side: _side(judgment, pair, side) for side in SIDES}
@@ -48,14 +53,15 @@ def binarized_rows(judgments: Sequence[Judgment], pairs: Iterable[Pair]) -> Iter
 
 
 def _side(judgment: Judgment, pair: Pair, side: str) -> tuple[str, int | None, str]:
-    """(text, rating, model) of one side of a pair."""
+    """Return (text, rating, model) of one side of a pair. Raises UserError if the judgments lack the response."""
     response_id = getattr(pair, f"{side}_id")
     ratings: Mapping[int, Rating] = {rating.response_id: rating for rating in judgment.ratings}
     for response in judgment.responses:
         if response.response_id == response_id and response_id in ratings:
             return response.text, ratings[response_id].value, response.model
     raise UserError(
-        f"{pair.task_id}: the judgments hold no rated response {response_id}: give the file that the pairs were made of"
+        f"{pair.task_id}: the judgments hold no rating of response {response_id}. Give the judgments from which the "
+        "pairs were made"
     )
 
 

@@ -1,4 +1,4 @@
-"""Facts about a program that is not run: numbers from its syntax tree, its lines and its names. Pure."""
+"""Collects facts about a program from its syntax tree, its lines and its names, without running it. Pure."""
 
 from __future__ import annotations
 
@@ -17,20 +17,30 @@ BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 TOO_DEEP = "is nested too deeply to be analysed"
 USUAL_SHORT = {"i", "j", "k", "n", "m", "x", "y", "z", "_"}
-"""Names of one letter that are common in good code: counters, sizes, coordinates."""
+"""Names of one character that are common in good code, such as counters, sizes and coordinates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """Facts about a response that holds a program.
 
-    code: the program. lines: lines that are not blank. longest_line: in characters.
-    nodes: expressions in the program. densest: expressions in the statement that has most of them.
-    nesting: the depth of blocks inside blocks. inner_comprehensions: comprehensions inside comprehensions.
-    vague_names: the share of bound names with one or two letters that are not in USUAL_SHORT. Names from loops,
-    comprehensions and the instruction do not count. crowded: statements that begin on the same line as another one.
-    documented: the share of functions with a docstring. comments: lines with a comment. prose_words: words outside the
-    code. missing: what the instruction asks for and the program lacks. extras: what nobody asked for.
+    Attributes:
+    code: the program.
+    lines: the number of lines that are not blank.
+    longest_line: the length of the longest line in characters.
+    nodes: the number of expressions in the program.
+    densest: the number of expressions in the statement that has most of them.
+    nesting: the depth of blocks inside blocks, such as 2 for a loop with a branch in it.
+    inner_comprehensions: the number of comprehensions that contain another comprehension.
+    vague_names: of the names of variables and arguments, the share with one or two characters. Names in USUAL_SHORT
+        are not vague. Names of loop variables and names in the instruction do not count at all.
+    crowded: the number of statements that begin on the line of an earlier statement.
+    functions: the number of functions, methods included.
+    documented: the share of functions with a docstring, and 0 without functions.
+    comments: the number of lines with a comment.
+    prose_words: the number of words outside the fenced blocks, and 0 without blocks.
+    missing: what the instruction asks for and the program lacks.
+    extras: what the program holds although the instruction does not ask for it.
     """
 
     code: str
@@ -51,11 +61,13 @@ class Facts:
 
 
 def read_code(text: str, problem: Problem) -> str:
-    """The code of a response: its fenced blocks, or the whole text if it has none.
+    """Return the code of a response: the fenced blocks of `code_texts` as one text, or the whole response without any.
 
-    Unlike `codepref.sampling.extract` it keeps everything, because calls and asserts after the function are a part of
-    the answer. For a problem of style "complete", a text without fences that does not define the entry point is read as
-    the continuation of the prompt, if that parses. Returns "" for a response without code.
+    `code_texts` takes the Python and untagged blocks, or all blocks if there are none of these, and drops <think>
+    parts. Unlike `codepref.sampling.extract`, this function keeps calls and asserts, because they are a part of the
+    answer. For a problem of style "complete", a response without blocks that does not define the entry point is
+    appended to the prompt, if the result parses. A response without blocks is returned even if it is only prose. The
+    result is "" if only white space is left.
     """
     code = "\n\n\n".join(part.strip("\n") for part in code_texts(text)).rstrip()
     if not code.strip():
@@ -67,7 +79,7 @@ def read_code(text: str, problem: Problem) -> str:
 
 
 def read_facts(text: str, problem: Problem) -> Facts | str:
-    """The facts about one response to `problem`, or a text that says why there are none ("holds no code", ...)."""
+    """Return the facts about one response to `problem`, or the reason why there are none, such as "holds no code"."""
     code = read_code(text, problem)
     tree = parse(code)
     if tree is None:
@@ -110,7 +122,7 @@ def _defines(code: str, name: str) -> bool:
 
 
 def _own_expressions(statement: ast.stmt) -> int:
-    """The number of expressions in a statement, without those in the statements inside it."""
+    """Return the number of expressions in a statement. Expressions of the statements inside it do not count."""
     count, waiting = 0, list(ast.iter_child_nodes(statement))
     while waiting:
         node = waiting.pop()
@@ -121,7 +133,7 @@ def _own_expressions(statement: ast.stmt) -> int:
 
 
 def _nesting(body: list[ast.stmt]) -> int:
-    """The depth of nested blocks. An `elif` is as deep as its `if`."""
+    """Return the depth of nested blocks in `body`, without functions and classes. An `elif` is as deep as its `if`."""
     deepest = 0
     for node in body:
         inner = [getattr(node, name, []) for name in ("body", "orelse", "finalbody")]
@@ -156,7 +168,7 @@ def _vague_names(tree: ast.Module, problem: Problem) -> float:
 
 
 def _crowded(statements: list[ast.stmt]) -> int:
-    """The number of statements that begin on the same line as another: `a = 1; b = 2`, `if x: return y`."""
+    """Return the number of statements that begin on the line of an earlier one. `a = 1; b = 2` gives 1."""
     starts = [node.lineno for node in statements]
     return len(starts) - len(set(starts))
 
@@ -165,7 +177,7 @@ def _comments(code: str) -> int:
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(code).readline))
     except (tokenize.TokenError, SyntaxError, ValueError):
-        # code can parse although the tokenizer rejects its last lines
+        # the parser accepts some programs whose last lines the tokenizer rejects
         return sum(line.lstrip().startswith("#") for line in code.splitlines())
     return len({token.start[0] for token in tokens if token.type == tokenize.COMMENT})
 

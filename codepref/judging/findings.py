@@ -1,4 +1,4 @@
-"""What ruff and radon report about a program, as plain records. Pure."""
+"""Records of what ruff and radon report about a program. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from dataclasses import dataclass
 class Finding:
     """A rule of ruff that a program breaks.
 
-    code: the rule's code. message: ruff's message for the first place. count: the number of places.
+    Attributes:
+    code: the rule's code, such as "F401", or "syntax" for a syntax error.
+    message: ruff's message for the first place.
+    count: the number of places at which the program breaks the rule.
     """
 
     code: str
@@ -19,7 +22,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Lint:
-    """ruff's results for a program. reformatted: the share of lines that `ruff format` would change, in [0, 1]."""
+    """ruff's results for a program.
+
+    Attributes:
+    findings: the rules that the program breaks.
+    reformatted: the share of lines that `ruff format` would change, in [0, 1].
+    """
 
     findings: tuple[Finding, ...] = ()
     reformatted: float = 0.0
@@ -29,8 +37,10 @@ class Lint:
 class Metrics:
     """radon's metrics of a program.
 
-    cyclomatic: McCabe's complexity of the most complex function, 1 without any branch (McCabe 1976). volume,
-    difficulty: Halstead's figures of the whole program (Halstead 1977); the volume is in bits.
+    Attributes:
+    cyclomatic: the cyclomatic complexity of the most complex function or class, at least 1 (McCabe 1976).
+    volume: the Halstead volume of the whole program, in bits (Halstead 1977).
+    difficulty: the Halstead difficulty of the whole program.
     """
 
     cyclomatic: int = 1

@@ -1,4 +1,4 @@
-"""`codepref judge`: rates the responses in a file by a judge model or by the rubric."""
+"""The functions of `codepref judge`, in which a judge model or the rubric rates responses."""
 
 from __future__ import annotations
 
@@ -35,14 +35,16 @@ def judge(
 ) -> dict[str, Any]:
     """Have a judge model rate responses from 1 to 5 by each problem's preference.
 
-    source: a file that `respond` wrote, published rows, or records. member: the judge. budget: limit in dollars over
-    all runs with this `out`. log: receives messages for the user.
-    Writes `out` (JSON lines with the published columns, see `codepref.judging.artifact`) and `out` with the ending
-    .summary.json: ratings, unjudged responses by reason, changes in the second pass, tokens and dollars. The folder
-    `out`.calls keeps each answer when it arrives, and an interrupted call continues from there.
-    Returns the summary. Raises UserError (a wrong key, an unknown model, no server; before the first paid call where
-    possible), GateError (the budget allows no further call), InfrastructureError (answers are missing after all
-    attempts; `out` holds the others).
+    source: a file that `respond` wrote, a published data set, or records. member: the judge. budget: limit in dollars
+    over all runs with this `out`. log: called with messages for the user.
+    Writes the judgments to `out` as JSON lines (see `codepref.judging.artifact`). Writes a summary to a file beside it,
+    with the ending .summary.json instead of the ending of `out`. The summary counts ratings, unjudged responses by
+    reason, changes in the second pass, tokens and dollars. The folder `out`.calls keeps each answer when it arrives,
+    and an interrupted call continues from there.
+    Returns the summary. Raises UserError for wrong input, a wrong key, an unknown model or a missing server, if
+    possible before the first paid call. Raises GateError if the budget allows no further call, and InfrastructureError
+    if a server stops answering or if answers are missing after all attempts. If answers are missing, `out` holds the
+    judgments without them.
     """
     target, counts = Path(out), JudgeCounts()
     check_target(target)
@@ -64,11 +66,13 @@ def judge(
 
 
 def judge_by_rubric(source: ResponseSource, out: str | Path, *, problems: str | Path | None = None) -> dict[str, Any]:
-    """Rate responses like `judge`, but by static analysis: no server and no model; see docs/how-to/rubric.md.
+    """Rate responses by the rubric, without a server and a model; see docs/how-to/rubric.md.
 
-    problems: the source of the entry points that "instruction-following" looks for. Without it, none are looked for.
+    source, out: as for `judge`. The same two files are written, and there is no folder of calls.
+    problems: the problems that the responses answer, as for `codepref.problems.load_problems`. They hold the entry
+    points that the preference "instruction-following" looks for.
     Returns the summary. Raises UserError for responses to tasks that `problems` does not hold, and for tasks without a
-    known preference.
+    known preference. Raises MachineError if ruff is missing, and InfrastructureError if ruff fails.
     """
     from codepref.judging.rubric import JUDGE, judge_responses
     from codepref.problems.load import load_problems
@@ -81,7 +85,7 @@ def judge_by_rubric(source: ResponseSource, out: str | Path, *, problems: str | 
     if unknown := [task.task_id for task in tasks if known and task.task_id not in known]:
         raise UserError(
             f"{len(unknown)} tasks with responses are not in {problems} ({', '.join(unknown[:3])}"
-            f"{', ...' if len(unknown) > 3 else ''}): give the problems that were answered"
+            f"{', ...' if len(unknown) > 3 else ''}). Give the problems that the responses answer"
         )
 
     def judgments() -> Iterator[Judgment]:

@@ -1,6 +1,6 @@
-"""Examines many programs with ruff: the rules that they break, and how much its formatter would change.
+"""Examines programs with ruff: which rules they break, and how many lines ruff's formatter would change.
 
-No other module calls ruff. Each batch of programs takes two ruff processes.
+No other module calls ruff. Two ruff processes examine a batch of programs: the linter and the formatter.
 """
 
 from __future__ import annotations
@@ -20,17 +20,19 @@ from codepref.judging.findings import Finding, Lint
 
 SELECT = "E,W,F,B,C4,SIM,RET,PIE,PERF,N,UP,FURB,ISC,PLR1,PLR5,PLW,RUF"
 IGNORE = "E501,W292,UP006,UP007,UP035,UP045,RUF001,RUF002,RUF003"
-"""Rules that are not checked. Line lengths are counted in `facts`, a missing last newline does not matter, and the
-problem statement often prescribes the annotations."""
+"""Rules that are not checked. `codepref.judging.facts` measures the lines (E501). A missing newline at the end does not
+matter (W292). The instruction often prescribes the annotations (UP006 to UP045). Unusual Unicode characters may be a
+part of the task (RUF001 to RUF003)."""
 BATCH = 2000
+"""The largest number of programs that one ruff process examines."""
 SUPPRESSION = re.compile(r"#\s*(?=fmt:|yapf:|isort:|noqa|ruff:)")
-"""The start of comments that switch checks off. It is replaced, so that a program cannot avoid the checks."""
+"""Matches the beginning of a comment that switches checks off. It is replaced, so that the comment has no effect."""
 
 
 def lint(programs: Sequence[str]) -> list[Lint]:
-    """Examine programs that parse. Returns one Lint for each program, in order.
+    """Examine programs that parse. Return one Lint for each program, in the order of the programs.
 
-    Raises MachineError if ruff is not installed, InfrastructureError if it fails.
+    Raises MachineError if ruff is not installed, and InfrastructureError if ruff fails or its output cannot be read.
     """
     distinct = list(dict.fromkeys(programs))
     by_program: dict[str, Lint] = {}
@@ -56,7 +58,7 @@ def _lint_batch(programs: Sequence[str]) -> list[Lint]:
 
 
 def _check(folder: Path) -> dict[int, list[Finding]]:
-    """The findings of `ruff check` by the program's number in the batch."""
+    """Run `ruff check`. Return the findings of each program with findings, by its number in the batch."""
     options = ("--exit-zero", "--ignore-noqa", "--output-format", "json", "--select", SELECT, "--ignore", IGNORE)
     output = _ruff("check", *options, "--target-version", "py311", str(folder))
     try:
@@ -76,14 +78,16 @@ def _ruff(command: str, *options: str, allowed: tuple[int, ...] = (0,)) -> str:
     line = [sys.executable, "-m", "ruff", command, "--isolated", "--no-cache", *options]
     process = subprocess.run(line, capture_output=True, text=True, encoding="utf-8", errors="replace")
     if process.returncode == 1 and "No module named ruff" in process.stderr:
-        raise MachineError("the rubric judge needs ruff, which is not installed: pip install ruff")
+        raise MachineError("the rubric judge needs ruff, which is not installed. Install it with: pip install ruff")
     if process.returncode not in allowed:
-        raise InfrastructureError(f"ruff {command} failed ({process.returncode}): {process.stderr.strip()[-300:]}")
+        raise InfrastructureError(
+            f"ruff {command} failed with exit status {process.returncode}: {process.stderr.strip()[-300:]}"
+        )
     return process.stdout
 
 
 def _changed_share(before: str, after: str) -> float:
-    """The share of lines that differ, in [0, 1]. A pure insertion counts as one changed line."""
+    """Return the share of lines of `before` that differ in `after`, in [0, 1]. An insertion counts as one line."""
     if before == after:
         return 0.0
     old, new = before.rstrip().splitlines(), after.rstrip().splitlines()

@@ -1,7 +1,7 @@
-"""The messages that a judge model reads. Pure.
+"""Writes the messages that a judge model reads. Pure.
 
-The folder `prompts/` has one template for each message. The text of a response is data: it is put between
-tags whose names contain a word that no response contains. So no response can close its own tag or imitate another one.
+The folder `prompts/` holds the templates. The text of a response is data. It stands between tags whose names contain a
+word that no response contains. A response can therefore not close its own tag or imitate another response.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from codepref.storage.resources import packaged_text
 
 @cache
 def prompt_template(name: str) -> Template:
-    """The template in `prompts/NAME.txt`, with placeholders such as $request."""
+    """Return the template in `prompts/NAME.txt`. It has placeholders such as $request."""
     return Template(packaged_text("codepref.judging", f"prompts/{name}.txt"))
 
 
 def rating_messages(instruction: str, preference: str, responses: Sequence[str], seed: object = 0) -> list[Message]:
-    """Ask for a rating from 1 to 5 and a rationale of each response. The responses are labelled 1, 2, ... in order.
+    """Return messages that ask for a rating from 1 to 5 and a rationale for each response.
 
+    The responses get the labels 1, 2, ... in their order. seed: changes the names of the tags.
     Raises UserError for an unknown preference.
     """
     quality = load_preference(preference)
@@ -45,10 +46,10 @@ def rating_messages(instruction: str, preference: str, responses: Sequence[str],
 def grading_messages(
     instruction: str, preference: str, reference: str, response: str, seed: object = 0
 ) -> list[Message]:
-    """Ask for a grade from 1 to 10 of one response beside a reference answer, as CODAL-Bench does.
+    """Return messages that ask for a grade from 1 to 10 for one response beside a reference answer, as in CODAL-Bench.
 
-    The judge's answer has the same form as the rating of a single response, so that the same parser reads it.
-    Raises UserError for an unknown preference.
+    The judge is asked for the same form of answer as by `rating_messages`, so that the same parser reads it.
+    seed: changes the names of the tags. Raises UserError for an unknown preference.
     """
     quality = load_preference(preference)
     word = tag_word([instruction, reference, response], seed)
@@ -62,13 +63,16 @@ def grading_messages(
 
 
 def again_messages(messages: Sequence[Message], answer: str, complaint: str, low: int, high: int) -> list[Message]:
-    """Repeat a question after an answer that cannot be used. `complaint` says what is wrong with the answer."""
+    """Return messages that repeat a question after an unusable answer. complaint: what is wrong with the answer."""
     text = prompt_template("ask_again").substitute(complaint=complaint, low=low, high=high)
     return [*messages, {"role": "assistant", "content": answer}, {"role": "user", "content": text}]
 
 
 def ratings_schema(count: int, low: int, high: int) -> Mapping[str, Any]:
-    """JSON schema of an answer that rates `count` responses. It uses only what strict modes of servers accept."""
+    """Return the JSON schema of an answer that rates `count` responses with whole numbers from `low` to `high`.
+
+    Servers with strict JSON schemas accept every keyword in it.
+    """
     entry = {
         "type": "object",
         "properties": {
@@ -89,7 +93,7 @@ def ratings_schema(count: int, low: int, high: int) -> Mapping[str, Any]:
 
 
 def tag_word(texts: Sequence[str], seed: object = 0) -> str:
-    """A word that none of the texts contains. It depends on the texts and the seed only."""
+    """Return a word that none of the texts contains. It depends only on the texts and the seed."""
     number = 0
     while True:
         word = hashlib.sha256("\0".join([repr(seed), str(number), *texts]).encode("utf-8", "replace")).hexdigest()[:12]

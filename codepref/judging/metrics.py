@@ -9,7 +9,7 @@ from codepref.judging.findings import Metrics
 
 @functools.lru_cache(maxsize=4096)
 def measure(code: str) -> Metrics | None:
-    """The metrics of a program that parses. None if the program is nested too deeply for radon."""
+    """Return the metrics of a program that parses, or None if radon fails because the program is nested too deeply."""
     from radon.complexity import cc_visit
     from radon.metrics import h_visit
 

@@ -1,4 +1,7 @@
-"""A judge's answer -> ratings. What cannot be read is unjudged, with a reason, and never becomes a number. Pure."""
+"""Reads the ratings in a judge's answer. Pure.
+
+A rating that cannot be read never becomes a number. Its response is unjudged, with a reason.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MAX_CANDIDATES = 64
-"""Places in an answer at which the parser looks for a JSON object. The limit keeps very long answers cheap."""
+"""The number of places at which the parser looks for a JSON object. The limit bounds the time for a long answer."""
 
 _BLOCK = re.compile(r"^[ \t#>*_-]*Rating[ \t*_]*:[ \t*_]*(.*?)[ \t*_]*$", re.MULTILINE | re.IGNORECASE)
 _RATIONALE = re.compile(r"^[ \t#>*_-]*Rationale[ \t*_]*:[ \t*_]*", re.MULTILINE | re.IGNORECASE)
@@ -18,9 +21,12 @@ _NUMBER = re.compile(r"[+-]?\d{1,6}")
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a judge's answer says of each response. The keys are the labels of the responses (1, 2, ...).
+    """What a judge's answer says about each response. The keys are the labels of the responses (1, 2, ...).
 
-    values: whole numbers within the scale. rationales: the judge's explanations. reasons: why a label has no value.
+    Attributes:
+    values: the ratings that could be read, whole numbers on the scale.
+    rationales: the judge's explanations.
+    reasons: why a label has no value.
     complaint: what is wrong with the answer, or "" if every label has a value.
     """
 
@@ -33,11 +39,12 @@ class Parsed:
 def parse_ratings(text: str, count: int, low: int, high: int) -> Parsed:
     """Read the ratings of `count` responses, which have the labels 1, 2, ..., on a scale from `low` to `high`.
 
-    Two forms are read: a JSON object {"ratings": [{"id", "rating", "rationale"}, ...]} anywhere in the text, and the
-    published form, one block `Rating: N` / `Rationale: ...` for each response in order.
-    An answer that does not name every label exactly once rates no response, because a response may have made the judge
-    write it. An answer with two complete but different sets of ratings rates no response either. A rating that is
-    not a whole number on the scale ("N/A", "4/5", 11, 3.5) leaves only its own response unjudged.
+    A set of ratings is complete if it names every label exactly once. The parser looks for complete sets in JSON
+    objects {"ratings": [{"id", "rating", "rationale"}, ...]} anywhere in the text. If there is none, it reads the
+    published form: one block `Rating: N` / `Rationale: ...` for each response, in the order of the labels.
+    An answer without a complete set rates no response, because one of the responses may have made the judge write it.
+    An answer with two complete sets that differ rates no response either. A rating that is not a whole number on the
+    scale ("N/A", "4/5", 11, 3.5) leaves only its own response unjudged.
     """
     labels = range(1, count + 1)
     readings = [entries for entries in _objects(text) if sorted(_labels(entries)) == list(labels)]
@@ -72,7 +79,7 @@ def _parse(entries: Sequence[Mapping[str, Any]], low: int, high: int) -> Parsed:
 
 
 def _whole(value: Any) -> int | None:
-    """The whole number that a JSON value or a text holds, or None."""
+    """Return the whole number that a JSON value holds as a number or as text, or None."""
     if type(value) is int:
         return value
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e6:
@@ -83,7 +90,7 @@ def _whole(value: Any) -> int | None:
 
 
 def _objects(text: str) -> Iterator[list[Mapping[str, Any]]]:
-    """Yield the list `ratings` of each JSON object in the text. Objects inside other objects are not searched."""
+    """Yield the list `ratings` of each JSON object in the text. Objects inside other objects do not count."""
     decoder = json.JSONDecoder()
     place = 0
     for _ in range(MAX_CANDIDATES):
@@ -101,12 +108,12 @@ def _objects(text: str) -> Iterator[list[Mapping[str, Any]]]:
 
 
 def _labels(entries: Sequence[Mapping[str, Any]]) -> list[int]:
-    """The label of each entry, -1 for an entry without one."""
+    """Return the label of each entry, and -1 for an entry without a label."""
     return [-1 if (label := _whole(entry.get("id"))) is None else label for entry in entries]
 
 
 def _blocks(text: str) -> list[Mapping[str, Any]]:
-    """One entry for each `Rating:` line, with the rationale that follows the line."""
+    """Return one entry for each `Rating:` line, with the rationale that follows it. The first entry has label 1."""
     matches = list(_BLOCK.finditer(text))
     ends = [match.start() for match in matches[1:]] + [len(text)] * bool(matches)
     entries: list[Mapping[str, Any]] = []

@@ -1,4 +1,4 @@
-"""The questions that a judge is asked about a task, and the judgment that follows from its answers. Pure."""
+"""Writes the questions to a judge about a task, and makes a judgment from the judge's answers. Pure."""
 
 from __future__ import annotations
 
@@ -17,20 +17,25 @@ from codepref.storage.hashing import content_hash
 T = TypeVar("T")
 
 AnswerTo = Callable[[str], Reply | None]
-"""The key of a request -> the reply to it, or None."""
+"""A function from the key of a request to the reply, or to None if there is no reply."""
 
 References = Callable[[str], str]
-"""task_id -> the reference answer beside which a response is graded (CODAL-Bench)."""
+"""A function from a task_id to the reference answer beside which a response is graded, as in CODAL-Bench."""
 
 
 @dataclass(frozen=True)
 class JudgeSettings:
-    """How a judge is asked.
+    """Settings of the questions to a judge.
 
-    mode: "together" shows all responses of a problem in one question, as published; "single" asks about each response.
-    second_pass: ask again with the responses in reversed order. repeats: how often each question is asked in total; a
-    number above 1 measures whether the judge agrees with itself. temperature, max_tokens: of the judge's answers.
-    low, high: the scale. seed: of the order of the responses.
+    Attributes:
+    mode: "together" shows all responses of a problem in one question, as CodeUltraFeedback does. "single" asks one
+        question about each response.
+    second_pass: whether to ask again with the responses in reversed order.
+    repeats: how often the questions of the first pass are asked in total. A number above 1 shows whether the judge
+        repeats its ratings.
+    temperature, max_tokens: the decoding of the judge's answers.
+    low, high: the ends of the scale.
+    seed: the seed of the order in which the responses are shown.
     """
 
     mode: Literal["together", "single"] = "together"
@@ -45,7 +50,12 @@ class JudgeSettings:
 
 @dataclass(frozen=True)
 class Question:
-    """One question to a judge. order: the responses that it shows, by position in the task, in the order shown."""
+    """One question to a judge.
+
+    Attributes:
+    order: the positions in the task of the responses that the question shows, in the order in which it shows them.
+    request: the request that asks the question.
+    """
 
     order: tuple[int, ...]
     request: Request
@@ -53,10 +63,13 @@ class Question:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a judge's answer to one question says.
+    """What a judge's answer to one question says. The keys are the positions of responses in the task.
 
-    values, rationales: by the response's position in the task. reasons: why the other responses have no value.
-    asked_again: the question was repeated, because the first answer was incomplete.
+    Attributes:
+    values: the ratings.
+    rationales: the judge's explanations.
+    reasons: why a response of the question has no value.
+    asked_again: whether the first answer was incomplete and the judge also answered the repeated question.
     """
 
     values: dict[int, int]
@@ -68,15 +81,15 @@ class Reading:
 def questions(
     task: InstructionResponses, endpoint: Endpoint, settings: JudgeSettings, references: References | None = None
 ) -> Iterator[Question]:
-    """Yield all questions about one task by pass: the first pass, the reversed one, then repeats of the first.
+    """Yield all questions about one task: the first pass, the pass in reversed order, the repeats of the first pass.
 
-    A pass is one question about all responses, or one question for each response (mode "single", and beside a
-    reference).
+    A pass is one question about all responses. In mode "single" or with `references`, it is one question for each
+    response. A task without responses has no questions.
     """
     if not task.responses:
         return
     order = list(range(len(task.responses)))
-    # seeded by task, so that the order does not depend on the other tasks
+    # the task_id is a part of the seed, so that the order does not depend on the other tasks
     random.Random(f"{settings.seed}/{task.task_id}/order").shuffle(order)
     first: list[tuple[int, ...]] = [tuple(order)] if shows_all(settings, references) else [(place,) for place in order]
     reversed_pass = [tuple(reversed(places)) for places in first]
@@ -94,9 +107,10 @@ def read_judgment(
     answer: AnswerTo,
     references: References | None = None,
 ) -> tuple[Judgment, list[list[Reading]]]:
-    """The judgment of a task, and all readings in one list for each pass.
+    """Return the judgment of a task, and the readings of all answers in one list for each pass.
 
-    A response without a readable rating is unjudged, with the reason. `Rating.second` is the value of the second pass.
+    The ratings come from the first pass. A response without a readable rating is unjudged, with a reason. With
+    `settings.second_pass`, `Rating.second` is the value of the second pass.
     """
     task_questions = list(questions(task, endpoint, settings, references))
     width = 1 if shows_all(settings, references) else max(1, len(task.responses))
@@ -121,9 +135,9 @@ def read_judgment(
 
 
 def ask_again(request: Request, reply: Reply, count: int, settings: JudgeSettings) -> Request | None:
-    """The request that repeats a question after an answer that is not complete, or None if it is complete.
+    """Return the request that repeats a question after an incomplete answer, or None if the answer is complete.
 
-    count: the number of responses that the question shows.
+    A complete answer rates every response that the question shows. count: the number of these responses.
     """
     parsed = parse_ratings(reply.text, count, settings.low, settings.high)
     if not parsed.complaint:
@@ -160,7 +174,7 @@ def _request(
     endpoint: Endpoint,
     settings: JudgeSettings,
 ) -> Request:
-    """The request of one question. number: the number of its pass, which makes the keys of repeats differ."""
+    """Return the request of one question. number: the number of the pass. It makes the keys of repeats differ."""
     spec = (endpoint.model, endpoint.base_url, messages, settings.temperature, settings.max_tokens)
     return Request(
         key=content_hash("judge", task.task_id, number, *spec),
@@ -173,7 +187,11 @@ def _request(
 
 
 def _read(question: Question, answer: AnswerTo, settings: JudgeSettings) -> Reading:
-    """Read the answer to a question. If it was repeated, read the answer that rates more responses."""
+    """Read the answer to a question.
+
+    If the judge also answered the repeated question, this second answer counts in two cases: it rates more responses,
+    or the first answer holds no complete set of ratings.
+    """
     count = len(question.order)
     reply = answer(question.request.key)
     if reply is None:
@@ -189,7 +207,7 @@ def _read(question: Question, answer: AnswerTo, settings: JudgeSettings) -> Read
 
 
 def _by_place(parsed: Parsed, order: Sequence[int], asked_again: bool) -> Reading:
-    """Translate labels in a question into positions in the task."""
+    """Return the reading of an answer. The labels in the question become positions in the task."""
     place = dict(enumerate(order, start=1))
     return Reading(
         {place[label]: value for label, value in parsed.values.items()},
@@ -212,5 +230,5 @@ def _rating(task: InstructionResponses, place: int, first: Sequence[Reading], se
 
 
 def _entry(entries: Iterable[Mapping[int, T]], place: int) -> T | None:
-    """The entry for a position in the first mapping that has one, or None."""
+    """Return the entry for a position from the first mapping that has one, or None if no mapping has one."""
     return next((mapping[place] for mapping in entries if place in mapping), None)

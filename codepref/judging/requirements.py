@@ -1,4 +1,4 @@
-"""Compares the syntax tree of a program with its instruction: what is missing, what nobody asked for. Pure."""
+"""Compares a program with its instruction: what the program lacks, and what nobody asked for. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def missing(tree: ast.Module, problem: Problem) -> Iterator[str]:
-    """Yield what the instruction asks for and the program lacks: the entry point, a body, the number of arguments."""
+    """Yield at most one text that says what the program lacks.
+
+    The program lacks the entry point, or the entry point's body does nothing, or the entry point does not take the
+    number of arguments that the instruction shows.
+    """
     name = problem.entry_point
     if not any(name in bound_names(node) for node in tree.body):
         yield f"no {name} is defined"
@@ -32,9 +36,10 @@ def missing(tree: ast.Module, problem: Problem) -> Iterator[str]:
 
 
 def required_arguments(problem: Problem) -> int | None:
-    """The number of arguments of the entry point in the instruction, from a signature or a call; None without either.
+    """Return the number of arguments that the instruction shows for the entry point.
 
-    Example: "solve(xs): sort them" gives 1, and so does "def solve(xs: list) -> list:".
+    The first signature or call of the entry point that can be read counts. None means that there is none. Examples:
+    "solve(xs): sort them" and "def solve(xs: list) -> list:" both give 1 for the entry point `solve`.
     """
     for match in re.finditer(rf"\b{re.escape(problem.entry_point)}\s*\(", problem.prompt):
         depth, end = 1, match.end()
@@ -53,14 +58,18 @@ def required_arguments(problem: Problem) -> int | None:
 
 
 def _arity(arguments: ast.arguments) -> tuple[int, float]:
-    """The smallest and the largest number of arguments that a function accepts."""
+    """Return the number of positional arguments without a default, and the largest number of arguments."""
     positional = len(arguments.posonlyargs) + len(arguments.args)
     most = float("inf") if arguments.vararg or arguments.kwarg else positional + len(arguments.kwonlyargs)
     return positional - len(arguments.defaults), most
 
 
 def extras(tree: ast.Module, problem: Problem) -> Iterator[str]:
-    """Yield what nobody asked for: statements beside definitions, unused helpers, `print` and `input`."""
+    """Yield what the instruction did not ask for, one text for each.
+
+    These are asserts, calls, loops and branches at module level, functions and classes that nothing uses, and `print`
+    and `input` in a function or class.
+    """
     prompt = problem.prompt.lower()
     for node in tree.body:
         if isinstance(node, ast.Assert):
@@ -85,5 +94,5 @@ def _imports(node: ast.stmt) -> bool:
 
 
 def is_docstring(node: ast.stmt) -> bool:
-    """Whether a statement is nothing but a constant, as a docstring is."""
+    """Return whether a statement consists of a constant only, as a docstring does."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)

@@ -1,9 +1,10 @@
-"""The judge named "rubric": static analysis with ruff, radon and the syntax tree. No model takes part.
+"""The judge named "rubric", which rates by static analysis with ruff, radon and the syntax tree. It uses no model.
 
-It runs no program, gives the same rating every time, and sees how a program is written, not whether it is correct. How
-much it sees depends on the preference. It covers style and complexity well, and readability in part. For
-instruction-following it only checks the entry point, its arguments and additions that nobody asked for. For explanation
-it only counts docstrings, comments and words around the code; it cannot tell whether they are true.
+The rubric runs no program, and it gives the same program the same rating every time. It sees how a program is written,
+and not whether the program is correct. How much it sees depends on the preference. It covers style and complexity well,
+and readability in part. For instruction-following, it only checks the entry point, its arguments, and additions that
+nobody asked for. For explanation, it only counts docstrings, comments and words around the code. It cannot tell whether
+they are true.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ PREFACE = "static analysis, no model's opinion: "
 
 
 def opinions(answers: Sequence[tuple[Problem, str]], preferences: Sequence[str]) -> list[dict[str, Opinion]]:
-    """Rate each answer by each of `preferences`. ruff runs once for all answers.
+    """Rate each answer by each of `preferences`. Return one dict from preference to Opinion for each answer, in order.
 
-    An answer gets 1 by every preference, with the reason, if it holds no code, if its code does not parse, or if the
-    code is nested too deeply for the analysis. Leaving such answers out would reward a model that breaks more programs
-    with a better mean.
-    Raises UserError for an unknown preference, MachineError if ruff is missing.
+    ruff examines all answers together, because starting it takes much longer than examining one program.
+    An answer gets 1 by every preference if it holds no code, if its code does not parse, or if the code is nested too
+    deeply for the analysis. The rationale is the reason. If such answers were left out, a model that writes more broken
+    programs could get a better mean.
+    Raises UserError for an unknown preference, MachineError if ruff is missing, and InfrastructureError if ruff fails.
     """
     check_preferences(preferences)
     by_answer: dict[tuple[str, str], Facts | str] = {}
@@ -51,10 +53,10 @@ def opinions(answers: Sequence[tuple[Problem, str]], preferences: Sequence[str])
 def judge_responses(
     problems: Sequence[Problem], responses: Mapping[str, Sequence[Response]], preferences: Sequence[str]
 ) -> list[Judgment]:
-    """One judgment for each problem with responses. Problem i is judged by preference i mod len(preferences).
+    """Return one judgment for each problem with responses. Problem i is judged by preference i mod len(preferences).
 
-    i is the position in `problems`, as in the published data set; problems without responses count too.
-    Raises UserError and MachineError as `opinions` does.
+    The published data set assigns its preferences in this way. i is the position in `problems`, and problems without
+    responses count too. Raises the errors of `opinions`.
     """
     check_preferences(preferences)
     preference_of = {problem.task_id: preferences[place % len(preferences)] for place, problem in enumerate(problems)}
@@ -83,7 +85,7 @@ def judge_responses(
 
 
 def check_preferences(preferences: Sequence[str]) -> None:
-    """Raise UserError for an unknown preference, or if there is none."""
+    """Raise UserError for an unknown preference, or if `preferences` is empty."""
     unknown = [name for name in preferences if name not in RUBRICS]
     if unknown or not preferences:
         what = f"unknown preference {unknown[0]!r}" if unknown else "no preference to judge by"

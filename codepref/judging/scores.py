@@ -1,7 +1,7 @@
-"""Facts about a program -> a score from 1 to 5 by one preference, with the reasons for each deduction. Pure.
+"""Scores a program from 1 to 5 by one preference, and gives a reason for each deduction. Pure.
 
-A score is 5 minus its deductions, and at least 1. The weights are codepref's own and come from no paper. They were set
-by hand on published gold solutions and on worse versions of them, so that the worse versions score in the lower half.
+The score is 5 minus the deductions, and at least 1. The weights are codepref's own and come from no paper. They were
+set by hand, on published gold solutions and on worse versions of them, so that the worse versions score clearly lower.
 They were not fitted to any model.
 """
 
@@ -18,27 +18,32 @@ LOW, HIGH = 1.0, 5.0
 RULE_WEIGHTS = {"F821": 1.5, "F811": 0.8, "F841": 0.6, "F401": 0.5, "E711": 0.8, "E712": 0.6, "E722": 0.8, "E741": 0.4}
 FAMILY_WEIGHTS = {"F": 0.8, "B": 0.8, "E": 0.5, "W": 0.3, "N": 0.5, "PLW": 0.5}
 OTHER_WEIGHT = 0.4
-"""Deductions for a finding of ruff: by its rule, else by the family of its rule, else this one."""
+"""The points that a finding of ruff costs if neither RULE_WEIGHTS nor FAMILY_WEIGHTS has an entry for its rule."""
 
 Deduction = tuple[float, str]
-"""Points, and what costs them."""
+"""The points that are deducted, and the reason in words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """score: from 1 to 5. rationale: the deductions, the largest first."""
+    """The rubric's view of one program by one preference.
+
+    Attributes:
+    score: from 1 to 5.
+    rationale: the deductions with their reasons, the largest deduction first.
+    """
 
     score: float
     rationale: str
 
     @property
     def rating(self) -> int:
-        """The score as a whole number. Halves are rounded up."""
+        """Return the score rounded to a whole number. Halves are rounded up."""
         return math.floor(self.score + 0.5)
 
 
 def opinion(preference: str, facts: Facts, lint: Lint, metrics: Metrics) -> Opinion:
-    """Score a program that parses, by one of `codepref.preferences.PREFERENCES`."""
+    """Return the score of a program that parses, by one of `codepref.preferences.PREFERENCES`, with the rationale."""
     deductions = [entry for entry in RUBRICS[preference](facts, lint, metrics) if entry[0] >= 0.005]
     score = max(LOW, HIGH - sum(points for points, _ in deductions))
     reasons = [f"{words} (-{points:.2f})" for points, words in sorted(deductions, reverse=True)]
@@ -94,7 +99,7 @@ def _explanation(facts: Facts, lint: Lint, metrics: Metrics) -> Iterator[Deducti
 
 
 def _doublings(value: float, free: float, weight: float) -> float:
-    """`weight` for each doubling of `value` above `free`, and 0 up to `free`. It is 2 * weight for value = 4 * free."""
+    """Return `weight` * log2(`value` / `free`), and 0 if `value` is at most `free`."""
     return weight * math.log2(max(1.0, value / free))
 
 

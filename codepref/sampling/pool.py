@@ -1,8 +1,8 @@
-"""A pool of models answers instructions. A few models are drawn for each instruction.
+"""Lets a pool of models answer instructions. A few models are drawn for each instruction.
 
-After CodeUltraFeedback (arXiv 2403.09032, section 2.2): 4 of 14 models answer each instruction. Each instruction has
-one preference, and the system prompt holds one of ten phrasings of its principle. Each model answers once, at
-temperature 0.8 and top_p 0.8.
+This follows CodeUltraFeedback (arXiv 2403.09032, section 2.2). There, 4 of 14 models answer each instruction. Each
+instruction has one preference, and the system prompt asks for this preference in one of ten phrasings. Each model
+answers once, at temperature 0.8 and top_p 0.8.
 """
 
 from __future__ import annotations
@@ -25,16 +25,19 @@ from codepref.servers.records import Reply, Request, RequestResult
 from codepref.storage.hashing import content_hash
 
 Instructions = Callable[[], Iterable[Instruction]]
-"""Returns the instructions from the beginning at each call."""
+"""A function that returns the instructions. Each call begins at the first instruction."""
 
 
 @dataclass(frozen=True)
 class PoolSettings:
-    """How a pool is asked.
+    """Settings of the requests to a pool.
 
-    per_problem: the number of models drawn for each instruction, all of them if the pool is smaller. principles: ask
-    for the preference in a system prompt. batch_size: answers that a local model generates at once. The other fields
-    set the decoding and the seed.
+    Attributes:
+    per_problem: the number of models that are drawn for each instruction. If the pool is smaller, all models answer.
+    principles: whether the prompt asks for the preference.
+    temperature, top_p, max_tokens: the decoding.
+    batch_size: the number of answers that a local model generates at once.
+    seed: the seed of the draws and of the answers.
     """
 
     per_problem: int = 4
@@ -48,7 +51,14 @@ class PoolSettings:
 
 @dataclass
 class PoolCounts:
-    """Counts of a pool's responses. cut: at the token limit. empty: without any text."""
+    """Counts of a pool's responses.
+
+    Attributes:
+    problems: the number of instructions.
+    responses: the number of responses.
+    cut: the number of responses that the token limit cut off.
+    empty: the number of responses without any text.
+    """
 
     problems: int = 0
     responses: int = 0
@@ -58,7 +68,13 @@ class PoolCounts:
 
 @dataclass(frozen=True)
 class PoolRequest:
-    """The request to one member of the pool about one instruction. principle: the sentence that asks for it, or ""."""
+    """The request to one member of the pool about one instruction.
+
+    Attributes:
+    member: the label of the member.
+    principle: the sentence in the prompt that asks for the preference, or "".
+    request: the request.
+    """
 
     member: str
     principle: str
@@ -66,9 +82,9 @@ class PoolRequest:
 
 
 def pool_requests(instruction: Instruction, members: Sequence[Member], settings: PoolSettings) -> list[PoolRequest]:
-    """Draw the models that answer an instruction, and write their prompts.
+    """Draw the models that answer an instruction, and return one request for each.
 
-    The draw depends on the task_id, the pool and the seed, and not on the other instructions.
+    The draw depends on the task_id, the pool and the settings, and not on the other instructions.
     """
     generator = random.Random(f"{settings.seed}/{instruction.task_id}/pool")
     drawn = generator.sample(list(members), min(settings.per_problem, len(members)))
@@ -109,11 +125,13 @@ def ask_pool(
     log: Log = lambda text: None,
     progress: LedgerProgress | None = None,
 ) -> tuple[Ledger, Counter[str]]:
-    """Get all answers of the pool into the journal in `folder`. Answers that it holds already are not asked for again.
+    """Get all answers of the pool into the journal in `folder`. No answer that it holds already is asked for again.
 
-    total: the number of instructions. progress: called with the finished requests, all requests, and the ledger.
-    Returns the ledger and the number of missing answers by model and reason. The same call tries them again.
-    Raises UserError, GateError or InfrastructureError as `Exchange.results` does. The journal keeps all answers.
+    total: the number of instructions. dtype, device: for local models. log: called with messages for the user.
+    progress: called with the numbers of finished and of all requests, and the ledger.
+    Returns the ledger and the number of missing answers by model and reason. The same call asks for them again.
+    Raises the errors of `Exchange`, and UserError or MachineError if a local model fails. The journal keeps all
+    answers.
     """
     missing: Counter[str] = Counter()
     done, wanted = 0, total * min(settings.per_problem, len(members))
@@ -148,7 +166,10 @@ def ask_pool(
 def collect_responses(
     instructions: Instructions, members: Sequence[Member], folder: Path, settings: PoolSettings, counts: PoolCounts
 ) -> Iterator[InstructionResponses]:
-    """Yield each instruction with its responses in the journal, and count them. A failed call gives no response."""
+    """Yield each instruction with its responses from the journal, and add them to `counts`.
+
+    A failed call gives no response.
+    """
     _, spans = read_journal(folder / JOURNAL)
     answers = Answers(folder / JOURNAL)
     try:
@@ -173,10 +194,10 @@ def collect_responses(
 def _answer_locally(
     member: Member, requests: Sequence[Request], folder: Path, settings: PoolSettings, dtype: str, device: str
 ) -> Iterator[RequestResult]:
-    """Let a local model answer. Yields a result for each request, whose reply is empty: the journal holds the text.
+    """Write the answers of a local model to the journal. Yield a result for each request, with an empty reply.
 
-    Batches are cut over all requests and seeded by their keys, so that a resumed run samples the same answers as an
-    uninterrupted one.
+    All requests are divided into batches, also those with an answer in the journal. The seed of a batch depends on its
+    keys. A resumed run therefore samples the same answers as an uninterrupted run.
     """
     journal = Journal(folder / JOURNAL)
     journal.lock(wait=True)
@@ -215,7 +236,7 @@ def _record(journal: Journal, member: Member, request: Request, text: str, finis
 
 
 def check_local(members: Sequence[Member]) -> None:
-    """Raise UserError for local members whose model does not exist, before any call is paid for."""
+    """Raise UserError if the model of a local member does not exist. This costs nothing."""
     for member in members:
         if not member.base_url:
             model_fingerprint(member.model)

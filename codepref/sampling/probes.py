@@ -1,8 +1,8 @@
 """Makes probes from self-written tests: calls of the entry point with varied arguments and no expected value. Pure.
 
-The answers of solutions to the probes show which solutions behave alike. Sixty more inputs show more than a few asserts
-that two programs pass by chance. As in EvalPlus (arXiv 2305.01210, section 2.1), a value is replaced by another one of
-the same type.
+The answers of solutions to the probes show which solutions behave alike. Two programs that differ can both pass a few
+asserts by chance. They seldom give the same answers to many further inputs. As in EvalPlus (arXiv 2305.01210, section
+2.1), a value of an argument is replaced by another value of the same type.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ PROBE_MARK = "~"
 """The id of a probe is the id of its test, this mark and a number."""
 
 MIN_PER_TEST, MAX_PER_TEST = 3, 16
-"""Bounds of the number of probes for one test."""
+"""Bounds of the number of probes that `with_probes` requests for one test."""
 
 _OTHERS: tuple[Any, ...] = (True, None, 0, -1, 2.5, "a", "", [], {})
-"""Values that can replace an element of a collection with elements of several types."""
+"""Values that can replace an element of a collection whose elements have several types."""
 
 _MAX_CHARACTERS = 2000
 
@@ -31,9 +31,10 @@ _MAX_CHARACTERS = 2000
 def with_probes(
     problems: Iterable[Problem], tests: Mapping[str, Sequence[Test]], count: int, *, seed: int = 0
 ) -> dict[str, list[Test]]:
-    """The tests by task. Each task's tests are followed by about `count` probes.
+    """Return the tests of each task, followed by about `count` probes.
 
-    Every test of a task gets the same number of probes, from MIN_PER_TEST to MAX_PER_TEST.
+    Each test gets an equal share of the probes, but at least MIN_PER_TEST and at most MAX_PER_TEST. A test gets fewer
+    probes if `probes` finds fewer. A task that is not among `problems` gets none. count: 0 makes no probes.
     """
     known = {problem.task_id: problem for problem in problems}
     extended = {}
@@ -45,7 +46,7 @@ def with_probes(
 
 
 def probes(problem: Problem, tests: Sequence[Test], *, each: int, seed: int = 0) -> list[Test]:
-    """At most `each` probes for each test that calls the entry point with literals. All probes are different.
+    """Return at most `each` probes for each test that calls the entry point with literals. All probes are different.
 
     A probe is a test of kind "asserts" with `count` 0. No rule takes it as evidence that a solution is right or wrong.
     """
@@ -74,12 +75,15 @@ def probes(problem: Problem, tests: Sequence[Test], *, each: int, seed: int = 0)
 
 
 def parent_of(test: Test) -> str | None:
-    """The id of the test that a probe was made from, or None for a test that is not a probe."""
+    """Return the id of the test from which a probe was made, or None for a test that is not a probe."""
     return test.test_id.rpartition(PROBE_MARK)[0] if test.count == 0 else None
 
 
 def literal_call(source: str, entry_point: str) -> list[Any] | None:
-    """The arguments of the first call of the entry point, or None if there is no call or an argument is no literal."""
+    """Return the arguments of the first call of the entry point.
+
+    Return None if there is no call, if it has keyword arguments, or if an argument is not a literal.
+    """
     try:
         tree = ast.parse(source)
         for node in ast.walk(tree):
@@ -96,14 +100,17 @@ def _varied(arguments: list[Any], pools: list[list[Any]], generator: random.Rand
         at = generator.randrange(len(varied))
         other = generator.choice(pools)
         if len(varied) > 1 and len(other) == len(varied) and generator.random() < 0.2:
-            varied[at] = other[at]  # a value from another test, which the model chose itself
+            varied[at] = other[at]  # a value that the model wrote in a test
         else:
             varied[at] = vary(varied[at], generator)
     return varied
 
 
 def vary(value: Any, generator: random.Random) -> Any:
-    """A value of the same type that usually differs a little. Elements of mixed collections can change their type."""
+    """Return a value of the same type that usually differs a little.
+
+    Elements of a collection with several types can change their type. A value of an unknown type is not changed.
+    """
     for kinds, way in _WAYS:
         if type(value) in kinds:
             return way(value, generator)

@@ -1,4 +1,4 @@
-"""The messages that ask a model for a solution to a problem, or for tests. Pure."""
+"""Writes the messages that ask a model for a solution to a problem, or for tests. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from codepref.records import Message, Problem
 
 
 def request_messages(problem: Problem, template: str) -> list[Message]:
-    """The chat prompt for one problem: `template` with {prompt} and {entry_point} filled in.
+    """Return the chat prompt for one problem: `template` with {prompt} and {entry_point} filled in.
 
     template: see `codepref.config.templates`. A problem of style "program" gets PROGRAM_TEMPLATE in place of the
     default template for solutions.

@@ -1,4 +1,4 @@
-"""`codepref respond`: lets a pool of models answer instructions and writes a file of responses."""
+"""The function of `codepref respond`, in which a pool of models answers instructions."""
 
 from __future__ import annotations
 
@@ -36,13 +36,15 @@ def respond(
     """Let a pool of models answer instructions. A few models are drawn for each instruction.
 
     instructions: see `codepref.problems.instructions`. pool: a TOML file of `[[pool]]` tables, or Members. budget:
-    limit in dollars over all runs with this `out`. dtype, device: for local models. log: receives messages for the
+    limit in dollars over all runs with this `out`. dtype, device: for local models. log: called with messages for the
     user.
-    Writes `out` (JSON lines with the published columns) and `out` with the ending .summary.json. The folder `out`.calls
-    keeps each answer when it arrives, and an interrupted call continues from there.
-    Returns the summary. Raises UserError (a wrong key, an unknown model, no server; before the first paid call where
-    possible), GateError (the budget allows no further call), InfrastructureError (answers are missing after all
-    attempts; `out` holds the others).
+    Writes the responses to `out` as JSON lines (see `codepref.sampling.responses_file`). Writes a summary to a file
+    beside it, with the ending .summary.json instead of the ending of `out`. The folder `out`.calls keeps each answer
+    when it arrives, and an interrupted call continues from there.
+    Returns the summary. Raises UserError for wrong input, a wrong key, an unknown model or a missing server, if
+    possible before the first paid call. Raises GateError if the budget allows no further call, and InfrastructureError
+    if a server stops answering or if answers are missing after all attempts. If answers are missing, `out` holds the
+    other answers.
     """
     members = load_members(Path(pool)) if isinstance(pool, str | Path) else list(pool)
     chosen, target = settings or PoolSettings(), Path(out)
@@ -81,7 +83,7 @@ def _check(
     settings: PoolSettings,
     budget: float | None,
 ) -> None:
-    """Raise UserError for all that can be seen to be wrong before the first call."""
+    """Raise UserError for mistakes that can be found before the first call."""
     check_target(target)
     if mistakes := check_pool(members, "pool"):
         raise UserError(*mistakes)

@@ -1,6 +1,7 @@
-"""A file of responses: one row for each instruction, with the columns of coseal/CodeUltraFeedback.
+"""Reads and writes files of responses, with one row for each instruction.
 
-The columns of ratings are there too, and empty; `codepref.judging.artifact` fills them.
+The rows have the columns of the published data set coseal/CodeUltraFeedback. The columns of ratings are empty.
+`codepref.judging.artifact` fills them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ Record = TypeVar("Record", InstructionResponses, Judgment)
 
 
 def write_responses(path: Path, tasks: Iterable[InstructionResponses]) -> int:
-    """Write one line for each instruction, atomically. Holds one line in memory at a time. Returns the count."""
+    """Write one line for each instruction to `path` atomically, and return the number of lines.
+
+    The instructions are taken one at a time.
+    """
     return write_jsonl(path, (responses_row(task) for task in tasks))
 
 
@@ -27,22 +31,22 @@ def iter_responses(source: str | Path) -> Iterator[InstructionResponses]:
 
     source: JSON lines, JSON, Parquet or a hub name. Another program may have written the file: only the columns
     `instruction`, `preference` and `responses` are required.
-    Raises UserError with the place of a malformed row or of a second row with the same task_id.
+    Raises UserError for a malformed row and for a second row with the same task_id. The message names the row.
     """
     return iter_records(source, responses_from_row, "responses")
 
 
 def read_responses(source: str | Path) -> list[InstructionResponses]:
-    """All responses of a file or hub data set; see `iter_responses`."""
+    """Return the responses that `iter_responses` yields as a list."""
     return list(iter_responses(source))
 
 
 def iter_records(source: str | Path, read: Callable[[Mapping[str, Any], str], Record], what: str) -> Iterator[Record]:
     """Yield the record in each row of a file or hub data set.
 
-    read: makes a record of a row and a default task_id; raises KeyError, TypeError or ValueError for a malformed row.
-    what: names the record in messages. Raises UserError with the place of a malformed row or of a second row with the
-    same task_id.
+    read: makes a record from a row and a default task_id. It raises KeyError, TypeError or ValueError for a malformed
+    row. what: the name of the record in messages.
+    Raises UserError for a malformed row and for a second row with the same task_id. The message names the row.
     """
     seen: set[str] = set()
     for number, (where, row) in enumerate(read_rows(str(source))):
@@ -50,15 +54,17 @@ def iter_records(source: str | Path, read: Callable[[Mapping[str, Any], str], Re
             record = read(row, f"instruction/{number}")
         except (KeyError, TypeError, ValueError) as error:
             reason = f"no column {error}" if isinstance(error, KeyError) else str(error)
-            raise UserError(f"{where}: cannot be read as {what}: {reason}") from None
+            raise UserError(f"{where}: cannot be read as {what} ({reason})") from None
         if record.task_id in seen:
-            raise UserError(f"{where}: task {record.task_id!r} has two rows; one row is needed for each task")
+            raise UserError(
+                f"{where}: task {record.task_id!r} has an earlier row. Put all of its responses into one row"
+            )
         seen.add(record.task_id)
         yield record
 
 
 def responses_row(task: InstructionResponses) -> dict[str, Any]:
-    """The line of a file for one instruction and its responses. The columns of ratings are empty."""
+    """Return the row that a file holds for one instruction and its responses. The columns of ratings are empty."""
     responses = task.responses
     return {
         "task_id": task.task_id,
@@ -80,7 +86,10 @@ def responses_row(task: InstructionResponses) -> dict[str, Any]:
 
 
 def responses_from_row(row: Mapping[str, Any], default_id: str) -> InstructionResponses:
-    """The responses in one row. Raises KeyError, TypeError or ValueError if the row is malformed."""
+    """Return the responses in one row.
+
+    default_id: the task_id for a row without one. Raises KeyError, TypeError or ValueError if the row is malformed.
+    """
     task_id = row.get("task_id", default_id)
     instruction, preference = row["instruction"], row["preference"]
     if not all(isinstance(text, str) for text in (task_id, instruction, preference)):

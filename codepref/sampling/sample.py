@@ -1,4 +1,7 @@
-"""Samples raw answers of a model to problems. Each finished batch is saved, so a killed run loses at most one."""
+"""Samples raw answers of a model to problems.
+
+With an output file, each finished batch is saved, so that a killed run loses at most one batch.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +37,11 @@ def sample(
     device: str = "auto",
     progress: Progress | None = None,
 ) -> list[Row]:
-    """Ask `model` for `n` answers of one kind per problem.
+    """Ask `model` for `n` answers of one kind to each problem.
 
     kind: "solutions" or "tests". model: a folder, a hub name, `starter`, `ENGINE:MODEL` such as `scripted:FILE`, or an
-    Engine. template: the user message; None takes codepref's own. out: a file of JSON lines for the rows. Batches that
-    finished before an interruption are read from `OUT.parts/` instead of sampled again.
+    Engine. template: the user message, or None for codepref's own. out: a file of JSON lines for the rows. Batches that
+    finished before an interruption are read from `OUT.parts/` and are not sampled again.
     Returns rows {"task_id", "sample", "completion", "finished"}, ordered by problem and sample. Rows of solutions also
     have "solution", the program in the completion ("" if there is none).
     Raises UserError for an unknown kind, n or batch_size below 1, a malformed template, an unknown model, and problems
@@ -79,13 +82,13 @@ def _check_arguments(problems: Sequence[Problem], kind: str, n: int, batch_size:
         if value < 1:
             raise UserError(f"{name} must be at least 1, not {value}")
     if len({problem.task_id for problem in problems}) < len(problems):
-        raise UserError("two problems share a task_id")
+        raise UserError("two problems share a task_id. Give each problem a different task_id")
 
 
 def plan_batches(
     problems: Sequence[Problem], engine: Engine, *, kind: str, n: int, template: str, batch_size: int
 ) -> list[list[Ask]]:
-    """Divide the requests for all answers into batches of prompts with similar length.
+    """Return the requests for all answers, divided into batches of prompts with similar length.
 
     The longest prompts come first, so that a machine with too little memory fails at the start and not at the end.
     """
@@ -99,9 +102,10 @@ def plan_batches(
 
 
 def _batch_key(batch: Sequence[Ask], decoding: Decoding, seed: int) -> str:
-    """A hash of the requests and the decoding, without the model.
+    """Return a hash of the requests, the decoding and the seed.
 
-    So two models draw their answers with the same random numbers, which makes their comparison more precise.
+    The hash does not depend on the model. Two models therefore draw their answers with the same random numbers, which
+    makes a comparison of them more precise.
     """
     return content_hash(
         [[ask.task_id, ask.kind, ask.sample, list(ask.messages)] for ask in batch], vars(decoding), seed
@@ -109,7 +113,7 @@ def _batch_key(batch: Sequence[Ask], decoding: Decoding, seed: int) -> str:
 
 
 def _file_name(fingerprint: str) -> str:
-    """The fingerprint, or its hash if it has characters that a file name should not have."""
+    """Return the fingerprint, or a hash of it if it is too long or has characters that do not suit a file name."""
     return fingerprint if re.fullmatch(r"[\w.-]{1,64}", fingerprint) else content_hash(fingerprint)
 
 
@@ -118,7 +122,7 @@ def _key_file(out: Path) -> Path:
 
 
 def _finished(out: Path, whole: str) -> list[Row] | None:
-    """The rows of an earlier, finished call with the same requests to the same model, or None."""
+    """Return the rows of an earlier finished call with the same requests to the same model, or None."""
     key = _key_file(out)
     if not out.exists() or not key.exists() or key.read_text(encoding="utf-8") != whole:
         return None
@@ -130,7 +134,7 @@ def _answer_batch(
 ) -> dict[tuple[str, int], Answer]:
     if part and part.exists():
         return {(row["task_id"], row["sample"]): Answer(row["text"], row["finished"]) for _, row in read_jsonl(part)}
-    # The seed depends only on the content of the batch, so an interrupted run draws the same answers as a whole run.
+    # the seed does not depend on earlier batches, so an interrupted run draws the same answers as an uninterrupted run
     texts = engine.answer(batch, decoding, int(key[:8], 16))
     answers = {(ask.task_id, ask.sample): answer for ask, answer in zip(batch, texts, strict=True)}
     if part:

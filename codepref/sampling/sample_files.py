@@ -1,4 +1,4 @@
-"""Reads rows of solutions from JSON lines, from a folder of programs, or from EvalPlus's file of results."""
+"""Reads rows of solutions from JSON lines, from a folder of programs, or from a file of EvalPlus's results."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ _VERDICTS = "verdicts.parquet"
 
 
 def sample_rows(path: Path, problems: Iterable[Problem]) -> Iterator[tuple[str, Row]]:
-    """Yield (place, row) of a source of solutions. Rows have `task_id`, and `solution` or `completion`.
+    """Yield (place, row) for each solution in a source. Valid rows have `task_id`, and `solution` or `completion`.
 
-    path: JSON lines, plain or .gz; or a folder of programs `TASK/N.py` in EvalPlus's layout, with `_` for `/` in the
-    task's name; or a file `*_eval_results.json` of `evalplus.evaluate`, from which only the programs are read. The
-    programs of a folder are ordered by task, then by number.
-    Raises UserError for a folder without programs and for files that cannot be read.
+    path: one of three forms.
+    - A file of JSON lines, plain or .gz.
+    - A folder of programs `TASK/N.py` in EvalPlus's layout, with `_` for `/` in the task's name. The programs are
+      ordered by the name of their folder, and within a folder by number.
+    - A file `*_eval_results.json` of `evalplus.evaluate`. Its verdicts are not used.
+    Raises UserError for a folder without programs, for a folder of verdicts, and for files that cannot be read. Other
+    mistakes in rows are left to the caller.
     """
     if path.is_dir():
         yield from _folder_rows(path, problems)
@@ -33,12 +36,14 @@ def sample_rows(path: Path, problems: Iterable[Problem]) -> Iterator[tuple[str, 
     for task, samples in document.items():
         for place, sample in enumerate(samples if isinstance(samples, list) else [samples]):
             if not isinstance(sample, dict):
-                raise UserError(f"{path}: {task}: samples must be objects with a solution, as EvalPlus 0.3 writes them")
+                raise UserError(
+                    f"{path}: the samples of {task} must be objects with a solution, as EvalPlus 0.3 writes them"
+                )
             yield f"{path} {task}[{place}]", {**sample, "task_id": task}
 
 
 def _document(path: Path) -> dict[str, Any] | None:
-    """The value of `eval` in a file of EvalPlus's results, or None for any other file."""
+    """Return the value of `eval` in a file of EvalPlus's results, or None for any other file."""
     try:
         document = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -49,7 +54,7 @@ def _document(path: Path) -> dict[str, Any] | None:
 
 def _folder_rows(folder: Path, problems: Iterable[Problem]) -> Iterator[tuple[str, Row]]:
     if (folder / _VERDICTS).exists():
-        raise UserError(f"{folder}: holds verdicts, not solutions; `codepref evaluate` takes it as --verdicts")
+        raise UserError(f"{folder}: holds verdicts, not solutions. Give it to `codepref evaluate` as --verdicts")
     names: dict[str, str] = {}
     for problem in problems:
         name = problem.task_id.replace("/", "_")
@@ -66,12 +71,12 @@ def _folder_rows(folder: Path, problems: Iterable[Problem]) -> Iterator[tuple[st
             yield str(program), {"task_id": names.get(inner.name, inner.name), "solution": _text(program)}
     if empty:
         example = next(iter(names), "TASK")
-        raise UserError(f"{folder}: holds no programs; in EvalPlus's layout they are files such as {example}/0.py")
+        raise UserError(f"{folder}: holds no programs. In EvalPlus's layout, programs are files such as {example}/0.py")
 
 
 def _order(program: Path) -> tuple[int, str]:
-    """Sorts numbers by value, and other names after them."""
-    # digits of other scripts count too: both isdecimal and int accept them
+    """Return a key that sorts numbers by value, and other names after the numbers."""
+    # isdecimal and int both accept digits of all scripts
     return (int(program.stem) if program.stem.isdecimal() else 1 << 63, program.name)
 
 

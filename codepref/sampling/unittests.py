@@ -1,4 +1,4 @@
-"""The expression that a statement asserts: `assert x`, `self.assertEqual(a, b)` and similar methods. Pure."""
+"""Finds the expression that an `assert` or a unittest method such as `self.assertEqual(a, b)` asserts. Pure."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _NONE: dict[str, ast.cmpop] = {"assertIsNone": ast.Is(), "assertIsNotNone": ast.
 
 
 def condition_of(node: ast.stmt) -> ast.expr | None:
-    """The expression that the statement asserts.
+    """Return the expression that the statement asserts.
 
-    None if the statement is not an assert, or if no single expression has its meaning.
+    Return None if the statement is neither an assert nor a call of a known unittest method of `self`.
     """
     if isinstance(node, ast.Assert):
         return node.test
@@ -62,7 +62,10 @@ def _condition(name: str, values: list[ast.expr], options: dict[str | None, ast.
 
 
 def _almost_equal(values: list[ast.expr], options: dict[str | None, ast.expr]) -> ast.expr:
-    """unittest's rule: the difference rounds to zero at `places` digits (default 7), or is at most `delta`."""
+    """Return unittest's condition for almost equal values.
+
+    The difference rounds to zero at `places` digits (default 7). With `delta`, it is at most `delta`.
+    """
     difference = _call("abs", ast.BinOp(values[0], ast.Sub(), values[1]))
     if "delta" in options:
         return ast.Compare(difference, [ast.LtE()], [options["delta"]])

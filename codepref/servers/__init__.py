@@ -1,1 +1,1 @@
-"""Calls to OpenAI-compatible servers: retries, a journal of all answers, a ledger of costs, a budget."""
+"""Calls to OpenAI-compatible servers, with retries, a journal of all answers, a ledger of costs, and a budget."""

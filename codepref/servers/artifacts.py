@@ -1,4 +1,4 @@
-"""What each stage that calls servers has beside its artifact: a journal of calls, a summary file, progress with costs.
+"""What all stages that call servers share: a journal and a summary beside their artifact, and progress with costs.
 
 An artifact `responses.jsonl` has its journal in `responses.jsonl.calls/` and its summary in `responses.summary.json`.
 """
@@ -14,21 +14,21 @@ from codepref.servers.ledger import Ledger, spending
 from codepref.storage.progress import ProgressLine
 
 LedgerProgress = Callable[[int, int, Ledger], None]
-"""Called with the finished calls, all calls, and the ledger."""
+"""A function of the number of finished requests, the number of all requests, and the ledger."""
 
 
 def calls_folder(target: Path) -> Path:
-    """The folder of the journal that holds the answers behind the artifact `target`."""
+    """Return the folder of the journal that holds the servers' answers for the artifact `target`."""
     return target.with_name(f"{target.name}.calls")
 
 
 def summary_file(target: Path) -> Path:
-    """The JSON file with the counts and costs of the artifact `target`."""
+    """Return the path of the JSON file with the counts and costs of the artifact `target`."""
     return target.with_suffix(".summary.json")
 
 
 def costs(ledger: Ledger) -> dict[str, Any]:
-    """The part of a summary that says what the calls cost."""
+    """Return the part of a summary that holds the costs of the calls."""
     return {
         "dollars": round(ledger.dollars, 6),
         "dollars_at_most_more": round(ledger.at_most, 6),
@@ -37,7 +37,7 @@ def costs(ledger: Ledger) -> dict[str, Any]:
 
 
 def progress_with_costs(line: ProgressLine | None) -> LedgerProgress | None:
-    """A function that shows progress and the spending so far in `line`, or None without a line."""
+    """Return a function that shows the progress and the costs so far in `line`. Without a line, return None."""
     if line is None:
         return None
 
@@ -49,10 +49,10 @@ def progress_with_costs(line: ProgressLine | None) -> LedgerProgress | None:
 
 
 def check_complete(missing: Mapping[str, int], target: Path) -> None:
-    """Raise InfrastructureError if answers are missing. missing: the number of missing answers by reason."""
+    """Raise InfrastructureError if `missing`, the number of missing answers by reason, is not empty."""
     if missing:
         reasons = "; ".join(f"{reason}: {count:,}" for reason, count in sorted(missing.items()))
         raise InfrastructureError(
-            f"{sum(missing.values()):,} answers are missing after all attempts ({reasons}); {target} holds the "
-            "others. The same command asks for the missing answers again, and for no others"
+            f"{sum(missing.values()):,} answers are missing after all attempts ({reasons}). {target} holds the results "
+            "of the other answers. Run the same command again: it asks only for the missing answers"
         )

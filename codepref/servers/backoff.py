@@ -1,4 +1,4 @@
-"""How long to wait before the next attempt. Pure."""
+"""Computes how long to wait before the next attempt at a call. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 FIRST_DELAY, MAX_DELAY = 0.5, 60.0
-"""Seconds before the second attempt, and the longest delay. A server can ask for a longer one."""
+"""The longest delay after the first attempt and after any attempt, in seconds. A server can ask for a longer delay."""
 
 
 def delay(attempt: int, requested: float | None, generator: random.Random) -> float:
-    """Seconds to wait after attempt number `attempt` (the first is 0).
+    """Return the seconds to wait after attempt number `attempt`. The first attempt has number 0.
 
     The delay doubles with each attempt up to MAX_DELAY. Half of it is random, so that many callers do not return at the
     same time. It is at least `requested`, the delay that the server asked for.
@@ -22,9 +22,9 @@ def delay(attempt: int, requested: float | None, generator: random.Random) -> fl
 
 
 def requested_delay(headers: Mapping[str, str], now: float) -> float | None:
-    """The delay in seconds that a server asks for in its headers, or None.
+    """Return the delay in seconds that a server asks for in its headers, or None if they hold no valid delay.
 
-    Reads `retry-after-ms`, and `retry-after` as seconds or as a date (RFC 9110, 10.2.3).
+    Reads `retry-after-ms`, or else `retry-after` as seconds or as a date (RFC 9110, 10.2.3).
     headers: names in lower case. now: seconds since the epoch.
     """
     if (milliseconds := _number(headers.get("retry-after-ms"))) is not None:

@@ -1,4 +1,7 @@
-"""Makes the calls: a queue and some workers for each endpoint, retries, a budget, and every attempt in the journal."""
+"""Makes the calls to servers. Each endpoint has a queue of requests and several workers.
+
+A failed call is repeated, no call exceeds the budget, and every attempt is written to the journal.
+"""
 
 from __future__ import annotations
 
@@ -17,18 +20,23 @@ from codepref.servers.pricing import Budget, cost_of, max_cost
 from codepref.servers.records import Attempt, Request
 
 MAX_GIVEN_UP = 20
-"""After this many requests in a row without an answer, the server counts as gone, and all calls stop."""
+"""When this number of requests in a row got no answer, the server counts as gone, and all calls stop."""
 
 MAX_REJECTED = 3
-"""After this many rejected requests without any answer, the server counts as one that rejects all. All calls stop."""
+"""When a server has answered nothing, this number of requests failed, and it rejected the last one, all calls stop."""
 
 Notify = Callable[[Mapping[str, Any]], None]
-"""Sends a message to the process that wants the answers."""
+"""A function that sends a message to the parent process."""
 
 
 @dataclass(slots=True)
 class Job:
-    """A request, and how many attempts at it have failed."""
+    """A request in the queue.
+
+    Attributes:
+    request: the request.
+    failed: how many attempts at it have failed. Refusals of its JSON schema do not count.
+    """
 
     request: Request
     failed: int = 0
@@ -38,8 +46,13 @@ class Job:
 class Lane:
     """The calls to one endpoint.
 
-    queue: waiting jobs. busy: the workers that are in a call. quiet_until: no call begins before this time, because the
-    server asked for a pause. given_up: requests given up since the last answer. answers: the number of answers.
+    Attributes:
+    queue: the waiting jobs.
+    workers: the tasks that take jobs from the queue.
+    busy: the workers that are in a call.
+    quiet_until: the end of the pause that the server asked for, as a value of `time.monotonic`.
+    given_up: the number of requests that were given up since the last answer.
+    answers: the number of answers.
     """
 
     endpoint: Endpoint
@@ -52,7 +65,7 @@ class Lane:
     answers: int = 0
 
     async def wait_until_open(self) -> None:
-        """Wait until the server accepts calls again."""
+        """Wait until the pause that the server asked for is over."""
         while (left := self.quiet_until - time.monotonic()) > 0:
             await asyncio.sleep(left)
 
@@ -78,7 +91,7 @@ class Caller:
             lane.workers.append(asyncio.create_task(self._work(lane)))
 
     async def close(self) -> None:
-        """Begin no further call. Wait for the running calls and keep their answers."""
+        """Begin no further call, wait for the running calls, and close the connections. Their answers are kept."""
         self.stopping = True
         async with self._budget_changed:
             self._budget_changed.notify_all()
@@ -92,7 +105,7 @@ class Caller:
             await lane.client.close()
 
     async def _check_endpoints(self) -> bool:
-        """Whether all endpoints can be used. No call is paid for before this is known."""
+        """Return whether all endpoints can be used. No worker makes a call before this check has ended."""
         reasons = await asyncio.gather(*(lane.client.check() for lane in self.lanes.values()))
         if mistakes := [reason for reason in reasons if reason]:
             self._stop("user", *mistakes)
@@ -119,9 +132,9 @@ class Caller:
                 lane.busy.discard(worker)
 
     async def _reserve(self, highest: float) -> bool:
-        """Reserve the highest cost of a call, if necessary after running calls have ended.
+        """Reserve the highest cost of a call, and return True. Return False if no further call may begin.
 
-        Returns False if no further call may begin.
+        If the call fits only after running calls have cost less than reserved, wait for them.
         """
         async with self._budget_changed:
             while not self.stopping:
@@ -144,7 +157,7 @@ class Caller:
             actual = cost_of(endpoint, attempt.reply)
             reply = asdict(attempt.reply)
             span = self.journal.append(line | {"c": actual, "a": reply})
-            # without the text, which the other process reads from the journal
+            # the parent process reads the text from the journal
             without_text = {key: value for key, value in reply.items() if key != "text"}
             self.notify(line | {"c": actual, "a": without_text, "span": span})
             lane.given_up = 0
@@ -159,7 +172,7 @@ class Caller:
             self._budget_changed.notify_all()
 
     def _handle_failure(self, lane: Lane, job: Job, attempt: Attempt) -> None:
-        """After an attempt without an answer: schedule another one, give the request up, or stop all calls."""
+        """Handle an attempt without an answer: queue the job again, give its request up, or stop all calls."""
         if attempt.kind == "fatal":
             self._stop("user", attempt.reason)
             return
@@ -170,14 +183,14 @@ class Caller:
         lane.given_up += 1
         name = lane.endpoint.name
         if attempt.kind == "rejected" and not lane.answers and lane.given_up >= MAX_REJECTED:
-            self._stop("user", f"{name}: its server rejects every request: {attempt.reason}")
+            self._stop("user", f"{name}: the server rejects every request ({attempt.reason})")
         elif lane.given_up >= MAX_GIVEN_UP:
             self._stop(
-                "server", f"{name}: {lane.given_up} requests in a row got no answer (the last: {attempt.reason})"
+                "server", f"{name}: {lane.given_up} requests in a row got no answer (last failure: {attempt.reason})"
             )
 
     def _retry(self, lane: Lane, job: Job, attempt: Attempt) -> None:
-        """Queue a job again after a delay. A refused schema costs neither a delay nor one of the retries."""
+        """Queue a job again after a delay. A refusal of the schema causes no delay and does not use up a retry."""
         wait = 0.0
         if not attempt.schema_rejected:
             wait = delay(job.failed, attempt.retry_after, self.generator)

@@ -1,7 +1,8 @@
-"""The process that makes the calls: requests on stdin, results on stdout.
+"""The process that makes the calls. It reads requests from stdin and writes results to stdout.
 
-Because it is a separate process, no paid answer is lost. When the process that started it is killed, its stdin ends. It
-then waits for the running calls, writes their answers to the journal, and exits. The next run continues from there.
+It is a separate process so that no paid answer is lost when the parent process is killed. In that case, the stdin of
+this process ends. The process waits for the running calls, writes their answers to the journal, and exits. The next run
+continues from the journal.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ from codepref.servers.pricing import Budget
 from codepref.servers.records import Request
 
 MAX_LINE_BYTES = 2**28
-"""Upper bound of the size of one request."""
+"""The largest size of one line on stdin. Each request is one line."""
 
 SYNC_SECONDS = 1.0
-"""How often the journal is flushed to the disk."""
+"""The time between two flushes of the journal to the disk."""
 
 
 async def serve(journal: Journal, setup: Mapping[str, Any], reader: asyncio.StreamReader, notify: Notify) -> None:
-    """Lock the journal, report that, and make calls until stdin ends.
+    """Lock the journal, report the lock, and make calls until stdin ends. Without the lock, make no call.
 
-    setup: "endpoints", "budget", and "parent", the id of the process that started this one.
+    setup: a dict with "endpoints", "budget" in dollars or None, and "parent", the id of the parent process.
     """
     if not await _lock(journal, setup, notify):
         return
@@ -47,16 +48,17 @@ async def serve(journal: Journal, setup: Mapping[str, Any], reader: asyncio.Stre
 
 
 async def _lock(journal: Journal, setup: Mapping[str, Any], notify: Notify) -> bool:
-    """Lock the journal. Wait if another calling process still holds it after its parent was killed.
+    """Lock the journal, and return True.
 
-    Returns False, after reporting why, if the parent of the holder is alive.
+    If another calling process holds the lock, its parent decides. If that parent has died, wait for the lock. If it is
+    alive, report this and return False.
     """
     holder = journal.path.with_suffix(".pid")
     if not journal.lock(wait=False):
         parent = holder.read_text() if holder.exists() else ""
         if parent.isdigit() and Path(f"/proc/{parent}").exists():
             user = f"another codepref process ({parent}) uses this folder"
-            reason = f"{journal.path.parent}: {user}. Wait for it, or choose another --out"
+            reason = f"{journal.path.parent}: {user}. Wait until it ends, or choose another --out"
             notify({"stop": "user", "reasons": [reason]})
             return False
         notify({"waiting": True})
@@ -73,7 +75,7 @@ async def _sync(journal: Journal) -> None:
 
 
 async def main() -> None:
-    """Read the setup from the first line of stdin and serve."""
+    """Read the setup from the first line of stdin, and call `serve`."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=MAX_LINE_BYTES)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

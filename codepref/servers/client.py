@@ -1,4 +1,4 @@
-"""One HTTP call through the openai client, and its result as an Attempt. No other module imports openai."""
+"""Makes an HTTP call through the openai client and returns its result as an Attempt. No other module imports openai."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from codepref.servers.pricing import max_prompt_tokens
 from codepref.servers.records import Attempt, Reply, Request
 
 CHECK_SECONDS = 10.0
-"""Time limit for the list of models."""
+"""Time limit for the request for the list of models."""
 
 NO_CREDIT = ("insufficient_quota", "billing_hard_limit_reached", "access_terminated")
-"""Codes of 429 answers for which waiting does not help."""
+"""Error codes of status 429 that mean that waiting does not help."""
 
 
 class Client:
-    """Calls one endpoint. It never retries, so that the caller decides about and counts each HTTP call."""
+    """Calls one endpoint. It never repeats a call: `Caller` decides about that, and counts each HTTP call."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         import openai
@@ -31,16 +31,16 @@ class Client:
         self._schema = endpoint.schema != "no"
         self._client: Any = openai.AsyncOpenAI(
             base_url=endpoint.base_url,
-            # the client needs a key, even for local servers that need none
+            # the openai client requires a key, even for local servers that require none
             api_key=os.environ.get(endpoint.api_key_env) or "none",
             max_retries=0,
             timeout=endpoint.timeout,
         )
 
     async def check(self) -> str:
-        """The reason why no request can succeed, or "".
+        """Return the reason why no request can succeed, or "" if the check finds none.
 
-        Asks for the list of models, which is free. A server without such a list passes the check.
+        The check asks for the list of models, which is free. A server that does not offer the list passes the check.
         """
         endpoint = self.endpoint
         try:
@@ -49,7 +49,7 @@ class Client:
         except self._openai.APIStatusError as error:
             return self._wrong_key(error.status_code) if error.status_code in (401, 403) else ""
         except (self._openai.APITimeoutError, TimeoutError):
-            return f"{endpoint.name}: the server at {endpoint.base_url} does not answer within {CHECK_SECONDS:.0f} s"
+            return f"{endpoint.name}: the server at {endpoint.base_url} did not answer within {CHECK_SECONDS:.0f} s"
         except self._openai.APIConnectionError as error:
             return (
                 f"{endpoint.name}: no server at {endpoint.base_url} ({_cause(error)}). Start it, or correct base_url "
@@ -58,7 +58,7 @@ class Client:
         return ""
 
     async def ask(self, request: Request) -> Attempt:
-        """Make one attempt at a request. Errors of the server and of the connection become Attempts."""
+        """Make one attempt at a request. Errors of the server and of the connection are returned as Attempts."""
         try:
             async with asyncio.timeout(self.endpoint.timeout):
                 answer = await self._client.chat.completions.with_raw_response.create(**self._arguments(request))
@@ -104,7 +104,7 @@ class Client:
             headers = {key.lower(): value for key, value in error.response.headers.items()}
             return Attempt("fault", reason=str(status), retry_after=requested_delay(headers, time.time()))
         if request.schema is not None and self._schema and self.endpoint.schema == "auto":
-            # servers name the refused field in different words, so any refusal counts as one of the schema
+            # servers do not name the refused field in the same way, so every refusal counts as a refusal of the schema
             self._schema = False
             return Attempt("fault", reason=f"{status} (with a JSON schema)", retry_after=0.0, schema_rejected=True)
         return Attempt("rejected", reason=f"{status}: {message}")
@@ -112,13 +112,13 @@ class Client:
     def _wrong_key(self, status: int) -> str:
         endpoint = self.endpoint
         state = "is refused" if os.environ.get(endpoint.api_key_env) else "is not set, but the server needs a key"
-        return f"{endpoint.name}: {endpoint.base_url} answers {status}: the key in {endpoint.api_key_env} {state}"
+        return f"{endpoint.name}: {endpoint.base_url} answers {status}. The key in {endpoint.api_key_env} {state}"
 
 
 def read_answer(body: bytes, request: Request) -> Attempt:
-    """The body of an answer as an Attempt with a Reply, or a fault "malformed" whose cost is unknown.
+    """Return the body of an answer as an Attempt with a Reply. If it lacks token counts, the reply has upper bounds.
 
-    Without token counts from the server, the reply holds upper bounds of them.
+    If the body cannot be read, the Attempt is a fault "malformed", and the server may have billed it.
     """
     try:
         document = json.loads(body)
@@ -156,7 +156,10 @@ def _error_body(error: Any) -> dict[str, Any]:
 
 
 def _is_connect_error(cause: BaseException | None) -> bool:
-    """Whether the connection was never made. Compares names, because the client can use different HTTP libraries."""
+    """Return whether the connection was never made.
+
+    This compares the names of exceptions, because the openai client can use different HTTP libraries.
+    """
     return cause is not None and any(kind.__name__ in ("ConnectError", "ConnectTimeout") for kind in type(cause).mro())
 
 

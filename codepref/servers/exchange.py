@@ -1,4 +1,4 @@
-"""Requests in, results out. Known answers come from the journal; a calling process makes the other calls."""
+"""Answers requests from the journal. A separate process makes the calls for the answers that the journal lacks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from codepref.servers.ledger import Ledger
 from codepref.servers.records import Reply, Request, RequestResult
 
 QUEUE_AHEAD = 2
-"""Requests in the calling process for each call that may run at once, so that no worker has to wait for one."""
+"""The number of requests that the calling process holds for each of its workers, so that no worker has to wait."""
 
 Log = Callable[[str], None]
 FollowUp = Callable[[RequestResult], Iterable[Request]]
@@ -34,7 +34,10 @@ def _no_follow_up(result: RequestResult) -> Iterable[Request]:
 class _Lane:
     """The requests to one endpoint.
 
-    source: requests to make. follow_ups: requests that go first. pending: requests in the calling process.
+    Attributes:
+    source: the requests of the caller of `Exchange.results`.
+    follow_ups: requests that are made before the next request of `source`.
+    pending: the number of requests that the calling process holds.
     """
 
     endpoint: Endpoint
@@ -47,11 +50,11 @@ class _Lane:
 
 
 class Exchange:
-    """A journal in `folder` and a process that makes calls. It is a context manager.
+    """A context manager that holds a journal in `folder` and a process that makes calls.
 
-    endpoints: their names must differ. log: receives messages for the user.
-    budget: dollars that all runs over this journal may spend, or None for no limit. A call that the server may have
-    billed without an answer counts with its highest cost.
+    endpoints: the models that can be called. Their names must differ. log: called with messages for the user.
+    budget: the dollars that all runs with this journal may spend together, or None for no limit. A call that the server
+    may have billed although no answer arrived counts with its highest cost.
     """
 
     def __init__(
@@ -72,7 +75,8 @@ class Exchange:
     def __enter__(self) -> Exchange:
         """Start the calling process and read the journal.
 
-        Raises UserError if another run uses the journal, MachineError if the journal cannot be written.
+        Raises UserError if another run uses the journal or if the file is not a journal, and InfrastructureError if the
+        calling process ends, for example because it cannot open the journal.
         """
         journal = self.folder / JOURNAL
         self._child = _start()
@@ -97,7 +101,7 @@ class Exchange:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        # Ctrl-C does not wait for running calls: the calling process keeps their answers by itself
+        # after Ctrl-C, do not wait for the running calls: the calling process writes their answers to the journal
         self._end(wait=kind is None or issubclass(kind, Exception))
         self._answers.close()
 
@@ -106,11 +110,11 @@ class Exchange:
     ) -> Iterator[RequestResult]:
         """Yield one result for each request, in the order in which they arrive.
 
-        requests: by endpoint name. They are taken from their iterables a few at a time. follow_up: called with each
-        result before it is yielded; the requests that it returns are made too.
+        requests: the requests by endpoint name. A few requests at a time are taken from each iterable. follow_up: is
+        called with each result before the result is yielded. The requests that it returns are made too.
         Raises GateError if the budget allows no further call, UserError if a server refuses all calls (wrong key,
-        unknown model, no server), InfrastructureError if a server stops answering, ValueError if two
-        running requests have the same key. The journal keeps all answers.
+        unknown model, no server), InfrastructureError if a server stops answering, MachineError if the journal cannot
+        be written, and ValueError if two running requests have the same key. The journal keeps all answers.
         """
         for name, source in requests.items():
             self._lanes[name].source = iter(source)
@@ -125,11 +129,11 @@ class Exchange:
                 yield result
 
     def answer(self, key: str) -> Reply | None:
-        """The answer to the request of that key, from this run or an earlier one, or None."""
+        """Return the journal's answer to the request with this key, or None. The answer can be from an earlier run."""
         return self._answers.read(self._spans[key]) if key in self._spans else None
 
     def _submit(self, follow_up: FollowUp) -> Iterator[RequestResult]:
-        """Send requests to the calling process until its queues are full. Yields the results that are known already."""
+        """Send requests to the calling process until its queues are full. Yield the results that the journal holds."""
         for lane in self._lanes.values():
             while lane.pending < QUEUE_AHEAD * lane.endpoint.concurrency and (request := lane.next()) is not None:
                 if request.key in self._spans:
@@ -148,7 +152,7 @@ class Exchange:
             self._lanes[request.endpoint].follow_ups.append(request)
 
     def _next_result(self) -> RequestResult | None:
-        """Read one message of the calling process. Returns a result if the message ends a request."""
+        """Read one message of the calling process. Return a result if the message ends a request, and else None."""
         message = self._receive()
         if "given_up" in message:
             request = self._pending.pop(message["given_up"])
@@ -168,7 +172,7 @@ class Exchange:
             self._child.stdin.write(json.dumps(document, separators=(",", ":")).encode() + b"\n")
             self._child.stdin.flush()
         except BrokenPipeError:
-            pass  # `_receive` then reads the reason from its last message
+            pass  # the calling process has ended, and `_receive` reads the reason from its last message
 
     def _receive(self) -> dict[str, Any]:
         assert self._child.stdout is not None
@@ -188,7 +192,7 @@ class Exchange:
         with contextlib.suppress(BrokenPipeError):
             self._child.stdin.close()
         if wait:
-            # read its remaining messages, so that a full pipe does not block it
+            # read the remaining messages, so that a full pipe does not block the calling process
             for raw in self._child.stdout:
                 message = json.loads(raw)
                 if "e" in message and "given_up" not in message:
@@ -199,7 +203,7 @@ class Exchange:
 
 
 def check_endpoints(endpoints: Sequence[Endpoint], budget: float | None) -> None:
-    """Raise UserError with all mistakes in endpoints and budget that are visible before any call."""
+    """Raise UserError with all mistakes in the endpoints and the budget that can be found without a call."""
     mistakes = []
     names = [endpoint.name for endpoint in endpoints]
     for name in sorted({name for name in names if names.count(name) > 1}):
@@ -212,7 +216,9 @@ def check_endpoints(endpoints: Sequence[Endpoint], budget: float | None) -> None
     if budget is not None and budget <= 0:
         mistakes.append(f"a budget of {budget:g} dollars allows no call: raise it, or leave it out for no limit")
     elif budget is not None and not any(endpoint.priced for endpoint in endpoints):
-        mistakes.append(f"a budget needs prices: set price_in and price_out (dollars a million tokens) of {names[0]}")
+        mistakes.append(
+            f"a budget needs prices: set price_in and price_out (dollars per million tokens) for {names[0]}"
+        )
     if mistakes:
         raise UserError(*mistakes)
 
@@ -226,7 +232,7 @@ def _start() -> subprocess.Popen[bytes]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
-            start_new_session=True,  # Ctrl-C and a killed process group must not reach it: it ends by itself
+            start_new_session=True,  # Ctrl-C must not end it before its running calls are answered
         )
     except OSError as error:
         raise MachineError(f"cannot start the process that makes the calls ({error})") from None
@@ -236,7 +242,7 @@ KEPT = "The journal keeps all answers, and the same command continues from there
 
 
 def _stop_error(cause: str, reasons: Sequence[str], budget: float | None) -> Exception:
-    """The exception for a "stop" message of the calling process."""
+    """Return the exception for a "stop" message of the calling process."""
     if cause == "budget":
         return GateError(f"the budget of {budget:g} dollars allows no further call. {KEPT} with a larger budget")
     if cause == "server":

@@ -1,4 +1,4 @@
-"""The journal of calls: a file with a line for each attempt and each answer, which survives a crash.
+"""The journal of calls: a file that survives a crash, with one line for each attempt and one for its result.
 
 `codepref.servers.ledger` describes the lines.
 """
@@ -22,9 +22,9 @@ Span = tuple[int, int]
 
 
 class Journal:
-    """Appends lines to the file. A line that was written survives the death of this process.
+    """Appends lines to the journal's file. A line that was written survives the death of this process.
 
-    One process writes at a time (`flock`). Locking the journal removes a last line that a crash cut off.
+    A process locks the file with `flock` before it writes. If a crash cut off the last line, `lock` removes this line.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,7 +38,7 @@ class Journal:
         self._unsynced = False
 
     def lock(self, *, wait: bool) -> bool:
-        """Lock the journal for this process. Returns False if another process holds it and `wait` is False."""
+        """Lock the journal and return True. If another process holds it, wait, or return False if `wait` is False."""
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
@@ -47,7 +47,7 @@ class Journal:
         return True
 
     def append(self, line: Mapping[str, Any]) -> Span:
-        """Write one line and return its position. Raises OSError if the disk is full; no partial line is left then."""
+        """Write one line and return its position. If that fails, remove the partial line and raise OSError."""
         data = json.dumps(line, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
         written = 0
         try:
@@ -62,7 +62,7 @@ class Journal:
         return span
 
     def sync(self) -> None:
-        """Flush the lines to the disk. This protects against a power cut; a crash of the process needs no flush."""
+        """Flush the lines to the disk. This protects them against a power cut. They survive a crash without it."""
         if self._unsynced:
             self._unsynced = False
             os.fdatasync(self._file)
@@ -74,7 +74,7 @@ class Journal:
 
 
 def _cut_tail(file: int) -> int:
-    """Remove a last line that has no newline. Returns the new size of the file."""
+    """Remove the last line if it has no newline at its end. Return the new size of the file."""
     size = end = os.fstat(file).st_size
     while end:
         start = max(0, end - 65536)
@@ -90,9 +90,10 @@ def _cut_tail(file: int) -> int:
 
 
 def read_journal(path: Path) -> tuple[Ledger, dict[str, Span]]:
-    """The ledger of a journal, and the position of each answer by its key. Both are empty if there is no file.
+    """Return the ledger of a journal, and the position of each answer by the key of its request.
 
-    The texts of answers are not kept in memory. Raises UserError if the file is not a journal.
+    Both are empty if there is no file. The texts of answers are not kept in memory. Raises UserError if the file is not
+    a journal.
     """
     ledger, answers = Ledger(), {}
     for span, line in _lines(path):
@@ -117,19 +118,21 @@ def _lines(path: Path) -> Iterator[tuple[Span, dict[str, Any]]]:
             except (ValueError, TypeError, KeyError):
                 known = False
             if not known:
-                raise UserError(f"{path}: is not a journal of calls (at byte {offset}); choose another --out")
+                raise UserError(
+                    f"{path}: is not a journal of calls (see the line at byte {offset}); choose another --out"
+                )
             yield (offset, len(raw)), line
             offset += len(raw)
 
 
 class Answers:
-    """Reads answers from the journal by their position."""
+    """Reads answers from the journal by the positions of their lines."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDONLY)
 
     def read(self, span: Span) -> Reply:
-        """The reply in the line at `span`."""
+        """Return the reply in the line at `span`."""
         offset, length = span
         return Reply(**json.loads(os.pread(self._file, length, offset))["a"])
 

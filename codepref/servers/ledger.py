@@ -1,9 +1,9 @@
-"""The cost of all calls of each model, summed over the lines of a journal, so over all runs that wrote it. Pure.
+"""Sums the calls, tokens and costs of each model over all lines of a journal, from all runs that wrote to it. Pure.
 
 A line of the journal has one of three forms:
   {"k": key, "e": endpoint, "b": dollars}                      a call begins and costs at most `b`
-  {"k", "e", "a": {...}, "s": seconds, "c": dollars}           it is answered; `a` is a Reply, `c` its cost
-  {"k", "e", "x": reason, "s": seconds, "d": dollars}          it failed and may have cost `d`
+  {"k", "e", "a": {...}, "s": seconds, "c": dollars}           a call was answered; `a` is a Reply, `c` its cost
+  {"k", "e", "x": reason, "s": seconds, "d": dollars}          a call failed and may have cost up to `d`
 """
 
 from __future__ import annotations
@@ -19,7 +19,12 @@ Line = Mapping[str, Any]
 
 @dataclass
 class Ledger:
-    """Accounts by endpoint name. running: (endpoint, key) of each running call -> its highest cost."""
+    """The calls and costs of all models.
+
+    Attributes:
+    accounts: the account of each endpoint, by its name.
+    running: the highest cost of each running call, by (endpoint, key).
+    """
 
     accounts: dict[str, Account] = field(default_factory=dict)
     running: dict[tuple[str, str], float] = field(default_factory=dict)
@@ -46,7 +51,10 @@ class Ledger:
         account.dollars += line["c"]
 
     def close(self) -> None:
-        """Count the running calls as unknown: their process died, and the server may have answered and billed."""
+        """Count the calls that are still running as unknown.
+
+        Their process died. The server may have answered and billed them.
+        """
         for (endpoint, _), max_cost in self.running.items():
             account = self.accounts[endpoint]
             account.unknown += 1
@@ -64,7 +72,7 @@ class Ledger:
         return sum(account.at_most for account in self.accounts.values())
 
     def as_dict(self) -> dict[str, Any]:
-        """The accounts as plain JSON, sorted by name. The faults of an account are sorted by kind."""
+        """Return the accounts as a JSON object, sorted by name. The faults of an account are sorted by kind."""
         return {
             name: asdict(account) | {"faults": dict(sorted(account.faults.items()))}
             for name, account in sorted(self.accounts.items())
@@ -72,7 +80,7 @@ class Ledger:
 
 
 def spending(ledger: Ledger, max_models: int = 3) -> str:
-    """The tokens and dollars used so far in one line. It names the `max_models` models with the highest costs."""
+    """Return one line with the tokens and dollars used so far. It names the `max_models` most expensive models."""
     accounts = sorted(ledger.accounts.items(), key=lambda item: (-item[1].dollars, -item[1].tokens_out, item[0]))
     models = [
         f"{name} {_tokens(one.tokens_in + one.tokens_out)} tokens{_dollars(one.dollars)}" for name, one in accounts
@@ -85,7 +93,7 @@ def spending(ledger: Ledger, max_models: int = 3) -> str:
 
 
 def ledger_table(accounts: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The accounts that `Ledger.as_dict` returns as a table, one line for each model."""
+    """Return the lines of a table of the accounts from `Ledger.as_dict`: a header, and one line for each model."""
     rows = [("model", "calls", "answered", "faults", "tokens in", "tokens out", "dollars", "s/call")]
     for name, account in sorted(accounts.items()):
         unknown = {"unknown": account["unknown"]} if account["unknown"] else {}

@@ -1,4 +1,4 @@
-"""The cost of a call, its upper bound, and a budget that calls cannot exceed. Pure."""
+"""Computes the cost of a call and an upper bound of it, and keeps a budget that calls cannot exceed. Pure."""
 
 from __future__ import annotations
 
@@ -9,36 +9,45 @@ from codepref.config.endpoint import Endpoint
 from codepref.servers.records import Reply, Request
 
 MESSAGE_TOKENS = 64
-"""Upper bound of the tokens that a chat template adds to a message. The templates in use add fewer than twenty."""
+"""Upper bound of the tokens that a chat template adds to a message. Common templates add fewer than twenty."""
 
 
 def max_prompt_tokens(request: Request) -> int:
-    """Upper bound of the prompt's tokens. A byte-level tokenizer makes at most one token of each UTF-8 byte."""
+    """Return an upper bound of the tokens of the prompt and the JSON schema.
+
+    A byte-level tokenizer makes at most one token of each UTF-8 byte.
+    """
     texts = [message["content"] for message in request.messages]
     schema = json.dumps(request.schema) if request.schema else ""
     return sum(len(text.encode("utf-8", "replace")) for text in [*texts, schema]) + MESSAGE_TOKENS * len(texts)
 
 
 def cost(endpoint: Endpoint, tokens_in: int, tokens_out: int) -> float:
-    """The price of so many tokens, in dollars."""
+    """Return the price of a call with these numbers of tokens, in dollars."""
     return (tokens_in * endpoint.price_in + tokens_out * endpoint.price_out) / 1e6
 
 
 def max_cost(endpoint: Endpoint, request: Request) -> float:
-    """Upper bound of the cost of one attempt at a request, in dollars. It is known before the attempt."""
+    """Return an upper bound of the cost of one attempt at a request, in dollars. It does not depend on the answer."""
     return cost(endpoint, max_prompt_tokens(request), request.max_tokens)
 
 
 def cost_of(endpoint: Endpoint, reply: Reply) -> float:
-    """The cost of a reply by the server's token counts, in dollars."""
+    """Return the cost of a reply by its token counts, in dollars."""
     return cost(endpoint, reply.tokens_in, reply.tokens_out)
 
 
 @dataclass
 class Budget:
-    """A limit in dollars. A call may begin only if its highest cost fits beside the highest costs of running calls.
+    """A limit in dollars for the cost of all calls.
 
-    limit: None means no limit. spent: known and possible costs so far. reserved: the highest costs of running calls.
+    A call may begin only if its highest cost, the highest costs of the running calls and all costs so far add up to at
+    most the limit.
+
+    Attributes:
+    limit: the limit, or None for no limit.
+    spent: the known costs so far, plus the highest costs of calls that may have been billed without an answer.
+    reserved: the sum of the highest costs of the running calls.
     """
 
     limit: float | None
@@ -46,11 +55,11 @@ class Budget:
     reserved: float = 0.0
 
     def fits(self, max_cost: float) -> bool:
-        """Whether a call that costs at most `max_cost` may begin now."""
+        """Return whether a call that costs at most `max_cost` may begin now."""
         return self.limit is None or self.spent + self.reserved + max_cost <= self.limit
 
     def never_fits(self, max_cost: float) -> bool:
-        """Whether the call exceeds the limit even if all running calls turn out to cost nothing."""
+        """Return whether a call with this highest cost would not fit even if all running calls cost nothing."""
         return self.limit is not None and self.spent + max_cost > self.limit
 
     def begin(self, max_cost: float) -> None:
@@ -58,6 +67,6 @@ class Budget:
         self.reserved += max_cost
 
     def end(self, max_cost: float, actual: float) -> None:
-        """Replace the reserved `max_cost` of a call that ended by its actual cost."""
+        """Replace the reserved `max_cost` of a call by its actual cost, after the call ended."""
         self.reserved = max(0.0, self.reserved - max_cost)
         self.spent += actual

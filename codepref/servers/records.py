@@ -1,4 +1,4 @@
-"""Requests to servers, replies, and the account of a model. Plain data that crosses a pipe as JSON. Pure."""
+"""Records of requests to servers, of their results, and of the account of a model. Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ from codepref.records import Message
 class Request:
     """A request for one answer of one model.
 
-    key: identifies the request in the journal. A request whose key has an answer there is never sent again.
-    endpoint: the endpoint's name. seed: passed on to the server, which may ignore it.
+    Attributes:
+    key: identifies the request in the journal. If the journal holds an answer to the key, the request is not sent.
+    endpoint: the endpoint's name.
+    messages: the chat prompt.
+    temperature, top_p, max_tokens: the decoding.
+    seed: sent to the server, which may ignore it. None sends no seed.
     schema: the JSON schema that the answer should follow, or None.
     """
 
@@ -28,7 +32,7 @@ class Request:
     schema: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The request as plain JSON. `Request(**...)` reads it back."""
+        """Return the request as a JSON object. `Request(**...)` makes a request of it again."""
         return asdict(self)
 
 
@@ -36,8 +40,11 @@ class Request:
 class Reply:
     """A model's answer.
 
+    Attributes:
+    text: the answer.
     finish: "stop", "length" (the answer reached max_tokens), "content_filter", or another reason that the server gives.
-    estimated: the server sent no token counts, so that tokens_in and tokens_out are upper bounds.
+    tokens_in, tokens_out: the number of tokens in the prompt and in the answer.
+    estimated: whether the server sent no token counts. If so, tokens_in and tokens_out are upper bounds.
     """
 
     text: str
@@ -51,12 +58,16 @@ class Reply:
 class Attempt:
     """The result of one HTTP call.
 
+    Attributes:
     kind: "answered"; "fault" (another attempt may succeed); "rejected" (the server will not answer this request);
-    "fatal" (the server will answer no request, because of a wrong key or an unknown model).
-    reason: a fault's short name ("429", "timeout", "cut", "malformed", "connect"), or the server's message.
+        "fatal" (the server will answer no request, because of a wrong key, an unknown model or an account without
+        credit).
+    reply: the reply of an answered call.
+    reason: for a fault, a short name such as "429", "timeout", "cut", "malformed" or "connect". For other failures, a
+        message.
     retry_after: the delay in seconds that the server asked for.
-    maybe_billed: the server may have answered and billed, although no answer arrived.
-    schema_rejected: the server refused the JSON schema.
+    maybe_billed: whether the server may have billed the call although no usable answer arrived.
+    schema_rejected: whether the server may have refused the request because of its JSON schema.
     """
 
     kind: Literal["answered", "fault", "rejected", "fatal"]
@@ -69,7 +80,14 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class RequestResult:
-    """The final result of a request: a reply, or None and the reason. cached: the reply comes from the journal."""
+    """The final result of a request.
+
+    Attributes:
+    request: the request.
+    reply: the reply, or None if the request got none.
+    reason: why there is no reply.
+    cached: whether the journal held the reply already, so that no call was made.
+    """
 
     request: Request
     reply: Reply | None = None
@@ -81,10 +99,17 @@ class RequestResult:
 class Account:
     """The calls to one model and their cost, over all runs that share a journal.
 
-    attempts: HTTP calls. answered: those with a usable answer. faults: the others by kind, including "rejected".
-    unknown: calls that were running when a process died. estimated: answers without token counts from the server.
-    dollars: the cost of the answers. at_most: the highest possible cost of calls that timed out, were cut off, or are
-    unknown. seconds: the duration of all calls, summed.
+    Attributes:
+    attempts: the number of calls.
+    answered: the number of calls with a usable answer.
+    faults: the number of failed calls by reason, such as "429", "timeout" or "rejected".
+    unknown: the number of calls that were running when their process died.
+    tokens_in, tokens_out: the tokens of the answered calls.
+    estimated: the number of answers for which the server sent no token counts.
+    dollars: the cost of the answers.
+    at_most: the highest possible cost of the calls that may have been billed without a usable answer, such as calls
+        that timed out and unknown calls.
+    seconds: the sum of the durations of all calls.
     """
 
     attempts: int = 0

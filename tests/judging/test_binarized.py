@@ -1,4 +1,4 @@
-"""Rated pairs in the published columns: `datasets` reads the file, and so does training."""
+"""Files of rated pairs have the published columns. `datasets` and codepref's reader of pairs can read them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Files of judgments and of responses."""
+"""Files of judgments and of responses are read back without loss."""
 
 import json
 from pathlib import Path

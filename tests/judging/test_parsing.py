@@ -1,4 +1,4 @@
-"""A judge's answer -> ratings: whatever cannot be read is unjudged, and no rating is invented."""
+"""Reading ratings from a judge's answer. A rating that cannot be read is unjudged, and no rating is invented."""
 
 import json
 from typing import Any

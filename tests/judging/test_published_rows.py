@@ -1,4 +1,4 @@
-"""Rows of the published data set and of codepref's own files."""
+"""Reading rows of judgments, from the published data set and from codepref's files."""
 
 import json
 from pathlib import Path
@@ -69,12 +69,12 @@ def test_an_ambiguous_annotation_is_given_to_no_response() -> None:
 def test_a_malformed_row_is_reported_with_its_place(tmp_path: Path) -> None:
     for wrong, words in (
         ({"preference": "style", "responses": RESPONSES}, "no column 'instruction'"),
-        (row([annotation("nobody", "3")]), "an annotation is of 'nobody', which has no response"),
+        (row([annotation("nobody", "3")]), "an annotation names the model 'nobody', which has no response"),
         (row([], responses=[{"model": "m"}]), "no column 'response'"),
     ):
         path = tmp_path / "published.jsonl"
         path.write_text(json.dumps(row([])) + "\n" + json.dumps(wrong) + "\n")
-        with pytest.raises(UserError, match=rf"published.jsonl:2: cannot be read as a judgment: {words}"):
+        with pytest.raises(UserError, match=rf"published.jsonl:2: cannot be read as a judgment \({words}"):
             list(iter_judgments(path))
 
 

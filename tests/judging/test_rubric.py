@@ -1,4 +1,4 @@
-"""The rubric judge: its deductions, worse code scores lower, and no comment in the code switches it off."""
+"""The rubric judge: worse code scores lower, and comments in the code do not switch the checks off."""
 
 import pytest
 from hypothesis import given, settings
@@ -29,9 +29,9 @@ def test_a_good_short_answer_has_no_deductions_for_style() -> None:
     assert result["instruction-following"] == Opinion(5.0, "nothing found against it")
     assert result["style"] == Opinion(5.0, "nothing found against it")
     assert result["readability"].score == 5.0
-    # radon counts the comprehension: cyclomatic complexity 2, one doubling, so 0.45 points
+    # radon counts the comprehension, so the cyclomatic complexity is 2: one doubling, which costs 0.45 points
     assert "cyclomatic complexity 2 (-0.45)" in result["complexity"].rationale
-    # it has a docstring, but no comment (1 point) and no words around the code (1.5 points)
+    # the answer has a docstring, but no comment (costs 1 point) and no words around the code (costs 1.5 points)
     assert result["explanation"].score == 2.5
     assert result["explanation"].rating == 3
 
@@ -126,7 +126,7 @@ def test_problem_i_is_judged_by_preference_i_modulo_their_number() -> None:
     problems = [Problem(f"a/{at}", f"f(x): number {at}", "f") for at in range(4)]
     responses = {p.task_id: [Response(p.task_id, 0, "policy", "def f(x):\n    return x\n")] for p in problems[1:]}
     judgments = judge_responses(problems, responses, ("style", "complexity"))
-    # problem 0 has no response, but it counts
+    # problem 0 has no response, but its position counts
     assert [(one.task_id, one.preference) for one in judgments] == [
         ("a/1", "complexity"),
         ("a/2", "style"),

@@ -1,4 +1,4 @@
-"""The rubric on ordinary programs. Each good program has a bad version that does the same."""
+"""The rubric on ordinary programs. Each good program stands beside a badly written program for the same task."""
 
 import pytest
 

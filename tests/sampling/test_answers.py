@@ -1,4 +1,4 @@
-"""Files of solutions and tests: how lines become records, and the messages about wrong lines."""
+"""Reading files of solutions and tests into records, and the messages about wrong lines."""
 
 from __future__ import annotations
 
@@ -135,10 +135,11 @@ def test_a_completion_can_continue_the_assert_of_its_prompt(write_lines: Write, 
 
 
 def test_published_completions_give_the_expected_numbers(data: Path) -> None:
-    """Solutions and tests of CodeGen-16B.
+    """Load the published solutions and tests of CodeGen-16B.
 
-    CodeT extracts 4,143 tests with different spelling, with 5 per completion. They have 3,778 normal forms. About 300
-    of these hold a blank of the model (`assert ____ == f(2)`) or name the function only in a string.
+    CodeT extracts 4,143 tests of different spelling from them, at most 5 from each completion. These tests have 3,778
+    normal forms. codepref drops about 300 of them: they hold a placeholder (`assert ____ == f(2)`), or they name the
+    function only in a string.
     """
     problems = load_problems(data / "codegen16b" / "problems.jsonl.gz")
     solutions = load_solutions(data / "codegen16b" / "solutions.jsonl.gz", problems)

@@ -1,4 +1,4 @@
-"""Extraction of programs from raw model text."""
+"""Extracting programs from raw model text."""
 
 from __future__ import annotations
 

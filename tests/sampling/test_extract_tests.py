@@ -1,4 +1,4 @@
-"""Extraction of tests from raw model text."""
+"""Extracting tests from raw model text."""
 
 from __future__ import annotations
 

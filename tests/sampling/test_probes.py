@@ -1,4 +1,4 @@
-"""Probes: calls with arguments that are varied from those of the tests."""
+"""Making probes: calls of the entry point with arguments that are varied from the arguments in tests."""
 
 import random
 from typing import Any
@@ -47,7 +47,7 @@ def test_the_number_of_probes_per_test_falls_with_the_number_of_tests() -> None:
     few = with_probes([PROBLEM], {"t": asserts("assert add(1, 2) == 3")}, 60)["t"]
     assert len(few) == 1 + 16
     many = with_probes([PROBLEM], {"t": asserts(*(f"assert add({n}, 2) == 3" for n in range(100, 140)))}, 60)["t"]
-    assert 40 + 2 * 40 < len(many) <= 40 + 3 * 40  # calls that exist already are skipped
+    assert 40 + 2 * 40 < len(many) <= 40 + 3 * 40  # a probe that equals an earlier call is skipped
     assert with_probes([PROBLEM], {"t": []}, 60) == {"t": []}
     assert with_probes([PROBLEM], {"t": asserts("assert add(1, 2) == 3")}, 0)["t"][1:] == []
 
@@ -63,4 +63,4 @@ VALUES = st.recursive(
 def test_a_varied_value_has_the_same_type(value: Any, seed: int) -> None:
     before = repr(value)
     assert type(vary(value, random.Random(seed))) is type(value)
-    assert repr(value) == before  # the original does not change
+    assert repr(value) == before  # `vary` does not change its argument

@@ -17,7 +17,10 @@ PROBLEMS = [Problem(task_id=f"t{i}", prompt="word " * (i + 1), entry_point="f") 
 
 
 class Counting:
-    """An engine that answers with its seed, records its batches, and can be interrupted at a batch."""
+    """An engine that writes its seed into its answers and records its batches.
+
+    It raises KeyboardInterrupt at batch number `stop_at`, counted from 0.
+    """
 
     fingerprint = "counting"
 
@@ -60,12 +63,12 @@ def test_an_interrupted_sampling_continues_and_writes_the_same_file(tmp_path: Pa
     assert not out.exists()
     second = Counting()
     rows = sample(PROBLEMS, second, n=2, batch_size=3, seed=5, out=out)
-    assert len(second.batches) == 2  # of four
+    assert len(second.batches) == 2  # the first two of four batches were saved
     assert rows == uninterrupted == [row for _, row in read_jsonl(out)]
     assert sorted(path.name for path in tmp_path.iterdir()) == [".solutions.jsonl.key", "solutions.jsonl"]
     third = Counting()
     assert sample(PROBLEMS, third, n=2, batch_size=3, seed=5, out=out) == rows
-    assert third.batches == []  # finished work is not repeated
+    assert third.batches == []  # a finished call is not repeated
     sample(PROBLEMS, third, n=2, batch_size=3, seed=6, out=out)
     assert len(third.batches) == 4  # another seed needs new answers
 

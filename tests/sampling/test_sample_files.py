@@ -1,4 +1,4 @@
-"""Solutions in EvalPlus's forms: lines with additional keys, a folder of programs, a file of results."""
+"""Reading solutions in EvalPlus's forms: lines with additional keys, a folder of programs, a file of results."""
 
 from __future__ import annotations
 
@@ -93,5 +93,5 @@ def test_results_without_programs_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match='needs "solution" or "completion"'):
         load_solutions(path, PROBLEMS)
     path.write_text(json.dumps({"eval": {"Mbpp/2": ["pass"]}}))
-    with pytest.raises(UserError, match="samples must be objects"):
+    with pytest.raises(UserError, match="the samples of Mbpp/2 must be objects"):
         load_solutions(path, PROBLEMS)

@@ -10,7 +10,7 @@ import pytest
 
 
 class Served:
-    """A running scripted server. `counts` returns what it has done so far."""
+    """A running process of `scripted_server.py`. `counts` returns the numbers of its answers and faults so far."""
 
     def __init__(self, *options: str) -> None:
         command = [sys.executable, str(Path(__file__).parent / "scripted_server.py"), *options]

@@ -2,10 +2,10 @@
 
     python scripted_server.py --port 0 --seconds 0.0 --faults 0.2 --at-once 64
 
-It prints its port. A model whose name begins with `judge` rates the tagged responses of its prompt: a response that
-holds `quality=N` gets N. Every other model writes `answer of MODEL to HASH, quality=N`. The bytes of a request and the
-number of its attempts decide whether and how it fails, so that two runs meet the same faults. GET /counts returns the
-counts.
+The server prints its port. A model whose name begins with `judge` rates the tagged responses in its prompt. A response
+with `quality=N` gets the rating N, and a response without it gets 1. The model `nobody` does not exist. Every other
+model writes `answer of MODEL to HASH, quality=N`. Whether and how a request fails depends only on its bytes and on the
+number of earlier attempts, so that two runs meet the same faults. GET /counts returns the counts.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Server:
             await asyncio.sleep(self.seconds)
             self.seen[name] += 1
             drawn = digest("http", name, self.seen[name])
-            # at most three faults in a row, so that every request gets an answer in the end
+            # at most three attempts at a request fail, so that every request gets an answer
             if drawn % 10_000 < self.faults * 10_000 and self.seen[name] < 4:
                 return await self.fail(model, HTTP_FAULTS[drawn // 10_000 % len(HTTP_FAULTS)], reader, writer)
             return await self.answer(body, name, writer)
@@ -127,7 +127,7 @@ class Server:
             text = write_answer(model, body["messages"])
         usage = {"prompt_tokens": len(prompt) // 4, "completion_tokens": len(text) // 4}
         choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
-        # count after the last byte was sent: a client that is gone has no answer
+        # count after the last byte was sent, because a client that has gone gets no answer
         await self.send(writer, 200, {"object": "chat.completion", "choices": [choice], "usage": usage})
         self.answered[name] += 1
         self.count(model, "answered")

@@ -1,4 +1,4 @@
-"""Calls to a server that fails in many ways: retries, counts, the journal, the budget, error messages."""
+"""Calls to a server that fails in many ways: retries, counts, the journal, the budget and error messages."""
 
 import signal
 import subprocess
@@ -129,7 +129,7 @@ def test_a_budget_is_never_exceeded_and_a_run_with_a_larger_one_continues(serve:
         ask(endpoint, tmp_path, wanted, budget=1.0)
     tokens = server.counts()["tokens"]["writer"]
     spent = (1000 * tokens["prompt_tokens"] + 2000 * tokens["completion_tokens"]) / 1e6
-    # at most one call below the limit: 13 bytes and 64 tokens in, 60 tokens out cost at most 0.2 dollars
+    # less than one call is left: 12 bytes and 64 tokens in and 60 tokens out cost less than 0.2 dollars
     assert 0.8 < spent <= 1.0
     before = server.counts()["answered"]
     results, _ = ask(endpoint, tmp_path, wanted, budget=100.0)
@@ -141,7 +141,7 @@ def test_a_budget_is_never_exceeded_and_a_run_with_a_larger_one_continues(serve:
 @pytest.mark.parametrize(
     ("model", "options", "words"),
     [
-        ("writer", ["--key", "secret"], "answers 401: the key in CODEPREF_TEST_KEY is not set"),
+        ("writer", ["--key", "secret"], "answers 401. The key in CODEPREF_TEST_KEY is not set"),
         ("nobody", [], "has no model 'nobody'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The commands `respond`, `judge` and `grade` against a scripted server and a served model."""
+"""The commands `respond`, `judge` and `grade` with a scripted server and with a served model."""
 
 import json
 import os
@@ -85,7 +85,7 @@ def test_a_calibration_writes_figures_about_the_judge(
     options = inputs(tmp_path, server.url, "writer-a", "writer-b", "writer-c")
     responses = tmp_path / "responses.jsonl"
     assert main(["respond", *options, "--per-problem", "3", "--out", str(responses)]) == 0
-    # all programs print a number; the problems' tests call a function that no program defines
+    # the tests call a function that no program defines, so no response is correct
     problems = [
         {"task_id": task.task_id, "prompt": task.instruction.text, "entry_point": "f", "tests": ["assert f() == 1"]}
         for task in read_responses(responses)
@@ -181,7 +181,7 @@ def test_wrong_input_is_reported_before_the_first_paid_call(
     assert server.counts()["answered"] == 0
     responses.write_text('{"instruction": "a", "preference": "style", "responses": []}')
     assert main([*judging, *url]) == 2
-    assert "no response to judge (1 problems have none)" in capsys.readouterr().err
+    assert "no response to judge: none of the 1 instructions has one" in capsys.readouterr().err
 
 
 def test_a_spent_budget_is_exit_status_1_and_a_larger_budget_continues(
@@ -200,7 +200,7 @@ def test_a_spent_budget_is_exit_status_1_and_a_larger_budget_continues(
 
 @pytest.fixture
 def served_starter() -> Iterator[str]:
-    """Serve the starter with `transformers serve` and yield the address."""
+    """Serve the starter with `transformers serve`, and yield the address of the server."""
     import socket
 
     with socket.socket() as free:
@@ -242,7 +242,7 @@ def test_a_pool_can_hold_served_models_and_a_local_one(served_starter: str, tmp_
     for task in tasks:
         entry = re.findall(r"function (\w+)\(", task.instruction.text)[0]
         programs = [response.text for response in task.responses]
-        # a served answer begins like a local one: it repeats neither the prompt nor markers of roles
+        # an answer repeats neither the prompt nor the markers of roles, no matter where its model runs
         assert sum(text.startswith(f"def {entry}(") for text in programs) >= 2
         assert not any("<|" in text for text in programs)
     ledger = json.loads(out.with_suffix(".summary.json").read_text())["ledger"]

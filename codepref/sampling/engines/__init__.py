@@ -1,6 +1,7 @@
-"""Engines turn chat prompts into raw model text. Each engine is one file, and one line in the table.
+"""Engines turn chat prompts into raw model text. Each engine has one file and one line in the table ENGINES.
 
-Another package adds an engine with an entry point of group `codepref.engines` that leads to an `EngineOpener`.
+Another package adds an engine by an entry point of the group `codepref.engines`. The entry point names an
+`EngineOpener`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from codepref.sampling.engines.base import Answer, Ask, Decoding, Engine, Engine
 __all__ = ["ENGINES", "Answer", "Ask", "Decoding", "Engine", "EngineOpener", "model_fingerprint", "open_engine"]
 
 DEFAULT = "transformers"
-"""The engine of a model whose name begins with no engine's name."""
+"""The engine of a model whose name holds no engine."""
 
 ENGINES: Registry[EngineOpener] = Registry(
     "engine",
@@ -24,20 +25,23 @@ ENGINES: Registry[EngineOpener] = Registry(
         "scripted": "codepref.sampling.engines.scripted:open_script",
     },
 )
-"""All engines. `NAME:MODEL` chooses one; its module is imported when it is first opened."""
+"""All engines. The model name `NAME:MODEL` chooses the engine NAME. Its module is imported at the first use."""
 
 
 def open_engine(model: str, *, dtype: str = "auto", device: str = "auto") -> Engine:
-    """The engine for a model's name: `ENGINE:MODEL`, or a folder or hub name that Transformers can load.
+    """Return the engine for a model's name: `ENGINE:MODEL`, or a folder, hub name or `starter` for Transformers.
 
-    Raises UserError for an unknown engine and a model that cannot be found.
+    Raises UserError for an unknown engine and for a model that cannot be found.
     """
     name, rest = _engine_of(model)
     return ENGINES.load(name)(rest, dtype=dtype, device=device)
 
 
 def model_fingerprint(model: str) -> str:
-    """The fingerprint of a model by its name, without loading weights. Raises UserError if it cannot be found."""
+    """Return the fingerprint of the model with this name, without loading weights.
+
+    Raises UserError as `open_engine` does.
+    """
     name, rest = _engine_of(model)
     if name != DEFAULT:
         return open_engine(model).fingerprint
@@ -47,7 +51,10 @@ def model_fingerprint(model: str) -> str:
 
 
 def _engine_of(model: str) -> tuple[str, str]:
-    """(engine, model) of `ENGINE:MODEL`; the default engine for a name without an engine, and for an existing path."""
+    """Return (engine, model) of `ENGINE:MODEL`. A name without an engine, or an existing path, has the default engine.
+
+    Raises UserError for an unknown engine.
+    """
     name, colon, rest = model.partition(":")
     if not colon or "/" in name or Path(model).exists():
         return DEFAULT, model

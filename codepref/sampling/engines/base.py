@@ -1,4 +1,4 @@
-"""What the sampler needs of an engine, and what it passes to one."""
+"""The interface of engines, and the records that the sampler exchanges with them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from codepref.records import Message
 
 @dataclass(frozen=True)
 class Decoding:
-    """How answers are drawn. temperature 0 is greedy decoding, which ignores top_p."""
+    """How answers are drawn. A temperature of 0 means greedy decoding, which ignores top_p."""
 
     temperature: float = 0.8
     top_p: float = 0.95
     max_new_tokens: int = 512
 
     def __post_init__(self) -> None:
-        """Raises UserError for values out of range."""
+        """Raise UserError for values out of range."""
         wrong = [
             f"{name} must be {need}, not {value!r}"
             for name, value, fine, need in (
@@ -36,7 +36,7 @@ class Decoding:
 
 @dataclass(frozen=True)
 class Answer:
-    """Raw model text. `finished` is False if the text was cut at max_new_tokens."""
+    """Raw model text. `finished` is False if a token limit cut the text off."""
 
     text: str
     finished: bool = True
@@ -46,7 +46,11 @@ class Answer:
 class Ask:
     """A request for one answer.
 
-    kind: "solutions" or "tests". sample: the number of the answer among those of this task and kind, from 0.
+    Attributes:
+    task_id: the task of the problem.
+    kind: "solutions" or "tests".
+    sample: the number of the answer among the answers for this task and kind, from 0.
+    messages: the chat prompt.
     """
 
     task_id: str
@@ -56,19 +60,19 @@ class Ask:
 
 
 class Engine(Protocol):
-    """A model that answers chat prompts. Opening one is cheap: it loads weights at its first answer."""
+    """A model that answers chat prompts. Opening an engine is cheap, because weights are loaded at the first answer."""
 
     @property
     def fingerprint(self) -> str:
-        """A text that changes when the model's answers could change. Finished answers are kept under it."""
+        """A text that changes when the model's answers could change. Saved answers are used only if it is unchanged."""
         ...
 
     def prompt_length(self, messages: Sequence[Message]) -> int:
-        """The length of the prompt in tokens or characters. Prompts of similar length share a batch."""
+        """Return the length of the prompt in tokens or characters. Prompts of similar length share a batch."""
         ...
 
     def answer(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> list[Answer]:
-        """One answer per ask, in order. The same arguments give the same answers."""
+        """Return one answer for each ask, in order. The same arguments give the same answers."""
         ...
 
 
@@ -78,7 +82,7 @@ class EngineOpener(Protocol):
     def __call__(self, model: str, *, dtype: str, device: str) -> Engine:
         """Open the engine for `model`, the text after the engine's name in `NAME:MODEL`.
 
-        dtype, device: the recipe's `model.dtype` and `model.device`; an engine without weights ignores them.
+        dtype, device: the recipe's `model.dtype` and `model.device`. An engine without weights ignores them.
         Raises UserError if there is no such model.
         """
         ...

@@ -1,4 +1,4 @@
-"""An engine that answers from a file: for tests, and for answers that another program sampled."""
+"""An engine that answers from a file. It serves tests, and answers that another program sampled."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from codepref.storage.files import content_hash, read_jsonl
 
 
 class ScriptedEngine:
-    """Answers request number i of a task and kind with text number i, and starts again after the last text.
+    """Answers sample i of a task and kind with text number i. After the last text it begins again with the first.
 
-    answers: (task_id, kind) -> texts. kind: "solutions" or "tests".
+    answers: the texts by (task_id, kind). kind: "solutions" or "tests".
     """
 
     def __init__(self, answers: Mapping[tuple[str, str], Sequence[str]]) -> None:
@@ -39,15 +39,18 @@ class ScriptedEngine:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of all texts."""
+        """A hash of all texts with their tasks and kinds."""
         return content_hash(sorted((*key, *texts) for key, texts in self.answers.items()))
 
     def prompt_length(self, messages: Sequence[Message]) -> int:
-        """The number of characters of the prompt."""
+        """Return the number of characters of the prompt."""
         return sum(len(message["content"]) for message in messages)
 
     def answer(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> list[Answer]:
-        """One text per ask; `decoding` and `seed` have no effect. Raises UserError for a task without texts."""
+        """Return one text for each ask. `decoding` and `seed` have no effect.
+
+        Raises UserError for a task without texts of the kind.
+        """
         answers = []
         for ask in asks:
             texts = self.answers.get((ask.task_id, ask.kind))
@@ -58,5 +61,5 @@ class ScriptedEngine:
 
 
 def open_script(model: str, *, dtype: str = "auto", device: str = "auto") -> ScriptedEngine:
-    """The engine for `scripted:FILE`. `dtype` and `device` have no effect."""
+    """Return the engine for `scripted:FILE`. model: the path FILE. `dtype` and `device` have no effect."""
     return ScriptedEngine.from_file(Path(model))

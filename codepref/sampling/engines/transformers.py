@@ -1,4 +1,4 @@
-"""The Transformers engine: one process, batches of similar length, one seed per batch."""
+"""The Transformers engine. It generates one batch at a time in this process, with one seed for each batch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from codepref.sampling.engines.base import Answer, Ask, Decoding
 
 
 class TransformersEngine:
-    """A local or hub model. Weights are loaded at the first answer, so a finished run loads none."""
+    """A local or hub model. Weights are loaded at the first answer, so that a finished run loads none."""
 
     def __init__(self, model: str, *, dtype: str = "auto", device: str = "auto") -> None:
         self.name = model
@@ -23,18 +23,18 @@ class TransformersEngine:
 
     @classmethod
     def around(cls, model: Any, tokenizer: Any, name: str) -> TransformersEngine:
-        """An engine for a model in memory, such as one in training. `name` becomes its fingerprint."""
+        """Return an engine for a model in memory, such as a model in training. `name` becomes the fingerprint."""
         engine = cls.__new__(cls)
         engine.name = engine.fingerprint = name
         engine._model, engine._tokenizer = model, tokenizer
         return engine
 
     def prompt_length(self, messages: Sequence[Message]) -> int:
-        """The number of tokens of the prompt, with the generation prompt."""
+        """Return the number of tokens of the prompt, with the generation prompt."""
         return len(self._tokenizer.apply_chat_template(list(messages), add_generation_prompt=True)["input_ids"])
 
     def answer(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> list[Answer]:
-        """Generate one answer per ask in one padded batch.
+        """Return one answer for each ask. All answers are generated in one padded batch.
 
         Raises UserError if a prompt fills the model's context, and MachineError if memory runs out.
         """
@@ -48,7 +48,8 @@ class TransformersEngine:
         room = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
         if room is not None and prompt_tokens >= room:
             raise UserError(
-                f"{self.name}: the prompt of {asks[0].task_id} has {prompt_tokens} tokens, the model's context {room}"
+                f"{self.name}: the prompt of {asks[0].task_id} has {prompt_tokens} tokens, and the model's context of "
+                f"{room} tokens leaves no room for an answer. Leave this problem out"
             )
         limit = decoding.max_new_tokens if room is None else min(decoding.max_new_tokens, room - prompt_tokens)
         torch.manual_seed(seed)
@@ -59,7 +60,9 @@ class TransformersEngine:
                     generation_config=self._generation_config(decoding, limit),
                 )
         except torch.OutOfMemoryError as error:
-            raise MachineError(f"out of memory with {len(asks)} answers at once: lower sampling.batch_size") from error
+            raise MachineError(
+                f"out of memory with {len(asks)} answers at once. Lower --batch-size or sampling.batch_size"
+            ) from error
         return [self._decode(row[prompt_tokens:].tolist()) for row in generated]
 
     def _load(self) -> None:
