@@ -1,4 +1,4 @@
-"""Old names of a recipe's sections: they work, give one warning each, and cannot be mixed with the current names."""
+"""Old names of a recipe's sections: they work, give a warning, and cannot stand beside the current name."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ def recipe_file(tmp_path: Path) -> Path:
     return path
 
 
-def test_every_old_name_leads_to_a_section_and_is_none_itself() -> None:
+def test_every_old_name_leads_to_a_section_and_is_no_current_name() -> None:
     assert set(OLD_SECTIONS.values()) <= set(section_names())
     assert not OLD_SECTIONS.keys() & set(section_names())
 
