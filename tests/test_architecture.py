@@ -212,19 +212,21 @@ def test_pure_modules_reach_nothing_heavy(name: str) -> None:
             if module.startswith("codepref") and module not in seen:
                 seen.add(module)
                 path = ROOT.parent / Path(*module.split("."))
-                # `imports` also sees imports inside functions, which may be heavy in no pure module
+                # a pure module may not import heavy libraries inside functions either
                 waiting.append(path / "__init__.py" if path.is_dir() else path.with_suffix(".py"))
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
-def test_each_library_is_imported_only_where_homes_allows_it(path: Path) -> None:
+def test_each_library_is_imported_in_its_own_rooms_alone(path: Path) -> None:
     name = str(path.relative_to(ROOT))
     for module in imports(path):
         library = module.split(".")[0]
         if library in HOMES:
             assert any(name.startswith(home) for home in HOMES[library]), f"{name} imports {library}"
     for module in imports(path, top_only=True):
-        assert module.split(".")[0] not in HEAVY or name.startswith("starter/"), f"{name} imports {module} when it is imported"
+        assert module.split(".")[0] not in HEAVY or name.startswith("starter/"), (
+            f"{name} imports {module} when it is imported"
+        )
 
 
 def test_help_and_reading_a_run_need_neither_torch_nor_numpy() -> None:

@@ -53,7 +53,7 @@ def folder(tmp_path: Path) -> Path:
         (write("chat_template.jinja", "{% for %}"), "chat template"),
     ],
 )
-def test_a_damaged_tokenizer_gives_one_line(folder: Path, damage: Damage, part: str) -> None:
+def test_a_damaged_tokenizer_is_one_message(folder: Path, damage: Damage, part: str) -> None:
     damage(folder)
     with pytest.raises(UserError, match=f"{folder}: the {part} cannot be loaded") as caught:
         load_tokenizer(str(folder))
@@ -75,7 +75,7 @@ def test_a_damaged_tokenizer_gives_one_line(folder: Path, damage: Damage, part: 
         write("adapter_config.json", '{"peft_type": "UNKNOWN", "base_model_name_or_path": "x"}'),
     ],
 )
-def test_a_damaged_model_gives_one_line(folder: Path, damage: Damage) -> None:
+def test_a_damaged_model_is_one_message(folder: Path, damage: Damage) -> None:
     damage(folder)
     with pytest.raises(UserError, match=f"{folder}: the model cannot be loaded") as caught:
         load_model(str(folder), device="cpu")
@@ -83,7 +83,7 @@ def test_a_damaged_model_gives_one_line(folder: Path, damage: Damage) -> None:
 
 
 @pytest.mark.parametrize("text", ["[]", '{"templates": 3}', '{"templates": {"solutions": 3}}', "{"])
-def test_a_damaged_file_of_templates_is_named_in_the_message(folder: Path, text: str) -> None:
+def test_damaged_templates_are_one_message(folder: Path, text: str) -> None:
     (folder / "codepref.json").write_text(text)
     with pytest.raises(UserError, match=r"codepref\.json"):
         model_templates(str(folder))

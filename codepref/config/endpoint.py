@@ -14,7 +14,9 @@ class ServerSettings:
 
     model: str = bounded("", doc="the server's name for the model")
     base_url: str = bounded("", doc="base address of an OpenAI-compatible server, such as http://localhost:8000/v1")
-    api_key_env: str = bounded("OPENAI_API_KEY", doc="name of the environment variable that holds the key; the key is never saved")
+    api_key_env: str = bounded(
+        "OPENAI_API_KEY", doc="name of the environment variable that holds the key; the key is never saved"
+    )
     concurrency: int = bounded(8, low=1, doc="number of calls at the same time")
     timeout: float = bounded(120.0, above=0.0, doc="seconds that one attempt at a call may take")
     retries: int = bounded(8, low=0, doc="further attempts after the first one")

@@ -17,9 +17,13 @@ from codepref.errors import UserError
 class Member(Endpoint):
     """One model of a pool. It runs on an OpenAI-compatible server, or on this machine when `base_url` is empty."""
 
-    model: str = bounded("", doc="the server's name for the model; without a server, a local folder, a hub name or `starter`")
+    model: str = bounded(
+        "", doc="the server's name for the model; without a server, a local folder, a hub name or `starter`"
+    )
     base_url: str = bounded("", doc="base address of the server; empty: the model runs on this machine")
-    system: bool = bounded(True, doc="false: put the system prompt into the user message, for chat templates without system messages")
+    system: bool = bounded(
+        True, doc="false: put the system prompt into the user message, for chat templates without system messages"
+    )
 
     @property
     def label(self) -> str:
@@ -69,7 +73,9 @@ def check_pool(members: Sequence[Member], where: str) -> list[str]:
     mistakes = [f"{where}: pool[{place}] has no `model`" for place, member in enumerate(members) if not member.model]
     labels = [member.label for member in members]
     for label in sorted({label for label in labels if label and labels.count(label) > 1}):
-        mistakes.append(f"{where}: the pool holds {label!r} more than once. Give each of these models a different `name`")
+        mistakes.append(
+            f"{where}: the pool holds {label!r} more than once. Give each of these models a different `name`"
+        )
     for member in members:
         if member.base_url and not member.base_url.startswith(("http://", "https://")):
             mistakes.append(f"{where}: base_url of {member.label} must begin with http:// or https://")

@@ -25,9 +25,13 @@ class ModelSection:
 class ProblemsSection:
     """The sources of problems. `train` and `heldout` must not share a task."""
 
-    train: str = bounded("starter:train", doc="problems to sample, pair and train on: file, hub name or `starter:train`")
+    train: str = bounded(
+        "starter:train", doc="problems to sample, pair and train on: file, hub name or `starter:train`"
+    )
     train_limit: int = bounded(0, low=0, doc="use only the first N training problems; 0 uses all")
-    heldout: str = bounded("starter:heldout", doc="problems that measure the model before and after training; never trained on")
+    heldout: str = bounded(
+        "starter:heldout", doc="problems that measure the model before and after training; never trained on"
+    )
     heldout_limit: int = bounded(0, low=0, doc="use only the first N held-out problems; 0 uses all")
     contamination: Literal["drop", "keep"] = bounded(
         "drop", doc="`drop` leaves out training texts that contain held-out problems; `keep` trains on them"
@@ -40,7 +44,9 @@ class SamplingSection:
 
     solutions: int = bounded(10, low=2, doc="solutions per problem")
     tests: int = bounded(0, low=0, doc="test completions per problem; 0 uses the problems' own tests")
-    tests_per_completion: int = bounded(5, low=1, doc="largest number of asserts that are kept from one test completion")
+    tests_per_completion: int = bounded(
+        5, low=1, doc="largest number of asserts that are kept from one test completion"
+    )
     probes: int = bounded(
         60, low=0, doc="rule `agreement`: calls per problem, varied from its tests, on which solutions are compared"
     )
@@ -56,7 +62,9 @@ class SamplingSection:
 class ExecutionSection:
     """Limits of the sandbox, and the number of its workers."""
 
-    cpu_seconds: float = bounded(3.0, above=0.0, doc="CPU seconds that a test may take; tests of kind `inputs` can get more")
+    cpu_seconds: float = bounded(
+        3.0, above=0.0, doc="CPU seconds that a test may take; tests of kind `inputs` can get more"
+    )
     memory_mb: int = bounded(
         1024, low=64, doc="MiB of address space that a program may use, beyond the interpreter's own"
     )
@@ -126,7 +134,9 @@ class PairingSection:
     margin: float = bounded(1.0, above=0.0, doc="rating rules: least difference in points between chosen and rejected")
     correctness_pairs: bool = bounded(False, doc="rule `tests-then-rating`: also pair passing with failing solutions")
     max_pairs_per_problem: int = bounded(4, low=1, doc="most pairs per problem, over all draws")
-    draws: int = bounded(1, low=1, doc="times the rule proposes a pair, each from a random half of the samples; 1 uses all")
+    draws: int = bounded(
+        1, low=1, doc="times the rule proposes a pair, each from a random half of the samples; 1 uses all"
+    )
     min_confidence: float = bounded(0.0, low=0.0, high=1.0, doc="drop and count pairs with less confidence")
     max_share: float = bounded(1.0, above=0.0, high=1.0, doc="largest share of problems that keep pairs, by confidence")
     max_length_ratio: float = bounded(
@@ -152,7 +162,9 @@ class Objective:
 class Optimization:
     """How a training optimises. Supervised fine-tuning and preference training share these keys."""
 
-    learning_rate: float = bounded(0.0, low=0.0, doc="0: pairs 5e-7, supervised 1e-5, online 1e-6; LoRA: 5e-6, 2e-4, 2e-5")
+    learning_rate: float = bounded(
+        0.0, low=0.0, doc="0: pairs 5e-7, supervised 1e-5, online 1e-6; LoRA: 5e-6, 2e-4, 2e-5"
+    )
     epochs: float = bounded(1.0, above=0.0, doc="passes over the examples")
     batch_size: int = bounded(16, low=1, doc="examples per step, with gradient accumulation")
     micro_batch_size: int = bounded(0, low=0, doc="examples in memory at once; must divide batch_size; 0: batch_size")
@@ -172,7 +184,9 @@ class TrainingSection(Optimization, Objective):
     weight_decay: float = bounded(0.0, low=0.0, doc="AdamW's weight decay")
     max_grad_norm: float = bounded(1.0, above=0.0, doc="largest norm of the gradient; a larger gradient is scaled down")
     lora_dropout: float = bounded(0.0, low=0.0, high=0.9, doc="dropout inside the adapter")
-    rounds: int = bounded(1, low=1, doc="rounds of sampling, pairing and training, each with the model of the round before")
+    rounds: int = bounded(
+        1, low=1, doc="rounds of sampling, pairing and training, each with the model of the round before"
+    )
     round_start: Literal["last", "base"] = bounded("last", doc="start and reference model of later rounds")
     merge_adapter: bool = bounded(False, doc="merge the adapter into its base model before saving")
     processes: int = bounded(1, low=1, doc="processes that train together on this machine")
@@ -194,7 +208,9 @@ class OnlineSection:
         "share",
         doc="`share`: share of tests that pass; `pass`: 1 if all pass, else 0; `coarse`: the four values of that key",
     )
-    coarse: tuple[float, ...] = bounded((-1.0, -0.6, -0.3, 1.0), doc="reward if the answer does not compile, raises, fails a test, passes")
+    coarse: tuple[float, ...] = bounded(
+        (-1.0, -0.6, -0.3, 1.0), doc="reward if the answer does not compile, raises, fails a test, passes"
+    )
     kl: float = bounded(0.0, low=0.0, doc="weight of the divergence from the start model")
     temperature: float = bounded(1.0, above=0.0, high=5.0, doc="softmax temperature")
     top_p: float = bounded(1.0, above=0.0, high=1.0, doc="probability mass of nucleus sampling")
@@ -211,7 +227,9 @@ class ValidationSection:
     limit: int = bounded(100, low=0, doc="use only the first N problems; 0 uses all")
     samples: int = bounded(4, low=1, doc="answers per problem and probe, with the decoding of [evaluation]")
     every: int = bounded(0, low=0, doc="steps between probes; 0: eight probes per training")
-    patience: int = bounded(4, low=0, doc="probes without a new best one after which training ends; 0: it never ends early")
+    patience: int = bounded(
+        4, low=0, doc="probes without a new best one after which training ends; 0: it never ends early"
+    )
 
 
 @dataclass(frozen=True)
@@ -256,5 +274,7 @@ class GateSection:
     """When the aligned model is promoted; see docs/explanation/validation.md."""
 
     figures: tuple[str, ...] = bounded(("pass@1",), doc="scores that decide, by their names in scores.json")
-    margin: float = bounded(1.0, low=0.0, high=100.0, doc="percentage points; a promoted model is shown to lose less than this")
+    margin: float = bounded(
+        1.0, low=0.0, high=100.0, doc="percentage points; a promoted model is shown to lose less than this"
+    )
     require_better: bool = bounded(False, doc="promote the model only if it is shown to be better")

@@ -23,7 +23,7 @@ def recipe_file(tmp_path: Path) -> Path:
     return path
 
 
-def test_every_old_name_leads_to_a_section_and_is_no_current_name() -> None:
+def test_every_old_name_leads_to_a_section_and_is_none_itself() -> None:
     assert set(OLD_SECTIONS.values()) <= set(section_names())
     assert not OLD_SECTIONS.keys() & set(section_names())
 

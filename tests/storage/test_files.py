@@ -36,7 +36,7 @@ def test_an_interrupted_write_leaves_the_old_file_and_no_temporary_file(tmp_path
     assert [p.name for p in tmp_path.iterdir()] == ["out.json"]
 
 
-def test_a_full_disk_is_an_error_of_the_machine(tmp_path: Path) -> None:
+def test_a_full_disk_is_one_clear_message(tmp_path: Path) -> None:
     def rows() -> Any:
         yield {"a": 1}
         raise OSError(errno.ENOSPC, "No space left on device")
