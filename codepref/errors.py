@@ -36,7 +36,10 @@ class MachineError(CodeprefError):
 
 
 class InfrastructureError(CodeprefError):
-    """A part of codepref failed: a worker died, or the sandbox gave an invalid answer. It never counts as a failure of a model."""
+    """A part of codepref failed: a worker died, or the sandbox gave an invalid answer.
+
+    This never counts as a failure of a model.
+    """
 
 
 class GateError(CodeprefError):

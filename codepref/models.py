@@ -270,8 +270,8 @@ def _loading(model: str, part: str, memory: str = "memory", attention: str = "au
         if attention == "auto":
             raise MachineError(f"{model}: the {part} needs a package that is not installed: {reason}") from error
         raise MachineError(
-            f"training.attention = {attention!r} does not work here ({reason}). Set it to 'auto', or install the package "
-            "that it needs."
+            f"training.attention = {attention!r} does not work here ({reason}). Set it to 'auto', or install the "
+            "package that it needs."
         ) from error
     except MemoryError:
         raise

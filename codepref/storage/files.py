@@ -1,4 +1,4 @@
-"""Reads and writes JSON, JSON lines and Parquet. A write that fails leaves the old file, and errors say how to go on."""
+"""Reads and writes JSON, JSON lines and Parquet. A failed write leaves the old file, and errors say how to go on."""
 
 from __future__ import annotations
 

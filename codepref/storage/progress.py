@@ -62,7 +62,7 @@ class ProgressLine:
         return f"{text}; {self.note}" if self.note else text
 
     def close(self, closing: str = "") -> None:
-        """End the line. If `closing` is given, show it first: on a terminal in place of the line, elsewhere below it."""
+        """End the line. If `closing` is given, show it: on a terminal in place of the line, elsewhere as a new line."""
         if closing:
             self._show(closing)
         if self.terminal and self.width:
