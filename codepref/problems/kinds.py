@@ -57,13 +57,13 @@ class Kind:
     Attributes:
 
     - `python`: whether the source is Python text.
-    - `calls_entry_point`: whether the source is statements that call the entry point by name, so that its name and its
-      arguments can be read from the source.
+    - `calls_entry_point`: whether the source is statements that call the entry point by name, so that the name and the
+      arguments can be read from it.
     - `whole_program`: whether the solution is a whole program, of which tests call no function.
     - `has_reference`: whether the test holds a reference solution, which gives expected outputs and the time limit.
     - `for_sandbox(source, where)` returns the source as the sandbox needs it, and raises UserError if it is malformed.
-    - `from_entry(entry, where)` returns the source of an entry of `tests` in codepref's own format, and raises UserError
-      if the entry is malformed. It is None if entries cannot have this kind.
+    - `from_entry(entry, where)` returns the source of an entry of `tests` in codepref's own format, and raises
+      UserError if the entry is malformed. It is None if entries cannot have this kind.
     """
 
     python: bool = False

@@ -112,8 +112,8 @@ def read_statements(text: str, *, depth: int = 0) -> Reading:
 def bound_names(node: ast.AST) -> set[str]:
     """Return the names that a statement or expression can bind in the scope in which it stands.
 
-    These include targets of `:=` inside comprehensions, decorators, default values, annotations and base classes, which
-    Python binds in that scope too.
+    These include targets of `:=` inside comprehensions, decorators, default values and base classes, which Python binds
+    in that scope too.
     """
     names: set[str] = set()
     waiting = [node]

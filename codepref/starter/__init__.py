@@ -1,4 +1,4 @@
-"""The starter: small problems and a small model that ship with codepref, so that a whole run can be tried on any machine."""
+"""The starter: small problems and a small model that ship with codepref, for trials of a whole run on any machine."""
 
 from __future__ import annotations
 

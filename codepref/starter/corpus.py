@@ -65,7 +65,7 @@ def falling_choice(generator: random.Random, count: int, decay: float) -> int:
 
 
 def instruction(specification: Specification, entry_point: str, generator: random.Random, decay: float = 0.0) -> str:
-    """Return one of the phrasings of a specification. decay: as in `falling_choice`; 0 draws all phrases equally often."""
+    """Return one of the phrasings of a specification. decay: see `falling_choice`; 0 draws all equally often."""
     openings = OPENINGS[specification.kind]
     phrases = [step.phrases[falling_choice(generator, len(step.phrases), decay)] for step in specification.steps]
     opening = openings[falling_choice(generator, len(openings), decay)]

@@ -150,7 +150,7 @@ def split_specifications(split: Split) -> tuple[Specification, ...]:
 
 
 def reference(specification: Specification, entry_point: str, form_choice: Callable[[Operation], int]) -> str:
-    """Return a program for the specification, with one line per step. `form_choice` returns the number of a step's form."""
+    """Return a program for the specification, one line per step. `form_choice` returns the number of a step's form."""
     lines = [f"def {entry_point}({VARIABLES[specification.kind]}):"]
     for place, step in enumerate(specification.steps):
         expression = step.forms[form_choice(step)].replace("@", VARIABLES[step.source])
@@ -167,12 +167,12 @@ def run_steps(specification: Specification, value: Any) -> Any:
 
 
 def _signature(values: tuple[Any, ...]) -> str:
-    """Return a text that is equal for equal values. No value is a bool or a float, for which repr and == can disagree."""
+    """Return a text that is equal for equal values. No value is a bool or float, for which repr and == can disagree."""
     return repr(values)
 
 
 def _candidates() -> Iterator[Specification]:
-    """Yield chains of operations whose values on the probes are short and differ, and only a share of those with three."""
+    """Yield chains of operations whose values on the probes are short and differ, but only a share of the longest."""
     by_source: dict[Kind, list[Operation]] = {}
     for operation in load_operations():
         by_source.setdefault(operation.source, []).append(operation)

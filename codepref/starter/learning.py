@@ -121,7 +121,7 @@ def _rate(step: int, steps: int, warmup: float) -> float:
 def _batches(
     tokenizer: PreTrainedTokenizerFast, settings: Settings, seed: int
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yield (token ids, labels) of texts of similar length, padded on the right. Prompts and padding have label -100."""
+    """Yield (token ids, labels) of texts of similar length, padded right. Prompts and padding have the label -100."""
     import torch
 
     generator = random.Random(seed + 1)

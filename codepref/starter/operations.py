@@ -23,8 +23,8 @@ _TABLE = Path(__file__).parent / "data" / "operations.tsv"
 class Operation:
     """One step of a program, from a value of the kind `source` to a value of the kind `target`.
 
-    Attributes: in `forms`, `@` stands for the variable that holds the value. `rank` is the operation's place among those
-    with the same source and target, from 0 for the most common operation.
+    Attributes: in `forms`, `@` stands for the variable that holds the value. `rank` is its place among the operations
+    with the same source and target, from 0 for the most common one.
     """
 
     name: str

@@ -36,7 +36,7 @@ RESPONSE_TEMPLATE = {
     "start_anchor": ASSISTANT,
     "fields": {"content": {"close": END, "content": "text"}},
 }
-"""How `transformers serve` parses an answer. Without this template it would parse answers like those of Qwen3 models."""
+"""How `transformers serve` parses an answer. Without this it would parse answers like those of Qwen3 models."""
 
 
 def user_message(example: Example) -> str:

@@ -21,7 +21,6 @@ STATEMENTS = (
     ("[(lambda a=(d := 1): (b := a))() for i in range(3)]", {"d"}),
     ("lambda a=(d := 1): (b := a)", {"d"}),
     ("@(deco := (lambda g: g))\ndef f(x=(one := 1), *, y=(two := 2)):\n    inner = 1", {"deco", "f", "one", "two"}),
-    ("def f(x: (kind := int)) -> (result := str): pass", {"f", "kind", "result"}),
     ("@(deco := (lambda c: c))\nclass A((base := object)):\n    field = 1", {"deco", "A", "base"}),
     ("match {'a': 1, 'b': [1, 2]}:\n    case {'a': one, **rest}: pass", {"one", "rest"}),
     ("match [1, 2, 3]:\n    case [first, *others] as whole: pass", {"first", "others", "whole"}),

@@ -25,7 +25,7 @@ def read_instruct(row: Row, where: str) -> Problem:
 
 
 def _problem(row: Row, where: str, prompt: str, code: str, style: Literal["complete", "instruct"]) -> Problem:
-    """Return the problem of one row. code: the imports and the function's head, which the canonical solution continues."""
+    """Return the problem of one row. code: imports and the function's head, which the solution continues."""
     task_id, entry_point = task_id_field(row, where), entry_point_field(row, where)
     kept = {key: row[key] for key in _KEPT if row.get(key) is not None}
     return Problem(
