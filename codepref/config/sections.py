@@ -30,7 +30,7 @@ class ProblemsSection:
     )
     train_limit: int = bounded(0, low=0, doc="use only the first N training problems; 0 uses all")
     heldout: str = bounded(
-        "starter:heldout", doc="problems that measure the model before and after training; never trained on"
+        "starter:heldout", doc="problems for the measurement before and after training; never trained on"
     )
     heldout_limit: int = bounded(0, low=0, doc="use only the first N held-out problems; 0 uses all")
     contamination: Literal["drop", "keep"] = bounded(
@@ -135,10 +135,12 @@ class PairingSection:
     correctness_pairs: bool = bounded(False, doc="rule `tests-then-rating`: also pair passing with failing solutions")
     max_pairs_per_problem: int = bounded(4, low=1, doc="most pairs per problem, over all draws")
     draws: int = bounded(
-        1, low=1, doc="times the rule proposes a pair, each from a random half of the samples; 1 uses all"
+        1, low=1, doc="proposals per problem, each from a random half of its samples; 1 uses all samples"
     )
     min_confidence: float = bounded(0.0, low=0.0, high=1.0, doc="drop and count pairs with less confidence")
-    max_share: float = bounded(1.0, above=0.0, high=1.0, doc="largest share of problems that keep pairs, by confidence")
+    max_share: float = bounded(
+        1.0, above=0.0, high=1.0, doc="share of problems that keep pairs, most confident pairs first"
+    )
     max_length_ratio: float = bounded(
         0.0, low=0.0, doc="drop pairs with one side longer by more than this factor; 0 drops none"
     )
@@ -163,7 +165,7 @@ class Optimization:
     """How a training optimises. Supervised fine-tuning and preference training share these keys."""
 
     learning_rate: float = bounded(
-        0.0, low=0.0, doc="0: pairs 5e-7, supervised 1e-5, online 1e-6; LoRA: 5e-6, 2e-4, 2e-5"
+        0.0, low=0.0, doc="0 takes 5e-7, supervised 1e-5, online 1e-6; with LoRA 5e-6, 2e-4, 2e-5"
     )
     epochs: float = bounded(1.0, above=0.0, doc="passes over the examples")
     batch_size: int = bounded(16, low=1, doc="examples per step, with gradient accumulation")
@@ -184,10 +186,10 @@ class TrainingSection(Optimization, Objective):
     weight_decay: float = bounded(0.0, low=0.0, doc="AdamW's weight decay")
     max_grad_norm: float = bounded(1.0, above=0.0, doc="largest norm of the gradient; a larger gradient is scaled down")
     lora_dropout: float = bounded(0.0, low=0.0, high=0.9, doc="dropout inside the adapter")
-    rounds: int = bounded(
-        1, low=1, doc="rounds of sampling, pairing and training, each with the model of the round before"
+    rounds: int = bounded(1, low=1, doc="number of rounds; each later round samples from the model of the round before")
+    round_start: Literal["last", "base"] = bounded(
+        "last", doc="start and reference model of later rounds: the model of the round before, or the base model"
     )
-    round_start: Literal["last", "base"] = bounded("last", doc="start and reference model of later rounds")
     merge_adapter: bool = bounded(False, doc="merge the adapter into its base model before saving")
     processes: int = bounded(1, low=1, doc="processes that train together on this machine")
     accelerate: str = bounded("", doc="accelerate's configuration file, instead of `processes`; see recipes/accelerate")
@@ -209,7 +211,7 @@ class OnlineSection:
         doc="`share`: share of tests that pass; `pass`: 1 if all pass, else 0; `coarse`: the four values of that key",
     )
     coarse: tuple[float, ...] = bounded(
-        (-1.0, -0.6, -0.3, 1.0), doc="reward if the answer does not compile, raises, fails a test, passes"
+        (-1.0, -0.6, -0.3, 1.0), doc="rewards of answers that do not compile, raise, fail a test, pass"
     )
     kl: float = bounded(0.0, low=0.0, doc="weight of the divergence from the start model")
     temperature: float = bounded(1.0, above=0.0, high=5.0, doc="softmax temperature")
