@@ -165,7 +165,7 @@ class Optimization:
     """How a training optimises. Supervised fine-tuning and preference training share these keys."""
 
     learning_rate: float = bounded(
-        0.0, low=0.0, doc="0 takes 5e-7, supervised 1e-5, online 1e-6; with LoRA 5e-6, 2e-4, 2e-5"
+        0.0, low=0.0, doc="0: 5e-7 (supervised 1e-5, online 1e-6); with LoRA 5e-6 (2e-4, 2e-5)"
     )
     epochs: float = bounded(1.0, above=0.0, doc="passes over the examples")
     batch_size: int = bounded(16, low=1, doc="examples per step, with gradient accumulation")
