@@ -1,14 +1,17 @@
-"""Exceptions by whose fault they are: the user's input, this machine, or codepref itself.
+"""Exceptions, one class for each cause: the user's input, this machine, codepref itself, or a refused result.
 
 A model's failure is never an exception. A solution that crashes gets a verdict, and an answer without code is dropped
-and counted. Exceptions are for what stops the work. Each class holds the exit status of the command line.
+and counted. An exception stops the work. Each class holds the status with which the command line exits.
 """
 
 from __future__ import annotations
 
 
 class CodeprefError(Exception):
-    """Base class of the exceptions that codepref raises on purpose. `exit_status` is that of the command line."""
+    """Base class of the exceptions that codepref raises on purpose.
+
+    The command line exits with the status `exit_status`.
+    """
 
     exit_status = 1
 
@@ -33,8 +36,14 @@ class MachineError(CodeprefError):
 
 
 class InfrastructureError(CodeprefError):
-    """A part of codepref failed: a worker died, or the sandbox gave an invalid answer. No model is blamed for it."""
+    """A part of codepref failed: a worker died, or the sandbox gave an invalid answer.
+
+    This never counts as a failure of a model.
+    """
 
 
 class GateError(CodeprefError):
-    """The work was done and its result was refused, for example an aligned model that is worse than its base."""
+    """codepref refuses to go on with a result, for example a model that is not shown to be as good as its base.
+
+    A training that diverges and a budget that is spent raise this exception too.
+    """

@@ -1,6 +1,6 @@
-"""Finds and loads models: names, folders, tokenizers and weights. Every mistake in a model's files is one message.
+"""Finds and loads models: names, folders, tokenizers and weights. Errors of the libraries become one-line messages.
 
-torch and transformers are imported only inside the functions.
+torch and transformers are imported only inside functions.
 """
 
 from __future__ import annotations
@@ -25,16 +25,20 @@ FINGERPRINTED = (
     *WEIGHTS[:2],
     "adapter_model.bin",
 )
-"""The files that a model's answers depend on, without files of a trainer that hold paths and times."""
+"""Patterns of the files on which the fingerprint depends. Files that hold paths or times are not among them."""
 
 TEMPLATES = "codepref.json"
-"""File in a model's folder with its own prompt templates, for a model that understands only certain prompts."""
+"""Name of the file in a model's folder that holds the model's own prompt templates.
+
+A model has such a file if it understands only certain prompts.
+"""
 
 
 def resolve_model(model: str) -> str:
-    """The folder of the embedded model for `starter`; a local folder or a hub name unchanged.
+    """Return the folder of the embedded model for `starter`, and any other name unchanged.
 
-    Raises UserError for an empty name, a missing folder, and a folder without configuration or weights.
+    Raises UserError for an empty name, a file, a folder without configuration or weights, and a name that leads to no
+    folder and cannot be a hub name.
     """
     if model == "starter":
         from codepref.starter import model_path
@@ -49,7 +53,7 @@ def resolve_model(model: str) -> str:
             raise UserError(f"{model}: no such model folder")
         return model
     if not folder.is_dir():
-        raise UserError(f"{model}: is a file, and a model is a folder with config.json, weights and tokenizer")
+        raise UserError(f"{model}: is a file, but a model is a folder with config.json, weights and tokenizer")
     if not (folder / "config.json").exists() and not (folder / "adapter_config.json").exists():
         raise UserError(f"{model}: holds no config.json, so it is not a folder of a Transformers model")
     if not any(next(folder.glob(pattern), None) for pattern in WEIGHTS):
@@ -58,9 +62,10 @@ def resolve_model(model: str) -> str:
 
 
 def fingerprint(model: str) -> str:
-    """A hash of the model: of the sizes, first and last MiB of a local folder's files, or of a hub model's name.
+    """Return a hash of a model.
 
-    Raises UserError as `resolve_model` does.
+    The hash of a local folder depends on the name, the size, the first MiB and the last MiB of each file that matches
+    FINGERPRINTED. The hash of a hub model depends only on its name. Raises UserError as `resolve_model` does.
     """
     resolved = resolve_model(model)
     digest = hashlib.sha256()
@@ -78,7 +83,11 @@ def fingerprint(model: str) -> str:
 
 
 def public_name(model: str) -> str:
-    """A model's name without the folders of this machine: the last part of a local path, or a hub name unchanged."""
+    """Return a model's name without the folders of this machine.
+
+    A name that begins with "/", "." or "~" or has more than one "/" is a path, and becomes its last part. Any other
+    name is unchanged, since it may be a hub name.
+    """
     return (
         model if model.count("/") <= 1 and not model.startswith(("/", ".", "~")) else model.rstrip("/").split("/")[-1]
     )
@@ -86,9 +95,9 @@ def public_name(model: str) -> str:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Switch off the progress bars and advice of the Hugging Face libraries, since codepref shows its own progress.
+    """Switch off the progress bars and warnings of the Hugging Face libraries, since codepref shows its own progress.
 
-    Afterwards each library is as it was before: bars that the user had switched off stay off.
+    On exit, each library gets its former settings back. Progress bars that the user switched off stay off.
     """
     import datasets
     import transformers
@@ -123,7 +132,10 @@ def quiet() -> Iterator[None]:
 
 
 def pick_device(device: str) -> str:
-    """`device`; for `auto` "cuda" if there is a GPU, else "cpu". Raises UserError for a device that does not work."""
+    """Return `device`. "auto" becomes "cuda" if PyTorch can use a GPU, else "cpu".
+
+    Raises UserError for a device that does not work on this machine.
+    """
     import torch
 
     if device == "auto":
@@ -131,15 +143,15 @@ def pick_device(device: str) -> str:
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise UserError(f"device {device!r} does not work here ({_first_line(error)}); set it to auto") from None
+        raise UserError(f"device {device!r} does not work here ({_first_line(error)}); choose device 'auto'") from None
     return device
 
 
 def model_templates(model: str) -> dict[str, str]:
-    """The prompt templates in a model's folder: {"solutions": ..., "tests": ...}, or {} without any.
+    """Return the prompt templates in a model's folder, as {"solutions": text, "tests": text}, or {} if it has none.
 
-    The starter has its own templates, and training copies them into the folders of the models that it makes.
-    Raises UserError for a malformed file.
+    The starter has its own templates. Training copies a model's templates into the folder of the trained model.
+    Raises UserError for a malformed file, and as `resolve_model` does.
     """
     path = Path(resolve_model(model)) / TEMPLATES
     if not path.is_file():
@@ -152,10 +164,10 @@ def model_templates(model: str) -> dict[str, str]:
 
 
 def load_tokenizer(model: str) -> Any:
-    """The model's tokenizer. It pads on the left, as generation needs.
+    """Return the model's tokenizer, set to pad on the left, as generation needs.
 
     Raises UserError if the files cannot be loaded, or hold no usable chat template or no end-of-sequence token. Prompts
-    need the template, and answers need the token to end.
+    need the template, and the token ends answers. Raises MachineError if memory or a package is missing.
     """
     from transformers import AutoTokenizer
 
@@ -184,12 +196,13 @@ def load_tokenizer(model: str) -> Any:
 def load_model(
     model: str, *, dtype: str = "auto", device: str = "auto", quantization: str = "none", attention: str = "auto"
 ) -> Any:
-    """The causal language model on `device`, in evaluation mode. An adapter is merged into its base model.
+    """Return the causal language model on `device`, in evaluation mode.
 
-    dtype: "auto" is the checkpoint's type on a GPU, and float32 on a CPU, where 16-bit types are slow or missing.
-    quantization: "nf4" stores the weights in 4 bits to train an adapter (QLoRA, arXiv 2305.14314). attention: passed to
-    transformers as `attn_implementation`; "auto" lets transformers choose.
-    Raises UserError if the files cannot be loaded, and MachineError if memory or a package is missing.
+    Without quantization, an adapter is merged into its base model.
+    dtype: "auto" is the checkpoint's type on a GPU, and float32 on a CPU, where 16-bit types are slow or missing. With
+    quantization, `dtype` has no effect. quantization: "nf4" stores the weights in 4 bits to train an adapter (QLoRA,
+    arXiv 2305.14314). attention: the argument `attn_implementation` of transformers; "auto" lets transformers choose.
+    Raises UserError if the files cannot be loaded, and MachineError if GPU memory, a GPU or a package is missing.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -220,10 +233,10 @@ def _load_quantized(model: str, resolved: str, target: str, options: dict[str, A
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
     if not target.startswith("cuda"):
-        raise MachineError("4-bit weights need a GPU: use a machine with one, or set training.quantization = 'none'")
+        raise MachineError("4-bit weights need a GPU. Use a machine with a GPU, or set training.quantization = 'none'")
     if importlib.util.find_spec("bitsandbytes") is None:
         raise MachineError(
-            "4-bit weights need the package bitsandbytes: pip install codepref[gpu], or set "
+            "4-bit weights need the package bitsandbytes. Run `pip install codepref[gpu]`, or set "
             "training.quantization = 'none'"
         )
     settings = BitsAndBytesConfig(
@@ -241,9 +254,10 @@ def _load_quantized(model: str, resolved: str, target: str, options: dict[str, A
 
 @contextlib.contextmanager
 def _loading(model: str, part: str, memory: str = "memory", attention: str = "auto") -> Iterator[None]:
-    """Turn an error of the libraries that load `part` of a model into one message.
+    """Turn an error of the libraries that load `part` of a model into a UserError or a MachineError.
 
-    The libraries raise errors of many types for damaged files. memory: what is too small, for the message about it.
+    The libraries raise errors of many types for damaged files. A MemoryError is raised unchanged. memory: what the
+    message names if the model does not fit into GPU memory. attention: the chosen value of `training.attention`.
     """
     import torch
 
@@ -256,7 +270,8 @@ def _loading(model: str, part: str, memory: str = "memory", attention: str = "au
         if attention == "auto":
             raise MachineError(f"{model}: the {part} needs a package that is not installed: {reason}") from error
         raise MachineError(
-            f"training.attention = {attention!r} does not work here: {reason} Set it to 'auto', or install its package"
+            f"training.attention = {attention!r} does not work here ({reason}). Set it to 'auto', or install the "
+            "package that it needs."
         ) from error
     except MemoryError:
         raise
@@ -268,7 +283,10 @@ def _loading(model: str, part: str, memory: str = "memory", attention: str = "au
 
 
 def _first_line(error: BaseException) -> str:
-    """The first line of the error's text. A KeyError and the like get their type, because their text is only a name."""
+    """Return the first line of the error's text.
+
+    If the line is a single word, such as the key of a KeyError, the type of the error stands before it.
+    """
     text = str(error).strip()
     first = text.splitlines()[0] if text else ""
     return first if " " in first else f"{type(error).__name__} {first}".strip()

@@ -1,4 +1,4 @@
-"""Tables of named objects that users choose from: codepref's own entries and those of other installed packages."""
+"""Tables of objects that users choose by name: entries of codepref and of other installed packages."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """One table. Each name leads to an object, which is imported when it is first used.
+    """A table of named objects. Each object is imported when it is first loaded.
 
-    kind: what messages call an entry, such as "rule". group: the entry points through which other packages add entries.
-    builtin: codepref's own entries, name -> "module:attribute". expects: the type of every entry; an entry of another
-    package that has another type is refused. None accepts any type.
+    kind: the word for an entry in messages, such as "rule". group: the entry-point group in which other packages
+    register entries. builtin: codepref's own entries, as name -> "module:attribute". expects: the type that an entry of
+    another package must have; None accepts any type.
 
     A package adds an entry in its pyproject.toml:
 
@@ -34,11 +34,11 @@ class Registry(Generic[T]):
 
     @cached_property
     def plugins(self) -> dict[str, list[EntryPoint]]:
-        """The entries of other packages by name. Each list has one element, unless several packages use one name.
+        """The entry points of other packages by name. A list has several elements if several packages use its name.
 
-        The installed packages are searched once, at the first use.
+        The installed packages are searched when this is first read, and not again.
         """
-        from importlib.metadata import entry_points  # a slow import, so not at the top
+        from importlib.metadata import entry_points  # imported here because it is slow
 
         points: dict[str, list[EntryPoint]] = {}
         for point in entry_points(group=self.group):
@@ -46,14 +46,14 @@ class Registry(Generic[T]):
         return points
 
     def names(self) -> tuple[str, ...]:
-        """All names: codepref's own in the table's order, then those of other packages in alphabetical order."""
+        """Return all names: codepref's own in the table's order, then those of other packages in alphabetical order."""
         return (*self.builtin, *sorted(self.plugins.keys() - self.builtin.keys()))
 
     def __contains__(self, name: object) -> bool:
         return name in self.builtin or name in self.plugins
 
     def mistake(self, name: str) -> str:
-        """Why `name` cannot be chosen, or "" if it can. The entry is not imported, so `load` can still fail."""
+        """Return why `name` cannot be chosen, or "". This does not import the entry, so `load` can still fail."""
         if name not in self:
             return f"unknown {self.kind} {name!r}{self._hint(name)}"
         if name not in self.plugins or len(self.plugins[name]) + (name in self.builtin) == 1:
@@ -61,12 +61,12 @@ class Registry(Generic[T]):
         packages = sorted(map(_package, self.plugins[name]))
         owners = " and ".join((["codepref"] if name in self.builtin else []) + packages)
         remedy = " and ".join(packages) if name in self.builtin else "all of them but one"
-        return f"{self.kind} {name!r} is registered by {owners} (entry points of {self.group}): uninstall {remedy}"
+        return f"{self.kind} {name!r} is registered by {owners} (entry points of {self.group}). Uninstall {remedy}"
 
     def load(self, name: str) -> T:
-        """The entry of that name.
+        """Return the entry `name`, and import it at the first call.
 
-        Raises UserError for an unknown name, for a name that two packages register, and for an entry of another
+        Raises UserError for an unknown name, for a name that several packages register, and for an entry of another
         package that cannot be imported or has the wrong type.
         """
         if name not in self._loaded:

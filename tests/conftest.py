@@ -1,4 +1,4 @@
-"""Settings of all tests: one thread for each worker, no caches, no deadlines. Fixtures that several folders share."""
+"""Settings of all tests (one thread for each worker, no cache, no deadlines), and fixtures that several folders use."""
 
 import gzip
 import json
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-# two workers with two threads each would compete for two cores, and small models gain nothing from a second thread
+# with two threads each, two test workers would compete for two cores; small models gain nothing from two threads
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ["CODEPREF_CACHE"] = "off"  # no test may use what another run has cached
@@ -21,7 +21,7 @@ settings.load_profile("any machine")
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """The folder of published files, which is outside the repository."""
+    """Return the folder of published files, which is outside the repository. Skip the test if there is none."""
     folder = Path(os.environ.get("CODEPREF_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
     if not (folder / "humaneval").is_dir():
         pytest.skip(f"no published files at {folder} (set CODEPREF_DATA)")
@@ -30,7 +30,7 @@ def data() -> Path:
 
 @pytest.fixture
 def write_lines(tmp_path: Path) -> Callable[..., Path]:
-    """A function that writes rows (or raw lines) as JSON lines and returns the file."""
+    """Return a function that writes rows (or raw lines) as a file of JSON lines and returns the file's path."""
 
     def write(rows: Iterable[Mapping[str, Any] | str], name: str = "problems.jsonl") -> Path:
         path = tmp_path / name

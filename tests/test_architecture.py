@@ -1,4 +1,4 @@
-"""The rules of the package's structure: which room may import which, and that importing the package stays light."""
+"""The structure of the package: what each module may import, and that each command has a documented function."""
 
 import ast
 import inspect
@@ -36,10 +36,10 @@ ROOMS = (
     "registry",
     "errors",
 )
-"""The rooms of the package. A room imports from rooms further down this list and from itself, never from above."""
+"""The rooms of the package: its folders and top-level modules. A room imports only from itself and from rooms below."""
 
 EXCEPTIONS: dict[tuple[str, str], str] = {}
-"""Imports that run up, (room, room above) -> the reason. At most three."""
+"""Allowed imports from a room above: (importing room, imported room) -> the reason. At most three."""
 
 HEAVY = {
     "torch",
@@ -83,7 +83,7 @@ def imports(path: Path, *, top_only: bool = False) -> set[str]:
 
 
 def room_of(module: str) -> str:
-    """`codepref.runs.plan` -> runs; `codepref` itself -> __init__."""
+    """Return the room of a module: "runs" for `codepref.runs.plan`, and "__init__" for `codepref`."""
     parts = module.split(".")
     return parts[1] if len(parts) > 1 else "__init__"
 
@@ -94,7 +94,7 @@ def module_of(path: Path, root: Path = ROOT) -> str:
 
 
 def arrows(root: Path = ROOT) -> dict[tuple[str, str], list[str]]:
-    """(room, other room) -> the places where the first imports the second, imports inside functions included."""
+    """Return the places where a room imports another: (importing room, imported room) -> places, also in functions."""
     found: dict[tuple[str, str], list[str]] = {}
     for path in sorted(root.rglob("*.py")):
         here = room_of(module_of(path, root))
@@ -107,7 +107,7 @@ def arrows(root: Path = ROOT) -> dict[tuple[str, str], list[str]]:
 
 
 def targets(node: ast.AST) -> list[str]:
-    """The codepref modules that an import statement names. The package's version is no import of its functions."""
+    """Return the codepref modules that an import statement names. An import of `codepref.__version__` names none."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names if alias.name.split(".")[0] == "codepref"]
     if not isinstance(node, ast.ImportFrom) or (node.module or "").split(".")[0] != "codepref":
@@ -118,7 +118,7 @@ def targets(node: ast.AST) -> list[str]:
 
 
 def upward(found: dict[tuple[str, str], list[str]]) -> list[str]:
-    """The places of imports that run up the list of rooms and are no exception."""
+    """Return the places that import from a room above, except those that EXCEPTIONS allows."""
     return [
         place
         for (here, other), places in found.items()
@@ -128,7 +128,7 @@ def upward(found: dict[tuple[str, str], list[str]]) -> list[str]:
 
 
 def circles(graph: dict[str, set[str]]) -> list[list[str]]:
-    """Groups of two or more names that reach each other (strongly connected components, by reachability)."""
+    """Return the groups of two or more names that reach each other: the strongly connected components of the graph."""
     reached = {name: reach(graph, name) for name in graph}
     groups = {tuple(sorted(other for other in reached[name] if name in reached.get(other, ()))) for name in graph}
     return [list(group) for group in sorted(groups) if len(group) > 1]
@@ -145,7 +145,7 @@ def reach(graph: dict[str, set[str]], start: str) -> set[str]:
 
 
 def modules_graph(root: Path = ROOT) -> dict[str, set[str]]:
-    """Module -> the modules that it imports when it is imported itself, and not inside functions."""
+    """Return for each module the codepref modules that its top-level statements import."""
     known = {module_of(path, root) for path in root.rglob("*.py")}
     graph: dict[str, set[str]] = {module: set() for module in known}
     for path in root.rglob("*.py"):
@@ -193,7 +193,7 @@ def test_a_circle_of_modules_is_found() -> None:
 
 
 def pure_modules() -> list[str]:
-    """Modules that say "Pure." in their docstring."""
+    """Return the paths of the modules that say "Pure." in their docstring."""
     modules = {path: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) for path in ROOT.rglob("*.py")}
     return sorted(str(path.relative_to(ROOT)) for path, doc in modules.items() if "Pure." in (doc or ""))
 
@@ -212,7 +212,7 @@ def test_pure_modules_reach_nothing_heavy(name: str) -> None:
             if module.startswith("codepref") and module not in seen:
                 seen.add(module)
                 path = ROOT.parent / Path(*module.split("."))
-                # what a function imports of files or stages is not allowed in a pure module either
+                # a pure module may not import heavy libraries inside functions either
                 waiting.append(path / "__init__.py" if path.is_dir() else path.with_suffix(".py"))
 
 
@@ -224,7 +224,9 @@ def test_each_library_is_imported_in_its_own_rooms_alone(path: Path) -> None:
         if library in HOMES:
             assert any(name.startswith(home) for home in HOMES[library]), f"{name} imports {library}"
     for module in imports(path, top_only=True):
-        assert module.split(".")[0] not in HEAVY or name.startswith("starter/"), f"{name} imports {module} on import"
+        assert module.split(".")[0] not in HEAVY or name.startswith("starter/"), (
+            f"{name} imports {module} when it is imported"
+        )
 
 
 def test_help_and_reading_a_run_need_neither_torch_nor_numpy() -> None:
@@ -237,11 +239,11 @@ def test_help_and_reading_a_run_need_neither_torch_nor_numpy() -> None:
 
 
 COMMAND_LINE_ALONE = {"status", "show", "report", "doctor"}
-"""Commands that only print, and have no function in the package."""
+"""Commands that only print. They have no function in the package."""
 
 
 def documented_arguments(documentation: str) -> set[str]:
-    """The names that a docstring explains as `name: ...` or `name, other: ...` at the beginning of a sentence."""
+    """Return the names that a docstring explains, as `name: ...` or `name, other: ...` at the start of a sentence."""
     lists = re.findall(r"(?:^|[.;:]\s)([a-z_]+(?:, [a-z_]+)*): ", " ".join(documentation.split()))
     return {name for names in lists for name in names.split(", ")}
 

@@ -1,4 +1,4 @@
-"""Models: every mistake in the files of a model is one message, and the libraries' progress bars are left alone."""
+"""Loading of models: damaged files give messages of one line, and `quiet` restores the libraries' progress bars."""
 
 import json
 import shutil
@@ -94,7 +94,7 @@ def test_damaged_templates_are_one_message(folder: Path, text: str) -> None:
     [
         ("", "the model's name is empty"),
         ("./nowhere", "no such model folder"),
-        (__file__, "is a file, and a model is a folder"),
+        (__file__, "is a file, but a model is a folder"),
         (str(Path(__file__).parent), "holds no config.json"),
     ],
 )
@@ -126,7 +126,7 @@ def switch(*, transformers_on: bool, hub_on: bool, datasets_on: bool) -> None:
 
 
 def bars() -> tuple[bool, bool, bool]:
-    """Whether the bars of transformers, huggingface_hub and datasets are on."""
+    """Return whether the progress bars of transformers, huggingface_hub and datasets are on."""
     return (
         transformers.logging.is_progress_bar_enabled(),
         not HUB.are_progress_bars_disabled(),

@@ -1,4 +1,4 @@
-"""Registry: codepref's own entries, and entries of other packages, which the tests install as folders on sys.path."""
+"""Registries: entries of codepref, and entries of other packages, which the tests put on sys.path."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ Install = Callable[..., None]
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Installs a package: a module and the metadata that pip would write, in a folder that is put on sys.path."""
+    """Return a function that installs a package: it puts a folder with a module and pip's metadata on sys.path."""
 
     def install(package: str, code: str, **entries: str) -> None:
         folder = tmp_path / package
@@ -71,7 +71,7 @@ def test_an_unknown_name_lists_the_known_names_and_the_nearest_one(install: Inst
 
 def test_a_name_of_codepref_cannot_be_registered_by_another_package(install: Install) -> None:
     install("acme", "FIRST = 1", encode="FIRST")
-    with pytest.raises(UserError, match=r"^thing 'encode' is registered by codepref and the package acme .*uninstall"):
+    with pytest.raises(UserError, match=r"^thing 'encode' is registered by codepref and the package acme .*Uninstall"):
         table().load("encode")
     assert table().load("decode") is json.loads
 

@@ -1,1 +1,1 @@
-"""Recipes: typed sections that are read from TOML."""
+"""Recipes, pools of models and prompt templates: the settings that codepref reads from files."""

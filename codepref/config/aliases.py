@@ -1,4 +1,4 @@
-"""Old names of arguments, which still work and warn."""
+"""Lets functions accept old names of their keyword arguments, with a warning."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ Result = TypeVar("Result")
 
 
 def renamed_arguments(**new_names: str) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
-    """Let a function take keyword arguments under their old names too, each with a FutureWarning.
+    """Return a decorator that lets a function accept keyword arguments under their old names too.
 
-    new_names: old name -> new name. Example: `@renamed_arguments(say="log")`.
+    A call with an old name gives a FutureWarning. new_names: the new name of each old name. For example,
+    `@renamed_arguments(say="log")` lets the argument `log` be passed as `say`.
     """
 
     def decorate(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:

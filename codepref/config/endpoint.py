@@ -1,4 +1,4 @@
-"""How a model behind an OpenAI-compatible server is reached. A recipe's judge and its pool share these keys."""
+"""Settings of a model on an OpenAI-compatible server. `[judge]` and `[[pool]]` of a recipe share these keys."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from codepref.config.fields import bounded
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """A model, its server, and the limits of calls to it."""
+    """A model on a server, and the limits and prices of calls to the model."""
 
     model: str = bounded("", doc="the server's name for the model")
-    base_url: str = bounded("", doc="address of an OpenAI-compatible server, up to /v1")
-    api_key_env: str = bounded("OPENAI_API_KEY", doc="environment variable with the key; the key itself is never saved")
-    concurrency: int = bounded(8, low=1, doc="calls at the same time")
-    timeout: float = bounded(120.0, above=0.0, doc="seconds per call")
+    base_url: str = bounded("", doc="base address of an OpenAI-compatible server, such as http://localhost:8000/v1")
+    api_key_env: str = bounded(
+        "OPENAI_API_KEY", doc="name of the environment variable that holds the key; the key is never saved"
+    )
+    concurrency: int = bounded(8, low=1, doc="number of calls at the same time")
+    timeout: float = bounded(120.0, above=0.0, doc="seconds that one attempt at a call may take")
     retries: int = bounded(8, low=0, doc="further attempts after the first one")
     price_in: float = bounded(0.0, low=0.0, doc="dollars per million tokens of prompts")
     price_out: float = bounded(0.0, low=0.0, doc="dollars per million tokens of answers")
     schema: Literal["auto", "yes", "no"] = bounded(
-        "auto", doc="send a JSON schema; `auto`: until the server refuses it"
+        "auto", doc="whether calls send a JSON schema; `auto` sends it until the server refuses it"
     )
 
     @property
@@ -32,11 +34,11 @@ class ServerSettings:
 
 @dataclass(frozen=True)
 class Named:
-    """The key that comes before the server's in `[[pool]]`."""
+    """The key `name`, which a `[[pool]]` table lists before the keys of the server."""
 
-    name: str = bounded("", doc="name in files and tables; empty: the model's name")
+    name: str = bounded("", doc="name of the model in files and tables; empty: the value of `model`")
 
 
 @dataclass(frozen=True)
 class Endpoint(ServerSettings, Named):
-    """One model on one server, as the calls use it. `name` is what files and tables call it."""
+    """One model on one server, with the settings of calls to it. Files and tables call the model `name`."""

@@ -1,4 +1,4 @@
-"""Reads the sections of a recipe: dataclasses whose fields know their bounds, checked with all mistakes at once.
+"""Reads the sections of a recipe into dataclasses, checks types and bounds, and reports all mistakes together.
 
 Sections share keys through common base classes. A dataclass lists the fields of its last base class first, so
 `class SftSection(Optimization, Demonstrations)` has the keys of Demonstrations before those of Optimization.
@@ -20,18 +20,19 @@ from codepref.errors import UserError
 def bounded(
     default: Any, *, low: float | None = None, high: float | None = None, above: float | None = None, doc: str
 ) -> Any:
-    """A field of a section.
+    """Return a dataclass field of a section, with its default, bounds and documentation.
 
-    low, high: the least and greatest value. above: a bound that the value must exceed. For a tuple the bounds hold for
-    each element. doc: one line for docs/reference/recipe.md.
+    low, high: the least and the greatest allowed value. above: a number that the value must exceed. In a tuple, each
+    number must lie within these bounds. doc: one line for docs/reference/recipe.md.
     """
     return field(default=default, metadata={"low": low, "high": high, "above": above, "doc": doc})
 
 
 def checked(section: Any, where: str) -> Any:
-    """Return a section that was built in Python, after the checks that a section from a file passes.
+    """Check a section that was built in Python in the same way as a section from a file, and return it.
 
-    Raises UserError with one line for each value of the wrong type or out of bounds.
+    where: the name with which each line of the message begins. Raises UserError with one line for each value of the
+    wrong type or out of bounds.
     """
     mistakes: list[str] = []
     parse_fields(type(section), dataclasses.asdict(section), mistakes, where, "")
@@ -41,19 +42,23 @@ def checked(section: Any, where: str) -> Any:
 
 
 def shared_values(section: Any, base: type) -> dict[str, Any]:
-    """The values of those fields of `section` that the dataclass `base` declares or inherits, by name."""
+    """Return the values in `section` of all fields of the dataclass `base`, by field name."""
     return {item.name: getattr(section, item.name) for item in dataclasses.fields(base)}
 
 
 def read_section(kind: type, table: Mapping[str, Any], mistakes: list[str], where: str, prefix: str) -> Any:
-    """A dataclass of type `kind` from a parsed table. Wrong values keep their default and are added to `mistakes`."""
+    """Return an instance of the dataclass `kind` with the values of a parsed table.
+
+    Each unknown key and each wrong value adds a line to `mistakes`. The field of a wrong value keeps its default.
+    """
     return kind(**parse_fields(kind, table, mistakes, where, prefix))
 
 
 def parse_fields(owner: type, table: Mapping[str, Any], mistakes: list[str], where: str, prefix: str) -> dict[str, Any]:
-    """The values of `table` that are valid for the fields of `owner`. Each other value adds a line to `mistakes`.
+    """Return the values of `table` that are valid for the dataclass `owner`, converted to the types of its fields.
 
-    where: the file or option that messages name. prefix: written before each key in messages, such as "training.".
+    Each unknown key and each wrong value adds a line to `mistakes`. where: the file or option that messages name.
+    prefix: a text before each key in messages, such as "training.".
     """
     fields_by_name = {item.name: item for item in dataclasses.fields(owner)}
     hints = get_type_hints(owner)
@@ -72,7 +77,7 @@ def parse_fields(owner: type, table: Mapping[str, Any], mistakes: list[str], whe
 
 
 def _convert(hint: Any, value: Any) -> tuple[Any, str]:
-    """(the value as the field's type, "") or (the value unchanged, the reason why it does not fit)."""
+    """Return (the value as the field's type, ""), or (the value, the reason why it does not fit the field)."""
     origin = get_origin(hint)
     if origin is Literal:
         allowed = get_args(hint)
@@ -86,7 +91,7 @@ def _convert(hint: Any, value: Any) -> tuple[Any, str]:
         if isinstance(value, (list, tuple)) and value and all(type(v) is item for v in value):
             return tuple(value), ""
         plurals = {int: "whole numbers", float: "numbers"}
-        return value, f"must be a list of {plurals.get(item, 'texts')}"
+        return value, f"must be a list of {plurals.get(item, 'texts')}, with at least one element"
     if hint is float and type(value) in (int, float):
         return (float(value), "") if math.isfinite(value) else (value, "must be a finite number")
     if type(value) is hint:
@@ -109,13 +114,13 @@ def _out_of_bounds(value: Any, bounds: Mapping[str, Any]) -> str:
 
 
 def nearest(name: str, known: set[str]) -> str:
-    """The end of a message about an unknown name: the known name that is most like it, or all known names."""
+    """Return the end of a message about an unknown name: the most similar known name, or all if none is similar."""
     match = difflib.get_close_matches(name, sorted(known), n=1)
     return f" (did you mean `{match[0]}`?)" if match else f" (known: {', '.join(sorted(known))})"
 
 
 def toml_value(value: Any) -> str:
-    """A text, number, truth value or list in TOML notation."""
+    """Return a text, number, truth value or list in TOML notation."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Names that sections of a recipe had in earlier versions. They still work, and each use gives one warning."""
+"""Translates the names that sections of a recipe had in earlier versions, and warns about them."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Mapping
 from typing import Any
 
 OLD_SECTIONS = {"watch": "validation"}
-"""Old name -> current name."""
+"""The current name of each old name."""
 
 
 def rename_sections(document: Mapping[str, Any], where: str, mistakes: list[str]) -> dict[str, Any]:
-    """The tables of a recipe under their current names, in their order.
+    """Return the entries of `document` under the current names of sections, in the same order.
 
-    where: the file, for messages. A document that holds a section under both names adds a line to `mistakes`, and the
-    table under the old name is left out.
+    where: the file that messages name. If `document` holds a section under its old name and under its current name,
+    `mistakes` gets a line, and the table under the old name is left out.
     """
     current: dict[str, Any] = {}
     for name, table in document.items():
         new = OLD_SECTIONS.get(name, name)
         if new != name and new in document:
             mistakes.append(
-                f"{where}: [{name}] is the old name of [{new}], and both are there: write all keys in [{new}]"
+                f"{where}: [{name}] is the old name of [{new}], and both are there. Write all keys in [{new}]"
             )
             continue
         if new != name:
@@ -31,7 +31,7 @@ def rename_sections(document: Mapping[str, Any], where: str, mistakes: list[str]
 
 
 def rename_override(override: str) -> str:
-    """`section.key=value` with the current name of the section."""
+    """Return the override `section.key=value` with the current name of its section."""
     path, equals, value = override.partition("=")
     section, dot, key = path.strip().partition(".")
     new = OLD_SECTIONS.get(section, section)
@@ -42,5 +42,5 @@ def rename_override(override: str) -> str:
 
 
 def _warn(message: str) -> None:
-    # a fixed place: Python then shows an equal message only once, however often the recipe is read
+    # stacklevel=1 gives all these warnings one source line, so Python shows equal messages only once
     warnings.warn(message, FutureWarning, stacklevel=1)

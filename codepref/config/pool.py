@@ -17,24 +17,28 @@ from codepref.errors import UserError
 class Member(Endpoint):
     """One model of a pool. It runs on an OpenAI-compatible server, or on this machine when `base_url` is empty."""
 
-    model: str = bounded("", doc="the server's name for the model; without a server a folder, hub name or `starter`")
-    base_url: str = bounded("", doc="server address, up to /v1; empty: Transformers on this machine")
-    system: bool = bounded(True, doc="false: put the system prompt into the user message, for templates without one")
+    model: str = bounded(
+        "", doc="the server's name for the model; without a server, a local folder, a hub name or `starter`"
+    )
+    base_url: str = bounded("", doc="base address of the server; empty: the model runs on this machine")
+    system: bool = bounded(
+        True, doc="false: put the system prompt into the user message, for chat templates without system messages"
+    )
 
     @property
     def label(self) -> str:
-        """The model's name in files and tables."""
+        """The model's name in files and tables: `name`, or `model` if `name` is empty."""
         return self.name or self.model
 
     def endpoint(self) -> Endpoint:
-        """The settings that calls to the member's server need. Its label becomes the endpoint's name."""
+        """Return the settings of calls to this model. The endpoint's `name` is the member's label."""
         return Endpoint(**(shared_values(self, Endpoint) | {"name": self.label}))
 
 
 def load_members(path: Path) -> list[Member]:
-    """The models in the `[[pool]]` tables of a TOML file. Other tables of the file, such as a recipe's, are ignored.
+    """Return the models in the `[[pool]]` tables of a TOML file. Other tables of the file are ignored.
 
-    Raises UserError with one line for each mistake.
+    Raises UserError for a file that is missing or not TOML, and with one line for each mistake in its tables.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -46,7 +50,7 @@ def load_members(path: Path) -> list[Member]:
 
 
 def parse_members(tables: Any, where: str) -> list[Member]:
-    """Members from parsed `[[pool]]` tables. Raises UserError with one line for each mistake."""
+    """Return the members that parsed `[[pool]]` tables describe. Raises UserError with one line for each mistake."""
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise UserError(f"{where}: write each model of the pool as a table under its own line [[pool]]")
     mistakes: list[str] = []
@@ -59,14 +63,20 @@ def parse_members(tables: Any, where: str) -> list[Member]:
 
 
 def check_pool(members: Sequence[Member], where: str) -> list[str]:
-    """The mistakes in a pool as a whole, one line each."""
+    """Return one line for each mistake in the list of members.
+
+    Mistakes are an empty list, a member without `model`, equal labels, and a `base_url` that does not begin with
+    http:// or https://.
+    """
     if not members:
-        return [f"{where}: the pool is empty: write at least one [[pool]] table with `model`"]
+        return [f"{where}: the pool is empty. Write at least one [[pool]] table with `model`"]
     mistakes = [f"{where}: pool[{place}] has no `model`" for place, member in enumerate(members) if not member.model]
     labels = [member.label for member in members]
     for label in sorted({label for label in labels if label and labels.count(label) > 1}):
-        mistakes.append(f"{where}: the pool holds {label!r} twice; give each of them a different `name`")
+        mistakes.append(
+            f"{where}: the pool holds {label!r} more than once. Give each of these models a different `name`"
+        )
     for member in members:
         if member.base_url and not member.base_url.startswith(("http://", "https://")):
-            mistakes.append(f"{where}: {member.label}: base_url must begin with http:// or https://")
+            mistakes.append(f"{where}: base_url of {member.label} must begin with http:// or https://")
     return mistakes

@@ -1,4 +1,4 @@
-"""Recipes: one typed section per stage, read from TOML. Unknown keys are refused, and one error lists all mistakes."""
+"""Reads and writes recipes: TOML files with one typed section per part of a run. One error lists all mistakes."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ from codepref.errors import UserError
 
 @dataclass(frozen=True)
 class Recipe:
-    """A whole run.
+    """The settings of a whole run.
 
-    name: the file's name without its ending. seed: the seed from which every random choice derives. Each further field
-    is a section, and `pool` holds the `[[pool]]` tables.
+    Attributes: `name` is the file's name without its ending. `seed` is the seed from which every random choice
+    derives. `description` is one line for reports. `pool` holds the `[[pool]]` tables. Every other field is a section.
     """
 
     name: str = "recipe"
     seed: int = bounded(0, low=0, high=2**31 - 1, doc="the seed from which every random choice derives")
-    description: str = bounded("", doc="one line for reports")
+    description: str = bounded("", doc="one line that describes the run in its report")
     model: ModelSection = field(default_factory=ModelSection)
     problems: ProblemsSection = field(default_factory=ProblemsSection)
     sampling: SamplingSection = field(default_factory=SamplingSection)
@@ -63,11 +63,11 @@ class Recipe:
     pool: tuple[Member, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Every key with its value, defaults included, in plain JSON types."""
+        """Return all keys with their values, defaults included, as nested dicts that can be written as JSON."""
         return dataclasses.asdict(self)
 
     def to_toml(self) -> str:
-        """The recipe as TOML, with every key. Parsing the text gives an equal recipe, except for `name`."""
+        """Return the recipe as TOML text with every key except `name`. Parsing the text restores all these keys."""
         lines = [f"seed = {self.seed}", f"description = {toml_value(self.description)}"]
         tables = [(f"[{section}]", getattr(self, section)) for section in section_names()]
         tables += [("[[pool]]", member) for member in self.pool]
@@ -78,21 +78,21 @@ class Recipe:
 
 
 def section_names() -> list[str]:
-    """The names of all sections, in the order of a written recipe."""
+    """Return the names of all sections, in the order in which `Recipe.to_toml` writes them."""
     return [
         item.name for item in dataclasses.fields(Recipe) if item.name not in ("name", "seed", "description", "pool")
     ]
 
 
 def read_document(path: Path) -> dict[str, Any]:
-    """The parsed TOML file `path`. Raises UserError for a missing file and for invalid TOML."""
+    """Return the parsed TOML file `path`. Raises UserError for a missing file, a folder and invalid TOML."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such recipe") from None
     except IsADirectoryError:
         inside = path / "recipe.toml"
-        hint = f"; the recipe of the run there is {inside}" if inside.is_file() else ""
+        hint = f"; the recipe of the run in this folder is {inside}" if inside.is_file() else ""
         raise UserError(f"{path}: is a folder, a recipe is a TOML file{hint}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid TOML ({error})") from None
@@ -103,8 +103,9 @@ def recipe_from_document(
 ) -> Recipe:
     """Build a Recipe from a parsed TOML document.
 
-    overrides: `section.key=value` texts, which replace the document's values. where: the file, for messages.
-    Raises UserError with one line for each unknown section or key, value of the wrong type, and value out of bounds.
+    overrides: texts `section.key=value`, which replace the document's values. where: the file that messages name.
+    Raises UserError with one line for each unknown section or key, each value of the wrong type or out of bounds, each
+    malformed override, and each mistake in the pool.
     """
     mistakes: list[str] = []
     document = rename_sections(document, where, mistakes)
@@ -131,10 +132,10 @@ def recipe_from_document(
 
 
 def _parse_section(key: str, value: Any, mistakes: list[str], where: str, overridden: set[str]) -> Any:
-    """A section. Messages about keys in `overridden` name `--set` instead of the file."""
+    """Return the section `key`. Messages about keys in `overridden` name `--set` instead of the file."""
     section_type = get_type_hints(Recipe)[key]
     if not isinstance(value, Mapping):
-        mistakes.append(f"{where}: `{key}` must be a section: [{key}]")
+        mistakes.append(f"{where}: `{key}` must be a section, written as [{key}]")
         return None
     values: dict[str, Any] = {}
     for origin, from_option in ((where, False), ("--set", True)):
@@ -144,7 +145,10 @@ def _parse_section(key: str, value: Any, mistakes: list[str], where: str, overri
 
 
 def _apply_override(tables: dict[str, Any], override: str, mistakes: list[str]) -> str:
-    """Put an override into the tables. Returns its key, or "" and a line in `mistakes` if it is malformed."""
+    """Put the value of an override into `tables`, and return its key.
+
+    A malformed override adds a line to `mistakes`, and the function returns "".
+    """
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
         mistakes.append(f"--set {override}: must be section.key=value")

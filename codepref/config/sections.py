@@ -1,4 +1,4 @@
-"""The sections of a recipe: one dataclass per stage. Every key has a default, bounds and one line of documentation."""
+"""The sections of a recipe, each a dataclass. Every key has a default and one line of documentation."""
 
 from __future__ import annotations
 
@@ -25,22 +25,30 @@ class ModelSection:
 class ProblemsSection:
     """The sources of problems. `train` and `heldout` must not share a task."""
 
-    train: str = bounded("starter:train", doc="file, hub name or `starter:train`; sampled, paired and trained on")
+    train: str = bounded(
+        "starter:train", doc="problems to sample, pair and train on: file, hub name or `starter:train`"
+    )
     train_limit: int = bounded(0, low=0, doc="use only the first N training problems; 0 uses all")
-    heldout: str = bounded("starter:heldout", doc="problems for the measurement before and after; never trained on")
+    heldout: str = bounded(
+        "starter:heldout", doc="problems for the measurement before and after training; never trained on"
+    )
     heldout_limit: int = bounded(0, low=0, doc="use only the first N held-out problems; 0 uses all")
-    contamination: Literal["drop", "keep"] = bounded("drop", doc="training texts that contain held-out problems")
+    contamination: Literal["drop", "keep"] = bounded(
+        "drop", doc="`drop` leaves out training texts that contain held-out problems; `keep` trains on them"
+    )
 
 
 @dataclass(frozen=True)
 class SamplingSection:
     """How the model samples answers to the training problems."""
 
-    solutions: int = bounded(10, low=2, doc="J: solutions per problem")
+    solutions: int = bounded(10, low=2, doc="solutions per problem")
     tests: int = bounded(0, low=0, doc="test completions per problem; 0 uses the problems' own tests")
-    tests_per_completion: int = bounded(5, low=1, doc="asserts that are kept of one test completion, at most")
+    tests_per_completion: int = bounded(
+        5, low=1, doc="largest number of asserts that are kept from one test completion"
+    )
     probes: int = bounded(
-        60, low=0, doc="rule `agreement`: calls per problem, varied from its tests, to compare answers"
+        60, low=0, doc="rule `agreement`: calls per problem, varied from its tests, on which solutions are compared"
     )
     temperature: float = bounded(0.8, above=0.0, high=5.0, doc="softmax temperature")
     top_p: float = bounded(0.95, above=0.0, high=1.0, doc="probability mass of nucleus sampling")
@@ -52,9 +60,11 @@ class SamplingSection:
 
 @dataclass(frozen=True)
 class ExecutionSection:
-    """Limits of the sandbox."""
+    """Limits of the sandbox, and the number of its workers."""
 
-    cpu_seconds: float = bounded(3.0, above=0.0, doc="CPU time of a test")
+    cpu_seconds: float = bounded(
+        3.0, above=0.0, doc="CPU seconds that a test may take; tests of kind `inputs` can get more"
+    )
     memory_mb: int = bounded(
         1024, low=64, doc="MiB of address space that a program may use, beyond the interpreter's own"
     )
@@ -66,18 +76,18 @@ class InstructionsSection:
     """Instructions for a pool of models, instead of problems with tests; see docs/how-to/judge.md."""
 
     source: str = bounded("", doc="file or hub name with a column of instructions; empty: train on problems.train")
-    column: str = bounded("", doc="name of the column; empty: instruction, prompt, problem or question")
+    column: str = bounded("", doc="name of the column; empty: the first of instruction, prompt, problem and question")
     count: int = bounded(0, low=0, doc="instructions to draw with `draw_seed`; 0 takes all in their order")
     draw_seed: int = bounded(42, low=0, doc="seed of the draw; keep it, so that every run draws the same instructions")
-    max_chars: int = bounded(0, low=0, doc="drop longer instructions; 0 keeps any length")
+    max_chars: int = bounded(0, low=0, doc="drop instructions with more characters; 0 keeps any length")
 
 
 @dataclass(frozen=True)
 class ResponsesSection:
     """How the pool responds to the instructions."""
 
-    per_problem: int = bounded(4, low=2, doc="models drawn per problem")
-    principles: bool = bounded(True, doc="ask for the problem's preference in a system prompt")
+    per_problem: int = bounded(4, low=2, doc="models drawn for each instruction")
+    principles: bool = bounded(True, doc="ask for the instruction's preference in a system prompt")
     temperature: float = bounded(0.8, above=0.0, high=5.0, doc="softmax temperature")
     top_p: float = bounded(0.8, above=0.0, high=1.0, doc="probability mass of nucleus sampling")
     max_new_tokens: int = bounded(1024, low=1, doc="tokens of an answer; a longer answer is cut")
@@ -87,12 +97,12 @@ class ResponsesSection:
 
 @dataclass(frozen=True)
 class JudgeSection(ServerSettings):
-    """The judge of solutions or responses, and what it judges by."""
+    """The judge that rates solutions or responses, and how it rates them."""
 
     model: str = bounded(
-        "", doc="a model on a server, or `rubric`: static analysis (docs/how-to/rubric.md); empty: no judge"
+        "", doc="a model on a server, or `rubric` for static analysis (docs/how-to/rubric.md); empty: no judge"
     )
-    preferences: tuple[str, ...] = bounded(PREFERENCES, doc="preferences; the problems take them in turn")
+    preferences: tuple[str, ...] = bounded(PREFERENCES, doc="qualities to rate; problems take them in turn")
     mode: Literal["together", "single"] = bounded(
         "together", doc="rate all responses of a problem in one call, or one response per call"
     )
@@ -102,15 +112,15 @@ class JudgeSection(ServerSettings):
     budget: float = bounded(-1.0, low=-1.0, doc="most dollars that the judge may spend; -1: no limit")
 
     def member(self) -> Member:
-        """The judge in the form in which a pool lists its models."""
+        """Return the judge's model and server settings as a member of a pool."""
         return Member(**shared_values(self, ServerSettings))
 
 
 @dataclass(frozen=True)
 class GradingSection:
-    """A benchmark with reference answers, which the judge grades before and after the training."""
+    """A benchmark with reference answers. The judge grades the model's own answers before and after training."""
 
-    benchmark: str = bounded("", doc="file or hub name: instruction, preference, a reference; empty: no grading")
+    benchmark: str = bounded("", doc="file or hub name with instructions and reference answers; empty: no grading")
     reference: str = bounded("", doc="column of reference answers, or the model that wrote them")
     limit: int = bounded(0, low=0, doc="use only the first N problems; 0 uses all")
     max_new_tokens: int = bounded(1024, low=1, doc="tokens of an answer; a longer answer is cut")
@@ -124,11 +134,15 @@ class PairingSection:
     margin: float = bounded(1.0, above=0.0, doc="rating rules: least difference in points between chosen and rejected")
     correctness_pairs: bool = bounded(False, doc="rule `tests-then-rating`: also pair passing with failing solutions")
     max_pairs_per_problem: int = bounded(4, low=1, doc="most pairs per problem, over all draws")
-    draws: int = bounded(1, low=1, doc="pairs per problem, each from a random half of its samples; 1 uses all samples")
+    draws: int = bounded(
+        1, low=1, doc="proposals per problem, each from a random half of its samples; 1 uses all samples"
+    )
     min_confidence: float = bounded(0.0, low=0.0, high=1.0, doc="drop and count pairs with less confidence")
-    max_share: float = bounded(1.0, above=0.0, high=1.0, doc="share of problems that keep pairs, most confident first")
+    max_share: float = bounded(
+        1.0, above=0.0, high=1.0, doc="share of problems that keep pairs, most confident pairs first"
+    )
     max_length_ratio: float = bounded(
-        0.0, low=0.0, doc="drop pairs with one side longer by more than this factor; 0: any"
+        0.0, low=0.0, doc="drop pairs with one side longer by more than this factor; 0 drops none"
     )
     allow_shared: bool = bounded(False, doc="let pairs rest on tests that shared a process with the solution")
     fence: bool = bounded(True, doc="put answers into a ```python block, as chat models do")
@@ -139,9 +153,9 @@ class Objective:
     """What a training optimises."""
 
     method: str = bounded("dpo", doc="name of the training method; see docs/explanation/training.md")
-    loss: str = bounded("sigmoid", doc="DPO, RPO: TRL's name of the pairs' loss")
+    loss: str = bounded("sigmoid", doc="DPO, RPO: TRL's name of the loss on pairs")
     beta: float = bounded(0.1, above=0.0, doc="beta of DPO (arXiv 2305.18290, eq. 7) and KTO (arXiv 2402.01306, eq. 7)")
-    chosen_weight: float = bounded(1.0, low=0.0, doc="weight of the chosen answer's negative log-likelihood")
+    chosen_weight: float = bounded(1.0, low=0.0, doc="weight of the negative log-likelihood of chosen answers")
     desirable_weight: float = bounded(0.0, low=0.0, doc="KTO: weight of desirable answers; 0 balances the labels")
     undesirable_weight: float = bounded(0.0, low=0.0, doc="KTO: weight of undesirable answers; 0 balances the labels")
 
@@ -150,17 +164,19 @@ class Objective:
 class Optimization:
     """How a training optimises. Supervised fine-tuning and preference training share these keys."""
 
-    learning_rate: float = bounded(0.0, low=0.0, doc="0: 5e-7 (LoRA 5e-6), supervised 1e-5 (2e-4), online 1e-6 (2e-5)")
+    learning_rate: float = bounded(
+        0.0, low=0.0, doc="0: 5e-7 (supervised 1e-5, online 1e-6); with LoRA 5e-6 (2e-4, 2e-5)"
+    )
     epochs: float = bounded(1.0, above=0.0, doc="passes over the examples")
     batch_size: int = bounded(16, low=1, doc="examples per step, with gradient accumulation")
-    micro_batch_size: int = bounded(0, low=0, doc="examples in memory at the same time; 0: batch_size; must divide it")
+    micro_batch_size: int = bounded(0, low=0, doc="examples in memory at once; must divide batch_size; 0: batch_size")
     max_length: int = bounded(1024, low=8, doc="tokens of prompt and answer; longer examples are dropped and counted")
     warmup_ratio: float = bounded(0.1, low=0.0, high=1.0, doc="share of steps in which the learning rate rises")
     scheduler: Literal["cosine", "linear", "constant_with_warmup"] = bounded("cosine", doc="learning-rate schedule")
     lora_rank: int = bounded(0, low=0, doc="rank of the LoRA adapter; 0 trains all weights")
-    lora_alpha: int = bounded(0, low=0, doc="0: twice the rank")
+    lora_alpha: int = bounded(0, low=0, doc="alpha of the LoRA adapter; 0: twice the rank")
     quantization: Literal["none", "nf4"] = bounded("none", doc="nf4: 4-bit base weights (QLoRA); needs a GPU")
-    gradient_checkpointing: bool = bounded(False, doc="saves memory, takes a third more time")
+    gradient_checkpointing: bool = bounded(False, doc="save memory; training takes a third more time")
 
 
 @dataclass(frozen=True)
@@ -170,8 +186,10 @@ class TrainingSection(Optimization, Objective):
     weight_decay: float = bounded(0.0, low=0.0, doc="AdamW's weight decay")
     max_grad_norm: float = bounded(1.0, above=0.0, doc="largest norm of the gradient; a larger gradient is scaled down")
     lora_dropout: float = bounded(0.0, low=0.0, high=0.9, doc="dropout inside the adapter")
-    rounds: int = bounded(1, low=1, doc="above 1: sample from the last round's model, pair and train again")
-    round_start: Literal["last", "base"] = bounded("last", doc="start and reference model of a later round")
+    rounds: int = bounded(1, low=1, doc="number of rounds; each later round samples from the model of the round before")
+    round_start: Literal["last", "base"] = bounded(
+        "last", doc="start and reference model of later rounds: the model of the round before, or the base model"
+    )
     merge_adapter: bool = bounded(False, doc="merge the adapter into its base model before saving")
     processes: int = bounded(1, low=1, doc="processes that train together on this machine")
     accelerate: str = bounded("", doc="accelerate's configuration file, instead of `processes`; see recipes/accelerate")
@@ -179,19 +197,22 @@ class TrainingSection(Optimization, Objective):
     attention: Literal["auto", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention", "eager"] = bounded(
         "auto", doc="how attention is computed; `auto` is PyTorch's own where the model supports it"
     )
-    report_to: tuple[str, ...] = bounded(("none",), doc="tensorboard, wandb, trackio: TRL's own reporting")
+    report_to: tuple[str, ...] = bounded(("none",), doc="none, or TRL's own reports: tensorboard, wandb, trackio")
     checkpoint_minutes: float = bounded(15.0, low=0.0, doc="minutes between checkpoints; 0: no checkpoints")
 
 
 @dataclass(frozen=True)
 class OnlineSection:
-    """Methods grpo and rloo: they sample answers during the training and reward them by their tests."""
+    """Settings of the methods grpo and rloo, which sample answers while they train and reward them by their tests."""
 
     generations: int = bounded(8, low=2, doc="answers per problem and step; training.batch_size must be a multiple")
     reward: Literal["share", "pass", "coarse"] = bounded(
-        "share", doc="share of tests that pass; 1 if all pass; the values of `coarse`"
+        "share",
+        doc="`share`: share of tests that pass; `pass`: 1 if all pass, else 0; `coarse`: the four values of that key",
     )
-    coarse: tuple[float, ...] = bounded((-1.0, -0.6, -0.3, 1.0), doc="does not compile, raises, fails a test, passes")
+    coarse: tuple[float, ...] = bounded(
+        (-1.0, -0.6, -0.3, 1.0), doc="rewards of answers that do not compile, raise, fail a test, pass"
+    )
     kl: float = bounded(0.0, low=0.0, doc="weight of the divergence from the start model")
     temperature: float = bounded(1.0, above=0.0, high=5.0, doc="softmax temperature")
     top_p: float = bounded(1.0, above=0.0, high=1.0, doc="probability mass of nucleus sampling")
@@ -208,14 +229,16 @@ class ValidationSection:
     limit: int = bounded(100, low=0, doc="use only the first N problems; 0 uses all")
     samples: int = bounded(4, low=1, doc="answers per problem and probe, with the decoding of [evaluation]")
     every: int = bounded(0, low=0, doc="steps between probes; 0: eight probes per training")
-    patience: int = bounded(4, low=0, doc="probes without a better one that end the training; 0: any number is allowed")
+    patience: int = bounded(
+        4, low=0, doc="probes without a new best one after which training ends; 0: it never ends early"
+    )
 
 
 @dataclass(frozen=True)
 class Demonstrations:
     """The answers that supervised fine-tuning imitates."""
 
-    data: str = bounded("", doc="file or hub name; `passing`: the samples that pass; empty: no fine-tuning")
+    data: str = bounded("", doc="file or hub name; `passing`: the model's samples that pass; empty: no fine-tuning")
     limit: int = bounded(0, low=0, doc="use only the first N demonstrations; 0 uses all")
 
 
@@ -226,7 +249,7 @@ class SftSection(Optimization, Demonstrations):
     learning_rate: float = bounded(0.0, low=0.0, doc="0: 1e-5, LoRA 2e-4")
 
     def training(self) -> TrainingSection:
-        """Settings of a training with method `sft` and the optimisation keys of this section."""
+        """Return the settings of a training with method `sft` and this section's keys of `Optimization`."""
         return TrainingSection(method="sft", **shared_values(self, Optimization))
 
 
@@ -238,7 +261,7 @@ class EvaluationSection:
     temperature: float = bounded(0.8, above=0.0, high=5.0, doc="softmax temperature")
     top_p: float = bounded(0.95, above=0.0, high=1.0, doc="probability mass of nucleus sampling")
     max_new_tokens: int = bounded(512, low=1, doc="tokens of an answer; a longer answer is cut")
-    k: tuple[int, ...] = bounded((1, 10), low=1, doc="the k of pass@k; each at most `samples`")
+    k: tuple[int, ...] = bounded((1, 10), low=1, doc="values of k for pass@k, each at most `samples`")
 
 
 @dataclass(frozen=True)
@@ -253,5 +276,7 @@ class GateSection:
     """When the aligned model is promoted; see docs/explanation/validation.md."""
 
     figures: tuple[str, ...] = bounded(("pass@1",), doc="scores that decide, by their names in scores.json")
-    margin: float = bounded(1.0, low=0.0, high=100.0, doc="points; the model must be shown to lose less than this")
+    margin: float = bounded(
+        1.0, low=0.0, high=100.0, doc="percentage points; a promoted model is shown to lose less than this"
+    )
     require_better: bool = bounded(False, doc="promote the model only if it is shown to be better")

@@ -1,4 +1,4 @@
-"""The user messages that ask a model for a solution or for tests. Recipes and models can bring their own.
+"""The user messages that ask a model for a solution or for tests. Recipes and models can bring their own templates.
 
 A template is filled in by `str.format` with {prompt}, the problem's text, and {entry_point}, the function's name.
 """
@@ -17,9 +17,9 @@ TEST_TEMPLATE = packaged_text("codepref.config", "prompts/tests.txt")
 
 
 def check_template(template: str, name: str = "template") -> None:
-    """Raise UserError unless `template` holds {prompt}, and no other placeholder but {entry_point}.
+    """Raise UserError if `template` lacks {prompt}, or holds a placeholder other than {prompt} and {entry_point}.
 
-    name: what the message calls the template.
+    A brace that belongs to no placeholder must be doubled. name: the template's name in the message.
     """
     try:
         shown = template.format(prompt="<the problem>", entry_point="f")

@@ -1,4 +1,4 @@
-"""Reads problems from any source into Problem records."""
+"""Reads problems from files, hub data sets and the starter into Problem records."""
 
 from codepref.problems.load import load_problems
 

@@ -1,4 +1,4 @@
-"""CODAL-Bench (coseal/codal-bench): instructions with a preference and answers of reference models."""
+"""Reads CODAL-Bench (coseal/codal-bench): instructions with preferences, and the answers of reference models."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ SUFFIX = "_response"
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Instructions, and a reference answer to each by task_id. column: the column that held the reference answers."""
+    """The instructions of a benchmark, with one reference answer to each.
+
+    Attributes: `references` maps each task_id to its reference answer. `column` is the column of the file that held
+    the reference answers.
+    """
 
     tasks: tuple[Instruction, ...]
     references: Mapping[str, str]
@@ -30,12 +34,13 @@ def load_benchmark(source: str | Path, *, reference: str | None = None) -> Bench
 
     source: JSON lines, JSON, Parquet or a hub name. reference: a column, or a model whose answers are in the column
     `MODEL_response` (published: gpt-4, claude-3-sonnet-20240229, ...); None takes the column `reference`, or the only
-    `*_response` column. The task_id is that of the row, or `codal/NUMBER` by the row's position.
-    Raises UserError with all rows that lack an instruction, a known preference or a reference answer.
+    `*_response` column. A row without `task_id` gets the id `codal/NUMBER`, with its position in the source.
+    Raises UserError for a source without rows or without the column of reference answers. Raises UserError for rows
+    that lack an instruction, a known preference or a reference answer, or repeat a task_id; it names the first five.
     """
     rows = list(read_rows(str(source)))
     if not rows:
-        raise UserError(f"{source}: has no row")
+        raise UserError(f"{source}: holds no rows")
     column = _reference_column(rows[0][1], reference, str(source))
     tasks: list[Instruction] = []
     references: dict[str, str] = {}
@@ -55,13 +60,13 @@ def load_benchmark(source: str | Path, *, reference: str | None = None) -> Bench
             tasks.append(Instruction(task_id, instruction, str(preference)))
             references[task_id] = answer
     if mistakes:
-        others = [f"and {len(mistakes) - 5} other problems"] if len(mistakes) > 5 else []
+        others = [f"and {len(mistakes) - 5} other mistakes"] if len(mistakes) > 5 else []
         raise UserError(*mistakes[:5], *others)
     return Benchmark(tuple(tasks), references, column)
 
 
 def _reference_column(row: Mapping[str, Any], reference: str | None, source: str) -> str:
-    """The column of reference answers, judged by the first row. Raises UserError if there is none or several."""
+    """Return the column of reference answers that `row`, the first row, has. Raises UserError for none or several."""
     answers = [name for name in row if name.endswith(SUFFIX)]
     candidates = (
         [reference, f"{reference}{SUFFIX}"] if reference else [REFERENCE, *(answers if len(answers) == 1 else [])]
@@ -70,5 +75,7 @@ def _reference_column(row: Mapping[str, Any], reference: str | None, source: str
     if present:
         return str(present[0])
     models = ", ".join(name.removesuffix(SUFFIX) for name in answers) or f"none (columns: {', '.join(map(str, row))})"
-    reason = f"has no reference answers {reference!r}" if reference else "has no reference model, or several"
+    reason = (
+        f"has no reference answers {reference!r}" if reference else "has reference answers of no model, or of several"
+    )
     raise UserError(f"{source}: {reason}; name one of its reference models: {models}")

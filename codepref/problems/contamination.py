@@ -1,8 +1,9 @@
 """Finds training texts that contain held-out problems, by shared words and by equal programs. Pure.
 
-A model that was trained on a benchmark shows its memory there, not its skill. Two signs count: a training text shares
-n-grams with the statement of a held-out problem (n = 10; GPT-3 used 13, and statements of code benchmarks are shorter),
-or it contains a program that equals a held-out gold solution except for names, comments and layout.
+The scores of a model on problems that it was trained on show its memory, not its skill. A training text contains a
+held-out problem in two cases. It has at least half of the 10-grams of the problem's statement (GPT-3 used 13-grams, but
+statements of code benchmarks are shorter). Or it holds a program that equals the problem's gold solution except for
+local names, docstrings, comments and layout.
 """
 
 from __future__ import annotations
@@ -20,13 +21,16 @@ WORDS = 10
 """Words per n-gram."""
 
 SHARE = 0.5
-"""A training text with at least this share of a held-out statement's n-grams is an overlap."""
+"""A training text that has at least this share of a held-out statement's n-grams contains the problem."""
 
 MIN_WORDS = 6
 """A statement with fewer words is not searched for."""
 
 MIN_CHARACTERS = 80
-"""A program whose normal form is shorter is not searched for: short programs are equal by chance (`return a + b`)."""
+"""A gold solution with a shorter normal form is not searched for, because short programs can be equal by chance.
+
+Training programs with fewer characters are not compared.
+"""
 
 _WORD = re.compile(r"\w+")
 _FENCED = re.compile(r"^```\w*\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -34,7 +38,7 @@ _FENCED = re.compile(r"^```\w*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text to train on: its name in results, its words, and the programs in it."""
+    """A text to train on: its name in results, all of its words, and the programs that it contains."""
 
     name: str
     words: str
@@ -43,9 +47,11 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """A training text, by name, that contains the held-out problem `heldout`.
+    """A training text that contains a held-out problem.
 
-    share: the share of the statement's n-grams that the text contains; 1 for equal programs.
+    Attributes: `name` is the training text, and `heldout` the task_id of the problem. `kind` says whether the text
+    shares words or a program with the problem. `share` is the share of the statement's n-grams that the text contains,
+    and 1 for equal programs.
     """
 
     name: str
@@ -57,11 +63,11 @@ class Overlap:
 def overlaps(
     texts: Iterable[Text], heldout: Sequence[Problem], *, length: int = WORDS, share: float = SHARE
 ) -> list[Overlap]:
-    """The largest overlap of each training text that has one, in the order of the texts.
+    """Return the largest overlap of each training text that has an overlap, in the order of the texts.
 
-    length, share: a text overlaps if it has at least `share` of a held-out statement's n-grams of this length. A
-    shorter statement is one n-gram, and a statement of fewer than MIN_WORDS words has none. The time grows with the
-    words of all texts, and the memory with those of the held-out problems.
+    length, share: a text overlaps if it has at least `share` of a held-out statement's n-grams of `length` words. A
+    statement with fewer words is one n-gram, and a statement with fewer than MIN_WORDS words has no n-gram. The time
+    grows with the number of words in all texts, and the memory with the number of words in the held-out problems.
     """
     owners: dict[tuple[str, ...], list[str]] = defaultdict(list)
     counts: dict[str, int] = {}
@@ -78,12 +84,12 @@ def overlaps(
 
 
 def problem_text(problem: Problem) -> Text:
-    """The text of a training problem: its statement, and its gold solution if it has one."""
+    """Return the text of a training problem: its statement, and its gold solution if it has one."""
     return Text(problem.task_id, problem.prompt, (problem.gold,) if problem.gold else ())
 
 
 def answer_text(name: str, question: str, answer: str) -> Text:
-    """The text of a demonstration. Its programs are the answer's fenced blocks, or the whole answer without one."""
+    """Return the text of a demonstration. Its programs are the answer's fenced blocks, or else the whole answer."""
     return Text(name, f"{question}\n{answer}", tuple(_FENCED.findall(answer)) or (answer,))
 
 

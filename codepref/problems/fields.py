@@ -1,4 +1,4 @@
-"""Functions that the readers of all formats share: checked fields, the parts of a prompt, names of entry points."""
+"""Functions that readers of formats share: they check fields, split prompts and infer entry points."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ Row = Mapping[str, Any]
 
 
 def text_field(row: Row, key: str, where: str, *, default: str | None = None) -> str:
-    """`row[key]`, which must be text. A missing or null field gives `default`.
+    """Return `row[key]`, which must be text, or `default` if the field is missing or null.
 
-    Raises UserError that names the line if the value is not text, or missing without a default.
+    where: the file and the line, for messages. Raises UserError if the value is not text, and if it is missing and
+    there is no default.
     """
     value = row.get(key)
     if value is None and default is not None:
@@ -41,9 +42,9 @@ def text_field(row: Row, key: str, where: str, *, default: str | None = None) ->
 
 
 def texts_field(row: Row, key: str, where: str) -> tuple[str, ...]:
-    """`row[key]`, which must be a list of texts; a missing field, null and "" give ().
+    """Return `row[key]`, which must be a list of texts, as a tuple. A missing field, null and "" give ().
 
-    Raises UserError that names the line for any other value.
+    where: the file and the line, for messages. Raises UserError for any other value.
     """
     value = row.get(key)
     if value is None or value == "":
@@ -54,9 +55,10 @@ def texts_field(row: Row, key: str, where: str) -> tuple[str, ...]:
 
 
 def task_id_field(row: Row, where: str, *, prefix: str = "") -> str:
-    """The task's id. A number gets `prefix`: with the prefix "Mbpp/", 2 becomes "Mbpp/2".
+    """Return the task's id. A number gets `prefix`: with the prefix "Mbpp/", 2 becomes "Mbpp/2".
 
-    Raises UserError that names the line for an id that is neither text nor a number, or that UTF-8 cannot encode.
+    where: the file and the line, for messages. Raises UserError for an id that is neither text nor a whole number, that
+    is blank, or that UTF-8 cannot encode.
     """
     value = row.get("task_id")
     if isinstance(value, int) and not isinstance(value, bool):
@@ -66,12 +68,14 @@ def task_id_field(row: Row, where: str, *, prefix: str = "") -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise UserError(f"{where}: task_id {value!r} holds half a character, which cannot be saved") from None
+        raise UserError(
+            f"{where}: task_id {value!r} holds half a character (a lone surrogate), which UTF-8 cannot encode"
+        ) from None
     return value
 
 
 def entry_point_field(row: Row, where: str) -> str:
-    """The name of the function that a solution defines. Raises UserError if it is missing or not a valid name."""
+    """Return the name of the function that a solution defines. Raises UserError if it is missing or not a name."""
     name = text_field(row, "entry_point", where, default="")
     if not name.isidentifier():
         raise UserError(f"{where}: entry_point must be the name of a function, not {name!r}")
@@ -80,7 +84,7 @@ def entry_point_field(row: Row, where: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PromptParts:
-    """The code of a prompt, besides the entry point; see `codepref.records.Problem` for the two fields."""
+    """Code that a prompt holds besides the entry point. `codepref.records.Problem` explains the two fields."""
 
     helpers: str
     preamble: str
@@ -89,8 +93,9 @@ class PromptParts:
 def prompt_parts(prompt: str, entry_point: str) -> PromptParts:
     """Split a prompt that is code into `helpers` (what tests may use) and `preamble` (what a solution may leave out).
 
-    Both hold everything except the entry point. `helpers` also leaves out imports from `typing` that no helper uses,
-    because importing `typing` takes several milliseconds in a bare interpreter.
+    Both hold the top-level statements that bind a name, except the definition of the entry point. `helpers` also leaves
+    out imports from `typing` that no helper uses, because importing `typing` takes several milliseconds in a bare
+    interpreter.
     """
     for tail in ("", "\n    pass\n", "\n\tpass\n"):
         if parse(prompt + tail) is not None:
@@ -106,10 +111,11 @@ def prompt_parts(prompt: str, entry_point: str) -> PromptParts:
 
 
 def infer_entry_point(tests: Iterable[str], gold: str | None, where: str, *, known: Iterable[str] = ()) -> str:
-    """The one function that every test calls, and that `gold` defines if there is a gold solution.
+    """Return the one name that every test calls, and that `gold` defines if there is a gold solution.
 
-    known: names that cannot be the entry point, such as names that helpers define.
-    Raises UserError if no name or more than one name remains.
+    Without tests it is the one name that `gold` defines. Names that a test binds itself do not count. known: names that
+    cannot be the entry point, such as names that helpers define.
+    Raises UserError if no name or more than one name fits.
     """
     defined: set[str] | None = None
     if gold is not None:
@@ -126,12 +132,14 @@ def infer_entry_point(tests: Iterable[str], gold: str | None, where: str, *, kno
     candidates -= {*known} if defined else {*known, *BUILTIN_NAMES}  # the entry point of Mbpp/126 is named sum
     if len(candidates) == 1:
         return candidates.pop()
-    reason = f"they fit several functions ({', '.join(sorted(candidates))})" if candidates else "they fit no function"
-    raise UserError(f"{where}: no entry_point, and the tests and the gold solution do not show it: {reason}")
+    reason = f"several functions fit ({', '.join(sorted(candidates))})" if candidates else "no function fits"
+    raise UserError(
+        f"{where}: no entry_point is given, and the tests and the gold solution do not show it, since {reason}"
+    )
 
 
 def why_unreadable(text: str) -> str:
-    """Why `parse` cannot read `text`, for a message."""
+    """Return why `parse` cannot read `text`, as a part of a message."""
     if len(text) > MAX_CHARACTERS:
         return f"longer than {MAX_CHARACTERS:,} characters"
     try:
@@ -154,10 +162,11 @@ _REACHES_ANYTHING = frozenset({"eval", "exec", "globals", "vars", "locals", "__i
 
 
 def depends_on_solution(source: str, entry_point: str, helpers: str) -> bool:
-    """Whether the result of a test can depend on the solution.
+    """Return whether the result of a test can depend on the solution.
 
-    It can if the test reads the entry point, or any name that the test, `helpers` and Python do not define. A test that
-    defines `check(candidate)` depends on the solution if `check` reads its parameter.
+    It can if the test reads the entry point, a function such as `eval` that can read any name, or a name that neither
+    the test nor `helpers` nor Python defines. A test that defines `check(candidate)` depends on the solution if it
+    reads the parameter of `check`.
     """
     nodes = [statement.node for statement in read_statements(source).statements]
     used = set[str]().union(*map(used_names, nodes))
@@ -172,7 +181,7 @@ def depends_on_solution(source: str, entry_point: str, helpers: str) -> bool:
 
 
 def defines_check(source: str) -> bool:
-    """Whether the source of a test defines `check(candidate)`, as HumanEval's tests do."""
+    """Return whether the source of a test defines a function `check`, as HumanEval's tests do."""
     return "check" in definitions(read_statements(source).statements)
 
 

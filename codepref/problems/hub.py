@@ -14,32 +14,32 @@ _VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)(?:_\w+)?$")
 
 
 def is_hub_name(source: str) -> bool:
-    """True for "owner/name", "owner/name:config" and "owner/name:config:split"."""
+    """Return whether `source` has the form "owner/name", "owner/name:config" or "owner/name:config:split"."""
     return _NAME.fullmatch(source) is not None
 
 
 def read_hub(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (place, row) of a hub data set: "owner/name", "owner/name:config" or "owner/name:config:split".
 
-    Without a split this reads "test" if it exists (benchmarks keep their problems there), or the newest split if all
-    splits are versions, as BigCodeBench's are (v0.1.0_hf, v0.1.1, ...), or the only split.
-    Raises UserError for an unknown name, config or split, and if several splits remain. Raises MachineError if the hub
-    cannot be reached.
+    Without a split, this reads "test" if it exists, since benchmarks keep their problems there. If all splits are
+    versions, as those of BigCodeBench are (v0.1.0_hf, v0.1.1, ...), it reads the newest. Otherwise it reads the only
+    split. Raises UserError for an unknown name, config or split, and if a split must be chosen. Raises MachineError if
+    the hub cannot be reached or the package `datasets` is missing.
     """
     name, config, split = (*source.split(":"), "", "")[:3]
     splits = _load(name, config)
     if split and split not in splits:
-        raise UserError(f"{source}: no split {split!r}, there are {', '.join(splits)}")
+        raise UserError(f"{source}: has no split {split!r}; its splits are {', '.join(splits)}")
     if not split:
         split = "test" if "test" in splits else _newest(splits) or next(iter(splits))
         if split != "test" and len(splits) > 1 and not _newest(splits):
-            raise UserError(f"{source}: choose one of its splits: {name}:{config}:SPLIT ({', '.join(splits)})")
+            raise UserError(f"{source}: choose one of its splits ({', '.join(splits)}) as {name}:{config}:SPLIT")
     for place, row in enumerate(splits[split]):
         yield f"{name} {split}[{place}]", row
 
 
 def _newest(splits: Iterable[str]) -> str:
-    """The newest of splits that are named like v1.2.3 or v1.2.3_text; "" if some have other names."""
+    """Return the newest of splits that are named like v1.2.3 or v1.2.3_text, or "" if some have other names."""
     matches = {split: _VERSION.match(split) for split in splits}
     numbers = {split: tuple(map(int, match.groups())) for split, match in matches.items() if match}
     return max(numbers, key=lambda split: (numbers[split], split)) if len(numbers) == len(matches) else ""
@@ -53,13 +53,13 @@ def _load(name: str, config: str) -> dict[str, Any]:
     try:
         return dict(datasets.load_dataset(name, config or None))
     except datasets.exceptions.DatasetNotFoundError as error:
-        raise UserError(f"{name}: not on the hub, or not public ({_first_line(error)})") from None
+        raise UserError(f"{name}: is not on the hub, or not public ({_first_line(error)})") from None
     except (datasets.exceptions.DatasetsError, ValueError) as error:
         raise UserError(f"{name}: cannot be loaded ({_first_line(error)})") from None
     except OSError as error:
         raise MachineError(
             f"{name}: the hub cannot be reached ({_first_line(error)}). Give a file instead, or fetch the data set "
-            "once on a machine with a network (HF_HOME keeps it)"
+            "once on a machine with a network and copy the folder HF_HOME"
         ) from None
 
 

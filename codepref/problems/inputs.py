@@ -1,4 +1,4 @@
-"""Tests of kind "inputs": inputs of a problem, and a reference solution that gives the expected outputs.
+"""Tests of kind "inputs". They hold inputs, and a reference solution that gives the expected outputs.
 
 `Test.source` is a JSON object:
 
@@ -11,7 +11,7 @@
 | `compare` | "equal", "set", "not_none" or "oracle:NAME" |
 | `oracle` | program that defines `accept(arguments, output, expected, atol)`, if `compare` names an oracle; else "" |
 
-The test passes if it accepts the output of every input. The solution and the reference each get their own copy of the
+The test passes if the output for every input is accepted. The solution and the reference each get their own copy of the
 arguments. `compare` says which outputs are accepted:
 
 - "equal": `output == expected`. With a tolerance above zero, an unequal output is accepted if it has the same type as
@@ -19,13 +19,13 @@ arguments. `compare` says which outputs are accepted:
   `numpy.allclose(output, expected, rtol=1e-7, atol=tolerance)` is true. The tolerance is `atol`, or 1e-6 if `atol` is 0
   and `expected` is a float or a non-empty list or tuple of floats.
 - "set": `set(output) == set(expected)`, or what "equal" accepts.
-- "not_none": only whether the reference's output is None matters: with `expected = reference_output is not None`, a
-  bool must equal `expected`, and any other output must be not-None exactly if `expected` is true.
-- "oracle:NAME": what "equal" accepts, or what makes `accept(...)` return a true value. An `accept` that raises does not
-  accept.
+- "not_none": only whether the reference's output is None matters. Let `expected` be `reference_output is not None`. A
+  bool is accepted if it equals `expected`. Any other output is accepted if `(output is not None) == expected`.
+- "oracle:NAME": what "equal" accepts, or an output for which `accept(...)` returns a true value. If `accept` raises an
+  exception, it does not accept the output.
 
 The comparisons are those of EvalPlus 0.3.1 (`evalplus/eval/__init__.py`, arXiv 2305.01210) with one difference. In
-EvalPlus one float output raises the tolerance for all later inputs; here it raises only its own.
+EvalPlus, one float output raises the tolerance for all later inputs. Here it raises the tolerance for its own input.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _NAMES = {"float": float, "complex": complex, "set": set, "frozenset": frozenset
 
 @dataclass(frozen=True, slots=True)
 class InputsTest:
-    """The parsed source of a test of kind "inputs". The table above describes the fields."""
+    """The parsed source of a test of kind "inputs". The table in the module's docstring describes the fields."""
 
     entry_point: str
     inputs: str
@@ -55,7 +55,7 @@ class InputsTest:
     oracle: str = ""
 
     def to_source(self) -> str:
-        """The JSON text that `Test.source` holds."""
+        """Return the JSON text for `Test.source`."""
         return json.dumps(
             {
                 "entry_point": self.entry_point,
@@ -70,7 +70,7 @@ class InputsTest:
 
 
 def parse_inputs(source: str) -> InputsTest:
-    """Read the source of a test of kind "inputs". Raises UserError if it is malformed."""
+    """Parse the source of a test of kind "inputs". Raises UserError if the source is malformed."""
     try:
         document = json.loads(source)
     except (ValueError, RecursionError) as error:
@@ -79,7 +79,9 @@ def parse_inputs(source: str) -> InputsTest:
         raise UserError(f'the source of a test of kind "inputs" must be a JSON object, not {type(document).__name__}')
     texts = {key: document.get(key) for key in ("entry_point", "inputs", "reference")}
     if wrong := [key for key, value in texts.items() if not isinstance(value, str) or not value.strip()]:
-        raise UserError(f'the source of a test of kind "inputs" needs a text under {", ".join(wrong)}')
+        raise UserError(
+            f'the source of a test of kind "inputs" needs a text that is not blank under {", ".join(wrong)}'
+        )
     compare, oracle, atol = document.get("compare", "equal"), document.get("oracle", ""), document.get("atol", 0)
     named = isinstance(compare, str) and compare.startswith(ORACLE_PREFIX)
     if not named and compare not in COMPARISONS:
@@ -92,22 +94,22 @@ def parse_inputs(source: str) -> InputsTest:
 
 
 MAX_REPR_DEPTH = 100
-"""Values with deeper nesting are written by `encode_inputs`: Python's own parser fails at a depth of 200."""
+"""`encode_json_inputs` uses `repr` only for values nested at most so deep. Python's parser fails at a depth of 200."""
 
 
 def encode_inputs(inputs: Sequence[Sequence[Any]]) -> str:
-    """The list of argument lists as Python text, from which `decode_inputs` makes equal values of the same types.
+    """Return the list of argument lists as Python text. `decode_inputs` turns it into equal values of the same types.
 
-    The text holds only literals and calls of float, complex, set and frozenset. `eval` needs no other names.
+    The text holds only literals and calls of float, complex, set and frozenset, so `eval` needs no other names.
     Raises TypeError for a value that this text cannot express.
     """
     return "[" + ", ".join(_text(list(arguments)) for arguments in inputs) + "]"
 
 
 def encode_json_inputs(inputs: Any) -> str:
-    """The text of `encode_inputs` for values that the `json` module read, ten times as fast.
+    """Return what `encode_inputs` returns, about ten times as fast, for values that the `json` module read.
 
-    `repr` writes them in the same way, except for floats that have no literal (inf and nan).
+    `repr` writes such values in the same way, except for floats that have no literal (inf and nan).
     """
     if type(inputs) is list and all(type(arguments) is list for arguments in inputs) and _is_shallow(inputs):
         text = repr(inputs)
@@ -117,7 +119,7 @@ def encode_json_inputs(inputs: Any) -> str:
 
 
 def _is_shallow(value: Any) -> bool:
-    """Whether containers are nested at most MAX_REPR_DEPTH deep."""
+    """Return whether lists and dicts in `value` are nested at most MAX_REPR_DEPTH deep."""
     level = [value]
     for _ in range(MAX_REPR_DEPTH):
         level = [
@@ -132,10 +134,10 @@ def _is_shallow(value: Any) -> bool:
 
 
 def decode_inputs(text: str) -> list[list[Any]]:
-    """The list of argument lists that `text` denotes.
+    """Return the list of argument lists that `text` denotes.
 
-    This evaluates the text as code. Call it only on a text that you trust, and use the sandbox for any other text.
-    Raises UserError if the text denotes anything but a list of lists or tuples.
+    This function evaluates the text as code. Call it only with a text that you trust, and use the sandbox for any other
+    text. Raises UserError if the text denotes anything but a list of lists or tuples.
     """
     try:
         value = eval(text, {"__builtins__": {}, **_NAMES})

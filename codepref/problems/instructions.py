@@ -1,8 +1,8 @@
-"""Instructions for AI feedback: any data set with a column of instructions -> instructions with a preference each.
+"""Loads instructions for AI feedback from any data set with a column of instructions, and gives each a preference.
 
-CodeUltraFeedback (arXiv 2403.09032, section 2.1 and its code) draws as follows: it takes the rows of
-ise-uiuc/Magicoder-Evol-Instruct-110K without Chinese characters, shuffles them with seed 42, keeps the first 10,000,
-and gives number i the preference i mod 5. `load_instructions` with n=10_000 and seed=42 draws the same rows.
+CodeUltraFeedback (arXiv 2403.09032, section 2.1 and its code) takes the rows of ise-uiuc/Magicoder-Evol-Instruct-110K
+without Chinese characters, shuffles them with seed 42, keeps the first 10,000, and gives number i the preference
+i mod 5. `load_instructions` with n=10_000 and seed=42 makes the same draw from the rows that it does not drop.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from codepref.problems.load import load_problems, read_rows
 from codepref.records import Instruction
 
 COLUMNS = ("instruction", "prompt", "problem", "question")
-"""The columns that may hold the instructions if none is named. The first one present is taken."""
+"""The columns that may hold the instructions if no column is named. The first that holds a text is taken."""
 
 _CJK = re.compile(r"[\u4e00-\u9fff]")
 
@@ -31,7 +31,7 @@ Rows = Iterable[tuple[str, Mapping[str, Any]]]
 
 @dataclass(frozen=True)
 class Instructions:
-    """Instructions, and the number of rows that were left out, by reason."""
+    """Instructions, and the number of rows that were left out for each reason."""
 
     tasks: list[Instruction] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
@@ -49,17 +49,18 @@ def load_instructions(
 ) -> Instructions:
     """Load instructions from JSON lines (plain or .gz), a JSON list, Parquet, a hub name, `starter:SPLIT`, or rows.
 
-    column: the column of instructions; None takes the first of COLUMNS. n: the number of instructions, drawn with
-    `seed`; None takes all in their order. preferences: number i gets preference i mod len(preferences), unless its row
-    has a `preference`. keep_cjk: keep rows with Chinese characters. max_chars: leave out longer instructions; 0 means
-    no limit. Empty and repeated instructions are left out too.
-    The task_id is that of the row, or `instruction/NUMBER` by the row's position in the source.
-    Raises UserError for a source without the column, an unknown preference, fewer than n instructions.
+    column: the column of instructions; None takes the first of COLUMNS that holds a text. n: the number of
+    instructions, drawn with `seed`; None takes all in their order. preferences: number i gets preference i mod
+    len(preferences), unless its row has a `preference`. keep_cjk: keep rows with Chinese characters. max_chars: leave
+    out longer instructions; 0 means no limit. Empty and repeated instructions are left out too.
+    A row without `task_id` gets the id `instruction/NUMBER`, with its position in the source.
+    Raises UserError for a row without a text in the column, an unknown preference, a repeated task_id, `n` below 1, and
+    a source that has no usable instruction or fewer than `n`.
     """
     if unknown := [key for key in preferences if key not in PREFERENCES]:
         raise UserError(f"unknown preference {unknown[0]!r}; known: {', '.join(PREFERENCES)}")
     if not preferences:
-        raise UserError("preferences: name at least one")
+        raise UserError("preferences is empty; name at least one")
     if n is not None and n < 1:
         raise UserError(f"n must be at least 1, not {n}")
     dropped: Counter[str] = Counter()
@@ -81,7 +82,7 @@ def load_instructions(
 def _kept(
     rows: Rows, column: str | None, *, keep_cjk: bool, max_chars: int, dropped: Counter[str]
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield (task_id, instruction, preference of the row or "") for each usable row. Counts the others in `dropped`."""
+    """Yield (task_id, instruction, preference of the row or "") for each usable row, and count the others."""
     seen: set[str] = set()
     ids: set[str] = set()
     for place, (where, row) in enumerate(rows):
@@ -110,7 +111,8 @@ def _instruction(row: Mapping[str, Any], column: str | None, where: str) -> str:
     if not names or not isinstance(row.get(names[0]), str):
         expected = repr(column) if column else " or ".join(COLUMNS)
         raise UserError(
-            f"{where}: no text in column {expected}; name the column of instructions ({', '.join(map(str, row))})"
+            f"{where}: no text in column {expected}; name the column of instructions (the row has "
+            f"{', '.join(map(str, row))})"
         )
     return str(row[names[0]])
 

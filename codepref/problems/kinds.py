@@ -1,8 +1,8 @@
-"""The kinds of tests: what codepref must know of a kind outside the sandbox. One line a kind in `KINDS`.
+"""The kinds of tests, and the facts about each kind that codepref uses outside the sandbox.
 
-To add a kind: add a line to KINDS below, write a file in `codepref/execution/sandbox/kinds/` that runs such tests, and
+To add a kind, add a line to KINDS below, write a file in `codepref/execution/sandbox/kinds/` that runs such tests, and
 add a line to the table there. No other code decides by the name of a kind. The two tables are separate because the
-sandbox imports nothing of codepref; a test checks that they name the same kinds.
+sandbox imports nothing of codepref. A test checks that both name the same kinds.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from codepref.records import Test
 
 
 def unchanged(source: str, where: str) -> Any:
-    """The source itself: a kind whose source the sandbox takes as it is."""
+    """Return the source unchanged, for kinds whose source the sandbox reads itself."""
     return source
 
 
 def inputs_fields(source: str, where: str) -> Any:
-    """The six fields of a test of the kind "inputs". Raises UserError for a malformed source."""
+    """Return the six fields of a test of kind "inputs". Raises UserError for a malformed source."""
     try:
         parsed = parse_inputs(source)
     except UserError as error:
@@ -35,16 +35,16 @@ def inputs_fields(source: str, where: str) -> Any:
 
 
 def checked_stdio(source: str, where: str) -> Any:
-    """The source itself. Raises UserError unless it is a document of the kind "stdio"."""
+    """Return the source unchanged. Raises UserError if it is no source of a test of kind "stdio"."""
     check_stdio(source, where)
     return source
 
 
 def python_entry(entry: Mapping[str, Any], where: str) -> str:
-    """The source of an entry of `tests` that holds Python. Raises UserError if it is missing or is not Python."""
+    """Return the source of an entry of `tests` that holds Python. Raises UserError if it is missing or not Python."""
     source = entry.get("source")
     if not isinstance(source, str):
-        raise UserError(f"{where} of kind {entry.get('kind')!r} needs the text source")
+        raise UserError(f"{where} of kind {entry.get('kind')!r} needs a text under the key source")
     if parse(source) is None:
         raise UserError(f"{where} is not Python ({why_unreadable(source)}): {source[:80]!r}")
     return source
@@ -54,12 +54,16 @@ def python_entry(entry: Mapping[str, Any], where: str) -> str:
 class Kind:
     """One kind of test.
 
-    python: the source is Python text. calls_entry_point: it is statements that call the entry point by name, so the
-    name and the arguments can be read from it. whole_program: the solution is a program, and no function is called.
-    has_reference: the test holds a reference solution, which yields the expected outputs and the time limit.
-    for_sandbox(source, where): the source as the sandbox takes it; raises UserError for a malformed one.
-    from_entry(entry, where): the source of an entry in codepref's own format; raises UserError. None where that format
-        has no such entries.
+    Attributes:
+
+    - `python`: whether the source is Python text.
+    - `calls_entry_point`: whether the source is statements that call the entry point by name, so that the name and the
+      arguments can be read from it.
+    - `whole_program`: whether the solution is a whole program, of which tests call no function.
+    - `has_reference`: whether the test holds a reference solution, which gives expected outputs and the time limit.
+    - `for_sandbox(source, where)` returns the source as the sandbox needs it, and raises UserError if it is malformed.
+    - `from_entry(entry, where)` returns the source of an entry of `tests` in codepref's own format, and raises
+      UserError if the entry is malformed. It is None if entries cannot have this kind.
     """
 
     python: bool = False
@@ -80,7 +84,7 @@ KINDS: Mapping[str, Kind] = {
 
 
 def kind_of(test: Test) -> Kind:
-    """The kind of a test. Raises UserError for a kind that does not exist."""
+    """Return the kind of a test. Raises UserError for a kind that does not exist."""
     kind = KINDS.get(test.kind)
     if kind is None:
         known = ", ".join(KINDS)
@@ -89,7 +93,7 @@ def kind_of(test: Test) -> Kind:
 
 
 def check_together(tests: Iterable[Test], where: str) -> None:
-    """Raise UserError where tests for whole programs stand beside tests that call functions."""
+    """Raise UserError if `tests` holds tests for whole programs and tests of other kinds."""
     if len({kind_of(test).whole_program for test in tests}) > 1:
         names = ", ".join(name for name, kind in KINDS.items() if kind.whole_program)
         raise UserError(f"{where}: tests of kind {names} cannot be mixed with other kinds")

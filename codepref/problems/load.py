@@ -20,7 +20,7 @@ FORMAT_MARK = "#"
 """Separates a source from the name of its format: `problems.jsonl#mbpp`."""
 
 SHORT_NAMES = {"instruct": "bigcodebench-instruct"}
-"""Short names of formats after FORMAT_MARK."""
+"""Short names of formats, and the names that they stand for."""
 
 STARTER_SPLITS = ("train", "validation", "heldout", "pretrain")
 _MAX_MESSAGES = 10
@@ -33,13 +33,13 @@ def load_problems(source: str | Path, *, limit: int | None = None, format: str |
     source: a file (JSON lines, a JSON array or Parquet; JSON lines also as .gz), a hub data set ("owner/name",
     "owner/name:config", "owner/name:config:split"), "starter" (its training problems) or "starter:SPLIT".
     format: a name in `codepref.problems.formats.FORMATS`. None recognises the format by the columns of the first row.
-    "#NAME" at the end of `source` chooses a format too, where no other way to pass one exists, such as in a recipe.
+    "#NAME" at the end of `source` chooses a format too, for example in a recipe, which has no key for it.
     BigCodeBench's rows hold two prompts: the format `bigcodebench` takes the code, `bigcodebench-instruct` (or
     "#instruct") takes the request in words.
 
-    Raises UserError for an unknown format or split, an empty source, unknown columns, and, with file and line and up to
-    ten at once, for malformed rows, a missing entry point and a repeated task id. Raises MachineError if a hub data set
-    cannot be fetched.
+    Raises UserError for a limit below 1, an unknown format or split, a source without problems, unknown columns,
+    malformed rows, rows without an entry point and repeated task ids. Messages about rows name the file and the line,
+    and one error holds up to ten of them. Raises MachineError if a hub data set cannot be fetched.
 
     >>> [problem.entry_point for problem in load_problems("HumanEval.jsonl.gz", limit=2)]  # doctest: +SKIP
     ['has_close_elements', 'separate_paren_groups']
@@ -60,16 +60,18 @@ def load_problems(source: str | Path, *, limit: int | None = None, format: str |
 def problems_from_rows(
     rows: Iterable[Mapping[str, Any]], *, limit: int | None = None, format: str | None = None
 ) -> list[Problem]:
-    """Problems from rows of a known format, such as a `datasets.Dataset`.
+    """Return the problems in rows of a known format, such as the rows of a `datasets.Dataset`.
 
-    limit, format: as in `load_problems`. Raises UserError that names the row.
+    limit, format: as in `load_problems`. Raises UserError for malformed rows, with their numbers.
     """
     numbered = ((f"row {place}", dict(row)) for place, row in enumerate(rows))
     return _read_problems(numbered, limit, _chosen(format, "rows"))
 
 
 def read_rows(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (place, row) of a file or a hub data set with any columns. `place` names the file and the line.
+    """Yield (place, row) for each row of a file or a hub data set with any columns.
+
+    `place` names the source, and the line or the number of the row.
 
     Raises UserError for a source that cannot be read, and MachineError if the hub cannot be reached.
     """
@@ -96,7 +98,9 @@ def _load_starter(source: str, limit: int | None) -> list[Problem]:
 
     split = source.partition(":")[2] or "train"
     if split not in STARTER_SPLITS:
-        raise UserError(f"{source}: no such split, there are {', '.join(f'starter:{name}' for name in STARTER_SPLITS)}")
+        raise UserError(
+            f"{source}: no such split; choose one of {', '.join(f'starter:{name}' for name in STARTER_SPLITS)}"
+        )
     known = cast("Literal['train', 'validation', 'heldout', 'pretrain']", split)
     return list(starter.load_problems(known, limit=limit))
 
@@ -116,7 +120,7 @@ def _read_array(path: Path) -> list[dict[str, Any]]:
 def _read_problems(
     rows: Iterator[tuple[str, dict[str, Any]]], limit: int | None, chosen: Format | None
 ) -> list[Problem]:
-    """chosen: the format of all rows; None recognises it by the first row."""
+    """Return the problems in (place, row) pairs. chosen: the format; None recognises it by the first row."""
     problems: list[Problem] = []
     places: dict[str, str] = {}
     mistakes: list[str] = []

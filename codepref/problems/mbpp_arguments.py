@@ -14,13 +14,13 @@ _Restore = Callable[[Arguments], Sequence[Any]]
 
 
 def restore_arguments(task_id: str, inputs: Sequence[Arguments]) -> list[Arguments]:
-    """The list of argument lists with the types that the task's function takes. task_id: such as "Mbpp/2"."""
+    """Return the list of argument lists with the types that the task's function takes. task_id: such as "Mbpp/2"."""
     restore = _RESTORE.get(int(task_id.rpartition("/")[2]))
     return [list(arguments) if restore is None else list(restore(arguments)) for arguments in inputs]
 
 
 def _tuples(values: Sequence[Any]) -> list[Any]:
-    """A list whose items are tuples."""
+    """Return a list of the values, each turned into a tuple."""
     return [tuple(value) for value in values]
 
 
@@ -33,12 +33,12 @@ def _deep_tuple(value: Any) -> Any:
 
 
 def _tuple_with_tuples(values: Sequence[Any]) -> tuple[Any, ...]:
-    """A tuple. Lists directly inside it become tuples too."""
+    """Return the values as a tuple, in which values that are lists become tuples too."""
     return tuple(tuple(value) if isinstance(value, list) else value for value in values)
 
 
 def _sets(values: Sequence[Any]) -> list[Any]:
-    """A list of sets. An empty list becomes an empty dict, because the task's tests write `{}`."""
+    """Return a list of the values as sets. An empty list becomes an empty dict, because the task's tests write `{}`."""
     return [set(value) if isinstance(value, list) and value else {} for value in values]
 
 

@@ -1,4 +1,4 @@
-"""Packages that problems need and that are not installed here. Users learn of them before their solutions fail."""
+"""Finds packages that problems need and that are not installed, so that users learn of them before solutions fail."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
     "yaml": "PyYAML",
 }
-"""Name in imports -> name for pip, where the two differ."""
+"""Name in imports -> name for pip, for packages whose names differ."""
 
 _LINE = re.compile(r"^[ \t]*(?:from[ \t]+(\w+)|import[ \t]+(.+))", re.MULTILINE)
 
 
 def packages_needed(problem: Problem) -> set[str]:
-    """Top-level names of the packages outside the standard library that every solution of a problem needs.
+    """Return the top-level names of the packages outside the standard library that a problem needs.
 
-    These are the imports of the preamble and the tests, and the packages in `libs`, as BigCodeBench lists them. An
-    import inside a `try` does not count.
+    They come from the imports of the preamble and of tests in Python, and from the field `libs`, in which BigCodeBench
+    lists packages. An import inside a `try` does not count.
     """
     names = {name for source in _sources(problem) for name in _imported(source)} | _libs(problem)
     return {name for name in names if not _is_standard(name)}
 
 
 def missing_packages(problems: Iterable[Problem]) -> dict[str, list[str]]:
-    """Package -> the tasks that need it, for packages that this interpreter cannot import.
+    """Return the packages that this interpreter cannot find, each with the ids of the tasks that need it.
 
-    The check imports nothing. Packages are sorted by name, tasks are in the order of the problems.
+    The check imports none of them. Packages are sorted by name, and tasks keep the order of the problems.
     """
     tasks: dict[str, list[str]] = {}
     for problem in problems:
-        # to parse every test would take seconds, and most tests name only installed packages
+        # parsing every test would take seconds, and most problems name only installed packages
         suspects = {name for source in _sources(problem) for name in _mentioned(source)} | _libs(problem)
         if all(map(_is_here, suspects)):
             continue
@@ -58,7 +58,7 @@ def missing_packages(problems: Iterable[Problem]) -> dict[str, list[str]]:
 
 
 def missing_packages_message(problems: Sequence[Problem]) -> str:
-    """A message about the packages that problems need and that are missing here, with the pip command; "" for none."""
+    """Return a message about missing packages that problems need, with the pip command, or "" if none is missing."""
     missing = missing_packages(problems)
     if not missing:
         return ""
@@ -72,7 +72,7 @@ def missing_packages_message(problems: Sequence[Problem]) -> str:
 
 
 def list_names(tasks: Set[str]) -> str:
-    """The first three names in alphabetical order, and the number of the others: "a, b, c and 4 problems more"."""
+    """Return the first three names in alphabetical order and how many follow, as in "a, b, c and 4 problems more"."""
     named = sorted(tasks)
     return ", ".join(named[:3]) + (f" and {len(named) - 3:,} problems more" if len(named) > 3 else "")
 
@@ -83,7 +83,7 @@ def _sources(problem: Problem) -> Iterator[str]:
 
 
 def _libs(problem: Problem) -> set[str]:
-    """The packages in `libs`, which is a list, or a list as text in BigCodeBench."""
+    """Return the packages in `libs`, which is a list, or in BigCodeBench the text of a list."""
     value = problem.meta.get("libs")
     if isinstance(value, str):
         try:
@@ -95,7 +95,7 @@ def _libs(problem: Problem) -> set[str]:
 
 
 def _mentioned(source: str) -> Iterator[str]:
-    """Names in lines that look like imports. It is faster than `_imported` and can give more names."""
+    """Yield the names in lines that look like imports. This is faster than `_imported`, and can give more names."""
     for start, rest in _LINE.findall(source) if "import" in source else ():
         for part in [start] if start else re.split("[,;]", rest):
             words = [word for word in re.findall(r"\w+", part) if word not in ("import", "from")]

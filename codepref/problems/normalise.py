@@ -1,4 +1,4 @@
-"""Compares programs without their comments, layout, docstrings and local names. Pure."""
+"""Gives programs a normal form, in which comments, layout, docstrings and local names do not count. Pure."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import warnings
 
 
 def normal_form(program: str) -> str:
-    """A text that is equal for programs that differ only in comments, layout, docstrings or names of local variables.
+    """Return a text that is equal for programs that differ only in comments, layout, docstrings or local names.
 
-    Arguments and variables of a function get names by order of appearance. Names of functions, attributes, keyword
-    arguments, globals and builtins stay. For a program that does not parse, the text is its tokens, and its words from
-    the place where the tokenizer fails.
+    Local names are the arguments and variables of top-level functions. They get new names by order of appearance. Names
+    of functions, attributes, keyword arguments, globals and builtins stay, and so do local names of methods. For a
+    program that does not parse, the text is its tokens, and its words from the place where the tokenizer fails.
     """
     try:
         with warnings.catch_warnings():
@@ -37,10 +37,10 @@ def _drop_docstring(node: ast.AST) -> None:
 
 
 class _Renamer(ast.NodeTransformer):
-    """Renames the variables that one top-level function binds. Nested scopes share the names.
+    """Renames the variables that one top-level function binds. Functions inside it share the new names.
 
-    Two programs with equal text before the renaming have equal text after it. Programs that are equal only after it do
-    the same, unless they look names up in unusual ways.
+    Programs with equal text before the renaming have equal text after it. Programs that become equal by the renaming
+    behave in the same way, unless they look names up in unusual ways, such as through `locals()`.
     """
 
     def __init__(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
@@ -84,7 +84,7 @@ def _token_text(program: str) -> str:
             if token.type not in (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT):
                 kept.append(token.string)
     except (tokenize.TokenError, SyntaxError, ValueError):
-        # The tokenizer failed here: the text before this place is compared by tokens, the text after it by words.
+        # the tokenizer failed here: the text before this place gives tokens, the text after it gives words
         rest = program.splitlines()[line - 1 :]
         kept += " ".join([rest[0][column:], *rest[1:]] if rest else []).split()
     return " ".join(kept)

@@ -1,7 +1,7 @@
-"""Tasks of HumanEval+ and MBPP+ that accept more outputs than the reference's.
+"""Tasks of HumanEval+ and MBPP+ whose tests accept more outputs than the reference's output.
 
 The tasks, and the outputs that they accept, come from EvalPlus 0.3.1 (`evalplus/eval/_special_oracle.py` and
-`evalplus/eval/__init__.py`). The programs are codepref's own.
+`evalplus/eval/__init__.py`). The programs below are written for codepref.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ _ORACLES = {
 
 
 def comparison(task_id: str, entry_point: str) -> tuple[str, str]:
-    """The fields `compare` and `oracle` of this task's tests; see `codepref.problems.inputs`."""
+    """Return the fields `compare` and `oracle` of this task's tests, which `codepref.problems.inputs` explains."""
     benchmark = task_id.partition("/")[0]
     if oracle := _ORACLES.get((benchmark, entry_point)):
         return ORACLE_PREFIX + entry_point, oracle

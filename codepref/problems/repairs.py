@@ -1,4 +1,4 @@
-"""Repairs of published tests that pass every solution, fail every solution or need too much memory.
+"""Repairs published tests that accept wrong solutions, refuse every solution or need too much memory.
 
 docs/reference/problems.md lists the repairs. A repair applies to a test (or to the text of its inputs) that contains
 `old` exactly, so a later release with a corrected test is not changed.
@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """Replaces `old` by `new` in the tests of `tasks` (of all tasks if empty). cause: what is wrong with the test."""
+    """A replacement of `old` by `new` in the tests of `tasks`, or of all tasks if `tasks` is empty.
+
+    Attributes: `cause` says what is wrong with the published test.
+    """
 
     name: str
     cause: str
@@ -52,7 +55,7 @@ REPAIRS = (
     *(
         Repair(
             "too large",
-            "the tuples of the expected list have 6 to 128 million items, up to 1 GB; the next largest 0.2 million",
+            "the tuples of the expected list have 6 to 128 million items in all, up to 1 GB",
             f"[{arguments}], ",
             "",
             frozenset({"Mbpp/255"}),
@@ -69,7 +72,7 @@ REPAIRS = (
 
 
 def repair(task_id: str, source: str) -> tuple[str, list[str]]:
-    """(the test's source after every repair that applies, the names of these repairs)."""
+    """Return the test's source after all repairs that apply to it, and the names of these repairs."""
     applied = []
     for item in REPAIRS:
         if (not item.tasks or task_id in item.tasks) and item.old in source:

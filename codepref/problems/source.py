@@ -1,4 +1,4 @@
-"""Reads Python text that can be broken: parses it, splits it into statements, finds bound and used names. Pure."""
+"""Reads Python text that may be broken: parses it, splits it into statements, finds bound and used names. Pure."""
 
 from __future__ import annotations
 
@@ -8,34 +8,28 @@ import textwrap
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 BUILTIN_NAMES = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
 MAX_CHARACTERS = 1_000_000
-"""Longer texts are not parsed: no solution is nearly as long, and the parser needs much memory."""
+"""Longer texts are not parsed. No solution is nearly as long, and the parser would need much memory."""
 
 MAX_DEPTH = 10
-"""Levels of nested broken blocks that are searched for whole statements."""
+"""Largest depth of nested broken blocks that is searched for whole statements."""
 
 _MAX_JOINED_LINES = 60
 _CONTINUES = ("else", "elif", "except", "finally", ")", "]", "}", "#")
-_SCOPES: tuple[type[ast.AST], ...] = (
-    ast.FunctionDef,
-    ast.AsyncFunctionDef,
-    ast.ClassDef,
-    ast.Lambda,
-    ast.ListComp,
-    ast.SetComp,
-    ast.DictComp,
-    ast.GeneratorExp,
-)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, *_COMPREHENSIONS)
 _ALLOW_INCOMPLETE = 0x4000  # codeop.PyCF_ALLOW_INCOMPLETE_INPUT, which type stubs leave out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statement:
-    """One top-level statement: its tree, and its text with decorators and the comments directly above it.
+    """One top-level statement: its tree, and its text with its decorators and the comments directly above it.
 
-    A statement equals only itself, and can be an element of a set.
+    If it shares a line with another statement, the text holds no comments. A statement equals only itself, and can be
+    an element of a set.
     """
 
     node: ast.stmt
@@ -44,9 +38,9 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A part that is not Python: an unindented line and the indented lines below it.
+    """A part of a text that is not Python: a line that could start a statement, and the lines up to the next such line.
 
-    after: the number of statements before it.
+    Attributes: `after` is the number of statements before the part.
     """
 
     text: str
@@ -62,7 +56,7 @@ class Reading:
 
 
 def parse(text: str) -> ast.Module | None:
-    """The tree of `text`, or None if Python cannot read it.
+    """Return the tree of `text`, or None if Python cannot read it.
 
     Texts with syntax errors, null bytes, too deep nesting or more than MAX_CHARACTERS cannot be read.
     """
@@ -77,7 +71,7 @@ def parse(text: str) -> ast.Module | None:
 
 
 def unparse(node: ast.AST) -> str | None:
-    """The text of a tree as Python formats it, or None if the tree is nested too deeply."""
+    """Return the text of a tree as Python formats it, or None if the tree is nested too deeply."""
     try:
         return ast.unparse(node)
     except (RecursionError, ValueError):
@@ -85,10 +79,10 @@ def unparse(node: ast.AST) -> str | None:
 
 
 def read_statements(text: str, *, depth: int = 0) -> Reading:
-    """Split `text` into top-level statements and skip lines that are not Python, such as prose and unfinished code.
+    """Split `text` into top-level statements and parts that are not Python, such as prose and unfinished code.
 
-    After a broken statement, reading goes on at the next unindented line. Indented lines below a line of prose are read
-    as if they were not indented, to at most MAX_DEPTH levels. depth: the level of this call.
+    After a broken statement, reading goes on at the next line that could start a statement. Indented lines below a line
+    of prose are read as if they were not indented, to at most MAX_DEPTH levels. depth: the level of this call.
     """
     text = _plain_lines(text)
     tree = parse(text)
@@ -116,9 +110,18 @@ def read_statements(text: str, *, depth: int = 0) -> Reading:
 
 
 def bound_names(node: ast.AST) -> set[str]:
-    """Names that the statement binds in its own scope when it runs."""
+    """Return the names that a statement or expression can bind in the scope in which it stands.
+
+    These include targets of `:=` inside comprehensions, decorators, default values and base classes, which Python binds
+    in that scope too.
+    """
     names: set[str] = set()
-    for child in walk_scope(node):
+    waiting = [node]
+    while waiting:
+        child = waiting.pop()
+        if isinstance(child, _COMPREHENSIONS):
+            names |= _walrus_names(child)
+            continue
         if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store):
             names.add(child.id)
         elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -127,25 +130,53 @@ def bound_names(node: ast.AST) -> set[str]:
             names |= {(alias.asname or alias.name).split(".")[0] for alias in child.names}
         elif isinstance(child, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and child.name:
             names.add(child.name)
+        elif isinstance(child, ast.MatchMapping) and child.rest:
+            names.add(child.rest)
+        waiting.extend(_parts_outside_bodies(child))
     return names
 
 
+def _walrus_names(comprehension: ast.AST) -> set[str]:
+    """Return the targets of `:=` that a comprehension binds in the scope around it, nested comprehensions included."""
+    names: set[str] = set()
+    waiting = [comprehension]
+    while waiting:
+        child = waiting.pop()
+        if isinstance(child, ast.NamedExpr):
+            names.add(child.target.id)
+        waiting.extend(_parts_outside_bodies(child))
+    return names
+
+
+def _parts_outside_bodies(node: ast.AST) -> Iterable[ast.AST]:
+    """Return the children of `node`, except the body of a function, class or lambda, which is a scope of its own."""
+    if isinstance(node, ast.Lambda):
+        return [node.args]
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [child for name, part in ast.iter_fields(node) if name != "body" for child in _nodes(part)]
+    return ast.iter_child_nodes(node)
+
+
+def _nodes(part: Any) -> list[ast.AST]:
+    return [item for item in (part if isinstance(part, list) else [part]) if isinstance(item, ast.AST)]
+
+
 def used_names(node: ast.AST) -> set[str]:
-    """Names that the node reads anywhere, nested scopes included."""
+    """Return the names that the node reads or deletes anywhere, nested scopes included."""
     return {
         child.id for child in ast.walk(node) if isinstance(child, ast.Name) and not isinstance(child.ctx, ast.Store)
     }
 
 
 def global_names(node: ast.AST) -> set[str]:
-    """Names that a statement or expression reads from the module or the builtins.
+    """Return the names that a statement or expression reads or deletes, except those that belong to a nested scope.
 
-    Arguments and names that a function assigns are its own, as in Python. Loop names of a comprehension are its own.
+    Arguments and names that a function assigns belong to the function, and loop names of a comprehension belong to the
+    comprehension. Names that a class body assigns count as names of the module.
     """
     names: set[str] = set()
-    waiting: list[tuple[ast.AST, frozenset[str]]] = [
-        (node, frozenset())
-    ]  # an explicit stack, because a tree can be deeper than Python's recursion limit
+    # an explicit stack, because a tree can be deeper than Python's recursion limit
+    waiting: list[tuple[ast.AST, frozenset[str]]] = [(node, frozenset())]
     while waiting:
         current, own = waiting.pop()
         if isinstance(current, ast.Name):
@@ -157,7 +188,7 @@ def global_names(node: ast.AST) -> set[str]:
         if isinstance(current, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             body = [current.body] if isinstance(current, ast.Lambda) else [*current.body]
             inner = own | _own_names(current.args, body)
-        elif isinstance(current, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+        elif isinstance(current, _COMPREHENSIONS):
             targets = [child for loop in current.generators for child in ast.walk(loop.target)]
             own = own | {child.id for child in targets if isinstance(child, ast.Name)}
         # decorators, defaults and annotations are evaluated outside the function
@@ -173,14 +204,14 @@ def _own_names(arguments: ast.arguments, body: list[ast.AST]) -> frozenset[str]:
 
 
 def called_names(node: ast.AST) -> set[str]:
-    """Names that are called directly: `f` in `f(1)`, but not in `g(f)` or `x.f(1)`."""
+    """Return the names that are called directly: `f` in `f(1)`, but not in `g(f)` or `x.f(1)`."""
     return {
         child.func.id for child in ast.walk(node) if isinstance(child, ast.Call) and isinstance(child.func, ast.Name)
     }
 
 
 def walk_scope(node: ast.AST) -> Iterator[ast.AST]:
-    """The node and all nodes inside it, except those inside functions, classes, lambdas and comprehensions."""
+    """Yield the node and all nodes inside it, except those inside functions, classes, lambdas and comprehensions."""
     waiting = [node]
     while waiting:
         current = waiting.pop()
@@ -190,7 +221,7 @@ def walk_scope(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def definitions(statements: Iterable[Statement]) -> dict[str, Statement]:
-    """Functions and classes by name. The last definition of a name counts, as in Python."""
+    """Return the functions and classes that `statements` define, by name. The last definition of a name counts."""
     return {
         statement.node.name: statement
         for statement in statements
@@ -203,7 +234,7 @@ def _plain_lines(text: str) -> str:
 
 
 def _may_go_on(chunk: str) -> bool:
-    """Whether `chunk`, which is not Python, can become Python with more lines (an open bracket, a bare `def` line)."""
+    """Return whether more lines can turn `chunk` into Python, as after an open bracket or a bare `def` line."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -216,7 +247,10 @@ def _may_go_on(chunk: str) -> bool:
 
 
 def _first_statements(lines: list[str], starts: list[int], position: int) -> tuple[int, list[Statement]]:
-    """Join parts from `starts[position]` on until they are Python. Returns how many (0: none) and their statements."""
+    """Join the parts from `starts[position]` on until they are Python.
+
+    Return how many parts were joined, and their statements. The number is 0 if the parts never become Python.
+    """
     for taken in range(1, min(_MAX_JOINED_LINES, len(starts) - position) + 1):
         end = starts[position + taken] if position + taken < len(starts) else len(lines)
         chunk = "\n".join(lines[starts[position] : end])

@@ -1,4 +1,4 @@
-"""Saves the problems' statements in a folder of verdicts, so that pairs can be made without the problem file."""
+"""Saves the statements of problems in a folder of verdicts, so that pairs can be made without the file of problems."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _FIELDS = ("task_id", "prompt", "entry_point", "style")
 
 
 def write_statements(folder: Path, problems: Iterable[Problem], tasks: Container[str]) -> None:
-    """Write the statements of those problems whose task id is in `tasks` into `folder`."""
+    """Write the prompt, entry point and style of each problem whose task id is in `tasks` into `folder`."""
     rows = ({field: getattr(problem, field) for field in _FIELDS} for problem in problems if problem.task_id in tasks)
     write_jsonl(folder / STATEMENTS, rows)
 
 
 def read_statements(folder: Path) -> list[Problem]:
-    """The problems that `write_statements` saved, without tests and gold solutions.
+    """Return the problems that `write_statements` saved, without tests and gold solutions.
 
-    Raises UserError if the folder holds no statements, or a malformed one.
+    Raises UserError if `folder` is missing, is a file, or holds no statements or a malformed one.
     """
     path = folder / STATEMENTS
     if not folder.is_dir():
-        what = "is a file, not the" if folder.exists() else "there is no such"
-        raise UserError(f"{folder}: {what} folder of verdicts that `codepref execute` writes")
+        what = "is a file, not a folder" if folder.exists() else "there is no such folder"
+        raise UserError(f"{folder}: {what} of verdicts. `codepref execute` writes such a folder")
     if not path.exists():
         raise UserError(f"{folder}: holds no {STATEMENTS}; give the problems with --problems")
     problems = []

@@ -1,4 +1,4 @@
-"""The source of tests of kind "stdio": a JSON object with the input and the expected output of a program."""
+"""Writes and checks sources of tests of kind "stdio": JSON objects with a program's input and expected output."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from codepref.errors import UserError
 
 
 def stdio_source(stdin: str, expected: str) -> str:
-    """The source of a test that runs a program with the standard input `stdin` and expects the output `expected`."""
+    """Return the source of a test that gives a program the standard input `stdin` and expects the output `expected`."""
     return json.dumps({"input": stdin, "output": expected})
 
 
 def stdio_entry(entry: Mapping[str, Any], where: str) -> str:
-    """The source of an entry of `tests` with the texts `input` and `output`. Raises UserError for another entry."""
+    """Return the source of an entry of `tests` with the texts `input` and `output`. Raises UserError without them."""
     text, expected = entry.get("input"), entry.get("output")
     if not isinstance(text, str) or not isinstance(expected, str):
-        raise UserError(f'{where} of kind "stdio" needs the texts input and output')
+        raise UserError(f'{where} of kind "stdio" needs texts under the keys input and output')
     source = stdio_source(text, expected)
     check_stdio(source, where)
     return source
 
 
 def check_stdio(source: str, where: str) -> None:
-    """Raise UserError unless `source` is a JSON object whose `input` and `output` are texts."""
+    """Raise UserError unless `source` is a JSON object of two texts, `input` (which UTF-8 can encode) and `output`."""
     try:
         document = json.loads(source)
         plain = isinstance(document, dict) and set(document) == {"input", "output"}

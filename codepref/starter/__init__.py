@@ -1,4 +1,4 @@
-"""The starter: small problems and a small model that ship with codepref, so that every command runs anywhere."""
+"""The starter: small problems and a small model that ship with codepref, for trials of a whole run on any machine."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
     from codepref.records import Problem
 
 SOLUTION_TEMPLATE = packaged_text("codepref.starter", "prompts/solution.txt")
-"""User message that asks the starter model for a solution; `str.format` fills in {prompt} and {entry_point}."""
+"""User message that asks the starter model for a solution. `str.format` fills in {prompt} and {entry_point}."""
 
 TEST_TEMPLATE = packaged_text("codepref.starter", "prompts/tests.txt")
-"""User message that asks the starter model for tests."""
+"""User message that asks the starter model for tests. `str.format` fills in the same two fields."""
 
 
 def model_path() -> Path:
-    """The folder of the starter model, with its weights, tokenizer and chat template."""
+    """Return the folder of the starter model, with its weights, tokenizer and chat template."""
     return Path(__file__).parent / "weights"
 
 
 def load_problems(
     split: Literal["pretrain", "train", "validation", "heldout"], limit: int | None = None
 ) -> list[Problem]:
-    """The problems of one split. See `codepref.starter.problems.load_problems`."""
+    """Return the problems of one split. See `codepref.starter.problems.load_problems`."""
     from codepref.starter import problems
 
     return problems.load_problems(split, limit)

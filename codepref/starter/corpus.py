@@ -1,4 +1,4 @@
-"""The texts from which the starter model learns: instructions with answers in code and in tests, drawn with a seed."""
+"""Draws the texts from which the starter model learns: instructions, each with an answer in code or in tests."""
 
 from __future__ import annotations
 
@@ -32,16 +32,19 @@ WORDS = tuple(_WORD_LIST.split())
 """Words for the inputs of drawn tests."""
 
 ASSERTS = 2
-"""Tests per completion."""
+"""Largest number of tests in an answer."""
 
 MAX_TEST_CHARS = 128
-"""Characters of a test with its comment. Longer ones are not used."""
+"""Largest number of characters of a test with its comment. Longer tests are not used."""
 
 OPERATION_DECAY, PHRASE_DECAY, FORM_DECAY = 0.4, 0.4, 1.0
 """Operations, phrases and forms are drawn with weight (place + 1) ** -decay, where place counts from 0."""
 
 FOLLOWED_SHARE = 0.5
-"""Share of code that is followed by a test. DSTC trains on such answers, so the model must know them."""
+"""Share of the answers in code after which a test follows.
+
+The pairing rule `dstc` makes such answers, so the model must know them.
+"""
 
 INPUT_SIZES = ((5, 15, 50, 30, 0), (5, 10, 25, 40, 20))
 """Weights of the sizes 0 to 4 of an input: first for words and dicts, then for lists."""
@@ -49,7 +52,7 @@ INPUT_SIZES = ((5, 15, 50, 30, 0), (5, 10, 25, 40, 20))
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One text to learn from. prompt: the problem's text. answer: code, or tests if `is_test`."""
+    """One text to learn from. `prompt` is the problem's text, and `answer` is code, or tests if `is_test`."""
 
     prompt: str
     answer: str
@@ -57,12 +60,12 @@ class Example:
 
 
 def falling_choice(generator: random.Random, count: int, decay: float) -> int:
-    """A place in range(count), drawn with weight (place + 1) ** -decay."""
+    """Return a place in range(count), drawn with weight (place + 1) ** -decay."""
     return generator.choices(range(count), [(place + 1) ** -decay for place in range(count)])[0]
 
 
 def instruction(specification: Specification, entry_point: str, generator: random.Random, decay: float = 0.0) -> str:
-    """One of the many phrasings of a specification. decay: see FORM_DECAY; 0 draws all phrases equally often."""
+    """Return one of the phrasings of a specification. decay: see `falling_choice`; 0 draws all equally often."""
     openings = OPENINGS[specification.kind]
     phrases = [step.phrases[falling_choice(generator, len(step.phrases), decay)] for step in specification.steps]
     opening = openings[falling_choice(generator, len(openings), decay)]
@@ -71,7 +74,7 @@ def instruction(specification: Specification, entry_point: str, generator: rando
 
 
 def draw_input(kind: Kind, generator: random.Random) -> Any:
-    """A small input of this kind, similar to those that people choose for tests."""
+    """Return a small random input of this kind, similar to those that people choose for tests."""
     size = generator.choices((0, 1, 2, 3, 4), INPUT_SIZES[kind == "list"])[0]
     if kind == "list":
         return [generator.randint(0, 9) if generator.random() < 0.7 else generator.randint(-9, 9) for _ in range(size)]
@@ -85,12 +88,12 @@ def draw_input(kind: Kind, generator: random.Random) -> Any:
 
 
 def assert_line(entry_point: str, value: Any, expected: Any) -> str:
-    """One test as a line of Python."""
+    """Return one test as a line of Python."""
     return f"assert {entry_point}({value!r}) == {expected!r}"
 
 
 def worked_line(specification: Specification, value: Any) -> str:
-    """A comment with the input and the value after each step, as the model computes an expected value."""
+    """Return a comment with the input and the value after each step. The model computes expected values in this way."""
     values = [value]
     for step in specification.steps:
         values.append(step_function(step.forms[0])(values[-1]))
@@ -98,7 +101,7 @@ def worked_line(specification: Specification, value: Any) -> str:
 
 
 def test_lines(specification: Specification, entry_point: str, generator: random.Random) -> list[str]:
-    """At most ASSERTS different true tests on drawn inputs, each after a comment that computes the value."""
+    """Return at most ASSERTS different true tests on drawn inputs, each after a comment that computes its value."""
     lines: dict[str, None] = {}
     for _ in range(20 * ASSERTS):
         value = draw_input(specification.kind, generator)
@@ -112,9 +115,9 @@ def test_lines(specification: Specification, entry_point: str, generator: random
 
 
 def draw_examples(seed: int, test_share: float) -> Iterator[Example]:
-    """Yield examples of the "pretrain" split without end. Each draws its specification, words, forms and inputs.
+    """Yield examples of the "pretrain" split without end. Specification, words, forms and inputs are drawn for each.
 
-    test_share: the share of tests among the examples.
+    test_share: the share of draws whose answers are tests.
     """
     generator = random.Random(seed)
     specifications = split_specifications("pretrain")
@@ -133,7 +136,7 @@ def draw_examples(seed: int, test_share: float) -> Iterator[Example]:
 
 
 def _answer(specification: Specification, entry_point: str, generator: random.Random) -> str:
-    """The code, in FOLLOWED_SHARE of the draws followed by a test."""
+    """Return code. In FOLLOWED_SHARE of the draws, a test follows the code."""
     code = reference(specification, entry_point, lambda step: falling_choice(generator, len(step.forms), FORM_DECAY))
     if generator.random() >= FOLLOWED_SHARE:
         return code

@@ -1,8 +1,8 @@
-"""The starter's grammar. A specification is a chain of one to three operations, which defines behaviour and tests.
+"""The starter's grammar. A specification is a chain of one to three operations, which defines a function's behaviour.
 
-Two specifications with equal values on all probes of their kind have the same behaviour, and only the shortest of them
-is kept. The true tests of a problem are its values on the same probes. So two kept specifications of one kind differ in
-at least one true test, and no behaviour is in two splits.
+Specifications with equal values on all probes of their kind have the same behaviour, and only a shortest one of them is
+kept. The true tests of a problem check the values on the same probes. So any two kept specifications of one kind differ
+in at least one true test, and no behaviour is in two splits.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SPLIT_SIZES: dict[Split, tuple[int, int, int]] = {
     "validation": (5, 70, 45),
     "train": (24, 576, 600),
 }
-"""Problems per split with one, two and three steps. All other specifications are the split "pretrain"."""
+"""Problems with one, two and three steps in each split. All other specifications form the split "pretrain"."""
 
 PROBES: dict[Kind, tuple[Any, ...]] = {
     "list": (
@@ -84,19 +84,19 @@ PROBES: dict[Kind, tuple[Any, ...]] = {
     ),
     "number": (0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 12, 15),
 }
-"""The inputs on which behaviours are compared and true tests are made: empty, single, repeated, negative, unsorted."""
+"""The inputs on which behaviours are compared, and from which true tests are made."""
 
 MAX_STEPS = 3
-"""Operations of a specification, at most."""
+"""Largest number of operations in a specification."""
 
 MAX_VALUE_CHARS = 60
-"""Characters of the longest value on the probes, at most."""
+"""Largest number of characters of a value on the probes."""
 
 MIN_DISTINCT_VALUES = 6
-"""Different values on the probes, at least."""
+"""Least number of different values that a specification has on the probes."""
 
 _STEP3_SHARE = 0.06
-"""Share of the chains of three operations that are considered."""
+"""Share of all chains of three operations that are considered, drawn at random."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +119,14 @@ class Specification:
 
 @functools.cache
 def step_function(form: str) -> Callable[[Any], Any]:
-    """The function of one value that computes the expression `form`."""
+    """Return the function of one value that computes the expression `form`."""
     function: Callable[[Any], Any] = eval(f"lambda value: {form.replace('@', 'value')}")
     return function
 
 
 @functools.cache
 def load_specifications() -> tuple[Specification, ...]:
-    """All specifications with different behaviour, the shortest first. The first call takes most of a second."""
+    """Return all specifications with different behaviour, the shortest first. The first call takes most of a second."""
     kept: dict[tuple[str, str], Specification] = {}
     for specification in _candidates():
         key = (specification.kind, _signature(specification.values))
@@ -136,7 +136,7 @@ def load_specifications() -> tuple[Specification, ...]:
 
 @functools.cache
 def split_specifications(split: Split) -> tuple[Specification, ...]:
-    """The specifications of one split, in a fixed shuffled order."""
+    """Return the specifications of one split, in a fixed shuffled order."""
     shuffled = list(load_specifications())
     random.Random(20261120).shuffle(shuffled)
     pools = [[item for item in shuffled if len(item.steps) == steps] for steps in range(1, MAX_STEPS + 1)]
@@ -150,7 +150,7 @@ def split_specifications(split: Split) -> tuple[Specification, ...]:
 
 
 def reference(specification: Specification, entry_point: str, form_choice: Callable[[Operation], int]) -> str:
-    """A program for the specification, with one line per step. `form_choice` gives the number of each step's form."""
+    """Return a program for the specification, one line per step. `form_choice` returns the number of a step's form."""
     lines = [f"def {entry_point}({VARIABLES[specification.kind]}):"]
     for place, step in enumerate(specification.steps):
         expression = step.forms[form_choice(step)].replace("@", VARIABLES[step.source])
@@ -160,19 +160,19 @@ def reference(specification: Specification, entry_point: str, form_choice: Calla
 
 
 def run_steps(specification: Specification, value: Any) -> Any:
-    """The specification's value on one input."""
+    """Return the specification's value on one input."""
     for step in specification.steps:
         value = step_function(step.forms[0])(value)
     return value
 
 
 def _signature(values: tuple[Any, ...]) -> str:
-    """A text that is equal for equal values. No operation gives a bool or a float, for which repr and == can differ."""
+    """Return a text that is equal for equal values. No value is a bool or float, for which repr and == can disagree."""
     return repr(values)
 
 
 def _candidates() -> Iterator[Specification]:
-    """Chains of one, two and some of three operations whose values are short and differ between inputs."""
+    """Yield chains of operations whose values on the probes are short and differ, but only a share of the longest."""
     by_source: dict[Kind, list[Operation]] = {}
     for operation in load_operations():
         by_source.setdefault(operation.source, []).append(operation)
@@ -194,7 +194,7 @@ def _candidates() -> Iterator[Specification]:
 
 
 def _extend(values: tuple[Any, ...], operation: Operation) -> tuple[Any, ...] | None:
-    """The values after one more operation, or None if one is too long or too few of them differ."""
+    """Return the values after one more operation, or None if a value is too long or too few values differ."""
     function = step_function(operation.forms[0])
     extended = tuple(map(function, values))
     texts = list(map(repr, extended))

@@ -1,4 +1,4 @@
-"""Trains the starter model from random weights: a small Qwen3 model, next-token loss on answers, one pass."""
+"""Trains the starter model, a small Qwen3 model, from random weights with the next-token loss on answers."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Size and training budget. examples: texts, each read once. test_share: the share of tests among them.
+    """Size of the model, and settings of its training.
 
-    warmup: the share of steps with a rising learning rate. muon_rate: the learning rate of the weight matrices;
-    learning_rate is that of all other weights.
+    Attributes: `examples` is the number of texts, and the model reads each text once. `test_share` is the share of
+    tests among the texts. `warmup` is the share of steps in which the learning rate rises. `muon_rate` is the learning
+    rate of the layers' weight matrices, and `learning_rate` that of all other weights.
     """
 
     hidden: int = 128
@@ -37,7 +38,7 @@ class Settings:
 
 
 def build_model(tokenizer: PreTrainedTokenizerFast, settings: Settings, seed: int) -> Qwen3ForCausalLM:
-    """A new model in float32 with weights drawn with `seed`."""
+    """Return a new model in float32, whose weights are drawn with `seed`."""
     import torch
     from transformers import GenerationConfig, Qwen3Config, Qwen3ForCausalLM
 
@@ -71,7 +72,7 @@ def train(
     seed: int,
     report: Callable[[int, int, float], None] = lambda *_: None,
 ) -> None:
-    """Train the model in place on `settings.examples` texts, and call report(step, steps, loss) after each step."""
+    """Train the model in place on `settings.examples` texts. Call report(step, steps, loss) after each step."""
     import torch
 
     steps = settings.examples // settings.batch
@@ -99,7 +100,7 @@ def train(
 
 
 def _optimizers(model: Qwen3ForCausalLM, settings: Settings) -> list[torch.optim.Optimizer]:
-    """Muon (Jordan et al. 2024) for the weight matrices of the layers, and AdamW for embedding and norms."""
+    """Return Muon (Jordan et al. 2024) for the layers' weight matrices, and AdamW for embedding and norms."""
     import torch
 
     matrices = [weight for name, weight in model.named_parameters() if weight.ndim == 2 and "embed" not in name]
@@ -120,7 +121,7 @@ def _rate(step: int, steps: int, warmup: float) -> float:
 def _batches(
     tokenizer: PreTrainedTokenizerFast, settings: Settings, seed: int
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yield (token ids, labels) of texts with similar length, padded right. Prompts and padding have label -100."""
+    """Yield (token ids, labels) of texts of similar length, padded right. Prompts and padding have the label -100."""
     import torch
 
     generator = random.Random(seed + 1)

@@ -2,8 +2,8 @@
 
 An operation turns a value of one kind into a value of the same or another kind. It has phrases (descriptions for
 instructions) and forms (Python expressions with equal behaviour). `data/operations.tsv` lists the operations of each
-pair of kinds from common to rare, and the phrases and forms of an operation in the same order. The corpus uses common
-ones more often, as people do, so the model knows the first ones well and the last ones badly.
+pair of kinds from common to rare. It lists the phrases and forms of an operation from common to rare too. The corpus
+uses common operations, phrases and forms more often, as people do, so the model knows the rare ones badly.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ _TABLE = Path(__file__).parent / "data" / "operations.tsv"
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One step of a program. In `forms`, `@` is the variable that holds the value.
+    """One step of a program, from a value of the kind `source` to a value of the kind `target`.
 
-    rank: the place among the operations with the same source and target kind, from 0 (common) to rare.
+    Attributes: in `forms`, `@` stands for the variable that holds the value. `rank` is its place among the operations
+    with the same source and target, from 0 for the most common one.
     """
 
     name: str
@@ -36,7 +37,7 @@ class Operation:
 
 @functools.cache
 def load_operations() -> tuple[Operation, ...]:
-    """All operations, in the order of the table."""
+    """Return all operations, in the order of the table."""
     operations: list[Operation] = []
     seen: dict[tuple[str, str], int] = {}
     for line in _TABLE.read_text(encoding="utf-8").splitlines()[1:]:

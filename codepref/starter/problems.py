@@ -1,4 +1,4 @@
-"""The starter's problems as records, each with the instruction, gold solution and true tests of a specification."""
+"""Makes the starter's problems: a specification becomes an instruction, a gold solution and true tests."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from codepref.starter.grammar import PROBES, SPLIT_SIZES, Specification, Split, 
 
 
 def load_problems(split: Split, limit: int | None = None) -> list[Problem]:
-    """The problems of one split in a fixed order; with `limit`, the first ones.
+    """Return the problems of one split in a fixed order, or only the first `limit` of them.
 
     The starter model learned from "pretrain". "train" is for alignment, "validation" for the choice of settings, and
-    "heldout" for the final scores. No behaviour is in two splits. The phrasing and entry point of a problem depend only
-    on its split and place. Loading needs no torch and no network. Raises UserError for an unknown split.
+    "heldout" for the final scores. No behaviour is in two splits. A problem's split and place decide its phrasing and
+    entry point. Loading needs no torch and no network. Raises UserError for an unknown split.
     """
     if split != "pretrain" and split not in SPLIT_SIZES:
         raise UserError(f"starter has no split {split!r}; choose one of pretrain, {', '.join(SPLIT_SIZES)}")
@@ -45,7 +45,7 @@ def _problem(split: Split, place: int, specification: Specification) -> Problem:
 
 @functools.cache
 def _numbers() -> dict[str, int]:
-    """Specification name -> its number, which is unique over all splits."""
+    """Return the number of each specification by its name. The numbers are unique over all splits."""
     splits: tuple[Split, ...] = ("heldout", "validation", "train", "pretrain")
     ordered = [specification for split in splits for specification in split_specifications(split)]
     return {specification.name: number for number, specification in enumerate(ordered)}

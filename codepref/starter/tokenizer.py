@@ -1,4 +1,4 @@
-"""The starter's tokenizer: byte-level BPE, learned from the corpus, with a token per role and one for the end."""
+"""The starter's tokenizer: byte-level BPE, learned from the corpus, with one token for each role and for the end."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 PAD, SYSTEM, USER, ASSISTANT, END = "<|pad|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"
 VOCABULARY = 640
-"""Tokens of the vocabulary."""
+"""Number of tokens in the vocabulary."""
 
 LEARN_FROM = 20_000
-"""Examples from which the tokenizer is learned."""
+"""Number of examples from which the tokenizer is learned."""
 
 MAX_POSITIONS = 512
-"""Tokens of the model's context."""
+"""Number of tokens in the model's context."""
 
 CHAT_TEMPLATE = (
     "{%- for message in messages -%}"
@@ -36,25 +36,25 @@ RESPONSE_TEMPLATE = {
     "start_anchor": ASSISTANT,
     "fields": {"content": {"close": END, "content": "text"}},
 }
-"""How `transformers serve` parses an answer. Without this it would parse answers as those of Qwen3 models."""
+"""How `transformers serve` parses an answer. Without this it would parse answers like those of Qwen3 models."""
 
 
 def user_message(example: Example) -> str:
-    """The user message of an example."""
+    """Return the user message of an example."""
     template = TEST_TEMPLATE if example.is_test else SOLUTION_TEMPLATE
     return template.format(prompt=example.prompt, entry_point=example.prompt.split("(", 1)[0])
 
 
 def chat_text(example: Example) -> tuple[str, str]:
-    """An example as (prompt text, response text), equal to the output of the chat template."""
+    """Return an example as (prompt text, response text). Joined, they equal the output of the chat template."""
     return f"{USER}{user_message(example)}{END}{ASSISTANT}", f"{example.answer}{END}"
 
 
 def build_tokenizer(seed: int) -> PreTrainedTokenizerFast:
-    """Learn the tokenizer from LEARN_FROM examples. Each digit is one token.
+    """Learn the tokenizer from LEARN_FROM examples, and return it. Each digit is one token.
 
-    Merges come only from instructions and code. So words inside tests become characters or short pieces, which the
-    model needs to reverse or sort them.
+    Merges are learned only from instructions and code. So words inside tests become characters or short pieces. The
+    model needs such small tokens to reverse or sort words.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast

@@ -1,1 +1,1 @@
-"""Atomic files, hashes of content, packaged texts, and progress."""
+"""Writes files atomically, hashes content, reads texts that ship with the package, and shows progress."""

@@ -1,4 +1,4 @@
-"""Reads and writes JSON, JSON lines and Parquet. A written file is complete or absent, and errors say how to go on."""
+"""Reads and writes JSON, JSON lines and Parquet. A failed write leaves the old file, and errors say how to go on."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 GROUP_ROWS = 4096
-"""Rows per group of a Parquet file. Writing holds one group in memory."""
+"""Rows in one group of a Parquet file. Writing holds one group in memory at a time."""
 
 _PARQUET = b"PAR1"
 """The first bytes of a Parquet file."""
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENOENT, errno.EIO)
-"""Error numbers that mean that the machine cannot store the file."""
+"""Error numbers of writes that mean that this machine cannot store the file."""
 
 
 @contextlib.contextmanager
 def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a temporary file in the folder of `path`. On success, flush it to disk and rename it to `path`.
 
-    Raises MachineError if the disk is full, the quota is exceeded or the folder is not writable, and UserError if
-    `path` is a folder or lies below a file. On any error the temporary file is removed and `path` does not change.
+    Raises MachineError for an error number in UNWRITABLE, such as that of a full disk or of a folder that cannot be
+    written to. Raises UserError if `path` is a folder or lies below a file. On any error the temporary file is removed
+    and `path` does not change.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -50,22 +51,25 @@ def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
         with contextlib.suppress(OSError):
             temporary.unlink()
         if isinstance(error, IsADirectoryError | NotADirectoryError | FileExistsError):
-            raise UserError(f"{path}: cannot be written as a file ({error.strerror}); choose another --out") from None
+            raise UserError(f"{path}: no file can be written here ({error.strerror}); choose another --out") from None
         if isinstance(error, OSError) and error.errno in UNWRITABLE:
             raise MachineError(
-                f"cannot write {path}: {error.strerror}. Free some space or choose another --out; "
-                "finished work is kept, and the same command continues from there."
+                f"cannot write {path}: {error.strerror}. Free some space or choose another --out. "
+                "Finished work is kept, and the same command continues from it."
             ) from error
         raise
 
 
 def check_target(path: Path) -> None:
-    """Raise UserError if no file can be written at `path`, before hours of work depend on it."""
+    """Raise UserError if `path` is a folder or lies below a file.
+
+    Commands call this before they begin work that ends in a file at `path`.
+    """
     if path.is_dir():
         raise UserError(f"{path}: is a folder; --out must name a file")
     parent = next((folder for folder in path.absolute().parents if folder.exists()), None)
     if parent is not None and not parent.is_dir():
-        raise UserError(f"{path}: {parent} is a file, not a folder")
+        raise UserError(f"{path}: {parent} is a file, not a folder; choose another --out")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -75,12 +79,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON with its keys in their order, atomically."""
+    """Write `value` atomically as indented JSON, without sorting its keys."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file. Raises UserError if it is missing or malformed."""
+    """Return the content of a JSON file. Raises UserError if the file is missing or malformed."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -90,7 +94,7 @@ def read_json(path: Path) -> Any:
 
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
-    """Write rows as JSON lines (with gzip if the name ends in .gz), atomically. Returns the number of rows."""
+    """Write rows atomically as JSON lines, with gzip if the name ends in .gz, and return the number of rows."""
     count = 0
     with atomic_open(path, "wb") as raw, contextlib.ExitStack() as stack:
         # with mtime=0 equal rows give equal bytes in every run
@@ -102,15 +106,15 @@ def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, Row]]:
-    """Yield (line number from 1, object) of a JSON lines file, plain or .gz. Blank lines are skipped.
+    """Yield (line number, object) for each line of a JSON lines file, plain or .gz.
 
-    Raises UserError for a file that is missing or unreadable, and, with the line number, for a line that is not a JSON
-    object.
+    Lines are numbered from 1, and blank lines are skipped. Raises UserError for a file that is missing or cannot be
+    read, and for a line that is not a JSON object. The message about a line gives its number.
     """
     if not path.exists():
         raise UserError(f"{path}: no such file")
     if path.is_dir():
-        raise UserError(f"{path}: is a folder, and a file of JSON lines is needed")
+        raise UserError(f"{path}: is a folder, but a file of JSON lines is needed")
     number = 0
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as stream:
@@ -118,7 +122,7 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, Row]]:
                 if not line.strip():
                     continue
                 if number == 1 and line.startswith(_PARQUET):
-                    raise UserError(f"{path}: is Parquet, and JSON lines are needed here")
+                    raise UserError(f"{path}: is Parquet, but JSON lines are needed here")
                 try:
                     row = json.loads(line)
                 except UnicodeDecodeError as error:
@@ -139,7 +143,7 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, Row]]:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and its parents.
+    """Make a folder and the folders above it, where they are missing.
 
     Raises UserError if a file is in the way, and MachineError if the folder cannot be made for another reason.
     """
@@ -152,7 +156,7 @@ def make_folder(path: Path) -> None:
 
 
 def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> None:
-    """Write rows as one Parquet file with this schema, atomically. Only GROUP_ROWS rows are in memory at a time."""
+    """Write rows atomically as one Parquet file with this schema. At most GROUP_ROWS rows are in memory at a time."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -163,14 +167,18 @@ def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Sche
 
 
 def read_parquet(path: Path, columns: Sequence[str] = ()) -> list[Row]:
-    """The rows of a Parquet file. Raises UserError if it is missing, is not Parquet, or lacks one of `columns`."""
+    """Return all rows of a Parquet file, with all columns.
+
+    columns: names of columns that the file must have. Raises UserError if the file is missing, is not Parquet, or lacks
+    one of `columns`.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     if not path.exists():
         raise UserError(f"{path}: no such file")
     if path.is_dir():
-        raise UserError(f"{path}: is a folder, and a Parquet file is needed")
+        raise UserError(f"{path}: is a folder, but a Parquet file is needed")
     try:
         with pq.ParquetFile(path) as table:
             names = table.schema_arrow.names

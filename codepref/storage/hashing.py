@@ -8,6 +8,6 @@ from typing import Any
 
 
 def content_hash(*parts: Any) -> str:
-    """A short hash of JSON-like parts, equal in every process. Finished work is saved and found under it."""
+    """Return a short hash of JSON-like parts, which is equal in every process. Finished work is stored under it."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

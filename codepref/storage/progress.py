@@ -1,4 +1,4 @@
-"""Progress on stderr: on a terminal one line that is rewritten, elsewhere a new line every few seconds."""
+"""Shows progress on stderr: on a terminal as one line that is rewritten, elsewhere as a new line every ten seconds."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from collections.abc import Callable
 from typing import TextIO
 
 QUIET_SECONDS = 10.0
-"""Seconds between lines if stderr is not a terminal."""
+"""Least number of seconds between two lines if the stream is not a terminal."""
 
 
 class ProgressLine:
-    """A line with the rate and the remaining time. Call it with (done, total), and call `close` at the end.
+    """A progress line with the rate and the remaining time.
 
-    note: a text for the end of the line, such as the money spent so far.
+    Call the object with (done, total) while the work goes on, and call `close` at the end.
+    label: the text at the beginning of the line. unit: what is counted. stream: where the line is written; None means
+    stderr. clock: a function that returns the time in seconds.
+
+    Attributes: `note` is a text for the end of the line, such as the money spent so far.
     """
 
     def __init__(
@@ -35,7 +39,7 @@ class ProgressLine:
         self.width = 0
 
     def __call__(self, done: int, total: int) -> None:
-        """Report that `done` of `total` are finished."""
+        """Show that `done` of `total` are finished, unless the line was shown a moment ago."""
         if self.first is None:
             # the results of an earlier, interrupted run do not count for the rate of this run
             self.first = done if done < total else 0
@@ -47,7 +51,7 @@ class ProgressLine:
         self._show(self.text(done, total, now))
 
     def text(self, done: int, total: int, now: float) -> str:
-        """The text of the line: `label: done/total unit, rate/s, about N s left`. now: the time of `clock`."""
+        """Return the text of the line, such as `label: 3/9 unit, 1.5/s, about 4 s left`. now: the time by `clock`."""
         elapsed = max(now - self.started, 1e-9)
         rate = (done - (self.first or 0)) / elapsed
         text = f"{self.label}: {done:,}/{total:,} {self.unit}".rstrip()
@@ -58,7 +62,7 @@ class ProgressLine:
         return f"{text}; {self.note}" if self.note else text
 
     def close(self, closing: str = "") -> None:
-        """End the line. `closing`, if given, replaces it."""
+        """End the line. If `closing` is given, show it: on a terminal in place of the line, elsewhere as a new line."""
         if closing:
             self._show(closing)
         if self.terminal and self.width:

@@ -1,4 +1,4 @@
-"""Text files that ship with the package, such as prompts."""
+"""Reads text files that ship with the package, such as prompts."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from importlib.resources import files
 
 
 def packaged_text(package: str, name: str) -> str:
-    """The text of the file `name` (with "/" between folders) in `package`, without the newline that ends the file."""
+    """Return the text of the file `name` in `package`, without one newline at its end. "/" separates folders."""
     return files(package).joinpath(name).read_text(encoding="utf-8").removesuffix("\n")

@@ -109,7 +109,7 @@ def test_a_message_names_the_right_ending_for_a_file_of_json_lines(
             "`training.beta` = 0: must be above 0",
         ),
         (["pair", "--verdicts", "none", "--out", "o"], "none: there is no such folder of verdicts"),
-        (["pair", "--verdicts", __file__, "--out", "o"], "is a file, not the folder of verdicts"),
+        (["pair", "--verdicts", __file__, "--out", "o"], "is a file, not a folder of verdicts"),
         (["pair", "--out", "o"], "needs verdicts"),
         (
             ["grade", "--benchmark", "b", "--responses", "r", "--model", "rubric", "--out", "o"],

@@ -1,4 +1,4 @@
-"""Old names of arguments, which still work and warn."""
+"""Old names of keyword arguments: they work, and each call with one gives a warning."""
 
 import inspect
 

@@ -1,4 +1,4 @@
-"""Old names of a recipe's sections: they work, give one warning each, and cannot be mixed with the current names."""
+"""Old names of a recipe's sections: they work, give a warning, and cannot stand beside the current name."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Recipes: mistakes that are refused, overrides, and the written recipe."""
+"""Recipes: which mistakes are refused, what overrides change, and what a written recipe holds."""
 
 import tomllib
 from dataclasses import replace
@@ -66,7 +66,7 @@ def test_a_message_names_the_file_or_the_option_that_holds_the_mistake(tmp_path:
         load_recipe(path, ["training.lerning_rate=1", "training.epochs=-1", "trainin.beta=1", "seed=x"])
     assert sorted(line.partition(": ")[0] for line in caught.value.problems) == [*["--set"] * 4, str(path)]
     path.rename(tmp_path / "recipe.toml")
-    with pytest.raises(UserError, match=r"the recipe of the run there is .*recipe\.toml"):
+    with pytest.raises(UserError, match=r"the recipe of the run in this folder is .*recipe\.toml"):
         load_recipe(tmp_path)
 
 

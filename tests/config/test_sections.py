@@ -1,4 +1,4 @@
-"""Sections: keys that several sections share, and prompts from text files."""
+"""Sections of a recipe: keys that several sections share, and prompt templates from text files."""
 
 import dataclasses
 import hashlib

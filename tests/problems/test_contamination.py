@@ -1,4 +1,4 @@
-"""Training texts that contain held-out problems: which ones are found, and how a run drops them."""
+"""Training texts that contain held-out problems: which texts are found, and how a run drops them."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tests of kind "inputs": how inputs become text and come back, and which sources are refused."""
+"""Tests of kind "inputs": inputs are encoded as text and decoded, and malformed sources are refused."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ VALUES = st.recursive(
 
 
 def exact(value: Any) -> Any:
-    """A form whose equality respects types and signs of zero, which == ignores."""
+    """Return a form of `value` that differs for other types and for other signs of zero, which == ignores."""
     if isinstance(value, list | tuple):
         return type(value).__name__, [exact(item) for item in value]
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Instructions from any data set: the draw, the rows left out, the preferences. And graded benchmarks."""
+"""Instructions from any data set (the draw, the rows left out, the preferences), and benchmarks with references."""
 
 import json
 from collections import Counter
@@ -90,5 +90,5 @@ def test_a_benchmark_is_read_with_its_reference_answers(tmp_path: Path) -> None:
         load_benchmark(path)
     with pytest.raises(UserError, match="has no reference answers 'llama'"):
         load_benchmark(path, reference="llama")
-    with pytest.raises(UserError, match=r"has no reference answer in column(.|\n)*and 5 other problems"):
+    with pytest.raises(UserError, match=r"has no reference answer in column(.|\n)*and 5 other mistakes"):
         load_benchmark(benchmark(tmp_path / "bare.jsonl", "reference", reference=" "))

@@ -1,4 +1,4 @@
-"""Kinds of tests in files: unittest suites of BigCodeBench, and tests with a kind in codepref's own format."""
+"""Kinds of tests in files: unittest suites of BigCodeBench, and entries that name a kind in codepref's own format."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ def test_own_tests_can_name_their_kind(write_lines):
     ("tests", "message"),
     [
         ([PROGRAM, "assert add(1, 2) == 3"], "cannot be mixed with other kinds"),
-        ([{"kind": "stdio", "input": "1"}], "needs the texts input and output"),
+        ([{"kind": "stdio", "input": "1"}], "needs texts under the keys input and output"),
         ([{"kind": "stdio", "input": "\ud800", "output": ""}], "must be JSON"),
-        ([{"kind": "other", "source": ""}], "kind must be stdio"),
-        ([{"kind": "unittest"}], "needs the text source"),
+        ([{"kind": "other", "source": ""}], "kind must be one of stdio"),
+        ([{"kind": "unittest"}], "needs a text under the key source"),
         ([{"kind": "unittest", "source": "class"}], "test 0 is not Python"),
         ([3], "list of texts or of objects"),
         ("assert add(1, 2) == 3", "list of texts or of objects"),

@@ -1,4 +1,4 @@
-"""Loading of problems: each format, files, hub data sets, chosen formats, and the messages about mistakes."""
+"""Loading of problems: every format, files, hub data sets, the choice of a format, and messages about mistakes."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_row_of_humaneval_becomes_a_problem(write_lines: Write) -> None:
     assert problem.gold == HUMANEVAL["prompt"] + HUMANEVAL["canonical_solution"]
     (test,) = problem.tests
     assert (test.kind, test.test_id, test.source) == ("check", "check", HUMANEVAL["test"])
-    # tests can call these; only the signature uses List, so it is left out
+    # helpers are what tests can call; List is left out, since only the signature of the entry point uses it
     assert problem.helpers == "import math\nSIZE = 3\ndef encode(s: str):\n    return s[::-1][:SIZE]\n"
     assert problem.preamble == "from typing import List\n" + problem.helpers
 
@@ -167,8 +167,8 @@ def test_a_limit_takes_the_first_problems(write_lines: Write) -> None:
         ({**OWN, "style": "chat"}, "style must be"),
         ({**OWN, "gold": "def add(:"}, "gold must be a whole Python program"),
         ({**OWN, "entry_point": "not a name"}, "entry_point must be the name of a function"),
-        ({**OWN, "tests": [], "gold": None}, "they fit no function"),
-        ({**OWN, "gold": None, "tests": ["assert f(g(1)) == 2"]}, r"they fit several functions \(f, g\)"),
+        ({**OWN, "tests": [], "gold": None}, "no function fits"),
+        ({**OWN, "gold": None, "tests": ["assert f(g(1)) == 2"]}, r"several functions fit \(f, g\)"),
         ({key: value for key, value in OWN.items() if key != "tests"}, "lacks tests"),
         (OWN, "repeats task_id 'own/1', first seen at"),
         ("{broken", "not valid JSON"),
@@ -248,7 +248,7 @@ def test_a_hub_name_can_have_a_config_and_a_split(monkeypatch: pytest.MonkeyPatc
     assert load_problems("google-research-datasets/mbpp")[0].task_id == "Mbpp/2"
     assert load_problems("google-research-datasets/mbpp:full:prompt")[0].task_id == "Mbpp/1"
     assert calls == [("google-research-datasets/mbpp", None), ("google-research-datasets/mbpp", "full")]
-    with pytest.raises(UserError, match="no split 'dev', there are prompt, test"):
+    with pytest.raises(UserError, match="has no split 'dev'; its splits are prompt, test"):
         load_problems("google-research-datasets/mbpp:full:dev")
 
 

@@ -1,4 +1,4 @@
-"""Packages that problems need by their imports and `libs`, and which of these packages are missing."""
+"""Packages that problems need, found in their imports and `libs`, and messages about those that are missing."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_an_import_inside_a_string_does_not_count() -> None:
 
 
 def test_needed_packages_of_published_problems(data: Path) -> None:
-    """The expected packages were read in the prompts and suites of four problems."""
+    """Four problems, whose expected packages were read by hand in their prompts and suites."""
     problems = {p.task_id: p for p in load_problems(data / "bigcodebench" / "bigcodebench-first20.jsonl.gz")}
     assert packages_needed(problems["BigCodeBench/0"]) == set()
     assert packages_needed(problems["BigCodeBench/100"]) == {"pandas", "matplotlib"}

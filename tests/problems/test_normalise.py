@@ -1,4 +1,4 @@
-"""The normal form: which programs count as the same answer."""
+"""The normal form of programs: which changes of a program keep it, and which change it."""
 
 import ast
 

@@ -1,4 +1,4 @@
-"""The published files. The expected values come from their papers and from the other published form of each file."""
+"""Loading of the published files. Expected values come from their papers and from other published forms of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from codepref.records import Problem
 
 
 def typed(value: Any) -> Any:
-    """A form that is equal only for equal values of equal types. The order of sets does not matter."""
+    """Return a form of `value` that is equal only for equal values of equal types, with sets in any order."""
     if isinstance(value, list | tuple):
         return (type(value).__name__, *map(typed, value))
     if isinstance(value, dict):
@@ -65,13 +65,13 @@ def test_entry_points_inferred_from_asserts_are_those_of_evalplus(data: Path) ->
 
 
 def test_argument_types_equal_those_of_the_script_form(data: Path) -> None:
-    """The scripts hold Python literals, which show the lists of the JSON form that are tuples or sets."""
+    """The scripts hold Python literals, which show which lists of the JSON form stand for tuples or sets."""
     plus = {p.task_id: p for p in load_problems(data / "evalplus" / "MbppPlus.jsonl.gz")}
     compared = 0
     for problem in load_problems(data / "evalplus" / "MbppPlus-OriginFmt.jsonl.gz"):
         (line,) = [line for line in problem.tests[0].source.split("\n") if line.startswith("inputs = ")]
         script = [typed(list(arguments)) for arguments in eval(line.removeprefix("inputs = "), {"inf": float("inf")})]
-        # the scripts leave out some inputs, and have no inputs of their own
+        # the scripts leave out some inputs, and every input of a script is in the JSON form too
         missing = Counter(map(repr, script)) - Counter(map(repr, inputs_of(plus[problem.task_id])))
         if problem.task_id not in ("Mbpp/124", "Mbpp/252"):  # the literal (-0-3j) has lost the sign of a zero
             assert not missing, problem.task_id

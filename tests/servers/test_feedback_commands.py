@@ -163,7 +163,7 @@ def test_wrong_input_is_reported_before_the_first_paid_call(
         (["respond", *options, "--preferences", "beauty", "--out", out], "unknown preference 'beauty'"),
         (["respond", *options, "-n", "99", "--out", out], "holds 20 usable instructions, fewer than the 99 requested"),
         (pool("empty.toml"), "the pool is empty"),
-        (pool("twice.toml"), "twice; give each"),
+        (pool("twice.toml"), "more than once. Give each"),
         (pool("odd.toml"), "did you mean `base_url`?"),
         (pool("none.toml"), "no such file"),
         (pool("local.toml"), "no such model folder"),

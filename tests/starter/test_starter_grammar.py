@@ -1,4 +1,4 @@
-"""The starter's grammar: its size, right answers, and splits that share no behaviour."""
+"""The starter's grammar: its size, its reference programs and tests, and splits that share no behaviour."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SPLITS = ("heldout", "validation", "train", "pretrain")
 
 
 def passes(program: str, problem: Problem) -> list[bool]:
-    """Whether a program passes each test. The programs are codepref's own, so they need no sandbox."""
+    """Return for each test whether the program passes it. The programs are codepref's own, so they need no sandbox."""
     space: dict[str, Any] = {}
     exec(program, space)
     verdicts = []
@@ -46,7 +46,9 @@ def test_splits_share_neither_behaviour_nor_task_id() -> None:
     for split in SPLITS:
         for specification in split_specifications(split):
             key = (specification.kind, repr(specification.values))
-            assert key not in behaviours, f"{specification.name} in {split} acts like one in {behaviours[key]}"
+            assert key not in behaviours, (
+                f"{specification.name} in {split} behaves like a specification in {behaviours[key]}"
+            )
             behaviours[key] = split
     ids = [problem.task_id for split in SPLITS for problem in load_problems(split)]
     assert len(set(ids)) == len(ids)
@@ -75,7 +77,7 @@ def test_all_forms_of_an_operation_have_the_same_behaviour() -> None:
 
 
 def test_the_tests_of_a_problem_reject_every_other_behaviour() -> None:
-    """No reference of another problem passes all tests of a problem, and each test rejects some reference."""
+    """No reference of another drawn problem passes all tests of a problem, and each test rejects at least one."""
     problems = random.Random(5).sample(load_problems("heldout"), 25)
     pool = random.Random(6).sample(load_problems("pretrain"), 300)
     for problem in problems:
@@ -95,7 +97,7 @@ def test_run_steps_agrees_with_the_values_written_into_tests() -> None:
 
 
 def test_loading_is_the_same_in_another_process() -> None:
-    """The hash seed of the process has no effect."""
+    """The two processes have different seeds for hashes of strings."""
     script = (
         "import hashlib; from codepref.starter import load_problems; "
         "print(hashlib.sha256(repr(load_problems('heldout') + load_problems('train')).encode()).hexdigest())"

@@ -1,4 +1,4 @@
-"""Files are complete or absent, and errors name the file and the line."""
+"""Reading and writing files: a failed write leaves the old file, and errors name the file and the line."""
 
 import errno
 import gzip
@@ -70,7 +70,7 @@ def test_json_lines_are_read_with_their_line_numbers(tmp_path: Path, name: str) 
         (b'{"a": 1}\n{"a": \n', r"rows.jsonl:2: not valid JSON"),
         (b'{"a": 1}\n\n[1]\n', r"rows.jsonl:3: must be a JSON object, not list"),
         (b'\xff\xfe{"a": 1}\n', r"rows.jsonl:1: not valid JSON"),
-        (b"PAR1\x15\xb5\n", r"rows.jsonl: is Parquet, and JSON lines are needed here"),
+        (b"PAR1\x15\xb5\n", r"rows.jsonl: is Parquet, but JSON lines are needed here"),
         (b"[" * 100_000, r"rows.jsonl:1: JSON nested too deeply|rows.jsonl:1: not valid JSON"),
     ],
 )
@@ -92,7 +92,7 @@ def test_a_missing_file_is_an_error_of_the_user(tmp_path: Path) -> None:
     for read in (read_json, read_parquet, lambda p: list(read_jsonl(p))):
         with pytest.raises(UserError, match="no such file"):
             read(tmp_path / "none")
-    with pytest.raises(UserError, match="is a folder, and a Parquet file is needed"):
+    with pytest.raises(UserError, match="is a folder, but a Parquet file is needed"):
         read_parquet(tmp_path)
     (tmp_path / "x.parquet").write_bytes(b"no parquet")
     with pytest.raises(UserError, match="cannot be read as Parquet"):

@@ -1,6 +1,6 @@
-"""The formats of problems: one file per published form, one line per entry of the table.
+"""The table of the formats of problems. The files of this folder read the published forms.
 
-Another package adds a format with an entry point of group `codepref.formats` that leads to a `Format`.
+Another package adds a format with an entry point of group `codepref.formats` that names a `Format`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from codepref.registry import Registry
 __all__ = ["FORMATS", "Format", "detect_format"]
 
 OWN = "codepref"
-"""Name of codepref's own format. It asks for the fewest columns, so it is tried last."""
+"""Name of codepref's own format. It needs few columns, which other formats may have too, so it is tried last."""
 
 FORMATS: Registry[Format] = Registry(
     "format",
@@ -29,11 +29,11 @@ FORMATS: Registry[Format] = Registry(
     },
     expects=Format,
 )
-"""All formats, in the order in which they are tried. Those of other packages are tried before codepref's own."""
+"""All formats. `detect_format` tries them in this order, then those of other packages, then codepref's own format."""
 
 
 def detect_format(row: Row, where: str) -> Format:
-    """The first format that matches `row`, the first row of a file.
+    """Return the first format that matches `row`, the first row of a file.
 
     where: the file and the line, for messages. Raises UserError that lists the known formats if none matches.
     """
@@ -42,7 +42,7 @@ def detect_format(row: Row, where: str) -> Format:
         formats.append(FORMATS.load(name))
         if formats[-1].matches(row):
             return formats[-1]
-    # among formats that are equally near, the last one: codepref's own
+    # among formats that lack equally few columns, the last one is named, which is often codepref's own
     near = min(reversed(formats), key=lambda known: len(known.missing(row)))
     listing = "; ".join(f"{known.title}: {', '.join(sorted(known.columns))}" for known in formats)
     raise UserError(

@@ -1,4 +1,4 @@
-"""What a format of problems is."""
+"""The class `Format`, which describes a form of published problems."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from codepref.records import Problem
 class Format:
     """A form in which problems are published.
 
-    title: the format in messages. columns: the keys that every row has; a row with all of them is recognised, so a
-    format with fewer columns belongs after one with more. read: `read(row, where)` gives the Problem of one row, and
-    raises UserError that begins with `where` (the file and the line) for a missing or wrong field.
+    title: the name of the format in messages. columns: the columns that every row has. A first row with all of them is
+    recognised, so a format with fewer columns must be tried after one with more. read: `read(row, where)` returns the
+    Problem of one row. For a missing or wrong field it raises UserError, with a message that begins with `where` (the
+    file and the line).
     """
 
     title: str
@@ -23,9 +24,9 @@ class Format:
     read: Callable[[Row, str], Problem]
 
     def matches(self, row: Row) -> bool:
-        """Whether a file whose first row is `row` has this format. A subclass can look at values too."""
+        """Return whether a file whose first row is `row` has this format. A subclass can look at values too."""
         return self.columns <= row.keys()
 
     def missing(self, row: Row) -> list[str]:
-        """The columns that `row` lacks, in alphabetical order."""
+        """Return the columns that `row` lacks, in alphabetical order."""
         return sorted(self.columns - row.keys())

@@ -13,19 +13,19 @@ _KEPT = ("instruct_prompt", "code_prompt", "libs")
 
 
 def read_complete(row: Row, where: str) -> Problem:
-    """The problem of one row in the form "complete": the prompt is code."""
+    """Return the problem of one row in the form "complete": the prompt is code."""
     prompt = text_field(row, "complete_prompt", where)
     return _problem(row, where, prompt, prompt, "complete")
 
 
 def read_instruct(row: Row, where: str) -> Problem:
-    """The problem of one row in the form "instruct": the prompt is a request that ends with the code to begin with."""
+    """Return the problem of one row in the form "instruct": the prompt is a request that ends with code."""
     prompt, code = text_field(row, "instruct_prompt", where), text_field(row, "code_prompt", where)
     return _problem(row, where, prompt, code, "instruct")
 
 
 def _problem(row: Row, where: str, prompt: str, code: str, style: Literal["complete", "instruct"]) -> Problem:
-    """code: the imports and the head of the function. The canonical solution continues it."""
+    """Return the problem of one row. code: imports and the function's head, which the solution continues."""
     task_id, entry_point = task_id_field(row, where), entry_point_field(row, where)
     kept = {key: row[key] for key in _KEPT if row.get(key) is not None}
     return Problem(

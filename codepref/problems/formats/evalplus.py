@@ -1,4 +1,4 @@
-"""HumanEval+ and MBPP+ with inputs (arXiv 2305.01210). The canonical solution is run for the expected outputs."""
+"""HumanEval+ and MBPP+ with inputs (arXiv 2305.01210). The expected outputs come from the canonical solution."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from codepref.records import Problem, Test
 
 
 def read(row: Row, where: str) -> Problem:
-    """The problem of one row. It has two Tests of kind "inputs", "base" and "plus"; one without inputs is left out."""
+    """Return the problem of one row. Its tests of kind "inputs" are "base" and "plus", if they have inputs."""
     task_id = task_id_field(row, where, prefix="Mbpp/")
     prompt, entry_point = text_field(row, "prompt", where), entry_point_field(row, where)
     solution = text_field(row, "canonical_solution", where)
@@ -53,7 +53,7 @@ def read(row: Row, where: str) -> Problem:
 
 
 def plain_prompt(prompt: str) -> str:
-    """The request of an MBPP+ prompt, which MBPP+ publishes inside a docstring."""
+    """Return the request of an MBPP+ prompt. MBPP+ publishes the request inside a docstring."""
     return prompt.strip().removeprefix('"""').removesuffix('"""').strip() + "\n"
 
 

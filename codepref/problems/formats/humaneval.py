@@ -9,7 +9,7 @@ from codepref.records import Problem, Test
 
 
 def read(row: Row, where: str) -> Problem:
-    """The problem of one row, with one Test of kind "check"."""
+    """Return the problem of one row, with one test of kind "check"."""
     task_id = task_id_field(row, where)
     prompt, entry_point = text_field(row, "prompt", where), entry_point_field(row, where)
     source, repairs = repair(task_id, text_field(row, "test", where))

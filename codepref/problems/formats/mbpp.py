@@ -9,7 +9,7 @@ from codepref.records import Problem, Test
 
 
 def read(row: Row, where: str) -> Problem:
-    """The problem of one row. `helpers` holds the imports and the set-up code of the tests."""
+    """Return the problem of one row. Its `helpers` hold the imports and the set-up code of the tests."""
     task_id, tests = task_id_field(row, where, prefix="Mbpp/"), texts_field(row, "test_list", where)
     return mbpp_problem(
         row,
@@ -20,11 +20,11 @@ def read(row: Row, where: str) -> Problem:
 
 
 def mbpp_problem(row: Row, where: str, tests: list[Test], meta: dict[str, object]) -> Problem:
-    """The problem of a row with MBPP's columns, with these tests and this `meta`.
+    """Return the problem of a row with MBPP's columns, with these tests and this `meta`.
 
-    The prompt is the request and the first assert, which shows the function's name and arguments. EvalPlus prompts in
-    this way; the paper shows all three asserts. Raises UserError for a wrong field, and for asserts and code that do
-    not show which function is the entry point.
+    The prompt is the request and the first assert, which shows the function's name and arguments. EvalPlus makes its
+    prompts in this way, while the paper shows all three asserts. Raises UserError for a wrong field, and for asserts
+    and code that do not show which function is the entry point.
     """
     asserts, code = texts_field(row, "test_list", where), text_field(row, "code", where)
     request = text_field(row, "text" if row.get("text") is not None else "prompt", where)

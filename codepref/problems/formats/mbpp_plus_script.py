@@ -10,7 +10,7 @@ from codepref.records import Problem, Test
 
 
 def read(row: Row, where: str) -> Problem:
-    """The problem of one row. The script is one Test of kind "asserts"."""
+    """Return the problem of one row. The script is one test of kind "asserts"."""
     task_id = task_id_field(row, where, prefix="Mbpp/")
     source, repairs = repair(task_id, text_field(row, "test", where))
     meta: dict[str, object] = {"format": "mbpp+ script", **({"repaired": repairs} if repairs else {})}

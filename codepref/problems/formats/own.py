@@ -25,9 +25,9 @@ _KNOWN = {*_COLUMNS, "entry_point", "gold", "style", "helpers", "preamble"}
 
 
 def read(row: Row, where: str) -> Problem:
-    """The problem of one row.
+    """Return the problem of one row.
 
-    Raises UserError for a wrong field, a test that is not Python, and an entry point that is neither named nor evident.
+    Raises UserError for a wrong field, a malformed test, and an entry point that is neither named nor evident.
     """
     task_id, prompt = task_id_field(row, where), text_field(row, "prompt", where)
     style, gold = text_field(row, "style", where, default="instruct"), row.get("gold")

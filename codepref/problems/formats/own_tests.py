@@ -1,4 +1,4 @@
-"""The entries of `tests` in codepref's own format. An entry is a text, or an object that names its kind."""
+"""Reads the entries of `tests` in codepref's own format. An entry is a text, or an object that names its kind."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from codepref.records import Test
 
 
 def read_tests(row: Row, task_id: str, where: str) -> tuple[Test, ...]:
-    """All tests of a row.
+    """Return all tests of a row.
 
-    Raises UserError for a malformed entry, a test that is not Python, and stdio tests together with other kinds.
+    Raises UserError for a malformed entry, source that must be Python and is not, and stdio tests beside other kinds.
     """
     entries = row.get("tests")
     if entries is None or entries == "":
@@ -27,7 +27,10 @@ def read_tests(row: Row, task_id: str, where: str) -> tuple[Test, ...]:
 
 
 def check_dependence(tests: Sequence[Test], entry_point: str, helpers: str, where: str) -> None:
-    """Raise UserError for a test that names nothing that a solution defines: every solution has the same result."""
+    """Raise UserError for a test in Python that uses no name that a solution defines.
+
+    All solutions would have the same result in such a test.
+    """
     for place, test in enumerate(tests):
         if kind_of(test).python and not depends_on_solution(test.source, entry_point, helpers):
             raise UserError(
@@ -45,5 +48,5 @@ def _test(entry: Any, task_id: str, place: int, where: str) -> Test:
     facts = KINDS.get(kind) if isinstance(kind, str) else None
     if facts is None or facts.from_entry is None:
         names = ", ".join(name for name, known in KINDS.items() if known.from_entry is not None)
-        raise UserError(f"{where}: test {place}: kind must be {names}, not {kind!r}")
+        raise UserError(f"{where}: test {place}: kind must be one of {names}, not {kind!r}")
     return Test(task_id, str(place), facts.from_entry(entry, f"{where}: test {place}"), str(kind))
