@@ -98,7 +98,7 @@ def test_a_message_names_the_right_ending_for_a_file_of_json_lines(
         (["sample", "--model", "", "--problems", "starter", "--out", "o"], "the model's name is empty"),
         (["train", "--model", "starter", "--pairs", "none.parquet", "--out", "o"], "none.parquet: no such file"),
         (["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "lr=1"], "unknown key `training.lr`"),
-        (["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "method=kto"], "named with --method"),
+        (["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "method=kto"], "use --method to choose"),
         (["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "rounds=2"], "only a run has rounds"),
         (
             ["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "validation.samples=2"],
@@ -116,7 +116,7 @@ def test_a_message_names_the_right_ending_for_a_file_of_json_lines(
             "a benchmark is graded by a model",
         ),
         (["compare", "none", "none"], "none: no such file"),
-        (["evaluate", "--model", "starter", "--out", "o"], "problems are needed"),
+        (["evaluate", "--model", "starter", "--out", "o"], "the problems are missing"),
         (
             ["evaluate", "--problems", "starter", "--model", "starter", "--out", "o", "-k", "1", "0"],
             "k must be at least 1",

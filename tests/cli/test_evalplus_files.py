@@ -102,7 +102,7 @@ def test_a_message_names_a_k_above_the_number_of_samples(
 ) -> None:
     command = ["evaluate", "--problems", files["problems"], "--solutions", files["samples"], "--jobs", 1]
     assert run(*command, "-k", 1, 5, "--out", tmp_path / "a") == 0
-    assert "no problem has 5 judged samples, so there is no pass@5" in capsys.readouterr().err
+    assert "pass@5 is left out: no problem has 5 judged samples" in capsys.readouterr().err
 
 
 def test_results_of_other_problems_give_one_message(
@@ -126,7 +126,7 @@ def test_the_results_of_a_model_need_samples_first(
 ) -> None:
     command = ["evaluate", "--problems", files["problems"], "--model", "scripted:none", "--out", tmp_path / "a"]
     assert run(*command, "--evalplus", files["results"]) == 2
-    assert "draw the samples first" in capsys.readouterr().err
+    assert "Sample solutions with `codepref sample` first" in capsys.readouterr().err
 
 
 def test_the_file_of_results_cannot_be_a_folder(
@@ -143,4 +143,4 @@ def test_a_message_counts_the_problems_without_a_solution(
     shutil.rmtree(files["samples"] / "HumanEval_1")
     command = ["evaluate", "--problems", files["problems"], "--solutions", files["samples"], "--jobs", 1, "-k", 1]
     assert run(*command, "--out", tmp_path / "a") == 0
-    assert "1 of 2 problems left out: no solution, such as HumanEval/1" in capsys.readouterr().out
+    assert "1 of 2 problems left out: they have no solution, such as HumanEval/1" in capsys.readouterr().out
