@@ -41,7 +41,7 @@ def add_status(parser: Parser) -> None:
 def add_show(parser: Parser) -> None:
     """Add the options of `codepref show`."""
     parser.add_argument("dir", help="run directory")
-    parser.add_argument("task_id", help="id of the problem, as in samples/solutions.jsonl")
+    parser.add_argument("task_id", help="task_id of the problem or instruction, as in the run's files")
     parser.set_defaults(command=show)
 
 

@@ -1,4 +1,4 @@
-"""Writes the cards from summary.json: the model's card into its checkpoint, and the pairs' card into the run directory."""
+"""Writes the model's card into the checkpoint and the pairs' card into the run directory, from summary.json."""
 
 from __future__ import annotations
 

@@ -130,8 +130,8 @@ def _feedback_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[
 def find_recipe(name: Path | str) -> Path:
     """Return the path of a recipe. name: a path, or the name of a recipe that ships with codepref.
 
-    A path that ends in .toml is returned unchanged, also if there is no such file. Raises UserError with the known names
-    for an unknown name.
+    A path that exists or ends in .toml is returned unchanged. Raises UserError with the known names for another name
+    that is unknown.
     """
     path = Path(name)
     if path.suffix == ".toml" or path.exists():
@@ -146,7 +146,7 @@ def find_recipe(name: Path | str) -> Path:
 
 
 def recipes_folder() -> Path:
-    """Return the folder of the recipes that ship with codepref: in the installed package, or beside it in a checkout."""
+    """Return the folder of codepref's own recipes: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).parents[1]
     inside = package / "recipes"
     return inside if inside.is_dir() else package.parent / "recipes"

@@ -126,7 +126,7 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) ->
 
     Raises UserError if two of the sets share a problem, if no held-out problem has tests, if a validation problem has
     none, if no training problem is left, or if the recipe's model cannot be trained as the recipe says. Raises
-    MachineError if a package or a GPU that the recipe needs is missing.
+    MachineError if the hub cannot be reached, or if a package that `training.report_to` needs is missing.
     """
     recipe = run.recipe
     tasks: Sequence[Instruction] = ()

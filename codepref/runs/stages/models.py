@@ -35,9 +35,10 @@ def _job(work: Work, stage: str, start: str, out: Path, settings: TrainingSectio
 
 
 def _demonstrations(work: Work) -> Examples:
-    """Return the demonstrations for [sft]. Those that hold a held-out problem are left out, unless the recipe keeps them.
+    """Return the demonstrations for [sft].
 
-    `passing`: the solutions in the verdicts that passed all tests.
+    With sft.data = "passing", these are the sampled solutions that passed all tests. Otherwise they come from a data
+    set, and those that hold a held-out problem are left out unless problems.contamination is "keep".
     """
     section = work.recipe.sft
     if section.data == "passing":
@@ -70,7 +71,9 @@ def stage_train(work: Work) -> Result:
     """Train the aligned model of this round and write it to checkpoint/."""
     settings, last = work.recipe.training, work.round == work.recipe.training.rounds
     online = load_method(settings.method).online
-    if not online and not last:  # the next round samples from and trains on a whole model
+    if (
+        not online and not last
+    ):  # the next round may train a new adapter on this model, so this round's adapter is merged
         settings = replace(settings, merge_adapter=True)
     job = _job(work, "train", work.start, work.folder / "checkpoint", settings)
     job = replace(job, validation=work.validation_settings())

@@ -17,9 +17,9 @@ from codepref.storage.files import write_json
 
 
 def stage_problems(work: Work) -> Result:
-    """Write contamination.json, which lists the training problems that were left out since they hold a held-out problem.
+    """Write contamination.json: the training problems that were left out since they hold a held-out problem.
 
-    Returns the numbers of training and held-out problems.
+    Returns the numbers of training, held-out and left-out problems.
     """
     write_json(work.out / "contamination.json", [asdict(one) for one in work.contaminated])
     dropped = Counter(f"holds a held-out problem (its {one.kind})" for one in work.contaminated)
