@@ -1,4 +1,4 @@
-"""EvalPlus's files on the command line: read samples, write results, compare results."""
+"""The commands read EvalPlus's samples, and write and compare EvalPlus's results."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RIGHT, HALF, WRONG = (f"def f(x):\n    return {value}\n" for value in ("x + 1", 
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Path]:
-    """A problem file, and three samples for each problem in a folder, as EvalPlus stores them."""
+    """Write a problem file, and a folder of three samples for each problem in EvalPlus's form. Return both paths."""
     problems = tmp_path / "problems.jsonl"
     problems.write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS))
     for number, programs in ((0, (RIGHT, HALF, WRONG)), (1, (WRONG, RIGHT, RIGHT))):

@@ -1,4 +1,4 @@
-"""Old names of options, keys and arguments still work, each with one warning."""
+"""Old names of options, keys and arguments still work. Each gives one warning."""
 
 import argparse
 import subprocess

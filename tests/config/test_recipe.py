@@ -37,7 +37,7 @@ def test_one_error_lists_all_mistakes_with_the_nearest_names(tmp_path: Path) -> 
         ({"sft": {"quantization": "nf4"}}, "set sft.lora_rank above 0"),
         (
             {"gate": {"figures": ["rubric score"]}},
-            "gate.figures holds rubric score; a run compares pass@1, pass@1 greedy",
+            "gate.figures holds rubric score; this run only compares pass@1, pass@1 greedy",
         ),
         ({"evaluation": {"samples": 5, "k": [1, 10]}}, "only evaluation.samples = 5"),
         ({"pairing": {"rule": "dstc"}}, "needs self-written tests"),

@@ -1,4 +1,4 @@
-"""A whole run of AI feedback (pool, judge model, SFT, DPO, graded benchmark), and recipes that are refused."""
+"""A whole run on AI feedback: pool, judge model, SFT, DPO and graded benchmark. Wrong recipes are refused."""
 
 import json
 import subprocess
