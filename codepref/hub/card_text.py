@@ -35,7 +35,7 @@ def model_head(summary: Mapping[str, Any], license_: str, base_model: str) -> di
 
 
 def evaluation_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return one row for each pass@k of the aligned model: name, value in percent, and name of the held-out problems."""
+    """Return one row for each pass@k of the aligned model: name, value in percent, and held-out problems."""
     heldout = _problems(summary).get("heldout", "")
     return [
         {"name": str(row["name"]), "value": round(100 * float(row["value"]), 2), "heldout": heldout}

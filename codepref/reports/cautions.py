@@ -40,7 +40,8 @@ def _training_cautions(summary: Row) -> list[str]:
     if training and first is not None and expected is not None and abs(first - expected) > LOSS_TOLERANCE:
         wanted = f"{'ln 2 = ' if abs(expected - LN2) < 1e-9 else ''}{expected:.4f}"
         sentences.append(
-            f"The loss before the first step was {first:.4f}, not {wanted}: the reference model is not the starting model."
+            f"The loss before the first step was {first:.4f}, not {wanted}: the reference model is not the starting "
+            "model."
         )
     accuracy = _ends([value for row in curve if (value := number(row.get("accuracy"))) is not None])
     main = main_comparison(list(summary.get("comparison") or []))

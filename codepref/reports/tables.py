@@ -252,6 +252,6 @@ def shape_lines(shape: Any) -> list[str]:
         )
         if low > LENGTH_BIAS or high < 1 - LENGTH_BIAS:
             lines.append(
-                "length bias: the chosen side can be told by its length, so a model may learn to prefer a length"
+                "length bias: length alone often shows which side is chosen, so a model may learn to prefer a length"
             )
     return lines

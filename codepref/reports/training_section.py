@@ -72,7 +72,7 @@ def _validation(training: Row) -> list[dict[str, Any]]:
     charts = [
         {
             "title": "pass@1 on validation problems",
-            "note": "percent; dotted line: before training; band: 95% interval of the paired difference to the dotted line",
+            "note": "percent; dotted line: before training; band: 95% interval of the paired difference to that line",
             "lines": [],
             "svg": line_chart("pass@1 on validation problems", [line], mark=100 * start),
         }

@@ -29,7 +29,10 @@ class Headline:
 
 
 def number(value: Any) -> float | None:
-    """Return `value` as a float if it is a finite number, else None. Summaries of unfinished runs hold nulls and NaN."""
+    """Return `value` as a float if it is a finite number, else None.
+
+    Summaries of unfinished runs hold nulls and NaN.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return float(value)

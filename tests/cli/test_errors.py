@@ -98,7 +98,10 @@ def test_a_message_names_the_right_ending_for_a_file_of_json_lines(
         (["sample", "--model", "", "--problems", "starter", "--out", "o"], "the model's name is empty"),
         (["train", "--model", "starter", "--pairs", "none.parquet", "--out", "o"], "none.parquet: no such file"),
         (["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "lr=1"], "unknown key `training.lr`"),
-        (["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "method=kto"], "use --method to choose"),
+        (
+            ["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "method=kto"],
+            "use --method to choose",
+        ),
         (["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "rounds=2"], "only a run has rounds"),
         (
             ["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "validation.samples=2"],

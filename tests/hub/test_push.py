@@ -229,7 +229,8 @@ def test_a_local_base_is_named_in_the_text_and_not_in_the_metadata(
     monkeypatch.chdir(tmp_path)
     local_model(tmp_path / "models" / "base")
     set_model(run_dir, str(tmp_path / "models" / "base") if absolute else "models/base")
-    monkeypatch.chdir(run_dir)  # the relative path does not exist in this folder, but the run's notes show that it is no hub name
+    # the relative path does not exist in this folder, but the run's notes show that it is no hub name
+    monkeypatch.chdir(run_dir)
     card = write_cards(run_dir)[0]
     assert "base_model" not in ModelCard.load(card).data.to_dict()
     text = card.read_text()

@@ -149,7 +149,8 @@ LN2 = 0.6931471805599453
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
-        ({"method": "dpo", "settings": {"chosen_weight": 0.0}}, LN2),  # from a version that did not write `expected_first_loss`
+        # from a version that did not write `expected_first_loss`
+        ({"method": "dpo", "settings": {"chosen_weight": 0.0}}, LN2),
         ({"method": "dpo", "settings": {"chosen_weight": 0.0, "loss": "ipo"}}, None),
         ({"method": "dpo", "settings": {"chosen_weight": 20.0}}, None),
         ({"method": "rpo", "settings": {"chosen_weight": 1.0}}, None),
