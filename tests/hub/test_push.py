@@ -193,7 +193,7 @@ def test_a_hub_that_cannot_be_reached_gives_status_3(run_dir: Path) -> None:
 def test_a_folder_without_a_run_is_refused(tmp_path: Path, hub: Any) -> None:
     status, _, err = push(tmp_path, "--model", "me/aligned", address=hub.address)
     assert status == 2
-    assert "no finished run" in err
+    assert "no directory of a finished run" in err
 
 
 def set_model(run_dir: Path, model: str) -> None:
@@ -243,7 +243,7 @@ def test_an_adapter_on_a_local_base_is_refused(run_dir: Path, hub: Any) -> None:
     write_json(run_dir / "checkpoint" / "adapter_config.json", {"base_model_name_or_path": "/home/me/base"})
     status, _, err = push(run_dir, "--model", "me/aligned", address=hub.address)
     assert (status, err.count("\n")) == (2, 1)
-    assert "is an adapter on a folder of this machine (/home/me/base)" in err
+    assert "is an adapter of a base model that only this machine has (/home/me/base)" in err
     assert "training.merge_adapter = true" in err
     assert hub.repositories == {}
 
