@@ -1,6 +1,6 @@
-"""codepref aligns code language models by preference learning, and says honestly whether it helped.
+"""codepref aligns code language models by preference learning, and measures whether the models got better.
 
-This package offers the functions behind the commands by name, and loads each when it is first used:
+This package offers the functions behind the commands. Each function is loaded when it is first used:
 
 - load_problems, sample, execute, execute_into, pair, audit, train, evaluate and compare, from `codepref.api`;
 - respond, from `codepref.sampling.respond`;

@@ -1,4 +1,4 @@
-"""The documents agree with the code: options, recipe keys, functions, files, links and anchors."""
+"""The documents agree with the code in options, recipe keys, functions, files, links and anchors."""
 
 import argparse
 import ast
@@ -34,7 +34,7 @@ OTHER_PROGRAMS = {"--base-only"}
 
 README_LINES = 120
 BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.M | re.S)
-"""A fenced block: its language and its text."""
+"""Matches a fenced block. The groups are its language and its text."""
 
 TABLES = [
     ("codepref.pairing.rules:RULES", "explanation/pairing.md"),
@@ -42,11 +42,11 @@ TABLES = [
     ("codepref.problems.formats:FORMATS", "reference/problems.md"),
     ("codepref.sampling.engines:ENGINES", "how-to/sample.md"),
 ]
-"""A table of names that users choose from, and the page that describes every one."""
+"""Tables of names that users choose from, each with the page that describes all names."""
 
 
 def generator() -> Any:
-    """docs/generate.py as a module."""
+    """Return docs/generate.py as a module."""
     spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
     assert spec
     assert spec.loader
@@ -68,7 +68,7 @@ def commands() -> dict[str, argparse.ArgumentParser]:
 
 
 def options(parser: argparse.ArgumentParser) -> set[str]:
-    """The option names of one command, without hidden aliases of old names."""
+    """Return the names of the options of one command, without the hidden old names."""
     shown = [action for action in parser._actions if action.help != argparse.SUPPRESS]
     return {name for action in shown for name in action.option_strings}
 
@@ -78,7 +78,7 @@ def blocks(text: str, *languages: str) -> list[str]:
 
 
 def command_lines(text: str) -> Iterator[list[str]]:
-    """The words of each codepref command in the blocks of a document, continuation lines joined."""
+    """Yield the words of each codepref command in the fenced blocks of a document. Continued lines are joined."""
     for body in blocks(text, "", "sh", "bash"):
         for line in body.replace("\\\n", " ").splitlines():
             if line.startswith("codepref ") and not re.match(r"codepref/|codepref [A-Z]", line):
@@ -86,7 +86,7 @@ def command_lines(text: str) -> Iterator[list[str]]:
 
 
 def anchors(path: Path) -> set[str]:
-    """The anchors of a page's headings, as GitHub and MkDocs make them."""
+    """Return the anchors of a page's headings, in the form that GitHub and MkDocs give them."""
     text = BLOCK.sub("", path.read_text(encoding="utf-8"))
     headings = re.findall(r"^#+ (.+)$", text, re.M)
     words = [re.sub(r"[^\w\s-]", "", heading.lower()).strip() for heading in headings]
@@ -136,7 +136,7 @@ def test_generated_parts_match_the_code(page: str) -> None:
 @every_document
 def test_options_and_recipe_keys_that_a_document_names_exist(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
-    if document.name != "CHANGELOG.md":  # it names old options
+    if document.name != "CHANGELOG.md":  # the changelog names old options
         known = {name for parser in commands().values() for name in options(parser)} | {"--version", "--help"}
         own = re.sub(r"^(?!codepref|    --).*$", "", "\n".join(blocks(text, "")), flags=re.M)
         named = re.findall(r"(?<![\w-])--[a-z][a-z-]+", BLOCK.sub("", text) + own)
@@ -165,7 +165,7 @@ def test_commands_in_code_blocks_can_be_typed(document: Path) -> None:
 
 
 def check_overrides(command: str, parsed: argparse.Namespace) -> None:
-    """Raise for a `--set` that the command would refuse."""
+    """Raise an error for a `--set` that the command would refuse."""
     if command in ("run", "demo"):
         recipe_from_document({}, overrides=parsed.overrides)
     elif command == "train":
@@ -177,7 +177,7 @@ def check_overrides(command: str, parsed: argparse.Namespace) -> None:
 def test_python_in_code_blocks_imports_what_exists(document: Path) -> None:
     for body in blocks(document.read_text(encoding="utf-8"), "python"):
         if "..." in body or body.startswith("codepref."):
-            continue  # a generated signature
+            continue  # generated from signatures and docstrings
         for node in ast.walk(ast.parse(body)):
             if isinstance(node, ast.ImportFrom) and str(node.module).startswith("codepref"):
                 module = importlib.import_module(str(node.module))
@@ -198,7 +198,7 @@ def test_toml_in_code_blocks_is_valid(document: Path) -> None:
 @pytest.mark.parametrize("recipe", sorted((ROOT / "recipes").rglob("*.toml")), ids=name_of)
 def test_every_shipped_recipe_is_valid_and_listed(recipe: Path) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # such as one for an old name
+        warnings.simplefilter("error")  # a recipe with an old name would warn
         load_recipe(recipe)
     name = str(recipe.relative_to(ROOT / "recipes").with_suffix(""))
     assert f"`{name}`" in (ROOT / "recipes" / "README.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A run that is killed in every stage, and started again each time, ends with the same result as an undisturbed run."""
+"""A run that is killed and restarted in every stage ends with the same result as an undisturbed run."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def start(out: Path) -> subprocess.Popen[str]:
 
 
 def kill_in(out: Path, stage: str, delay: float) -> list[psutil.Process]:
-    """Run until `stage` (or a later one) begins, then kill the main process alone. Return its child processes."""
+    """Run until `stage` or a later one begins, and kill only the main process. Return its child processes."""
     process = start(out)
     assert process.stderr is not None
     for line in process.stderr:

@@ -1,7 +1,6 @@
-"""What the commands do, for notebooks and scripts: paths, records or `datasets` in, records out.
+"""The functions behind the commands, for notebooks and scripts. They take paths, records or `datasets`.
 
-`import codepref` offers these functions by name: codepref.load_problems, sample, execute, execute_into, pair, audit,
-train, evaluate, compare.
+The package `codepref` offers these functions too, as `codepref.load_problems`, `codepref.sample` and so on.
 """
 
 from codepref.api.evaluation import audit, compare, evaluate

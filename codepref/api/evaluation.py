@@ -1,4 +1,4 @@
-"""`codepref.evaluate`, `codepref.compare` and `codepref.audit`: scores, their differences, and how right pairs are."""
+"""The functions that measure: `codepref.evaluate`, `codepref.compare` and `codepref.audit`."""
 
 from __future__ import annotations
 
@@ -31,10 +31,11 @@ if TYPE_CHECKING:
 
 
 def audit(pairs: Pairs, verdicts: Verdicts | None = None, *, problems_total: int | None = None, seed: int = 0) -> Audit:
-    """Say how many pairs are right by true tests, and describe the pairs.
+    """Compute how many pairs are right by true tests, and describe the pairs.
 
-    verdicts: of the same solutions on true tests; without them the result holds the description alone. problems_total:
-    the number of problems that could have given a pair. See `codepref.evaluation.audit` for the figures.
+    verdicts: the verdicts of true tests on the same solutions. None: the result only describes the pairs.
+    problems_total: the number of problems that could have given a pair. See `codepref.evaluation.audit` for the figures
+    and the errors.
     """
     from codepref.evaluation.audit import audit_pairs
 
@@ -66,12 +67,18 @@ def evaluate(
     progress_for: Callable[[str], Progress] | None = None,
     evalplus: str | Path | None = None,
 ) -> Scores:
-    """Compute pass@k of a model, of solutions, or of verdicts, by the problems' own tests.
+    """Compute pass@k of a model, of solutions, or of verdicts.
 
-    Give one of three. model: it answers each problem once greedily and `samples` times by sampling. solutions: in any
-    form that `execute` takes. verdicts: a folder that `execute` wrote, or matrices. out: a folder for scores.json,
-    which `compare` reads. evalplus: a file for the verdicts on solutions in EvalPlus's format; see
-    `codepref.evaluation.eval_results`. Raises UserError for wrong or missing input.
+    Give exactly one of `model`, `solutions` and `verdicts`.
+    model: a folder, a hub name, `starter`, or an Engine. It answers each problem once greedily and `samples` times by
+    sampling. The problems' own tests run on the answers.
+    solutions: in any form that `execute` takes. The problems' own tests run on them.
+    verdicts: a folder that `execute` wrote, or matrices. They need no `problems`.
+
+    out: a folder for scores.json, which `compare` reads.
+    evalplus: a file to write in EvalPlus's format, from `solutions` or `verdicts`; see
+    `codepref.evaluation.eval_results`.
+    Raises UserError for wrong or missing input, and what sampling and `execute` raise.
     """
     from codepref.evaluation.eval_results import write_eval_results
     from codepref.evaluation.evaluate import evaluate_model, evaluate_verdicts
@@ -80,7 +87,7 @@ def evaluate(
     if sum(source is not None for source in (model, solutions, verdicts)) != 1:
         raise UserError("give one of model, solutions and verdicts")
     if verdicts is None and problems is None:
-        raise UserError("problems are needed to evaluate a model or solutions (--problems)")
+        raise UserError("the problems are missing: a model or solutions need them (--problems)")
     _check_figures(k, samples, of_model=model is not None, evalplus=evalplus)
     folder = Path(out) if out else None
     matrices = None if verdicts is None else read_matrices(verdicts)
@@ -122,24 +129,28 @@ def evaluate(
 
 
 def _check_figures(k: Sequence[int], samples: int, *, of_model: bool, evalplus: str | Path | None) -> None:
-    """Raise UserError for figures that could not be computed, before the model answers or a solution runs."""
+    """Raise UserError for a `k` or `samples` below 1, and for an `evalplus` file that cannot be written.
+
+    This check comes before the model answers and before a solution runs.
+    """
     if below := [one for one in k if one < 1]:
-        raise UserError(f"pass@{below[0]}: k must be at least 1")
+        raise UserError(f"k must be at least 1 in pass@k, not {below[0]}")
     if of_model and samples < 1:
         raise UserError(f"samples must be at least 1, not {samples}")
     if evalplus is not None:
         check_target(Path(evalplus))
         if of_model:
             raise UserError(
-                "EvalPlus's results hold solutions or verdicts, not a model: draw the samples first, "
-                "with `codepref sample`"
+                "an EvalPlus file is written from solutions or verdicts, not from a model. Sample solutions with "
+                "`codepref sample` first, and evaluate those"
             )
 
 
 def compare(a: Scores | str | Path, b: Scores | str | Path, *, seed: int = 0) -> list[Comparison]:
-    """Return the paired differences b - a of two score files (or Scores) of the same problems.
+    """Return the differences b - a of two score files (or Scores), paired by problem.
 
-    Each difference has an interval and a p-value.
+    Each difference has an interval and a p-value. Raises UserError for a file that cannot be read, for scores on
+    different problems, and for scores without a common figure.
     """
     from codepref.evaluation.scores import compare as work
 

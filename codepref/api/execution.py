@@ -1,4 +1,4 @@
-"""`codepref.execute` and `codepref.execute_into`: solutions run against tests in the sandbox."""
+"""`codepref.execute` and `codepref.execute_into` run solutions against tests in the sandbox."""
 
 from __future__ import annotations
 
@@ -25,15 +25,20 @@ def execute(
     unconfined: bool = False,
     progress: Progress | None = None,
 ) -> list[VerdictMatrix]:
-    """Run solutions against tests in the sandbox. `execute_into` does the same for more than memory can hold.
+    """Run solutions against tests in the sandbox. Use `execute_into` for more solutions than memory can hold.
 
     solutions: a file of lines {"task_id", "completion"} or {"task_id", "solution"}, EvalPlus's folder of programs or
-    file of results, Solution records, or rows with those columns. tests: None means the problems' own tests; otherwise
-    a file of lines {"task_id", "test"} or {"task_id", "completion"}, or task_id -> Test records. probes: add about so
-    many calls a problem, varied from its tests, for rules that compare answers (`agreement`). out: a folder for
-    verdicts.parquet, tests.parquet, summary.json and the problems' statements; an interrupted call continues from what
-    is there. Returns one matrix for each task that has solutions. Raises UserError for wrong input and MachineError
-    where the sandbox cannot run. docs/explanation/sandbox.md says what the sandbox promises.
+    file of results, Solution records, or rows {"task_id", "completion"} or {"task_id", "solution"}.
+    tests: a file of lines {"task_id", "test"} or {"task_id", "completion"}, or a mapping from task_id to Test records.
+    None: the problems' own tests.
+    tests_per_completion: the largest number of tests to take from one completion in a file of tests.
+    probes: about how many calls to add per problem, varied from its tests. Rules that compare the solutions' answers
+    (`agreement`) need them.
+    out: a folder for the verdicts, the tests, a summary and the problems' statements. An interrupted call with the same
+    folder and input continues.
+
+    Returns one matrix for each task that has solutions. Raises UserError for wrong input and MachineError if the
+    sandbox cannot run on this machine. docs/explanation/sandbox.md says what the sandbox promises.
     """
     from codepref.execution.execute import execute as work
 
@@ -65,11 +70,11 @@ def execute_into(
     unconfined: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Do what `execute` with `out` does, in memory that does not grow with the number of solutions.
+    """Run solutions as `execute` does, write the results into `out`, and return the content of `out`/summary.json.
 
-    solutions: read once, a few at a time; a generator is allowed. Returns the content of `out`/summary.json instead of
-    matrices. The verdicts are in `out`/verdicts.parquet; `codepref.execution.reading.iter_verdicts` reads them. Raises
-    the same errors as `execute`.
+    The memory that this needs does not grow with the number of solutions. `solutions` is read once, a few at a time,
+    so it may be a generator. `codepref.execution.reading.iter_verdicts` reads the verdicts in
+    `out`/verdicts.parquet. The other arguments are those of `execute`, and so are the errors.
     """
     from codepref.execution.execute import execute_into as work
 

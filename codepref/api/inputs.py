@@ -1,4 +1,4 @@
-"""What the functions of the API accept, and how each form is read: a path, records, or rows of a data set."""
+"""Reads what the functions of the API accept: a path, records, or rows of a data set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from codepref.problems.statements import read_statements
 from codepref.records import Judgment, Pair, Problem, Solution, Test, VerdictMatrix
 
 Progress = Callable[[int, int], None]
-"""Called with (done, total) while the work runs."""
+"""A function that is called with the numbers (done, total) while the work runs."""
 
 Problems = str | Path | Sequence[Problem]
 Solutions = str | Path | Iterable[Solution] | Iterable[Mapping[str, Any]]
@@ -25,7 +25,7 @@ Pairs = Any
 def load_problems(source: Problems, *, limit: int | None = None) -> list[Problem]:
     """Load problems from a file, a hub name, `starter:SPLIT`, records, or rows of a known format (`datasets.Dataset`).
 
-    limit: keep only the first so many. See `codepref.problems.load.load_problems` for formats and errors.
+    limit: load only the first `limit` problems. See `codepref.problems.load.load_problems` for formats and errors.
     """
     if isinstance(source, str | Path):
         from codepref.problems.load import load_problems as load
@@ -40,9 +40,9 @@ def load_problems(source: Problems, *, limit: int | None = None) -> list[Problem
 
 
 def read_solutions(solutions: Solutions, problems: Sequence[Problem]) -> Iterator[Solution]:
-    """Yield the solutions one by one, and read the source no further than that.
+    """Return an iterator over the solutions. It reads the source step by step, so the source may be a generator.
 
-    Raises UserError for anything that is neither a file, Solution records nor rows.
+    Raises UserError, also while it is read, for a source that is neither a file, Solution records nor rows.
     """
     from codepref.sampling.answers import iter_solutions, iter_solutions_from_rows
 
@@ -64,9 +64,11 @@ def _of_kind(item: Any, kind: type) -> Any:
 def read_tests(
     tests: Tests | None, problems: Sequence[Problem], per_completion: int, probes: int
 ) -> Mapping[str, Sequence[Test]] | None:
-    """Return the tests by task, with about `probes` probe calls a problem added, or None for the problems' own tests.
+    """Return the tests by task, followed by about `probes` probes per problem.
 
-    per_completion: how many asserts to keep from one completion. Raises UserError for a negative `probes`.
+    Returns None if `tests` is None and `probes` is 0: the problems' own tests are used unchanged. per_completion: the
+    largest number of asserts to keep from one completion. Raises UserError for a negative `probes` and for a file that
+    cannot be read.
     """
     from codepref.sampling.answers import load_tests
     from codepref.sampling.probes import with_probes
@@ -81,7 +83,7 @@ def read_tests(
 
 
 def read_matrices(verdicts: Verdicts) -> Sequence[VerdictMatrix]:
-    """Return the verdict matrices of a folder that `execute` wrote, or the matrices themselves."""
+    """Return the verdict matrices in a folder that `execute` wrote. Matrices are returned unchanged."""
     if isinstance(verdicts, str | Path):
         from codepref.execution.execute import read_verdicts
 
@@ -90,21 +92,21 @@ def read_matrices(verdicts: Verdicts) -> Sequence[VerdictMatrix]:
 
 
 def read_prompts(verdicts: Verdicts) -> list[Problem]:
-    """Return the problems whose statements a folder of verdicts holds. Raises UserError for matrices."""
+    """Return the problems whose statements a folder of verdicts holds. Raises UserError if `verdicts` is no folder."""
     if not isinstance(verdicts, str | Path):
-        raise UserError("matrices alone hold no prompts: give `problems` too")
+        raise UserError("matrices hold no prompts: give `problems` too")
     return read_statements(Path(verdicts))
 
 
 def read_ratings(judgments: str | Path | Sequence[Judgment]) -> Sequence[Judgment]:
-    """Return the judgments of a file or data set, or the records themselves."""
+    """Return the judgments in a file or data set. Records are returned unchanged."""
     from codepref.judging.artifact import read_judgments
 
     return read_judgments(judgments) if isinstance(judgments, str | Path) else judgments
 
 
 def read_pair_records(pairs: Pairs) -> list[Pair]:
-    """Return pairs as records, from any of the forms that `Pairs` lists."""
+    """Return the pairs as Pair records. pairs: any of the forms that `Pairs` lists."""
     from codepref.pairing.artifact import pairs_from_rows, read_pairs
     from codepref.pairing.pair import PairSet
 
@@ -117,9 +119,10 @@ def read_pair_records(pairs: Pairs) -> list[Pair]:
 
 
 def default_template(template: str | None, model: Any, kind: str) -> str | None:
-    """Return the template that the model's folder brings where the caller names none; None means codepref's default.
+    """Return `template` or, if it is None, the template of this `kind` in the model's folder.
 
-    Some models, such as the starter, understand only the wording that they were trained on.
+    Returns None if there is no template in either place: codepref's default is used. Some models, such as the starter,
+    understand only the wording that they were trained on, and their folders hold it. kind: "solutions" or "tests".
     """
     if template is None and isinstance(model, str) and not model.startswith("scripted:"):
         from codepref.models import model_templates

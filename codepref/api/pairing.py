@@ -1,4 +1,4 @@
-"""`codepref.pair`: verdicts and ratings become preference pairs."""
+"""`codepref.pair` selects preference pairs from verdicts and ratings."""
 
 from __future__ import annotations
 
@@ -32,13 +32,18 @@ def pair(
     seed: int = 0,
     out: str | Path | None = None,
 ) -> PairSet:
-    """Select preference pairs from verdicts or ratings; `codepref.pairing.select.select_pairs` explains the options.
+    """Select preference pairs from verdicts or ratings.
 
-    verdicts: a folder that `execute` wrote, or matrices. problems: the source of the prompts; a folder of verdicts
-    holds its own, so it needs none. judgments: a file that `judge` wrote, a published data set, or records. The rule
-    `rated` needs judgments alone; `tests-then-rating` joins them with verdicts of the same responses. The prompts are
-    then the instructions, unless `problems` is given. out: a Parquet file for the pairs, which TRL's DPOTrainer reads.
-    Raises UserError where rule and sources do not fit.
+    verdicts: a folder that `execute` wrote, or matrices. Most rules read only verdicts.
+    judgments: a file that `judge` wrote, a published data set, or records. The rule `rated` reads only judgments. The
+    rule `tests-then-rating` reads judgments and the verdicts of the same responses.
+    problems: the source of the prompts. It may be None if judgments or a folder of verdicts are given: judgments hold
+    the instructions, and the folder holds the problems' prompts. With judgments the prompts are the instructions,
+    unless `problems` is given.
+    out: a Parquet file for the pairs, which TRL's DPOTrainer reads.
+
+    `codepref.pairing.pair.pair` and `codepref.pairing.pair_rated.pair_rated` explain the other arguments. Raises
+    UserError if the rule cannot read the given sources, and what those two functions raise.
     """
     from codepref.config.templates import SOLUTION_TEMPLATE
     from codepref.pairing.artifact import write_pairs
@@ -51,7 +56,7 @@ def pair(
     elif rated is not None:
         prompts = [Problem(one.task_id, one.instruction, "") for one in rated]
     else:
-        assert verdicts is not None  # check_input has refused that
+        assert verdicts is not None  # check_input has refused a call without both
         prompts = read_prompts(verdicts)
     plain = rated is not None and problems is None
     result = select_pairs(

@@ -1,4 +1,4 @@
-"""`codepref.sample`: a model answers problems."""
+"""`codepref.sample` asks a model for solutions or tests of problems."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ def sample(
     device: str = "auto",
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
-    """Ask a model for `n` solutions or tests of each problem.
+    """Ask a model for `n` answers to each problem, and return one row for each answer.
 
-    See `codepref.sampling.sample.sample` for the rows that are returned and for the errors.
+    kind: "solutions" or "tests", which the answers hold. See `codepref.sampling.sample.sample` for the other arguments,
+    the rows and the errors.
     """
     from codepref.sampling.engines import Decoding
     from codepref.sampling.sample import sample as work

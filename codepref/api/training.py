@@ -1,4 +1,4 @@
-"""`codepref.train`: pairs, verdicts, demonstrations or problems become a trained model."""
+"""`codepref.train` trains a model on pairs, verdicts, demonstrations or problems."""
 
 from __future__ import annotations
 
@@ -38,21 +38,23 @@ def train(
     unconfined: bool = False,
     **overrides: Any,
 ) -> TrainingResult:
-    """Train a model and write it to `out`, whole or not at all.
+    """Train a model and write it to the folder `out`. The folder appears only when the model in it is complete.
 
-    Give one of four sources.
-    pairs: a Parquet or JSON lines file, Pair records, a PairSet or a `datasets.Dataset`. kto learns from both sides as
-    single answers, sft from the chosen sides.
-    verdicts: a folder that `execute` wrote. rft and sft learn from the solutions that passed all tests, kto from the
-    failed ones too.
-    data: demonstrations for sft: a file, a hub name, or rows with an instruction and an answer
-    (`codepref.training.demonstrations`).
-    problems: problems with tests, for grpo and rloo, which sample answers while they train, as `online` says.
+    Give exactly one of `pairs`, `verdicts`, `data` and `problems`.
+    pairs: a Parquet or JSON lines file, Pair records, a PairSet or a `datasets.Dataset`. The method `kto` learns from
+    both sides as single answers, and `sft` from the chosen sides.
+    verdicts: a folder that `execute` wrote. `rft` and `sft` learn from the solutions that passed all tests. `kto` also
+    learns from the failed solutions.
+    data: demonstrations for `sft`: a file, a hub name, or rows with an instruction and an answer (see
+    `codepref.training.demonstrations`).
+    problems: problems with tests, for `grpo` and `rloo`. These methods sample answers while they train. `online` holds
+    their settings.
 
-    validation: problems with tests that the model answers while it trains, as `validation_settings` says. The weights
-    with the best validation result are kept (docs/explanation/validation.md).
+    validation: problems with tests that the model answers while it trains. `validation_settings` says how often. The
+    model keeps the weights with the best validation result (docs/explanation/validation.md).
+    unconfined: run the sampled answers without the sandbox.
     overrides: any key of TrainingSection, such as method, beta, learning_rate, epochs or lora_rank.
-    Raises UserError for settings or sources that do not fit.
+    Raises UserError for settings that do not fit together, and for a source that the method cannot learn from.
     """
     from codepref.training.job import TrainingJob
     from codepref.training.train import train as run
@@ -64,12 +66,14 @@ def train(
     if unknown := sorted(set(overrides) - known):
         raise UserError(*(f"unknown training setting `{name}`{nearest(name, known)}" for name in unknown))
     if of_a_run := sorted({"rounds", "round_start"} & overrides.keys()):
-        raise UserError(f"{' and '.join(of_a_run)}: only a run has rounds (`codepref.run`); this trains once")
+        raise UserError(
+            f"{' and '.join(of_a_run)}: only a run has rounds (`codepref.run`); `codepref.train` trains once"
+        )
     chosen = checked(replace(settings or TrainingSection(), **overrides), "training")
     method = load_method(chosen.method)
     if method.online and (problems is None or any(one is not None for one in (pairs, verdicts, data))):
         raise UserError(
-            f"method {chosen.method} samples answers while it trains: give it problems with tests, and nothing else"
+            f"method {chosen.method} samples answers while it trains: give it `problems` and no other source"
         )
     if not method.online and problems is not None:
         raise UserError(f"method {chosen.method} learns from pairs, verdicts or data, not from problems")
@@ -91,13 +95,13 @@ def _online_problems(problems: Problems, model: str, online: OnlineSection | Non
 
 
 def _validation(validation: Problems, model: str, settings: ValidationSection, unconfined: bool) -> Any:
-    """Return how the model is measured while it trains. Raises UserError for validation problems without tests."""
+    """Return the settings of the validation. Raises UserError for validation problems without tests."""
     from codepref.models import model_templates
     from codepref.training.job import ValidationSettings
 
     problems = load_problems(validation, limit=settings.limit or None)
     if not problems or not all(problem.tests for problem in problems):
-        raise UserError("validation problems need true tests: their answers are run while the model trains")
+        raise UserError("every validation problem needs tests: they run on the model's answers while it trains")
     sampled = EvaluationSection()
     return ValidationSettings(
         problems,
@@ -113,7 +117,10 @@ def _validation(validation: Problems, model: str, settings: ValidationSection, u
 
 
 def _training_data(pairs: Any, verdicts: Any, data: Any, settings: TrainingSection, seed: int) -> Any:
-    """Return pairs or single answers. Raises UserError for a source that the method cannot learn from."""
+    """Return what one of the three sources holds: Pair records, or single answers (Examples).
+
+    Raises UserError if not exactly one source is given, and for a source that the method cannot learn from.
+    """
     from codepref.problems.load import read_rows
     from codepref.training.demonstrations import examples_from_rows
     from codepref.training.examples import examples_from_verdicts
@@ -134,6 +141,8 @@ def _training_data(pairs: Any, verdicts: Any, data: Any, settings: TrainingSecti
         return examples_from_rows(rows)
     if verdicts is not None:
         if not isinstance(verdicts, str | Path):
-            raise UserError("verdicts to train on must be a folder that `execute` wrote: it holds the prompts too")
+            raise UserError(
+                "verdicts to train on must be a folder that `execute` wrote, since only the folder holds the prompts"
+            )
         return examples_from_verdicts(read_matrices(verdicts), read_statements(Path(verdicts)), seed=seed)
     return read_pair_records(pairs)

@@ -1,1 +1,1 @@
-"""The command line: one module for each group of commands. Each command is a thin wrapper around a function."""
+"""The command line. Each command calls a function of the package and prints what it returns."""

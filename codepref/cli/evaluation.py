@@ -1,4 +1,4 @@
-"""The commands on scores: evaluate, compare."""
+"""The commands that make and compare scores: evaluate, compare."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from codepref.storage.progress import ProgressLine
 
 
 def add_evaluate(parser: Parser) -> None:
-    """Options of `codepref evaluate`."""
+    """Add the options of `codepref evaluate`."""
     parser.add_argument("--problems", help="file, hub name or starter:SPLIT; not needed with --verdicts")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--model", help="folder, hub name or `starter`")
-    source.add_argument("--solutions", help="samples, in any form that `execute` takes")
+    source.add_argument("--solutions", help="file or folder of solutions, in any form that `execute` takes")
     source.add_argument("--verdicts", help="folder that `execute` wrote")
-    parser.add_argument("--samples", type=int, default=10, help="sampled answers a problem (default %(default)s)")
-    parser.add_argument("-k", type=int, nargs="+", default=[1, 10], help="the k of pass@k (default 1 10)")
+    parser.add_argument(
+        "--samples", type=int, default=10, help="number of sampled answers per problem (default %(default)s)"
+    )
+    parser.add_argument("-k", type=int, nargs="+", default=[1, 10], help="values of k in pass@k (default 1 10)")
     parser.add_argument("--label", default="", help="name of the model, for tables and messages")
     parser.add_argument(
         "--evalplus", metavar="FILE", help="with --solutions or --verdicts: also write EvalPlus's *_eval_results.json"
@@ -33,9 +35,11 @@ def add_evaluate(parser: Parser) -> None:
 
 
 def add_compare(parser: Parser) -> None:
-    """Options of `codepref compare`."""
-    parser.add_argument("scores_a", help="scores.json (or its folder) or EvalPlus's *_eval_results.json of the base")
-    parser.add_argument("scores_b", help="the same of the aligned model")
+    """Add the options of `codepref compare`."""
+    parser.add_argument(
+        "scores_a", help="the base's scores: scores.json, its folder, or EvalPlus's *_eval_results.json"
+    )
+    parser.add_argument("scores_b", help="the aligned model's scores, in one of the same forms")
     add_seed(parser)
     parser.add_argument("--out", help="JSON file for the figures")
     parser.set_defaults(command=compare)
@@ -88,18 +92,20 @@ def evaluate(options: Namespace) -> None:
     print(score_table({options.label or "scores": [asdict(figure) for figure in figures]}))
     for k in scores.ks:
         if f"pass@{k}" not in {figure.name for figure in figures}:
-            log(f"codepref: no problem has {k} judged samples, so there is no pass@{k}")
+            log(f"codepref: pass@{k} is left out: no problem has {k} judged samples")
     for reason, count in scores.left_out().items():
         print(f"{count:,} solutions left out: {reason}")
     if unanswered := sorted(wanted - {row.task_id for row in scores.problems}):
-        print(f"{len(unanswered):,} of {len(wanted):,} problems left out: no solution, such as {unanswered[0]}")
+        print(
+            f"{len(unanswered):,} of {len(wanted):,} problems left out: they have no solution, such as {unanswered[0]}"
+        )
     if options.evalplus:
         print(options.evalplus)
     print(Path(options.out) / "scores.json")
 
 
 def compare(options: Namespace) -> None:
-    """Run `codepref compare`, on scores or on grades."""
+    """Run `codepref compare` on two score files or two files of grades."""
     from codepref import api
     from codepref.evaluation.grades_file import is_grades_file
     from codepref.evaluation.power import needed

@@ -1,4 +1,4 @@
-"""The commands on the sandbox: execute, doctor."""
+"""The commands that use the sandbox: execute, doctor."""
 
 from __future__ import annotations
 
@@ -13,39 +13,42 @@ from codepref.storage.progress import ProgressLine
 
 
 def add_execute(parser: Parser) -> None:
-    """Options of `codepref execute`."""
+    """Add the options of `codepref execute`."""
     add_problems(parser)
     parser.add_argument(
         "--solutions",
         required=True,
-        help='lines {"task_id", "completion"} or {"task_id", "solution"}; or EvalPlus\'s folder TASK/0.py or its '
-        "*_eval_results.json",
+        help='file of lines {"task_id", "completion"} or {"task_id", "solution"}; or EvalPlus\'s folder with '
+        "TASK/0.py, or its *_eval_results.json",
     )
     parser.add_argument(
         "--tests",
-        help='lines {"task_id", "test"} or {"task_id", "completion"} (default: the problems\' own tests)',
+        help='file of lines {"task_id", "test"} or {"task_id", "completion"} (default: the problems\' own tests)',
     )
     parser.add_argument(
-        "--tests-per-completion", type=int, default=5, help="asserts to keep from one completion (default %(default)s)"
+        "--tests-per-completion",
+        type=int,
+        default=5,
+        help="most asserts to keep from one completion (default %(default)s)",
     )
     parser.add_argument(
         "--probes",
         type=int,
         default=0,
-        help="extra calls a problem, varied from its tests; --rule agreement needs about 60 (default 0)",
+        help="number of extra calls per problem, varied from its tests; the rule agreement needs about 60 (default 0)",
     )
     parser.add_argument("--out", required=True, help="folder for verdicts.parquet, tests.parquet, summary.json")
     parser.add_argument(
         "--skip-gold",
         action="store_true",
-        help="do not run the gold solutions of problems with a test that no solution passed",
+        help="do not check the gold solutions; without this option, those of problems with an unpassed test are run",
     )
     add_limits(parser, timeout_factor=20)
     parser.set_defaults(command=execute)
 
 
 def add_doctor(parser: Parser) -> None:
-    """Options of `codepref doctor`: none."""
+    """Set the function of `codepref doctor`, which has no options."""
     parser.set_defaults(command=doctor)
 
 

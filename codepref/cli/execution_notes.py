@@ -1,6 +1,6 @@
-"""What `execute` and `evaluate` say on stderr beside their figures.
+"""The notes that `execute` and `evaluate` print on stderr.
 
-The notes are on tests that were left out, missing packages, verdicts without a result, and failing gold solutions.
+They report tests that were left out, missing packages, verdicts `I`, and gold solutions that fail.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from codepref.sampling.answers import LoadedTests
 Log = Callable[[str], None]
 
 PROBLEM_AT_FAULT = ("the problem's", "the reference")
-"""The detail of a verdict begins with one of these where `I` is the problem's fault and not the machinery's."""
+"""The detail of a verdict begins with one of these texts if the problem caused the `I`, and not the machine."""
 
 
 def note_tests(problems: Sequence[Problem], loaded: LoadedTests | None, log: Log) -> None:
-    """Say which tests were left out and why, and how many problems have no test.
+    """Log how many tests were left out and why, and how many problems have no test.
 
     loaded: the tests of a file, or None for the problems' own tests.
     """
@@ -41,13 +41,13 @@ def note_tests(problems: Sequence[Problem], loaded: LoadedTests | None, log: Log
 
 
 def note_packages(problems: Sequence[Problem], log: Log) -> None:
-    """Name the packages that problems need and this machine lacks: no solution can pass there."""
+    """Log the packages that problems need and this machine lacks. No solution of those problems can pass here."""
     if message := missing_packages_message(problems):
         log(f"codepref: {message}")
 
 
 def note_infrastructure(folder: Path, summary: Mapping[str, Any], log: Log) -> None:
-    """Say how many verdicts are `I` and why. Raises InfrastructureError if the machinery caused some of them."""
+    """Log how many verdicts are `I` because of their problems. Raises InfrastructureError if others are `I`."""
     if not summary["verdicts"].get(INFRASTRUCTURE):
         return
     causes: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
@@ -55,18 +55,18 @@ def note_infrastructure(folder: Path, summary: Mapping[str, Any], log: Log) -> N
     for matrix in iter_verdicts(folder):
         for verdict in matrix.verdicts:
             if count := verdict.codes.count(INFRASTRUCTURE):
-                # where other tests gave a verdict, the machinery worked: the `I` is the fault of one test's reference
+                # if other tests of the solution gave a verdict, the sandbox worked, and one test's reference failed
                 judged = set(verdict.codes) != {INFRASTRUCTURE}
                 of_problem = judged or verdict.detail.startswith(PROBLEM_AT_FAULT)
                 known = verdict.detail.startswith(PROBLEM_AT_FAULT) or not of_problem
                 causes[of_problem][verdict.detail if known else "a test's reference failed"] += count
                 tasks[of_problem].add(matrix.task_id)
     if causes[True]:
-        log(f"codepref: {_describe(causes[True], tasks[True], summary)}. The problem is at fault, not the solutions")
+        log(f"codepref: {_describe(causes[True], tasks[True], summary)}. The problems caused this, not the solutions")
     if causes[False]:
         raise InfrastructureError(
-            f"{_describe(causes[False], tasks[False], summary)}. No solution is at fault: "
-            "fix the cause (`codepref doctor` looks for it) and run again with another --out"
+            f"{_describe(causes[False], tasks[False], summary)}. No solution caused this. "
+            "Fix the cause (`codepref doctor` looks for it), and run again with another --out"
         )
 
 
@@ -82,11 +82,10 @@ def _describe(causes: Counter[str], tasks: set[str], summary: Mapping[str, Any])
 def note_gold(
     problems: Sequence[Problem], folder: Path, log: Log, *, limits: Limits, jobs: int | None, unconfined: bool
 ) -> None:
-    """Run the gold solutions of problems with a test that no solution passed, and name those that fail.
+    """Run the gold solutions of problems with a test that no solution passed, and log those that fail.
 
-    Problems whose every test was passed by some solution need no such check. Neither do problems whose tests have a
-    reference, such as those of kind "inputs": the reference is their gold solution, and it has run already.
-    Raises what `execute` raises.
+    A problem is not checked if each of its tests was passed by some solution, or if a test has a reference, such as
+    tests of kind "inputs": the reference is the gold solution, and it has run already. Raises what `execute` raises.
     """
     unpassed = set(_tasks_with_an_unpassed_test(folder))
     failing = [p for p in problems if p.task_id in unpassed]
@@ -98,7 +97,7 @@ def note_gold(
         log(
             f"codepref: the gold solution of {list_names({failure.task_id for failure in failed})} fails its own tests "
             f"under these limits ({first.task_id}: {first.codes[:20]}, {' '.join(first.detail.split())[:200]}): "
-            "verdicts there say little about the solutions"
+            "the verdicts on these problems say little about the solutions"
         )
 
 
@@ -108,7 +107,7 @@ def _tasks_with_an_unpassed_test(folder: Path) -> Iterator[str]:
 
     passed: dict[str, int] = {}
     all_tests: dict[str, int] = {}
-    # one thread: on a machine that is short of processes, pyarrow could not start more
+    # pyarrow uses one thread, since it could not start others on a machine that is short of processes
     with pq.ParquetFile(folder / VERDICTS, pre_buffer=False) as table:
         for batch in table.iter_batches(columns=["task_id", "verdicts"], use_threads=False):
             for row in batch.to_pylist():

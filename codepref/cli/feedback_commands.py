@@ -1,4 +1,4 @@
-"""What the commands of AI feedback (respond, judge, grade) do and print."""
+"""The functions of the commands of AI feedback: respond, judge, grade."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def judge(options: Namespace) -> None:
         _calibrate(options, member, settings)
         return
     if options.verdicts or options.own_models:
-        raise UserError("--verdicts and --own-models need --calibrate")
+        raise UserError("--verdicts and --own-models apply only with --calibrate: add it, or leave them out")
     progress = ProgressLine("judge: questions")
     with closing(progress):
         summary = codepref.judge(
@@ -118,7 +118,7 @@ def _calibrate(options: Namespace, member: Member, settings: JudgeSettings) -> N
 
 def _judge_by_rubric(options: Namespace) -> None:
     if options.calibrate or options.second_pass or options.budget is not None:
-        raise UserError("the rubric is static analysis: --calibrate, --second-pass and --budget do not apply to it")
+        raise UserError("--calibrate, --second-pass and --budget do not apply to the rubric: leave them out")
     _print_ratings(codepref.judge_by_rubric(options.responses, options.out, problems=options.problems))
     print(options.out)
 
@@ -128,7 +128,7 @@ def grade(options: Namespace) -> None:
     from codepref.evaluation.graded import summarise_grades
 
     if options.model == "rubric" and not options.judge and not options.base_url:
-        raise UserError("a benchmark is graded by a model on a server, not by the rubric: give --model and --base-url")
+        raise UserError("the rubric cannot grade a benchmark: name a judge model with --model and --base-url")
     member, settings = judge_member(options), _settings(options)
     progress = ProgressLine("grade: questions")
     with closing(progress):
@@ -153,26 +153,28 @@ def grade(options: Namespace) -> None:
 
 
 def judge_member(options: Namespace) -> Member:
-    """The judge that the options name. Raises UserError if they name none, or two."""
+    """Return the judge that the options name. Raises UserError if they name none or two, or no server."""
     from codepref.config.pool import Member, load_members
 
     if options.judge:
         if options.model or options.base_url:
-            raise UserError("give --judge FILE, or --model with --base-url, not both")
+            raise UserError("the judge is named twice: give --judge FILE, or --model with --base-url, but not both")
         members = load_members(Path(options.judge))
         if len(members) != 1:
             raise UserError(
-                f"{options.judge}: must hold exactly one [[pool]] table, the judge's; it has {len(members)}"
+                f"{options.judge}: must hold one [[pool]] table, which describes the judge; it holds {len(members)}"
             )
         member = members[0]
     else:
         if not options.model:
-            raise UserError("no judge: give --model with --base-url, or --judge FILE")
+            raise UserError("no judge is named: give --model with --base-url, or --judge FILE")
         names = ("model", "base_url", "api_key_env", "concurrency", "timeout", "retries", "schema")
         prices = {"price_in": options.price_in, "price_out": options.price_out}
         member = Member(**{name: getattr(options, name) for name in names}, **prices)
     if not member.base_url:
-        raise UserError(f"{member.label}: its server is missing: give --base-url (OpenAI-compatible, up to /v1)")
+        raise UserError(
+            f"{member.label}: the address of its server is missing; give --base-url (OpenAI-compatible, up to /v1)"
+        )
     return member
 
 
@@ -181,7 +183,9 @@ def _settings(options: Namespace) -> JudgeSettings:
 
     _check_positive(options, "max_new_tokens")
     if options.mode == "single" and (options.second_pass or options.calibrate):
-        raise UserError("--second-pass and --calibrate need --mode together: a single response has no order to reverse")
+        raise UserError(
+            "--second-pass and --calibrate need --mode together, since they reverse the order of the responses"
+        )
     return JudgeSettings(
         mode=options.mode,
         second_pass=options.second_pass,
@@ -208,7 +212,8 @@ def _print_ledger(summary: dict[str, Any]) -> None:
     for line in ledger_table(summary["ledger"]):
         print(line)
     if summary["dollars"] or summary["dollars_at_most_more"]:
-        print(f"${summary['dollars']:.4f}, and at most ${summary['dollars_at_most_more']:.4f} for unanswered calls")
+        spent, more = summary["dollars"], summary["dollars_at_most_more"]
+        print(f"${spent:.4f} spent, and at most ${more:.4f} more for unanswered calls")
 
 
 def _log(text: str) -> None:

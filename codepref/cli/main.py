@@ -1,4 +1,4 @@
-"""The command line's entry: parse, call the command's function, and turn an error into one message and a status."""
+"""The entry of the command line: runs a command, and turns an error into a message and an exit status."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ PACKAGE = Path(__file__).resolve().parent.parent
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
-    0 means done, 1 failed or refused, 2 wrong input, 3 the machine lacks something, 130 interrupted, 143 terminated.
+    0 means done, 1 failed or refused by a gate, 2 wrong input, 3 the machine lacks something, 130 interrupted, and 143
+    terminated. An error that codepref does not know is raised.
     """
     _open_standard_streams()
     from codepref.cli.parser import build_parser
@@ -53,7 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report_error(error: BaseException) -> int | None:
-    """Print one message for an error and return the exit status, or None for an error that codepref does not know."""
+    """Print the messages of an error and return the exit status. Return None for an error that codepref does not know.
+
+    A broken pipe prints no message.
+    """
     if isinstance(error, UserError):
         for mistake in error.problems:
             _print_error(f"codepref: {mistake}")
@@ -62,7 +66,7 @@ def _report_error(error: BaseException) -> int | None:
         _print_error(f"codepref: {error}")
         return error.exit_status
     if isinstance(error, BrokenPipeError):
-        # the reader of our output has gone, such as a closed pager: this is no failure, but stdout must not be flushed
+        # the program that reads stdout has closed it, as a pager does, so stdout must not be flushed again
         _discard_output()
         return 1
     if isinstance(error, OSError) and error.errno in USED_UP:
@@ -75,7 +79,7 @@ def _report_error(error: BaseException) -> int | None:
     if isinstance(error, ImportError):
         reason = (str(error).strip().splitlines() or ["no reason given"])[-1]
         _print_error(
-            f"codepref: a package cannot be loaded ({reason}): install it (pip install codepref), or free memory"
+            f"codepref: a package cannot be loaded ({reason}): install it (pip install codepref), or free some memory"
         )
         return MachineError.exit_status
     if isinstance(error, MemoryError):
@@ -92,7 +96,7 @@ def _report_error(error: BaseException) -> int | None:
 
 @contextlib.contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Print codepref's own FutureWarnings as one line, without the file and the source line that Python adds."""
+    """Inside the block, print codepref's FutureWarnings as one line without the file and line that Python adds."""
     python_format = warnings.formatwarning
 
     def one_line(
@@ -110,23 +114,23 @@ def _plain_warnings() -> Iterator[None]:
 
 
 def _let_threads_sleep() -> None:
-    """Make waiting OpenMP threads sleep, unless the user has set how they wait. Call it before torch is loaded.
+    """Make waiting OpenMP threads sleep, unless the user has set how they wait. Call this before torch is loaded.
 
-    By default they spin. Sampling from a small model then takes thirty times as long once another process wants a core
-    (65 s instead of 2 s, measured). A thousand turns of spinning before the sleep are a sixth faster than no spinning
-    where no other process runs, and an eighth slower where one does.
+    By default, waiting threads spin. When another process used a core too, sampling from a small model took 65 s with
+    spinning threads, and 2 s with sleeping ones. Here threads spin a thousand times before they sleep. Compared with no
+    spinning, this was a sixth faster on an idle machine, and an eighth slower beside another process.
     """
     if not os.environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"}:
         os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
 
 
 class Terminated(BaseException):
-    """The process received SIGTERM: end the workers, leave files whole, and exit."""
+    """Raised when the process receives SIGTERM, so that the workers end and open files are closed before the exit."""
 
 
 @contextlib.contextmanager
 def _sigterm_raises() -> Iterator[None]:
-    """Turn SIGTERM into `Terminated` inside the block. Outside the main thread it does nothing."""
+    """Raise `Terminated` on SIGTERM inside the block. In other threads than the main thread, do nothing."""
 
     def terminated(number: int, frame: FrameType | None) -> None:
         raise Terminated
@@ -147,18 +151,18 @@ def _open_standard_streams() -> None:
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest free number, which is this one
+            os.open(os.devnull, os.O_RDWR)  # the system gives it the lowest free number: `descriptor`
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 def _discard_output() -> None:
-    """Connect stdout to /dev/null: its buffer cannot be written, and the interpreter must not try again at its end."""
+    """Connect stdout to /dev/null, so that the interpreter does not fail when it flushes stdout at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_error(text: str) -> None:
-    """Print a message on stderr. A stderr that cannot be written changes no exit status."""
+    """Print a message on stderr. If stderr cannot be written, do nothing, so that the exit status stays."""
     with contextlib.suppress(OSError):
         print(text, file=sys.stderr, flush=True)
 

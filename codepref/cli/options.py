@@ -1,4 +1,4 @@
-"""Options that several commands share, and options that have a new name."""
+"""The options that several commands share, and the action of options whose name has changed."""
 
 from __future__ import annotations
 
@@ -17,25 +17,28 @@ Parser = argparse.ArgumentParser
 
 
 class OldName(argparse.Action):
-    """A hidden option that still works under its old name, with one warning. const: the new name."""
+    """The action of an old name of an option. The old name is hidden and still works, with a warning.
+
+    const: the new name.
+    """
 
     def __init__(self, option_strings: Sequence[str], dest: str, const: str, **more: Any) -> None:
         super().__init__(option_strings, dest, const=const, help=argparse.SUPPRESS, **more)
 
     def __call__(self, parser: Parser, namespace: Namespace, values: Any, option_string: str | None = None) -> None:
-        """Store the value and warn."""
+        """Store the value, and warn that the option has a new name."""
         warnings.warn(f"{option_string} is now called {self.const}", FutureWarning, stacklevel=1)
         setattr(namespace, self.dest, values)
 
 
 def add_model(parser: Parser, text: str) -> None:
-    """--model, --device, --dtype. text: what --model accepts."""
+    """Add --model, --device and --dtype. text: the help of --model."""
     parser.add_argument("--model", required=True, help=text)
     add_device(parser)
 
 
 def add_device(parser: Parser) -> None:
-    """--device, --dtype."""
+    """Add --device and --dtype."""
     parser.add_argument("--device", default="auto", help="torch device (default: the GPU if there is one)")
     parser.add_argument(
         "--dtype",
@@ -46,45 +49,49 @@ def add_device(parser: Parser) -> None:
 
 
 def add_problems(parser: Parser) -> None:
-    """--problems."""
+    """Add --problems."""
     parser.add_argument("--problems", required=True, help="file (plain or .gz), hub name or starter:SPLIT")
 
 
 def add_seed(parser: Parser) -> None:
-    """--seed."""
+    """Add --seed."""
     parser.add_argument("--seed", type=int, default=0, help="root of every random choice (default 0)")
 
 
 def add_decoding(parser: Parser) -> None:
-    """--temperature, --top-p, --max-new-tokens, --template, --batch-size, --seed."""
+    """Add --temperature, --top-p, --max-new-tokens, --template, --batch-size and --seed."""
     parser.add_argument("--temperature", type=float, default=0.8, help="0 is greedy (default %(default)s)")
     parser.add_argument("--top-p", type=float, default=0.95, help="nucleus size (default %(default)s)")
-    parser.add_argument("--max-new-tokens", type=int, default=512, help="cut answers there (default %(default)s)")
-    parser.add_argument("--template", help="user message, with {prompt} and {entry_point}")
-    parser.add_argument("--batch-size", type=int, default=128, help="answers at once (default %(default)s)")
+    parser.add_argument(
+        "--max-new-tokens", type=int, default=512, help="cut an answer after this many tokens (default %(default)s)"
+    )
+    parser.add_argument("--template", help="text of the user message, with {prompt} and {entry_point}")
+    parser.add_argument(
+        "--batch-size", type=int, default=128, help="number of answers to generate at once (default %(default)s)"
+    )
     add_seed(parser)
 
 
 def add_limits(parser: Parser, *, timeout_factor: int) -> None:
-    """--cpu-seconds, --timeout-factor, --memory-mb, --jobs, --unconfined.
+    """Add --cpu-seconds, --timeout-factor, --memory-mb, --jobs and --unconfined.
 
-    timeout_factor: the default that the help names.
+    timeout_factor: the default that the help of --timeout-factor names.
     """
     parser.add_argument("--cpu-seconds", type=float, help="CPU time limit of one test (default 3)")
     parser.add_argument(
         "--timeout-factor",
         type=float,
-        help="also stop a test after this many times the CPU time of the slowest correct solution; 0: only "
-        f"--cpu-seconds (default {timeout_factor})",
+        help="also stop a test after this many times the CPU time of the slowest correct solution; 0 leaves only "
+        f"the limit --cpu-seconds (default {timeout_factor})",
     )
     parser.add_argument("--patience", type=float, dest="timeout_factor", action=OldName, const="--timeout-factor")
     parser.add_argument("--memory-mb", type=int, help="memory limit of one process that runs a solution (default 1024)")
-    parser.add_argument("--jobs", type=int, help="workers (default: one a core)")
+    parser.add_argument("--jobs", type=int, help="number of workers (default: one per core)")
     add_sandbox(parser)
 
 
 def add_sandbox(parser: Parser) -> None:
-    """--unconfined."""
+    """Add --unconfined."""
     parser.add_argument(
         "--unconfined",
         action="store_true",
@@ -93,19 +100,22 @@ def add_sandbox(parser: Parser) -> None:
 
 
 def add_overrides(parser: Parser) -> None:
-    """--set SECTION.KEY=VALUE."""
+    """Add --set SECTION.KEY=VALUE."""
     parser.add_argument(
         "--set",
         dest="overrides",
         action="append",
         default=[],
         metavar="SECTION.KEY=VALUE",
-        help="replaces a value of the recipe; may be repeated",
+        help="replace a value of the recipe; may be repeated",
     )
 
 
 def read_limits(options: Namespace, **defaults: Any) -> Limits:
-    """Return the sandbox's limits that the options name. Raises UserError for values out of range."""
+    """Return the sandbox's limits that the options name.
+
+    defaults: values of limits that an option does not set. Raises UserError for values out of range.
+    """
     from codepref.execution.limits import Limits
 
     chosen = dict(defaults)

@@ -1,4 +1,4 @@
-"""What the commands write besides their results."""
+"""Messages of the commands on stderr."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import sys
 
 
 def log(text: str) -> None:
-    """Print one message on stderr at once."""
+    """Print one message on stderr without delay."""
     print(text, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""The commands on pairs: pair, audit."""
+"""The commands that select and audit pairs: pair, audit."""
 
 from __future__ import annotations
 
@@ -13,59 +13,87 @@ from codepref.storage.files import write_json
 
 
 def add_pair(parser: Parser) -> None:
-    """Options of `codepref pair`."""
+    """Add the options of `codepref pair`."""
     parser.add_argument("--verdicts", help="folder that `execute` wrote")
     parser.add_argument(
-        "--judgments", help="file that `judge` wrote, or published ratings; for the rules rated and tests-then-rating"
+        "--judgments",
+        help="file that `judge` wrote, or a published data set of ratings; for the rules rated and tests-then-rating",
     )
     parser.add_argument(
-        "--problems", help="source of the prompts (default: the statements in --verdicts, or the instructions)"
+        "--problems",
+        help="source of the prompts (default: the instructions in --judgments, else the statements in --verdicts)",
     )
     parser.add_argument(
-        "--binarized", help="with --judgments: also write the pairs with the columns of CodeUltraFeedback_binarized"
+        "--binarized",
+        help="with --judgments: also write the pairs to this file, with the columns of CodeUltraFeedback_binarized",
     )
     parser.add_argument(
-        "--margin", type=float, default=1.0, help="with --judgments: least difference in rating (default %(default)g)"
+        "--margin",
+        type=float,
+        default=1.0,
+        help="with --judgments: least difference between the ratings (default %(default)g)",
     )
     parser.add_argument(
         "--correctness-pairs",
         action="store_true",
-        help="tests-then-rating: also pair passing solutions with failing ones",
+        help="with the rule tests-then-rating: also pair passing solutions with failing ones",
     )
-    # not RULES.names(), since a search in all installed packages would slow down every command
+    # RULES.names() would search all installed packages, which would slow down every command
     rules = f"{', '.join(RULES.builtin)}, or a rule of an installed package"
     parser.add_argument("--rule", help=f"{rules} (default all-tests, with --judgments rated)")
-    parser.add_argument("--max-pairs-per-problem", type=int, default=4, help="limit for any rule (default %(default)s)")
-    parser.add_argument("--draws", type=int, default=1, help="dstc rules: pairs a problem (default 1)")
-    parser.add_argument("--min-confidence", type=float, default=0.0, help="drop pairs with less confidence (default 0)")
     parser.add_argument(
-        "--max-share", type=float, default=1.0, help="keep this share of the problems, the most confident first"
+        "--max-pairs-per-problem",
+        type=int,
+        default=4,
+        help="most pairs of one problem, with any rule (default %(default)s)",
     )
     parser.add_argument(
-        "--max-length-ratio", type=float, default=0.0, help="drop pairs with one side this many times longer; 0: none"
+        "--draws",
+        type=int,
+        default=1,
+        help="with a rule that makes one pair per problem, such as dstc: number of pairs per problem (default 1)",
     )
-    parser.add_argument("--template", help="user message of the prompts, with {prompt} and {entry_point}")
-    parser.add_argument("--bare", action="store_true", help="answers are bare code, not a ```python block")
-    parser.add_argument("--allow-shared", action="store_true", help="also use verdicts of shared isolation")
+    parser.add_argument(
+        "--min-confidence", type=float, default=0.0, help="drop pairs with a lower confidence (default 0)"
+    )
+    parser.add_argument(
+        "--max-share",
+        type=float,
+        default=1.0,
+        help="keep only this share of the problems, those with the highest confidence (default 1)",
+    )
+    parser.add_argument(
+        "--max-length-ratio",
+        type=float,
+        default=0.0,
+        help="drop a pair if one side is more than this many times as long as the other; 0 drops none (default 0)",
+    )
+    parser.add_argument("--template", help="text of the user message in the prompts, with {prompt} and {entry_point}")
+    parser.add_argument("--bare", action="store_true", help="write the answers as bare code, not as a ```python block")
+    parser.add_argument(
+        "--allow-shared", action="store_true", help="also use verdicts of tests that shared a process with the solution"
+    )
     add_seed(parser)
     parser.add_argument("--out", required=True, help="Parquet file")
     parser.set_defaults(command=pair)
 
 
 def add_audit(parser: Parser) -> None:
-    """Options of `codepref audit`."""
-    parser.add_argument("--pairs", required=True, help="file that `pair` wrote, or another that `train` takes")
+    """Add the options of `codepref audit`."""
+    parser.add_argument(
+        "--pairs", required=True, help="file that `pair` wrote, or another file of pairs that `train` takes"
+    )
     parser.add_argument(
         "--verdicts",
-        help="folder with the same solutions run against true tests (default: only figures that need no verdicts)",
+        help="folder with the verdicts of true tests on the same solutions (default: only figures without verdicts)",
     )
     parser.add_argument(
         "--problems-total",
         type=int,
-        help="number of problems that could have given a pair (default: of those that did)",
+        help="number of problems that could have given a pair (default: number of problems with a judged pair)",
     )
     add_seed(parser)
-    parser.add_argument("--out", help="JSON file for the figures (default: PAIRS with .audit.json)")
+    parser.add_argument("--out", help="JSON file for the figures (default: PAIRS with the ending .audit.json)")
     parser.set_defaults(command=audit)
 
 
@@ -95,7 +123,7 @@ def pair(options: Namespace) -> None:
     )
     if options.binarized:
         if not options.judgments:
-            raise UserError("--binarized writes ratings too, and needs --judgments")
+            raise UserError("--binarized also writes the ratings: give --judgments")
         write_binarized(Path(options.binarized), read_judgments(options.judgments), result.pairs)
         print(options.binarized)
     print(f"{len(result.pairs):,} pairs of {len({p.task_id for p in result.pairs}):,} problems")

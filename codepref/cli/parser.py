@@ -1,6 +1,6 @@
 """The table of commands, and the parser that is built from it.
 
-Each command is one line here: its name, its help, and the function that adds its options and names its function.
+Each command is one line of the table: its name, its help, and the function that adds its options.
 """
 
 from __future__ import annotations
@@ -22,24 +22,28 @@ COMMANDS: tuple[tuple[str, str, Callable[[Parser], None]], ...] = (
     ("sample", "ask a model for solutions or tests of problems", sampling.add_sample),
     ("execute", "run solutions against tests in the sandbox", execution.add_execute),
     ("respond", "ask a pool of models to answer instructions", feedback.add_respond),
-    ("judge", "have a judge rate responses, or measure what its ratings are worth", feedback.add_judge),
-    ("grade", "have a judge grade responses to a benchmark beside reference answers", feedback.add_grade),
+    ("judge", "have a judge rate responses, or measure how reliable the judge is", feedback.add_judge),
+    (
+        "grade",
+        "have a judge compare responses to a benchmark with reference answers, and grade them",
+        feedback.add_grade,
+    ),
     ("pair", "select preference pairs from verdicts or ratings", pairing.add_pair),
-    ("audit", "measure how many pairs are right by true tests, or describe them without tests", pairing.add_audit),
+    ("audit", "measure how many pairs are right by true tests, or describe pairs without tests", pairing.add_audit),
     ("train", "train a model on pairs, verdicts, demonstrations or problems", training.add_train),
     ("evaluate", "compute pass@k of a model, of solutions or of verdicts", evaluation.add_evaluate),
     ("compare", "compute the paired difference of two score files", evaluation.add_compare),
     ("push", "upload a run's model and pairs to the hub", runs.add_push),
     ("doctor", "show which confinement this machine offers", execution.add_doctor),
 )
-"""(name, help, function that adds the options and sets the default `command`)."""
+"""Rows of (name, help, function). The function adds the options and sets `command`, the function to run."""
 
 
 def build_parser() -> Parser:
     """Return the parser of the whole command line."""
     parser = Parser(
         prog="codepref",
-        description="Align a code model by preference learning, and see honestly whether it got better.",
+        description="Align a code model by preference learning, and measure whether it got better.",
         epilog="Exit status: 0 done, 1 failed or refused by a gate, 2 wrong input, 3 the machine lacks something.",
     )
     parser.add_argument("--version", action="version", version=f"codepref {__version__}")

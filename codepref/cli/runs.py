@@ -1,4 +1,4 @@
-"""The commands on a whole run: demo, run, status, show, report, push."""
+"""The commands for whole runs: demo, run, status, show, report, push."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from codepref.errors import GateError
 
 
 def add_demo(parser: Parser) -> None:
-    """Options of `codepref demo`."""
-    parser.add_argument("--recipe", default="dstc-dpo", help="recipe of the starter (default %(default)s)")
+    """Add the options of `codepref demo`."""
+    parser.add_argument("--recipe", default="dstc-dpo", help="name of a recipe for the starter (default %(default)s)")
     parser.add_argument("--out", help="run directory (default runs/demo-RECIPE)")
     parser.add_argument("--seed", type=int, help="root of every random choice (default 0)")
     add_overrides(parser)
@@ -23,40 +23,42 @@ def add_demo(parser: Parser) -> None:
 
 
 def add_run(parser: Parser) -> None:
-    """Options of `codepref run`."""
+    """Add the options of `codepref run`."""
     parser.add_argument("recipe", help="a TOML file, or the name of a recipe that ships with codepref")
-    parser.add_argument("--out", help="run directory (default runs/NAME); continues an interrupted run that is there")
-    parser.add_argument("--seed", type=int, help="replaces the recipe's seed")
+    parser.add_argument("--out", help="run directory (default runs/NAME); an interrupted run in it is continued")
+    parser.add_argument("--seed", type=int, help="root of every random choice, instead of the recipe's seed")
     add_overrides(parser)
     add_sandbox(parser)
     parser.set_defaults(command=run)
 
 
 def add_status(parser: Parser) -> None:
-    """Options of `codepref status`."""
+    """Add the options of `codepref status`."""
     parser.add_argument("dir", help="run directory")
     parser.set_defaults(command=status)
 
 
 def add_show(parser: Parser) -> None:
-    """Options of `codepref show`."""
+    """Add the options of `codepref show`."""
     parser.add_argument("dir", help="run directory")
-    parser.add_argument("task_id", help="id of the problem, as in the run's files of answers")
+    parser.add_argument("task_id", help="task_id of the problem or instruction, as in the run's files")
     parser.set_defaults(command=show)
 
 
 def add_report(parser: Parser) -> None:
-    """Options of `codepref report`."""
+    """Add the options of `codepref report`."""
     parser.add_argument("dir", help="run directory")
     parser.set_defaults(command=report)
 
 
 def add_push(parser: Parser) -> None:
-    """Options of `codepref push`."""
+    """Add the options of `codepref push`."""
     parser.add_argument("dir", help="directory of a finished run")
-    parser.add_argument("--model", default="", metavar="OWNER/NAME", help="repository for its checkpoint")
-    parser.add_argument("--dataset", default="", metavar="OWNER/NAME", help="repository for its pairs")
-    parser.add_argument("--public", action="store_true", help="make new repositories public (default: private)")
+    parser.add_argument("--model", default="", metavar="OWNER/NAME", help="repository for the run's checkpoint")
+    parser.add_argument("--dataset", default="", metavar="OWNER/NAME", help="repository for the run's pairs")
+    parser.add_argument(
+        "--public", action="store_true", help="make the repositories that are created public (default: private)"
+    )
     parser.add_argument("--anyway", action="store_true", help="push the model even if it was not promoted")
     parser.set_defaults(command=push)
 

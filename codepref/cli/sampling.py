@@ -1,4 +1,4 @@
-"""`codepref sample`."""
+"""The command that samples: sample."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from codepref.storage.progress import ProgressLine
 
 
 def add_sample(parser: Parser) -> None:
-    """Options of `codepref sample`."""
+    """Add the options of `codepref sample`."""
     add_model(parser, "folder, hub name, `starter`, or `scripted:FILE` with the answers (docs/reference/files.md)")
     add_problems(parser)
     parser.add_argument(
         "--kind", choices=("solutions", "tests"), default="solutions", help="what to ask for (default %(default)s)"
     )
-    parser.add_argument("-n", type=int, default=10, help="answers a problem (default %(default)s)")
+    parser.add_argument("-n", type=int, default=10, help="number of answers per problem (default %(default)s)")
     add_decoding(parser)
-    parser.add_argument("--out", required=True, help="JSON lines; an interrupted call continues from OUT.parts")
+    parser.add_argument(
+        "--out", required=True, help="file of JSON lines to write; an interrupted command continues from OUT.parts"
+    )
     parser.set_defaults(command=sample)
 
 

@@ -1,4 +1,4 @@
-"""`codepref train`."""
+"""The command that trains: train."""
 
 from __future__ import annotations
 
@@ -16,24 +16,31 @@ if TYPE_CHECKING:
 
 
 def add_train(parser: Parser) -> None:
-    """Options of `codepref train`."""
+    """Add the options of `codepref train`."""
     add_model(parser, "folder, hub name or `starter`")
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--pairs", help="Parquet or JSON lines with prompt, chosen, rejected")
-    source.add_argument("--verdicts", help="rft, sft, kto: folder that `execute` wrote, to learn from its solutions")
-    source.add_argument("--problems", help="grpo, rloo: file, hub name or starter:SPLIT of problems with tests")
-    source.add_argument("--data", help="sft: file or hub name with instructions and answers")
+    source.add_argument("--pairs", help="Parquet or JSON lines file with prompt, chosen and rejected")
+    source.add_argument(
+        "--verdicts", help="for rft, sft, kto: folder that `execute` wrote, with the solutions to learn from"
+    )
+    source.add_argument("--problems", help="for grpo, rloo: file, hub name or starter:SPLIT of problems with tests")
+    source.add_argument("--data", help="for sft: file, or data set on the hub, with instructions and answers")
     parser.add_argument(
         "--method",
         default="dpo",
         help=f"{', '.join(METHODS.builtin)}, or a method of an installed package (default %(default)s)",
     )
-    parser.add_argument("--out", required=True, help="folder for the trained model; a killed training continues there")
     parser.add_argument(
-        "--validation", help="problems that the model answers while it trains; never your held-out problems"
+        "--out", required=True, help="folder for the trained model; a killed training continues with the same folder"
     )
     parser.add_argument(
-        "--validation-limit", type=int, default=100, help="use only the first N of them (default %(default)s)"
+        "--validation", help="problems that measure the model while it trains; do not use your held-out problems"
+    )
+    parser.add_argument(
+        "--validation-limit",
+        type=int,
+        default=100,
+        help="use only the first N validation problems (default %(default)s)",
     )
     add_seed(parser)
     add_sandbox(parser)
@@ -56,7 +63,7 @@ def train(options: Namespace) -> None:
 
     overrides = [_as_override(item) for item in options.settings]
     recipe = parse_recipe({"training": {}}, overrides=overrides, where="--set")
-    # set after the recipe was checked: this command also trains by methods that a run does not have
+    # the method is set after the recipe's check, since this command also trains by methods that a run refuses
     settings = replace(recipe.training, method=options.method)
     progress = ProgressLine("train: steps")
     result = api.train(
@@ -110,10 +117,13 @@ def _print_result(result: TrainingResult, method: str) -> None:
 
 
 def _as_override(item: str) -> str:
-    """Turn KEY=VALUE of `train --set` into an override of a recipe. Raises UserError for a key that only a run uses."""
+    """Return the override of a recipe for KEY=VALUE of `train --set`.
+
+    Raises UserError for a key that `train` does not take.
+    """
     key = item.partition("=")[0].strip().removeprefix("training.")
     if key == "method":
-        raise UserError(f"--set {item}: the method is named with --method")
+        raise UserError(f"--set {item}: use --method to choose the method")
     if key in ("rounds", "round_start"):
         raise UserError(f"--set {item}: only a run has rounds (`codepref run`); this command trains once")
     if "." in key and not key.startswith("online."):

@@ -1,1 +1,1 @@
-"""Hub: the cards of models and pairs, and their upload on request."""
+"""The cards of models and pairs, and the upload to the hub."""

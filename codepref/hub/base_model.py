@@ -1,4 +1,4 @@
-"""Whether a base model is on the hub or a folder of this machine, which nobody else can load."""
+"""Tells a base model on the hub from a folder on this machine. Nobody else can load the folder."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ ADAPTER = "adapter_config.json"
 
 
 def hub_name(model: str, run_dir: Path) -> str:
-    """Return `model` if it is a hub name OWNER/NAME, and "" if it is a local path or anything else.
+    """Return `model` if it is a hub name OWNER/NAME, and "" otherwise.
 
-    A relative path such as `models/base` looks like a hub name. It is local if the folder exists, or if the run noted
-    the fingerprint of a folder for its model (`codepref.models.fingerprint`).
+    A relative path such as `models/base` looks like a hub name. It counts as a local path if it exists. It also counts
+    as one if `model` is the run's model and the fingerprint in run.json is not that of a hub name: the folder existed
+    when the run began (`codepref.models.fingerprint`).
     """
     owner, slash, name = model.partition("/")
     if not owner or not slash or not name or "/" in name or owner.startswith((".", "~")) or Path(model).exists():
@@ -26,14 +27,15 @@ def hub_name(model: str, run_dir: Path) -> str:
 
 
 def shown_name(model: str, run_dir: Path) -> str:
-    """Return what a card calls a model: its hub name, or the last part of its local path."""
+    """Return the name of a model for a card: its hub name, or the last part of its local path."""
     return hub_name(model, run_dir) or model.rstrip("/").rpartition("/")[2]
 
 
 def local_base(run_dir: Path) -> str:
-    """Return the base model of a run's adapter if it is a folder of this machine, and "" if it is on the hub.
+    """Return the base model of a run's adapter if nobody else can load it, such as a folder on this machine.
 
-    Also returns "" if the checkpoint is no adapter.
+    Returns "" if the base model is on the hub, or if the checkpoint is no adapter. Returns "unknown" if the adapter
+    does not name its base model.
     """
     config = run_dir / "checkpoint" / ADAPTER
     if not config.exists():

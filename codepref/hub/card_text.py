@@ -1,4 +1,4 @@
-"""The text of the cards of a model and of its pairs, from summary.json."""
+"""The texts of the model's card and of the pairs' card. They are made from summary.json."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ NOT_PROMISED = (
 
 
 def model_head(summary: Mapping[str, Any], license_: str, base_model: str) -> dict[str, Any]:
-    """Return the hub's metadata of the model card, without the figures (see `evaluation_rows`).
+    """Return the metadata of the model card for the hub. `evaluation_rows` returns the figures.
 
-    base_model: the base model's hub name, or "" for a local base, whose path means nothing on another machine.
+    base_model: the base model's hub name, or "" for a local base. The card does not name a local path, since it means
+    nothing on another machine.
     """
     head: dict[str, Any] = {
         "license": license_ or UNKNOWN_LICENSE,
@@ -34,7 +35,7 @@ def model_head(summary: Mapping[str, Any], license_: str, base_model: str) -> di
 
 
 def evaluation_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return one row for each pass@k of the aligned model: name, value in percent, and the held-out problems."""
+    """Return one row for each pass@k of the aligned model: name, value in percent, and held-out problems."""
     heldout = _problems(summary).get("heldout", "")
     return [
         {"name": str(row["name"]), "value": round(100 * float(row["value"]), 2), "heldout": heldout}
@@ -44,7 +45,7 @@ def evaluation_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def model_body(summary: Mapping[str, Any], name: str, base: str) -> str:
-    """Return the model card below its head. If the model was not promoted, the first lines say so.
+    """Return the text of the model card, which follows the metadata. It says first if the model was not promoted.
 
     base: the base model's hub name, or the name of its folder.
     """
@@ -80,7 +81,7 @@ def model_body(summary: Mapping[str, Any], name: str, base: str) -> str:
 
 
 def data_body(summary: Mapping[str, Any], name: str, base: str) -> str:
-    """Return the card of the pairs, below its head. base: as for `model_body`."""
+    """Return the text of the pairs' card, which follows the metadata. base: as for `model_body`."""
     pairs, rule = summary.get("pairs") or {}, _section(summary, "pairing").get("rule", "")
     problems = _problems(summary)
     sizes = f"{count(pairs.get('count'))} preference pairs of {count(pairs.get('problems'))} problems "
@@ -97,15 +98,15 @@ def data_body(summary: Mapping[str, Any], name: str, base: str) -> str:
 
 COLUMNS = (
     ("task_id", "the problem"),
-    ("prompt, chosen, rejected", "messages, as TRL's trainers take them"),
+    ("prompt, chosen, rejected", "lists of messages, in the form that TRL's trainers take"),
     ("rule, confidence", "the rule, and its confidence in [0, 1] that chosen is right and rejected is wrong"),
-    ("chosen_id, rejected_id", "the places of the two answers among the problem's answers"),
+    ("chosen_id, rejected_id", "the numbers of the two answers among the problem's answers, from 0"),
     ("evidence", "what the rule saw, as JSON text"),
 )
 
 
 def data_head(summary: Mapping[str, Any], license_: str) -> dict[str, Any]:
-    """Return the hub's metadata of the pairs' card."""
+    """Return the metadata of the pairs' card for the hub."""
     pairs = int((summary.get("pairs") or {}).get("count") or 0)
     sizes = ((1000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
     return {
@@ -134,7 +135,7 @@ def _training(summary: Mapping[str, Any], training: Row) -> list[str]:
 
 
 def _recipe(summary: Mapping[str, Any], base: str) -> list[str]:
-    """Return the resolved recipe as TOML, without folders of this machine."""
+    """Return the lines of the resolved recipe as TOML. Paths of this machine are cut to their last part."""
     resolved = dict(summary.get("recipe_resolved") or {})
     if "model" in resolved:
         resolved["model"] = dict(resolved["model"]) | {"path": base}

@@ -1,4 +1,4 @@
-"""The cards' files: the model's card beside its weights, the pairs' card beside them, both from summary.json."""
+"""Writes the model's card into the checkpoint and the pairs' card into the run directory, from summary.json."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from codepref.storage.files import read_json, write_text
 
 MODEL_CARD = "README.md"
 DATA_CARD = "pairs.md"
-"""The card's name in the run directory; in a repository of the pairs it is README.md."""
+"""The name of the pairs' card in the run directory. On the hub the card's name is README.md."""
 _LICENSE = re.compile(r"\A---\n(?:.*\n)*?license:[ \t]*([\w.\-]+)", re.MULTILINE)
 
 
 def write_cards(run_dir: Path) -> list[Path]:
-    """Write checkpoint/README.md and, for a run with pairs, pairs.md, from summary.json. Return the cards' paths.
+    """Write the cards of a run from its summary.json, and return their paths.
 
-    The licence is the recipe's `hub.license`. Without one it is the licence that a local base model's own card names.
-    The metadata holds the figures as the hub's evaluation results too.
+    The cards are checkpoint/README.md for a run with a checkpoint, and pairs.md for a run with pairs. Both name the
+    licence in the recipe's `hub.license`. If it is empty, the model's card names the licence that the card of a local
+    base model names. The metadata of the model's card holds the scores in the hub's form of evaluation results.
     """
     summary = read_json(run_dir / "summary.json")
     resolved = summary.get("recipe_resolved") or {}
@@ -43,12 +44,12 @@ def write_cards(run_dir: Path) -> list[Path]:
 
 def _write(path: Path, head: str, body: str) -> None:
     text = f"---\n{head}\n---\n\n{body}"
-    if not path.exists() or path.read_text(encoding="utf-8") != text:  # do not touch the files of a finished run
+    if not path.exists() or path.read_text(encoding="utf-8") != text:  # leave equal files of a finished run unchanged
         write_text(path, text)
 
 
 def license_of(model: str) -> str:
-    """Return the licence that a local model's own card names, or ""."""
+    """Return the licence that the card in a local model's folder names, or "" if there is none."""
     card = Path(model) / MODEL_CARD
     if not card.is_file():
         return ""

@@ -1,4 +1,4 @@
-"""`codepref push`: upload a run's model and pairs to the hub. No other command uploads to the hub."""
+"""The function of `codepref push`, which uploads a run's model and pairs to the hub. No other command uploads them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ NOT_UPLOADED = ("*.partial", ".*", "training_args.bin", "optimizer.pt", "checkpo
 
 @dataclass(frozen=True)
 class Pushed:
-    """What was uploaded. addresses: "model" and "pairs" -> the address of the repository."""
+    """What `push` uploaded.
+
+    addresses: the repositories' addresses under the keys "model" and "pairs". A key is missing if `push` uploaded none.
+    """
 
     addresses: dict[str, str] = field(default_factory=dict)
 
@@ -32,29 +35,31 @@ def push(
     anyway: bool = False,
     message: str = "",
 ) -> Pushed:
-    """Upload a run's checkpoint to the repository `model` and its pairs to `dataset`, each with its card.
+    """Upload a run's checkpoint to the repository `model` and its pairs to the repository `dataset`, with their cards.
 
-    Repositories that do not exist are created, as private ones unless `public` is set. The token is the hub library's
-    own (HF_TOKEN, or a login), and HF_ENDPOINT is obeyed. anyway: also upload a model that the gate did not promote;
-    its card says so. message: the commit message.
+    An empty name uploads nothing. Repositories that do not exist are created. They are private unless `public` is set.
+    The hub's library finds the token (HF_TOKEN, or a login) and the hub's address (HF_ENDPOINT).
+    anyway: also upload a model that the gate did not promote. Its card says that it was not promoted.
+    message: the commit message; "" takes the version and the recipe.
 
-    Raises UserError (no run, nothing to push, a name without an owner, an adapter on a local base, no token, no right
-    to write), GateError (not promoted), MachineError (the hub cannot be reached).
+    Raises UserError (no finished run, nothing to push, a name that is not OWNER/NAME, an adapter on a local base model,
+    no token, no right to write, a request that the hub refuses), GateError (the model was not promoted), and
+    MachineError (the hub failed or cannot be reached).
     """
     folder = Path(run_dir)
     if not (folder / "summary.json").exists():
-        raise UserError(f"{folder}: holds no summary.json, so it is no finished run")
+        raise UserError(f"{folder}: is no directory of a finished run, since it holds no summary.json")
     if not model and not dataset:
         raise UserError("nothing to push: give --model OWNER/NAME, --dataset OWNER/NAME, or both")
     for name in filter(None, (model, dataset)):
         if name.count("/") != 1 or not all(name.split("/")):
-            raise UserError(f"{name}: a repository's name is OWNER/NAME")
+            raise UserError(f"{name}: is no name of a repository; write OWNER/NAME")
     summary = read_json(folder / "summary.json")
     message = message or f"codepref {summary.get('codepref', '')}, recipe {summary.get('recipe', '')}"
     if model:
         _check_model(folder, summary, anyway)
     if dataset and not (folder / "pairs.parquet").exists():
-        raise UserError(f"{folder}: has no pairs to push")
+        raise UserError(f"{folder}: holds no pairs.parquet; leave out --dataset")
     write_cards(folder)
     addresses = {}
     if model:
@@ -65,19 +70,23 @@ def push(
 
 
 def _check_model(folder: Path, summary: dict[str, Any], anyway: bool) -> None:
-    """Raise for a run without a checkpoint, a model that was not promoted, and an adapter that nobody else can load."""
+    """Check that the run's model can be pushed.
+
+    Raises UserError for a run without a checkpoint and for an adapter whose base model nobody else can load. Raises
+    GateError for a model that was not promoted, unless `anyway` is set.
+    """
     checkpoint = folder / "checkpoint"
     if not checkpoint.is_dir():
-        raise UserError(f"{folder}: has no checkpoint to push")
+        raise UserError(f"{folder}: holds no checkpoint; leave out --model")
     gate = summary.get("gate") or {}
     if not gate.get("promoted") and not anyway:
         reason = (gate.get("reasons") or ["it was not measured"])[0]
-        raise GateError(f"the model was not promoted: {reason}. --anyway pushes it, with a card that says so")
+        raise GateError(f"the model was not promoted: {reason}. --anyway pushes it with a card that says this")
     if base := local_base(folder):
         raise UserError(
-            f"{checkpoint}: is an adapter on a folder of this machine ({base}), which nobody else has. Merge it by "
-            "training with training.merge_adapter = true, or, if that base is on the hub, name it OWNER/NAME as "
-            "base_model_name_or_path in adapter_config.json"
+            f"{checkpoint}: is an adapter of a base model that only this machine has ({base}). Train again with "
+            "training.merge_adapter = true. If that base model is on the hub, write its OWNER/NAME as "
+            "base_model_name_or_path into adapter_config.json instead"
         )
 
 
@@ -102,7 +111,7 @@ def _push_pairs(api: Any, folder: Path, name: str, public: bool, message: str) -
 
 
 def _with_hub(work: Callable[[Any], str]) -> str:
-    """Call `work` with the hub's client, and turn the client's errors into codepref's."""
+    """Call `work` with the hub's client, and raise the client's errors as UserError or MachineError."""
     import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OfflineModeIsEnabled
@@ -112,16 +121,16 @@ def _with_hub(work: Callable[[Any], str]) -> str:
     except HFValidationError as error:
         raise UserError(f"the hub does not accept this name ({_first_line(error)})") from None
     except LocalTokenNotFoundError:
-        raise UserError("no token for the hub: set HF_TOKEN, or run `hf auth login`") from None
+        raise UserError("there is no token for the hub: set HF_TOKEN, or run `hf auth login`") from None
     except HfHubHTTPError as error:
         status = error.response.status_code if error.response is not None else 0
         if status in (401, 403):
             raise UserError(
-                f"the hub does not let this token write there ({status}): set HF_TOKEN to a token that may, or choose "
-                "another OWNER"
+                f"the hub does not let this token write to the repository (status {status}): set HF_TOKEN to a token "
+                "with that right, or choose another OWNER"
             ) from None
         if 400 <= status < 500:
-            raise UserError(f"the hub refused ({_first_line(error)})") from None
+            raise UserError(f"the hub refused the request ({_first_line(error)})") from None
         raise MachineError(f"the hub failed ({_first_line(error)}); try again later") from None
     except (httpx2.TransportError, OfflineModeIsEnabled, ConnectionError) as error:
         raise MachineError(f"the hub cannot be reached from here ({_first_line(error)})") from None

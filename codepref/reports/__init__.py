@@ -1,4 +1,4 @@
-"""Reports: the results of a run as tables, charts and one self-contained HTML page."""
+"""Shows the results of a run as tables, charts and one self-contained HTML page."""
 
 from codepref.reports.html import write_report
 from codepref.reports.tables import comparison_table, score_table, summary_table

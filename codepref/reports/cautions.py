@@ -1,4 +1,4 @@
-"""What a reader must know before trusting a run, as sentences for the report. Pure."""
+"""Warnings for the reader of a report, as sentences. Pure."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ LOSS_TOLERANCE = 1e-3
 
 
 def cautions(summary: Row) -> list[str]:
-    """Return sentences on suspicious training, on wrong pairs, and on failures of the machinery."""
+    """Return sentences on suspicious training, on wrong pairs, and on verdicts `I`."""
     return [*_training_cautions(summary), *_data_cautions(summary)]
 
 
 def expected_first_loss(training: Row) -> float | None:
-    """Return what `first_loss` must be if the reference is the model at the start, or None if that is not known.
+    """Return the value of `first_loss` if the reference model is the model at the start, or None if it is not known.
 
-    training: the summary's `training`. Summaries of earlier versions do not hold `expected_first_loss`. For them the
-    value is ln 2 for DPO with its sigmoid loss, since `first_loss` leaves the chosen answer's likelihood out.
+    training: the summary's `training`. Summaries of earlier versions do not hold `expected_first_loss`. For them, the
+    value is ln 2 if the method is `dpo` or `rpo` with the sigmoid loss. `first_loss` does not include the term of the
+    chosen answer's likelihood.
     """
     if "expected_first_loss" in training:
         return number(training["expected_first_loss"])
@@ -39,27 +40,31 @@ def _training_cautions(summary: Row) -> list[str]:
     if training and first is not None and expected is not None and abs(first - expected) > LOSS_TOLERANCE:
         wanted = f"{'ln 2 = ' if abs(expected - LN2) < 1e-9 else ''}{expected:.4f}"
         sentences.append(
-            f"The loss before the first step was {first:.4f}, not {wanted}: the reference is not the starting model."
+            f"The loss before the first step was {first:.4f}, not {wanted}: the reference model is not the starting "
+            "model."
         )
     accuracy = _ends([value for row in curve if (value := number(row.get("accuracy"))) is not None])
     main = main_comparison(list(summary.get("comparison") or []))
     if accuracy and accuracy[1] >= 0.9 and main is not None and tone_of(main) in ("tie", "worse"):
         sentences.append(
             f"Reward accuracy ended at {points(accuracy[1])}%, but {figure_name(str(main.get('name')))} shows no gain: "
-            "the model tells the pairs apart and does not solve more problems."
+            "the model tells chosen from rejected answers, but does not solve more problems."
         )
     sentences += [f"{sentence_case(str(warning))}." for warning in training.get("warnings") or []]
     chosen = _ends([value for row in curve if (value := number(row.get("chosen_logp"))) is not None])
     if not training.get("warnings") and chosen and chosen[1] < chosen[0] - max(1.0, 0.1 * abs(chosen[0])):
         sentences.append(
             f"The chosen responses became less likely in training (log-probability {chosen[0]:.1f} to "
-            f"{chosen[1]:.1f}). A collapse of the model begins like this."
+            f"{chosen[1]:.1f}). This can be the beginning of a collapse of the model."
         )
     return sentences
 
 
 def _ends(values: Sequence[float]) -> tuple[float, float] | None:
-    """Return the means of the first and the last tenth, since single steps are noisy; None for fewer than 2 values."""
+    """Return the means of the first and of the last tenth of the values, or None for fewer than 2 values.
+
+    Single values are noisy.
+    """
     if len(values) < 2:
         return None
     part = max(1, len(values) // 10)
@@ -67,7 +72,7 @@ def _ends(values: Sequence[float]) -> tuple[float, float] | None:
 
 
 def _reads_ratings(rule: Any) -> bool:
-    """Return whether the rule chooses by ratings. False for a rule that is not installed here."""
+    """Return whether the rule reads ratings. Return False for a rule that is not installed here."""
     try:
         return load_rule(str(rule)).ratings
     except UserError:
@@ -79,13 +84,13 @@ def _data_cautions(summary: Row) -> list[str]:
     sentences: list[str] = []
     right = number((pairs.get("share_right") or {}).get("value"))
     rule = ((summary.get("recipe_resolved") or {}).get("pairing") or {}).get("rule")
-    # both sides of a pair by ratings may pass the true tests, which is no fault
+    # in a pair that was chosen by ratings, both sides may pass the true tests, and the pair can be good
     if right is not None and right < 0.5 and not _reads_ratings(rule):
         sentences.append(f"Only {points(right)}% of the judged pairs are right by the true tests.")
     for name, codes in verdicts.items():
         if failed := number((codes or {}).get("I")):
             sentences.append(
-                f"{count(failed)} verdicts ({name}) are missing because the machinery failed. They count against no "
-                "model."
+                f"{count(failed)} verdicts ({name}) are missing, since the sandbox or a problem's reference failed. "
+                "They count against no model."
             )
     return sentences

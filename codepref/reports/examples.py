@@ -1,4 +1,4 @@
-"""Example pairs for the report: which pairs the report shows, and how it lays out their code and evidence."""
+"""Chooses the pairs that the report shows, and lays out their code and evidence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ _FENCE = re.compile(r"^[ \t]*```[ \t]*[\w+-]*[ \t]*\n(.*?)(?:^[ \t]*```[ \t]*$|\
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """The verdict codes of one solution, one a test. more: how many codes are not shown."""
+    """A row of verdict codes of one solution, with one code for each test.
+
+    more: the number of codes that are not shown.
+    """
 
     label: str
     codes: str
@@ -30,8 +33,11 @@ class Strip:
 class Side:
     """The chosen or the rejected response.
 
-    html, test_html: safe markup. strips: rows of verdict codes. truth: "pass" or "fail" by the true tests, "" where
-    they have not judged this side. facts: (name, value) of the other evidence.
+    Attributes:
+        html, test_html: safe markup of the response, and of the test that belongs to it.
+        strips: rows of verdict codes.
+        truth: "pass" or "fail" by the true tests, or "" if they have not judged this side.
+        facts: (name, value) of the other evidence.
     """
 
     name: str
@@ -45,7 +51,10 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One pair as the template shows it. truth, truth_tone: whether it is right by the true tests, and its colour."""
+    """One pair in the form that the template shows.
+
+    truth: whether the pair is right by the true tests, in words. truth_tone: the colour of these words.
+    """
 
     task_id: str
     rule: str
@@ -58,10 +67,10 @@ class Example:
 
 
 def choose(rows: Sequence[Mapping[str, Any]], wanted: int = 10) -> list[Mapping[str, Any]]:
-    """Return at most `wanted` pairs, spread evenly from the most to the least confident.
+    """Return at most `wanted` pairs, spread evenly from the most to the least confident problem.
 
-    A problem has a second pair here only where there are fewer than `wanted` problems. The choice does not depend on
-    whether a pair is right, so wrong pairs appear as often as they occur.
+    Only the most confident pair of each problem is used. If there are fewer than `wanted` problems, the most confident
+    other pairs are added. The choice does not depend on whether a pair is right.
     """
     ranked = sorted(rows, key=lambda row: (-(row.get("confidence") or 0.0), str(row.get("task_id"))))
     seen: set[str] = set()
@@ -77,9 +86,10 @@ def choose(rows: Sequence[Mapping[str, Any]], wanted: int = 10) -> list[Mapping[
 
 
 def example(row: Mapping[str, Any], true_codes: Mapping[tuple[str, int], str] | None = None) -> Example:
-    """Lay out one row of pairs.parquet. Evidence that is no JSON object is shown unchanged.
+    """Return one row of pairs.parquet in the form that the template shows.
 
-    true_codes: (task_id, solution_id) -> verdict codes of the true tests, for the solutions that were run on them.
+    Evidence that is no JSON object is shown as text. true_codes: the verdict codes of the true tests by (task_id,
+    solution_id).
     """
     evidence = _evidence(row.get("evidence"))
     for name in ("chosen", "rejected"):
@@ -113,7 +123,7 @@ def _evidence(value: Any) -> dict[str, Any]:
 
 
 def _side(name: str, row: Mapping[str, Any], evidence: dict[str, Any]) -> Side:
-    """Lay out one side, and remove its entries from `evidence`; the entries that stay belong to both sides."""
+    """Return one side of a pair, and remove its entries from `evidence`. The remaining entries belong to both sides."""
     strips = [
         strip
         for key, label in ((f"{name}_verdicts", "verdicts"), (f"{name}_true_verdicts", "true tests"))
@@ -127,7 +137,7 @@ def _side(name: str, row: Mapping[str, Any], evidence: dict[str, Any]) -> Side:
         solution_id=str(row.get(f"{name}_id", "")),
         html=_markup(content),
         strips=tuple(strips),
-        # an answer that was concatenated with its test shows the test already
+        # the pairs of some rules hold the answer and its test in one text, which shows the test
         test_html=highlight(_cut(str(test))[0]) if test and str(test).strip() not in content else "",
         truth=("fail", "pass")[truth] if isinstance(truth, bool) else str(truth or ""),
         facts=_facts({key.removeprefix(f"{name}_"): value for key, value in own.items()}),
@@ -135,7 +145,10 @@ def _side(name: str, row: Mapping[str, Any], evidence: dict[str, Any]) -> Side:
 
 
 def _strip(evidence: dict[str, Any], key: str, label: str) -> Strip | None:
-    """Remove a row of verdict codes from `evidence` and return it; None for a value of another form, which stays."""
+    """Remove a row of verdict codes from `evidence` and return it.
+
+    If the value has another form, return None and leave it in `evidence`.
+    """
     value = evidence.get(key)
     codes = "".join(map(str, value)) if isinstance(value, list) else value
     if not isinstance(codes, str) or not codes or not set(codes) <= set(VERDICT_CODES):
@@ -147,7 +160,7 @@ def _strip(evidence: dict[str, Any], key: str, label: str) -> Strip | None:
 def _truth(chosen: str, rejected: str) -> tuple[str, str]:
     return {
         ("pass", "fail"): ("right by the true tests", "better"),
-        ("fail", "pass"): ("inverted: the rejected one is correct", "worse"),
+        ("fail", "pass"): ("inverted: only the rejected answer is correct", "worse"),
         ("pass", "pass"): ("both are correct by the true tests", "mixed"),
         ("fail", "fail"): ("both are wrong by the true tests", "mixed"),
     }.get((chosen, rejected), ("", "unknown"))
@@ -168,14 +181,17 @@ def _contents(messages: Any) -> str:
 
 
 def _cut(text: str) -> tuple[str, str]:
-    """Return the part of `text` that is shown, and a note on the rest ("" where all of it is shown)."""
+    """Return the part of `text` to show, and a note on the rest. The note is "" if the whole text is shown."""
     kept = "\n".join(text[:MAX_CHARACTERS].split("\n")[:MAX_LINES])
     left = len(text) - len(kept)
     return kept, f"… {left:,} more characters" if left > 0 else ""
 
 
 def _markup(text: str) -> str:
-    """Return model text as safe HTML: fenced blocks as code, other text as prose; all of it as code without a fence."""
+    """Return model text as safe HTML: fenced blocks as code, and other text as prose.
+
+    A text without a fenced block is shown as code.
+    """
     text, rest = _cut(text)
     if not _FENCE.search(text):
         return highlight(text) + _words(rest)
@@ -191,7 +207,7 @@ def _words(text: str) -> str:
 
 
 def highlight(code: str) -> str:
-    """Return Python code as highlighted, escaped HTML in a <pre class="code">. `highlight_css` is its style sheet."""
+    """Return Python code as highlighted, escaped HTML in a <pre class="code">. `highlight_css` returns its styles."""
     from pygments import highlight as render
     from pygments.formatters import HtmlFormatter
     from pygments.lexers import PythonLexer
@@ -201,12 +217,12 @@ def highlight(code: str) -> str:
 
 
 def highlight_css() -> str:
-    """Return the colours of tokens for light and dark pages."""
+    """Return the style sheet with the colours of highlighted code, for light and dark pages."""
     from pygments.formatters import HtmlFormatter
 
     def rules(style: str) -> str:
         definitions: str = HtmlFormatter(style=style).get_style_defs(".code")
-        # the page sets the backgrounds, and boxes around what the lexer calls errors would distract from model text
+        # the page sets the backgrounds; boxes around text that the lexer does not know would distract the reader
         kept = (line for line in definitions.splitlines() if line.startswith(".code .") and ".err" not in line)
         return "\n".join(kept)
 

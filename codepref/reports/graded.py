@@ -1,4 +1,4 @@
-"""A run's grades, which a judge gave beside reference answers, for the terminal and the page. Pure."""
+"""The grades that a judge gave in a run, laid out for the terminal and the page. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from codepref.reports.wording import Row, number
 
 
 def graded(summary: Row) -> dict[str, Any]:
-    """Return each graded model's figures, one row for each preference, with the paired difference where there is one.
+    """Return the figures of the graded models, with one row for each preference.
 
-    Returns {} for a run without grades.
+    A row also holds the paired difference of the models if the summary has it. Returns {} for a run without grades.
     """
     grading = summary.get("grading") or {}
     scores = {
@@ -33,7 +33,7 @@ def graded(summary: Row) -> dict[str, Any]:
 
 
 def grade_lines(summary: Row) -> list[list[str]]:
-    """Return the same as cells of a table, the header first; [] for a run without grades."""
+    """Return the result of `graded` as rows of cells, the header first. Return [] for a run without grades."""
     section = graded(summary)
     if not section:
         return []

@@ -1,4 +1,4 @@
-"""report.html: one self-contained page on what a run did and whether it helped. It fetches nothing."""
+"""Writes report.html, one page on what a run did and whether it helped. The page fetches no other file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 def write_report(run_dir: Path) -> Path:
     """Write `run_dir`/report.html from summary.json and pairs.parquet, and return its path.
 
-    The page leaves out what the run has not reached yet, the pairs included.
+    The page leaves out the sections that an unfinished run has no data for.
 
     Raises:
         UserError: no summary.json in `run_dir`, or a file that is malformed.
@@ -31,10 +31,10 @@ def write_report(run_dir: Path) -> Path:
     run_dir = Path(run_dir)
     path = run_dir / "summary.json"
     if not path.exists():
-        raise UserError(f"{run_dir}: holds no summary.json, so there is nothing to report; finish the run first")
+        raise UserError(f"{run_dir}: holds no summary.json, so no report can be written; finish the run first")
     summary = read_json(path)
     if not isinstance(summary, dict):
-        raise UserError(f"{path}: a JSON object is needed, not {type(summary).__name__}")
+        raise UserError(f"{path}: must hold a JSON object, not {type(summary).__name__}")
     pairs = run_dir / "pairs.parquet"
     rows = read_parquet(pairs, ("task_id", "chosen", "rejected")) if pairs.exists() else []
     shown = examples.choose(rows)
@@ -44,7 +44,10 @@ def write_report(run_dir: Path) -> Path:
 
 
 def _true_codes(run_dir: Path, rows: Sequence[Mapping[str, Any]]) -> TrueCodes:
-    """Return the true tests' verdict codes on the solutions of these pairs; {} where `run_dir`/audit is missing."""
+    """Return the verdict codes of the true tests by (task_id, solution_id), for the problems of these pairs.
+
+    Returns {} if `run_dir`/audit holds no verdicts, as in a run that trains on true tests.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -53,7 +56,7 @@ def _true_codes(run_dir: Path, rows: Sequence[Mapping[str, Any]]) -> TrueCodes:
         return {}
     tasks = sorted({str(row["task_id"]) for row in rows})
     columns = ["task_id", "solution_id", "verdicts"]
-    try:  # filter while reading, since this file holds every solution of the run
+    try:  # filter while reading, since the file holds every solution of the run
         table = pq.read_table(path, columns=columns, filters=[("task_id", "in", tasks)])
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path}: cannot be read as a verdicts file ({error})") from None
@@ -69,8 +72,9 @@ def render(
 ) -> str:
     """Return the page as text.
 
-    shown: the example rows. pairs: how many rows there are in all. true_codes: (task_id, solution_id) -> verdict codes
-    of the true tests. All text of models and users is escaped, and unprintable characters are replaced by �.
+    shown: the rows of pairs.parquet to show. pairs: the number of all rows. true_codes: the verdict codes of the true
+    tests by (task_id, solution_id). All text of models and users is escaped, and unprintable characters are replaced
+    by �.
     """
     import jinja2
     from markupsafe import Markup
@@ -82,7 +86,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # only for markup that this package made itself; the template escapes everything else
+    # the template uses this filter only for markup that this package made, and escapes everything else
     environment.filters["markup"] = Markup
     environment.filters["minus"] = true_minus
     environment.filters["sentence_case"] = sentence_case
@@ -98,7 +102,7 @@ def render(
 
 
 def context(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the template shows of the summary."""
+    """Return the template's variables that come from the summary."""
     return {
         "title": str(summary.get("recipe") or "run"),
         "summary": summary,

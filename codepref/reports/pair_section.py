@@ -1,4 +1,4 @@
-"""The report's section on pairs: how many are right, and what their confidence is worth. Pure."""
+"""The report's section on pairs: how many are right, and how well their confidence is calibrated. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from codepref.reports.wording import Row, count, number, points
 
 
 def pairs(summary: Row) -> dict[str, Any]:
-    """Return how many pairs were made, and how many are right, inverted or neither by the true tests."""
+    """Return how many pairs were made, and how many of them are right, inverted or neither by the true tests.
+
+    Returns {} if the run has made no pairs yet.
+    """
     row = summary.get("pairs") or {}
     if number(row.get("count")) is None:
         return {}
@@ -43,9 +46,9 @@ def pairs(summary: Row) -> dict[str, Any]:
 
 
 def _confidence(row: Row) -> dict[str, Any]:
-    """Return the chart of precision by the share of problems kept, and the calibration table.
+    """Return the chart of right pairs by the share of problems kept, the calibration table and the calibration error.
 
-    They are "" and [] where the audit has no such figures.
+    The chart is "" and the table is [] if the audit lacks their figures.
     """
     kept = [[number(one.get("share")), *_value_and_ends(one.get("precision") or {})] for one in row.get("kept") or []]
     percents = [[100 * value for value in values if value is not None] for values in kept]
@@ -62,7 +65,7 @@ def _confidence(row: Row) -> dict[str, Any]:
         for one in table
     ]
     chart = ""
-    if len(complete) > 1 and len(table) > 1:  # with one confidence for all pairs, the order among them would be chance
+    if len(complete) > 1 and len(table) > 1:  # if all pairs have one confidence, their order is random
         values, ends = [(x, y) for x, y, _, _ in complete], [(low, high) for _, _, low, high in complete]
         line = Line("right", "ink", values, ends)
         across = "percent of problems kept, the most confident first"

@@ -1,4 +1,4 @@
-"""The report's first figures, and its section on the scores before and after. Pure."""
+"""The report's first figures, and its section on the scores of the base and the aligned model. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DIFFERENCE_WORDS = {"better": "better", "worse": "worse", "tie": "no difference 
 
 
 def tiles(summary: Row) -> list[dict[str, str]]:
-    """Return the first figures of the page: the main score, the pairs, how many are right, the time."""
+    """Return the first figures of the page: the main score, the number of pairs, the share of right pairs, the time."""
     rows = []
     main = main_comparison(list(summary.get("comparison") or []))
     if main:
@@ -47,7 +47,7 @@ def tiles(summary: Row) -> list[dict[str, str]]:
 
 
 def scores(summary: Row) -> dict[str, Any]:
-    """Return the scores before and after: two charts, and the rows of the table."""
+    """Return the section on scores: two charts, and the rows of the table. Return {} without scores."""
     by_model = {
         model: {str(row.get("name")): row for row in (summary.get("scores") or {}).get(model) or []} for model in MODELS
     }
@@ -77,7 +77,7 @@ def scores(summary: Row) -> dict[str, Any]:
 
 
 def _score_row(name: str, by_model: Mapping[str, Mapping[str, Row]], comparison: Row | None) -> dict[str, Any]:
-    """Return one figure of the table: each model's score, and the paired difference where there is one."""
+    """Return one row of the table: each model's score, and the paired difference if the models were compared."""
     cells: dict[str, Any] = {"name": name}
     for model in MODELS:
         row = by_model[model].get(name)

@@ -1,6 +1,6 @@
 """The report's sections on counts, verdicts, time and provenance, from summary.json. Pure.
 
-Each function returns what the template shows; a section without data is empty.
+Each function of a section returns what the template shows, or an empty value if there are no data.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ VERDICT_NAMES = dict(
 
 
 def funnel(summary: Row) -> list[dict[str, Any]]:
-    """Return the counts from problems to pairs. Bars have a log scale: the counts differ by orders of magnitude."""
+    """Return the counts from problems to pairs, with the lengths of their bars.
+
+    The lengths are logarithmic, since the counts differ by orders of magnitude.
+    """
     rows = [row for row in summary.get("funnel") or [] if number(row.get("count")) is not None]
     top = max((float(row["count"]) for row in rows), default=0.0)
     return [
@@ -37,7 +40,7 @@ def funnel(summary: Row) -> list[dict[str, Any]]:
 
 
 def dropped(summary: Row) -> list[dict[str, Any]]:
-    """Return what was dropped, by kind and reason, the most common reason first."""
+    """Return how much was dropped, by kind and reason. The most common reason of each kind comes first."""
     rows = []
     for kind, reasons in (summary.get("dropped") or {}).items():
         counts = [(reason, value) for reason, n in (reasons or {}).items() if (value := number(n))]
@@ -47,12 +50,12 @@ def dropped(summary: Row) -> list[dict[str, Any]]:
 
 
 def share(part: float, whole: float) -> str:
-    """Return a part in percent with one decimal; "<0.1" for a part that would round to zero."""
+    """Return a part in percent of the whole, with one decimal. Return "<0.1" for a part that would round to zero."""
     return "<0.1" if 0 < part / whole < 0.0005 else points(part / whole)
 
 
 def verdicts(summary: Row) -> list[dict[str, Any]]:
-    """Return the share and the count of each verdict code, with one bar for each set of verdicts."""
+    """Return one bar for each set of verdicts, with the share and the count of each verdict code."""
     bars = []
     for name, codes in (summary.get("verdicts") or {}).items():
         counts = {code: number((codes or {}).get(code)) or 0.0 for code in VERDICT_CODES}
@@ -74,7 +77,7 @@ def verdicts(summary: Row) -> list[dict[str, Any]]:
 
 
 def stages(summary: Row) -> dict[str, Any]:
-    """Return the seconds of each stage, with bars in proportion."""
+    """Return the duration of each stage with the length of its bar, and the total duration."""
     rows = summary.get("stages") or []
     durations = [number(row.get("seconds")) or 0.0 for row in rows]
     if not rows:
@@ -90,7 +93,7 @@ def stages(summary: Row) -> dict[str, Any]:
 
 
 def plain(value: Any) -> str:
-    """Return a setting as text: a text as it is, anything else as JSON."""
+    """Return a setting as text: a string unchanged, any other value as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 

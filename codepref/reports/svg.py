@@ -15,12 +15,19 @@ Scale = Callable[[float], float]
 HOVER_POINTS = 60
 SMOOTH_FROM = 30
 NAME_CHARACTER, LABEL_CHARACTER = 8.8, 7.2
-"""Width of one character of a row's name and of a label, in user units, in the widest common sans serif font."""
+"""Widths of one character of a row's name and of one of a label, in user units.
+
+They fit the widest common sans serif font.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """One point with its interval: low and high end (None for no interval), a CSS class for its colour, a label."""
+    """One point with its interval.
+
+    low, high: the ends of the interval, or None without an interval. style: the CSS class of the colour. label: the
+    text beside the point.
+    """
 
     value: float
     low: float | None
@@ -31,7 +38,10 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One curve. points: finite (x, y). style: its CSS class. band: (low, high) of each point's interval, or ()."""
+    """One curve.
+
+    style: the CSS class of the colour. points: finite (x, y). band: (low, high) of each point's interval, or ().
+    """
 
     name: str
     style: str
@@ -40,8 +50,11 @@ class Line:
 
 
 def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
-    """Return round numbers that cover low..high, about `wanted` of them: steps of 1, 2 or 5 times a power of ten."""
-    if high - low <= 1e-9 * max(1.0, abs(low), abs(high)):  # so little apart that ticks would have equal labels
+    """Return about `wanted` round numbers that cover the range from low to high.
+
+    The step between the numbers is 1, 2 or 5 times a power of ten.
+    """
+    if high - low <= 1e-9 * max(1.0, abs(low), abs(high)):  # the ticks of such a range would have equal labels
         half = abs(low) * 0.1 if abs(low) > 1e-6 else 0.5
         low, high = low - half, high + half
     raw = (high - low) / wanted
@@ -52,7 +65,7 @@ def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
 
 
 def tick_text(value: float) -> str:
-    """Return a tick's label with at most six digits and a true minus sign."""
+    """Return the label of a tick, with at most six digits and a true minus sign."""
     text = f"{value:.6g}" if abs(value) < 1e5 else f"{value:.0e}"
     return text.replace("-", "−")
 
@@ -76,9 +89,10 @@ def _rule(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
 def interval_chart(
     title: str, rows: Sequence[tuple[str, Sequence[Interval]]], *, zero: bool = False, width: int = 500
 ) -> str:
-    """Draw points with whiskers on one horizontal axis, one band for each row; values are in percent.
+    """Return a chart of points with whiskers on one horizontal axis. The values are in percent.
 
-    rows: (name, intervals) from the top. zero: include 0 in the axis and mark it, for differences.
+    rows: (name, intervals) of each row, from the top. zero: the values are differences, so the axis includes 0 and
+    marks it. Otherwise the axis stays within 0 and 100.
     """
     left = 16 + NAME_CHARACTER * max(len(name) for name, _ in rows)
     right = 20 + LABEL_CHARACTER * max(len(mark.label) for _, marks in rows for mark in marks)
@@ -120,22 +134,22 @@ def _whisker(mark: Interval, at: Scale, y: float) -> str:
 
 
 def window(count: int) -> int:
-    """Return the width of the moving average for a curve of `count` values."""
+    """Return the width of the moving average for a curve of `count` values, in values."""
     return max(5, count // 20)
 
 
 def moving_average(values: Sequence[float], width: int) -> list[float]:
-    """Return the mean of the last `width` values at each place; of fewer values at the start."""
+    """Return for each value the mean of the last `width` values up to it. The first means are of fewer values."""
     return [sum(values[max(0, i + 1 - width) : i + 1]) / min(width, i + 1) for i in range(len(values))]
 
 
 def line_chart(
     title: str, lines: Sequence[Line], *, mark: float | None = None, width: int = 500, across: str = "step"
 ) -> str:
-    """Draw curves over training steps, or over the quantity that `across` names.
+    """Return a chart of curves. across: the quantity on the horizontal axis.
 
-    A long curve is drawn as a moving average, with the raw curve faint behind it. The last value stands at the end of
-    each curve. mark: a level to draw as a dotted reference line, such as 0.5 for accuracy.
+    A curve of SMOOTH_FROM points or more is drawn as a moving average, with the raw curve faint behind it. The last
+    value is written at the end of each curve. mark: the level of a dotted line, such as 0.5 for accuracy.
     """
     left, right, top, bottom, height = 52, 62, 12, 34, 220
     xs = [x for line in lines for x, _ in line.points]
@@ -176,7 +190,7 @@ def line_chart(
 
 
 def _round(value: float) -> float:
-    """Round to as many digits as fit at a curve's end; the leading zeros of a small number take some of the room."""
+    """Return the value with three digits, or with two if it is below 0.1, so that its text fits at a curve's end."""
     return float(f"{value:.3g}" if abs(value) >= 0.1 or not value else f"{value:.2g}")
 
 

@@ -1,4 +1,4 @@
-"""Plain text tables for the terminal. Tables of scores are at most 100 characters wide. Pure."""
+"""Plain text tables for the terminal. Pure."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ from codepref.reports.wording import (
 
 WIDTH = 100
 LENGTH_BIAS = 0.6
-"""An audit warns of length bias where the interval of the share of longer chosen sides lies wholly above this.
+"""The bound above which an audit warns of length bias.
 
-It also warns where the interval lies wholly below 1 - LENGTH_BIAS.
+It warns if the whole interval of the share of pairs with a longer chosen side lies above LENGTH_BIAS or below
+1 - LENGTH_BIAS.
 """
 
 
 def aligned(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
-    """Return rows of cells as aligned columns. right: the columns to align on the right.
+    """Return rows of cells as text in aligned columns. right: the numbers of the columns to align on the right.
 
-    Two spaces separate the columns, or one where two would make the table wider than WIDTH.
+    Two spaces separate the columns. If that makes the table wider than WIDTH, one space separates them.
     """
     columns = max(map(len, rows))
     full = [[*row, *[""] * (columns - len(row))] for row in rows]
@@ -49,17 +50,17 @@ def aligned(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
 
 
 def with_interval(row: Row | None, key: str = "value", *, signed: bool = False) -> str:
-    """Return a figure in percent with its interval, "54.3 [50.1, 58.6]"; "–" where there is none."""
+    """Return a figure in percent with its interval, such as "54.3 [50.1, 58.6]", or "–" without a row."""
     if not row:
         return "–"
     return f"{points(row.get(key), signed=signed)} {interval(row, signed=signed)}".strip()
 
 
 def score_table(scores: Mapping[str, Sequence[Row]], comparison: Sequence[Row] = ()) -> str:
-    """Return the table of scores: one line a figure, with each model's value and interval, in percent.
+    """Return the table of scores. Each line holds one figure: each model's value in percent, with its interval.
 
-    With a comparison each line also has the paired difference in points, its p-value, and a word for the result.
-    scores: model name ("base", "aligned") -> Score rows. comparison: Comparison rows.
+    With a comparison, each line also holds the paired difference in points, its p-value, and a word for the result.
+    scores: the rows of Score by the model's name, such as "base" or "aligned". comparison: rows of Comparison.
     """
     models = [name for name in scores if scores[name]]
     by_model = {name: {str(row["name"]): row for row in scores[name]} for name in models}
@@ -81,9 +82,9 @@ def score_table(scores: Mapping[str, Sequence[Row]], comparison: Sequence[Row] =
 
 
 def comparison_table(comparison: Sequence[Row]) -> str:
-    """Return the details of a comparison: values, paired difference, p-value, wins, losses and ties, and the test.
+    """Return the details of a comparison as a table: values, difference, p-value, wins, losses, ties and test.
 
-    `codepref compare` prints `score_table` and `power_table` instead; this table is for notebooks.
+    This table is for notebooks. `codepref compare` prints `score_table` and `power_table`.
     """
     rows = [["", "base", "aligned", "difference", "p", "won/lost/tied", "test", "aligned is"]]
     for row in comparison:
@@ -103,21 +104,22 @@ def comparison_table(comparison: Sequence[Row]) -> str:
 
 
 def power_table(comparison: Sequence[Row], unit: str = "point") -> str:
-    """Return how many problems would be needed to show a difference of each size.
+    """Return a table of how many problems are needed to show a difference of each size.
 
-    comparison: rows with `name`, `n` and `problems_needed` (size -> problems, or None where nothing differs).
+    comparison: rows with `name`, `n` and `problems_needed`, which maps each size to the number of problems, or to None
+    if the two sides do not differ in any problem.
     """
     sizes = list(comparison[0]["problems_needed"])
     rows = [["", *(f"{size} {unit}{'s' * (size != '1')}" for size in sizes), "now"]]
     for row in comparison:
         needed = (row["problems_needed"][size] for size in sizes)
         rows.append([str(row["name"])[:30], *("–" if one is None else f"{one:,}" for one in needed), f"{row['n']:,}"])
-    head = "problems that would show a difference (80% power, two-sided 5%) of"
+    head = "problems needed to show a difference (80% power, two-sided test at 5%) of"
     return f"{head}\n{aligned(rows, right=range(1, len(sizes) + 2))}"
 
 
 def pair_lines(pairs: Mapping[str, Any]) -> list[list[str]]:
-    """Return how many pairs were made, and how many are right by the true tests, as (name, text) cells."""
+    """Return rows of two cells: how many pairs were made, and how many of them are right by the true tests."""
     problems = number(pairs.get("problems"))
     rows = [["pairs made", count(pairs.get("count")) + (f", of {count(problems)} problems" if problems else "")]]
     judged = number(pairs.get("judged"))
@@ -132,16 +134,16 @@ def pair_lines(pairs: Mapping[str, Any]) -> list[list[str]]:
 
 
 def stage_lines(stages: Sequence[Row]) -> list[list[str]]:
-    """Return (name, duration) cells of each stage and of their sum."""
+    """Return rows of two cells: the name and the duration of each stage, and of all stages together."""
     rows = [[str(stage.get("name", "")), seconds(stage.get("seconds"))] for stage in stages]
     total = sum(number(stage.get("seconds")) or 0.0 for stage in stages)
     return [*rows, ["total", seconds(total)]] if rows else []
 
 
 def summary_table(summary: Mapping[str, Any]) -> str:
-    """Return what `run` and `demo` print at their end: the result in words, scores, pairs and durations.
+    """Return the text that `run` and `demo` print at their end: the result in words, scores, pairs and durations.
 
-    summary: the content of summary.json. The table leaves out what the summary lacks.
+    summary: the content of summary.json. Parts that it lacks are left out.
     """
     title = " · ".join(
         part
@@ -170,7 +172,9 @@ def summary_table(summary: Mapping[str, Any]) -> str:
     if summary.get("pairs"):
         blocks.append(aligned(pair_lines(summary["pairs"])))
     if summary.get("stages"):
-        blocks.append("seconds a stage\n" + aligned([["", *row] for row in stage_lines(summary["stages"])], right=(2,)))
+        blocks.append(
+            "duration of each stage\n" + aligned([["", *row] for row in stage_lines(summary["stages"])], right=(2,))
+        )
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -179,7 +183,7 @@ def _wrapped(text: str) -> str:
 
 
 def audit_lines(audit: Any) -> list[str]:
-    """Return an `Audit` as lines for the terminal."""
+    """Return the lines that `codepref audit` prints. audit: an `Audit`."""
     lines = []
     if audit.judged == 0 and audit.unjudged:
         lines.append(f"{audit.unjudged:,} pairs, none of them judged by true tests")
@@ -190,7 +194,7 @@ def audit_lines(audit: Any) -> list[str]:
         share = audit.share_right
         lines.append(f"right, mean over {share.n:,} problems: {share.value:.3f} [{share.low:.3f}, {share.high:.3f}]")
     if audit.other_text:
-        lines.append(f"warning: {audit.other_text:,} pairs hold an answer other than the solution that was judged")
+        lines.append(f"warning: {audit.other_text:,} pairs hold another answer than the solution that the tests judged")
     if audit.rules:
         rows = [["rule", "pairs", "judged", "right", "inverted", "calibration error"]]
         for one in audit.rules:
@@ -199,7 +203,7 @@ def audit_lines(audit: Any) -> list[str]:
             rows.append([one.rule or "(none)", *counts, error])
         lines += ["", *aligned(rows, right=(1, 2, 3, 4, 5)).splitlines()]
     if audit.kept:
-        lines += ["", "kept, the most confident problems first"]
+        lines += ["", "right pairs if only the share of the problems with the highest confidence is kept"]
         rows = [["share", "problems", "pairs", "right", "interval"]]
         for kept in audit.kept:
             right = kept.precision
@@ -229,7 +233,7 @@ def audit_lines(audit: Any) -> list[str]:
 
 
 def shape_lines(shape: Any) -> list[str]:
-    """Return what an audit can say of pairs without true tests, as lines."""
+    """Return lines on the figures of an audit that need no true tests. shape: the `shape` of an Audit."""
     if not shape.pairs:
         return ["no pairs"]
     lines = [f"{shape.pairs:,} pairs of {shape.problems:,} problems, at most {shape.most:,} of one; the tenth of the"]
@@ -247,5 +251,7 @@ def shape_lines(shape: Any) -> list[str]:
             f"{shape.more_characters:+,.0f} characters and {shape.more_lines:+.1f} lines"
         )
         if low > LENGTH_BIAS or high < 1 - LENGTH_BIAS:
-            lines.append("length bias: the length tells the sides apart, and a model may learn the length instead")
+            lines.append(
+                "length bias: length alone often shows which side is chosen, so a model may learn to prefer a length"
+            )
     return lines

@@ -21,11 +21,11 @@ CURVES = (
         "sum over tokens",
     ),
 )
-"""(title, ((name, key of the curve, css class), ...), level of the dotted line or None, note)."""
+"""Rows of (title, lines, level of the dotted line or None, note). A line is (name, key in the curve, CSS class)."""
 
 
 def training(summary: Row) -> dict[str, Any]:
-    """Return the training curves and the settings that training used."""
+    """Return the charts of the training curves, and the settings that the training used."""
     row = summary.get("training") or {}
     if not row:
         return {}
@@ -39,7 +39,7 @@ def training(summary: Row) -> dict[str, Any]:
             chart = line_chart(title, lines, mark=level)
             charts.append({"title": title, "note": note, "lines": lines if len(lines) > 1 else [], "svg": chart})
     charts += _validation(row)
-    # methods that sample while they train have no loss before the first step: 0 stands there
+    # for a method that samples while it trains, `first_loss` holds 0 and means nothing
     first = None if number(row.get("sampled")) else number(row.get("first_loss"))
     settings = row.get("settings") or {}
     facts = [
@@ -60,19 +60,19 @@ def _kept(training: Row) -> str:
 
 
 def _validation(training: Row) -> list[dict[str, Any]]:
-    """Return the charts of the model's results on validation problems while it trained."""
+    """Return the charts of the validation probes, or [] for fewer than two probes."""
     probes = [row for row in training.get("probes") or [] if number(row.get("step")) is not None]
     if len(probes) < 2:
         return []
     start = number(probes[0].get("pass_rate")) or 0.0
     points_at = [(float(row["step"]), 100 * float(row["pass_rate"])) for row in probes]
-    # the band shows the interval of the difference to the start, since readers compare each point with the start
+    # the band is the interval of the difference to the first probe, since readers compare each point with that probe
     band = [(100 * (start + float(row["low"])), 100 * (start + float(row["high"]))) for row in probes]
     line = Line("pass@1", "ink", points_at, band)
     charts = [
         {
             "title": "pass@1 on validation problems",
-            "note": "percent; dotted line: the start; band: 95% interval of the paired difference to it",
+            "note": "percent; dotted line: before training; band: 95% interval of the paired difference to that line",
             "lines": [],
             "svg": line_chart("pass@1 on validation problems", [line], mark=100 * start),
         }
@@ -81,15 +81,16 @@ def _validation(training: Row) -> list[dict[str, Any]]:
     if len(logps.points) > 1:
         title = "Log-probability of the same chosen answers"
         charts.append(
-            {"title": title, "note": "nats a token", "lines": [], "svg": line_chart(title, [logps])},
+            {"title": title, "note": "nats per token", "lines": [], "svg": line_chart(title, [logps])},
         )
     return charts
 
 
 def _start_of_the_curve(training: Row) -> tuple[float | None, str]:
-    """Return where the curve of the loss must start, with a note; (None, "") where that is not known.
+    """Return the value at which the curve of the loss must start, and a note, or (None, "") if it is not known.
 
-    The logged loss includes the chosen answer's likelihood, which starts anywhere, where that has a weight.
+    It is not known if `chosen_weight` is set. The logged loss then includes the term of the chosen answer's
+    likelihood, whose first value depends on the data.
     """
     expected = expected_first_loss(training)
     if expected is None or number((training.get("settings") or {}).get("chosen_weight")):

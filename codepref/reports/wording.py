@@ -1,6 +1,6 @@
-"""Figures in words: points, intervals, p-values, and whether the model got better. Pure.
+"""Turns figures into words: points, intervals, p-values, and whether the model got better. Pure.
 
-Figures come from summary.json as plain mappings. The run may be unfinished, so any of them may be missing.
+The figures are plain mappings from summary.json. The run may be unfinished, so any figure may be missing.
 """
 
 from __future__ import annotations
@@ -29,16 +29,19 @@ class Headline:
 
 
 def number(value: Any) -> float | None:
-    """Return `value` as a finite float, or None. Summaries of unfinished runs hold nulls and NaN."""
+    """Return `value` as a float if it is a finite number, else None.
+
+    Summaries of unfinished runs hold nulls and NaN.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return float(value)
 
 
 def points(share: Any, *, signed: bool = False) -> str:
-    """Return a share in percent with one decimal: 0.1234 -> "12.3", signed "+12.3"; "–" for a missing number.
+    """Return a share in percent with one decimal, or "–" for a missing number.
 
-    A share that rounds to zero has no sign.
+    0.1234 becomes "12.3", and "+12.3" if `signed` is set. A share that rounds to zero has no plus sign.
     """
     value = number(share)
     if value is None:
@@ -48,14 +51,14 @@ def points(share: Any, *, signed: bool = False) -> str:
 
 
 def interval(row: Row, *, signed: bool = False) -> str:
-    """Return the interval of a Score or Comparison, "[46.3, 57.6]"; "" where it has none."""
+    """Return the interval of a Score or Comparison, such as "[46.3, 57.6]", or "" if there is none."""
     if number(row.get("low")) is None or number(row.get("high")) is None:
         return ""
     return f"[{points(row['low'], signed=signed)}, {points(row['high'], signed=signed)}]"
 
 
 def p_value(value: Any) -> str:
-    """Return a p-value as text: "<0.001", "0.012", "0.43"; "–" for a missing number."""
+    """Return a p-value as text, such as "<0.001", "0.012" or "0.43", or "–" for a missing number."""
     p = number(value)
     if p is None:
         return "–"
@@ -65,7 +68,7 @@ def p_value(value: Any) -> str:
 
 
 def seconds(value: Any) -> str:
-    """Return a duration as text: "0.4 s", "12.3 s", "3 min 05 s", "2 h 07 min"; "–" for a missing number."""
+    """Return a duration as text, such as "12.3 s", "3 min 05 s" or "2 h 07 min", or "–" for a missing number."""
     duration = number(value)
     if duration is None:
         return "–"
@@ -78,25 +81,25 @@ def seconds(value: Any) -> str:
 
 
 def count(value: Any) -> str:
-    """Return a count with commas between thousands: 12,345; "–" for a missing number."""
+    """Return a count with commas between thousands, such as "12,345", or "–" for a missing number."""
     whole = number(value)
     return "–" if whole is None else f"{whole:,.0f}"
 
 
 def sentence_case(text: str) -> str:
-    """Raise the first letter and leave the others as they are: "DPO's loss" keeps its capitals."""
+    """Return the text with a capital first letter. The other letters stay unchanged."""
     return text[:1].upper() + text[1:]
 
 
 def true_minus(text: str) -> str:
-    """Replace hyphens before digits by minus signs, for web pages. Terminals and files keep the hyphen."""
+    """Return the text with minus signs instead of the hyphens before numbers. The web page uses this."""
     return re.sub(r"(?<![\w.-])-(?=\d)", "−", text)
 
 
 def tone_of(comparison: Row) -> Tone:
-    """Return "better" or "worse" only where the interval excludes 0 and the test agrees, "tie" otherwise.
+    """Return whether the aligned model is "better", "worse", or "tie", or "unknown" without an interval.
 
-    "unknown": the comparison has no interval.
+    "better" and "worse" need an interval on one side of 0, and a p-value below SIGNIFICANCE if there is a p-value.
     """
     low, high, p = (number(comparison.get(key)) for key in ("low", "high", "p_value"))
     if low is None or high is None:
@@ -107,9 +110,9 @@ def tone_of(comparison: Row) -> Tone:
 
 
 def figure_name(name: str) -> str:
-    """Return a figure's name for a sentence: "pass@1" -> "sampled pass@1", "pass@1 greedy" -> "greedy pass@1".
+    """Return the name of a figure for a sentence.
 
-    Other figures, such as a judge's score, keep their name.
+    "pass@1" becomes "sampled pass@1", and "pass@1 greedy" becomes "greedy pass@1". Other names stay unchanged.
     """
     if not name.startswith("pass@"):
         return name
@@ -117,13 +120,16 @@ def figure_name(name: str) -> str:
 
 
 def scale_note(names: Iterable[str]) -> str:
-    """Explain 0 and 100 for the figures that are not shares of solved problems; "" where there are none."""
+    """Return a note that explains the scale of the figures by a judge, or "" if there are no such figures."""
     judged = [name for name in dict.fromkeys(names) if name.endswith(" score")]
     return f"{', '.join(judged)}: 0 is the scale's lowest rating, 100 its highest" if judged else ""
 
 
 def main_comparison(comparisons: list[Row]) -> Row | None:
-    """Return the comparison for the headline: sampled pass@1, which varies least, else the first one."""
+    """Return the comparison for the headline, or None without comparisons.
+
+    This is sampled pass@1, which varies least, else greedy pass@1, else the first comparison.
+    """
     named = {str(row.get("name")): row for row in comparisons}
     return named.get("pass@1") or named.get("pass@1 greedy") or (comparisons[0] if comparisons else None)
 
@@ -157,7 +163,7 @@ def _p_in_words(value: Any) -> str:
 
 
 def headline(summary: Row) -> Headline:
-    """Say whether the model got better: one title over all compared figures, and a sentence on each other figure."""
+    """Return whether the model got better: a title on the main figure, and one sentence on each other figure."""
     comparisons: list[Row] = [row for row in summary.get("comparison") or [] if tone_of(row) != "unknown"]
     main = main_comparison(comparisons)
     if main is None:
@@ -180,5 +186,7 @@ def _unfinished(summary: Row) -> Headline:
     if scores.get("base") and scores.get("aligned"):
         return Headline("unknown", "Both models are scored, but they have not been compared.")
     if scores.get("base"):
-        return Headline("unknown", "The base model is scored; the aligned model is not, so no result can be given yet.")
+        return Headline(
+            "unknown", "The base model is scored. The aligned model is not scored yet, so there is no result."
+        )
     return Headline("unknown", "No model has been scored yet, so there is no result.")

@@ -1,1 +1,1 @@
-"""Runs: a recipe becomes a run directory. The plan of stages, what is pending, how a run continues, its summary."""
+"""Runs a recipe in a run directory: plans the stages, runs the pending ones, and writes the summary."""

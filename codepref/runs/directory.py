@@ -1,4 +1,4 @@
-"""A run directory: which recipe it belongs to, which stages are done, and a lock for one process at a time."""
+"""The run directory: its recipe, the markers of its finished stages, and a lock that lets one process work in it."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from codepref.runs.recipes import load_recipe
 from codepref.storage.files import read_json, write_json, write_text
 
 Result = dict[str, Any]
-"""The figures of one stage, in plain JSON values."""
+"""The figures of one stage as plain JSON values."""
 
 OLD_INPUTS = {"validation.problems": "watch.problems"}
-"""Name of an input -> its name in runs of earlier versions."""
+"""Maps the name of an input to its name in runs of earlier versions."""
 
 
 def open_run(folder: Path) -> RunDirectory:
-    """Return the run in `folder`, to be read. Raises UserError when the folder holds no run."""
+    """Return the run in `folder` without a lock, for reading. Raises UserError if the folder holds no run."""
     recipe = folder / "recipe.toml"
     if not recipe.exists():
-        raise UserError(f"{folder}: is no run directory (it has no recipe.toml)")
+        raise UserError(f"{folder}: is no run directory, since it holds no recipe.toml")
     return RunDirectory(folder, load_recipe(recipe))
 
 
 class RunDirectory:
-    """One run's folder. Each finished stage leaves a marker, and a stage with a marker does not run again.
+    """The folder of one run. Each finished stage leaves a marker, and a stage with a marker does not run again.
 
-    Layout: recipe.toml (resolved), run.json (what was noted at the start), stages/NAME.json (seconds and figures of
-    each finished stage), and the stages' own files. Use it as a context manager to work in it.
+    The folder holds recipe.toml (every key with its value), run.json (the notes from the start of the run),
+    stages/NAME.json (the marker of each finished stage, with its seconds and figures), and the files that the stages
+    write. The object is a context manager, which locks the folder.
     """
 
     def __init__(self, path: Path, recipe: Recipe) -> None:
@@ -42,7 +43,8 @@ class RunDirectory:
     def __enter__(self) -> RunDirectory:
         """Create or open the directory, and lock it for this process.
 
-        Raises UserError when another process works in it or it is a file, MachineError when it cannot be written.
+        Raises UserError if another process works in the directory or the path is a file, and MachineError if the
+        directory cannot be written.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -64,11 +66,11 @@ class RunDirectory:
         self._lock.close()
 
     def claim(self, inputs: dict[str, str], about: Callable[[], dict[str, Any]]) -> None:
-        """Make an empty directory this run's, or check that an existing run there is the same one.
+        """Begin a run in the directory. If it holds a run already, check that recipe and inputs have not changed.
 
-        inputs: hashes of the problems and the model that the recipe names. about: returns what else to note; it is
-        called for a new run only. Raises UserError when the directory holds a run of another recipe, or when the inputs
-        have changed since that run began.
+        inputs: hashes of the problems and the model that the recipe names. about: returns further notes for run.json.
+        It is called only for a new run. Raises UserError if the directory holds a run of another recipe, or if the
+        inputs have changed since that run began.
         """
         kept = self.path / "recipe.toml"
         if not kept.exists():
@@ -80,8 +82,8 @@ class RunDirectory:
         differing = sorted(key for key in ours if key != "name" and ours[key] != theirs.get(key))
         if differing:
             raise UserError(
-                f"{self.path}: holds a run with another {', '.join(differing)}. Continue it with its own recipe "
-                f"({kept}), or choose another --out."
+                f"{self.path}: holds a run with other values of {', '.join(differing)}. Continue that run with its "
+                f"recipe ({kept}), or choose another --out."
             )
         before = self.about().get("inputs", {})
         changed = sorted(
@@ -91,19 +93,19 @@ class RunDirectory:
         )
         if changed:
             raise UserError(
-                f"{self.path}: {', '.join(changed)} changed since this run began, so its results would not fit "
-                "together. Choose another --out."
+                f"{self.path}: {', '.join(changed)} changed since this run began. Stages on old and new inputs cannot "
+                "be mixed. Choose another --out."
             )
 
     def about(self) -> dict[str, Any]:
-        """Return what was noted when the run began: name, time, machine, versions, inputs."""
+        """Return the notes from the start of the run: its name, time, machine, versions and inputs."""
         notes: dict[str, Any] = read_json(self.path / "run.json")
         return notes
 
     def round_folder(self, number: int) -> Path:
-        """Return the folder of a round's files. The last round uses the run directory itself, like a run of one round.
+        """Return the folder of a round's files: the run directory for the last round, else rounds/NUMBER in it.
 
-        number: counts from 1.
+        number: the round, from 1.
         """
         return self.path if number == self.recipe.training.rounds else self.path / "rounds" / str(number)
 
@@ -114,7 +116,10 @@ class RunDirectory:
         return result
 
     def stage(self, name: str, work: Callable[[], Result]) -> Result:
-        """Run `work` unless the stage is done, and return the stage's figures. The marker is written last."""
+        """Run `work` unless the stage is done, and return the stage's figures.
+
+        The marker is written after `work` has returned.
+        """
         if (finished := self.done(name)) is not None:
             result: Result = finished["result"]
             return result
@@ -126,7 +131,7 @@ class RunDirectory:
 
 
 def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return a nested dictionary as one level: {"a": {"b": 1}} -> {"a.b": 1}."""
+    """Return a nested dictionary as a dictionary of one level: {"a": {"b": 1}} becomes {"a.b": 1}."""
     flat: dict[str, Any] = {}
     for key, value in tree.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}

@@ -1,4 +1,4 @@
-"""`codepref status`: which stages of a run are done, which have begun and what they keep, which are pending."""
+"""The function of `codepref status`: which stages of a run are done, have begun, or are pending."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from codepref.servers.journal import JOURNAL, read_journal
 from codepref.training.staging import WHOLE
 
 WIDTH = 18
-"""Characters of the column of stage names, at least."""
+"""The least width of the column of stage names, in characters."""
 
 
 def status_lines(folder: Path) -> list[str]:
-    """Return one line a stage: done and its seconds, begun and what it keeps, or pending.
+    """Return one line about the run, one for each stage, and the path of the report if there is one.
 
-    Raises UserError when the folder holds no run.
+    A stage is done (with its seconds), begun (with what it keeps), or pending. Raises UserError if the folder holds no
+    run.
     """
     run = open_run(folder)
     notes = run.about()
@@ -37,7 +38,7 @@ def status_lines(folder: Path) -> list[str]:
 
 
 def kept_work(run: RunDirectory, stage: str) -> list[str]:
-    """Return what an unfinished stage has kept so far, such as ["3 batches of answers"]; [] where it has not begun."""
+    """Return what an unfinished stage has kept so far, such as ["3 batches of answers"], or [] if it kept nothing."""
     number, name = split_stage(run.recipe, stage)
     folder = run.round_folder(number)
     kind, _, label = name.partition("-")
@@ -93,9 +94,9 @@ def _answered_calls(calls: Path) -> str:
 
 
 def _training_step(model: Path) -> str:
-    """Return which checkpoint an unfinished training keeps, "" if it has not begun.
+    """Return which checkpoint an unfinished training keeps, or "" if the training has not begun.
 
-    A training writes into a hidden folder, which becomes the model's folder at its end.
+    A training writes into a hidden folder, and renames it to the model's folder at the end.
     """
     staging = model.with_name(f".{model.name}.partial")
     whole = [path for path in staging.glob("checkpoint-*") if (path / WHOLE).exists()]
@@ -106,5 +107,5 @@ def _training_step(model: Path) -> str:
 
 
 def _amount(number: int, singular: str, plural: str) -> str:
-    """Return the number with its noun, "" for 0: 1 -> "1 answered call"."""
+    """Return the number with its noun, such as "1 answered call", or "" for 0."""
     return f"{number:,} {singular if number == 1 else plural}" if number else ""

@@ -11,11 +11,11 @@ from codepref.problems.instructions import Instructions, load_instructions
 from codepref.records import Instruction, Problem
 
 PLAIN = "{prompt}"
-"""The template of a prompt that is the instruction itself."""
+"""The template of prompts that hold only the instruction."""
 
 
 def load_recipe_instructions(recipe: Recipe) -> Instructions:
-    """The recipe's instructions, each with its preference. Raises UserError as `load_instructions` does."""
+    """Return the recipe's instructions, each with its preference. Raises what `load_instructions` raises."""
     section = recipe.instructions
     return load_instructions(
         section.source,
@@ -28,12 +28,15 @@ def load_recipe_instructions(recipe: Recipe) -> Instructions:
 
 
 def as_problems(instructions: Sequence[Instruction]) -> list[Problem]:
-    """Instructions as problems without tests, from which the pairs take their prompts."""
+    """Return instructions as problems without tests. Pairs take their prompts from these problems."""
     return [Problem(one.task_id, one.text, "", style="instruct") for one in instructions]
 
 
 def load_recipe_benchmark(recipe: Recipe) -> Benchmark:
-    """The recipe's graded benchmark with the first `grading.limit` tasks. Raises UserError as `load_benchmark` does."""
+    """Return the recipe's graded benchmark, with its first `grading.limit` tasks (0: all).
+
+    Raises what `load_benchmark` raises.
+    """
     section = recipe.grading
     benchmark = load_benchmark(section.benchmark, reference=section.reference or None)
     return replace(benchmark, tasks=benchmark.tasks[: section.limit or None])

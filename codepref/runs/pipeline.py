@@ -28,7 +28,7 @@ STAGES: dict[str, Callable[[Work], Result]] = {
     "sft": stage_sft,
     "train": stage_train,
 }
-"""Plain name of a stage, as in `codepref.runs.plan` -> its function. `stages` adds the evaluations and gradings."""
+"""Maps the name of a stage without its round to its function. `stages` adds the evaluations and gradings."""
 
 
 def stages(work: Work) -> list[tuple[str, Callable[[Work], Result]]]:
@@ -49,5 +49,5 @@ def stages(work: Work) -> list[tuple[str, Callable[[Work], Result]]]:
 
 
 def _in_round(_: Work, *, stage: Callable[[Work], Result], here: Work) -> Result:
-    """Run a stage with the work of its own round, whatever work the caller passes."""
+    """Run a stage with the work `here` of the stage's round. The caller's work is not used."""
     return stage(here)

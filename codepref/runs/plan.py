@@ -7,12 +7,12 @@ from codepref.training.methods import load_method
 
 
 def labels(recipe: Recipe) -> list[str]:
-    """Return the names of the models that a run measures, in the order in which the run makes them."""
+    """Return the labels of the models that a run measures, in the order in which the run makes the models."""
     return ["base", *(["sft"] if recipe.sft.data else []), "aligned"]
 
 
 def plan(recipe: Recipe) -> list[str]:
-    """Return the names of a run's stages after `problems`.
+    """Return the names of the stages that a run has after the stage `problems`, in order.
 
     With `training.rounds` above 1, the names of the earlier rounds' stages begin with `round-1-`, `round-2-` and so on.
     The last round's stages have plain names, like those of a run of one round.
@@ -27,12 +27,12 @@ def plan(recipe: Recipe) -> list[str]:
 
 
 def round_prefix(recipe: Recipe, number: int) -> str:
-    """Return the prefix of a round's stage names, "" for the last round. number: counts from 1."""
+    """Return the prefix of the stage names of round `number`, counted from 1. The last round's prefix is ""."""
     return "" if number == recipe.training.rounds else f"round-{number}-"
 
 
 def split_stage(recipe: Recipe, name: str) -> tuple[int, str]:
-    """Return the round and the plain name of a stage: "round-1-train" -> (1, "train")."""
+    """Return the round and the plain name of a stage: (1, "train") for "round-1-train"."""
     for number in range(1, recipe.training.rounds):
         if name.startswith(prefix := round_prefix(recipe, number)):
             return number, name.removeprefix(prefix)

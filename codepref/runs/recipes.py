@@ -1,4 +1,4 @@
-"""Recipes: found, read, and checked for keys that do not fit together."""
+"""Finds recipes, reads them, and checks that their keys fit together."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a TOML recipe, apply `section.key=value` overrides, and check it.
+    """Read a TOML recipe, apply the overrides, and check the result. overrides: texts `section.key=value`.
 
     Raises UserError with one line for each mistake: a missing file, invalid TOML, an unknown section or key (with the
-    nearest known name), a value of the wrong type or out of bounds, keys that do not fit together.
+    nearest known name), a value of the wrong type or out of bounds, and keys that do not fit together.
     """
     return parse_recipe(read_document(path), name=path.stem, overrides=overrides, where=str(path))
 
@@ -39,11 +39,13 @@ def parse_recipe(
 
 
 def inconsistencies(recipe: Recipe) -> list[str]:
-    """Return one sentence for each mistake between keys of a recipe that are valid on their own."""
+    """Return one text for each mistake between keys of a recipe. Each key alone is valid."""
     mistakes = []
     evaluation, pairing = recipe.evaluation, recipe.pairing
     if too_large := [k for k in evaluation.k if k > evaluation.samples]:
-        mistakes.append(f"evaluation.k holds {too_large}, but only evaluation.samples = {evaluation.samples} are drawn")
+        mistakes.append(
+            f"evaluation.k holds {too_large}: each k must be at most evaluation.samples = {evaluation.samples}"
+        )
     try:
         rule: PairingRule | None = load_rule(pairing.rule)
     except UserError as error:
@@ -51,18 +53,20 @@ def inconsistencies(recipe: Recipe) -> list[str]:
         mistakes += [f"pairing.rule: {problem}" for problem in error.problems]
     if rule and rule.tests != "self-written" and recipe.sampling.tests > 0:
         mistakes.append(
-            f"pairing.rule = {pairing.rule!r} needs true tests, and sampling.tests above 0 gives it "
-            "self-written ones: set sampling.tests = 0, or choose a dstc rule"
+            f"pairing.rule = {pairing.rule!r} does not use self-written tests, and sampling.tests above 0 asks for "
+            "them: set sampling.tests = 0, or choose a dstc rule"
         )
     names = {"pass@1 greedy", *(f"pass@{k}" for k in evaluation.k)}
     names |= {"rubric score"} if recipe.judge.model == "rubric" else set()
     if unknown := [name for name in recipe.gate.figures if name not in names]:
-        mistakes.append(f"gate.figures holds {', '.join(unknown)}; a run compares {', '.join(sorted(names))}")
+        mistakes.append(f"gate.figures holds {', '.join(unknown)}; this run only compares {', '.join(sorted(names))}")
     mistakes += _feedback_inconsistencies(recipe, rule)
     mistakes += training_mistakes(recipe.training, online=recipe.online)
     mistakes += training_mistakes(recipe.sft.training(), "sft")
     if unknown := sorted(set(recipe.judge.preferences) - set(PREFERENCES)):
-        mistakes.append(f"judge.preferences holds {', '.join(unknown)}; known: {', '.join(PREFERENCES)}")
+        mistakes.append(
+            f"judge.preferences holds {', '.join(unknown)}; the known preferences are {', '.join(PREFERENCES)}"
+        )
     if rule and rule.tests == "self-written" and recipe.sampling.tests == 0:
         mistakes.append(f"pairing.rule = {pairing.rule!r} needs self-written tests: set sampling.tests above 0")
     for key, template in (
@@ -86,15 +90,17 @@ def _feedback_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[
     if recipe.instructions.source:
         mistakes += check_pool(recipe.pool, "instructions.source is set")
         if recipe.training.rounds > 1:
-            mistakes.append("training.rounds: a pool's responses do not change from round to round; set it to 1")
+            mistakes.append("a pool's responses are equal in every round: set training.rounds = 1")
         if rule and not (rule.ratings and rule.tests == "none"):
-            mistakes.append("instructions.source has no tests: set pairing.rule = 'rated'")
+            mistakes.append("the instructions of instructions.source have no tests: set pairing.rule = 'rated'")
     elif recipe.pool:
-        mistakes.append("a [[pool]] answers instructions: set instructions.source")
+        mistakes.append("a [[pool]] answers instructions, and the recipe names none: set instructions.source")
     if recipe.grading.benchmark and judge.model in ("", "rubric"):
-        mistakes.append("grading.benchmark is graded by a judge model: set judge.model and judge.base_url")
+        mistakes.append("a judge model grades grading.benchmark: set judge.model and judge.base_url")
     if recipe.sft.data == "passing" and (recipe.instructions.source or recipe.sampling.tests):
-        mistakes.append("sft.data = 'passing' needs samples with verdicts of true tests")
+        mistakes.append(
+            "sft.data = 'passing' needs verdicts of true tests: leave out instructions.source and sampling.tests"
+        )
     method = None if METHODS.mistake(recipe.training.method) else load_method(recipe.training.method)
     if method and method.online:
         for wrong, key in (
@@ -108,23 +114,24 @@ def _feedback_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[
                 )
     if method and method.supervised:
         mistakes.append(
-            f"training.method = {recipe.training.method!r}: a run trains on pairs; use the section [sft] for this"
+            f"training.method = {recipe.training.method!r} does not learn from a run's pairs: use the section [sft]"
         )
     for budget, members, name in (
         (recipe.responses.budget, recipe.pool, "responses"),
         (judge.budget, (judge,), "judge"),
     ):
         if budget == 0:
-            mistakes.append(f"{name}.budget = 0 allows no call; -1 sets no limit")
+            mistakes.append(f"{name}.budget = 0 allows no call: set a positive budget, or -1 for no limit")
         elif budget > 0 and not any(member.price_in or member.price_out for member in members):
             mistakes.append(f"{name}.budget needs prices: set price_in and price_out")
     return mistakes
 
 
 def find_recipe(name: Path | str) -> Path:
-    """Return the path of a recipe: the file itself, or the file that ships with codepref under this name.
+    """Return the path of a recipe. name: a path, or the name of a recipe that ships with codepref.
 
-    Raises UserError with the known names where there is no such recipe.
+    A path that exists or ends in .toml is returned unchanged. Raises UserError with the known names for another name
+    that is unknown.
     """
     path = Path(name)
     if path.suffix == ".toml" or path.exists():
@@ -139,7 +146,7 @@ def find_recipe(name: Path | str) -> Path:
 
 
 def recipes_folder() -> Path:
-    """Return the folder of codepref's own recipes: inside an installed package, or beside it in a checkout."""
+    """Return the folder of codepref's own recipes: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).parents[1]
     inside = package / "recipes"
     return inside if inside.is_dir() else package.parent / "recipes"

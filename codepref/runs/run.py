@@ -1,4 +1,4 @@
-"""`codepref run` and `codepref demo`: start a run, or continue one."""
+"""The functions of `codepref run` and `codepref demo`, which start a run or continue one."""
 
 from __future__ import annotations
 
@@ -30,13 +30,17 @@ def run(
     log: Log = lambda text: None,
     say: Log | None = None,
 ) -> dict[str, Any]:
-    """Run a recipe, or continue the run in `out`: only pending stages run.
+    """Run a recipe in the directory `out`. If it holds an unfinished run of the recipe, run only the pending stages.
 
-    recipe: a Recipe, a TOML file, or the name of a recipe that ships with codepref. out: default `runs/NAME`.
-    overrides: `section.key=value` settings, and seed: the root of every random choice; both replace values of a recipe
-    file and have no effect on a Recipe. log: receives one line a stage. say: the old name of `log`.
-    Returns the content of summary.json; its `gate` says whether the aligned model is promoted.
-    Raises UserError, MachineError, InfrastructureError or GateError; finished stages are kept.
+    recipe: a Recipe, a TOML file, or the name of a recipe that ships with codepref.
+    out: the run directory. None: `runs/NAME`, with the recipe's name.
+    overrides: texts `section.key=value` that replace values of a recipe file. A Recipe is used unchanged.
+    seed: the root of every random choice. It replaces the seed of a recipe file. A Recipe keeps its seed.
+    unconfined: run model code without the sandbox.
+    log: a function that receives one line for each stage. say: the old name of `log`.
+
+    Returns the content of summary.json. Its key `gate` says whether the aligned model is promoted.
+    Raises UserError, MachineError, InfrastructureError or GateError. The results of finished stages are kept.
     """
     from codepref.hub.cards import write_cards
     from codepref.problems.needs import missing_packages_message
@@ -86,19 +90,23 @@ def demo(
     log: Log = lambda text: None,
     say: Log | None = None,
 ) -> dict[str, Any]:
-    """Run a recipe on the embedded starter; see `run`. out: default `runs/demo-RECIPE`."""
+    """Run a recipe on the embedded starter.
+
+    recipe: the name of a recipe in recipes/starter. out: the run directory; None: `runs/demo-RECIPE`. The other
+    arguments, the result and the errors are those of `run`. overrides and seed replace values of the recipe.
+    """
     log = _renamed(log, say)
     path = recipes_folder() / "starter" / f"{recipe}.toml"
     if not path.exists():
         known = sorted(p.stem for p in (recipes_folder() / "starter").glob("*.toml"))
-        raise UserError(f"no demo recipe {recipe!r}; there are {', '.join(known)}")
+        raise UserError(f"no demo recipe has the name {recipe!r}; the names are {', '.join(known)}")
     settings = [*overrides, *([] if seed is None else [f"seed={seed}"])]
     chosen = replace(load_recipe(path, settings), name=f"demo-{recipe}")
     return run(chosen, out, unconfined=unconfined, log=log)
 
 
 def _renamed(log: Log, say: Log | None) -> Log:
-    """Return the function that receives the lines, under either name. Warns about the old name."""
+    """Return `say` with a warning if the caller gave it, else `log`."""
     if say is None:
         return log
     warnings.warn("the argument `say` is now called `log`", FutureWarning, stacklevel=3)

@@ -1,4 +1,4 @@
-"""`codepref show`: all that a run keeps about one problem."""
+"""The function of `codepref show`, which prints all that a run keeps about one problem."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from codepref.storage.files import read_jsonl, read_parquet
 from codepref.training.methods import load_method
 
 KINDS = ("greedy", "sampled")
-"""How the answers of an evaluation were drawn; each kind has its own file."""
+"""The kinds of answers in an evaluation. There is one file for each kind."""
 
 
 def show_lines(folder: Path, task_id: str) -> list[str]:
-    """Return one problem's answers with their verdict codes and ratings, its tests and its pairs, round by round.
+    """Return lines on one problem: its answers with verdict codes and ratings, its tests and its pairs, for each round.
 
-    For a held-out problem these are the answers of each evaluated model. Raises UserError if the run keeps no answer
-    to this task, or if the folder holds no run.
+    For a held-out problem, return lines on the answers of each evaluated model. Raises UserError if the run keeps no
+    answer to the task, or if the folder holds no run.
     """
     run = open_run(folder)
     rounds = run.recipe.training.rounds
@@ -37,7 +37,7 @@ def show_lines(folder: Path, task_id: str) -> list[str]:
 
 
 def _round_lines(folder: Path, task_id: str) -> list[str]:
-    """Return the lines on a training problem: solutions or responses, tests, ratings and pairs."""
+    """Return the lines on a training problem in one round: solutions or responses, tests, ratings and pairs."""
     solutions = _answers(folder / "samples" / "solutions.jsonl", task_id)
     verdicts = {row["solution_id"]: row["verdicts"] for row in _rows(folder / "verdicts" / "verdicts.parquet", task_id)}
     judged = _answers(folder / "judgments.jsonl", task_id) or _answers(folder / "responses.jsonl", task_id)
@@ -61,7 +61,7 @@ def _round_lines(folder: Path, task_id: str) -> list[str]:
 
 
 def _response_lines(task_id: str, row: dict[str, Any], ratings: dict[int, str]) -> Iterator[str]:
-    """Yield the lines on a pool's responses, each with its model and its rating."""
+    """Yield the lines on a pool's responses. Each response is shown with its model and its rating."""
     yield f"{task_id}: {len(row['responses'])} responses, preference {row['preference']}"
     yield from _indented(row["instruction"])
     for place, response_id in enumerate(_response_ids(row)):
@@ -73,7 +73,7 @@ def _response_lines(task_id: str, row: dict[str, Any], ratings: dict[int, str]) 
 
 
 def _ratings(row: dict[str, Any]) -> dict[int, str]:
-    """Return response id -> its rating as text, from a line of judgments.jsonl; {} for a line of responses.jsonl."""
+    """Return the ratings in a line of judgments.jsonl as texts, by response id. A line of responses.jsonl has none."""
     reasons = row.get("unjudged") or []
     ratings = {}
     for place, (response_id, annotation) in enumerate(
@@ -89,7 +89,7 @@ def _response_ids(row: dict[str, Any]) -> list[int]:
 
 
 def _evaluation_lines(folder: Path, task_id: str, label: str) -> list[str]:
-    """Return the lines on a model's answers to a held-out problem, with the verdict codes of its own tests."""
+    """Return the lines on a model's answers to a held-out problem, with the verdict codes of the problem's tests."""
     lines: list[str] = []
     for kind in KINDS:
         answers = _answers(folder / f"{kind}.jsonl", task_id)
@@ -102,7 +102,7 @@ def _evaluation_lines(folder: Path, task_id: str, label: str) -> list[str]:
 
 
 def _nothing_kept(run: RunDirectory, task_id: str) -> str:
-    """Return why there is nothing to show, and name a task that can be shown."""
+    """Return a message that says why there is nothing to show, with an example of a task that can be shown."""
     method = run.recipe.training.method
     evaluated = run.path / "evaluation" / "base" / "greedy.jsonl"
     other = next(_all_rows(evaluated), None)
@@ -110,12 +110,14 @@ def _nothing_kept(run: RunDirectory, task_id: str) -> str:
     if load_method(method).online:
         return (
             f"{run.path}: no answers to task {task_id!r} are kept. Method {method} samples answers while it trains and "
-            f"keeps none of them; only the answers of the evaluations to held-out problems are kept{hint}"
+            f"does not keep them. A run with it only keeps answers to held-out problems{hint}"
         )
     sources = [run.round_folder(1) / name for name in ("samples/solutions.jsonl", "responses.jsonl")]
     other = next((row for source in sources for row in _all_rows(source)), other)
     hint = f"; a task of this run is {other['task_id']}" if other else ""
-    return f"{run.path}: no answers for task {task_id!r} yet, or no such task{hint}"
+    return (
+        f"{run.path}: holds no answers to task {task_id!r}: the run has not sampled them yet, or has no such task{hint}"
+    )
 
 
 def _gap(lines: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""summary.json: everything that a run measured, in one document. The table and the report are made from it."""
+"""Writes summary.json, which holds everything that a run measured. The table and the report are made from it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from codepref.storage.files import write_json, write_text
 from codepref.training.methods import load_method
 
 LABELS = ("base", "sft", "aligned")
-"""The models that a run can measure, in order."""
+"""The labels of the models that a run can measure, in order."""
 
 PACKAGES = (
     "torch",
@@ -41,7 +41,7 @@ PACKAGES = (
 def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, Any]:
     """Write DIR/summary.json from the stages' markers and the score files, and return its content.
 
-    stage_names: all stages of the run. Stages that have not run are left out.
+    stage_names: the names of all stages of the run. The summary leaves out stages that are not finished.
     """
     markers = {name: marker for name in stage_names if (marker := run.done(name)) is not None}
     results: dict[str, Result] = {name: marker["result"] for name, marker in markers.items()}
@@ -92,16 +92,16 @@ def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, An
 
 
 def refresh_summary(folder: Path) -> dict[str, Any]:
-    """Write summary.json of the run in `folder` again, from what the finished stages left.
+    """Write summary.json of the run in `folder` again from the results of the finished stages, and return its content.
 
-    Raises UserError when the folder holds no run.
+    Raises UserError if the folder holds no run.
     """
     run = open_run(folder)
     return write_summary(run, ["problems", *plan(run.recipe)])
 
 
 def _mark(path: Path, decision: dict[str, Any]) -> None:
-    """Write the file `promoted` or `not-promoted` into the run directory; it holds the gate's reasons."""
+    """Write the gate's reasons into the file `promoted` or `not-promoted` of the run directory."""
     names = ("promoted", "not-promoted")
     chosen = names[0] if decision["promoted"] else names[1]
     for name in names:
@@ -111,7 +111,7 @@ def _mark(path: Path, decision: dict[str, Any]) -> None:
 
 
 def machine() -> dict[str, Any]:
-    """Describe this machine: processor, cores, memory, platform, and the GPU if torch sees one."""
+    """Return facts about this machine: processor, cores, memory, platform, Python, and the GPU if torch finds one."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     facts = {
         "cpu": _processor(),
@@ -128,7 +128,7 @@ def machine() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Return the installed versions of the libraries that the figures depend on."""
+    """Return the versions of the installed libraries in PACKAGES, on which the figures depend."""
     installed = {}
     for name in PACKAGES:
         try:

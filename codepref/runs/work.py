@@ -1,4 +1,4 @@
-"""What every stage of a run works with: the recipe, the problems, the folders and the seeds of a round."""
+"""The object that every stage of a run gets: the recipe, the problems, the folders and the seeds of a round."""
 
 from __future__ import annotations
 
@@ -29,10 +29,16 @@ BENCHMARK_ID = re.compile(r"(Mbpp|HumanEval|BigCodeBench)/\d+$")
 
 @dataclass(frozen=True)
 class Work:
-    """What every stage of one run works with.
+    """The object that every stage of a run gets.
 
-    train, heldout, validation: problems. tasks: instructions, in a run on AI feedback. contaminated: the training
-    problems that were left out because they hold a held-out problem. round: counts from 1.
+    Attributes:
+        run, recipe: the run directory and the recipe.
+        train, heldout, validation: the problems. In a run on AI feedback, `train` holds the instructions as problems.
+        tasks: the instructions of a run on AI feedback, else empty.
+        progress_for: returns the progress line with a label.
+        unconfined: whether model code runs without the sandbox.
+        contaminated: the training problems that were left out because they hold a held-out problem.
+        round: the number of the round, from 1.
     """
 
     run: RunDirectory
@@ -53,12 +59,12 @@ class Work:
 
     @property
     def folder(self) -> Path:
-        """The folder of this round's files; for the last round it is the run directory itself."""
+        """The folder of this round's files. The last round's folder is the run directory."""
         return self.run.round_folder(self.round)
 
     @property
     def policy(self) -> str:
-        """The model that is sampled: in round 1 the recipe's model, later the model of the round before."""
+        """The model that is sampled: the recipe's model in round 1, and later the model of the previous round."""
         return self.recipe.model.path if self.round == 1 else str(self.run.round_folder(self.round - 1) / "checkpoint")
 
     @property
@@ -68,34 +74,34 @@ class Work:
 
     @property
     def self_tested(self) -> bool:
-        """Whether the pairs rest on tests that the model wrote."""
+        """Whether the pairs are selected by tests that the model wrote."""
         return self.recipe.sampling.tests > 0
 
     @property
     def by_feedback(self) -> bool:
-        """Whether a pool of models answers instructions, instead of the model answering problems."""
+        """Whether a pool of models answers instructions. Otherwise the model answers problems."""
         return bool(self.recipe.instructions.source)
 
     @property
     def start(self) -> str:
-        """The model from which preference training starts; it is also the reference model."""
+        """The model from which preference training starts. It is also the reference model."""
         if self.round > 1 and self.recipe.training.round_start == "last":
             return self.policy
         return str(self.out / "sft") if self.recipe.sft.data else self.recipe.model.path
 
     def inputs(self) -> dict[str, str]:
-        """Return hashes of the problems and the model by recipe key: all stages of a run must use the same ones."""
+        """Return hashes of the problems and of the model by recipe key. All stages of a run must use equal inputs."""
         named = {"problems.train": self.train, "problems.heldout": self.heldout}
         named |= {"validation.problems": self.validation} if self.validation else {}
         hashes = {name: content_hash([_facts(problem) for problem in problems]) for name, problems in named.items()}
         return hashes | {"model.path": model_fingerprint(self.recipe.model.path)}
 
     def seed(self, stage: str) -> int:
-        """Return the seed of a stage in this round. It depends on the recipe's seed, the stage and the round alone."""
+        """Return the seed of a stage in this round. It depends only on the recipe's seed, the stage and the round."""
         return int(content_hash(self.recipe.seed, stage, *([self.round] if self.round > 1 else []))[:7], 16)
 
     def validation_settings(self) -> ValidationSettings | None:
-        """Return how the model is measured on validation problems while it trains, or None without such problems."""
+        """Return the settings of the validation, or None if the recipe names no validation problems."""
         if not self.validation:
             return None
         validation, evaluation = self.recipe.validation, self.recipe.evaluation
@@ -116,10 +122,11 @@ class Work:
 
 
 def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) -> Work:
-    """Load the problems that the recipe names.
+    """Load the problems and instructions that the recipe names, and check the recipe against this machine.
 
-    Raises UserError when two of the sets share a problem, when held-out or validation problems have no tests, when no
-    training problem is left, and when the recipe's model cannot be trained as it says.
+    Raises UserError if two of the sets share a problem, if no held-out problem has tests, if a validation problem has
+    none, if no training problem is left, or if the recipe's model cannot be trained as the recipe says. Raises
+    MachineError if the hub cannot be reached, or if a package that `training.report_to` needs is missing.
     """
     recipe = run.recipe
     tasks: Sequence[Instruction] = ()
@@ -139,7 +146,7 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) ->
         _refuse_shared("validation", validation, "training", train, "problems.train and validation.problems")
         _refuse_shared("validation", validation, "held-out", heldout, "problems.heldout and validation.problems")
         if not all(problem.tests for problem in validation):
-            raise UserError(f"{recipe.validation.problems}: validation problems need true tests")
+            raise UserError(f"{recipe.validation.problems}: every validation problem needs tests")
     contaminated: Sequence[Overlap] = ()
     if recipe.problems.contamination == "drop":
         contaminated = overlaps(map(problem_text, train), heldout)
@@ -148,10 +155,13 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) ->
         tasks = [task for task in tasks if task.task_id not in names]
         if not train:
             raise UserError(
-                "every training problem holds a held-out one (problems.contamination = 'keep' trains on it)"
+                "every training problem holds a held-out problem: choose other problems.train, or set "
+                "problems.contamination = 'keep'"
             )
     if not any(problem.tests for problem in heldout):
-        raise UserError(f"{recipe.problems.heldout}: held-out problems need true tests to be measured with")
+        raise UserError(
+            f"{recipe.problems.heldout}: no held-out problem has tests, so no model can be measured on them"
+        )
     check_requirements(recipe.training)
     if not recipe.model.path.startswith("scripted:"):
         # supervised fine-tuning writes a merged model, so preference training never starts from its adapter
@@ -166,13 +176,13 @@ def _refuse_shared(
     shared = [problem.task_id for problem in problems if _marks(problem) & known]
     if shared:
         raise UserError(
-            f"{len(shared)} {name} problems are {other_name} problems too ({', '.join(shared[:3])}, ...), which "
-            f"would bias the scores on them. Choose {keys} without shared problems."
+            f"{len(shared)} {name} problems are also {other_name} problems (such as {', '.join(shared[:3])}), which "
+            f"would bias the scores. Choose {keys} without shared problems."
         )
 
 
 def _marks(problem: Problem) -> set[str]:
-    """Return what two forms of one problem have in common: the prompt's words, and the id if a benchmark gave it."""
+    """Return marks by which two forms of one problem are recognised: the prompt's words, and a benchmark's id."""
     marks = {" ".join(problem.prompt.split())}
     return marks | {problem.task_id} if BENCHMARK_ID.match(problem.task_id) else marks
 

@@ -1,4 +1,4 @@
-"""Wrong input of `codepref execute` gives a verdict code or one message, and never a traceback."""
+"""`codepref execute` answers wrong input with a verdict code or one message, and never with a traceback."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MILLION = 1_000_000
 
 
 class Result(NamedTuple):
-    """How a command ended. codes: one text for each solution."""
+    """How a command ended: its exit status, its output, and the verdict codes of each solution."""
 
     status: int
     out: str
@@ -44,9 +44,9 @@ class Result(NamedTuple):
 
 @pytest.fixture
 def execute(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
-    """A function that runs the command in this process: execute(problems, solutions, *options, tests=...).
+    """A function execute(problems, solutions, *options, tests=...) that runs the command in this process.
 
-    Problems, solutions and tests are rows or bytes.
+    problems, solutions and tests are rows, or the bytes of a file.
     """
 
     def run(problems: object = (PROBLEM,), solutions: object = (RIGHT,), *options: str, tests: object = None) -> Result:
@@ -149,7 +149,7 @@ def test_a_problem_with_useless_tests_or_broken_code_is_refused(
     "test",
     [
         "from math import sqrt\nassert sqrt(f(3)) == 2",
-        "assert Stack().size == 0",  # names no entry point, but something that only a solution defines
+        "assert Stack().size == 0",  # it names no entry point, but a class that only a solution defines
         "def check(candidate):\n    assert candidate(1) == 2",
         "assert eval('f(1)') == 2",
         "for n in range(3):\n    assert f(n) == n + 1",

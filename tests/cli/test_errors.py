@@ -1,4 +1,4 @@
-"""A mistake of the user gives one message that says what, where and how to fix it, and status 2; nothing is written."""
+"""A user's mistake gives status 2 and one message that says what is wrong, where, and how to fix it."""
 
 import json
 from pathlib import Path
@@ -84,8 +84,8 @@ def test_a_message_names_the_right_ending_for_a_file_of_json_lines(
         (["execute", "--problems", "none.jsonl", "--solutions", "s", "--out", "o"], "none.jsonl: no such file"),
         (["run", "none.toml"], "none.toml: no such recipe"),
         (["run", "none"], "no recipe of this name ships with codepref"),
-        (["demo", "--recipe", "none"], "no demo recipe 'none'"),
-        (["demo", "--recipe", "starter/dstc-dpo"], "there are agreement-dpo, dstc-dpo"),
+        (["demo", "--recipe", "none"], "no demo recipe has the name 'none'"),
+        (["demo", "--recipe", "starter/dstc-dpo"], "the names are agreement-dpo, dstc-dpo"),
         (["run", "."], ".: is a folder, a recipe is a TOML file"),
         (
             ["demo", "--set", "training.betta=1", "--out", "o"],
@@ -98,7 +98,10 @@ def test_a_message_names_the_right_ending_for_a_file_of_json_lines(
         (["sample", "--model", "", "--problems", "starter", "--out", "o"], "the model's name is empty"),
         (["train", "--model", "starter", "--pairs", "none.parquet", "--out", "o"], "none.parquet: no such file"),
         (["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "lr=1"], "unknown key `training.lr`"),
-        (["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "method=kto"], "named with --method"),
+        (
+            ["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "method=kto"],
+            "use --method to choose",
+        ),
         (["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "rounds=2"], "only a run has rounds"),
         (
             ["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "validation.samples=2"],
@@ -113,10 +116,10 @@ def test_a_message_names_the_right_ending_for_a_file_of_json_lines(
         (["pair", "--out", "o"], "needs verdicts"),
         (
             ["grade", "--benchmark", "b", "--responses", "r", "--model", "rubric", "--out", "o"],
-            "a benchmark is graded by a model",
+            "the rubric cannot grade a benchmark",
         ),
         (["compare", "none", "none"], "none: no such file"),
-        (["evaluate", "--model", "starter", "--out", "o"], "problems are needed"),
+        (["evaluate", "--model", "starter", "--out", "o"], "the problems are missing"),
         (
             ["evaluate", "--problems", "starter", "--model", "starter", "--out", "o", "-k", "1", "0"],
             "k must be at least 1",
@@ -175,7 +178,7 @@ def test_a_run_directory_belongs_to_one_recipe_and_its_files(
         assert main(["demo", "--out", str(tmp_path / "run")]) == 2
         assert "another codepref works in it" in capsys.readouterr().err
     assert main(["demo", "--seed", "5", "--out", str(tmp_path / "run")]) == 2
-    assert "holds a run with another seed" in capsys.readouterr().err
+    assert "holds a run with other values of seed" in capsys.readouterr().err
     assert main(["demo", "--out", str(tmp_path / "run")]) == 2
     assert "problems.train changed since this run began" in capsys.readouterr().err
 

@@ -1,4 +1,4 @@
-"""EvalPlus's files on the command line: read samples, write results, compare results."""
+"""The commands read EvalPlus's samples, and write and compare EvalPlus's results."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RIGHT, HALF, WRONG = (f"def f(x):\n    return {value}\n" for value in ("x + 1", 
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Path]:
-    """A problem file, and three samples for each problem in a folder, as EvalPlus stores them."""
+    """Write a problem file, and a folder of three samples for each problem in EvalPlus's form. Return both paths."""
     problems = tmp_path / "problems.jsonl"
     problems.write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS))
     for number, programs in ((0, (RIGHT, HALF, WRONG)), (1, (WRONG, RIGHT, RIGHT))):
@@ -102,7 +102,7 @@ def test_a_message_names_a_k_above_the_number_of_samples(
 ) -> None:
     command = ["evaluate", "--problems", files["problems"], "--solutions", files["samples"], "--jobs", 1]
     assert run(*command, "-k", 1, 5, "--out", tmp_path / "a") == 0
-    assert "no problem has 5 judged samples, so there is no pass@5" in capsys.readouterr().err
+    assert "pass@5 is left out: no problem has 5 judged samples" in capsys.readouterr().err
 
 
 def test_results_of_other_problems_give_one_message(
@@ -126,7 +126,7 @@ def test_the_results_of_a_model_need_samples_first(
 ) -> None:
     command = ["evaluate", "--problems", files["problems"], "--model", "scripted:none", "--out", tmp_path / "a"]
     assert run(*command, "--evalplus", files["results"]) == 2
-    assert "draw the samples first" in capsys.readouterr().err
+    assert "Sample solutions with `codepref sample` first" in capsys.readouterr().err
 
 
 def test_the_file_of_results_cannot_be_a_folder(
@@ -143,4 +143,4 @@ def test_a_message_counts_the_problems_without_a_solution(
     shutil.rmtree(files["samples"] / "HumanEval_1")
     command = ["evaluate", "--problems", files["problems"], "--solutions", files["samples"], "--jobs", 1, "-k", 1]
     assert run(*command, "--out", tmp_path / "a") == 0
-    assert "1 of 2 problems left out: no solution, such as HumanEval/1" in capsys.readouterr().out
+    assert "1 of 2 problems left out: they have no solution, such as HumanEval/1" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Old names of options, keys and arguments still work, each with one warning."""
+"""Old names of options, keys and arguments still work. Each gives one warning."""
 
 import argparse
 import subprocess
@@ -41,7 +41,7 @@ def test_help_does_not_show_old_names() -> None:
     assert "--patience" not in text
 
 
-@pytest.mark.parametrize(("limit", "message"), [(1, r"\bdata\b"), (2, "validation problems need true tests")])
+@pytest.mark.parametrize(("limit", "message"), [(1, r"\bdata\b"), (2, "every validation problem needs tests")])
 def test_the_argument_watch_of_train_is_an_old_name_of_validation_settings(limit: int, message: str) -> None:
     tested = Problem("a/0", "Add one.", "f", (Test("a/0", "0", "assert f(1) == 2"),))
     arguments = {"data": [], "validation": [tested, Problem("a/1", "Add two.", "f")]}

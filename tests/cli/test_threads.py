@@ -1,4 +1,4 @@
-"""A command makes waiting OpenMP threads sleep, unless the user has set how they wait."""
+"""Each command makes waiting OpenMP threads sleep, unless the user has set how they wait."""
 
 import os
 
@@ -21,7 +21,7 @@ def test_waiting_threads_sleep_unless_the_user_sets_how_they_wait(
     user_sets: dict[str, str], expected: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in NAMES:
-        monkeypatch.setenv(name, "")  # registers the variable, so that pytest removes what the command sets
+        monkeypatch.setenv(name, "")  # pytest then restores the variable that the command sets
         monkeypatch.delenv(name)
     for name, value in user_sets.items():
         monkeypatch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""Cards and uploads, with the hub library's own client and a small server that speaks the hub's protocol."""
+"""Cards and uploads. The hub library's client sends them to a small server that speaks the hub's protocol."""
 
 import base64
 import json
@@ -28,7 +28,7 @@ class Hub(BaseHTTPRequestHandler):
     failing: bool
 
     def log_message(self, *_: Any) -> None:
-        """Print nothing."""
+        """Leave out the log line of each request."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -171,7 +171,7 @@ def test_a_model_that_was_not_promoted_is_uploaded_only_with_anyway(run_dir: Pat
     [
         ([], "good", 2, "nothing to push"),
         (["--model", "aligned"], "good", 2, "OWNER/NAME"),
-        (["--model", "me/aligned"], "bad", 2, "does not let this token write there (401)"),
+        (["--model", "me/aligned"], "bad", 2, "does not let this token write to the repository (status 401)"),
         (["--model", "me/aligned"], "", 2, "HF_TOKEN"),
         (["--dataset", "me/.."], "good", 2, "does not accept this name"),
     ],
@@ -193,11 +193,11 @@ def test_a_hub_that_cannot_be_reached_gives_status_3(run_dir: Path) -> None:
 def test_a_folder_without_a_run_is_refused(tmp_path: Path, hub: Any) -> None:
     status, _, err = push(tmp_path, "--model", "me/aligned", address=hub.address)
     assert status == 2
-    assert "no finished run" in err
+    assert "no directory of a finished run" in err
 
 
 def set_model(run_dir: Path, model: str) -> None:
-    """Make `model` the one that the run began with."""
+    """Change the files of the run so that it began with the model `model`."""
     summary, notes = read_json(run_dir / "summary.json"), read_json(run_dir / "run.json")
     summary["recipe_resolved"]["model"]["path"] = model
     notes["inputs"]["model.path"] = fingerprint(model)
@@ -206,7 +206,7 @@ def set_model(run_dir: Path, model: str) -> None:
 
 
 def local_model(folder: Path) -> None:
-    """A folder that looks like a model."""
+    """Make a folder that looks like a model."""
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{}")
     (folder / "model.safetensors").write_bytes(b"weights")
@@ -229,7 +229,8 @@ def test_a_local_base_is_named_in_the_text_and_not_in_the_metadata(
     monkeypatch.chdir(tmp_path)
     local_model(tmp_path / "models" / "base")
     set_model(run_dir, str(tmp_path / "models" / "base") if absolute else "models/base")
-    monkeypatch.chdir(run_dir)  # the relative path leads nowhere from here, and is no hub name all the same
+    # the relative path does not exist in this folder, but the run's notes show that it is no hub name
+    monkeypatch.chdir(run_dir)
     card = write_cards(run_dir)[0]
     assert "base_model" not in ModelCard.load(card).data.to_dict()
     text = card.read_text()
@@ -242,7 +243,7 @@ def test_an_adapter_on_a_local_base_is_refused(run_dir: Path, hub: Any) -> None:
     write_json(run_dir / "checkpoint" / "adapter_config.json", {"base_model_name_or_path": "/home/me/base"})
     status, _, err = push(run_dir, "--model", "me/aligned", address=hub.address)
     assert (status, err.count("\n")) == (2, 1)
-    assert "is an adapter on a folder of this machine (/home/me/base)" in err
+    assert "is an adapter of a base model that only this machine has (/home/me/base)" in err
     assert "training.merge_adapter = true" in err
     assert hub.repositories == {}
 
@@ -254,7 +255,7 @@ def test_a_relative_path_of_an_adapters_base_is_no_hub_name(
     local_model(tmp_path / "models" / "base")
     set_model(run_dir, "models/base")
     adapter = run_dir / "checkpoint" / "adapter_config.json"
-    assert local_base(run_dir) == ""  # no adapter
+    assert local_base(run_dir) == ""  # the checkpoint is no adapter
     write_json(adapter, {"base_model_name_or_path": "models/base"})
     assert local_base(run_dir) == "models/base"
     monkeypatch.chdir(run_dir)

@@ -1,4 +1,4 @@
-"""The summary of a small finished run."""
+"""A summary like that of a small finished run, for the tests of reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Example pairs: the choice ignores whether a pair is right, and model text becomes no markup."""
+"""The choice of example pairs does not depend on whether they are right, and model text is escaped."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_each_side_shows_its_own_evidence() -> None:
 
 def test_verdicts_of_the_true_tests_are_joined_by_task_and_solution() -> None:
     result = example(row(chosen_verdicts="PP"), {("t/1", 4): "PPPF", ("t/1", 7): "PPPP", ("t/2", 4): "PPPP"})
-    assert result.truth == "inverted: the rejected one is correct"
+    assert result.truth == "inverted: only the rejected answer is correct"
     assert [(strip.label, strip.codes) for strip in result.sides[0].strips] == [
         ("verdicts", "PP"),
         ("true tests", "PPPF"),

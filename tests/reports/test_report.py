@@ -1,4 +1,4 @@
-"""The whole page: one file that holds every figure and fetches nothing, also for unfinished runs."""
+"""The page holds every figure in one file and fetches no other file. Unfinished runs have a page too."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ATTACK = "</pre></style><script>alert(1)</script><img src=x onerror=alert(2)>"
 
 
 class Page(HTMLParser):
-    """Collects tags, attributes and visible text; fails on tags that do not nest."""
+    """A parser that collects the page's tags, attributes and visible text. It fails on tags that do not nest."""
 
     VOID = frozenset({"meta", "br"})
 
@@ -170,7 +170,7 @@ def test_precision_by_the_share_kept_and_calibration_are_shown(tmp_path: Path, s
         "calibration_error": 0.2,
     }
     text, page = read(write_run(tmp_path / "whole", summary))
-    assert "when only the most confident problems are kept" in page.text
+    assert "if only the problems with the highest confidence are kept" in page.text
     assert "right at 50: 100" in text
     assert "right at 100: 50" in text
     assert 'class="band ink"' in text
@@ -189,7 +189,7 @@ def test_a_page_with_scores_of_the_base_alone_mentions_no_comparison(tmp_path: P
     _, page = read(write_run(tmp_path, summary))
     assert "Before and after" not in page.text
     assert "paired" not in page.text
-    assert "no result can be given yet" in page.text
+    assert "The aligned model is not scored yet" in page.text
 
 
 def test_a_rare_verdict_has_a_share_above_zero(tmp_path: Path, summary: dict[str, Any]) -> None:
@@ -223,7 +223,7 @@ def test_wrong_input_gives_one_message(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"holds no summary\.json"):
         write_report(tmp_path)
     (tmp_path / "summary.json").write_text("[1]")
-    with pytest.raises(UserError, match="JSON object is needed"):
+    with pytest.raises(UserError, match="must hold a JSON object"):
         write_report(tmp_path)
     (tmp_path / "summary.json").write_text("{}")
     pq.write_table(pa.table({"x": [1]}), tmp_path / "pairs.parquet")

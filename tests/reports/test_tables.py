@@ -1,4 +1,4 @@
-"""Plain text tables are complete, aligned, and at most 100 characters wide."""
+"""Plain text tables hold all figures, are aligned, and are at most 100 characters wide."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole run of AI feedback (pool, judge model, SFT, DPO, graded benchmark), and recipes that are refused."""
+"""A whole run on AI feedback: pool, judge model, SFT, DPO and graded benchmark. Wrong recipes are refused."""
 
 import json
 import subprocess
@@ -120,7 +120,7 @@ def test_a_run_leads_from_instructions_to_grades(server: str, tmp_path: Path) ->
         ({"pairing": {"rule": "all-tests"}}, "set pairing.rule = 'rated'"),
         ({"responses": {"budget": 0}}, "budget = 0 allows no call"),
         ({"responses": {"budget": 5}}, "budget needs prices"),
-        ({"judge": {"model": "rubric"}, "grading": {"benchmark": "x"}}, "graded by a judge model"),
+        ({"judge": {"model": "rubric"}, "grading": {"benchmark": "x"}}, "a judge model grades grading.benchmark"),
         ({"judge": {"model": "rubric", "preferences": ["beauty"]}}, "holds beauty"),
         ({"training": {"quantization": "nf4"}}, "set training.lora_rank above 0"),
     ],

@@ -1,4 +1,4 @@
-"""`codepref status` and `codepref show` on runs of every kind: unfinished, with rounds, with a pool, with GRPO."""
+"""`codepref status` and `codepref show` on unfinished runs, runs with rounds, with a pool, and with GRPO."""
 
 import json
 import zlib
@@ -50,7 +50,7 @@ def write_table(path: Path, *rows: dict[str, Any]) -> None:
 
 
 def keep_verdicts(folder: Path, *tasks: int) -> None:
-    """Write what an interrupted `execute` keeps: one line a task, with so many verdicts."""
+    """Write the file that an interrupted `execute` keeps. tasks: the number of verdicts in the line of each task."""
     folder.mkdir(parents=True)
     lines = []
     for number, solutions in enumerate(tasks):
@@ -62,7 +62,7 @@ def keep_verdicts(folder: Path, *tasks: int) -> None:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Callable[..., Path]:
-    """A function that makes the directory of a run that has just begun."""
+    """A function that makes the directory of a run without finished stages."""
 
     def make(recipe: str | dict[str, Any], overrides: Sequence[str] = ()) -> Path:
         if isinstance(recipe, str):
@@ -78,7 +78,7 @@ def start(tmp_path: Path) -> Callable[..., Path]:
 
 
 def states(folder: Path) -> dict[str, str]:
-    """Stage -> its state, without the lines around the stages."""
+    """Return the state of each stage, by its name, from the output of `codepref status`."""
     lines = [line.split(maxsplit=1) for line in status_lines(folder) if line.startswith("  ")]
     return {stage: state.split(" in ")[0] for stage, state in lines}
 
@@ -160,7 +160,7 @@ def test_show_prints_a_pools_responses_with_their_ratings_and_the_pair(start: Ca
     assert "response 0 by writer-a  rating 4\n    print(1 + 1)\n    rationale: Short and clear." in text
     assert "response 1 by writer-b  rating N/A (no rating in the answer)" in text
     assert "pair by rated: response 0 over 1, confidence 0.50" in text
-    with pytest.raises(UserError, match=r"no answers for task 'none' yet.*a task of this run is instruction/7"):
+    with pytest.raises(UserError, match=r"holds no answers to task 'none'.*a task of this run is instruction/7"):
         show_lines(folder, "none")
 
 
@@ -201,7 +201,7 @@ def test_show_prints_every_round(start: Callable[..., Path]) -> None:
 
 def test_show_prints_the_answers_of_the_evaluations_of_an_online_run(start: Callable[..., Path]) -> None:
     folder = start("grpo")
-    with pytest.raises(UserError, match="Method grpo samples answers while it trains and keeps none of them"):
+    with pytest.raises(UserError, match="Method grpo samples answers while it trains and does not keep them"):
         show_lines(folder, "starter/1")
     for label in ("base", "aligned"):
         for kind, count in (("greedy", 1), ("sampled", 2)):
@@ -212,5 +212,5 @@ def test_show_prints_the_answers_of_the_evaluations_of_an_online_run(start: Call
     text = "\n".join(show_lines(folder, "starter/900"))
     assert "starter/900: answers of the base model in its evaluation\n\ngreedy answer  (not run)\n    base 0" in text
     assert "sampled answer 1  PPF\n    aligned 1" in text
-    with pytest.raises(UserError, match=r"answers .* to held-out problems are kept, such as starter/900"):
+    with pytest.raises(UserError, match=r"only keeps answers to held-out problems, such as starter/900"):
         show_lines(folder, "starter/1")

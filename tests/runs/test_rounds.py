@@ -1,4 +1,4 @@
-"""Rounds: the second round samples from the model of the first, and the last round writes into the run directory."""
+"""In a run of two rounds, the second samples from the model of the first and writes into the run directory."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A run with the rubric judge: its judgments, its pairs, and the rubric score in the comparison."""
+"""A run with the rubric as judge has judgments, pairs, and the rubric score in its comparison."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A small run on the starter: its files, its messages, and a second start that has nothing to do."""
+"""A small run on the starter writes its files and messages. A second start of it runs no stage."""
 
 import json
 import math
@@ -105,7 +105,7 @@ def test_the_commands_compare_and_audit_the_files_of_a_finished_run(
 
 
 def test_held_out_problems_that_are_training_problems_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="held-out problems are training problems too"):
+    with pytest.raises(UserError, match="held-out problems are also training problems"):
         demo("dstc-dpo", tmp_path / "run", overrides=[*SMALL, "problems.heldout=starter:train"])
 
 

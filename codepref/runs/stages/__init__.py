@@ -1,4 +1,5 @@
-"""The stages of a run, in one module for each kind of result.
+"""The stages of a run.
 
-Each stage takes a `Work`, writes its files, and returns the figures that its marker, stages/NAME.json, keeps.
+The function of each stage takes a `Work`, writes the stage's files, and returns figures. The run keeps the figures in
+the stage's marker, stages/NAME.json.
 """

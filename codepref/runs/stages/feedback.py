@@ -1,4 +1,4 @@
-"""The stages of AI feedback: a pool of models responds, and a judge model rates the responses."""
+"""The work of the stages of AI feedback: a pool of models responds, and a judge model rates the responses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RESPONSES, JUDGMENTS = "responses.jsonl", "judgments.jsonl"
 def ask_recipe_pool(
     instructions: Sequence[Instruction], recipe: Recipe, out: Path, seed: int, progress: ProgressLine
 ) -> Result:
-    """Write responses.jsonl: the answers of the recipe's pool."""
+    """Write responses.jsonl, the answers of the recipe's pool, into `out`."""
     section = recipe.responses
     settings = PoolSettings(
         per_problem=section.per_problem,
@@ -53,7 +53,7 @@ def ask_recipe_pool(
 
 
 def ask_recipe_judge(section: JudgeSection, out: Path, seed: int, progress: ProgressLine) -> Result:
-    """Write judgments.jsonl: the judge model's ratings of responses.jsonl."""
+    """Write judgments.jsonl, the judge model's ratings of the responses in responses.jsonl, into `out`."""
     summary = judge(
         out / RESPONSES,
         section.member(),
@@ -74,9 +74,10 @@ def ask_recipe_judge(section: JudgeSection, out: Path, seed: int, progress: Prog
 
 
 def samples_by_task(samples: Path, model: str) -> dict[str, list[Response]]:
-    """The policy's own samples as responses, by task_id.
+    """Return the solutions that the policy sampled as responses, by task_id.
 
-    A response's id is its position among the task's lines, which is the solution's id in the verdicts.
+    The id of a response is the number of its line among the task's lines, from 0. The solution's id in the verdicts is
+    the same number. model: the policy's name.
     """
     responses: dict[str, list[Response]] = {}
     for _, row in read_jsonl(samples):
@@ -88,7 +89,7 @@ def samples_by_task(samples: Path, model: str) -> dict[str, list[Response]]:
 def write_samples_as_responses(
     problems: Sequence[Problem], template: str, samples: Path, preferences: Sequence[str], model: str, out: Path
 ) -> None:
-    """Write responses.jsonl from the policy's own samples, so that a judge model can rate them like a pool's.
+    """Write the solutions that the policy sampled as responses.jsonl, so that a judge model can rate them.
 
     Problem i has preference i mod len(preferences).
     """
@@ -109,7 +110,7 @@ def write_samples_as_responses(
 
 
 def judge_settings(section: JudgeSection, seed: int) -> JudgeSettings:
-    """The settings of a judge from the section of a recipe."""
+    """Return the settings of a judge that the recipe's section [judge] holds."""
     return JudgeSettings(
         mode=section.mode,
         second_pass=section.second_pass and section.mode == "together",
@@ -120,5 +121,5 @@ def judge_settings(section: JudgeSection, seed: int) -> JudgeSettings:
 
 
 def budget_or_none(dollars: float) -> float | None:
-    """A recipe's budget. A negative one means no limit."""
+    """Return the budget of a recipe in dollars, or None for a negative number, which means no limit."""
     return None if dollars < 0 else dollars

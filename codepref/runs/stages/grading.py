@@ -1,4 +1,4 @@
-"""The stage that grades a benchmark: a model answers it, and the recipe's judge grades the answers."""
+"""The work of the stage that grades: a model answers a benchmark, and the recipe's judge grades the answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from codepref.storage.progress import ProgressLine
 
 
 def grade_model(recipe: Recipe, label: str, model: str, out: Path, seed: int, progress: ProgressLine) -> Result:
-    """Write grading/LABEL/: a model's greedy answers to the benchmark, and the judge's grades of them."""
+    """Write into grading/LABEL/ a model's greedy answers to the benchmark and the judge's grades of the answers."""
     section, folder = recipe.grading, out / "grading" / label
     benchmark = load_recipe_benchmark(recipe)
     greedy = PoolSettings(
@@ -56,7 +56,10 @@ def grade_model(recipe: Recipe, label: str, model: str, out: Path, seed: int, pr
 
 
 def grading_summary(out: Path, labels: Sequence[str], seed: int) -> dict[str, Any]:
-    """The figures of each graded model, and the paired comparison of base and aligned; {} if none was graded."""
+    """Return the figures of each graded model, and the paired comparison of the base and the aligned model.
+
+    Returns {} if no model was graded.
+    """
     graded = {label: read_grades(out / "grading" / label) for label in labels if (out / "grading" / label).exists()}
     if not graded:
         return {}

@@ -1,4 +1,4 @@
-"""Stages that train: demonstrations, pairs or problems become models."""
+"""The stages that train a model: `sft` and `train`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from codepref.training.train import train
 
 
 def stage_sft(work: Work) -> Result:
-    """Write sft/: the model after supervised fine-tuning, from which preference training starts."""
+    """Train the recipe's model on demonstrations and write it to sft/. Preference training starts from that model."""
     job = _job(work, "sft", work.recipe.model.path, work.out / "sft", work.recipe.sft.training())
     return asdict(train(job, _demonstrations(work))) | {"model": "sft"}
 
@@ -35,7 +35,11 @@ def _job(work: Work, stage: str, start: str, out: Path, settings: TrainingSectio
 
 
 def _demonstrations(work: Work) -> Examples:
-    """Return the demonstrations without those that hold a held-out problem, unless the recipe keeps them."""
+    """Return the demonstrations for [sft].
+
+    With sft.data = "passing", these are the sampled solutions that passed all tests. Otherwise they come from a data
+    set, and those that hold a held-out problem are left out unless problems.contamination is "keep".
+    """
     section = work.recipe.sft
     if section.data == "passing":
         settings = work.recipe.pairing
@@ -64,10 +68,12 @@ def _content(messages: Sequence[Message]) -> str:
 
 
 def stage_train(work: Work) -> Result:
-    """Write checkpoint/: the aligned model of this round."""
+    """Train the aligned model of this round and write it to checkpoint/."""
     settings, last = work.recipe.training, work.round == work.recipe.training.rounds
     online = load_method(settings.method).online
-    if not online and not last:  # the next round trains a new adapter, which needs a whole model
+    if (
+        not online and not last
+    ):  # the next round may train a new adapter on this model, so this round's adapter is merged
         settings = replace(settings, merge_adapter=True)
     job = _job(work, "train", work.start, work.folder / "checkpoint", settings)
     job = replace(job, validation=work.validation_settings())

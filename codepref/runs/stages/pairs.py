@@ -1,4 +1,4 @@
-"""Stages on pairs: select them from verdicts and ratings, and audit them."""
+"""The stages that select pairs from verdicts and ratings, and audit the pairs: `pair` and `audit`."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from codepref.runs.work import Work
 
 
 def stage_pair(work: Work) -> Result:
-    """Write pairs.parquet. Raises GateError where no pair can be made."""
+    """Select pairs and write pairs.parquet. Raises GateError if there is no pair."""
     result = _pairs(work)
     write_pairs(work.folder / "pairs.parquet", result.pairs)
     if not result.pairs:
         reasons = "; ".join(f"{reason}: {count}" for reason, count in result.dropped.items())
         raise GateError(
-            f"no pair could be made ({reasons}). Sample more solutions or tests a problem, or look at the answers "
+            f"no pair could be made ({reasons}). Sample more solutions or tests per problem, or look at the answers "
             f"with: codepref show {work.out} TASK_ID"
         )
     return {
@@ -51,7 +51,7 @@ def _pairs(work: Work) -> PairSet:
 def stage_audit(work: Work) -> Result:
     """Measure how many pairs are right by true tests.
 
-    A run on self-written tests runs the true tests here, and no other stage uses their verdicts.
+    In a run on self-written tests, this stage runs the true tests. No other stage uses their verdicts.
     """
     tested = [problem for problem in work.train if problem.tests]
     pairs = read_pairs(work.folder / "pairs.parquet")

@@ -1,4 +1,4 @@
-"""The rubric's part of a run: ratings of the policy's samples, of a pool's responses, and of held-out answers."""
+"""Ratings by the rubric in a run: of sampled solutions, of a pool's responses, and of answers to held-out problems."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _rate(
 
 
 def rate_evaluation(problems: Sequence[Problem], folder: Path, judge: JudgeSection, label: str, seed: int) -> None:
-    """Rate the sampled answers in an evaluation's folder by each preference. Writes folder/ratings.json."""
+    """Rate the sampled answers in an evaluation's folder by each preference, and write ratings.json into the folder."""
     by_id = {problem.task_id: problem for problem in problems}
     answers = [(by_id[row["task_id"]], row["completion"]) for _, row in read_jsonl(folder / "sampled.jsonl")]
     scores = [

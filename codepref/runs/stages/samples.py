@@ -1,4 +1,4 @@
-"""Stages in which models write: solutions, tests, responses."""
+"""The stages that load problems and sample answers: `problems`, `sample-solutions`, `sample-tests` and `respond`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ from codepref.storage.files import write_json
 
 
 def stage_problems(work: Work) -> Result:
-    """Write contamination.json: the training problems that were left out because they hold a held-out problem."""
+    """Write contamination.json: the training problems that were left out since they hold a held-out problem.
+
+    Returns the numbers of training, held-out and left-out problems.
+    """
     write_json(work.out / "contamination.json", [asdict(one) for one in work.contaminated])
     dropped = Counter(f"holds a held-out problem (its {one.kind})" for one in work.contaminated)
     return {"train": len(work.train), "heldout": len(work.heldout), "dropped": dict(sorted(dropped.items()))}
 
 
 def stage_solutions(work: Work) -> Result:
-    """Write samples/solutions.jsonl: the policy's solutions of the training problems."""
+    """Sample the policy's solutions of the training problems into samples/solutions.jsonl."""
     rows = _sample(work, "solutions", work.recipe.sampling.solutions)
     texts = [(row["task_id"], row["solution"]) for row in rows]
     dropped: Counter[str] = Counter()
@@ -34,7 +37,7 @@ def stage_solutions(work: Work) -> Result:
 
 
 def stage_tests(work: Work) -> Result:
-    """Write samples/tests.jsonl: raw test completions. Also count the tests that can be extracted from them."""
+    """Sample test completions into samples/tests.jsonl, and count the tests that can be extracted from them."""
     rows = _sample(work, "tests", work.recipe.sampling.tests)
     loaded = load_tests(tests_file(work), work.train, per_completion=work.recipe.sampling.tests_per_completion)
     kept = [test for tests in loaded.tests.values() for test in tests]
@@ -47,7 +50,7 @@ def stage_tests(work: Work) -> Result:
 
 
 def stage_respond(work: Work) -> Result:
-    """Write responses.jsonl: the pool's answers to the instructions."""
+    """Have the pool answer the instructions, and write responses.jsonl."""
     return ask_recipe_pool(
         work.tasks, work.recipe, work.out, work.seed("respond"), work.progress_for("respond: answers")
     )

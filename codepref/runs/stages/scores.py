@@ -1,4 +1,4 @@
-"""Stages that measure a model: scores on held-out problems, grades on a benchmark."""
+"""The stages that measure a model: `evaluate-LABEL` on held-out problems and `grade-LABEL` on a benchmark."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from codepref.sampling.engines import Decoding
 
 
 def stage_evaluate(work: Work, label: str, model: str) -> Result:
-    """Write evaluation/LABEL/: scores on held-out problems and, with the rubric, ratings of the same answers."""
+    """Write a model's scores on the held-out problems into evaluation/LABEL/.
+
+    If the recipe's judge is the rubric, also write the rubric's ratings of the sampled answers.
+    """
     settings = work.recipe.evaluation
     evaluate_model(
         work.heldout,
@@ -23,7 +26,7 @@ def stage_evaluate(work: Work, label: str, model: str) -> Result:
         ks=settings.k,
         template=work.recipe.sampling.solution_template,
         batch_size=work.recipe.sampling.batch_size,
-        # all models get the same seed: common random numbers make the paired comparison more precise
+        # all models are sampled with the same seed: common random numbers make the paired comparison more precise
         seed=replace(work, round=1).seed("evaluate"),
         limits=replace(work.limits, timeout_factor=None),
         jobs=work.recipe.execution.jobs or None,
@@ -41,6 +44,6 @@ def stage_evaluate(work: Work, label: str, model: str) -> Result:
 
 
 def stage_grade(work: Work, label: str, model: str) -> Result:
-    """Write grading/LABEL/: the judge's grades on the recipe's benchmark."""
+    """Write the judge's grades of a model's answers to the recipe's benchmark into grading/LABEL/."""
     progress = work.progress_for(f"grade {label}")
     return grade_model(work.recipe, label, model, work.out, replace(work, round=1).seed("grade"), progress)

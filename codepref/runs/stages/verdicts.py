@@ -1,4 +1,4 @@
-"""Stages that judge samples: verdicts from the sandbox, ratings from a judge."""
+"""The stages that judge answers: `execute` runs tests in the sandbox, and `judge` has a judge rate."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from codepref.sampling.probes import with_probes
 
 
 def stage_execute(work: Work) -> Result:
-    """Write verdicts/: the solutions against the self-written tests, or the problems' tests where there are none."""
+    """Run the sampled solutions and write verdicts/.
+
+    The tests are the self-written tests in a run that samples tests, else the problems' own tests.
+    """
     tests = None
     if work.self_tested:
         settings = work.recipe.sampling
@@ -28,7 +31,7 @@ def stage_execute(work: Work) -> Result:
 
 
 def stage_judge(work: Work) -> Result:
-    """Write judgments.jsonl: the judge's ratings of the same solutions, or of the pool's responses."""
+    """Have the judge rate the sampled solutions or the pool's responses, and write judgments.jsonl."""
     judge, model = work.recipe.judge, work.policy
     samples = work.folder / "samples" / "solutions.jsonl"
     if judge.model == "rubric":
@@ -42,7 +45,10 @@ def stage_judge(work: Work) -> Result:
 
 
 def execute_samples(work: Work, out: Path, tests: Any, label: str) -> Result:
-    """Run the round's solutions against `tests`, or against their problems' own tests where that is None."""
+    """Run the round's solutions against `tests` and write the verdicts into `out`.
+
+    tests: by task id; None means the problems' own tests. label: the name of the progress line.
+    """
     summary = execute_into(
         work.train,
         iter_solutions(work.folder / "samples" / "solutions.jsonl", work.train),
