@@ -97,7 +97,7 @@ def test_answers_without_the_program_of_their_verdict_are_counted() -> None:
     own, foreign = pair("a", 0, 1), replace(pair("a", 0, 1), chosen=[{"role": "assistant", "content": "y = 7"}])
     audit = audit_pairs([own, foreign], TRUE)
     assert audit.other_text == 1
-    assert any("other than the solution" in line for line in audit_lines(audit))
+    assert any("another answer than the solution" in line for line in audit_lines(audit))
 
 
 @pytest.mark.parametrize("verdicts", [TRUE, [], None])

@@ -86,7 +86,7 @@ def test_the_command_compare_prints_and_writes_the_number_of_problems(
         paths.append(str(write_scores(Scores(label, rows), tmp_path / label)))
     assert main(["compare", *paths, "--out", str(tmp_path / "c.json")]) == 0
     lines = capsys.readouterr().out.splitlines()
-    at = next(at for at, line in enumerate(lines) if line.startswith("problems that would show"))
+    at = next(at for at, line in enumerate(lines) if line.startswith("problems needed to show"))
     assert lines[at + 1].split() == ["1", "point", "2", "points", "5", "points", "now"]
     assert lines[at + 2].split() == ["pass@1", "71,949", "17,988", "2,878", "4"]
     (row,) = json.loads((tmp_path / "c.json").read_text())
