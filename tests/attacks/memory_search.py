@@ -182,7 +182,7 @@ class Findings:
     """The markers in each place. `inside` was found by the solution, and the rest was read from outside.
 
     held: markers in the process of the solution. parent: markers in the process that forked it.
-    zygotes: process name -> markers, for the children of the supervisor, `parent` among them.
+    zygotes: process name -> markers, for each process that forks others, except the supervisor. `parent` is among them.
     others: process name -> markers, for all other processes. None means that this user cannot read the process, or that
     the solution gave no answer.
     """
@@ -247,16 +247,16 @@ def _read_from_outside(held: psutil.Process, findings: Findings) -> None:
     """Read the memory of the worker's processes. If this user may not read it, the findings do not change."""
     parent = held.parent()
     assert parent is not None
-    supervisor = parent.parent()
+    (supervisor,) = psutil.Process().children()
     try:
-        markers = {process: sorted(markers_in(process.pid)) for process in psutil.Process().children(recursive=True)}
+        markers = {process: sorted(markers_in(process.pid)) for process in supervisor.children(recursive=True)}
         shares = ["PAGE"] if _shares_memory(held.pid) else []
     except PermissionError:
         return
     findings.held, findings.parent = sorted([*markers.pop(held), *shares]), markers[parent]
     findings.parent_name = parent.name()
     for process, names in markers.items():
-        place = findings.zygotes if process.parent() == supervisor else findings.others
+        place = findings.zygotes if process.children() else findings.others
         place[process.name()] = sorted({*place.get(process.name(), []), *names})
 
 
