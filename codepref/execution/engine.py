@@ -20,8 +20,8 @@ from codepref.execution.worker import Worker, WorkerLost, check_machine
 from codepref.records import VerdictMatrix
 
 SILENCE_SECONDS = 120.0
-"""A busy worker that has sent nothing for this time is replaced. A worker that waits usually sends a heartbeat every two
-seconds.
+"""A busy worker that has sent nothing for this time is replaced. A worker that waits usually sends a heartbeat every
+two seconds.
 """
 
 MAX_LOST_IN_A_ROW = 30

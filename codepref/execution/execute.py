@@ -54,7 +54,8 @@ def execute(
         execute([problem], [Solution("t", 0, "def f(x): return x + 1")])[0].verdicts[0].codes == "P"
 
     Raises UserError for mistakes in the input, such as a solution or test of an unknown task, a solution id that occurs
-    twice, or a malformed test, and when another process uses `out`. Raises MachineError if this machine lacks something, such as Landlock or disk space.
+    twice, or a malformed test, and when another process uses `out`. Raises MachineError if this machine lacks
+    something, such as Landlock or disk space.
     """
     if out is not None:
         settings: dict[str, Any] = {"limits": limits, "jobs": jobs, "unconfined": unconfined, "progress": progress}
@@ -85,8 +86,8 @@ def execute_into(
     """Run solutions as `execute` does, for more solutions than memory holds. Write files into `out`.
 
     The files are verdicts.parquet, tests.parquet, details.parquet, problems.jsonl and, last, summary.json. If an
-    earlier run into `out` was killed, this continues it for tasks that have not changed. If `out` holds a finished run over the same input, nothing
-    runs again.
+    earlier run into `out` was killed, this continues it for tasks that have not changed. If `out` holds a finished run
+    over the same input, nothing runs again.
 
     solutions: read once and kept on disk. All of them are read, and mistakes are reported, before the first one runs.
 

@@ -35,7 +35,8 @@ def iter_verdicts(folder: Path | str, *, together: bool = True) -> Iterator[Verd
     All tests and details are held in memory.
     together: refuse a folder in which the rows of a task are not adjacent. `execute` writes them adjacent.
     If `together` is false, a task may have several matrices.
-    Raises UserError when there is no finished execution, when a table lacks a column, or when rows of one task are apart and `together` is true.
+    Raises UserError when there is no finished execution, when a table lacks a column, or when rows of one task are
+    apart and `together` is true.
     """
     import pyarrow.parquet as pq
 

@@ -130,7 +130,10 @@ class Spool:
         )
 
     def fill(self, solutions: Iterable[Solution]) -> list[str]:
-        """Add solutions of known tasks. Return mistakes in words: unknown tasks, and solution ids that occur twice in a task."""
+        """Add solutions of known tasks.
+
+        Return mistakes in words: unknown tasks, and solution ids that occur twice in a task.
+        """
         unknown: dict[str, None] = {}
         known: dict[tuple[int, str], list[int]] = {}  # (task, source) -> [program, copies not yet written]
         last_ids: dict[int, int] = {}

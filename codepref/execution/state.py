@@ -41,8 +41,8 @@ the digests of the answers.
 OPEN_CODES = TIMEOUT + SKIPPED
 """The codes of a first attempt that the second attempt may change.
 
-The second attempt does not decide a decided test again. Otherwise a solution that guesses could time out on purpose and guess
-again.
+The second attempt does not decide a decided test again. Otherwise a solution that guesses could time out on purpose and
+guess again.
 """
 
 

@@ -170,8 +170,8 @@ class Worker:
             errors = self._process.stderr.read().decode("utf-8", "replace").strip().splitlines()
             if self._process.returncode == -signal.SIGKILL and not errors:
                 raise WorkerLost(
-                    f"the worker was killed while it started or was not ready after {START_SECONDS:.0f} s. Perhaps memory "
-                    "was used up"
+                    f"the worker was killed while it started or was not ready after {START_SECONDS:.0f} s. Perhaps "
+                    "memory was used up"
                 )
             cause = errors[-1] if errors else f"it ended at once, with status {self._process.returncode}"
             raise MachineError(f"a worker cannot be started on this machine: {cause}. {_MEND_REFUSED}")

@@ -1,8 +1,8 @@
 """The code that runs inside the sandbox.
 
 A worker is a new interpreter that loads only this package, parts of the standard library and the packages that
-solutions and tests ask for. It loads little, since a fork takes longer when its parent has loaded more. This package therefore
-imports nothing else of codepref. Only the launcher, which confines the worker, imports the package sandlock.
+solutions and tests ask for. It loads little, since a fork takes longer when its parent has loaded more. This package
+therefore imports nothing else of codepref. Only the launcher, which confines the worker, imports the package sandlock.
 
 Four folders follow. Each one imports only from folders above it:
 

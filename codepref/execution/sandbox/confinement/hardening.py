@@ -54,7 +54,8 @@ class Hardening:
         self._filter = seccomp.Filter(seccomp.child_filter()) if seccomp.supported() else None
 
     def hide(self) -> None:
-        """Prevent other processes of this user from reading the memory of this process and its children. Prevent core files.
+        """Prevent other processes of this user from reading the memory of this process and its children. Prevent core
+        files.
 
         Without this, processes of one user can read each other's memory where no Landlock domain separates them.
         """
@@ -93,7 +94,8 @@ class Hardening:
 
         parent: the pid of the parent.
         memory: the bytes of address space that the child may use beyond its parent's, as last measured.
-        cpu_seconds: the CPU time after which, at most two seconds later, the kernel ends the child, if no other limit has ended it before.
+        cpu_seconds: the CPU time after which, at most two seconds later, the kernel ends the child, if no other limit
+        has ended it before.
         """
         # First copy them to numbers just above the range, so that none is overwritten. Higher numbers may not be
         # allowed, since `ulimit -n` may be only 1,024.

@@ -76,8 +76,8 @@ class Fetched:
 def plain_call(tree: ast.Module) -> PlainCall | None:
     """Return the only call of a test, or None if the test has another form.
 
-    The test must be one assert, with nothing but comparisons, operators, subscripts, literals and PURE_CALLS around the call. Such
-    a call can be sent before the test runs. If the test does not make the call
+    The test must be one assert, with nothing but comparisons, operators, subscripts, literals and PURE_CALLS around the
+    call. Such a call can be sent before the test runs. If the test does not make the call
     after all, the tests run again one by one. Otherwise the number and the order of the calls stay the same.
     """
     if len(tree.body) != 1 or not isinstance(tree.body[0], ast.Assert):

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import unittest
 
 MODULE = "__test__"
-"""The module that holds solution and suite. If its name were "__main__", a suite would usually call its own `unittest.main()`.
+"""The module that holds solution and suite. If its name were "__main__", a suite would usually call its own
+`unittest.main()`.
 """
 
 NO_SCRATCH = "No usable temporary directory"
@@ -61,8 +62,8 @@ def verdict_code(
 ) -> int:
     """Run all TestCase classes that `program` defines or imports, and return the code of the suite.
 
-    The code is the worst code of the tests that did not pass. If all passed it is P, and if none ran it is E. Tests that
-    a decorator skips do not count.
+    The code is the worst code of the tests that did not pass. If all passed it is P, and if none ran it is E. Tests
+    that a decorator skips do not count.
     code_of: returns the code of an exception.
     describe: called with each failure in words.
     """

@@ -44,8 +44,9 @@ class SolutionAttempts:
     def attempt(self, start: int) -> None:
         """Make one attempt: run the undecided tests from `start` on in separate processes, and derive their codes.
 
-        With whole programs, only the test `start` runs. An attempt may also end without a new code. The next attempt then differs: numpy is loaded in the test runner,
-        the solution has a process of its own, or no call is sent ahead.
+        With whole programs, only the test `start` runs. An attempt may also end without a new code. The next attempt
+        then differs: numpy is loaded in the test runner, the solution has a process of its own, or no call is sent
+        ahead.
         """
         session = self.supervisor.session()
         origin = self._origin if self._alone else None

@@ -104,7 +104,8 @@ class Supervisor:
     def origin(self, source: str) -> zygote.Zygote:
         """Return the zygote that forks the process of a solution.
 
-        A solution that seems to import one of the known packages comes from the zygote with packages, which serves all tasks.
+        A solution that seems to import one of the known packages comes from the zygote with packages, which serves all
+        tasks.
         Every other solution comes from the plain zygote. If the zygote with packages dies or hangs during an import,
         this solution and all later ones come from the plain zygote.
         """

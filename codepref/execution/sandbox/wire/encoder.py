@@ -1,9 +1,10 @@
 """The encoder of plain data. A value of a plain type arrives as a value of exactly the same type.
 
-An instance of a subclass arrives as its base type, unless `Encoder.exact` is true or it is a numpy value. It is read with the methods of the base, so an overridden `__eq__`
-does not cross. Mutable containers are numbered in the order in which the encoder meets them, and the decoder uses the
-same numbers. A container that is met again is written as a reference to its number. So aliases of such containers survive, and
-a container that was changed in place can be reported by its number.
+An instance of a subclass arrives as its base type, unless `Encoder.exact` is true or it is a numpy value. It is read
+with the methods of the base, so an overridden `__eq__` does not cross. Mutable containers are numbered in the order in
+which the encoder meets them, and the decoder uses the same numbers. A container that is met again is written as a
+reference to its number. So aliases of such containers survive, and a container that was changed in place can be
+reported by its number.
 """
 
 from __future__ import annotations
