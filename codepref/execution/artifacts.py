@@ -28,7 +28,7 @@ GROUP_CHARACTERS = 1 << 24
 
 
 def task_key(problem: Problem, tests: Sequence[Test], limits: Limits, unconfined: bool) -> str:
-    """Return the hash of all that the verdicts of a problem's solutions depend on, except the solutions."""
+    """Return the hash of the problem's code, its tests, the limits and whether programs are confined."""
     rows = [(test.test_id, test.kind, test.source, test.count) for test in tests]
     code = (problem.task_id, problem.entry_point, problem.helpers, problem.preamble)
     return content_hash(code, rows, limits.recorded(), unconfined)

@@ -38,9 +38,10 @@ _ASK_PERSONALITY = 0xFFFFFFFF
 
 
 def examine() -> Iterator[str]:
-    """Yield lines to print: kernel, Landlock, filter, and the results of five attacks.
+    """Yield lines to print: kernel, speed, Landlock, filter, and the results of five attacks.
 
-    Raises MachineError, after the lines so far, if untrusted programs cannot be confined or an attack was not refused.
+    Raises MachineError, after the lines so far, if untrusted programs cannot be confined, if processes or limits do not
+    allow a run, or if an attack was not clearly refused.
     """
     cores = usable_cpus()
     yield f"kernel {platform.release()} on {platform.machine()}, {cores} usable cores, user {os.geteuid()}"

@@ -20,19 +20,21 @@ from codepref.execution.worker import Worker, WorkerLost, check_machine
 from codepref.records import VerdictMatrix
 
 SILENCE_SECONDS = 120.0
-"""A busy worker that has sent nothing for this time is replaced. Workers send a heartbeat every two seconds."""
+"""A busy worker that has sent nothing for this time is replaced. A worker that waits usually sends a heartbeat every
+two seconds.
+"""
 
 MAX_LOST_IN_A_ROW = 30
 """After so many lost workers without a verdict between them, the engine raises MachineError.
 
-The number allows for ten solutions that are tried three times each.
+Workers that could not prepare a task do not count. The number allows for ten solutions that are tried three times each.
 """
 
 MAX_STARTS = 3
 """How often the engine starts a worker that is killed during each start."""
 
 MAX_TASKS_AHEAD, MAX_CHARACTERS_AHEAD = 64, 1 << 25
-"""Limits on the tasks that are in memory at once: their number, and the size of their texts.
+"""While the tasks in memory reach this number, or their texts this size, the engine reads no further task.
 
 Up to 2 * jobs + 2 tasks are always allowed, so that all workers have work.
 """
@@ -98,7 +100,7 @@ class Engine:
 
         Tasks are read ahead, within the limits that MAX_TASKS_AHEAD describes. If the generator is closed early,
         workers that are busy are ended.
-        Raises UserError for a malformed test. Raises MachineError if the limits of this process are too low, or if
+        Raises UserError for a malformed task. Raises MachineError if the limits of this process are too low, or if
         workers cannot start or cannot do their work.
         """
         limits, source = limits or Limits(), iter(tasks)
@@ -200,7 +202,7 @@ class Engine:
                 starting[index] = Worker(unconfined=self._unconfined)
 
     def _listen(self) -> None:
-        """Wait for messages of workers and handle them. Replace workers that are lost or silent."""
+        """Wait for messages of workers and handle them. Discard workers that are lost or silent."""
         for key, _ in self._selector.select(timeout=SILENCE_SECONDS / 4):
             worker = key.fileobj
             assert isinstance(worker, Worker)
@@ -240,8 +242,8 @@ class Engine:
         if self._lost_in_a_row >= MAX_LOST_IN_A_ROW:
             raise MachineError(
                 f"no program can be run on this machine now, since {MAX_LOST_IN_A_ROW} workers were lost in a row. The "
-                f"cause of the last loss was: {cause}. `codepref doctor` looks for the reason. After that, the same "
-                "command continues from here"
+                f"cause of the last loss was: {cause}. `codepref doctor` looks for the reason. After that, a command "
+                "with --out continues from here"
             )
 
     def _report(self, done: int) -> None:

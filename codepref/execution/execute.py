@@ -1,4 +1,4 @@
-"""The stage that runs solutions against tests. It can be resumed, and many solutions do not need more memory."""
+"""The stage that runs solutions against tests. With an output folder it can be resumed."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ def execute(
         execute([problem], [Solution("t", 0, "def f(x): return x + 1")])[0].verdicts[0].codes == "P"
 
     Raises UserError for mistakes in the input, such as a solution or test of an unknown task, a solution id that occurs
-    twice, or a malformed test. Raises MachineError if this machine lacks something, such as Landlock or disk space.
+    twice, or a malformed test, and when another process uses `out`. Raises MachineError if this machine lacks
+    something, such as Landlock or disk space.
     """
     if out is not None:
         settings: dict[str, Any] = {"limits": limits, "jobs": jobs, "unconfined": unconfined, "progress": progress}
@@ -85,10 +86,10 @@ def execute_into(
     """Run solutions as `execute` does, for more solutions than memory holds. Write files into `out`.
 
     The files are verdicts.parquet, tests.parquet, details.parquet, problems.jsonl and, last, summary.json. If an
-    earlier run into `out` was killed, this continues it. If `out` holds a finished run over the same input, nothing
-    runs again.
+    earlier run into `out` was killed, this continues it for tasks that have not changed. If `out` holds a finished run
+    over the same input, nothing runs again.
 
-    solutions: read once, a few at a time. All of them are read, and mistakes are reported, before the first one runs.
+    solutions: read once and kept on disk. All of them are read, and mistakes are reported, before the first one runs.
 
     Returns the content of summary.json. Raises what `execute` raises, and UserError when another process uses `out`.
     """
@@ -146,7 +147,9 @@ class _Work:
             twice = [task for task, count in Counter(p.task_id for p in self.problems).items() if count > 1]
             wrong.append(f"the same task twice among the problems: {', '.join(map(repr, twice[:5]))}")
         if wrong:
-            raise UserError(*_first(wrong), "Check that problems, tests and solutions belong to the same data set.")
+            foreign = any("for an unknown task" in line for line in wrong)
+            hint = "Check that problems, tests and solutions belong to the same data set."
+            raise UserError(*_first(wrong), *([hint] if foreign else []))
         self._check_tests(spool.counts)
 
     def _check_tests(self, tasks: Iterable[str]) -> None:
@@ -161,7 +164,7 @@ class _Work:
             raise UserError(*_first(wrong))
 
     def key(self, problem: Problem) -> str:
-        """Return the hash of all that the verdicts of this problem's solutions depend on, except the solutions."""
+        """Return the hash of the problem's code, its tests, the limits and whether programs are confined."""
         return task_key(problem, self.tests.get(problem.task_id, ()), self.limits, self._unconfined)
 
     def run(self, spool: Spool, jobs: int | None, progress: Progress | None) -> Iterator[Sequence[Verdict]]:

@@ -1,8 +1,8 @@
 """A cache of the expected outputs of reference solutions, which is kept between runs.
 
 Computing the expected outputs of HumanEval+ takes longer than running a few samples against them. The cache holds bytes
-that only a confined test runner decodes. It also holds the reference's CPU time, so that limits which follow from it
-are the same in every run.
+that only confined processes decode. It also holds the reference's CPU time, so that limits which follow from it are
+the same in every run that reads the file.
 """
 
 from __future__ import annotations
@@ -24,16 +24,18 @@ VARIABLE = "CODEPREF_CACHE"
 """The environment variable that names the cache folder. The value "off" switches the cache off."""
 
 MAX_BYTES = 1 << 30
-"""The size to which the cache is reduced, in bytes. Between two reductions it can be a sixteenth larger."""
+"""The size to which the cache is reduced, in bytes. Between two reductions it can be about a sixteenth larger, and
+more if several processes write to it.
+"""
 
 SANDBOX = Path(__file__).parent / "sandbox"
 _DIGEST = hashlib.sha256().digest_size
 
 
 class ExpectedCache:
-    """A folder of files. The name of a file is the hash of all that its content depends on.
+    """A folder of files. The name of a file is made by `key_of`.
 
-    An error of the disk never changes a verdict.
+    An error of the disk does not stop a run.
     folder: None keeps nothing.
     max_bytes: if the files are larger together, those that were not used for the longest time are deleted.
     """
@@ -49,7 +51,7 @@ class ExpectedCache:
         return self._folder is not None
 
     def read(self, key: str) -> bytes:
-        """Return the bytes that are kept under `key`, or b"" if there are none or they are damaged."""
+        """Return the bytes that are kept under `key`, or b"" if there are none or they are damaged or unreadable."""
         if self._folder is None or not key:
             return b""
         path = self._folder / key
@@ -64,7 +66,7 @@ class ExpectedCache:
     def write(self, key: str, body: bytes) -> None:
         """Keep `body` under `key`. The file is written completely or not at all.
 
-        A body larger than a quarter of `max_bytes` is not kept. After an error of the disk nothing more is kept or
+        A body larger than a quarter of `max_bytes` is not kept. After an error during a write nothing more is kept or
         read.
         """
         if self._folder is None or not key or len(body) > self._max_bytes // 4:
@@ -104,7 +106,8 @@ class ExpectedCache:
 def user_cache() -> ExpectedCache:
     """Return the cache in the folder that CODEPREF_CACHE names.
 
-    Without CODEPREF_CACHE this is the folder `codepref/expected` in the user's cache folder.
+    Without CODEPREF_CACHE this is the folder `codepref/expected` in the user's cache folder. If `cache_folder` returns
+    None, the cache keeps nothing.
     """
     folder = cache_folder()
     if folder is None or os.environ.get(VARIABLE):
@@ -131,8 +134,8 @@ def cache_folder() -> Path | None:
 def key_of(fields: tuple[object, ...], limits: dict[str, object]) -> str:
     """Return the name under which expected outputs are kept.
 
-    It is the hash of all that they depend on: the fields of the test, the limits of its reference, the interpreter, the
-    packages that the test or its reference may use, and the sandbox's own code.
+    It is the hash of the fields of the test, the limits of its reference, the interpreter, the versions of the packages
+    that `imported` finds in the fields, and the sandbox's own code.
     """
     allowed = [limits[name] for name in ("memory_bytes", "reference_cpu_seconds")]
     used = imported("\n".join(part for part in fields if isinstance(part, str)))

@@ -1,4 +1,4 @@
-"""The check that gold solutions pass, which is made before anything else is measured."""
+"""The check that gold solutions pass the tests of their problems."""
 
 from __future__ import annotations
 

@@ -26,6 +26,8 @@ _OPTIONAL = frozenset({"wall_seconds", "load_cpu_seconds", "timeout_factor"})
 
 MIN_FIRST_SECONDS, FIRST_SHARE = 0.5, 6
 """The CPU time of a test in the first attempt: a sixth of the limit, at least half a second, and never above the limit.
+
+Without a `timeout_factor` it is the limit.
 """
 
 REFERENCE_FACTOR = 5
@@ -44,28 +46,30 @@ class Limits:
     """The limits of one solution.
 
     Limits of CPU time count what the solution's process uses. The kernel measures it, so a busy machine hardly ever
-    changes a verdict. Limits of wall-clock time stop programs that wait and use no CPU time.
+    changes a verdict. Limits of wall-clock time are meant for programs that wait and use no CPU time.
 
     cpu_seconds: CPU time of a test. A test of the kind "inputs" may take longer: at least five times what its reference
         used.
     wall_seconds: wall-clock time of a test. None means ten times `cpu_seconds`, and at least 5 s. Where solution and
-        test run in separate processes, a test may always take twice its limit of CPU time, even if `wall_seconds` is
-        less.
+        test run in separate processes, a test may take twice its limit of CPU time, even if `wall_seconds` is less.
+        Where they share a process, a test may take more than twice `wall_seconds`.
     load_cpu_seconds: CPU time in which the solution's source must run before the first test. None means `cpu_seconds`,
         and at least 1 s.
     memory_mb: address space beyond the interpreter's own, in MiB. At least 1.
-    max_timeouts: the number of timeouts after which the other tests of a solution get a twentieth of the time. A test
-        that uses up this shorter time gets the code S. After ten times `max_timeouts` such tests the remaining tests
-        are not run and get the code S. Tests that share a process with the solution are not run after `max_timeouts`
-        timeouts. At least 1.
+    max_timeouts: the number of timeouts after which the other tests of a solution get a twentieth of the time, and at
+        least 5 ms of CPU time. A test that uses up this shorter time gets the code S. After ten times `max_timeouts`
+        such tests the remaining tests are not run and get the code S. Tests that share a process with the solution
+        keep their full time. If that process ends early and there are `max_timeouts` timeouts, the other such tests get
+        the code S. At least 1.
     reference_cpu_seconds: CPU time in which a reference solution must compute its expected outputs.
     timeout_factor: how many times as long as the slowest right solution a test may take. The result is rounded up (see
-        `second_cpu_seconds`) and lies between `first_cpu_seconds` and `cpu_seconds`. Every test first gets
+        `second_cpu_seconds`) and lies between `first_cpu_seconds` and `cpu_seconds`. A test first gets
         `first_cpu_seconds`, since most of the time for a weak model's samples is spent on endless loops, and a short
         limit detects these too. For the kind "inputs" the time of the reference counts in place of the slowest right
-        solution's. None: every test may take `cpu_seconds`.
+        solution's. None: a test may take `cpu_seconds` at once.
 
-    Raises UserError for a limit that is not a positive number or is above its value in MAXIMA. Only `wall_seconds`,
+    Raises UserError for a limit that is not a positive finite number or is above its value in MAXIMA, and TypeError for
+    an unknown name. Only `wall_seconds`,
     `load_cpu_seconds` and `timeout_factor` may be None.
     """
 
@@ -100,7 +104,7 @@ class Limits:
 
     def _check(self) -> None:
         wrong = [
-            f"limits: {name} must be a positive number, not {value!r}"
+            f"limits: {name} must be a positive finite number, not {value!r}"
             for name, value in asdict(self).items()
             if not (_is_positive(value) or (value is None and name in _OPTIONAL))
         ]
@@ -138,8 +142,8 @@ class Limits:
         """Return the CPU time of a test in the second attempt, for solutions that ran out of time in the first attempt.
 
         slowest: the CPU seconds, of all tests together, of the slowest right solution. Here a solution is right if it
-        passed at least one test and no test timed out. The problem's gold solution counts too. None means that no
-        solution was right; the result is then `cpu_seconds`.
+        passed at least one test and no test timed out. If it is right, the problem's gold solution
+        counts too. None means that no solution was right. The result is then `cpu_seconds`.
 
         Worked example: the limit is 3 s and the factor is 20. If the slowest right solution took 1 ms, the result is
         0.5 s. If it took 30 ms, the result is 1 s: 20 times 30 ms is 0.6 s, which is rounded up to the next step of

@@ -1,7 +1,8 @@
 """The verdicts of an unfinished run. They are kept on disk, so that the same command can continue after a kill.
 
-They are in one file below the output folder. Each finished piece of work adds one line. A line starts with its
-checksum. A line that a kill or a full disk has cut short is ignored, and its work is done again.
+They are in one file below the output folder. Each finished piece of work adds one line, unless all its verdicts
+have a code I. A line starts with its checksum. A line that a kill or a full disk has cut short is ignored, and its work
+is done again.
 """
 
 from __future__ import annotations
@@ -45,8 +46,9 @@ def digest_of(source: bytes) -> bytes:
 class Parts:
     """The folder `folder`/parts, which one process uses at a time. Use it as a context manager.
 
-    When the context ends, folders that it created and that are empty are deleted.
-    Raises UserError when another process uses the folder, and MachineError when the folder cannot be written.
+    When the context ends, the folder and the parents that were created with it are deleted if they are empty.
+    Raises UserError when another process uses the folder, if the file system has locks. Raises MachineError when the
+    folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:

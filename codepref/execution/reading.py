@@ -19,7 +19,7 @@ _COLUMNS = ("task_id", "solution_id", "solution", "verdicts", "isolation", "cpu_
 def read_verdicts(folder: Path | str) -> list[VerdictMatrix]:
     """Return the verdicts that `execute` wrote into `folder`, one matrix for each task, in the order of the problems.
 
-    Raises UserError when the folder holds no finished execution.
+    Raises UserError when the folder holds no finished execution or when a table lacks a column.
     """
     verdicts: dict[str, list[Verdict]] = {}
     tests: dict[str, tuple[Test, ...]] = {}
@@ -30,19 +30,19 @@ def read_verdicts(folder: Path | str) -> list[VerdictMatrix]:
 
 
 def iter_verdicts(folder: Path | str, *, together: bool = True) -> Iterator[VerdictMatrix]:
-    """Yield the matrices of `read_verdicts` one at a time, for folders larger than memory.
+    """Yield the verdicts of a folder, one matrix for each task, for folders larger than memory.
 
     All tests and details are held in memory.
     together: refuse a folder in which the rows of a task are not adjacent. `execute` writes them adjacent.
-    Raises UserError when there is no finished execution, or when rows of one task are apart and `together` is true.
+    If `together` is false, a task may have several matrices.
+    Raises UserError when there is no finished execution, when a table lacks a column, or when rows of one task are
+    apart and `together` is true.
     """
     import pyarrow.parquet as pq
 
     folder = Path(folder)
     if not (folder / SUMMARY).exists() or not (folder / VERDICTS).exists():
-        state = (
-            "its execution was not finished" if (folder / PARTS).exists() else f"it holds no {SUMMARY} or {VERDICTS}"
-        )
+        state = "its execution was not finished" if (folder / PARTS).exists() else f"it lacks {SUMMARY} or {VERDICTS}"
         raise UserError(f"{folder}: cannot read verdicts, since {state}. Run `codepref execute` into this folder first")
     tests, details, seen = _tests(folder), _details(folder), set[str]()
     with pq.ParquetFile(folder / VERDICTS) as table:

@@ -1,7 +1,7 @@
 """Checks that the resource limits of this process (`ulimit`) leave room for the sandbox's own limits.
 
-A process without privileges cannot raise a hard limit. If a hard limit is too low, verdicts depend on the shell and not
-only on the problem's limits. So this is reported before the first solution runs.
+A process without privileges cannot raise a hard limit. If a hard limit is too low, verdicts can depend on the shell and
+not only on the problem's limits. So this is reported before the first solution runs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _GIB = 1 << 30
 
 
 def check_rlimits(limits: Limits, jobs: int) -> None:
-    """Raise MachineError if a hard limit of this process is too low for `jobs` workers.
+    """Raise MachineError if a hard limit of this process is too low for `jobs` workers or for `limits`.
 
     If the soft limit of open files is too low and the hard limit allows more, this raises the soft limit.
     """

@@ -1,5 +1,7 @@
 """The spool keeps the rows of one execution on disk, so that memory does not grow with their number.
 
+Without an output folder it keeps them in memory.
+
 It is a temporary database of the input lines, the distinct programs of each task, and their verdicts. It is filled
 before anything runs. It hands out pending programs in pieces, and returns the rows in the order of the tables. It is
 deleted when the run ends. A killed run continues from the files of `codepref.execution.parts`.
@@ -21,10 +23,12 @@ from codepref.records import Isolation, Solution, Verdict
 
 PIECE_SOLUTIONS, PIECE_CHARACTERS = 1024, 1 << 20
 """The largest number of distinct programs of a task in one piece, and of their bytes. A larger task is cut into pieces.
+
+A piece of one program may have more bytes.
 """
 
 MAX_REMEMBERED = 1 << 25
-"""The characters of programs that are kept in memory. Each program counts 400 more, for its entry."""
+"""About the number of characters of programs that are kept in memory. Each program counts 400 more, for its entry."""
 
 _BATCH = 8192
 _TABLES = """
@@ -126,7 +130,10 @@ class Spool:
         )
 
     def fill(self, solutions: Iterable[Solution]) -> list[str]:
-        """Add every solution. Return mistakes in words: unknown tasks, and solution ids that occur twice in a task."""
+        """Add solutions of known tasks.
+
+        Return mistakes in words: unknown tasks, and solution ids that occur twice in a task.
+        """
         unknown: dict[str, None] = {}
         known: dict[tuple[int, str], list[int]] = {}  # (task, source) -> [program, copies not yet written]
         last_ids: dict[int, int] = {}
@@ -218,7 +225,7 @@ class Spool:
         self._base.executemany(update, [(*_values(v, v.shared), number, v.digest) for v in verdicts])
 
     def verdicts(self) -> Iterator[tuple[str, int, str, bool, float, bool]]:
-        """Yield one tuple for every verdict.
+        """Yield one tuple for the verdict of every distinct program that has one.
 
         It holds the task id, the number of copies, the codes, whether a test shared a process with the solution, CPU
         milliseconds, and whether this run produced the verdict.

@@ -41,8 +41,8 @@ the digests of the answers.
 OPEN_CODES = TIMEOUT + SKIPPED
 """The codes of a first attempt that the second attempt may change.
 
-A test that was decided is never decided again. Otherwise a solution that guesses could time out on purpose and guess
-again.
+The second attempt does not decide a decided test again. Otherwise a solution that guesses could time out on purpose and
+guess again.
 """
 
 
@@ -68,7 +68,7 @@ class TaskState:
 
     Attributes:
         data: the encoded task.
-        sources: the distinct solutions.
+        sources: the distinct solutions, and the gold solution if only its time is needed.
         size: the size of `data` and `sources` together.
     """
 
@@ -180,7 +180,7 @@ class TaskState:
         return sum(self._copies[self.sources[index]] for index in settled)
 
     def failed(self, index: int, cause: str, *, unprepared: bool) -> int | None:
-        """Record that a worker was lost while it ran a solution.
+        """Record that a worker was lost while it ran a solution or prepared its task.
 
         unprepared: the worker could not prepare the task.
         Return None if the solution is to be tried again. Otherwise give it up, and return the number of solutions that
@@ -258,7 +258,7 @@ class Job:
     def give_back(self, cause: str, *, unprepared: bool) -> int:
         """After the loss of the worker, have the remaining solutions tried again or give them up.
 
-        Return the number of solutions that were given up.
+        Return the number of solutions that got their verdict.
         """
         if not self._left:
             return 0

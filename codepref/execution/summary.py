@@ -14,10 +14,10 @@ from codepref.records import VERDICT_CODES, Test, is_correct
 
 
 def summarise(spool: Spool, used: Sequence[Test], limits: Limits, seconds: float) -> dict[str, Any]:
-    """Return counts, rates and versions.
+    """Return counts, rates, limits and versions.
 
     used: all tests and probes of the run. seconds: the wall-clock time of this run.
-    A probe has no expected result, so its codes are not counted. The summary holds only the number of probes.
+    A probe has no expected result, so its codes are not counted. The CPU time includes probes.
     """
     from codepref import __version__
 

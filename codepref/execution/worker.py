@@ -45,12 +45,12 @@ MAX_MESSAGE_BYTES = 1 << 29
 
 
 class WorkerLost(InfrastructureError):
-    """A worker has ended or sent a malformed message."""
+    """A worker has ended, was not ready in time, or sent a wrong message."""
 
 
 @functools.cache
 def check_machine() -> None:
-    """Raise MachineError where this machine cannot confine untrusted programs."""
+    """Raise MachineError where Linux, the package sandlock or Landlock is missing."""
     if not sys.platform.startswith("linux"):
         raise MachineError("execution needs Linux, since Landlock and seccomp confine untrusted programs. Run it there")
     try:
@@ -115,7 +115,7 @@ class Worker:
     Attributes:
         job: what the worker works on, or None.
         last: the task that it worked on last.
-        prepared: the data of that task.
+        prepared: the data of the task that was sent last.
         last_message: the time at which the engine last sent it something or received something from it.
     """
 
@@ -155,7 +155,7 @@ class Worker:
     def wait_ready(self) -> None:
         """Wait until the worker has started.
 
-        Raises MachineError if it cannot start, and WorkerLost if it was killed.
+        Raises MachineError if it cannot start, and WorkerLost if it was killed or is not ready after START_SECONDS.
         """
         self._socket.settimeout(START_SECONDS)
         message: tuple[Any, ...] = ()
@@ -169,9 +169,12 @@ class Worker:
             assert self._process.stderr is not None
             errors = self._process.stderr.read().decode("utf-8", "replace").strip().splitlines()
             if self._process.returncode == -signal.SIGKILL and not errors:
-                raise WorkerLost("the worker was killed while it started, perhaps because memory was used up")
+                raise WorkerLost(
+                    f"the worker was killed while it started or was not ready after {START_SECONDS:.0f} s. Perhaps "
+                    "memory was used up"
+                )
             cause = errors[-1] if errors else f"it ended at once, with status {self._process.returncode}"
-            raise MachineError(f"a confined worker cannot be started on this machine: {cause}. {_MEND_REFUSED}")
+            raise MachineError(f"a worker cannot be started on this machine: {cause}. {_MEND_REFUSED}")
         self.last_message = time.monotonic()
 
     def _receive_blocking(self) -> bytes:
@@ -232,7 +235,9 @@ class Worker:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1.0)  # its socket may close a moment before it has ended
         reason = f"{type(error).__name__} {error}".strip()
-        return WorkerLost(f"the worker ended with status {self._process.returncode} ({reason})")
+        status = self._process.returncode
+        how = "sent a wrong message" if status is None else f"ended with status {status}"
+        return WorkerLost(f"the worker {how} ({reason})")
 
     def kill(self) -> None:
         """End the worker. The kernel then ends its children, as each of them has requested."""

@@ -228,7 +228,7 @@ def test_a_message_counts_tests_that_were_left_out_and_problems_without_tests(ex
     ("options", "message"),
     [
         (["--jobs", "0"], "jobs must be at least 1, not 0"),
-        (["--cpu-seconds", "nan"], "cpu_seconds must be a positive number, not nan"),
+        (["--cpu-seconds", "nan"], "cpu_seconds must be a positive finite number, not nan"),
         (["--cpu-seconds", "1e300"], "cpu_seconds must be at most 1,000,000"),
         (["--memory-mb", str(10**30)], "memory_mb must be at most 16,777,216"),
         (["--memory-mb", "-1"], "--memory-mb must be above 0, not -1"),

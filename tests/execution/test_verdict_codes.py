@@ -121,7 +121,7 @@ def test_the_preamble_provides_imports_that_a_solution_leaves_out(verdict_on):
 
 
 def test_limits_must_be_positive():
-    with pytest.raises(UserError, match="cpu_seconds must be a positive number"):
+    with pytest.raises(UserError, match="cpu_seconds must be a positive finite number"):
         Limits(cpu_seconds=0)
     with pytest.raises(UserError, match="memory_mb"):
         Limits(memory_mb=float("nan"))
@@ -130,7 +130,9 @@ def test_limits_must_be_positive():
 @pytest.mark.parametrize("value", [None, "3", True, [3], float("inf")])
 @pytest.mark.parametrize("name", ["cpu_seconds", "memory_mb", "max_timeouts", "reference_cpu_seconds"])
 def test_limits_of_the_wrong_type_are_refused(name, value):
-    with pytest.raises(UserError, match=f"limits: {name} must be a positive number, not {re.escape(repr(value))}"):
+    with pytest.raises(
+        UserError, match=f"limits: {name} must be a positive finite number, not {re.escape(repr(value))}"
+    ):
         Limits(**{name: value})
 
 

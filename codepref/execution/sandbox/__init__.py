@@ -1,14 +1,14 @@
 """The code that runs inside the sandbox.
 
 A worker is a new interpreter that loads only this package, parts of the standard library and the packages that
-solutions ask for. It loads little, since a fork takes longer when its parent has loaded more. This package therefore
-imports nothing else of codepref. Only the launcher, which confines the worker, imports the package sandlock.
+solutions and tests ask for. It loads little, since a fork takes longer when its parent has loaded more. This package
+therefore imports nothing else of codepref. Only the launcher, which confines the worker, imports the package sandlock.
 
 Four folders follow. Each one imports only from folders above it:
 
 - wire: everything that crosses between processes: plain data, frames, the plan of a task, the status page, calls;
 - confinement: system-call filters, resource limits, the list of code that may share a process, preloaded packages;
-- kinds: one file for each kind of test, and one table of them;
+- kinds: one file for each kind of test, one table of them, and what they share;
 - processes: the processes of a worker.
 
 The processes of a worker have these roles:

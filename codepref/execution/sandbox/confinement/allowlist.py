@@ -70,7 +70,7 @@ _REFUSED_SYNTAX = (ast.ClassDef, ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, 
 
 
 def shareable(tree: ast.AST) -> bool:
-    """Return whether code with this syntax tree leaves nothing behind in its process."""
+    """Return whether code with this syntax tree certainly leaves nothing behind in its process."""
     return all(_allowed(node) for node in ast.walk(tree))
 
 

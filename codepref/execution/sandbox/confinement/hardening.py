@@ -54,7 +54,8 @@ class Hardening:
         self._filter = seccomp.Filter(seccomp.child_filter()) if seccomp.supported() else None
 
     def hide(self) -> None:
-        """Prevent other processes from reading the memory of this process and its children. Prevent core files.
+        """Prevent other processes of this user from reading the memory of this process and its children. Prevent core
+        files.
 
         Without this, processes of one user can read each other's memory where no Landlock domain separates them.
         """
@@ -70,7 +71,7 @@ class Hardening:
 
     @contextlib.contextmanager
     def memory(self, extra: int) -> Iterator[None]:
-        """Within this context, allow this process only `extra` bytes more than it used when it was measured.
+        """Within this context, allow this process at most `extra` bytes more than it used when it was measured.
 
         Compiling a hostile test may otherwise take any amount of memory.
         """
@@ -92,8 +93,9 @@ class Hardening:
         """Keep `channels` as descriptors 3, 4 and so on, set limits and install the filter. This cannot be undone.
 
         parent: the pid of the parent.
-        memory: the bytes of address space that the child may use beyond its parent's.
-        cpu_seconds: the CPU time after which the kernel ends the child, if no other limit has ended it before.
+        memory: the bytes of address space that the child may use beyond its parent's, as last measured.
+        cpu_seconds: the CPU time after which, at most two seconds later, the kernel ends the child, if no other limit
+        has ended it before.
         """
         # First copy them to numbers just above the range, so that none is overwritten. Higher numbers may not be
         # allowed, since `ulimit -n` may be only 1,024.

@@ -1,8 +1,8 @@
 """The launcher confines its own process permanently and becomes a worker.
 
-It applies Landlock, gives up all capabilities, installs the system-call filter, and then calls exec. Confinement
-continues after exec, so the worker is a new interpreter that never loaded the confining library. A process that has
-imported that library forks three times slower.
+It applies Landlock (unless the worker is unconfined), gives up all capabilities, installs the system-call filter, and
+then calls exec. Confinement continues after exec, so the worker is a new interpreter that never loaded the confining
+library. A process that has imported that library forks three times slower.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DEVICES = ("/dev/urandom", "/dev/random", "/dev/zero")
 
 
 def drop_capabilities(libc: ctypes.CDLL) -> None:
-    """Give up every capability. This includes the bounding set, so exec as root does not restore any."""
+    """Give up every capability. As root this includes the bounding set, so exec does not restore any."""
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     for capability in range(64):
         libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)

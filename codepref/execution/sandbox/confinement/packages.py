@@ -15,7 +15,10 @@ _IMPORTS = re.compile(rf"^[ \t\f]*(?:import|from)[ \t\f]+({'|'.join(PACKAGES)})\
 
 
 def imported(source: str) -> frozenset[str]:
-    """Return the members of PACKAGES that a program seems to import. A wrong guess costs only time."""
+    """Return the members of PACKAGES that a program seems to import. A wrong guess costs time.
+
+    If a program imports numpy in a way that this does not see, numpy's random numbers are not seeded.
+    """
     return frozenset(_IMPORTS.findall(source))
 
 

@@ -89,7 +89,7 @@ class PreparedTest:
 class Kind:
     """How one kind of test is compiled and run. A subclass overrides what differs.
 
-    Untrusted code runs in `run` and `run_shared` only, which are called after the fork.
+    Of these methods only `run` and `run_shared` run untrusted code. They are called after the fork.
 
     Attributes:
         always_shared: every test runs in one process with the solution.

@@ -1,4 +1,4 @@
-"""Compares an output with the expected one, by the rules of EvalPlus 0.3.1 (`evalplus/eval/__init__.py`).
+"""Compares an output with the expected one. The rules follow EvalPlus 0.3.1 (`evalplus/eval/__init__.py`).
 
 Source: arXiv 2305.01210. The comparison is written for plain data and without numpy, since importing numpy takes a
 hundred times as long as comparing.
@@ -48,7 +48,7 @@ def is_floats(value: Any) -> bool:
 def close(output: Any, expected: Any, atol: float) -> bool:
     """Return whether |output - expected| <= atol + 1e-7 |expected| for every number, and the shapes agree.
 
-    Values that are not numbers must be equal. NaN is close to nothing.
+    Equal numbers are close, also infinite ones. Values that are not numbers must be equal. NaN is close to nothing.
     """
     if isinstance(expected, list | tuple):
         return (

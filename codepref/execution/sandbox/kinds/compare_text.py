@@ -1,6 +1,6 @@
 """Compares a program's output with the expected one, for tests of the kind "stdio". Pure.
 
-The rules are those of checkers in programming contests (testlib by Mike Mirzayanov): tokens as in `wcmp`, and real
+The rules follow checkers in programming contests (testlib by Mike Mirzayanov): tokens as in `wcmp`, and real
 numbers as in `rcmp6`.
 """
 

@@ -74,8 +74,8 @@ def produce(link: Link, inputs: InputsPlan) -> bytes:
 
     The data are the batches with the reference's answers, the arguments of all calls if there is an oracle, and CPU
     seconds.
-    Raises what the reference raises, Unencodable for an output that cannot cross, what `compile` raises, and TypeError
-    for a malformed answer.
+    Raises what the reference raises, what compiling and evaluating the inputs raises, Unencodable for an output that
+    cannot cross, and TypeError for a malformed answer.
     """
     code = compile(inputs.inputs.strip(), "<test>", "eval", dont_inherit=True)
     calls = eval(code, {"__builtins__": builtins})
@@ -170,7 +170,7 @@ def all_right(
     """Return whether a solution's outputs are right for all inputs.
 
     accept: the oracle of the test, or None. It is called where the comparison does not accept an output.
-    describe: called with the failure in words.
+    describe: called with the failure in words if an output is wrong.
     Raises the exception that a call of the solution raised, and TypeError for a malformed answer.
     """
     at = 0

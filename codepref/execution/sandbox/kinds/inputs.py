@@ -12,13 +12,13 @@ from .expected_outputs import InputsPlan, all_right
 from .static_analysis import parsed
 
 INPUTS_SLACK = 5.0
-"""Seconds of CPU time that the test runner may use for such a test, besides twice the solution's time limit."""
+"""Seconds of CPU time that the test runner may use for such a test, besides at most twice the solution's time limit."""
 
 
 class Inputs(Kind):
     """Tests with a reference solution. A test passes when every output is accepted.
 
-    The time limit of a test follows from the CPU time that its reference took.
+    The time limit of a test follows from the CPU time that its reference took, and from `cpu_seconds`.
     """
 
     records_answers = False
@@ -28,7 +28,7 @@ class Inputs(Kind):
         return InputsPlan(*source)
 
     def compile(self, test: PreparedTest) -> None:
-        """Compile the oracle. The inputs and the reference are not compiled here, in the zygote."""
+        """Compile the oracle. The inputs and the reference are not compiled here."""
         assert test.inputs is not None
         test.oracle = compiled(test.inputs.oracle)
         test.stateless = shareable(parsed(test.inputs.oracle))
@@ -38,7 +38,7 @@ class Inputs(Kind):
         return set()
 
     def cpu_limit(self, limits: dict[str, float], test: PreparedTest) -> float:
-        """Return the time limit that follows from the reference's time. It is never below `cpu_seconds`.
+        """Return the time limit that follows from the reference's time. It is at least `cpu_seconds` of this attempt.
 
         The reference shows how long a right solution takes, so these tests need no second attempt.
         """

@@ -30,7 +30,7 @@ def parsed(source: str) -> ast.Module:
 class PlainCall:
     """The only call of the solution in a test such as `assert f(1, [2]) == 3`.
 
-    The arguments of the call are literals, and the test always makes the call.
+    The arguments of the call are literals. The test makes the call unless something else in it raises before.
 
     Attributes:
         name: the name of the function.
@@ -76,9 +76,9 @@ class Fetched:
 def plain_call(tree: ast.Module) -> PlainCall | None:
     """Return the only call of a test, or None if the test has another form.
 
-    The test must be one assert, with nothing but comparisons, operators, literals and PURE_CALLS around the call. Such
-    a call can be sent before the test runs. Neither the test nor the solution can notice this, since the number and the
-    order of the calls stay the same.
+    The test must be one assert, with nothing but comparisons, operators, subscripts, literals and PURE_CALLS around the
+    call. Such a call can be sent before the test runs. If the test does not make the call
+    after all, the tests run again one by one. Otherwise the number and the order of the calls stay the same.
     """
     if len(tree.body) != 1 or not isinstance(tree.body[0], ast.Assert):
         return None

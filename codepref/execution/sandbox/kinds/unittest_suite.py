@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import unittest
 
 MODULE = "__test__"
-"""The module that holds solution and suite. If its name were "__main__", a suite would call its own `unittest.main()`.
+"""The module that holds solution and suite. If its name were "__main__", a suite would usually call its own
+`unittest.main()`.
 """
 
 NO_SCRATCH = "No usable temporary directory"
@@ -26,7 +27,8 @@ _WORST_FIRST = b"MXEF"
 class UnittestSuite(Kind):
     """Tests that are suites.
 
-    A suite passes when at least one of its methods passes and no method fails or raises an error.
+    A suite passes when at least one of its methods passes and no other method fails, raises an error, passes
+    unexpectedly, or is skipped by an exception.
     """
 
     always_shared = True
@@ -58,10 +60,10 @@ def verdict_code(
     code_of: Callable[[BaseException, bool], int],
     describe: Callable[[str], None],
 ) -> int:
-    """Run all TestCase classes that `program` defines, and return the code of the suite.
+    """Run all TestCase classes that `program` defines or imports, and return the code of the suite.
 
-    The code is P if at least one test passed and none failed. Otherwise it is the worst code of the tests, or E if none
-    ran.
+    The code is the worst code of the tests that did not pass. If all passed it is P, and if none ran it is E. Tests
+    that a decorator skips do not count.
     code_of: returns the code of an exception.
     describe: called with each failure in words.
     """
@@ -92,7 +94,7 @@ def verdict_code(
 def _run(
     suite: unittest.TestSuite, code_of: Callable[[BaseException, bool], int], describe: Callable[[str], None]
 ) -> tuple[int, set[int]]:
-    """Run the suite. Return the number of tests that passed, and the codes of the other tests."""
+    """Run the suite. Return the number of tests that passed, and the codes of tests that did not pass."""
     import unittest
 
     class Result(unittest.TestResult):

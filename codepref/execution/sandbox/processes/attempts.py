@@ -19,7 +19,7 @@ KNOWN = b"PFEMTXSI" + bytes([status_page.CALL_BY_REFERENCE])
 MAX_SHORT_TIMEOUTS = 10
 """How many tests may exceed the shortened limit before the remaining tests are skipped.
 
-This is the number for each timeout that `max_timeouts` allows.
+This is the number for each timeout that `max_timeouts` allows. A timeout in the test's own code counts as ten tests.
 """
 
 
@@ -44,8 +44,9 @@ class SolutionAttempts:
     def attempt(self, start: int) -> None:
         """Make one attempt: run the undecided tests from `start` on in separate processes, and derive their codes.
 
-        An attempt may also end without a new code. The next attempt then differs: numpy is loaded in the test runner,
-        the solution has a process of its own, or no call is sent ahead.
+        With whole programs, only the test `start` runs. An attempt may also end without a new code. The next attempt
+        then differs: numpy is loaded in the test runner, the solution has a process of its own, or no call is sent
+        ahead.
         """
         session = self.supervisor.session()
         origin = self._origin if self._alone else None
@@ -118,7 +119,7 @@ class SolutionAttempts:
 
         After `max_timeouts` timeouts the test runner gives each further test less time. A test that uses up this
         shorter time gets the code S. After MAX_SHORT_TIMEOUTS * `max_timeouts` such tests all undecided tests get the
-        code S.
+        code S (a timeout in the test's own code counts as MAX_SHORT_TIMEOUTS such tests).
         """
         codes, limit = self.page.codes(), self.limits["max_timeouts"]
         if codes.count(b"T") > limit and phase == status_page.TESTING and codes[current] == ord("T"):
@@ -133,7 +134,8 @@ class SolutionAttempts:
     def shared(self) -> bool:
         """Run the tests with the code CALL_BY_REFERENCE, each in one process with the solution.
 
-        A process runs as many of these tests as it can. If it ends early, a new one runs the remaining tests.
+        A process runs as many of these tests as it can. If it ends early, a new one runs the remaining tests, unless
+        the solution has `max_timeouts` timeouts. Then they get the code S.
         Return whether there were any such tests.
         """
         settled = bytearray(self.page.codes())

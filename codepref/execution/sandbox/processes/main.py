@@ -35,8 +35,8 @@ def warm_up() -> None:
 def main(arguments: list[str]) -> None:
     """Start the supervisor and serve the engine.
 
-    Return when the engine closes its connection, when the supervisor cannot start, or when a process of the worker is
-    lost.
+    Return when the engine closes its connection, when the supervisor cannot start, when a task cannot be prepared, or
+    when a process of the worker is lost.
     arguments: the number of the descriptor that leads to the engine, and the folders of packages, joined by os.pathsep.
     """
     engine, folders = arguments

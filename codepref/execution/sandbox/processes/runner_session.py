@@ -74,8 +74,8 @@ class RunResult:
 class RunnerSession:
     """One test runner that serves several solutions in turn. It reaches each solution process at another descriptor.
 
-    While the session waits for the end of one solution process, it already forks the next one. The new process learns
-    later which solution it runs. Solutions that can leave nothing behind share one process.
+    While the session waits for the end of one solution process, it may already fork the next one. The new process
+    learns later which solution it runs. Solutions that can leave nothing behind share one process.
     size: the largest number of solution processes.
     """
 

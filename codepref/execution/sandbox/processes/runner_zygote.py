@@ -116,7 +116,8 @@ class RunnerZygote:
         """Answer the requests besides fork and reap.
 
         "O" opens the pipe for expected outputs. "C" collects the outputs that came through the pipe. "K" takes over
-        outputs that were kept from another run. "I" lists the tests that have a reference solution. "P" loads packages.
+        outputs that were kept from another run. "I" lists the tests that have a reference solution and compile. "P"
+        loads packages.
         """
         if kind == b"P":
             packages.preload(Decoder(payload).value())

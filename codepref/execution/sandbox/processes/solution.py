@@ -30,7 +30,7 @@ MAX_REPLY = 1 << 26
 """The largest size of one answer, in bytes (64 MiB)."""
 
 MAX_SHARED = 50_000
-"""The largest number of characters of a source that may run in a shared process."""
+"""The largest number of characters of a preamble and a source that may run in a shared process."""
 
 MAX_ITEMS = 100_000
 """The number of items and characters in a reference's outputs above which a batch ends.
@@ -129,7 +129,7 @@ class Server:
 
         alone: no other solution will run in this process. If `alone` is False, a source may run only if `shareable`
         accepts it and it is neither too long nor too complex to parse. Otherwise nothing runs and the result is None.
-        Raises SyntaxError for a source that is not Python, and what the source raises.
+        Raises what `compile` raises for a source that is not Python, and what the source raises.
         """
         parts: list[Any] = [preamble, source]
         sys.modules["solution"] = self._module

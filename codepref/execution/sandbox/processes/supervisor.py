@@ -104,9 +104,10 @@ class Supervisor:
     def origin(self, source: str) -> zygote.Zygote:
         """Return the zygote that forks the process of a solution.
 
-        A solution that imports one of the known packages comes from the zygote with packages, which serves all tasks.
+        A solution that seems to import one of the known packages comes from the zygote with packages, which serves all
+        tasks.
         Every other solution comes from the plain zygote. If the zygote with packages dies or hangs during an import,
-        all later solutions come from the plain zygote.
+        this solution and all later ones come from the plain zygote.
         """
         wanted = packages.imported(source)
         if not wanted or self._no_packages:

@@ -25,7 +25,7 @@ MAX_DESCRIPTORS = 48
 
 
 class ZygoteLost(Exception):
-    """The zygote has ended, does not answer, or could not fork."""
+    """The zygote has ended, does not answer, could not fork, or could not prepare a task."""
 
 
 class Reaped:

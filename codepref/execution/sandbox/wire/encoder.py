@@ -1,9 +1,10 @@
 """The encoder of plain data. A value of a plain type arrives as a value of exactly the same type.
 
-An instance of a subclass arrives as its base type. It is read with the methods of the base, so an overridden `__eq__`
-does not cross. Mutable containers are numbered in the order in which the encoder meets them, and the decoder uses the
-same numbers. A container that is met again is written as a reference to its number. So aliases and cycles survive, and
-a container that was changed in place can be reported by its number.
+An instance of a subclass arrives as its base type, unless `Encoder.exact` is true or it is a numpy value. It is read
+with the methods of the base, so an overridden `__eq__` does not cross. Mutable containers are numbered in the order in
+which the encoder meets them, and the decoder uses the same numbers. A container that is met again is written as a
+reference to its number. So aliases of such containers survive, and a container that was changed in place can be
+reported by its number.
 """
 
 from __future__ import annotations
@@ -48,7 +49,10 @@ class Encoder:
         self._depth = 0
 
     def encode(self, value: Any) -> bytes:
-        """Encode one value. Raises Unencodable, and RecursionError for more than MAX_DEPTH levels of nesting."""
+        """Encode one value.
+
+        Raises Unencodable, RecursionError for more than MAX_DEPTH levels of nesting, and what `handle_of` raises.
+        """
         return self._whole(self._value, value)
 
     def contents(self, container: Any) -> bytes:
@@ -198,7 +202,7 @@ class Encoder:
 
 
 def encoded(value: Any) -> bytes:
-    """Encode one value that consists of plain data only. Raises Unencodable."""
+    """Encode one value that consists of plain data only. Raises Unencodable, and RecursionError for deep nesting."""
     return Encoder(lambda _: None, exact=True).encode(value)
 
 

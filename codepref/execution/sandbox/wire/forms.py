@@ -52,7 +52,7 @@ def dict_tag(value: dict[Any, Any]) -> tuple[bytes, tuple[Any, ...]]:
 
 
 def date_fields(value: Any) -> tuple[Any, ...] | None:
-    """Return the name of the type, and the arguments that build the same date or time.
+    """Return the name of the type, and the arguments that build an equal date or time.
 
     Return None if the time zone is not a `datetime.timezone`.
     """

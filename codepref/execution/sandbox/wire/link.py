@@ -31,7 +31,7 @@ _exit, _now, _clock = os._exit, time.monotonic, time.clock_gettime
 
 
 class Stopped(BaseException):
-    """Follows `os._exit` in `Link.stop`. It is raised only where a test has replaced `os._exit`."""
+    """Follows `_exit` in `Link.stop`. It is raised only where a test has replaced `_exit` in this module."""
 
 
 class Ambiguous(Exception):
@@ -100,7 +100,7 @@ class Link:
     def answer_digest(self) -> bytes:
         """Return the digest of all answers since the test began.
 
-        Two solutions that give the same answers and change their arguments in the same way have equal digests.
+        Two solutions that give the same plain answers and change their arguments in the same way have equal digests.
         """
         digest: bytes = self._digest.digest()
         return digest
@@ -123,7 +123,8 @@ class Link:
     def request(self, operation: str, *parts: Any) -> Any:
         """Make one request and return its value. Copy changes that the solution made in place back to the arguments.
 
-        Raises the solution's exception, and Unencodable for an argument that cannot cross.
+        Raises the solution's exception, Unencodable for an argument that cannot cross, and what else `Encoder.encode`
+        raises.
         """
         encoder = Encoder(proxies.handle_of, exact=True)
         try:

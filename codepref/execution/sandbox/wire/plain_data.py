@@ -2,8 +2,9 @@
 
 Plain data is None, bool, int of any size, float (bit for bit), complex, str (with lone surrogates), bytes, bytearray,
 list, tuple, dict, set, frozenset, range, slice, Ellipsis, views of dicts, Counter, OrderedDict, defaultdict, deque,
-Decimal, Fraction, dates and times, numpy scalars and arrays, and some builtin types themselves (BUILTIN_TYPES). Every
-other value crosses as a handle, which stands for an object that stays in its process.
+Decimal, Fraction, dates and times, numpy scalars and arrays, and some builtin types themselves (BUILTIN_TYPES). Any
+other value of a solution crosses as a handle, which stands for an object that stays in its process. Of a test's other
+values, only proxies and builtin functions cross.
 
 Bytes that come from a solution's process are never read with pickle or marshal, since both can build more than data.
 """

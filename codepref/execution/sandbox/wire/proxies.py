@@ -45,7 +45,7 @@ def make_proxy(link: Caller, kind: bytes, number: int, name: str) -> Any:
 
 
 def handle_of(value: Any) -> bytes | None:
-    """Return the encoded handle of a proxy or of a builtin function, or None for every other value.
+    """Return the encoded handle of a proxy or of a builtin callable, or None for every other value.
 
     Raises TypeError for a class or an exception of the solution.
     """
@@ -66,7 +66,8 @@ def handle_of(value: Any) -> bytes | None:
 def exception_from(fields: Any) -> BaseException:
     """Return the solution's exception, rebuilt with its builtin base type, its name and its arguments.
 
-    fields: the name, the name of the nearest builtin type, the arguments, and errno. Raises Malformed.
+    fields: the name, the name of the nearest builtin type, the arguments, and errno. Where the builtin type does not
+    take the arguments, the base is Exception. Raises Malformed.
     """
     if type(fields) is not tuple or len(fields) != 4 or type(fields[0]) is not str or type(fields[2]) is not tuple:
         raise Malformed("malformed fields of an error")

@@ -2,8 +2,8 @@
 
 The page holds what the runner is doing, one code for each test, a digest of the solution's answers in each test, and
 the first failure in words. It is shared memory, not a pipe. Writing a code therefore needs no system call and does not
-wake the supervisor, and what was written survives the death of the runner. A solution that has a process of its own
-never has this page.
+wake the supervisor, and what was written survives the death of the runner. The
+process of a solution has this page only if the tests run in it.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _DETAIL, _CODES = 16, 528
 ANSWER_DIGEST_BYTES = 4
 """The size of a digest, in bytes. Zeros mean that the digest is unknown.
 
-In one test, different answers have equal digests with a chance of one in four billion. Solutions are compared by the
-digests of all tests of a task, so this is rare enough.
+In one test, different answers have equal digests with a chance of one in four billion. Answers of a
+mebibyte or more count only with their length. Solutions are compared by the digests of all tests of a task.
 """
 
 
@@ -99,8 +99,8 @@ class StatusPage:
     def answer_digests(self) -> bytes:
         """Return all digests, in the order of the tests.
 
-        The digest of a test is zeros unless its code is P, F or E. With any other code the test did not run to its end
-        in separate processes.
+        The digest of a test is zeros unless its code is P, F or E. With any other code the test usually did not run to
+        its end in separate processes.
         """
         known = bytearray(self._page[self._answer_digests : self._end])
         for index, code in enumerate(self.codes()):
