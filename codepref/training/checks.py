@@ -31,9 +31,9 @@ def training_mistakes(
 ) -> list[str]:
     """Return one message for each mistake in the settings of a training.
 
-    section: the section of the recipe that holds the settings, `training` or `sft`. The messages about
-    batch sizes and quantization name it. online: the keys of [online]; None stands for the defaults. Raises UserError
-    for a method of another package that cannot be imported or is not a `Method`.
+    section: the section of the recipe that holds the settings, `training` or `sft`. The messages about batch sizes and
+    quantization name it. online: the keys of [online]; None stands for the defaults. Raises UserError for a method of
+    another package that cannot be imported or is not a `Method`.
     """
     micro = settings.micro_batch_size or settings.batch_size
     mistakes = []

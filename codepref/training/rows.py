@@ -19,9 +19,8 @@ class TrainingRows:
     """Rows for TRL.
 
     dropped: for each reason, how many pairs or answers were left out. longest: the number of tokens of the longest row;
-    for online methods, of the longest prompt and the longest possible answer.
-    pairs: the number of pairs, single answers or problems in the rows. weights: KTO's weights of a wanted and an
-    unwanted answer.
+    for online methods, of the longest prompt and the longest possible answer. pairs: the number of pairs, single
+    answers or problems in the rows. weights: KTO's weights of a wanted and an unwanted answer.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)

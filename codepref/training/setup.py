@@ -60,7 +60,7 @@ def trl_arguments(rows: int, job: TrainingJob) -> dict[str, Any]:
         "data_seed": job.seed,
         "logging_steps": max(1, steps // 200),
         "logging_first_step": True,
-        # by default a loss that is not a number is left out of the logged mean, which can be 0 then and look perfect
+        # by default a loss that is not a number is replaced by a mean of earlier losses, which can be a perfect 0
         "logging_nan_inf_filter": False,
         # `staging.checkpoint_callback` asks for checkpoints at intervals of time
         "save_strategy": "no",

@@ -10,13 +10,13 @@ import numpy as np
 from codepref.training.prefix_tree import Packed, pack
 
 KNOWN_ARGUMENTS = {"input_ids", "attention_mask", "labels", "use_cache", "num_items_in_batch"}
-"""The arguments with which TRL calls a text model. A call with other arguments, or without
-labels, computes the padded batch."""
+"""The arguments with which TRL calls a text model. A call with other arguments, or without labels, computes the padded
+batch."""
 FIELDS = ("log_probs", "entropy", "log_sum_sq_probs", "mean_logits", "is_top1")
 """The values for each token that TRL's fused head can return."""
 TOLERANCE = 1e-3
-"""The largest accepted difference of a token's log-probability in float32, in nats. Rounding errors are usually
-far smaller, and the effect of a wrong mask is usually far larger."""
+"""The largest accepted difference of a token's log-probability in float32, in nats. Rounding errors are usually far
+smaller, and the effect of a wrong mask is usually far larger."""
 
 
 def share_prefixes(model: Any) -> bool:
@@ -74,8 +74,8 @@ def same_as_padded(model: Any, batch: dict[str, Any]) -> bool:
 def share(trainer: Any, tokenizer: Any) -> bool:
     """Make the trainer's models compute shared prefixes once, and return whether they do.
 
-    A few rows of the training data are computed both ways first. If the results differ, the models compute
-    padded batches as before.
+    A few rows of the training data are computed both ways first. If the results differ, the models compute padded
+    batches as before.
     """
     if not share_prefixes(trainer.model):
         return False

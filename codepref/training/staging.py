@@ -28,8 +28,8 @@ def check_out(out: Path) -> None:
 def claim(staging: Path, key: str) -> bool:
     """Prepare the folder `staging` for a training, and return whether the same training has worked in it before.
 
-    key: a hash of what the trained weights depend on; equal keys count as the same training. The files of
-    another training are removed.
+    key: a hash of what the trained weights depend on; equal keys count as the same training. The files of another
+    training are removed.
     """
     if (staging / KEY).exists() and read_json(staging / KEY).get("key") == key:
         return True

@@ -54,17 +54,17 @@ def run_training(
 ) -> TrainingResult:
     """Train by one method, and write the complete model to `job.out`.
 
-    A training that fails writes nothing to `job.out`. The same call after a kill resumes from the last
-    complete checkpoint, if there is one.
+    A training that fails writes nothing to `job.out`. The same call after a kill resumes from the last complete
+    checkpoint, if there is one.
 
     rows, build, first_loss: the functions of the method. reference_columns: see `reference.compute_once`, which
     is not called without columns. sampled_per_step: the number of answers that an online method samples in
     a step. key_parts: what the weights depend on besides the job and the rows. A killed training resumes only if these
     parts are the same.
 
-    Raises UserError for a job, a chat template or rows that cannot be trained, GateError when a logged value, the
-    first loss or a weight is not a finite number, MachineError when GPU memory runs out or the model cannot be loaded
-    or written, InfrastructureError when the sandbox fails in a validation probe, and what the functions raise.
+    Raises UserError for a job, a chat template or rows that cannot be trained, GateError when a logged value, the first
+    loss or a weight is not a finite number, MachineError when GPU memory runs out or the model cannot be loaded or
+    written, InfrastructureError when the sandbox fails in a validation probe, and what the functions raise.
     """
     import torch
 

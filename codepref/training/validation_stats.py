@@ -16,8 +16,8 @@ FALLING_NATS = 0.1
 """The fall of a chosen token's mean log-probability, in nats, beyond which there is a warning. A fall of 0.1 makes a
 token about 10% less likely."""
 SATURATED = 0.99
-"""The reward accuracy from which there is a warning, if no value in the second half of the log is lower.
-Preference training then has almost nothing left to learn."""
+"""The reward accuracy from which there is a warning, if no value in the second half of the log is lower. Preference
+training then has almost nothing left to learn."""
 LONGER = 1.5
 """The growth of answers, as a factor, beyond which there is a warning."""
 REPEATED = 0.1

@@ -59,9 +59,9 @@ def build_trainer(job: TrainingJob, rows: TrainingRows, tokenizer: Any) -> Any:
 def first_loss(trainer: Any, settings: TrainingSection) -> float:
     """Return DPO's sigmoid loss for the mean reward margin of the first batch before the first step.
 
-    This is the result whatever `settings.loss` is. It is ln 2 when the model and the
-    reference model agree. Raises InfrastructureError when this loss or a mean reward shows that they differ, and
-    GateError when TRL's loss is not a finite number.
+    This is the result whatever `settings.loss` is. It is ln 2 when the model and the reference model agree. Raises
+    InfrastructureError when this loss or a mean reward shows that they differ, and GateError when TRL's loss is not a
+    finite number.
     """
     from codepref.training.curve import check_first_loss
 
