@@ -55,7 +55,7 @@ def examples_from_pairs(pairs: Iterable[Pair]) -> Examples:
     examples: list[Example] = []
     for labels in by_answer.values():
         if len(labels) > 1:
-            dropped["answer left out: chosen in one pair, rejected in another"] += 2
+            dropped["answer left out: both chosen and rejected"] += 2
         else:
             examples += labels.values()
     return Examples(examples, dict(sorted(dropped.items())))
