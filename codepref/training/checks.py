@@ -1,4 +1,4 @@
-"""Checks of training settings that are valid one by one but may not fit together. Pure."""
+"""Checks of training settings: names that must be known, and values that must fit together. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from codepref.config.sections import OnlineSection, TrainingSection
 from codepref.training.methods import METHODS, load_method
 
 REPORTERS = {"tensorboard": "tensorboard", "wandb": "wandb", "trackio": "trackio"}
-"""The known names in `training.report_to`, each with the package that it needs."""
+"""The known names in `training.report_to` besides "none", each with the package that it needs."""
 
 PAIR_LOSSES = (
     "sigmoid",
@@ -31,9 +31,9 @@ def training_mistakes(
 ) -> list[str]:
     """Return one message for each mistake in the settings of a training.
 
-    section: the section of the recipe that holds the settings, `training` or `sft`; messages name it. online: the keys
-    of [online], which only online methods read; None stands for the defaults. Raises UserError for a method of another
-    package that cannot be imported or is not a `Method`.
+    section: the section of the recipe that holds the settings, `training` or `sft`. The messages about batch sizes and
+    quantization name it. online: the keys of [online]; None stands for the defaults. Raises UserError for a method of
+    another package that cannot be imported or is not a `Method`.
     """
     micro = settings.micro_batch_size or settings.batch_size
     mistakes = []

@@ -48,7 +48,7 @@ def training_curve(log_history: Sequence[dict[str, Any]]) -> list[dict[str, floa
 def check_first_loss(loss: float) -> float:
     """Return `loss`, the loss before the first step. Raises GateError when it is not a finite number.
 
-    Callers compare the loss with a tolerance, and every comparison with NaN is false.
+    DPO and KTO compare the loss with a tolerance. A comparison with NaN is false, so it would not show the fault.
     """
     if not math.isfinite(loss):
         raise GateError(

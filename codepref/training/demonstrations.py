@@ -21,7 +21,8 @@ def examples_from_rows(rows: Iterable[tuple[str, Mapping[str, Any]]], *, limit: 
 
     rows: pairs of a row's place, which messages name, and the row's columns. A row holds either `messages`, the last of
     them from the assistant, or one of PROMPT_COLUMNS and one of ANSWER_COLUMNS. A prompt or an answer is a text or a
-    list of messages. limit: the number of rows to read; 0 reads all. Raises UserError for a row in another form.
+    list of messages. limit: the largest number of rows to read; 0 reads all. Raises UserError for a row in another
+    form.
     """
     examples: list[Example] = []
     for number, (where, row) in enumerate(rows):
@@ -73,7 +74,7 @@ def _prompt_and_answer(row: Mapping[str, Any], where: str) -> tuple[Sequence[Mes
         name = next((name for name in columns if row.get(name)), None)
         if name is None:
             raise UserError(
-                f"{where}: this row is not a demonstration. It needs the column `messages`, or one of "
+                f"{where}: this row is not a demonstration. It needs a value in the column `messages`, or in one of "
                 f"{', '.join(PROMPT_COLUMNS)} and one of {', '.join(ANSWER_COLUMNS)}. Its columns are "
                 f"{', '.join(map(str, row))}."
             )

@@ -40,8 +40,8 @@ def examples_from_pairs(pairs: Iterable[Pair]) -> Examples:
     """Return the chosen answers of pairs as wanted examples, and the rejected answers as unwanted examples.
 
     An answer that several pairs of a problem choose gives one example, and so does one that several pairs reject. An
-    answer that one pair chooses and another pair of the same problem rejects is left out, since training would push it
-    both ways.
+    answer that is both chosen and rejected in the pairs of a problem is left out, since training would push it both
+    ways.
     """
     by_answer: dict[tuple[str, str], dict[bool, Example]] = {}
     dropped: Counter[str] = Counter()
@@ -55,7 +55,7 @@ def examples_from_pairs(pairs: Iterable[Pair]) -> Examples:
     examples: list[Example] = []
     for labels in by_answer.values():
         if len(labels) > 1:
-            dropped["answer left out: chosen in one pair, rejected in another"] += 2
+            dropped["answer left out: both chosen and rejected"] += 2
         else:
             examples += labels.values()
     return Examples(examples, dict(sorted(dropped.items())))
@@ -73,11 +73,11 @@ def examples_from_verdicts(
 ) -> Examples:
     """Return correct solutions as wanted examples, and wrong solutions as unwanted examples.
 
-    The verdicts should be those of true tests. `Verdict.correct` decides, and solutions of unknown correctness are left
-    out. Solutions with the same normal form count as one solution. They are left out when one of them is correct and
-    another one is wrong. most: the largest number of answers for each problem and label; the seed decides which are
-    drawn. fence: put the answer into a ```python block. allow_shared: also use verdicts of tests that shared a process
-    with the solution. Raises UserError for a task that is not in `problems`.
+    The verdicts should be those of true tests. `Verdict.correct` decides, and solutions without code or of unknown
+    correctness are left out. Solutions with the same normal form count as one solution. They are left out when one of
+    them is correct and another one is wrong. most: the largest number of answers for each problem and label; the seed
+    decides which are drawn. fence: put the answer into a ```python block. allow_shared: also use verdicts of tests that
+    shared a process with the solution. Raises UserError for a task that is not in `problems`.
     """
     problem_of = {problem.task_id: problem for problem in problems}
     dropped: Counter[str] = Counter()

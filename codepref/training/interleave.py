@@ -29,13 +29,14 @@ Row = TypeVar("Row", bound=Labelled)
 
 
 def interleaved(rows: Sequence[Row], batch: int, seed: int) -> list[Row]:
-    """Return the rows in an order in which batches hold both labels and KL neighbours belong to different problems.
+    """Return the rows in an order that mixes labels in each batch and keeps answers to one problem apart, if possible.
 
     TRL takes rows in their order. For the KL term it joins each prompt of a batch to the answer of the row before it,
     and the first prompt to the last answer. That answer's row is the prompt's KL neighbour. Two faults are avoided. A
     batch whose rows have one label trains on that label alone. A KL neighbour of the same problem turns the KL term
-    into the reward of that answer. Labels are mixed as far as their counts allow. A random search separates neighbours
-    of one problem and may leave some together. `one_sided_batches` and `kl_clashes` count the faults that remain.
+    into the reward of that answer. In batches of at least two rows, labels are mixed as far as their counts allow. A
+    random search separates neighbours of one problem and may leave some together. `one_sided_batches` and `kl_clashes`
+    count the faults that remain.
     """
     generator = random.Random(seed)
     ordered = _spread(rows, generator)
@@ -63,7 +64,7 @@ def _spread(rows: Sequence[Row], generator: random.Random) -> list[Row]:
     total = {label: len(queue) for label, queue in queues.items()}
     ordered: list[Row] = []
     while any(queues.values()):
-        # take the label of which the largest share is left, so that every stretch of rows holds both in proportion
+        # take the label of which the largest share is left, so that the labels mix in proportion
         label = max((True, False), key=lambda one: len(queues[one]) / max(1, total[one]))
         ordered.append(queues[label].popleft())
     return ordered

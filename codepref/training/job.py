@@ -19,10 +19,11 @@ class ValidationSettings:
     """How a model is validated while it trains: it answers problems, and its answers are run against their tests.
 
     problems: problems with true tests. They should be neither trained on nor held out for the final evaluation.
-    temperature, top_p, max_new_tokens: how answers are sampled. samples: answers to each problem in one probe.
-    every: steps between two probes; 0 spreads at most eight probes over the training. patience: the number of probes
-    without a better one after which the training ends; 0 sets no such limit. template: the prompt template; None takes
-    the default. batch_size: prompts that are answered at once. limits, jobs, unconfined: as in `codepref.execute`.
+    temperature, top_p, max_new_tokens: how answers are sampled. samples: answers to each problem in one probe. every:
+    steps between two probes; 0 spreads at most eight probes over the training. The model is also probed before the
+    first step and at the last step. patience: the training ends when this number of probes came after the best one; 0
+    sets no such limit. template: the prompt template; None takes the default. batch_size: prompts that are answered at
+    once. limits, jobs, unconfined: as in `codepref.execute`.
     """
 
     problems: Sequence[Problem]
@@ -45,8 +46,8 @@ class TrainingJob:
 
     model: a folder, a hub name or `starter`. out: the folder of the trained model. settings: the keys of [training].
     seed: the seed of every random choice. dtype: the type of the base model's weights when an adapter is trained;
-    training without an adapter uses float32. device: `auto`, `cpu` or the name of a GPU. progress: called after every
-    step, or None. validation: how the model is validated while it trains, or None.
+    training without an adapter uses float32. device: `auto`, `cpu` or the name of a GPU. progress: called as steps
+    finish, or None. validation: how the model is validated while it trains, or None.
     """
 
     model: str

@@ -17,9 +17,10 @@ def kto_rows(
 
     batch: the rows that one process holds at once. A row with more than `max_length` tokens in prompt and answer is
     dropped whole. If the last batch would hold a single row, that row would be its own KL neighbour. Therefore one row
-    of the more frequent label is dropped. The result's `dropped` also counts the faults that remain in the order; their
-    reasons end with "(kept)". The result's `weights` give both labels the same total weight (arXiv 2402.01306, eq. 8).
-    Raises UserError for the chat templates that `check_template` refuses.
+    of the more frequent label is dropped (an unwanted one if the labels are equally frequent). The result's `dropped`
+    also counts the faults that remain in the order; their reasons end with "(kept)". If both labels occur, the result's
+    `weights` give them the same total weight (arXiv 2402.01306, eq. 8). Raises UserError for the chat templates that
+    `check_template` refuses.
     """
     dropped: Counter[str] = Counter(answers.dropped)
     kept, longest = [], 0

@@ -40,7 +40,7 @@ def launch(job: TrainingJob, data: TrainingData) -> TrainingResult:
 
     `processes` in the settings, or the accelerate configuration, says how many. When workers report errors, the error
     of the worker with the lowest rank is raised. Raises MachineError when the processes fail and report no error; the
-    message holds the last lines that they wrote.
+    message holds up to three lines that they wrote last.
     """
     with tempfile.TemporaryDirectory(prefix="codepref-") as name:
         folder = Path(name)
@@ -105,7 +105,7 @@ def raise_reported_error(folder: Path) -> None:
 
 
 def last_lines(output: str) -> str:
-    """Return the last three lines that the workers wrote.
+    """Return up to three lines that the workers wrote last, in one line, or "no output".
 
     If a signal ended the first worker that failed, the launcher's line about this signal follows. The rest of the
     launcher's report is left out, since its long traceback would hide the lines of the workers.

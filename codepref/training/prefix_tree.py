@@ -1,4 +1,4 @@
-"""Packing of token sequences into rows that hold each shared prefix once. Pure.
+"""Packing of token sequences into rows that hold a shared prefix once, apart from its last token. Pure.
 
 The answers to one prompt share a prefix: the prompt and the equal beginning of the answers. A causal model computes the
 same values for equal prefixes, so one computation is enough. The sequences are arranged as trees of prefixes, and the
@@ -74,8 +74,9 @@ def pack(sequences: Sequence[Sequence[int]]) -> Packed:
     """Arrange `sequences` as trees of prefixes, and pack the trees into rows that are as long as the largest tree.
 
     Each tree goes into the first row with enough free places, the largest trees first. The last common token before a
-    fork is repeated in each branch, so that each place predicts one token. The last token of a sequence predicts
-    nothing and has no place. Raises ValueError when there are no sequences, or when one has fewer than two tokens.
+    fork is repeated in each branch that goes on after it, so that each place predicts one token. The last token of a
+    sequence predicts nothing and has no place. Raises ValueError when there are no sequences, or when one has fewer
+    than two tokens.
     """
     if not sequences or min(map(len, sequences)) < 2:
         raise ValueError("pack needs at least one sequence, and at least two tokens in each sequence")
@@ -109,7 +110,7 @@ def _trees(sequences: Sequence[Sequence[int]]) -> list[_Tree]:
 def _grow(tree: _Tree, arrays: list[Ints], shared: list[int], order: list[int], start: int, end: int) -> None:
     """Add the sorted sequences from `start` up to `end` - 1, which share their first token, to the tree.
 
-    A loop replaces recursion, since many nested forks would exceed Python's limit of recursion.
+    A loop replaces recursion, since many nested forks could exceed Python's limit of recursion.
     """
     pending = [(start, end, 0, -1)]
     while pending:

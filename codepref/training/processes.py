@@ -28,15 +28,15 @@ def is_first() -> bool:
 
 
 def sharded() -> bool:
-    """Return whether accelerate uses FSDP or DeepSpeed, so that no process holds the whole model."""
+    """Return whether accelerate uses FSDP or DeepSpeed, which can split the model between the processes."""
     return any(os.environ.get(f"ACCELERATE_USE_{name}", "false").lower() == "true" for name in ("FSDP", "DEEPSPEED"))
 
 
 def own_device(device: str) -> str:
     """Return the device on which this process loads the model.
 
-    device: the device of the training. When several processes train on GPUs, each process has a GPU of its own; weights
-    that FSDP or DeepSpeed will shard are loaded on the CPU. In all other cases the result is `device`.
+    device: the device of the training. When several processes train on GPUs, each process has a GPU of its own; with
+    FSDP or DeepSpeed the weights are loaded on the CPU. In all other cases the result is `device`.
     """
     if count() == 1 or not device.startswith("cuda"):
         return device
@@ -63,12 +63,13 @@ def first_alone(work: Callable[[], T], *, cpu: bool) -> T:
 
 @contextlib.contextmanager
 def own_end() -> Iterator[None]:
-    """Run the body as a whole program, and end the process without Python's shutdown.
+    """Run the body as a whole program, and end the process before Python's shutdown is complete.
 
     The threads of gloo, torch's backend for CPUs, free the tensors of their last exchange some time later. If Python
     shuts down before that, the process ends with SIGABRT although all its work is done. Leaving the process group does
-    not prevent this while a model still refers to the group. Therefore this function leaves the group and registers a
-    function with `atexit` that calls `os._exit`. The exit status is 0 when the body succeeds and 1 when it raises.
+    not prevent this while a model still refers to the group. Therefore this function registers a function with `atexit`
+    that calls `os._exit`, and leaves the group when the body succeeds. The exit status is 0 when the body succeeds and
+    1 when it raises.
     """
     status = 1
 

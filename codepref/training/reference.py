@@ -1,4 +1,4 @@
-"""The log-probabilities of the reference model. They are computed once, since the reference model never changes."""
+"""The log-probabilities of the reference model, usually computed once before a training."""
 
 from __future__ import annotations
 

@@ -39,10 +39,10 @@ def check_trainable(model: str, settings: TrainingSection) -> None:
 
 
 def check_validation(job: TrainingJob) -> None:
-    """Raise UserError when validation is on and FSDP or DeepSpeed shards the model."""
+    """Raise UserError when validation is on and FSDP or DeepSpeed is used."""
     if job.validation and sharded():
         raise UserError(
-            "validation needs the whole model in one process, and FSDP or DeepSpeed shards it: set "
+            "validation needs the whole model in one process, and FSDP and DeepSpeed can split it: set "
             "validation.problems = ''"
         )
 
@@ -52,11 +52,11 @@ def check_rows(rows: TrainingRows) -> None:
     if rows.rows:
         return
     reasons = "; ".join(f"{count} {reason}" for reason, count in rows.dropped.items())
-    raise UserError(f"nothing to train on: {reasons or 'there were no pairs and no answers'}")
+    raise UserError(f"nothing to train on: {reasons or 'there were no pairs or answers to learn from'}")
 
 
 def check_context(model: Any, rows: TrainingRows, name: str) -> None:
-    """Raise UserError when a row is longer than the model's context, since the model cannot use positions beyond it.
+    """Raise UserError when a row is longer than the context that the model's configuration names.
 
     name: what the message calls the model.
     """

@@ -61,13 +61,13 @@ class ExecutionReward:
     """A reward function for TRL that runs solutions against the tests of their problems, in the sandbox.
 
     A call takes completions (texts or lists of messages) and the column `task_id` of the data set. It returns a reward
-    for each completion, or None when the reward is unknown. TRL leaves completions without a reward out. All calls use
-    the same workers. Stop the workers with `close`, or use the object as a context manager.
+    for each completion, or None when the reward is unknown. TRL leaves completions without a reward out. All calls
+    share one pool of workers. Stop the workers with `close`, or use the object as a context manager.
 
-    problems: the problems of the data set. rule, coarse: see `reward_of`. template: the prompt template;
-    None takes the default. limits, jobs, unconfined: as in `codepref.execute`. The constructor raises UserError for
-    problems without tests and for an unknown rule, and MachineError when the sandbox cannot confine programs. A call
-    raises UserError for a task that is not in `problems`.
+    problems: the problems of the data set. rule, coarse: see `reward_of`. template: the prompt template; None takes the
+    default. limits, jobs, unconfined: as in `codepref.execute`. The constructor raises UserError for problems without
+    tests, for an unknown rule and for `coarse` without four values, and MachineError when the sandbox cannot confine
+    programs. A call raises UserError for a task that is not in `problems`.
 
     Attributes: calls: the number of calls. judged: the number of completions in all calls.
     """
@@ -88,11 +88,10 @@ class ExecutionReward:
                 f"rewards need tests, and {len(untested)} of {len(problems)} problems have none, such as "
                 f"{untested[0]}. Leave these problems out."
             )
-        if rule not in ("share", "pass", "coarse") or len(coarse) != 4:
-            raise UserError(
-                f"the reward rule must be share, pass or coarse, and is {rule!r}. The argument coarse must hold four "
-                f"values, and is {coarse}."
-            )
+        if rule not in ("share", "pass", "coarse"):
+            raise UserError(f"the reward rule must be share, pass or coarse, and is {rule!r}")
+        if len(coarse) != 4:
+            raise UserError(f"the argument coarse must hold four values, and is {coarse}")
         self.problems = {problem.task_id: problem for problem in problems}
         self.rule: Rule = rule
         self.coarse, self.template = tuple(coarse), template or SOLUTION_TEMPLATE

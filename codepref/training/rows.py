@@ -18,9 +18,9 @@ Encode = Callable[[Sequence[Message], bool], Sequence[int]]
 class TrainingRows:
     """Rows for TRL.
 
-    dropped: for each reason, how many pairs or answers were left out. longest: the number of tokens of the longest row.
-    pairs: the number of pairs, single answers or problems in the rows. weights: KTO's weights of a wanted and an
-    unwanted answer.
+    dropped: for each reason, how many pairs or answers were left out. longest: the number of tokens of the longest row;
+    for online methods, of the longest prompt and the longest possible answer. pairs: the number of pairs, single
+    answers or problems in the rows. weights: KTO's weights of a wanted and an unwanted answer.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -60,8 +60,8 @@ def preference_rows(pairs: Iterable[Pair], encode: Encode, *, max_length: int, e
 def check_template(prompt: list[int], whole: list[int], eos_id: int) -> None:
     """Raise UserError for a chat template under which a model cannot be trained as it is sampled.
 
-    Two kinds of templates are refused. One changes the tokens of a prompt when an answer follows. The other puts no
-    end-of-sequence token after an answer. prompt: the tokens of a prompt. whole: the tokens of the same prompt with an
+    Two kinds of templates are refused. One changes the tokens of a prompt when an answer follows. The other gives an
+    answer no end-of-sequence token. prompt: the tokens of a prompt. whole: the tokens of the same prompt with an
     answer. eos_id: the id of the end-of-sequence token.
     """
     if whole[: len(prompt)] != prompt:

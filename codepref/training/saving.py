@@ -30,11 +30,11 @@ def check_weights(model: Any) -> None:
 
 
 def save(trainer: Any, tokenizer: Any, job: TrainingJob, validator: Validator | None) -> None:
-    """Write the model, the tokenizer and the prompt templates into the staging folder.
+    """Write the model, the tokenizer and any prompt templates of the start model into the staging folder.
 
     With a validator, the weights of the validator's best step are written. Otherwise the last weights are written. An
     adapter is merged into its base model when `merge_adapter` is set or the method is supervised. Raises MachineError
-    when the weights cannot be written.
+    when safetensors cannot write the weights.
     """
     from safetensors import SafetensorError
 

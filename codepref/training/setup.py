@@ -26,7 +26,7 @@ def trl_arguments(rows: int, job: TrainingJob) -> dict[str, Any]:
 
     A method removes the arguments that its configuration does not take, such as `beta`. rows: the number of training
     rows. `batch_size` and `micro_batch_size` count the rows of all processes together, so that the number of processes
-    does not change the training. Raises UserError when the processes cannot share a micro-batch evenly, and what
+    does not change the size of a step. Raises UserError when the processes cannot share a micro-batch evenly, and what
     `check_requirements` raises.
     """
     import torch
@@ -60,7 +60,7 @@ def trl_arguments(rows: int, job: TrainingJob) -> dict[str, Any]:
         "data_seed": job.seed,
         "logging_steps": max(1, steps // 200),
         "logging_first_step": True,
-        # with the default a loss that is not a number is logged as 0, so that a failed training would look perfect
+        # by default a loss that is not a number is replaced by a mean of earlier losses, which can be a perfect 0
         "logging_nan_inf_filter": False,
         # `staging.checkpoint_callback` asks for checkpoints at intervals of time
         "save_strategy": "no",
@@ -74,7 +74,7 @@ def _reporting(job: TrainingJob) -> dict[str, Any]:
     check_requirements(job.settings)
     chosen = [name for name in job.settings.report_to if name != "none"]
     if "tensorboard" in chosen:
-        # TRL's own argument for the folder is deprecated in favour of this variable. The logs lie beside the model.
+        # transformers reads the folder from this variable. By default the logs lie beside the model.
         os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(job.out.parent / "logs"))
     return {"report_to": chosen or "none", "run_name": f"{job.out.parent.name}/{job.out.name}"}
 
@@ -85,7 +85,7 @@ def models(job: TrainingJob, *, reference: bool = True) -> dict[str, Any]:
     reference: whether the method uses a reference model. Without one the result holds no `ref_model`.
     """
     adapter = job.settings.lora_rank > 0
-    # Training without an adapter uses float32 weights: bfloat16 would round away updates at DPO's learning rates.
+    # Training without an adapter uses float32 weights: bfloat16 would round away small updates.
     dtype, device = job.dtype if adapter else "float32", own_device(pick_device(job.device))
     loading = {"dtype": dtype, "device": device, "attention": job.settings.attention}
     arguments = {
@@ -115,7 +115,7 @@ def _adapter(settings: TrainingSection) -> Any:
 def restore_adapter_dropout(model: Any, settings: TrainingSection) -> None:
     """Set the dropout of the adapter to that of the settings.
 
-    TRL's trainers for DPO and KTO turn off all dropout in the model, including the adapter's.
+    TRL's trainers for DPO and KTO turn off all dropout in the model by default, including the adapter's.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""Log-probabilities of answers from packed rows, which hold each shared prefix once, instead of padded batches."""
+"""Log-probabilities of answers from packed rows, which hold shared prefixes once, instead of padded batches."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ import numpy as np
 from codepref.training.prefix_tree import Packed, pack
 
 KNOWN_ARGUMENTS = {"input_ids", "attention_mask", "labels", "use_cache", "num_items_in_batch"}
-"""The arguments with which TRL calls a text model. A call with other arguments computes the padded batch."""
+"""The arguments with which TRL calls a text model. A call with other arguments, or without labels, computes the padded
+batch."""
 FIELDS = ("log_probs", "entropy", "log_sum_sq_probs", "mean_logits", "is_top1")
 """The values for each token that TRL's fused head can return."""
 TOLERANCE = 1e-3
-"""The largest accepted difference of a token's log-probability in float32, in nats. Rounding errors are far smaller,
-and the effect of a wrong mask is far larger."""
+"""The largest accepted difference of a token's log-probability in float32, in nats. Rounding errors are usually far
+smaller, and the effect of a wrong mask is usually far larger."""
 
 
 def share_prefixes(model: Any) -> bool:
-    """Change `model` so that `model(..., fused_lm_head=True)` computes each shared prefix of a batch once.
+    """Change `model` so that `model(..., fused_lm_head=True)` computes shared prefixes of a batch once.
 
-    model: a model with TRL's fused head (`trl.trainer.utils.add_fused_lm_head`), with or without an adapter. Results
-    and gradients equal those of the padded batch up to rounding, so the losses and metrics of TRL's trainers do not
-    change. Returns True, or False without a change when packed rows do not suit the model. These are models whose
-    configuration shows attention other than PyTorch's, sliding windows, recurrent layers, an encoder, or a loss that
-    balances the load of experts.
+    model: a model with TRL's fused head (`trl.trainer.utils.add_fused_lm_head`), with or without an adapter. If the
+    model uses its mask as given and has no dropout, results and gradients equal those of the padded batch up to
+    rounding. Returns True, or False without a change when packed rows do not suit the model. These are models whose
+    configuration shows attention other than PyTorch's, layers other than full attention (such as sliding windows and
+    recurrent layers), an encoder, or a loss that balances the load of experts.
     """
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     if not _takes_mask(base):
@@ -46,7 +47,7 @@ def share_prefixes(model: Any) -> bool:
 
 
 def same_as_padded(model: Any, batch: dict[str, Any]) -> bool:
-    """Return whether packed rows give a batch the same log-probabilities as the padded batch, up to rounding.
+    """Return whether packed rows give a batch the log-probabilities of the padded batch, within a tolerance.
 
     If they do not, the model computes padded batches again. This check is needed since a model may use its attention
     mask in a way that its configuration does not show. model: a model that `share_prefixes` has changed. batch:
@@ -73,7 +74,8 @@ def same_as_padded(model: Any, batch: dict[str, Any]) -> bool:
 def share(trainer: Any, tokenizer: Any) -> bool:
     """Make the trainer's models compute shared prefixes once, and return whether they do.
 
-    A few rows of the training data are computed both ways first. The models stay unchanged if the results differ.
+    A few rows of the training data are computed both ways first. If the results differ, the models compute padded
+    batches as before.
     """
     if not share_prefixes(trainer.model):
         return False
@@ -88,7 +90,7 @@ def share(trainer: Any, tokenizer: Any) -> bool:
 def _example_batch(trainer: Any, tokenizer: Any) -> dict[str, Any]:
     """Return up to four training rows as input of the model.
 
-    The rows of online methods hold only prompts. There the tokens of the prompts are the labels.
+    The rows of online methods hold no answers. There the tokens of the prompts after the first are the labels.
     """
     rows = [trainer.train_dataset[at] for at in range(min(4, len(trainer.train_dataset)))]
     if "task_id" in rows[0]:
@@ -132,7 +134,10 @@ def _packed(
     use_cache: bool = False,
     num_items_in_batch: Any = None,
 ) -> Any:
-    """Return the model's output for a batch. It is computed on packed rows and put into the padded batch's shape."""
+    """Return the model's output for a batch. It is computed on packed rows and put into the padded batch's shape.
+
+    The padded batch is computed instead if it has no labels or a sequence of fewer than two tokens.
+    """
     import torch
 
     device = input_ids.device

@@ -12,7 +12,7 @@ from codepref.storage.files import check_target, read_json, write_json, write_te
 from codepref.training.processes import first_alone
 
 MARKER = "training.json"
-"""The file in a model's folder that describes the training. A non-empty folder without it is never replaced."""
+"""The file in a model's folder that describes the training. `check_out` refuses a non-empty folder without it."""
 KEY = "resume.json"
 WHOLE = "whole"
 """The last file that is written into a checkpoint. A checkpoint without it is incomplete."""
@@ -28,8 +28,8 @@ def check_out(out: Path) -> None:
 def claim(staging: Path, key: str) -> bool:
     """Prepare the folder `staging` for a training, and return whether the same training has worked in it before.
 
-    key: a hash of everything that the trained weights depend on; equal keys mean the same training. The files of
-    another training are removed.
+    key: a hash of what the trained weights depend on; equal keys count as the same training. The files of another
+    training are removed.
     """
     if (staging / KEY).exists() and read_json(staging / KEY).get("key") == key:
         return True
@@ -59,7 +59,7 @@ def clear(staging: Path) -> None:
 
 
 def checkpoint_callback(minutes: float) -> Any:
-    """Return a trainer callback that asks for a checkpoint when `minutes` have passed since the last one.
+    """Return a trainer callback that asks for a checkpoint `minutes` after the last one or the start.
 
     When a checkpoint is complete, the callback removes the older ones. It asks for none at the last step.
     """

@@ -67,7 +67,7 @@ def _padded(answers: Sequence[tuple[list[int], int]]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def undisturbed(model: Any) -> Iterator[None]:
-    """Put the model into evaluation mode. At the end restore its mode and the states of PyTorch's random generators."""
+    """Put the model into evaluation mode. At the end restore its mode and PyTorch's random states (CPU and CUDA)."""
     import torch
 
     training, state = model.training, torch.get_rng_state()

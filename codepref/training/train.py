@@ -1,4 +1,4 @@
-"""The entry to training. `train` checks a job, starts processes if the job needs several, and calls the method."""
+"""The entry to training. `train` checks a job, starts processes if the settings ask for them, and calls the method."""
 
 from __future__ import annotations
 

@@ -54,16 +54,17 @@ def run_training(
 ) -> TrainingResult:
     """Train by one method, and write the complete model to `job.out`.
 
-    A training that fails writes nothing to `job.out`. The same call after a kill resumes from the last checkpoint.
+    A training that fails writes nothing to `job.out`. The same call after a kill resumes from the last complete
+    checkpoint, if there is one.
 
     rows, build, first_loss: the functions of the method. reference_columns: see `reference.compute_once`, which
     is not called without columns. sampled_per_step: the number of answers that an online method samples in
     a step. key_parts: what the weights depend on besides the job and the rows. A killed training resumes only if these
     parts are the same.
 
-    Raises UserError for a job, a chat template or rows that cannot be trained, GateError when the loss or a weight is
-    not a finite number, MachineError when memory runs out or the model cannot be loaded or written, and what
-    `first_loss` raises.
+    Raises UserError for a job, a chat template or rows that cannot be trained, GateError when a logged value, the first
+    loss or a weight is not a finite number, MachineError when GPU memory runs out or the model cannot be loaded or
+    written, InfrastructureError when the sandbox fails in a validation probe, and what the functions raise.
     """
     import torch
 
@@ -88,7 +89,7 @@ def run_training(
         ) from error
     except (GateError, UserError):
         # Another try would fail in the same way, so the folder is removed. Each process tries to remove it, since the
-        # launcher ends all other processes as soon as one has ended.
+        # launcher ends all other processes as soon as one has failed.
         shutil.rmtree(job.staging, ignore_errors=True)
         raise
     result = training.result(sampled_per_step)
@@ -110,7 +111,7 @@ class _Training:
         check_context(self.trainer.model, rows, job.model)
 
     def prepare(self, first_loss: FirstLoss, reference_columns: tuple[str, ...]) -> None:
-        """Share prefixes, check the first loss, compute the reference's log-probabilities, and add the callbacks."""
+        """Share prefixes if wanted, check the first loss, run any reference model, and add the callbacks."""
         self.shares_prefixes = self.job.settings.share_prefixes and share(self.trainer, self.tokenizer)
         self.first_loss = first_loss(self.trainer, self.job.settings)
         if reference_columns:
@@ -161,7 +162,7 @@ def _finish(job: TrainingJob, result: TrainingResult) -> None:
 
 
 def _resume_key(job: TrainingJob, rows: TrainingRows, key_parts: Sequence[Any]) -> str:
-    """Return a hash of everything that the trained weights depend on. Only a training with this hash may resume."""
+    """Return a hash of what the trained weights depend on. Only a training with this hash may resume."""
     import torch
     import transformers
     import trl

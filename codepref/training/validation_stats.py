@@ -10,29 +10,31 @@ from codepref.evaluation.comparison import Comparison, compare_values
 from codepref.evaluation.estimators import wilson_interval
 
 SMOOTHED = 3
-"""The number of successive probes that are averaged. An average of two ended trainings early that still improved."""
+"""The largest number of successive probes that are averaged. An average of two ended trainings early that still
+improved."""
 FALLING_NATS = 0.1
 """The fall of a chosen token's mean log-probability, in nats, beyond which there is a warning. A fall of 0.1 makes a
 token about 10% less likely."""
 SATURATED = 0.99
-"""The reward accuracy from which there is a warning, since preference training has almost nothing left to learn."""
+"""The reward accuracy from which there is a warning, if no value in the second half of the log is lower. Preference
+training then has almost nothing left to learn."""
 LONGER = 1.5
 """The growth of answers, as a factor, beyond which there is a warning."""
 REPEATED = 0.1
 """The rise of the share of answers that repeat themselves beyond which there is a warning."""
 UNPARSABLE = 0.05
-"""The rise of the share of answers without code, or of answers cut at the token limit, that gives a warning."""
+"""The rise of the share of answers without code, or of answers cut at the limit, beyond which there is a warning."""
 
 
 @dataclass(frozen=True)
 class Probe:
     """The measurements of the model at one step, on the validation problems and on the tracked answers.
 
-    passed_P: for each problem, the share of samples that are correct. unparsable: the share of answers without code
-    that Python can compile. unfinished: the share of answers that were cut at the token limit. characters: the mean
-    length of an answer. repeated: the share of answers for which `repeats_itself` is true. chosen_logp: the mean
-    log-probability of a token of the tracked answers, in nats; 0 when there are none. entropy: the model's mean entropy
-    at these tokens, in nats, or None when it is not computed.
+    passed_P: for each problem, the share of samples that are correct, among those whose correctness is known.
+    unparsable: the share of answers without code that Python can compile. unfinished: the share of answers that were
+    cut at the token limit. characters: the mean length of an answer. repeated: the share of answers for which
+    `repeats_itself` is true. chosen_logp: the mean log-probability of a token of the tracked answers, in nats; 0 when
+    there are none. entropy: the model's mean entropy at these tokens, in nats, or None when it is not computed.
     """
 
     step: int
@@ -46,7 +48,7 @@ class Probe:
 
     @property
     def pass_rate(self) -> float:
-        """The mean of `passed_P`, which is pass@1."""
+        """The mean of `passed_P`, which estimates pass@1."""
         return sum(self.passed_P) / len(self.passed_P)
 
 
@@ -58,9 +60,9 @@ def against_start(start: Probe, probe: Probe, seed: int = 0) -> Comparison:
 def best_step(probes: Sequence[Probe]) -> int:
     """Return the step whose pass@1 has the highest lower bound (95%, over problems). Of equal steps the latest wins.
 
-    Each probe is averaged by problem with up to SMOOTHED - 1 probes before it, since the highest of several noisy
-    values is often high by chance. The bound is that of pass@1 itself. The bound of the difference to the start model
-    would favour early steps, since its interval widens as the model moves away from the start model.
+    Each probe is averaged by problem with up to SMOOTHED - 1 probes of the trained model before it, since the highest
+    of several noisy values is often high by chance. The bound is that of pass@1 itself. The bound of the difference to
+    the start model would favour early steps, since its interval widens as the model moves away from the start model.
 
     probes: the probes in order. The first one is of the start model. It is not averaged with others and cannot be the
     best: the gate decides on other problems whether the trained model is promoted. Raises ValueError when there is no
@@ -156,7 +158,7 @@ def _probe_warnings(start: Probe, end: Probe) -> list[str]:
 def repeats_itself(text: str) -> bool:
     """Return whether one line occurs more than five times and makes up more than half of the lines.
 
-    Blank lines do not count.
+    Blank lines and indentation do not count.
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     most = max((lines.count(line) for line in set(lines)), default=0)

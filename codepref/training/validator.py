@@ -54,7 +54,8 @@ class Validator:
 
         Nothing happens if this step has been probed. The weights of the previous best step are kept until the next
         probe. They are needed if a kill comes before a checkpoint of this step is written: the training then resumes
-        from an earlier step, and this step may not be the best when it is repeated.
+        from an earlier step, and this step may not be the best when it is repeated. Raises GateError when the
+        likelihood of the tracked answers is not a finite number, and InfrastructureError when the sandbox fails.
         """
         if any(probe.step == step for probe in self.probes):
             return
@@ -69,7 +70,8 @@ class Validator:
     def take_best(self, last: int, target: Path) -> None:
         """Replace the weights in the folder `target`, which are those of step `last`, by the weights of the best step.
 
-        Nothing is replaced if step `last` is the best. The other files of the validator are removed.
+        Nothing is replaced if step `last` is the best or no step of the training was probed. The other files of the
+        validator are removed.
         """
         best = self._best()
         self.kept = last if best is None else best

@@ -1,4 +1,4 @@
-"""One of several processes that train a model. `launch` starts it as `python -m codepref.training.worker FOLDER`."""
+"""One of several processes that train a model. A launcher runs `codepref.training.worker FOLDER`."""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ def test_the_checkpoint_is_kept_when_memory_runs_out(tmp_path: Path, monkeypatch
 def test_a_training_without_usable_pairs_is_refused_with_the_reasons(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nothing to train on: 8 longer than training.max_length = 16"):
         train_on(pairs(), "starter", tmp_path / "model", replace(SETTINGS, max_length=16))
-    with pytest.raises(UserError, match="there were no pairs and no answers"):
+    with pytest.raises(UserError, match="there were no pairs or answers to learn from"):
         train_on([], "starter", tmp_path / "model", SETTINGS)
 
 

@@ -10,7 +10,7 @@ ROOT = Path(codepref.training.__file__).parent
 
 
 def imports_of(path: Path) -> set[str]:
-    """Return the modules of `codepref.training` that a file imports, at its top or inside functions."""
+    """Return the modules in `from MODULE import` and `import MODULE` that begin with `codepref.training.`."""
     modules = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []

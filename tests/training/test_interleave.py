@@ -1,4 +1,4 @@
-"""The order of KTO's rows. Batches hold both labels, and KL neighbours answer different problems."""
+"""The order of KTO's rows. It mixes labels in batches and separates answers to one problem as far as it can."""
 
 from collections import Counter
 from dataclasses import dataclass

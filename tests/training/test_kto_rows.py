@@ -56,7 +56,7 @@ def test_an_answer_counts_once_for_each_label_and_problem() -> None:
 def test_an_answer_that_is_chosen_and_rejected_is_left_out() -> None:
     answers = examples_from_pairs([pair("good", "middling"), pair("middling", "bad")])
     assert labels(answers) == [("good", True), ("bad", False)]
-    assert answers.dropped == {"answer left out: chosen in one pair, rejected in another": 2}
+    assert answers.dropped == {"answer left out: both chosen and rejected": 2}
 
 
 def verdicts(**solutions: str) -> VerdictMatrix:

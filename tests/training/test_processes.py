@@ -1,4 +1,4 @@
-"""Two processes train the same model as one process does, and the errors of a worker are raised by the launcher."""
+"""Two processes train the same model as one does, up to rounding. The launcher raises the errors of a worker."""
 
 import json
 import os

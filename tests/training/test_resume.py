@@ -1,4 +1,4 @@
-"""A killed training resumes from its checkpoint and ends with the weights of an uninterrupted training."""
+"""A killed training resumes from its checkpoint and ends with the weights of an uninterrupted one (to 1e-6)."""
 
 import json
 import os

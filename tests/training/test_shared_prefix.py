@@ -1,4 +1,4 @@
-"""Packed rows save work and give the results of TRL's padded batches."""
+"""Packed rows save work and give the results of TRL's padded batches up to rounding."""
 
 import copy
 from typing import Any

@@ -57,11 +57,11 @@ def build_trainer(job: TrainingJob, rows: TrainingRows, tokenizer: Any) -> Any:
 
 
 def first_loss(trainer: Any, settings: TrainingSection) -> float:
-    """Return DPO's sigmoid loss on the first batch before the first step.
+    """Return DPO's sigmoid loss for the mean reward margin of the first batch before the first step.
 
-    The loss is computed from the mean reward margin, whatever `settings.loss` is. It is ln 2 when the model and the
-    reference model agree. Raises InfrastructureError when this loss or a mean reward shows that they differ, and
-    GateError when TRL's loss is not a finite number.
+    This is the result whatever `settings.loss` is. It is ln 2 when the model and the reference model agree. Raises
+    InfrastructureError when this loss or a mean reward shows that they differ, and GateError when TRL's loss is not a
+    finite number.
     """
     from codepref.training.curve import check_first_loss
 
@@ -100,7 +100,7 @@ DPO = Method(
     learns_from="pairs",
     sources=("pairs",),
     # Publications train 7B code models without an adapter by DPO at learning rates of 5e-7 to 5e-6. At 2e-4 DPO
-    # destroyed such a model (HumanEval fell from 71 to 53). The lowest of these rates is the safe default.
+    # destroyed such a model (HumanEval fell from 71 to 53). The lowest of these rates is the default.
     learning_rate=5e-7,
     lora_learning_rate=5e-6,
     expected_first_loss=expected_first_loss,

@@ -24,9 +24,9 @@ def train_kto(job: TrainingJob, examples: Examples) -> TrainingResult:
     """Train on single answers with KTO, and write the complete model to `job.out`.
 
     The loss is KTO's (arXiv 2402.01306, eq. 7) plus `chosen_weight` times the mean negative log-likelihood of a token
-    of the wanted answers. Both labels have the same total weight unless the settings say otherwise. Raises what
-    `run_training` raises, UserError when a process would hold fewer than two rows or all rows have one label, and
-    InfrastructureError when the reference model differs from the start model.
+    of the wanted answers. By default both labels have the same total weight. Raises what `run_training` raises,
+    UserError when a process would hold fewer than two rows or all rows have one label, and InfrastructureError when the
+    reference model differs from the start model.
     """
     from codepref.training.trainer import run_training
 
@@ -51,7 +51,7 @@ def train_kto(job: TrainingJob, examples: Examples) -> TrainingResult:
 
 
 def build_trainer(job: TrainingJob, rows: TrainingRows, tokenizer: Any) -> Any:
-    """Return TRL's KTOTrainer for the rows, with the likelihood term of the wanted answers added to its loss."""
+    """Return TRL's KTOTrainer, which adds the likelihood term of the wanted answers to the loss of a training step."""
     import datasets
     import trl
 

@@ -1,7 +1,7 @@
 """GRPO and RLOO with TRL. The model samples answers, the sandbox runs them, and their rewards train the model.
 
 RLOO (arXiv 2402.14740) and GRPO (arXiv 2402.03300) are policy-gradient methods without a value model. They compare the
-reward of an answer with the rewards of the other answers to the same problem. TRL 1.16 has no PPO trainer.
+rewards of the answers to one problem with each other. TRL 1.16 has no PPO trainer.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ def train_online(job: TrainingJob, data: OnlineProblems) -> TrainingResult:
     """Train on problems with tests, and write the complete model to `job.out`.
 
     A step samples `settings.batch_size` answers, `online.generations` of them to each problem. An epoch is one pass
-    over the problems. With several processes, each process samples and runs its share of the answers. The result's
-    `sampled` counts the sampled answers, and its curve holds the mean reward. Raises what `run_training` raises, and
-    UserError for problems without tests, for fewer problems than a step needs, for `online.kl` above 0 when the start
-    model is an adapter, and for weights that FSDP or DeepSpeed shards.
+    over the problems, without those that are too few for a last step. With several processes, each process samples and
+    runs its share of the answers. The result's `sampled` counts the sampled answers, and its curve holds the mean
+    reward. Raises what `run_training` raises, and UserError for problems without tests, for fewer problems than a step
+    needs, for `online.kl` above 0 when the start model is an adapter, and for FSDP or DeepSpeed. Raises MachineError
+    when the sandbox cannot confine programs.
     """
     from codepref.training.rewards import ExecutionReward
     from codepref.training.trainer import run_training
@@ -64,7 +65,7 @@ def train_online(job: TrainingJob, data: OnlineProblems) -> TrainingResult:
             build=build,
             first_loss=lambda trainer, settings: 0.0,
             sampled_per_step=job.settings.batch_size,
-            # the rows hold only prompts, and the weights also depend on how answers are sampled and rewarded
+            # the rows hold no answers, and the weights also depend on how answers are sampled and rewarded
             key_parts=[repr(part) for part in (data.settings, data.limits, list(data.problems))],
         )
 
@@ -82,12 +83,14 @@ def _check(job: TrainingJob, data: OnlineProblems) -> None:
             "online.kl is above 0 and the start model is an adapter, of which TRL would take the base model as the "
             "reference model: merge the adapter first"
         )
+    if not data.problems:
+        raise UserError(f"method {job.settings.method} learns from problems, and there are none: give it problems")
     batch, generations = job.settings.batch_size, data.settings.generations
     if len(data.problems) < batch // generations:  # TRL leaves out a step for which there are too few problems
         raise UserError(
             f"a step of training.batch_size = {batch} answers with online.generations = {generations} needs "
             f"{batch // generations} problems, and there are {len(data.problems)}: set training.batch_size = "
-            f"{max(1, len(data.problems)) * generations} or lower"
+            f"{len(data.problems) * generations} or lower"
         )
 
 
