@@ -12,7 +12,7 @@ def codet(verdicts: RuleInput) -> Choice:
     """Choose a solution of the consensus set with the highest score sqrt(solutions) x tests.
 
     Solutions that pass exactly the same tests form a consensus set. A test counts as often as the model wrote it. The
-    authors' code has the same score. The paper ranks solutions and makes no pairs. codepref rejects a solution that
+    authors' code uses the same score. The paper ranks solutions and makes no pairs. codepref rejects a solution that
     fails a test of the best set, from the set with the lowest score that has such a solution. The confidence is the
     score as a share of the score of a set with all solutions and all tests. It is meant for sorting and is not
     calibrated.
