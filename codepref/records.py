@@ -17,9 +17,10 @@ VERDICT_CODES = "PFETMXSI"
 """The verdict codes. A verdict has one of them for each test.
 
 P, pass: the test ran to its end without a failure. F, fail: an assertion of the test failed, or an output was wrong. E,
-error: an exception, a process that ended, or an answer in a wrong form. T, timeout. M, memory limit. X, forbidden: the
-sandbox refused an action. S, skipped: the test did not run to its end, because the solution had used up its timeouts.
-I, infrastructure: a fault of codepref, of the machine or of the problem itself.
+error: another exception, a process that ended, or an answer in a wrong form. T, timeout. M, memory limit. X, forbidden:
+the sandbox refused an action, or the solution raised a PermissionError. S, skipped: the test did not run to its end,
+because the solution had used up its timeouts. I, infrastructure: a fault of codepref, of the machine or of the problem
+itself.
 """
 FAILING_CODES = frozenset("FETMX")
 """The codes that count against a solution."""
@@ -126,8 +127,8 @@ class Verdict:
     codes: one of VERDICT_CODES for each test, in the order of the tests. solution: the program that ran.
     isolation: "shared" if at least one test ran in the solution's process. cpu_ms: the CPU time of all tests together,
     in milliseconds. detail: a description of the first failure, or "" if none was kept.
-    answer_digests: for each test ANSWER_DIGEST_BYTES bytes, the digest of the solution's answer. Solutions of a task
-    that give the same answer to a test have equal digests. Zero bytes stand for an unknown answer. b"" means that no
+    answer_digests: for each test ANSWER_DIGEST_BYTES bytes, the digest of the solution's answer. Known digests
+    of the same answer to a test are equal. Zero bytes stand for an unknown answer. b"" means that no
     answer is known.
     """
 

@@ -134,9 +134,8 @@ def compare(scores_a: Scores | Path | str, scores_b: Scores | Path | str, *, see
     """Compare b (aligned) with a (base), figure by figure, paired by problem.
 
     scores_a, scores_b: `Scores`, or paths of score files. A figure is compared if both sides have it for at least one
-    common problem. A problem with
-    fewer than k solutions of known correctness on one side is left out of pass@k. `Comparison.n` is the number of
-    problems that the comparison uses.
+    common problem. A problem with fewer than k solutions of known correctness on one side is left out of pass@k.
+    `Comparison.n` is the number of problems that the comparison uses.
 
     Raises UserError if a file is missing or malformed, if both sides have different problems (the message names them),
     and if no figure can be compared.
@@ -221,7 +220,7 @@ def read_scores(path: Path) -> Scores:
     """Read a score file or EvalPlus's results.
 
     path: the file, or a folder. In a folder, scores.json is read if it exists, else eval_results.json.
-    Raises UserError if the file is missing or malformed, or has one row too many for a problem and kind.
+    Raises UserError if the file is missing or malformed, or has several rows of one kind for a problem.
     """
     from codepref.evaluation import eval_results as evalplus  # that module imports this one
 
