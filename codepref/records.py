@@ -127,9 +127,8 @@ class Verdict:
     codes: one of VERDICT_CODES for each test, in the order of the tests. solution: the program that ran.
     isolation: "shared" if at least one test ran in the solution's process. cpu_ms: the CPU time of all tests together,
     in milliseconds. detail: a description of the first failure, or "" if none was kept.
-    answer_digests: for each test ANSWER_DIGEST_BYTES bytes, the digest of the solution's answer. Known digests
-    of the same answer to a test are equal. Zero bytes stand for an unknown answer. b"" means that no
-    answer is known.
+    answer_digests: for each test ANSWER_DIGEST_BYTES bytes, the digest of the solution's answer. Known digests of the
+    same answer to a test are equal. Zero bytes stand for an unknown answer. b"" means that no answer is known.
     """
 
     task_id: str
@@ -202,7 +201,7 @@ class Pair:
 class Instruction:
     """A request to a model in words, and the preference by which the answers to it are rated.
 
-    preference: one of `codepref.preferences.PREFERENCES`.
+    preference: the name of a preference, such as one of `codepref.preferences.PREFERENCES`.
     """
 
     task_id: str
@@ -214,8 +213,8 @@ class Instruction:
 class Response:
     """The text that one model wrote for one instruction.
 
-    response_id: the position of the response among the task's responses, from 0. For a response that is a sampled
-    solution, it is the solution's id. model: the name of the pool member that wrote the response. finished: False if
+    response_id: a number that no other response of the task has, by default its position among them, from 0. For a
+    response that is a sampled solution, it is the solution's id. model: the name of the model or pool member that wrote it. finished: False if
     the token limit cut the response off. principle: the sentence of the prompt that asked for the preference, or "".
     """
 

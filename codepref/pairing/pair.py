@@ -85,7 +85,7 @@ def pair(
         max_share: the share of the problems in `verdicts` whose pairs are kept: those with the highest confidence.
         max_length_ratio: a pair is dropped if one side has more than this many times the characters of the other side.
             0 sets no limit.
-        template: the user message of the prompts.
+        template: the user message of the prompts; see `codepref.sampling.prompts.request_messages`.
         fence: whether the answers are in a ```python block.
         allow_shared: whether verdicts are used if a test ran in the solution's process.
         seed: the seed of every random choice.
