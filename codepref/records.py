@@ -16,10 +16,11 @@ PASS, FAIL, ERROR, TIMEOUT, MEMORY, FORBIDDEN, SKIPPED, INFRASTRUCTURE = "PFETMX
 VERDICT_CODES = "PFETMXSI"
 """The verdict codes. A verdict has one of them for each test.
 
-P, pass: the test ran to its end. F, fail: an assertion of the test failed, or an output was wrong. E, error: an
-exception, a process that ended, or an answer in a wrong form. T, timeout. M, memory limit. X, forbidden: the sandbox
-refused an action. S, skipped: the test did not run to its end, because the solution had used up its timeouts.
-I, infrastructure: a fault of codepref, of the machine or of the problem itself.
+P, pass: the test ran to its end without a failure. F, fail: an assertion of the test failed, or an output was wrong. E,
+error: another exception, a process that ended, or an answer in a wrong form. T, timeout. M, memory limit. X, forbidden:
+the sandbox refused an action, or the solution raised a PermissionError. S, skipped: the test did not run to its end,
+because the solution had used up its timeouts. I, infrastructure: a fault of codepref, of the machine or of the problem
+itself.
 """
 FAILING_CODES = frozenset("FETMX")
 """The codes that count against a solution."""
@@ -38,7 +39,7 @@ Message = dict[str, str]
 def is_correct(codes: str) -> bool | None:
     """Return whether a solution is correct, or None if that is unknown. codes: one verdict code for each test.
 
-    All of codepref decides correctness by this table. The first row that applies decides:
+    The first row that applies decides:
 
     | codes                                       | correct |
     |---------------------------------------------|---------|
@@ -58,7 +59,7 @@ def is_correct(codes: str) -> bool | None:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One test of one problem.
+    """One test of one problem, or a probe.
 
     kind "asserts": `source` is Python statements that call the entry point by name.
     kind "check": `source` defines `check(candidate)`, as HumanEval does.
@@ -90,7 +91,7 @@ class Problem:
     helpers: code of the problem statement that tests may call, such as `poly` of HumanEval/32. It never comes from a
     solution.
     preamble: code that is put before a solution that lacks it, such as imports and the names of types.
-    gold: a whole program that must pass every test. None if the problem's source has no such program.
+    gold: a reference program, which should pass every test. None if the problem's source has no such program.
     meta: further facts about the problem.
     """
 
@@ -126,9 +127,8 @@ class Verdict:
     codes: one of VERDICT_CODES for each test, in the order of the tests. solution: the program that ran.
     isolation: "shared" if at least one test ran in the solution's process. cpu_ms: the CPU time of all tests together,
     in milliseconds. detail: a description of the first failure, or "" if none was kept.
-    answer_digests: for each test ANSWER_DIGEST_BYTES bytes, the digest of the solution's answer. Solutions of a task
-    that give the same answer to a test have equal digests. Zero bytes stand for an unknown answer. b"" means that no
-    answer is known.
+    answer_digests: for each test ANSWER_DIGEST_BYTES bytes, the digest of the solution's answer. Known digests of the
+    same answer to a test are equal. Zero bytes stand for an unknown answer. b"" means that no answer is known.
     """
 
     task_id: str
@@ -148,7 +148,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class VerdictMatrix:
-    """The verdicts of all S solutions of one task in all its T tests."""
+    """The verdicts of S solutions of one task in T tests."""
 
     task_id: str
     tests: tuple[Test, ...]
@@ -180,9 +180,10 @@ class VerdictMatrix:
 class Pair:
     """One preference: for `prompt`, the answer `chosen` is better than the answer `rejected`.
 
-    prompt, chosen, rejected: lists of messages, as TRL expects them. rule: the name of the pairing rule.
-    confidence: in [0, 1], how sure the rule is of its choice. chosen_id, rejected_id: the ids of the two solutions or
-    responses, or -1 if they are not known. evidence: the facts behind the choice, as plain JSON values.
+    prompt, chosen, rejected: lists of messages, as TRL expects them. rule: the name of the pairing rule, or ""
+    if it is not known. confidence: in [0, 1], how sure the rule is of its choice. chosen_id, rejected_id: the ids of
+    the two solutions or responses, or -1 if they are not known. evidence: the facts behind the choice, as plain JSON
+    values.
     """
 
     task_id: str
@@ -200,7 +201,7 @@ class Pair:
 class Instruction:
     """A request to a model in words, and the preference by which the answers to it are rated.
 
-    preference: one of `codepref.preferences.PREFERENCES`.
+    preference: the name of a preference, such as one of `codepref.preferences.PREFERENCES`.
     """
 
     task_id: str
@@ -212,9 +213,10 @@ class Instruction:
 class Response:
     """The text that one model wrote for one instruction.
 
-    response_id: the position of the response among the task's responses, from 0. For a response that is a sampled
-    solution, it is the solution's id. model: the name of the pool member that wrote the response. finished: False if
-    the token limit cut the response off. principle: the sentence of the prompt that asked for the preference, or "".
+    response_id: a number that no other response of the task has, by default its position among them, from 0. For a
+    response that is a sampled solution, it is the solution's id. model: the name of the model or pool member that wrote
+    it. finished: False if the token limit cut the response off. principle: the sentence of the prompt that asked for
+    the preference, or "".
     """
 
     task_id: str

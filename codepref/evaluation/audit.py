@@ -80,8 +80,9 @@ def audit_pairs(
     comparison out, and all pairs are unjudged. problems_total: the number of problems that could have given a pair. It
     is needed for the precision against the share of problems kept. None stands for the number of problems with a
     judged pair. seed: the seed of the bootstrap.
-    Raises UserError if the verdicts hold no task of the pairs, if no pair has verdicts of both its solutions, for a
-    confidence outside [0, 1], and for a `problems_total` below the number of problems with a judged pair.
+    Raises UserError for a confidence outside [0, 1]. With pairs and verdicts, raises it too if the verdicts hold no
+    task of the pairs, if no pair has verdicts of both its solutions, and for a `problems_total` below the number of
+    problems with a judged pair.
     """
     shape = pair_shape(pairs)
     if verdicts is None:

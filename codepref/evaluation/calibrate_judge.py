@@ -34,7 +34,7 @@ def calibrate_judge(
     """Measure how far a judge's ratings can be trusted; see `codepref.evaluation.judge_calibration.calibrate`.
 
     The judge is asked about each problem three times: with the responses in a first order, in the reversed order, and
-    again in the first order.
+    again in the first order. In the mode "single" each question shows one response, so these orders make no difference.
     source: the responses to judge. member: the judge. verdicts: a folder that `execute` wrote for the same responses.
     own_models: names of pool members that are the judge's own model. The judge's name and the name of its model are
     added. settings: how the judge is asked; `second_pass` and `repeats` are replaced. budget: the limit in dollars for

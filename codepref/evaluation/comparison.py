@@ -1,7 +1,7 @@
 """Compares two models on the same problems: a paired difference, its interval and a p-value. Pure.
 
-Both models answer the same problems, so most of the variation between problems cancels in the difference. Two models
-can differ although their separate intervals overlap. The interval of the paired difference shows whether they do.
+Both models answer the same problems, so the variation between problems partly cancels in the difference. Two models
+can differ although their separate intervals overlap. The interval of the paired difference takes this into account.
 """
 
 from __future__ import annotations

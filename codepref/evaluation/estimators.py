@@ -21,8 +21,8 @@ Ints = npt.NDArray[np.int64]
 
 RESAMPLES = 10_000
 MIN_BOOTSTRAP = 10
-"""The smallest number of problems for a bootstrap interval. With fewer problems it would be too narrow, and Wilson's
-interval is used."""
+"""The smallest number of problems for a bootstrap interval. With fewer problems it would be too narrow, and an
+interval of Wilson's is used."""
 _CHUNK = 2_000_000
 _SAME = 1e-9
 """Values with smaller differences count as equal. The product formula of pass@k has rounding errors: its results for

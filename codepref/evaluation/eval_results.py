@@ -38,7 +38,7 @@ def write_eval_results(path: Path, matrices: Iterable[VerdictMatrix], problems: 
     Tasks are written one at a time. An error leaves no incomplete file at `path`.
 
     matrices: verdicts of tests with the ids "base" and "plus", as HumanEval+ and MBPP+ with inputs have them. A problem
-    with only the test "base" has a plus status that equals its base status. For a problem with other test ids, all
+    with only the test "base" has a plus status that equals its base status. For a problem with any other test ids, all
     tests together are the base tests, and `plus_status` is null. A status is "pass" if all codes are P, "timeout" if
     the first code other than P is T, else "fail". The lists of failed inputs are empty. A solution whose correctness is
     unknown is left out, since EvalPlus counts every status other than "pass" as wrong.
@@ -64,7 +64,7 @@ def write_eval_results(path: Path, matrices: Iterable[VerdictMatrix], problems: 
             reason = (
                 f"{has_plus[True]} has plus tests and {has_plus[False]} has none"
                 if has_plus
-                else "no solution was judged"
+                else "no solution has a known correctness"
             )
             raise UserError(f"{path} cannot be written as EvalPlus's results, because {reason}")
         figures = {part: _figures(counts[part]) for part in _PARTS if part == "base" or True in has_plus}
@@ -119,7 +119,7 @@ def _hash(problems: Path | None) -> str | None:
 
 
 def is_eval_results(document: Any) -> TypeGuard[dict[str, Any]]:
-    """Return whether a JSON document has the format of EvalPlus's results."""
+    """Return whether a JSON document has an object under "eval" and no "format", as EvalPlus's results do."""
     return isinstance(document, dict) and isinstance(document.get("eval"), dict) and "format" not in document
 
 

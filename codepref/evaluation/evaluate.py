@@ -41,8 +41,8 @@ def evaluate_model(
     """Sample answers to each problem, run the problems' own tests, and count the correct answers.
 
     The model gives one greedy answer to each problem, and `samples` answers that are drawn with `decoding`.
-    ks: the values of k for pass@k. limits: the limits of a solution, or None for SCORING_LIMITS. label: the name of the
-    model in scores and messages. out: a folder for answers, verdicts and scores.json. A second call with the same
+    ks: the values of k for pass@k. limits: the limits of each solution, or None for SCORING_LIMITS. label: the name of
+    the model in scores and messages. out: a folder for answers, verdicts and scores.json. A second call with the same
     folder continues from its content. progress_for: returns the progress callback for the phase of a given name.
     Raises what `codepref.sampling.sample.sample` and `codepref.execution.execute.execute` raise.
     """
@@ -91,8 +91,8 @@ def evaluate_verdicts(
 ) -> Scores:
     """Return the scores of verdicts, and write scores.json into the folder `out` if it is given.
 
-    ks: the values of k for pass@k. A k that is above the number of solutions of every problem gives no figure. kind:
-    whether the solutions were sampled or are greedy answers.
+    ks: the values of k for pass@k. A k gives no figure if every problem has fewer solutions of known correctness.
+    kind: whether the solutions were sampled or are greedy answers. Raises UserError if a task occurs twice.
     """
     return _keep(scores_from_verdicts(verdicts, kind=kind, label=label, ks=ks), out, seed)
 

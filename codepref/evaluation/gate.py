@@ -1,4 +1,4 @@
-"""The gate: it promotes an aligned model only if the model is shown to be no worse than its base. Pure."""
+"""The gate: it promotes an aligned model only if the model is shown not to be worse than its base by a margin. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ MARGIN_POINTS = 1.0
 
 @dataclass(frozen=True)
 class Decision:
-    """The gate's decision. reasons: one line for each figure. The figures that prevent the promotion come first."""
+    """The gate's decision.
+
+    reasons: one line for each deciding figure, or one line that says that there are none. The figures that prevent the
+    promotion come first.
+    """
 
     promoted: bool
     reasons: tuple[str, ...]
@@ -29,8 +33,8 @@ def decide(
     """Decide whether the aligned model is promoted. It is promoted if every figure passes.
 
     A figure passes if the lower end of the 95% interval of its paired difference is above -`margin` points. This is a
-    non-inferiority test at a level of 2.5%. If a figure fails because its interval is too wide, the reason has an
-    estimate of how many problems would be enough.
+    non-inferiority test at a level of 2.5%. If a figure fails and a narrower interval would let it pass, the reason
+    has an estimate of how many problems would be enough.
 
     comparisons: for each figure the fields of `codepref.evaluation.comparison.Comparison` as plain values. figures: the
     names of the figures that decide. The model is not promoted if one of them was not compared, or if there are none.

@@ -86,8 +86,10 @@ def tasks_to_grade(
     """
     answered = list(responses)
     models = sorted({response.model for task in answered for response in task.responses})
-    if of is None and len(models) != 1:
-        raise UserError(f"the responses are of {', '.join(models) or 'no model'}. Name the model to grade with --of")
+    if of is None and not models:
+        raise UserError("there are no responses to grade. Each problem needs exactly one response of the model")
+    if of is None and len(models) > 1:
+        raise UserError(f"the responses are of {', '.join(models)}. Name the model to grade with --of")
     label = of or models[0]
     ids = {instruction.task_id for instruction in benchmark.tasks}
     by_id = all(task.task_id in ids for task in answered)

@@ -28,7 +28,8 @@ OVERALL = "mean of preferences"
 class Grade:
     """The grade of one model's response to one problem.
 
-    value: points from 1 to 10, or None without a grade. rationale: the judge's words. reason: why there is no grade.
+    value: points from 1 to 10, or None without a grade. rationale: the judge's words. reason: why there is no grade, or
+    "".
     """
 
     task_id: str
@@ -120,8 +121,8 @@ def mean_of_means(estimates: Sequence[tuple[float, float, float]]) -> tuple[floa
     """Return the mean of independent estimates, and the ends of its interval. An estimate is (value, low, high).
 
     The distances from the values to their lower ends are added in quadrature, and so are the distances to the upper
-    ends (MOVER, Zou and Donner 2008, doi:10.1002/sim.3095). This keeps the coverage of the intervals of the estimates,
-    even of skewed ones. The interval has a width if one of theirs has a width.
+    ends (MOVER, Zou and Donner 2008, doi:10.1002/sim.3095). This approximately keeps the coverage of the intervals of
+    the estimates, even of skewed ones. The interval has a width if one of theirs has a width.
     Example: (5, 4, 7) and (3, 0, 3) give the mean 4 and the ends 4 - sqrt(1 + 9) / 2 and 4 + sqrt(4 + 0) / 2.
     """
     count = len(estimates)

@@ -72,8 +72,10 @@ def calibrate(
       rated higher. Random ratings give 0.5.
     same rating in reversed order: the share of responses that get the same rating if the responses are shown in
       reversed order.
-    rank kept in reversed order: the share of pairs with different ratings whose order stays in the reversed pass.
-    gain of the earlier place: the points by which a response is rated higher if it is shown in the first half.
+    rank kept in reversed order: the share of pairs with different ratings in the first pass whose order stays in the
+      reversed pass.
+    gain of the earlier place: the points by which a response is rated higher if it is shown in the first half of the
+      order than if it is shown in the second half.
     same rating when asked again: the share of responses that get the same rating if the question is repeated.
     longer is rated higher: the share of pairs in which the longer response is rated higher. 0.5 means no bias.
     own model's gain: the points by which responses of the judge's own model are rated above those of other models. It

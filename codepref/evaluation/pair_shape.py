@@ -27,7 +27,7 @@ class Shape:
     two answers are equal. repeated: the number of pairs with the same two answers as an earlier pair of their problem.
     contradicting: the number of pairs with an answer that is also on the other side of a pair of the problem. A pair
     with two equal answers counts too. shared: the number of pairs with an answer that a different pair of the problem
-    has on the same side. Repeated pairs count once.
+    has on the same side. A repetition is no different pair.
     longer: among the pairs of unequal length in characters, the share whose chosen answer is longer.
     longer_interval: Wilson's interval of `longer`. Both are None if no pair has unequal lengths.
     more_characters, more_lines: the mean length of the chosen answer minus that of the rejected answer.

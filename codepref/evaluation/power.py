@@ -38,7 +38,8 @@ def problems_to_show(
     n = 30 a t-test needs a few more problems. A spread that was measured on few problems is itself uncertain.
 
     spread: the standard deviation of the differences over problems, in the unit of `difference`. If it is None or 0,
-    the result is None. Raises UserError for a difference of 0 or less, and for a power or a confidence outside (0, 1).
+    the result is None. Raises UserError for a difference of 0 or less, for a power outside (0, 1), and for a confidence
+    outside (0, 1) unless the spread is None or 0.
 
     Example: a spread of 50 points and a difference of 5 give ((1.960 + 0.842) * 50 / 5)^2 = 784.9, so 785.
     """

@@ -67,13 +67,15 @@ def summarise_ratings(ratings: Ratings, *, seed: int = 0) -> list[Score]:
 def compare_ratings(a: Ratings, b: Ratings, *, seed: int = 0) -> list[Comparison]:
     """Compare the ratings of b (aligned) with those of a (base) by the same judge, paired by problem.
 
-    Raises UserError if the judges, preferences or problems of both sides differ, and if there are no problems.
+    Raises UserError if the judges, problems or figures of both sides differ, and if there are no problems. With one
+    preference on each side, the figures have the same name even if the preferences differ.
     """
     other = {row.task_id: row for row in b.problems}
     if a.judge != b.judge or not a.problems or set(other) != {row.task_id for row in a.problems}:
         raise UserError(
             f"the ratings of {a.label or 'the first model'} and {b.label or 'the second model'} cannot be compared. A "
-            "paired comparison needs the same judge and the same problems. Evaluate both models in the same way."
+            "paired comparison needs the same judge and the same problems, and at least one problem. Evaluate both "
+            "models in the same way."
         )
     ordered = Ratings(b.label, b.judge, tuple(other[row.task_id] for row in a.problems))
     before, after = a.figures(), ordered.figures()

@@ -133,12 +133,12 @@ def summarise(scores: Scores, ks: Sequence[int] | None = None, seed: int = 0) ->
 def compare(scores_a: Scores | Path | str, scores_b: Scores | Path | str, *, seed: int = 0) -> list[Comparison]:
     """Compare b (aligned) with a (base), figure by figure, paired by problem.
 
-    scores_a, scores_b: `Scores`, or paths of score files. A figure is compared if both sides have it. A problem with
-    fewer than k solutions of known correctness on one side is left out of pass@k. `Comparison.n` is the number of
-    problems that the comparison uses.
+    scores_a, scores_b: `Scores`, or paths of score files. A figure is compared if both sides have it for at least one
+    common problem. A problem with fewer than k solutions of known correctness on one side is left out of pass@k.
+    `Comparison.n` is the number of problems that the comparison uses.
 
     Raises UserError if a file is missing or malformed, if both sides have different problems (the message names them),
-    and if both sides have no figure in common.
+    and if no figure can be compared.
     """
     a, b = (s if isinstance(s, Scores) else read_scores(Path(s)) for s in (scores_a, scores_b))
     comparisons = []
@@ -159,8 +159,8 @@ def compare(scores_a: Scores | Path | str, scores_b: Scores | Path | str, *, see
     if not comparisons:
         first, second = _names(a, b)
         raise UserError(
-            f"{first} and {second} share no figure. {first} has {_kinds(a)}, and {second} has {_kinds(b)}. "
-            "Evaluate both models in the same way."
+            f"{first} and {second} share no figure of a common problem. {first} has {_kinds(a)}, and {second} has "
+            f"{_kinds(b)}. Evaluate both models in the same way."
         )
     return comparisons
 
@@ -174,7 +174,7 @@ def differing_conditions(a: Scores, b: Scores) -> list[str]:
 
 
 def _kinds(scores: Scores) -> str:
-    return ", ".join(name for name, _, _ in _figures(scores, scores.ks)) or "no solution of known correctness"
+    return ", ".join(name for name, _, _ in _figures(scores, scores.ks)) or "too few solutions of known correctness"
 
 
 def _names(a: Scores, b: Scores) -> tuple[str, str]:
@@ -220,7 +220,7 @@ def read_scores(path: Path) -> Scores:
     """Read a score file or EvalPlus's results.
 
     path: the file, or a folder. In a folder, scores.json is read if it exists, else eval_results.json.
-    Raises UserError if the file is missing or malformed.
+    Raises UserError if the file is missing or malformed, or has several rows of one kind for a problem.
     """
     from codepref.evaluation import eval_results as evalplus  # that module imports this one
 

@@ -1,4 +1,4 @@
-"""Reads and writes files of pairs: Parquet for `datasets` and TRL's DPOTrainer, and files of other programs."""
+"""Writes pairs to Parquet for `datasets` and TRL's DPOTrainer, and reads pairs from Parquet and JSON lines."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def read_pairs(path: Path) -> list[Pair]:
 
     A row needs `prompt`, `chosen` and `rejected` as lists of messages, or `instruction`, `chosen` and `rejected` as
     texts, as in coseal/CodeUltraFeedback_binarized. Other columns may be missing.
-    Raises UserError for a missing file, for missing columns and for wrong values. The message names the row if the
-    fault is in one row.
+    Raises UserError for a missing file, for missing columns and for values of a wrong type. The message names the row
+    if the fault is in one row. Whether a confidence is in [0, 1] is not checked.
     """
     is_lines = path.suffix in (".jsonl", ".gz")
     rows = [row for _, row in read_jsonl(path)] if is_lines else read_parquet(path, ("chosen", "rejected"))
@@ -99,19 +99,23 @@ def pairs_from_rows(rows: Iterable[Mapping[str, Any]], *, where: str = "pairs") 
 
 
 def _requirement(row: Mapping[str, Any], name: str) -> str:
-    """Return a message about a wrong row. name: its first column that is missing or is not a list of messages."""
+    """Return a message about a wrong row. name: its first column that is missing, empty or no list of messages."""
+    if row.get(name) == []:
+        return f"`{name}` is an empty list, and must hold at least one message {{role, content}}"
     if row.get(name) is not None and not (name == "prompt" and isinstance(row[name], str)):
         return f"`{name}` must be a list of messages {{role, content}}, as TRL takes them"
+    present = ", ".join(str(column) for column, value in row.items() if value is not None)
     return (
         "a pair needs `prompt`, `chosen` and `rejected` as lists of messages {role, content}, as TRL takes them, or "
-        f"`instruction`, `chosen` and `rejected` as texts. The row has {', '.join(map(str, row)) or 'no column'}"
+        f"`instruction`, `chosen` and `rejected` as texts. The row has {present or 'no values'}"
     )
 
 
 def _with_messages(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a row of texts with each text replaced by a list of one message. Its ratings and models become evidence.
+    """Return a row of texts with prompt, chosen and rejected as lists of one message each.
 
-    A row in which the instruction or an answer is not a text is returned as it is.
+    Its preference, ratings and models become the evidence. A row in which the instruction or an answer is not a text is
+    returned as it is.
     """
     texts = {"prompt": row.get("instruction"), "chosen": row["chosen"], "rejected": row.get("rejected")}
     if not all(isinstance(text, str) for text in texts.values()):
@@ -126,9 +130,10 @@ def _with_messages(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _pair(row: Mapping[str, Any], number: int) -> Pair:
-    """Return the pair of a row. A missing chosen_id or rejected_id becomes -1, which no solution has.
+    """Return the pair of a row. A missing chosen_id or rejected_id becomes -1.
 
-    Raises TypeError or ValueError for a wrong value.
+    number: the number of the row, which becomes the task_id if the row has none. Raises TypeError or ValueError for a
+    value of a wrong type.
     """
     evidence = row.get("evidence") or "{}"
     if isinstance(evidence, str):
@@ -150,7 +155,7 @@ def _pair(row: Mapping[str, Any], number: int) -> Pair:
 
 
 def _confidence(value: Any) -> float:
-    """Return the confidence as a number. A row without a confidence counts as sure, so None becomes 1."""
+    """Return the confidence as a number. None becomes 1. Raises ValueError for a value that is not a number."""
     if value is None:
         return 1.0
     try:

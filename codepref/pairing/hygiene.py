@@ -26,7 +26,7 @@ class PairLimits:
     confidence are dropped. max_share: the share of the problems whose pairs are kept, in (0, 1]. max_length_ratio: a
     pair is dropped if one side has more than this many times the characters of the other side. It is at least 1, or 0
     for no limit.
-    Raises UserError for values outside these bounds.
+    Raises UserError for values outside these bounds. min_confidence has no bounds.
     """
 
     max_pairs_per_problem: int = 4
@@ -117,7 +117,7 @@ def drop_reason(
 def length_imbalanced(pair: Pair, max_length_ratio: float) -> bool:
     """Return whether one side has more than `max_length_ratio` times the characters of the other side.
 
-    From such a pair a model learns the length of answers. A ratio of 0 sets no limit.
+    From such a pair a model may learn the length of answers. A ratio of 0 sets no limit.
     """
     lengths = sorted(sum(len(message["content"]) for message in side) for side in (pair.chosen, pair.rejected))
     return max_length_ratio > 0 and lengths[1] > max_length_ratio * lengths[0]
@@ -147,8 +147,8 @@ def select_diverse(pairs: Mapping[Sides, Pair], max_pairs: int) -> list[Pair]:
 def top_confidence(pairs: list[Pair], problems: int, dropped: Counter[str]) -> list[Pair]:
     """Return the pairs of the problems with the highest confidence, in the order of `pairs`.
 
-    The confidence of a problem is the highest confidence of its pairs. problems: how many problems are kept. dropped:
-    receives the number of dropped pairs.
+    The confidence of a problem is the highest confidence of its pairs. problems: the largest number of problems that
+    are kept. dropped: receives the number of dropped pairs.
     """
     best: dict[str, float] = {}
     for pair in pairs:

@@ -41,8 +41,8 @@ from codepref.sampling.prompts import request_messages
 class PairSet:
     """Selected pairs, and what was not used.
 
-    dropped: reason -> count. Some reasons count problems for which the rule proposed no pair, others count dropped
-    pairs, and others count solutions or responses that were left out.
+    dropped: reason -> count. Some reasons count problems for which the rule proposed no pair, or no pair by ratings.
+    Others count dropped pairs, or solutions or responses that were left out.
     """
 
     pairs: list[Pair] = field(default_factory=list)
@@ -79,12 +79,13 @@ def pair(
         max_pairs_per_problem: the largest number of pairs of a problem, with every rule. See
             `codepref.pairing.hygiene.select_diverse`.
         draws: how often a rule that proposes one pair is called for each problem. If it is above 1, each call gets a
-            random half of the solutions and tests. Rules that propose several pairs are called once.
+            random half of the solutions, but at least two, and a random half of the tests. Rules that propose several
+            pairs are called once.
         min_confidence: pairs with a lower confidence are dropped.
-        max_share: the share of all problems whose pairs are kept. These are the problems with the highest confidence.
+        max_share: the share of the problems in `verdicts` whose pairs are kept: those with the highest confidence.
         max_length_ratio: a pair is dropped if one side has more than this many times the characters of the other side.
             0 sets no limit.
-        template: the user message of the prompts.
+        template: the user message of the prompts; see `codepref.sampling.prompts.request_messages`.
         fence: whether the answers are in a ```python block.
         allow_shared: whether verdicts are used if a test ran in the solution's process.
         seed: the seed of every random choice.
@@ -92,8 +93,8 @@ def pair(
     Returns pairs in the order of `verdicts`. A solution without code is left out. A solution with an infrastructure
     failure is left out too, with one exception: a rule that relies on true tests gets it if it has failed another test,
     since it is then wrong in any case.
-    Raises UserError for an unknown rule, for a rule that reads ratings, for options out of bounds, and for verdicts of
-    a task that is not among `problems`.
+    Raises UserError for a rule that is unknown or cannot be loaded, for a rule that reads ratings, for wrong options,
+    and for verdicts of a task that is not among `problems`.
     """
     chosen_rule = load_rule(rule)
     if chosen_rule.ratings:
@@ -129,7 +130,7 @@ def task_seed(seed: int, task_id: str) -> int:
 
 
 def rule_input(matrix: VerdictMatrix, seed: int) -> RuleInput:
-    """Return the input of a rule for one matrix. Of probes, the input has the answers but not the verdict codes."""
+    """Return the input of a rule for one matrix. Only `answers_SA` has columns for probes; see `_answers`."""
     count_A = np.array([test.count for test in matrix.tests], dtype=np.int64)
     is_test_A = count_A > 0
     index_of = {test.test_id: index for index, test in enumerate(test for test in matrix.tests if test.count)}
@@ -176,7 +177,10 @@ def _candidates(
 
 
 def _draw(verdicts: RuleInput, rule: PairingRule, number: int, draws: int) -> Choice:
-    """Return the rule's choice. With several draws, the rule gets a random half of the solutions and of the tests."""
+    """Return the rule's choice. With several draws, the rule gets a random half of the solutions and of the tests.
+
+    A half is rounded up. The rule gets at least two solutions, if there are so many.
+    """
     if draws == 1:
         return rule.choose(verdicts)
     generator = np.random.default_rng([verdicts.seed, number])

@@ -52,8 +52,9 @@ def pair_rated(
 
     Two answers are equal if their texts are equal apart from white space at their ends. Unjudged responses and
     responses that were cut at the token limit are left out and counted.
-    Raises UserError for an unknown rule, for a rule that does not read ratings, for options out of bounds, for missing
-    verdicts, for a margin above the judge's scale, and for judgments of a task that is not among `problems`.
+    Raises UserError for a rule that is unknown or cannot be loaded, for a rule that does not read ratings, for wrong
+    options, for missing verdicts, for a margin above the width of the judge's scale, and for judgments of a task that
+    is not among `problems`.
     """
     chosen_rule = load_rule(rule)
     _check(rule, chosen_rule, margin, verdicts)
@@ -93,7 +94,7 @@ def _check(name: str, rule: PairingRule, margin: float, verdicts: object) -> Non
             f"rule {name!r} does not read ratings. Choose a rule such as `rated`, or give verdicts and no judgments"
         )
     if rule.tests != "none" and verdicts is None:
-        raise UserError(f"rule {name!r} needs verdicts of true tests in addition to the judgments")
+        raise UserError(f"rule {name!r} needs verdicts of {rule.tests} tests in addition to the judgments")
     if not margin > 0:
         raise UserError(f"margin must be above 0, not {margin}, since a tie is no preference")
 
@@ -122,7 +123,10 @@ def _rule_input(judgment: Judgment, tested: Mapping[int, Verdict], allow_shared:
 
 
 def _value(rating: Rating) -> float | None:
-    """Return the judge's score. If there is no score, return the rating, or the mean of the ratings of two passes."""
+    """Return the judge's score. Without a score, return the rating, or the mean of the ratings of two passes.
+
+    Return None for an unjudged response.
+    """
     if rating.value is None:
         return None
     if rating.score is not None:

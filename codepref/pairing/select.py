@@ -74,8 +74,8 @@ def select_pairs(
 def check_input(rule: str, verdicts: object, judgments: object) -> None:
     """Check that a rule gets the input that it reads. verdicts, judgments: None if they are not given.
 
-    Raises UserError for an unknown rule, for judgments that the rule does not read, for a rule that reads ratings
-    without judgments, and for any other rule without verdicts.
+    Raises UserError for a rule that is unknown or cannot be loaded, for judgments that the rule does not read, for a
+    rule that reads ratings without judgments, and for any other rule without verdicts.
     """
     ratings = load_rule(rule).ratings
     if ratings and judgments is None:

@@ -85,7 +85,7 @@ def test_problems_without_plus_inputs_or_with_tests_of_other_names_are_written(t
 
 def test_without_any_judged_solution_or_with_mixed_problems_no_file_is_written(tmp_path: Path) -> None:
     path = tmp_path / "r.json"
-    with pytest.raises(UserError, match="no solution was judged"):
+    with pytest.raises(UserError, match="no solution has a known correctness"):
         write_eval_results(path, [matrix("a", ["II"])])
     with pytest.raises(UserError, match="a has plus tests and b has none"):
         write_eval_results(path, [matrix("a", ["PP"]), matrix("b", ["PP"], ("0", "1"))])

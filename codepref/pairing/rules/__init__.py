@@ -1,4 +1,4 @@
-"""The table of pairing rules. The rules are in the modules of this folder. Pure.
+"""The table of pairing rules. The rules of codepref are in the modules of this folder.
 
 Another package adds a rule with an entry point in the group `codepref.rules` that names a `PairingRule`:
 
@@ -36,8 +36,8 @@ RULES: Registry[PairingRule] = Registry(
 def load_rule(name: str) -> PairingRule:
     """Return the rule with this name.
 
-    Raises UserError for an unknown name, for a rule of another package that cannot be imported, and for an entry that
-    is not a PairingRule.
+    Raises UserError for an unknown name, for a name that several packages register, for a rule of another package that
+    cannot be imported, and for an entry that is not a PairingRule.
     """
     from codepref.pairing.rules.base import PairingRule
 

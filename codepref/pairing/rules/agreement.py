@@ -1,7 +1,7 @@
 """The rule `agreement`: it chooses a solution whose answers many other solutions give too. Pure.
 
-Most self-written tests of a weak model are wrong, so the number of tests that a solution passes is weak evidence. It is
-stronger evidence that many independent solutions give the same answers to many inputs. The evidence grows with the
+Most self-written tests of a weak model may be wrong, so the number of tests that a solution passes is weak evidence. It
+is stronger evidence that many independent solutions give the same answers to many inputs. The evidence grows with the
 number of solutions and inputs, and with the variety of the answers. The rule uses the expected values of the tests as
 additional evidence. The rule is codepref's own and is not published elsewhere.
 """
@@ -26,7 +26,7 @@ not higher, because two right solutions may give different answers to inputs tha
 """
 SUPPORT_TO_CHOOSE = 0.5
 """The exponent of the share in the score, which compares groups of one problem: sqrt(share) x tests passed, as in CodeT
-(arXiv 2207.10397). The share counts the solution itself, so the tests decide if no two solutions agree.
+(arXiv 2207.10397). The share counts the solution itself, so the tests and the variety decide if no solutions agree.
 """
 SUPPORT_TO_TRUST, TESTS_TO_TRUST = 1.5, 0.15
 """The exponents of the support and of the share of tests passed in the trust, which compares problems. The exponent of
@@ -39,10 +39,11 @@ vary little, because wrong programs also agree if a function has only one or two
 """
 NONE_RIGHT, FLOOR = 0.1, 0.1
 """NONE_RIGHT: the weight of the case that no solution is right, in the same unit as the trust of a group. FLOOR: the
-confidence of a pair if the solutions do not agree at all."""
+confidence of a pair if the solutions do not agree in any input."""
 MAX_RAISING = 0.2
 """An input is left out if more than this share of the working solutions do not answer it, which means RAISED or LATE in
-place of an answer. Such an input is probably outside the problem."""
+place of an answer. Such an input is probably outside the problem. All inputs are used if fewer than three would remain.
+"""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def agreement(verdicts: RuleInput, *, max_pairs: int = 1) -> Choice:
 
     The inputs are those of the tests and of their probes. Inputs that many working solutions do not answer are left
     out; see MAX_RAISING. A solution works if it answers more than half of the tests' inputs. A group is a set of
-    working solutions that give the same answers. It has these factors:
+    working solutions that give the same answers. RAISED and LATE are compared like answers here. A group has these
+    factors:
 
     - support: the mean over all other solutions of (share of inputs with equal answers)^SHARPNESS. A solution that does
       not work adds 0.
@@ -80,7 +82,7 @@ def agreement(verdicts: RuleInput, *, max_pairs: int = 1) -> Choice:
 
     The confidence is meant to be calibrated: 80% of the pairs with a confidence of 0.8 should be right.
 
-    Rejected is the solution that fails most of the tests that the chosen solution passes; see `_worst_first`.
+    Rejected is a solution that fails many of the tests that the chosen solution passes; see `_worst_first`.
     max_pairs: the largest number of pairs. Each pair has another rejected solution. Each pair has another form of the
     chosen group, until all forms have been used.
     """
@@ -174,9 +176,9 @@ def _worst_first(verdicts: RuleInput, chosen: int, outside: Ints) -> list[int]:
     """Return the solutions that may be rejected, the worst first, and one for each form.
 
     chosen: the index of the chosen solution. outside: the indices of the solutions outside its group.
-    The solutions are ordered by 4 x (share of the tests that the chosen solution passes and this one fails) + 2 x
-    (share of tests with another answer) + (share of all inputs with another answer). A late answer does not count as
-    another answer. Solutions for which the sum is 0 are left out.
+    The solutions are ordered by a sum of 4 x (the share of failed tests among those that the chosen solution passes),
+    2 x (the share of tests with another answer) and the share of all inputs with another answer. LATE does not count as
+    another answer. Solutions for which the sum is 0 and solutions of the chosen solution's form are left out.
     """
     passed_T = verdicts.passed_ST[chosen]
     weight_T = verdicts.weight_T * passed_T

@@ -1,4 +1,4 @@
-"""The rule `all-tests`: it pairs solutions that pass all true tests with solutions that fail one. Pure."""
+"""The rule `all-tests`: it pairs solutions that pass all true tests with solutions that fail at least one. Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ def all_tests(verdicts: RuleInput, *, max_pairs: int = 4) -> Choice:
 
     "Aligning CodeLLMs with Direct Preference Optimization" (arXiv 2410.18585) calls a solution positive if it passes
     all tests of its problem, and negative if it fails one. codepref decides the rest. The rule proposes up to
-    `max_pairs` pairs. The seed draws the pairs, and each solution is used as rarely as possible. Solutions with equal
-    normal forms count as one solution. The confidence is 1, since the tests are taken to be right. A solution with a
-    cell that did not run is rejected if it failed another test, and is otherwise not used.
+    `max_pairs` pairs. The seed draws the pairs, and each solution is used as rarely as possible. Of solutions with
+    equal normal forms, only the first is used. The confidence is 1, since the tests are taken to be right. A solution
+    with a cell that did not run can be rejected if it failed another test, and is otherwise not used.
     """
     if verdicts.passed_ST.shape[1] == 0:
         return Choice(reason="no tests")

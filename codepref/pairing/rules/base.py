@@ -18,7 +18,7 @@ Ints = npt.NDArray[np.int64]
 
 RAISED, LATE = -1, -2
 """The numbers that replace a missing answer. RAISED: the solution raised an exception, reached the memory limit or did
-something forbidden. LATE: the test timed out or did not run."""
+something forbidden. LATE: the test timed out, did not run to its end, or has the code I."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class PairingRule:
 
     @property
     def several(self) -> bool:
-        """Whether the rule proposes several pairs for one problem, up to `max_pairs`."""
+        """Whether `choose` takes `max_pairs`, so that the rule may propose several pairs for one problem."""
         return "max_pairs" in inspect.signature(self.choose).parameters
 
     def options(self, available: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,12 +65,12 @@ class RuleInput:
 
     passed_ST: True where solution s passed test t.
     failed_ST: True where solution s failed test t (code F, E, T, M or X). A cell with the code S or I is False in both
-    arrays, so a rule draws no conclusion from it.
+    arrays, since it says nothing about the solution.
     weight_T: how often the model wrote each test. It is 1 for a true test.
-    form_S: the normal form of each program. Programs with equal forms count as the same answer.
+    form_S: the normal form of each program; see `codepref.problems.normalise.normal_form`.
     seed: the seed of every random choice.
 
-    Only rules that compare answers use these three arrays:
+    Three arrays are for rules that compare answers:
     answers_SA: a number for the answer of solution s to input a, or RAISED or LATE. Equal numbers in a column stand for
     equal answers. test_A: the index of the test to which each input belongs, or -1 if that test is not in the input.
     is_test_A: True for the inputs of tests, False for those of probes.

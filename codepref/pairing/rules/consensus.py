@@ -51,10 +51,11 @@ def why_undecidable(verdicts: RuleInput) -> str:
 def best_against_worst(
     verdicts: RuleInput, sets: list[ConsensusSet], score_C: npt.NDArray[np.float64], confidence: float
 ) -> Choice:
-    """Pair a solution of the best set with a solution that failed one of the tests that the best set passes.
+    """Pair a solution of the best set with a solution that failed at least one of the tests that this set passes.
 
     The rejected solution comes from the set with the lowest score that has such a solution. The seed decides between
-    sets with equal scores and between the solutions of a set. There is no pair if no solution failed such a test.
+    sets with equal scores and between the solutions of a set. There is no pair if the best set passes no test, or
+    if no solution failed a test that it passes.
     score_C: the score of each set. confidence: the confidence of the pair.
     """
     generator = np.random.default_rng(verdicts.seed)
