@@ -39,8 +39,8 @@ def execute(
     out: a folder for the verdicts, their details, the tests, a summary and the problems' statements. An interrupted
     call with the same folder and input continues.
 
-    Returns one matrix for each task that has solutions. Raises UserError for wrong input, MachineError if
-    this machine lacks something such as Landlock or disk space, and InfrastructureError if the sandbox fails.
+    Returns one matrix for each task that has solutions. Raises UserError for wrong input, and MachineError if
+    this machine lacks something, such as Landlock or disk space.
     docs/explanation/sandbox.md says what the sandbox promises.
     """
     from codepref.execution.execute import execute as work
