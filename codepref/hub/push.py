@@ -86,10 +86,13 @@ def _check_model(folder: Path, summary: dict[str, Any], anyway: bool) -> None:
         reason = (gate.get("reasons") or ["no reason is given"])[0]
         raise GateError(f"the model was not promoted: {reason}. --anyway pushes it with a card that says this")
     if base := local_base(folder):
+        what = (
+            "does not name its base model" if base == "unknown" else f"has a base model without an OWNER/NAME ({base})"
+        )
         raise UserError(
-            f"{checkpoint}: is an adapter, and its base model has no name OWNER/NAME on the hub ({base}). "
-            "Others may be unable to load it. Train again with training.merge_adapter = true. If that base model is on the hub, "
-            "write its OWNER/NAME as base_model_name_or_path into adapter_config.json instead"
+            f"{checkpoint}: the adapter {what}, so others may be unable to load it. Train again with "
+            "training.merge_adapter = true. If the base model is on the hub, write its OWNER/NAME as "
+            "base_model_name_or_path into adapter_config.json instead"
         )
 
 
