@@ -1,6 +1,7 @@
 """codepref aligns code language models by preference learning, and measures whether the models got better.
 
-This package offers the functions behind the commands. Each function is loaded when it is first used:
+This package offers functions for scripts. Most do the work of the command of the same name. Each function is loaded
+when it is first used:
 
 - load_problems, sample, execute, execute_into, pair, audit, train, evaluate and compare, from `codepref.api`;
 - respond, from `codepref.sampling.respond`;

@@ -1,4 +1,4 @@
-"""The functions behind the commands, for notebooks and scripts. They take paths, records or `datasets`.
+"""Functions for notebooks and scripts. Most do the work of the command of the same name.
 
 The package `codepref` offers these functions too, as `codepref.load_problems`, `codepref.sample` and so on.
 """

@@ -34,8 +34,9 @@ def audit(pairs: Pairs, verdicts: Verdicts | None = None, *, problems_total: int
     """Compute how many pairs are right by true tests, and describe the pairs.
 
     verdicts: the verdicts of true tests on the same solutions. None: the result only describes the pairs.
-    problems_total: the number of problems that could have given a pair. See `codepref.evaluation.audit` for the figures
-    and the errors.
+    problems_total: the number of problems that could have given a pair. `codepref.evaluation.audit` explains the
+    figures.
+    Raises UserError for pairs or verdicts that cannot be read, and what `audit_pairs` raises.
     """
     from codepref.evaluation.audit import audit_pairs
 
@@ -70,12 +71,12 @@ def evaluate(
     """Compute pass@k of a model, of solutions, or of verdicts.
 
     Give exactly one of `model`, `solutions` and `verdicts`.
-    model: a folder, a hub name, `starter`, or an Engine. It answers each problem once greedily and `samples` times by
-    sampling. The problems' own tests run on the answers.
+    model: a folder, a hub name, `starter`, or an Engine. It answers each problem once greedily and `samples` times with
+    `temperature` and `top_p`. The problems' own tests run on the answers.
     solutions: in any form that `execute` takes. The problems' own tests run on them.
     verdicts: a folder that `execute` wrote, or matrices. They need no `problems`.
 
-    out: a folder for scores.json, which `compare` reads.
+    out: a folder for scores.json, which `compare` reads, and for the answers and verdicts that the call makes.
     evalplus: a file to write in EvalPlus's format, from `solutions` or `verdicts`; see
     `codepref.evaluation.eval_results`.
     Raises UserError for wrong or missing input, and what sampling and `execute` raise.
@@ -129,7 +130,9 @@ def evaluate(
 
 
 def _check_figures(k: Sequence[int], samples: int, *, of_model: bool, evalplus: str | Path | None) -> None:
-    """Raise UserError for a `k` or `samples` below 1, and for an `evalplus` file that cannot be written.
+    """Raise UserError for a `k` below 1 and for an `evalplus` path that cannot be a file.
+
+    For a model, also raise UserError for `samples` below 1 and for any `evalplus` path.
 
     This check comes before the model answers and before a solution runs.
     """

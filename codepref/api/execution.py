@@ -1,4 +1,4 @@
-"""`codepref.execute` and `codepref.execute_into` run solutions against tests in the sandbox."""
+"""`codepref.execute` and `codepref.execute_into` run solutions against tests, by default in the sandbox."""
 
 from __future__ import annotations
 
@@ -25,20 +25,23 @@ def execute(
     unconfined: bool = False,
     progress: Progress | None = None,
 ) -> list[VerdictMatrix]:
-    """Run solutions against tests in the sandbox. Use `execute_into` for more solutions than memory can hold.
+    """Run solutions against tests, in the sandbox unless `unconfined` is set.
+
+    Use `execute_into` for more solutions than memory can hold.
 
     solutions: a file of lines {"task_id", "completion"} or {"task_id", "solution"}, EvalPlus's folder of programs or
     file of results, Solution records, or rows {"task_id", "completion"} or {"task_id", "solution"}.
     tests: a file of lines {"task_id", "test"} or {"task_id", "completion"}, or a mapping from task_id to Test records.
     None: the problems' own tests.
     tests_per_completion: the largest number of tests to take from one completion in a file of tests.
-    probes: about how many calls to add per problem, varied from its tests. Rules that compare the solutions' answers
-    (`agreement`) need them.
-    out: a folder for the verdicts, the tests, a summary and the problems' statements. An interrupted call with the same
-    folder and input continues.
+    probes: about how many calls to add per problem, varied from its tests. `codepref.sampling.probes.with_probes` says
+    when there are more or fewer. The rule `agreement` uses them.
+    out: a folder for the verdicts, their details, the tests, a summary and the problems' statements. An interrupted
+    call with the same folder and input continues.
 
-    Returns one matrix for each task that has solutions. Raises UserError for wrong input and MachineError if the
-    sandbox cannot run on this machine. docs/explanation/sandbox.md says what the sandbox promises.
+    Returns one matrix for each task that has solutions. Raises UserError for wrong input, and MachineError if
+    this machine lacks something, such as Landlock or disk space.
+    docs/explanation/sandbox.md says what the sandbox promises.
     """
     from codepref.execution.execute import execute as work
 
@@ -72,9 +75,9 @@ def execute_into(
 ) -> dict[str, Any]:
     """Run solutions as `execute` does, write the results into `out`, and return the content of `out`/summary.json.
 
-    The memory that this needs does not grow with the number of solutions. `solutions` is read once, a few at a time,
-    so it may be a generator. `codepref.execution.reading.iter_verdicts` reads the verdicts in
-    `out`/verdicts.parquet. The other arguments are those of `execute`, and so are the errors.
+    The solutions need not fit into memory, and `solutions` may be a generator.
+    `codepref.execution.reading.iter_verdicts` reads the verdicts in `out`/verdicts.parquet. The other arguments and the
+    errors are those of `execute`.
     """
     from codepref.execution.execute import execute_into as work
 

@@ -25,7 +25,8 @@ Pairs = Any
 def load_problems(source: Problems, *, limit: int | None = None) -> list[Problem]:
     """Load problems from a file, a hub name, `starter:SPLIT`, records, or rows of a known format (`datasets.Dataset`).
 
-    limit: load only the first `limit` problems. See `codepref.problems.load.load_problems` for formats and errors.
+    limit: load only the first `limit` problems. See `codepref.problems.load.load_problems` for the formats, and for the
+    errors if `source` is a text or a Path. Raises UserError for malformed rows. Records are not checked.
     """
     if isinstance(source, str | Path):
         from codepref.problems.load import load_problems as load
@@ -42,7 +43,8 @@ def load_problems(source: Problems, *, limit: int | None = None) -> list[Problem
 def read_solutions(solutions: Solutions, problems: Sequence[Problem]) -> Iterator[Solution]:
     """Return an iterator over the solutions. It reads the source step by step, so the source may be a generator.
 
-    Raises UserError, also while it is read, for a source that is neither a file, Solution records nor rows.
+    Raises UserError, also while it is read, for a file that cannot be read, for malformed rows, and for items that are
+    neither Solution records nor rows, or a mixture of both.
     """
     from codepref.sampling.answers import iter_solutions, iter_solutions_from_rows
 
@@ -57,18 +59,20 @@ def read_solutions(solutions: Solutions, problems: Sequence[Problem]) -> Iterato
 
 def _of_kind(item: Any, kind: type) -> Any:
     if not isinstance(item, kind):
-        raise UserError("solutions must be a file, Solution records, or rows with task_id and completion or solution")
+        raise UserError(
+            "solutions must be a file, Solution records, or rows with task_id and completion or solution, not a mixture"
+        )
     return item
 
 
 def read_tests(
     tests: Tests | None, problems: Sequence[Problem], per_completion: int, probes: int
 ) -> Mapping[str, Sequence[Test]] | None:
-    """Return the tests by task, followed by about `probes` probes per problem.
+    """Return the tests by task, each task's followed by the probes that `with_probes` makes for it.
 
     Returns None if `tests` is None and `probes` is 0: the problems' own tests are used unchanged. per_completion: the
-    largest number of asserts to keep from one completion. Raises UserError for a negative `probes` and for a file that
-    cannot be read.
+    largest number of asserts to keep from one completion. Raises UserError for a negative `probes`, and for a file that
+    cannot be read or has malformed rows.
     """
     from codepref.sampling.answers import load_tests
     from codepref.sampling.probes import with_probes
@@ -92,7 +96,10 @@ def read_matrices(verdicts: Verdicts) -> Sequence[VerdictMatrix]:
 
 
 def read_prompts(verdicts: Verdicts) -> list[Problem]:
-    """Return the problems whose statements a folder of verdicts holds. Raises UserError if `verdicts` is no folder."""
+    """Return the problems whose statements a folder of verdicts holds.
+
+    Raises UserError for matrices, and for a folder as `read_statements` does.
+    """
     if not isinstance(verdicts, str | Path):
         raise UserError("matrices hold no prompts: give `problems` too")
     return read_statements(Path(verdicts))
@@ -121,8 +128,9 @@ def read_pair_records(pairs: Pairs) -> list[Pair]:
 def default_template(template: str | None, model: Any, kind: str) -> str | None:
     """Return `template` or, if it is None, the template of this `kind` in the model's folder.
 
-    Returns None if there is no template in either place: codepref's default is used. Some models, such as the starter,
-    understand only the wording that they were trained on, and their folders hold it. kind: "solutions" or "tests".
+    Returns None if neither exists, and codepref's default is used. An Engine and `scripted:FILE` have no folder. Some
+    models, such as the starter, understand only the wording that they were trained on, and their folders hold it. kind:
+    "solutions" or "tests".
     """
     if template is None and isinstance(model, str) and not model.startswith("scripted:"):
         from codepref.models import model_templates

@@ -40,10 +40,11 @@ def pair(
     problems: the source of the prompts. It may be None if judgments or a folder of verdicts are given: judgments hold
     the instructions, and the folder holds the problems' prompts. With judgments the prompts are the instructions,
     unless `problems` is given.
-    out: a Parquet file for the pairs, which TRL's DPOTrainer reads.
+    out: a Parquet file for the pairs, with the columns that TRL's DPOTrainer takes.
 
     `codepref.pairing.pair.pair` and `codepref.pairing.pair_rated.pair_rated` explain the other arguments. Raises
-    UserError if the rule cannot read the given sources, and what those two functions raise.
+    UserError if the rule does not take the given sources, if a source cannot be read, and what those two functions
+    raise.
     """
     from codepref.config.templates import SOLUTION_TEMPLATE
     from codepref.pairing.artifact import write_pairs

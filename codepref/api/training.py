@@ -53,8 +53,10 @@ def train(
     validation: problems with tests that the model answers while it trains. `validation_settings` says how often. The
     model keeps the weights with the best validation result (docs/explanation/validation.md).
     unconfined: run the sampled answers without the sandbox.
-    overrides: any key of TrainingSection, such as method, beta, learning_rate, epochs or lora_rank.
-    Raises UserError for settings that do not fit together, and for a source that the method cannot learn from.
+    overrides: keys of TrainingSection, such as method, beta, learning_rate, epochs or lora_rank, except `rounds` and
+    `round_start`.
+    Raises UserError for settings that are unknown or do not fit together, for a source that cannot be read or that the
+    method cannot learn from, and what `codepref.training.train.train` raises.
     """
     from codepref.training.job import TrainingJob
     from codepref.training.train import train as run
@@ -76,7 +78,7 @@ def train(
             f"method {chosen.method} samples answers while it trains: give it `problems` and no other source"
         )
     if not method.online and problems is not None:
-        raise UserError(f"method {chosen.method} learns from pairs, verdicts or data, not from problems")
+        raise UserError(f"method {chosen.method} learns from {' or '.join(method.sources)}, not from problems")
     job = TrainingJob(model, Path(out), chosen, seed, dtype, device, progress)
     if validation is not None:
         settings_of_validation = validation_settings or ValidationSection()
@@ -95,12 +97,14 @@ def _online_problems(problems: Problems, model: str, online: OnlineSection | Non
 
 
 def _validation(validation: Problems, model: str, settings: ValidationSection, unconfined: bool) -> Any:
-    """Return the settings of the validation. Raises UserError for validation problems without tests."""
+    """Return the settings of the validation. Raises UserError if there is no problem or one has no tests."""
     from codepref.models import model_templates
     from codepref.training.job import ValidationSettings
 
     problems = load_problems(validation, limit=settings.limit or None)
-    if not problems or not all(problem.tests for problem in problems):
+    if not problems:
+        raise UserError("validation holds no problem: give validation problems, or leave out `validation`")
+    if not all(problem.tests for problem in problems):
         raise UserError("every validation problem needs tests: they run on the model's answers while it trains")
     sampled = EvaluationSection()
     return ValidationSettings(
@@ -119,7 +123,8 @@ def _validation(validation: Problems, model: str, settings: ValidationSection, u
 def _training_data(pairs: Any, verdicts: Any, data: Any, settings: TrainingSection, seed: int) -> Any:
     """Return what one of the three sources holds: Pair records, or single answers (Examples).
 
-    Raises UserError if not exactly one source is given, and for a source that the method cannot learn from.
+    Raises UserError if not exactly one source is given, and for a source that cannot be read or that the method cannot
+    learn from.
     """
     from codepref.problems.load import read_rows
     from codepref.training.demonstrations import examples_from_rows
@@ -133,7 +138,11 @@ def _training_data(pairs: Any, verdicts: Any, data: Any, settings: TrainingSecti
     if given[0] not in method.sources:
         raise UserError(
             f"method {method.name} learns from {' or '.join(method.sources)}, not from {given[0]}"
-            + (": make pairs from the verdicts with `codepref pair`" if method.learns_from == "pairs" else "")
+            + (
+                ": make pairs from the verdicts with `codepref pair`"
+                if method.learns_from == "pairs" and verdicts is not None
+                else ""
+            )
         )
     if data is not None:
         named = isinstance(data, str | Path)

@@ -1,1 +1,1 @@
-"""The command line. Each command calls a function of the package and prints what it returns."""
+"""The command line. Each command calls functions of the package and prints their results."""

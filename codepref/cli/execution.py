@@ -35,13 +35,17 @@ def add_execute(parser: Parser) -> None:
         "--probes",
         type=int,
         default=0,
-        help="number of extra calls per problem, varied from its tests; the rule agreement needs about 60 (default 0)",
+        help="about how many calls to add per problem, varied from its tests; for the rule agreement, take about 60 "
+        "(default 0)",
     )
-    parser.add_argument("--out", required=True, help="folder for verdicts.parquet, tests.parquet, summary.json")
+    parser.add_argument(
+        "--out", required=True, help="folder for verdicts.parquet, tests.parquet, summary.json and other files"
+    )
     parser.add_argument(
         "--skip-gold",
         action="store_true",
-        help="do not check the gold solutions; without this option, those of problems with an unpassed test are run",
+        help="do not check gold solutions; without this option and --tests, those of most problems with an unpassed "
+        "test are run",
     )
     add_limits(parser, timeout_factor=20)
     parser.set_defaults(command=execute)

@@ -23,7 +23,7 @@ from codepref.sampling.answers import LoadedTests
 Log = Callable[[str], None]
 
 PROBLEM_AT_FAULT = ("the problem's", "the reference")
-"""The detail of a verdict begins with one of these texts if the problem caused the `I`, and not the machine."""
+"""If the detail of a verdict begins with one of these texts, the problem caused the `I`, and not the machine."""
 
 
 def note_tests(problems: Sequence[Problem], loaded: LoadedTests | None, log: Log) -> None:
@@ -41,7 +41,7 @@ def note_tests(problems: Sequence[Problem], loaded: LoadedTests | None, log: Log
 
 
 def note_packages(problems: Sequence[Problem], log: Log) -> None:
-    """Log the packages that problems need and this machine lacks. No solution of those problems can pass here."""
+    """Log the packages that problems need and this machine lacks. Solutions of them can usually not pass here."""
     if message := missing_packages_message(problems):
         log(f"codepref: {message}")
 
@@ -85,7 +85,7 @@ def note_gold(
     """Run the gold solutions of problems with a test that no solution passed, and log those that fail.
 
     A problem is not checked if each of its tests was passed by some solution, or if a test has a reference, such as
-    tests of kind "inputs": the reference is the gold solution, and it has run already. Raises what `execute` raises.
+    tests of kind "inputs", since the reference has run already. Raises what `execute` raises.
     """
     unpassed = set(_tasks_with_an_unpassed_test(folder))
     failing = [p for p in problems if p.task_id in unpassed]

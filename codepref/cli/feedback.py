@@ -132,5 +132,5 @@ def _add_judge_model(parser: Parser, help_text: str) -> None:
 
 def _add_common(parser: Parser, out: str = "the file to write; the folder OUT.calls keeps the models' answers") -> None:
     parser.add_argument("--budget", type=float, help="limit in dollars over all calls with this --out; needs prices")
-    parser.add_argument("--seed", type=int, default=0, help="seed of every random choice (default 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random choices (default 0)")
     parser.add_argument("--out", required=True, help=out)

@@ -153,7 +153,7 @@ def grade(options: Namespace) -> None:
 
 
 def judge_member(options: Namespace) -> Member:
-    """Return the judge that the options name. Raises UserError if they name none or two, or no server."""
+    """Return the judge that the options name. Raises UserError if they do not name exactly one, or no server."""
     from codepref.config.pool import Member, load_members
 
     if options.judge:

@@ -24,7 +24,7 @@ USED_UP = {
 }
 """Error number -> which limit of the machine was reached."""
 
-CONTINUES = "the same command continues from here"
+CONTINUES = "the same command continues from what it has kept"
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
     0 means done, 1 failed or refused by a gate, 2 wrong input, 3 the machine lacks something, 130 interrupted, and 143
-    terminated. An error that codepref does not know is raised.
+    terminated. For a wrong command line and for --help, argparse raises SystemExit instead. An error that codepref does
+    not know is raised.
     """
     _open_standard_streams()
     from codepref.cli.parser import build_parser

@@ -17,7 +17,7 @@ Parser = argparse.ArgumentParser
 
 
 class OldName(argparse.Action):
-    """The action of an old name of an option. The old name is hidden and still works, with a warning.
+    """The action of an old name of an option. The help does not show the old name. It works, with a warning.
 
     const: the new name.
     """
@@ -55,7 +55,7 @@ def add_problems(parser: Parser) -> None:
 
 def add_seed(parser: Parser) -> None:
     """Add --seed."""
-    parser.add_argument("--seed", type=int, default=0, help="root of every random choice (default 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random choices (default 0)")
 
 
 def add_decoding(parser: Parser) -> None:
@@ -81,8 +81,8 @@ def add_limits(parser: Parser, *, timeout_factor: int) -> None:
     parser.add_argument(
         "--timeout-factor",
         type=float,
-        help="also stop a test after this many times the CPU time of the slowest correct solution; 0 leaves only "
-        f"the limit --cpu-seconds (default {timeout_factor})",
+        help="also stop a test after this many times the CPU time of the slowest correct solution; 0 sets no "
+        f"such limit (default {timeout_factor})",
     )
     parser.add_argument("--patience", type=float, dest="timeout_factor", action=OldName, const="--timeout-factor")
     parser.add_argument("--memory-mb", type=int, help="memory limit of one process that runs a solution (default 1024)")

@@ -1,6 +1,6 @@
 """The table of commands, and the parser that is built from it.
 
-Each command is one line of the table: its name, its help, and the function that adds its options.
+Each command is one row of the table: its name, its help, and the function that adds its options.
 """
 
 from __future__ import annotations

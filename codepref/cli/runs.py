@@ -16,7 +16,7 @@ def add_demo(parser: Parser) -> None:
     """Add the options of `codepref demo`."""
     parser.add_argument("--recipe", default="dstc-dpo", help="name of a recipe for the starter (default %(default)s)")
     parser.add_argument("--out", help="run directory (default runs/demo-RECIPE)")
-    parser.add_argument("--seed", type=int, help="root of every random choice (default 0)")
+    parser.add_argument("--seed", type=int, help="seed of the run (default: the recipe's seed)")
     add_overrides(parser)
     add_sandbox(parser)
     parser.set_defaults(command=demo)
@@ -26,7 +26,7 @@ def add_run(parser: Parser) -> None:
     """Add the options of `codepref run`."""
     parser.add_argument("recipe", help="a TOML file, or the name of a recipe that ships with codepref")
     parser.add_argument("--out", help="run directory (default runs/NAME); an interrupted run in it is continued")
-    parser.add_argument("--seed", type=int, help="root of every random choice, instead of the recipe's seed")
+    parser.add_argument("--seed", type=int, help="seed of the run, instead of the recipe's seed")
     add_overrides(parser)
     add_sandbox(parser)
     parser.set_defaults(command=run)

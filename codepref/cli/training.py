@@ -50,7 +50,7 @@ def add_train(parser: Parser) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="any key of [training], or online.KEY; may be repeated",
+        help="a key of [training] except method, rounds and round_start, or online.KEY; may be repeated",
     )
     parser.set_defaults(command=train)
 
@@ -119,7 +119,7 @@ def _print_result(result: TrainingResult, method: str) -> None:
 def _as_override(item: str) -> str:
     """Return the override of a recipe for KEY=VALUE of `train --set`.
 
-    Raises UserError for a key that `train` does not take.
+    Raises UserError for `method`, for the keys of rounds, and for keys of other sections. The caller checks the rest.
     """
     key = item.partition("=")[0].strip().removeprefix("training.")
     if key == "method":

@@ -1,4 +1,4 @@
-"""Tells a base model on the hub from a folder on this machine. Nobody else can load the folder."""
+"""Tells a base model on the hub from a folder on this machine, which others cannot load."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def shown_name(model: str, run_dir: Path) -> str:
 
 
 def local_base(run_dir: Path) -> str:
-    """Return the base model of a run's adapter if nobody else can load it, such as a folder on this machine.
+    """Return the base model of a run's adapter if it has no hub name OWNER/NAME, such as a folder on this machine.
 
-    Returns "" if the base model is on the hub, or if the checkpoint is no adapter. Returns "unknown" if the adapter
+    Returns "" if the base model has such a name, or if the checkpoint is no adapter. Returns "unknown" if the adapter
     does not name its base model.
     """
     config = run_dir / "checkpoint" / ADAPTER

@@ -20,8 +20,8 @@ NOT_PROMISED = (
 def model_head(summary: Mapping[str, Any], license_: str, base_model: str) -> dict[str, Any]:
     """Return the metadata of the model card for the hub. `evaluation_rows` returns the figures.
 
-    base_model: the base model's hub name, or "" for a local base. The card does not name a local path, since it means
-    nothing on another machine.
+    base_model: the base model's hub name, or "" for a local base. The metadata does not name a local path, since it
+    means nothing on another machine.
     """
     head: dict[str, Any] = {
         "license": license_ or UNKNOWN_LICENSE,
@@ -45,7 +45,7 @@ def evaluation_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def model_body(summary: Mapping[str, Any], name: str, base: str) -> str:
-    """Return the text of the model card, which follows the metadata. It says first if the model was not promoted.
+    """Return the text of the model card after the metadata. It says first if the gate did not promote the model.
 
     base: the base model's hub name, or the name of its folder.
     """
@@ -65,7 +65,7 @@ def model_body(summary: Mapping[str, Any], name: str, base: str) -> str:
         lines += [f"The gate's decision: {decision}. {_sentence('; '.join(gate.get('reasons') or []))}"]
     lines += ["", "## Training", "", *_training(summary, training)]
     lines += ["", "## Limits", "", NOT_PROMISED, "", "## How to repeat this run", ""]
-    lines += ["`codepref run recipe.toml`, with this recipe (local paths are shortened to their last part):", ""]
+    lines += ["`codepref run recipe.toml`, with this recipe (absolute paths are shortened to their last part):", ""]
     lines += [
         "<details><summary>recipe.toml</summary>",
         "",
@@ -87,7 +87,7 @@ def data_body(summary: Mapping[str, Any], name: str, base: str) -> str:
     sizes = f"{count(pairs.get('count'))} preference pairs of {count(pairs.get('problems'))} problems "
     lines = [f"# {name}", "", sizes]
     lines[-1] += f"from `{problems.get('train', '')}`, chosen by codepref's rule `{rule}` among the answers of "
-    lines[-1] += f"`{base}` (seed {summary.get('seed', '')})."
+    lines[-1] += f"{_source(summary, base)} (seed {summary.get('seed', '')})."
     lines += ["", _right(pairs), "", "| column | content |", "|---|---|"]
     lines += [f"| `{column}` | {content} |" for column, content in COLUMNS]
     lines += ["", "The problems keep the licence of their data set. A model wrote the answers.", ""]
@@ -96,10 +96,18 @@ def data_body(summary: Mapping[str, Any], name: str, base: str) -> str:
     return "\n".join(lines)
 
 
+def _source(summary: Mapping[str, Any], base: str) -> str:
+    """Return what gave the answers: a pool, the model of the round before the last, or the base model."""
+    if (summary.get("recipe_resolved") or {}).get("pool"):
+        return "a pool of models"
+    rounds = _section(summary, "training").get("rounds") or 1
+    return f"`{base}`" if rounds == 1 else f"the model of round {rounds - 1}, trained from `{base}`"
+
+
 COLUMNS = (
     ("task_id", "the problem"),
     ("prompt, chosen, rejected", "lists of messages, in the form that TRL's trainers take"),
-    ("rule, confidence", "the rule, and its confidence in [0, 1] that chosen is right and rejected is wrong"),
+    ("rule, confidence", "the rule, and its confidence in [0, 1] that chosen is better than rejected"),
     ("chosen_id, rejected_id", "the numbers of the two answers among the problem's answers, from 0"),
     ("evidence", "what the rule saw, as JSON text"),
 )
@@ -135,7 +143,10 @@ def _training(summary: Mapping[str, Any], training: Row) -> list[str]:
 
 
 def _recipe(summary: Mapping[str, Any], base: str) -> list[str]:
-    """Return the lines of the resolved recipe as TOML. Paths of this machine are cut to their last part."""
+    """Return the lines of the resolved recipe as TOML, with `base` as the model's path.
+
+    Other paths that begin with "/", "~", "./" or "../" are cut to their last part.
+    """
     resolved = dict(summary.get("recipe_resolved") or {})
     if "model" in resolved:
         resolved["model"] = dict(resolved["model"]) | {"path": base}

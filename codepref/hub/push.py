@@ -1,4 +1,4 @@
-"""The function of `codepref push`, which uploads a run's model and pairs to the hub. No other command uploads them."""
+"""The function of `codepref push`, which uploads a run's model and pairs to the hub."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from codepref.hub.cards import DATA_CARD, write_cards
 from codepref.storage.files import read_json
 
 NOT_UPLOADED = ("*.partial", ".*", "training_args.bin", "optimizer.pt", "checkpoint-*")
-"""Files of a checkpoint that are never uploaded."""
+"""Patterns of the files in a checkpoint that `push` does not upload."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,15 @@ def push(
 ) -> Pushed:
     """Upload a run's checkpoint to the repository `model` and its pairs to the repository `dataset`, with their cards.
 
-    An empty name uploads nothing. Repositories that do not exist are created. They are private unless `public` is set.
+    An empty name uploads nothing. Repositories that do not exist are created, as private ones unless `public` is set.
     The hub's library finds the token (HF_TOKEN, or a login) and the hub's address (HF_ENDPOINT).
-    anyway: also upload a model that the gate did not promote. Its card says that it was not promoted.
+    anyway: also upload a model that the gate did not promote, which its card then says, or that no gate has measured.
     message: the commit message; "" takes the version and the recipe.
 
-    Raises UserError (no finished run, nothing to push, a name that is not OWNER/NAME, an adapter on a local base model,
-    no token, no right to write, a request that the hub refuses), GateError (the model was not promoted), and
-    MachineError (the hub failed or cannot be reached).
+    Raises UserError (no finished run, nothing to push, no checkpoint or no pairs, a name that is not OWNER/NAME, an
+    adapter whose base model has no name OWNER/NAME on the hub, no token, no right to write, a request that the hub
+    refuses), GateError (the model was not promoted or not measured), and MachineError (the hub failed or cannot be
+    reached).
     """
     folder = Path(run_dir)
     if not (folder / "summary.json").exists():
@@ -72,20 +73,25 @@ def push(
 def _check_model(folder: Path, summary: dict[str, Any], anyway: bool) -> None:
     """Check that the run's model can be pushed.
 
-    Raises UserError for a run without a checkpoint and for an adapter whose base model nobody else can load. Raises
-    GateError for a model that was not promoted, unless `anyway` is set.
+    Raises UserError for a run without a checkpoint, and for an adapter if `local_base` returns its base model. Raises
+    GateError for a model that was not promoted or not measured, unless `anyway` is set.
     """
     checkpoint = folder / "checkpoint"
     if not checkpoint.is_dir():
         raise UserError(f"{folder}: holds no checkpoint; leave out --model")
     gate = summary.get("gate") or {}
+    if not gate and not anyway:
+        raise GateError("the model was not measured, so it is not promoted. --anyway pushes it nevertheless")
     if not gate.get("promoted") and not anyway:
-        reason = (gate.get("reasons") or ["it was not measured"])[0]
+        reason = (gate.get("reasons") or ["no reason is given"])[0]
         raise GateError(f"the model was not promoted: {reason}. --anyway pushes it with a card that says this")
     if base := local_base(folder):
+        what = (
+            "does not name its base model" if base == "unknown" else f"has a base model without an OWNER/NAME ({base})"
+        )
         raise UserError(
-            f"{checkpoint}: is an adapter of a base model that only this machine has ({base}). Train again with "
-            "training.merge_adapter = true. If that base model is on the hub, write its OWNER/NAME as "
+            f"{checkpoint}: the adapter {what}, so others may be unable to load it. Train again with "
+            "training.merge_adapter = true. If the base model is on the hub, write its OWNER/NAME as "
             "base_model_name_or_path into adapter_config.json instead"
         )
 

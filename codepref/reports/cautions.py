@@ -1,4 +1,4 @@
-"""Warnings for the reader of a report, as sentences. Pure."""
+"""Warnings for the reader of a report, as sentences."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _training_cautions(summary: Row) -> list[str]:
 
 
 def _ends(values: Sequence[float]) -> tuple[float, float] | None:
-    """Return the means of the first and of the last tenth of the values, or None for fewer than 2 values.
+    """Return the means of the first and of the last tenth of the values, at least one each, or None for fewer than 2.
 
     Single values are noisy.
     """

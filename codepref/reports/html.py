@@ -20,7 +20,7 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 def write_report(run_dir: Path) -> Path:
-    """Write `run_dir`/report.html from summary.json and pairs.parquet, and return its path.
+    """Write `run_dir`/report.html from summary.json, pairs.parquet and the audit's verdicts, and return its path.
 
     The page leaves out the sections that an unfinished run has no data for.
 
@@ -46,7 +46,7 @@ def write_report(run_dir: Path) -> Path:
 def _true_codes(run_dir: Path, rows: Sequence[Mapping[str, Any]]) -> TrueCodes:
     """Return the verdict codes of the true tests by (task_id, solution_id), for the problems of these pairs.
 
-    Returns {} if `run_dir`/audit holds no verdicts, as in a run that trains on true tests.
+    Returns {} if there are no pairs, or if `run_dir`/audit holds no verdicts, as in a run that trains on true tests.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

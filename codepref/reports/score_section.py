@@ -27,7 +27,7 @@ DIFFERENCE_WORDS = {"better": "better", "worse": "worse", "tie": "no difference 
 
 
 def tiles(summary: Row) -> list[dict[str, str]]:
-    """Return the first figures of the page: the main score, the number of pairs, the share of right pairs, the time."""
+    """Return the page's first figures that the summary has: main score, number of pairs, share of right pairs, time."""
     rows = []
     main = main_comparison(list(summary.get("comparison") or []))
     if main:

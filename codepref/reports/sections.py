@@ -23,7 +23,7 @@ VERDICT_NAMES = dict(
 
 
 def funnel(summary: Row) -> list[dict[str, Any]]:
-    """Return the counts from problems to pairs, with the lengths of their bars.
+    """Return the counts from problems to training, with the lengths of their bars.
 
     The lengths are logarithmic, since the counts differ by orders of magnitude.
     """
@@ -50,7 +50,7 @@ def dropped(summary: Row) -> list[dict[str, Any]]:
 
 
 def share(part: float, whole: float) -> str:
-    """Return a part in percent of the whole, with one decimal. Return "<0.1" for a part that would round to zero."""
+    """Return a part in percent of the whole, with one decimal, or "<0.1" for a part above 0 that would round to 0."""
     return "<0.1" if 0 < part / whole < 0.0005 else points(part / whole)
 
 
@@ -98,7 +98,7 @@ def plain(value: Any) -> str:
 
 
 def recipe(summary: Row) -> list[dict[str, Any]]:
-    """Return the resolved recipe, one table for each section."""
+    """Return the resolved recipe, one table for each section and for each key outside the sections."""
     tables = []
     for section, settings in (summary.get("recipe_resolved") or {}).items():
         values = settings if isinstance(settings, Mapping) else {"": settings}

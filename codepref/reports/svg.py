@@ -17,7 +17,7 @@ SMOOTH_FROM = 30
 NAME_CHARACTER, LABEL_CHARACTER = 8.8, 7.2
 """Widths of one character of a row's name and of one of a label, in user units.
 
-They fit the widest common sans serif font.
+They are chosen for a wide sans serif font.
 """
 
 
@@ -50,7 +50,7 @@ class Line:
 
 
 def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
-    """Return about `wanted` round numbers that cover the range from low to high.
+    """Return round numbers that cover the range from low to high, usually about `wanted` of them.
 
     The step between the numbers is 1, 2 or 5 times a power of ten.
     """
@@ -149,7 +149,8 @@ def line_chart(
     """Return a chart of curves. across: the quantity on the horizontal axis.
 
     A curve of SMOOTH_FROM points or more is drawn as a moving average, with the raw curve faint behind it. The last
-    value is written at the end of each curve. mark: the level of a dotted line, such as 0.5 for accuracy.
+    value of the curve or of its average is written at its end. mark: the level of a dotted line, such as 0.5 for
+    accuracy.
     """
     left, right, top, bottom, height = 52, 62, 12, 34, 220
     xs = [x for line in lines for x, _ in line.points]

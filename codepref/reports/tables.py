@@ -107,7 +107,7 @@ def power_table(comparison: Sequence[Row], unit: str = "point") -> str:
     """Return a table of how many problems are needed to show a difference of each size.
 
     comparison: rows with `name`, `n` and `problems_needed`, which maps each size to the number of problems, or to None
-    if the two sides do not differ in any problem.
+    if the spread of the differences is 0 or unknown.
     """
     sizes = list(comparison[0]["problems_needed"])
     rows = [["", *(f"{size} {unit}{'s' * (size != '1')}" for size in sizes), "now"]]
@@ -141,7 +141,7 @@ def stage_lines(stages: Sequence[Row]) -> list[list[str]]:
 
 
 def summary_table(summary: Mapping[str, Any]) -> str:
-    """Return the text that `run` and `demo` print at their end: the result in words, scores, pairs and durations.
+    """Return the text that `run` and `demo` print at their end, such as the result in words, scores and durations.
 
     summary: the content of summary.json. Parts that it lacks are left out.
     """

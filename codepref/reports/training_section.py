@@ -25,7 +25,7 @@ CURVES = (
 
 
 def training(summary: Row) -> dict[str, Any]:
-    """Return the charts of the training curves, and the settings that the training used."""
+    """Return the charts of the training and the validation, and the settings. Return {} if nothing was trained."""
     row = summary.get("training") or {}
     if not row:
         return {}
@@ -87,7 +87,7 @@ def _validation(training: Row) -> list[dict[str, Any]]:
 
 
 def _start_of_the_curve(training: Row) -> tuple[float | None, str]:
-    """Return the value at which the curve of the loss must start, and a note, or (None, "") if it is not known.
+    """Return the value at which the curve of the loss should start, and a note, or (None, "") if it is not known.
 
     It is not known if `chosen_weight` is set. The logged loss then includes the term of the chosen answer's
     likelihood, whose first value depends on the data.

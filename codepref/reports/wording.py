@@ -112,7 +112,8 @@ def tone_of(comparison: Row) -> Tone:
 def figure_name(name: str) -> str:
     """Return the name of a figure for a sentence.
 
-    "pass@1" becomes "sampled pass@1", and "pass@1 greedy" becomes "greedy pass@1". Other names stay unchanged.
+    "pass@1" becomes "sampled pass@1", and "pass@1 greedy" becomes "greedy pass@1". Names that do not begin with
+    "pass@" stay unchanged.
     """
     if not name.startswith("pass@"):
         return name
@@ -128,7 +129,7 @@ def scale_note(names: Iterable[str]) -> str:
 def main_comparison(comparisons: list[Row]) -> Row | None:
     """Return the comparison for the headline, or None without comparisons.
 
-    This is sampled pass@1, which varies least, else greedy pass@1, else the first comparison.
+    This is sampled pass@1, which usually varies less than greedy pass@1, else greedy pass@1, else the first comparison.
     """
     named = {str(row.get("name")): row for row in comparisons}
     return named.get("pass@1") or named.get("pass@1 greedy") or (comparisons[0] if comparisons else None)
@@ -163,7 +164,10 @@ def _p_in_words(value: Any) -> str:
 
 
 def headline(summary: Row) -> Headline:
-    """Return whether the model got better: a title on the main figure, and one sentence on each other figure."""
+    """Return whether the model got better: a title on the main figure, and one sentence on each other figure.
+
+    Figures without an interval are left out.
+    """
     comparisons: list[Row] = [row for row in summary.get("comparison") or [] if tone_of(row) != "unknown"]
     main = main_comparison(comparisons)
     if main is None:

@@ -21,7 +21,10 @@ OLD_INPUTS = {"validation.problems": "watch.problems"}
 
 
 def open_run(folder: Path) -> RunDirectory:
-    """Return the run in `folder` without a lock, for reading. Raises UserError if the folder holds no run."""
+    """Return the run in `folder` without a lock, for reading.
+
+    Raises UserError if the folder holds no run, or a malformed recipe.
+    """
     recipe = folder / "recipe.toml"
     if not recipe.exists():
         raise UserError(f"{folder}: is no run directory, since it holds no recipe.toml")
@@ -69,8 +72,8 @@ class RunDirectory:
         """Begin a run in the directory. If it holds a run already, check that recipe and inputs have not changed.
 
         inputs: hashes of the problems and the model that the recipe names. about: returns further notes for run.json.
-        It is called only for a new run. Raises UserError if the directory holds a run of another recipe, or if the
-        inputs have changed since that run began.
+        It is called only for a new run. Raises UserError if the directory holds a run with other values of the
+        recipe's keys, or if the inputs have changed since that run began. The recipe's name may differ.
         """
         kept = self.path / "recipe.toml"
         if not kept.exists():
@@ -98,7 +101,7 @@ class RunDirectory:
             )
 
     def about(self) -> dict[str, Any]:
-        """Return the notes from the start of the run: its name, time, machine, versions and inputs."""
+        """Return the notes from the start of the run, such as the recipe's name, time, machine, versions and inputs."""
         notes: dict[str, Any] = read_json(self.path / "run.json")
         return notes
 

@@ -17,7 +17,8 @@ WIDTH = 18
 def status_lines(folder: Path) -> list[str]:
     """Return one line about the run, one for each stage, and the path of the report if there is one.
 
-    A stage is done (with its seconds), begun (with what it keeps), or pending. Raises UserError if the folder holds no
+    A stage is done (with its seconds), begun (with what it keeps), or pending. A stage that has begun and keeps nothing
+    yet is usually shown as pending. Raises UserError if the folder holds no
     run.
     """
     run = open_run(folder)
@@ -38,7 +39,10 @@ def status_lines(folder: Path) -> list[str]:
 
 
 def kept_work(run: RunDirectory, stage: str) -> list[str]:
-    """Return what an unfinished stage has kept so far, such as ["3 batches of answers"], or [] if it kept nothing."""
+    """Return what an unfinished stage has kept so far, such as ["3 batches of answers"].
+
+    Return [] if nothing on disk shows that the stage has begun.
+    """
     number, name = split_stage(run.recipe, stage)
     folder = run.round_folder(number)
     kind, _, label = name.partition("-")

@@ -1,4 +1,4 @@
-"""The functions of a run's stages, in the order of its plan."""
+"""The functions of a run's stages after the stage `problems`, in the order of its plan."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STAGES: dict[str, Callable[[Work], Result]] = {
 
 
 def stages(work: Work) -> list[tuple[str, Callable[[Work], Result]]]:
-    """Return the name and the function of each stage of a run, in order."""
+    """Return the name and the function of each stage of a run after the stage `problems`, in order."""
     recipe, planned = work.recipe, plan(work.recipe)
     last = replace(work, round=recipe.training.rounds)
     models = {"base": recipe.model.path, "sft": str(work.out / "sft"), "aligned": str(work.out / "checkpoint")}

@@ -7,7 +7,7 @@ from codepref.training.methods import load_method
 
 
 def labels(recipe: Recipe) -> list[str]:
-    """Return the labels of the models that a run measures, in the order in which the run makes the models."""
+    """Return the labels of the models that a run measures: "base", "sft" if `sft.data` is set, and "aligned"."""
     return ["base", *(["sft"] if recipe.sft.data else []), "aligned"]
 
 

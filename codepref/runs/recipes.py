@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read a TOML recipe, apply the overrides, and check the result. overrides: texts `section.key=value`.
 
-    Raises UserError with one line for each mistake: a missing file, invalid TOML, an unknown section or key (with the
-    nearest known name), a value of the wrong type or out of bounds, and keys that do not fit together.
+    Raises UserError for a missing file and for invalid TOML. Otherwise raises it with one line for each unknown section
+    or key (with the nearest known name, if one is near) and for each value of the wrong type or out of bounds. Without
+    such mistakes, raises it with one line for each mistake that `inconsistencies` finds.
     """
     return parse_recipe(read_document(path), name=path.stem, overrides=overrides, where=str(path))
 
@@ -31,7 +32,10 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 def parse_recipe(
     document: Mapping[str, Any], *, name: str = "recipe", overrides: Sequence[str] = (), where: str = "recipe"
 ) -> Recipe:
-    """Build a Recipe from a parsed TOML document and check it. Raises UserError with one line for each mistake."""
+    """Build a Recipe from a parsed TOML document and check it.
+
+    Raises UserError as `recipe_from_document` does, and with one line for each mistake that `inconsistencies` finds.
+    """
     recipe = recipe_from_document(document, name=name, overrides=overrides, where=where)
     if mistakes := inconsistencies(recipe):
         raise UserError(*(f"{where}: {mistake}" for mistake in mistakes))
@@ -39,7 +43,10 @@ def parse_recipe(
 
 
 def inconsistencies(recipe: Recipe) -> list[str]:
-    """Return one text for each mistake between keys of a recipe. Each key alone is valid."""
+    """Return one text for each mistake in a recipe whose keys have valid types and bounds.
+
+    Such mistakes are keys that do not fit together, unknown names, malformed templates, and a budget of 0.
+    """
     mistakes = []
     evaluation, pairing = recipe.evaluation, recipe.pairing
     if too_large := [k for k in evaluation.k if k > evaluation.samples]:
@@ -90,7 +97,10 @@ def _feedback_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[
     if recipe.instructions.source:
         mistakes += check_pool(recipe.pool, "instructions.source is set")
         if recipe.training.rounds > 1:
-            mistakes.append("a pool's responses are equal in every round: set training.rounds = 1")
+            mistakes.append(
+                "a pool's responses do not come from the trained model, so a run with a pool has one round: set "
+                "training.rounds = 1"
+            )
         if rule and not (rule.ratings and rule.tests == "none"):
             mistakes.append("the instructions of instructions.source have no tests: set pairing.rule = 'rated'")
     elif recipe.pool:

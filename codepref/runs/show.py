@@ -1,4 +1,4 @@
-"""The function of `codepref show`, which prints all that a run keeps about one problem."""
+"""The function of `codepref show`, which prints what a run keeps about one problem."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ KINDS = ("greedy", "sampled")
 def show_lines(folder: Path, task_id: str) -> list[str]:
     """Return lines on one problem: its answers with verdict codes and ratings, its tests and its pairs, for each round.
 
-    For a held-out problem, return lines on the answers of each evaluated model. Raises UserError if the run keeps no
-    answer to the task, or if the folder holds no run.
+    For a held-out problem, return lines on the answers of each evaluated model. Raises UserError if the run keeps
+    nothing about the task, or if the folder holds no run.
     """
     run = open_run(folder)
     rounds = run.recipe.training.rounds
@@ -61,7 +61,7 @@ def _round_lines(folder: Path, task_id: str) -> list[str]:
 
 
 def _response_lines(task_id: str, row: dict[str, Any], ratings: dict[int, str]) -> Iterator[str]:
-    """Yield the lines on a pool's responses. Each response is shown with its model and its rating."""
+    """Yield the lines on a pool's responses. Each is shown with its model and with its rating or "(not rated)"."""
     yield f"{task_id}: {len(row['responses'])} responses, preference {row['preference']}"
     yield from _indented(row["instruction"])
     for place, response_id in enumerate(_response_ids(row)):
@@ -102,7 +102,7 @@ def _evaluation_lines(folder: Path, task_id: str, label: str) -> list[str]:
 
 
 def _nothing_kept(run: RunDirectory, task_id: str) -> str:
-    """Return a message that says why there is nothing to show, with an example of a task that can be shown."""
+    """Return a message that says why there is nothing to show, and an example of a task of the run if there is one."""
     method = run.recipe.training.method
     evaluated = run.path / "evaluation" / "base" / "greedy.jsonl"
     other = next(_all_rows(evaluated), None)

@@ -1,4 +1,4 @@
-"""Writes summary.json, which holds everything that a run measured. The table and the report are made from it."""
+"""Writes summary.json, which holds the figures of a run. The table is made from it, and most of the report."""
 
 from __future__ import annotations
 
@@ -39,8 +39,9 @@ PACKAGES = (
 
 
 def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, Any]:
-    """Write DIR/summary.json from the stages' markers and the score files, and return its content.
+    """Write DIR/summary.json from the recipe, run.json, the stages' markers and the score files. Return its content.
 
+    If the base and the aligned model are compared, also write `promoted` or `not-promoted`.
     stage_names: the names of all stages of the run. The summary leaves out stages that are not finished.
     """
     markers = {name: marker for name in stage_names if (marker := run.done(name)) is not None}
@@ -101,7 +102,7 @@ def refresh_summary(folder: Path) -> dict[str, Any]:
 
 
 def _mark(path: Path, decision: dict[str, Any]) -> None:
-    """Write the gate's reasons into the file `promoted` or `not-promoted` of the run directory."""
+    """Write the gate's reasons into `promoted` or `not-promoted` of the run directory, and remove the other file."""
     names = ("promoted", "not-promoted")
     chosen = names[0] if decision["promoted"] else names[1]
     for name in names:

@@ -1,4 +1,4 @@
-"""The object that every stage of a run gets: the recipe, the problems, the folders and the seeds of a round."""
+"""The object that the stages of a run get: the recipe, the problems, the folders and the seeds of a round."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Work:
 
     @property
     def start(self) -> str:
-        """The model from which preference training starts. It is also the reference model."""
+        """The model from which preference training starts. It is also the reference model, if the method has one."""
         if self.round > 1 and self.recipe.training.round_start == "last":
             return self.policy
         return str(self.out / "sft") if self.recipe.sft.data else self.recipe.model.path
@@ -125,8 +125,9 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) ->
     """Load the problems and instructions that the recipe names, and check the recipe against this machine.
 
     Raises UserError if two of the sets share a problem, if no held-out problem has tests, if a validation problem has
-    none, if no training problem is left, or if the recipe's model cannot be trained as the recipe says. Raises
-    MachineError if the hub cannot be reached, or if a package that `training.report_to` needs is missing.
+    none, if no training problem is left, if the recipe's model cannot be trained as the recipe says, or if a file or
+    data set that the recipe names is missing or malformed. Raises MachineError if the hub cannot be reached, or if a
+    package that `training.report_to` needs is missing.
     """
     recipe = run.recipe
     tasks: Sequence[Instruction] = ()

@@ -1,4 +1,4 @@
-"""A user's mistake gives status 2 and one message that says what is wrong, where, and how to fix it."""
+"""Mistakes of a user usually give status 2 and one message that says what is wrong, where, and how to fix it."""
 
 import json
 from pathlib import Path

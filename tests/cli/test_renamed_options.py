@@ -1,4 +1,4 @@
-"""Old names of options, keys and arguments still work. Each gives one warning."""
+"""Old names of options, keys and arguments still work, with a warning."""
 
 import argparse
 import subprocess

@@ -1,4 +1,4 @@
-"""Each command makes waiting OpenMP threads sleep, unless the user has set how they wait."""
+"""A command makes waiting OpenMP threads sleep, unless the user has set how they wait."""
 
 import os
 

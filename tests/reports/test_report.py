@@ -1,4 +1,4 @@
-"""The page holds every figure in one file and fetches no other file. Unfinished runs have a page too."""
+"""The page holds the figures of a run in one file and fetches no other file. Unfinished runs have a page too."""
 
 from __future__ import annotations
 
