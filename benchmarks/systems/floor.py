@@ -1,4 +1,4 @@
-"""Times bare forks as one of the systems (see `benchmarks.systems`), for comparison with systems that fork a process."""
+"""Times bare forks as one of the systems (see `benchmarks.systems`), for comparison with real systems."""
 
 from __future__ import annotations
 

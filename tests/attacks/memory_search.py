@@ -183,8 +183,8 @@ class Findings:
 
     held: markers in the process of the solution. parent: markers in the process that forked it.
     zygotes: process name -> markers, for the children of the supervisor, `parent` among them.
-    others: process name -> markers, for the other processes of the worker. None means that this user cannot read the process, or that
-    the solution gave no answer.
+    others: process name -> markers, for the other processes of the worker. None means that this user cannot read the
+    process, or that the solution gave no answer.
     """
 
     inside: list[str] | None = None
