@@ -24,7 +24,7 @@ COMMANDS = {
     "load": "count the verdicts of the same systems that change when the machine is busy",
     "matrix": "time the matrix of self-written tests, and compare its verdict codes with those of plain processes",
     "growth": "time and memory of codepref by the number of samples, tests and workers",
-    "floor": "time of bare forks, which no system can go below",
+    "floor": "time of bare forks, one at a time, for comparison",
     "fuzz": "run generated and mutated programs through the engine; the exit status is 1 if there is a finding",
     "table": "print a results file as Markdown",
 }

@@ -4,8 +4,8 @@
 
 A forked child runs a solution with `exec`. It then runs each test with `exec` in a copy of the solution's names, and
 writes the verdict codes into shared memory. The kernel ends a child that exceeds its CPU time (SIGPROF). When a child
-ends during a test, a new child continues with the next test. No test is skipped. When a child ends while the solution
-loads, all tests get the same code.
+ends during a test, a new child continues with the next test. When a child ends while the solution loads, all
+tests that have no code yet get the same code.
 
 Codes: P (passed), F (an assertion of the test failed), E (another exception, or the child ended), M (out of memory),
 T (out of time).

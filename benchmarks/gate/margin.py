@@ -1,8 +1,8 @@
 """Simulates pairs of models, and measures how often the gate promotes the second model of a pair.
 
-The gate is a test at a level of 2.5%. If the true pass@1 of the second model is one point lower, the gate should
-promote at most 2.5% of such models. Each figure comes from many pairs of models. Each pair has new problems and ten
-answers a problem, and goes through the same comparison and decision as in a run.
+The gate is a test at a level of 2.5%. If the true pass@1 of the second model is one point lower on average, the gate
+should promote at most 2.5% of such models. Each figure comes from many pairs of models. Each pair has new problems and
+ten answers a problem, and goes through the same comparison and decision as in a run.
 
 Worse models: the first model always solves every problem. The second model loses much on few problems, or little on
 more problems. Such differences are hard for an interval. Equal models: both solve most problems always or never, and

@@ -1,8 +1,9 @@
 """Trains the starter with every training method, and measures the gain on held-out problems and the cost.
 
-Each seed samples ten solutions and five test completions for each of 500 training problems. All methods of this seed
-learn from these samples. The online methods and the second round of `rpo-2-rounds` sample solutions of their own. The
-figures are measured on `starter:heldout`. Results that --out already has are read and not computed again.
+Each seed samples ten solutions and five test completions for each of 500 training problems. Most methods of this seed
+learn from these samples. `sft` learns from the gold solutions. The online methods and the second round of
+`rpo-2-rounds` sample solutions of their own. The figures are measured on `starter:heldout`. Results that --out already
+has are read and not computed again.
 """
 
 from __future__ import annotations

@@ -3,10 +3,10 @@
 Problems, solutions and test completions are those published with CodeT (arXiv 2207.10397); HumanEval+ decides which
 solutions are correct.
 
-Protocol: The tests are the first five asserts of each test completion. A draw takes J solutions and K asserts with
-replacement, so a text that the model wrote often is drawn often. A rule gives at most one pair for each problem and
-draw. The pairs of all problems and draws are sorted by confidence. The number of kept pairs is 20%, and then 30%, of
-problems x draws. If a rule gives fewer pairs, each missing pair counts as wrong. A pair is right when the chosen
+Protocol: The tests are at most the first five asserts of each test completion. A draw takes J solutions and K asserts
+with replacement, so a text that the model wrote often is drawn often. A rule gives at most one pair for each problem
+and draw. The pairs of all problems and draws are sorted by confidence. The number of kept pairs is 20%, and then 30%,
+of problems x draws. If a rule gives fewer pairs, each missing pair counts as wrong. A pair is right when the chosen
 solution passes HumanEval+ and the rejected solution does not.
 """
 

@@ -98,7 +98,8 @@ def check_ratings(folder: Path, problems: int) -> dict[str, int]:
     """Compare each rating with the quality that is stated in its response. The scripted judge rates by this quality.
 
     Returns the numbers of problems, responses, rated responses and unjudged responses. `invented` is the number of
-    ratings that are not the stated quality, and `lost` is the number of missing responses.
+    ratings that are not the stated quality, those of the second pass included. `lost` is the number of missing
+    responses.
     """
     counts: Counter[str] = Counter({"rated": 0, "unjudged": 0, "invented": 0, "responses": 0, "lost": 0})
     for judgment in iter_judgments(folder / "judgments.jsonl"):

@@ -57,8 +57,8 @@ def measure(model: Path, seed: int = 0) -> dict[str, float]:
     """Measure a model on the held-out problems. Returns shares by name.
 
     The shares are pass@1 greedy and sampled, pass@10, the share of problems with right and wrong samples, and the share
-    of the model's own tests that are right. A test is right when the gold solution passes it. Solutions and tests are
-    sampled at temperature 0.8 and top_p 1. model: the folder of the model.
+    of the model's own tests that are right. A test is right when the gold solution passes it. Sampled
+    solutions and tests have temperature 0.8 and top_p 1. model: the folder of the model.
     """
     from codepref import api
 

@@ -1,6 +1,6 @@
 """The systems that benchmarks run and compare. Each runs in a fresh process of the same interpreter.
 
-A job is a dict that fits JSON:
+A job is a dict that fits JSON. Most jobs have these keys:
 
 problems, samples: the paths of JSON Lines files. seconds: the time limit. workers: the number of processes.
 folder: a folder in which the system may write. answer: the path to which the answer is written.

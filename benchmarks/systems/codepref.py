@@ -52,7 +52,8 @@ def as_verdict(verdict: Any) -> Verdict:
 def run_matrix(job: Job) -> dict[str, Any]:
     """Run `execute` on distinct solutions x distinct self-written tests.
 
-    The answer has `codes` and `details` by task and solution.     Further keys of the job:
+    The answer has `codes` and `details` by task and solution. Further keys of the job:
+
     data: the folder of the CodeT files. per_completion: the largest number of tests from one completion.
     max_tests: the largest number of tests for one problem (default: all).
     """

@@ -14,9 +14,9 @@ from benchmarks.systems import Job, read_samples
 def run_samples(job: Job) -> dict[str, Any]:
     """Run `evalplus.evaluate` on a file of samples.
 
-    EvalPlus limits each input, not the whole test. An input may take `seconds` of wall-clock time, or five times as
-    long as the canonical solution took, whichever is more. codepref applies this factor to a whole test. If `seconds`
-    is None, EvalPlus's own limits hold.
+    EvalPlus limits each input, and the whole test only to 60 s. An input may take `seconds` of wall-clock time, or five
+    times as long as the canonical solution took, whichever is more. codepref applies this factor to a whole test. If
+    `seconds` is None, EvalPlus's own limits hold.
 
     `phases` of the answer has the seconds for expected outputs, and `printed` has the lines that EvalPlus prints.
     """

@@ -1,4 +1,4 @@
-"""Times bare forks as one of the systems (see `benchmarks.systems`). It is the floor: no other system can be faster."""
+"""Times bare forks as one of the systems (see `benchmarks.systems`), for comparison with real systems."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ SETS = {"one pair a prompt": 1, "four pairs a prompt": 4}
 def build_model(folder: Path, size: str) -> None:
     """Write a model with random weights and the starter's tokenizer to `folder`, unless the folder has a model.
 
-    The weights are the same on every machine that has the same version of torch.
+    A fixed seed draws the weights.
     """
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM
@@ -42,10 +42,10 @@ def build_model(folder: Path, size: str) -> None:
 
 
 def load_pairs(model: str, data: Path, problems: int, pairs: int, max_length: int) -> list[Pair]:
-    """Return `pairs` pairs for each of `problems` problems, shuffled. Chosen and rejected are arbitrary samples.
+    """Return `pairs` pairs for each of at most `problems` problems, shuffled.
 
-    Problems with too few samples are left out. model: the folder of the tokenizer. max_length: the largest number of
-    tokens of prompt and answer together.
+    Chosen and rejected are arbitrary samples. Problems with too few samples are left out. model: the
+    folder of the tokenizer. max_length: the largest number of tokens of prompt and answer together.
     """
     from codepref.models import load_tokenizer
 

@@ -1,6 +1,6 @@
 """Runs the attack files of `families/`, `open/` and `quiet/`. Each file contains its own problem and expectations.
 
-The files of `families/` are attacks that fail, and the tests check this. A file of `open/` is an attack that still
+The files of `families/` are attacks that fail, and the slow tests check this. A file of `open/` is an attack that still
 gets a wrong verdict, costs too much, or leaves a mark. `python tests/attacks/families.py open/` shows the verdicts of
 these files. Move a file to `families/` when its attack fails. A file of `quiet/` has a limit of seconds, or it
 recognises a second attempt by its process id. Both need a machine that does nothing else, so the tests do not run
@@ -8,7 +8,7 @@ these files.
 
 `runner.py` has one problem for all its files. The attacks here need tests of other kinds, other limits, several samples
 of one attack, or two workers at once. The tests import this module. As a script, it prints one JSON line for each file
-whose path contains one of the arguments.
+whose path contains one of the arguments, or for all files of `families/` if no path does.
 
 A file has a head, which says what the attack tries and has `# key: value` lines. After the head, it has these blocks:
 

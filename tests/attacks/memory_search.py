@@ -4,7 +4,7 @@ Markers are planted in everything that a solution must not see. In a first test,
 of its own process, and raises an exception that names the markers. In a second test, it names its process `held` and
 sleeps. Meanwhile the memory of this process and of the other processes of the worker is read through `/proc`.
 
-As a script, this module prints one JSON line for each situation.
+As a script, this module prints one JSON line for each situation, or only for those that an argument names in part.
 """
 
 from __future__ import annotations
@@ -183,8 +183,8 @@ class Findings:
 
     held: markers in the process of the solution. parent: markers in the process that forked it.
     zygotes: process name -> markers, for each process that forks others, except the supervisor. `parent` is among them.
-    others: process name -> markers, for all other processes. None means that this user cannot read the process, or that
-    the solution gave no answer.
+    others: process name -> markers, for the other processes of the worker. None means that this user cannot read the
+    process, or that the solution gave no answer.
     """
 
     inside: list[str] | None = None

@@ -1,4 +1,6 @@
-"""Runs the attack files through an engine. The tests import this module. As a script it prints one JSON line a file.
+"""Runs the attack files through an engine. The tests import this module.
+
+As a script, it prints one JSON line for each file, or only for files whose paths contain one of the arguments.
 
 An attack file has a comment that says what the attack tries, a line `# expect:` with the correct codes, the attacking
 program, a line `# honest twin`, and the honest twin. The twin uses the same means as the attack and must pass. Every
@@ -45,7 +47,7 @@ HONEST = {
     "import numpy\ndef add(a, b):\n    return int(numpy.add(a, b))\n": "P",
     "class E(Exception):\n    pass\ndef add(a, b):\n    raise E\n": "E",
 }
-"""Honest programs and their codes. After every attack the engine must still give them these codes."""
+"""Programs that attack nothing, and their codes. After every attack the engine must still give them these codes."""
 SECRET = {"CODEPREF_TEST_SECRET": "secret"}
 PLACES = tuple(Path(folder) / "codepref-escape" for folder in ("/tmp", "/dev/shm", "/var/tmp", "/"))
 """Files that some escapes try to write."""

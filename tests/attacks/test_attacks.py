@@ -1,6 +1,6 @@
 """Tests with programs that try to forge a verdict, leave the sandbox, or change another verdict (see `runner.py`).
 
-If the tests run as root, each attack runs twice: as root, and as an ordinary user.
+If the tests run as root, each attack runs as root, and also as an ordinary user where this is possible.
 """
 
 from __future__ import annotations

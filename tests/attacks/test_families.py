@@ -1,6 +1,6 @@
 """Tests with attack files that contain their own problems (see `families.py`). No attack may get a wrong code.
 
-If the tests run as root, each attack runs twice: as root, and as an ordinary user.
+If the tests run as root, each attack runs as root, and also as an ordinary user where this is possible.
 """
 
 from __future__ import annotations

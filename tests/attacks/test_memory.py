@@ -1,6 +1,7 @@
 """Tests that the process of a solution, and the process that forks it, contain no test, other solution or verdict.
 
-There is one exception: a process that tests share with the solution contains these tests. See `memory_search.py`.
+There is one exception: a process that tests share with the solution may contain these tests, their expected values and
+the page of codes. Memory from outside is only searched where this user may read it. See `memory_search.py`.
 """
 
 from __future__ import annotations

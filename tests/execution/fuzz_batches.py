@@ -63,7 +63,7 @@ SHARES = {"asserts": 66, "shared": 4, "unittest": 4, "inputs": 8, "stdio": 6, "h
 SIZES = {"hostile": 3, "stdio": 12}
 """Kind of tests -> the largest number of programs of a task. For all other kinds it is 24."""
 TASKS = 10
-"""The number of tasks that are drawn for a batch."""
+"""The largest number of tasks that are drawn for a batch. Each hostile task adds a task with canaries."""
 _INSIDE = (  # lines of tests that manipulate the test runner in which they run
     "page.enter({0}, {1})\nos._exit(0)",
     "page.set(0, {2})\nos._exit(0)",
@@ -179,7 +179,7 @@ def honest_tests(rng: random.Random, name: str, kind: str) -> list[Test]:
 
 
 def hostile_tests(rng: random.Random, name: str) -> list[Test]:
-    """Return two or three tests that are hostile or malformed."""
+    """Return two or three tests. Most of them are hostile or malformed."""
     ways = {"asserts": 6, "check": 2, "inputs": 3, "stdio": 2, "unittest": 1}
     kind = rng.choices(list(ways), list(ways.values()))[0]
     make = {"inputs": _hostile_inputs, "stdio": _hostile_stdio}.get(kind, _hostile_code)

@@ -91,7 +91,7 @@ class _Grow(ast.NodeTransformer):
 
 
 def expression(rng: random.Random, depth: int) -> ast.AST:
-    """Return a random expression. At greater depth it is smaller."""
+    """Return a random expression. At greater depth it is smaller on average."""
     if rng.random() < 0.15 + depth / _DEEPEST:
         return copy.deepcopy(rng.choice(_LEAF_TREES))
     return _Grow(rng, depth).visit(copy.deepcopy(rng.choice(_EXPRESSION_TREES)))

@@ -2,7 +2,7 @@
 
 These are findings:
 
-- The engine raises an exception.
+- The engine raises an exception, or refuses a malformed test with another exception than UserError.
 - A verdict code is missing, or is I and no hostile test is the reason.
 - A batch hangs.
 - A canary gets a wrong verdict.
