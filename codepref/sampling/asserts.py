@@ -206,7 +206,7 @@ class _Replacer(ast.NodeTransformer):
 
 
 def _replace(expression: ast.expr, values: Mapping[str, ast.expr]) -> ast.expr:
-    """Return the expression with variables replaced by values, or unchanged if it calls `next` or is nested too deeply."""
+    """Return the expression with variables replaced by values, or unchanged if it calls `next` or is too deep."""
     used = global_names(expression) & values.keys()
     if not used:
         return expression

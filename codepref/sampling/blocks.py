@@ -72,7 +72,7 @@ def code_texts(raw: str) -> list[str]:
 
 
 def without_fences(raw: str) -> str:
-    """Return the prose and the code of an answer as one text, without <think> parts and lines that begin with a fence."""
+    """Return the answer without <think> parts and without lines that begin with a fence."""
     lines = without_thinking(raw).replace("\r\n", "\n").split("\n")
     return "\n".join(line for line in lines if not line.lstrip().startswith(("```", "~~~")))
 

@@ -31,7 +31,7 @@ __all__ = ["ExtractedTests", "extract_program", "extract_tests", "program_from_c
 _INPUTS = {"input", "sys", "stdin", "open", "fileinput"}
 """Names with which a program reads its input."""
 _INTERACTIVE = {"print", "input", "exit", "quit"}
-"""A module-level statement that calls one of these functions is an example, and is dropped unless it binds the entry point."""
+"""A module-level statement that calls one of these is an example. It is dropped unless it binds the entry point."""
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 

@@ -25,7 +25,10 @@ ENGINES: Registry[EngineOpener] = Registry(
         "scripted": "codepref.sampling.engines.scripted:open_script",
     },
 )
-"""All engines, with those of other packages. The model name `NAME:MODEL` chooses the engine NAME. Its module is imported at the first use."""
+"""All engines, with those of other packages. The model name `NAME:MODEL` chooses the engine NAME.
+
+The module of an engine is imported at the first use.
+"""
 
 
 def open_engine(model: str, *, dtype: str = "auto", device: str = "auto") -> Engine:
