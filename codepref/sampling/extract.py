@@ -84,8 +84,8 @@ def _whole_program(raw: str) -> str:
 def with_preamble(program: str, problem: Problem) -> str:
     """Return `program` with the definitions of `problem.preamble` before it that it uses and lacks.
 
-    Imports from `__future__` stay first.     A program that Python cannot read is returned unchanged, and so is a
-    program that lacks nothing.
+    Imports from `__future__` stay first. A program that Python cannot read is returned unchanged, and so is a program
+    that lacks nothing.
     """
     if not problem.preamble or parse(program) is None:
         return program

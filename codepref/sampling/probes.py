@@ -113,8 +113,8 @@ def _varied(arguments: list[Any], pools: list[list[Any]], generator: random.Rand
 def vary(value: Any, generator: random.Random) -> Any:
     """Return a value of the same type that usually differs a little.
 
-    Elements of a collection with several types can change their type. Empty lists, tuples, dicts
-    and sets and values of unknown types are not changed.
+    Elements of a collection with several types can change their type. Empty lists, tuples, dicts and
+    sets, and values of unknown types, are not changed.
     """
     for kinds, way in _WAYS:
         if type(value) in kinds:
