@@ -35,7 +35,8 @@ def iter_judgments(source: str | Path) -> Iterator[Judgment]:
     """Yield the judgments in a file or hub data set.
 
     source: as for `codepref.sampling.responses_file.iter_responses`. A response without an annotation is unjudged.
-    Raises UserError for a malformed row and for a second row with the same task_id. The message names the row.
+    Raises UserError for a malformed row and for a second row with the same task_id; the message names the row. Raises
+    the errors of `codepref.problems.load.read_rows` for a source that cannot be read.
     """
     return iter_records(source, judgment_from_row, "a judgment")
 
@@ -124,7 +125,7 @@ def _annotations(
 
 
 def _value(rating: Any, low: int, high: int) -> tuple[int | None, str]:
-    """Return (value, "") for a text or number that is a rating on the scale, and else (None, the reason)."""
+    """Return (value, "") for a whole number on the scale, as text or as an int, and else (None, the reason)."""
     if rating is None or rating == UNJUDGED:
         return None, "not rated"
     text = str(rating).strip() if not isinstance(rating, bool) else ""

@@ -58,7 +58,7 @@ class JudgeRun:
 
 
 def load_tasks(source: ResponseSource) -> Tasks:
-    """Return a function that returns the tasks of `source`. If `source` is a file, each call reads it again."""
+    """Return a function that returns the tasks of `source`. Each call reads a file or hub data set again."""
     if isinstance(source, str | Path):
         return lambda: iter_responses(source)
     tasks = [record.unrated() if isinstance(record, Judgment) else record for record in source]
@@ -77,11 +77,11 @@ def judge_run(
     progress: ProgressLine | None = None,
     log: Log = lambda text: None,
 ) -> Iterator[JudgeRun]:
-    """Ask all questions about the tasks, and yield the answers while the journal in `folder` is open.
+    """Get the answers to all questions about the tasks, and yield them while the journal in `folder` is open.
 
     references: gives the reference answers if responses are graded beside one. budget: limit in dollars over all runs
-    with this journal. Raises the errors of `Exchange`, and UserError for tasks without a known preference or if there
-    is no response to judge.
+    with this journal. Raises the errors of `Exchange`, the errors of reading the tasks, and UserError for tasks without
+    a known preference or if there is no response to judge.
     """
     endpoint = member.endpoint()
     check_endpoints([endpoint], budget)

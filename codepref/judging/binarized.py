@@ -25,8 +25,8 @@ def write_binarized(path: Path, judgments: Sequence[Judgment], pairs: Iterable[P
     """Write one row for each pair as Parquet, or as JSON lines if `path` ends in .jsonl. Return the number of rows.
 
     The columns are PUBLISHED, then `chosen` and `rejected` as plain texts, `rating_chosen` and `rating_rejected` as
-    whole numbers, and `model_chosen` and `model_rejected`.
-    Raises UserError for a pair whose responses the judgments do not hold.
+    whole numbers (null for an unjudged response), and `model_chosen` and `model_rejected`.
+    Raises UserError for a pair whose responses or ratings the judgments do not hold.
     """
     rows = list(binarized_rows(judgments, pairs))
     if path.suffix == ".jsonl":
@@ -53,7 +53,7 @@ def binarized_rows(judgments: Sequence[Judgment], pairs: Iterable[Pair]) -> Iter
 
 
 def _side(judgment: Judgment, pair: Pair, side: str) -> tuple[str, int | None, str]:
-    """Return (text, rating, model) of one side of a pair. Raises UserError if the judgments lack the response."""
+    """Return (text, rating, model) of one side of a pair. Raises UserError if the judgments lack it."""
     response_id = getattr(pair, f"{side}_id")
     ratings: Mapping[int, Rating] = {rating.response_id: rating for rating in judgment.ratings}
     for response in judgment.responses:

@@ -27,18 +27,19 @@ class Facts:
     Attributes:
     code: the program.
     lines: the number of lines that are not blank.
-    longest_line: the length of the longest line in characters.
+    longest_line: the length of the longest of these lines in characters.
     nodes: the number of expressions in the program.
-    densest: the number of expressions in the statement that has most of them.
-    nesting: the depth of blocks inside blocks, such as 2 for a loop with a branch in it.
+    densest: the number of expressions in the statement that has most of them. Expressions of the statements inside it
+        do not count.
+    nesting: the depth of blocks inside blocks, such as 2 for a loop with a branch in it. Each function counts from 0.
     inner_comprehensions: the number of comprehensions that contain another comprehension.
     vague_names: of the names of variables and arguments, the share with one or two characters. Names in USUAL_SHORT
         are not vague. Names of loop variables and names in the instruction do not count at all.
     crowded: the number of statements that begin on the line of an earlier statement.
     functions: the number of functions, methods included.
     documented: the share of functions with a docstring, and 0 without functions.
-    comments: the number of lines with a comment.
-    prose_words: the number of words outside the fenced blocks, and 0 without blocks.
+    comments: the number of lines with a comment. If the tokenizer rejects the program, only lines that begin with `#`.
+    prose_words: the number of words of two or more letters outside the fenced blocks, and 0 without blocks.
     missing: what the instruction asks for and the program lacks.
     extras: what the program holds although the instruction does not ask for it.
     """
@@ -64,10 +65,9 @@ def read_code(text: str, problem: Problem) -> str:
     """Return the code of a response: the fenced blocks of `code_texts` as one text, or the whole response without any.
 
     `code_texts` takes the Python and untagged blocks, or all blocks if there are none of these, and drops <think>
-    parts. Unlike `codepref.sampling.extract`, this function keeps calls and asserts, because they are a part of the
-    answer. For a problem of style "complete", a response without blocks that does not define the entry point is
-    appended to the prompt, if the result parses. A response without blocks is returned even if it is only prose. The
-    result is "" if only white space is left.
+    parts. Example calls and asserts are kept, because they are a part of the answer. For a problem of style "complete",
+    a response without blocks that does not define the entry point is appended to the prompt, if the result parses. A
+    response without blocks is returned even if it is only prose. The result is "" if only white space is left.
     """
     code = "\n\n\n".join(part.strip("\n") for part in code_texts(text)).rstrip()
     if not code.strip():

@@ -10,7 +10,8 @@ class Finding:
     """A rule of ruff that a program breaks.
 
     Attributes:
-    code: the rule's code, such as "F401", or "syntax" for a syntax error.
+    code: the rule's code, such as "F401". A syntax error has ruff's code "invalid-syntax", or "syntax" if ruff gives
+        none.
     message: ruff's message for the first place.
     count: the number of places at which the program breaks the rule.
     """
@@ -26,7 +27,7 @@ class Lint:
 
     Attributes:
     findings: the rules that the program breaks.
-    reformatted: the share of lines that `ruff format` would change, in [0, 1].
+    reformatted: the share of lines that `ruff format` would change, in [0, 1]. The kind of quotes does not count.
     """
 
     findings: tuple[Finding, ...] = ()

@@ -1,4 +1,4 @@
-"""The functions of `codepref judge`, in which a judge model or the rubric rates responses."""
+"""Rates responses with a judge model or with the rubric, for `codepref judge` without --calibrate."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def judge(
     progress: ProgressLine | None = None,
     log: Log = lambda text: None,
 ) -> dict[str, Any]:
-    """Have a judge model rate responses from 1 to 5 by each problem's preference.
+    """Have a judge model rate responses by each problem's preference, by default from 1 to 5.
 
     source: a file that `respond` wrote, a published data set, or records. member: the judge. budget: limit in dollars
     over all runs with this `out`. log: called with messages for the user.
@@ -44,7 +44,7 @@ def judge(
     Returns the summary. Raises UserError for wrong input, a wrong key, an unknown model or a missing server, if
     possible before the first paid call. Raises GateError if the budget allows no further call, and InfrastructureError
     if a server stops answering or if answers are missing after all attempts. If answers are missing, `out` holds the
-    judgments without them.
+    judgments without them. Raises MachineError if a file cannot be written.
     """
     target, counts = Path(out), JudgeCounts()
     check_target(target)
@@ -70,9 +70,10 @@ def judge_by_rubric(source: ResponseSource, out: str | Path, *, problems: str | 
 
     source, out: as for `judge`. The same two files are written, and there is no folder of calls.
     problems: the problems that the responses answer, as for `codepref.problems.load_problems`. They hold the entry
-    points that the preference "instruction-following" looks for.
-    Returns the summary. Raises UserError for responses to tasks that `problems` does not hold, and for tasks without a
-    known preference. Raises MachineError if ruff is missing, and InfrastructureError if ruff fails.
+    points that the preference "instruction-following" looks for. Without them, responses that are rated by this
+    preference get 1.
+    Returns the summary. Raises UserError for tasks that `problems` does not hold, and for tasks without a known
+    preference. Raises MachineError if ruff is missing, and InfrastructureError if ruff fails.
     """
     from codepref.judging.rubric import JUDGE, judge_responses
     from codepref.problems.load import load_problems
@@ -84,7 +85,7 @@ def judge_by_rubric(source: ResponseSource, out: str | Path, *, problems: str | 
     known = {problem.task_id: problem for problem in load_problems(problems)} if problems else {}
     if unknown := [task.task_id for task in tasks if known and task.task_id not in known]:
         raise UserError(
-            f"{len(unknown)} tasks with responses are not in {problems} ({', '.join(unknown[:3])}"
+            f"{len(unknown)} tasks are not in {problems} ({', '.join(unknown[:3])}"
             f"{', ...' if len(unknown) > 3 else ''}). Give the problems that the responses answer"
         )
 

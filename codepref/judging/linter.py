@@ -20,13 +20,18 @@ from codepref.judging.findings import Finding, Lint
 
 SELECT = "E,W,F,B,C4,SIM,RET,PIE,PERF,N,UP,FURB,ISC,PLR1,PLR5,PLW,RUF"
 IGNORE = "E501,W292,UP006,UP007,UP035,UP045,RUF001,RUF002,RUF003"
-"""Rules that are not checked. `codepref.judging.facts` measures the lines (E501). A missing newline at the end does not
-matter (W292). The instruction often prescribes the annotations (UP006 to UP045). Unusual Unicode characters may be a
+"""Rules in the families of SELECT that are not checked.
+
+`codepref.judging.facts` measures the lines (E501). A missing newline at the end does not matter (W292). The instruction
+often prescribes the annotations (UP006 to UP045). Unusual Unicode characters may be a
 part of the task (RUF001 to RUF003)."""
 BATCH = 2000
 """The largest number of programs that one ruff process examines."""
 SUPPRESSION = re.compile(r"#\s*(?=fmt:|yapf:|isort:|noqa|ruff:)")
-"""Matches the beginning of a comment that switches checks off. It is replaced, so that the comment has no effect."""
+"""Matches the beginning of a comment such as `# noqa` or `# fmt: off`, which switches checks or the formatter off.
+
+It is replaced, so that the comment has no effect.
+"""
 
 
 def lint(programs: Sequence[str]) -> list[Lint]:
@@ -87,7 +92,10 @@ def _ruff(command: str, *options: str, allowed: tuple[int, ...] = (0,)) -> str:
 
 
 def _changed_share(before: str, after: str) -> float:
-    """Return the share of lines of `before` that differ in `after`, in [0, 1]. An insertion counts as one line."""
+    """Return the share of lines of `before` that differ in `after`, in [0, 1].
+
+    An insertion counts as one line, and blank lines at the end do not count.
+    """
     if before == after:
         return 0.0
     old, new = before.rstrip().splitlines(), after.rstrip().splitlines()

@@ -19,7 +19,7 @@ from codepref.storage.resources import packaged_text
 
 @cache
 def prompt_template(name: str) -> Template:
-    """Return the template in `prompts/NAME.txt`. It has placeholders such as $request."""
+    """Return the template in `prompts/NAME.txt`. It can have placeholders such as $request."""
     return Template(packaged_text("codepref.judging", f"prompts/{name}.txt"))
 
 
@@ -63,7 +63,7 @@ def grading_messages(
 
 
 def again_messages(messages: Sequence[Message], answer: str, complaint: str, low: int, high: int) -> list[Message]:
-    """Return messages that repeat a question after an unusable answer. complaint: what is wrong with the answer."""
+    """Return messages that repeat a question after an incomplete answer. complaint: what is wrong with the answer."""
     text = prompt_template("ask_again").substitute(complaint=complaint, low=low, high=high)
     return [*messages, {"role": "assistant", "content": answer}, {"role": "user", "content": text}]
 
@@ -71,7 +71,7 @@ def again_messages(messages: Sequence[Message], answer: str, complaint: str, low
 def ratings_schema(count: int, low: int, high: int) -> Mapping[str, Any]:
     """Return the JSON schema of an answer that rates `count` responses with whole numbers from `low` to `high`.
 
-    Servers with strict JSON schemas accept every keyword in it.
+    It uses only keywords that OpenAI's strict JSON schemas allow. These cannot demand that each response is rated once.
     """
     entry = {
         "type": "object",

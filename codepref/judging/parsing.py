@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MAX_CANDIDATES = 64
-"""The number of places at which the parser looks for a JSON object. The limit bounds the time for a long answer."""
+"""The parser looks for a JSON object at no more than this number of places. This bounds the time for a long answer."""
 
 _BLOCK = re.compile(r"^[ \t#>*_-]*Rating[ \t*_]*:[ \t*_]*(.*?)[ \t*_]*$", re.MULTILINE | re.IGNORECASE)
 _RATIONALE = re.compile(r"^[ \t#>*_-]*Rationale[ \t*_]*:[ \t*_]*", re.MULTILINE | re.IGNORECASE)
@@ -40,11 +40,11 @@ def parse_ratings(text: str, count: int, low: int, high: int) -> Parsed:
     """Read the ratings of `count` responses, which have the labels 1, 2, ..., on a scale from `low` to `high`.
 
     A set of ratings is complete if it names every label exactly once. The parser looks for complete sets in JSON
-    objects {"ratings": [{"id", "rating", "rationale"}, ...]} anywhere in the text. If there is none, it reads the
-    published form: one block `Rating: N` / `Rationale: ...` for each response, in the order of the labels.
+    objects {"ratings": [{"id", "rating", "rationale"}, ...]} in the text; see MAX_CANDIDATES. If there is none, it
+    reads the published form: one block `Rating: N` / `Rationale: ...` for each response, in the order of the labels.
     An answer without a complete set rates no response, because one of the responses may have made the judge write it.
-    An answer with two complete sets that differ rates no response either. A rating that is not a whole number on the
-    scale ("N/A", "4/5", 11, 3.5) leaves only its own response unjudged.
+    An answer with complete sets of different ratings rates no response either. A rating that is not a whole number on
+    the scale ("N/A", "4/5", 11, 3.5) leaves only its own response unjudged.
     """
     labels = range(1, count + 1)
     readings = [entries for entries in _objects(text) if sorted(_labels(entries)) == list(labels)]
@@ -79,7 +79,7 @@ def _parse(entries: Sequence[Mapping[str, Any]], low: int, high: int) -> Parsed:
 
 
 def _whole(value: Any) -> int | None:
-    """Return the whole number that a JSON value holds as a number or as text, or None."""
+    """Return the whole number that a JSON value holds as a number or as a text of digits, or None."""
     if type(value) is int:
         return value
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e6:
@@ -90,7 +90,10 @@ def _whole(value: Any) -> int | None:
 
 
 def _objects(text: str) -> Iterator[list[Mapping[str, Any]]]:
-    """Yield the list `ratings` of each JSON object in the text. Objects inside other objects do not count."""
+    """Yield the list `ratings` of the JSON objects at the first MAX_CANDIDATES places where one could begin.
+
+    Objects inside other readable objects do not count.
+    """
     decoder = json.JSONDecoder()
     place = 0
     for _ in range(MAX_CANDIDATES):
@@ -108,7 +111,7 @@ def _objects(text: str) -> Iterator[list[Mapping[str, Any]]]:
 
 
 def _labels(entries: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Return the label of each entry, and -1 for an entry without a label."""
+    """Return the label of each entry, and -1 for an entry whose label is missing or no whole number."""
     return [-1 if (label := _whole(entry.get("id"))) is None else label for entry in entries]
 
 

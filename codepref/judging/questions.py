@@ -34,8 +34,9 @@ class JudgeSettings:
     repeats: how often the questions of the first pass are asked in total. A number above 1 shows whether the judge
         repeats its ratings.
     temperature, max_tokens: the decoding of the judge's answers.
-    low, high: the ends of the scale.
-    seed: the seed of the order in which the responses are shown.
+    low, high: the ends of the scale on which ratings are accepted. They must fit the prompts, which ask for ratings
+        from 1 to 5, or for grades from 1 to 10 beside a reference.
+    seed: the seed of the order in which the responses are shown and of the names of their tags.
     """
 
     mode: Literal["together", "single"] = "together"
@@ -81,10 +82,10 @@ class Reading:
 def questions(
     task: InstructionResponses, endpoint: Endpoint, settings: JudgeSettings, references: References | None = None
 ) -> Iterator[Question]:
-    """Yield all questions about one task: the first pass, the pass in reversed order, the repeats of the first pass.
+    """Yield all questions about one task: the first pass, a second pass if wanted, and repeats of the first pass.
 
-    A pass is one question about all responses. In mode "single" or with `references`, it is one question for each
-    response. A task without responses has no questions.
+    The second pass reverses the order. A pass is one question about all responses. In mode "single" or with
+    `references`, it is one question for each response. A task without responses has no questions.
     """
     if not task.responses:
         return
@@ -147,12 +148,12 @@ def ask_again(request: Request, reply: Reply, count: int, settings: JudgeSetting
 
 
 def is_again(request: Request) -> bool:
-    """Whether a request repeats a question."""
+    """Return whether a request repeats a question."""
     return request.key.endswith("-again")
 
 
 def shows_all(settings: JudgeSettings, references: References | None) -> bool:
-    """Whether one question shows all responses of a task."""
+    """Return whether one question shows all responses of a task."""
     return settings.mode == "together" and references is None
 
 
@@ -190,7 +191,7 @@ def _read(question: Question, answer: AnswerTo, settings: JudgeSettings) -> Read
     """Read the answer to a question.
 
     If the judge also answered the repeated question, this second answer counts in two cases: it rates more responses,
-    or the first answer holds no complete set of ratings.
+    or the first answer holds no complete set of ratings or several that differ.
     """
     count = len(question.order)
     reply = answer(question.request.key)

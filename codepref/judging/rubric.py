@@ -1,6 +1,7 @@
 """The judge named "rubric", which rates by static analysis with ruff, radon and the syntax tree. It uses no model.
 
-The rubric runs no program, and it gives the same program the same rating every time. It sees how a program is written,
+The rubric runs no program, and it gives the same response to the same problem the same rating every time, with the same
+versions of ruff and radon. It sees how a program is written,
 and not whether the program is correct. How much it sees depends on the preference. It covers style and complexity well,
 and readability in part. For instruction-following, it only checks the entry point, its arguments, and additions that
 nobody asked for. For explanation, it only counts docstrings, comments and words around the code. It cannot tell whether
@@ -26,11 +27,12 @@ PREFACE = "static analysis, no model's opinion: "
 def opinions(answers: Sequence[tuple[Problem, str]], preferences: Sequence[str]) -> list[dict[str, Opinion]]:
     """Rate each answer by each of `preferences`. Return one dict from preference to Opinion for each answer, in order.
 
-    ruff examines all answers together, because starting it takes much longer than examining one program.
+    ruff examines many programs together, because starting it takes much longer than examining one program.
     An answer gets 1 by every preference if it holds no code, if its code does not parse, or if the code is nested too
     deeply for the analysis. The rationale is the reason. If such answers were left out, a model that writes more broken
     programs could get a better mean.
-    Raises UserError for an unknown preference, MachineError if ruff is missing, and InfrastructureError if ruff fails.
+    Raises UserError for an unknown preference or if there is none, MachineError if ruff is missing, and
+    InfrastructureError if ruff fails.
     """
     check_preferences(preferences)
     by_answer: dict[tuple[str, str], Facts | str] = {}

@@ -18,7 +18,7 @@ LOW, HIGH = 1.0, 5.0
 RULE_WEIGHTS = {"F821": 1.5, "F811": 0.8, "F841": 0.6, "F401": 0.5, "E711": 0.8, "E712": 0.6, "E722": 0.8, "E741": 0.4}
 FAMILY_WEIGHTS = {"F": 0.8, "B": 0.8, "E": 0.5, "W": 0.3, "N": 0.5, "PLW": 0.5}
 OTHER_WEIGHT = 0.4
-"""The points that a finding of ruff costs if neither RULE_WEIGHTS nor FAMILY_WEIGHTS has an entry for its rule."""
+"""The points that a finding at one place costs if neither RULE_WEIGHTS nor FAMILY_WEIGHTS has an entry for its rule."""
 
 Deduction = tuple[float, str]
 """The points that are deducted, and the reason in words."""
@@ -30,7 +30,7 @@ class Opinion:
 
     Attributes:
     score: from 1 to 5.
-    rationale: the deductions with their reasons, the largest deduction first.
+    rationale: the deductions with their reasons, the largest deduction first. Without deductions, a text that says why.
     """
 
     score: float
@@ -43,7 +43,10 @@ class Opinion:
 
 
 def opinion(preference: str, facts: Facts, lint: Lint, metrics: Metrics) -> Opinion:
-    """Return the score of a program that parses, by one of `codepref.preferences.PREFERENCES`, with the rationale."""
+    """Return the score of a program that parses, by one of `codepref.preferences.PREFERENCES`, with the rationale.
+
+    Deductions below 0.005 points are left out.
+    """
     deductions = [entry for entry in RUBRICS[preference](facts, lint, metrics) if entry[0] >= 0.005]
     score = max(LOW, HIGH - sum(points for points, _ in deductions))
     reasons = [f"{words} (-{points:.2f})" for points, words in sorted(deductions, reverse=True)]

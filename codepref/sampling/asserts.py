@@ -1,8 +1,9 @@
 """Extracts tests from raw model text. Each test is one assert statement in a normal form. Pure.
 
-Asserts are taken from the module level, from test functions and from unittest methods. A test must run alone. Local
-variables are therefore replaced by their values, `self.assertEqual(a, b)` becomes `assert a == b`, and the parameter of
-`check(candidate)` becomes the entry point. An assert that cannot run alone is dropped and counted.
+Asserts are taken from the module level, from blocks and classes there, and from functions that are named like tests or
+take no arguments. A test must run alone. Local variables are therefore replaced by their values where this is possible,
+`self.assertEqual(a, b)` becomes `assert a == b`, and the parameter of `check(candidate)` becomes the entry point. An
+assert that cannot run alone is dropped and counted.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ from codepref.sampling.unittests import condition_of
 
 DROP_REASONS = ("unparsable", "no_call", "trivial", "not_self_contained", "duplicate", "over_limit")
 """Why an assert is dropped. "unparsable": it is not Python, or it is too long or too deep. "no_call": it does not call
-the entry point. "trivial": its result does not depend on the function. "not_self_contained": it needs names that
-nothing defines. "duplicate": an equal test was kept from the same completion. "over_limit": `limit` tests were kept
-already."""
+the entry point. "trivial": its form shows that its result hardly depends on the function, as in `f(1) == f(1)`.
+"not_self_contained": it needs a name that is no builtin, none of the problem's helpers and none of
+MODULES or imported from them. "duplicate": an equal test was kept from the same completion. "over_limit": `limit` tests
+were kept already."""
 
 _ALLOWED = """math cmath re string json copy random itertools functools operator collections datetime decimal fractions
     statistics heapq bisect typing numpy"""
@@ -62,7 +64,7 @@ def extract_tests(
     prefix: the end of the prompt that the text continues, such as "assert ". keep_duplicates: keep a test as often as
     it is written, instead of once. Tests are read from the fenced blocks, or from the whole text if there is no block.
     With a prefix, they are also read from the text before the first block. Extraction does not change kept tests: if
-    they are joined by newlines and extracted again, all of them are kept.
+    they are joined by newlines and extracted again without a prefix, and otherwise in the same way, all are kept.
 
     >>> problem = Problem("t", "Add two numbers.", "add")
     >>> extract_tests("add(1, 2) == 3\\nassert add(0,", problem, limit=None, prefix="assert ")
@@ -90,7 +92,7 @@ def extract_tests(
 def normal_test(source: str, problem: Problem) -> str | None:
     """Return the normal form of a test, or None if it has no normal form.
 
-    A test has a normal form if it consists of imports and one assert statement that `extract_tests` would keep.
+    A test has a normal form if it consists of imports followed by one assert statement that `extract_tests` would keep.
     """
     tree = parse(source)
     if tree is None or not tree.body or not isinstance(tree.body[-1], ast.Assert):
@@ -203,7 +205,7 @@ class _Replacer(ast.NodeTransformer):
 
 
 def _replace(expression: ast.expr, values: Mapping[str, ast.expr]) -> ast.expr:
-    """Return the expression with variables replaced by values, or unchanged if that could change its meaning."""
+    """Return the expression with variables replaced by values, or unchanged if it calls `next` or is too deep."""
     used = global_names(expression) & values.keys()
     if not used:
         return expression
@@ -233,7 +235,7 @@ def _normal_test(condition: ast.expr, entry_point: str, known: frozenset[str], i
 
 
 def _is_trivial(condition: ast.expr) -> bool:
-    """Return whether it is clear that the condition has the same truth value for every result of the function."""
+    """Return whether the condition has a form whose truth value hardly depends on the results of the function."""
     if isinstance(condition, ast.Tuple | ast.List | ast.Set | ast.Dict | ast.Lambda | ast.JoinedStr | ast.GeneratorExp):
         return True
     if isinstance(condition, ast.UnaryOp) and isinstance(condition.op, ast.Not):

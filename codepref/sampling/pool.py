@@ -57,7 +57,7 @@ class PoolCounts:
     problems: the number of instructions.
     responses: the number of responses.
     cut: the number of responses that the token limit cut off.
-    empty: the number of responses without any text.
+    empty: the number of responses that are empty or white space.
     """
 
     problems: int = 0
@@ -125,7 +125,7 @@ def ask_pool(
     log: Log = lambda text: None,
     progress: LedgerProgress | None = None,
 ) -> tuple[Ledger, Counter[str]]:
-    """Get all answers of the pool into the journal in `folder`. No answer that it holds already is asked for again.
+    """Get all answers of the pool into the journal in `folder`. No server is asked for an answer that it holds.
 
     total: the number of instructions. dtype, device: for local models. log: called with messages for the user.
     progress: called with the numbers of finished and of all requests, and the ledger.
@@ -236,7 +236,7 @@ def _record(journal: Journal, member: Member, request: Request, text: str, finis
 
 
 def check_local(members: Sequence[Member]) -> None:
-    """Raise UserError if the model of a local member does not exist. This costs nothing."""
+    """Raise UserError if the model of a local member cannot be used. Hub names are not looked up."""
     for member in members:
         if not member.base_url:
             model_fingerprint(member.model)

@@ -2,7 +2,7 @@
 
 The answers of solutions to the probes show which solutions behave alike. Two programs that differ can both pass a few
 asserts by chance. They seldom give the same answers to many further inputs. As in EvalPlus (arXiv 2305.01210, section
-2.1), a value of an argument is replaced by another value of the same type.
+2.1), a value of an argument is usually replaced by another value of the same type.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MAX_CHARACTERS = 2000
 def with_probes(
     problems: Iterable[Problem], tests: Mapping[str, Sequence[Test]], count: int, *, seed: int = 0
 ) -> dict[str, list[Test]]:
-    """Return the tests of each task, followed by about `count` probes.
+    """Return the tests of each task, followed by about `count` probes if the bounds for each test permit it.
 
     Each test gets an equal share of the probes, but at least MIN_PER_TEST and at most MAX_PER_TEST. A test gets fewer
     probes if `probes` finds fewer. A task that is not among `problems` gets none. count: 0 makes no probes.
@@ -46,9 +46,12 @@ def with_probes(
 
 
 def probes(problem: Problem, tests: Sequence[Test], *, each: int, seed: int = 0) -> list[Test]:
-    """Return at most `each` probes for each test that calls the entry point with literals. All probes are different.
+    """Return at most `each` probes for each test that calls the entry point with literals.
 
-    A probe is a test of kind "asserts" with `count` 0. No rule takes it as evidence that a solution is right or wrong.
+    A call without arguments gives none. All probes are different.
+
+    A probe is a test of kind "asserts" with `count` 0. No rule of codepref takes it as evidence that a solution is
+    right or wrong.
     """
     new: list[Test] = []
     callers = [test for test in tests if kind_of(test).calls_entry_point]
@@ -80,9 +83,10 @@ def parent_of(test: Test) -> str | None:
 
 
 def literal_call(source: str, entry_point: str) -> list[Any] | None:
-    """Return the arguments of the first call of the entry point.
+    """Return the arguments of the first call of the entry point that `ast.walk` finds.
 
-    Return None if there is no call, if it has keyword arguments, or if an argument is not a literal.
+    Return None if `source` is not Python, if there is no call, if the call has keyword arguments, or if an argument is
+    not a literal.
     """
     try:
         tree = ast.parse(source)
@@ -109,7 +113,8 @@ def _varied(arguments: list[Any], pools: list[list[Any]], generator: random.Rand
 def vary(value: Any, generator: random.Random) -> Any:
     """Return a value of the same type that usually differs a little.
 
-    Elements of a collection with several types can change their type. A value of an unknown type is not changed.
+    Elements of a collection with several types can change their type. Empty lists, tuples, dicts and
+    sets, and values of unknown types, are not changed.
     """
     for kinds, way in _WAYS:
         if type(value) in kinds:

@@ -44,7 +44,7 @@ def respond(
     Returns the summary. Raises UserError for wrong input, a wrong key, an unknown model or a missing server, if
     possible before the first paid call. Raises GateError if the budget allows no further call, and InfrastructureError
     if a server stops answering or if answers are missing after all attempts. If answers are missing, `out` holds the
-    other answers.
+    other answers. Raises MachineError if a file cannot be written or a local model does not fit into memory.
     """
     members = load_members(Path(pool)) if isinstance(pool, str | Path) else list(pool)
     chosen, target = settings or PoolSettings(), Path(out)

@@ -1,7 +1,7 @@
 """Reads and writes files of responses, with one row for each instruction.
 
-The rows have the columns of the published data set coseal/CodeUltraFeedback. The columns of ratings are empty.
-`codepref.judging.artifact` fills them.
+The rows have the columns of the published data set coseal/CodeUltraFeedback and further ones. The columns of ratings
+are empty. `codepref.judging.artifact` fills them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def iter_responses(source: str | Path) -> Iterator[InstructionResponses]:
     """Yield the responses to each instruction in a file or hub data set. Ratings in it are ignored.
 
     source: JSON lines, JSON, Parquet or a hub name. Another program may have written the file: only the columns
-    `instruction`, `preference` and `responses` are required.
+    `instruction`, `preference` and `responses` (with `model` and `response`) are required.
     Raises UserError for a malformed row and for a second row with the same task_id. The message names the row.
     """
     return iter_records(source, responses_from_row, "responses")

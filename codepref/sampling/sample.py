@@ -1,6 +1,6 @@
 """Samples raw answers of a model to problems.
 
-With an output file, each finished batch is saved, so that a killed run loses at most one batch.
+With an output file, each finished batch is saved, so that a killed run loses at most one batch of answers.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ def sample(
 
     kind: "solutions" or "tests". model: a folder, a hub name, `starter`, `ENGINE:MODEL` such as `scripted:FILE`, or an
     Engine. template: the user message, or None for codepref's own. out: a file of JSON lines for the rows. Batches that
-    finished before an interruption are read from `OUT.parts/` and are not sampled again.
+    an interrupted call with the same arguments finished are read from `OUT.parts/` and are not sampled again.
     Returns rows {"task_id", "sample", "completion", "finished"}, ordered by problem and sample. Rows of solutions also
     have "solution", the program in the completion ("" if there is none).
-    Raises UserError for an unknown kind, n or batch_size below 1, a malformed template, an unknown model, and problems
-    that share a task_id.
+    Raises UserError for an unknown kind, n or batch_size below 1, a malformed template, an unknown model, problems
+    that share a task_id, and an `out` that is a folder. Raises the errors of the engine.
     """
     _check_arguments(problems, kind, n, batch_size)
     if out:
@@ -104,8 +104,8 @@ def plan_batches(
 def _batch_key(batch: Sequence[Ask], decoding: Decoding, seed: int) -> str:
     """Return a hash of the requests, the decoding and the seed.
 
-    The hash does not depend on the model. Two models therefore draw their answers with the same random numbers, which
-    makes a comparison of them more precise.
+    The hash does not depend on the model. Two models whose batches are equal therefore draw their answers with the same
+    random numbers, which makes a comparison of them more precise.
     """
     return content_hash(
         [[ask.task_id, ask.kind, ask.sample, list(ask.messages)] for ask in batch], vars(decoding), seed

@@ -22,9 +22,9 @@ def sample_rows(path: Path, problems: Iterable[Problem]) -> Iterator[tuple[str, 
     - A file of JSON lines, plain or .gz.
     - A folder of programs `TASK/N.py` in EvalPlus's layout, with `_` for `/` in the task's name. The programs are
       ordered by the name of their folder, and within a folder by number.
-    - A file `*_eval_results.json` of `evalplus.evaluate`. Its verdicts are not used.
-    Raises UserError for a folder without programs, for a folder of verdicts, and for files that cannot be read. Other
-    mistakes in rows are left to the caller.
+    - A file of results `*_eval_results.json` of `evalplus.evaluate`. Its verdicts are not used.
+    Raises UserError for a folder without programs, for a folder of verdicts, for tasks that would share a folder, for
+    results that are not objects, and for files that cannot be read. Other mistakes in rows are left to the caller.
     """
     if path.is_dir():
         yield from _folder_rows(path, problems)

@@ -29,7 +29,8 @@ _NONE: dict[str, ast.cmpop] = {"assertIsNone": ast.Is(), "assertIsNotNone": ast.
 def condition_of(node: ast.stmt) -> ast.expr | None:
     """Return the expression that the statement asserts.
 
-    Return None if the statement is neither an assert nor a call of a known unittest method of `self`.
+    Return None if the statement is neither an assert nor a call of a known unittest method of `self` with its values as
+    positional arguments.
     """
     if isinstance(node, ast.Assert):
         return node.test
@@ -62,7 +63,7 @@ def _condition(name: str, values: list[ast.expr], options: dict[str | None, ast.
 
 
 def _almost_equal(values: list[ast.expr], options: dict[str | None, ast.expr]) -> ast.expr:
-    """Return unittest's condition for almost equal values.
+    """Return a condition that decides about finite numbers as `assertAlmostEqual` does.
 
     The difference rounds to zero at `places` digits (default 7). With `delta`, it is at most `delta`.
     """

@@ -1,6 +1,6 @@
-"""What all stages that call servers share: a journal and a summary beside their artifact, and progress with costs.
+"""What stages that call servers share: names of journals and summaries, and progress with costs.
 
-An artifact `responses.jsonl` has its journal in `responses.jsonl.calls/` and its summary in `responses.summary.json`.
+A file `responses.jsonl` has its journal in `responses.jsonl.calls/` and its summary in `responses.summary.json`.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ FIRST_DELAY, MAX_DELAY = 0.5, 60.0
 def delay(attempt: int, requested: float | None, generator: random.Random) -> float:
     """Return the seconds to wait after attempt number `attempt`. The first attempt has number 0.
 
-    The delay doubles with each attempt up to MAX_DELAY. Half of it is random, so that many callers do not return at the
-    same time. It is at least `requested`, the delay that the server asked for.
+    The delay doubles with each attempt up to MAX_DELAY. A random part of up to one half is left off, so that many
+    callers do not return at the same time. It is at least `requested`, the delay that the server asked for.
     """
     doubled = min(MAX_DELAY, FIRST_DELAY * 2.0 ** min(attempt, 30))
     jittered = doubled * (0.5 + 0.5 * generator.random())

@@ -1,6 +1,7 @@
 """Makes the calls to servers. Each endpoint has a queue of requests and several workers.
 
-A failed call is repeated, no call exceeds the budget, and every attempt is written to the journal.
+A call that failed for a passing reason is repeated. A call begins only if its highest cost fits into the budget. Every
+attempt is written to the journal.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from codepref.servers.pricing import Budget, cost_of, max_cost
 from codepref.servers.records import Attempt, Request
 
 MAX_GIVEN_UP = 20
-"""When this number of requests in a row got no answer, the server counts as gone, and all calls stop."""
+"""When this number of requests in a row got no answer from a server, it counts as gone, and all calls stop."""
 
 MAX_REJECTED = 3
-"""When a server has answered nothing, this number of requests failed, and it rejected the last one, all calls stop."""
+"""If at least this number of requests got no answer, no request got one, and the last was rejected, all calls stop."""
 
 Notify = Callable[[Mapping[str, Any]], None]
 """A function that sends a message to the parent process."""
@@ -127,7 +128,10 @@ class Caller:
             try:
                 await self._attempt(lane, job, highest)
             except OSError as error:
-                self._stop("machine", f"cannot write {self.journal.path} ({error.strerror}). Free some space")
+                self._stop(
+                    "machine",
+                    f"cannot write {self.journal.path} ({error.strerror}). Free some space if the disk is full",
+                )
             finally:
                 lane.busy.discard(worker)
 
@@ -183,7 +187,10 @@ class Caller:
         lane.given_up += 1
         name = lane.endpoint.name
         if attempt.kind == "rejected" and not lane.answers and lane.given_up >= MAX_REJECTED:
-            self._stop("user", f"{name}: the server rejects every request ({attempt.reason})")
+            self._stop(
+                "user",
+                f"{name}: {lane.given_up} requests got no answer, and the server rejected the last ({attempt.reason})",
+            )
         elif lane.given_up >= MAX_GIVEN_UP:
             self._stop(
                 "server", f"{name}: {lane.given_up} requests in a row got no answer (last failure: {attempt.reason})"

@@ -50,8 +50,8 @@ async def serve(journal: Journal, setup: Mapping[str, Any], reader: asyncio.Stre
 async def _lock(journal: Journal, setup: Mapping[str, Any], notify: Notify) -> bool:
     """Lock the journal, and return True.
 
-    If another calling process holds the lock, its parent decides. If that parent has died, wait for the lock. If it is
-    alive, report this and return False.
+    If another process holds the lock and the parent of the last calling process is alive, report this and return False.
+    If that parent has died, wait for the lock.
     """
     holder = journal.path.with_suffix(".pid")
     if not journal.lock(wait=False):

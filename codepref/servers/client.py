@@ -38,7 +38,7 @@ class Client:
         )
 
     async def check(self) -> str:
-        """Return the reason why no request can succeed, or "" if the check finds none.
+        """Return a reason not to begin with the calls, or "" if the check finds none.
 
         The check asks for the list of models, which is free. A server that does not offer the list passes the check.
         """
@@ -97,7 +97,11 @@ class Client:
             return Attempt("fatal", reason=self._wrong_key(status))
         if status == 404:
             here = self.endpoint
-            return Attempt("fatal", reason=f"{here.name}: {here.base_url} has no model {here.model!r} ({message})")
+            return Attempt(
+                "fatal",
+                reason=f"{here.name}: {here.base_url} has no model {here.model!r}, or is not the address of "
+                f"the API, which usually ends in /v1 ({message})",
+            )
         if status == 429 and body.get("code") in NO_CREDIT:
             return Attempt("fatal", reason=f"{self.endpoint.name}: the account has no credit ({message})")
         if status in (408, 409, 425, 429) or status >= 500:
@@ -116,7 +120,9 @@ class Client:
 
 
 def read_answer(body: bytes, request: Request) -> Attempt:
-    """Return the body of an answer as an Attempt with a Reply. If it lacks token counts, the reply has upper bounds.
+    """Return the body of an answer as an Attempt with a Reply.
+
+    If the body lacks token counts, the reply has estimates, as `Reply.estimated` says.
 
     If the body cannot be read, the Attempt is a fault "malformed", and the server may have billed it.
     """

@@ -20,7 +20,7 @@ from codepref.servers.ledger import Ledger
 from codepref.servers.records import Reply, Request, RequestResult
 
 QUEUE_AHEAD = 2
-"""The number of requests that the calling process holds for each of its workers, so that no worker has to wait."""
+"""The largest number of requests that the calling process holds for each worker, so that workers seldom wait."""
 
 Log = Callable[[str], None]
 FollowUp = Callable[[RequestResult], Iterable[Request]]
@@ -76,7 +76,7 @@ class Exchange:
         """Start the calling process and read the journal.
 
         Raises UserError if another run uses the journal or if the file is not a journal, and InfrastructureError if the
-        calling process ends, for example because it cannot open the journal.
+        calling process ends, for example because it cannot open the journal, and MachineError if it cannot be started.
         """
         journal = self.folder / JOURNAL
         self._child = _start()
@@ -113,8 +113,9 @@ class Exchange:
         requests: the requests by endpoint name. A few requests at a time are taken from each iterable. follow_up: is
         called with each result before the result is yielded. The requests that it returns are made too.
         Raises GateError if the budget allows no further call, UserError if a server refuses all calls (wrong key,
-        unknown model, no server), InfrastructureError if a server stops answering, MachineError if the journal cannot
-        be written, and ValueError if two running requests have the same key. The journal keeps all answers.
+        unknown model, no server), InfrastructureError if a server stops answering or the calling process dies,
+        MachineError if the journal cannot be written, and ValueError if two running requests have the same key. The
+        journal keeps all answers.
         """
         for name, source in requests.items():
             self._lanes[name].source = iter(source)
@@ -203,7 +204,7 @@ class Exchange:
 
 
 def check_endpoints(endpoints: Sequence[Endpoint], budget: float | None) -> None:
-    """Raise UserError with all mistakes in the endpoints and the budget that can be found without a call."""
+    """Raise UserError with the mistakes in the endpoints and the budget, which are found without a call."""
     mistakes = []
     names = [endpoint.name for endpoint in endpoints]
     for name in sorted({name for name in names if names.count(name) > 1}):

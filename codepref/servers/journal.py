@@ -1,4 +1,4 @@
-"""The journal of calls: a file that survives a crash, with one line for each attempt and one for its result.
+"""The journal of calls: a file that survives a crash, with a line for each attempt and a line for each result.
 
 `codepref.servers.ledger` describes the lines.
 """
@@ -62,7 +62,10 @@ class Journal:
         return span
 
     def sync(self) -> None:
-        """Flush the lines to the disk. This protects them against a power cut. They survive a crash without it."""
+        """Flush the lines to the disk. This protects them against a power cut.
+
+        They survive a crash of the process without it.
+        """
         if self._unsynced:
             self._unsynced = False
             os.fdatasync(self._file)

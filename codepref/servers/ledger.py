@@ -80,7 +80,10 @@ class Ledger:
 
 
 def spending(ledger: Ledger, max_models: int = 3) -> str:
-    """Return one line with the tokens and dollars used so far. It names the `max_models` most expensive models."""
+    """Return one line with the tokens and dollars used so far. It names at most `max_models`.
+
+    The most expensive models come first. Amounts below half a cent are left out.
+    """
     accounts = sorted(ledger.accounts.items(), key=lambda item: (-item[1].dollars, -item[1].tokens_out, item[0]))
     models = [
         f"{name} {_tokens(one.tokens_in + one.tokens_out)} tokens{_dollars(one.dollars)}" for name, one in accounts

@@ -1,4 +1,4 @@
-"""Computes the cost of a call and an upper bound of it, and keeps a budget that calls cannot exceed. Pure."""
+"""Computes the cost of a call and an upper bound of it, and keeps a budget. Pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from codepref.config.endpoint import Endpoint
 from codepref.servers.records import Reply, Request
 
 MESSAGE_TOKENS = 64
-"""Upper bound of the tokens that a chat template adds to a message. Common templates add fewer than twenty."""
+"""Assumed upper bound of the tokens that a chat template adds for each message."""
 
 
 def max_prompt_tokens(request: Request) -> int:
     """Return an upper bound of the tokens of the prompt and the JSON schema.
 
-    A byte-level tokenizer makes at most one token of each UTF-8 byte.
+    It assumes a byte-level tokenizer, which makes at most one token of each UTF-8 byte, and MESSAGE_TOKENS.
     """
     texts = [message["content"] for message in request.messages]
     schema = json.dumps(request.schema) if request.schema else ""
@@ -28,7 +28,10 @@ def cost(endpoint: Endpoint, tokens_in: int, tokens_out: int) -> float:
 
 
 def max_cost(endpoint: Endpoint, request: Request) -> float:
-    """Return an upper bound of the cost of one attempt at a request, in dollars. It does not depend on the answer."""
+    """Return an upper bound of the cost of one attempt at a request, in dollars.
+
+    It holds if the bound of the prompt holds and the server stops at `max_tokens`.
+    """
     return cost(endpoint, max_prompt_tokens(request), request.max_tokens)
 
 

@@ -44,7 +44,8 @@ class Reply:
     text: the answer.
     finish: "stop", "length" (the answer reached max_tokens), "content_filter", or another reason that the server gives.
     tokens_in, tokens_out: the number of tokens in the prompt and in the answer.
-    estimated: whether the server sent no token counts. If so, tokens_in and tokens_out are upper bounds.
+    estimated: whether the server sent no token counts. If so, they are estimated from the bytes of the texts. The
+        estimates are upper bounds if the tokenizer is byte-level and the server hides no tokens.
     """
 
     text: str
@@ -60,8 +61,8 @@ class Attempt:
 
     Attributes:
     kind: "answered"; "fault" (another attempt may succeed); "rejected" (the server will not answer this request);
-        "fatal" (the server will answer no request, because of a wrong key, an unknown model or an account without
-        credit).
+        "fatal" (the server will answer no request, because of a wrong key or address, an unknown model or an
+        account without credit).
     reply: the reply of an answered call.
     reason: for a fault, a short name such as "429", "timeout", "cut", "malformed" or "connect". For other failures, a
         message.
@@ -109,7 +110,7 @@ class Account:
     dollars: the cost of the answers.
     at_most: the highest possible cost of the calls that may have been billed without a usable answer, such as calls
         that timed out and unknown calls.
-    seconds: the sum of the durations of all calls.
+    seconds: the sum of the durations of all calls except the unknown ones.
     """
 
     attempts: int = 0

@@ -4,8 +4,9 @@
 
 The server prints its port. A model whose name begins with `judge` rates the tagged responses in its prompt. A response
 with `quality=N` gets the rating N, and a response without it gets 1. The model `nobody` does not exist. Every other
-model writes `answer of MODEL to HASH, quality=N`. Whether and how a request fails depends only on its bytes and on the
-number of earlier attempts, so that two runs meet the same faults. GET /counts returns the counts.
+model writes `answer of MODEL to HASH, quality=N` and a block of code. Apart from the limit --at-once, whether and how a
+request fails depends only on its bytes and on the number of earlier attempts, so that two runs meet the same faults.
+GET /counts returns the counts.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ class Server:
             await asyncio.sleep(self.seconds)
             self.seen[name] += 1
             drawn = digest("http", name, self.seen[name])
-            # at most three attempts at a request fail, so that every request gets an answer
+            # apart from --at-once, at most three attempts at a request fail, so that every request gets an answer
             if drawn % 10_000 < self.faults * 10_000 and self.seen[name] < 4:
                 return await self.fail(model, HTTP_FAULTS[drawn // 10_000 % len(HTTP_FAULTS)], reader, writer)
             return await self.answer(body, name, writer)

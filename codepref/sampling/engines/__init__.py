@@ -1,4 +1,4 @@
-"""Engines turn chat prompts into raw model text. Each engine has one file and one line in the table ENGINES.
+"""Engines turn chat prompts into raw model text. Each engine of codepref has one file and one line in ENGINES.
 
 Another package adds an engine by an entry point of the group `codepref.engines`. The entry point names an
 `EngineOpener`.
@@ -25,13 +25,17 @@ ENGINES: Registry[EngineOpener] = Registry(
         "scripted": "codepref.sampling.engines.scripted:open_script",
     },
 )
-"""All engines. The model name `NAME:MODEL` chooses the engine NAME. Its module is imported at the first use."""
+"""All engines, with those of other packages. The model name `NAME:MODEL` chooses the engine NAME.
+
+The module of an engine is imported at the first use.
+"""
 
 
 def open_engine(model: str, *, dtype: str = "auto", device: str = "auto") -> Engine:
     """Return the engine for a model's name: `ENGINE:MODEL`, or a folder, hub name or `starter` for Transformers.
 
-    Raises UserError for an unknown engine and for a model that cannot be found.
+    Raises UserError for an unknown engine and for a model that cannot be found or used, and MachineError if memory or a
+    package is missing.
     """
     name, rest = _engine_of(model)
     return ENGINES.load(name)(rest, dtype=dtype, device=device)
@@ -40,7 +44,8 @@ def open_engine(model: str, *, dtype: str = "auto", device: str = "auto") -> Eng
 def model_fingerprint(model: str) -> str:
     """Return the fingerprint of the model with this name, without loading weights.
 
-    Raises UserError as `open_engine` does.
+    Raises UserError for an unknown engine and for a local folder that holds no model. Hub names are not looked up for
+    Transformers.
     """
     name, rest = _engine_of(model)
     if name != DEFAULT:

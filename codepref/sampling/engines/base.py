@@ -47,7 +47,7 @@ class Ask:
     """A request for one answer.
 
     Attributes:
-    task_id: the task of the problem.
+    task_id: the task of the problem, or the key of a request to a pool.
     kind: "solutions" or "tests".
     sample: the number of the answer among the answers for this task and kind, from 0.
     messages: the chat prompt.
@@ -60,11 +60,11 @@ class Ask:
 
 
 class Engine(Protocol):
-    """A model that answers chat prompts. Opening an engine is cheap, because weights are loaded at the first answer."""
+    """A model that answers chat prompts. Opening it should be cheap: weights should be loaded at the first answer."""
 
     @property
     def fingerprint(self) -> str:
-        """A text that changes when the model's answers could change. Saved answers are used only if it is unchanged."""
+        """A text that should change when the answers could change. Saved answers are used only if it is unchanged."""
         ...
 
     def prompt_length(self, messages: Sequence[Message]) -> int:
@@ -72,7 +72,7 @@ class Engine(Protocol):
         ...
 
     def answer(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> list[Answer]:
-        """Return one answer for each ask, in order. The same arguments give the same answers."""
+        """Return one answer for each ask, in order. The same arguments should give the same answers."""
         ...
 
 
@@ -82,7 +82,7 @@ class EngineOpener(Protocol):
     def __call__(self, model: str, *, dtype: str, device: str) -> Engine:
         """Open the engine for `model`, the text after the engine's name in `NAME:MODEL`.
 
-        dtype, device: the recipe's `model.dtype` and `model.device`. An engine without weights ignores them.
+        dtype, device: the recipe's `model.dtype` and `model.device`. An engine without weights can ignore them.
         Raises UserError if there is no such model.
         """
         ...

@@ -1,4 +1,7 @@
-"""An engine that answers from a file. It serves tests, and answers that another program sampled."""
+"""An engine that reads its answers from a file.
+
+It is meant for tests, and for using answers that another program sampled.
+"""
 
 from __future__ import annotations
 
