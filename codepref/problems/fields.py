@@ -64,7 +64,7 @@ def task_id_field(row: Row, where: str, *, prefix: str = "") -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{prefix}{value}"
     if not isinstance(value, str) or not value.strip():
-        raise UserError(f"{where}: task_id must be a text that is not blank, or a whole number")
+        raise UserError(f"{where}: task_id must be text that is not blank, or a whole number")
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -62,9 +62,8 @@ class Kind:
     - `whole_program`: whether the solution is a whole program, of which tests call no function.
     - `has_reference`: whether the test holds a reference solution, which gives the expected outputs and from whose
       time the time limit follows.
-    - `for_sandbox(source, where)` returns the source as the sandbox needs it. It raises UserError for a malformed
-    source,
-      except for kinds whose source the sandbox reads itself.
+    - `for_sandbox(source, where)` returns the source as the sandbox needs it. For a malformed source it raises
+      UserError, unless the sandbox reads the source itself.
     - `from_entry(entry, where)` returns the source of an entry of `tests` in codepref's own format, and raises
       UserError if the entry is malformed. It is None if entries cannot have this kind.
     """
@@ -96,7 +95,7 @@ def kind_of(test: Test) -> Kind:
 
 
 def check_together(tests: Iterable[Test], where: str) -> None:
-    """Raise UserError if `tests` holds tests for whole programs and tests of other kinds, or a test of no known kind."""
+    """Raise UserError if `tests` mixes tests for whole programs with other kinds, or holds an unknown kind."""
     if len({kind_of(test).whole_program for test in tests}) > 1:
         names = ", ".join(name for name, kind in KINDS.items() if kind.whole_program)
         raise UserError(f"{where}: tests of kind {names} cannot be mixed with other kinds")

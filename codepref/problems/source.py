@@ -242,7 +242,7 @@ def _plain_lines(text: str) -> str:
 
 
 def _may_go_on(chunk: str) -> bool:
-    """Return whether `chunk` breaks off, so that more lines may turn it into Python: an open bracket, a bare `def` line."""
+    """Return whether `chunk` breaks off, as after an open bracket, so that more lines may turn it into Python."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
