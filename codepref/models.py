@@ -1,4 +1,4 @@
-"""Finds and loads models: names, folders, tokenizers and weights. Most errors of the libraries become one-line messages.
+"""Finds and loads models: names, folders, tokenizers and weights. Most errors of libraries become one-line messages.
 
 torch and transformers are imported only inside functions.
 """
@@ -25,7 +25,7 @@ FINGERPRINTED = (
     *WEIGHTS[:2],
     "adapter_model.bin",
 )
-"""Patterns of the files on which the fingerprint depends. adapter_config.json is not among them, since it holds a path."""
+"""Patterns of the files on which the fingerprint depends. adapter_config.json is not one, since it holds a path."""
 
 TEMPLATES = "codepref.json"
 """Name of the file in a model's folder that holds the model's own prompt templates.
@@ -55,8 +55,7 @@ def resolve_model(model: str) -> str:
     if not folder.is_dir():
         raise UserError(f"{model}: is a file, but a model is a folder with config.json, weights and tokenizer")
     if not (folder / "config.json").exists() and not (folder / "adapter_config.json").exists():
-        raise UserError(f"{model}: holds no config.json or adapter_config.json, so it is not a folder of a Transformers
-        model")
+        raise UserError(f"{model}: holds no config.json or adapter_config.json, so it holds no Transformers model")
     if not any(next(folder.glob(pattern), None) for pattern in WEIGHTS):
         raise UserError(f"{model}: holds no weights (looked for {', '.join(WEIGHTS)})")
     return model

@@ -41,4 +41,7 @@ class Named:
 
 @dataclass(frozen=True)
 class Endpoint(ServerSettings, Named):
-    """One model on one server, with the settings of calls to it. Files and tables call it `name`, or `model` if `name` is empty."""
+    """One model on one server, with the settings of calls to it.
+
+    Files and tables call it `name`, or `model` if `name` is empty.
+    """

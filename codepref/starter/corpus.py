@@ -1,4 +1,4 @@
-"""Draws the texts from which the starter model learns: instructions, each with an answer in code, in tests, or in both."""
+"""Draws the texts from which the starter model learns: instructions, each with an answer in code, tests, or both."""
 
 from __future__ import annotations
 

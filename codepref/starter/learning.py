@@ -73,7 +73,10 @@ def train(
     seed: int,
     report: Callable[[int, int, float], None] = lambda *_: None,
 ) -> None:
-    """Train the model in place on `settings.examples` texts, in whole batches. Call report(step, steps, loss) after each step."""
+    """Train the model in place on `settings.examples` texts, in whole batches.
+
+    Call report(step, steps, loss) after each step.
+    """
     import torch
 
     steps = settings.examples // settings.batch
