@@ -1,7 +1,8 @@
 """Exceptions, one class for each cause: the user's input, this machine, codepref itself, or a refused result.
 
-A model's failure is never an exception. A solution that crashes gets a verdict, and an answer without code is dropped
-and counted. An exception stops the work. Each class holds the status with which the command line exits.
+A single failure of a model is no exception. A solution that crashes gets a verdict, an answer without code passes no
+test, and tests that cannot be used are dropped and counted. An exception stops the work. Each class holds the status
+with which the command line exits.
 """
 
 from __future__ import annotations
@@ -36,14 +37,14 @@ class MachineError(CodeprefError):
 
 
 class InfrastructureError(CodeprefError):
-    """A part of codepref failed: a worker died, or the sandbox gave an invalid answer.
+    """A part of codepref or a program that it uses failed: the sandbox, the process of the calls to servers, ruff.
 
     This never counts as a failure of a model.
     """
 
 
 class GateError(CodeprefError):
-    """codepref refuses to go on with a result, for example a model that is not shown to be as good as its base.
+    """codepref refuses to go on with a result, for example a model that is not promoted.
 
     A training that diverges and a budget that is spent raise this exception too.
     """

@@ -1,4 +1,4 @@
-"""Finds and loads models: names, folders, tokenizers and weights. Errors of the libraries become one-line messages.
+"""Finds and loads models: names, folders, tokenizers and weights. Most errors of libraries become one-line messages.
 
 torch and transformers are imported only inside functions.
 """
@@ -25,7 +25,7 @@ FINGERPRINTED = (
     *WEIGHTS[:2],
     "adapter_model.bin",
 )
-"""Patterns of the files on which the fingerprint depends. Files that hold paths or times are not among them."""
+"""Patterns of the files on which the fingerprint depends. adapter_config.json is not one, since it holds a path."""
 
 TEMPLATES = "codepref.json"
 """Name of the file in a model's folder that holds the model's own prompt templates.
@@ -55,7 +55,7 @@ def resolve_model(model: str) -> str:
     if not folder.is_dir():
         raise UserError(f"{model}: is a file, but a model is a folder with config.json, weights and tokenizer")
     if not (folder / "config.json").exists() and not (folder / "adapter_config.json").exists():
-        raise UserError(f"{model}: holds no config.json, so it is not a folder of a Transformers model")
+        raise UserError(f"{model}: holds no config.json or adapter_config.json, so it holds no Transformers model")
     if not any(next(folder.glob(pattern), None) for pattern in WEIGHTS):
         raise UserError(f"{model}: holds no weights (looked for {', '.join(WEIGHTS)})")
     return model
@@ -95,7 +95,7 @@ def public_name(model: str) -> str:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Switch off the progress bars and warnings of the Hugging Face libraries, since codepref shows its own progress.
+    """Switch off progress bars and most warnings of the Hugging Face libraries, since codepref shows its own progress.
 
     On exit, each library gets its former settings back. Progress bars that the user switched off stay off.
     """
@@ -132,7 +132,7 @@ def quiet() -> Iterator[None]:
 
 
 def pick_device(device: str) -> str:
-    """Return `device`. "auto" becomes "cuda" if PyTorch can use a GPU, else "cpu".
+    """Return `device`. "auto" becomes "cuda" if PyTorch can use a GPU through CUDA or ROCm, else "cpu".
 
     Raises UserError for a device that does not work on this machine.
     """
@@ -148,7 +148,9 @@ def pick_device(device: str) -> str:
 
 
 def model_templates(model: str) -> dict[str, str]:
-    """Return the prompt templates in a model's folder, as {"solutions": text, "tests": text}, or {} if it has none.
+    """Return the prompt templates in a model's folder, such as {"solutions": text, "tests": text}, or {}.
+
+    The result is {} for a folder without templates and for the name of a hub model.
 
     The starter has its own templates. Training copies a model's templates into the folder of the trained model.
     Raises UserError for a malformed file, and as `resolve_model` does.
@@ -167,7 +169,7 @@ def load_tokenizer(model: str) -> Any:
     """Return the model's tokenizer, set to pad on the left, as generation needs.
 
     Raises UserError if the files cannot be loaded, or hold no usable chat template or no end-of-sequence token. Prompts
-    need the template, and the token ends answers. Raises MachineError if memory or a package is missing.
+    need the template, and the token ends answers. Raises MachineError if GPU memory or a package is missing.
     """
     from transformers import AutoTokenizer
 
@@ -202,7 +204,8 @@ def load_model(
     dtype: "auto" is the checkpoint's type on a GPU, and float32 on a CPU, where 16-bit types are slow or missing. With
     quantization, `dtype` has no effect. quantization: "nf4" stores the weights in 4 bits to train an adapter (QLoRA,
     arXiv 2305.14314). attention: the argument `attn_implementation` of transformers; "auto" lets transformers choose.
-    Raises UserError if the files cannot be loaded, and MachineError if GPU memory, a GPU or a package is missing.
+    Raises UserError if the files cannot be loaded or `device` does not work, and MachineError if GPU memory, a GPU or a
+    package is missing.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -285,7 +288,7 @@ def _loading(model: str, part: str, memory: str = "memory", attention: str = "au
 def _first_line(error: BaseException) -> str:
     """Return the first line of the error's text.
 
-    If the line is a single word, such as the key of a KeyError, the type of the error stands before it.
+    If the line is empty or a single word, such as the key of a KeyError, the type of the error stands before it.
     """
     text = str(error).strip()
     first = text.splitlines()[0] if text else ""

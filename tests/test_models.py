@@ -95,7 +95,7 @@ def test_damaged_templates_are_one_message(folder: Path, text: str) -> None:
         ("", "the model's name is empty"),
         ("./nowhere", "no such model folder"),
         (__file__, "is a file, but a model is a folder"),
-        (str(Path(__file__).parent), "holds no config.json"),
+        (str(Path(__file__).parent), "holds no config.json or adapter_config.json"),
     ],
 )
 def test_a_name_that_leads_to_no_model_is_refused(model: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Settings of a model on an OpenAI-compatible server. `[judge]` and `[[pool]]` of a recipe share these keys."""
+"""Settings of a model on an OpenAI-compatible server. `[judge]` and `[[pool]]` of a recipe share most of these keys."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ServerSettings:
 
     @property
     def priced(self) -> bool:
-        """Whether the recipe gives a price for the model's tokens."""
+        """Whether the recipe gives a price above zero for the model's tokens."""
         return self.price_in > 0 or self.price_out > 0
 
 
@@ -41,4 +41,7 @@ class Named:
 
 @dataclass(frozen=True)
 class Endpoint(ServerSettings, Named):
-    """One model on one server, with the settings of calls to it. Files and tables call the model `name`."""
+    """One model on one server, with the settings of calls to it.
+
+    Files and tables call it `name`, or `model` if `name` is empty.
+    """

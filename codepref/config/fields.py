@@ -77,7 +77,10 @@ def parse_fields(owner: type, table: Mapping[str, Any], mistakes: list[str], whe
 
 
 def _convert(hint: Any, value: Any) -> tuple[Any, str]:
-    """Return (the value as the field's type, ""), or (the value, the reason why it does not fit the field)."""
+    """Return (the value as the field's type, ""), or (the value, the reason why it does not fit the field).
+
+    A field with a union type takes any value.
+    """
     origin = get_origin(hint)
     if origin is Literal:
         allowed = get_args(hint)

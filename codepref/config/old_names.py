@@ -42,5 +42,5 @@ def rename_override(override: str) -> str:
 
 
 def _warn(message: str) -> None:
-    # stacklevel=1 gives all these warnings one source line, so Python shows equal messages only once
+    # stacklevel=1 gives all these warnings one source line, so by default Python shows equal messages only once
     warnings.warn(message, FutureWarning, stacklevel=1)

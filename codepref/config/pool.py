@@ -38,7 +38,7 @@ class Member(Endpoint):
 def load_members(path: Path) -> list[Member]:
     """Return the models in the `[[pool]]` tables of a TOML file. Other tables of the file are ignored.
 
-    Raises UserError for a file that is missing or not TOML, and with one line for each mistake in its tables.
+    Raises UserError for a file that is missing or not TOML, and for mistakes in its tables, as `parse_members` does.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -50,7 +50,11 @@ def load_members(path: Path) -> list[Member]:
 
 
 def parse_members(tables: Any, where: str) -> list[Member]:
-    """Return the members that parsed `[[pool]]` tables describe. Raises UserError with one line for each mistake."""
+    """Return the members that parsed `[[pool]]` tables describe.
+
+    Raises UserError with one line for each unknown key and wrong value. If there is none, it raises UserError with the
+    mistakes that `check_pool` finds.
+    """
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise UserError(f"{where}: write each model of the pool as a table under its own line [[pool]]")
     mistakes: list[str] = []
@@ -65,8 +69,8 @@ def parse_members(tables: Any, where: str) -> list[Member]:
 def check_pool(members: Sequence[Member], where: str) -> list[str]:
     """Return one line for each mistake in the list of members.
 
-    Mistakes are an empty list, a member without `model`, equal labels, and a `base_url` that does not begin with
-    http:// or https://.
+    Mistakes are an empty list of members, a member without `model`, equal labels, and a `base_url` that does not begin
+    with http:// or https://.
     """
     if not members:
         return [f"{where}: the pool is empty. Write at least one [[pool]] table with `model`"]

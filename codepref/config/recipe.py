@@ -1,4 +1,4 @@
-"""Reads and writes recipes: TOML files with one typed section per part of a run. One error lists all mistakes."""
+"""Reads and writes recipes: TOML files with one typed section per part of a run. One error lists several mistakes."""
 
 from __future__ import annotations
 
@@ -37,12 +37,13 @@ from codepref.errors import UserError
 class Recipe:
     """The settings of a whole run.
 
-    Attributes: `name` is the file's name without its ending. `seed` is the seed from which every random choice
-    derives. `description` is one line for reports. `pool` holds the `[[pool]]` tables. Every other field is a section.
+    Attributes: `name` is the file's name without its ending. `seed` is the seed from which random choices derive,
+    except the draw of instructions. `description` is one line for reports. `pool` holds the `[[pool]]` tables. Every
+    other field is a section.
     """
 
     name: str = "recipe"
-    seed: int = bounded(0, low=0, high=2**31 - 1, doc="the seed from which every random choice derives")
+    seed: int = bounded(0, low=0, high=2**31 - 1, doc="the seed from which random choices derive")
     description: str = bounded("", doc="one line that describes the run in its report")
     model: ModelSection = field(default_factory=ModelSection)
     problems: ProblemsSection = field(default_factory=ProblemsSection)
@@ -103,9 +104,10 @@ def recipe_from_document(
 ) -> Recipe:
     """Build a Recipe from a parsed TOML document.
 
-    overrides: texts `section.key=value`, which replace the document's values. where: the file that messages name.
-    Raises UserError with one line for each unknown section or key, each value of the wrong type or out of bounds, each
-    malformed override, and each mistake in the pool.
+    overrides: texts `section.key=value` (or `seed=value`, `description=value`), which replace the document's values.
+    where: the file that messages name. Raises UserError with one line for each unknown section or key, each value of
+    the wrong type or out of bounds, each section under both its old and its current name, each malformed override, and
+    the mistakes in the pool that `parse_members` finds.
     """
     mistakes: list[str] = []
     document = rename_sections(document, where, mistakes)

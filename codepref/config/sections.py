@@ -1,4 +1,4 @@
-"""The sections of a recipe, each a dataclass. Every key has a default and one line of documentation."""
+"""The sections of a recipe, each a dataclass. Each key has a default and one line of documentation."""
 
 from __future__ import annotations
 
@@ -176,12 +176,12 @@ class Optimization:
     lora_rank: int = bounded(0, low=0, doc="rank of the LoRA adapter; 0 trains all weights")
     lora_alpha: int = bounded(0, low=0, doc="alpha of the LoRA adapter; 0: twice the rank")
     quantization: Literal["none", "nf4"] = bounded("none", doc="nf4: 4-bit base weights (QLoRA); needs a GPU")
-    gradient_checkpointing: bool = bounded(False, doc="save memory; training takes a third more time")
+    gradient_checkpointing: bool = bounded(False, doc="save memory; training takes about a third more time")
 
 
 @dataclass(frozen=True)
 class TrainingSection(Optimization, Objective):
-    """DPO, KTO, supervised fine-tuning or an online method, through TRL. An example is a pair or an answer."""
+    """A training, such as DPO, KTO, supervised fine-tuning or GRPO, through TRL."""
 
     weight_decay: float = bounded(0.0, low=0.0, doc="AdamW's weight decay")
     max_grad_norm: float = bounded(1.0, above=0.0, doc="largest norm of the gradient; a larger gradient is scaled down")
@@ -228,7 +228,7 @@ class ValidationSection:
     )
     limit: int = bounded(100, low=0, doc="use only the first N problems; 0 uses all")
     samples: int = bounded(4, low=1, doc="answers per problem and probe, with the decoding of [evaluation]")
-    every: int = bounded(0, low=0, doc="steps between probes; 0: eight probes per training")
+    every: int = bounded(0, low=0, doc="steps between probes; 0: at most eight probes after the first step")
     patience: int = bounded(
         4, low=0, doc="probes without a new best one after which training ends; 0: it never ends early"
     )

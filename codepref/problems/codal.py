@@ -34,9 +34,10 @@ def load_benchmark(source: str | Path, *, reference: str | None = None) -> Bench
 
     source: JSON lines, JSON, Parquet or a hub name. reference: a column, or a model whose answers are in the column
     `MODEL_response` (published: gpt-4, claude-3-sonnet-20240229, ...); None takes the column `reference`, or the only
-    `*_response` column. A row without `task_id` gets the id `codal/NUMBER`, with its position in the source.
-    Raises UserError for a source without rows or without the column of reference answers. Raises UserError for rows
-    that lack an instruction, a known preference or a reference answer, or repeat a task_id; it names the first five.
+    `*_response` column. A row without `task_id` gets the id `codal/NUMBER`, with its position in the source. Raises
+    UserError for a source without rows, and if its first row does not have one column of reference answers. Raises
+    UserError for rows that lack an instruction, a known preference or a reference answer, or repeat a task_id; it names
+    the first five. Raises what `read_rows` raises.
     """
     rows = list(read_rows(str(source)))
     if not rows:
@@ -74,8 +75,9 @@ def _reference_column(row: Mapping[str, Any], reference: str | None, source: str
     present = [name for name in candidates if name in row]
     if present:
         return str(present[0])
-    models = ", ".join(name.removesuffix(SUFFIX) for name in answers) or f"none (columns: {', '.join(map(str, row))})"
-    reason = (
-        f"has no reference answers {reference!r}" if reference else "has reference answers of no model, or of several"
-    )
+    if not answers:
+        columns = ", ".join(map(str, row))
+        raise UserError(f"{source}: has no column *{SUFFIX} of reference answers; name one of its columns: {columns}")
+    reason = f"has no reference answers {reference!r}" if reference else "has reference answers of several models"
+    models = ", ".join(name.removesuffix(SUFFIX) for name in answers)
     raise UserError(f"{source}: {reason}; name one of its reference models: {models}")

@@ -1,9 +1,9 @@
 """Finds training texts that contain held-out problems, by shared words and by equal programs. Pure.
 
-The scores of a model on problems that it was trained on show its memory, not its skill. A training text contains a
-held-out problem in two cases. It has at least half of the 10-grams of the problem's statement (GPT-3 used 13-grams, but
-statements of code benchmarks are shorter). Or it holds a program that equals the problem's gold solution except for
-local names, docstrings, comments and layout.
+The scores of a model on problems that it was trained on can show its memory instead of its skill. A training text
+contains a held-out problem in two cases. It has at least half of the 10-grams of the problem's statement (GPT-3 used
+13-grams, but statements of code benchmarks are shorter). Or it holds a program with the normal form of the problem's
+gold solution (see `codepref.problems.normalise`). Very short statements and programs are not searched for.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from codepref.problems.normalise import normal_form
 from codepref.records import Problem
 
 WORDS = 10
-"""Words per n-gram."""
+"""Words per n-gram, by default."""
 
 SHARE = 0.5
-"""A training text that has at least this share of a held-out statement's n-grams contains the problem."""
+"""By default, a text that has at least this share of a held-out statement's n-grams contains the problem."""
 
 MIN_WORDS = 6
 """A statement with fewer words is not searched for."""
@@ -65,7 +65,8 @@ def overlaps(
 ) -> list[Overlap]:
     """Return the largest overlap of each training text that has an overlap, in the order of the texts.
 
-    length, share: a text overlaps if it has at least `share` of a held-out statement's n-grams of `length` words. A
+    length, share: a text overlaps if it has at least `share` of a held-out statement's n-grams of `length` words, or a
+    program with the normal form of a gold solution. A
     statement with fewer words is one n-gram, and a statement with fewer than MIN_WORDS words has no n-gram. The time
     grows with the number of words in all texts, and the memory with the number of words in the held-out problems.
     """

@@ -1,4 +1,4 @@
-"""Functions that readers of formats share: they check fields, split prompts and infer entry points."""
+"""Functions that readers of formats share: they check fields and tests, split prompts and infer entry points."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ Row = Mapping[str, Any]
 def text_field(row: Row, key: str, where: str, *, default: str | None = None) -> str:
     """Return `row[key]`, which must be text, or `default` if the field is missing or null.
 
-    where: the file and the line, for messages. Raises UserError if the value is not text, and if it is missing and
-    there is no default.
+    where: the file and the line, for messages. Raises UserError if the value is not text, and if it is missing or
+    null and there is no default.
     """
     value = row.get(key)
     if value is None and default is not None:
         return default
     if value is None:
-        raise UserError(f"{where}: {key} is missing, and must be text")
+        raise UserError(f"{where}: {key} is missing or null, and must be text")
     if not isinstance(value, str):
         raise UserError(f"{where}: {key} must be text, not {type(value).__name__}")
     return value
 
 
 def texts_field(row: Row, key: str, where: str) -> tuple[str, ...]:
-    """Return `row[key]`, which must be a list of texts, as a tuple. A missing field, null and "" give ().
+    """Return `row[key]`, which must be a list or tuple of texts, as a tuple. A missing field, null and "" give ().
 
     where: the file and the line, for messages. Raises UserError for any other value.
     """
@@ -55,7 +55,7 @@ def texts_field(row: Row, key: str, where: str) -> tuple[str, ...]:
 
 
 def task_id_field(row: Row, where: str, *, prefix: str = "") -> str:
-    """Return the task's id. A number gets `prefix`: with the prefix "Mbpp/", 2 becomes "Mbpp/2".
+    """Return the task's id. A whole number gets `prefix`: with the prefix "Mbpp/", 2 becomes "Mbpp/2".
 
     where: the file and the line, for messages. Raises UserError for an id that is neither text nor a whole number, that
     is blank, or that UTF-8 cannot encode.
@@ -64,7 +64,7 @@ def task_id_field(row: Row, where: str, *, prefix: str = "") -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{prefix}{value}"
     if not isinstance(value, str) or not value.strip():
-        raise UserError(f"{where}: task_id must be text or a whole number")
+        raise UserError(f"{where}: task_id must be text that is not blank, or a whole number")
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -75,7 +75,7 @@ def task_id_field(row: Row, where: str, *, prefix: str = "") -> str:
 
 
 def entry_point_field(row: Row, where: str) -> str:
-    """Return the name of the function that a solution defines. Raises UserError if it is missing or not a name."""
+    """Return the name of the function that a solution defines. Raises UserError if it is missing or no identifier."""
     name = text_field(row, "entry_point", where, default="")
     if not name.isidentifier():
         raise UserError(f"{where}: entry_point must be the name of a function, not {name!r}")
@@ -93,9 +93,9 @@ class PromptParts:
 def prompt_parts(prompt: str, entry_point: str) -> PromptParts:
     """Split a prompt that is code into `helpers` (what tests may use) and `preamble` (what a solution may leave out).
 
-    Both hold the top-level statements that bind a name, except the definition of the entry point. `helpers` also leaves
-    out imports from `typing` that no helper uses, because importing `typing` takes several milliseconds in a bare
-    interpreter.
+    Both hold the top-level statements that bind a name, except a function or class with the entry point's name.
+    `helpers` also leaves out `from typing import ...` if no helper uses a name from it, because importing `typing`
+    takes several milliseconds in a bare interpreter.
     """
     for tail in ("", "\n    pass\n", "\n\tpass\n"):
         if parse(prompt + tail) is not None:
@@ -114,7 +114,7 @@ def infer_entry_point(tests: Iterable[str], gold: str | None, where: str, *, kno
     """Return the one name that every test calls, and that `gold` defines if there is a gold solution.
 
     Without tests it is the one name that `gold` defines. Names that a test binds itself do not count. known: names that
-    cannot be the entry point, such as names that helpers define.
+    cannot be the entry point, such as names that helpers define. The name of a builtin fits only if `gold` defines it.
     Raises UserError if no name or more than one name fits.
     """
     defined: set[str] | None = None
@@ -139,7 +139,7 @@ def infer_entry_point(tests: Iterable[str], gold: str | None, where: str, *, kno
 
 
 def why_unreadable(text: str) -> str:
-    """Return why `parse` cannot read `text`, as a part of a message."""
+    """Return why `parse` cannot read `text`, as a part of a message. If it can, return "it can be read"."""
     if len(text) > MAX_CHARACTERS:
         return f"longer than {MAX_CHARACTERS:,} characters"
     try:
@@ -162,11 +162,11 @@ _REACHES_ANYTHING = frozenset({"eval", "exec", "globals", "vars", "locals", "__i
 
 
 def depends_on_solution(source: str, entry_point: str, helpers: str) -> bool:
-    """Return whether the result of a test can depend on the solution.
+    """Return whether a test reads a name through which its result can depend on the solution.
 
-    It can if the test reads the entry point, a function such as `eval` that can read any name, or a name that neither
-    the test nor `helpers` nor Python defines. A test that defines `check(candidate)` depends on the solution if it
-    reads the parameter of `check`.
+    This is so if the test reads the entry point, a function such as `eval` that can read any name, or a name that
+    neither the test nor `helpers` nor Python defines. A test that defines `check(candidate)` need only read the
+    parameter of `check`.
     """
     nodes = [statement.node for statement in read_statements(source).statements]
     used = set[str]().union(*map(used_names, nodes))
@@ -181,7 +181,7 @@ def depends_on_solution(source: str, entry_point: str, helpers: str) -> bool:
 
 
 def defines_check(source: str) -> bool:
-    """Return whether the source of a test defines a function `check`, as HumanEval's tests do."""
+    """Return whether the source of a test defines `check` at its top level, as HumanEval's tests do."""
     return "check" in definitions(read_statements(source).statements)
 
 

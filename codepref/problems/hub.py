@@ -21,10 +21,10 @@ def is_hub_name(source: str) -> bool:
 def read_hub(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (place, row) of a hub data set: "owner/name", "owner/name:config" or "owner/name:config:split".
 
-    Without a split, this reads "test" if it exists, since benchmarks keep their problems there. If all splits are
-    versions, as those of BigCodeBench are (v0.1.0_hf, v0.1.1, ...), it reads the newest. Otherwise it reads the only
-    split. Raises UserError for an unknown name, config or split, and if a split must be chosen. Raises MachineError if
-    the hub cannot be reached or the package `datasets` is missing.
+    Without a split, this reads "test" if it exists, since benchmarks usually keep their problems there. If all splits
+    are versions, as those of BigCodeBench are (v0.1.0_hf, v0.1.1, ...), it reads the newest. Otherwise it reads the
+    only split. Raises UserError for an unknown name, config or split, for a data set that cannot be loaded, and if a
+    split must be chosen. Raises MachineError if the hub cannot be reached or the package `datasets` is missing.
     """
     name, config, split = (*source.split(":"), "", "")[:3]
     splits = _load(name, config)

@@ -7,25 +7,27 @@
 | `entry_point` | name of the function that the test calls |
 | `inputs` | Python expression of the list of argument lists; see `encode_inputs` and `decode_inputs` |
 | `reference` | program that defines `entry_point`; what it returns is the expected output |
-| `atol` | absolute tolerance; 0 requires equality, except that float outputs have the tolerance 1e-6 |
+| `atol` | absolute tolerance; 0 stands for 1e-6 where floats are expected, and elsewhere requires equality |
 | `compare` | "equal", "set", "not_none" or "oracle:NAME" |
 | `oracle` | program that defines `accept(arguments, output, expected, atol)`, if `compare` names an oracle; else "" |
 
 The test passes if the output for every input is accepted. The solution and the reference each get their own copy of the
 arguments. `compare` says which outputs are accepted:
 
-- "equal": `output == expected`. With a tolerance above zero, an unequal output is accepted if it has the same type as
-  `expected` (and, for lists and tuples, the same length) and
-  `numpy.allclose(output, expected, rtol=1e-7, atol=tolerance)` is true. The tolerance is `atol`, or 1e-6 if `atol` is 0
-  and `expected` is a float or a non-empty list or tuple of floats.
-- "set": `set(output) == set(expected)`, or what "equal" accepts.
+- "equal": `output == expected`. With a tolerance above zero, an unequal output is also accepted if it has the type of
+  `expected` and is close to it. Lists and tuples are close if they are equally long and their items are close. Numbers
+  are close if `abs(output - expected) <= tolerance + 1e-7 * abs(expected)`. Other values must be equal. The tolerance
+  is `atol`, or 1e-6 if `atol` is 0 and `expected` is a float or a non-empty list or tuple of floats.
+- "set": `set(output) == set(expected)`, or an unequal output that "equal" accepts. An output for which `set` raises an
+  exception is not accepted.
 - "not_none": only whether the reference's output is None matters. Let `expected` be `reference_output is not None`. A
   bool is accepted if it equals `expected`. Any other output is accepted if `(output is not None) == expected`.
 - "oracle:NAME": what "equal" accepts, or an output for which `accept(...)` returns a true value. If `accept` raises an
   exception, it does not accept the output.
 
-The comparisons are those of EvalPlus 0.3.1 (`evalplus/eval/__init__.py`, arXiv 2305.01210) with one difference. In
-EvalPlus, one float output raises the tolerance for all later inputs. Here it raises the tolerance for its own input.
+The comparisons follow EvalPlus 0.3.1 (`evalplus/eval/__init__.py`, arXiv 2305.01210), but differ in some cases. For
+example, EvalPlus compares with `numpy.allclose`, which broadcasts, and in EvalPlus one float output raises the
+tolerance for all later inputs. Here it raises the tolerance for its own input.
 """
 
 from __future__ import annotations
@@ -98,16 +100,17 @@ MAX_REPR_DEPTH = 100
 
 
 def encode_inputs(inputs: Sequence[Sequence[Any]]) -> str:
-    """Return the list of argument lists as Python text. `decode_inputs` turns it into equal values of the same types.
+    """Return the list of argument lists as Python text. `decode_inputs` gives the values back, with their types.
 
-    The text holds only literals and calls of float, complex, set and frozenset, so `eval` needs no other names.
-    Raises TypeError for a value that this text cannot express.
+    It cannot read values that are nested too deeply for Python's parser. The text holds only literals and calls of
+    float, complex, set and frozenset, so `eval` needs no other names. Raises TypeError for a value of another type,
+    ValueError for an integer with too many digits, and RecursionError for very deep nesting.
     """
     return "[" + ", ".join(_text(list(arguments)) for arguments in inputs) + "]"
 
 
 def encode_json_inputs(inputs: Any) -> str:
-    """Return what `encode_inputs` returns, about ten times as fast, for values that the `json` module read.
+    """Return what `encode_inputs` returns, usually much faster, for values that the `json` module read.
 
     `repr` writes such values in the same way, except for floats that have no literal (inf and nan).
     """
@@ -137,7 +140,8 @@ def decode_inputs(text: str) -> list[list[Any]]:
     """Return the list of argument lists that `text` denotes.
 
     This function evaluates the text as code. Call it only with a text that you trust, and use the sandbox for any other
-    text. Raises UserError if the text denotes anything but a list of lists or tuples.
+    text. Raises UserError if the text is not Python, uses other names than those of `encode_inputs`, or denotes
+    anything but a list of lists or tuples. Some other exceptions of the text, such as ZeroDivisionError, pass through.
     """
     try:
         value = eval(text, {"__builtins__": {}, **_NAMES})

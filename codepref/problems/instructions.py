@@ -51,11 +51,11 @@ def load_instructions(
 
     column: the column of instructions; None takes the first of COLUMNS that holds a text. n: the number of
     instructions, drawn with `seed`; None takes all in their order. preferences: number i gets preference i mod
-    len(preferences), unless its row has a `preference`. keep_cjk: keep rows with Chinese characters. max_chars: leave
-    out longer instructions; 0 means no limit. Empty and repeated instructions are left out too.
-    A row without `task_id` gets the id `instruction/NUMBER`, with its position in the source.
-    Raises UserError for a row without a text in the column, an unknown preference, a repeated task_id, `n` below 1, and
-    a source that has no usable instruction or fewer than `n`.
+    len(preferences), unless its row has a `preference`. keep_cjk: keep rows with Chinese characters (U+4E00 to U+9FFF).
+    max_chars: leave out longer instructions; 0 means no limit. Empty and repeated instructions are left out too. A row
+    without `task_id` gets the id `instruction/NUMBER`, with its position in the source. Raises UserError for a row
+    without a text in the column, an unknown preference, empty `preferences`, a repeated task_id, `n` below 1, and a
+    source that has no usable instruction or fewer than `n`. Raises what `read_rows` raises.
     """
     if unknown := [key for key in preferences if key not in PREFERENCES]:
         raise UserError(f"unknown preference {unknown[0]!r}; known: {', '.join(PREFERENCES)}")
@@ -66,7 +66,7 @@ def load_instructions(
     dropped: Counter[str] = Counter()
     kept = list(_kept(_rows(source), column, keep_cjk=keep_cjk, max_chars=max_chars, dropped=dropped))
     if not kept:
-        raise UserError(f"{_name(source)}: no instruction is left" + (f" ({dict(dropped)})" if dropped else ""))
+        raise UserError(f"{_name(source)}: holds no usable instruction" + (f" ({dict(dropped)})" if dropped else ""))
     if n is not None:
         if n > len(kept):
             raise UserError(f"{_name(source)}: holds {len(kept):,} usable instructions, fewer than the {n:,} requested")

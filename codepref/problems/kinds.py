@@ -2,7 +2,7 @@
 
 To add a kind, add a line to KINDS below, write a file in `codepref/execution/sandbox/kinds/` that runs such tests, and
 add a line to the table there. No other code decides by the name of a kind. The two tables are separate because the
-sandbox imports nothing of codepref. A test checks that both name the same kinds.
+sandbox imports nothing from the rest of codepref. A test checks that both name the same kinds.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def checked_stdio(source: str, where: str) -> Any:
 
 
 def python_entry(entry: Mapping[str, Any], where: str) -> str:
-    """Return the source of an entry of `tests` that holds Python. Raises UserError if it is missing or not Python."""
+    """Return the source of an entry of `tests` that holds Python. Raises UserError if it is no text or not Python."""
     source = entry.get("source")
     if not isinstance(source, str):
         raise UserError(f"{where} of kind {entry.get('kind')!r} needs a text under the key source")
@@ -60,8 +60,10 @@ class Kind:
     - `calls_entry_point`: whether the source is statements that call the entry point by name, so that the name and the
       arguments can be read from it.
     - `whole_program`: whether the solution is a whole program, of which tests call no function.
-    - `has_reference`: whether the test holds a reference solution, which gives expected outputs and the time limit.
-    - `for_sandbox(source, where)` returns the source as the sandbox needs it, and raises UserError if it is malformed.
+    - `has_reference`: whether the test holds a reference solution, which gives the expected outputs and from whose
+      time the time limit follows.
+    - `for_sandbox(source, where)` returns the source as the sandbox needs it. For a malformed source it raises
+      UserError, unless the sandbox reads the source itself.
     - `from_entry(entry, where)` returns the source of an entry of `tests` in codepref's own format, and raises
       UserError if the entry is malformed. It is None if entries cannot have this kind.
     """
@@ -93,7 +95,7 @@ def kind_of(test: Test) -> Kind:
 
 
 def check_together(tests: Iterable[Test], where: str) -> None:
-    """Raise UserError if `tests` holds tests for whole programs and tests of other kinds."""
+    """Raise UserError if `tests` mixes tests for whole programs with other kinds, or holds an unknown kind."""
     if len({kind_of(test).whole_program for test in tests}) > 1:
         names = ", ".join(name for name, kind in KINDS.items() if kind.whole_program)
         raise UserError(f"{where}: tests of kind {names} cannot be mixed with other kinds")

@@ -33,13 +33,14 @@ def load_problems(source: str | Path, *, limit: int | None = None, format: str |
     source: a file (JSON lines, a JSON array or Parquet; JSON lines also as .gz), a hub data set ("owner/name",
     "owner/name:config", "owner/name:config:split"), "starter" (its training problems) or "starter:SPLIT".
     format: a name in `codepref.problems.formats.FORMATS`. None recognises the format by the columns of the first row.
-    "#NAME" at the end of `source` chooses a format too, for example in a recipe, which has no key for it.
+    Without `format`, "#NAME" at the end of `source` chooses a format too, for example in a recipe.
     BigCodeBench's rows hold two prompts: the format `bigcodebench` takes the code, `bigcodebench-instruct` (or
     "#instruct") takes the request in words.
 
-    Raises UserError for a limit below 1, an unknown format or split, a source without problems, unknown columns,
-    malformed rows, rows without an entry point and repeated task ids. Messages about rows name the file and the line,
-    and one error holds up to ten of them. Raises MachineError if a hub data set cannot be fetched.
+    Raises UserError for a limit below 1, an unknown format or split, a source that is missing, malformed or without
+    problems, unknown columns, malformed rows, rows without an entry point and repeated task ids. Messages about rows
+    name the source and the line or row, and reading stops at the tenth message. Raises MachineError if the hub cannot
+    be reached or the package `datasets` is missing.
 
     >>> [problem.entry_point for problem in load_problems("HumanEval.jsonl.gz", limit=2)]  # doctest: +SKIP
     ['has_close_elements', 'separate_paren_groups']
@@ -62,7 +63,9 @@ def problems_from_rows(
 ) -> list[Problem]:
     """Return the problems in rows of a known format, such as the rows of a `datasets.Dataset`.
 
-    limit, format: as in `load_problems`. Raises UserError for malformed rows, with their numbers.
+    limit, format: as in `load_problems`, except that a limit below 1 is no error and has no effect. No rows give [].
+    Raises UserError for an unknown format, and for unknown columns, malformed rows and repeated task ids, with the
+    numbers of the rows.
     """
     numbered = ((f"row {place}", dict(row)) for place, row in enumerate(rows))
     return _read_problems(numbered, limit, _chosen(format, "rows"))
@@ -73,7 +76,8 @@ def read_rows(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
     `place` names the source, and the line or the number of the row.
 
-    Raises UserError for a source that cannot be read, and MachineError if the hub cannot be reached.
+    Raises UserError for a source that is missing or malformed. Raises MachineError if the hub cannot be reached or the
+    package `datasets` is missing.
     """
     path = Path(source)
     if not path.exists() and is_hub_name(source) and not source.endswith(_SUFFIXES):

@@ -25,7 +25,7 @@ DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
     "yaml": "PyYAML",
 }
-"""Name in imports -> name for pip, for packages whose names differ."""
+"""Name in imports -> name for pip, for some packages whose names differ."""
 
 _LINE = re.compile(r"^[ \t]*(?:from[ \t]+(\w+)|import[ \t]+(.+))", re.MULTILINE)
 
@@ -43,7 +43,8 @@ def packages_needed(problem: Problem) -> set[str]:
 def missing_packages(problems: Iterable[Problem]) -> dict[str, list[str]]:
     """Return the packages that this interpreter cannot find, each with the ids of the tasks that need it.
 
-    The check imports none of them. Packages are sorted by name, and tasks keep the order of the problems.
+    The check imports none of them. It can miss an import that does not begin a line. Packages are sorted by name, and
+    tasks keep the order of the problems.
     """
     tasks: dict[str, list[str]] = {}
     for problem in problems:
@@ -67,12 +68,12 @@ def missing_packages_message(problems: Sequence[Problem]) -> str:
     install = " ".join(DISTRIBUTIONS.get(package, package) for package in missing)
     return (
         f"{len(tasks):,} of {len(problems):,} problems need packages that are not installed here, so "
-        f"their solutions cannot pass: {packages}. To install them: pip install {install}"
+        f"their solutions may fail: {packages}. To install them: pip install {install}"
     )
 
 
 def list_names(tasks: Set[str]) -> str:
-    """Return the first three names in alphabetical order and how many follow, as in "a, b, c and 4 problems more"."""
+    """Return up to three names in alphabetical order, and how many follow, as in "a, b, c and 4 problems more"."""
     named = sorted(tasks)
     return ", ".join(named[:3]) + (f" and {len(named) - 3:,} problems more" if len(named) > 3 else "")
 
@@ -95,7 +96,10 @@ def _libs(problem: Problem) -> set[str]:
 
 
 def _mentioned(source: str) -> Iterator[str]:
-    """Yield the names in lines that look like imports. This is faster than `_imported`, and can give more names."""
+    """Yield the names in lines that look like imports.
+
+    This is faster than `_imported`. It can give more names, and misses imports that do not begin a line.
+    """
     for start, rest in _LINE.findall(source) if "import" in source else ():
         for part in [start] if start else re.split("[,;]", rest):
             words = [word for word in re.findall(r"\w+", part) if word not in ("import", "from")]

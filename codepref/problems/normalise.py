@@ -1,4 +1,7 @@
-"""Gives programs a normal form, in which comments, layout, docstrings and local names do not count. Pure."""
+"""Gives programs a normal form, which leaves out comments, layout, docstrings and local names of functions. Pure.
+
+Only the local names of top-level functions are replaced, not those of methods.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,11 @@ import warnings
 def normal_form(program: str) -> str:
     """Return a text that is equal for programs that differ only in comments, layout, docstrings or local names.
 
-    Local names are the arguments and variables of top-level functions. They get new names by order of appearance. Names
-    of functions, attributes, keyword arguments, globals and builtins stay, and so do local names of methods. For a
-    program that does not parse, the text is its tokens, and its words from the place where the tokenizer fails.
+    Local names are the arguments and assigned variables of top-level functions, and of the functions and lambdas in
+    them. They get new names by order of appearance. All other names stay: those of functions, attributes, keyword
+    arguments, globals and builtins, those that `import`, `except` and `match` bind, those that are declared `global` or
+    `nonlocal`, and local names of methods. For a program that does not parse or is nested too deeply, the text is its
+    tokens without comments, and its words from the place where the tokenizer fails.
     """
     try:
         with warnings.catch_warnings():
@@ -40,7 +45,8 @@ class _Renamer(ast.NodeTransformer):
     """Renames the variables that one top-level function binds. Functions inside it share the new names.
 
     Programs with equal text before the renaming have equal text after it. Programs that become equal by the renaming
-    behave in the same way, unless they look names up in unusual ways, such as through `locals()`.
+    usually behave in the same way. Calls with keyword arguments and `locals()` can show a difference, and so can a
+    global name that is also a variable of an inner function.
     """
 
     def __init__(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:

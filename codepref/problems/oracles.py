@@ -1,6 +1,6 @@
-"""Tasks of HumanEval+ and MBPP+ whose tests accept more outputs than the reference's output.
+"""Tasks of HumanEval+ and MBPP+ with special rules about which outputs are right.
 
-The tasks, and the outputs that they accept, come from EvalPlus 0.3.1 (`evalplus/eval/_special_oracle.py` and
+The tasks and the rules come from EvalPlus 0.3.1 (`evalplus/eval/_special_oracle.py` and
 `evalplus/eval/__init__.py`). The programs below are written for codepref.
 """
 
@@ -20,10 +20,10 @@ _SET_TASKS = frozenset(
         "Diff",
     }
 )
-"""MBPP tasks that ask for a collection in any order."""
+"""MBPP tasks whose outputs are compared as sets."""
 
 _NOT_NONE_TASKS = frozenset({"check_str", "text_match_three", "text_starta_endb"})
-"""MBPP tasks whose reference returns a match object or None."""
+"""MBPP tasks for which it only matters whether the output is None."""
 
 _ROOT_OF_POLYNOMIAL = """\
 def accept(arguments, output, expected, atol):

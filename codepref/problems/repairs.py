@@ -1,7 +1,7 @@
-"""Repairs published tests that accept wrong solutions, refuse every solution or need too much memory.
+"""Repairs published tests that accept wrong solutions, refuse right ones or need too much memory.
 
 docs/reference/problems.md lists the repairs. A repair applies to a test (or to the text of its inputs) that contains
-`old` exactly, so a later release with a corrected test is not changed.
+`old` exactly. A later release of a test that does not contain `old` is not changed.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ class Repair:
 REPAIRS = (
     Repair(
         "root",
-        "the test passes the root to the polynomial as its coefficients, so every solution fails with a TypeError",
+        "the test passes the root to the polynomial as its coefficients, so a right solution fails with a TypeError",
         "assert _poly(*candidate(*inp), inp) <= 0.0001",
         "assert abs(_poly(*inp, candidate(*inp))) <= 0.0001",
         frozenset({"HumanEval/32"}),
     ),
     Repair(
         "unused result",
-        "the test computes the comparison and never asserts it, so every solution that does not raise passes",
+        "the test computes the comparison and never asserts it, so wrong solutions pass",
         "        exact_match = exp == (out is not None)\n",
         "        exact_match = exp == (out is not None)\n    assert exact_match\n",
         frozenset({"Mbpp/737", "Mbpp/787", "Mbpp/794"}),

@@ -12,7 +12,7 @@ from typing import Any
 
 BUILTIN_NAMES = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
 MAX_CHARACTERS = 1_000_000
-"""Longer texts are not parsed. No solution is nearly as long, and the parser would need much memory."""
+"""Longer texts are not parsed. Solutions are far shorter, and the parser would need much memory."""
 
 MAX_DEPTH = 10
 """Largest depth of nested broken blocks that is searched for whole statements."""
@@ -28,8 +28,8 @@ _ALLOW_INCOMPLETE = 0x4000  # codeop.PyCF_ALLOW_INCOMPLETE_INPUT, which type stu
 class Statement:
     """One top-level statement: its tree, and its text with its decorators and the comments directly above it.
 
-    If it shares a line with another statement, the text holds no comments. A statement equals only itself, and can be
-    an element of a set.
+    If it shares a line with another statement, the text leaves out the comments above it. A statement equals only
+    itself, and can be an element of a set.
     """
 
     node: ast.stmt
@@ -49,16 +49,17 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The statements of a text, and the parts between them that are not Python, each in order."""
+    """The statements of a text, and its parts that are not Python, each in order."""
 
     statements: tuple[Statement, ...]
     broken: tuple[Broken, ...]
 
 
 def parse(text: str) -> ast.Module | None:
-    """Return the tree of `text`, or None if Python cannot read it.
+    """Return the tree of `text`, or None if Python cannot read it or it has more than MAX_CHARACTERS.
 
-    Texts with syntax errors, null bytes, too deep nesting or more than MAX_CHARACTERS cannot be read.
+    Python cannot read texts with syntax errors, null bytes, lone surrogates, too deep nesting or integers with too many
+    digits.
     """
     if len(text) > MAX_CHARACTERS:
         return None
@@ -71,7 +72,10 @@ def parse(text: str) -> ast.Module | None:
 
 
 def unparse(node: ast.AST) -> str | None:
-    """Return the text of a tree as Python formats it, or None if the tree is nested too deeply."""
+    """Return the text of a tree as Python formats it, or None if Python cannot write it.
+
+    Trees that are nested too deeply or hold an integer with too many digits cannot be written.
+    """
     try:
         return ast.unparse(node)
     except (RecursionError, ValueError):
@@ -113,7 +117,7 @@ def bound_names(node: ast.AST) -> set[str]:
     """Return the names that a statement or expression can bind in the scope in which it stands.
 
     These include targets of `:=` inside comprehensions, decorators, default values and base classes, which Python binds
-    in that scope too.
+    in that scope too. `from module import *` gives the name `*`.
     """
     names: set[str] = set()
     waiting = [node]
@@ -162,7 +166,10 @@ def _nodes(part: Any) -> list[ast.AST]:
 
 
 def used_names(node: ast.AST) -> set[str]:
-    """Return the names that the node reads or deletes anywhere, nested scopes included."""
+    """Return the names that the node reads or deletes anywhere, nested scopes included.
+
+    A name that is only the target of an assignment such as `x += 1` is not among them.
+    """
     return {
         child.id for child in ast.walk(node) if isinstance(child, ast.Name) and not isinstance(child.ctx, ast.Store)
     }
@@ -171,8 +178,9 @@ def used_names(node: ast.AST) -> set[str]:
 def global_names(node: ast.AST) -> set[str]:
     """Return the names that a statement or expression reads or deletes, except those that belong to a nested scope.
 
-    Arguments and names that a function assigns belong to the function, and loop names of a comprehension belong to the
-    comprehension. Names that a class body assigns count as names of the module.
+    Arguments and names that a function binds belong to the function, and loop names of a comprehension belong to the
+    comprehension. Names that a class body binds count as names of the module. A name that is only the target of an
+    assignment such as `x += 1` is not returned.
     """
     names: set[str] = set()
     # an explicit stack, because a tree can be deeper than Python's recursion limit
@@ -234,7 +242,7 @@ def _plain_lines(text: str) -> str:
 
 
 def _may_go_on(chunk: str) -> bool:
-    """Return whether more lines can turn `chunk` into Python, as after an open bracket or a bare `def` line."""
+    """Return whether `chunk` breaks off, as after an open bracket, so that more lines may turn it into Python."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -249,7 +257,8 @@ def _may_go_on(chunk: str) -> bool:
 def _first_statements(lines: list[str], starts: list[int], position: int) -> tuple[int, list[Statement]]:
     """Join the parts from `starts[position]` on until they are Python.
 
-    Return how many parts were joined, and their statements. The number is 0 if the parts never become Python.
+    Return how many parts were joined, and their statements. The number is 0 if the parts do not become Python, or only
+    with more than _MAX_JOINED_LINES parts.
     """
     for taken in range(1, min(_MAX_JOINED_LINES, len(starts) - position) + 1):
         end = starts[position + taken] if position + taken < len(starts) else len(lines)

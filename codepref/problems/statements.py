@@ -22,7 +22,8 @@ def write_statements(folder: Path, problems: Iterable[Problem], tasks: Container
 def read_statements(folder: Path) -> list[Problem]:
     """Return the problems that `write_statements` saved, without tests and gold solutions.
 
-    Raises UserError if `folder` is missing, is a file, or holds no statements or a malformed one.
+    Raises UserError if `folder` is missing, is a file, or holds no file of statements or a malformed
+    statement.
     """
     path = folder / STATEMENTS
     if not folder.is_dir():
@@ -33,6 +34,6 @@ def read_statements(folder: Path) -> list[Problem]:
     problems = []
     for number, row in read_jsonl(path):
         if missing := [field for field in _FIELDS if not isinstance(row.get(field), str)]:
-            raise UserError(f"{path}:{number}: lacks {', '.join(missing)}")
+            raise UserError(f"{path}:{number}: needs texts under {', '.join(missing)}")
         problems.append(Problem(**{field: row[field] for field in _FIELDS}))
     return problems

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from codepref.records import Problem
 
 SOLUTION_TEMPLATE = packaged_text("codepref.starter", "prompts/solution.txt")
-"""User message that asks the starter model for a solution. `str.format` fills in {prompt} and {entry_point}."""
+"""User message that asks the starter model for a solution. `str.format` fills in {prompt}."""
 
 TEST_TEMPLATE = packaged_text("codepref.starter", "prompts/tests.txt")
-"""User message that asks the starter model for tests. `str.format` fills in the same two fields."""
+"""User message that asks the starter model for tests. `str.format` fills in {prompt}."""
 
 
 def model_path() -> Path:

@@ -1,4 +1,4 @@
-"""Draws the texts from which the starter model learns: instructions, each with an answer in code or in tests."""
+"""Draws the texts from which the starter model learns: instructions, each with an answer in code, tests, or both."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ OPERATION_DECAY, PHRASE_DECAY, FORM_DECAY = 0.4, 0.4, 1.0
 """Operations, phrases and forms are drawn with weight (place + 1) ** -decay, where place counts from 0."""
 
 FOLLOWED_SHARE = 0.5
-"""Share of the answers in code after which a test follows.
+"""Expected share of the answers in code after which a test follows.
 
 The pairing rule `dstc` makes such answers, so the model must know them.
 """
@@ -52,7 +52,10 @@ INPUT_SIZES = ((5, 15, 50, 30, 0), (5, 10, 25, 40, 20))
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One text to learn from. `prompt` is the problem's text, and `answer` is code, or tests if `is_test`."""
+    """One text to learn from. `prompt` is the problem's text. `answer` is tests if `is_test`.
+
+    Else it is code, in some examples with a test after it.
+    """
 
     prompt: str
     answer: str
@@ -117,7 +120,7 @@ def test_lines(specification: Specification, entry_point: str, generator: random
 def draw_examples(seed: int, test_share: float) -> Iterator[Example]:
     """Yield examples of the "pretrain" split without end. Specification, words, forms and inputs are drawn for each.
 
-    test_share: the share of draws whose answers are tests.
+    test_share: the expected share of draws whose answers are tests.
     """
     generator = random.Random(seed)
     specifications = split_specifications("pretrain")
@@ -136,7 +139,7 @@ def draw_examples(seed: int, test_share: float) -> Iterator[Example]:
 
 
 def _answer(specification: Specification, entry_point: str, generator: random.Random) -> str:
-    """Return code. In FOLLOWED_SHARE of the draws, a test follows the code."""
+    """Return code. In about FOLLOWED_SHARE of the draws, a test follows the code."""
     code = reference(specification, entry_point, lambda step: falling_choice(generator, len(step.forms), FORM_DECAY))
     if generator.random() >= FOLLOWED_SHARE:
         return code

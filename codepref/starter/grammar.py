@@ -1,8 +1,8 @@
 """The starter's grammar. A specification is a chain of one to three operations, which defines a function's behaviour.
 
-Specifications with equal values on all probes of their kind have the same behaviour, and only a shortest one of them is
-kept. The true tests of a problem check the values on the same probes. So any two kept specifications of one kind differ
-in at least one true test, and no behaviour is in two splits.
+Specifications with equal values on all probes of their kind count as the same behaviour, and only a shortest one of
+them is kept. The true tests of a problem check the values on the same probes. So any two kept specifications of one
+kind differ in at least one true test, and no behaviour is in two splits.
 """
 
 from __future__ import annotations
@@ -90,13 +90,13 @@ MAX_STEPS = 3
 """Largest number of operations in a specification."""
 
 MAX_VALUE_CHARS = 60
-"""Largest number of characters of a value on the probes."""
+"""Largest number of characters of a value on the probes, in Python's notation."""
 
 MIN_DISTINCT_VALUES = 6
 """Least number of different values that a specification has on the probes."""
 
 _STEP3_SHARE = 0.06
-"""Share of all chains of three operations that are considered, drawn at random."""
+"""Approximate share of the chains of three operations that are considered. They are drawn at random."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def step_function(form: str) -> Callable[[Any], Any]:
 
 @functools.cache
 def load_specifications() -> tuple[Specification, ...]:
-    """Return all specifications with different behaviour, the shortest first. The first call takes most of a second."""
+    """Return all specifications with different behaviour, the shortest first. The first call is slow."""
     kept: dict[tuple[str, str], Specification] = {}
     for specification in _candidates():
         key = (specification.kind, _signature(specification.values))

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 class Settings:
     """Size of the model, and settings of its training.
 
-    Attributes: `examples` is the number of texts, and the model reads each text once. `test_share` is the share of
-    tests among the texts. `warmup` is the share of steps in which the learning rate rises. `muon_rate` is the learning
-    rate of the layers' weight matrices, and `learning_rate` that of all other weights.
+    Attributes: `examples` is the number of texts, rounded down to whole batches, and the model reads each text once.
+    `test_share` is the expected share of tests among the texts. `warmup` is the share of steps in which the learning
+    rate rises. `muon_rate` is the learning rate of the layers' weight matrices, and `learning_rate` that of all other
+    weights.
     """
 
     hidden: int = 128
@@ -72,7 +73,10 @@ def train(
     seed: int,
     report: Callable[[int, int, float], None] = lambda *_: None,
 ) -> None:
-    """Train the model in place on `settings.examples` texts. Call report(step, steps, loss) after each step."""
+    """Train the model in place on `settings.examples` texts, in whole batches.
+
+    Call report(step, steps, loss) after each step.
+    """
     import torch
 
     steps = settings.examples // settings.batch

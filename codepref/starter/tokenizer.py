@@ -53,8 +53,8 @@ def chat_text(example: Example) -> tuple[str, str]:
 def build_tokenizer(seed: int) -> PreTrainedTokenizerFast:
     """Learn the tokenizer from LEARN_FROM examples, and return it. Each digit is one token.
 
-    Merges are learned only from instructions and code. So words inside tests become characters or short pieces. The
-    model needs such small tokens to reverse or sort words.
+    Merges are learned from instructions and code, some of it with a test. A word after a quotation mark `'`, as in the
+    values of tests, becomes single letters. The model needs such small tokens to reverse or sort words.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast

@@ -1,1 +1,1 @@
-"""Writes files atomically, hashes content, reads texts that ship with the package, and shows progress."""
+"""Reads files, writes them atomically, hashes content, reads texts that ship with the package, and shows progress."""

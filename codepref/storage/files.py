@@ -1,4 +1,4 @@
-"""Reads and writes JSON, JSON lines and Parquet. A failed write leaves the old file, and errors say how to go on."""
+"""Reads and writes JSON, JSON lines and Parquet. A failed write leaves the old file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 GROUP_ROWS = 4096
-"""Rows in one group of a Parquet file. Writing holds one group in memory at a time."""
+"""Largest number of rows in one group of a Parquet file. Writing holds one group in memory at a time."""
 
 _PARQUET = b"PAR1"
 """The first bytes of a Parquet file."""
@@ -35,9 +35,9 @@ UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM
 def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a temporary file in the folder of `path`. On success, flush it to disk and rename it to `path`.
 
-    Raises MachineError for an error number in UNWRITABLE, such as that of a full disk or of a folder that cannot be
-    written to. Raises UserError if `path` is a folder or lies below a file. On any error the temporary file is removed
-    and `path` does not change.
+    Missing folders above `path` are made. Raises MachineError for an error number in UNWRITABLE, such as that of a full
+    disk or of a folder that cannot be written to. Raises UserError if `path` is a folder or lies below a file. After an
+    exception the temporary file is removed if possible, and `path` has not changed.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -156,7 +156,7 @@ def make_folder(path: Path) -> None:
 
 
 def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> None:
-    """Write rows atomically as one Parquet file with this schema. At most GROUP_ROWS rows are in memory at a time."""
+    """Write rows atomically as one Parquet file with this schema. It takes at most GROUP_ROWS rows at a time."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

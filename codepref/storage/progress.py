@@ -1,4 +1,4 @@
-"""Shows progress on stderr: on a terminal as one line that is rewritten, elsewhere as a new line every ten seconds."""
+"""Shows progress: on a terminal as one line that is rewritten, elsewhere as a new line at most every ten seconds."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ class ProgressLine:
         self.width = 0
 
     def __call__(self, done: int, total: int) -> None:
-        """Show that `done` of `total` are finished, unless the line was shown a moment ago."""
+        """Show that `done` of `total` are finished, unless the line was shown or the work began a moment ago.
+
+        On a terminal, the line of finished work is shown in any case.
+        """
         if self.first is None:
             # the results of an earlier, interrupted run do not count for the rate of this run
             self.first = done if done < total else 0

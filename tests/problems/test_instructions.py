@@ -56,7 +56,7 @@ def test_wrong_input_is_refused_with_a_message() -> None:
     for rows, more, message in (
         ([{"text": "a"}], {}, "no text in column instruction or prompt or problem or question"),
         ([{"instruction": 3}], {"column": "instruction"}, "no text in column 'instruction'"),
-        ([], {}, "no instruction is left"),
+        ([], {}, "holds no usable instruction"),
         ([{"instruction": "a"}], {"n": 2}, "holds 1 usable instructions, fewer than the 2 requested"),
         ([{"instruction": "a"}], {"n": 0}, "n must be at least 1"),
         ([{"instruction": "a"}], {"preferences": ["beauty"]}, "unknown preference 'beauty'"),

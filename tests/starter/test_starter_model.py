@@ -1,4 +1,4 @@
-"""The starter model: its size, its tokenizer and chat template, and answers about as good as its card says."""
+"""The starter model: its size, its tokenizer and chat template, and answers whose score is near that of its card."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of the formats of problems. The files of this folder read the published forms.
+"""The table of the formats of problems. The files of this folder read them.
 
 Another package adds a format with an entry point of group `codepref.formats` that names a `Format`.
 """
@@ -29,7 +29,9 @@ FORMATS: Registry[Format] = Registry(
     },
     expects=Format,
 )
-"""All formats. `detect_format` tries them in this order, then those of other packages, then codepref's own format."""
+"""All formats, codepref's and those of other packages. `detect_format` tries the entries above but the last, then those
+of other packages, and last codepref's own format.
+"""
 
 
 def detect_format(row: Row, where: str) -> Format:

@@ -14,9 +14,9 @@ class Format:
     """A form in which problems are published.
 
     title: the name of the format in messages. columns: the columns that every row has. A first row with all of them is
-    recognised, so a format with fewer columns must be tried after one with more. read: `read(row, where)` returns the
-    Problem of one row. For a missing or wrong field it raises UserError, with a message that begins with `where` (the
-    file and the line).
+    recognised, so a format with some of another format's columns must be tried after it. read: `read(row, where)`
+    returns the Problem of one row. For a missing or wrong field it raises UserError, with a message that begins with
+    `where` (the file and the line).
     """
 
     title: str

@@ -19,7 +19,7 @@ def read_complete(row: Row, where: str) -> Problem:
 
 
 def read_instruct(row: Row, where: str) -> Problem:
-    """Return the problem of one row in the form "instruct": the prompt is a request that ends with code."""
+    """Return the problem of one row in the form "instruct": the prompt is a request in words."""
     prompt, code = text_field(row, "instruct_prompt", where), text_field(row, "code_prompt", where)
     return _problem(row, where, prompt, code, "instruct")
 

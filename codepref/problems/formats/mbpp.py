@@ -1,4 +1,4 @@
-"""MBPP (arXiv 2108.07732), full and sanitized. Each assert is one Test."""
+"""MBPP (arXiv 2108.07732), full and sanitized. Each entry of `test_list` is one Test."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def mbpp_problem(row: Row, where: str, tests: list[Test], meta: dict[str, object
     """Return the problem of a row with MBPP's columns, with these tests and this `meta`.
 
     The prompt is the request and the first assert, which shows the function's name and arguments. EvalPlus makes its
-    prompts in this way, while the paper shows all three asserts. Raises UserError for a wrong field, and for asserts
-    and code that do not show which function is the entry point.
+    prompts in this way, while the paper shows all three asserts. Raises UserError for a wrong field, for an empty
+    `test_list`, and for asserts and code that do not show which function is the entry point.
     """
     asserts, code = texts_field(row, "test_list", where), text_field(row, "code", where)
     request = text_field(row, "text" if row.get("text") is not None else "prompt", where)

@@ -27,7 +27,8 @@ _KNOWN = {*_COLUMNS, "entry_point", "gold", "style", "helpers", "preamble"}
 def read(row: Row, where: str) -> Problem:
     """Return the problem of one row.
 
-    Raises UserError for a wrong field, a malformed test, and an entry point that is neither named nor evident.
+    Raises UserError for a wrong field, a malformed test, a test that does not depend on the solution, tests that do not
+    fit each other or the style, and an entry point that is neither named nor evident.
     """
     task_id, prompt = task_id_field(row, where), text_field(row, "prompt", where)
     style, gold = text_field(row, "style", where, default="instruct"), row.get("gold")

@@ -14,7 +14,8 @@ from codepref.records import Test
 def read_tests(row: Row, task_id: str, where: str) -> tuple[Test, ...]:
     """Return all tests of a row.
 
-    Raises UserError for a malformed entry, source that must be Python and is not, and stdio tests beside other kinds.
+    A missing field, null and "" give (). Raises UserError if the field is no list, and for a malformed entry, source
+    that must be Python and is not, and stdio tests beside other kinds.
     """
     entries = row.get("tests")
     if entries is None or entries == "":
@@ -27,7 +28,7 @@ def read_tests(row: Row, task_id: str, where: str) -> tuple[Test, ...]:
 
 
 def check_dependence(tests: Sequence[Test], entry_point: str, helpers: str, where: str) -> None:
-    """Raise UserError for a test in Python that uses no name that a solution defines.
+    """Raise UserError for a test in Python that does not depend on the solution, as `depends_on_solution` finds.
 
     All solutions would have the same result in such a test.
     """
@@ -35,7 +36,7 @@ def check_dependence(tests: Sequence[Test], entry_point: str, helpers: str, wher
         if kind_of(test).python and not depends_on_solution(test.source, entry_point, helpers):
             raise UserError(
                 f"{where}: test {place} does not depend on the solution: it names neither {entry_point} nor anything "
-                f"else that a solution defines. Remove or correct it: {test.source[:80]!r}"
+                f"else that a solution may define. Remove or correct it: {test.source[:80]!r}"
             )
 
 
