@@ -230,7 +230,7 @@ class ValidationSection:
     samples: int = bounded(4, low=1, doc="answers per problem and probe, with the decoding of [evaluation]")
     every: int = bounded(0, low=0, doc="steps between probes; 0: at most eight probes after the first step")
     patience: int = bounded(
-        4, low=0, doc="probes without a new best one after which training ends; 0: it never ends early"
+        4, low=0, doc="probes without a new best one after which training ends; 0: only two clearly worse ones end it"
     )
 
 
