@@ -119,7 +119,7 @@ def _print_result(result: TrainingResult, method: str) -> None:
 def _as_override(item: str) -> str:
     """Return the override of a recipe for KEY=VALUE of `train --set`.
 
-    Raises UserError for `method`, for the keys of rounds, and for keys of other sections. The caller checks the rest.
+    Raises UserError for `method`, `rounds`, `round_start`, and keys of sections other than [training] and [online]. The caller checks the rest.
     """
     key = item.partition("=")[0].strip().removeprefix("training.")
     if key == "method":
