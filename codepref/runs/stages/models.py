@@ -39,7 +39,7 @@ def _demonstrations(work: Work) -> Examples:
 
     With sft.data = "passing", these are sampled solutions that passed all tests: at most four per problem, without
     repetitions of one normal form, and without solutions that shared a process with their tests, unless
-    `pairing.allow_shared` is set. The result also holds failed solutions, which are marked as unwanted and not trained
+    `pairing.allow_shared` is set. The result also holds failed solutions. They are marked as unwanted and not trained
     on. With another sft.data, the demonstrations come from a data set, and those that hold a held-out problem are left
     out unless problems.contamination is "keep".
     """
