@@ -68,7 +68,7 @@ def _of_kind(item: Any, kind: type) -> Any:
 def read_tests(
     tests: Tests | None, problems: Sequence[Problem], per_completion: int, probes: int
 ) -> Mapping[str, Sequence[Test]] | None:
-    """Return the tests by task, each task's followed by the probes that `with_probes` makes for it.
+    """Return the tests by task. With `probes` above 0, add the probes that `with_probes` makes.
 
     Returns None if `tests` is None and `probes` is 0: the problems' own tests are used unchanged. per_completion: the
     largest number of asserts to keep from one completion. Raises UserError for a negative `probes`, and for a file that
@@ -128,7 +128,7 @@ def read_pair_records(pairs: Pairs) -> list[Pair]:
 def default_template(template: str | None, model: Any, kind: str) -> str | None:
     """Return `template` or, if it is None, the template of this `kind` in the model's folder.
 
-    Returns None if neither exists, and codepref's default is used. An Engine and `scripted:FILE` have no folder. Some
+    Returns None, which means codepref's default, if neither exists. An Engine and `scripted:FILE` have no folder. Some
     models, such as the starter, understand only the wording that they were trained on, and their folders hold it. kind:
     "solutions" or "tests".
     """

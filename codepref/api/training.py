@@ -43,8 +43,9 @@ def train(
     Give exactly one of `pairs`, `verdicts`, `data` and `problems`.
     pairs: a Parquet or JSON lines file, Pair records, a PairSet or a `datasets.Dataset`. The method `kto` learns from
     both sides as single answers, and `sft` from the chosen sides.
-    verdicts: a folder that `execute` wrote. `rft` and `sft` learn from the solutions that passed all tests. `kto` also
-    learns from the failed solutions.
+    verdicts: a folder that `execute` wrote. `rft` and `sft` learn from solutions that passed all tests, at most four of
+    each problem. `kto` also learns from failed solutions, at most four of each problem.
+    `codepref.training.examples.examples_from_verdicts` says which solutions are left out.
     data: demonstrations for `sft`: a file, a hub name, or rows with an instruction and an answer (see
     `codepref.training.demonstrations`).
     problems: problems with tests, for `grpo` and `rloo`. These methods sample answers while they train. `online` holds

@@ -41,13 +41,13 @@ def note_tests(problems: Sequence[Problem], loaded: LoadedTests | None, log: Log
 
 
 def note_packages(problems: Sequence[Problem], log: Log) -> None:
-    """Log the packages that problems need and this machine lacks. Solutions of them can usually not pass here."""
+    """Log the packages that problems need and this machine lacks. Their solutions usually cannot pass."""
     if message := missing_packages_message(problems):
         log(f"codepref: {message}")
 
 
 def note_infrastructure(folder: Path, summary: Mapping[str, Any], log: Log) -> None:
-    """Log how many verdicts are `I` because of their problems. Raises InfrastructureError if others are `I`."""
+    """Log how many verdicts `I` the problems caused. Raises InfrastructureError if there are other verdicts `I`."""
     if not summary["verdicts"].get(INFRASTRUCTURE):
         return
     causes: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}

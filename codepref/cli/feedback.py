@@ -66,8 +66,10 @@ def add_judge(parser: Parser) -> None:
         help="put all responses to an instruction into one question, or one response into each (default together)",
     )
     parser.add_argument("--second-pass", action="store_true", help="ask again with the responses in reversed order")
-    parser.add_argument("--temperature", type=float, default=0.0, help="of the judge (default %(default)s)")
-    parser.add_argument("--max-new-tokens", type=int, default=1024, help="of one answer (default %(default)s)")
+    parser.add_argument("--temperature", type=float, default=0.0, help="temperature of the judge (default %(default)s)")
+    parser.add_argument(
+        "--max-new-tokens", type=int, default=1024, help="longest answer, in tokens (default %(default)s)"
+    )
     parser.add_argument(
         "--calibrate",
         action="store_true",
@@ -97,8 +99,10 @@ def add_grade(parser: Parser) -> None:
     parser.add_argument("--responses", required=True, help="file that `respond` wrote for the benchmark's instructions")
     parser.add_argument("--of", help="name of the model to grade, if the file holds responses of several models")
     _add_judge_model(parser, "the judge's name on its server")
-    parser.add_argument("--temperature", type=float, default=0.0, help="of the judge (default %(default)s)")
-    parser.add_argument("--max-new-tokens", type=int, default=1024, help="of one answer (default %(default)s)")
+    parser.add_argument("--temperature", type=float, default=0.0, help="temperature of the judge (default %(default)s)")
+    parser.add_argument(
+        "--max-new-tokens", type=int, default=1024, help="longest answer, in tokens (default %(default)s)"
+    )
     _add_common(parser, "the folder to write; it also keeps the judge's answers, in OUT/calls")
     parser.set_defaults(command=grade, mode="single", second_pass=False, calibrate=False)
 

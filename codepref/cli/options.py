@@ -17,7 +17,7 @@ Parser = argparse.ArgumentParser
 
 
 class OldName(argparse.Action):
-    """The action of an old name of an option. The help does not show the old name. It works, with a warning.
+    """The action of an old name of an option. The old name works, with a warning. The help does not show it.
 
     const: the new name.
     """

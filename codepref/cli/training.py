@@ -119,7 +119,8 @@ def _print_result(result: TrainingResult, method: str) -> None:
 def _as_override(item: str) -> str:
     """Return the override of a recipe for KEY=VALUE of `train --set`.
 
-    Raises UserError for `method`, for the keys of rounds, and for keys of other sections. The caller checks the rest.
+    Raises UserError for `method`, `rounds` and `round_start`, and for keys of sections other than [training] and
+    [online]. The caller checks whether the key exists and takes the value.
     """
     key = item.partition("=")[0].strip().removeprefix("training.")
     if key == "method":

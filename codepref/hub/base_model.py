@@ -15,8 +15,8 @@ def hub_name(model: str, run_dir: Path) -> str:
     """Return `model` if it is a hub name OWNER/NAME, and "" otherwise.
 
     A relative path such as `models/base` looks like a hub name. It counts as a local path if it exists. It also counts
-    as one if `model` is the run's model and the fingerprint in run.json is not that of a hub name: the folder existed
-    when the run began (`codepref.models.fingerprint`).
+    as a local path if `model` is the run's model and the fingerprint in run.json is not that of a hub name: the folder
+    existed when the run began (`codepref.models.fingerprint`).
     """
     owner, slash, name = model.partition("/")
     if not owner or not slash or not name or "/" in name or owner.startswith((".", "~")) or Path(model).exists():

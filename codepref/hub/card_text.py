@@ -45,8 +45,9 @@ def evaluation_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def model_body(summary: Mapping[str, Any], name: str, base: str) -> str:
-    """Return the text of the model card after the metadata. It says first if the gate did not promote the model.
+    """Return the text of the model card after the metadata.
 
+    If the gate did not promote the model, the reasons stand at the beginning, under the title.
     base: the base model's hub name, or the name of its folder.
     """
     gate, training = summary.get("gate") or {}, summary.get("training") or {}

@@ -39,7 +39,8 @@ def push(
 
     An empty name uploads nothing. Repositories that do not exist are created, as private ones unless `public` is set.
     The hub's library finds the token (HF_TOKEN, or a login) and the hub's address (HF_ENDPOINT).
-    anyway: also upload a model that the gate did not promote, which its card then says, or that no gate has measured.
+    anyway: also upload a model that the gate did not promote, or that was not measured. If the gate did not
+    promote the model, the card says so.
     message: the commit message; "" takes the version and the recipe.
 
     Raises UserError (no finished run, nothing to push, no checkpoint or no pairs, a name that is not OWNER/NAME, an

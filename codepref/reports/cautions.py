@@ -20,7 +20,7 @@ def cautions(summary: Row) -> list[str]:
 
 
 def expected_first_loss(training: Row) -> float | None:
-    """Return the value of `first_loss` if the reference model is the model at the start, or None if it is not known.
+    """Return the value that `first_loss` has if the reference model is the start model, or None if it is not known.
 
     training: the summary's `training`. Summaries of earlier versions do not hold `expected_first_loss`. For them, the
     value is ln 2 if the method is `dpo` or `rpo` with the sigmoid loss. `first_loss` does not include the term of the
@@ -61,9 +61,9 @@ def _training_cautions(summary: Row) -> list[str]:
 
 
 def _ends(values: Sequence[float]) -> tuple[float, float] | None:
-    """Return the means of the first and of the last tenth of the values, at least one each, or None for fewer than 2.
+    """Return the means of the first and of the last tenth of the values, or None for fewer than two values.
 
-    Single values are noisy.
+    A tenth holds at least one value. Means are used because single values are noisy.
     """
     if len(values) < 2:
         return None

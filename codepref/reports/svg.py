@@ -134,7 +134,7 @@ def _whisker(mark: Interval, at: Scale, y: float) -> str:
 
 
 def window(count: int) -> int:
-    """Return the width of the moving average for a curve of `count` values, in values."""
+    """Return how many successive values are averaged in a curve of `count` values."""
     return max(5, count // 20)
 
 

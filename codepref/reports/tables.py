@@ -141,7 +141,7 @@ def stage_lines(stages: Sequence[Row]) -> list[list[str]]:
 
 
 def summary_table(summary: Mapping[str, Any]) -> str:
-    """Return the text that `run` and `demo` print at their end, such as the result in words, scores and durations.
+    """Return the text that `run` and `demo` print at their end: the result in words, scores, durations and more.
 
     summary: the content of summary.json. Parts that it lacks are left out.
     """

@@ -89,8 +89,8 @@ def _validation(training: Row) -> list[dict[str, Any]]:
 def _start_of_the_curve(training: Row) -> tuple[float | None, str]:
     """Return the value at which the curve of the loss should start, and a note, or (None, "") if it is not known.
 
-    It is not known if `chosen_weight` is set. The logged loss then includes the term of the chosen answer's
-    likelihood, whose first value depends on the data.
+    It is not known if `expected_first_loss` returns None, or if `chosen_weight` is above 0. With `chosen_weight` the
+    logged loss includes the term of the chosen answer's likelihood, whose first value depends on the data.
     """
     expected = expected_first_loss(training)
     if expected is None or number((training.get("settings") or {}).get("chosen_weight")):

@@ -129,7 +129,8 @@ def scale_note(names: Iterable[str]) -> str:
 def main_comparison(comparisons: list[Row]) -> Row | None:
     """Return the comparison for the headline, or None without comparisons.
 
-    This is sampled pass@1, which usually varies less than greedy pass@1, else greedy pass@1, else the first comparison.
+    The first of these that exists is returned: sampled pass@1, greedy pass@1, the first comparison. Sampled pass@1
+    usually varies less than greedy pass@1.
     """
     named = {str(row.get("name")): row for row in comparisons}
     return named.get("pass@1") or named.get("pass@1 greedy") or (comparisons[0] if comparisons else None)

@@ -17,9 +17,8 @@ WIDTH = 18
 def status_lines(folder: Path) -> list[str]:
     """Return one line about the run, one for each stage, and the path of the report if there is one.
 
-    A stage is done (with its seconds), begun (with what it keeps), or pending. A stage that has begun and keeps nothing
-    yet is usually shown as pending. Raises UserError if the folder holds no
-    run.
+    The line of a stage says that the stage is done (with its seconds), begun (with what it keeps), or pending. A stage
+    that has begun and keeps nothing yet is usually shown as pending. Raises UserError if the folder holds no run.
     """
     run = open_run(folder)
     notes = run.about()

@@ -1,4 +1,4 @@
-"""The functions of a run's stages after the stage `problems`, in the order of its plan."""
+"""The functions of a run's stages after the stage `problems`, in the order of the plan."""
 
 from __future__ import annotations
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read a TOML recipe, apply the overrides, and check the result. overrides: texts `section.key=value`.
 
-    Raises UserError for a missing file and for invalid TOML. Otherwise raises it with one line for each unknown section
-    or key (with the nearest known name, if one is near) and for each value of the wrong type or out of bounds. Without
-    such mistakes, raises it with one line for each mistake that `inconsistencies` finds.
+    Raises UserError for a missing file and for invalid TOML. Raises UserError with one line for each unknown section or
+    key (with the nearest known name, if one is near) and for each value of the wrong type or out of bounds. If there is
+    no such mistake, raises UserError with one line for each mistake that `inconsistencies` finds.
     """
     return parse_recipe(read_document(path), name=path.stem, overrides=overrides, where=str(path))
 
@@ -140,8 +140,8 @@ def _feedback_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[
 def find_recipe(name: Path | str) -> Path:
     """Return the path of a recipe. name: a path, or the name of a recipe that ships with codepref.
 
-    A path that exists or ends in .toml is returned unchanged. Raises UserError with the known names for another name
-    that is unknown.
+    A path that exists or ends in .toml is returned unchanged. Raises UserError with the known names if any other path
+    is not the name of a recipe that ships with codepref.
     """
     path = Path(name)
     if path.suffix == ".toml" or path.exists():

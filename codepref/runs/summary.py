@@ -1,4 +1,4 @@
-"""Writes summary.json, which holds the figures of a run. The table is made from it, and most of the report."""
+"""Writes summary.json, which holds the figures of a run. Other modules make the table and the report from it."""
 
 from __future__ import annotations
 

@@ -13,7 +13,10 @@ from codepref.training.rows import Encode, TrainingRows, check_template
 
 PROMPT_COLUMNS = ("instruction", "prompt", "problem", "question")
 ANSWER_COLUMNS = ("response", "completion", "output", "solution", "answer", "chosen")
-"""The columns that may hold a demonstration's answer. The first one that is not empty is used; so it is for prompts."""
+"""The columns that may hold a demonstration's answer. The first one that is not empty is used.
+
+PROMPT_COLUMNS holds the columns of prompts in the same way.
+"""
 
 
 def examples_from_rows(rows: Iterable[tuple[str, Mapping[str, Any]]], *, limit: int = 0) -> Examples:

@@ -30,7 +30,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Examples:
-    """The answers to train on. dropped: for each reason, how many other answers were left out."""
+    """Labelled answers. dropped: for each reason, how many other answers were left out."""
 
     examples: list[Example] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
@@ -71,13 +71,14 @@ def examples_from_verdicts(
     allow_shared: bool = False,
     seed: int = 0,
 ) -> Examples:
-    """Return correct solutions as wanted examples, and wrong solutions as unwanted examples.
+    """Return correct solutions as wanted examples and wrong ones as unwanted, at most `most` of each for a problem.
 
-    The verdicts should be those of true tests. `Verdict.correct` decides, and solutions without code or of unknown
-    correctness are left out. Solutions with the same normal form count as one solution. They are left out when one of
-    them is correct and another one is wrong. most: the largest number of answers for each problem and label; the seed
-    decides which are drawn. fence: put the answer into a ```python block. allow_shared: also use verdicts of tests that
-    shared a process with the solution. Raises UserError for a task that is not in `problems`.
+    The verdicts should be those of true tests. `Verdict.correct` decides which solutions are correct. Solutions without
+    code, without tests or of unknown correctness are left out. Solutions with the same normal form count as one
+    solution. They are left out when one of them is correct and another one is wrong. most: the largest number of
+    answers for each problem and label; the seed decides which answers are drawn. fence: put the answer into a ```python
+    block. allow_shared: also use verdicts of tests that shared a process with the solution. Raises UserError for a task
+    that is not in `problems`.
     """
     problem_of = {problem.task_id: problem for problem in problems}
     dropped: Counter[str] = Counter()

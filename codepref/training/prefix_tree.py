@@ -3,8 +3,8 @@
 The answers to one prompt share a prefix: the prompt and the equal beginning of the answers. A causal model computes the
 same values for equal prefixes, so one computation is enough. The sequences are arranged as trees of prefixes, and the
 trees are packed into rows. A place is one position of a row. The attention mask lets each place attend to itself and
-its ancestors in the tree. A place that several sequences share is computed once, where a padded batch computes each
-token of each sequence, and the padding.
+its ancestors in the tree. A place that several sequences share is computed once. A padded batch computes each token of
+each sequence, and the padding.
 """
 
 from __future__ import annotations

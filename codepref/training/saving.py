@@ -30,9 +30,9 @@ def check_weights(model: Any) -> None:
 
 
 def save(trainer: Any, tokenizer: Any, job: TrainingJob, validator: Validator | None) -> None:
-    """Write the model, the tokenizer and any prompt templates of the start model into the staging folder.
+    """Write the model, the tokenizer and the start model's prompt templates, if it has any, into the staging folder.
 
-    With a validator, the weights of the validator's best step are written. Otherwise the last weights are written. An
+    With a validator that has probed a trained step, the weights of its best step are written, else the last weights. An
     adapter is merged into its base model when `merge_adapter` is set or the method is supervised. Raises MachineError
     when safetensors cannot write the weights.
     """

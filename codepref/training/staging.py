@@ -19,7 +19,7 @@ WHOLE = "whole"
 
 
 def check_out(out: Path) -> None:
-    """Raise UserError when no model can be written to `out`, or when `out` holds files but no earlier trained model."""
+    """Raise UserError if `out` holds files but no trained model. Raises what `check_target` raises."""
     check_target(out / MARKER)
     if out.exists() and any(out.iterdir()) and not (out / MARKER).exists():
         raise UserError(f"{out} is a folder with other things in it: choose another folder for the model")

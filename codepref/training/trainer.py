@@ -111,7 +111,7 @@ class _Training:
         check_context(self.trainer.model, rows, job.model)
 
     def prepare(self, first_loss: FirstLoss, reference_columns: tuple[str, ...]) -> None:
-        """Share prefixes if wanted, check the first loss, run any reference model, and add the callbacks."""
+        """Share prefixes if wanted, check the first loss, run the reference model if needed, and add the callbacks."""
         self.shares_prefixes = self.job.settings.share_prefixes and share(self.trainer, self.tokenizer)
         self.first_loss = first_loss(self.trainer, self.job.settings)
         if reference_columns:

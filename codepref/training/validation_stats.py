@@ -10,8 +10,8 @@ from codepref.evaluation.comparison import Comparison, compare_values
 from codepref.evaluation.estimators import wilson_interval
 
 SMOOTHED = 3
-"""The largest number of successive probes that are averaged. An average of two ended trainings early that still
-improved."""
+"""The largest number of successive probes that are averaged. With an average of two, some trainings ended early
+although they still improved."""
 FALLING_NATS = 0.1
 """The fall of a chosen token's mean log-probability, in nats, beyond which there is a warning. A fall of 0.1 makes a
 token about 10% less likely."""

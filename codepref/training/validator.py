@@ -134,7 +134,7 @@ class Validator:
     def _run(self, rows: Sequence[dict[str, Any]]) -> tuple[float, ...]:
         """Run the samples and return the share of correct samples of each problem.
 
-        Samples of unknown correctness do not count. A problem without other samples has the share 0. Raises
+        Samples of unknown correctness do not count. If a problem has only such samples, its share is 0. Raises
         InfrastructureError when a sample's correctness is unknown because the sandbox failed.
         """
         settings = self.settings

@@ -22,7 +22,7 @@ TRAININGS: dict[str, dict[str, Any]] = {
 
 
 def pairs(count: int = 8) -> list[Pair]:
-    """Return pairs for problems of the starter: the gold solution is chosen, a function that returns 0 rejected."""
+    """Return pairs of the starter's problems: gold solutions are chosen, and functions that return 0 are rejected."""
     rows = []
     for problem in load_problems("starter:pretrain", limit=count):
         assert problem.gold is not None

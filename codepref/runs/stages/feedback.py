@@ -74,7 +74,7 @@ def ask_recipe_judge(section: JudgeSection, out: Path, seed: int, progress: Prog
 
 
 def samples_by_task(samples: Path, model: str) -> dict[str, list[Response]]:
-    """Return the solutions that the policy sampled as responses, by task_id.
+    """Return the policy's sampled solutions as Response records, by task_id.
 
     The id of a response is the number of its line among the task's lines, from 0. The solution's id in the verdicts is
     the same number. model: the policy's name.
@@ -89,7 +89,7 @@ def samples_by_task(samples: Path, model: str) -> dict[str, list[Response]]:
 def write_samples_as_responses(
     problems: Sequence[Problem], template: str, samples: Path, preferences: Sequence[str], model: str, out: Path
 ) -> None:
-    """Write the solutions that the policy sampled as responses.jsonl, so that a judge model can rate them.
+    """Write the policy's sampled solutions to responses.jsonl in `out`, so that a judge model can rate them.
 
     Problem i has preference i mod len(preferences).
     """

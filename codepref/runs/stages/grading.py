@@ -56,7 +56,7 @@ def grade_model(recipe: Recipe, label: str, model: str, out: Path, seed: int, pr
 
 
 def grading_summary(out: Path, labels: Sequence[str], seed: int) -> dict[str, Any]:
-    """Return the figures of each graded model, and the paired comparison of the base and the aligned model.
+    """Return the figures of each graded model, and the paired comparison if base and aligned model are graded.
 
     Returns {} if no model was graded.
     """

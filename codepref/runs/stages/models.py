@@ -37,8 +37,11 @@ def _job(work: Work, stage: str, start: str, out: Path, settings: TrainingSectio
 def _demonstrations(work: Work) -> Examples:
     """Return the demonstrations for [sft].
 
-    With sft.data = "passing", these are the sampled solutions that passed all tests. Otherwise they come from a data
-    set, and those that hold a held-out problem are left out unless problems.contamination is "keep".
+    With sft.data = "passing", these are sampled solutions that passed all tests: at most four per problem, without
+    repetitions of one normal form, and without solutions that shared a process with their tests, unless
+    `pairing.allow_shared` is set. The result also holds failed solutions. They are marked as unwanted and not trained
+    on. With another sft.data, the demonstrations come from a data set, and those that hold a held-out problem are left
+    out unless problems.contamination is "keep".
     """
     section = work.recipe.sft
     if section.data == "passing":

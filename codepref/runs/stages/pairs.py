@@ -51,7 +51,8 @@ def _pairs(work: Work) -> PairSet:
 def stage_audit(work: Work) -> Result:
     """Measure how many pairs are right by true tests.
 
-    In a run on self-written tests, this stage runs the true tests. No other stage uses their verdicts.
+    In a run on self-written tests, this stage runs the true tests, if the training problems have any. No other stage
+    uses the verdicts of these tests.
     """
     tested = [problem for problem in work.train if problem.tests]
     pairs = read_pairs(work.folder / "pairs.parquet")

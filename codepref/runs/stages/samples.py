@@ -75,7 +75,7 @@ def _sample(work: Work, kind: str, n: int) -> list[dict[str, Any]]:
 
 
 def tests_file(work: Work) -> Path:
-    """Return the file of a round's raw test completions."""
+    """Return the path of the file that holds a round's test completions."""
     return work.folder / "samples" / "tests.jsonl"
 
 

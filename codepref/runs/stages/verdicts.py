@@ -19,7 +19,8 @@ from codepref.sampling.probes import with_probes
 def stage_execute(work: Work) -> Result:
     """Run the sampled solutions and write verdicts/.
 
-    The tests are the self-written tests in a run that samples tests, else the problems' own tests.
+    In a run that samples tests, these tests are run, with probes if the pairing rule uses probes. In other runs, the
+    problems' own tests are run.
     """
     tests = None
     if work.self_tested:

@@ -54,10 +54,11 @@ class Method:
     name: the name in `training.method`. train: the function that trains a job on data and writes the model.
     learns_from: the data that `train` takes: "pairs" are Pair records, "answers" are Examples, "problems" are
     OnlineProblems. Results count the rows of a training in this unit. sources: the sources from which `codepref train`
-    may read the data. learning_rate, lora_learning_rate: the default without an adapter, and with one. supervised:
-    whether the method learns only from wanted answers. The adapter of a supervised method is merged after training.
-    mistakes: a function that returns one message for each setting that the method cannot use. expected_first_loss: a
-    function that returns the value at which the logged loss starts, or None when that depends on the model or the data.
+    may read the data. learning_rate, lora_learning_rate: the default learning rates without and with an adapter.
+    supervised: whether the method learns only from wanted answers. The adapter of a supervised method is merged after
+    training. mistakes: a function that returns one message for each setting that the method cannot use.
+    expected_first_loss: a function that returns the value at which the logged loss starts, or None when that depends on
+    the model or the data.
     """
 
     name: str
