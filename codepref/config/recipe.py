@@ -37,9 +37,9 @@ from codepref.errors import UserError
 class Recipe:
     """The settings of a whole run.
 
-    Attributes: `name` is usually the file's name without its ending. `seed` is the seed from which random choices derive,
-    except the draw of instructions. `description` is one line for reports. `pool` holds the `[[pool]]` tables. Every
-    other field is a section.
+    Attributes: `name` is usually the file's name without its ending. `seed` is the seed from which random choices
+    derive, except the draw of instructions. `description` is one line for reports. `pool` holds the `[[pool]]` tables.
+    Every other field is a section.
     """
 
     name: str = "recipe"

@@ -19,7 +19,7 @@ MAXIMA = {
     "reference_cpu_seconds": 1e6,
     "timeout_factor": 1e9,
 }
-"""The largest value of each limit. 1e6 s are eleven days, and 1 << 24 MiB are 16 TiB."""
+"""The largest value of each limit. 1e6 s are more than eleven days, and 1 << 24 MiB are 16 TiB."""
 
 _OPTIONAL = frozenset({"wall_seconds", "load_cpu_seconds", "timeout_factor"})
 """The limits that may be None."""
@@ -45,8 +45,8 @@ def _is_positive(value: object) -> bool:
 class Limits:
     """The limits of one solution.
 
-    Limits of CPU time count what the solution's process uses. The kernel measures it, so a busy machine hardly ever
-    changes a verdict. Limits of wall-clock time are meant for programs that wait and use no CPU time.
+    Limits of CPU time count what the solution's process uses. The kernel measures this time, so it hardly depends on
+    other processes of the machine. Limits of wall-clock time are meant for programs that wait and use no CPU time.
 
     cpu_seconds: CPU time of a test. A test of the kind "inputs" may take longer: at least five times what its reference
         used.
@@ -62,7 +62,7 @@ class Limits:
         keep their full time. If that process ends early and there are `max_timeouts` timeouts, the other such tests get
         the code S. The value of `max_timeouts` must be at least 1.
     reference_cpu_seconds: CPU time in which a reference solution must compute its expected outputs.
-    timeout_factor: how many times as long as the slowest right solution a test may take. The result is rounded up (see
+    timeout_factor: the limit of a test is this factor times the time of the slowest right solution. It is rounded up (see
         `second_cpu_seconds`) and lies between `first_cpu_seconds` and `cpu_seconds`. A test first gets
         `first_cpu_seconds`, since most of the time for a weak model's samples is spent on endless loops, and a short
         limit detects these too. For the kind "inputs" the time of the reference counts in place of the slowest right

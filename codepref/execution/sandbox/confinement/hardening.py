@@ -56,7 +56,8 @@ class Hardening:
     def hide(self) -> None:
         """Prevent other processes of this user from reading the memory of this process and its children.
 
-        This also prevents core files. Without it, processes of one user can read each other's memory where no Landlock domain separates them.
+        This also prevents core files. Without it, processes of one user can read each other's memory where no Landlock
+        domain separates them.
         """
         self._prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 

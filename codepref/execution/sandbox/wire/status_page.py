@@ -14,8 +14,8 @@ import struct
 SETUP, LOADING, TESTING, FINISHED, AGAIN, ALONE, ARRAYS = range(7)
 """The phases of a test runner. The last three ask the supervisor for another attempt.
 
-AGAIN: run the remaining tests in new processes, and send no call ahead. ALONE: give the solution a process of its own. ARRAYS: load numpy for
-the runner.
+AGAIN: run the remaining tests in new processes, and send no call ahead. ALONE: give the solution a process of
+its own. ARRAYS: load numpy for the runner.
 """
 
 UNDECIDED, DIED, CALL_BY_REFERENCE = 0, ord("?"), ord("R")
