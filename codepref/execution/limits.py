@@ -62,8 +62,8 @@ class Limits:
         keep their full time. If that process ends early and there are `max_timeouts` timeouts, the other such tests get
         the code S. The value of `max_timeouts` must be at least 1.
     reference_cpu_seconds: CPU time in which a reference solution must compute its expected outputs.
-    timeout_factor: the limit of a test is this factor times the time of the slowest right solution. It is rounded up (see
-        `second_cpu_seconds`) and lies between `first_cpu_seconds` and `cpu_seconds`. A test first gets
+    timeout_factor: the limit of a test is this factor times the time of the slowest right solution. It is rounded up
+        (see `second_cpu_seconds`) and lies between `first_cpu_seconds` and `cpu_seconds`. A test first gets
         `first_cpu_seconds`, since most of the time for a weak model's samples is spent on endless loops, and a short
         limit detects these too. For the kind "inputs" the time of the reference counts in place of the slowest right
         solution's. None: a test may take `cpu_seconds` at once.
