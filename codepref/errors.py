@@ -18,9 +18,10 @@ class CodeprefError(Exception):
 
 
 class UserError(CodeprefError):
-    """The user's input is wrong. The message says what is wrong, where it is, and how to mend it.
+    """The user's input is wrong.
 
-    `problems` holds one line per mistake, such as three unknown keys of a recipe.
+    `problems` holds the lines of the message, usually one per mistake, such as three lines for three unknown keys of a
+    recipe.
     """
 
     exit_status = 2
@@ -37,7 +38,7 @@ class MachineError(CodeprefError):
 
 
 class InfrastructureError(CodeprefError):
-    """A part of codepref or a program that it uses failed: the sandbox, the process of the calls to servers, ruff.
+    """A part of codepref or a program that it uses failed: the sandbox, the process that calls servers, ruff.
 
     This never counts as a failure of a model.
     """

@@ -30,7 +30,7 @@ FINGERPRINTED = (
 TEMPLATES = "codepref.json"
 """Name of the file in a model's folder that holds the model's own prompt templates.
 
-A model has such a file if it understands only certain prompts.
+Such a file is meant for a model that understands only certain prompts.
 """
 
 

@@ -128,15 +128,16 @@ machine. It knows only the kind of problem that codepref itself brings.
 
 `python -m benchmarks.starter build` trained it from random weights on texts that codepref's grammar draws. No other
 texts were used. Operations and phrasings are drawn with falling frequency (exponents {OPERATION_DECAY} and
-{PHRASE_DECAY}), {settings.test_share:.0%} of the texts are tests and the others are code, the model reads each text
-once, and the learning rate decays to zero. So the model has seen many functions described and tested, and fewer
-functions written; its mistakes are things that it has not learnt. Data and inputs have no added noise. Training never
-read the problems of the splits train, validation and held-out, nor problems that behave like them.
+{PHRASE_DECAY}), about {settings.test_share:.0%} of the texts are tests and the others are code, the model reads
+each text once, and the learning rate decays to zero. So the model has read far more tests than functions. Data and
+inputs have no added noise. Training never read the problems of the splits train, validation and held-out, nor problems
+that behave like them.
 
 {listed}
 
 Prompt format: the chat template, with the user messages `SOLUTION_TEMPLATE` and `TEST_TEMPLATE` of
-`codepref.starter`. A comment before each test derives the expected value step by step.
+`codepref.starter`. In an answer to `TEST_TEMPLATE`, a comment before each
+test derives the expected value step by step.
 """
 
 

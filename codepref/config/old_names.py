@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 OLD_SECTIONS = {"watch": "validation"}
-"""The current name of each old name."""
+"""The current names of sections by their old names."""
 
 
 def rename_sections(document: Mapping[str, Any], where: str, mistakes: list[str]) -> dict[str, Any]:

@@ -37,9 +37,9 @@ from codepref.errors import UserError
 class Recipe:
     """The settings of a whole run.
 
-    Attributes: `name` is the file's name without its ending. `seed` is the seed from which random choices derive,
-    except the draw of instructions. `description` is one line for reports. `pool` holds the `[[pool]]` tables. Every
-    other field is a section.
+    Attributes: `name` is usually the file's name without its ending. `seed` is the seed from which random choices
+    derive, except the draw of instructions. `description` is one line for reports. `pool` holds the `[[pool]]` tables.
+    Every other field is a section.
     """
 
     name: str = "recipe"
@@ -68,7 +68,7 @@ class Recipe:
         return dataclasses.asdict(self)
 
     def to_toml(self) -> str:
-        """Return the recipe as TOML text with every key except `name`. Parsing the text restores all these keys."""
+        """Return the recipe as TOML text, without the recipe's `name`. Parsing the text restores all other keys."""
         lines = [f"seed = {self.seed}", f"description = {toml_value(self.description)}"]
         tables = [(f"[{section}]", getattr(self, section)) for section in section_names()]
         tables += [("[[pool]]", member) for member in self.pool]

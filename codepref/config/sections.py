@@ -203,9 +203,11 @@ class TrainingSection(Optimization, Objective):
 
 @dataclass(frozen=True)
 class OnlineSection:
-    """Settings of the methods grpo and rloo, which sample answers while they train and reward them by their tests."""
+    """Settings of the methods grpo and rloo. They sample answers during training, and tests decide the rewards."""
 
-    generations: int = bounded(8, low=2, doc="answers per problem and step; training.batch_size must be a multiple")
+    generations: int = bounded(
+        8, low=2, doc="answers per problem and step; training.batch_size must be a multiple of it"
+    )
     reward: Literal["share", "pass", "coarse"] = bounded(
         "share",
         doc="`share`: share of tests that pass; `pass`: 1 if all pass, else 0; `coarse`: the four values of that key",
@@ -230,7 +232,7 @@ class ValidationSection:
     samples: int = bounded(4, low=1, doc="answers per problem and probe, with the decoding of [evaluation]")
     every: int = bounded(0, low=0, doc="steps between probes; 0: at most eight probes after the first step")
     patience: int = bounded(
-        4, low=0, doc="probes without a new best one after which training ends; 0: only two clearly worse ones end it"
+        4, low=0, doc="training ends after so many probes without a new best; 0: only two clearly worse probes end it"
     )
 
 

@@ -1,6 +1,6 @@
-"""The files of an execution: verdicts.parquet, tests.parquet, details.parquet, summary.json.
+"""The tables of an execution (verdicts.parquet, tests.parquet, details.parquet), and its summary.json.
 
-summary.json is written last. If it exists, the other files are complete.
+summary.json is written last. If it exists, the tables are complete.
 """
 
 from __future__ import annotations

@@ -56,8 +56,8 @@ class Engine:
     cache: the cache of expected outputs. None means the user's cache (`user_cache`). An unconfined engine uses no
         cache.
 
-    Raises MachineError where untrusted programs cannot be confined, unless `unconfined` is true. Raises UserError for
-    jobs below 1.
+    Raises MachineError where Linux, the package sandlock or Landlock is missing, unless `unconfined` is true.
+    Raises UserError for jobs below 1.
     """
 
     def __init__(

@@ -19,7 +19,7 @@ MAXIMA = {
     "reference_cpu_seconds": 1e6,
     "timeout_factor": 1e9,
 }
-"""The largest value of each limit. 1e6 s are eleven days, and 1 << 24 MiB are 16 TiB."""
+"""The largest value of each limit. 1e6 s are more than eleven days, and 1 << 24 MiB are 16 TiB."""
 
 _OPTIONAL = frozenset({"wall_seconds", "load_cpu_seconds", "timeout_factor"})
 """The limits that may be None."""
@@ -45,8 +45,8 @@ def _is_positive(value: object) -> bool:
 class Limits:
     """The limits of one solution.
 
-    Limits of CPU time count what the solution's process uses. The kernel measures it, so a busy machine hardly ever
-    changes a verdict. Limits of wall-clock time are meant for programs that wait and use no CPU time.
+    Limits of CPU time count what the solution's process uses. The kernel measures this time, so it hardly depends on
+    other processes of the machine. Limits of wall-clock time are meant for programs that wait and use no CPU time.
 
     cpu_seconds: CPU time of a test. A test of the kind "inputs" may take longer: at least five times what its reference
         used.
@@ -55,22 +55,21 @@ class Limits:
         Where they share a process, a test may take more than twice `wall_seconds`.
     load_cpu_seconds: CPU time in which the solution's source must run before the first test. None means `cpu_seconds`,
         and at least 1 s.
-    memory_mb: address space beyond the interpreter's own, in MiB. At least 1.
+    memory_mb: address space beyond the interpreter's own, in MiB. The value must be at least 1.
     max_timeouts: the number of timeouts after which the other tests of a solution get a twentieth of the time, and at
         least 5 ms of CPU time. A test that uses up this shorter time gets the code S. After ten times `max_timeouts`
         such tests the remaining tests are not run and get the code S. Tests that share a process with the solution
         keep their full time. If that process ends early and there are `max_timeouts` timeouts, the other such tests get
-        the code S. At least 1.
+        the code S. The value of `max_timeouts` must be at least 1.
     reference_cpu_seconds: CPU time in which a reference solution must compute its expected outputs.
-    timeout_factor: how many times as long as the slowest right solution a test may take. The result is rounded up (see
-        `second_cpu_seconds`) and lies between `first_cpu_seconds` and `cpu_seconds`. A test first gets
+    timeout_factor: the limit of a test is this factor times the time of the slowest right solution. It is rounded up
+        (see `second_cpu_seconds`) and lies between `first_cpu_seconds` and `cpu_seconds`. A test first gets
         `first_cpu_seconds`, since most of the time for a weak model's samples is spent on endless loops, and a short
         limit detects these too. For the kind "inputs" the time of the reference counts in place of the slowest right
         solution's. None: a test may take `cpu_seconds` at once.
 
     Raises UserError for a limit that is not a positive finite number or is above its value in MAXIMA, and TypeError for
-    an unknown name. Only `wall_seconds`,
-    `load_cpu_seconds` and `timeout_factor` may be None.
+    an unknown name. Only `wall_seconds`, `load_cpu_seconds` and `timeout_factor` may be None.
     """
 
     cpu_seconds: float
@@ -142,8 +141,8 @@ class Limits:
         """Return the CPU time of a test in the second attempt, for solutions that ran out of time in the first attempt.
 
         slowest: the CPU seconds, of all tests together, of the slowest right solution. Here a solution is right if it
-        passed at least one test and no test timed out. If it is right, the problem's gold solution
-        counts too. None means that no solution was right. The result is then `cpu_seconds`.
+        passed at least one test and no test timed out. The problem's gold solution counts too, if it is right. None
+        means that no solution was right. The result is then `cpu_seconds`.
 
         Worked example: the limit is 3 s and the factor is 20. If the slowest right solution took 1 ms, the result is
         0.5 s. If it took 30 ms, the result is 1 s: 20 times 30 ms is 0.6 s, which is rounded up to the next step of

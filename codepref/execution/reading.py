@@ -30,7 +30,7 @@ def read_verdicts(folder: Path | str) -> list[VerdictMatrix]:
 
 
 def iter_verdicts(folder: Path | str, *, together: bool = True) -> Iterator[VerdictMatrix]:
-    """Yield the verdicts of a folder, one matrix for each task, for folders larger than memory.
+    """Yield the verdicts of a folder, one matrix for each task, without holding all verdicts in memory.
 
     All tests and details are held in memory.
     together: refuse a folder in which the rows of a task are not adjacent. `execute` writes them adjacent.

@@ -28,7 +28,8 @@ A piece of one program may have more bytes.
 """
 
 MAX_REMEMBERED = 1 << 25
-"""About the number of characters of programs that are kept in memory. Each program counts 400 more, for its entry."""
+"""About the number of characters of programs that are kept in memory. Each program counts as 400
+characters more, for its entry."""
 
 _BATCH = 8192
 _TABLES = """

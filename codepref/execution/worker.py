@@ -70,7 +70,7 @@ def check_machine() -> None:
 def _sandlock_folder() -> list[str]:
     """Return the folder that holds sandlock, in a list, or an empty list.
 
-    The launcher ignores PYTHONPATH, which may name this folder, so it gets the folder as an argument.
+    The launcher ignores PYTHONPATH, which may name this folder. So the launcher's program text names the folder.
     """
     spec = importlib.util.find_spec("sandlock")
     return [str(Path(spec.origin).parent.parent)] if spec is not None and spec.origin else []
@@ -114,7 +114,7 @@ class Worker:
 
     Attributes:
         job: what the worker works on, or None.
-        last: the task that it worked on last.
+        last: the task that the worker works on, or worked on last.
         prepared: the data of the task that was sent last.
         last_message: the time at which the engine last sent it something or received something from it.
     """
@@ -231,7 +231,7 @@ class Worker:
         return messages
 
     def _lost(self, error: Exception) -> WorkerLost:
-        """What to raise after `error` has shown that the worker is gone."""
+        """Return the exception to raise after `error` has occurred on the worker's socket."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1.0)  # its socket may close a moment before it has ended
         reason = f"{type(error).__name__} {error}".strip()

@@ -66,9 +66,8 @@ def overlaps(
     """Return the largest overlap of each training text that has an overlap, in the order of the texts.
 
     length, share: a text overlaps if it has at least `share` of a held-out statement's n-grams of `length` words, or a
-    program with the normal form of a gold solution. A
-    statement with fewer words is one n-gram, and a statement with fewer than MIN_WORDS words has no n-gram. The time
-    grows with the number of words in all texts, and the memory with the number of words in the held-out problems.
+    program with the normal form of a gold solution. A statement with fewer than `length` words is one n-gram, and a
+    statement with fewer than MIN_WORDS words has no n-gram.
     """
     owners: dict[tuple[str, ...], list[str]] = defaultdict(list)
     counts: dict[str, int] = {}

@@ -100,9 +100,10 @@ MAX_REPR_DEPTH = 100
 
 
 def encode_inputs(inputs: Sequence[Sequence[Any]]) -> str:
-    """Return the list of argument lists as Python text. `decode_inputs` gives the values back, with their types.
+    """Return the list of argument lists as Python text.
 
-    It cannot read values that are nested too deeply for Python's parser. The text holds only literals and calls of
+    `decode_inputs` gives the values back with their types, unless they are nested too deeply for Python's parser. The
+    text holds only literals and calls of
     float, complex, set and frozenset, so `eval` needs no other names. Raises TypeError for a value of another type,
     ValueError for an integer with too many digits, and RecursionError for very deep nesting.
     """

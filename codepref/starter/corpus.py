@@ -41,7 +41,7 @@ OPERATION_DECAY, PHRASE_DECAY, FORM_DECAY = 0.4, 0.4, 1.0
 """Operations, phrases and forms are drawn with weight (place + 1) ** -decay, where place counts from 0."""
 
 FOLLOWED_SHARE = 0.5
-"""Expected share of the answers in code after which a test follows.
+"""Approximate share of the answers in code after which a test follows.
 
 The pairing rule `dstc` makes such answers, so the model must know them.
 """

@@ -23,8 +23,8 @@ class Settings:
 
     Attributes: `examples` is the number of texts, rounded down to whole batches, and the model reads each text once.
     `test_share` is the expected share of tests among the texts. `warmup` is the share of steps in which the learning
-    rate rises. `muon_rate` is the learning rate of the layers' weight matrices, and `learning_rate` that of all other
-    weights.
+    rate rises. `muon_rate` is the highest learning rate of the layers' weight matrices, and `learning_rate` is that of
+    all other weights.
     """
 
     hidden: int = 128

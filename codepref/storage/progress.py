@@ -1,4 +1,4 @@
-"""Shows progress: on a terminal as one line that is rewritten, elsewhere as a new line at most every ten seconds."""
+"""Shows progress: on a terminal as one line that is rewritten, elsewhere as new lines at least ten seconds apart."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 QUIET_SECONDS = 10.0
-"""Least number of seconds between two lines if the stream is not a terminal."""
+"""Least number of seconds between two lines if the stream is not a terminal. A closing line does not wait."""
 
 
 class ProgressLine:

@@ -4,7 +4,7 @@ A worker is a new interpreter that loads only this package, parts of the standar
 solutions and tests ask for. It loads little, since a fork takes longer when its parent has loaded more. This package
 therefore imports nothing else of codepref. Only the launcher, which confines the worker, imports the package sandlock.
 
-Four folders follow. Each one imports only from folders above it:
+The package has four folders. Each one imports only from itself and from folders above it in this list:
 
 - wire: everything that crosses between processes: plain data, frames, the plan of a task, the status page, calls;
 - confinement: system-call filters, resource limits, the list of code that may share a process, preloaded packages;

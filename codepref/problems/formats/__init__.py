@@ -1,4 +1,4 @@
-"""The table of the formats of problems. The files of this folder read them.
+"""The table of the formats of problems. Each format of codepref has a reader in a file of this folder.
 
 Another package adds a format with an entry point of group `codepref.formats` that names a `Format`.
 """

@@ -1,6 +1,6 @@
 """The check whether code may run in a process that other code will use after it: a solution, or a test in its runner.
 
-Forking and ending a process takes ten times as long as running a short solution. A solution may share a process when
+Forking and ending a process takes far longer than running a short solution. A solution may share a process when
 its syntax tree shows that it can reach nothing that outlives its own namespace. Such a solution imports only stateless
 modules, defines no class, uses only the builtins and the methods of plain data that are listed here, and assigns to no
 attribute. The check runs before the code, in the process that may run it. All earlier solutions in that process have
@@ -70,7 +70,7 @@ _REFUSED_SYNTAX = (ast.ClassDef, ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, 
 
 
 def shareable(tree: ast.AST) -> bool:
-    """Return whether code with this syntax tree certainly leaves nothing behind in its process."""
+    """Return whether this check finds that code with this syntax tree leaves nothing behind in its process."""
     return all(_allowed(node) for node in ast.walk(tree))
 
 

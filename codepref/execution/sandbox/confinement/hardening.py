@@ -21,7 +21,7 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NAME = 1, 4, 15
 
 
 def address_space() -> int:
-    """Return the bytes of address space that this process uses, to a mebibyte.
+    """Return the bytes of address space that this process uses, with an error of at most 1 MiB.
 
     This is the lowest limit under which one more page can be mapped. /proc cannot be read here.
     """
@@ -54,10 +54,10 @@ class Hardening:
         self._filter = seccomp.Filter(seccomp.child_filter()) if seccomp.supported() else None
 
     def hide(self) -> None:
-        """Prevent other processes of this user from reading the memory of this process and its children. Prevent core
-        files.
+        """Prevent other processes of this user from reading the memory of this process and its children.
 
-        Without this, processes of one user can read each other's memory where no Landlock domain separates them.
+        This also prevents core files. Without it, processes of one user can read each other's memory where no Landlock
+        domain separates them.
         """
         self._prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 

@@ -1,7 +1,7 @@
 """Compares an output with the expected one. The rules follow EvalPlus 0.3.1 (`evalplus/eval/__init__.py`).
 
-Source: arXiv 2305.01210. The comparison is written for plain data and without numpy, since importing numpy takes a
-hundred times as long as comparing.
+Source: arXiv 2305.01210. The comparison is written for plain data and without numpy, since importing numpy takes
+much longer than comparing.
 """
 
 from __future__ import annotations

@@ -77,8 +77,8 @@ def plain_call(tree: ast.Module) -> PlainCall | None:
     """Return the only call of a test, or None if the test has another form.
 
     The test must be one assert, with nothing but comparisons, operators, subscripts, literals and PURE_CALLS around the
-    call. Such a call can be sent before the test runs. If the test does not make the call
-    after all, the tests run again one by one. Otherwise the number and the order of the calls stay the same.
+    call. Such a call can be sent before the test runs. If the test does not make the call after all, the tests run
+    again, and no call is sent ahead.
     """
     if len(tree.body) != 1 or not isinstance(tree.body[0], ast.Assert):
         return None

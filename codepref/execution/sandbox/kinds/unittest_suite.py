@@ -1,6 +1,7 @@
 """The kind "unittest". A suite of TestCase classes shares a process with the solution, since mocks need that.
 
-A solution that patches `unittest` can forge the verdict of a suite. Its verdicts are therefore marked as "shared".
+A solution that patches `unittest` can forge the verdict of a suite. The verdicts of suites are
+therefore marked as "shared".
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class UnittestSuite(Kind):
     def compile(self, test: PreparedTest) -> None:
         """Compile the test. Also import `unittest.mock`, so that this happens once, before the fork.
 
-        The import loads asyncio, which has a hundred modules.
+        The import takes long, since it loads asyncio.
         """
         import unittest.mock  # noqa: F401
 

@@ -24,7 +24,7 @@ COMMON_MODULES = _COMMON.split()
 def warm_up() -> None:
     """Compile, encode and decode a small sample once, before the first fork.
 
-    The first `compile` of a process builds the types of syntax trees, which takes a millisecond. Children inherit them.
+    The first `compile` of a process builds the types of syntax trees. Children inherit these types.
     """
     source = "from typing import List\nclass A:\n    def f(self, x: List[int]) -> int:\n        return [y for y in x]\n"
     exec(compile(source, "<warm up>", "exec", dont_inherit=True), {"__name__": "warm up"})

@@ -36,7 +36,9 @@ Large answers change the memory of the test runner.
 """
 
 AHEAD_BYTES, AHEAD_CALLS = 1 << 15, 256
-"""The largest size, in bytes, and the largest number of the requests that are sent ahead. They fit a socket's buffer.
+"""The largest size, in bytes, and the largest number of the requests that are sent ahead.
+
+The requests must fit a socket's buffer.
 """
 
 

@@ -35,7 +35,7 @@ class Stopped(BaseException):
 
 
 class Ambiguous(Exception):
-    """The answer to a call that was sent ahead cannot be used, so the tests must run one by one.
+    """The answer to a call that was sent ahead cannot be used, so the tests must run again without such calls.
 
     It may be unclear which of the calls used the CPU time, the answer may hold a handle, or the test did not make the
     call.
@@ -100,7 +100,8 @@ class Link:
     def answer_digest(self) -> bytes:
         """Return the digest of all answers since the test began.
 
-        Two solutions that give the same plain answers and change their arguments in the same way have equal digests.
+        Two solutions that give the same plain answers and change their arguments in the same way usually have equal
+        digests. The order of the elements of a set can make a difference.
         """
         digest: bytes = self._digest.digest()
         return digest

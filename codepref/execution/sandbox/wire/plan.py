@@ -12,8 +12,8 @@ from .encoder import encoded
 def stepped(seconds: float, smallest: float) -> float:
     """Return `seconds` rounded up to the next of the steps `smallest` times 1, 2, 4, 8 and so on.
 
-    The time that a program takes varies from run to run. A limit that is derived from it in steps hardly ever varies,
-    so verdicts hardly ever vary either.
+    The time that a program takes varies from run to run. A limit that is derived from it in steps varies less
+    often.
     """
     return smallest * 2.0 ** max(0, math.ceil(math.log2(max(seconds, smallest) / smallest)))
 

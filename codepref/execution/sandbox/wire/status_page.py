@@ -2,8 +2,8 @@
 
 The page holds what the runner is doing, one code for each test, a digest of the solution's answers in each test, and
 the first failure in words. It is shared memory, not a pipe. Writing a code therefore needs no system call and does not
-wake the supervisor, and what was written survives the death of the runner. The
-process of a solution has this page only if the tests run in it.
+wake the supervisor, and what was written survives the death of the runner. The process of a
+solution has this page only if the tests run in it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import struct
 SETUP, LOADING, TESTING, FINISHED, AGAIN, ALONE, ARRAYS = range(7)
 """The phases of a test runner. The last three ask the supervisor for another attempt.
 
-AGAIN: run the tests one by one in a new process. ALONE: give the solution a process of its own. ARRAYS: load numpy for
-the runner.
+AGAIN: run the remaining tests in new processes, and send no call ahead. ALONE: give the solution a process of
+its own. ARRAYS: load numpy for the runner.
 """
 
 UNDECIDED, DIED, CALL_BY_REFERENCE = 0, ord("?"), ord("R")
@@ -34,8 +34,8 @@ _DETAIL, _CODES = 16, 528
 ANSWER_DIGEST_BYTES = 4
 """The size of a digest, in bytes. Zeros mean that the digest is unknown.
 
-In one test, different answers have equal digests with a chance of one in four billion. Answers of a
-mebibyte or more count only with their length. Solutions are compared by the digests of all tests of a task.
+In one test, different answers have equal digests with a chance of one in four billion. Of an answer of
+1 MiB or more, only the length counts. Solutions are compared by the digests of all tests of a task.
 """
 
 
