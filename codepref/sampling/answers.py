@@ -47,7 +47,7 @@ def load_solutions(path: str | Path, problems: Iterable[Problem]) -> list[Soluti
     """Read solutions in the order of the file. `solutions_from_rows` describes the keys of a line.
 
     path: JSON lines, or one of EvalPlus's forms; see `codepref.sampling.sample_files.sample_rows`.
-    Raises UserError with up to ten mistakes, each with its file and its line or task.
+    Raises UserError with up to ten mistakes, each with its place in the source.
     """
     return list(iter_solutions(path, problems))
 
@@ -227,7 +227,7 @@ def _whole_test(source: str, problem: Problem) -> tuple[Sequence[str], Mapping[s
 
 
 def _prefix(row: Row, problem: Problem, prefixes: dict[str, str]) -> str:
-    """Return the text at the end of the prompt that a completion continues: "assert " or ""."""
+    """Return the unfinished assert at the end of the prompt that a completion continues, such as "assert ", or ""."""
     if isinstance(row.get("prompt"), str):
         last = row["prompt"].rpartition("\n")[2]
         prefixes[problem.task_id] = last if last.strip() == "assert" else ""

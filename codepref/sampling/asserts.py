@@ -31,9 +31,9 @@ from codepref.sampling.unittests import condition_of
 DROP_REASONS = ("unparsable", "no_call", "trivial", "not_self_contained", "duplicate", "over_limit")
 """Why an assert is dropped. "unparsable": it is not Python, or it is too long or too deep. "no_call": it does not call
 the entry point. "trivial": its form shows that its result hardly depends on the function, as in `f(1) == f(1)`.
-"not_self_contained": it needs a name that is no builtin, none of the problem's helpers and none of
-MODULES or imported from them. "duplicate": an equal test was kept from the same completion. "over_limit": `limit` tests
-were kept already."""
+"not_self_contained": it needs a name that is no builtin, none of the problem's helpers, none of MODULES, and not
+imported from them. "duplicate": an equal test was kept from the same completion. "over_limit": `limit` tests were kept
+already."""
 
 _ALLOWED = """math cmath re string json copy random itertools functools operator collections datetime decimal fractions
     statistics heapq bisect typing numpy"""

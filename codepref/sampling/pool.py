@@ -125,8 +125,9 @@ def ask_pool(
     log: Log = lambda text: None,
     progress: LedgerProgress | None = None,
 ) -> tuple[Ledger, Counter[str]]:
-    """Get all answers of the pool into the journal in `folder`. No server is asked for an answer that it holds.
+    """Get all answers of the pool into the journal in `folder`.
 
+    No server is asked for an answer that the journal holds.
     total: the number of instructions. dtype, device: for local models. log: called with messages for the user.
     progress: called with the numbers of finished and of all requests, and the ledger.
     Returns the ledger and the number of missing answers by model and reason. The same call asks for them again.

@@ -50,8 +50,7 @@ def probes(problem: Problem, tests: Sequence[Test], *, each: int, seed: int = 0)
 
     A call without arguments gives none. All probes are different.
 
-    A probe is a test of kind "asserts" with `count` 0. No rule of codepref takes it as evidence that a solution is
-    right or wrong.
+    A probe is a test of kind "asserts" with `count` 0.
     """
     new: list[Test] = []
     callers = [test for test in tests if kind_of(test).calls_entry_point]
