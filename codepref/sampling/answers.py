@@ -88,8 +88,8 @@ def load_tests(path: str | Path, problems: Iterable[Problem], *, per_completion:
 
     "test" is one test in Python. "completion" is raw model text, from which tests are extracted.
     per_completion: the largest number of tests from one completion. None takes all tests.
-    A completion can continue an "assert " at the end of its prompt. The key "prompt" of the line shows this, or the
-    "prompt" of an earlier line of the task. If there is no prompt, a completion is read as such a continuation if
+    A completion can continue an "assert " at the end of its prompt. The prompt is the key "prompt" of the line or of an
+    earlier line of the task. If there is no prompt, a completion is read as such a continuation if
     it begins with an expression that calls the entry point, and not with a call of another function. Equal tests are
     counted together. They are compared in normal form, which ignores spacing, the kind of quotes and messages. A test
     without a normal form is compared as text. A line adds at most 1 to the count of a test.

@@ -1,9 +1,9 @@
 """Extracts tests from raw model text. Each test is one assert statement in a normal form. Pure.
 
-Asserts are taken from the module level, from blocks and classes there, and from functions that are named like tests or
-take no arguments. A test must run alone. Local variables are therefore replaced by their values where this is possible,
-`self.assertEqual(a, b)` becomes `assert a == b`, and the parameter of `check(candidate)` becomes the entry point. An
-assert that cannot run alone is dropped and counted.
+Asserts are taken from the module level, from blocks and classes at this level, and from functions that are named like
+tests or take no arguments. A test must run alone. Local variables are therefore replaced by their values where this is
+possible, `self.assertEqual(a, b)` becomes `assert a == b`, and the parameter of `check(candidate)` becomes the entry
+point. An assert that cannot run alone is dropped and counted.
 """
 
 from __future__ import annotations

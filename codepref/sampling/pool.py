@@ -1,7 +1,7 @@
 """Lets a pool of models answer instructions. A few models are drawn for each instruction.
 
 This follows CodeUltraFeedback (arXiv 2403.09032, section 2.2). There, 4 of 14 models answer each instruction. Each
-instruction has one preference, and the system prompt asks for this preference in one of ten phrasings. Each model
+instruction has one preference, and the system prompt asks for this preference in one of ten phrasings. Each drawn model
 answers once, at temperature 0.8 and top_p 0.8.
 """
 

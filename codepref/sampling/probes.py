@@ -23,7 +23,7 @@ MIN_PER_TEST, MAX_PER_TEST = 3, 16
 """Bounds of the number of probes that `with_probes` requests for one test."""
 
 _OTHERS: tuple[Any, ...] = (True, None, 0, -1, 2.5, "a", "", [], {})
-"""Values that can replace an element of a collection whose elements have several types."""
+"""Values that can replace an element of a list, tuple or set whose elements have several types."""
 
 _MAX_CHARACTERS = 2000
 
@@ -112,8 +112,8 @@ def _varied(arguments: list[Any], pools: list[list[Any]], generator: random.Rand
 def vary(value: Any, generator: random.Random) -> Any:
     """Return a value of the same type that usually differs a little.
 
-    Elements of a collection with several types can change their type. Empty lists, tuples, dicts and
-    sets, and values of unknown types, are not changed.
+    An element of a list, tuple or set whose elements have several types can change its type. Empty lists, tuples, dicts
+    and sets, and values of unknown types, are not changed.
     """
     for kinds, way in _WAYS:
         if type(value) in kinds:

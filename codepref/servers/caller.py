@@ -24,7 +24,7 @@ MAX_GIVEN_UP = 20
 """When this number of requests in a row got no answer from a server, the server counts as gone, and all calls stop."""
 
 MAX_REJECTED = 3
-"""If at least this number of requests got no answer, no request got one, and the last was rejected, all calls stop."""
+"""All calls stop if a server has answered no request, at least this number got no answer, and the last was rejected."""
 
 Notify = Callable[[Mapping[str, Any]], None]
 """A function that sends a message to the parent process."""

@@ -13,7 +13,7 @@ def rated(ratings: RatedInput, *, margin: float = 1, max_pairs: int = 1) -> Choi
     """Pair the best rated with the worst rated response (CodeUltraFeedback, arXiv 2403.09032, section 3).
 
     The seed decides between equal ratings. If all ratings are equal, or if the best and the worst rating are less than
-    `margin` points apart, there is no pair. There is none with fewer than two ratings either. The code of the paper
+    `margin` points apart, there is no pair. There is also no pair with fewer than two ratings. The code of the paper
     makes a pair even from equal ratings. The confidence is the difference of the two ratings as a share of the scale.
     It is meant for sorting and is not calibrated. Responses without a rating are not used. max_pairs: the largest
     number of pairs. Further pairs are other combinations of responses with the best and the worst rating.
