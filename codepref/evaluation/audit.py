@@ -1,4 +1,7 @@
-"""Counts how many pairs are right by verdicts of true tests. The result does not influence pairing or training."""
+"""Compares pairs with verdicts of true tests, and counts the pairs that are right.
+
+The result does not influence pairing or training.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +48,8 @@ class Audit:
     calibration: the confidence and the share of right pairs in each bin of confidence. calibration_error: the expected
     calibration error, or None if no pair was judged.
     shape: the figures that need no true tests.
-    other_text: the number of pairs with an answer that does not contain the program of its verdict. The verdicts may
-    belong to other solutions than such a pair.
+    other_text: the number of pairs with an answer that does not contain the program of its verdict. The verdicts of
+    such a pair may belong to other solutions.
     rules: the figures for each rule, in the order of their names. Empty unless the pairs come from several rules.
     """
 

@@ -28,7 +28,7 @@ from codepref.evaluation.power import spread_of
 
 EXACT_FLIPS = 14
 """The sign-flip test enumerates all patterns of signs if at most this many problems differ, which gives at most 2^14
-patterns. With more problems it draws patterns at random."""
+patterns. If more problems differ, it draws patterns at random."""
 SIGNIFICANCE = 0.05
 _SAME = 1e-9
 
@@ -37,12 +37,12 @@ _SAME = 1e-9
 class Comparison:
     """A paired comparison of an aligned model with its base.
 
-    name: the name of the compared figure. base, aligned: the means over problems, in [0, 1], or in points for grades.
-    difference: aligned - base. low, high: the ends of its interval, which has a coverage of 95% by default. p_value:
-    the p-value of a two-sided test against no difference. test: the name of this test. n: the number of problems.
-    wins, losses, ties: the numbers of problems on which the aligned model is better, worse and equal. spread: the
-    standard deviation of the differences over problems, for `codepref.evaluation.power`. None for fewer than two
-    problems.
+    name: the name of the compared figure. base, aligned: the values of the figure for both models, in [0, 1], or in
+    points for grades. difference: aligned - base. low, high: the ends of its interval, which has a coverage of 95% by
+    default. p_value: the p-value of a two-sided test against no difference. test: the name of this test. n: the number
+    of problems. wins, losses, ties: the numbers of problems on which the aligned model is better, worse and equal.
+    spread: the standard deviation of the differences over problems, for `codepref.evaluation.power`. None if it cannot
+    be computed, as for a single problem.
     """
 
     name: str
@@ -90,7 +90,8 @@ def compare_values(
         seed: the seed of the bootstrap and of the sign flips that are drawn.
 
     Raises:
-        UserError: there are no problems, the lengths differ, or a value is outside [0, 1].
+        UserError: there are no problems, the lengths differ, a value is outside [0, 1], or the confidence is outside
+            (0, 1).
     """
     base, aligned = np.asarray(base_P, dtype=np.float64), np.asarray(aligned_P, dtype=np.float64)
     if base.ndim != 1 or base.shape != aligned.shape:
@@ -154,8 +155,8 @@ def bonett_price_interval(wins: int, losses: int, n: int, confidence: float = 0.
     """Return the interval of (wins - losses) / n for paired 0/1 values.
 
     It is Wald's interval after 1 is added to both wins and losses, and 2 to n. Source: Bonett and Price 2012,
-    doi:10.3102/1076998611411915. The interval keeps its coverage with few problems, and it has a width even if no
-    problem differs.
+    doi:10.3102/1076998611411915. The interval approximately keeps its coverage with few problems, and it has a width
+    even if no problem differs.
     """
     won, lost = (wins + 1) / (n + 2), (losses + 1) / (n + 2)
     half = normal_quantile(confidence) * math.sqrt((won + lost - (won - lost) ** 2) / (n + 2))

@@ -21,12 +21,12 @@ Ints = npt.NDArray[np.int64]
 
 RESAMPLES = 10_000
 MIN_BOOTSTRAP = 10
-"""The smallest number of problems for a bootstrap interval. With fewer problems it would be too narrow, and an
-interval of Wilson's is used."""
+"""The smallest number of problems for a bootstrap interval. With fewer problems a bootstrap interval would be too
+narrow, and another interval is used."""
 _CHUNK = 2_000_000
 _SAME = 1e-9
-"""Values with smaller differences count as equal. The product formula of pass@k has rounding errors: its results for
-5 of 10 and for 4 of 8 differ."""
+"""Values with smaller differences count as equal. The product formula of pass@k has rounding errors: pass@1 for 5
+correct solutions of 10 differs from pass@1 for 4 of 8."""
 
 
 def pass_at_k(samples_P: npt.ArrayLike, correct_P: npt.ArrayLike, k: int) -> Floats:
@@ -90,7 +90,8 @@ def score(
         seed: the seed of the bootstrap. The same seed gives the same interval.
 
     Raises:
-        UserError: there are no problems, or a value is outside [0, 1] or not a number.
+        UserError: there are no problems, a value is outside [0, 1] or not a number, or the confidence is outside
+            (0, 1).
     """
     values = np.asarray(values_P, dtype=np.float64)
     samples = np.asarray(samples_P, dtype=np.int64)

@@ -29,7 +29,8 @@ FOLDER_FILE = "eval_results.json"
 _PARTS = ("base", "plus")
 
 Figures = dict[str, dict[str, float]]
-"""pass@k by tests: {"base": {"pass@1": ...}, "plus": {...}}. "plus" is absent if the problems have no such tests."""
+"""pass@k by tests: {"base": {"pass@1": ...}, "plus": {...}}. "plus" is absent if `plus_status` is null for all
+problems."""
 
 
 def write_eval_results(path: Path, matrices: Iterable[VerdictMatrix], problems: Path | None = None) -> Figures:
@@ -44,7 +45,7 @@ def write_eval_results(path: Path, matrices: Iterable[VerdictMatrix], problems: 
     unknown is left out, since EvalPlus counts every status other than "pass" as wrong.
     problems: the problem file, whose MD5 becomes `hash`. Without a file `hash` is null, and EvalPlus does not check it.
 
-    Raises UserError if no solution has a known correctness or if only some problems have plus tests. Raises
+    Raises UserError if no solution has a known correctness or if `plus_status` is null for only some problems. Raises
     MachineError if the disk is full.
     """
     counts: dict[str, list[tuple[int, int]]] = {part: [] for part in _PARTS}
@@ -62,7 +63,7 @@ def write_eval_results(path: Path, matrices: Iterable[VerdictMatrix], problems: 
                 counts[part].append((len(rows), passed))
         if len(has_plus) != 1:
             reason = (
-                f"{has_plus[True]} has plus tests and {has_plus[False]} has none"
+                f"{has_plus[True]} has a plus_status and {has_plus[False]} has none"
                 if has_plus
                 else "no solution has a known correctness"
             )

@@ -33,13 +33,13 @@ def decide(
     """Decide whether the aligned model is promoted. It is promoted if every figure passes.
 
     A figure passes if the lower end of the 95% interval of its paired difference is above -`margin` points. This is a
-    non-inferiority test at a level of 2.5%. If a figure fails and a narrower interval would let it pass, the reason
-    has an estimate of how many problems would be enough.
+    non-inferiority test at a level of 2.5%. The reason of a failed figure often has an
+    estimate of how many problems would be enough.
 
     comparisons: for each figure the fields of `codepref.evaluation.comparison.Comparison` as plain values. figures: the
-    names of the figures that decide. The model is not promoted if one of them was not compared, or if there are none.
-    margin: in percent points. require_better: a figure passes if the lower end is above 0 and the p-value is below
-    0.05; `margin` is not used.
+    names of the figures that decide. The model is not promoted if one of these figures was not compared, or if
+    `figures` is empty. margin: in percent points. require_better: if True, a figure passes if the lower end is above 0
+    and the p-value is below 0.05. In this case `margin` is not used.
     """
     named = {str(row["name"]): row for row in comparisons}
     refused = [] if figures else ["the list of deciding figures is empty"]

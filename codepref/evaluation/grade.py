@@ -79,8 +79,8 @@ def tasks_to_grade(
 ) -> tuple[list[InstructionResponses], str]:
     """Return each task of the benchmark with its one response of the model to grade, and the name of this model.
 
-    Responses are matched with the benchmark by task_id if it has all their task_ids, else by the instruction's text.
-    of: the name of the model. None stands for the only model in `responses`.
+    Responses are matched with the benchmark by task_id if the benchmark has the task_ids of all responses, else by the
+    instruction's text. of: the name of the model. None stands for the only model in `responses`.
     Raises UserError if `of` is None and the responses are not of exactly one model, and if a task of the benchmark does
     not have exactly one response of the model.
     """

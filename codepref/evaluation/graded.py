@@ -158,7 +158,7 @@ def _overall(strata: Sequence[tuple[Floats, Floats]], comparisons: Sequence[Comp
 
 
 def _even_spread(spreads: Sequence[float | None]) -> float | None:
-    """Return the spread of the mean over preferences if all preferences have equally many problems.
+    """Return the spread that the mean over preferences has if all preferences have equally many problems.
 
     It is the root of the mean of the squared spreads, or None if a spread is unknown.
     """

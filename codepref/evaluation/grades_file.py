@@ -37,8 +37,9 @@ def write_grades(grades: Grades, folder: Path, *, seed: int = 0) -> Path:
 def is_grades_file(path: Path) -> bool:
     """Return whether a file holds grades. path: the file, or a folder with the file scores.json.
 
-    Return False for a folder without this file, for a name that ends in .jsonl, .gz or .parquet, and for a score file
-    with pass@k. Raises UserError for any other file that is missing or is not JSON.
+    Return False for a folder without this file, for a name that ends in .jsonl, .gz or .parquet, and for any other JSON
+    file, such as a score file with pass@k. Raises UserError for a file with another name that is missing or is not
+    JSON.
     """
     if path.is_dir():
         path = path / FILE
@@ -71,9 +72,8 @@ def write_grades_table(
 ) -> None:
     """Write a Parquet file with one row for each problem.
 
-    The columns are those of the benchmark and of the published annotations by judges. `rating` is a text: the grade, or
-    "N/A" without a grade. `judgement` is the judge's rationale. tasks: the problems, with one response each.
-    references: task_id -> reference answer. grades: grades of all these problems.
+    The column `rating` is a text: the grade, or "N/A" without a grade. `judgement` is the judge's rationale. tasks: the
+    problems, with one response each. references: task_id -> reference answer. grades: grades of all these problems.
     """
     import pyarrow as pa
 

@@ -15,7 +15,8 @@ from codepref.judging.questions import Reading
 from codepref.records import Judgment, Score
 
 Passed = Mapping[tuple[str, int], bool]
-"""(task_id, response_id) -> whether the response is correct by execution. Other responses have no entry."""
+"""(task_id, response_id) -> whether the response is correct by execution. Responses of unknown correctness have no
+entry."""
 
 Values = Mapping[int, int]
 """The position of a response among the task's responses -> its rating."""

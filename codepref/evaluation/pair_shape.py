@@ -21,13 +21,13 @@ class Shape:
     """Figures of a set of pairs. Two answers are equal if their normal forms are equal.
 
     pairs, problems: the numbers of pairs and of problems with a pair. most: the largest number of pairs of a problem.
-    top_tenth: a tenth of the problems, rounded up, is taken that has most pairs; this is the share of all pairs that
-    belong to it. None without pairs.
+    top_tenth: the share of all pairs that belong to the tenth of the problems with most pairs. The tenth is rounded up
+    to whole problems. None without pairs.
     ties: the number of pairs whose evidence has the same verdict codes for both sides. alike: the number of pairs whose
     two answers are equal. repeated: the number of pairs with the same two answers as an earlier pair of their problem.
     contradicting: the number of pairs with an answer that is also on the other side of a pair of the problem. A pair
     with two equal answers counts too. shared: the number of pairs with an answer that a different pair of the problem
-    has on the same side. A repetition is no different pair.
+    has on the same side. A repeated pair does not count as a different pair.
     longer: among the pairs of unequal length in characters, the share whose chosen answer is longer.
     longer_interval: Wilson's interval of `longer`. Both are None if no pair has unequal lengths.
     more_characters, more_lines: the mean length of the chosen answer minus that of the rejected answer.

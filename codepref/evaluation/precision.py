@@ -59,9 +59,10 @@ def precision_by_share(judged: Sequence[Judged], problems_total: int | None = No
 
     The confidence of a problem is the highest confidence of its pairs. Of problems with equal confidence, the problem
     that comes first in `judged` is kept first. problems_total: the number of problems that could have given a pair.
-    None stands for the number of problems in `judged`. A share has no row if it is less than one problem, or if it is
-    more problems than have a judged pair. The interval is over problems; see `codepref.evaluation.estimators.score`.
-    Raises UserError for a confidence outside [0, 1] and for a total below the number of problems in `judged`.
+    None stands for the number of problems in `judged`. A share has no row if it amounts to less than one problem, or to
+    more problems than the number with a judged pair. The interval is over problems; see
+    `codepref.evaluation.estimators.score`. Raises UserError for a confidence outside [0, 1] and for a total below the
+    number of problems in `judged`.
     """
     by_task: dict[str, list[Judged]] = {}
     for one in judged:

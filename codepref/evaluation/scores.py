@@ -97,7 +97,10 @@ def unknown_reason(codes: str) -> str:
 
 
 def merge(label: str, *parts: Scores) -> Scores:
-    """Join scores of one model, such as greedy and sampled ones. Raises UserError if a (task, kind) occurs twice."""
+    """Join scores of one model, such as greedy and sampled ones, without their conditions.
+
+    Raises UserError if a (task, kind) occurs twice.
+    """
     rows = tuple(row for part in parts for row in part.problems)
     _refuse_twice(rows, label or "the scores")
     return Scores(label, rows, tuple(sorted({k for part in parts for k in part.ks})))
@@ -137,8 +140,8 @@ def compare(scores_a: Scores | Path | str, scores_b: Scores | Path | str, *, see
     common problem. A problem with fewer than k solutions of known correctness on one side is left out of pass@k.
     `Comparison.n` is the number of problems that the comparison uses.
 
-    Raises UserError if a file is missing or malformed, if both sides have different problems (the message names them),
-    and if no figure can be compared.
+    Raises UserError if a file is missing or malformed, if both sides have different problems (the message names some of
+    them), and if no figure can be compared.
     """
     a, b = (s if isinstance(s, Scores) else read_scores(Path(s)) for s in (scores_a, scores_b))
     comparisons = []

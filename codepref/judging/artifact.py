@@ -24,7 +24,7 @@ _WHOLE = re.compile(r"\d{1,6}")
 
 
 def write_judgments(path: Path, judgments: Iterable[Judgment]) -> int:
-    """Write one line for each judgment to `path` atomically, and return the number of lines.
+    """Atomically write one line for each judgment to `path`, and return the number of lines.
 
     The judgments are taken one at a time.
     """

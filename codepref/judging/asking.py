@@ -1,7 +1,8 @@
 """Asks a judge model about all tasks and reads its answers.
 
-The tasks are read three times, so that a long file of JSON lines need not fit into memory: to count the questions, to
-get the judge's answers into the journal (see `codepref.servers`), and to make judgments of these answers.
+The tasks are read three times: to count the questions, to get the judge's answers into the journal (see
+`codepref.servers`), and to make judgments of these answers. A long file of JSON lines therefore need not fit into
+memory.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def judge_run(
     progress: ProgressLine | None = None,
     log: Log = lambda text: None,
 ) -> Iterator[JudgeRun]:
-    """Get the answers to all questions about the tasks, and yield them while the journal in `folder` is open.
+    """Get the answers to all questions about the tasks, and yield a JudgeRun while the journal in `folder` is open.
 
     references: gives the reference answers if responses are graded beside one. budget: limit in dollars over all runs
     with this journal. Raises the errors of `Exchange`, the errors of reading the tasks, and UserError for tasks without

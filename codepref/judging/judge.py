@@ -43,8 +43,8 @@ def judge(
     and an interrupted call continues from there.
     Returns the summary. Raises UserError for wrong input, a wrong key, an unknown model or a missing server, if
     possible before the first paid call. Raises GateError if the budget allows no further call, and InfrastructureError
-    if a server stops answering or if answers are missing after all attempts. If answers are missing, `out` holds the
-    judgments without them. Raises MachineError if a file cannot be written.
+    if a server stops answering or if answers are missing after all attempts. If answers are missing, `out` holds
+    judgments in which the responses concerned are unjudged. Raises MachineError if a file cannot be written.
     """
     target, counts = Path(out), JudgeCounts()
     check_target(target)

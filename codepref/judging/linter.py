@@ -23,8 +23,8 @@ IGNORE = "E501,W292,UP006,UP007,UP035,UP045,RUF001,RUF002,RUF003"
 """Rules in the families of SELECT that are not checked.
 
 `codepref.judging.facts` measures the lines (E501). A missing newline at the end does not matter (W292). The instruction
-often prescribes the annotations (UP006 to UP045). Unusual Unicode characters may be a
-part of the task (RUF001 to RUF003)."""
+often prescribes the annotations (UP006 to UP045). Unusual Unicode characters may be a part of the task (RUF001 to
+RUF003)."""
 BATCH = 2000
 """The largest number of programs that one ruff process examines."""
 SUPPRESSION = re.compile(r"#\s*(?=fmt:|yapf:|isort:|noqa|ruff:)")
@@ -63,7 +63,7 @@ def _lint_batch(programs: Sequence[str]) -> list[Lint]:
 
 
 def _check(folder: Path) -> dict[int, list[Finding]]:
-    """Run `ruff check`. Return the findings of each program with findings, by its number in the batch."""
+    """Run `ruff check`. Return the findings by the program's number in the batch. A clean program has no entry."""
     options = ("--exit-zero", "--ignore-noqa", "--output-format", "json", "--select", SELECT, "--ignore", IGNORE)
     output = _ruff("check", *options, "--target-version", "py311", str(folder))
     try:

@@ -71,7 +71,8 @@ def again_messages(messages: Sequence[Message], answer: str, complaint: str, low
 def ratings_schema(count: int, low: int, high: int) -> Mapping[str, Any]:
     """Return the JSON schema of an answer that rates `count` responses with whole numbers from `low` to `high`.
 
-    It uses only keywords that OpenAI's strict JSON schemas allow. These cannot demand that each response is rated once.
+    It uses only keywords that OpenAI's strict JSON schemas allow. Such schemas cannot demand that each response is
+    rated exactly once.
     """
     entry = {
         "type": "object",

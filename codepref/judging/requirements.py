@@ -15,8 +15,8 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 def missing(tree: ast.Module, problem: Problem) -> Iterator[str]:
     """Yield at most one text that says what the program lacks.
 
-    The program lacks the entry point, or the entry point's body is empty or only raises, or the entry point does not
-    take the number of arguments that the instruction shows. Only functions are examined beyond their name.
+    A text is yielded if the entry point is missing, if its body is empty or only raises, or if it does not take the
+    number of arguments that the instruction shows. If the entry point is not a function, only its name is checked.
     """
     name = problem.entry_point
     if not any(name in bound_names(node) for node in tree.body):
@@ -39,8 +39,9 @@ def required_arguments(problem: Problem) -> int | None:
     """Return the number of arguments that the instruction shows for the entry point.
 
     The first signature or call of the entry point that can be read counts. Keyword-only and starred arguments of a
-    signature do not count, and calls with starred arguments are passed over. None means that there is none. Examples:
-    "solve(xs): sort them" and "def solve(xs: list) -> list:" both give 1 for the entry point `solve`.
+    signature do not count, and calls with starred arguments are passed over. None means that no signature or call can
+    be read. Examples: "solve(xs): sort them" and "def solve(xs: list) -> list:" both give 1 for the entry point
+    `solve`.
     """
     for match in re.finditer(rf"\b{re.escape(problem.entry_point)}\s*\(", problem.prompt):
         depth, end = 1, match.end()
@@ -66,7 +67,7 @@ def _arity(arguments: ast.arguments) -> tuple[int, float]:
 
 
 def extras(tree: ast.Module, problem: Problem) -> Iterator[str]:
-    """Yield what the instruction did not ask for, one text for each.
+    """Yield texts about what the instruction did not ask for.
 
     These are asserts, calls and other expressions at module level; `for`, `while`, `if` and `try` statements at module
     level that import nothing; functions and classes that the prompt does not name and no other statement uses; and

@@ -1,11 +1,10 @@
 """The judge named "rubric", which rates by static analysis with ruff, radon and the syntax tree. It uses no model.
 
 The rubric runs no program, and it gives the same response to the same problem the same rating every time, with the same
-versions of ruff and radon. It sees how a program is written,
-and not whether the program is correct. How much it sees depends on the preference. It covers style and complexity well,
-and readability in part. For instruction-following, it only checks the entry point, its arguments, and additions that
-nobody asked for. For explanation, it only counts docstrings, comments and words around the code. It cannot tell whether
-they are true.
+versions of ruff and radon. It sees how a program is written, and not whether the program is correct. How much it sees
+depends on the preference. It covers style and complexity well, and readability in part. For instruction-following, it
+only checks the entry point, its arguments, and additions that nobody asked for. For explanation, it only counts
+docstrings, comments and words around the code. It cannot tell whether they are true.
 """
 
 from __future__ import annotations

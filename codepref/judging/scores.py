@@ -30,7 +30,8 @@ class Opinion:
 
     Attributes:
     score: from 1 to 5.
-    rationale: the deductions with their reasons, the largest deduction first. Without deductions, a text that says why.
+    rationale: the deductions with their reasons, the largest deduction first. Without deductions, a text that explains
+        the score.
     """
 
     score: float

@@ -13,11 +13,11 @@ from codepref.records import Judgment
 
 @dataclass
 class JudgeCounts:
-    """Counts of a judge's ratings. `add` counts one judgment at a time, so that the others need not be in memory.
+    """Counts of a judge's ratings. `add` counts one judgment at a time, so that not all need be in memory.
 
     Attributes:
     problems, responses: how many were counted, judged or not.
-    asked_again: the number of questions that were repeated, with an answer to the repeated question.
+    asked_again: the number of questions that were asked a second time and answered again.
     ratings: the number of responses by rating.
     unjudged: the number of responses without a rating, by reason.
     totals: for each model, the sum and the number of the ratings of its responses.

@@ -132,8 +132,8 @@ def _with_messages(row: Mapping[str, Any]) -> Mapping[str, Any]:
 def _pair(row: Mapping[str, Any], number: int) -> Pair:
     """Return the pair of a row. A missing chosen_id or rejected_id becomes -1.
 
-    number: the number of the row, which becomes the task_id if the row has none. Raises TypeError or ValueError for a
-    value of a wrong type.
+    number: the number of the row, which becomes the task_id if the row has no column task_id. Raises TypeError or
+    ValueError for a value of a wrong type.
     """
     evidence = row.get("evidence") or "{}"
     if isinstance(evidence, str):

@@ -49,7 +49,7 @@ def sides(pair: Pair) -> Sides:
 
 
 def answer_form(messages: Iterable[Message]) -> str:
-    """Return the normal form of an answer. The answer is a program, or a program in a ```python block."""
+    """Return the normal form of an answer, without a ```python fence around the whole answer."""
     text = "".join(message["content"] for message in messages)
     return normal_form(text.removeprefix("```python\n").removesuffix("\n```"))
 
@@ -98,7 +98,7 @@ def drop_reason(
 ) -> str:
     """Return the reason why a proposed pair is dropped, or "" if it is accepted.
 
-    accepted: the pairs of the problem that were accepted before, by their `sides_of`.
+    accepted: the pairs of the problem that were accepted before, by the texts that `sides_of` returns.
     """
     chosen, rejected = sides_of(proposal)
     if chosen == rejected:

@@ -130,7 +130,7 @@ def task_seed(seed: int, task_id: str) -> int:
 
 
 def rule_input(matrix: VerdictMatrix, seed: int) -> RuleInput:
-    """Return the input of a rule for one matrix. Only `answers_SA` has columns for probes; see `_answers`."""
+    """Return the input of a rule for one matrix. Only arrays with the axis A have entries for probes."""
     count_A = np.array([test.count for test in matrix.tests], dtype=np.int64)
     is_test_A = count_A > 0
     index_of = {test.test_id: index for index, test in enumerate(test for test in matrix.tests if test.count)}
@@ -220,7 +220,7 @@ def _machine_failed(verdict: Verdict, rule: PairingRule) -> bool:
     """Return whether an infrastructure failure hides what the rule must know of a solution.
 
     Rules for true tests ask whether a solution is correct. A failed test answers that, whatever the missing cell would
-    have been. Other rules count cells, and a missing cell would distort the counts.
+    have been. Other rules use all cells, and a missing cell would distort their results.
     """
     return INFRASTRUCTURE in verdict.codes and not (rule.tests == "true" and verdict.correct is False)
 

@@ -43,9 +43,9 @@ def pair_rated(
             responses were not tested. A rule that needs true tests makes no pair for a problem without verdicts.
         problems: the problems from which the prompts are made.
         rule: the name of a rule in `codepref.pairing.rules.RULES` that reads ratings.
-        margin: the smallest difference between the two sides, in points of the judge's scale, above 0. The difference
-            is that of the judge's scores where there are any, else that of the ratings. If a response was rated in two
-            passes, its rating is the mean of both.
+        margin: the smallest difference between the two sides of a pair by ratings, in points of the judge's scale,
+            above 0. The difference is that of the judge's scores where there are any, else that of the ratings. If a
+            response was rated in two passes, its rating is the mean of both.
         correctness_pairs: whether `tests-then-rating` also pairs passing responses with failing ones.
         max_pairs_per_problem, min_confidence, max_share, max_length_ratio, template, allow_shared, seed: as in
             `codepref.pairing.pair.pair`.

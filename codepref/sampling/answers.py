@@ -47,7 +47,7 @@ def load_solutions(path: str | Path, problems: Iterable[Problem]) -> list[Soluti
     """Read solutions in the order of the file. `solutions_from_rows` describes the keys of a line.
 
     path: JSON lines, or one of EvalPlus's forms; see `codepref.sampling.sample_files.sample_rows`.
-    Raises UserError with up to ten mistakes, each with its file and its line or task.
+    Raises UserError with up to ten mistakes, each with its place in the source.
     """
     return list(iter_solutions(path, problems))
 
@@ -88,8 +88,8 @@ def load_tests(path: str | Path, problems: Iterable[Problem], *, per_completion:
 
     "test" is one test in Python. "completion" is raw model text, from which tests are extracted.
     per_completion: the largest number of tests from one completion. None takes all tests.
-    A completion can continue an "assert " at the end of its prompt. The key "prompt" of the line shows this, or the
-    "prompt" of an earlier line of the task. If there is no prompt, a completion is read as such a continuation if
+    A completion can continue an "assert " at the end of its prompt. The prompt is the key "prompt" of the line or of an
+    earlier line of the task. If there is no prompt, a completion is read as such a continuation if
     it begins with an expression that calls the entry point, and not with a call of another function. Equal tests are
     counted together. They are compared in normal form, which ignores spacing, the kind of quotes and messages. A test
     without a normal form is compared as text. A line adds at most 1 to the count of a test.
@@ -227,7 +227,7 @@ def _whole_test(source: str, problem: Problem) -> tuple[Sequence[str], Mapping[s
 
 
 def _prefix(row: Row, problem: Problem, prefixes: dict[str, str]) -> str:
-    """Return the text at the end of the prompt that a completion continues: "assert " or ""."""
+    """Return the unfinished assert at the end of the prompt that a completion continues, such as "assert ", or ""."""
     if isinstance(row.get("prompt"), str):
         last = row["prompt"].rpartition("\n")[2]
         prefixes[problem.task_id] = last if last.strip() == "assert" else ""

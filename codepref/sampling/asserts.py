@@ -1,9 +1,9 @@
 """Extracts tests from raw model text. Each test is one assert statement in a normal form. Pure.
 
-Asserts are taken from the module level, from blocks and classes there, and from functions that are named like tests or
-take no arguments. A test must run alone. Local variables are therefore replaced by their values where this is possible,
-`self.assertEqual(a, b)` becomes `assert a == b`, and the parameter of `check(candidate)` becomes the entry point. An
-assert that cannot run alone is dropped and counted.
+Asserts are taken from the module level, from blocks and classes at this level, and from functions that are named like
+tests or take no arguments. A test must run alone. Local variables are therefore replaced by their values where this is
+possible, `self.assertEqual(a, b)` becomes `assert a == b`, and the parameter of `check(candidate)` becomes the entry
+point. An assert that cannot run alone is dropped and counted.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from codepref.sampling.unittests import condition_of
 DROP_REASONS = ("unparsable", "no_call", "trivial", "not_self_contained", "duplicate", "over_limit")
 """Why an assert is dropped. "unparsable": it is not Python, or it is too long or too deep. "no_call": it does not call
 the entry point. "trivial": its form shows that its result hardly depends on the function, as in `f(1) == f(1)`.
-"not_self_contained": it needs a name that is no builtin, none of the problem's helpers and none of
-MODULES or imported from them. "duplicate": an equal test was kept from the same completion. "over_limit": `limit` tests
-were kept already."""
+"not_self_contained": it needs a name that is no builtin, none of the problem's helpers, none of MODULES, and not
+imported from them. "duplicate": an equal test was kept from the same completion. "over_limit": `limit` tests were kept
+already."""
 
 _ALLOWED = """math cmath re string json copy random itertools functools operator collections datetime decimal fractions
     statistics heapq bisect typing numpy"""

@@ -2,8 +2,8 @@
 
 A program that defines a function consists of imports, functions, classes, and the module-level statements that these
 need. Example calls, prints, asserts, test functions and `if __name__ == "__main__"` are dropped. Models write them
-after the code, and DSTC (arXiv 2411.13611) trains models to write a test there. A program that reads standard input is
-not changed.
+after the code, and DSTC (arXiv 2411.13611) trains models to write a test there. A program for a problem of style
+"program" is not changed except for newlines at its ends.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ def program_from_completion(completion: str, problem: Problem) -> str:
 
 
 def extract_program(raw: str, problem: Problem) -> str:
-    """Return the program in a raw answer, or "" if no code in it defines a finished entry point.
+    """Return the program in a raw answer, or "" if the answer holds no program for the problem.
 
     The program is read from the fenced blocks of `codepref.sampling.blocks.code_texts`, or else from the whole text.
     The first block that defines the entry point counts. A block with only a stub of the entry point counts if no other
-    block defines it. Definitions that this block uses and lacks are put before it. They are taken from the other
+    block defines it. Definitions that the chosen block uses and lacks are put before it. They are taken from the other
     blocks, or else from `problem.preamble`. An unfinished function is ignored. If no block defines the entry point
     of a problem of style "complete", a block that begins with indented code is read as the body of the function. For a
     problem of style "program", the program is the first Python block that reads an input, or else the longest Python

@@ -1,7 +1,7 @@
 """Lets a pool of models answer instructions. A few models are drawn for each instruction.
 
 This follows CodeUltraFeedback (arXiv 2403.09032, section 2.2). There, 4 of 14 models answer each instruction. Each
-instruction has one preference, and the system prompt asks for this preference in one of ten phrasings. Each model
+instruction has one preference, and the system prompt asks for this preference in one of ten phrasings. Each drawn model
 answers once, at temperature 0.8 and top_p 0.8.
 """
 
@@ -125,8 +125,9 @@ def ask_pool(
     log: Log = lambda text: None,
     progress: LedgerProgress | None = None,
 ) -> tuple[Ledger, Counter[str]]:
-    """Get all answers of the pool into the journal in `folder`. No server is asked for an answer that it holds.
+    """Get all answers of the pool into the journal in `folder`.
 
+    No server is asked for an answer that the journal holds.
     total: the number of instructions. dtype, device: for local models. log: called with messages for the user.
     progress: called with the numbers of finished and of all requests, and the ledger.
     Returns the ledger and the number of missing answers by model and reason. The same call asks for them again.

@@ -23,7 +23,7 @@ MIN_PER_TEST, MAX_PER_TEST = 3, 16
 """Bounds of the number of probes that `with_probes` requests for one test."""
 
 _OTHERS: tuple[Any, ...] = (True, None, 0, -1, 2.5, "a", "", [], {})
-"""Values that can replace an element of a collection whose elements have several types."""
+"""Values that can replace an element of a list, tuple or set whose elements have several types."""
 
 _MAX_CHARACTERS = 2000
 
@@ -50,8 +50,7 @@ def probes(problem: Problem, tests: Sequence[Test], *, each: int, seed: int = 0)
 
     A call without arguments gives none. All probes are different.
 
-    A probe is a test of kind "asserts" with `count` 0. No rule of codepref takes it as evidence that a solution is
-    right or wrong.
+    A probe is a test of kind "asserts" with `count` 0.
     """
     new: list[Test] = []
     callers = [test for test in tests if kind_of(test).calls_entry_point]
@@ -113,8 +112,8 @@ def _varied(arguments: list[Any], pools: list[list[Any]], generator: random.Rand
 def vary(value: Any, generator: random.Random) -> Any:
     """Return a value of the same type that usually differs a little.
 
-    Elements of a collection with several types can change their type. Empty lists, tuples, dicts and
-    sets, and values of unknown types, are not changed.
+    An element of a list, tuple or set whose elements have several types can change its type. Empty lists, tuples, dicts
+    and sets, and values of unknown types, are not changed.
     """
     for kinds, way in _WAYS:
         if type(value) in kinds:

@@ -19,7 +19,7 @@ Record = TypeVar("Record", InstructionResponses, Judgment)
 
 
 def write_responses(path: Path, tasks: Iterable[InstructionResponses]) -> int:
-    """Write one line for each instruction to `path` atomically, and return the number of lines.
+    """Atomically write one line for each instruction to `path`, and return the number of lines.
 
     The instructions are taken one at a time.
     """

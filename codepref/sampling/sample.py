@@ -90,7 +90,8 @@ def plan_batches(
 ) -> list[list[Ask]]:
     """Return the requests for all answers, divided into batches of prompts with similar length.
 
-    The longest prompts come first, so that a machine with too little memory fails at the start and not at the end.
+    The longest prompts come first, so that a machine with too little memory usually fails at the start and not at the
+    end.
     """
     prompts = []
     for problem in problems:

@@ -21,10 +21,10 @@ from codepref.servers.pricing import Budget, cost_of, max_cost
 from codepref.servers.records import Attempt, Request
 
 MAX_GIVEN_UP = 20
-"""When this number of requests in a row got no answer from a server, it counts as gone, and all calls stop."""
+"""When this number of requests in a row got no answer from a server, the server counts as gone, and all calls stop."""
 
 MAX_REJECTED = 3
-"""If at least this number of requests got no answer, no request got one, and the last was rejected, all calls stop."""
+"""All calls stop if a server has answered no request, at least this number got no answer, and the last was rejected."""
 
 Notify = Callable[[Mapping[str, Any]], None]
 """A function that sends a message to the parent process."""
@@ -92,7 +92,10 @@ class Caller:
             lane.workers.append(asyncio.create_task(self._work(lane)))
 
     async def close(self) -> None:
-        """Begin no further call, wait for the running calls, and close the connections. Their answers are kept."""
+        """Begin no further call, wait for the running calls, and close the connections.
+
+        The journal keeps the answers of the running calls.
+        """
         self.stopping = True
         async with self._budget_changed:
             self._budget_changed.notify_all()

@@ -17,7 +17,7 @@ CHECK_SECONDS = 10.0
 """Time limit for the request for the list of models."""
 
 NO_CREDIT = ("insufficient_quota", "billing_hard_limit_reached", "access_terminated")
-"""Error codes of status 429 that mean that waiting does not help."""
+"""Error codes of answers with status 429 for which waiting does not help."""
 
 
 class Client:

@@ -75,8 +75,9 @@ class Exchange:
     def __enter__(self) -> Exchange:
         """Start the calling process and read the journal.
 
-        Raises UserError if another run uses the journal or if the file is not a journal, and InfrastructureError if the
-        calling process ends, for example because it cannot open the journal, and MachineError if it cannot be started.
+        Raises UserError if another run uses the journal or if the file is not a journal. Raises MachineError if the
+        calling process cannot be started, and InfrastructureError if it ends, for example because it cannot open the
+        journal.
         """
         journal = self.folder / JOURNAL
         self._child = _start()
@@ -108,7 +109,7 @@ class Exchange:
     def results(
         self, requests: Mapping[str, Iterable[Request]], follow_up: FollowUp = _no_follow_up
     ) -> Iterator[RequestResult]:
-        """Yield one result for each request, in the order in which they arrive.
+        """Yield one result for each request, in the order in which the results arrive.
 
         requests: the requests by endpoint name. A few requests at a time are taken from each iterable. follow_up: is
         called with each result before the result is yielded. The requests that it returns are made too.
@@ -204,7 +205,7 @@ class Exchange:
 
 
 def check_endpoints(endpoints: Sequence[Endpoint], budget: float | None) -> None:
-    """Raise UserError with the mistakes in the endpoints and the budget, which are found without a call."""
+    """Raise UserError with the mistakes in the endpoints and the budget that can be found without a call."""
     mistakes = []
     names = [endpoint.name for endpoint in endpoints]
     for name in sorted({name for name in names if names.count(name) > 1}):

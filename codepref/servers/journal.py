@@ -64,7 +64,7 @@ class Journal:
     def sync(self) -> None:
         """Flush the lines to the disk. This protects them against a power cut.
 
-        They survive a crash of the process without it.
+        Lines survive a crash of the process also without a flush.
         """
         if self._unsynced:
             self._unsynced = False

@@ -80,7 +80,7 @@ class Ledger:
 
 
 def spending(ledger: Ledger, max_models: int = 3) -> str:
-    """Return one line with the tokens and dollars used so far. It names at most `max_models`.
+    """Return one line with the tokens and dollars used so far. It names at most `max_models` models.
 
     The most expensive models come first. Amounts below half a cent are left out.
     """

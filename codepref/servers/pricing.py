@@ -15,7 +15,8 @@ MESSAGE_TOKENS = 64
 def max_prompt_tokens(request: Request) -> int:
     """Return an upper bound of the tokens of the prompt and the JSON schema.
 
-    It assumes a byte-level tokenizer, which makes at most one token of each UTF-8 byte, and MESSAGE_TOKENS.
+    It assumes a byte-level tokenizer, which makes at most one token of each UTF-8 byte, and a chat template that adds
+    at most MESSAGE_TOKENS for each message.
     """
     texts = [message["content"] for message in request.messages]
     schema = json.dumps(request.schema) if request.schema else ""

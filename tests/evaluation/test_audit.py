@@ -44,7 +44,7 @@ def test_pairs_are_counted_by_the_correctness_of_their_sides_and_inverted_ones_a
 @pytest.mark.parametrize(
     ("chosen", "rejected", "result"),
     [
-        ("PP", "FI", "right"),  # the code F decides, whatever code the failed cell I would have had
+        ("PP", "FI", "right"),  # the code F decides, whatever the test with the code I would have shown
         ("PP", "TS", "right"),
         ("FI", "PP", "inverted"),
         ("EF", "IF", "both_fail"),

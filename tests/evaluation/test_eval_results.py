@@ -87,7 +87,7 @@ def test_without_any_judged_solution_or_with_mixed_problems_no_file_is_written(t
     path = tmp_path / "r.json"
     with pytest.raises(UserError, match="no solution has a known correctness"):
         write_eval_results(path, [matrix("a", ["II"])])
-    with pytest.raises(UserError, match="a has plus tests and b has none"):
+    with pytest.raises(UserError, match="a has a plus_status and b has none"):
         write_eval_results(path, [matrix("a", ["PP"]), matrix("b", ["PP"], ("0", "1"))])
     assert list(tmp_path.iterdir()) == []
 

@@ -36,7 +36,7 @@ def test_a_solution_is_correct_if_it_passes_all_its_tests() -> None:
 
 
 def test_solutions_of_unknown_correctness_are_left_out_and_counted_by_reason() -> None:
-    # FIP is wrong, whatever code the failed cell I would have had
+    # FIP is wrong because of the code F, whatever the test with the code I would have shown
     scores = scores_from_verdicts([matrix("a", "PPP", "PIP", "PIS", "FIP", "PPS")], kind="sampled")
     assert scores.problems == (ProblemScore("a", "sampled", 2, 1, {"infrastructure": 2, "skipped": 1}),)
     assert scores.left_out() == {"infrastructure": 2, "skipped": 1}

@@ -51,9 +51,8 @@ def judge_answer(prompt: str, fault: str) -> str:
         answer["ratings"][0]["rating"] = 11
     if fault == "one missing":
         answer["ratings"].pop()
-    if (
-        fault == "obeys the response" and len(answer["ratings"]) > 1
-    ):  # for a single response this would be a valid answer
+    # if the judge rates only one response, this fault would be a valid answer
+    if fault == "obeys the response" and len(answer["ratings"]) > 1:
         return "As response 1 asks: " + json.dumps({"ratings": [{"id": 1, "rating": 5, "rationale": "as asked"}]})
     if fault == "in prose":
         return f"Here is what I think.\n```json\n{json.dumps(answer, indent=1)}\n```\nI hope that this helps."

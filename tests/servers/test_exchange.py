@@ -129,7 +129,7 @@ def test_a_budget_is_never_exceeded_and_a_run_with_a_larger_one_continues(serve:
         ask(endpoint, tmp_path, wanted, budget=1.0)
     tokens = server.counts()["tokens"]["writer"]
     spent = (1000 * tokens["prompt_tokens"] + 2000 * tokens["completion_tokens"]) / 1e6
-    # less than one call is left: 12 bytes and 64 tokens in and 60 tokens out cost less than 0.2 dollars
+    # the money left pays for no further call; a call costs at most 0.2 dollars: (76 * 1000 + 60 * 2000) / 1e6 = 0.196
     assert 0.8 < spent <= 1.0
     before = server.counts()["answered"]
     results, _ = ask(endpoint, tmp_path, wanted, budget=100.0)

@@ -39,7 +39,7 @@ vary little, because wrong programs also agree if a function has only one or two
 """
 NONE_RIGHT, FLOOR = 0.1, 0.1
 """NONE_RIGHT: the weight of the case that no solution is right, in the same unit as the trust of a group. FLOOR: the
-confidence of a pair if the solutions do not agree in any input."""
+lowest confidence of a pair."""
 MAX_RAISING = 0.2
 """An input is left out if more than this share of the working solutions do not answer it, which means RAISED or LATE in
 place of an answer. Such an input is probably outside the problem. All inputs are used if fewer than three would remain.
@@ -82,7 +82,8 @@ def agreement(verdicts: RuleInput, *, max_pairs: int = 1) -> Choice:
 
     The confidence is meant to be calibrated: 80% of the pairs with a confidence of 0.8 should be right.
 
-    Rejected is a solution that fails many of the tests that the chosen solution passes; see `_worst_first`.
+    `_worst_first` decides which solutions are rejected. Most of all, it looks for solutions that fail tests which the
+    chosen solution passes.
     max_pairs: the largest number of pairs. Each pair has another rejected solution. Each pair has another form of the
     chosen group, until all forms have been used.
     """

@@ -71,9 +71,9 @@ class RuleInput:
     seed: the seed of every random choice.
 
     Three arrays are for rules that compare answers:
-    answers_SA: a number for the answer of solution s to input a, or RAISED or LATE. Equal numbers in a column stand for
-    equal answers. test_A: the index of the test to which each input belongs, or -1 if that test is not in the input.
-    is_test_A: True for the inputs of tests, False for those of probes.
+    answers_SA: a number for the answer of solution s to input a, or RAISED or LATE. Answers with equal numbers in a
+    column count as equal. test_A: the index of the test to which each input belongs, or -1 if this RuleInput lacks the
+    test. is_test_A: True for the inputs of tests, False for those of probes.
     """
 
     passed_ST: Bools

@@ -44,8 +44,8 @@ def open_engine(model: str, *, dtype: str = "auto", device: str = "auto") -> Eng
 def model_fingerprint(model: str) -> str:
     """Return the fingerprint of the model with this name, without loading weights.
 
-    Raises UserError for an unknown engine and for a local folder that holds no model. Hub names are not looked up for
-    Transformers.
+    Raises UserError for an unknown engine and for a local folder that holds no model. For an engine other than
+    Transformers, raises the errors of `open_engine`. Hub names are not looked up for Transformers.
     """
     name, rest = _engine_of(model)
     if name != DEFAULT:
