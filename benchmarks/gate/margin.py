@@ -1,9 +1,8 @@
 """Simulates pairs of models, and measures how often the gate promotes the second model of a pair.
 
 The gate is a test at a level of 2.5%. If the true pass@1 of the second model is one point lower on average, the gate
-should promote at most 2.5% of such models. Each figure comes from many pairs of models. For each pair,
-new problems are drawn, and each model gives ten answers to each problem. The comparison and the decision are those of a
-run.
+should promote at most 2.5% of such models. Each figure comes from many pairs of models. For each pair, new problems are
+drawn, and each model gives ten answers to each problem. The comparison and the decision are those of a run.
 
 Worse models: the first model always solves every problem. The second model loses much on few problems, or little on
 more problems. Such differences are hard for an interval. Equal models: both solve most problems always or never, and

@@ -15,7 +15,8 @@ def run_samples(job: Job) -> dict[str, Any]:
     """Run `evalplus.evaluate` on a file of samples.
 
     EvalPlus limits each input, and the whole test only to 60 s. An input may take `seconds` of wall-clock time, or five
-    times as long as the canonical solution took, whichever is more. If `seconds` is None, EvalPlus's own limits hold.
+    times as long as the canonical solution took, whichever is more. codepref applies this factor to a whole test. If
+    `seconds` is None, EvalPlus's own limits hold.
 
     `phases` of the answer has the seconds for expected outputs, and `printed` has the lines that EvalPlus prints.
     """
