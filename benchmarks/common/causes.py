@@ -1,7 +1,8 @@
 """Rules that name the cause of a disagreement between codepref and a peer about a sample. Pure.
 
-A rule reads the verdicts of both systems: those of the whole run, and those of a run of this sample alone. The rules
-are ordered from strong evidence to weak evidence. A disagreement that no rule explains is "unexplained".
+A rule reads the facts of one disagreement, such as the verdicts of both systems in the whole run and in a run of this
+sample alone. The rules are ordered from strong evidence to weak evidence. A disagreement that no rule explains is
+"unexplained".
 """
 
 from __future__ import annotations
@@ -157,7 +158,7 @@ def output(facts: Facts) -> str:
 
 
 def chance(facts: Facts) -> str:
-    """Return a cause when the sample uses a module whose results change from run to run."""
+    """Return a cause when the sample seems to use a module whose results change from run to run."""
     module = re.search(r"\b(random|time|datetime|uuid|secrets)\b\s*(?:\.|import)", facts["solution"])
     return f"the sample depends on chance or the clock: {module[1]}" if module else ""
 

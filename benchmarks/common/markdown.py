@@ -42,7 +42,7 @@ def shorten(text: str, size: int = 60) -> str:
 
 
 def points(item: dict[str, float]) -> str:
-    """Return a paired difference and its interval as text, in percent points."""
+    """Return a paired difference and its interval as text, in percentage points."""
     return f"{100 * item['difference']:+.1f} [{100 * item['low']:+.1f}, {100 * item['high']:+.1f}]"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class MemoryMonitor:
-    """A thread that measures the memory of a process and its descendants every `every` seconds.
+    """A thread that measures the memory of a process and its descendants, with pauses of `every` seconds.
 
     `peaks` has the largest value of each figure so far:
     resident: MiB of all processes together. A page that several processes share counts once for each of them.
@@ -51,7 +51,10 @@ def descendants(root: int) -> list[int]:
 
 
 def memory_of(pid: int) -> tuple[int, int]:
-    """Return the resident and the proportional size of a process in KiB, or (0, 0) for a process that has ended."""
+    """Return the resident and the proportional size of a process in KiB.
+
+    Returns (0, 0) if they cannot be read, for example because the process has ended.
+    """
     with contextlib.suppress(OSError):
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
         sizes = {line.split()[0]: int(line.split()[1]) for line in lines}

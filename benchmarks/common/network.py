@@ -38,7 +38,7 @@ def cut_off() -> None:
 def reachable(address: str = "192.0.2.1") -> bool:
     """Return whether this process has a route to `address`. Nothing is sent.
 
-    The default address is reserved for documentation, so no machine has it.
+    The default address is reserved for documentation.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:

@@ -27,7 +27,7 @@ def probe(problem: dict[str, Any], solution: str, cpu_seconds: float = 10.0) -> 
 
     Returns {} if no output differs, if the problem has no inputs, or if the child ends early. Otherwise the result has:
     part: "base" or "plus". index: the number of the input in that part.
-    expected, output: the outputs as text. For a sample that raises, output is the exception.
+    expected, output: the outputs as text. For a sample that raises, output is the exception, and same_type is None.
     same_type, equal: whether the outputs have the same type, and whether they are equal.
     close: whether numbers agree within a tolerance of 1e-5. plain: whether the output is plain data.
     """

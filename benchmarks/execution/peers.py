@@ -29,7 +29,7 @@ def peers(suite: SuiteRuns, limits: Sequence[float], repeats: int, count_timeout
 
 
 def load(suite: SuiteRuns, limits: Sequence[float], spinning: int) -> dict[str, Any]:
-    """Run each system twice on the idle machine and once beside `spinning` busy processes.
+    """For each limit, run each system twice on the idle machine and once beside `spinning` busy processes.
 
     The result counts the verdicts of the later runs that differ from the first run. limits: seconds.
     """

@@ -107,9 +107,9 @@ class SuiteRuns:
         return float(self.run("codepref", rows, 3.0, **more)["seconds"])
 
     def explain(self, samples: Sequence[Row], seconds: float, verdicts: dict[str, Any]) -> list[dict[str, Any]]:
-        """Run the samples again on which the systems disagree, one at a time.
+        """Run each sample on which the systems disagree again, one sample at a time.
 
-        Returns one row for each of them, with the cause of the disagreement.
+        Returns one row for each of these samples, with the cause of the disagreement.
         """
         indices = disagreeing(verdicts)
         if not indices:

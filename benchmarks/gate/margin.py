@@ -1,8 +1,8 @@
 """Simulates pairs of models, and measures how often the gate promotes the second model of a pair.
 
 The gate is a test at a level of 2.5%. If the true pass@1 of the second model is one point lower on average, the gate
-should promote at most 2.5% of such models. Each figure comes from many pairs of models. Each pair has new problems and
-ten answers a problem, and goes through the same comparison and decision as in a run.
+should promote at most 2.5% of such models. Each figure comes from many pairs of models. For each pair, new problems are
+drawn, and each model gives ten answers to each problem. The comparison and the decision are those of a run.
 
 Worse models: the first model always solves every problem. The second model loses much on few problems, or little on
 more problems. Such differences are hard for an interval. Equal models: both solve most problems always or never, and
@@ -33,13 +33,13 @@ PROBLEMS = (164, 480, 1000)
 
 
 def worse(random: np.random.Generator, problems: int, share: float, loss: float) -> tuple[Rates, Rates]:
-    """Return rates before and after. Each problem loses `loss` with a chance of `share`."""
+    """Return the rates of both models. The second rate of a problem is lower by `loss` with a chance of `share`."""
     before = np.ones(problems)
     return before, before - loss * (random.random(problems) < share)
 
 
 def equal(random: np.random.Generator, problems: int, chance: float) -> tuple[Rates, Rates]:
-    """Return rates before and after, which are equal.
+    """Return the rates of both models, which are equal.
 
     With a chance of `chance`, the rate of a problem lies between 0 and 1. Otherwise it is 0 or 1.
     """
@@ -91,8 +91,9 @@ def table(rows: list[Row], repeats: int) -> str:
         "",
         "The figures come from `python -m benchmarks.gate margin`. Each is the share of second models that the gate",
         f"promotes, of {repeats:,} simulated pairs of models with {ANSWERS} answers a problem, with its 95% interval.",
-        "In the first four lines the second model is one point worse, and the gate should promote at most 2.5%. In the",
-        "last two lines the second model is as good as the first.",
+        "In the first four lines the second model is one point worse on average, and the gate should promote at most",
+        '2.5%. "2% lose 0.5" means that the true pass@1 of a problem falls by 0.5 with a chance of 2%. In the last two',
+        "lines the second model is as good as the first.",
         "",
         "| Models | " + " | ".join(f"{problems:,} problems" for problems in PROBLEMS) + " |",
         "|---" * (1 + len(PROBLEMS)) + "|",

@@ -1,7 +1,7 @@
 """Trains the starter with every training method, and measures the gain on held-out problems and the cost.
 
-Each seed samples ten solutions and five test completions for each of 500 training problems. Most methods of this seed
-learn from these samples. `sft` learns from the gold solutions. The online methods and the second round of
+Each seed samples ten solutions and five test completions for each of 500 training problems. Most methods
+learn from the samples of their seed. `sft` learns from the gold solutions. The online methods and the second round of
 `rpo-2-rounds` sample solutions of their own. The figures are measured on `starter:heldout`. Results that --out already
 has are read and not computed again.
 """
@@ -17,7 +17,7 @@ from benchmarks.common.results import RESULTS, log
 
 
 def main() -> int:
-    """Compute the results that --out does not have yet, and write figures and table."""
+    """Collect the results of all seeds, and write figures and table. Results that --out lacks are computed first."""
     from benchmarks.methods.settings import METHODS
 
     plain = argparse.RawDescriptionHelpFormatter

@@ -44,7 +44,7 @@ class Bench:
     def true_verdicts(self, model: str, out: Path, seed: int) -> Path:
         """Sample SOLUTIONS solutions of `model` for each training problem, and run the true tests.
 
-        Returns the folder of the verdicts.
+        If `out` already has the verdicts, nothing runs. Returns the folder of the verdicts.
         """
         if not (out / "true" / "summary.json").exists():
             codepref.sample(
@@ -62,7 +62,7 @@ class Bench:
     def self_test_verdicts(self) -> Path:
         """Run the starter's solutions against the tests that the starter wrote, and against probes.
 
-        Returns the folder of the verdicts.
+        If `folder` already has the verdicts, nothing runs. Returns the folder of the verdicts.
         """
         out = self.folder / "base"
         if not (out / "own" / "summary.json").exists():
@@ -165,7 +165,10 @@ class Bench:
         return {"seed": self.seed, "figures": {item.name: asdict(item) for item in summarise(scores, seed=self.seed)}}
 
     def row(self, method: str) -> dict[str, Any]:
-        """Train with one method, measure the model, and return the row of results. A row in `folder` is only read."""
+        """Train with one method, measure the model, and return the row of results.
+
+        If `folder` already has the row, the method reads it and trains nothing.
+        """
         file = self.folder / method / "row.json"
         if file.exists():
             kept: dict[str, Any] = read_json(file)
@@ -191,7 +194,7 @@ class Bench:
 
 
 def gold_examples(problems: list[Problem], template: str) -> Examples:
-    """Return the problems' gold solutions as demonstrations."""
+    """Return the gold solutions as demonstrations. Problems without a gold solution are left out."""
     return Examples(
         [
             Example(
@@ -208,6 +211,9 @@ def gold_examples(problems: list[Problem], template: str) -> Examples:
 
 
 def compare_and_gate(base: Scores, aligned: Scores, seed: int) -> dict[str, Any]:
-    """Return `figures` and `gate`: the figures with their paired differences, and the gate's decision by default."""
+    """Compare two models. Returns a dict with `figures` and `gate`.
+
+    figures: name -> the figure with its paired difference. gate: the decision of the gate under its default settings.
+    """
     rows = [asdict(item) for item in compare(base, aligned, seed=seed)]
     return {"figures": {row["name"]: row for row in rows}, "gate": asdict(decide(rows, figures=Recipe().gate.figures))}

@@ -1,4 +1,4 @@
-"""The training methods that are compared, and their settings, which were chosen on `starter:validation`."""
+"""The training methods that are compared, and their settings. The settings were chosen on `starter:validation`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BASE = TrainingSection(batch_size=16, max_length=384, learning_rate=2e-4, epochs
 STEADY = replace(
     BASE, learning_rate=1e-4, batch_size=128, epochs=1.25, scheduler="constant_with_warmup", warmup_ratio=0.05
 )
-"""Settings of the online methods. With them a training has about 5,000 answers, as many as `true_verdicts` samples."""
+"""Settings of the online methods. With them a training samples about 5,000 answers, as does `Bench.true_verdicts`."""
 ONLINE = {
     "grpo": OnlineSection(reward="share", max_new_tokens=120),
     "rloo-coarse": OnlineSection(reward="coarse", max_new_tokens=120),

@@ -19,7 +19,9 @@ def change(item: dict[str, float]) -> str:
 
 
 def table(bases: list[dict[str, Any]], rows: list[dict[str, Any]], command: str, machine: dict[str, Any]) -> str:
-    """Return a Markdown document with one line for each method and seed, and one for each method's mean over seeds.
+    """Return a Markdown document with a table of all figures.
+
+    The table has lines for the starter with each seed, for each method with each seed, and for each method's mean.
 
     bases: the starter's figures, one row for each seed. rows: one row for each method and seed.
     """

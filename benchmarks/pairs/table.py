@@ -20,9 +20,9 @@ def table(rows: dict[str, Any], facts: dict[str, Any]) -> str:
     lines = ["# Pairs from self-written tests", "", facts["command"], ""]
     lines += [
         f'{facts["problems"]} problems. The columns "at 20%" and "at 30%" give the precision of the most confident '
-        "pairs, with 95% intervals over problems. The figures in brackets are of an earlier measurement with other "
-        "code. ECE is the expected calibration error over ten bins. It is given only for the rule whose confidence is "
-        "a probability. The confidence of the other rules only sorts pairs.",
+        "pairs, with 95% intervals over problems. The figures in round brackets are of an earlier measurement with "
+        "other code. ECE is the expected calibration error over ten bins. It is given only for the rule whose "
+        "confidence is a probability. The confidence of the other rules only sorts pairs.",
     ]
     for number, (solutions, tests, draws) in enumerate(SETTINGS):
         lines += ["", f"## J = {solutions} solutions, K = {tests} tests, {draws} draws a problem", ""]

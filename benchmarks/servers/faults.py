@@ -23,7 +23,7 @@ RESPONSES = 4
 
 
 def check_faults(problems: int, kills: int, longest: float, port: int, seed: int) -> dict[str, Any]:
-    """Run both commands undisturbed, and then with kills. Returns the checks, and whether the results are equal.
+    """Run both commands undisturbed, and then with kills. Returns the checks, and whether both runs have equal results.
 
     problems: the number of instructions. kills, longest: see `run_with_kills`. seed: the seed of the moments of kills.
     """

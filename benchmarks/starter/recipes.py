@@ -76,7 +76,7 @@ def row_of(recipe: str, seed: int, summary: dict[str, Any]) -> dict[str, Any]:
 
 
 def table(rows: list[dict[str, Any]], command: str, machine: dict[str, Any]) -> str:
-    """Return a Markdown document with one line for each row."""
+    """Return a Markdown document with one line for each row. Rows with rubric scores have a line in a second table."""
     lines = [
         "# Alignment of the starter, held-out problems",
         "",

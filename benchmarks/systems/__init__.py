@@ -6,7 +6,7 @@ problems, samples: the paths of JSON Lines files. seconds: the time limit. worke
 folder: a folder in which the system may write. answer: the path to which the answer is written.
 Some systems read further keys. The docstrings of their functions name these keys.
 
-A verdict in an answer is a dict:
+A verdict in an answer is a dict with these keys, and for some systems with others:
 
 passed: whether the sample passes. timed_out: whether the system reports a time-out.
 status: the verdict in the words of the system. codepref has verdict codes, evalplus has words like "pass/fail" for base
@@ -28,6 +28,6 @@ Verdict = dict[str, Any]
 
 
 def read_samples(path: str) -> list[dict[str, Any]]:
-    """Return the rows of a job's file of samples."""
+    """Return the rows of a JSON Lines file."""
     with Path(path).open(encoding="utf-8") as stream:
         return [json.loads(line) for line in stream]

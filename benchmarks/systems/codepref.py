@@ -12,7 +12,7 @@ from benchmarks.systems import Job, Verdict, read_samples
 
 
 def run_samples(job: Job) -> dict[str, Any]:
-    """Run `execute` on a file of samples. A test may take `seconds` of CPU time. Further keys of the job:
+    """Run `execute` on a file of samples. `seconds` becomes `Limits.cpu_seconds`. Further keys of the job:
 
     codepref_cache: the folder of expected outputs, or "off". alone: whether to run one sample at a time.
     timeout_factor: see `codepref.execution.limits.Limits`.

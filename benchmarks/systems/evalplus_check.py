@@ -1,8 +1,8 @@
 """Runs EvalPlus's own check of one sample and reports how it ended.
 
-As EvalPlus does, it calls `evalplus.eval.unsafe_execute` in a new process, with EvalPlus's limits of one input. This
-function runs the inputs and discards exceptions. A wrapper around the solution's function records the exceptions that
-the function raises. The whole check may take MAX_SECONDS, which is not EvalPlus's limit.
+As EvalPlus does, it calls `evalplus.eval.unsafe_execute` in a new process, with EvalPlus's limits of one input.
+`unsafe_execute` runs the inputs and discards exceptions. A wrapper around the solution's function records the
+exceptions that the function raises. The whole check may take MAX_SECONDS, which is not EvalPlus's limit.
 """
 
 from __future__ import annotations

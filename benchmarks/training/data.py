@@ -44,8 +44,9 @@ def build_model(folder: Path, size: str) -> None:
 def load_pairs(model: str, data: Path, problems: int, pairs: int, max_length: int) -> list[Pair]:
     """Return `pairs` pairs for each of at most `problems` problems, shuffled.
 
-    Chosen and rejected are arbitrary samples. Problems with too few samples are left out. model: the
-    folder of the tokenizer. max_length: the largest number of tokens of prompt and answer together.
+    Chosen and rejected are arbitrary samples. Problems with too few distinct samples that fit into
+    `max_length` are left out. model: the folder of the tokenizer. max_length: the largest number of tokens of prompt
+    and answer together.
     """
     from codepref.models import load_tokenizer
 

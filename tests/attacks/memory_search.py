@@ -1,8 +1,9 @@
 """Searches the memory of a solution's process, and of the processes around it, for data that it must not contain.
 
-Markers are planted in everything that a solution must not see. In a first test, one solution searches the mapped memory
-of its own process, and raises an exception that names the markers. In a second test, it names its process `held` and
-sleeps. Meanwhile the memory of this process and of the other processes of the worker is read through `/proc`.
+Markers are planted in everything that a solution must not see. In a first test, one solution searches its own
+process: the memory around its objects, its heap and its libraries. It raises an exception that names the markers that
+it found. In a second test, the solution names its process `held` and sleeps. Meanwhile the memory of this process and
+of the other processes of the worker is read through `/proc`.
 
 As a script, this module prints one JSON line for each situation, or only for those that an argument names in part.
 """
@@ -102,7 +103,9 @@ NAMINGS = {
 """Ways in which the searching solution names a package. With "again", a solution of the earlier task names it too."""
 
 KINDS = ("asserts", "check", "inputs", "stdio", "unittest", "function")
-"""Kinds of tests. "function" is a test of the kind asserts that hands a function to the solution, and so is shared."""
+"""Kinds of tests. "function" is a test of the kind asserts that hands a function to the solution, which
+therefore runs in the process of the test.
+"""
 
 SHARED = ("unittest", "function")
 

@@ -76,7 +76,7 @@ def program(seed: int, index: int, corpus: Sequence[str]) -> Program:
 
 
 def attacks() -> list[str]:
-    """Return both parts of each attack file in tests/attacks: the honest twin, and all text before it.
+    """Return both parts of each attack file of tests/attacks/runner.py: the honest twin, and all text before it.
 
     A line at the end of each part gives the function `add` the name `f` too.
     """

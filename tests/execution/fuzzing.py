@@ -179,7 +179,7 @@ def _why(family: str, program: str, differing: list[tuple[str, str]]) -> str:
 def bound(batch: Batch) -> float:
     """Return the seconds after which a batch counts as a hang.
 
-    This is one minute, and three times the time of all its limits one after the other, because the machine may be busy.
+    This is one minute and a multiple of the wall-clock limits of all solutions, because the machine may be busy.
     A hostile test counts as 25 s: it may hold its test runner for 2 * 6 s of wall-clock time, or 20 s of CPU time,
     before the test runner is killed.
     """

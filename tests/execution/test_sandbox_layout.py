@@ -25,7 +25,7 @@ FILES = sorted(SANDBOX.rglob("*.py"))
 
 
 def modules(path: Path) -> dict[str, ast.AST]:
-    """Return the names of the modules that a file imports. Names in the sandbox begin with a dot."""
+    """Return name -> import statement for each module that a file imports. Names in the sandbox begin with a dot."""
     names: dict[str, ast.AST] = {}
     package = path.relative_to(SANDBOX).parent.parts
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

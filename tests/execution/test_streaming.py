@@ -1,4 +1,4 @@
-"""Tests with more rows than fit into memory: order of the tables, continuing after a kill, and constant memory."""
+"""Tests of files of solutions that are read as a stream: order of the tables, continuing after a kill, and memory."""
 
 from __future__ import annotations
 
