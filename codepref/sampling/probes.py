@@ -181,7 +181,11 @@ def _dict(value: dict[Any, Any], generator: random.Random) -> dict[Any, Any]:
 
 
 def _set(value: set[Any], generator: random.Random) -> set[Any]:
-    return set(_sequence(sorted(value, key=repr), generator))
+    varied = _sequence(sorted(value, key=repr), generator)
+    try:
+        return set(varied)
+    except TypeError:  # an element became a list or a dict, which no set can hold
+        return value
 
 
 _WAYS: tuple[tuple[tuple[type, ...], Callable[[Any, random.Random], Any]], ...] = (

@@ -3,6 +3,7 @@
 import random
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,3 +65,8 @@ def test_a_varied_value_has_the_same_type(value: Any, seed: int) -> None:
     before = repr(value)
     assert type(vary(value, random.Random(seed))) is type(value)
     assert repr(value) == before  # `vary` does not change its argument
+
+
+@pytest.mark.parametrize("value", [{1, "a"}, {(1, "a"), 2}])
+def test_a_set_with_elements_of_several_types_can_be_varied(value: set[object]) -> None:
+    assert all(type(vary(value, random.Random(seed))) is set for seed in range(3000))
