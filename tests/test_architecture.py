@@ -26,7 +26,6 @@ ROOMS = (
     "sampling",
     "servers",
     "problems",
-    "scale",
     "config",
     "models",
     "starter",

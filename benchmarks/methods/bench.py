@@ -60,7 +60,7 @@ class Bench:
         return out / "true"
 
     def self_test_verdicts(self) -> Path:
-        """Run the starter's solutions against the tests that the starter wrote, and against probes.
+        """Sample tests from the starter, and run the kept solutions against these tests and against probes.
 
         If `folder` already has the verdicts, nothing runs. Returns the folder of the verdicts.
         """

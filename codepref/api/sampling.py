@@ -30,7 +30,7 @@ def sample(
 ) -> list[dict[str, Any]]:
     """Ask a model for `n` answers to each problem, and return one row for each answer.
 
-    kind: "solutions" or "tests", which the answers hold. See `codepref.sampling.sample.sample` for the other arguments,
+    kind: what the answers hold, "solutions" or "tests". See `codepref.sampling.sample.sample` for the other arguments,
     the rows and the errors.
     """
     from codepref.sampling.engines import Decoding

@@ -115,9 +115,9 @@ def _read_array(path: Path) -> list[dict[str, Any]]:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not valid JSON ({error}); a file of JSON lines must be named .jsonl") from None
+        raise UserError(f"{path}: not valid JSON ({error}); name a file of JSON lines .jsonl") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise UserError(f"{path}: must be a list of JSON objects; a file of JSON lines must be named .jsonl")
+        raise UserError(f"{path}: must be a list of JSON objects; name a file of JSON lines .jsonl")
     return rows
 
 

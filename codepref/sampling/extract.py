@@ -82,7 +82,7 @@ def _whole_program(raw: str) -> str:
 
 
 def with_preamble(program: str, problem: Problem) -> str:
-    """Return `program` with the definitions of `problem.preamble` before it that it uses and lacks.
+    """Return `program`, preceded by the definitions of `problem.preamble` that it uses but does not contain.
 
     Imports from `__future__` stay first. A program that Python cannot read is returned unchanged, and so is a program
     that lacks nothing.

@@ -97,7 +97,7 @@ DOCTOR = [sys.executable, "-m", "codepref", "doctor"]
     [
         (LANDLOCK_CREATE, errno.ENOSYS, "this kernel offers no Landlock"),
         (LANDLOCK_CREATE, errno.EOPNOTSUPP, "this kernel offers no Landlock"),
-        (LANDLOCK_RESTRICT, errno.EPERM, "a confined worker cannot be started on this machine"),
+        (LANDLOCK_RESTRICT, errno.EPERM, "a worker cannot be started on this machine"),
         (SECCOMP, errno.EINVAL, "seccomp filter refused"),
     ],
 )
@@ -134,7 +134,7 @@ def test_a_missing_sandlock_is_named(files: Callable[..., list[str]], tmp_path: 
     for command in (files(), DOCTOR):
         status, _, err = _ended(command, env={**os.environ, "PYTHONPATH": paths})
         assert status == 3
-        assert "sandlock is missing or broken (no such library): pip install" in err
+        assert "sandlock is missing or broken (no such library). Install it with pip install" in err
 
 
 def _limit(kind: int, value: int) -> Callable[[], object]:

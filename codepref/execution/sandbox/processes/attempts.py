@@ -1,6 +1,6 @@
 """Runs one solution against the tests of its task, in one or more attempts.
 
-A new attempt is needed when a process ends before all tests have a code. This module also derives the codes that follow
+The most common reason for a new attempt is that a process ended before all tests had a code. This module also derives the codes that follow
 from how a process ended.
 """
 

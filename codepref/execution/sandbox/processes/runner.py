@@ -130,7 +130,10 @@ class TestRunner:
         return PASSED
 
     def _shares_state(self) -> bool:
-        """Return whether a test may have got a module of this process that another solution's tests use too."""
+        """Return whether a test may have received a module object of this process that is not in the allow-list.
+
+        The tests of the next solution would see what a test changes in such a module.
+        """
         return not self.link.given_modules <= allowlist.MODULES
 
     def _run_program(self, index: int) -> None:
