@@ -1,7 +1,7 @@
 """Runs one solution against the tests of its task, in one or more attempts.
 
-The most common reason for a new attempt is that a process ended before all tests had a code. This module also derives the codes that follow
-from how a process ended.
+The most common reason for a new attempt is that a process ended before all tests had a code. This module also derives
+the codes that follow from how a process ended.
 """
 
 from __future__ import annotations
