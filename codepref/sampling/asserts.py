@@ -63,9 +63,9 @@ def extract_tests(
 
     prefix: the end of the prompt that the text continues, such as "assert ". keep_duplicates: keep a test as often as
     it is written, instead of once. Tests are read from the fenced blocks, or from the whole text if there is no block.
-    With a prefix, they are also read from the text before the first block. Extraction can be repeated: the kept tests, joined by newlines, usually give the same tests again
-    if `prefix` is empty and all other arguments are equal.
-
+    With a prefix, they are also read from the text before the first block. Extraction can be
+    repeated: the kept tests, joined by newlines, usually give the same tests again if `prefix` is empty and all other
+    arguments are equal.
 
     >>> problem = Problem("t", "Add two numbers.", "add")
     >>> extract_tests("add(1, 2) == 3\\nassert add(0,", problem, limit=None, prefix="assert ")
