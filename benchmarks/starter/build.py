@@ -27,7 +27,7 @@ TEST_SAMPLES = 4
 
 
 def build(out: Path, seed: int, settings: Settings) -> list[str]:
-    """Train the starter, write it to `out` and measure it. Returns lines of text with the figures.
+    """Train the starter, write it to `out` and measure it. Return lines of text with the figures.
 
     seed: the seed of the weights, of the training texts and of the sampling.
     """
@@ -54,7 +54,7 @@ def build(out: Path, seed: int, settings: Settings) -> list[str]:
 
 
 def measure(model: Path, seed: int = 0) -> dict[str, float]:
-    """Measure a model on the held-out problems. Returns shares by name.
+    """Measure a model on the held-out problems, and return shares by name.
 
     The shares are pass@1 greedy and sampled, pass@10, the share of problems with right and wrong samples, and the share
     of the model's own tests that are right. A test is right when the gold solution passes it. Sampled
@@ -101,7 +101,7 @@ def measure(model: Path, seed: int = 0) -> dict[str, float]:
 
 
 def own_tests(problems: Sequence[Problem], rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Test]]:
-    """Return the distinct tests in sampled completions, by task id. rows: `task_id` and `completion`."""
+    """Return the distinct tests in sampled completions, by task id. rows: dicts with `task_id` and `completion`."""
     by_task = {problem.task_id: problem for problem in problems}
     lines: dict[str, dict[str, None]] = {problem.task_id: {} for problem in problems}
     for row in rows:
@@ -123,8 +123,8 @@ tags: [code, preference-learning]
 # codepref starter
 
 A small decoder-only language model ({settings.layers} layers, width {settings.hidden}) that writes short Python
-functions, and tests for them, from instructions in plain words. With it, codepref's whole pipeline can be tried on any
-machine. It knows only the kind of problem that codepref itself brings.
+functions, and tests for them, from instructions in plain words. With it, codepref's whole pipeline can be tried without
+a GPU. It knows only the kind of problem that codepref itself brings.
 
 `python -m benchmarks.starter build` trained it from random weights on texts that codepref's grammar draws. No other
 texts were used. Operations and phrasings are drawn with falling frequency (exponents {OPERATION_DECAY} and

@@ -18,10 +18,10 @@ NOT_PROMISED = (
 
 
 def model_head(summary: Mapping[str, Any], license_: str, base_model: str) -> dict[str, Any]:
-    """Return the metadata of the model card for the hub. `evaluation_rows` returns the figures.
+    """Return the metadata of the model card for the hub, without the figures of `evaluation_rows`.
 
-    base_model: the base model's hub name, or "" for a local base. The metadata does not name a local path, since it
-    means nothing on another machine.
+    base_model: the base model's hub name, or "" for a local base. The metadata does not name a local base,
+    since a local path means nothing on another machine.
     """
     head: dict[str, Any] = {
         "license": license_ or UNKNOWN_LICENSE,
@@ -35,7 +35,7 @@ def model_head(summary: Mapping[str, Any], license_: str, base_model: str) -> di
 
 
 def evaluation_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return one row for each pass@k of the aligned model: name, value in percent, and held-out problems."""
+    """Return one row for each pass@k of the aligned model, with name, value in percent, and held-out problems."""
     heldout = _problems(summary).get("heldout", "")
     return [
         {"name": str(row["name"]), "value": round(100 * float(row["value"]), 2), "heldout": heldout}
@@ -66,7 +66,7 @@ def model_body(summary: Mapping[str, Any], name: str, base: str) -> str:
         lines += [f"The gate's decision: {decision}. {_sentence('; '.join(gate.get('reasons') or []))}"]
     lines += ["", "## Training", "", *_training(summary, training)]
     lines += ["", "## Limits", "", NOT_PROMISED, "", "## How to repeat this run", ""]
-    lines += ["`codepref run recipe.toml`, with this recipe (absolute paths are shortened to their last part):", ""]
+    lines += ["`codepref run recipe.toml`, with this recipe (some local paths are shortened to their last part):", ""]
     lines += [
         "<details><summary>recipe.toml</summary>",
         "",
@@ -91,14 +91,17 @@ def data_body(summary: Mapping[str, Any], name: str, base: str) -> str:
     lines[-1] += f"{_source(summary, base)} (seed {summary.get('seed', '')})."
     lines += ["", _right(pairs), "", "| column | content |", "|---|---|"]
     lines += [f"| `{column}` | {content} |" for column, content in COLUMNS]
-    lines += ["", "The problems keep the licence of their data set. A model wrote the answers.", ""]
+    lines += ["", "The problems keep the licence of their data set. A model wrote each answer.", ""]
     if dropped := {k: v for k, v in ((summary.get("dropped") or {}).get("pairs") or {}).items() if v}:
         lines += ["Left out: " + "; ".join(f"{n:,} × {reason}" for reason, n in dropped.items()) + ".", ""]
     return "\n".join(lines)
 
 
 def _source(summary: Mapping[str, Any], base: str) -> str:
-    """Return what gave the answers: a pool, the model of the round before the last, or the base model."""
+    """Return words that name the source of the answers.
+
+    The source is a pool, the base model, or, after several rounds, the model of the round before the last.
+    """
     if (summary.get("recipe_resolved") or {}).get("pool"):
         return "a pool of models"
     rounds = _section(summary, "training").get("rounds") or 1

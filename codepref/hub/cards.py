@@ -50,7 +50,7 @@ def _write(path: Path, head: str, body: str) -> None:
 
 
 def license_of(model: str) -> str:
-    """Return the licence that the card in a local model's folder names, or "" if there is none."""
+    """Return the licence that the card in a local model's folder names, or "" if it names none or there is no card."""
     card = Path(model) / MODEL_CARD
     if not card.is_file():
         return ""

@@ -20,7 +20,8 @@ NOT_UPLOADED = ("*.partial", ".*", "training_args.bin", "optimizer.pt", "checkpo
 class Pushed:
     """What `push` uploaded.
 
-    addresses: the repositories' addresses under the keys "model" and "pairs". A key is missing if `push` uploaded none.
+    addresses: the repositories' addresses under the keys "model" and "pairs". A key is missing if `push` did not upload
+    that part.
     """
 
     addresses: dict[str, str] = field(default_factory=dict)
@@ -37,11 +38,11 @@ def push(
 ) -> Pushed:
     """Upload a run's checkpoint to the repository `model` and its pairs to the repository `dataset`, with their cards.
 
-    An empty name uploads nothing. Repositories that do not exist are created, as private ones unless `public` is set.
+    An empty name means that this part is not uploaded. Repositories that do not exist are created, as private ones unless `public` is set.
     The hub's library finds the token (HF_TOKEN, or a login) and the hub's address (HF_ENDPOINT).
     anyway: also upload a model that the gate did not promote, or that was not measured. If the gate did not
     promote the model, the card says so.
-    message: the commit message; "" takes the version and the recipe.
+    message: the commit message; "" stands for one that names codepref's version and the recipe.
 
     Raises UserError (no finished run, nothing to push, no checkpoint or no pairs, a name that is not OWNER/NAME, an
     adapter whose base model has no name OWNER/NAME on the hub, no token, no right to write, a request that the hub
@@ -50,18 +51,18 @@ def push(
     """
     folder = Path(run_dir)
     if not (folder / "summary.json").exists():
-        raise UserError(f"{folder}: is no directory of a finished run, since it holds no summary.json")
+        raise UserError(f"{folder} is not the directory of a finished run, since it holds no summary.json")
     if not model and not dataset:
         raise UserError("nothing to push: give --model OWNER/NAME, --dataset OWNER/NAME, or both")
     for name in filter(None, (model, dataset)):
         if name.count("/") != 1 or not all(name.split("/")):
-            raise UserError(f"{name}: is no name of a repository; write OWNER/NAME")
+            raise UserError(f"{name!r} is not the name of a repository on the hub: write OWNER/NAME")
     summary = read_json(folder / "summary.json")
     message = message or f"codepref {summary.get('codepref', '')}, recipe {summary.get('recipe', '')}"
     if model:
         _check_model(folder, summary, anyway)
     if dataset and not (folder / "pairs.parquet").exists():
-        raise UserError(f"{folder}: holds no pairs.parquet; leave out --dataset")
+        raise UserError(f"{folder} holds no pairs.parquet: leave out --dataset")
     write_cards(folder)
     addresses = {}
     if model:
@@ -74,15 +75,15 @@ def push(
 def _check_model(folder: Path, summary: dict[str, Any], anyway: bool) -> None:
     """Check that the run's model can be pushed.
 
-    Raises UserError for a run without a checkpoint, and for an adapter if `local_base` returns its base model. Raises
+    Raises UserError for a run without a checkpoint, and for an adapter with a local base model (see `local_base`). Raises
     GateError for a model that was not promoted or not measured, unless `anyway` is set.
     """
     checkpoint = folder / "checkpoint"
     if not checkpoint.is_dir():
-        raise UserError(f"{folder}: holds no checkpoint; leave out --model")
+        raise UserError(f"{folder} holds no checkpoint: leave out --model")
     gate = summary.get("gate") or {}
     if not gate and not anyway:
-        raise GateError("the model was not measured, so it is not promoted. --anyway pushes it nevertheless")
+        raise GateError("the model was not measured, so the gate did not promote it. --anyway pushes it nevertheless")
     if not gate.get("promoted") and not anyway:
         reason = (gate.get("reasons") or ["no reason is given"])[0]
         raise GateError(f"the model was not promoted: {reason}. --anyway pushes it with a card that says this")
@@ -118,7 +119,7 @@ def _push_pairs(api: Any, folder: Path, name: str, public: bool, message: str) -
 
 
 def _with_hub(work: Callable[[Any], str]) -> str:
-    """Call `work` with the hub's client, and raise the client's errors as UserError or MachineError."""
+    """Call `work` with the hub's client, and raise the client's usual errors as UserError or MachineError."""
     import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OfflineModeIsEnabled

@@ -1,4 +1,4 @@
-"""The starter: small problems and a small model that ship with codepref, for trials of a whole run on any machine."""
+"""The starter: small problems and a small model that ship with codepref, for trials of a whole run without a GPU."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def model_path() -> Path:
 def load_problems(
     split: Literal["pretrain", "train", "validation", "heldout"], limit: int | None = None
 ) -> list[Problem]:
-    """Return the problems of one split. See `codepref.starter.problems.load_problems`."""
+    """Return the problems of one split, or the first `limit` of them. See `codepref.starter.problems.load_problems`."""
     from codepref.starter import problems
 
     return problems.load_problems(split, limit)

@@ -1,4 +1,4 @@
-"""Draws the texts from which the starter model learns: instructions, each with an answer in code, tests, or both."""
+"""Draws the texts from which the starter model learns. Each is an instruction with code, tests, or code and a test."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MAX_TEST_CHARS = 128
 """Largest number of characters of a test with its comment. Longer tests are not used."""
 
 OPERATION_DECAY, PHRASE_DECAY, FORM_DECAY = 0.4, 0.4, 1.0
-"""Operations, phrases and forms are drawn with weight (place + 1) ** -decay, where place counts from 0."""
+"""Exponents with which the weights of operations, phrases and forms fall. See `falling_choice` for the weights."""
 
 FOLLOWED_SHARE = 0.5
 """Approximate share of the answers in code after which a test follows.
@@ -47,14 +47,15 @@ The pairing rule `dstc` makes such answers, so the model must know them.
 """
 
 INPUT_SIZES = ((5, 15, 50, 30, 0), (5, 10, 25, 40, 20))
-"""Weights of the sizes 0 to 4 of an input: first for words and dicts, then for lists."""
+"""Weights of the sizes 0 to 4 of a drawn input. The first row is for words and dicts, the second one for lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One text to learn from. `prompt` is the problem's text. `answer` is tests if `is_test`.
+    """One text to learn from.
 
-    Else it is code, in some examples with a test after it.
+    Attributes: `prompt` is the problem's text. `answer` holds tests if `is_test` is true. Otherwise it holds code, and
+    in some examples a test follows the code.
     """
 
     prompt: str
@@ -63,12 +64,12 @@ class Example:
 
 
 def falling_choice(generator: random.Random, count: int, decay: float) -> int:
-    """Return a place in range(count), drawn with weight (place + 1) ** -decay."""
+    """Return a number in range(count), which is drawn with the weight (number + 1) ** -decay."""
     return generator.choices(range(count), [(place + 1) ** -decay for place in range(count)])[0]
 
 
 def instruction(specification: Specification, entry_point: str, generator: random.Random, decay: float = 0.0) -> str:
-    """Return one of the phrasings of a specification. decay: see `falling_choice`; 0 draws all equally often."""
+    """Return a randomly drawn phrasing of a specification. decay: see `falling_choice`; with 0 all weights are equal."""
     openings = OPENINGS[specification.kind]
     phrases = [step.phrases[falling_choice(generator, len(step.phrases), decay)] for step in specification.steps]
     opening = openings[falling_choice(generator, len(openings), decay)]
@@ -77,7 +78,7 @@ def instruction(specification: Specification, entry_point: str, generator: rando
 
 
 def draw_input(kind: Kind, generator: random.Random) -> Any:
-    """Return a small random input of this kind, similar to those that people choose for tests."""
+    """Return a small random input of this kind."""
     size = generator.choices((0, 1, 2, 3, 4), INPUT_SIZES[kind == "list"])[0]
     if kind == "list":
         return [generator.randint(0, 9) if generator.random() < 0.7 else generator.randint(-9, 9) for _ in range(size)]
@@ -96,7 +97,7 @@ def assert_line(entry_point: str, value: Any, expected: Any) -> str:
 
 
 def worked_line(specification: Specification, value: Any) -> str:
-    """Return a comment with the input and the value after each step. The model computes expected values in this way."""
+    """Return a comment that holds the input and the value after each step of the specification."""
     values = [value]
     for step in specification.steps:
         values.append(step_function(step.forms[0])(values[-1]))
@@ -104,7 +105,7 @@ def worked_line(specification: Specification, value: Any) -> str:
 
 
 def test_lines(specification: Specification, entry_point: str, generator: random.Random) -> list[str]:
-    """Return at most ASSERTS different true tests on drawn inputs, each after a comment that computes its value."""
+    """Return at most ASSERTS different true tests on drawn inputs, each after the comment of `worked_line`."""
     lines: dict[str, None] = {}
     for _ in range(20 * ASSERTS):
         value = draw_input(specification.kind, generator)
@@ -118,9 +119,10 @@ def test_lines(specification: Specification, entry_point: str, generator: random
 
 
 def draw_examples(seed: int, test_share: float) -> Iterator[Example]:
-    """Yield examples of the "pretrain" split without end. Specification, words, forms and inputs are drawn for each.
+    """Yield examples without end. Each draws its specification from the "pretrain" split.
 
-    test_share: the expected share of draws whose answers are tests.
+    test_share: the probability that an example is drawn as one whose answer is tests. Draws without a test that is
+    short enough are skipped.
     """
     generator = random.Random(seed)
     specifications = split_specifications("pretrain")
@@ -139,7 +141,7 @@ def draw_examples(seed: int, test_share: float) -> Iterator[Example]:
 
 
 def _answer(specification: Specification, entry_point: str, generator: random.Random) -> str:
-    """Return code. In about FOLLOWED_SHARE of the draws, a test follows the code."""
+    """Return code for the specification. In about FOLLOWED_SHARE of the draws, a test follows the code."""
     code = reference(specification, entry_point, lambda step: falling_choice(generator, len(step.forms), FORM_DECAY))
     if generator.random() >= FOLLOWED_SHARE:
         return code

@@ -1,4 +1,4 @@
-"""The starter's grammar. A specification is a chain of one to three operations, which defines a function's behaviour.
+"""The starter's grammar. A specification is a chain of one to three operations, and it defines a function's behaviour.
 
 Specifications with equal values on all probes of their kind count as the same behaviour, and only a shortest one of
 them is kept. The true tests of a problem check the values on the same probes. So any two kept specifications of one
@@ -119,14 +119,14 @@ class Specification:
 
 @functools.cache
 def step_function(form: str) -> Callable[[Any], Any]:
-    """Return the function of one value that computes the expression `form`."""
+    """Return a function of one argument that evaluates the expression `form`, in which `@` stands for the argument."""
     function: Callable[[Any], Any] = eval(f"lambda value: {form.replace('@', 'value')}")
     return function
 
 
 @functools.cache
 def load_specifications() -> tuple[Specification, ...]:
-    """Return all specifications with different behaviour, the shortest first. The first call is slow."""
+    """Return one specification for each behaviour, those with the fewest operations first. The first call is slow."""
     kept: dict[tuple[str, str], Specification] = {}
     for specification in _candidates():
         key = (specification.kind, _signature(specification.values))
@@ -136,7 +136,7 @@ def load_specifications() -> tuple[Specification, ...]:
 
 @functools.cache
 def split_specifications(split: Split) -> tuple[Specification, ...]:
-    """Return the specifications of one split, in a fixed shuffled order."""
+    """Return the specifications of one split, in a fixed order."""
     shuffled = list(load_specifications())
     random.Random(20261120).shuffle(shuffled)
     pools = [[item for item in shuffled if len(item.steps) == steps] for steps in range(1, MAX_STEPS + 1)]
@@ -150,7 +150,10 @@ def split_specifications(split: Split) -> tuple[Specification, ...]:
 
 
 def reference(specification: Specification, entry_point: str, form_choice: Callable[[Operation], int]) -> str:
-    """Return a program for the specification, one line per step. `form_choice` returns the number of a step's form."""
+    """Return a program for the specification, with one line for each step after the `def` line.
+
+    `form_choice` returns the index of the form that is used for a step.
+    """
     lines = [f"def {entry_point}({VARIABLES[specification.kind]}):"]
     for place, step in enumerate(specification.steps):
         expression = step.forms[form_choice(step)].replace("@", VARIABLES[step.source])
@@ -167,12 +170,12 @@ def run_steps(specification: Specification, value: Any) -> Any:
 
 
 def _signature(values: tuple[Any, ...]) -> str:
-    """Return a text that is equal for equal values. No value is a bool or float, for which repr and == can disagree."""
+    """Return a text that is the same for equal values of the starter's specifications."""
     return repr(values)
 
 
 def _candidates() -> Iterator[Specification]:
-    """Yield chains of operations whose values on the probes are short and differ, but only a share of the longest."""
+    """Yield the chains of one and two operations that `_extend` accepts, and a share of those of three operations."""
     by_source: dict[Kind, list[Operation]] = {}
     for operation in load_operations():
         by_source.setdefault(operation.source, []).append(operation)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Settings:
     """Size of the model, and settings of its training.
 
-    Attributes: `examples` is the number of texts, rounded down to whole batches, and the model reads each text once.
-    `test_share` is the expected share of tests among the texts. `warmup` is the share of steps in which the learning
+    Attributes: `examples` is the number of drawn texts, which is rounded down to whole batches. The model reads each
+    text once. `test_share` is the approximate share of texts whose answers are tests. `warmup` is the share of steps in which the learning
     rate rises. `muon_rate` is the highest learning rate of the layers' weight matrices, and `learning_rate` is that of
     all other weights.
     """
@@ -73,9 +73,9 @@ def train(
     seed: int,
     report: Callable[[int, int, float], None] = lambda *_: None,
 ) -> None:
-    """Train the model in place on `settings.examples` texts, in whole batches.
+    """Train the model in place on `settings.examples` texts, rounded down to whole batches.
 
-    Call report(step, steps, loss) after each step.
+    After each step, `report` is called with the step, the number of steps and the loss of the step.
     """
     import torch
 
@@ -104,7 +104,7 @@ def train(
 
 
 def _optimizers(model: Qwen3ForCausalLM, settings: Settings) -> list[torch.optim.Optimizer]:
-    """Return Muon (Jordan et al. 2024) for the layers' weight matrices, and AdamW for embedding and norms."""
+    """Return Muon (Jordan et al. 2024) for the layers' weight matrices, and AdamW for the embedding and the norms."""
     import torch
 
     matrices = [weight for name, weight in model.named_parameters() if weight.ndim == 2 and "embed" not in name]
@@ -125,7 +125,10 @@ def _rate(step: int, steps: int, warmup: float) -> float:
 def _batches(
     tokenizer: PreTrainedTokenizerFast, settings: Settings, seed: int
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yield (token ids, labels) of texts of similar length, padded right. Prompts and padding have the label -100."""
+    """Yield (token ids, labels) of texts of similar length, which are padded on the right.
+
+    Prompts and padding have the label -100.
+    """
     import torch
 
     generator = random.Random(seed + 1)

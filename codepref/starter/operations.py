@@ -3,7 +3,7 @@
 An operation turns a value of one kind into a value of the same or another kind. It has phrases (descriptions for
 instructions) and forms (Python expressions with equal behaviour). `data/operations.tsv` lists the operations of each
 pair of kinds from common to rare. It lists the phrases and forms of an operation from common to rare too. The corpus
-uses common operations, phrases and forms more often, as people do, so the model knows the rare ones badly.
+uses common operations, phrases and forms more often than rare ones.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _TABLE = Path(__file__).parent / "data" / "operations.tsv"
 class Operation:
     """One step of a program, from a value of the kind `source` to a value of the kind `target`.
 
-    Attributes: in `forms`, `@` stands for the variable that holds the value. `rank` is its place among the operations
-    with the same source and target, from 0 for the most common one.
+    Attributes: in `forms`, `@` stands for the variable that holds the value. `rank` is the operation's place
+    among the operations with the same source and target, from 0 for the most common one.
     """
 
     name: str

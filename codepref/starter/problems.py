@@ -14,9 +14,9 @@ from codepref.starter.grammar import PROBES, SPLIT_SIZES, Specification, Split, 
 def load_problems(split: Split, limit: int | None = None) -> list[Problem]:
     """Return the problems of one split in a fixed order, or only the first `limit` of them.
 
-    The starter model learned from "pretrain". "train" is for alignment, "validation" for the choice of settings, and
-    "heldout" for the final scores. No behaviour is in two splits. A problem's split and place decide its phrasing and
-    entry point. Loading needs no torch and no network. Raises UserError for an unknown split.
+    The starter model was trained on texts about the split "pretrain". "train" is for alignment, "validation" for the
+    choice of settings, and "heldout" for the final scores. No behaviour is in two splits. A problem has the same
+    phrasing and entry point in each call. Loading needs no torch and no network. Raises UserError for an unknown split.
     """
     if split != "pretrain" and split not in SPLIT_SIZES:
         raise UserError(f"starter has no split {split!r}; choose one of pretrain, {', '.join(SPLIT_SIZES)}")

@@ -29,14 +29,14 @@ CHAT_TEMPLATE = (
     "{%- endfor -%}"
     "{%- if add_generation_prompt -%}{{ '<|assistant|>' }}{%- endif -%}"
 )
-"""A role token opens each turn and the end token closes it, so no token can span two turns."""
+"""Opens each turn with the token of its role, and closes it with the end token. So no token can span two turns."""
 
 RESPONSE_TEMPLATE = {
     "defaults": {"role": "assistant"},
     "start_anchor": ASSISTANT,
     "fields": {"content": {"close": END, "content": "text"}},
 }
-"""How `transformers serve` parses an answer. Without this it would parse answers like those of Qwen3 models."""
+"""How `transformers serve` parses an answer. Without this setting it would parse answers as those of Qwen3 models."""
 
 
 def user_message(example: Example) -> str:
@@ -54,7 +54,7 @@ def build_tokenizer(seed: int) -> PreTrainedTokenizerFast:
     """Learn the tokenizer from LEARN_FROM examples, and return it. Each digit is one token.
 
     Merges are learned from instructions and code, some of it with a test. A word after a quotation mark `'`, as in the
-    values of tests, becomes single letters. The model needs such small tokens to reverse or sort words.
+    values of tests, is split into single letters. This helps the model to reverse and sort letters.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast

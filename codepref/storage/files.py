@@ -1,4 +1,4 @@
-"""Reads and writes JSON, JSON lines and Parquet. A failed write leaves the old file."""
+"""Reads and writes JSON, JSON lines and Parquet. A failed write leaves the old file unchanged."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 GROUP_ROWS = 4096
-"""Largest number of rows in one group of a Parquet file. Writing holds one group in memory at a time."""
+"""Largest number of rows in one group of a Parquet file that codepref writes."""
 
 _PARQUET = b"PAR1"
 """The first bytes of a Parquet file."""
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENOENT, errno.EIO)
-"""Error numbers of writes that mean that this machine cannot store the file."""
+"""Error numbers for which `atomic_open` raises MachineError."""
 
 
 @contextlib.contextmanager
@@ -36,8 +36,9 @@ def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a temporary file in the folder of `path`. On success, flush it to disk and rename it to `path`.
 
     Missing folders above `path` are made. Raises MachineError for an error number in UNWRITABLE, such as that of a full
-    disk or of a folder that cannot be written to. Raises UserError if `path` is a folder or lies below a file. After an
-    exception the temporary file is removed if possible, and `path` has not changed.
+    disk or of a folder that cannot be written to. Raises UserError if `path` is a folder or lies below a file. Errors of the
+    operating system in the body of the `with` statement are raised in the same way. After an exception the temporary
+    file is removed if possible, and `path` has not changed.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -51,11 +52,10 @@ def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
         with contextlib.suppress(OSError):
             temporary.unlink()
         if isinstance(error, IsADirectoryError | NotADirectoryError | FileExistsError):
-            raise UserError(f"{path}: no file can be written here ({error.strerror}); choose another --out") from None
+            raise UserError(f"{path} cannot be written ({error.strerror}): choose another --out") from None
         if isinstance(error, OSError) and error.errno in UNWRITABLE:
             raise MachineError(
-                f"cannot write {path}: {error.strerror}. Free some space or choose another --out. "
-                "Finished work is kept, and the same command continues from it."
+                f"cannot write {path}: {error.strerror}. Free some space if the disk is full, or write to another folder."
             ) from error
         raise
 
@@ -63,13 +63,13 @@ def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
 def check_target(path: Path) -> None:
     """Raise UserError if `path` is a folder or lies below a file.
 
-    Commands call this before they begin work that ends in a file at `path`.
+    It is called before costly work whose result is written to `path`.
     """
     if path.is_dir():
-        raise UserError(f"{path}: is a folder; --out must name a file")
+        raise UserError(f"{path} is a folder, but a file must be written here: choose another --out")
     parent = next((folder for folder in path.absolute().parents if folder.exists()), None)
     if parent is not None and not parent.is_dir():
-        raise UserError(f"{path}: {parent} is a file, not a folder; choose another --out")
+        raise UserError(f"{path} cannot be written, since {parent} is a file, not a folder: choose another --out")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -94,7 +94,7 @@ def read_json(path: Path) -> Any:
 
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
-    """Write rows atomically as JSON lines, with gzip if the name ends in .gz, and return the number of rows."""
+    """Write rows atomically as JSON lines, compressed if the name ends in .gz, and return the number of rows."""
     count = 0
     with atomic_open(path, "wb") as raw, contextlib.ExitStack() as stack:
         # with mtime=0 equal rows give equal bytes in every run
@@ -106,15 +106,15 @@ def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, Row]]:
-    """Yield (line number, object) for each line of a JSON lines file, plain or .gz.
+    """Yield (line number, object) for each line of a JSON lines file that is not blank.
 
-    Lines are numbered from 1, and blank lines are skipped. Raises UserError for a file that is missing or cannot be
-    read, and for a line that is not a JSON object. The message about a line gives its number.
+    A file whose name ends in .gz is decompressed. Lines are numbered from 1. Raises UserError for a file that is
+    missing, is a folder, is Parquet, is broken gzip or must not be read, and for a line that is not a JSON object.
     """
     if not path.exists():
         raise UserError(f"{path}: no such file")
     if path.is_dir():
-        raise UserError(f"{path}: is a folder, but a file of JSON lines is needed")
+        raise UserError(f"{path} is a folder, but a file of JSON lines is needed")
     number = 0
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as stream:
@@ -122,7 +122,7 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, Row]]:
                 if not line.strip():
                     continue
                 if number == 1 and line.startswith(_PARQUET):
-                    raise UserError(f"{path}: is Parquet, but JSON lines are needed here")
+                    raise UserError(f"{path} is Parquet, but JSON lines are needed here")
                 try:
                     row = json.loads(line)
                 except UnicodeDecodeError as error:
@@ -137,13 +137,13 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, Row]]:
                     raise UserError(f"{path}:{number}: must be a JSON object, not {type(row).__name__}")
                 yield number, row
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: broken gzip after line {number} ({error})") from None
+        raise UserError(f"{path} is broken gzip after line {number} ({error})") from None
     except PermissionError:
-        raise UserError(f"{path}: cannot be read (permission denied)") from None
+        raise UserError(f"{path} cannot be read: permission denied") from None
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and the folders above it, where they are missing.
+    """Make the folder `path` and the folders above it that are missing.
 
     Raises UserError if a file is in the way, and MachineError if the folder cannot be made for another reason.
     """
@@ -156,7 +156,7 @@ def make_folder(path: Path) -> None:
 
 
 def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> None:
-    """Write rows atomically as one Parquet file with this schema. It takes at most GROUP_ROWS rows at a time."""
+    """Write rows atomically as one Parquet file with this schema. Groups have at most GROUP_ROWS rows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -169,8 +169,8 @@ def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Sche
 def read_parquet(path: Path, columns: Sequence[str] = ()) -> list[Row]:
     """Return all rows of a Parquet file, with all columns.
 
-    columns: names of columns that the file must have. Raises UserError if the file is missing, is not Parquet, or lacks
-    one of `columns`.
+    columns: names of columns that the file must have. Raises UserError if the file is missing, cannot be read as
+    Parquet, or lacks one of `columns`.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -178,7 +178,7 @@ def read_parquet(path: Path, columns: Sequence[str] = ()) -> list[Row]:
     if not path.exists():
         raise UserError(f"{path}: no such file")
     if path.is_dir():
-        raise UserError(f"{path}: is a folder, but a Parquet file is needed")
+        raise UserError(f"{path} is a folder, but a Parquet file is needed")
     try:
         with pq.ParquetFile(path) as table:
             names = table.schema_arrow.names

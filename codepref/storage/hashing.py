@@ -8,6 +8,6 @@ from typing import Any
 
 
 def content_hash(*parts: Any) -> str:
-    """Return a short hash of JSON-like parts, which is equal in every process. Finished work is stored under it."""
+    """Return a short hash of parts that JSON can hold. Equal parts have equal hashes in all processes."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

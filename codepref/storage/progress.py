@@ -12,7 +12,7 @@ QUIET_SECONDS = 10.0
 
 
 class ProgressLine:
-    """A progress line with the rate and the remaining time.
+    """A progress line, with the rate and the remaining time when they are known.
 
     Call the object with (done, total) while the work goes on, and call `close` at the end.
     label: the text at the beginning of the line. unit: what is counted. stream: where the line is written; None means
@@ -39,9 +39,10 @@ class ProgressLine:
         self.width = 0
 
     def __call__(self, done: int, total: int) -> None:
-        """Show that `done` of `total` are finished, unless the line was shown or the work began a moment ago.
+        """Show that `done` of `total` are finished.
 
-        On a terminal, the line of finished work is shown in any case.
+        Nothing is shown within QUIET_SECONDS of the start or the last line, and on a terminal within 0.1 seconds. On a
+        terminal, the line for `done` equal to `total` is always shown.
         """
         if self.first is None:
             # the results of an earlier, interrupted run do not count for the rate of this run

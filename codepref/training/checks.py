@@ -29,7 +29,7 @@ a loss at their defaults."""
 def training_mistakes(
     settings: TrainingSection, section: str = "training", online: OnlineSection | None = None
 ) -> list[str]:
-    """Return one message for each mistake in the settings of a training.
+    """Return a message for each mistake that is found in the settings of a training.
 
     section: the section of the recipe that holds the settings, `training` or `sft`. The messages about batch sizes and
     quantization name it. online: the keys of [online]; None stands for the defaults. Raises UserError for a method of

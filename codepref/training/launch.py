@@ -25,22 +25,23 @@ ERRORS: dict[str, type[CodeprefError]] = {
 }
 """The errors that a worker reports through a file, by the names of their classes."""
 JOB, PROGRESS = "job.pickle", "progress.json"
-"""Files in the folder that this process shares with the workers. JOB holds the TrainingJob and its data."""
+"""Files in the folder that this process shares with the workers. JOB holds the TrainingJob and its
+data. PROGRESS holds the numbers of finished steps and of all steps."""
 LAUNCHER_LINE = re.compile(r"[WE]\d{4} \S+ \d+ \S*torch/distributed/elastic/")
 """The beginning of a line that the launcher itself logs, as a regular expression."""
 
 
 def error_file(folder: Path, rank: int) -> Path:
-    """Return the file in which the worker of that rank reports an error."""
+    """Return the file in which the worker with the rank `rank` reports an error."""
     return folder / f"error-{rank}.json"
 
 
 def launch(job: TrainingJob, data: TrainingData) -> TrainingResult:
     """Train `job` on `data` in several processes.
 
-    `processes` in the settings, or the accelerate configuration, says how many. When workers report errors, the error
-    of the worker with the lowest rank is raised. Raises MachineError when the processes fail and report no error; the
-    message holds up to three lines that they wrote last.
+    The accelerate configuration sets the number of processes if there is one, else `processes` in the settings does.
+    When workers report errors, the error of the worker with the lowest rank is raised. Raises MachineError when the
+    processes fail and report no error; the message holds the result of `last_lines`.
     """
     with tempfile.TemporaryDirectory(prefix="codepref-") as name:
         folder = Path(name)
@@ -97,7 +98,7 @@ def _wait(process: subprocess.Popen[bytes], folder: Path, progress: Progress | N
 
 
 def raise_reported_error(folder: Path) -> None:
-    """Raise the reported error of the worker with the lowest rank. Return None when no worker reported one."""
+    """Raise the reported error of the worker with the lowest rank. Raises nothing if no worker reported one."""
     paths = sorted(folder.glob("error-*.json"), key=lambda path: int(path.stem.partition("-")[2]))
     for path in paths:
         report = read_json(path)
@@ -105,9 +106,9 @@ def raise_reported_error(folder: Path) -> None:
 
 
 def last_lines(output: str) -> str:
-    """Return up to three lines that the workers wrote last, in one line, or "no output".
+    """Return the last lines that the workers wrote, at most three, joined into one line, or "no output".
 
-    If a signal ended the first worker that failed, the launcher's line about this signal follows. The rest of the
+    If a signal ended the first worker that failed, the launcher's words about this signal follow. The rest of the
     launcher's report is left out, since its long traceback would hide the lines of the workers.
     """
     lines = [line for line in output.splitlines() if line.strip()]

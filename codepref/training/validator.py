@@ -31,8 +31,8 @@ class Validator:
     rows: the training rows, from which the first wanted answers are tracked (see `TrackedAnswers`). staging: the folder
     of the training. seed: the seed of the sampled answers.
 
-    Attributes: probes: the probes so far. stopped: why the training should end, or "". kept: the step whose weights
-    `take_best` chose.
+    Attributes: `probes` holds the probes so far. `stopped` is the reason to end the training, or "". `kept` is the step
+    whose weights `take_best` chose, and 0 before.
     """
 
     def __init__(
@@ -55,7 +55,8 @@ class Validator:
         Nothing happens if this step has been probed. The weights of the previous best step are kept until the next
         probe. They are needed if a kill comes before a checkpoint of this step is written: the training then resumes
         from an earlier step, and this step may not be the best when it is repeated. Raises GateError when the
-        likelihood of the tracked answers is not a finite number, and InfrastructureError when the sandbox fails.
+        mean log-probability of the tracked answers is not a finite number, and InfrastructureError when the sandbox
+        fails.
         """
         if any(probe.step == step for probe in self.probes):
             return
@@ -70,7 +71,7 @@ class Validator:
     def take_best(self, last: int, target: Path) -> None:
         """Replace the weights in the folder `target`, which are those of step `last`, by the weights of the best step.
 
-        Nothing is replaced if step `last` is the best or no step of the training was probed. The other files of the
+        Nothing is replaced if step `last` is the best or no trained step was probed. The other files of the
         validator are removed.
         """
         best = self._best()
@@ -98,9 +99,10 @@ class Validator:
             if not math.isfinite(
                 chosen_logp
             ):  # such a model cannot sample answers, and the trainer logs the loss only after this step
+                mend = "Lower training.learning_rate." if step else "Check the start model's weights."
                 raise GateError(
-                    f"training diverged: the likelihood of the chosen answers is not a finite number at step {step}. "
-                    "Lower training.learning_rate."
+                    "the mean log-probability of a token of the tracked wanted answers is not a finite number at step "
+                    f"{step}. {mend}"
                 )
             rows = self._sample(trainer, step)
         passed_P = self._run(rows)
@@ -132,7 +134,7 @@ class Validator:
         )
 
     def _run(self, rows: Sequence[dict[str, Any]]) -> tuple[float, ...]:
-        """Run the samples and return the share of correct samples of each problem.
+        """Run the samples, and return the share of correct samples for each problem.
 
         Samples of unknown correctness do not count. If a problem has only such samples, its share is 0. Raises
         InfrastructureError when a sample's correctness is unknown because the sandbox failed.

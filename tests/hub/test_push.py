@@ -193,11 +193,11 @@ def test_a_hub_that_cannot_be_reached_gives_status_3(run_dir: Path) -> None:
 def test_a_folder_without_a_run_is_refused(tmp_path: Path, hub: Any) -> None:
     status, _, err = push(tmp_path, "--model", "me/aligned", address=hub.address)
     assert status == 2
-    assert "no directory of a finished run" in err
+    assert "not the directory of a finished run" in err
 
 
 def set_model(run_dir: Path, model: str) -> None:
-    """Change the files of the run so that it began with the model `model`."""
+    """Change the files of the run as if it had begun with the model `model`."""
     summary, notes = read_json(run_dir / "summary.json"), read_json(run_dir / "run.json")
     summary["recipe_resolved"]["model"]["path"] = model
     notes["inputs"]["model.path"] = fingerprint(model)

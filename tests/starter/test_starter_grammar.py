@@ -77,7 +77,7 @@ def test_all_forms_of_an_operation_have_the_same_behaviour() -> None:
 
 
 def test_the_tests_of_a_problem_reject_every_other_behaviour() -> None:
-    """No reference of another drawn problem passes all tests of a problem, and each test rejects at least one."""
+    """The gold solutions of other problems are run against the tests of a problem. Both are drawn samples."""
     problems = random.Random(5).sample(load_problems("heldout"), 25)
     pool = random.Random(6).sample(load_problems("pretrain"), 300)
     for problem in problems:

@@ -27,8 +27,8 @@ def small(**more: Any) -> Any:
 def batch(*, left: bool = False) -> dict[str, Any]:
     """Return a batch of two answers to each of three prompts.
 
-    The answers to the first prompt have a common prefix, those to the second are equal, and of those to the third one
-    continues the other. left: whether the padding is on the left.
+    The answers to the first prompt have a common prefix. The answers to the second prompt are equal. One answer to the
+    third prompt continues the other one. left: whether the padding is on the left.
     """
     prompts = [[3, 4, 5, 6], [3, 4, 9], [7, 8]]
     answers = [[[1, 2, 10], [1, 2, 11, 12]], [[13, 14], [13, 14]], [[15], [15, 16]]]

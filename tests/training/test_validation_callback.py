@@ -99,7 +99,7 @@ def test_a_probe_asks_for_a_checkpoint_unless_checkpoints_are_off(
 
 
 class _FixedProbes(Validator):
-    """A validator whose probes pass a fixed number of 40 problems. passed: that number for each step."""
+    """A validator whose probes pass a given number of 40 problems. passed: for each step, the number of problems."""
 
     def __init__(self, staging: Path, passed: dict[int, int]) -> None:
         super().__init__(ValidationSettings([], patience=0), None, [], staging, 0)
@@ -110,7 +110,7 @@ class _FixedProbes(Validator):
 
 
 class _NumberAsModel:
-    """A trainer that writes the number of its step in place of a model."""
+    """A trainer that writes the number of a step in place of a model."""
 
     def __init__(self, step: int) -> None:
         self.step = step

@@ -34,7 +34,7 @@ METHODS: Registry[Method] = Registry(
 def load_method(name: str) -> Method:
     """Return the method of that name.
 
-    Raises UserError for an unknown name, for a name that two packages register, and for a method of another package
+    Raises UserError for an unknown name, for a name that several packages register, and for a method of another package
     that cannot be imported or is not a Method.
     """
     from codepref.training.methods.base import Method

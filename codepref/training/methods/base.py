@@ -43,7 +43,7 @@ def no_mistakes(settings: TrainingSection, online: OnlineSection) -> list[str]:
 
 
 def no_expected_loss(settings: TrainingSection) -> float | None:
-    """Return None, for a method whose first loss is not known before the training."""
+    """Return None. This suits a method whose first loss is not known before the training."""
     return None
 
 
@@ -53,7 +53,7 @@ class Method:
 
     name: the name in `training.method`. train: the function that trains a job on data and writes the model.
     learns_from: the data that `train` takes: "pairs" are Pair records, "answers" are Examples, "problems" are
-    OnlineProblems. Results count the rows of a training in this unit. sources: the sources from which `codepref train`
+    OnlineProblems. `TrainingResult.pairs` counts them. sources: the sources from which `codepref train`
     may read the data. learning_rate, lora_learning_rate: the default learning rates without and with an adapter.
     supervised: whether the method learns only from wanted answers. The adapter of a supervised method is merged after
     training. mistakes: a function that returns one message for each setting that the method cannot use.

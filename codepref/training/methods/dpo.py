@@ -18,7 +18,7 @@ LN_2 = math.log(2)
 REFERENCE_COLUMNS = ("ref_chosen_logps", "ref_rejected_logps")
 """The columns from which TRL reads the reference's log-probabilities, in the order of `compute_ref_log_probs`."""
 TOLERANCE = 1e-3
-"""The largest accepted difference of the first rewards from 0, and of the first loss from ln 2, in nats."""
+"""The largest accepted difference of the first mean rewards from 0, and of the first loss from ln 2."""
 
 
 def train_dpo(job: TrainingJob, pairs: Sequence[Pair]) -> TrainingResult:
@@ -59,7 +59,7 @@ def build_trainer(job: TrainingJob, rows: TrainingRows, tokenizer: Any) -> Any:
 def first_loss(trainer: Any, settings: TrainingSection) -> float:
     """Return DPO's sigmoid loss for the mean reward margin of the first batch before the first step.
 
-    This is the result whatever `settings.loss` is. It is ln 2 when the model and the reference model agree. Raises
+    `settings.loss` does not change this result. It is ln 2 when the model and the reference model agree. Raises
     InfrastructureError when this loss or a mean reward shows that they differ, and GateError when TRL's loss is not a
     finite number.
     """
@@ -74,7 +74,7 @@ def first_loss(trainer: Any, settings: TrainingSection) -> float:
     if largest_reward > TOLERANCE or abs(loss - LN_2) > TOLERANCE:
         raise InfrastructureError(
             f"the reference model differs from the start model: DPO's loss before the first step is {loss:.4f} "
-            f"instead of ln 2 = 0.6931, and the largest mean reward is {largest_reward:.4f} instead of 0. Nothing was "
+            f"instead of ln 2 = 0.6931, and the largest absolute mean reward is {largest_reward:.4f} instead of 0. Nothing was "
             "trained."
         )
     return loss

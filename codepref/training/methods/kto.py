@@ -17,7 +17,7 @@ from codepref.training.rows import Encode, TrainingRows
 REFERENCE_COLUMNS = ("ref_logps", "ref_KL_logps")
 """The columns from which TRL reads the reference's log-probabilities, in the order of `compute_ref_log_probs`."""
 TOLERANCE = 1e-3
-"""The largest accepted difference of the first rewards, the KL term and the loss from their expected values."""
+"""The largest accepted difference of the first mean rewards, KL term and loss from their expected values."""
 
 
 def train_kto(job: TrainingJob, examples: Examples) -> TrainingResult:
@@ -25,7 +25,7 @@ def train_kto(job: TrainingJob, examples: Examples) -> TrainingResult:
 
     The loss is KTO's (arXiv 2402.01306, eq. 7) plus `chosen_weight` times the mean negative log-likelihood of a token
     of the wanted answers. By default both labels have the same total weight. Raises what `run_training` raises,
-    UserError when a process would hold fewer than two rows or all rows have one label, and InfrastructureError when the
+    UserError when a process would hold fewer than two rows of a micro-batch or all rows have one label, and InfrastructureError when the
     reference model differs from the start model.
     """
     from codepref.training.trainer import run_training
@@ -35,15 +35,16 @@ def train_kto(job: TrainingJob, examples: Examples) -> TrainingResult:
     batch = (settings.micro_batch_size or settings.batch_size) // processes
     if batch < 2:
         raise UserError(
-            "KTO estimates its KL term within a batch: training.micro_batch_size must be at least 2"
+            "KTO estimates its KL term within a micro-batch, in which the number of answers must be at least 2"
             + (f" for each of {processes} processes" if processes > 1 else "")
+            + ": raise training.micro_batch_size or training.batch_size"
         )
 
     def rows(encode: Encode, eos_id: int) -> TrainingRows:
         fitted = kto_rows(examples, encode, max_length=settings.max_length, eos_id=eos_id, batch=batch, seed=job.seed)
         if fitted.rows and len({row["label"] for row in fitted.rows}) == 1:
             raise UserError(
-                "all answers have one label, and KTO needs wanted and unwanted answers: add answers of the other label"
+                "KTO needs wanted and unwanted answers, and all rows have one label: add answers of the other label"
             )
         return fitted
 
@@ -51,7 +52,7 @@ def train_kto(job: TrainingJob, examples: Examples) -> TrainingResult:
 
 
 def build_trainer(job: TrainingJob, rows: TrainingRows, tokenizer: Any) -> Any:
-    """Return TRL's KTOTrainer, which adds the likelihood term of the wanted answers to the loss of a training step."""
+    """Return a KTOTrainer of TRL that also adds the likelihood term of the wanted answers to the training loss."""
     import datasets
     import trl
 
@@ -135,7 +136,7 @@ def first_loss(trainer: Any, settings: TrainingSection) -> float:
     if largest > TOLERANCE or abs(loss - expected) > TOLERANCE:
         raise InfrastructureError(
             f"the reference model differs from the start model: KTO's loss before the first step is {loss:.4f} "
-            f"instead of {expected:.4f}, and the largest of mean rewards and KL term is {largest:.4f} instead of 0. "
+            f"instead of {expected:.4f}, and the largest absolute value of mean rewards and KL term is {largest:.4f} instead of 0. "
             "Nothing was trained."
         )
     return loss

@@ -30,7 +30,7 @@ def train_online(job: TrainingJob, data: OnlineProblems) -> TrainingResult:
     """Train on problems with tests, and write the complete model to `job.out`.
 
     A step samples `settings.batch_size` answers, `online.generations` of them to each problem. An epoch is one pass
-    over the problems, without those that are too few for a last step. With several processes, each process samples and
+    over the problems. If too few problems remain for another step, they are left out of the epoch. With several processes, each process samples and
     runs its share of the answers. The result's `sampled` counts the sampled answers, and its curve holds the mean
     reward. Raises what `run_training` raises, and UserError for problems without tests, for fewer problems than a step
     needs, for `online.kl` above 0 when the start model is an adapter, and for FSDP or DeepSpeed. Raises MachineError
@@ -80,17 +80,17 @@ def _check(job: TrainingJob, data: OnlineProblems) -> None:
         )
     if data.settings.kl and (Path(resolve_model(job.model)) / "adapter_config.json").exists():
         raise UserError(
-            "online.kl is above 0 and the start model is an adapter, of which TRL would take the base model as the "
-            "reference model: merge the adapter first"
+            "online.kl is above 0 and the start model is an adapter. TRL would take the adapter's base model as the "
+            "reference model. Merge the adapter first, or set online.kl = 0."
         )
     if not data.problems:
-        raise UserError(f"method {job.settings.method} learns from problems, and there are none: give it problems")
+        raise UserError(f"method {job.settings.method} learns from problems, but the data holds none")
     batch, generations = job.settings.batch_size, data.settings.generations
     if len(data.problems) < batch // generations:  # TRL leaves out a step for which there are too few problems
         raise UserError(
             f"a step of training.batch_size = {batch} answers with online.generations = {generations} needs "
             f"{batch // generations} problems, and there are {len(data.problems)}: set training.batch_size = "
-            f"{len(data.problems) * generations} or lower"
+            f"{len(data.problems) * generations} or lower, or add problems"
         )
 
 
@@ -138,11 +138,11 @@ def build_trainer(
 
 
 def online_mistakes(settings: TrainingSection, online: OnlineSection) -> list[str]:
-    """Return one message for each mistake in the settings of [online] and how they fit to [training]."""
+    """Return messages for settings of [online] that are wrong or do not fit [training]."""
     mistakes = []
     if len(online.coarse) != 4:
         mistakes.append(
-            "online.coarse needs four values, for a program that does not compile, raises, fails a test, and passes"
+            "online.coarse needs four values: the rewards of a program that does not compile, raises, fails a test, passes"
         )
     if settings.batch_size % online.generations:
         mistakes.append(
