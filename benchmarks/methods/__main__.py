@@ -1,9 +1,9 @@
-"""Trains the starter with every training method, and measures the gain on held-out problems and the cost.
+"""Trains the starter with several training methods, and measures the gain on held-out problems and the cost.
 
-Each seed samples ten solutions and five test completions for each of 500 training problems. Most methods
-learn from the samples of their seed. `sft` learns from the gold solutions. The online methods and the second round of
-`rpo-2-rounds` sample solutions of their own. The figures are measured on `starter:heldout`. Results that --out already
-has are read and not computed again.
+Each seed samples ten solutions for each of 500 training problems, and five test completions if a method needs tests.
+Most methods learn from the samples of their seed. `sft` learns from the gold solutions. The online methods and the
+second round of `rpo-2-rounds` sample solutions of their own. The figures are measured on `starter:heldout`. Results
+that --out already has are read and not computed again.
 """
 
 from __future__ import annotations

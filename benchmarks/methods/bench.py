@@ -60,7 +60,7 @@ class Bench:
         return out / "true"
 
     def self_test_verdicts(self) -> Path:
-        """Sample tests from the starter, and run the kept solutions against these tests and against probes.
+        """Sample tests from the starter, and run the starter's sampled solutions against these tests and probes.
 
         If `folder` already has the verdicts, nothing runs. Returns the folder of the verdicts.
         """
@@ -143,7 +143,10 @@ class Bench:
         return examples_from_verdicts(matrices, self.train, template=self.template, fence=False, seed=self.seed)
 
     def training_data(self, method: str) -> tuple[Any, str, int]:
-        """Return pairs or single answers, the model from which the training starts, and how many texts models wrote."""
+        """Return the data, the start model, and the number of texts that models wrote for the data.
+
+        The data is pairs or single answers. The texts are solutions and test completions.
+        """
         base, solutions = self.folder / "base", SOLUTIONS * len(self.train)
         if method == "sft":
             return gold_examples(self.train, self.template), "starter", 0
@@ -167,7 +170,7 @@ class Bench:
     def row(self, method: str) -> dict[str, Any]:
         """Train with one method, measure the model, and return the row of results.
 
-        If `folder` already has the row, the method reads it and trains nothing.
+        If `folder` already has the row, it is read and nothing is trained.
         """
         file = self.folder / method / "row.json"
         if file.exists():

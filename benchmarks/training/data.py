@@ -70,6 +70,6 @@ def load_pairs(model: str, data: Path, problems: int, pairs: int, max_length: in
 
 
 def tokens_of(tokenizer: Any, prompt: Any, answer: str) -> tuple[int, ...]:
-    """Return the tokens of prompt and answer. Texts that differ only in unknown characters have the same tokens."""
+    """Return the tokens of prompt and answer in the chat template."""
     messages = [*prompt, {"role": "assistant", "content": answer}]
     return tuple(tokenizer.apply_chat_template(messages)["input_ids"])

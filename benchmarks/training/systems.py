@@ -52,7 +52,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def settings_of(options: argparse.Namespace) -> Any:
-    """Return the settings of both systems: full precision, every step logged, no checkpoints."""
+    """Return the training settings of both systems. They ask for no checkpoints and no likelihood term."""
     from codepref.config.sections import TrainingSection
 
     return TrainingSection(
@@ -113,7 +113,7 @@ def codepref_trainer(options: argparse.Namespace, pairs: list[Pair]) -> tuple[An
 
     def prepare() -> None:
         if not share(built, tokenizer):
-            raise RuntimeError("the model does not accept an attention mask, so prefixes are not shared")
+            raise RuntimeError("codepref does not share prefixes with this model")
         compute_once(built, dpo.REFERENCE_COLUMNS, job.staging)
 
     return built, prepare

@@ -38,11 +38,13 @@ def push(
 ) -> Pushed:
     """Upload a run's checkpoint to the repository `model` and its pairs to the repository `dataset`, with their cards.
 
-    An empty name means that this part is not uploaded. Repositories that do not exist are created, as private ones unless `public` is set.
-    The hub's library finds the token (HF_TOKEN, or a login) and the hub's address (HF_ENDPOINT).
-    anyway: also upload a model that the gate did not promote, or that was not measured. If the gate did not
-    promote the model, the card says so.
-    message: the commit message; "" stands for one that names codepref's version and the recipe.
+    An empty name means that this part is not uploaded. Repositories that do not exist are created, as private ones
+    unless `public` is set. The hub's library finds the token (HF_TOKEN, or a login) and the hub's address
+    (HF_ENDPOINT).
+
+    anyway: also upload a model that the gate did not promote, or that was not measured. If the gate did not promote the
+    model, the card says so. message: the commit message; "" stands for one that names codepref's version and the
+    recipe.
 
     Raises UserError (no finished run, nothing to push, no checkpoint or no pairs, a name that is not OWNER/NAME, an
     adapter whose base model has no name OWNER/NAME on the hub, no token, no right to write, a request that the hub
@@ -75,7 +77,7 @@ def push(
 def _check_model(folder: Path, summary: dict[str, Any], anyway: bool) -> None:
     """Check that the run's model can be pushed.
 
-    Raises UserError for a run without a checkpoint, and for an adapter with a local base model (see `local_base`). Raises
+    Raises UserError for a run without a checkpoint, and for an adapter with a local base model. Raises
     GateError for a model that was not promoted or not measured, unless `anyway` is set.
     """
     checkpoint = folder / "checkpoint"

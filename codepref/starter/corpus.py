@@ -69,7 +69,7 @@ def falling_choice(generator: random.Random, count: int, decay: float) -> int:
 
 
 def instruction(specification: Specification, entry_point: str, generator: random.Random, decay: float = 0.0) -> str:
-    """Return a randomly drawn phrasing of a specification. decay: see `falling_choice`; with 0 all weights are equal."""
+    """Return a randomly drawn phrasing of a specification. decay: see `falling_choice`; 0 gives equal weights."""
     openings = OPENINGS[specification.kind]
     phrases = [step.phrases[falling_choice(generator, len(step.phrases), decay)] for step in specification.steps]
     opening = openings[falling_choice(generator, len(openings), decay)]

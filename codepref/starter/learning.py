@@ -22,9 +22,9 @@ class Settings:
     """Size of the model, and settings of its training.
 
     Attributes: `examples` is the number of drawn texts, which is rounded down to whole batches. The model reads each
-    text once. `test_share` is the approximate share of texts whose answers are tests. `warmup` is the share of steps in which the learning
-    rate rises. `muon_rate` is the highest learning rate of the layers' weight matrices, and `learning_rate` is that of
-    all other weights.
+    text once. `test_share` is the approximate share of texts whose answers are tests. `warmup` is the share of steps in
+    which the learning rate rises. `muon_rate` is the highest learning rate of the layers' weight matrices, and
+    `learning_rate` is that of all other weights.
     """
 
     hidden: int = 128

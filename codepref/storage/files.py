@@ -36,9 +36,9 @@ def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a temporary file in the folder of `path`. On success, flush it to disk and rename it to `path`.
 
     Missing folders above `path` are made. Raises MachineError for an error number in UNWRITABLE, such as that of a full
-    disk or of a folder that cannot be written to. Raises UserError if `path` is a folder or lies below a file. Errors of the
-    operating system in the body of the `with` statement are raised in the same way. After an exception the temporary
-    file is removed if possible, and `path` has not changed.
+    disk or of a folder that cannot be written to. Raises UserError if `path` is a folder or lies below a file. Errors
+    of the operating system in the body of the `with` statement are raised in the same way. After an exception the
+    temporary file is removed if possible, and `path` has not changed.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -55,7 +55,8 @@ def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
             raise UserError(f"{path} cannot be written ({error.strerror}): choose another --out") from None
         if isinstance(error, OSError) and error.errno in UNWRITABLE:
             raise MachineError(
-                f"cannot write {path}: {error.strerror}. Free some space if the disk is full, or write to another folder."
+                f"cannot write {path}: {error.strerror}. Free some space if the disk is full, "
+                "or write to another folder."
             ) from error
         raise
 

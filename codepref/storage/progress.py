@@ -41,8 +41,8 @@ class ProgressLine:
     def __call__(self, done: int, total: int) -> None:
         """Show that `done` of `total` are finished.
 
-        Nothing is shown within QUIET_SECONDS of the start or the last line, and on a terminal within 0.1 seconds. On a
-        terminal, the line for `done` equal to `total` is always shown.
+        Nothing is shown within 0.1 seconds (on a terminal) or QUIET_SECONDS (elsewhere) after the start or the last
+        shown line. On a terminal, the line of finished work is always shown.
         """
         if self.first is None:
             # the results of an earlier, interrupted run do not count for the rate of this run

@@ -6,5 +6,8 @@ from importlib.resources import files
 
 
 def packaged_text(package: str, name: str) -> str:
-    """Return the text of the file `name` in `package`, without one newline at its end. A "/" in `name` separates folders."""
+    """Return the text of the file `name` in `package`, without one newline at its end.
+
+    A "/" in `name` separates folders.
+    """
     return files(package).joinpath(name).read_text(encoding="utf-8").removesuffix("\n")

@@ -52,7 +52,6 @@ def check_first_loss(loss: float) -> float:
     """
     if not math.isfinite(loss):
         raise GateError(
-            f"the loss before the first step is {loss}: the model gives these answers no finite "
-            "probabilities. Check the model's weights."
+            f"the loss before the first step is {loss}, which is not a finite number. Check the model's weights."
         )
     return loss

@@ -86,8 +86,8 @@ def examples_from_verdicts(
     for matrix in matrices:
         if matrix.task_id not in problem_of:
             raise UserError(
-                f"the verdicts hold task {matrix.task_id}, which is none of the problems: give the problem file of the "
-                "verdicts"
+                f"the verdicts hold task {matrix.task_id}, which is none of the problems: give the problems with "
+                "which the verdicts were made"
             )
         prompt = request_messages(problem_of[matrix.task_id], template)
         forms: dict[str, dict[bool, str]] = {}

@@ -32,11 +32,11 @@ def interleaved(rows: Sequence[Row], batch: int, seed: int) -> list[Row]:
     """Return the rows in an order that mixes labels in each batch and keeps answers to one problem apart, if possible.
 
     TRL takes rows in their order. For the KL term it joins each prompt of a batch to the answer of the row before it,
-    and the first prompt to the last answer. That answer's row is the prompt's KL neighbour. This order reduces two
-    faults. A batch whose rows have one label trains on that label alone. A KL neighbour of the same problem turns the
-    KL term into the reward of that answer. In batches of at least two rows, labels are mixed as far as their counts
-    allow. A random search separates neighbours of one problem and may leave some together. `one_sided_batches` and
-    `kl_clashes` count the faults that remain.
+    and the first prompt to the last answer. The row of that answer is the prompt's KL neighbour. This order reduces two
+    faults. A batch whose rows have one label trains on that label alone. A KL neighbour of the same problem adds the
+    reward of an answer to that problem to the KL term. In batches of at least two rows, labels are mixed as far as
+    their counts allow. A random search separates neighbours of one problem and may leave some together.
+    `one_sided_batches` and `kl_clashes` count the faults that remain.
     """
     generator = random.Random(seed)
     ordered = _spread(rows, generator)

@@ -55,10 +55,12 @@ class Packed:
 
 @dataclass
 class _Tree:
-    """One tree of prefixes. Its places are numbered from 0, and each list holds parts that are joined later.
+    """One tree of prefixes. Its places are numbered from 0.
 
-    ids, depths, segments: the token of each place, its position in its sequences, and its segment. parents: the parent
-    segment of each segment; -1 for the root. places: for each sequence of the tree, its places. size: the number of
+    ids, depths, segments: the token of each place, its position in its sequences, and its segment, as arrays that are
+    joined later. parents: the parent
+    segment of each segment; -1 for the root. places: for each sequence of the tree, its
+    places, as arrays that are joined later. size: the number of
     places.
     """
 
@@ -110,7 +112,7 @@ def _trees(sequences: Sequence[Sequence[int]]) -> list[_Tree]:
 def _grow(tree: _Tree, arrays: list[Ints], shared: list[int], order: list[int], start: int, end: int) -> None:
     """Add the sorted sequences from `start` up to `end` - 1, which share their first token, to the tree.
 
-    A loop replaces recursion, since many nested forks could exceed Python's limit of recursion.
+    A loop replaces recursion, since many nested forks could exceed Python's recursion limit.
     """
     pending = [(start, end, 0, -1)]
     while pending:

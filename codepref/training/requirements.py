@@ -1,4 +1,4 @@
-"""Checks of what a training needs. Each runs before the costly step that would fail."""
+"""Checks of what a training needs."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def check_context(model: Any, rows: TrainingRows, name: str) -> None:
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if context is not None and rows.longest > context:
         raise UserError(
-            f"the longest row has {rows.longest:,} tokens, and {name} reads {context:,}: set "
-            f"training.max_length = {context}, which leaves out longer rows and counts them. For online methods lower "
-            "online.max_new_tokens."
+            f"the longest row has {rows.longest:,} tokens, and {name} reads at most {context:,}: set "
+            f"training.max_length = {context}, which leaves out longer rows and counts them. For an online method, "
+            "lower online.max_new_tokens instead."
         )

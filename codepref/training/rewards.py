@@ -38,7 +38,7 @@ def reward_of(codes: str, compiles: bool, rule: Rule, coarse: Sequence[float] = 
       no test ran.
     - "pass": 1 if the solution is correct and 0 if it is wrong.
     - "coarse": `coarse[3]` if the solution is correct. `coarse[1]` if in some test it raises, exceeds its time or
-      memory, or does something forbidden. Otherwise `coarse[2]`, as it fails a test.
+      memory, or does something forbidden. Otherwise `coarse[2]`: it fails a test.
 
     Under "pass" and "coarse" the reward is unknown if the correctness is unknown (`codepref.records.is_correct`).
     """
@@ -61,15 +61,15 @@ class ExecutionReward:
     """A reward function for TRL that runs solutions against the tests of their problems, in the sandbox.
 
     A call takes completions (texts or lists of messages) and the column `task_id` of the data set. It returns a reward
-    for each completion, or None when the reward is unknown. TRL leaves completions without a reward out. All calls
-    share one pool of workers. Stop the workers with `close`, or use the object as a context manager.
+    for each completion, or None when the reward is unknown. TRL does not train on completions without a reward. All
+    calls share one pool of workers. Stop the workers with `close`, or use the object as a context manager.
 
     problems: the problems of the data set. rule, coarse: see `reward_of`. template: the prompt template; None takes the
     default. limits, jobs, unconfined: as in `codepref.execute`. The constructor raises UserError for problems without
     tests, for an unknown rule and for `coarse` without four values, and MachineError when the sandbox cannot confine
     programs. A call raises UserError for a task that is not in `problems`.
 
-    Attributes: calls: the number of calls. judged: the number of completions in all calls.
+    Attributes: `calls` is the number of calls. `judged` is the number of completions in all calls.
     """
 
     def __init__(
@@ -168,7 +168,7 @@ def _text(completion: str | Sequence[Message]) -> str:
 
 
 def compiles(program: str) -> bool:
-    """Return whether Python can compile the program. An empty program counts as one that it cannot compile."""
+    """Return whether Python can compile the program. A blank program counts as one that does not compile."""
     if not program.strip():
         return False
     try:

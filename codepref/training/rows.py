@@ -1,4 +1,4 @@
-"""Rows that TRL can train on, made from pairs. The tokenizer is given as a function. Pure."""
+"""Rows that TRL can train on, made from pairs. The tokenizer is passed as a function. Pure."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ def check_template(prompt: list[int], whole: list[int], eos_id: int) -> None:
     if whole[: len(prompt)] != prompt:
         raise UserError(
             "the chat template renders a prompt alone differently from the same prompt before an answer, so the model "
-            "would be trained in another context than it is sampled in. End the generation prompt with a token that "
-            "does not merge with the answer's first token, such as a special token."
+            "would be trained in another context than it is sampled in. Change the template so that the tokens before "
+            "an answer are those of the generation prompt. A generation prompt should end with a special token."
         )
     if eos_id not in whole[len(prompt) :]:
         raise UserError(
-            "the chat template does not end an answer with the end-of-sequence token, so training would teach the "
+            "the chat template puts no end-of-sequence token after an answer, so training would teach the "
             "model not to stop. Add eos_token at the end of the assistant's turn in the template."
         )

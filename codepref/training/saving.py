@@ -24,7 +24,7 @@ def check_weights(model: Any) -> None:
     for name, weight in model.named_parameters():
         if weight.requires_grad and not bool(torch.isfinite(weight).all()):
             raise GateError(
-                f"training diverged: {name} holds a value that is not a finite number at the end. "
+                f"training diverged: the weight {name} holds a value that is not a finite number at the end. "
                 "Lower training.learning_rate."
             )
 
@@ -32,7 +32,7 @@ def check_weights(model: Any) -> None:
 def save(trainer: Any, tokenizer: Any, job: TrainingJob, validator: Validator | None) -> None:
     """Write the model, the tokenizer and the start model's prompt templates, if it has any, into the staging folder.
 
-    With a validator that has probed a trained step, the weights of its best step are written, else the last weights. An
+    The weights are those of the validator's best step if it probed a trained step, and the last weights otherwise. An
     adapter is merged into its base model when `merge_adapter` is set or the method is supervised. Raises MachineError
     when safetensors cannot write the weights.
     """

@@ -35,8 +35,8 @@ def trl_arguments(rows: int, job: TrainingJob) -> dict[str, Any]:
     micro, processes = settings.micro_batch_size or settings.batch_size, count()
     if micro % processes:
         raise UserError(
-            f"{processes} processes cannot share training.micro_batch_size = {micro} evenly: choose a multiple of "
-            f"{processes}"
+            f"{processes} processes cannot share training.micro_batch_size = {micro} evenly: set it, or "
+            f"training.batch_size if it is 0, to a multiple of {processes}"
         )
     steps = math.ceil(math.ceil(rows / settings.batch_size) * settings.epochs)
     return {

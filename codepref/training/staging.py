@@ -19,10 +19,10 @@ WHOLE = "whole"
 
 
 def check_out(out: Path) -> None:
-    """Raise UserError if `out` holds files but no trained model. Raises what `check_target` raises."""
+    """Raise UserError if `out` holds files but no MARKER. Raises what `check_target` raises."""
     check_target(out / MARKER)
     if out.exists() and any(out.iterdir()) and not (out / MARKER).exists():
-        raise UserError(f"{out} is a folder with other things in it: choose another folder for the model")
+        raise UserError(f"{out} has other things in it than a trained model: choose another folder for the model")
 
 
 def claim(staging: Path, key: str) -> bool:

@@ -38,7 +38,7 @@ def _data_for(method: Method, data: TrainingData) -> TrainingData:
     """Return the data in the form that the method learns from. Raises UserError for data of another kind."""
     if isinstance(data, OnlineProblems) != method.online:
         raise UserError(
-            f"method {method.name} learns from {method.learns_from}, and the data is of another kind: give it "
+            f"method {method.name} learns from {method.learns_from}, but the data is of another kind: give it "
             f"{method.learns_from}"
         )
     if isinstance(data, OnlineProblems):

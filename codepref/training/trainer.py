@@ -29,7 +29,7 @@ from codepref.training.validation_stats import probe_row, warnings
 from codepref.training.validator import Validator
 
 STOPPING = ("loss", "grad_norm")
-"""Names of logged values. A training ends when one of them is not a finite number."""
+"""Names of logged values. A training ends when it logs one of them that is not a finite number."""
 
 MakeRows = Callable[[Encode, int], TrainingRows]
 """A function of the chat template and the id of the end-of-sequence token that returns the rows."""
@@ -84,8 +84,8 @@ def run_training(
             training.run(resumed=resumed)
     except torch.OutOfMemoryError as error:
         raise MachineError(
-            "out of memory while training: lower training.micro_batch_size or training.max_length, set "
-            "training.gradient_checkpointing = true, or train an adapter with training.lora_rank = 16"
+            "GPU memory ran out during the training: lower training.micro_batch_size or training.max_length, set "
+            "training.gradient_checkpointing = true, or train an adapter (training.lora_rank above 0)"
         ) from error
     except (GateError, UserError):
         # Another try would fail in the same way, so the folder is removed. Each process tries to remove it, since the

@@ -16,8 +16,8 @@ FALLING_NATS = 0.1
 """The fall of a chosen token's mean log-probability, in nats, beyond which there is a warning. A fall of 0.1 makes a
 token about 10% less likely."""
 SATURATED = 0.99
-"""The reward accuracy from which there is a warning, if no value in the second half of the log is lower. Preference
-training then has almost nothing left to learn."""
+"""There is a warning if at least three reward accuracies are logged in the second half of a training and none is lower
+than this value. Preference training then has almost nothing left to learn."""
 LONGER = 1.5
 """The growth of answers, as a factor, beyond which there is a warning."""
 REPEATED = 0.1
@@ -58,10 +58,11 @@ def against_start(start: Probe, probe: Probe, seed: int = 0) -> Comparison:
 
 
 def best_step(probes: Sequence[Probe]) -> int:
-    """Return the step whose pass@1 has the highest lower bound (95%, over problems). Of equal steps the latest wins.
+    """Return the step whose averaged pass@1 has the highest lower bound. Of equal steps the latest one is returned.
 
     Each probe is averaged by problem with up to SMOOTHED - 1 probes of the trained model before it, since the highest
-    of several noisy values is often high by chance. The bound is that of pass@1 itself. The bound of the difference to
+    of several noisy values is often high by chance. The bound is that of the 95% interval of pass@1 over
+    problems. The bound of the difference to
     the start model would favour early steps, since its interval widens as the model moves away from the start model.
 
     probes: the probes in order. The first one is of the start model. It is not averaged with others and cannot be the

@@ -70,7 +70,7 @@ def test_json_lines_are_read_with_their_line_numbers(tmp_path: Path, name: str) 
         (b'{"a": 1}\n{"a": \n', r"rows.jsonl:2: not valid JSON"),
         (b'{"a": 1}\n\n[1]\n', r"rows.jsonl:3: must be a JSON object, not list"),
         (b'\xff\xfe{"a": 1}\n', r"rows.jsonl:1: not valid JSON"),
-        (b"PAR1\x15\xb5\n", r"rows.jsonl: is Parquet, but JSON lines are needed here"),
+        (b"PAR1\x15\xb5\n", r"rows.jsonl is Parquet, but JSON lines are needed here"),
         (b"[" * 100_000, r"rows.jsonl:1: JSON nested too deeply|rows.jsonl:1: not valid JSON"),
     ],
 )

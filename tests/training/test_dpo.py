@@ -223,7 +223,7 @@ def test_the_tokenizer_does_not_warn_of_rows_that_are_left_out(tmp_path: Path) -
 
 def test_a_folder_with_other_files_is_never_replaced(trained: Any, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(UserError, match="other things in it"):
+    with pytest.raises(UserError, match="has other things in it"):
         train_on(pairs(), "starter", tmp_path, SETTINGS)
     assert (tmp_path / "thesis.txt").exists()
     with pytest.raises(UserError, match="is a file"):
@@ -271,6 +271,6 @@ def test_the_message_about_a_folder_without_a_model_says_what_is_missing(
 def test_rows_longer_than_the_models_context_are_refused_with_the_setting_to_change(tmp_path: Path) -> None:
     (pair,) = pairs(1)
     long = replace(pair, chosen=[{"role": "assistant", "content": "x = 1\n" * 400}])
-    with pytest.raises(UserError, match=r"reads 512: set training\.max_length = 512"):
+    with pytest.raises(UserError, match=r"reads at most 512: set training\.max_length = 512"):
         train_on([long], "starter", tmp_path / "model", replace(SETTINGS, max_length=4096))
     assert not list(tmp_path.iterdir())

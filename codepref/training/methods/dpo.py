@@ -74,8 +74,8 @@ def first_loss(trainer: Any, settings: TrainingSection) -> float:
     if largest_reward > TOLERANCE or abs(loss - LN_2) > TOLERANCE:
         raise InfrastructureError(
             f"the reference model differs from the start model: DPO's loss before the first step is {loss:.4f} "
-            f"instead of ln 2 = 0.6931, and the largest absolute mean reward is {largest_reward:.4f} instead of 0. Nothing was "
-            "trained."
+            f"instead of ln 2 = 0.6931, and the largest absolute mean reward is {largest_reward:.4f} instead "
+            "of 0. Nothing was trained."
         )
     return loss
 

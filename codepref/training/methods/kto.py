@@ -25,8 +25,8 @@ def train_kto(job: TrainingJob, examples: Examples) -> TrainingResult:
 
     The loss is KTO's (arXiv 2402.01306, eq. 7) plus `chosen_weight` times the mean negative log-likelihood of a token
     of the wanted answers. By default both labels have the same total weight. Raises what `run_training` raises,
-    UserError when a process would hold fewer than two rows of a micro-batch or all rows have one label, and InfrastructureError when the
-    reference model differs from the start model.
+    UserError when a process would hold fewer than two rows of a micro-batch or all rows have one label, and
+    InfrastructureError when the reference model differs from the start model.
     """
     from codepref.training.trainer import run_training
 
@@ -136,8 +136,8 @@ def first_loss(trainer: Any, settings: TrainingSection) -> float:
     if largest > TOLERANCE or abs(loss - expected) > TOLERANCE:
         raise InfrastructureError(
             f"the reference model differs from the start model: KTO's loss before the first step is {loss:.4f} "
-            f"instead of {expected:.4f}, and the largest absolute value of mean rewards and KL term is {largest:.4f} instead of 0. "
-            "Nothing was trained."
+            f"instead of {expected:.4f}, and the largest absolute value of mean rewards and KL term is {largest:.4f} "
+            "instead of 0. Nothing was trained."
         )
     return loss
 

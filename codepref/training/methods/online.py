@@ -30,11 +30,11 @@ def train_online(job: TrainingJob, data: OnlineProblems) -> TrainingResult:
     """Train on problems with tests, and write the complete model to `job.out`.
 
     A step samples `settings.batch_size` answers, `online.generations` of them to each problem. An epoch is one pass
-    over the problems. If too few problems remain for another step, they are left out of the epoch. With several processes, each process samples and
-    runs its share of the answers. The result's `sampled` counts the sampled answers, and its curve holds the mean
-    reward. Raises what `run_training` raises, and UserError for problems without tests, for fewer problems than a step
-    needs, for `online.kl` above 0 when the start model is an adapter, and for FSDP or DeepSpeed. Raises MachineError
-    when the sandbox cannot confine programs.
+    over the problems. If too few problems remain for another step, they are left out of the epoch. With several
+    processes, each process samples and runs its share of the answers. The result's `sampled` counts the sampled
+    answers, and its curve holds the mean reward. Raises what `run_training` raises, and UserError for problems without
+    tests, for fewer problems than a step needs, for `online.kl` above 0 when the start model is an adapter, and for
+    FSDP or DeepSpeed. Raises MachineError when the sandbox cannot confine programs.
     """
     from codepref.training.rewards import ExecutionReward
     from codepref.training.trainer import run_training
@@ -142,7 +142,8 @@ def online_mistakes(settings: TrainingSection, online: OnlineSection) -> list[st
     mistakes = []
     if len(online.coarse) != 4:
         mistakes.append(
-            "online.coarse needs four values: the rewards of a program that does not compile, raises, fails a test, passes"
+            "online.coarse needs four values: the rewards of a program that does not compile, raises, "
+            "fails a test, and passes"
         )
     if settings.batch_size % online.generations:
         mistakes.append(
