@@ -10,7 +10,7 @@ LONG_TEST = 4000
 
 
 class Asserts(Kind):
-    """Tests that are Python statements. A test passes if all its statements run within the limits, without an exception."""
+    """Tests of Python statements. A test passes if it runs within the limits and raises no exception."""
 
     def compile(self, test: PreparedTest) -> None:
         """Compile the test. Store the result of `plain_call`, so that the test runner can send a plain call ahead."""
