@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import unittest
 
 MODULE = "__test__"
-"""The name of the module that holds solution and suite. A suite that ends with `if __name__ == "__main__":` and
-`unittest.main()` must not make this call.
+"""The name of the module that holds solution and suite. It differs from "__main__", so that a suite
+does not make the call of `unittest.main()` that usually stands under `if __name__ == "__main__":`.
 """
 
 NO_SCRATCH = "No usable temporary directory"

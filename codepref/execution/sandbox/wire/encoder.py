@@ -236,7 +236,7 @@ _WRITERS |= dict.fromkeys(_DATES, Encoder._date)
 def _writer_of_base(value: Any) -> Callable[[Encoder, Any], None] | None:
     """Return the writer of the first plain type in the `__mro__` of the value's type, or None if there is none.
 
-    Return None for numpy data. A forged `__class__` has no effect.
+    Also return None for numpy data. A forged `__class__` has no effect.
     """
     if "numpy" in sys.modules and type(value).__module__ == "numpy":
         return None  # float64 is a subclass of float, but it compares and prints differently

@@ -43,7 +43,7 @@ class Unencodable(Exception):
 
 
 class DeepStack:
-    """A context that raises the recursion limit to at least DEEP, and restores it at the end, since tests can read it."""
+    """A context that raises the recursion limit to at least DEEP. It restores the limit, since tests can read it."""
 
     def __enter__(self) -> None:
         self._before = sys.getrecursionlimit()

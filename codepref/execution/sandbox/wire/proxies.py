@@ -62,7 +62,7 @@ def handle_of(value: Any) -> bytes | None:
         return b"h" + reference + U32.pack(0)
     if of_solution(value) or (isinstance(value, type) and (issubclass(value, RemoteObject) or of_solution(value))):
         # Returning None would move the test to a shared process. A value of the solution must never cause that.
-        raise TypeError("a test cannot hand a class or an exception of the solution back to the solution")
+        raise TypeError("a test cannot hand an exception of the solution, or the type of a proxy, back to the solution")
     name = getattr(value, "__name__", None)
     if type(name) is str and getattr(builtins, name, None) is value and callable(value):
         text = name.encode()
