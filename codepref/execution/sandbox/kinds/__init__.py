@@ -1,8 +1,8 @@
-"""The kinds of tests, as the sandbox runs them. Each kind has one file here and one line in `KINDS`.
+"""The kinds of tests, as the sandbox runs them. `KINDS` has one line for each kind.
 
-To add a kind, write a file here with a subclass of `Kind` and add a line to KINDS below. Then add a line to the table
-in `codepref.problems.kinds`, which holds what codepref must know of a kind outside the sandbox. A test checks that both
-tables name the same kinds. Another package cannot add a kind, since a worker loads only this package's code.
+To add a kind, write a module here with a subclass of `Kind` and add a line to KINDS. Then add a line to the table in
+`codepref.problems.kinds`, which holds the facts about a kind that codepref needs outside the sandbox. A test of
+codepref checks that both tables name the same kinds. Another package cannot add a kind.
 """
 
 from __future__ import annotations

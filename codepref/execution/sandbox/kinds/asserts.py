@@ -6,28 +6,28 @@ from .base import LONG_SLACK, PASSED, SHORT_SLACK, Kind, PreparedTest, Runner, c
 from .static_analysis import plain_call
 
 LONG_TEST = 4000
-"""A test with at least this many characters may make thousands of calls."""
+"""A test with at least this many characters gets LONG_SLACK, since it may make thousands of calls."""
 
 
 class Asserts(Kind):
-    """Tests of Python statements. A test passes when all its statements run without an exception."""
+    """Tests of Python statements. A test passes if it runs within the limits and raises no exception."""
 
     def compile(self, test: PreparedTest) -> None:
-        """Compile the test. If it makes one plain call, keep the call, so that it can be sent ahead."""
+        """Compile the test. Store the result of `plain_call`, so that the test runner can send a plain call ahead."""
         test.plain = plain_call(compile_python(test))
 
     def cpu_slack(self, limits: dict[str, float], test: PreparedTest) -> float:
-        """Return a short slack for a test of fewer than LONG_TEST characters, and a long slack for other tests."""
+        """Return SHORT_SLACK for a test of fewer than LONG_TEST characters, and LONG_SLACK for any other test."""
         return SHORT_SLACK if len(test.source) < LONG_TEST else LONG_SLACK
 
     def run(self, runner: Runner, test: PreparedTest) -> int:
-        """Run the statements and return P. A name of the helpers has precedence over the same name of the solution."""
+        """Run the statements and return P. A name in the helpers has precedence over the same name in the solution."""
         assert test.code is not None
         exec(test.code, {**runner.bindings, **runner.space})
         return PASSED
 
     def run_shared(self, runner: Runner, test: PreparedTest) -> int:
-        """Run the statements in a copy of the namespace of solution and helpers, and return P."""
+        """Run the statements in a copy of the namespace that holds the solution and the helpers. Return P."""
         assert test.code is not None
         exec(test.code, dict(runner.space))
         return PASSED

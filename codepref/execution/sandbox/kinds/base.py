@@ -1,4 +1,4 @@
-"""What all kinds of tests share: `PreparedTest`, one compiled test, and `Kind`, which compiles and runs tests."""
+"""What all kinds of tests share. `PreparedTest` holds one test, and the base class `Kind` compiles and runs tests."""
 
 from __future__ import annotations
 
@@ -22,21 +22,19 @@ PASSED, FAILED, ERROR, REFUSED, OUR_FAULT = map(ord, "PFEXI")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 
 SHORT_SLACK, LONG_SLACK = 0.3, 3.0
-"""Seconds of CPU time that the test runner itself may use in a test, besides the limit of the test.
+"""Seconds of CPU time that the test runner may use in a test in addition to the solution's limit.
 
-It needs them to encode and decode, which is not the solution's work. LONG_SLACK is for tests that may make thousands of
-calls.
+The test runner needs this time for work of its own, such as encoding the arguments and decoding the answers.
 """
 
 
 class Runner(Protocol):
-    """What a kind needs of the test runner.
+    """The attributes and the method of the test runner that the kinds use.
 
     Attributes:
-        source: the text of the solution.
-        bindings: the names that the solution defines.
-        space: the names of the problem's helpers. Where the test shares a process with the solution, also the
-        solution's.
+        source: the text of the solution, or "" in `Kind.run_shared`.
+        bindings: the values that the test runner received from the solution, by name. Empty in `Kind.run_shared`.
+        space: the namespace of the problem's helpers. In `Kind.run_shared` it also holds the solution.
     """
 
     plan: Plan
@@ -47,17 +45,18 @@ class Runner(Protocol):
     space: dict[str, Any]
 
     def code_of(self, error: BaseException, shared: bool = False) -> int:
-        """Return the code of a test that ended with `error`. shared: test and solution run in one process."""
+        """Return the code of a test that ended with `error`. shared: whether test and solution run in one process."""
 
 
 class PreparedTest:
-    """One test, which is compiled once for a task.
+    """One test of a task, and what compiling it shows.
 
     Attributes:
-        error: why the test does not compile, or "".
-        names: the names that the test may look up in the solution.
-        plain: the only call of the test, if it can be sent ahead.
-        stateless: whether the test can leave nothing behind in the test runner's process.
+        error: the reason why the test does not compile. It is "" for a test that compiles or has not been compiled.
+        names: names that occur in the test. The test runner asks the solution for those that neither the
+        helpers nor the builtins define.
+        plain: the only call of the test if that call can be sent ahead, otherwise None.
+        stateless: whether `shareable` accepts the test, so that its test runner may serve another solution.
         inputs, oracle: the fields and the compiled oracle of a test of the kind "inputs". None for other kinds.
     """
 
@@ -74,9 +73,9 @@ class PreparedTest:
         self.inputs: InputsPlan | None = kind.inputs_plan(source)
 
     def compile(self) -> None:
-        """Compile the test, unless it has been compiled or has failed to compile before.
+        """Compile the test, unless an earlier call has compiled it or has failed to do so.
 
-        If the test does not compile, keep the reason in `error`.
+        If the test does not compile, store the reason in `error`.
         """
         if self.code is not None or self.oracle is not None or self.error:
             return
@@ -87,16 +86,16 @@ class PreparedTest:
 
 
 class Kind:
-    """How one kind of test is compiled and run. A subclass overrides what differs.
+    """The base class of the kinds of tests. It compiles and runs tests. A subclass overrides what differs.
 
-    Of these methods only `run` and `run_shared` run untrusted code. They are called after the fork.
+    Only the methods `run` and `run_shared` run untrusted code. The test runner calls these two after the fork.
 
     Attributes:
-        always_shared: every test runs in one process with the solution.
-        whole_program: the solution is a program, and each test runs it in a new process.
-        records_answers: the test runner keeps the digest of the solution's answers.
-        operations: further requests that the solution's process answers, by name. Each is a function that gets the
-        server and the parts of the request.
+        always_shared: whether each test runs in one process with the solution.
+        whole_program: whether the solution is a program that each test runs in a new process.
+        records_answers: whether the test runner records the digest of the answers that `run` received.
+        operations: functions that answer the further requests of this kind in the solution's process, by the name of
+        the request. A function gets the server and the parts of the request.
     """
 
     always_shared = False
@@ -105,7 +104,7 @@ class Kind:
     operations: dict[str, Callable[..., Any]] = {}  # noqa: RUF012 - no subclass changes it in place
 
     def inputs_plan(self, source: Any) -> InputsPlan | None:
-        """Return the fields of a test that has a reference solution, or None for a kind without references."""
+        """Return the fields of a test with a reference solution, or None if tests of this kind have no reference."""
         return None
 
     def compile(self, test: PreparedTest) -> None:
@@ -113,32 +112,38 @@ class Kind:
         compile_python(test)
 
     def names_without_compiling(self, test: PreparedTest) -> set[str]:
-        """Return all identifiers in a test whose compilation may kill the process."""
+        """Return the names in a test that must not be compiled in this process, since compiling may kill the process.
+
+        They are all words of the source that look like Python names.
+        """
         return identifiers(test.source)
 
     def prepare_shared(self) -> dict[str, Any] | None:
-        """Return the namespace for a solution and tests in one process. None means the test runner's usual one."""
+        """Return the namespace for solution and tests in a shared process. None means the test runner's own one."""
         return None
 
     def cpu_limit(self, limits: dict[str, float], test: PreparedTest) -> float:
-        """Return the seconds of CPU time that the solution may use in the test."""
+        """Return the seconds of CPU time that the solution may use in the test.
+
+        After `max_timeouts` timeouts the test runner shortens this limit.
+        """
         return limits["cpu_seconds"]
 
     def cpu_slack(self, limits: dict[str, float], test: PreparedTest) -> float:
-        """Return the seconds of CPU time that the test runner may use besides the solution's limit."""
+        """Return the seconds of CPU time that the test runner may use in `run`, in addition to the solution's limit."""
         return LONG_SLACK
 
     def run(self, runner: Runner, test: PreparedTest) -> int:
         """Run the test against a solution in another process, and return the code.
 
-        The caller turns every exception that this raises into a code.
+        The caller turns each exception of this method into a code.
         """
         raise NotImplementedError
 
     def run_shared(self, runner: Runner, test: PreparedTest) -> int:
         """Run the test with the solution in this process, and return the code.
 
-        The caller turns every exception that this raises into a code.
+        The caller turns each exception of this method into a code.
         """
         raise NotImplementedError
 
@@ -146,7 +151,7 @@ class Kind:
 def compile_python(test: PreparedTest) -> ast.Module:
     """Compile a test that is Python text, and return its syntax tree.
 
-    Set the code, the names and `stateless` of the test. Raises what `ast.parse` and `compile` raise.
+    Set the attributes `code`, `names` and `stateless` of the test. Raises what `ast.parse` and `compile` raise.
     """
     tree = parsed(test.source)
     test.code = compiled(tree)
@@ -156,13 +161,13 @@ def compile_python(test: PreparedTest) -> ast.Module:
 
 
 def compiled(source: str | ast.Module, mode: str = "exec") -> types.CodeType:
-    """Compile `source`, without the `from __future__` imports of this module."""
+    """Return the code object of `source`. The `from __future__` import of this module does not apply to it."""
     code: types.CodeType = compile(source, "<test>", mode, dont_inherit=True)
     return code
 
 
 def names_in(code: types.CodeType) -> set[str]:
-    """Return the names that `code` and its nested functions use: all global names, and also attributes and imports."""
+    """Return the names in `co_names` of `code` and of all code nested in it. They include all global names."""
     names = set(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):

@@ -6,12 +6,12 @@ from .base import PASSED, Kind, PreparedTest, Runner
 
 
 class Check(Kind):
-    """Tests that define `check`. A test passes when `check` returns after it was called with the entry point."""
+    """Tests that define `check`. A test passes if `check`, called with the entry point, returns within the limits."""
 
     def run(self, runner: Runner, test: PreparedTest) -> int:
         """Define `check`, call it with the entry point, and return P.
 
-        Raises NameError if the entry point is not defined.
+        Raises NameError if neither the solution nor the helpers nor the test defines the entry point.
         """
         assert test.code is not None
         space = {**runner.bindings, **runner.space}
@@ -25,7 +25,8 @@ class Check(Kind):
     def run_shared(self, runner: Runner, test: PreparedTest) -> int:
         """Define `check`, call it with the entry point, and return P.
 
-        The entry point is looked up before the test's own definitions run. `check` gets None if it is not defined.
+        The entry point is looked up before the test's own definitions run. If it is not defined then, `check` gets
+        None in its place.
         """
         assert test.code is not None
         space = dict(runner.space)

@@ -1,7 +1,6 @@
-"""Compares an output with the expected one. The rules follow EvalPlus 0.3.1 (`evalplus/eval/__init__.py`).
+"""Compare an output with the expected one. The rules follow EvalPlus 0.3.1 (`evalplus/eval/__init__.py`).
 
-Source: arXiv 2305.01210. The comparison is written for plain data and without numpy, since importing numpy takes
-much longer than comparing.
+Source: arXiv 2305.01210. This module does not import numpy, since the import usually takes longer than the comparison.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 RTOL, FLOAT_ATOL = 1e-7, 1e-6
-"""The relative tolerance, and the absolute tolerance of floats where the test states none."""
+"""The relative tolerance, and the absolute tolerance of floats in a test whose tolerance is 0."""
 
 Accept = Callable[[list[Any], Any, Any, float], Any]
 
@@ -20,9 +19,10 @@ def accepted(output: Any, expected: Any, atol: float, compare: str, oracle: Call
     """Return whether `output` is right.
 
     compare: "equal", "set", "not_none" or "oracle:NAME".
-    oracle: called when the comparison does not accept the output. It is not called for "not_none".
-    atol: absolute tolerance of numbers. 0 means 1e-6 for floats, and no tolerance for other values.
-    Raises what the comparison raises, such as TypeError for an unhashable item of a set.
+    oracle: called if the comparison does not accept the output. It is not called for "not_none".
+    atol: absolute tolerance of numbers, for an output that has the type of `expected`. 0 means 1e-6 if `expected` is a
+    float or a list or tuple of floats, and no tolerance if it is anything else.
+    Raises what the comparison raises, such as TypeError for an unhashable item if `compare` is "set".
 
     Worked example: accepted(0.30000000000000004, 0.3, 0, "equal") is True.
     """
@@ -48,7 +48,8 @@ def is_floats(value: Any) -> bool:
 def close(output: Any, expected: Any, atol: float) -> bool:
     """Return whether |output - expected| <= atol + 1e-7 |expected| for every number, and the shapes agree.
 
-    Equal numbers are close, also infinite ones. Values that are not numbers must be equal. NaN is close to nothing.
+    Equal numbers are close, even if they are infinite. NaN is close to nothing. A list may be close to a tuple. Values
+    other than numbers, lists and tuples must be equal.
     """
     if isinstance(expected, list | tuple):
         return (

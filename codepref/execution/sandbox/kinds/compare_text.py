@@ -1,7 +1,7 @@
-"""Compares a program's output with the expected one, for tests of the kind "stdio". Pure.
+"""Compare a program's output with the expected one, for tests of the kind "stdio". The functions are pure.
 
-The rules follow checkers in programming contests (testlib by Mike Mirzayanov): tokens as in `wcmp`, and real
-numbers as in `rcmp6`.
+The rules resemble those of two checkers for programming contests, `wcmp` (for tokens) and `rcmp6` (for real numbers)
+of testlib by Mike Mirzayanov.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _WHOLE = re.compile(r"[+-]?[0-9]+\Z")
 def same_text(output: str, expected: str) -> bool:
     """Return whether `output` is right.
 
-    It is right if it equals `expected` apart from white space at the ends of lines and of the text. It is also right if
-    it has as many tokens as `expected` and each token is right. Where the expected token is a real number (with a point
-    or an exponent), a number that differs by at most 1e-6, absolute or relative, is right. Any other token must be
-    equal to the expected one. This includes whole numbers.
+    The tokens of a text are separated by white space. `output` is right if it has as many tokens as `expected` and each
+    of them is right. Where the expected token is a real number (with a point or an exponent) that a float can hold, a
+    number that differs from it by at most 1e-6, absolute or relative, is right. Any other token must be equal to the
+    expected one. A whole number is such a token.
 
     >>> same_text("0.3333333 yes", "0.333333333333 yes"), same_text("1000001", "1000000")
     (True, False)
@@ -34,7 +34,7 @@ def same_text(output: str, expected: str) -> bool:
 
 
 def stripped(text: str) -> str:
-    """Return the text without white space at the ends of its lines and without empty lines at its end."""
+    """Return the text without white space at the right ends of its lines and without empty lines at its end."""
     return "\n".join(line.rstrip() for line in text.split("\n")).rstrip()
 
 

@@ -1,6 +1,6 @@
 """Expected outputs of tests of the kind "inputs".
 
-A reference solution computes the expected outputs. A solution's outputs are then compared with them.
+A reference solution computes the expected outputs. The outputs of other solutions are compared with them.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from ..wire.plain_data import U32, Malformed, Unencodable
 from .compare import accepted
 
 MAX_CALLS = 64
-"""The largest number of calls in a batch. The first batches are smaller, since most wrong solutions fail early."""
+"""The largest number of calls in a batch. The first batches are smaller, since a wrong solution often fails early."""
 
 _SELF_EQUAL = frozenset({type(None), bool, int, str, bytes, bytearray, range})
 _SEQUENCES = (list, tuple, set, frozenset)
 
 
 class InputsPlan:
-    """The fields of a test of the kind "inputs", and the answers of its reference solution once it has run.
+    """The fields of a test of the kind "inputs". After `load`, also the answers of its reference solution.
 
-    Request and answer of a batch stay bytes. Most answers are compared as bytes, and a zygote that holds fewer objects
-    forks faster.
+    The request and the answer of a batch are kept as bytes, for two reasons. An answer with the expected bytes need not
+    be decoded, and a zygote that holds fewer objects forks faster.
 
     Attributes:
-        batches: for each batch the number of calls, the request, the reference's answer, and whether an answer of the
-        same bytes is right.
-        arguments: the arguments of all calls, if the test has an oracle.
-        failure: why there are no expected outputs, or "".
-        seconds: the CPU time of the reference.
+        batches: for each batch the number of calls, the request, the expected answer, and whether an answer with the
+        same bytes is certainly right.
+        arguments: the arguments of all calls. Empty if the test has no oracle.
+        failure: the reason why there are no expected outputs, or "".
+        seconds: the CPU time, in seconds, of the process that ran the reference.
     """
 
     __slots__ = (
@@ -57,11 +57,11 @@ class InputsPlan:
         self.atol, self.compare, self.oracle = atol, compare, oracle
         self.arguments: list[list[Any]] = []
         self.batches: list[tuple[int, bytes, bytes, bool]] = []
-        self.failure = "the reference was not run"
+        self.failure = "the reference solution was not run"
         self.seconds = 0.0
 
     def load(self, data: bytes) -> None:
-        """Take over the data that `produce` returned. Raises Malformed."""
+        """Read the data that `produce` returned. Raises Malformed."""
         try:
             self.batches, self.arguments, self.seconds = Decoder(data).value()
         except (ValueError, TypeError) as error:
@@ -72,10 +72,10 @@ class InputsPlan:
 def produce(link: Link, inputs: InputsPlan) -> bytes:
     """Run the reference on all inputs. Return data that `InputsPlan.load` reads.
 
-    The data are the batches with the reference's answers, the arguments of all calls if there is an oracle, and CPU
-    seconds.
-    Raises what the reference raises, what compiling and evaluating the inputs raises, Unencodable for an output that
-    cannot cross, and TypeError for a malformed answer.
+    The data are the batches with the expected answers, the arguments of all calls if there is an oracle, and the CPU
+    time of the reference in seconds.
+    Raises what the reference raises, what compiling, evaluating and encoding the inputs raises, Unencodable for an
+    output that cannot cross, and TypeError for an answer with a wrong number of outputs.
     """
     code = compile(inputs.inputs.strip(), "<test>", "eval", dont_inherit=True)
     calls = eval(code, {"__builtins__": builtins})
@@ -89,20 +89,20 @@ def produce(link: Link, inputs: InputsPlan) -> bytes:
         except MemoryError:
             if size == 1:
                 raise
-            size = 1  # the answer was too large, so smaller batches follow
+            size = 1  # the answer may have been too large, so the next batch has one call
             continue
         body = _request("batch", inputs, chunk[:count])
         batches.append((count, body, answer, exact))
-        # Large outputs end a batch early, so that no answer is near the size limit.
+        # The solution's process ends a batch early when its outputs are large, to keep answers below the size limit.
         at, size = at + count, min(2 * size, MAX_CALLS)
     return encoded((batches, calls if inputs.oracle else [], link.used()))
 
 
 def _request(operation: str, inputs: InputsPlan, calls: list[list[Any]]) -> bytes:
-    """Return the encoded request for a batch of calls. Arguments are marshalled if that preserves them exactly.
+    """Return the encoded request for a batch of calls. The arguments are marshalled if that preserves them exactly.
 
-    Reading this package's own encoding would take as long as most calls. marshal is safe in this direction, since the
-    sender of the request is trusted more than its receiver.
+    marshal is read faster than this package's own encoding. It is safe in this direction, since the sender of the
+    request is trusted more than its receiver.
     """
     plain = Encoder(proxies.handle_of, exact=True).encode(calls)
     try:
@@ -116,8 +116,8 @@ def _request(operation: str, inputs: InputsPlan, calls: list[list[Any]]) -> byte
 def _outputs(link: Link, inputs: InputsPlan, calls: list[list[Any]]) -> tuple[int, bytes, bool]:
     """Have the reference answer a batch of calls.
 
-    Return how many of the calls it has answered (at least one), its answer, and whether another answer of the same
-    bytes is certainly right.
+    Return how many of the calls it has answered (at least one), the expected answer as bytes, and whether a solution's
+    answer with the same bytes is certainly right. Raises what `produce` raises.
     """
     link.handed_over = False
     answer = link.batch(_request("front", inputs, calls))
@@ -125,7 +125,7 @@ def _outputs(link: Link, inputs: InputsPlan, calls: list[list[Any]]) -> tuple[in
     if failure is not None:
         raise failure
     if not 0 < len(outputs) <= len(calls):
-        raise TypeError("the reference's process sent a malformed answer")
+        raise TypeError("the reference's process sent an answer with a wrong number of outputs")
     if inputs.compare == "not_none":
         # It only matters whether an output is None. The output itself may be unable to cross, such as a match of `re`.
         present = [(value is not None) or None for value in outputs]
@@ -138,7 +138,8 @@ def _outputs(link: Link, inputs: InputsPlan, calls: list[list[Any]]) -> tuple[in
 def equals_itself(value: Any) -> bool:
     """Return whether a decoded value certainly equals every other value that was decoded from the same bytes.
 
-    NaN does not, alone or inside another value. For arrays and for types that are not listed here the result is False.
+    The result is False for NaN and for an instance of a type that this function does not check, such as an array. It is
+    also False for a container that holds such a value.
     """
     try:
         return _equals_itself(value)
@@ -169,9 +170,10 @@ def all_right(
 ) -> bool:
     """Return whether a solution's outputs are right for all inputs.
 
-    accept: the oracle of the test, or None. It is called where the comparison does not accept an output.
+    accept: the oracle of the test, or None. It is called for an output that the comparison does not accept.
     describe: called with the failure in words if an output is wrong.
-    Raises the exception that a call of the solution raised, and TypeError for a malformed answer.
+    Raises the exception that the solution raised, unless an output before it is wrong. Raises TypeError for an answer
+    with a wrong number of outputs.
     """
     at = 0
     for count, body, expected, exact in inputs.batches:
@@ -185,7 +187,7 @@ def all_right(
             if failure is not None:
                 raise failure
             if len(outputs) != len(wanted):
-                raise TypeError("the solution's process sent a malformed answer")
+                raise TypeError("the solution's process sent an answer with a wrong number of outputs")
         at += count
     return True
 

@@ -1,4 +1,4 @@
-"""The kind "inputs". The solution's outputs for many inputs are compared with the outputs of a reference solution."""
+"""The kind "inputs". A test compares the solution's outputs for a list of inputs with those of a reference solution."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from .expected_outputs import InputsPlan, all_right
 from .static_analysis import parsed
 
 INPUTS_SLACK = 5.0
-"""Seconds of CPU time that the test runner may use for such a test, besides at most twice the solution's time limit."""
+"""Seconds of CPU time that the test runner may use in such a test, besides at most twice the solution's time limit."""
 
 
 class Inputs(Kind):
-    """Tests with a reference solution. A test passes when every output is accepted.
+    """Tests with a reference solution. A test passes if every output is accepted within the limits.
 
-    The time limit of a test follows from the CPU time that its reference took, and from `cpu_seconds`.
+    The time limit of a test follows from the CPU time of its reference and from the limits of the task.
     """
 
     records_answers = False
 
     def inputs_plan(self, source: Any) -> InputsPlan:
-        """Return the six fields of the test."""
+        """Return an `InputsPlan` with the six fields of the test."""
         return InputsPlan(*source)
 
     def compile(self, test: PreparedTest) -> None:
@@ -34,13 +34,13 @@ class Inputs(Kind):
         test.stateless = shareable(parsed(test.inputs.oracle))
 
     def names_without_compiling(self, test: PreparedTest) -> set[str]:
-        """Return an empty set, since such a test looks up only the entry point in the solution."""
+        """Return an empty set, since a test of this kind uses nothing of the solution except the entry point."""
         return set()
 
     def cpu_limit(self, limits: dict[str, float], test: PreparedTest) -> float:
         """Return the time limit that follows from the reference's time. It is at least `cpu_seconds` of this attempt.
 
-        The reference shows how long a right solution takes, so these tests need no second attempt.
+        The reference shows how long a right solution takes, so a timeout of such a test leads to no second attempt.
         """
         assert test.inputs is not None
         seconds = test.inputs.seconds
@@ -54,7 +54,7 @@ class Inputs(Kind):
         return INPUTS_SLACK + self.cpu_limit(limits, test)
 
     def run(self, runner: Runner, test: PreparedTest) -> int:
-        """Call the solution batch by batch and compare its outputs.
+        """Call the solution batch by batch and compare its outputs with the expected ones.
 
         Return P or F. Return I if there are no expected outputs.
         """

@@ -1,4 +1,4 @@
-"""Static analysis of a test. It finds whether the test makes one plain call, which can be sent before the test runs."""
+"""Static analysis of a test. It finds the only call of a test if the call can be sent before the test runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PURE_CALLS = frozenset(
     {"abs", "all", "any", "bool", "dict", "float", "int", "isinstance", "len", "list", "max", "min", "repr", "round"}
     | {"set", "sorted", "str", "sum", "tuple", "type"}
 )
-"""Builtins that may stand around the call of the solution."""
+"""Names of the builtins that a test may call in addition to its one call of the solution."""
 
 _WRAPPING = (ast.Compare, ast.UnaryOp, ast.BinOp, ast.Call, ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.Set)
 _WRAPPING_MORE = (ast.Subscript, ast.Slice, ast.Name, ast.Load, ast.operator, ast.unaryop, ast.cmpop)
@@ -30,7 +30,8 @@ def parsed(source: str) -> ast.Module:
 class PlainCall:
     """The only call of the solution in a test such as `assert f(1, [2]) == 3`.
 
-    The arguments of the call are literals. The test makes the call unless something else in it raises before.
+    The arguments of the call are literals. The test makes the call unless another part of the test raises an exception
+    first.
 
     Attributes:
         name: the name of the function.
@@ -44,20 +45,21 @@ class PlainCall:
         self.arguments = encoded((arguments, {}))
 
     def containers(self) -> list[Any]:
-        """Return new copies of the mutable containers in the arguments, in the order of `Decoder.table`."""
+        """Return new copies of the mutable containers in `arguments`, in the order of `Decoder.table`."""
         decoder = Decoder(self.arguments)
         decoder.value()
         return decoder.table
 
     def request(self, handle: bytes) -> bytes:
-        """Return the request that a call of the proxy with this handle would send."""
+        """Return the same request as a call of the proxy with this handle would send."""
         return CALL_HEAD + handle + self.arguments[6:]  # without the head of the outer tuple
 
 
 class Fetched:
-    """The object that replaces the solution's function in a test whose only call has been answered already.
+    """An object that replaces the solution's function in a test whose only call has been answered already.
 
-    called: whether the test has called it.
+    Attributes:
+        called: whether the test has called the function.
     """
 
     __slots__ = ("_success", "_value", "called")
@@ -66,7 +68,7 @@ class Fetched:
         self._success, self._value, self.called = success, value, False
 
     def __call__(self, *arguments: Any) -> Any:
-        """Return the value or raise the exception that the solution answered. The arguments are ignored."""
+        """Return the value, or raise the exception, that came from the solution. The arguments are ignored."""
         self.called = True
         if self._success:
             return self._value
@@ -76,8 +78,9 @@ class Fetched:
 def plain_call(tree: ast.Module) -> PlainCall | None:
     """Return the only call of a test, or None if the test has another form.
 
-    The test must be one assert, with nothing but comparisons, operators, subscripts, literals and PURE_CALLS around the
-    call. Such a call can be sent before the test runs. If the test does not make the call after all, the tests run
+    The test must be one assert. It must call one function by name, with literals as positional arguments. Around this
+    call it may contain only single comparisons, unary and binary operators, subscripts, literals and PURE_CALLS.
+    Such a call can be sent before the test runs. If the test does not make the call after all, the undecided tests run
     again, and no call is sent ahead.
     """
     if len(tree.body) != 1 or not isinstance(tree.body[0], ast.Assert):
@@ -99,7 +102,7 @@ def plain_call(tree: ast.Module) -> PlainCall | None:
 
 
 def _wraps(expression: ast.expr, function: ast.expr) -> bool:
-    """Return whether `expression` has only permitted syntax around `function`."""
+    """Return whether `expression`, apart from the name `function`, consists of permitted syntax only."""
     for node in ast.walk(expression):
         if not isinstance(node, (*_WRAPPING, *_WRAPPING_MORE)):
             return False

@@ -1,8 +1,8 @@
 """The kind "stdio". A whole program reads standard input and writes standard output.
 
-`run_program` runs in the solution's process, which gets only the input. `Stdio` runs in the test runner, which alone
-has the expected output. Each test has a new process, so nothing that one run leaves behind (patched modules, threads,
-caches) reaches the next run. A test takes two forks, which is faster than starting an interpreter.
+`run_program` runs in the solution's process, which does not get the expected output. `Stdio` runs in the test runner,
+which does. Each test has new processes, so nothing that one run leaves behind (patched modules, threads, caches)
+reaches the next run. The two forks for a test take less time than the start of an interpreter.
 """
 
 from __future__ import annotations
@@ -19,31 +19,35 @@ from .base import FAILED, PASSED, Kind, PreparedTest, Runner
 from .compare_text import same_text
 
 MAX_OUTPUT = (1 << 26) - (1 << 10)
-"""The largest output, in bytes: 64 MiB, less the room for the head of the answer."""
+"""The largest output, in bytes. It is 1 KiB less than 64 MiB, to leave room for the head of the answer."""
 
 
 class Input(io.BytesIO):
-    """Standard input. A program may ask for its descriptor and read from that descriptor."""
+    """The standard input of a program. The program may also read from the descriptor that `fileno` returns."""
 
     def fileno(self) -> int:
-        """Return 0. `os.read(0, n)` reads from this stream."""
+        """Return 0. `run_program` makes `os.read(0, n)` read from this stream."""
         return 0
 
 
 class Output(io.BytesIO):
-    """Standard output, kept in memory. overflowed: a program has tried to write more than MAX_OUTPUT bytes."""
+    """The standard output of a program, which is kept in memory.
+
+    Attributes:
+        overflowed: whether the program has tried to write more than MAX_OUTPUT bytes.
+    """
 
     overflowed = False
 
     def fileno(self) -> int:
-        """Return 1. `os.write(1, data)` writes to this stream."""
+        """Return 1. `run_program` makes `os.write(1, data)` write to this stream."""
         return 1
 
     def write(self, data: Any) -> int:
-        """Append `data` to the output. Raises ValueError if the output would become larger than MAX_OUTPUT."""
+        """Write `data` to the output. Raises ValueError if the output would become larger than MAX_OUTPUT."""
         if self.tell() + memoryview(data).nbytes > MAX_OUTPUT:
             self.overflowed = True
-            raise ValueError("the program writes more than 64 MiB of output")
+            raise ValueError("the program's output does not fit into an answer of 64 MiB")
         return super().write(data)
 
     def close(self) -> None:
@@ -53,8 +57,9 @@ class Output(io.BytesIO):
 def run_program(preamble: str, source: str, text: str) -> bytes:
     """Run a program as `__main__` with the standard input `text`. Return what it wrote to standard output.
 
-    Raises what the program raises, and ValueError for too much output. A SystemExit with status 0 or None ends the
-    program normally. Any other status becomes a RuntimeError.
+    preamble: code that runs before the source, in the same module.
+    Raises what compiling and running the code raises, and ValueError for too much output. A SystemExit with status 0 or
+    None ends the program normally. A SystemExit with any other status becomes a RuntimeError.
     """
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module
@@ -74,12 +79,12 @@ def run_program(preamble: str, source: str, text: str) -> bytes:
         if not getattr(stream, "closed", True):
             stream.flush()
     if output.overflowed:
-        raise ValueError("the program writes more than 64 MiB of output")
+        raise ValueError("the program's output does not fit into an answer of 64 MiB")
     return output.getvalue()
 
 
 def _end() -> None:
-    """Do what the interpreter does when a program ends: wait for its threads, and call its `atexit` functions."""
+    """Wait for the program's non-daemon threads and call its `atexit` functions, as an interpreter does at its end."""
     if threading := sys.modules.get("threading"):
         for thread in threading.enumerate():
             if thread is not threading.main_thread() and not thread.daemon:
@@ -89,10 +94,10 @@ def _end() -> None:
 
 
 def _redirect_descriptors(input_: Input, output: Output) -> None:
-    """Make `open`, `os.read` and `os.write` use the streams for the descriptors 0 and 1.
+    """Make `open(0)`, `open(1)`, `os.read(0, n)` and `os.write(1, data)` use the streams.
 
-    Programs use these descriptors. Real ones cannot be used: no file can be written here, and pipes would need threads
-    that serve them.
+    Some programs use the descriptors 0 and 1. Real descriptors would need files, which cannot be written here, or
+    pipes, which would need threads to serve them.
     """
     true_open, true_read, true_write = builtins.open, os.read, os.write
 
@@ -114,7 +119,7 @@ def _redirect_descriptors(input_: Input, output: Output) -> None:
 
 
 class Stdio(Kind):
-    """Tests with the input and output of a program. The source of a test is JSON with `input` and `output`."""
+    """Tests with the input and the expected output of a program. Their sources are JSON with `input` and `output`."""
 
     whole_program = True
     records_answers = False
@@ -126,12 +131,12 @@ class Stdio(Kind):
         """Do nothing, since the source of the test is not Python."""
 
     def run(self, runner: Runner, test: PreparedTest) -> int:
-        """Run the program in the solution's process and compare its output. Return P or F."""
+        """Run the program in the solution's process and compare its output with the expected one. Return P or F."""
         wanted = json.loads(test.source)
         output = runner.link.request("stdio", runner.plan.preamble, runner.source, wanted["input"])
         if type(output) is not bytes:
-            raise TypeError("the solution's process sent a malformed answer")
+            raise TypeError("the solution's process sent an output that is not bytes")
         if same_text(output.decode("utf-8", "replace"), wanted["output"]):
             return PASSED
-        runner.page.describe("wrong output")
+        runner.page.describe("the program wrote a wrong output")
         return FAILED

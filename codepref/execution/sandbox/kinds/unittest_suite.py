@@ -1,7 +1,7 @@
-"""The kind "unittest". A suite of TestCase classes shares a process with the solution, since mocks need that.
+"""The kind "unittest". A suite of TestCase classes shares a process with the solution, so that mocks work.
 
-A solution that patches `unittest` can forge the verdict of a suite. The verdicts of suites are
-therefore marked as "shared".
+A solution that patches `unittest` can forge the code of a suite. A verdict on a solution whose tests include a suite
+is therefore marked as "shared".
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import unittest
 
 MODULE = "__test__"
-"""The module that holds solution and suite. If its name were "__main__", a suite would usually call its own
-`unittest.main()`.
+"""The name of the module that holds solution and suite. It differs from "__main__", so that a suite
+does not make the call of `unittest.main()` that usually stands under `if __name__ == "__main__":`.
 """
 
 NO_SCRATCH = "No usable temporary directory"
@@ -28,23 +28,24 @@ _WORST_FIRST = b"MXEF"
 class UnittestSuite(Kind):
     """Tests that are suites.
 
-    A suite passes when at least one of its methods passes and no other method fails, raises an error, passes
-    unexpectedly, or is skipped by an exception.
+    A suite passes if at least one test method passes or fails as expected, and nothing in the suite fails otherwise,
+    raises an error, passes unexpectedly, or is skipped by an exception.
     """
 
     always_shared = True
 
     def compile(self, test: PreparedTest) -> None:
-        """Compile the test. Also import `unittest.mock`, so that this happens once, before the fork.
+        """Import `unittest.mock` and compile the test.
 
-        The import takes long, since it loads asyncio.
+        The import takes long, since it loads asyncio. A test is usually compiled before the fork, so that the
+        import happens once for all test runners of a task.
         """
         import unittest.mock  # noqa: F401
 
         compile_python(test)
 
     def prepare_shared(self) -> dict[str, Any]:
-        """Create the module `__test__`, where mocks and pickled objects find their names. Return its namespace."""
+        """Create the module `__test__`, in which mocks and `pickle` find names, and return its namespace."""
         module = types.ModuleType(MODULE)
         sys.modules[MODULE] = module
         return module.__dict__
@@ -61,10 +62,10 @@ def verdict_code(
     code_of: Callable[[BaseException, bool], int],
     describe: Callable[[str], None],
 ) -> int:
-    """Run all TestCase classes that `program` defines or imports, and return the code of the suite.
+    """Run all TestCase classes that `program` adds to `space`, and return the code of the suite.
 
-    The code is the worst code of the tests that did not pass. If all passed it is P, and if none ran it is E. Tests
-    that a decorator skips do not count.
+    If anything fails, the code is the worst code of all failures. If nothing fails, the code is P, or E if no test
+    passed. Tests that a decorator skips do not count. Raises what `program` raises.
     code_of: returns the code of an exception.
     describe: called with each failure in words.
     """
@@ -95,7 +96,7 @@ def verdict_code(
 def _run(
     suite: unittest.TestSuite, code_of: Callable[[BaseException, bool], int], describe: Callable[[str], None]
 ) -> tuple[int, set[int]]:
-    """Run the suite. Return the number of tests that passed, and the codes of tests that did not pass."""
+    """Run the suite. Return the number of tests that passed, and the codes of all failures."""
     import unittest
 
     class Result(unittest.TestResult):

@@ -1,1 +1,1 @@
-"""Everything that crosses between the engine and the processes of a worker."""
+"""Everything that the engine and the processes of a worker send to one another, and the page of memory they share."""

@@ -1,6 +1,6 @@
-"""The strict decoder. It turns bytes from an untrusted process into plain data of exact types, or raises Malformed.
+"""The strict decoder. It turns bytes, which may come from an untrusted process, into plain data of exact types.
 
-The decoder runs no code that the bytes could choose. It builds plain data, and calls `make_handle` for handles.
+The decoder raises Malformed for bytes that are not a valid encoding. It leaves handles to the function `make_handle`.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ MakeHandle = Callable[[bytes, int, str], Any]
 
 
 def no_handles(kind: bytes, number: int, name: str) -> Any:
-    """Raise Malformed. This is the `make_handle` for messages that must not hold handles."""
-    raise Malformed("a handle where only plain data is allowed")
+    """Raise Malformed. This function is the `make_handle` for messages that must not hold handles."""
+    raise Malformed("a handle stands where only plain data is allowed")
 
 
 def imported_numpy() -> Any:
-    """Return the module numpy. Import it if it is not loaded yet."""
+    """Return the module numpy. Import it if it is not loaded yet. Raises ImportError if it is not installed."""
     import numpy
 
     return numpy
@@ -42,12 +42,12 @@ def imported_numpy() -> Any:
 class Decoder:
     """Decodes the values of one message.
 
-    make_handle(kind, number, type name): returns the object that stands for a value that stayed with the sender.
+    make_handle: called with the kind, the number and the name in a handle. It returns the object for the handle.
     table: the mutable containers that both sides know already, as in Encoder. A reference to a number of the table
     yields the receiver's own container.
 
     Attributes:
-        find_numpy: called when an array arrives. It returns the module numpy.
+        find_numpy: called when a numpy array or scalar arrives. It returns the module numpy.
     """
 
     def __init__(self, data: bytes, make_handle: MakeHandle = no_handles, table: list[Any] | None = None) -> None:
@@ -59,18 +59,21 @@ class Decoder:
         self._depth = 0
 
     def value(self) -> Any:
-        """Return the next value. Raises Malformed."""
+        """Return the next value.
+
+        Raises Malformed, and what `make_handle` and `find_numpy` raise.
+        """
         return self._whole(self._value)
 
     def replace(self, target: Any) -> None:
-        """Read new contents (see `Encoder.contents`) and put them into `target`, which stays the same object.
+        """Read new contents (see `Encoder.contents`) and put them into the container `target`, in place.
 
-        Raises Malformed.
+        Raises Malformed, also if the contents are of another type than `target`. Raises what `value` raises.
         """
         known = len(self.table)
         fresh = self._whole(self._value)
         if len(self.table) <= known or self.table[known] is not fresh or type(fresh) is not type(target):
-            raise Malformed("contents of another type than the container's")
+            raise Malformed("the new contents of a container are of another type than the container")
         del self.table[known]
         if isinstance(target, (dict, set, deque)):
             target.clear()
@@ -79,15 +82,15 @@ class Decoder:
             target[:] = fresh
 
     def finished(self) -> None:
-        """Raise Malformed when bytes are left over."""
+        """Raise Malformed if bytes are left over."""
         if self.at != len(self._data):
-            raise Malformed("bytes left over")
+            raise Malformed("bytes are left over after the last value")
 
     def take(self, count: int) -> bytes:
         """Return the next `count` raw bytes. Raises Malformed if there are fewer."""
         end = self.at + count
         if end > len(self._data):
-            raise Malformed("cut short")
+            raise Malformed("the bytes end too early")
         data = self._data[self.at : end]
         self.at = end
         return data
@@ -97,26 +100,27 @@ class Decoder:
         return self.take(len(self._data) - self.at)
 
     def u32(self) -> int:
-        """Return the next unsigned 32-bit number. Raises Malformed."""
+        """Return the next unsigned 32-bit number. Raises Malformed if fewer than four bytes are left."""
         number: int = U32.unpack(self.take(4))[0]
         return number
 
     def items(self) -> list[Any]:
-        """Read the items of a container and return them. Raises Malformed.
+        """Read the items of a container and return them.
 
-        The bytes are the number of items, their form, and then the items.
+        The bytes are the number of items, the form of the items, and the items. Malformed items raise Malformed or an
+        error that `value` turns into Malformed.
         """
         count = self.u32()
         if (
             count > len(self._data) - self.at
         ):  # each item takes at least a byte, so a short message cannot make a long list
-            raise Malformed("more items announced than bytes sent")
+            raise Malformed("a container announces more items than bytes are left")
         form = self.take(1)
         if form != b"-":
             return self._packed(form, count)
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise Malformed("nested too deeply")
+            raise Malformed("the value is nested too deeply")
         items = [self._value() for _ in range(count)]
         self._depth -= 1
         return items
@@ -143,10 +147,10 @@ class Decoder:
     def _value(self) -> Any:
         data, at = self._data, self.at
         if at >= len(data):
-            raise Malformed("cut short")
+            raise Malformed("the bytes end too early")
         read = READERS.get(data[at])
         if read is None:
-            raise Malformed(f"unknown tag {data[at : at + 1]!r}")
+            raise Malformed(f"the tag {data[at : at + 1]!r} is unknown")
         self.at = at + 1
         return read(self)
 
@@ -156,13 +160,13 @@ class Decoder:
         if form == b"n":
             codes = self.take(count)
             if codes.strip(b"qd?"):
-                raise Malformed("unknown form of items")
+                raise Malformed("the form of the items of a container is unknown")
             return self._numbers(codes.decode())
         if form != b"s":
-            raise Malformed("unknown form of items")
+            raise Malformed("the form of the items of a container is unknown")
         items: list[Any] = read_str(self).split("\0")
         if len(items) != count:
-            raise Malformed("another number of texts than announced")
+            raise Malformed("a container announces another number of texts than it holds")
         return items
 
     def _numbers(self, layout: str) -> list[Any]:

@@ -1,10 +1,9 @@
 """The encoder of plain data. A value of a plain type arrives as a value of exactly the same type.
 
-An instance of a subclass arrives as its base type, unless `Encoder.exact` is true or it is a numpy value. It is read
-with the methods of the base, so an overridden `__eq__` does not cross. Mutable containers are numbered in the order in
-which the encoder meets them, and the decoder uses the same numbers. A container that is met again is written as a
-reference to its number. So aliases of such containers survive, and a container that was changed in place can be
-reported by its number.
+If the argument `exact` of `Encoder` is false, an instance of a subclass arrives as its base type, without the methods
+of the subclass. Numpy values are an exception. Mutable containers are numbered in the order in which the encoder meets
+them, and the decoder uses the same numbers. When the encoder meets a container again, it writes a reference to the
+number. So aliases of such containers survive, and a container that was changed in place can be reported by its number.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from .forms import date_fields, dict_tag, numpy_bytes, packed
 from .plain_data import BUILTIN_TYPES, F64, I64, MAX_DEPTH, TWO_F64, U32, DeepStack, Unencodable
 
 SHORT = 8
-"""Containers with at least this many items are written with `packed`, where their items allow it."""
+"""A container with at least this many items is written with `packed` if its items allow it."""
 
 _EMPTY: dict[Any, Any] = {}
 _KEYS: type = type(_EMPTY.keys())
@@ -32,12 +31,16 @@ HandleOf = Callable[[Any], bytes | None]
 
 
 class Encoder:
-    """Encodes values. `table` holds the mutable containers in the order in which the encoder met them.
+    """Encodes values.
 
-    handle_of: returns the encoded handle of a value that is not plain data, or None. For None the value is encoded if
-        it is numpy data, and Unencodable is raised if it is not.
-    exact: treat an instance of a subclass like a value that is not plain data. The test runner does so, since a
-        solution may need what a test's own class adds to its base.
+    handle_of: called with a value that the encoder cannot write itself. It returns the encoded handle of the value, or
+        None. After None the encoder writes the value if it is numpy data, and raises Unencodable if it is not.
+    exact: whether to treat an instance of a subclass like a value that is not plain data. The test runner does so,
+        since a solution may need what a test's own class adds to its base.
+    table: mutable containers that both sides know already.
+
+    Attributes:
+        table: the mutable containers by number. The encoder appends each new container that it meets.
     """
 
     def __init__(self, handle_of: HandleOf, *, exact: bool, table: list[Any] | None = None) -> None:
@@ -51,12 +54,13 @@ class Encoder:
     def encode(self, value: Any) -> bytes:
         """Encode one value.
 
-        Raises Unencodable, RecursionError for more than MAX_DEPTH levels of nesting, and what `handle_of` raises.
+        Raises Unencodable, RecursionError for more than MAX_DEPTH levels of nesting, and, among other errors, what
+        `handle_of` raises.
         """
         return self._whole(self._value, value)
 
     def contents(self, container: Any) -> bytes:
-        """Encode the contents of a container of the table, without its number. `Decoder.replace` reads the result."""
+        """Encode a container of the table with its contents, not as a reference. `Decoder.replace` reads the result."""
         return self._whole(self._contents, container)
 
     def _whole(self, write: Callable[[Any], None], value: Any) -> bytes:
@@ -134,7 +138,7 @@ class Encoder:
         self._out.append(b"-")
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise RecursionError("nested too deeply to cross")
+            raise RecursionError("the value is nested too deeply to cross to another process")
         writers, value_of = _WRITERS, self._value
         for item in items:
             write = writers.get(type(item))
@@ -202,7 +206,7 @@ class Encoder:
 
 
 def encoded(value: Any) -> bytes:
-    """Encode one value that consists of plain data only. Raises Unencodable, and RecursionError for deep nesting."""
+    """Encode one value. Raises Unencodable if it is not plain data, and RecursionError if it is nested too deeply."""
     return Encoder(lambda _: None, exact=True).encode(value)
 
 
@@ -230,9 +234,9 @@ _WRITERS |= dict.fromkeys(_DATES, Encoder._date)
 
 
 def _writer_of_base(value: Any) -> Callable[[Encoder, Any], None] | None:
-    """Return the writer of the first plain type among the bases of the value's type, or None.
+    """Return the writer of the first plain type in the `__mro__` of the value's type, or None if there is none.
 
-    A forged `__class__` has no effect.
+    Also return None for numpy data. A forged `__class__` has no effect.
     """
     if "numpy" in sys.modules and type(value).__module__ == "numpy":
         return None  # float64 is a subclass of float, but it compares and prints differently

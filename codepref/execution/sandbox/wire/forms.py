@@ -1,4 +1,4 @@
-"""The encoding of some plain data: long containers of simple items, kinds of dicts, dates, numpy arrays."""
+"""The encoding of long containers of simple items, of dicts and their subclasses, of dates, and of numpy data."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ _FORMATS: dict[type, str] = {int: "q", float: "d", bool: "?"}
 
 
 def packed(items: list[Any]) -> bytes | None:
-    """Return the encoding of many items at once, or None if the items have no such encoding.
+    """Return the encoding of a non-empty list of items at once, or None if the items have no such encoding.
 
-    Items can be 64-bit ints, floats and bools, in any mix. Or they can all be texts without NUL characters. A mix of
-    numbers is written as one `struct` code for each item, followed by all values in that format.
+    The items can be 64-bit ints, floats and bools, in any mix, or they can all be texts without NUL characters. An
+    instance of a subclass has no such encoding. A mix of numbers is written as one `struct` code for each item and then
+    all values in that format.
     """
     kinds = set(map(type, items))
     if kinds <= _FORMATS.keys():
@@ -39,7 +40,10 @@ def packed(items: list[Any]) -> bytes | None:
 
 
 def dict_tag(value: dict[Any, Any]) -> tuple[bytes, tuple[Any, ...]]:
-    """Return the tag of a dict or of an instance of a subclass, and the items that come before its keys and values."""
+    """Return the tag of a dict or of an instance of a subclass, and the items that come before its keys and values.
+
+    A defaultdict has one such item, its factory. A factory that is not in BUILTIN_TYPES is replaced by None.
+    """
     if isinstance(value, Counter):
         return b"C", ()
     if isinstance(value, OrderedDict):
@@ -52,9 +56,9 @@ def dict_tag(value: dict[Any, Any]) -> tuple[bytes, tuple[Any, ...]]:
 
 
 def date_fields(value: Any) -> tuple[Any, ...] | None:
-    """Return the name of the type, and the arguments that build an equal date or time.
+    """Return the name of the type of a value of the module `datetime`, and the arguments that build an equal value.
 
-    Return None if the time zone is not a `datetime.timezone`.
+    Return None for a datetime or a time whose time zone is neither None nor a `datetime.timezone`.
     """
     if isinstance(value, datetime.timedelta):
         return ("timedelta", value.days, value.seconds, value.microseconds)
@@ -75,7 +79,7 @@ def date_fields(value: Any) -> tuple[Any, ...] | None:
 def numpy_bytes(value: Any) -> bytes | None:
     """Return the encoding of a numpy scalar or array of numbers, bools, bytes or strings. Return None for other values.
 
-    This never imports numpy.
+    This function does not import numpy.
     """
     numpy = sys.modules.get("numpy")
     if numpy is None or not isinstance(value, numpy.ndarray | numpy.generic) or value.dtype.kind not in NUMPY_KINDS:

@@ -1,4 +1,4 @@
-"""Frames over a descriptor. A frame is four bytes that hold its length, and then that many bytes."""
+"""Frames over a descriptor. A frame is a body after four bytes that hold the length of the body."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import struct
 
 LARGE = 1 << 16
-"""A body with at least this many bytes is written without being copied."""
+"""`send` does not copy a body with at least this many bytes. A `Stream` asks for this many bytes at a time."""
 
 LENGTH = struct.Struct("<I")
 
@@ -20,7 +20,7 @@ class TooLarge(Exception):
 
 
 def send(descriptor: int, body: bytes) -> None:
-    """Write one frame. Blocks until it is written. Raises Closed."""
+    """Write one frame. Blocks until it is written. Raises Closed if the other end has closed the connection."""
     head = LENGTH.pack(len(body))
     for part in (head + body,) if len(body) < LARGE else (head, body):
         data = memoryview(part)
@@ -32,7 +32,7 @@ def send(descriptor: int, body: bytes) -> None:
 
 
 def receive_exactly(descriptor: int, count: int) -> bytes:
-    """Read `count` bytes. Blocks until they have arrived. Raises Closed."""
+    """Read `count` bytes. Blocks until they have arrived. Raises Closed if the connection is closed before."""
     parts = []
     while count:
         try:
@@ -47,13 +47,13 @@ def receive_exactly(descriptor: int, count: int) -> bytes:
 
 
 class Stream:
-    """Reads frames. It reads ahead, so that several small frames need only one system call."""
+    """Reads frames from a descriptor. It reads ahead, so that one system call can read several small frames."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor, self._buffer = descriptor, b""
 
     def next(self) -> bytes:
-        """Return the next frame. Blocks until it has arrived. Raises Closed."""
+        """Return the body of the next frame. Blocks until it has arrived. Raises Closed."""
         while len(self._buffer) < 4 or len(self._buffer) < (end := 4 + LENGTH.unpack_from(self._buffer)[0]):
             if len(self._buffer) > LARGE:
                 rest = receive_exactly(self._descriptor, end - len(self._buffer))
@@ -71,8 +71,11 @@ class Stream:
 
 
 def receive(descriptor: int, limit: int = 1 << 30) -> bytes:
-    """Read one frame of at most `limit` bytes. Blocks until it has arrived. Raises Closed and TooLarge."""
+    """Read one frame and return its body. Blocks until it has arrived.
+
+    Raises Closed if the connection is closed before, and TooLarge for a body of more than `limit` bytes.
+    """
     (count,) = LENGTH.unpack(receive_exactly(descriptor, 4))
     if count > limit:
-        raise TooLarge(f"a frame of {count} bytes")
+        raise TooLarge(f"a frame announces {count} bytes, but at most {limit} are allowed")
     return receive_exactly(descriptor, count)

@@ -1,6 +1,7 @@
-"""The test runner's end of the connection to a solution's process. It sends requests and reads the answers strictly.
+"""The test runner's end of the connection to a solution's process. It sends requests and decodes the answers.
 
-The limits of each test are checked here. The CPU time of the solution's process is read from its clock, from outside.
+This module also checks the time limits of each test. It reads the CPU time of the solution's process from a clock of
+the kernel.
 """
 
 from __future__ import annotations
@@ -22,42 +23,43 @@ MAX_REPLY = 1 << 26
 """The largest size of one answer, in bytes (64 MiB)."""
 
 READ_AHEAD = 1 << 14
-"""The number of bytes that one read asks for, if no more are needed."""
+"""The number of bytes that one read asks for if no more are needed."""
 
 MAX_DIGESTED = 1 << 20
-"""An answer with at least this many bytes enters the digest of the answers with its length, not its content."""
+"""For an answer with at least this many bytes, the digest of the answers covers the length, but not the content."""
 
 _exit, _now, _clock = os._exit, time.monotonic, time.clock_gettime
 
 
 class Stopped(BaseException):
-    """Follows `_exit` in `Link.stop`. It is raised only where a test has replaced `_exit` in this module."""
+    """`Link.stop` raises this after it has called `_exit`, in case a test has replaced `_exit` in this module."""
 
 
 class Ambiguous(Exception):
-    """The answer to a call that was sent ahead cannot be used, so the tests must run again without such calls.
+    """The answer to a call that was sent ahead cannot be used. So undecided tests must run again without such calls.
 
-    It may be unclear which of the calls used the CPU time, the answer may hold a handle, or the test did not make the
-    call.
+    There are three reasons: it is unclear which call used the CPU time, the answer holds a handle, or the test did not
+    make the call.
     """
 
 
 def clock_of(pid: int) -> int:
-    """Return the kernel's id of the CPU clock of another process, as `clock_getcpuclockid` computes it."""
+    """Return the id of the CPU clock of a process, as `clock_getcpuclockid` computes it on Linux."""
     return (~pid << 3) | 2
 
 
 class Link:
-    """The connection to one solution's process. It sends requests and reads the answers strictly.
+    """The connection to one solution's process.
 
-    When the solution dies, runs out of time or breaks the protocol, `Link` writes the code to the status page and ends
-    the test runner at once. So no test sees an exception that it could catch.
+    If the solution's process ends, runs out of time or sends bytes that cannot be decoded, `Link` writes the code to
+    the status page and ends the test runner at once. So a test cannot catch such a failure as an exception.
 
     Attributes:
         current: the index of the running test.
-        crossing_failed: why a value of the test could not cross, or "".
-        last_reply, received: bytes of the last answer and of all answers.
-        handed_over: whether an answer held a handle.
+        crossing_failed: the name of the type of a value of the test that could not cross, or "".
+        last_reply: the size of the last answer, in bytes.
+        received: the approximate size of all decoded answers together, in bytes.
+        handed_over: whether an answer has held a handle since this attribute was last set to False.
         stops_expected: whether the running test names StopIteration.
         modules: whether modules of the solution cross as modules at the moment.
         given_modules: the names of the modules that crossed as modules.
@@ -87,7 +89,10 @@ class Link:
         self._digest = blake2b(digest_size=status_page.ANSWER_DIGEST_BYTES)
 
     def begin(self, test: int, cpu_seconds: float, wall_seconds: float) -> None:
-        """Start the limits of a test or of loading: CPU time of the solution's process, and wall-clock time."""
+        """Start the limits of a test, or of loading a solution.
+
+        They limit the CPU time of the solution's process and the wall-clock time.
+        """
         self.current, self.crossing_failed = test, ""
         self._digest = blake2b(digest_size=status_page.ANSWER_DIGEST_BYTES)
         self._cpu_end = _clock(self._clock) + cpu_seconds
@@ -115,17 +120,17 @@ class Link:
             self.stop(ord("T"), "the solution used up its CPU time")
 
     def stop(self, code: int, detail: str) -> NoReturn:
-        """Write the code of the current test and its description to the status page, and end this process."""
+        """Write the code of the current test to the status page, describe the failure there, and end this process."""
         self._page.describe(f"test {self.current}: {detail}")
         self._page.set(self.current, code)
         _exit(0)
         raise Stopped
 
     def request(self, operation: str, *parts: Any) -> Any:
-        """Make one request and return its value. Copy changes that the solution made in place back to the arguments.
+        """Make one request and return its value. If the solution changed arguments in place, change them here too.
 
-        Raises the solution's exception, Unencodable for an argument that cannot cross, and what else `Encoder.encode`
-        raises.
+        Raises the solution's exception, and what `Encoder.encode` raises, such as Unencodable for an argument that
+        cannot cross.
         """
         encoder = Encoder(proxies.handle_of, exact=True)
         try:
@@ -138,13 +143,13 @@ class Link:
         return self._result(decoder, encoder.table)
 
     def batch(self, body: bytes) -> bytes:
-        """Send a batch of calls that is encoded already. Return the answer as bytes, which `results` reads."""
+        """Send an encoded batch of calls. Return the answer as bytes, which `results` decodes."""
         return self._exchange(body, []).rest()
 
     def results(self, answer: bytes) -> tuple[list[Any], BaseException | None]:
-        """Return the outputs of a batch, and the exception that ended it or None.
+        """Return the outputs of a batch, and the exception that ended the batch, or None.
 
-        Raises the solution's exception if the batch could not start.
+        Raises the solution's exception if there are no outputs, for example because the answer would be too large.
         """
         self.received += len(answer)
         value = self._result(self._decoder(answer, []), [])
@@ -154,10 +159,10 @@ class Link:
                 raise TypeError
             return outputs, None if error is None else proxies.exception_from(error)
         except (TypeError, ValueError, Malformed):
-            self.stop(ord("E"), "the solution's process sent a malformed answer")
+            self.stop(ord("E"), "the solution's process sent a malformed answer to a batch of calls")
 
     def post(self, bodies: list[bytes], budget: float) -> None:
-        """Send requests whose answers `fetch` reads in turn. Together they must fit the socket's buffer.
+        """Send requests, whose answers `fetch` reads in turn. All requests together must fit the socket's buffer.
 
         budget: seconds of CPU time that the solution may use while the requests are sent.
         """
@@ -171,8 +176,9 @@ class Link:
     def fetch(self, table: list[Any], cpu_seconds: float, wall_seconds: float) -> tuple[bool, Any]:
         """Return the result of the next posted request: (True, value) or (False, exception).
 
-        End this process when the call has certainly used up its time. Raises Ambiguous when it is unclear which of two
-        calls used the CPU time, and when the answer holds a handle, since the test then needs further requests.
+        End this process if the call has certainly used up its time. Raises Ambiguous if it is unclear which of two
+        calls used the CPU time. Also raises Ambiguous if the answer holds a handle, since the test may then need
+        further requests.
         """
         began = self._mark  # not later than the start of this call in the solution's process
         now = _clock(self._clock)
@@ -210,7 +216,7 @@ class Link:
             self._digest.update(LENGTH.pack(length))
         decoder = self._decoder(data, list(table))
         if length < 5 or decoder.take(4) != number:
-            self.stop(ord("E"), "the solution's process sent an answer out of turn")
+            self.stop(ord("E"), "the solution's process sent an answer that does not belong to the request")
         return decoder
 
     def _decoder(self, data: bytes, table: list[Any]) -> Decoder:
@@ -219,10 +225,10 @@ class Link:
         return decoder
 
     def _numpy(self) -> Any:
-        """Return the module numpy. If it may not be imported here, end the process and ask the supervisor to load it.
+        """Return the module numpy. If it is not loaded and may not be imported here, ask for it and end this process.
 
         Most tasks need no numpy in the test runner, and importing it takes longer than most solutions run. So the
-        zygote loads it once, and no solution's time includes the import.
+        supervisor has the runner zygote load it once for the task, and only if it is needed.
         """
         if "numpy" not in sys.modules and not self.imports:
             self._page.enter(status_page.ARRAYS, self.current)
@@ -239,7 +245,7 @@ class Link:
             if sign == b"-":
                 value = proxies.exception_from(value)
             elif sign != b"+":
-                raise Malformed("neither value nor error")
+                raise Malformed("the answer is neither a value nor an error")
         except (Malformed, IndexError) as error:
             self.stop(ord("E"), f"the solution's process sent a malformed answer ({error})")
         if sign == b"-":
@@ -276,7 +282,7 @@ class Link:
         return data
 
     def _wait(self, poll: select.poll) -> None:
-        """Wait for the descriptor.
+        """Wait until the descriptor is ready. End this process if a limit is reached.
 
         Each call checks the limits, so a solution gains no time by sending single bytes slowly.
         """
@@ -292,12 +298,12 @@ class Link:
                 return
 
     def _died(self) -> NoReturn:
-        self.stop(status_page.DIED, "the solution's process ended")
+        self.stop(status_page.DIED, "the solution's process ended or closed its connection")
 
     def _handle(self, kind: bytes, number: int, name: str) -> Any:
         self.handed_over = True
         if kind == b"m" and not self.modules:
-            kind = b"o"  # a module crosses as a module only when a test looks it up by name
+            kind = b"o"  # a module crosses as a module only while the solution is loaded and its names are looked up
         if kind == b"m":
             self.given_modules.add(name)
         known = self._objects.get((kind, number))

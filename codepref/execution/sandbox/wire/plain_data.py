@@ -1,10 +1,11 @@
-"""Plain data: the types that cross between a test runner and a solution, and what encoder and decoder share.
+"""Definitions of plain data, which crosses between a test runner and a solution. The encoder and the decoder use them.
 
 Plain data is None, bool, int of any size, float (bit for bit), complex, str (with lone surrogates), bytes, bytearray,
 list, tuple, dict, set, frozenset, range, slice, Ellipsis, views of dicts, Counter, OrderedDict, defaultdict, deque,
-Decimal, Fraction, dates and times, numpy scalars and arrays, and some builtin types themselves (BUILTIN_TYPES). Any
-other value of a solution crosses as a handle, which stands for an object that stays in its process. Of a test's other
-values, only proxies and builtin functions cross.
+Decimal, Fraction, dates and times, numpy scalars and arrays (NUMPY_KINDS), and some builtin types themselves
+(BUILTIN_TYPES). An instance of a subclass crosses from the solution as its base type (see the module `encoder`). Any
+other value of a solution crosses as a handle, which stands for an object that stays in the solution's process. Of a
+test's other values, only proxies and builtin callables cross.
 
 Bytes that come from a solution's process are never read with pickle or marshal, since both can build more than data.
 """
@@ -19,10 +20,10 @@ STRUCT_ERROR = struct.error
 U32, I64, F64, TWO_F64 = Struct("<I"), Struct("<q"), Struct("<d"), Struct("<dd")
 
 MAX_DEPTH = 1000
-"""The largest number of levels of nesting that can cross."""
+"""The largest number of levels of nesting that can cross. A container that `packed` writes adds no level."""
 
 DEEP = 20 * MAX_DEPTH
-"""The recursion limit while a deeply nested value is encoded or decoded."""
+"""The recursion limit, unless it is higher already, while a deeply nested value is encoded or decoded."""
 
 NUMPY_KINDS = frozenset("biufcSU")
 """The kinds of numpy dtypes that cross, by numpy's codes: bools, numbers, bytes and strings."""
@@ -30,19 +31,19 @@ NUMPY_KINDS = frozenset("biufcSU")
 _NUMBERS, _TEXTS = (bool, int, float, complex), (str, bytes, bytearray)
 _CONTAINERS = (list, tuple, dict, set, frozenset, range)
 BUILTIN_TYPES: dict[str, type] = {cls.__name__: cls for cls in (*_NUMBERS, *_TEXTS, *_CONTAINERS, type, object)}
-"""The builtin types that cross themselves, for example where `int` is an argument. The key is their name."""
+"""The builtin types that can cross as values, by name. For example, a test can hand over `int` as an argument."""
 
 
 class Malformed(Exception):
-    """The bytes are not a valid encoding of plain data."""
+    """The bytes are not a valid encoding of what their receiver expects."""
 
 
 class Unencodable(Exception):
-    """The value cannot cross as plain data. Examples are a function and an instance of a test's own class."""
+    """The value cannot cross. Examples are a function that a test defines and an instance of a test's own class."""
 
 
 class DeepStack:
-    """A context that raises the recursion limit, and restores it at the end, since tests can read the limit."""
+    """A context that raises the recursion limit to at least DEEP. It restores the limit, since tests can read it."""
 
     def __enter__(self) -> None:
         self._before = sys.getrecursionlimit()

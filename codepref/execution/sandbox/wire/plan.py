@@ -1,4 +1,4 @@
-"""A task in the form in which the engine sends it to a worker: plain data, with the limits by name."""
+"""The form in which the engine sends a task to a worker. It consists of plain data and holds the limits by name."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from .encoder import encoded
 def stepped(seconds: float, smallest: float) -> float:
     """Return `seconds` rounded up to the next of the steps `smallest` times 1, 2, 4, 8 and so on.
 
-    The time that a program takes varies from run to run. A limit that is derived from it in steps varies less
-    often.
+    The time that a program takes varies from run to run. A limit that grows in steps with this time varies less often.
     """
     return smallest * 2.0 ** max(0, math.ceil(math.log2(max(seconds, smallest) / smallest)))
 
 
 class Plan:
-    """One task, without its solutions.
+    """A task without its solutions.
 
     Attributes:
-        helpers, preamble: Python text of the problem. The helpers run with the tests, and the preamble before the
-        solution.
-        entry_point: the name of the function that tests call.
-        tests: (kind, source) pairs. For the kind "inputs" the source is a tuple of fields.
+        helpers: Python text of the problem that runs before the tests.
+        preamble: Python text of the problem that runs before the solution.
+        entry_point: the name under which the solution defines what the problem asks for.
+        tests: pairs of a kind and a source. For the kind "inputs" the source is a tuple of fields.
         limits: the limits by name (see `Limits.resolved`).
     """
 
@@ -38,11 +37,11 @@ class Plan:
         self.tests, self.limits = tests, limits
 
     def encode(self) -> bytes:
-        """Encode this plan for `decode`. Raises Unencodable."""
+        """Return this plan as bytes that `decode` reads. Raises Unencodable if a part is not plain data."""
         parts = (self.helpers, self.preamble, self.entry_point, self.tests, self.limits)
         return encoded(parts)
 
     @classmethod
     def decode(cls, data: bytes) -> Plan:
-        """Decode what `encode` returned."""
+        """Return the plan that `encode` turned into `data`."""
         return cls(*Decoder(data).value())

@@ -1,7 +1,7 @@
-"""One function for each tag of the encoding. It reads the value that follows the tag.
+"""The functions that read encoded values, one for each tag of the encoding.
 
-Every function takes the decoder. It raises Malformed or an error of building an object, which the decoder turns into
-Malformed.
+Each function gets the decoder and reads the value that follows the tag. For malformed bytes it raises Malformed or an
+error that the decoder turns into Malformed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _complex(decoder: Decoder) -> complex:
 
 
 def read_str(decoder: Decoder) -> str:
-    """Read a text: its length in bytes, then its UTF-8. Lone surrogates are kept."""
+    """Read a text, which is its length in bytes followed by its UTF-8 encoding. Lone surrogates are kept."""
     return decoder.take(decoder.u32()).decode("utf-8", "surrogatepass")
 
 
@@ -74,7 +74,7 @@ def _dict(decoder: Decoder, kind: type = dict) -> Any:
     if kind is defaultdict:
         value.default_factory = _factory(flat.pop(0))
     if len(flat) % 2:
-        raise Malformed("a key without a value")
+        raise Malformed("a dict has a key without a value")
     for key, item in zip(flat[::2], flat[1::2], strict=True):
         value[key] = item
     return value
@@ -82,7 +82,7 @@ def _dict(decoder: Decoder, kind: type = dict) -> Any:
 
 def _factory(factory: Any) -> type | None:
     if factory is not None and factory not in BUILTIN_TYPES.values():
-        raise Malformed("a default factory that is no builtin type")
+        raise Malformed("a default factory is not a builtin type that can cross")
     checked: type | None = factory
     return checked
 
@@ -108,7 +108,7 @@ def _deque(decoder: Decoder) -> deque[Any]:
 
 def _checked(value: Any, *types: type) -> Any:
     if type(value) not in types:
-        raise Malformed(f"a {type(value).__name__} in place of {types[0].__name__}")
+        raise Malformed(f"a value of type {type(value).__name__} stands where {types[0].__name__} is expected")
     return value
 
 
@@ -155,10 +155,10 @@ def _numpy(decoder: Decoder, scalar: bool) -> Any:
     numpy = decoder.find_numpy()
     name = read_str(decoder)
     if len(name) > 8 or name[:1] not in "<|=" or name[1:2] not in NUMPY_KINDS or not name[2:].isdecimal():
-        raise Malformed(f"dtype {name!r}")
+        raise Malformed(f"the numpy dtype {name!r} is not allowed")
     rank = decoder.u32()
     if rank > 32:
-        raise Malformed("too many axes")
+        raise Malformed("a numpy array has more than 32 axes")
     shape = tuple(decoder.u32() for _ in range(rank))
     array = numpy.frombuffer(bytearray(_bytes(decoder)), dtype=name).reshape(() if scalar else shape)
     return array[()] if scalar else array

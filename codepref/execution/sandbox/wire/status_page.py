@@ -2,8 +2,8 @@
 
 The page holds what the runner is doing, one code for each test, a digest of the solution's answers in each test, and
 the first failure in words. It is shared memory, not a pipe. Writing a code therefore needs no system call and does not
-wake the supervisor, and what was written survives the death of the runner. The process of a
-solution has this page only if the tests run in it.
+wake the supervisor, and what was written survives the death of the runner. A solution's process has this page only if
+tests run in that process.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ its own. ARRAYS: load numpy for the runner.
 UNDECIDED, DIED, CALL_BY_REFERENCE = 0, ord("?"), ord("R")
 """Codes that are not verdict codes.
 
-UNDECIDED: no code has been written. DIED: the solution's process ended. CALL_BY_REFERENCE: the test hands over a value
-that cannot cross, so it must share a process with the solution.
+UNDECIDED: no code has been written. DIED: the solution's process ended or closed its connection. CALL_BY_REFERENCE: the
+test must share a process with the solution, for example because it hands over a value that cannot cross.
 """
 
 DECIDED = b"PFE" + bytes([CALL_BY_REFERENCE])
-"""The codes that `forget_ends` keeps. A test runner decides them itself, while both processes live."""
+"""The codes that `forget_ends` keeps. When it is called, none of them comes from the end of a solution's process."""
 
 _HEAD = struct.Struct("<IIII")
 _DETAIL, _CODES = 16, 528
@@ -34,8 +34,8 @@ _DETAIL, _CODES = 16, 528
 ANSWER_DIGEST_BYTES = 4
 """The size of a digest, in bytes. Zeros mean that the digest is unknown.
 
-In one test, different answers have equal digests with a chance of one in four billion. Of an answer of
-1 MiB or more, only the length counts. Solutions are compared by the digests of all tests of a task.
+Different answers of less than 1 MiB in one test have equal digests with a chance of about one in four billion. Of a
+larger answer only the length counts. Solutions are compared by the digests of all tests of a task.
 """
 
 
@@ -68,7 +68,7 @@ class StatusPage:
         self.reset()
 
     def join(self, tests: int) -> None:
-        """Use a page that another process has set up for `tests` tests."""
+        """Use the page as another process has set it up, for `tests` tests."""
         self._use(tests)
 
     def reset(self) -> None:
@@ -99,8 +99,8 @@ class StatusPage:
     def answer_digests(self) -> bytes:
         """Return all digests, in the order of the tests.
 
-        The digest of a test is zeros unless its code is P, F or E. With any other code the test usually did not run to
-        its end in separate processes.
+        The digest of a test is zeros if its code is not P, F or E, or if no digest was recorded. With another code the
+        test usually did not run to its end in separate processes.
         """
         known = bytearray(self._page[self._answer_digests : self._end])
         for index, code in enumerate(self.codes()):
@@ -113,9 +113,9 @@ class StatusPage:
         self._page[_CODES + start : _CODES + self.tests] = bytes([code]) * (self.tests - start)
 
     def forget_ends(self) -> bytes:
-        """Keep the codes in DECIDED, and make all other codes undecided. Clear the detail if no failure is left.
+        """Keep the codes in DECIDED, and make all other codes undecided. Clear the detail if no code is F or E.
 
-        What a test has decided stays, since a solution must not get a second chance when it dies in a later test.
+        A decided test stays decided, since a solution must not get a second chance when it dies in a later test.
         Return the codes, with zeros for undecided tests.
         """
         kept = bytes(code if code in DECIDED else UNDECIDED for code in self.codes())
