@@ -32,13 +32,13 @@ class UserError(CodeprefError):
 
 
 class MachineError(CodeprefError):
-    """This machine lacks something: Landlock, disk space, memory, an optional package."""
+    """This machine lacks something, such as Landlock, disk space, memory or an optional package."""
 
     exit_status = 3
 
 
 class InfrastructureError(CodeprefError):
-    """A part of codepref or a program that it uses failed: the sandbox, the process that calls servers, ruff.
+    """A part of codepref or a program that it uses failed, such as the sandbox or ruff.
 
     This never counts as a failure of a model.
     """

@@ -1,4 +1,4 @@
-"""The commands that use the sandbox: execute, doctor."""
+"""The commands of the sandbox: execute, doctor."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def add_execute(parser: Parser) -> None:
     parser.add_argument(
         "--skip-gold",
         action="store_true",
-        help="do not check gold solutions; without this option and --tests, those of most problems with an unpassed "
-        "test are run",
+        help="do not check gold solutions; by default and without --tests, the gold solutions of most problems with a "
+        "test that no solution passed are run",
     )
     add_limits(parser, timeout_factor=20)
     parser.set_defaults(command=execute)

@@ -86,11 +86,13 @@ def _data_cautions(summary: Row) -> list[str]:
     rule = ((summary.get("recipe_resolved") or {}).get("pairing") or {}).get("rule")
     # in a pair that was chosen by ratings, both sides may pass the true tests, and the pair can be good
     if right is not None and right < 0.5 and not _reads_ratings(rule):
-        sentences.append(f"Only {points(right)}% of the judged pairs are right by the true tests.")
+        sentences.append(
+            f"Only {points(right)}% of the judged pairs of a problem are right by the true tests, on average."
+        )
     for name, codes in verdicts.items():
         if failed := number((codes or {}).get("I")):
             sentences.append(
-                f"{count(failed)} verdicts ({name}) are missing, since the sandbox or a problem's reference failed. "
+                f"{count(failed)} verdicts ({name}) are missing, since the sandbox or a problem's own code failed. "
                 "They count against no model."
             )
     return sentences

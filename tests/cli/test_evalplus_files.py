@@ -31,7 +31,10 @@ RIGHT, HALF, WRONG = (f"def f(x):\n    return {value}\n" for value in ("x + 1", 
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Path]:
-    """Write a problem file, and a folder of three samples for each problem in EvalPlus's form. Return both paths."""
+    """Write a problem file, and a folder of three samples for each problem in EvalPlus's form.
+
+    Return their paths, and the path of a file of results that does not exist yet.
+    """
     problems = tmp_path / "problems.jsonl"
     problems.write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS))
     for number, programs in ((0, (RIGHT, HALF, WRONG)), (1, (WRONG, RIGHT, RIGHT))):
