@@ -1,7 +1,7 @@
 """Exceptions, one class for each cause: the user's input, this machine, codepref itself, or a refused result.
 
-A single failure of a model is no exception. A solution that crashes gets a verdict, an answer without code passes no
-test, and tests that cannot be used are dropped and counted. An exception stops the work. Each class holds the status
+A single failure of a model raises no exception. A solution that crashes gets a verdict, an answer without code passes
+no test, and tests that cannot be used are dropped and counted. An exception stops the work. Each class holds the status
 with which the command line exits.
 """
 

@@ -204,7 +204,7 @@ def load_model(
     quantization, `dtype` has no effect. quantization: "nf4" stores the weights in 4 bits to train an adapter (QLoRA,
     arXiv 2305.14314). attention: the argument `attn_implementation` of transformers; "auto" lets transformers choose.
     Raises UserError if the files cannot be loaded or `device` does not work. Raises MachineError if the model does not
-    fit into the device's memory, or if a GPU or a package is missing.
+    fit into GPU memory, or if a GPU or a package is missing.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -236,8 +236,7 @@ def _load_quantized(model: str, resolved: str, target: str, options: dict[str, A
 
     if not target.startswith("cuda"):
         raise MachineError(
-            "4-bit weights need a GPU, and the model is loaded on another device. Choose a GPU, or set "
-            "training.quantization = 'none'"
+            f"4-bit weights need a GPU, but the device is {target!r}. Use a GPU, or set training.quantization = 'none'"
         )
     if importlib.util.find_spec("bitsandbytes") is None:
         raise MachineError(

@@ -1,4 +1,4 @@
-"""A run that is killed once in each of STAGES, and restarted, ends with the same result as an undisturbed run."""
+"""A run that is killed and restarted once for each of STAGES ends with the same result as an undisturbed run."""
 
 import json
 import os

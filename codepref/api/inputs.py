@@ -71,8 +71,8 @@ def read_tests(
     """Return the tests by task. With `probes` above 0, add the probes that `with_probes` makes.
 
     Returns None if `tests` is None and `probes` is 0: the problems' own tests are used unchanged. per_completion: the
-    largest number of asserts to keep from one completion. Raises UserError for a negative `probes`, and for a file that
-    cannot be read or has malformed rows.
+    largest number of asserts to keep from one completion in a file of tests. Raises UserError for a negative `probes`,
+    and for a file that cannot be read or has malformed rows.
     """
     from codepref.sampling.answers import load_tests
     from codepref.sampling.probes import with_probes

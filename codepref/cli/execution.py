@@ -29,7 +29,7 @@ def add_execute(parser: Parser) -> None:
         "--tests-per-completion",
         type=int,
         default=5,
-        help="most asserts to keep from one completion (default %(default)s)",
+        help="largest number of asserts to keep from one completion (default %(default)s)",
     )
     parser.add_argument(
         "--probes",
@@ -44,8 +44,8 @@ def add_execute(parser: Parser) -> None:
     parser.add_argument(
         "--skip-gold",
         action="store_true",
-        help="do not check gold solutions; by default and without --tests, the gold solutions of most problems with a "
-        "test that no solution passed are run",
+        help="do not check gold solutions; otherwise, without --tests, the gold solutions of most problems with a test "
+        "that no solution passed are run",
     )
     add_limits(parser, timeout_factor=20)
     parser.set_defaults(command=execute)

@@ -97,7 +97,7 @@ def _report_error(error: BaseException) -> int | None:
 
 @contextlib.contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Inside the block, print each FutureWarning of codepref as one line, without the source line that Python adds."""
+    """Inside the block, print each FutureWarning of codepref as one line, without the file name and the source line."""
     python_format = warnings.formatwarning
 
     def one_line(

@@ -45,7 +45,7 @@ def add_pair(parser: Parser) -> None:
         "--max-pairs-per-problem",
         type=int,
         default=4,
-        help="most pairs of one problem, with any rule (default %(default)s)",
+        help="largest number of pairs of one problem (default %(default)s)",
     )
     parser.add_argument(
         "--draws",

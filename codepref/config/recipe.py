@@ -107,7 +107,7 @@ def recipe_from_document(
     overrides: texts `section.key=value` (or `seed=value`, `description=value`), which replace the document's values.
     where: the file that messages name. Raises UserError with one line for each unknown section or key, each value of
     the wrong type or out of bounds, each section under both its old and its current name, each malformed override, and
-    the mistakes in the pool that `parse_members` finds.
+    each mistake in the pool that `parse_members` finds.
     """
     mistakes: list[str] = []
     document = rename_sections(document, where, mistakes)

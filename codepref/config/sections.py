@@ -50,7 +50,7 @@ class SamplingSection:
     probes: int = bounded(
         60,
         low=0,
-        doc="rule `agreement`: about how many calls per problem, varied from its tests, compare its solutions",
+        doc="rule `agreement`: about how many calls to add per problem, to compare its solutions",
     )
     temperature: float = bounded(0.8, above=0.0, high=5.0, doc="softmax temperature")
     top_p: float = bounded(0.95, above=0.0, high=1.0, doc="probability mass of nucleus sampling")
@@ -135,7 +135,7 @@ class PairingSection:
     rule: str = bounded("all-tests", doc="name of the rule; see docs/explanation/pairing.md")
     margin: float = bounded(1.0, above=0.0, doc="rating rules: least difference in points between chosen and rejected")
     correctness_pairs: bool = bounded(False, doc="rule `tests-then-rating`: also pair passing with failing solutions")
-    max_pairs_per_problem: int = bounded(4, low=1, doc="most pairs per problem, over all draws")
+    max_pairs_per_problem: int = bounded(4, low=1, doc="largest number of pairs per problem, over all draws")
     draws: int = bounded(
         1, low=1, doc="proposals per problem, each from a random half of its samples; 1 uses all samples"
     )
@@ -190,7 +190,8 @@ class TrainingSection(Optimization, Objective):
     lora_dropout: float = bounded(0.0, low=0.0, high=0.9, doc="dropout inside the adapter")
     rounds: int = bounded(1, low=1, doc="number of rounds; each later round samples from the model of the round before")
     round_start: Literal["last", "base"] = bounded(
-        "last", doc="start and reference model of later rounds: the last round's model, or the start model of round 1"
+        "last",
+        doc="start and reference of later rounds: `last`, the model of the round before; `base`, the start of round 1",
     )
     merge_adapter: bool = bounded(False, doc="merge the adapter into its base model before saving")
     processes: int = bounded(1, low=1, doc="processes that train together on this machine")
@@ -232,9 +233,9 @@ class ValidationSection:
     )
     limit: int = bounded(100, low=0, doc="use only the first N problems; 0 uses all")
     samples: int = bounded(4, low=1, doc="answers per problem and probe, with the decoding of [evaluation]")
-    every: int = bounded(0, low=0, doc="steps between probes; 0: at most eight probes after the first step")
+    every: int = bounded(0, low=0, doc="steps between probes; 0: at most eight probes, besides one before the training")
     patience: int = bounded(
-        4, low=0, doc="training ends after so many probes without a new best; 0: only two clearly worse probes end it"
+        4, low=0, doc="training ends after so many probes without a new best; 0: only two worse probes in a row end it"
     )
 
 

@@ -48,7 +48,7 @@ def _training_cautions(summary: Row) -> list[str]:
     if accuracy and accuracy[1] >= 0.9 and main is not None and tone_of(main) in ("tie", "worse"):
         sentences.append(
             f"Reward accuracy ended at {points(accuracy[1])}%, but {figure_name(str(main.get('name')))} shows no gain: "
-            "the model tells chosen from rejected answers, but does not solve more problems."
+            "the model tells chosen from rejected answers, but is not shown to solve more problems."
         )
     sentences += [f"{sentence_case(str(warning))}." for warning in training.get("warnings") or []]
     chosen = _ends([value for row in curve if (value := number(row.get("chosen_logp"))) is not None])

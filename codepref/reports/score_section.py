@@ -50,7 +50,7 @@ def tiles(summary: Row) -> list[dict[str, str]]:
 
 
 def scores(summary: Row) -> dict[str, Any]:
-    """Return the section on scores: two charts, and the rows of the table. Return {} without any figure."""
+    """Return the section on scores: two charts, and the rows of the table. Return {} without a score or comparison."""
     by_model = {
         model: {str(row.get("name")): row for row in (summary.get("scores") or {}).get(model) or []} for model in MODELS
     }

@@ -41,7 +41,7 @@ def number(value: Any) -> float | None:
 def points(share: Any, *, signed: bool = False) -> str:
     """Return a share in percent with one decimal, or "–" for a missing number.
 
-    0.1234 becomes "12.3", and "+12.3" if `signed` is set. A share that rounds to zero has no plus sign.
+    0.1234 becomes "12.3", and "+12.3" if `signed` is set. A share that rounds to zero has no sign.
     """
     value = number(share)
     if value is None:

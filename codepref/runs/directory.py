@@ -27,7 +27,7 @@ def open_run(folder: Path) -> RunDirectory:
     """
     recipe = folder / "recipe.toml"
     if not recipe.exists():
-        raise UserError(f"{folder}: is no run directory, since it holds no recipe.toml")
+        raise UserError(f"{folder}: is not a run directory, since it holds no recipe.toml")
     return RunDirectory(folder, load_recipe(recipe))
 
 

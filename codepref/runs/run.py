@@ -40,7 +40,7 @@ def run(
     log: a function that receives one line for each stage after the stage `problems`. If packages are missing that the
     problems need, it receives a message about them first. say: the old name of `log`.
 
-    Returns the content of summary.json. Its key `gate` says whether the aligned model is promoted.
+    Returns the content of summary.json. The key `gate` says whether the aligned model is promoted.
     Raises UserError, MachineError, InfrastructureError or GateError. The results of finished stages are kept.
     """
     from codepref.hub.cards import write_cards

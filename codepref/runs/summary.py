@@ -95,7 +95,7 @@ def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, An
 def refresh_summary(folder: Path) -> dict[str, Any]:
     """Write summary.json of the run in `folder` again from the results of the finished stages, and return its content.
 
-    Raises UserError if the folder holds no run.
+    Raises UserError if the folder holds no run, or a malformed file.
     """
     run = open_run(folder)
     return write_summary(run, ["problems", *plan(run.recipe)])
@@ -112,7 +112,7 @@ def _mark(path: Path, decision: dict[str, Any]) -> None:
 
 
 def machine() -> dict[str, Any]:
-    """Return facts about this machine: processor, usable cores, memory, platform, Python, and a GPU if there is one."""
+    """Return facts about this machine: processor, usable cores, memory, platform, Python, and a GPU that torch finds."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     facts = {
         "cpu": _processor(),
