@@ -112,7 +112,7 @@ def _mark(path: Path, decision: dict[str, Any]) -> None:
 
 
 def machine() -> dict[str, Any]:
-    """Return facts about this machine: processor, usable cores, memory, platform, Python, and a GPU that torch finds."""
+    """Return facts about this machine: processor, usable cores, memory, platform, Python, and GPU if torch finds it."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     facts = {
         "cpu": _processor(),
