@@ -1,7 +1,7 @@
 """Exceptions, one class for each cause: the user's input, this machine, codepref itself, or a refused result.
 
-A single failure of a model is no exception. A solution that crashes gets a verdict, an answer without code passes no
-test, and tests that cannot be used are dropped and counted. An exception stops the work. Each class holds the status
+A single failure of a model raises no exception. A solution that crashes gets a verdict, an answer without code passes
+no test, and tests that cannot be used are dropped and counted. An exception stops the work. Each class holds the status
 with which the command line exits.
 """
 
@@ -32,13 +32,13 @@ class UserError(CodeprefError):
 
 
 class MachineError(CodeprefError):
-    """This machine lacks something: Landlock, disk space, memory, an optional package."""
+    """This machine lacks something, such as Landlock, disk space, memory or an optional package."""
 
     exit_status = 3
 
 
 class InfrastructureError(CodeprefError):
-    """A part of codepref or a program that it uses failed: the sandbox, the process that calls servers, ruff.
+    """A part of codepref or a program that it uses failed, such as the sandbox or ruff.
 
     This never counts as a failure of a model.
     """

@@ -148,11 +148,10 @@ def pick_device(device: str) -> str:
 
 
 def model_templates(model: str) -> dict[str, str]:
-    """Return the prompt templates in a model's folder, such as {"solutions": text, "tests": text}, or {}.
+    """Return the prompt templates in a model's folder, such as {"solutions": text, "tests": text}.
 
-    The result is {} for a folder without templates and for the name of a hub model.
-
-    The starter has its own templates. Training copies a model's templates into the folder of the trained model.
+    Return {} for a folder without templates and for the name of a hub model. The starter has its own templates.
+    Training copies a model's templates into the folder of the trained model.
     Raises UserError for a malformed file, and as `resolve_model` does.
     """
     path = Path(resolve_model(model)) / TEMPLATES
@@ -169,7 +168,7 @@ def load_tokenizer(model: str) -> Any:
     """Return the model's tokenizer, set to pad on the left, as generation needs.
 
     Raises UserError if the files cannot be loaded, or hold no usable chat template or no end-of-sequence token. Prompts
-    need the template, and the token ends answers. Raises MachineError if GPU memory or a package is missing.
+    need the template, and the token ends answers. Raises MachineError if a package is missing.
     """
     from transformers import AutoTokenizer
 
@@ -204,8 +203,8 @@ def load_model(
     dtype: "auto" is the checkpoint's type on a GPU, and float32 on a CPU, where 16-bit types are slow or missing. With
     quantization, `dtype` has no effect. quantization: "nf4" stores the weights in 4 bits to train an adapter (QLoRA,
     arXiv 2305.14314). attention: the argument `attn_implementation` of transformers; "auto" lets transformers choose.
-    Raises UserError if the files cannot be loaded or `device` does not work, and MachineError if GPU memory, a GPU or a
-    package is missing.
+    Raises UserError if the files cannot be loaded or `device` does not work. Raises MachineError if the model does not
+    fit into GPU memory, or if a GPU or a package is missing.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -236,7 +235,9 @@ def _load_quantized(model: str, resolved: str, target: str, options: dict[str, A
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
     if not target.startswith("cuda"):
-        raise MachineError("4-bit weights need a GPU. Use a machine with a GPU, or set training.quantization = 'none'")
+        raise MachineError(
+            f"4-bit weights need a GPU, but the device is {target!r}. Use a GPU, or set training.quantization = 'none'"
+        )
     if importlib.util.find_spec("bitsandbytes") is None:
         raise MachineError(
             "4-bit weights need the package bitsandbytes. Run `pip install codepref[gpu]`, or set "

@@ -213,7 +213,7 @@ class Instruction:
 class Response:
     """The text that one model wrote for one instruction.
 
-    response_id: a number that no other response of the task has, by default its position among them, from 0. For a
+    response_id: a number that no other response of the task has, usually its position among them, from 0. For a
     response that is a sampled solution, it is the solution's id. model: the name of the model or pool member that wrote
     it. finished: False if the token limit cut the response off. principle: the sentence of the prompt that asked for
     the preference, or "".

@@ -1,4 +1,4 @@
-"""Settings of all tests (one thread for each worker, no cache, no deadlines), and fixtures that several folders use."""
+"""Settings of all tests (by default one thread for each worker; no cache, no deadlines), and shared fixtures."""
 
 import gzip
 import json
@@ -21,7 +21,7 @@ settings.load_profile("any machine")
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """Return the folder of published files, which is outside the repository. Skip the test if there is none."""
+    """Return the folder of published files, which is outside the repository. Skip the test if the files are missing."""
     folder = Path(os.environ.get("CODEPREF_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
     if not (folder / "humaneval").is_dir():
         pytest.skip(f"no published files at {folder} (set CODEPREF_DATA)")

@@ -238,11 +238,11 @@ def test_help_and_reading_a_run_need_neither_torch_nor_numpy() -> None:
 
 
 COMMAND_LINE_ALONE = {"status", "show", "report", "doctor"}
-"""Commands that only print. They have no function in the package."""
+"""Commands without a function of the same name in `codepref`."""
 
 
 def documented_arguments(documentation: str) -> set[str]:
-    """Return the names that a docstring explains, as `name: ...` or `name, other: ...` at the start of a sentence."""
+    """Return the names that a docstring explains, as `name: ...` or `name, other: ...` after ".", ";" or ":"."""
     lists = re.findall(r"(?:^|[.;:]\s)([a-z_]+(?:, [a-z_]+)*): ", " ".join(documentation.split()))
     return {name for names in lists for name in names.split(", ")}
 

@@ -78,7 +78,7 @@ def blocks(text: str, *languages: str) -> list[str]:
 
 
 def command_lines(text: str) -> Iterator[list[str]]:
-    """Yield the words of each codepref command in the fenced blocks of a document. Continued lines are joined."""
+    """Yield the words of each codepref command in a document's fenced blocks of shell text. Join continued lines."""
     for body in blocks(text, "", "sh", "bash"):
         for line in body.replace("\\\n", " ").splitlines():
             if line.startswith("codepref ") and not re.match(r"codepref/|codepref [A-Z]", line):
@@ -165,7 +165,7 @@ def test_commands_in_code_blocks_can_be_typed(document: Path) -> None:
 
 
 def check_overrides(command: str, parsed: argparse.Namespace) -> None:
-    """Raise an error for a `--set` that the command would refuse."""
+    """Raise an error for a `--set` with an unknown key. For `run` and `demo`, also check types and bounds of values."""
     if command in ("run", "demo"):
         recipe_from_document({}, overrides=parsed.overrides)
     elif command == "train":

@@ -1,4 +1,4 @@
-"""A run that is killed and restarted in every stage ends with the same result as an undisturbed run."""
+"""A run that is killed and restarted once for each of STAGES ends with the same result as an undisturbed run."""
 
 import json
 import os
@@ -36,7 +36,10 @@ def start(out: Path) -> subprocess.Popen[str]:
 
 
 def kill_in(out: Path, stage: str, delay: float) -> list[psutil.Process]:
-    """Run until `stage` or a later one begins, and kill only the main process. Return its child processes."""
+    """Run until `stage` or a later one begins, wait `delay` seconds, and kill only the main process.
+
+    Return the child processes that the main process had.
+    """
     process = start(out)
     assert process.stderr is not None
     for line in process.stderr:

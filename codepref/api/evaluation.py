@@ -86,9 +86,9 @@ def evaluate(
     from codepref.sampling.engines import Decoding
 
     if sum(source is not None for source in (model, solutions, verdicts)) != 1:
-        raise UserError("give one of model, solutions and verdicts")
+        raise UserError("give exactly one of model, solutions and verdicts")
     if verdicts is None and problems is None:
-        raise UserError("the problems are missing: a model or solutions need them (--problems)")
+        raise UserError("the problems are missing: give `problems` (--problems), since a model or solutions need them")
     _check_figures(k, samples, of_model=model is not None, evalplus=evalplus)
     folder = Path(out) if out else None
     matrices = None if verdicts is None else read_matrices(verdicts)
@@ -132,9 +132,8 @@ def evaluate(
 def _check_figures(k: Sequence[int], samples: int, *, of_model: bool, evalplus: str | Path | None) -> None:
     """Raise UserError for a `k` below 1 and for an `evalplus` path that cannot be a file.
 
-    For a model, also raise UserError for `samples` below 1 and for any `evalplus` path.
-
-    This check comes before the model answers and before a solution runs.
+    For a model, also raise UserError for `samples` below 1 and for any `evalplus` path. This check comes before the
+    model answers and before a solution runs.
     """
     if below := [one for one in k if one < 1]:
         raise UserError(f"k must be at least 1 in pass@k, not {below[0]}")

@@ -36,8 +36,8 @@ def execute(
     tests_per_completion: the largest number of tests to take from one completion in a file of tests.
     probes: about how many calls to add per problem, varied from its tests. `codepref.sampling.probes.with_probes` says
     when there are more or fewer. The rule `agreement` uses them.
-    out: a folder for the verdicts, their details, the tests, a summary and the problems' statements. An interrupted
-    call with the same folder and input continues.
+    out: a folder for the verdicts, their details, the tests, a summary and the problems' statements. A later
+    call with the same folder and input continues an interrupted one.
 
     Returns one matrix for each task that has solutions. Raises UserError for wrong input, and MachineError if
     this machine lacks something, such as Landlock or disk space.

@@ -43,8 +43,8 @@ def load_problems(source: Problems, *, limit: int | None = None) -> list[Problem
 def read_solutions(solutions: Solutions, problems: Sequence[Problem]) -> Iterator[Solution]:
     """Return an iterator over the solutions. It reads the source step by step, so the source may be a generator.
 
-    Raises UserError, also while it is read, for a file that cannot be read, for malformed rows, and for items that are
-    neither Solution records nor rows, or a mixture of both.
+    Raises UserError, at once or while the iterator is read, for a file that cannot be read, for malformed rows, for
+    items that are neither Solution records nor rows, and for a mixture of both.
     """
     from codepref.sampling.answers import iter_solutions, iter_solutions_from_rows
 
@@ -71,8 +71,8 @@ def read_tests(
     """Return the tests by task. With `probes` above 0, add the probes that `with_probes` makes.
 
     Returns None if `tests` is None and `probes` is 0: the problems' own tests are used unchanged. per_completion: the
-    largest number of asserts to keep from one completion. Raises UserError for a negative `probes`, and for a file that
-    cannot be read or has malformed rows.
+    largest number of asserts to keep from one completion in a file of tests. Raises UserError for a negative `probes`,
+    and for a file that cannot be read or has malformed rows.
     """
     from codepref.sampling.answers import load_tests
     from codepref.sampling.probes import with_probes
@@ -129,8 +129,8 @@ def default_template(template: str | None, model: Any, kind: str) -> str | None:
     """Return `template` or, if it is None, the template of this `kind` in the model's folder.
 
     Returns None, which means codepref's default, if neither exists. An Engine and `scripted:FILE` have no folder. Some
-    models, such as the starter, understand only the wording that they were trained on, and their folders hold it. kind:
-    "solutions" or "tests".
+    models, such as the starter, understand only the wording that they were trained on, and their folders hold templates
+    with this wording. kind: "solutions" or "tests".
     """
     if template is None and isinstance(model, str) and not model.startswith("scripted:"):
         from codepref.models import model_templates

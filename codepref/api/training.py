@@ -98,7 +98,7 @@ def _online_problems(problems: Problems, model: str, online: OnlineSection | Non
 
 
 def _validation(validation: Problems, model: str, settings: ValidationSection, unconfined: bool) -> Any:
-    """Return the settings of the validation. Raises UserError if there is no problem or one has no tests."""
+    """Return the settings of the validation. Raises UserError without problems, or for a problem without tests."""
     from codepref.models import model_templates
     from codepref.training.job import ValidationSettings
 
@@ -134,7 +134,7 @@ def _training_data(pairs: Any, verdicts: Any, data: Any, settings: TrainingSecti
     sources = {"pairs": pairs, "verdicts": verdicts, "data": data}
     given = [name for name, value in sources.items() if value is not None]
     if len(given) != 1:
-        raise UserError("give one of pairs, verdicts and data to train on")
+        raise UserError("give exactly one of pairs, verdicts and data to train on")
     method = load_method(settings.method)
     if given[0] not in method.sources:
         raise UserError(

@@ -97,7 +97,7 @@ def evaluate(options: Namespace) -> None:
         print(f"{count:,} solutions left out: {reason}")
     if unanswered := sorted(wanted - {row.task_id for row in scores.problems}):
         print(
-            f"{len(unanswered):,} of {len(wanted):,} problems left out: they have no solution, such as {unanswered[0]}"
+            f"{len(unanswered):,} of {len(wanted):,} problems, such as {unanswered[0]}, left out: they have no solution"
         )
     if options.evalplus:
         print(options.evalplus)

@@ -1,4 +1,4 @@
-"""The commands that use the sandbox: execute, doctor."""
+"""The commands of the sandbox: execute, doctor."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def add_execute(parser: Parser) -> None:
         "--tests-per-completion",
         type=int,
         default=5,
-        help="most asserts to keep from one completion (default %(default)s)",
+        help="largest number of asserts to keep from one completion (default %(default)s)",
     )
     parser.add_argument(
         "--probes",
@@ -44,8 +44,8 @@ def add_execute(parser: Parser) -> None:
     parser.add_argument(
         "--skip-gold",
         action="store_true",
-        help="do not check gold solutions; without this option and --tests, those of most problems with an unpassed "
-        "test are run",
+        help="do not check gold solutions; otherwise, without --tests, the gold solutions of most problems with a test "
+        "that no solution passed are run",
     )
     add_limits(parser, timeout_factor=20)
     parser.set_defaults(command=execute)

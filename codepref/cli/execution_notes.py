@@ -1,6 +1,6 @@
-"""The notes that `execute` and `evaluate` print on stderr.
+"""The notes that `execute` prints on stderr. `evaluate` prints only the note on missing packages.
 
-They report tests that were left out, missing packages, verdicts `I`, and gold solutions that fail.
+The notes report tests that were left out, missing packages, verdicts `I`, and gold solutions that fail.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def note_tests(problems: Sequence[Problem], loaded: LoadedTests | None, log: Log
 
 
 def note_packages(problems: Sequence[Problem], log: Log) -> None:
-    """Log the packages that problems need and this machine lacks. Their solutions usually cannot pass."""
+    """Log the packages that problems need and this machine lacks. Solutions of these problems usually cannot pass."""
     if message := missing_packages_message(problems):
         log(f"codepref: {message}")
 
@@ -84,8 +84,8 @@ def note_gold(
 ) -> None:
     """Run the gold solutions of problems with a test that no solution passed, and log those that fail.
 
-    A problem is not checked if each of its tests was passed by some solution, or if a test has a reference, such as
-    tests of kind "inputs", since the reference has run already. Raises what `execute` raises.
+    A problem is left out if one of its tests has a reference, as tests of kind "inputs" have, since the reference has
+    run already. Raises what `execute` raises.
     """
     unpassed = set(_tasks_with_an_unpassed_test(folder))
     failing = [p for p in problems if p.task_id in unpassed]

@@ -63,7 +63,8 @@ def add_judge(parser: Parser) -> None:
         "--mode",
         choices=modes,
         default="together",
-        help="put all responses to an instruction into one question, or one response into each (default together)",
+        help="together: put all responses to an instruction into one question; single: put one response into each "
+        "question (default together)",
     )
     parser.add_argument("--second-pass", action="store_true", help="ask again with the responses in reversed order")
     parser.add_argument("--temperature", type=float, default=0.0, help="temperature of the judge (default %(default)s)")

@@ -74,7 +74,7 @@ def judge(options: Namespace) -> None:
         _calibrate(options, member, settings)
         return
     if options.verdicts or options.own_models:
-        raise UserError("--verdicts and --own-models apply only with --calibrate: add it, or leave them out")
+        raise UserError("--verdicts and --own-models apply only with --calibrate: add it, or leave the two options out")
     progress = ProgressLine("judge: questions")
     with closing(progress):
         summary = codepref.judge(
@@ -153,12 +153,15 @@ def grade(options: Namespace) -> None:
 
 
 def judge_member(options: Namespace) -> Member:
-    """Return the judge that the options name. Raises UserError if they do not name exactly one, or no server."""
+    """Return the judge that the options name.
+
+    Raises UserError if they do not name exactly one judge, if the judge has no server, or if the file is malformed.
+    """
     from codepref.config.pool import Member, load_members
 
     if options.judge:
         if options.model or options.base_url:
-            raise UserError("the judge is named twice: give --judge FILE, or --model with --base-url, but not both")
+            raise UserError("give --judge FILE to name the judge, or --model with --base-url, but not both")
         members = load_members(Path(options.judge))
         if len(members) != 1:
             raise UserError(
@@ -173,7 +176,8 @@ def judge_member(options: Namespace) -> Member:
         member = Member(**{name: getattr(options, name) for name in names}, **prices)
     if not member.base_url:
         raise UserError(
-            f"{member.label}: the address of its server is missing; give --base-url (OpenAI-compatible, up to /v1)"
+            f"{member.label}: the address of its server is missing; give --base-url (OpenAI-compatible, up to /v1), or "
+            "set base_url in the file of --judge"
         )
     return member
 

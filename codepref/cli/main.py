@@ -24,7 +24,7 @@ USED_UP = {
 }
 """Error number -> which limit of the machine was reached."""
 
-CONTINUES = "the same command continues from what it has kept"
+CONTINUES = "the same command continues from the work that it has kept"
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -97,7 +97,7 @@ def _report_error(error: BaseException) -> int | None:
 
 @contextlib.contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Inside the block, print codepref's FutureWarnings as one line without the file and line that Python adds."""
+    """Inside the block, print each FutureWarning of codepref as one line, without the file name and the source line."""
     python_format = warnings.formatwarning
 
     def one_line(
@@ -118,8 +118,9 @@ def _let_threads_sleep() -> None:
     """Make waiting OpenMP threads sleep, unless the user has set how they wait. Call this before torch is loaded.
 
     By default, waiting threads spin. When another process used a core too, sampling from a small model took 65 s with
-    spinning threads, and 2 s with sleeping ones. Here threads spin a thousand times before they sleep. Compared with no
-    spinning, this was a sixth faster on an idle machine, and an eighth slower beside another process.
+    spinning threads, and 2 s with sleeping threads. This function lets threads spin a thousand times before they sleep.
+    Compared with no spinning, sampling was a sixth faster on an idle machine, and an eighth slower beside another
+    process.
     """
     if not os.environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"}:
         os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}

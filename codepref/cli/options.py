@@ -77,7 +77,7 @@ def add_limits(parser: Parser, *, timeout_factor: int) -> None:
 
     timeout_factor: the default that the help of --timeout-factor names.
     """
-    parser.add_argument("--cpu-seconds", type=float, help="CPU time limit of one test (default 3)")
+    parser.add_argument("--cpu-seconds", type=float, help="CPU time limit of one test, in seconds (default 3)")
     parser.add_argument(
         "--timeout-factor",
         type=float,
@@ -85,7 +85,7 @@ def add_limits(parser: Parser, *, timeout_factor: int) -> None:
         f"such limit (default {timeout_factor})",
     )
     parser.add_argument("--patience", type=float, dest="timeout_factor", action=OldName, const="--timeout-factor")
-    parser.add_argument("--memory-mb", type=int, help="memory limit of one process that runs a solution (default 1024)")
+    parser.add_argument("--memory-mb", type=int, help="memory limit of a solution's process, in MiB (default 1024)")
     parser.add_argument("--jobs", type=int, help="number of workers (default: one per core)")
     add_sandbox(parser)
 
@@ -127,6 +127,6 @@ def read_limits(options: Namespace, **defaults: Any) -> Limits:
         chosen[name] = value
     if options.timeout_factor is not None:
         if options.timeout_factor < 0:
-            raise UserError(f"--timeout-factor must not be below 0, not {options.timeout_factor}")
+            raise UserError(f"--timeout-factor must be at least 0, not {options.timeout_factor}")
         chosen["timeout_factor"] = options.timeout_factor or None
     return Limits(**chosen)

@@ -45,13 +45,13 @@ def add_pair(parser: Parser) -> None:
         "--max-pairs-per-problem",
         type=int,
         default=4,
-        help="most pairs of one problem, with any rule (default %(default)s)",
+        help="largest number of pairs of one problem (default %(default)s)",
     )
     parser.add_argument(
         "--draws",
         type=int,
         default=1,
-        help="with a rule that makes one pair per problem, such as dstc: number of pairs per problem (default 1)",
+        help="with a rule that proposes one pair per problem, such as dstc: proposals per problem (default 1)",
     )
     parser.add_argument(
         "--min-confidence", type=float, default=0.0, help="drop pairs with a lower confidence (default 0)"

@@ -120,7 +120,7 @@ def _as_override(item: str) -> str:
     """Return the override of a recipe for KEY=VALUE of `train --set`.
 
     Raises UserError for `method`, `rounds` and `round_start`, and for keys of sections other than [training] and
-    [online]. The caller checks whether the key exists and takes the value.
+    [online]. The caller checks whether the key exists and the value is valid.
     """
     key = item.partition("=")[0].strip().removeprefix("training.")
     if key == "method":

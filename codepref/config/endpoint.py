@@ -28,7 +28,7 @@ class ServerSettings:
 
     @property
     def priced(self) -> bool:
-        """Whether the recipe gives a price above zero for the model's tokens."""
+        """Whether a price of the model's tokens is above zero."""
         return self.price_in > 0 or self.price_out > 0
 
 

@@ -29,7 +29,7 @@ def bounded(
 
 
 def checked(section: Any, where: str) -> Any:
-    """Check a section that was built in Python in the same way as a section from a file, and return it.
+    """Check types and bounds in a section that was built in Python, as in a section from a file, and return it.
 
     where: the name with which each line of the message begins. Raises UserError with one line for each value of the
     wrong type or out of bounds.
@@ -117,7 +117,7 @@ def _out_of_bounds(value: Any, bounds: Mapping[str, Any]) -> str:
 
 
 def nearest(name: str, known: set[str]) -> str:
-    """Return the end of a message about an unknown name: the most similar known name, or all if none is similar."""
+    """Return the end of a message about an unknown name: the most similar known name, or all known names."""
     match = difflib.get_close_matches(name, sorted(known), n=1)
     return f" (did you mean `{match[0]}`?)" if match else f" (known: {', '.join(sorted(known))})"
 

@@ -21,7 +21,7 @@ def rename_sections(document: Mapping[str, Any], where: str, mistakes: list[str]
         new = OLD_SECTIONS.get(name, name)
         if new != name and new in document:
             mistakes.append(
-                f"{where}: [{name}] is the old name of [{new}], and both are there. Write all keys in [{new}]"
+                f"{where}: [{name}] is the old name of [{new}], and the file holds both. Write all keys in [{new}]"
             )
             continue
         if new != name:

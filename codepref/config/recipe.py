@@ -94,7 +94,7 @@ def read_document(path: Path) -> dict[str, Any]:
     except IsADirectoryError:
         inside = path / "recipe.toml"
         hint = f"; the recipe of the run in this folder is {inside}" if inside.is_file() else ""
-        raise UserError(f"{path}: is a folder, a recipe is a TOML file{hint}") from None
+        raise UserError(f"{path}: is a folder, but a recipe is a TOML file{hint}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid TOML ({error})") from None
 
@@ -107,7 +107,7 @@ def recipe_from_document(
     overrides: texts `section.key=value` (or `seed=value`, `description=value`), which replace the document's values.
     where: the file that messages name. Raises UserError with one line for each unknown section or key, each value of
     the wrong type or out of bounds, each section under both its old and its current name, each malformed override, and
-    the mistakes in the pool that `parse_members` finds.
+    each mistake in the pool that `parse_members` finds.
     """
     mistakes: list[str] = []
     document = rename_sections(document, where, mistakes)
@@ -147,9 +147,9 @@ def _parse_section(key: str, value: Any, mistakes: list[str], where: str, overri
 
 
 def _apply_override(tables: dict[str, Any], override: str, mistakes: list[str]) -> str:
-    """Put the value of an override into `tables`, and return its key.
+    """Put the value of an override into `tables`, and return the override's key.
 
-    A malformed override adds a line to `mistakes`, and the function returns "".
+    For a malformed override, add a line to `mistakes` and return "".
     """
     key, equals, text = override.partition("=")
     if not equals or not key.strip():

@@ -23,14 +23,14 @@ class ModelSection:
 
 @dataclass(frozen=True)
 class ProblemsSection:
-    """The sources of problems. `train` and `heldout` must not share a task."""
+    """The sources of problems. `train` and `heldout` must not share a problem."""
 
     train: str = bounded(
         "starter:train", doc="problems to sample, pair and train on: file, hub name or `starter:train`"
     )
     train_limit: int = bounded(0, low=0, doc="use only the first N training problems; 0 uses all")
     heldout: str = bounded(
-        "starter:heldout", doc="problems for the measurement before and after training; never trained on"
+        "starter:heldout", doc="problems for the measurement before and after training, not for training"
     )
     heldout_limit: int = bounded(0, low=0, doc="use only the first N held-out problems; 0 uses all")
     contamination: Literal["drop", "keep"] = bounded(
@@ -48,7 +48,9 @@ class SamplingSection:
         5, low=1, doc="largest number of asserts that are kept from one test completion"
     )
     probes: int = bounded(
-        60, low=0, doc="rule `agreement`: calls per problem, varied from its tests, on which solutions are compared"
+        60,
+        low=0,
+        doc="rule `agreement`: about how many calls to add per problem, to compare its solutions",
     )
     temperature: float = bounded(0.8, above=0.0, high=5.0, doc="softmax temperature")
     top_p: float = bounded(0.95, above=0.0, high=1.0, doc="probability mass of nucleus sampling")
@@ -106,7 +108,7 @@ class JudgeSection(ServerSettings):
     mode: Literal["together", "single"] = bounded(
         "together", doc="rate all responses of a problem in one call, or one response per call"
     )
-    second_pass: bool = bounded(False, doc="rate a second time, with the responses in reversed order")
+    second_pass: bool = bounded(False, doc="mode `together`: rate again, with the responses in reversed order")
     temperature: float = bounded(0.0, low=0.0, high=5.0, doc="softmax temperature of the judge")
     max_new_tokens: int = bounded(1024, low=1, doc="tokens of one answer of the judge")
     budget: float = bounded(-1.0, low=-1.0, doc="most dollars that the judge may spend; -1: no limit")
@@ -133,7 +135,7 @@ class PairingSection:
     rule: str = bounded("all-tests", doc="name of the rule; see docs/explanation/pairing.md")
     margin: float = bounded(1.0, above=0.0, doc="rating rules: least difference in points between chosen and rejected")
     correctness_pairs: bool = bounded(False, doc="rule `tests-then-rating`: also pair passing with failing solutions")
-    max_pairs_per_problem: int = bounded(4, low=1, doc="most pairs per problem, over all draws")
+    max_pairs_per_problem: int = bounded(4, low=1, doc="largest number of pairs per problem, over all draws")
     draws: int = bounded(
         1, low=1, doc="proposals per problem, each from a random half of its samples; 1 uses all samples"
     )
@@ -188,7 +190,8 @@ class TrainingSection(Optimization, Objective):
     lora_dropout: float = bounded(0.0, low=0.0, high=0.9, doc="dropout inside the adapter")
     rounds: int = bounded(1, low=1, doc="number of rounds; each later round samples from the model of the round before")
     round_start: Literal["last", "base"] = bounded(
-        "last", doc="start and reference model of later rounds: the model of the round before, or the base model"
+        "last",
+        doc="start and reference of later rounds: `last`, the model of the round before; `base`, the start of round 1",
     )
     merge_adapter: bool = bounded(False, doc="merge the adapter into its base model before saving")
     processes: int = bounded(1, low=1, doc="processes that train together on this machine")
@@ -210,10 +213,10 @@ class OnlineSection:
     )
     reward: Literal["share", "pass", "coarse"] = bounded(
         "share",
-        doc="`share`: share of tests that pass; `pass`: 1 if all pass, else 0; `coarse`: the four values of that key",
+        doc="`share`: share of tests that pass; `pass`: 1 if all pass, else 0; `coarse`: a value of the key `coarse`",
     )
     coarse: tuple[float, ...] = bounded(
-        (-1.0, -0.6, -0.3, 1.0), doc="rewards of answers that do not compile, raise, fail a test, pass"
+        (-1.0, -0.6, -0.3, 1.0), doc="rewards of answers that do not compile, raise an exception, fail a test, or pass"
     )
     kl: float = bounded(0.0, low=0.0, doc="weight of the divergence from the start model")
     temperature: float = bounded(1.0, above=0.0, high=5.0, doc="softmax temperature")
@@ -230,9 +233,9 @@ class ValidationSection:
     )
     limit: int = bounded(100, low=0, doc="use only the first N problems; 0 uses all")
     samples: int = bounded(4, low=1, doc="answers per problem and probe, with the decoding of [evaluation]")
-    every: int = bounded(0, low=0, doc="steps between probes; 0: at most eight probes after the first step")
+    every: int = bounded(0, low=0, doc="steps between probes; 0: at most eight probes, besides one before the training")
     patience: int = bounded(
-        4, low=0, doc="training ends after so many probes without a new best; 0: only two clearly worse probes end it"
+        4, low=0, doc="training ends after so many probes without a new best; 0: only two worse probes in a row end it"
     )
 
 
@@ -241,7 +244,9 @@ class Demonstrations:
     """The answers that supervised fine-tuning imitates."""
 
     data: str = bounded("", doc="file or hub name; `passing`: the model's samples that pass; empty: no fine-tuning")
-    limit: int = bounded(0, low=0, doc="use only the first N demonstrations; 0 uses all")
+    limit: int = bounded(
+        0, low=0, doc="use only the first N demonstrations of `data`; 0 uses all; no effect on `passing`"
+    )
 
 
 @dataclass(frozen=True)
@@ -277,7 +282,9 @@ class HubSection:
 class GateSection:
     """When the aligned model is promoted; see docs/explanation/validation.md."""
 
-    figures: tuple[str, ...] = bounded(("pass@1",), doc="scores that decide, by their names in scores.json")
+    figures: tuple[str, ...] = bounded(
+        ("pass@1",), doc="scores that decide, by their names in the report, such as pass@1"
+    )
     margin: float = bounded(
         1.0, low=0.0, high=100.0, doc="percentage points; a promoted model is shown to lose less than this"
     )

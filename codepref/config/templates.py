@@ -17,10 +17,9 @@ TEST_TEMPLATE = packaged_text("codepref.config", "prompts/tests.txt")
 
 
 def check_template(template: str, name: str = "template") -> None:
-    """Raise UserError if `template` lacks {prompt}, or if `str.format` cannot fill it in with these two fields.
+    """Raise UserError if `template` lacks {prompt}, or if filling it in needs more than {prompt} and {entry_point}.
 
-    These are {prompt} and {entry_point}. A brace that belongs to no placeholder must be doubled. name: the template's
-    name in the message.
+    A brace that belongs to no placeholder must be doubled. name: the template's name in the message.
     """
     try:
         shown = template.format(prompt="<the problem>", entry_point="f")

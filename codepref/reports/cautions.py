@@ -48,7 +48,7 @@ def _training_cautions(summary: Row) -> list[str]:
     if accuracy and accuracy[1] >= 0.9 and main is not None and tone_of(main) in ("tie", "worse"):
         sentences.append(
             f"Reward accuracy ended at {points(accuracy[1])}%, but {figure_name(str(main.get('name')))} shows no gain: "
-            "the model tells chosen from rejected answers, but does not solve more problems."
+            "the model tells chosen from rejected answers, but is not shown to solve more problems."
         )
     sentences += [f"{sentence_case(str(warning))}." for warning in training.get("warnings") or []]
     chosen = _ends([value for row in curve if (value := number(row.get("chosen_logp"))) is not None])
@@ -86,11 +86,13 @@ def _data_cautions(summary: Row) -> list[str]:
     rule = ((summary.get("recipe_resolved") or {}).get("pairing") or {}).get("rule")
     # in a pair that was chosen by ratings, both sides may pass the true tests, and the pair can be good
     if right is not None and right < 0.5 and not _reads_ratings(rule):
-        sentences.append(f"Only {points(right)}% of the judged pairs are right by the true tests.")
+        sentences.append(
+            f"Only {points(right)}% of the judged pairs of a problem are right by the true tests, on average."
+        )
     for name, codes in verdicts.items():
         if failed := number((codes or {}).get("I")):
             sentences.append(
-                f"{count(failed)} verdicts ({name}) are missing, since the sandbox or a problem's reference failed. "
+                f"{count(failed)} verdicts ({name}) are missing, since the sandbox or a problem's own code failed. "
                 "They count against no model."
             )
     return sentences

@@ -19,9 +19,9 @@ _FENCE = re.compile(r"^[ \t]*```[ \t]*[\w+-]*[ \t]*\n(.*?)(?:^[ \t]*```[ \t]*$|\
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """A row of verdict codes of one solution, with one code for each test.
+    """A row of verdict codes of one solution, with one code for each of the first tests.
 
-    more: the number of codes that are not shown.
+    more: the number of codes that `codes` leaves out.
     """
 
     label: str
@@ -36,7 +36,7 @@ class Side:
     Attributes:
         html, test_html: safe markup of the response, and of the test that belongs to it.
         strips: rows of verdict codes.
-        truth: "pass" or "fail" by the true tests, or "" if they have not judged this side.
+        truth: "pass" or "fail" by the true tests, or "" if that is not known.
         facts: (name, value) of the other evidence.
     """
 
@@ -53,7 +53,8 @@ class Side:
 class Example:
     """One pair in the form that the template shows.
 
-    truth: whether the pair is right by the true tests, in words. truth_tone: the colour of these words.
+    truth: whether the pair is right by the true tests, in words, or "" if that is not known. truth_tone: the tone of
+    these words, such as "better".
     """
 
     task_id: str
@@ -67,10 +68,11 @@ class Example:
 
 
 def choose(rows: Sequence[Mapping[str, Any]], wanted: int = 10) -> list[Mapping[str, Any]]:
-    """Return at most `wanted` pairs, spread evenly from the most to the least confident problem.
+    """Return at most `wanted` pairs of a file of pairs. The choice does not depend on whether a pair is right.
 
-    Only the most confident pair of each problem is used. If there are fewer than `wanted` problems, the most confident
-    other pairs are added. The choice does not depend on whether a pair is right.
+    First the most confident pair of each problem is taken. If there are more of these pairs than `wanted`, the choice
+    is spread evenly from the most to the least confident one. If there are fewer, the most confident other pairs are
+    added.
     """
     ranked = sorted(rows, key=lambda row: (-(row.get("confidence") or 0.0), str(row.get("task_id"))))
     seen: set[str] = set()
@@ -88,8 +90,8 @@ def choose(rows: Sequence[Mapping[str, Any]], wanted: int = 10) -> list[Mapping[
 def example(row: Mapping[str, Any], true_codes: Mapping[tuple[str, int], str] | None = None) -> Example:
     """Return one row of pairs.parquet in the form that the template shows.
 
-    Evidence that is no JSON object is shown as text. true_codes: the verdict codes of the true tests by (task_id,
-    solution_id).
+    Evidence that is not a JSON object is shown as one fact. true_codes: the verdict codes of the true tests by
+    (task_id, solution_id).
     """
     evidence = _evidence(row.get("evidence"))
     for name in ("chosen", "rejected"):
@@ -123,7 +125,7 @@ def _evidence(value: Any) -> dict[str, Any]:
 
 
 def _side(name: str, row: Mapping[str, Any], evidence: dict[str, Any]) -> Side:
-    """Return one side of a pair, and remove its entries from `evidence`. The remaining entries belong to both sides."""
+    """Return one side of a pair, and remove its entries from `evidence`. Call this for both sides."""
     strips = [
         strip
         for key, label in ((f"{name}_verdicts", "verdicts"), (f"{name}_true_verdicts", "true tests"))
@@ -147,7 +149,7 @@ def _side(name: str, row: Mapping[str, Any], evidence: dict[str, Any]) -> Side:
 def _strip(evidence: dict[str, Any], key: str, label: str) -> Strip | None:
     """Remove a row of verdict codes from `evidence` and return it.
 
-    If the value has another form, return None and leave it in `evidence`.
+    If the value is not a row of verdict codes, return None and leave it in `evidence`.
     """
     value = evidence.get(key)
     codes = "".join(map(str, value)) if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Writes report.html, one page on what a run did and whether it helped. The page fetches no other file."""
+"""Writes report.html: one page on what a run did and whether the model got better. The page fetches no other file."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def write_report(run_dir: Path) -> Path:
 def _true_codes(run_dir: Path, rows: Sequence[Mapping[str, Any]]) -> TrueCodes:
     """Return the verdict codes of the true tests by (task_id, solution_id), for the problems of these pairs.
 
-    Returns {} if there are no pairs, or if `run_dir`/audit holds no verdicts, as in a run that trains on true tests.
+    Returns {} if there are no pairs, or if `run_dir`/audit holds no verdicts, as in a run that selects pairs by
+    true tests.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -14,7 +14,7 @@ def pairs(summary: Row) -> dict[str, Any]:
     """Return how many pairs were made, and how many of them are right, inverted or neither by the true tests.
 
     The result also holds the figures of `_confidence`.
-    Returns {} if the run has made no pairs yet.
+    Returns {} if the summary has no count of pairs.
     """
     row = summary.get("pairs") or {}
     if number(row.get("count")) is None:
@@ -49,7 +49,8 @@ def pairs(summary: Row) -> dict[str, Any]:
 def _confidence(row: Row) -> dict[str, Any]:
     """Return the chart of right pairs by the share of problems kept, the calibration table and the calibration error.
 
-    The chart is "" and the table is [] if the audit lacks their figures.
+    The chart is "" if the audit lacks its figures or if all pairs have similar confidence. The table is [] if the audit
+    lacks its figures.
     """
     kept = [[number(one.get("share")), *_value_and_ends(one.get("precision") or {})] for one in row.get("kept") or []]
     percents = [[100 * value for value in values if value is not None] for values in kept]

@@ -27,7 +27,10 @@ DIFFERENCE_WORDS = {"better": "better", "worse": "worse", "tie": "no difference 
 
 
 def tiles(summary: Row) -> list[dict[str, str]]:
-    """Return the page's first figures that the summary has: main score, number of pairs, share of right pairs, time."""
+    """Return the page's first figures, as far as the summary has them.
+
+    They are the main score, the number of pairs, the share of right pairs, and the duration.
+    """
     rows = []
     main = main_comparison(list(summary.get("comparison") or []))
     if main:
@@ -47,7 +50,7 @@ def tiles(summary: Row) -> list[dict[str, str]]:
 
 
 def scores(summary: Row) -> dict[str, Any]:
-    """Return the section on scores: two charts, and the rows of the table. Return {} without scores."""
+    """Return the section on scores: two charts, and the rows of the table. Return {} without a score or comparison."""
     by_model = {
         model: {str(row.get("name")): row for row in (summary.get("scores") or {}).get(model) or []} for model in MODELS
     }

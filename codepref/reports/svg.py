@@ -15,9 +15,9 @@ Scale = Callable[[float], float]
 HOVER_POINTS = 60
 SMOOTH_FROM = 30
 NAME_CHARACTER, LABEL_CHARACTER = 8.8, 7.2
-"""Widths of one character of a row's name and of one of a label, in user units.
+"""The width of a character in a row's name, and in a label, in user units.
 
-They are chosen for a wide sans serif font.
+Both widths are chosen for a wide sans serif font.
 """
 
 
@@ -191,7 +191,7 @@ def line_chart(
 
 
 def _round(value: float) -> float:
-    """Return the value with three digits, or with two if it is below 0.1, so that its text fits at a curve's end."""
+    """Return the value rounded to three digits, or to two if its size is below 0.1, so that its text is short."""
     return float(f"{value:.3g}" if abs(value) >= 0.1 or not value else f"{value:.2g}")
 
 

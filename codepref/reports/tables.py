@@ -59,7 +59,7 @@ def with_interval(row: Row | None, key: str = "value", *, signed: bool = False) 
 def score_table(scores: Mapping[str, Sequence[Row]], comparison: Sequence[Row] = ()) -> str:
     """Return the table of scores. Each line holds one figure: each model's value in percent, with its interval.
 
-    With a comparison, each line also holds the paired difference in points, its p-value, and a word for the result.
+    With a comparison, each line also holds the paired difference in points, its p-value, and the result in words.
     scores: the rows of Score by the model's name, such as "base" or "aligned". comparison: rows of Comparison.
     """
     models = [name for name in scores if scores[name]]
@@ -141,7 +141,7 @@ def stage_lines(stages: Sequence[Row]) -> list[list[str]]:
 
 
 def summary_table(summary: Mapping[str, Any]) -> str:
-    """Return the text that `run` and `demo` print at their end: the result in words, scores, durations and more.
+    """Return the text that `run` and `demo` print after a run: the result in words, scores, durations and more.
 
     summary: the content of summary.json. Parts that it lacks are left out.
     """
@@ -203,7 +203,7 @@ def audit_lines(audit: Any) -> list[str]:
             rows.append([one.rule or "(none)", *counts, error])
         lines += ["", *aligned(rows, right=(1, 2, 3, 4, 5)).splitlines()]
     if audit.kept:
-        lines += ["", "right pairs if only the share of the problems with the highest confidence is kept"]
+        lines += ["", "right pairs, if only a share of the problems is kept: those with the highest confidence"]
         rows = [["share", "problems", "pairs", "right", "interval"]]
         for kept in audit.kept:
             right = kept.precision
@@ -236,11 +236,13 @@ def shape_lines(shape: Any) -> list[str]:
     """Return lines on the figures of an audit that need no true tests. shape: the `shape` of an Audit."""
     if not shape.pairs:
         return ["no pairs"]
-    lines = [f"{shape.pairs:,} pairs of {shape.problems:,} problems, at most {shape.most:,} of one; the tenth of the"]
-    lines[0] += f" problems with most has {shape.top_tenth:.0%}"
+    lines = [
+        f"{shape.pairs:,} pairs of {shape.problems:,} problems, at most {shape.most:,} of one problem; the tenth of"
+    ]
+    lines[0] += f" the problems with the most pairs has {shape.top_tenth:.0%} of them"
     lines.append(
         f"ties {shape.ties:,}, repeated {shape.repeated:,}, contradicting {shape.contradicting:,}, both sides equal "
-        f"{shape.alike:,}, sharing an answer with another {shape.shared:,}"
+        f"{shape.alike:,}, sharing an answer with another pair {shape.shared:,}"
     )
     bins = [f"{at / 10:.1f}: {n:,}" for at, n in enumerate(shape.confidence) if n]
     lines.append(f"pairs by confidence, by the lower end of each tenth: {', '.join(bins)}")

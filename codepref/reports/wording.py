@@ -31,7 +31,7 @@ class Headline:
 def number(value: Any) -> float | None:
     """Return `value` as a float if it is a finite number, else None.
 
-    Summaries of unfinished runs hold nulls and NaN.
+    Summaries of unfinished runs can hold nulls and NaN.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
@@ -41,7 +41,7 @@ def number(value: Any) -> float | None:
 def points(share: Any, *, signed: bool = False) -> str:
     """Return a share in percent with one decimal, or "–" for a missing number.
 
-    0.1234 becomes "12.3", and "+12.3" if `signed` is set. A share that rounds to zero has no plus sign.
+    0.1234 becomes "12.3", and "+12.3" if `signed` is set. A share that rounds to zero has no sign.
     """
     value = number(share)
     if value is None:
@@ -92,12 +92,12 @@ def sentence_case(text: str) -> str:
 
 
 def true_minus(text: str) -> str:
-    """Return the text with minus signs instead of the hyphens before numbers. The web page uses this."""
+    """Return the text with minus signs instead of the hyphens that are signs of numbers, for the web page."""
     return re.sub(r"(?<![\w.-])-(?=\d)", "−", text)
 
 
 def tone_of(comparison: Row) -> Tone:
-    """Return whether the aligned model is "better", "worse", or "tie", or "unknown" without an interval.
+    """Return "better" or "worse" for the aligned model, "tie" if neither is shown, and "unknown" without an interval.
 
     "better" and "worse" need an interval on one side of 0, and a p-value below SIGNIFICANCE if there is a p-value.
     """
@@ -121,7 +121,7 @@ def figure_name(name: str) -> str:
 
 
 def scale_note(names: Iterable[str]) -> str:
-    """Return a note that explains the scale of the figures by a judge, or "" if there are no such figures."""
+    """Return a note on the scale of the figures by a judge, whose names end in " score", or "" without such figures."""
     judged = [name for name in dict.fromkeys(names) if name.endswith(" score")]
     return f"{', '.join(judged)}: 0 is the scale's lowest rating, 100 its highest" if judged else ""
 
@@ -167,7 +167,7 @@ def _p_in_words(value: Any) -> str:
 def headline(summary: Row) -> Headline:
     """Return whether the model got better: a title on the main figure, and one sentence on each other figure.
 
-    Figures without an interval are left out.
+    Figures without an interval are left out. If no figure is left, the title says which models are scored.
     """
     comparisons: list[Row] = [row for row in summary.get("comparison") or [] if tone_of(row) != "unknown"]
     main = main_comparison(comparisons)

@@ -27,16 +27,16 @@ def open_run(folder: Path) -> RunDirectory:
     """
     recipe = folder / "recipe.toml"
     if not recipe.exists():
-        raise UserError(f"{folder}: is no run directory, since it holds no recipe.toml")
+        raise UserError(f"{folder}: is not a run directory, since it holds no recipe.toml")
     return RunDirectory(folder, load_recipe(recipe))
 
 
 class RunDirectory:
     """The folder of one run. Each finished stage leaves a marker, and a stage with a marker does not run again.
 
-    The folder holds recipe.toml (every key with its value), run.json (the notes from the start of the run),
-    stages/NAME.json (the marker of each finished stage, with its seconds and figures), and the files that the stages
-    write. The object is a context manager, which locks the folder.
+    Among the files in the folder are recipe.toml (every key with its value), run.json (the notes from the start of the
+    run), stages/NAME.json (the marker of each finished stage, with its seconds and figures), and the files that the
+    stages write. The object is a context manager, which locks the folder.
     """
 
     def __init__(self, path: Path, recipe: Recipe) -> None:
@@ -61,7 +61,7 @@ class RunDirectory:
         except BlockingIOError:
             self._lock.close()
             raise UserError(
-                f"{self.path}: another codepref works in it; wait until it ends, or choose another --out"
+                f"{self.path}: another process works in this folder; wait until it ends, or choose another --out"
             ) from None
         return self
 
@@ -101,7 +101,7 @@ class RunDirectory:
             )
 
     def about(self) -> dict[str, Any]:
-        """Return the notes from the start of the run, such as the recipe's name, time, machine, versions and inputs."""
+        """Return the notes from the start of the run, such as its time, machine, versions and inputs."""
         notes: dict[str, Any] = read_json(self.path / "run.json")
         return notes
 

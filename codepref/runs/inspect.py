@@ -1,4 +1,4 @@
-"""The function of `codepref status`: which stages of a run are done, have begun, or are pending."""
+"""The function of `codepref status`, which tells which stages of a run are done, have begun, or are pending."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def status_lines(folder: Path) -> list[str]:
     """Return one line about the run, one for each stage, and the path of the report if there is one.
 
     The line of a stage says that the stage is done (with its seconds), begun (with what it keeps), or pending. A stage
-    that has begun and keeps nothing yet is usually shown as pending. Raises UserError if the folder holds no run.
+    that has begun and keeps nothing yet is usually shown as pending. Raises UserError if the folder holds no run, or a
+    malformed file.
     """
     run = open_run(folder)
     notes = run.about()
@@ -38,9 +39,9 @@ def status_lines(folder: Path) -> list[str]:
 
 
 def kept_work(run: RunDirectory, stage: str) -> list[str]:
-    """Return what an unfinished stage has kept so far, such as ["3 batches of answers"].
+    """Return what an unfinished stage keeps so far, such as ["3 batches of answers"] or ["no checkpoint yet"].
 
-    Return [] if nothing on disk shows that the stage has begun.
+    Return [] if nothing that the stage keeps is found.
     """
     number, name = split_stage(run.recipe, stage)
     folder = run.round_folder(number)
@@ -97,9 +98,10 @@ def _answered_calls(calls: Path) -> str:
 
 
 def _training_step(model: Path) -> str:
-    """Return which checkpoint an unfinished training keeps, or "" if the training has not begun.
+    """Return the last complete checkpoint of an unfinished training, as text.
 
-    A training writes into a hidden folder, and renames it to the model's folder at the end.
+    A training writes into a hidden folder, and renames it to the model's folder at the end. Return "" if there is no
+    hidden folder, and "no checkpoint yet" if it holds no complete checkpoint.
     """
     staging = model.with_name(f".{model.name}.partial")
     whole = [path for path in staging.glob("checkpoint-*") if (path / WHOLE).exists()]

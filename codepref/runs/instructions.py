@@ -1,4 +1,4 @@
-"""The instructions and the graded benchmark that a recipe names."""
+"""Loads the instructions and the graded benchmark that a recipe names."""
 
 from __future__ import annotations
 

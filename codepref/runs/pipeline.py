@@ -28,7 +28,10 @@ STAGES: dict[str, Callable[[Work], Result]] = {
     "sft": stage_sft,
     "train": stage_train,
 }
-"""Maps the name of a stage without its round to its function. `stages` adds the evaluations and gradings."""
+"""Maps the name of a stage, without the prefix of a round, to the function of the stage.
+
+`stages` adds the functions of the evaluations and gradings.
+"""
 
 
 def stages(work: Work) -> list[tuple[str, Callable[[Work], Result]]]:

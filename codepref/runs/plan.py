@@ -32,7 +32,7 @@ def round_prefix(recipe: Recipe, number: int) -> str:
 
 
 def split_stage(recipe: Recipe, name: str) -> tuple[int, str]:
-    """Return the round and the plain name of a stage: (1, "train") for "round-1-train"."""
+    """Return the round and the plain name of a stage, such as (1, "train") for "round-1-train"."""
     for number in range(1, recipe.training.rounds):
         if name.startswith(prefix := round_prefix(recipe, number)):
             return number, name.removeprefix(prefix)

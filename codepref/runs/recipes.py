@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read a TOML recipe, apply the overrides, and check the result. overrides: texts `section.key=value`.
 
-    Raises UserError for a missing file and for invalid TOML. Raises UserError with one line for each unknown section or
-    key (with the nearest known name, if one is near) and for each value of the wrong type or out of bounds. If there is
-    no such mistake, raises UserError with one line for each mistake that `inconsistencies` finds.
+    Raises UserError for a missing file, a folder and invalid TOML, and as `parse_recipe` does.
     """
     return parse_recipe(read_document(path), name=path.stem, overrides=overrides, where=str(path))
 
@@ -34,7 +32,8 @@ def parse_recipe(
 ) -> Recipe:
     """Build a Recipe from a parsed TOML document and check it.
 
-    Raises UserError as `recipe_from_document` does, and with one line for each mistake that `inconsistencies` finds.
+    Raises UserError as `recipe_from_document` does. If that function finds no mistake, raises UserError with one line
+    for each mistake that `inconsistencies` finds.
     """
     recipe = recipe_from_document(document, name=name, overrides=overrides, where=where)
     if mistakes := inconsistencies(recipe):
@@ -43,9 +42,9 @@ def parse_recipe(
 
 
 def inconsistencies(recipe: Recipe) -> list[str]:
-    """Return one text for each mistake in a recipe whose keys have valid types and bounds.
+    """Return texts on the mistakes in a recipe whose keys have valid types and bounds.
 
-    Such mistakes are keys that do not fit together, unknown names, malformed templates, and a budget of 0.
+    Examples of such mistakes are keys that do not fit together, unknown names, malformed templates, and a budget of 0.
     """
     mistakes = []
     evaluation, pairing = recipe.evaluation, recipe.pairing
@@ -61,7 +60,7 @@ def inconsistencies(recipe: Recipe) -> list[str]:
     if rule and rule.tests != "self-written" and recipe.sampling.tests > 0:
         mistakes.append(
             f"pairing.rule = {pairing.rule!r} does not use self-written tests, and sampling.tests above 0 asks for "
-            "them: set sampling.tests = 0, or choose a dstc rule"
+            "them: set sampling.tests = 0, or choose a rule that uses them, such as 'dstc'"
         )
     names = {"pass@1 greedy", *(f"pass@{k}" for k in evaluation.k)}
     names |= {"rubric score"} if recipe.judge.model == "rubric" else set()
@@ -95,7 +94,7 @@ def _feedback_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[
     if judge.model not in ("", "rubric") and not judge.base_url:
         mistakes.append(f"judge.model = {judge.model!r} has no server. Set judge.base_url, or judge.model = 'rubric'")
     if recipe.instructions.source:
-        mistakes += check_pool(recipe.pool, "instructions.source is set")
+        mistakes += check_pool(recipe.pool, "instructions.source needs a pool")
         if recipe.training.rounds > 1:
             mistakes.append(
                 "a pool's responses do not come from the trained model, so a run with a pool has one round: set "
@@ -104,9 +103,9 @@ def _feedback_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[
         if rule and not (rule.ratings and rule.tests == "none"):
             mistakes.append("the instructions of instructions.source have no tests: set pairing.rule = 'rated'")
     elif recipe.pool:
-        mistakes.append("a [[pool]] answers instructions, and the recipe names none: set instructions.source")
+        mistakes.append("a [[pool]] answers instructions, but the recipe names none: set instructions.source")
     if recipe.grading.benchmark and judge.model in ("", "rubric"):
-        mistakes.append("a judge model grades grading.benchmark: set judge.model and judge.base_url")
+        mistakes.append("grading.benchmark needs a judge model on a server: set judge.model and judge.base_url")
     if recipe.sft.data == "passing" and (recipe.instructions.source or recipe.sampling.tests):
         mistakes.append(
             "sft.data = 'passing' needs verdicts of true tests: leave out instructions.source and sampling.tests"
@@ -140,8 +139,8 @@ def _feedback_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[
 def find_recipe(name: Path | str) -> Path:
     """Return the path of a recipe. name: a path, or the name of a recipe that ships with codepref.
 
-    A path that exists or ends in .toml is returned unchanged. Raises UserError with the known names if any other path
-    is not the name of a recipe that ships with codepref.
+    A path that exists or ends in .toml is returned unchanged. For any other path that is not
+    the name of a recipe that ships with codepref, raises UserError with the known names.
     """
     path = Path(name)
     if path.suffix == ".toml" or path.exists():

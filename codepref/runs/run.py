@@ -30,17 +30,17 @@ def run(
     log: Log = lambda text: None,
     say: Log | None = None,
 ) -> dict[str, Any]:
-    """Run a recipe in the directory `out`. If it holds an unfinished run of the recipe, run only the pending stages.
+    """Run a recipe in the directory `out`. If `out` holds a run of the recipe already, run only its pending stages.
 
     recipe: a Recipe, a TOML file, or the name of a recipe that ships with codepref.
     out: the run directory. None: `runs/NAME`, with the recipe's name.
     overrides: texts `section.key=value` that replace values of a recipe file. A Recipe is used unchanged.
     seed: the seed of the run, which replaces that of a recipe file. A Recipe keeps its seed.
     unconfined: run model code without the sandbox.
-    log: a function that receives one line for each stage after the stage `problems`, and before them a message if
-    packages are missing that the problems need. say: the old name of `log`.
+    log: a function that receives one line for each stage after the stage `problems`. If packages are missing that the
+    problems need, it receives a message about them first. say: the old name of `log`.
 
-    Returns the content of summary.json. Its key `gate` says whether the aligned model is promoted.
+    Returns the content of summary.json. The key `gate` says whether the aligned model is promoted.
     Raises UserError, MachineError, InfrastructureError or GateError. The results of finished stages are kept.
     """
     from codepref.hub.cards import write_cards

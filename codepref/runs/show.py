@@ -61,7 +61,7 @@ def _round_lines(folder: Path, task_id: str) -> list[str]:
 
 
 def _response_lines(task_id: str, row: dict[str, Any], ratings: dict[int, str]) -> Iterator[str]:
-    """Yield the lines on a pool's responses. Each is shown with its model and with its rating or "(not rated)"."""
+    """Yield the lines on a pool's responses. Each is shown with its model, and with its rating or "(not rated)"."""
     yield f"{task_id}: {len(row['responses'])} responses, preference {row['preference']}"
     yield from _indented(row["instruction"])
     for place, response_id in enumerate(_response_ids(row)):
@@ -102,7 +102,7 @@ def _evaluation_lines(folder: Path, task_id: str, label: str) -> list[str]:
 
 
 def _nothing_kept(run: RunDirectory, task_id: str) -> str:
-    """Return a message that says why there is nothing to show, and an example of a task of the run if there is one."""
+    """Return a message that says why there is nothing to show. It names a task of the run if the run keeps answers."""
     method = run.recipe.training.method
     evaluated = run.path / "evaluation" / "base" / "greedy.jsonl"
     other = next(_all_rows(evaluated), None)
@@ -110,13 +110,14 @@ def _nothing_kept(run: RunDirectory, task_id: str) -> str:
     if load_method(method).online:
         return (
             f"{run.path}: no answers to task {task_id!r} are kept. Method {method} samples answers while it trains and "
-            f"does not keep them. A run with it only keeps answers to held-out problems{hint}"
+            f"does not keep them. Such a run only keeps answers to held-out problems{hint}"
         )
     sources = [run.round_folder(1) / name for name in ("samples/solutions.jsonl", "responses.jsonl")]
     other = next((row for source in sources for row in _all_rows(source)), other)
     hint = f"; a task of this run is {other['task_id']}" if other else ""
     return (
-        f"{run.path}: holds no answers to task {task_id!r}: the run has not sampled them yet, or has no such task{hint}"
+        f"{run.path}: holds no answers to task {task_id!r}. The run has no such task, or has not sampled answers to it "
+        f"yet{hint}"
     )
 
 

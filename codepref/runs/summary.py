@@ -1,4 +1,4 @@
-"""Writes summary.json, which holds the figures of a run. Other modules make the table and the report from it."""
+"""Writes summary.json, which holds the figures of a run. Other modules make the table and the report from this file."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ PACKAGES = (
 
 
 def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, Any]:
-    """Write DIR/summary.json from the recipe, run.json, the stages' markers and the score files. Return its content.
+    """Write summary.json of a run from its recipe, its notes and the results of its stages. Return the content.
 
-    If the base and the aligned model are compared, also write `promoted` or `not-promoted`.
+    If the base and the aligned model are compared, also write the file `promoted` or `not-promoted`.
     stage_names: the names of all stages of the run. The summary leaves out stages that are not finished.
     """
     markers = {name: marker for name in stage_names if (marker := run.done(name)) is not None}
@@ -95,7 +95,7 @@ def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, An
 def refresh_summary(folder: Path) -> dict[str, Any]:
     """Write summary.json of the run in `folder` again from the results of the finished stages, and return its content.
 
-    Raises UserError if the folder holds no run.
+    Raises UserError if the folder holds no run, or a malformed file.
     """
     run = open_run(folder)
     return write_summary(run, ["problems", *plan(run.recipe)])
@@ -112,7 +112,7 @@ def _mark(path: Path, decision: dict[str, Any]) -> None:
 
 
 def machine() -> dict[str, Any]:
-    """Return facts about this machine: processor, cores, memory, platform, Python, and the GPU if torch finds one."""
+    """Return facts about this machine: processor, usable cores, memory, platform, Python, and GPU if torch finds it."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     facts = {
         "cpu": _processor(),
@@ -129,7 +129,7 @@ def machine() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of the installed libraries in PACKAGES, on which the figures depend."""
+    """Return the versions of those libraries in PACKAGES that are installed. Figures can depend on them."""
     installed = {}
     for name in PACKAGES:
         try:

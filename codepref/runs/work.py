@@ -1,4 +1,4 @@
-"""The object that the stages of a run get: the recipe, the problems, the folders and the seeds of a round."""
+"""The class `Work`: an object of it gives the stages of a run the recipe, the problems, the folders and the seeds."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Work:
 
     Attributes:
         run, recipe: the run directory and the recipe.
-        train, heldout, validation: the problems. In a run on AI feedback, `train` holds the instructions as problems.
-        tasks: the instructions of a run on AI feedback, else empty.
+        train, heldout, validation: the problems. If the recipe names instructions, `train` holds them as problems.
+        tasks: the instructions that the recipe names. Empty if it names none.
         progress_for: returns the progress line with a label.
         unconfined: whether model code runs without the sandbox.
-        contaminated: the training problems that were left out because they hold a held-out problem.
+        contaminated: an Overlap for each training problem that was left out because it contains a held-out problem.
         round: the number of the round, from 1.
     """
 
@@ -64,7 +64,7 @@ class Work:
 
     @property
     def policy(self) -> str:
-        """The model that is sampled: the recipe's model in round 1, and later the model of the previous round."""
+        """The policy of this round: in round 1 the recipe's model, in later rounds the model of the previous round."""
         return self.recipe.model.path if self.round == 1 else str(self.run.round_folder(self.round - 1) / "checkpoint")
 
     @property
@@ -74,7 +74,7 @@ class Work:
 
     @property
     def self_tested(self) -> bool:
-        """Whether the pairs are selected by tests that the model wrote."""
+        """Whether the recipe asks the model to write tests (`sampling.tests` is above 0)."""
         return self.recipe.sampling.tests > 0
 
     @property
@@ -84,7 +84,7 @@ class Work:
 
     @property
     def start(self) -> str:
-        """The model from which preference training starts. It is also the reference model, if the method has one."""
+        """The model from which this round's training starts. It is also the reference model, if the method has one."""
         if self.round > 1 and self.recipe.training.round_start == "last":
             return self.policy
         return str(self.out / "sft") if self.recipe.sft.data else self.recipe.model.path
@@ -125,9 +125,9 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) ->
     """Load the problems and instructions that the recipe names, and check the recipe against this machine.
 
     Raises UserError if two of the sets share a problem, if no held-out problem has tests, if a validation problem has
-    none, if no training problem is left, if the recipe's model cannot be trained as the recipe says, or if a file or
-    data set that the recipe names is missing or malformed. Raises MachineError if the hub cannot be reached, or if a
-    package that `training.report_to` needs is missing.
+    no tests, if no training problem is left, if the recipe's model cannot be trained as the recipe says, or if a file
+    or data set that this function reads is missing or malformed. Raises MachineError if, for example, the hub cannot be
+    reached or a package that `training.report_to` needs is missing.
     """
     recipe = run.recipe
     tasks: Sequence[Instruction] = ()
@@ -140,11 +140,13 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) ->
     if recipe.grading.benchmark:
         load_recipe_benchmark(recipe)
     heldout = load_problems(recipe.problems.heldout, limit=recipe.problems.heldout_limit or None)
-    _refuse_shared("held-out", heldout, "training", train, "problems.train and problems.heldout")
+    source = "instructions.source" if recipe.instructions.source else "problems.train"
+    noun = "instruction" if recipe.instructions.source else "training problem"
+    _refuse_shared("held-out", heldout, "training", train, f"{source} and problems.heldout")
     validation: Sequence[Problem] = ()
     if recipe.validation.problems:
         validation = load_problems(recipe.validation.problems, limit=recipe.validation.limit or None)
-        _refuse_shared("validation", validation, "training", train, "problems.train and validation.problems")
+        _refuse_shared("validation", validation, "training", train, f"{source} and validation.problems")
         _refuse_shared("validation", validation, "held-out", heldout, "problems.heldout and validation.problems")
         if not all(problem.tests for problem in validation):
             raise UserError(f"{recipe.validation.problems}: every validation problem needs tests")
@@ -156,13 +158,11 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) ->
         tasks = [task for task in tasks if task.task_id not in names]
         if not train:
             raise UserError(
-                "every training problem holds a held-out problem: choose other problems.train, or set "
-                "problems.contamination = 'keep'"
+                f"{source}: every {noun} contains the text or the program of a held-out problem. Set {source} to "
+                "another source, or set problems.contamination = 'keep'"
             )
     if not any(problem.tests for problem in heldout):
-        raise UserError(
-            f"{recipe.problems.heldout}: no held-out problem has tests, so no model can be measured on them"
-        )
+        raise UserError(f"{recipe.problems.heldout}: no held-out problem has tests, so the scores cannot be computed")
     check_requirements(recipe.training)
     if not recipe.model.path.startswith("scripted:"):
         # supervised fine-tuning writes a merged model, so preference training never starts from its adapter
@@ -183,7 +183,7 @@ def _refuse_shared(
 
 
 def _marks(problem: Problem) -> set[str]:
-    """Return marks by which two forms of one problem are recognised: the prompt's words, and a benchmark's id."""
+    """Return marks by which two forms of one problem are recognised: the prompt's words, and the id in a benchmark."""
     marks = {" ".join(problem.prompt.split())}
     return marks | {problem.task_id} if BENCHMARK_ID.match(problem.task_id) else marks
 

@@ -1,4 +1,4 @@
-"""`codepref execute` answers wrong input with a verdict code or one message, and never with a traceback."""
+"""`codepref execute` answers wrong input with a verdict code or a message instead of a traceback."""
 
 from __future__ import annotations
 

@@ -86,14 +86,14 @@ def test_a_message_names_the_right_ending_for_a_file_of_json_lines(
         (["run", "none"], "no recipe of this name ships with codepref"),
         (["demo", "--recipe", "none"], "no demo recipe has the name 'none'"),
         (["demo", "--recipe", "starter/dstc-dpo"], "the names are agreement-dpo, dstc-dpo"),
-        (["run", "."], ".: is a folder, a recipe is a TOML file"),
+        (["run", "."], ".: is a folder, but a recipe is a TOML file"),
         (
             ["demo", "--set", "training.betta=1", "--out", "o"],
             "--set: unknown key `training.betta` (did you mean `beta`?)",
         ),
         (["demo", "--set", "model=x", "--out", "o"], "--set model=x: must be section.key=value"),
-        (["status", "."], "is no run directory"),
-        (["show", ".", "t"], "is no run directory"),
+        (["status", "."], "is not a run directory"),
+        (["show", ".", "t"], "is not a run directory"),
         (["sample", "--model", "./none", "--problems", "starter", "--out", "o"], "no such model folder"),
         (["sample", "--model", "", "--problems", "starter", "--out", "o"], "the model's name is empty"),
         (["train", "--model", "starter", "--pairs", "none.parquet", "--out", "o"], "none.parquet: no such file"),
@@ -176,7 +176,7 @@ def test_a_run_directory_belongs_to_one_recipe_and_its_files(
     with RunDirectory(tmp_path / "run", replace(recipe, name="demo-dstc-dpo")) as run:
         run.claim({"problems.train": "another file"}, dict)
         assert main(["demo", "--out", str(tmp_path / "run")]) == 2
-        assert "another codepref works in it" in capsys.readouterr().err
+        assert "another process works in this folder" in capsys.readouterr().err
     assert main(["demo", "--seed", "5", "--out", str(tmp_path / "run")]) == 2
     assert "holds a run with other values of seed" in capsys.readouterr().err
     assert main(["demo", "--out", str(tmp_path / "run")]) == 2

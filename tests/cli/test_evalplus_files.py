@@ -31,7 +31,10 @@ RIGHT, HALF, WRONG = (f"def f(x):\n    return {value}\n" for value in ("x + 1", 
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Path]:
-    """Write a problem file, and a folder of three samples for each problem in EvalPlus's form. Return both paths."""
+    """Write a problem file, and a folder of three samples for each problem in EvalPlus's form.
+
+    Return their paths, and the path of a file of results that does not exist yet.
+    """
     problems = tmp_path / "problems.jsonl"
     problems.write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS))
     for number, programs in ((0, (RIGHT, HALF, WRONG)), (1, (WRONG, RIGHT, RIGHT))):
@@ -143,4 +146,4 @@ def test_a_message_counts_the_problems_without_a_solution(
     shutil.rmtree(files["samples"] / "HumanEval_1")
     command = ["evaluate", "--problems", files["problems"], "--solutions", files["samples"], "--jobs", 1, "-k", 1]
     assert run(*command, "--out", tmp_path / "a") == 0
-    assert "1 of 2 problems left out: they have no solution, such as HumanEval/1" in capsys.readouterr().out
+    assert "1 of 2 problems, such as HumanEval/1, left out: they have no solution" in capsys.readouterr().out

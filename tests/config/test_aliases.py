@@ -1,4 +1,4 @@
-"""Old names of keyword arguments: they work, and each call with one gives a warning."""
+"""Old names of keyword arguments work, and each call with an old name gives a warning."""
 
 import inspect
 

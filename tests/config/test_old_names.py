@@ -1,4 +1,4 @@
-"""Old names of a recipe's sections: they work, give a warning, and cannot stand beside the current name."""
+"""Old names of a recipe's sections work and give a warning. A recipe cannot hold an old and the current name."""
 
 import subprocess
 import sys
@@ -58,7 +58,9 @@ def test_a_mistake_under_an_old_name_is_reported_under_the_current_one(recipe_fi
 
 def test_a_file_with_both_names_is_refused(recipe_file: Path) -> None:
     recipe_file.write_text("[watch]\nlimit = 7\n[validation]\nlimit = 8\n")
-    with pytest.raises(UserError, match=r"mine\.toml: \[watch\] is the old name of \[validation\], and both are there"):
+    with pytest.raises(
+        UserError, match=r"mine\.toml: \[watch\] is the old name of \[validation\], and the file holds both"
+    ):
         read(recipe_file)
 
 

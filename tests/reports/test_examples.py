@@ -1,4 +1,4 @@
-"""The choice of example pairs does not depend on whether they are right, and model text is escaped."""
+"""The example pairs spread over problems and confidence, show their evidence, and escape model text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page holds the figures of a run in one file and fetches no other file. Unfinished runs have a page too."""
+"""The page holds the figures of a run and fetches no other file. Unfinished runs have a page too."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ ATTACK = "</pre></style><script>alert(1)</script><img src=x onerror=alert(2)>"
 
 
 class Page(HTMLParser):
-    """A parser that collects the page's tags, attributes and visible text. It fails on tags that do not nest."""
+    """A parser that collects the page's tags, text, and attributes. It fails on tags that do not nest.
+
+    The text includes that of <style>, and the attributes of tags that end in "/>" are left out.
+    """
 
     VOID = frozenset({"meta", "br"})
 

@@ -1,4 +1,4 @@
-"""A whole run on AI feedback: pool, judge model, SFT, DPO and graded benchmark. Wrong recipes are refused."""
+"""Tests of a whole run with a pool, a judge model, SFT, DPO and a graded benchmark, and of its recipes."""
 
 import json
 import subprocess
@@ -120,7 +120,7 @@ def test_a_run_leads_from_instructions_to_grades(server: str, tmp_path: Path) ->
         ({"pairing": {"rule": "all-tests"}}, "set pairing.rule = 'rated'"),
         ({"responses": {"budget": 0}}, "budget = 0 allows no call"),
         ({"responses": {"budget": 5}}, "budget needs prices"),
-        ({"judge": {"model": "rubric"}, "grading": {"benchmark": "x"}}, "a judge model grades grading.benchmark"),
+        ({"judge": {"model": "rubric"}, "grading": {"benchmark": "x"}}, "grading.benchmark needs a judge model"),
         ({"judge": {"model": "rubric", "preferences": ["beauty"]}}, "holds beauty"),
         ({"training": {"quantization": "nf4"}}, "set training.lora_rank above 0"),
     ],

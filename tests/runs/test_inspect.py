@@ -62,7 +62,7 @@ def keep_verdicts(folder: Path, *tasks: int) -> None:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Callable[..., Path]:
-    """A function that makes the directory of a run without finished stages."""
+    """Return a function that makes the directory of a run in which only the stage `problems` is finished."""
 
     def make(recipe: str | dict[str, Any], overrides: Sequence[str] = ()) -> Path:
         if isinstance(recipe, str):
@@ -78,7 +78,7 @@ def start(tmp_path: Path) -> Callable[..., Path]:
 
 
 def states(folder: Path) -> dict[str, str]:
-    """Return the state of each stage, by its name, from the output of `codepref status`."""
+    """Return the state of each stage as `codepref status` prints it, by stage name and without the seconds."""
     lines = [line.split(maxsplit=1) for line in status_lines(folder) if line.startswith("  ")]
     return {stage: state.split(" in ")[0] for stage, state in lines}
 

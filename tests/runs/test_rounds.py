@@ -1,4 +1,4 @@
-"""In a run of two rounds, the second samples from the model of the first and writes into the run directory."""
+"""In a run of two rounds, round 2 samples from the model of round 1, and writes into the run directory."""
 
 import json
 from pathlib import Path

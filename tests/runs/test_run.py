@@ -1,4 +1,4 @@
-"""A small run on the starter writes its files and messages. A second start of it runs no stage."""
+"""A small run on the starter writes its files and messages. A second start of the same run repeats no stage."""
 
 import json
 import math

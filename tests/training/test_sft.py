@@ -121,7 +121,7 @@ def test_each_form_of_demonstrations_is_read_and_others_are_refused() -> None:
 def test_sources_that_a_method_cannot_learn_from_are_refused(tmp_path: Path) -> None:
     out = tmp_path / "model"
     for sources, method, message in (
-        ({}, "sft", "give one of pairs, verdicts and data"),
+        ({}, "sft", "give exactly one of pairs, verdicts and data"),
         ({"data": rows(1)}, "dpo", "method dpo learns from pairs, not from data"),
         ({"data": rows(1)}, "rft", "method rft learns from verdicts, not from data"),
         ({"verdicts": tmp_path}, "dpo", "method dpo learns from pairs, not from verdicts: make pairs"),

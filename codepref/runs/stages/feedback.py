@@ -110,7 +110,7 @@ def write_samples_as_responses(
 
 
 def judge_settings(section: JudgeSection, seed: int) -> JudgeSettings:
-    """Return the settings of a judge that the recipe's section [judge] holds."""
+    """Return the judge's settings from the recipe's section [judge]."""
     return JudgeSettings(
         mode=section.mode,
         second_pass=section.second_pass and section.mode == "together",

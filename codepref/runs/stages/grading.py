@@ -1,4 +1,4 @@
-"""The work of the stage that grades: a model answers a benchmark, and the recipe's judge grades the answers."""
+"""The work of the stages that grade: a model answers a benchmark, and the recipe's judge grades the answers."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def grade_model(recipe: Recipe, label: str, model: str, out: Path, seed: int, pr
 
 
 def grading_summary(out: Path, labels: Sequence[str], seed: int) -> dict[str, Any]:
-    """Return the figures of each graded model, and the paired comparison if base and aligned model are graded.
+    """Return the figures of each graded model, and the paired comparison if base and aligned model were graded.
 
     Returns {} if no model was graded.
     """

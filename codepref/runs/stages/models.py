@@ -23,7 +23,10 @@ from codepref.training.train import train
 
 
 def stage_sft(work: Work) -> Result:
-    """Train the recipe's model on demonstrations and write it to sft/. Preference training starts from that model."""
+    """Train the recipe's model on demonstrations and write the trained model to sft/.
+
+    The training of round 1 starts from the model in sft/.
+    """
     job = _job(work, "sft", work.recipe.model.path, work.out / "sft", work.recipe.sft.training())
     return asdict(train(job, _demonstrations(work))) | {"model": "sft"}
 
@@ -40,8 +43,8 @@ def _demonstrations(work: Work) -> Examples:
     With sft.data = "passing", these are sampled solutions that passed all tests: at most four per problem, without
     repetitions of one normal form, and without solutions that shared a process with their tests, unless
     `pairing.allow_shared` is set. The result also holds failed solutions. They are marked as unwanted and not trained
-    on. With another sft.data, the demonstrations come from a data set, and those that hold a held-out problem are left
-    out unless problems.contamination is "keep".
+    on. With another sft.data, the demonstrations come from a file or data set, and those that contain a held-out
+    problem are left out unless problems.contamination is "keep".
     """
     section = work.recipe.sft
     if section.data == "passing":
@@ -71,7 +74,7 @@ def _content(messages: Sequence[Message]) -> str:
 
 
 def stage_train(work: Work) -> Result:
-    """Train the aligned model of this round and write it to checkpoint/."""
+    """Train the aligned model of this round and write it to checkpoint/ in the round's folder."""
     settings, last = work.recipe.training, work.round == work.recipe.training.rounds
     online = load_method(settings.method).online
     if (

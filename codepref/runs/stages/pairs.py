@@ -1,4 +1,4 @@
-"""The stages that select pairs from verdicts and ratings, and audit the pairs: `pair` and `audit`."""
+"""The stages `pair`, which selects pairs from verdicts and ratings, and `audit`, which audits the pairs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def stage_pair(work: Work) -> Result:
     if not result.pairs:
         reasons = "; ".join(f"{reason}: {count}" for reason, count in result.dropped.items())
         raise GateError(
-            f"no pair could be made ({reasons}). Sample more solutions or tests per problem, or look at the answers "
+            f"no pair could be made ({reasons}). Sample more answers or more tests per problem, or look at the answers "
             f"with: codepref show {work.out} TASK_ID"
         )
     return {
@@ -49,10 +49,9 @@ def _pairs(work: Work) -> PairSet:
 
 
 def stage_audit(work: Work) -> Result:
-    """Measure how many pairs are right by true tests.
+    """Describe the pairs. If training problems have true tests, measure how many pairs are right by these tests.
 
-    In a run on self-written tests, this stage runs the true tests, if the training problems have any. No other stage
-    uses the verdicts of these tests.
+    In a run on self-written tests, this stage runs the true tests. No other stage uses their verdicts.
     """
     tested = [problem for problem in work.train if problem.tests]
     pairs = read_pairs(work.folder / "pairs.parquet")

@@ -17,7 +17,7 @@ from codepref.storage.files import write_json
 
 
 def stage_problems(work: Work) -> Result:
-    """Write contamination.json: the training problems that were left out since they hold a held-out problem.
+    """Write contamination.json, which lists the training problems that contain a held-out problem and were left out.
 
     Returns the numbers of training, held-out and left-out problems.
     """

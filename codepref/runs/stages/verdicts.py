@@ -1,4 +1,4 @@
-"""The stages that judge answers: `execute` runs tests in the sandbox, and `judge` has a judge rate."""
+"""The stages that judge answers: `execute` runs tests on them, and `judge` has a judge rate them."""
 
 from __future__ import annotations
 
