@@ -44,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
             "--out", type=Path, default=default, help=f"JSON file to which the part is added (default: {default})"
         )
     for name in ("peers", "load", "matrix", "growth"):
-        add_data(parts[name], "codegen16b/ and evalplus/")
+        add_data(parts[name], "codegen16b/ and evalplus/" if name in ("peers", "load") else "codegen16b/")
         parts[name].add_argument(
             "--work", type=Path, help="folder of files that are kept between runs (default: OUT with the suffix .work)"
         )

@@ -30,7 +30,7 @@ still useful.
 """
 
 MAX_ANSWER_BYTES = 1 << 20
-"""The size of the answers of one solution, in bytes, from which on its test runner serves no further solution.
+"""If the answers of one solution have at least this many bytes, its test runner serves no further solution.
 
 Large answers change the memory of the test runner.
 """
@@ -101,9 +101,9 @@ class TestRunner:
         self.page.set(index, code)
 
     def _post(self, pending: list[int]) -> None:
-        """Send the plain calls of the first tests in `pending` ahead, up to the first test without one.
+        """Send the plain calls of the first tests in `pending` ahead, up to the first test without a plain call.
 
-        A single call is not sent ahead.
+        AHEAD_CALLS and AHEAD_BYTES limit the calls. A single call is not sent ahead.
         """
         bodies, size = [], 0
         for index in pending[:AHEAD_CALLS]:
