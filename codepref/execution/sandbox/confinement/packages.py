@@ -18,7 +18,7 @@ def imported(source: str) -> frozenset[str]:
     """Return the members of PACKAGES that a program seems to import.
 
     A wrong guess costs time. If a program imports numpy in a way that this function does not see, numpy's random
-    numbers are not seeded either.
+    numbers may also lack a fixed seed.
     """
     return frozenset(_IMPORTS.findall(source))
 
