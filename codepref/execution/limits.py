@@ -64,7 +64,7 @@ class Limits:
     reference_cpu_seconds: CPU time in which a reference solution must compute its expected outputs.
     timeout_factor: the limit of a test is this factor times the time of the slowest right solution. It is rounded up
         (see `second_cpu_seconds`) and lies between `first_cpu_seconds` and `cpu_seconds`. A test first gets
-        `first_cpu_seconds`, since most of the time for a weak model's samples is spent on endless loops, and a short
+        `first_cpu_seconds`, since much of the time for a weak model's samples is spent on endless loops, and a short
         limit detects these too. For the kind "inputs" the time of the reference counts in place of the slowest right
         solution's, and a test gets its full limit at once. None: every test may take `cpu_seconds` at once.
 
@@ -141,9 +141,10 @@ class Limits:
     def second_cpu_seconds(self, slowest: float | None) -> float:
         """Return the CPU time of a test in the second attempt, for solutions that ran out of time in the first attempt.
 
-        slowest: the CPU seconds that the slowest right solution used in all tests together. Here a solution is right if
-        it passed at least one test and no test timed out. The problem's gold solution counts too, if it is right. None
-        means that no solution was right. The result is then `cpu_seconds`, as it is without a `timeout_factor`.
+        slowest: the CPU seconds that the slowest right solution used to load and in all tests together. Here a solution
+        is right if it passed at least one test and no test timed out. The problem's gold solution counts too, if it is
+        right. None means that no solution was right. The result is then `cpu_seconds`, as it is without a
+        `timeout_factor`.
 
         Worked example: the limit is 3 s and the factor is 20. If the slowest right solution took 1 ms, the result is
         0.5 s. If it took 30 ms, the result is 1 s: 20 times 30 ms is 0.6 s, which is rounded up to the next step of

@@ -260,7 +260,7 @@ class Job:
         return self._state.settle(index, result)
 
     def give_back(self, cause: str, *, unprepared: bool) -> int:
-        """After the loss of the worker, have the remaining solutions tried again or give them up.
+        """After the loss of the worker, let the solutions without a result wait for another worker, or give them up.
 
         Return the number of solutions that got their verdict.
         """

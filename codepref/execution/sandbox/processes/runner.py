@@ -25,7 +25,7 @@ from ..wire.plan import Plan
 TIMED_OUT_SHARE, MIN_SECONDS = 20, 0.005
 """After `max_timeouts` timeouts a solution gets a twentieth of the time for its other tests.
 
-The least CPU time is 5 ms. Most solutions that loop do so on some inputs only, so the codes of their other tests are
+The least CPU time is 5 ms. Many solutions that loop do so on some inputs only, so the codes of their other tests are
 still useful.
 """
 
