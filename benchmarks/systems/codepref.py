@@ -83,7 +83,7 @@ def run_matrix(job: Job) -> dict[str, Any]:
 
 
 def run_evaluate(job: Job) -> dict[str, Any]:
-    """Run `codepref evaluate --solutions --evalplus` with default limits. Further key of the job:
+    """Run `codepref.evaluate` with `solutions`, `evalplus` and default limits. Further key of the job:
 
     results: the path to which the results file for EvalPlus is written.
     """

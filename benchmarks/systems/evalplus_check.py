@@ -34,7 +34,9 @@ MAX_SECONDS = 120.0
 
 
 def run(job: Job) -> dict[str, Any]:
-    """Check each sample on the inputs base and plus. Returns the results of `check` by sample and part.
+    """Check each sample on the base inputs and on the plus inputs.
+
+    `checks` of the answer has the results of `check` by sample and part.
 
     Further key of the job: dataset, EvalPlus's name of the data set, "humaneval" or "mbpp".
     """

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 VERDICTS, TESTS, DETAILS, SUMMARY = "verdicts.parquet", "tests.parquet", "details.parquet", "summary.json"
 
 GROUP_CHARACTERS = 1 << 24
-"""A row group is closed early when it holds more characters of solutions or tests than this."""
+"""A row group of solutions or of tests ends when it holds more characters than this, even if it has few rows."""
 
 
 def task_key(problem: Problem, tests: Sequence[Test], limits: Limits, unconfined: bool) -> str:
-    """Return the hash of the problem's code, its tests, the limits and whether programs are confined."""
+    """Return the hash of the problem's id and code, of `tests`, of the limits and of `unconfined`."""
     rows = [(test.test_id, test.kind, test.source, test.count) for test in tests]
     code = (problem.task_id, problem.entry_point, problem.helpers, problem.preamble)
     return content_hash(code, rows, limits.recorded(), unconfined)
@@ -46,14 +46,14 @@ def finished_summary(folder: Path, key: str) -> dict[str, Any] | None:
 
 
 def write_tables(folder: Path, spool: Spool, tests: Iterable[Test]) -> None:
-    """Write the three tables, one row group at a time. Raises MachineError if they cannot be written."""
+    """Write the three tables, one row group at a time. Raises what `atomic_open` raises."""
     _write_columns(folder / VERDICTS, _verdict_groups(spool), _verdict_schema())
     _write_columns(folder / TESTS, _test_groups(tests), _test_schema())
     _write_columns(folder / DETAILS, _detail_groups(spool), _detail_schema())
 
 
 def _write_columns(path: Path, groups: Iterable[list[tuple[Any, ...]]], schema: pa.Schema) -> None:
-    """Write groups of rows. A row is a tuple in the schema's order, since tuples are much faster than mappings."""
+    """Write groups of rows into one Parquet file. A row is a tuple in the schema's order, since mappings are slower."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -40,8 +40,8 @@ _ASK_PERSONALITY = 0xFFFFFFFF
 def examine() -> Iterator[str]:
     """Yield lines to print: kernel, speed, Landlock, filter, and the results of five attacks.
 
-    Raises MachineError, after the lines so far, if untrusted programs cannot be confined, if processes or limits do not
-    allow a run, or if an attack was not clearly refused.
+    Raises MachineError at the first problem: untrusted programs cannot be confined, no process can be started, a limit
+    of this process is too low, an honest program does not pass, or an attack was not clearly refused.
     """
     cores = usable_cpus()
     yield f"kernel {platform.release()} on {platform.machine()}, {cores} usable cores, user {os.geteuid()}"
@@ -53,8 +53,8 @@ def examine() -> Iterator[str]:
     yield f"Landlock ABI {abi}, sandlock {getattr(sandlock, '__version__', 'of unknown version')}"
     if abi < _MIN_ABI:
         yield (
-            "note: before Linux 6.12 (Landlock ABI 6) the system-call filter alone keeps programs from "
-            "signals and abstract sockets"
+            "note: before Linux 6.12 (Landlock ABI 6) only the system-call filter keeps programs from sending "
+            "signals to other processes and from using abstract sockets"
         )
     known = seccomp.supported()
     yield f"system-call filter: {'yes' if known else 'none for this architecture'}"
@@ -62,7 +62,7 @@ def examine() -> Iterator[str]:
         raise MachineError("the system-call filter needs x86-64 or aarch64. Run on such a machine, or use --unconfined")
     if not _addresses_can_be_fixed():
         yield (
-            "note: addresses stay random, since personality() is refused here (a container's seccomp profile?). Under "
+            "note: addresses stay random, since personality() is refused here, perhaps by a container. Under "
             "Python 3.11 a verdict that depends on the order of a set with None in it can then change. Allow the call, "
             "or use Python 3.12"
         )

@@ -20,21 +20,22 @@ from codepref.execution.worker import Worker, WorkerLost, check_machine
 from codepref.records import VerdictMatrix
 
 SILENCE_SECONDS = 120.0
-"""A busy worker that has sent nothing for this time is replaced. A worker that waits usually sends a heartbeat every
-two seconds.
+"""A busy worker that has sent nothing for longer than this is replaced.
+
+While a worker waits for its processes, it usually sends a heartbeat every two seconds.
 """
 
 MAX_LOST_IN_A_ROW = 30
-"""After so many lost workers without a verdict between them, the engine raises MachineError.
+"""After this many lost workers without a verdict between them, the engine raises MachineError.
 
-Workers that could not prepare a task do not count. The number allows for ten solutions that are tried three times each.
+Workers that could not prepare a task do not count.
 """
 
 MAX_STARTS = 3
-"""How often the engine starts a worker that is killed during each start."""
+"""How many times the engine starts a worker that is killed during each start or is not ready in time."""
 
 MAX_TASKS_AHEAD, MAX_CHARACTERS_AHEAD = 64, 1 << 25
-"""While the tasks in memory reach this number, or their texts this size, the engine reads no further task.
+"""The engine reads no further task while it holds this number of tasks, or texts of tasks of this size.
 
 Up to 2 * jobs + 2 tasks are always allowed, so that all workers have work.
 """
@@ -43,14 +44,14 @@ Progress = Callable[[int], None]
 
 
 def usable_cpus() -> int:
-    """Return the number of cores that this process may run on."""
+    """Return the number of cores that this process may run on, or of all cores if the system does not say."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Engine:
     """Runs tasks on worker processes, which are kept for reuse. Use it as a context manager, or call `close`.
 
-    jobs: the number of worker processes. None means one for each core.
+    jobs: the largest number of worker processes. None means one for each core.
     unconfined: run untrusted programs without Landlock.
     progress: called with the number of solutions that have got their verdict since the last call.
     cache: the cache of expected outputs. None means the user's cache (`user_cache`). An unconfined engine uses no
@@ -130,14 +131,14 @@ class Engine:
     def _may_read(self, window: deque[TaskState]) -> bool:
         """Return whether there is room for another task.
 
-        Other tasks continue while a slow task holds back its matrix.
+        The room lets workers run other tasks while a slow task holds back all later matrices.
         """
         if len(window) <= 2 * self.jobs + 1:
             return True
         return len(window) < MAX_TASKS_AHEAD and sum(state.size for state in window) < MAX_CHARACTERS_AHEAD
 
     def _assign(self, window: deque[TaskState]) -> None:
-        """Give every idle worker a job, while there are jobs. Start workers if there are jobs for them."""
+        """Give every idle worker a job, as long as solutions wait. Start workers if solutions still wait."""
         while True:
             idle = [worker for worker in self._workers if worker.job is None]
             may_start = len(self._workers) < self.jobs
@@ -159,21 +160,21 @@ class Engine:
                 self._lost(worker, str(error))
 
     def _next_state(self, window: deque[TaskState]) -> TaskState | None:
-        """Return the first task with pending solutions that no busy worker works on.
+        """Return a task with waiting solutions, or None if no solution waits.
 
-        If busy workers work on all pending tasks, return the first of these tasks. Preparing a task in another worker
-        takes time. Return None if no task is pending.
+        This is the first such task that no busy worker works on, because a second worker takes time to prepare the same
+        task. If busy workers work on all such tasks, it is the first of them.
         """
         open_tasks = [state for state in window if state.pending]
         at_work = [worker.last for worker in self._workers if worker.job is not None]
         return next((state for state in open_tasks if state not in at_work), open_tasks[0] if open_tasks else None)
 
     def _useful(self, window: deque[TaskState]) -> int:
-        """Return the number of workers that the waiting solutions can use."""
+        """Return how many workers to start first: at most one for each waiting solution."""
         return min(self.jobs, sum(state.waiting for state in window))
 
     def _start_workers(self, count: int) -> list[Worker]:
-        """Start workers in parallel, since a start mostly waits for the interpreter."""
+        """Start `count` workers in parallel, and return them when all are ready."""
         starting: list[Worker] = []
         try:
             for _ in range(count):
@@ -190,7 +191,11 @@ class Engine:
         return starting
 
     def _await(self, starting: list[Worker], index: int) -> None:
-        """Wait until the worker at `index` is ready. Replace it when it was killed during its start."""
+        """Wait until the worker at `index` is ready.
+
+        Replace a worker that is killed during its start or is not ready in time. Raises MachineError after MAX_STARTS
+        starts.
+        """
         for left in reversed(range(MAX_STARTS)):
             try:
                 starting[index].wait_ready()
@@ -231,7 +236,7 @@ class Engine:
         elif kind in ("failed", "unprepared"):
             self._lost(worker, str(parts[0]), unprepared=kind == "unprepared")
         elif kind != "alive":
-            raise WorkerLost(f"the worker sent {kind!r} out of turn")
+            raise WorkerLost(f"the worker sent an unexpected message of the kind {kind!r}")
 
     def _lost(self, worker: Worker, cause: str, *, unprepared: bool = False) -> None:
         job: Job | None = worker.job
@@ -242,8 +247,8 @@ class Engine:
         if self._lost_in_a_row >= MAX_LOST_IN_A_ROW:
             raise MachineError(
                 f"no program can be run on this machine now, since {MAX_LOST_IN_A_ROW} workers were lost in a row. The "
-                f"cause of the last loss was: {cause}. `codepref doctor` looks for the reason. After that, a command "
-                "with --out continues from here"
+                f"cause of the last loss was: {cause}. `codepref doctor` looks for the reason. When the reason is "
+                "removed, a command with --out continues from here"
             )
 
     def _report(self, done: int) -> None:

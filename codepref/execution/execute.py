@@ -39,15 +39,15 @@ def execute(
     unconfined: bool = False,
     progress: Progress | None = None,
 ) -> list[VerdictMatrix]:
-    """Run every solution of a problem against every test of that problem, in a sandbox.
+    """Run every solution against the tests of its problem, in a sandbox.
 
     tests: the tests by task id, or a list of tests. None means each problem's own tests.
     out: a folder for the files that `execute_into` writes. The matrices are then read from this folder.
-    jobs: the number of worker processes. None means one for each core.
+    jobs: the largest number of worker processes. None means one for each core.
     unconfined: run untrusted programs without Landlock.
     progress(done, total): called with numbers of solutions.
 
-    Returns one matrix for each problem that has solutions.
+    Returns one matrix for each problem that has solutions, in the order of the problems.
 
     Worked example:
         problem = Problem("t", "Add one.", "f", tests=(Test("t", "0", "assert f(1) == 2"),))
@@ -83,7 +83,7 @@ def execute_into(
     unconfined: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Run solutions as `execute` does, for more solutions than memory holds. Write files into `out`.
+    """Run solutions as `execute` does, and write files into `out`. The solutions need not fit into memory.
 
     The files are verdicts.parquet, tests.parquet, details.parquet, problems.jsonl and, last, summary.json. If an
     earlier run into `out` was killed, this continues it for tasks that have not changed. If `out` holds a finished run
@@ -91,7 +91,7 @@ def execute_into(
 
     solutions: read once and kept on disk. All of them are read, and mistakes are reported, before the first one runs.
 
-    Returns the content of summary.json. Raises what `execute` raises, and UserError when another process uses `out`.
+    Returns the content of summary.json. Raises what `execute` raises.
     """
     folder, work = Path(out), _Work(problems, tests, limits or Limits(), unconfined)
     with Parts(folder) as parts, Spool(parts.scratch, [problem.task_id for problem in problems]) as spool:
@@ -145,7 +145,7 @@ class _Work:
         wrong += [f"tests for an unknown task: {task!r}" for task in self.tests if task not in self._known]
         if len(self._known) != len(self.problems):
             twice = [task for task, count in Counter(p.task_id for p in self.problems).items() if count > 1]
-            wrong.append(f"the same task twice among the problems: {', '.join(map(repr, twice[:5]))}")
+            wrong.append(f"task ids that occur more than once among the problems: {', '.join(map(repr, twice[:5]))}")
         if wrong:
             foreign = any("for an unknown task" in line for line in wrong)
             hint = "Check that problems, tests and solutions belong to the same data set."
@@ -164,7 +164,7 @@ class _Work:
             raise UserError(*_first(wrong))
 
     def key(self, problem: Problem) -> str:
-        """Return the hash of the problem's code, its tests, the limits and whether programs are confined."""
+        """Return the key of the problem, its tests, the limits and the confinement (see `task_key`)."""
         return task_key(problem, self.tests.get(problem.task_id, ()), self.limits, self._unconfined)
 
     def run(self, spool: Spool, jobs: int | None, progress: Progress | None) -> Iterator[Sequence[Verdict]]:

@@ -36,8 +36,9 @@ class ExpectedCache:
     """A folder of files. The name of a file is made by `key_of`.
 
     An error of the disk does not stop a run.
-    folder: None keeps nothing.
-    max_bytes: if the files are larger together, those that were not used for the longest time are deleted.
+    folder: the folder of the files. None means that nothing is kept.
+    max_bytes: if the files together are larger after a write, the cache may delete those that were not used for the
+        longest time.
     """
 
     def __init__(self, folder: Path | None, *, max_bytes: int = MAX_BYTES) -> None:
@@ -51,7 +52,7 @@ class ExpectedCache:
         return self._folder is not None
 
     def read(self, key: str) -> bytes:
-        """Return the bytes that are kept under `key`, or b"" if there are none or they are damaged or unreadable."""
+        """Return the bytes that are kept under `key`, or b"" if no undamaged bytes can be read."""
         if self._folder is None or not key:
             return b""
         path = self._folder / key
@@ -118,7 +119,8 @@ def user_cache() -> ExpectedCache:
 def cache_folder() -> Path | None:
     """Return the folder that CODEPREF_CACHE names, or `codepref` in the user's cache folder.
 
-    Return None if CODEPREF_CACHE is "off" or the user has no home folder.
+    Return None if CODEPREF_CACHE is "off". Without CODEPREF_CACHE, also return None if XDG_CACHE_HOME names no absolute
+    path and the user has no home folder.
     """
     named = os.environ.get(VARIABLE, "")
     if named:
@@ -134,8 +136,8 @@ def cache_folder() -> Path | None:
 def key_of(fields: tuple[object, ...], limits: dict[str, object]) -> str:
     """Return the name under which expected outputs are kept.
 
-    It is the hash of the fields of the test, the limits of its reference, the interpreter, the versions of the packages
-    that `imported` finds in the fields, and the sandbox's own code.
+    It is the hash of the fields of the test, the limits of its reference, Python's implementation and version, the
+    versions of the packages that `imported` finds in the fields, and the sandbox's own code.
     """
     allowed = [limits[name] for name in ("memory_bytes", "reference_cpu_seconds")]
     used = imported("\n".join(part for part in fields if isinstance(part, str)))
@@ -161,5 +163,5 @@ def _own_code() -> bytes:
 
 
 def own_files(folder: Path = SANDBOX) -> list[Path]:
-    """Return the source files of the sandbox, in all its subfolders, in a fixed order."""
+    """Return the Python files of `folder` and of its subfolders, in a fixed order."""
     return sorted(folder.rglob("*.py"))

@@ -12,7 +12,7 @@ from codepref.records import Problem, Solution
 
 @dataclass(frozen=True, slots=True)
 class GoldFailure:
-    """A gold solution that does not pass.
+    """A gold solution that did not pass every test.
 
     codes: its verdict codes, one for each test. detail: the first failure in words.
     """
@@ -25,10 +25,10 @@ class GoldFailure:
 def check_gold(
     problems: Sequence[Problem], *, limits: Limits | None = None, jobs: int | None = None, unconfined: bool = False
 ) -> list[GoldFailure]:
-    """Run the gold solution of every problem against the problem's own tests.
+    """Run gold solutions against their problems' own tests, and return those that did not pass every test.
 
-    Problems without a gold solution or without tests are left out. Returns the gold solutions that do not pass every
-    test, in the order of the problems. Raises what `execute` raises.
+    Problems without a gold solution or without tests are left out. The result is in the order of the problems.
+    Raises what `execute` raises.
     """
     checked = [problem for problem in problems if problem.gold is not None and problem.tests]
     solutions = [Solution(problem.task_id, 0, problem.gold or "") for problem in checked]

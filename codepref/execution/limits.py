@@ -27,7 +27,7 @@ _OPTIONAL = frozenset({"wall_seconds", "load_cpu_seconds", "timeout_factor"})
 MIN_FIRST_SECONDS, FIRST_SHARE = 0.5, 6
 """The CPU time of a test in the first attempt: a sixth of the limit, at least half a second, and never above the limit.
 
-Without a `timeout_factor` it is the limit.
+Without a `timeout_factor` it is the limit. A test of the kind "inputs" may take longer.
 """
 
 REFERENCE_FACTOR = 5
@@ -48,8 +48,8 @@ class Limits:
     Limits of CPU time count what the solution's process uses. The kernel measures this time, so it hardly depends on
     other processes of the machine. Limits of wall-clock time are meant for programs that wait and use no CPU time.
 
-    cpu_seconds: CPU time of a test. A test of the kind "inputs" may take longer: at least five times what its reference
-        used.
+    cpu_seconds: CPU time of a test. A test of the kind "inputs" may take five times what its reference used, even if
+        that is more.
     wall_seconds: wall-clock time of a test. None means ten times `cpu_seconds`, and at least 5 s. Where solution and
         test run in separate processes, a test may take twice its limit of CPU time, even if `wall_seconds` is less.
         Where they share a process, a test may take more than twice `wall_seconds`.
@@ -64,12 +64,13 @@ class Limits:
     reference_cpu_seconds: CPU time in which a reference solution must compute its expected outputs.
     timeout_factor: the limit of a test is this factor times the time of the slowest right solution. It is rounded up
         (see `second_cpu_seconds`) and lies between `first_cpu_seconds` and `cpu_seconds`. A test first gets
-        `first_cpu_seconds`, since most of the time for a weak model's samples is spent on endless loops, and a short
+        `first_cpu_seconds`, since much of the time for a weak model's samples is spent on endless loops, and a short
         limit detects these too. For the kind "inputs" the time of the reference counts in place of the slowest right
-        solution's. None: a test may take `cpu_seconds` at once.
+        solution's, and a test gets its full limit at once. None: every test may take `cpu_seconds` at once.
 
-    Raises UserError for a limit that is not a positive finite number or is above its value in MAXIMA, and TypeError for
-    an unknown name. Only `wall_seconds`, `load_cpu_seconds` and `timeout_factor` may be None.
+    Raises UserError for a limit that is not a positive finite number, is above its value in MAXIMA, or must be at least
+    1 and is lower. Raises TypeError for an unknown name. Only `wall_seconds`, `load_cpu_seconds` and `timeout_factor`
+    may be None.
     """
 
     cpu_seconds: float
@@ -140,9 +141,10 @@ class Limits:
     def second_cpu_seconds(self, slowest: float | None) -> float:
         """Return the CPU time of a test in the second attempt, for solutions that ran out of time in the first attempt.
 
-        slowest: the CPU seconds, of all tests together, of the slowest right solution. Here a solution is right if it
-        passed at least one test and no test timed out. The problem's gold solution counts too, if it is right. None
-        means that no solution was right. The result is then `cpu_seconds`.
+        slowest: the CPU seconds that the slowest right solution used to load and in all tests together. Here a solution
+        is right if it passed at least one test and no test timed out. The problem's gold solution counts too, if it is
+        right. None means that no solution was right. The result is then `cpu_seconds`, as it is without a
+        `timeout_factor`.
 
         Worked example: the limit is 3 s and the factor is 20. If the slowest right solution took 1 ms, the result is
         0.5 s. If it took 30 ms, the result is 1 s: 20 times 30 ms is 0.6 s, which is rounded up to the next step of

@@ -47,8 +47,8 @@ class Parts:
     """The folder `folder`/parts, which one process uses at a time. Use it as a context manager.
 
     When the context ends, the folder and the parents that were created with it are deleted if they are empty.
-    Raises UserError when another process uses the folder, if the file system has locks. Raises MachineError when the
-    folder cannot be written.
+    Raises UserError when another process uses the folder (only if the file system has locks), or when a file is in the
+    way of the folder. Raises MachineError when the folder cannot be made or written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -87,7 +87,7 @@ class Parts:
     def write(self, key: str, verdicts: Iterable[Verdict]) -> None:
         """Keep verdicts under the key of their task.
 
-        Verdicts with a code I are left out, so their solutions run again.
+        Verdicts with a code I are left out, so a run that continues this one runs their solutions again.
         """
         rows = [
             (
@@ -131,7 +131,7 @@ class Parts:
                     yield key, [_stored(*row) for row in rows]
 
     def remove(self) -> None:
-        """Delete the folder, after the tables have been written."""
+        """Delete the folder and its files. Call this after the tables have been written."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

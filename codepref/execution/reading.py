@@ -47,7 +47,7 @@ def iter_verdicts(folder: Path | str, *, together: bool = True) -> Iterator[Verd
     tests, details, seen = _tests(folder), _details(folder), set[str]()
     with pq.ParquetFile(folder / VERDICTS) as table:
         if missing := set(_COLUMNS) - set(table.schema_arrow.names):
-            raise UserError(f"{folder / VERDICTS}: lacks the columns {', '.join(sorted(missing))}")
+            raise UserError(f"{folder / VERDICTS}: the table lacks the columns {', '.join(sorted(missing))}")
         columns = [*_COLUMNS, *({"outcomes"} & set(table.schema_arrow.names))]  # older folders have none
         rows = (row for batch in table.iter_batches(GROUP_ROWS, columns=columns) for row in batch.to_pylist())
         for task, mine in groupby(rows, key=lambda row: str(row["task_id"])):

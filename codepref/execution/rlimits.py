@@ -1,7 +1,7 @@
 """Checks that the resource limits of this process (`ulimit`) leave room for the sandbox's own limits.
 
 A process without privileges cannot raise a hard limit. If a hard limit is too low, verdicts can depend on the shell and
-not only on the problem's limits. So this is reported before the first solution runs.
+not only on the problem's limits. A hard limit that is too low is therefore reported before the first solution runs.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 Without an output folder it keeps them in memory.
 
-It is a temporary database of the input lines, the distinct programs of each task, and their verdicts. It is filled
-before anything runs. It hands out pending programs in pieces, and returns the rows in the order of the tables. It is
-deleted when the run ends. A killed run continues from the files of `codepref.execution.parts`.
+The spool is a temporary database of the input lines, the distinct programs of each task, and their verdicts. It is
+filled before anything runs. It yields pending programs in pieces, and rows in the order of the tables. It is deleted
+when the run ends, so a killed run continues from the file that `codepref.execution.parts` describes.
 """
 
 from __future__ import annotations
@@ -22,14 +22,13 @@ from codepref.execution.parts import StoredVerdict, digest_of
 from codepref.records import Isolation, Solution, Verdict
 
 PIECE_SOLUTIONS, PIECE_CHARACTERS = 1024, 1 << 20
-"""The largest number of distinct programs of a task in one piece, and of their bytes. A larger task is cut into pieces.
+"""The largest number of distinct programs in one piece, and the largest number of their bytes.
 
-A piece of one program may have more bytes.
+A larger task is cut into pieces. A piece of one program may have more bytes.
 """
 
 MAX_REMEMBERED = 1 << 25
-"""About the number of characters of programs that are kept in memory. Each program counts as 400
-characters more, for its entry."""
+"""About how many characters of programs are kept in memory. For its entry, each program counts 400 characters more."""
 
 _BATCH = 8192
 _TABLES = """
@@ -133,7 +132,7 @@ class Spool:
     def fill(self, solutions: Iterable[Solution]) -> list[str]:
         """Add solutions of known tasks.
 
-        Return mistakes in words: unknown tasks, and solution ids that occur twice in a task.
+        Return the mistakes in words: unknown tasks, and tasks in which a solution id occurs more than once.
         """
         unknown: dict[str, None] = {}
         known: dict[tuple[int, str], list[int]] = {}  # (task, source) -> [program, copies not yet written]
@@ -164,7 +163,8 @@ class Spool:
         wrong = [f"solutions for an unknown task: {name!r}" for name in unknown]
         twice = [] if rising else [self._tasks[task] for (task,) in self._base.execute(_DUPLICATES)]
         return wrong + [
-            f"{name}: a solution_id occurs twice. Give each solution of a task another number" for name in twice
+            f"{name}: a solution_id occurs more than once. Give each solution of a task its own number"
+            for name in twice
         ]
 
     def _program(self, task: int, source: str) -> int:

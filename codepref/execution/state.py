@@ -24,8 +24,8 @@ from codepref.records import (
 MAX_FAILURES = 3
 """How many lost workers or failed preparations lead to the code I.
 
-A solution gets the code I after this many workers were lost while they ran it. All waiting solutions of a task get the
-code I after this many failed preparations of the task.
+A solution gets the code I after this many workers were lost while it was their next solution without a result. All
+waiting solutions of a task get the code I after this many failed preparations of the task.
 """
 
 MAX_JOB = 64
@@ -41,13 +41,17 @@ the digests of the answers.
 OPEN_CODES = TIMEOUT + SKIPPED
 """The codes of a first attempt that the second attempt may change.
 
-The second attempt does not decide a decided test again. Otherwise a solution that guesses could time out on purpose and
-guess again.
+The second attempt keeps the other codes of the first attempt. Otherwise a solution that guesses could time out on
+purpose and guess again.
 """
 
 
 def merged(first: SolutionResult, second: SolutionResult) -> SolutionResult:
-    """Return the result of two attempts. The second attempt decides only what the first one left open."""
+    """Return the combined result of two attempts.
+
+    The second attempt decides only the tests that the first attempt left open. The CPU time is that of the second
+    attempt.
+    """
     stays = [code not in OPEN_CODES for code in first[0]]
     codes = "".join(old if stay else new for old, new, stay in zip(first[0], second[0], stays, strict=True))
     size, unknown = ANSWER_DIGEST_BYTES, bytes(ANSWER_DIGEST_BYTES * len(stays))
@@ -63,8 +67,8 @@ def merged(first: SolutionResult, second: SolutionResult) -> SolutionResult:
 class TaskState:
     """The state of one task, which runs in one attempt or two (see `Limits.timeout_factor`).
 
-    Solutions that run out of time in the first attempt wait for the others. The CPU time of the others then decides
-    whether they get a second attempt.
+    A solution that runs out of time in the first attempt waits until the others have their verdicts. The CPU time of
+    the others then decides whether the waiting solutions get a second attempt.
 
     Attributes:
         data: the encoded task.
@@ -132,7 +136,7 @@ class TaskState:
         return sum(self._copies[source] for source in self._results)
 
     def next_job(self, *, last: bool = True) -> Job:
-        """Return the next solutions for one worker. last: there may be no other task for the other workers."""
+        """Return a job with the next waiting solutions. last: whether the other workers may lack other tasks."""
         # Jobs shrink towards the end, so that the workers end at about the same time.
         share = math.ceil(len(self._waiting) / (2 * self._jobs)) if last else len(self._waiting)
         count = min(len(self._waiting), MAX_JOB, share)
@@ -250,13 +254,13 @@ class Job:
             ):
                 result = (codes, bool(shared), cpu_ms, str(detail), answer_digests if any(answer_digests) else b"")
             case _:
-                index, cause = self._left[0], f"the worker sent {str(message)[:50]!r}"
+                index, cause = self._left[0], f"the worker sent a malformed result: {str(message)[:50]!r}"
                 result = (INFRASTRUCTURE * tests, False, 0.0, cause, b"")
         self._left.remove(index)
         return self._state.settle(index, result)
 
     def give_back(self, cause: str, *, unprepared: bool) -> int:
-        """After the loss of the worker, have the remaining solutions tried again or give them up.
+        """After the loss of the worker, let the solutions without a result wait for another worker, or give them up.
 
         Return the number of solutions that got their verdict.
         """

@@ -31,7 +31,8 @@ def encode_task(task: Task, limits: Limits, cpu_seconds: float | None = None) ->
     """Return a task without its solutions, encoded for a worker (see `Plan`).
 
     cpu_seconds: the CPU time of a test in this attempt. None means the limit itself.
-    Raises UserError for a malformed test, for kinds of tests that cannot be mixed, and for a value that is not text.
+    Raises UserError for a malformed test, for kinds of tests that cannot be mixed, and for a value of a type that
+    cannot be encoded.
     """
     tests = [(test.kind, kind_of(test).for_sandbox(test.source, _where(test))) for test in task.tests]
     problem = task.problem

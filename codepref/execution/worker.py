@@ -68,7 +68,7 @@ def check_machine() -> None:
 
 
 def _sandlock_folder() -> list[str]:
-    """Return the folder that holds sandlock, in a list, or an empty list.
+    """Return a list with the folder that holds sandlock, or an empty list if sandlock is not found.
 
     The launcher ignores PYTHONPATH, which may name this folder. So the launcher's program text names the folder.
     """
@@ -77,14 +77,14 @@ def _sandlock_folder() -> list[str]:
 
 
 def package_paths() -> list[str]:
-    """Return the folders of installed packages. Solutions may import from them."""
+    """Return the folders of installed packages, from which solutions may import."""
     paths = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
     paths += [entry for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))]
     return _folders(paths)
 
 
 def interpreter_paths() -> list[str]:
-    """Return the folders that the interpreter itself reads."""
+    """Return the folders of the standard library and of the interpreter's shared libraries."""
     base = Path(sys.base_prefix)
     paths = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), str(base / "lib")]
     libraries = sysconfig.get_config_var("LIBDIR")
@@ -93,13 +93,15 @@ def interpreter_paths() -> list[str]:
 
 def _cannot_start(error: OSError) -> str:
     mends = {
-        errno.EAGAIN: "processes or threads are used up. Raise the limit (ulimit -u; a container's pids), or end some",
+        errno.EAGAIN: "processes or threads are used up. Raise the limit (ulimit -u; a container's pids), or end some "
+        "processes",
         errno.ENOMEM: "memory is used up. End other programs, or use fewer --jobs",
         errno.EMFILE: "open files are used up. Raise the limit (ulimit -n), or use fewer --jobs",
         errno.ENFILE: "the open files of the whole machine are used up. End other programs",
     }
-    mend = mends.get(error.errno or 0, "`codepref doctor` looks for the cause")
-    return f"a worker process cannot be started ({error.strerror or error}); {mend}"
+    mend = mends.get(error.errno or 0)
+    reason = f", since {mend}" if mend else ". `codepref doctor` looks for the cause"
+    return f"a worker process cannot be started ({error.strerror or error}){reason}"
 
 
 def _folders(paths: list[str]) -> list[str]:
@@ -116,7 +118,8 @@ class Worker:
         job: what the worker works on, or None.
         last: the task that the worker works on, or worked on last.
         prepared: the data of the task that was sent last.
-        last_message: the time at which the engine last sent it something or received something from it.
+        last_message: the time at which the engine last sent the worker something or received something from it. Before
+            that, the time at which this object was made.
     """
 
     def __init__(self, *, unconfined: bool) -> None:
@@ -155,7 +158,8 @@ class Worker:
     def wait_ready(self) -> None:
         """Wait until the worker has started.
 
-        Raises MachineError if it cannot start, and WorkerLost if it was killed or is not ready after START_SECONDS.
+        Raises WorkerLost if it wrote nothing to stderr and was killed or is not ready after START_SECONDS. Otherwise
+        raises MachineError if it cannot start.
         """
         self._socket.settimeout(START_SECONDS)
         message: tuple[Any, ...] = ()
@@ -191,11 +195,11 @@ class Worker:
         return self._socket.fileno()
 
     def send(self, data: bytes, sources: list[tuple[int, str]], known: dict[int, bytes], keep: bool) -> None:
-        """Send solutions of a task. Raises WorkerLost.
+        """Send solutions of a task. Raises WorkerLost if they cannot be sent.
 
         data: the encoded task.
         known: expected outputs of an earlier run, by the index of the test.
-        keep: have the worker send back the expected outputs that it computes.
+        keep: whether the worker sends back the expected outputs that it computes.
         """
         self.prepared = data
         try:
@@ -205,9 +209,9 @@ class Worker:
         self.last_message = time.monotonic()
 
     def receive(self) -> list[tuple[Any, ...]]:
-        """Return the messages that have arrived completely, which may be none.
+        """Read once from the worker's socket, and return the messages that are now complete. There may be none.
 
-        Blocks while nothing has been sent. Raises WorkerLost.
+        Blocks until something arrives. Raises WorkerLost if the worker has ended or sent a wrong message.
         """
         messages: list[tuple[Any, ...]] = []
         try:
@@ -236,17 +240,18 @@ class Worker:
             self._process.wait(1.0)  # its socket may close a moment before it has ended
         reason = f"{type(error).__name__} {error}".strip()
         status = self._process.returncode
-        how = "sent a wrong message" if status is None else f"ended with status {status}"
+        broken = "closed its connection" if isinstance(error, frames.Closed | OSError) else "sent a wrong message"
+        how = broken if status is None else f"ended with status {status}"
         return WorkerLost(f"the worker {how} ({reason})")
 
     def kill(self) -> None:
-        """End the worker. The kernel then ends its children, as each of them has requested."""
+        """End the worker. The kernel then ends its children, because each of them has requested this."""
         self._socket.close()
         self._process.kill()
         self._process.wait()
 
     def close(self) -> None:
-        """End the worker and close what is still open."""
+        """End the worker and close its stderr."""
         self.kill()
         if self._process.stderr is not None:
             self._process.stderr.close()

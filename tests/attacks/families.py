@@ -27,7 +27,7 @@ A file has a head, which says what the attack tries and has `# key: value` lines
 | engine | `jobs=N` workers, `unconfined`, or `fresh`; each gives the file a new engine | a shared engine |
 
 The engine judges the twin, the samples of the attack, and the twin again, as solutions of one task. An attack therefore
-has an honest solution before and after it, and the first job of the worker contains the twin and an attack.
+has an honest solution before and after it. With one worker, the first job contains the twin and an attack.
 """
 
 from __future__ import annotations

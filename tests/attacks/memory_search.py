@@ -1,4 +1,4 @@
-"""Searches the memory of a solution's process, and of the processes around it, for data that it must not contain.
+"""Searches the memory of a solution's process, and of the processes around it, for data that a solution must not see.
 
 Markers are planted in everything that a solution must not see. In a first test, one solution searches its own
 process: the memory around its objects, its heap and its libraries. It raises an exception that names the markers that

@@ -85,9 +85,10 @@ class Machine:
         self.sessions: set[int] = set()
 
     def after_batch(self, engine: Engine) -> list[tuple[str, str]]:
-        """Return findings (kind, detail) while the workers live.
+        """Return findings (kind, detail). Call this while the workers live.
 
-        A finding is that the engine or a worker has too many open descriptors, or a worker has too many processes.
+        A finding is that the engine or a process of a worker has too many open descriptors, or that a worker has too
+        many processes.
         """
         workers = [worker._process.pid for worker in engine._workers]
         self.sessions |= set(workers)

@@ -1,6 +1,6 @@
 """Generates programs with random system calls, programs that write to the test runner's channel, and odd source texts.
 
-The files that these programs may create have MARK in their names, so that a file that is left can be recognised.
+Where such a program names a new file, the name usually contains MARK, so that a file that is left can be recognised.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def system(rng: random.Random) -> str:
 
 
 def protocol(rng: random.Random) -> str:
-    """Return a program that writes whole, cut and mutated frames to random descriptors, and then continues or ends."""
+    """Return a program that mostly writes whole, cut and mutated frames to descriptors, and then continues or ends."""
     return _program(rng, lambda rng: write(rng) if rng.random() < 0.8 else call(rng), "def f(x=0, *y):\n")
 
 
@@ -124,7 +124,7 @@ def frame(rng: random.Random) -> bytes:
 
 
 def write(rng: random.Random) -> list[str]:
-    """Return lines that write to the channel of the test runner, close it or change it."""
+    """Return lines that write to, read from, close or change the channel of the test runner or another descriptor."""
     way = rng.randrange(14)
     descriptor = 3 if rng.random() < 0.8 else rng.randrange(12)
     others = {

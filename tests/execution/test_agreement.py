@@ -1,4 +1,4 @@
-"""Tests on real samples that a verdict is the same as when solution and test run in one process."""
+"""Tests on real samples that a sample passes exactly if it also passes when sample and test run in one process."""
 
 from __future__ import annotations
 

@@ -175,9 +175,9 @@ def test_wrong_input_is_reported_before_anything_runs():
         execute(PROBLEMS, [Solution("nowhere", 0, "x")])
     with pytest.raises(UserError, match="tests for an unknown task"):
         execute(PROBLEMS, SOLUTIONS, {"nowhere": []})
-    with pytest.raises(UserError, match="occurs twice"):
+    with pytest.raises(UserError, match="occurs more than once"):
         execute(PROBLEMS, [*SOLUTIONS, SOLUTIONS[0]])
-    with pytest.raises(UserError, match="twice among the problems"):
+    with pytest.raises(UserError, match="more than once among the problems"):
         execute([*PROBLEMS, PROBLEMS[0]], SOLUTIONS)
     with pytest.raises(UserError, match="test x: the source of a test of kind"):
         execute(PROBLEMS, SOLUTIONS, [Test("one", "x", "{}", "inputs")])

@@ -1,6 +1,7 @@
 """Tests that generated programs and hostile tests neither hang nor crash the engine, and leave nothing behind.
 
-The long run is `python -m benchmarks.execution fuzz`. Programs in which it found faults are here in a reduced form.
+The long run is `python -m benchmarks.execution fuzz`. Reduced forms of the programs with which it found faults are
+tested here.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def test_own_solution_ids_are_kept_in_the_order_of_the_lines(tmp_path):
     solutions = [Solution("t/0", number, program(1)) for number in (7, 3, 12)]
     execute_into(PROBLEMS, solutions, out=tmp_path, limits=LIMITS, jobs=1)
     assert [number for _, number, *_ in table(tmp_path)] == [7, 3, 12]
-    with pytest.raises(UserError, match="t/0: a solution_id occurs twice"):
+    with pytest.raises(UserError, match="t/0: a solution_id occurs more than once"):
         execute_into(PROBLEMS, [*solutions, solutions[1]], out=tmp_path, limits=LIMITS, jobs=1)
 
 
@@ -170,7 +170,7 @@ def test_all_wrong_rows_are_reported_at_once_and_nothing_runs(tmp_path):
     assert caught.value.problems[:3] == (
         "solutions for an unknown task: 'nowhere'",
         "solutions for an unknown task: 'elsewhere'",
-        "t/1: a solution_id occurs twice. Give each solution of a task another number",
+        "t/1: a solution_id occurs more than once. Give each solution of a task its own number",
     )
     assert seen == []
     assert list(tmp_path.iterdir()) == []

@@ -54,10 +54,10 @@ class Hardening:
         self._filter = seccomp.Filter(seccomp.child_filter()) if seccomp.supported() else None
 
     def hide(self) -> None:
-        """Prevent other processes of this user from reading the memory of this process and its children.
+        """Prevent unprivileged processes of this user from reading the memory of this process and its children.
 
-        This also prevents core files. Without it, processes of one user can read each other's memory where no Landlock
-        domain separates them.
+        This also prevents core files. Without this setting, processes of one user can read each other's memory where no
+        Landlock domain separates them.
         """
         self._prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
@@ -94,11 +94,11 @@ class Hardening:
 
         parent: the pid of the parent.
         memory: the bytes of address space that the child may use beyond its parent's, as last measured.
-        cpu_seconds: the CPU time after which, at most two seconds later, the kernel ends the child, if no other limit
-        has ended it before.
+        cpu_seconds: a CPU time of the child. The kernel ends the child at most two seconds of CPU time later, if no
+        other limit has ended it before.
         """
-        # First copy them to numbers just above the range, so that none is overwritten. Higher numbers may not be
-        # allowed, since `ulimit -n` may be only 1,024.
+        # First copy the channels to numbers just above the range, so that no channel is overwritten. Higher numbers may
+        # not be allowed, since `ulimit -n` may be only 1,024.
         clear = CHANNEL + len(channels)
         moved = channels if len(channels) < 2 else [fcntl.fcntl(one, fcntl.F_DUPFD, clear) for one in channels]
         for descriptor, channel in enumerate(moved, start=CHANNEL):

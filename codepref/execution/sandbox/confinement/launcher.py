@@ -1,8 +1,8 @@
 """The launcher confines its own process permanently and becomes a worker.
 
 It applies Landlock (unless the worker is unconfined), gives up all capabilities, installs the system-call filter (if
-it knows the architecture), and then calls exec. Confinement continues after exec, so the worker is a new interpreter
-that never loaded the confining library. A process that has imported that library forks more slowly.
+the filter knows the architecture), and then calls exec. Confinement continues after exec, so the worker is a new
+interpreter that never loaded the confining library. A process that has imported that library forks more slowly.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def landlock(readable: list[str]) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Confine this process and replace it with a worker.
+    """Confine this process as far as the mode demands, and replace it with a worker.
 
     The arguments are, in this order:
     - the interpreter;

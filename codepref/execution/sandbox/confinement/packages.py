@@ -1,4 +1,4 @@
-"""Packages that take far longer to import than a process takes to fork. A separate zygote loads them once."""
+"""Packages that take far longer to import than a process takes to fork. A zygote loads them once for its children."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ _IMPORTS = re.compile(rf"^[ \t\f]*(?:import|from)[ \t\f]+({'|'.join(PACKAGES)})\
 
 
 def imported(source: str) -> frozenset[str]:
-    """Return the members of PACKAGES that a program seems to import. A wrong guess costs time.
+    """Return the members of PACKAGES that a program seems to import.
 
-    If a program imports numpy in a way that this does not see, numpy's random numbers are not seeded.
+    A wrong guess costs time. If a program imports numpy in a way that this function does not see, numpy's random
+    numbers may also lack a fixed seed.
     """
     return frozenset(_IMPORTS.findall(source))
 

@@ -1,9 +1,10 @@
 """System-call filters in classic BPF: one for the whole worker, and a stricter one for test runners and solutions.
 
 Landlock covers files and the network. These filters cover the rest, such as forks, signals to other processes, limits,
-keyrings and file modes. They refuse the calls that are listed and allow all others, since solutions import any module
-of the standard library and of numpy, and the system calls of those modules differ between C libraries. Nearly every
-refused call fails with EPERM, so an honest program that tries one gets an ordinary PermissionError.
+keyrings and file modes. They refuse the listed calls, some only with certain arguments, and allow all others, since
+solutions import any module of the standard library and of numpy, and the system calls of those modules differ between C
+libraries. Nearly every refused call fails with EPERM, so an honest program that tries one gets an ordinary
+PermissionError.
 
 Source of the numbers: Linux uapi, asm/unistd_64.h (x86-64) and asm-generic/unistd.h (aarch64).
 """
@@ -155,7 +156,8 @@ def worker_filter() -> bytes:
 def child_filter() -> bytes:
     """Return the additional filter for test runners and solutions.
 
-    It refuses new processes, signals to other processes, new limits, and descriptors from other processes.
+    Among other calls, it refuses new processes, signals to other processes, new limits, and descriptors from other
+    processes.
     """
     return assemble(_numbers(_CHILDREN), _by_argument())
 
@@ -173,9 +175,10 @@ class Filter:
         self._number = _numbers(_CHILDREN)["seccomp"]
 
     def install(self) -> None:
-        """Install the filter for this thread and all threads that it will start. It cannot be removed.
+        """Install the filter for this thread and for all threads and processes that it will start.
 
-        The process must have set no_new_privs. Raises OSError when the kernel refuses the filter.
+        The filter cannot be removed. The process must have set no_new_privs. Raises OSError when the kernel refuses the
+        filter.
         """
         for hole in self._holes:
             struct.pack_into("=I", self._buffer, hole, os.getpid())

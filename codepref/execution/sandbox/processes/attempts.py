@@ -1,7 +1,7 @@
 """Runs one solution against the tests of its task, in one or more attempts.
 
-The most common reason for a new attempt is that a process ended before all tests had a code. This module also derives
-the codes that follow from how a process ended.
+A new attempt is needed, for example, when a process ended before all tests had a code. This module also derives the
+codes that follow from how a process ended.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ This is the number for each timeout that `max_timeouts` allows. A timeout in the
 
 
 class SolutionAttempts:
-    """The attempts of one solution. After the end of a process or a timeout, the next attempt has new processes.
+    """The attempts of one solution.
 
-    cpu: seconds of CPU time that the solution's processes have used.
+    cpu: seconds of CPU time that the processes that ran the solution have used.
     """
 
     def __init__(self, supervisor: Host, source: str) -> None:
@@ -135,7 +135,7 @@ class SolutionAttempts:
         """Run the tests with the code CALL_BY_REFERENCE, each in one process with the solution.
 
         A process runs as many of these tests as it can. If it ends early, a new one runs the remaining tests, unless
-        the solution has `max_timeouts` timeouts. Then they get the code S.
+        the solution has `max_timeouts` timeouts. In that case the remaining tests get the code S.
         Return whether there were any such tests.
         """
         settled = bytearray(self.page.codes())

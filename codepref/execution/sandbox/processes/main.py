@@ -18,7 +18,7 @@ _COMMON = """
     statistics string textwrap typing unicodedata
 """
 COMMON_MODULES = _COMMON.split()
-"""The modules that solutions import most. They are loaded before the first fork, so that no child must load them."""
+"""Modules that many solutions import. They are loaded before the first fork, so that children need not load them."""
 
 
 def warm_up() -> None:
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> None:
     """Start the supervisor and serve the engine.
 
     Return when the engine closes its connection, when the supervisor cannot start, when a task cannot be prepared, or
-    when a process of the worker is lost.
+    when a zygote is lost.
     arguments: the number of the descriptor that leads to the engine, and the folders of packages, joined by os.pathsep.
     """
     engine, folders = arguments

@@ -25,12 +25,12 @@ from ..wire.plan import Plan
 TIMED_OUT_SHARE, MIN_SECONDS = 20, 0.005
 """After `max_timeouts` timeouts a solution gets a twentieth of the time for its other tests.
 
-The least CPU time is 5 ms. Most solutions that loop do so on some inputs only, so the codes of their other tests are
+The least CPU time is 5 ms. Many solutions that loop do so on some inputs only, so the codes of their other tests are
 still useful.
 """
 
 MAX_ANSWER_BYTES = 1 << 20
-"""The size of the answers of one solution, in bytes, from which on its test runner serves no further solution.
+"""If the answers of one solution have at least this many bytes, its test runner serves no further solution.
 
 Large answers change the memory of the test runner.
 """
@@ -101,9 +101,9 @@ class TestRunner:
         self.page.set(index, code)
 
     def _post(self, pending: list[int]) -> None:
-        """Send the plain calls of the first tests in `pending` ahead, up to the first test without one.
+        """Send the plain calls of the first tests in `pending` ahead, up to the first test without a plain call.
 
-        A single call is not sent ahead.
+        AHEAD_CALLS and AHEAD_BYTES limit the calls. A single call is not sent ahead.
         """
         bodies, size = [], 0
         for index in pending[:AHEAD_CALLS]:

@@ -1,4 +1,4 @@
-"""The runner zygote of one task. It compiles the tests once, holds the expected outputs and forks the test runners."""
+"""The runner zygote of one task. It compiles the tests, holds expected outputs and forks the test runners."""
 
 from __future__ import annotations
 
@@ -138,8 +138,8 @@ class RunnerZygote:
     def _collect(self, index: int, keep: bool) -> bytes:
         """Read the expected outputs of test `index` from the pipe, and keep them for the test runners.
 
-        Return, encoded, the CPU seconds of the reference solution, and its encoded outputs if `keep` is true (otherwise
-        b"").
+        Return an encoded pair: the CPU seconds of the reference solution, and its encoded outputs if `keep` is true
+        (otherwise b"").
         Where no outputs came, the seconds are 0 and `InputsPlan.failure` says why.
         """
         assert self._pipe is not None
@@ -159,7 +159,8 @@ class RunnerZygote:
     def _take_over(self, index: int, data: bytes) -> bytes:
         """Keep the expected outputs `data` of an earlier run for the test runners.
 
-        Return, encoded, the CPU seconds of the reference solution and b"". The seconds are -1 if `data` is malformed.
+        Return an encoded pair: the CPU seconds of the reference solution, and b"". The seconds are -1 if `data` is
+        malformed.
         """
         inputs = self.tests[index].inputs
         assert inputs is not None

@@ -30,10 +30,11 @@ MAX_REPLY = 1 << 26
 """The largest size of one answer, in bytes (64 MiB)."""
 
 MAX_SHARED = 50_000
-"""The largest number of characters of a preamble and a source that may run in a shared process."""
+"""The largest number of characters that a preamble and a source together may have to run in a shared process."""
 
 MAX_ITEMS = 100_000
-"""The number of items and characters in a reference's outputs above which a batch ends.
+"""A "front" batch ends when its outputs have more items and characters than this.
+
 The remaining calls need another batch.
 """
 
@@ -53,7 +54,7 @@ class Handles:
         self._numbers.clear()
 
     def of(self, value: Any) -> bytes | None:
-        """Return the encoded handle of `value`, or None for numpy data, which crosses as plain data."""
+        """Return the encoded handle of `value`, or None for numpy data that crosses as plain data."""
         kind = type(value)
         if kind.__module__ == "numpy" and kind.__name__ != "ufunc" and not callable(value):
             dtype = getattr(value, "dtype", None)

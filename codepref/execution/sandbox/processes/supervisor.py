@@ -39,8 +39,8 @@ PREPARE_SECONDS = 60.0
 SOLUTIONS_A_RUNNER = 24
 """The largest number of solution processes that one test runner serves.
 
-A runner serves several only where no test can carry state from one solution to the next. Forking and ending a runner
-costs as much as forking and ending a solution.
+A runner serves several only where no test can carry state from one solution to the next. It then
+saves time, because forking and ending a runner costs about as much as forking and ending a solution.
 """
 
 SOLUTIONS, PACKAGED, RUNNERS = b"solutions", b"packaged", b"runners"
@@ -272,7 +272,8 @@ class Supervisor:
     def _produced(self, index: int, source: str, keep: bool) -> tuple[float, bytes]:
         """Run a reference solution.
 
-        Return the CPU seconds of its process, and its encoded outputs if `keep` is true (otherwise b"").
+        Return the CPU seconds of its process, and its encoded outputs if `keep` is true. Otherwise, or if there are
+        no outputs, return b"" in their place.
         """
         assert self.runners is not None
         assert self.plan is not None

@@ -1,8 +1,8 @@
 """A zygote: a process that forks on request. It is small and trusted.
 
 A request "F" forks a child, which gets descriptors and a payload. A request "R" waits until a child ends, and reaps it.
-A zygote may answer further requests, which its own module defines. The zygote answers requests of all these kinds. The
-descriptors of a request are sent with its head, as SCM_RIGHTS.
+A zygote may answer further requests, which its own module defines. The descriptors of a request are sent with its
+head, as SCM_RIGHTS.
 """
 
 from __future__ import annotations
