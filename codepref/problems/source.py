@@ -85,8 +85,9 @@ def unparse(node: ast.AST) -> str | None:
 def read_statements(text: str, *, depth: int = 0) -> Reading:
     """Split `text` into top-level statements and parts that are not Python, such as prose and unfinished code.
 
-    After a broken statement, reading goes on at the next line that could start a statement. Indented lines below a line
-    of prose are read as if they were not indented, to at most MAX_DEPTH levels. depth: the level of this call.
+    If the whole text is not Python, lines before the first line that could start a statement are left out. After a
+    broken statement, reading goes on at the next line that could start a statement. Indented lines below a line of
+    prose are read as if they were not indented, to at most MAX_DEPTH levels. depth: the level of this call.
     """
     text = _plain_lines(text)
     tree = parse(text)
@@ -257,8 +258,8 @@ def _may_go_on(chunk: str) -> bool:
 def _first_statements(lines: list[str], starts: list[int], position: int) -> tuple[int, list[Statement]]:
     """Join the parts from `starts[position]` on until they are Python.
 
-    Return how many parts were joined, and their statements. The number is 0 if the parts do not become Python, or only
-    with more than _MAX_JOINED_LINES parts.
+    Return how many parts were joined, and their statements. The number is 0 if joining up to _MAX_JOINED_LINES parts
+    does not give Python.
     """
     for taken in range(1, min(_MAX_JOINED_LINES, len(starts) - position) + 1):
         end = starts[position + taken] if position + taken < len(starts) else len(lines)

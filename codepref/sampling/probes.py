@@ -110,7 +110,7 @@ def _varied(arguments: list[Any], pools: list[list[Any]], generator: random.Rand
 
 
 def vary(value: Any, generator: random.Random) -> Any:
-    """Return a value of the same type that usually differs a little.
+    """Return a value of the same type, which usually differs from `value`.
 
     An element of a list, tuple or set whose elements have several types can change its type. Empty lists, tuples, dicts
     and sets, and values of unknown types, are not changed.

@@ -113,10 +113,10 @@ class Exchange:
 
         requests: the requests by endpoint name. A few requests at a time are taken from each iterable. follow_up: is
         called with each result before the result is yielded. The requests that it returns are made too.
-        Raises GateError if the budget allows no further call, UserError if a server refuses all calls (wrong key,
-        unknown model, no server), InfrastructureError if a server stops answering or the calling process dies,
-        MachineError if the journal cannot be written, and ValueError if two running requests have the same key. The
-        journal keeps all answers.
+        Raises GateError if the budget allows no further call, UserError if a server cannot be used (for example because
+        of a wrong key, an unknown model or a wrong address), InfrastructureError if a server stops answering or the
+        calling process dies, MachineError if the journal cannot be written, and ValueError if two running requests have
+        the same key. The journal keeps all answers.
         """
         for name, source in requests.items():
             self._lanes[name].source = iter(source)

@@ -1,6 +1,6 @@
-"""The journal of calls: a file that survives a crash, with a line for each attempt and a line for each result.
+"""The journal of calls: a file with a line for each call that begins and a line for each call that ends.
 
-`codepref.servers.ledger` describes the lines.
+Lines survive a crash of the process that wrote them. `codepref.servers.ledger` describes the lines.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from codepref.records import Problem, Test
 
 
 def read(row: Row, where: str) -> Problem:
-    """Return the problem of one row. Its tests of kind "inputs" are "base" and "plus", if they have inputs."""
+    """Return the problem of one row. It has up to two tests, "base" and "plus", of kind "inputs"."""
     task_id = task_id_field(row, where, prefix="Mbpp/")
     prompt, entry_point = text_field(row, "prompt", where), entry_point_field(row, where)
     solution = text_field(row, "canonical_solution", where)

@@ -14,8 +14,8 @@ from codepref.records import Test
 def read_tests(row: Row, task_id: str, where: str) -> tuple[Test, ...]:
     """Return all tests of a row.
 
-    A missing field, null and "" give (). Raises UserError if the field is no list, and for a malformed entry, source
-    that must be Python and is not, and stdio tests beside other kinds.
+    A missing field, null and "" give (). Raises UserError if the field is another text or has no entries to iterate
+    over, for a malformed entry, for a source that must be Python and is not, and for stdio tests beside other kinds.
     """
     entries = row.get("tests")
     if entries is None or entries == "":
@@ -28,9 +28,9 @@ def read_tests(row: Row, task_id: str, where: str) -> tuple[Test, ...]:
 
 
 def check_dependence(tests: Sequence[Test], entry_point: str, helpers: str, where: str) -> None:
-    """Raise UserError for a test in Python that does not depend on the solution, as `depends_on_solution` finds.
+    """Raise UserError if `depends_on_solution` is False for a test in Python.
 
-    All solutions would have the same result in such a test.
+    Such a test usually has the same result for all solutions.
     """
     for place, test in enumerate(tests):
         if kind_of(test).python and not depends_on_solution(test.source, entry_point, helpers):
