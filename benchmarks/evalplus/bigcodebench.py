@@ -44,7 +44,7 @@ unittest.main("__test__")
 
 
 def run_gold(file: Path) -> dict[str, Any]:
-    """Run the gold solution of each problem in `file`. Returns the numbers of problems and passes, and a row for each."""
+    """Run the gold solution of each problem in `file`. Returns the numbers of problems and passes, and the rows."""
     problems = load_problems(file)
     base, names = base_install(), packages_distributions()
     solutions = [Solution(problem.task_id, 0, problem.gold or "") for problem in problems]
