@@ -75,9 +75,10 @@ def _reference_column(row: Mapping[str, Any], reference: str | None, source: str
     present = [name for name in candidates if name in row]
     if present:
         return str(present[0])
+    several = "has reference answers of several models" if answers else f"has no column {REFERENCE!r} or *{SUFFIX}"
+    reason = f"has no column {reference!r} or '{reference}{SUFFIX}'" if reference else several
     if not answers:
         columns = ", ".join(map(str, row))
-        raise UserError(f"{source}: has no column *{SUFFIX} of reference answers; name one of its columns: {columns}")
-    reason = f"has no reference answers {reference!r}" if reference else "has reference answers of several models"
+        raise UserError(f"{source}: {reason}. Name the column of reference answers. The columns are {columns}")
     models = ", ".join(name.removesuffix(SUFFIX) for name in answers)
-    raise UserError(f"{source}: {reason}; name one of its reference models: {models}")
+    raise UserError(f"{source}: {reason}. Name one of its reference models: {models}")

@@ -63,13 +63,15 @@ def load_instructions(
     if unknown := [key for key in preferences if key not in PREFERENCES]:
         raise UserError(f"unknown preference {unknown[0]!r}; known: {', '.join(PREFERENCES)}")
     if not preferences:
-        raise UserError("preferences is empty; name at least one")
+        raise UserError("preferences is empty. Name at least one preference")
     if n is not None and n < 1:
         raise UserError(f"n must be at least 1, not {n}")
     dropped: Counter[str] = Counter()
     kept = list(_kept(_rows(source), column, keep_cjk=keep_cjk, max_chars=max_chars, dropped=dropped))
     if not kept:
-        raise UserError(f"{_name(source)}: holds no usable instruction" + (f" ({dict(dropped)})" if dropped else ""))
+        raise UserError(
+            f"{_name(source)}: holds no usable instruction" + (f" (left out: {dict(dropped)})" if dropped else "")
+        )
     if n is not None:
         if n > len(kept):
             raise UserError(f"{_name(source)}: holds {len(kept):,} usable instructions, fewer than the {n:,} requested")

@@ -37,5 +37,5 @@ def check_stdio(source: str, where: str) -> None:
             return
     except (ValueError, RecursionError):
         pass  # the message below names the form
-    form = '{"input": text, "output": text}, where input can be written as UTF-8'
-    raise UserError(f'{where}: a test of kind "stdio" must be JSON, {form}')
+    form = '{"input": text, "output": text}, and UTF-8 must be able to encode input'
+    raise UserError(f'{where}: a test of kind "stdio" must be JSON of the form {form}')

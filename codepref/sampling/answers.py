@@ -188,7 +188,7 @@ def _answers(
         if problem is None:
             mistakes.append(f"{where}: {_unknown(row, known)}")
         elif row.get(field) is None and row.get("completion") is None:
-            mistakes.append(f'{where}: needs "{field}" or "completion", has {", ".join(map(str, row))}')
+            mistakes.append(f'{where}: needs "{field}" or "completion". Its columns are {", ".join(map(str, row))}')
         elif not mistakes:
             yield where, row, problem
         if len(mistakes) >= _MAX_MESSAGES:

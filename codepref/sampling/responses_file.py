@@ -55,7 +55,7 @@ def iter_records(source: str | Path, read: Callable[[Mapping[str, Any], str], Re
         try:
             record = read(row, f"instruction/{number}")
         except (KeyError, TypeError, ValueError) as error:
-            reason = f"no column {error}" if isinstance(error, KeyError) else str(error)
+            reason = f"there is no column or key {error}" if isinstance(error, KeyError) else str(error)
             raise UserError(f"{where}: cannot be read as {what} ({reason})") from None
         if record.task_id in seen:
             raise UserError(

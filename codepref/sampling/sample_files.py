@@ -60,7 +60,7 @@ def _folder_rows(folder: Path, problems: Iterable[Problem]) -> Iterator[tuple[st
         name = problem.task_id.replace("/", "_")
         if names.setdefault(name, problem.task_id) != problem.task_id:
             raise UserError(
-                f"{folder}: tasks {names[name]!r} and {problem.task_id!r} would share the folder {name}; give a file "
+                f"{folder}: tasks {names[name]!r} and {problem.task_id!r} would share the folder {name}. Give a file "
                 "of JSON lines instead"
             )
     empty = True

@@ -24,9 +24,9 @@ MAX_GIVEN_UP = 20
 """When a server has given no answer to this number of requests in a row, no further call to any server begins."""
 
 MAX_REJECTED = 3
-"""Least number of requests without an answer after which a rejected request can stop all calls.
+"""All calls stop if a server rejects a request, has answered none in this run, and left at least this many unanswered.
 
-It stops them if the server has answered no request in this run. No further call to any server begins.
+The rejected request is one of the unanswered requests.
 """
 
 Notify = Callable[[Mapping[str, Any]], None]

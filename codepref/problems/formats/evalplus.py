@@ -31,7 +31,9 @@ def read(row: Row, where: str) -> Problem:
         try:
             text = encode_inputs(restore_arguments(task_id, inputs)) if is_mbpp else encode_json_inputs(inputs)
         except (TypeError, ValueError, AttributeError, IndexError) as error:
-            raise UserError(f"{where}: {test_id}_input must be a list of argument lists ({error})") from None
+            raise UserError(
+                f"{where}: {test_id}_input must be a list of argument lists of {task_id} ({error})"
+            ) from None
         except RecursionError:
             raise UserError(f"{where}: {test_id}_input is nested too deeply") from None
         text, names = repair(task_id, text)
