@@ -134,7 +134,8 @@ def infer_entry_point(tests: Iterable[str], gold: str | None, where: str, *, kno
         return candidates.pop()
     reason = f"several functions fit ({', '.join(sorted(candidates))})" if candidates else "no function fits"
     raise UserError(
-        f"{where}: no entry_point is given, and it cannot be inferred from the tests and the gold solution: {reason}"
+        f"{where}: no entry_point is given, and it cannot be inferred from the tests and the gold solution, because "
+        f"{reason}"
     )
 
 

@@ -175,4 +175,4 @@ def _text(value: Any) -> str:
         # sorted, because the order of a set of strings changes from process to process
         items = ", ".join(sorted(map(_text, value)))
         return f"{kind.__name__}([{items}])"
-    raise TypeError(f"a {kind.__name__} cannot be an input")
+    raise TypeError(f"a value of type {kind.__name__} cannot be an input")

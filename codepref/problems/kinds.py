@@ -60,8 +60,8 @@ class Kind:
     - `calls_entry_point`: whether the source is statements that call the entry point by name, so that the name and the
       arguments can be read from it.
     - `whole_program`: whether the test runs the solution as a whole program and calls none of its functions.
-    - `has_reference`: whether the test holds a reference solution, which gives the expected outputs and from whose
-      time the time limit follows.
+    - `has_reference`: whether the test holds a reference solution. The reference solution gives the expected outputs,
+      and the time limit of the test depends on the time that it takes.
     - `for_sandbox(source, where)` returns the source as the sandbox needs it. For a malformed source it raises
       UserError, unless the sandbox reads the source itself.
     - `from_entry(entry, where)` returns the source of an entry of `tests` in codepref's own format, and raises

@@ -103,7 +103,7 @@ def _load_starter(source: str, limit: int | None) -> list[Problem]:
     split = source.partition(":")[2] or "train"
     if split not in STARTER_SPLITS:
         raise UserError(
-            f"{source}: no such split; choose one of {', '.join(f'starter:{name}' for name in STARTER_SPLITS)}"
+            f"{source}: there is no such split. Choose one of {', '.join(f'starter:{name}' for name in STARTER_SPLITS)}"
         )
     known = cast("Literal['train', 'validation', 'heldout', 'pretrain']", split)
     return list(starter.load_problems(known, limit=limit))
@@ -115,9 +115,13 @@ def _read_array(path: Path) -> list[dict[str, Any]]:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not valid JSON ({error}). If it is a file of JSON lines, name it .jsonl") from None
+        raise UserError(
+            f"{path}: the file is not valid JSON ({error}). If it is a file of JSON lines, name it .jsonl"
+        ) from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise UserError(f"{path}: must be a list of JSON objects. If it is a file of JSON lines, name it .jsonl")
+        raise UserError(
+            f"{path}: the file must hold a list of JSON objects. If it is a file of JSON lines, name it .jsonl"
+        )
     return rows
 
 

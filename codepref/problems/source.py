@@ -1,4 +1,4 @@
-"""Reads Python text that may be broken: parses it, splits it into statements, finds bound and used names. Pure."""
+"""Reads Python text that may be broken: parses it, splits it into statements, and finds names. Pure."""
 
 from __future__ import annotations
 

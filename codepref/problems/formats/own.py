@@ -39,7 +39,7 @@ def read(row: Row, where: str) -> Problem:
     helpers, preamble = (text_field(row, key, where, default="") for key in ("helpers", "preamble"))
     for key, program in (("gold", gold), ("helpers", helpers), ("preamble", preamble)):
         if program is not None and parse(program) is None:
-            raise UserError(f"{where}: {key} must be a whole Python program, but it is not ({why_unreadable(program)})")
+            raise UserError(f"{where}: {key} must be a whole Python program, but it is not: {why_unreadable(program)}")
     tests = read_tests(row, task_id, where)
     if tests and kind_of(tests[0]).whole_program:
         style = "program"
