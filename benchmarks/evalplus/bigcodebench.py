@@ -40,7 +40,7 @@ sys.dont_write_bytecode = True
 sys.addaudithook(audit)
 unittest.main("__test__")
 """
-"""A program that runs the suite. By Python's audit events it records whether the suite uses files or the network."""
+"""A program that runs the suite. It records from Python's audit events whether the suite uses files or the network."""
 
 
 def run_gold(file: Path) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def missing_packages_message(problems: Sequence[Problem]) -> str:
 
 
 def list_names(tasks: Set[str]) -> str:
-    """Return up to three names in alphabetical order, and how many there are besides.
+    """Return up to three names in alphabetical order, and the number of the other names.
 
     The form is "a, b, c and 4 problems more".
     """

@@ -26,10 +26,11 @@ _ALLOW_INCOMPLETE = 0x4000  # codeop.PyCF_ALLOW_INCOMPLETE_INPUT, which type stu
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statement:
-    """One top-level statement: its tree, and its text with its decorators and the comments directly above it.
+    """The tree and the text of one top-level statement.
 
-    If it shares a line with another statement, the text leaves out the comments above it. A statement equals only
-    itself, and can be an element of a set.
+    The text includes the decorators and the comments directly above the statement. If the statement shares a line with
+    another statement, the text leaves out these comments. A `Statement` equals only itself, and can be an element of a
+    set.
     """
 
     node: ast.stmt

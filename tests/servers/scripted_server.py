@@ -2,9 +2,9 @@
 
     python scripted_server.py --port 0 --seconds 0.0 --faults 0.2 --at-once 64
 
-The server prints its port. A model whose name begins with `judge` rates the tagged responses in its prompt. A response
-with `quality=N` gets the rating N, and a response without it gets 1. The model `nobody` does not exist. Every other
-model writes `answer of MODEL to HASH, quality=N` and a block of code. Apart from the limit --at-once, whether and how a
+The server prints its port. A model whose name begins with `judge` rates the tagged responses in its prompt. Apart from
+faults, a response with `quality=N` gets the rating N, and a response without it gets 1. The model `nobody` does not
+exist. Every other model writes `answer of MODEL to HASH, quality=N` and a block of code. Apart from the limit --at-once, whether and how a
 request fails depends only on its bytes and on the number of earlier attempts, so that two runs meet the same faults.
 GET /counts returns the counts.
 """
