@@ -75,7 +75,7 @@ def task_id_field(row: Row, where: str, *, prefix: str = "") -> str:
 
 
 def entry_point_field(row: Row, where: str) -> str:
-    """Return the name of the function that a solution defines. Raises UserError if it is missing or no identifier."""
+    """Return the function name in the field `entry_point`. Raises UserError if it is missing or not an identifier."""
     name = text_field(row, "entry_point", where, default="")
     if not name.isidentifier():
         raise UserError(f"{where}: entry_point must be the name of a function, not {name!r}")
@@ -134,7 +134,8 @@ def infer_entry_point(tests: Iterable[str], gold: str | None, where: str, *, kno
         return candidates.pop()
     reason = f"several functions fit ({', '.join(sorted(candidates))})" if candidates else "no function fits"
     raise UserError(
-        f"{where}: no entry_point is given, and the tests and the gold solution do not show it, since {reason}"
+        f"{where}: no entry_point is given, and it cannot be inferred from the tests and the gold solution, because "
+        f"{reason}"
     )
 
 

@@ -24,7 +24,8 @@ def read_hub(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
     Without a split, this reads "test" if it exists, since benchmarks usually keep their problems there. If all splits
     are versions, as those of BigCodeBench are (v0.1.0_hf, v0.1.1, ...), it reads the newest. Otherwise it reads the
     only split. Raises UserError for an unknown name, config or split, for a data set that cannot be loaded, and if a
-    split must be chosen. Raises MachineError if the hub cannot be reached or the package `datasets` is missing.
+    split must be chosen. Raises MachineError if the hub cannot be reached, a file cannot be read or written, or
+    the package `datasets` is missing.
     """
     name, config, split = (*source.split(":"), "", "")[:3]
     splits = _load(name, config)
@@ -53,13 +54,13 @@ def _load(name: str, config: str) -> dict[str, Any]:
     try:
         return dict(datasets.load_dataset(name, config or None))
     except datasets.exceptions.DatasetNotFoundError as error:
-        raise UserError(f"{name}: is not on the hub, or not public ({_first_line(error)})") from None
+        raise UserError(f"{name}: the data set is not on the hub, or it is not public ({_first_line(error)})") from None
     except (datasets.exceptions.DatasetsError, ValueError) as error:
-        raise UserError(f"{name}: cannot be loaded ({_first_line(error)})") from None
+        raise UserError(f"{name}: the data set cannot be loaded ({_first_line(error)})") from None
     except OSError as error:
         raise MachineError(
-            f"{name}: the hub cannot be reached ({_first_line(error)}). Give a file instead, or fetch the data set "
-            "once on a machine with a network and copy the folder HF_HOME"
+            f"{name}: the data set cannot be fetched from the hub ({_first_line(error)}). Give a file instead, or "
+            "fetch the data set once on a machine with a network and copy the folder HF_HOME"
         ) from None
 
 

@@ -96,16 +96,19 @@ def parse_inputs(source: str) -> InputsTest:
 
 
 MAX_REPR_DEPTH = 100
-"""`encode_json_inputs` uses `repr` only for values nested at most so deep. Python's parser fails at a depth of 200."""
+"""`encode_json_inputs` uses `repr` only for values that are nested at most this deep.
+
+Python's parser rejects more than 200 nested brackets.
+"""
 
 
 def encode_inputs(inputs: Sequence[Sequence[Any]]) -> str:
     """Return the list of argument lists as Python text.
 
     `decode_inputs` gives the values back with their types, unless they are nested too deeply for Python's parser. The
-    text holds only literals and calls of
-    float, complex, set and frozenset, so `eval` needs no other names. Raises TypeError for a value of another type,
-    ValueError for an integer with too many digits, and RecursionError for very deep nesting.
+    text holds only literals and calls of float, complex, set and frozenset, so `eval` needs no other names. Raises
+    TypeError for a value that cannot be written in this way, ValueError for an integer with too many digits, and
+    RecursionError for very deep nesting.
     """
     return "[" + ", ".join(_text(list(arguments)) for arguments in inputs) + "]"
 
@@ -169,8 +172,7 @@ def _text(value: Any) -> str:
     if kind is tuple:
         return "(" + ", ".join(map(_text, value)) + ("," if len(value) == 1 else "") + ")"
     if kind in (set, frozenset):
-        items = ", ".join(
-            sorted(map(_text, value))
-        )  # sorted, because the order of a set of strings changes from process to process
+        # sorted, because the order of a set of strings changes from process to process
+        items = ", ".join(sorted(map(_text, value)))
         return f"{kind.__name__}([{items}])"
-    raise TypeError(f"a {kind.__name__} cannot be an input")
+    raise TypeError(f"a value of type {kind.__name__} cannot be an input")

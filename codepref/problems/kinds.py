@@ -41,7 +41,7 @@ def checked_stdio(source: str, where: str) -> Any:
 
 
 def python_entry(entry: Mapping[str, Any], where: str) -> str:
-    """Return the source of an entry of `tests` that holds Python. Raises UserError if it is no text or not Python."""
+    """Return the source of an entry of `tests` that holds Python. Raises UserError if the source is not Python text."""
     source = entry.get("source")
     if not isinstance(source, str):
         raise UserError(f"{where} of kind {entry.get('kind')!r} needs a text under the key source")
@@ -59,9 +59,9 @@ class Kind:
     - `python`: whether the source is Python text.
     - `calls_entry_point`: whether the source is statements that call the entry point by name, so that the name and the
       arguments can be read from it.
-    - `whole_program`: whether the solution is a whole program, of which tests call no function.
-    - `has_reference`: whether the test holds a reference solution, which gives the expected outputs and from whose
-      time the time limit follows.
+    - `whole_program`: whether the test runs the solution as a whole program and calls none of its functions.
+    - `has_reference`: whether the test holds a reference solution. The reference solution gives the expected outputs,
+      and the time limit of the test depends on the time that it takes.
     - `for_sandbox(source, where)` returns the source as the sandbox needs it. For a malformed source it raises
       UserError, unless the sandbox reads the source itself.
     - `from_entry(entry, where)` returns the source of an entry of `tests` in codepref's own format, and raises

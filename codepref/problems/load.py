@@ -32,14 +32,14 @@ def load_problems(source: str | Path, *, limit: int | None = None, format: str |
 
     source: a file (JSON lines, a JSON array or Parquet; JSON lines also as .gz), a hub data set ("owner/name",
     "owner/name:config", "owner/name:config:split"), "starter" (its training problems) or "starter:SPLIT".
-    format: a name in `codepref.problems.formats.FORMATS`. None recognises the format by the columns of the first row.
+    format: a name in `codepref.problems.formats.FORMATS`. None recognises the format by the first row.
     Without `format`, "#NAME" at the end of `source` chooses a format too, for example in a recipe.
     BigCodeBench's rows hold two prompts: the format `bigcodebench` takes the code, `bigcodebench-instruct` (or
     "#instruct") takes the request in words.
 
     Raises UserError for a limit below 1, an unknown format or split, a source that is missing, malformed or without
     problems, unknown columns, malformed rows, rows without an entry point and repeated task ids. Messages about rows
-    name the source and the line or row, and reading stops at the tenth message. Raises MachineError if the hub cannot
+    name the source and the line or row, and reading stops after ten messages. Raises MachineError if the hub cannot
     be reached or the package `datasets` is missing.
 
     >>> [problem.entry_point for problem in load_problems("HumanEval.jsonl.gz", limit=2)]  # doctest: +SKIP
@@ -103,7 +103,7 @@ def _load_starter(source: str, limit: int | None) -> list[Problem]:
     split = source.partition(":")[2] or "train"
     if split not in STARTER_SPLITS:
         raise UserError(
-            f"{source}: no such split; choose one of {', '.join(f'starter:{name}' for name in STARTER_SPLITS)}"
+            f"{source}: there is no such split. Choose one of {', '.join(f'starter:{name}' for name in STARTER_SPLITS)}"
         )
     known = cast("Literal['train', 'validation', 'heldout', 'pretrain']", split)
     return list(starter.load_problems(known, limit=limit))
@@ -115,9 +115,13 @@ def _read_array(path: Path) -> list[dict[str, Any]]:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not valid JSON ({error}); name a file of JSON lines .jsonl") from None
+        raise UserError(
+            f"{path}: the file is not valid JSON ({error}). If it is a file of JSON lines, name it .jsonl"
+        ) from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise UserError(f"{path}: must be a list of JSON objects; name a file of JSON lines .jsonl")
+        raise UserError(
+            f"{path}: the file must hold a list of JSON objects. If it is a file of JSON lines, name it .jsonl"
+        )
     return rows
 
 

@@ -73,7 +73,10 @@ def missing_packages_message(problems: Sequence[Problem]) -> str:
 
 
 def list_names(tasks: Set[str]) -> str:
-    """Return up to three names in alphabetical order, and how many follow, as in "a, b, c and 4 problems more"."""
+    """Return up to three names in alphabetical order, and the number of the other names.
+
+    The form is "a, b, c and 4 problems more".
+    """
     named = sorted(tasks)
     return ", ".join(named[:3]) + (f" and {len(named) - 3:,} problems more" if len(named) > 3 else "")
 

@@ -1,6 +1,6 @@
 """Gives programs a normal form, which leaves out comments, layout, docstrings and local names of functions. Pure.
 
-Only the local names of top-level functions are replaced, not those of methods.
+Only local names inside top-level functions are replaced, not those of methods of top-level classes.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import warnings
 def normal_form(program: str) -> str:
     """Return a text that is equal for programs that differ only in comments, layout, docstrings or local names.
 
-    Local names are the arguments and assigned variables of top-level functions, and of the functions and lambdas in
-    them. They get new names by order of appearance. All other names stay: those of functions, attributes, keyword
-    arguments, globals and builtins, those that `import`, `except` and `match` bind, those that are declared `global` or
-    `nonlocal`, and local names of methods. For a program that does not parse or is nested too deeply, the text is its
-    tokens without comments, and its words from the place where the tokenizer fails.
+    Local names are the arguments of top-level functions and the variables that are assigned in them, also inside their
+    inner functions, lambdas and classes. They get new names by order of appearance. All other names stay: those of
+    functions, attributes, keyword arguments, globals and builtins, those that `import`, `except` and `match` bind,
+    those that are declared `global` or `nonlocal`, and local names in methods of top-level classes.
+    For a program that does not parse or is nested too deeply, the text is its tokens without comments, and its words
+    from the place where the tokenizer fails.
     """
     try:
         with warnings.catch_warnings():

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """A replacement of `old` by `new` in the tests of `tasks`, or of all tasks if `tasks` is empty.
+    """A replacement of `old` by `new` in the tests of `tasks`. If `tasks` is empty, it applies to all tasks.
 
     Attributes: `cause` says what is wrong with the published test.
     """
@@ -72,7 +72,10 @@ REPAIRS = (
 
 
 def repair(task_id: str, source: str) -> tuple[str, list[str]]:
-    """Return the test's source after all repairs that apply to it, and the names of these repairs."""
+    """Return `source` after all repairs that apply to it, and the names of these repairs.
+
+    source: the source of a test, or the text of its inputs.
+    """
     applied = []
     for item in REPAIRS:
         if (not item.tasks or task_id in item.tasks) and item.old in source:

@@ -1,4 +1,4 @@
-"""Reads Python text that may be broken: parses it, splits it into statements, finds bound and used names. Pure."""
+"""Reads Python text that may be broken: parses it, splits it into statements, and finds names. Pure."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ _ALLOW_INCOMPLETE = 0x4000  # codeop.PyCF_ALLOW_INCOMPLETE_INPUT, which type stu
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statement:
-    """One top-level statement: its tree, and its text with its decorators and the comments directly above it.
+    """The tree and the text of one top-level statement.
 
-    If it shares a line with another statement, the text leaves out the comments above it. A statement equals only
-    itself, and can be an element of a set.
+    The text includes the decorators and the comments directly above the statement. If the statement shares a line with
+    another statement, the text leaves out these comments. A `Statement` equals only itself, and can be an element of a
+    set.
     """
 
     node: ast.stmt
@@ -85,8 +86,9 @@ def unparse(node: ast.AST) -> str | None:
 def read_statements(text: str, *, depth: int = 0) -> Reading:
     """Split `text` into top-level statements and parts that are not Python, such as prose and unfinished code.
 
-    After a broken statement, reading goes on at the next line that could start a statement. Indented lines below a line
-    of prose are read as if they were not indented, to at most MAX_DEPTH levels. depth: the level of this call.
+    If the whole text is not Python, lines before the first line that could start a statement are left out. After a
+    broken statement, reading goes on at the next line that could start a statement. Indented lines below a line of
+    prose are read as if they were not indented, to at most MAX_DEPTH levels. depth: the level of this call.
     """
     text = _plain_lines(text)
     tree = parse(text)
@@ -257,8 +259,8 @@ def _may_go_on(chunk: str) -> bool:
 def _first_statements(lines: list[str], starts: list[int], position: int) -> tuple[int, list[Statement]]:
     """Join the parts from `starts[position]` on until they are Python.
 
-    Return how many parts were joined, and their statements. The number is 0 if the parts do not become Python, or only
-    with more than _MAX_JOINED_LINES parts.
+    Return how many parts were joined, and their statements. The number is 0 if joining up to _MAX_JOINED_LINES parts
+    does not give Python.
     """
     for taken in range(1, min(_MAX_JOINED_LINES, len(starts) - position) + 1):
         end = starts[position + taken] if position + taken < len(starts) else len(lines)

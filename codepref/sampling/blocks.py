@@ -90,7 +90,10 @@ def _language(info: str) -> str:
 
 
 def _close(line: str, fence: str) -> tuple[str | None, bool, str]:
-    """Return (code on a line in a block, or None; whether the block ends there; the tag of the next block, or "")."""
+    """Return three values for a line in a block.
+
+    They are the code on the line or None, whether the block ends on this line, and the tag of the next block or "".
+    """
     stripped = line.strip()
     mark = fence[0] * len(fence)
     if stripped.startswith(mark):

@@ -1,9 +1,9 @@
 """Extracts programs from raw model text. Pure. `codepref.sampling.asserts` extracts tests.
 
 A program that defines a function consists of imports, functions, classes, and the module-level statements that these
-need. Example calls, prints, asserts, test functions and `if __name__ == "__main__"` are dropped. Models write them
-after the code, and DSTC (arXiv 2411.13611) trains models to write a test there. A program for a problem of style
-"program" is not changed except for newlines at its ends.
+need or that set the recursion limit. Example calls, prints, asserts, test functions and `if __name__ == "__main__"`
+are dropped. Models write them after the code, and DSTC (arXiv 2411.13611) trains models to write a test there. A
+program for a problem of style "program" is not changed except for newlines at its ends.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def _is_test(node: _Definition, entry_point: str) -> bool:
 
 
 def _is_example(node: ast.stmt, entry_point: str) -> bool:
-    """Return whether a statement is an example: it calls the function, prints, asserts, or is a main part.
+    """Return whether a statement is an example: it calls the entry point, prints, asserts, or is a main part.
 
     An example is dropped even if the program uses names that it binds, but not if it binds the entry point. Calls of
     the functions in _INTERACTIVE count as printing.

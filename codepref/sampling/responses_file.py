@@ -31,7 +31,8 @@ def iter_responses(source: str | Path) -> Iterator[InstructionResponses]:
 
     source: JSON lines, JSON, Parquet or a hub name. Another program may have written the file: only the columns
     `instruction`, `preference` and `responses` (with `model` and `response`) are required.
-    Raises UserError for a malformed row and for a second row with the same task_id. The message names the row.
+    Raises UserError for a malformed row and for a second row with the same task_id. The message names the row. Raises
+    what `read_rows` raises.
     """
     return iter_records(source, responses_from_row, "responses")
 
@@ -46,14 +47,15 @@ def iter_records(source: str | Path, read: Callable[[Mapping[str, Any], str], Re
 
     read: makes a record from a row and a default task_id. It raises KeyError, TypeError or ValueError for a malformed
     row. what: the name of the record in messages.
-    Raises UserError for a malformed row and for a second row with the same task_id. The message names the row.
+    Raises UserError for a malformed row and for a second row with the same task_id. The message names the row. Raises
+    what `read_rows` raises.
     """
     seen: set[str] = set()
     for number, (where, row) in enumerate(read_rows(str(source))):
         try:
             record = read(row, f"instruction/{number}")
         except (KeyError, TypeError, ValueError) as error:
-            reason = f"no column {error}" if isinstance(error, KeyError) else str(error)
+            reason = f"there is no column or key {error}" if isinstance(error, KeyError) else str(error)
             raise UserError(f"{where}: cannot be read as {what} ({reason})") from None
         if record.task_id in seen:
             raise UserError(

@@ -21,10 +21,13 @@ from codepref.servers.pricing import Budget, cost_of, max_cost
 from codepref.servers.records import Attempt, Request
 
 MAX_GIVEN_UP = 20
-"""When this number of requests in a row got no answer from a server, the server counts as gone, and all calls stop."""
+"""When a server has given no answer to this number of requests in a row, no further call to any server begins."""
 
 MAX_REJECTED = 3
-"""All calls stop if a server has answered no request, at least this number got no answer, and the last was rejected."""
+"""All calls stop if a server rejects a request, has answered none in this run, and left at least this many unanswered.
+
+The rejected request is one of the unanswered requests.
+"""
 
 Notify = Callable[[Mapping[str, Any]], None]
 """A function that sends a message to the parent process."""

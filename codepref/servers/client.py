@@ -21,7 +21,7 @@ NO_CREDIT = ("insufficient_quota", "billing_hard_limit_reached", "access_termina
 
 
 class Client:
-    """Calls one endpoint. It never repeats a call: `Caller` decides about that, and counts each HTTP call."""
+    """Calls one endpoint. It never repeats a call by itself. `Caller` decides whether a call is repeated."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         import openai
@@ -122,9 +122,8 @@ class Client:
 def read_answer(body: bytes, request: Request) -> Attempt:
     """Return the body of an answer as an Attempt with a Reply.
 
-    If the body lacks token counts, the reply has estimates, as `Reply.estimated` says.
-
-    If the body cannot be read, the Attempt is a fault "malformed", and the server may have billed it.
+    If the body lacks token counts, the reply has estimates, as `Reply.estimated` says. If the body cannot be read, the
+    Attempt is a fault "malformed", and the server may have billed it.
     """
     try:
         document = json.loads(body)

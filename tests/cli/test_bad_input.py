@@ -124,7 +124,7 @@ DEEP = "(" * MILLION + "1" + ")" * MILLION
         ({"tests": ["assert f('\0')"]}, "test 0 is not Python (source code string cannot contain null bytes)"),
         ({"tests": ["assert f('\ud800')"]}, "test 0 is not Python (it holds half a character"),
         ({"tests": [{"kind": "unittest", "source": "class ("}]}, "test 0 is not Python (invalid syntax, line 1)"),
-        ({"tests": [{"kind": "stdio", "input": "\ud800", "output": ""}]}, "where input can be written as UTF-8"),
+        ({"tests": [{"kind": "stdio", "input": "\ud800", "output": ""}]}, "UTF-8 must be able to encode input"),
         ({"tests": ["assert 1 == 1"]}, "test 0 does not depend on the solution"),
         ({"tests": ["assert f(1) == 2", ""]}, "test 1 does not depend on the solution"),
         ({"tests": ["def check(candidate):\n    pass"]}, "test 0 does not depend on the solution"),

@@ -317,7 +317,7 @@ def test_a_missing_data_set_is_the_users_error_and_an_unreachable_hub_the_machin
         raise sys.modules["datasets"].exceptions.DatasetNotFoundError("Dataset 'x/y' doesn't exist\nmore")
 
     fake_hub(monkeypatch, unknown)
-    with pytest.raises(UserError, match=r"not on the hub, or not public \(Dataset 'x/y' doesn't exist\)"):
+    with pytest.raises(UserError, match=r"not on the hub, or it is not public \(Dataset 'x/y' doesn't exist\)"):
         load_problems("x/y")
 
 

@@ -1,4 +1,4 @@
-"""The normal form of programs: which changes of a program keep it, and which change it."""
+"""The normal form of programs, with changes of a program that keep this form and changes that do not."""
 
 import ast
 

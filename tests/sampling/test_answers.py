@@ -69,7 +69,7 @@ def test_an_empty_answer_is_a_solution_without_text(task: str, row: dict[str, An
         ("{", "not valid JSON"),
         ({"task_id": "ad", "solution": ""}, "task 'ad' is not among the problems, whose task ids look like 'add'"),
         ({"solution": ""}, r"has no task_id \(columns: solution\)"),
-        ({"task_id": "add", "code": ""}, 'needs "solution" or "completion", has task_id, code'),
+        ({"task_id": "add", "code": ""}, 'needs "solution" or "completion". Its columns are task_id, code'),
         ({"task_id": "add", "solution": 3}, "solution must be text, not int"),
     ],
 )

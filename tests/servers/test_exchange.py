@@ -244,5 +244,5 @@ def test_wrong_endpoints_and_budgets_are_refused_before_any_call(
     endpoint = Endpoint(**{"name": "w", "model": "w", "base_url": "http://127.0.0.1:9/v1"} | change)
     with pytest.raises(UserError, match=words):
         Exchange([endpoint], tmp_path, budget=budget)
-    with pytest.raises(UserError, match="two models have this name"):
+    with pytest.raises(UserError, match="several models have this name"):
         Exchange([endpoint, endpoint], tmp_path, budget=budget)

@@ -29,15 +29,17 @@ FORMATS: Registry[Format] = Registry(
     },
     expects=Format,
 )
-"""All formats, codepref's and those of other packages. `detect_format` tries the entries above but the last, then those
-of other packages, and last codepref's own format.
+"""All formats, codepref's and those of other packages.
+
+`detect_format` tries the entries above except the last, then those of other packages, and last codepref's own format.
 """
 
 
 def detect_format(row: Row, where: str) -> Format:
     """Return the first format that matches `row`, the first row of a file.
 
-    where: the file and the line, for messages. Raises UserError that lists the known formats if none matches.
+    where: the file and the line, for messages. Raises UserError if no format matches. Its message lists the known
+    formats.
     """
     formats: list[Format] = []
     for name in (*(name for name in FORMATS.names() if name != OWN), OWN):

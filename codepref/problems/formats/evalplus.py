@@ -13,7 +13,7 @@ from codepref.records import Problem, Test
 
 
 def read(row: Row, where: str) -> Problem:
-    """Return the problem of one row. Its tests of kind "inputs" are "base" and "plus", if they have inputs."""
+    """Return the problem of one row. It has up to two tests, "base" and "plus", of kind "inputs"."""
     task_id = task_id_field(row, where, prefix="Mbpp/")
     prompt, entry_point = text_field(row, "prompt", where), entry_point_field(row, where)
     solution = text_field(row, "canonical_solution", where)
@@ -31,7 +31,9 @@ def read(row: Row, where: str) -> Problem:
         try:
             text = encode_inputs(restore_arguments(task_id, inputs)) if is_mbpp else encode_json_inputs(inputs)
         except (TypeError, ValueError, AttributeError, IndexError) as error:
-            raise UserError(f"{where}: {test_id}_input must be a list of argument lists ({error})") from None
+            raise UserError(
+                f"{where}: {test_id}_input must be a list of argument lists of {task_id} ({error})"
+            ) from None
         except RecursionError:
             raise UserError(f"{where}: {test_id}_input is nested too deeply") from None
         text, names = repair(task_id, text)

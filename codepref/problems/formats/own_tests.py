@@ -14,8 +14,8 @@ from codepref.records import Test
 def read_tests(row: Row, task_id: str, where: str) -> tuple[Test, ...]:
     """Return all tests of a row.
 
-    A missing field, null and "" give (). Raises UserError if the field is no list, and for a malformed entry, source
-    that must be Python and is not, and stdio tests beside other kinds.
+    A missing field, null and "" give (). Raises UserError if the field is another text or cannot be iterated, for a
+    malformed entry, for a source that must be Python and is not, and for stdio tests beside other kinds.
     """
     entries = row.get("tests")
     if entries is None or entries == "":
@@ -28,15 +28,15 @@ def read_tests(row: Row, task_id: str, where: str) -> tuple[Test, ...]:
 
 
 def check_dependence(tests: Sequence[Test], entry_point: str, helpers: str, where: str) -> None:
-    """Raise UserError for a test in Python that does not depend on the solution, as `depends_on_solution` finds.
+    """Raise UserError if `depends_on_solution` is False for a test in Python.
 
-    All solutions would have the same result in such a test.
+    Such a test usually has the same result for all solutions.
     """
     for place, test in enumerate(tests):
         if kind_of(test).python and not depends_on_solution(test.source, entry_point, helpers):
             raise UserError(
-                f"{where}: test {place} does not depend on the solution: it names neither {entry_point} nor anything "
-                f"else that a solution may define. Remove or correct it: {test.source[:80]!r}"
+                f"{where}: test {place} does not depend on the solution. It names neither {entry_point} nor anything "
+                f"else that a solution may define. Remove or correct the test {test.source[:80]!r}"
             )
 
 

@@ -24,7 +24,7 @@ class Decoding:
         wrong = [
             f"{name} must be {need}, not {value!r}"
             for name, value, fine, need in (
-                ("temperature", self.temperature, 0 <= self.temperature < math.inf, "0 or above"),
+                ("temperature", self.temperature, 0 <= self.temperature < math.inf, "finite and not negative"),
                 ("top_p", self.top_p, 0 < self.top_p <= 1, "above 0 and at most 1"),
                 ("max_new_tokens", self.max_new_tokens, self.max_new_tokens >= 1, "at least 1"),
             )

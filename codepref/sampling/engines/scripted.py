@@ -64,5 +64,5 @@ class ScriptedEngine:
 
 
 def open_script(model: str, *, dtype: str = "auto", device: str = "auto") -> ScriptedEngine:
-    """Return the engine for `scripted:FILE`. model: the path FILE. `dtype` and `device` have no effect."""
+    """Return the engine that answers from the file at the path `model`. `dtype` and `device` have no effect."""
     return ScriptedEngine.from_file(Path(model))
