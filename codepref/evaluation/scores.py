@@ -19,7 +19,7 @@ KS = (1, 10)
 FORMAT = "codepref scores 1"
 FILE = "scores.json"
 LINES = (".jsonl", ".gz", ".parquet")
-"""Endings of files that hold samples, problems or verdicts. No score file has one of these endings."""
+"""Endings of files that hold samples, problems or verdicts. A file with such an ending is not read as a score file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +140,8 @@ def compare(scores_a: Scores | Path | str, scores_b: Scores | Path | str, *, see
     common problem. A problem with fewer than k solutions of known correctness on one side is left out of pass@k.
     `Comparison.n` is the number of problems that the comparison uses.
 
-    Raises UserError if a file is missing or malformed, if both sides have different problems (the message names some of
-    them), and if no figure can be compared.
+    Raises UserError if a file is missing or malformed, if the two sides have different problems for a figure (the
+    message names some of them), and if no figure can be compared.
     """
     a, b = (s if isinstance(s, Scores) else read_scores(Path(s)) for s in (scores_a, scores_b))
     comparisons = []
@@ -250,5 +250,5 @@ def read_scores(path: Path) -> Scores:
 def _row(row: Mapping[str, Any]) -> ProblemScore:
     kind, n, correct = row["kind"], row["n"], row["correct"]
     if kind not in get_args(Kind) or not 0 <= correct <= n:
-        raise ValueError(f"a row of kind {kind!r} with {correct} correct of {n}")
+        raise ValueError(f"a row has the kind {kind!r} and {correct} correct of {n} solutions")
     return ProblemScore(str(row["task_id"]), kind, int(n), int(correct), dict(row.get("left_out", {})))

@@ -130,6 +130,6 @@ def _value(rating: Any, low: int, high: int) -> tuple[int | None, str]:
         return None, "not rated"
     text = str(rating).strip() if not isinstance(rating, bool) else ""
     if not _WHOLE.fullmatch(text):
-        return None, f"the rating is no whole number: {str(rating)[:40]!r}"
+        return None, f"the rating is not a whole number from {low} to {high}: {str(rating)[:40]!r}"
     value = int(text)
     return (value, "") if low <= value <= high else (None, f"the rating is not between {low} and {high}: {value}")
