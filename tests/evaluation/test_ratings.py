@@ -1,4 +1,4 @@
-"""Tests of a judge's ratings: means that were derived by hand, their file, and comparisons."""
+"""Tests of a judge's ratings: means that were derived by hand, the file of ratings, and comparisons."""
 
 from pathlib import Path
 
