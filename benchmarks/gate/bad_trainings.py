@@ -60,7 +60,7 @@ def noise_pairs(bench: Bench) -> list[Pair]:
 
 
 def misplaced_pairs(bench: Bench) -> list[Pair]:
-    """Return the pairs of `true_pairs`, where each prompt has the answers of the next pair."""
+    """Return the pairs of `true_pairs`, but each prompt has the answers of another pair."""
     pairs = true_pairs(bench)
     return [
         replace(pair, chosen=other.chosen, rejected=other.rejected)

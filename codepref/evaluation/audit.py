@@ -21,7 +21,11 @@ from codepref.records import Message, Pair, Score, Verdict, VerdictMatrix
 
 @dataclass(frozen=True, slots=True)
 class RuleFigures:
-    """The figures of the pairs of one rule, as in Audit. rule: the name of the rule, or "" for pairs without a rule."""
+    """The figures of the pairs of one rule.
+
+    rule: the name of the rule, or "" for pairs without a rule. pairs: the number of its pairs. `Audit` describes the
+    other figures.
+    """
 
     rule: str
     pairs: int
@@ -172,7 +176,7 @@ def _compare(chosen: bool | None, rejected: bool | None) -> str:
 
 
 def _judged(results: Iterable[_Result]) -> list[Judged]:
-    """Return the judged pairs, without the unjudged ones."""
+    """Return the pairs whose result is not "unjudged"."""
     return [
         Judged(one.pair.task_id, one.pair.confidence, one.result == "right")
         for one in results

@@ -1,4 +1,4 @@
-"""Measures calibration: whether 80% of the pairs with a confidence of 0.8 are right. Pure.
+"""Measures calibration, such as whether 80% of the pairs with a confidence of 0.8 are right. Pure.
 
 The axis N in array names stands for pairs.
 """

@@ -54,7 +54,10 @@ def pass_at_k(samples_P: npt.ArrayLike, correct_P: npt.ArrayLike, k: int) -> Flo
         )
     if bad := np.flatnonzero((correct < 0) | (correct > samples)).tolist():
         at = bad[0]
-        raise UserError(f"pass@{k}: problem {at} has {correct[at]} correct among {samples[at]} samples")
+        raise UserError(
+            f"pass@{k}: problem {at} has {correct[at]} correct among {samples[at]} samples. The number of correct "
+            "samples must lie between 0 and the number of samples"
+        )
     if short := np.flatnonzero(samples < k).tolist():
         at = short[0]
         raise UserError(
@@ -117,7 +120,7 @@ def normal_quantile(confidence: float) -> float:
     Raises UserError for a confidence outside (0, 1).
     """
     if not 0 < confidence < 1:
-        raise UserError(f"confidence must lie between 0 and 1, not {confidence}")
+        raise UserError(f"the confidence must be above 0 and below 1, not {confidence}")
     return NormalDist().inv_cdf(0.5 + confidence / 2)
 
 

@@ -15,8 +15,8 @@ MARGIN_POINTS = 1.0
 class Decision:
     """The gate's decision.
 
-    reasons: one line for each deciding figure, or one line that says that there are none. The figures that prevent the
-    promotion come first.
+    reasons: one line for each deciding figure, or a single line if there are no deciding figures. The figures that
+    prevent the promotion come first.
     """
 
     promoted: bool

@@ -67,7 +67,7 @@ def read_grades(path: Path) -> Grades:
         grades = tuple(_grade(row) for row in document["problems"])
         return Grades(str(document["label"]), str(document["judge"]), grades, dict(document.get("conditions") or {}))
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: malformed file of grades ({type(error).__name__}: {error})") from None
+        raise UserError(f"{path}: this is a malformed file of grades ({type(error).__name__}: {error})") from None
 
 
 def write_grades_table(

@@ -88,7 +88,9 @@ def check_confidence(pairs: Iterable[Pair]) -> None:
     """Raise UserError for a confidence that is outside [0, 1] or is NaN. The message names the task."""
     for pair in pairs:
         if not 0 <= pair.confidence <= 1:
-            raise UserError(f"a pair of {pair.task_id!r} has confidence {pair.confidence}. It must be between 0 and 1")
+            raise UserError(
+                f"a pair of {pair.task_id!r} has the confidence {pair.confidence}. It must be between 0 and 1"
+            )
 
 
 def _shared(keys: Sequence[tuple[str, str, str]]) -> int:

@@ -46,7 +46,7 @@ def problems_to_show(
     if not difference > 0:
         raise UserError(f"the difference must be above 0, not {difference}")
     if not 0 < power < 1:
-        raise UserError(f"power must lie between 0 and 1, not {power}")
+        raise UserError(f"the power must be above 0 and below 1, not {power}")
     if not spread:
         return None
     quantiles = normal_quantile(confidence) + NormalDist().inv_cdf(power)

@@ -107,14 +107,14 @@ def read_ratings(directory: Path) -> Ratings:
     document: Any = read_json(directory / FILE)
     try:
         if document["format"] != FORMAT:
-            raise ValueError(f"format {document['format']!r}")
+            raise ValueError(f'"format" must be "{FORMAT}", not {document["format"]!r}')
         rows = [
             ProblemRatings(str(row["task_id"]), int(row["n"]), dict(row["by_preference"]))
             for row in document["problems"]
         ]
         return Ratings(str(document["label"]), str(document["judge"]), tuple(rows))
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{directory / FILE}: not a ratings file ({type(error).__name__}: {error})") from None
+        raise UserError(f"{directory / FILE}: not a valid ratings file ({type(error).__name__}: {error})") from None
 
 
 def ratings_from_scores(

@@ -194,7 +194,7 @@ def _refuse_different(a: Scores, b: Scores, kind: Kind) -> None:
         if missing
     ]
     if lines:
-        raise UserError(*lines, "A paired comparison needs the same problems: evaluate both models on one file.")
+        raise UserError(*lines, "A paired comparison needs the same problems. Evaluate both models on one file.")
 
 
 def _some(names: Sequence[str], limit: int = 5) -> str:
@@ -234,15 +234,15 @@ def read_scores(path: Path) -> Scores:
         return evalplus.scores_from_eval_results(document, path)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise UserError(
-            f'{path}: not a score file. It needs "format": "{FORMAT}", as `codepref evaluate` writes it, or samples '
-            'under "eval", as EvalPlus writes them in *_eval_results.json'
+            f'{path}: not a score file. A score file has "format": "{FORMAT}", as `codepref evaluate` writes it, or an '
+            'object under "eval" and no "format", as EvalPlus writes it in *_eval_results.json'
         )
     try:
         rows = tuple(_row(row) for row in document["problems"])
         ks = tuple(int(k) for k in document["ks"])
         conditions = dict(document.get("conditions") or {})
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: malformed score file ({type(error).__name__}: {error})") from None
+        raise UserError(f"{path}: this is a malformed score file ({type(error).__name__}: {error})") from None
     _refuse_twice(rows, str(path))
     return Scores(str(document.get("label") or path), rows, ks, conditions)
 

@@ -125,7 +125,7 @@ def _annotations(
 
 
 def _value(rating: Any, low: int, high: int) -> tuple[int | None, str]:
-    """Return (value, "") for a whole number on the scale, as text or as an int, and else (None, the reason)."""
+    """Return (value, "") for a whole number on the scale, as text or as an int. Otherwise return (None, reason)."""
     if rating is None or rating == UNJUDGED:
         return None, "not rated"
     text = str(rating).strip() if not isinstance(rating, bool) else ""

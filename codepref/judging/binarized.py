@@ -56,7 +56,7 @@ def binarized_rows(judgments: Sequence[Judgment], pairs: Iterable[Pair]) -> Iter
 
 
 def _side(judgment: Judgment, pair: Pair, side: str) -> tuple[str, int | None, str]:
-    """Return (text, rating, model) of one side of a pair. Raises UserError if the judgments lack it."""
+    """Return (text, rating, model) of one side of a pair. Raises UserError if `judgment` lacks it."""
     response_id = getattr(pair, f"{side}_id")
     ratings: Mapping[int, Rating] = {rating.response_id: rating for rating in judgment.ratings}
     for response in judgment.responses:

@@ -88,6 +88,7 @@ def judge_responses(
 def check_preferences(preferences: Sequence[str]) -> None:
     """Raise UserError for an unknown preference, or if `preferences` is empty."""
     unknown = [name for name in preferences if name not in RUBRICS]
-    if unknown or not preferences:
-        what = f"unknown preference {unknown[0]!r}" if unknown else "no preference to judge by"
-        raise UserError(f"{what}; known: {', '.join(PREFERENCES)}")
+    if unknown:
+        raise UserError(f"unknown preference {unknown[0]!r}; known: {', '.join(PREFERENCES)}")
+    if not preferences:
+        raise UserError(f"there is no preference to judge by. Name at least one of {', '.join(PREFERENCES)}")
