@@ -108,7 +108,7 @@ def read_judgment(
     answer: AnswerTo,
     references: References | None = None,
 ) -> tuple[Judgment, list[list[Reading]]]:
-    """Return the judgment of a task, and one list of readings for each pass. A reading is that of one answer.
+    """Return the judgment of a task, and for each pass a list with one reading for each question.
 
     The ratings come from the first pass. A response without a readable rating is unjudged, with a reason. With
     `settings.second_pass`, `Rating.second` is the value of the second pass.

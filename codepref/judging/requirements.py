@@ -75,8 +75,8 @@ def extras(tree: ast.Module, problem: Problem) -> Iterator[str]:
 
     At module level these are asserts, calls and other expressions except constants, and `for`, `while`, `if` and `try`
     statements that import nothing. They are also functions and classes at module level that the prompt does not name
-    and no other statement uses. Finally, they are calls of `print` and `input`, if a function or class uses this name
-    and the prompt does not mention it.
+    and no other statement uses. Calls of `print` and of `input` count too, if a function or class at module level uses
+    the name and the prompt does not mention it.
     """
     prompt = problem.prompt.lower()
     for node in tree.body:
