@@ -1,7 +1,7 @@
 """Compares two models on the same problems: a paired difference, its interval and a p-value. Pure.
 
-Both models answer the same problems, so the variation between problems partly cancels in the difference. Two models
-can differ although their separate intervals overlap. The interval of the paired difference takes this into account.
+Both models answer the same problems, so the variation between problems partly cancels in the difference. The interval
+of the paired difference can therefore exclude 0 although the separate intervals of the two models overlap.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ class Comparison:
 
     name: the name of the compared figure. base, aligned: the values of the figure for both models, in [0, 1], or in
     points for grades. difference: aligned - base. low, high: the ends of its interval, which has a coverage of 95% by
-    default. p_value: the p-value of a two-sided test against no difference. test: the name of this test. n: the number
-    of problems. wins, losses, ties: the numbers of problems on which the aligned model is better, worse and equal.
+    default. p_value: the p-value of a two-sided test of the hypothesis that the models do not differ. test: the name of
+    this test. n: the number of problems. wins, losses, ties: the numbers of problems on which the aligned model is
+    better, worse and equal.
     spread: the standard deviation of the differences over problems, for `codepref.evaluation.power`. None if it cannot
     be computed, as for a single problem.
     """
@@ -96,10 +97,11 @@ def compare_values(
     base, aligned = np.asarray(base_P, dtype=np.float64), np.asarray(aligned_P, dtype=np.float64)
     if base.ndim != 1 or base.shape != aligned.shape:
         raise UserError(
-            f"{name}: {base.size} values against {aligned.size}. A paired comparison needs the same problems"
+            f"{name}: the values of the base model {base.shape} and of the aligned model {aligned.shape} must be two "
+            "lists of the same length, with one value for each problem"
         )
     if not len(base):
-        raise UserError(f"{name}: no problems to compare")
+        raise UserError(f"{name}: there are no problems to compare")
     if not all(np.all((values >= 0) & (values <= 1)) for values in (base, aligned)):
         raise UserError(f"{name}: values must lie between 0 and 1")
     differences = aligned - base

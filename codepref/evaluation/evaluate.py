@@ -42,9 +42,11 @@ def evaluate_model(
 
     The model gives one greedy answer to each problem, and `samples` answers that are drawn with `decoding`.
     ks: the values of k for pass@k. limits: the limits of each solution, or None for SCORING_LIMITS. label: the name of
-    the model in scores and messages. out: a folder for answers, verdicts and scores.json. A second call with the same
-    folder continues from its content. progress_for: returns the progress callback for the phase of a given name.
-    Raises what `codepref.sampling.sample.sample` and `codepref.execution.execute.execute` raise.
+    the model in scores and in the names of the phases. out: a folder for answers, verdicts and scores.json. A second
+    call with the same folder continues from its content. progress_for: a function from the name of a phase to the
+    callback for the progress of this phase.
+    Raises what `codepref.sampling.engines.open_engine`, `codepref.sampling.sample.sample` and
+    `codepref.execution.execute.execute` raise, and MachineError if scores.json cannot be written.
     """
     engine = open_engine(model, dtype=dtype, device=device) if isinstance(model, str) else model
     decoding = decoding or Decoding()
@@ -92,7 +94,8 @@ def evaluate_verdicts(
     """Return the scores of verdicts, and write scores.json into the folder `out` if it is given.
 
     ks: the values of k for pass@k. A k gives no figure if every problem has fewer solutions of known correctness.
-    kind: whether the solutions were sampled or are greedy answers. Raises UserError if a task occurs twice.
+    kind: whether the solutions were sampled or are greedy answers. Raises UserError if a task occurs twice, and
+    MachineError if scores.json cannot be written.
     """
     return _keep(scores_from_verdicts(verdicts, kind=kind, label=label, ks=ks), out, seed)
 

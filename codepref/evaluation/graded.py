@@ -122,7 +122,7 @@ def mean_of_means(estimates: Sequence[tuple[float, float, float]]) -> tuple[floa
 
     The distances from the values to their lower ends are added in quadrature, and so are the distances to the upper
     ends (MOVER, Zou and Donner 2008, doi:10.1002/sim.3095). This approximately keeps the coverage of the intervals of
-    the estimates, even of skewed ones. The interval has a width if one of theirs has a width.
+    the estimates, even of skewed ones. The interval of the mean has a width if the interval of an estimate has one.
     Example: (5, 4, 7) and (3, 0, 3) give the mean 4 and the ends 4 - sqrt(1 + 9) / 2 and 4 + sqrt(4 + 0) / 2.
     """
     count = len(estimates)

@@ -1,4 +1,4 @@
-"""Collects facts about a program from its syntax tree, its lines and its names, without running it. Pure."""
+"""Collects facts about a program and the text around it, without running the program. Pure."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class Facts:
     densest: the number of expressions in the statement that has most of them. Expressions of the statements inside it
         do not count.
     nesting: the depth of blocks inside blocks, such as 2 for a loop with a branch in it. Each function counts from 0.
+        Blocks in the body of a class count only inside its methods.
     inner_comprehensions: the number of comprehensions that contain another comprehension.
     vague_names: of the names of variables and arguments, the share with one or two characters. Names in USUAL_SHORT
         are not vague. Names of loop variables and names in the instruction do not count at all.
@@ -62,12 +63,13 @@ class Facts:
 
 
 def read_code(text: str, problem: Problem) -> str:
-    """Return the code of a response: the fenced blocks of `code_texts` as one text, or the whole response without any.
+    """Return the code of a response: the texts that `code_texts` returns, joined.
 
-    `code_texts` takes the Python and untagged blocks, or all blocks if there are none of these, and drops <think>
-    parts. Example calls and asserts are kept, because they are a part of the answer. For a problem of style "complete",
-    a response without blocks that does not define the entry point is appended to the prompt, if the result parses. A
-    response without blocks is returned even if it is only prose. The result is "" if only white space is left.
+    `code_texts` returns the Python and untagged blocks, or all blocks if there are none of these, or the whole response
+    if it has no blocks. It drops <think> parts. Example calls and asserts are kept, because they are a part of the
+    answer. For a problem of style "complete", a response without blocks that does not define the entry point is
+    appended to the prompt, if the result parses. A response without blocks is returned even if it is only prose. The
+    result is "" if only white space is left.
     """
     code = "\n\n\n".join(part.strip("\n") for part in code_texts(text)).rstrip()
     if not code.strip():

@@ -35,16 +35,17 @@ def judge(
 ) -> dict[str, Any]:
     """Have a judge model rate responses by each problem's preference, by default from 1 to 5.
 
-    source: a file that `respond` wrote, a published data set, or records. member: the judge. budget: limit in dollars
-    over all runs with this `out`. log: called with messages for the user.
+    source: a file that `respond` wrote, a published data set, or records. member: the judge. budget: the limit in
+    dollars for all calls with this `out` together. log: receives messages for the user.
     Writes the judgments to `out` as JSON lines (see `codepref.judging.artifact`). Writes a summary to a file beside it,
     with the ending .summary.json instead of the ending of `out`. The summary counts ratings, unjudged responses by
-    reason, changes in the second pass, tokens and dollars. The folder `out`.calls keeps each answer when it arrives,
-    and an interrupted call continues from there.
+    reason, changes in the second pass, tokens and dollars. The folder `out`.calls keeps each answer when it arrives. A
+    later call with the same `out` continues from these answers.
     Returns the summary. Raises UserError for wrong input, a wrong key, an unknown model or a missing server, if
     possible before the first paid call. Raises GateError if the budget allows no further call, and InfrastructureError
-    if a server stops answering or if answers are missing after all attempts. If answers are missing, `out` holds
-    judgments in which the responses concerned are unjudged. Raises MachineError if a file cannot be written.
+    if a server stops answering or if answers are missing after all attempts. If answers are missing, `out` has been
+    written, and responses without an answer in the first pass are unjudged. Raises MachineError if a file cannot be
+    written.
     """
     target, counts = Path(out), JudgeCounts()
     check_target(target)
@@ -66,14 +67,16 @@ def judge(
 
 
 def judge_by_rubric(source: ResponseSource, out: str | Path, *, problems: str | Path | None = None) -> dict[str, Any]:
-    """Rate responses by the rubric, without a server and a model; see docs/how-to/rubric.md.
+    """Rate responses by the rubric, which needs no server and no model; see docs/how-to/rubric.md.
 
-    source, out: as for `judge`. The same two files are written, and there is no folder of calls.
+    source, out: as for `judge`. The judgments and the summary are written as by `judge`, but a task without responses
+    has no judgment. There is no folder of calls.
     problems: the problems that the responses answer, as for `codepref.problems.load_problems`. They hold the entry
     points that the preference "instruction-following" looks for. Without them, responses that are rated by this
     preference get 1.
-    Returns the summary. Raises UserError for tasks that `problems` does not hold, and for tasks without a known
-    preference. Raises MachineError if ruff is missing, and InfrastructureError if ruff fails.
+    Returns the summary. Raises UserError for responses or problems that cannot be read, for tasks that `problems` does
+    not hold, for tasks without a known preference, and if `out` is a folder. Raises MachineError if ruff is missing or
+    a file cannot be written, and InfrastructureError if ruff fails.
     """
     from codepref.judging.rubric import JUDGE, judge_responses
     from codepref.problems.load import load_problems

@@ -40,8 +40,9 @@ def parse_ratings(text: str, count: int, low: int, high: int) -> Parsed:
     """Read the ratings of `count` responses, which have the labels 1, 2, ..., on a scale from `low` to `high`.
 
     A set of ratings is complete if it names every label exactly once. The parser looks for complete sets in JSON
-    objects {"ratings": [{"id", "rating", "rationale"}, ...]} in the text; see MAX_CANDIDATES. If there is none, it
-    reads the published form: one block `Rating: N` / `Rationale: ...` for each response, in the order of the labels.
+    objects {"ratings": [{"id", "rating", "rationale"}, ...]} in the text; see MAX_CANDIDATES. If there is no complete
+    set, it reads the published form: one block `Rating: N` / `Rationale: ...` for each response, in the order of the
+    labels.
     An answer without a complete set rates no response, because one of the responses may have made the judge write it.
     An answer with complete sets of different ratings rates no response either. A rating that is not a whole number on
     the scale ("N/A", "4/5", 11, 3.5) leaves only its own response unjudged.
@@ -111,7 +112,7 @@ def _objects(text: str) -> Iterator[list[Mapping[str, Any]]]:
 
 
 def _labels(entries: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Return the label of each entry, and -1 for an entry whose label is missing or no whole number."""
+    """Return the label of each entry, and -1 for an entry whose label is missing or not a whole number."""
     return [-1 if (label := _whole(entry.get("id"))) is None else label for entry in entries]
 
 

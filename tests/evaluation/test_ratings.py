@@ -1,4 +1,4 @@
-"""Tests of a judge's ratings: means that were derived by hand, their file, and comparisons."""
+"""Tests of a judge's ratings: means that were derived by hand, the file of ratings, and comparisons."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def test_a_file_of_ratings_is_read_back(tmp_path: Path) -> None:
     write_ratings(result, tmp_path)
     assert read_ratings(tmp_path) == result
     (tmp_path / "ratings.json").write_text('{"format": "other"}')
-    with pytest.raises(UserError, match=r"ratings.json: not a ratings file"):
+    with pytest.raises(UserError, match=r"ratings.json: not a valid ratings file"):
         read_ratings(tmp_path)
 
 

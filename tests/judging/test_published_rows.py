@@ -1,4 +1,4 @@
-"""Reading rows of judgments, from the published data set and from codepref's files."""
+"""Tests of reading rows of judgments, in the form of the published data set and in that of codepref's files."""
 
 import json
 from pathlib import Path

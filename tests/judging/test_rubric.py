@@ -1,4 +1,4 @@
-"""The rubric judge: worse code scores lower, and comments in the code do not switch the checks off."""
+"""Tests of the rubric judge: worse code scores lower, and comments in the code do not switch checks off."""
 
 import pytest
 from hypothesis import given, settings

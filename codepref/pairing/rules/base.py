@@ -70,7 +70,7 @@ class RuleInput:
     form_S: the normal form of each program; see `codepref.problems.normalise.normal_form`.
     seed: the seed of every random choice.
 
-    Three arrays are for rules that compare answers:
+    The three other arrays are for rules that compare answers.
     answers_SA: a number for the answer of solution s to input a, or RAISED or LATE. Answers with equal numbers in a
     column count as equal. test_A: the index of the test to which each input belongs, or -1 if this RuleInput lacks the
     test. is_test_A: True for the inputs of tests, False for those of probes.
