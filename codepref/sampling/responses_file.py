@@ -1,7 +1,7 @@
 """Reads and writes files of responses, with one row for each instruction.
 
 The rows have the columns of the published data set coseal/CodeUltraFeedback and further ones. The columns of ratings
-are empty. `codepref.judging.artifact` fills them.
+are empty, except `scale`. `codepref.judging.artifact` fills them.
 """
 
 from __future__ import annotations
@@ -66,7 +66,10 @@ def iter_records(source: str | Path, read: Callable[[Mapping[str, Any], str], Re
 
 
 def responses_row(task: InstructionResponses) -> dict[str, Any]:
-    """Return the row that a file holds for one instruction and its responses. The columns of ratings are empty."""
+    """Return the row that a file holds for one instruction and its responses.
+
+    The columns of ratings are empty, except `scale`, which is [1, 5].
+    """
     responses = task.responses
     return {
         "task_id": task.task_id,
