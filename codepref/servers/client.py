@@ -161,7 +161,9 @@ def _error_body(error: Any) -> dict[str, Any]:
 
 
 def _is_connect_error(cause: BaseException | None) -> bool:
-    """Return whether the connection was never made.
+    """Return whether the cause shows that no connection was made.
+
+    For some connections that were never made it is False, for example when a proxy refuses the tunnel.
 
     This compares the names of exceptions, because the openai client can use different HTTP libraries.
     """

@@ -44,8 +44,8 @@ class Reply:
     text: the answer.
     finish: "stop", "length" (the answer reached max_tokens), "content_filter", or another reason that the server gives.
     tokens_in, tokens_out: the number of tokens in the prompt and in the answer.
-    estimated: whether the server sent no token counts. If so, they are estimated from the bytes of the texts. The
-        estimates are upper bounds if the tokenizer is byte-level and the server hides no tokens.
+    estimated: whether the server sent no token counts. If so, they are estimated from the bytes of the texts (see
+        `codepref.servers.pricing`).
     """
 
     text: str

@@ -28,9 +28,12 @@ UNPARSABLE = 0.05
 
 @dataclass(frozen=True)
 class Probe:
-    """The measurements of the model at one step, on the validation problems and on the tracked answers.
+    """The measurements of the model at one step: on the validation problems, and on the tracked answers.
 
-    passed_P: for each problem, the share of samples that are correct, among those whose correctness is known.
+    The tracked answers are the first wanted answers of the training rows (see `TrackedAnswers`).
+
+    passed_P: for each problem, the share of samples that are correct, among those whose correctness is known; 0 if it
+    is known for none.
     unparsable: the share of answers without code that Python can compile. unfinished: the share of answers that were
     cut at the token limit. characters: the mean length of an answer. repeated: the share of answers for which
     `repeats_itself` is true. chosen_logp: the mean log-probability of a token of the tracked answers, in nats; 0 when

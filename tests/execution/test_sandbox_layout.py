@@ -25,7 +25,10 @@ FILES = sorted(SANDBOX.rglob("*.py"))
 
 
 def modules(path: Path) -> dict[str, ast.AST]:
-    """Return name -> import statement for each module that a file imports. Names in the sandbox begin with a dot."""
+    """Return name -> import statement for the modules that a file imports.
+
+    The name of a module of the sandbox begins with a dot. `from . import x` gives the name of the folder only.
+    """
     names: dict[str, ast.AST] = {}
     package = path.relative_to(SANDBOX).parent.parts
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
