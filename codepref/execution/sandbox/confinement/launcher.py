@@ -51,7 +51,9 @@ def landlock(readable: list[str], scratch: str) -> None:
     missing += [sandlock.Protection.NET_TCP, sandlock.Protection.FS_IOCTL_DEV, sandlock.Protection.FS_TRUNCATE]
     # Older kernels lack these parts of Landlock. On them only the system-call filter refuses the same actions.
     sandlock.confine(
-        sandlock.Sandbox(fs_readable=kept, fs_writable=["/dev/null", scratch], allow_degraded=[part.value for part in missing])
+        sandlock.Sandbox(
+            fs_readable=kept, fs_writable=["/dev/null", scratch], allow_degraded=[part.value for part in missing]
+        )
     )
 
 

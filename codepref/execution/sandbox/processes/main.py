@@ -13,6 +13,7 @@ from ..confinement.landlock import Landlock
 from ..wire import frames
 from ..wire.decoder import Decoder
 from ..wire.encoder import Encoder, encoded
+from . import ordinary
 from .supervisor import EngineGone, Supervisor
 from .zygote import ZygoteLost
 
@@ -48,6 +49,7 @@ def main(arguments: list[str]) -> None:
     sys.path += folders.split(os.pathsep)
     packages.preload(COMMON_MODULES)
     warm_up()
+    ordinary.prepare()
     gc.collect()
     gc.freeze()
 

@@ -36,9 +36,7 @@ class ProcessPair:
                 memory = 4 * int(supervisor.plan.limits["memory_bytes"])
                 self.solution = supervisor.solutions.fork((theirs.fileno(),), encoded((memory, cpu, self.folder)))
             shared_folder = self.folder if mode == "shared" else ""
-            self.runner = self.runners.fork(
-                (ours.fileno(),), encoded((mode, self.solution, wanted, shared_folder))
-            )
+            self.runner = self.runners.fork((ours.fileno(),), encoded((mode, self.solution, wanted, shared_folder)))
             if mode == "shared":
                 with contextlib.suppress(frames.Closed):  # `wait` notices a runner that has died
                     frames.send(theirs.fileno(), source.encode("utf-8", "surrogatepass"))

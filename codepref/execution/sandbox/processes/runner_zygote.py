@@ -18,7 +18,7 @@ from ..wire.decoder import Decoder
 from ..wire.encoder import encoded
 from ..wire.plain_data import Malformed
 from ..wire.plan import Plan
-from . import zygote
+from . import ordinary, zygote
 from .runner import TestRunner
 
 RUNNER_EXTRA = 1 << 30
@@ -82,6 +82,7 @@ class RunnerZygote:
             # never holds a solution, and no later child can find one in its memory.
             source = frames.receive(descriptors[0]).decode("utf-8", "surrogatepass")
             self.hardening.apply([], os.getppid(), int(limits["memory_bytes"]), cpu, folder)
+            ordinary.install()
             TestRunner(self.plan, self.tests, self.page).run_shared(source, wanted)
         elif mode == "produce":
             assert self._pipe is not None

@@ -28,7 +28,7 @@ from ..wire import frames, status_page
 from ..wire.decoder import Decoder
 from ..wire.encoder import encoded
 from ..wire.plan import Plan
-from . import runner_zygote, solution, zygote
+from . import ordinary, runner_zygote, solution, zygote
 from .attempts import SolutionAttempts
 from .process_pair import ProcessPair
 from .runner_session import RunnerSession
@@ -97,10 +97,12 @@ class Supervisor:
 
     def _serve_solutions(self, control: _socket.socket) -> None:
         self.hardening.name("solutions")
+        ordinary.install()
         zygote.serve(control, self._run_solution)
 
     def _serve_packaged(self, control: _socket.socket) -> None:
         self.hardening.name("packaged")
+        ordinary.install()
 
         def load(kind: bytes, payload: bytes) -> bytes:
             packages.preload(Decoder(payload).value())
