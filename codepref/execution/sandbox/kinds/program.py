@@ -85,8 +85,8 @@ def _open_descriptors(text: str) -> int:
         os.dup2(descriptor, number)
         os.close(descriptor)
     os.close(reader)
-    os.unlink("stdin")
-    os.unlink("stdout")
+    os.unlink("stdin")  # noqa: PTH108
+    os.unlink("stdout")  # noqa: PTH108
     return kept
 
 

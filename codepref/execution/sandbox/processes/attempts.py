@@ -206,10 +206,10 @@ class SolutionAttempts:
                 settled[index] = codes[index] if codes[index] in b"PFEMXT" else 0
             stuck = [at for at in wanted if not settled[at]]
             if stuck:
-                code, how = _shared_end(runner, watched)
+                ending, how = _shared_end(runner, watched)
                 self.page.describe(f"test {stuck[0]}: {how}")
                 for index in stuck if loading else stuck[:1]:
-                    settled[index] = ord(code)
+                    settled[index] = ord(ending)
             wanted = [at for at in wanted if not settled[at]]
             if settled.count(b"T") >= self.limits["max_timeouts"] or self._spent():
                 for index in wanted:

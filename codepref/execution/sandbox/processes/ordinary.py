@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import errno
+import importlib
 import os
 import resource
 import stat
@@ -92,9 +92,7 @@ class SemLock:
 def prepare() -> None:
     """Replace the semaphores of `multiprocessing`, before the first fork."""
     with contextlib.suppress(ImportError):
-        import _multiprocessing
-
-        replaced: Any = _multiprocessing
+        replaced: Any = importlib.import_module("_multiprocessing")
         replaced.SemLock = SemLock
         replaced.sem_unlink = lambda name: None
 
@@ -102,14 +100,13 @@ def prepare() -> None:
 def install() -> None:
     """Add the names of `site`, and replace functions that the filter refuses."""
     with contextlib.suppress(ImportError):
-        import _sitebuiltins
-
+        names: Any = importlib.import_module("_sitebuiltins")
         here: Any = builtins
-        here.exit = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")
-        here.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
-        here.copyright = _sitebuiltins._Printer("copyright", sys.copyright)
-        here.credits = _sitebuiltins._Printer("credits", "See www.python.org for more information.")
-        here.license = _sitebuiltins._Printer("license", "See https://www.python.org/psf/license/")
+        here.exit = names.Quitter("exit", "Ctrl-D (i.e. EOF)")
+        here.quit = names.Quitter("quit", "Ctrl-D (i.e. EOF)")
+        here.copyright = names._Printer("copyright", sys.copyright)
+        here.credits = names._Printer("credits", "See www.python.org for more information.")
+        here.license = names._Printer("license", "See https://www.python.org/psf/license/")
     resource.setrlimit = _lenient(resource.setrlimit)
     replaced: Any = os
     replaced.chmod = _chmod(os.chmod)
@@ -171,12 +168,13 @@ def _truncate(path: Any, length: int) -> None:
 
 
 def _statvfs(function: Callable[[Any], os.statvfs_result]) -> Callable[[Any], os.statvfs_result]:
-    """Return an `os.statvfs` that finds no /dev/shm, so that `multiprocessing` puts its values into the scratch folder."""
+    """Return an `os.statvfs` that finds no space in /dev/shm.
+
+    Then `multiprocessing` puts its values into the scratch folder.
+    """
 
     def statvfs(path: Any) -> os.statvfs_result:
-        if path == "/dev/shm":
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        return function(path)
+        return os.statvfs_result((0,) * 10) if path == "/dev/shm" else function(path)
 
     return statvfs
 
@@ -194,7 +192,7 @@ def _chmod(function: Callable[..., None]) -> Callable[..., None]:
             tolerant(path, mode, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
             return
         real = os.path.realpath(os.fsdecode(path))
-        info = os.stat(real)
+        info = os.stat(real)  # noqa: PTH116
         if stat.S_ISREG(info.st_mode) and info.st_size <= SMALL_BYTES and stat.S_IMODE(info.st_mode) != mode:
             _made_anew(real, mode)
 
@@ -217,4 +215,4 @@ def _made_anew(path: str, mode: int) -> None:
         os.write(descriptor, content)
     finally:
         os.close(descriptor)
-    os.replace(new, path)
+    os.replace(new, path)  # noqa: PTH105

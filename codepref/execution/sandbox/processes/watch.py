@@ -139,7 +139,7 @@ class SleepClock:
         try:
             self._at, self._cpu = time.monotonic(), sum(map(time.clock_gettime, self._clocks))
             for pid in self._pids:
-                for thread in os.listdir(f"/proc/{pid}/task")[:MAX_THREADS]:
+                for thread in os.listdir(f"/proc/{pid}/task")[:MAX_THREADS]:  # noqa: PTH208
                     # The name of a thread stands in brackets and may hold any character.
                     all_asleep &= _read(pid, thread, "stat").rpartition(")")[2].split()[0] in "ST"
                     new[int(thread)] = total = int(_read(pid, thread, "schedstat").split()[1])

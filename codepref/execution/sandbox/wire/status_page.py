@@ -88,7 +88,7 @@ class StatusPage:
         """Return the seconds of CPU time that `loaded` recorded, and erase them."""
         *head, milliseconds = _HEAD.unpack_from(self._page, 0)
         _HEAD.pack_into(self._page, 0, *head, 0)
-        return milliseconds / 1000
+        return float(milliseconds / 1000)
 
     def where(self) -> tuple[int, int]:
         """Return the phase and the index of the current test.
