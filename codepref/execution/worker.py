@@ -18,10 +18,12 @@ from typing import Any
 
 from codepref.errors import InfrastructureError, MachineError
 from codepref.execution.plotting import plotting_folder
+from codepref.execution.sandbox.confinement import seccomp
 from codepref.execution.sandbox.wire import frames
 from codepref.execution.sandbox.wire.decoder import Decoder
 from codepref.execution.sandbox.wire.encoder import encoded
 from codepref.execution.sandbox.wire.plain_data import Malformed
+from codepref.execution.scratch import Scratch
 
 START_SECONDS = 60.0
 """Seconds in which a worker must report that it is ready."""
@@ -50,9 +52,14 @@ class WorkerLost(InfrastructureError):
 
 @functools.cache
 def check_machine() -> None:
-    """Raise MachineError where Linux, the package sandlock or Landlock is missing."""
+    """Raise MachineError where Linux, a known architecture, the package sandlock or Landlock is missing."""
     if not sys.platform.startswith("linux"):
         raise MachineError("execution needs Linux, since Landlock and seccomp confine untrusted programs. Run it there")
+    if not seccomp.supported():
+        raise MachineError(
+            "the system-call filter needs x86-64 or aarch64, so untrusted programs cannot be confined. Run on such a "
+            "machine. --unconfined runs without it, at your own risk"
+        )
     try:
         import sandlock
     except ImportError as error:
@@ -133,12 +140,18 @@ class Worker:
         except OSError as error:
             raise MachineError(_cannot_start(error)) from None
         self._socket = ours
+        try:
+            self._scratch = Scratch()
+        except MachineError:
+            ours.close()
+            theirs.close()
+            raise
         interpreter = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
         packages = package_paths()
         launch = _LAUNCH.format(paths=_sandlock_folder())
         command = [sys.executable, "-I", "-B", "-c", launch, interpreter, "unconfined" if unconfined else "confined"]
         command += [str(_FOLDER), str(theirs.fileno()), os.pathsep.join(packages)]
-        command += ["" if unconfined else str(plotting_folder() or "")]
+        command += ["" if unconfined else str(plotting_folder() or ""), self._scratch.path]
         command += interpreter_paths()
         try:
             self._process = subprocess.Popen(
@@ -151,6 +164,7 @@ class Worker:
             )
         except OSError as error:
             ours.close()
+            self._scratch.remove()
             raise MachineError(_cannot_start(error)) from None
         finally:
             theirs.close()
@@ -245,10 +259,14 @@ class Worker:
         return WorkerLost(f"the worker {how} ({reason})")
 
     def kill(self) -> None:
-        """End the worker. The kernel then ends its children, because each of them has requested this."""
+        """End the worker and remove its scratch folders.
+
+        The kernel then ends its children, because each of them has requested this.
+        """
         self._socket.close()
         self._process.kill()
         self._process.wait()
+        self._scratch.remove()
 
     def close(self) -> None:
         """End the worker and close its stderr."""

@@ -12,12 +12,30 @@ import signal
 from collections.abc import Iterator
 
 from . import seccomp
+from .folders import MAX_FILE_BYTES
+from .landlock import Landlock
 
 CHANNEL = 3
 """The first descriptor of a child that leads to another process. The descriptors 0, 1 and 2 are /dev/null."""
 
-OPEN_FILES, PENDING_SIGNALS = 64, 256
+OPEN_FILES = 64
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NAME = 1, 4, 15
+
+
+FOLDER_VARIABLES = ("HOME", "TMPDIR", "TEMP", "TMP")
+"""The environment variables that name the scratch folder of a process."""
+
+
+def open_standard_streams() -> None:
+    """Open /dev/null for the descriptors 0, 1 and 2.
+
+    Each child does this. If a child used the open file of its parent, it could set flags or locks on it, which later
+    children would see.
+    """
+    null = os.open("/dev/null", os.O_RDWR)
+    for standard in range(3):
+        os.dup2(null, standard)
+    os.close(null)
 
 
 def address_space() -> int:
@@ -42,14 +60,16 @@ def address_space() -> int:
 
 
 class Hardening:
-    """The limits and the system-call filter of children.
+    """The limits, the Landlock layer and the system-call filter of children.
 
     The parent creates this once, and each child applies it after the fork. A child's memory limit is added to the
     address space that its parent uses.
+    landlock: the layers of children. None: the worker is not confined.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, landlock: Landlock | None = None) -> None:
         self._size = address_space()
+        self._landlock = landlock
         self._prctl = ctypes.CDLL(None).prctl
         self._filter = seccomp.Filter(seccomp.child_filter()) if seccomp.supported() else None
 
@@ -89,13 +109,20 @@ class Hardening:
         if os.getppid() != parent:
             os._exit(0)
 
-    def apply(self, channels: list[int], parent: int, memory: int, cpu_seconds: float) -> None:
+    def enclose(self, folder: str) -> None:
+        """Keep this process and its children from all scratch folders that are not below `folder`, and from /proc."""
+        if self._landlock is not None:
+            self._landlock.read_only_except(folder)
+
+    def apply(self, channels: list[int], parent: int, memory: int, cpu_seconds: float, folder: str = "") -> None:
         """Keep `channels` as descriptors 3, 4 and so on, set limits and install the filter. This cannot be undone.
 
         parent: the pid of the parent.
         memory: the bytes of address space that the child may use beyond its parent's, as last measured.
         cpu_seconds: a CPU time of the child. The kernel ends the child at most two seconds of CPU time later, if no
         other limit has ended it before.
+        folder: the scratch folder of the child. It becomes the current folder, the home and the folder for temporary
+        files. Without one, the child can write no file.
         """
         # First copy the channels to numbers just above the range, so that no channel is overwritten. Higher numbers may
         # not be allowed, since `ulimit -n` may be only 1,024.
@@ -104,18 +131,24 @@ class Hardening:
         for descriptor, channel in enumerate(moved, start=CHANNEL):
             os.dup2(channel, descriptor)
         os.closerange(CHANNEL + len(channels), 1 << 16)
+        open_standard_streams()
+        if folder:
+            os.chdir(folder)
+            os.environ.update(dict.fromkeys(FOLDER_VARIABLES, folder))
+        if self._landlock is not None:
+            self._landlock.write_only_in(folder)
         os.setpgid(0, 0)  # setsid would create a scheduling group, which takes time
         self.die_with_parent(parent)
         whole_seconds = int(cpu_seconds) + 2
         for kind, limit in (
             (resource.RLIMIT_AS, self._size + memory),
             (resource.RLIMIT_CPU, whole_seconds),
-            (resource.RLIMIT_FSIZE, 0),
+            (resource.RLIMIT_FSIZE, MAX_FILE_BYTES if folder else 0),
             (resource.RLIMIT_NOFILE, OPEN_FILES),
             (resource.RLIMIT_CORE, 0),
             (resource.RLIMIT_MEMLOCK, 0),
             (resource.RLIMIT_MSGQUEUE, 0),
-            (resource.RLIMIT_SIGPENDING, PENDING_SIGNALS),
+            (resource.RLIMIT_SIGPENDING, 0),
         ):
             resource.setrlimit(kind, (limit, limit))
         if self._filter is not None:

@@ -1,7 +1,7 @@
 """The launcher confines its own process permanently and becomes a worker.
 
-It applies Landlock (unless the worker is unconfined), gives up all capabilities, installs the system-call filter (if
-the filter knows the architecture), and then calls exec. Confinement continues after exec, so the worker is a new
+It applies Landlock (unless the worker is unconfined), gives up all capabilities, installs the system-call filter (an
+unconfined worker has none if the filter does not know the architecture), and then calls exec. Confinement continues after exec, so the worker is a new
 interpreter that never loaded the confining library. A process that has imported that library forks more slowly.
 """
 
@@ -38,19 +38,22 @@ def drop_capabilities(libc: ctypes.CDLL) -> None:
     libc.capset(header, (ctypes.c_uint32 * 6)())
 
 
-def landlock(readable: list[str]) -> None:
-    """Allow reading `readable`, system libraries and a few devices, and writing /dev/null.
+def landlock(readable: list[str], scratch: str) -> None:
+    """Allow reading `readable` and /proc, and writing below `scratch` and to /dev/null.
 
-    Refuse everything else that Landlock covers.
+    Refuse everything else that Landlock covers. Only the supervisor reads /proc: the processes that run programs, and
+    those from which they are forked, give up this right.
     """
     import sandlock
 
-    kept = [path for path in (*readable, *SYSTEM_PATHS, *DEVICES) if os.path.exists(path)]  # noqa: PTH110
+    kept = [path for path in (*readable, "/proc") if os.path.exists(path)]  # noqa: PTH110
     missing = [sandlock.Protection.SIGNAL_SCOPE, sandlock.Protection.ABSTRACT_UNIX_SOCKET_SCOPE]
     missing += [sandlock.Protection.NET_TCP, sandlock.Protection.FS_IOCTL_DEV, sandlock.Protection.FS_TRUNCATE]
     # Older kernels lack these parts of Landlock. On them only the system-call filter refuses the same actions.
     sandlock.confine(
-        sandlock.Sandbox(fs_readable=kept, fs_writable=["/dev/null"], allow_degraded=[part.value for part in missing])
+        sandlock.Sandbox(
+            fs_readable=kept, fs_writable=["/dev/null", scratch], allow_degraded=[part.value for part in missing]
+        )
     )
 
 
@@ -64,15 +67,20 @@ def main(arguments: list[str]) -> None:
     - the number of the descriptor that leads to the engine;
     - the folders of packages, joined by os.pathsep;
     - the folder of matplotlib's list of fonts, or "";
+    - the folder for the scratch folders;
     - any number of further folders that may be read.
     """
-    interpreter, mode, folder, channel, packages, plotting, *paths = arguments
+    interpreter, mode, folder, channel, packages, plotting, scratch, *paths = arguments
     os.chdir("/")
+    os.umask(0o022)
     libc = ctypes.CDLL(None, use_errno=True)
     # In Python 3.11 hash(None) is an address. With random addresses, the order of a set that holds None varies.
     libc.personality(ADDR_NO_RANDOMIZE)
+    readable = [interpreter, folder, *packages.split(os.pathsep), plotting, *paths, *SYSTEM_PATHS, *DEVICES]
     if mode == "confined":
-        landlock([interpreter, folder, *packages.split(os.pathsep), plotting, *paths])
+        if not seccomp.supported():
+            raise SystemExit("the system-call filter needs x86-64 or aarch64")
+        landlock(readable, scratch)
     drop_capabilities(libc)
     if seccomp.supported():
         seccomp.Filter(seccomp.worker_filter()).install()
@@ -81,7 +89,7 @@ def main(arguments: list[str]) -> None:
     # workers.
     command = [interpreter, "-s", "-S", "-B", "-X", "utf8", "-c", program]
     environment = ENVIRONMENT | ({"MPLCONFIGDIR": plotting, "MPLBACKEND": "agg"} if plotting else {})
-    os.execve(interpreter, [*command, channel, packages], environment)
+    os.execve(interpreter, [*command, channel, packages, mode, scratch, *filter(None, readable)], environment)
 
 
 if __name__ == "__main__":

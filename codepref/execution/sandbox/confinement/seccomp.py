@@ -33,7 +33,7 @@ unshare 272 97  setns 308 268  sethostname 170 161  setdomainname 171 162
 setuid 105 146  setgid 106 144  setreuid 113 145  setregid 114 143  setresuid 117 147  setresgid 119 149
 setfsuid 122 151  setfsgid 123 152  setgroups 116 159  capset 126 91
 settimeofday 164 170  clock_settime 227 112  adjtimex 159 171  clock_adjtime 305 266
-chmod 90 -  fchmod 91 52  fchmodat 268 53  fchmodat2 452 452  chown 92 -  lchown 94 -  fchown 93 55  fchownat 260 54
+chown 92 -  lchown 94 -  fchown 93 55  fchownat 260 54
 utime 132 -  utimes 235 -  utimensat 280 88  futimesat 261 -  setxattr 188 5  lsetxattr 189 6  fsetxattr 190 7
 removexattr 197 14  lremovexattr 198 15  fremovexattr 199 16  setxattrat 463 463  removexattrat 466 466
 file_setattr 469 469  truncate 76 45  getxattr 191 8  lgetxattr 192 9  fgetxattr 193 10  getxattrat 464 464
@@ -47,28 +47,43 @@ mlock2 325 284  mlockall 151 230  sched_setaffinity 203 122  sched_setscheduler 
 sched_setattr 314 274  setpriority 141 140  ioprio_set 251 30
 """
 _CHILDREN = """
-fork 57 -  vfork 58 -  execve 59 221  execveat 322 281  setrlimit 160 164  seccomp 317 277  setsid 112 157
-setpgid 109 154  flock 73 32  rt_sigqueueinfo 129 138  rt_tgsigqueueinfo 297 240  sendmsg 46 211  sendmmsg 307 269
-recvmsg 47 212  recvmmsg 299 243
+fork 57 -  vfork 58 -  execve 59 221  execveat 322 281  seccomp 317 277  setsid 112 157  setpgid 109 154
+rt_sigqueueinfo 129 138  rt_tgsigqueueinfo 297 240  sendmsg 46 211  sendmmsg 307 269  recvmsg 47 212  recvmmsg 299 243
+chmod 90 -  fchmod 91 52  fchmodat 268 53  fchmodat2 452 452  mincore 27 232  cachestat 451 451
+futex_waitv 449 449  futex_wake 454 454  futex_wait 455 455  futex_requeue 456 456
 """
+_WITHOUT_EFFECT = """
+flock 73 32  fadvise64 221 223  readahead 187 213
+"""
+"""Calls of children that succeed and do nothing.
+
+No other process can use the files that a child may write, so a lock on such a file changes nothing. On library files,
+locks and the page cache would be marks for later solutions.
+"""
+
 _BY_ARGUMENT = """
 clone 56 220  clone3 435 435  kill 62 129  tkill 200 130  tgkill 234 131  prlimit64 302 261  prctl 157 167  fcntl 72 25
-ioctl 16 29  socketpair 53 199  sendto 44 206
+ioctl 16 29  socketpair 53 199  sendto 44 206  fallocate 285 47  preadv2 327 286  madvise 28 233  futex 202 98
 """
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
 _LOAD, _AND, _JEQ, _JGE, _JSET, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+_NOTHING = _ERRNO  # the call is not made and returns 0
 _PID_HOLE = 0x50494421  # replaced by the child's own pid when its filter is installed
 _X32_BIT = 0x40000000
 _CLONE_THREAD = 0x00010000
 _PR_SET_NAME, _PR_GET_NAME = 15, 16
-_FCNTL = (0, 1, 2, 3, 4, 1030, 1032)
-"""Allowed: F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC, F_GETPIPE_SZ.
+_FCNTL = (0, 1, 2, 3, 4, 5, 36, 1030, 1032)
+"""Allowed: F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_OFD_GETLK, F_DUPFD_CLOEXEC, F_GETPIPE_SZ.
 
-Locks, leases, dnotify and read-write hints are among the refused commands. They work on a library file that is open for
-reading, and other processes can see their effect. A solution could use them to leave a mark for the next one.
+Leases, dnotify, read-write hints and the size of pipes are among the refused commands. Most of them work on a library
+file that is open for reading, and other processes can see their effect. A solution could use them to leave a mark for
+the next one.
 """
+
+_LOCKS = (6, 7, 37, 38)
+"""Without effect: F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW (see _WITHOUT_EFFECT)."""
 
 _IOCTL = (0x541B, 0x5421, 0x5450, 0x5451, 0x5401, 0x802C542A, 0x5413)
 """Allowed: FIONREAD, FIONBIO, FIONCLEX, FIOCLEX, TCGETS, TCGETS2, TIOCGWINSZ.
@@ -77,6 +92,11 @@ FS_IOC_SETFLAGS and EXT4_IOC_SETVERSION are among the refused commands. They cha
 """
 
 _MSG_OOB = 1
+_RWF_KNOWN = 0x17
+"""RWF_HIPRI, RWF_DSYNC, RWF_SYNC and RWF_APPEND. Others, such as RWF_NOWAIT, show or change the page cache."""
+
+_MADV_COLD, _MADV_PAGEOUT = 20, 21
+_FUTEX_PRIVATE, _FUTEX_CLOCK, _FUTEX_WAIT, _FUTEX_WAIT_BITSET = 128, 256, 0, 9
 
 Instruction = tuple[int, int, int, int]
 
@@ -116,18 +136,37 @@ def _by_argument() -> list[Instruction]:
     program += _rule(call["clone"], 0, _when(_JSET, _CLONE_THREAD, _ALLOW), refused)
     for name in ("kill", "tkill", "tgkill"):
         program += _rule(call[name], 0, _when(_JEQ, _PID_HOLE, _ALLOW), refused)
-    new_limit = [(_JEQ, 1, 0, 0), (_RETURN, 0, 0, refused), (_LOAD, 0, 0, 16 + 8 * 2 + 4)]
-    program += _rule(call["prlimit64"], 2, new_limit + _when(_JEQ, 0, _ALLOW), refused)
+    # Reading limits, and setting its own ones. They can only be lowered, since soft and hard limits are equal.
+    reading = [(_JEQ, 0, 3, 0), (_LOAD, 0, 0, 16 + 8 * 2 + 4), (_JEQ, 0, 1, 0), (_RETURN, 0, 0, _ALLOW)]
+    itself = [(_LOAD, 0, 0, 16), *_when(_JEQ, 0, _ALLOW)]
+    program += _rule(call["prlimit64"], 2, reading + itself, refused)
     names = _when(_JEQ, _PR_SET_NAME, _ALLOW) + _when(_JEQ, _PR_GET_NAME, _ALLOW)
     program += _rule(call["prctl"], 0, names, refused)
-    for name, values in (("fcntl", _FCNTL), ("ioctl", _IOCTL)):
-        program += _rule(call[name], 1, [step for value in values for step in _when(_JEQ, value, _ALLOW)], refused)
+    for name, values, done in (("fcntl", _FCNTL, _LOCKS), ("ioctl", _IOCTL, ())):
+        answers = [(value, _ALLOW) for value in values] + [(value, _NOTHING) for value in done]
+        program += _rule(call[name], 1, [step for one in answers for step in _when(_JEQ, *one)], refused)
+    for number in _numbers(_WITHOUT_EFFECT).values():
+        program += _when(_JEQ, number, _NOTHING)
+    program += _page_cache(call)
+    # glibc joins a thread with a shared wait. The kernel itself wakes it.
+    waits = [(_AND, 0, 0, 0xFFFFFFFF ^ _FUTEX_CLOCK), *_when(_JEQ, _FUTEX_WAIT, _ALLOW)]
+    waits = [*_when(_JSET, _FUTEX_PRIVATE, _ALLOW), *waits, *_when(_JEQ, _FUTEX_WAIT_BITSET, _ALLOW)]
+    program += _rule(call["futex"], 1, waits, refused)
     # An out-of-band byte would reach the other end of the channel outside the frames.
     program += _rule(call["sendto"], 3, _when(_JSET, _MSG_OOB, refused), _ALLOW)
     # asyncio needs AF_UNIX streams. A datagram socket could send to any address.
     stream = [(_JEQ, 1, 0, 1), (_RETURN, 0, 0, refused), (_LOAD, 0, 0, 16 + 8), (_AND, 0, 0, 0xF)]
     program += _rule(call["socketpair"], 0, stream + _when(_JEQ, 1, _ALLOW), refused)
     return program
+
+
+def _page_cache(call: dict[str, int]) -> list[Instruction]:
+    """Return the rules for calls that show or change which pages of a file are in memory, or that use up the disk."""
+    program = _refuse(call["fallocate"], errno.EOPNOTSUPP)  # it could take any amount of space in no time
+    flags = _when(_JSET, 0xFFFFFFFF ^ _RWF_KNOWN, _ERRNO | errno.EOPNOTSUPP)
+    program += _rule(call["preadv2"], 5, flags, _ALLOW)
+    advice = [*_when(_JEQ, _MADV_COLD, _NOTHING), *_when(_JEQ, _MADV_PAGEOUT, _NOTHING)]
+    return program + _rule(call["madvise"], 2, advice, _ALLOW)
 
 
 def assemble(refused: dict[str, int], extra: list[Instruction]) -> bytes:
@@ -156,8 +195,8 @@ def worker_filter() -> bytes:
 def child_filter() -> bytes:
     """Return the additional filter for test runners and solutions.
 
-    Among other calls, it refuses new processes, signals to other processes, new limits, and descriptors from other
-    processes.
+    Among other calls, it refuses new processes, signals to other processes, limits of other processes, and descriptors
+    from other processes.
     """
     return assemble(_numbers(_CHILDREN), _by_argument())
 

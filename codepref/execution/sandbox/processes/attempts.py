@@ -11,6 +11,7 @@ import signal
 from ..wire import status_page
 from .process_pair import ProcessPair
 from .runner_session import Host
+from .watch import ASLEEP, FULL, IDLE, OWN_TIME, Watched
 from .zygote import Reaped
 
 KNOWN = b"PFEMTXSI" + bytes([status_page.CALL_BY_REFERENCE])
@@ -21,6 +22,23 @@ MAX_SHORT_TIMEOUTS = 10
 
 This is the number for each timeout that `max_timeouts` allows. A timeout in the test's own code counts as ten tests.
 """
+
+SOLUTION_SHARE = 3
+"""All attempts of a solution together may load it for this many times the limit of loading.
+
+In all tests together it may be asleep for this many times the limit of one test. After that all undecided tests get the
+code S.
+"""
+
+TIMED_OUT_SHARE = 20
+"""After `max_timeouts` timeouts a test may be asleep for a twentieth of the time, like the CPU time in `runner`."""
+
+ENDINGS = {
+    ASLEEP: ("T", "the solution and the test were asleep for too long"),
+    IDLE: ("T", "the solution and the tests were asleep for too long in all tests together"),
+    FULL: ("M", "the solution has"),
+}
+"""For each cause for which the solution is to blame when its test runner was ended: the code, and the cause in words."""
 
 
 class SolutionAttempts:
@@ -37,6 +55,9 @@ class SolutionAttempts:
         self._origin = supervisor.origin(source)
         self._ahead, self._alone = True, not supervisor.reusable or self._origin is not supervisor.solutions
         self._kept, self._short = bytearray(self.page.tests), 0
+        self._loading = self._idle = 0.0
+        longest = self.limits["reference_factor"] * supervisor.reference_seconds
+        self._asleep = max(self.limits["max_cpu_seconds"], self.limits["load_cpu_seconds"], longest)
         slowest = 10 * supervisor.reference_seconds
         self._wall = 2 * max(self.limits["wall_seconds"], self.limits["load_cpu_seconds"], slowest) + 5
         self._runner_cpu = 2 * max(self.limits["max_cpu_seconds"], self.limits["load_cpu_seconds"], slowest) + 20
@@ -50,9 +71,11 @@ class SolutionAttempts:
         """
         session = self.supervisor.session()
         origin = self._origin if self._alone else None
-        result = session.run(self.source, start, self._ahead, origin, (self._runner_cpu, self._wall))
-        runner, solution = result.runner, result.solution
+        result = session.run(self.source, start, self._ahead, origin, (self._runner_cpu, self._wall, *self._sleep()))
+        runner, solution, watched = result.runner, result.solution, result.watched
         self.cpu += solution.cpu
+        self._idle += watched.idle
+        self._loading += self.page.take_loading() if self._alone else 0.0
         phase, current = self.page.where()
         codes = self.page.codes()
         if phase == status_page.ARRAYS and self.supervisor.load_arrays():
@@ -76,11 +99,30 @@ class SolutionAttempts:
             self.page.describe("the problem's helpers did not run to their end")
             self.page.fill(start, ord("I"))
         elif phase != status_page.FINISHED and codes[current] == status_page.UNDECIDED:
-            self._settle_runner(current, runner, session.killed)
+            self._settle_runner(phase, current, runner, watched)
         elif phase == status_page.LOADING:
             self.page.fill(start, codes[start])
         self._keep(start)
         self._limit_timeouts(phase, current)
+        self._limit_cost()
+
+    def _sleep(self) -> tuple[float, float]:
+        """Return the seconds that the processes may be asleep in one test, and in all tests that are left."""
+        late = self.page.codes().count(b"T") >= self.limits["max_timeouts"]
+        left = max(0.0, SOLUTION_SHARE * self._asleep - self._idle)
+        return (self._asleep / TIMED_OUT_SHARE if late else self._asleep), left
+
+    def _spent(self) -> bool:
+        """Return whether the solution has used up the time for loading it, or the time in which it may be asleep."""
+        loading = self._loading > SOLUTION_SHARE * self.limits["load_cpu_seconds"]
+        return loading or self._idle >= SOLUTION_SHARE * self._asleep
+
+    def _limit_cost(self) -> None:
+        if self._spent():
+            for index, code in enumerate(self.page.codes()):
+                if code in (status_page.UNDECIDED, status_page.CALL_BY_REFERENCE):
+                    self.page.describe(f"test {index}: the solution loads or sleeps too long in all tests together")
+                    self.page.set(index, ord("S"))
 
     def _keep(self, start: int) -> None:
         """Keep the codes of this attempt.
@@ -106,8 +148,15 @@ class SolutionAttempts:
         if phase == status_page.LOADING:
             self.page.fill(index, ord(code))
 
-    def _settle_runner(self, index: int, runner: Reaped, killed: bool) -> None:
-        late = killed or runner.signal in (signal.SIGPROF, signal.SIGXCPU)
+    def _settle_runner(self, phase: int, index: int, runner: Reaped, watched: Watched) -> None:
+        if watched.cause in ENDINGS:
+            code, text = ENDINGS[watched.cause]
+            self.page.describe(f"test {index}: {text} {watched.detail}".rstrip())
+            self.page.set(index, ord(code))
+            if phase == status_page.LOADING:
+                self.page.fill(index, ord(code))
+            return
+        late = watched.cause == OWN_TIME or runner.signal in (signal.SIGPROF, signal.SIGXCPU)
         self.page.describe(f"test {index}: the test's own code {'used up its time' if late else 'crashed its process'}")
         self.page.set(index, ord("T" if late else "E"))
         self._short += (
@@ -145,8 +194,10 @@ class SolutionAttempts:
             for index in wanted:
                 self.page.set(index, status_page.UNDECIDED)
             pair = ProcessPair(self.supervisor, "shared", self.source, wanted, self.supervisor.backstop)
-            runner, _ = pair.wait(2 * self.limits["cpu_seconds"] + 1, self._wall)
+            runner, watched = pair.wait(2 * self.limits["cpu_seconds"] + 1, self._wall, *self._sleep())
             self.cpu += runner.cpu
+            self._idle += watched.idle
+            self._loading += self.page.take_loading()
             phase, current = self.page.where()
             codes = self.page.codes()
             loading = phase == status_page.LOADING and codes[current] == status_page.UNDECIDED
@@ -155,16 +206,27 @@ class SolutionAttempts:
                 settled[index] = codes[index] if codes[index] in b"PFEMXT" else 0
             stuck = [at for at in wanted if not settled[at]]
             if stuck:
-                late = pair.killed or runner.signal in (signal.SIGPROF, signal.SIGXCPU)
-                how = "used up its time" if late else f"ended ({runner.ending}) with the solution in it"
-                self.page.describe(f"test {stuck[0]}: the test's process {how}")
+                ending, how = _shared_end(runner, watched)
+                self.page.describe(f"test {stuck[0]}: {how}")
                 for index in stuck if loading else stuck[:1]:
-                    settled[index] = ord("T" if late else "X" if runner.signal == signal.SIGSYS else "E")
+                    settled[index] = ord(ending)
             wanted = [at for at in wanted if not settled[at]]
-            if settled.count(b"T") >= self.limits["max_timeouts"]:
+            if settled.count(b"T") >= self.limits["max_timeouts"] or self._spent():
                 for index in wanted:
                     settled[index] = ord("S")
                 wanted = []
         for index, code in enumerate(settled):
             self.page.set(index, code)
         return ran
+
+
+def _shared_end(runner: Reaped, watched: Watched) -> tuple[str, str]:
+    """Return the code of a test during which the process that it shares with the solution ended, and the reason."""
+    if watched.cause in ENDINGS:
+        code, text = ENDINGS[watched.cause]
+        return code, f"{text} {watched.detail}".rstrip()
+    if watched.cause == OWN_TIME or runner.signal in (signal.SIGPROF, signal.SIGXCPU):
+        return "T", "the test's process used up its time"
+    return "X" if runner.signal == signal.SIGSYS else "E", (
+        f"the test's process ended ({runner.ending}) with the solution in it"
+    )

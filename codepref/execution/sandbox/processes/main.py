@@ -7,9 +7,13 @@ import os
 import sys
 
 from ..confinement import packages
+from ..confinement.folders import Folders
+from ..confinement.hardening import Hardening, open_standard_streams
+from ..confinement.landlock import Landlock
 from ..wire import frames
 from ..wire.decoder import Decoder
 from ..wire.encoder import Encoder, encoded
+from . import ordinary
 from .supervisor import EngineGone, Supervisor
 from .zygote import ZygoteLost
 
@@ -37,16 +41,15 @@ def main(arguments: list[str]) -> None:
 
     Return when the engine closes its connection, when the supervisor cannot start, when a task cannot be prepared, or
     when a zygote is lost.
-    arguments: the number of the descriptor that leads to the engine, and the folders of packages, joined by os.pathsep.
+    arguments: the number of the descriptor that leads to the engine, the folders of packages, joined by os.pathsep,
+        "confined" or "unconfined", the folder for the scratch folders, and the files and folders that may be read.
     """
-    engine, folders = arguments
-    null = os.open("/dev/null", os.O_RDWR)
-    for standard in range(3):
-        os.dup2(null, standard)
-    os.close(null)
+    engine, folders, mode, scratch, *readable = arguments
+    open_standard_streams()
     sys.path += folders.split(os.pathsep)
     packages.preload(COMMON_MODULES)
     warm_up()
+    ordinary.prepare()
     gc.collect()
     gc.freeze()
 
@@ -54,7 +57,8 @@ def main(arguments: list[str]) -> None:
         frames.send(int(engine), encoded(parts))
 
     try:
-        supervisor = Supervisor(int(engine))
+        landlock = Landlock(readable) if mode == "confined" else None
+        supervisor = Supervisor(int(engine), Hardening(landlock), Folders(scratch))
     except OSError as error:
         report("unable", error.errno or 0, str(error))
         return

@@ -7,9 +7,11 @@ import contextlib
 import os
 import signal
 
+from ..confinement.folders import RUNNERS, SOLUTIONS
 from ..wire import frames
 from ..wire.encoder import encoded
-from .runner_session import Host, watch
+from .runner_session import Host
+from .watch import Watched, watch
 from .zygote import Reaped
 
 
@@ -27,23 +29,26 @@ class ProcessPair:
         assert supervisor.plan is not None
         self.supervisor, self.runners = supervisor, supervisor.runners
         self.solution = 0
+        self.folder = supervisor.folders.make(RUNNERS if mode == "shared" else SOLUTIONS)
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         try:
             if mode != "shared":
                 memory = 4 * int(supervisor.plan.limits["memory_bytes"])
-                self.solution = supervisor.solutions.fork((theirs.fileno(),), encoded((memory, cpu)))
-            self.runner = self.runners.fork((ours.fileno(),), encoded((mode, self.solution, wanted)))
+                self.solution = supervisor.solutions.fork((theirs.fileno(),), encoded((memory, cpu, self.folder)))
+            shared_folder = self.folder if mode == "shared" else ""
+            self.runner = self.runners.fork((ours.fileno(),), encoded((mode, self.solution, wanted, shared_folder)))
             if mode == "shared":
                 with contextlib.suppress(frames.Closed):  # `wait` notices a runner that has died
                     frames.send(theirs.fileno(), source.encode("utf-8", "surrogatepass"))
         finally:
             ours.close()
             theirs.close()
-        self.killed = False
 
-    def watch(self, cpu_seconds: float, wall_seconds: float) -> None:
-        """Wait until the runner zygote answers. Kill a test runner that takes too long (see `runner_session.watch`)."""
-        self.killed = watch(self.supervisor, self.runners, self.runner, cpu_seconds, wall_seconds) or self.killed
+    def watch(self, cpu: float, wall: float, asleep: float, idle_left: float) -> Watched:
+        """Wait until the runner zygote answers. Kill a test runner that reaches a limit (see `watch.Watched`)."""
+        watched = Watched(self.runner, self.solution, self.folder, cpu, wall, asleep, idle_left)
+        watch(self.supervisor, self.runners, watched)
+        return watched
 
     def end(self) -> tuple[Reaped, Reaped]:
         """Kill and reap both processes. Return how the test runner ended and how the solution ended."""
@@ -52,18 +57,22 @@ class ProcessPair:
         runner = self.runners.reaped()
         return runner, self._end_solution()
 
-    def wait(self, cpu_seconds: float, wall_seconds: float) -> tuple[Reaped, Reaped]:
+    def wait(self, cpu: float, wall: float, asleep: float, idle_left: float) -> tuple[Reaped, Watched]:
         """Wait for the end of the test runner under the limits of `watch`, then end the solution's process.
 
-        Return how the test runner ended and how the solution ended.
+        Return how the test runner ended, and whether it was killed.
         """
         self.runners.ask_reap(self.runner)
-        self.watch(cpu_seconds, wall_seconds)
-        return self.runners.reaped(), self._end_solution()
+        watched = self.watch(cpu, wall, asleep, idle_left)
+        runner = self.runners.reaped()
+        self._end_solution()
+        return runner, watched
 
     def _end_solution(self) -> Reaped:
-        if not self.solution:
-            return Reaped(0, 0.0, 0)
-        os.kill(self.solution, signal.SIGKILL)
-        self.supervisor.solutions.ask_reap(self.solution)
-        return self.supervisor.solutions.reaped()
+        ended = Reaped(0, 0.0, 0)
+        if self.solution:
+            os.kill(self.solution, signal.SIGKILL)
+            self.supervisor.solutions.ask_reap(self.solution)
+            ended = self.supervisor.solutions.reaped()
+        self.supervisor.folders.remove(self.folder)
+        return ended

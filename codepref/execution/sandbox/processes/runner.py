@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import os
 import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -163,6 +164,7 @@ class TestRunner:
             for index in wanted:
                 page.set(index, self.code_of(error, shared=True))
             return
+        page.loaded(time.process_time())
         for index in wanted:
             page.enter(status_page.TESTING, index)
             self._limit_own_time(self.plan.limits["cpu_seconds"], SHORT_SLACK)
@@ -220,6 +222,7 @@ class TestRunner:
             self._describe(start, error, "loading the solution")
             page.fill(start, self.code_of(error))
             return False
+        page.loaded(self.link.used())
         # Only requested names are accepted. Any other name could hide a builtin from the test.
         self.bindings = {name: bindings[name] for name in wanted if name in bindings}
         return True

@@ -1,4 +1,4 @@
-"""A session of a test runner, which serves one or more solutions in turn, and `watch`, which limits its time."""
+"""A session of a test runner, which serves one or more solutions in turn."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 from collections import deque
 from typing import Protocol
 
+from ..confinement.folders import SOLUTIONS, Folders
 from ..confinement.hardening import CHANNEL
 from ..wire import frames, status_page
 from ..wire.encoder import encoded
@@ -17,14 +18,8 @@ from ..wire.link import clock_of
 from ..wire.plan import Plan
 from . import zygote
 from .runner_zygote import DONE, MAX_SOLUTIONS
+from .watch import Answerer, Watched, watch
 from .zygote import Reaped
-
-
-class Answerer(Protocol):
-    """Something whose answer `Host.wait_for` can wait for."""
-
-    def fileno(self) -> int:
-        """Return the descriptor that becomes readable when an answer has arrived."""
 
 
 class Host(Protocol):
@@ -34,6 +29,7 @@ class Host(Protocol):
     runners: zygote.Zygote | None
     plan: Plan | None
     page: status_page.StatusPage
+    folders: Folders
     reference_seconds: float
     reusable: bool
 
@@ -54,21 +50,26 @@ class Host(Protocol):
         """Load numpy for the test runners of this task. Return False if it is loaded already."""
 
 
-MAX_KILLS = 5
-"""If a test runner was killed more often than this and no answer has come, its zygote counts as lost."""
-
-
 class RunResult:
     """How a test runner and the solution's process ended.
 
     A process that continues is reported like one that exited normally. `solution.cpu` is the CPU time of this solution
-    alone, also where its process has run other solutions.
+    alone, also where its process has run other solutions. `watched` says whether the runner was killed, and why.
     """
 
-    __slots__ = ("runner", "solution")
+    __slots__ = ("runner", "solution", "watched")
 
-    def __init__(self, runner: Reaped, solution: Reaped) -> None:
-        self.runner, self.solution = runner, solution
+    def __init__(self, runner: Reaped, solution: Reaped, watched: Watched) -> None:
+        self.runner, self.solution, self.watched = runner, solution, watched
+
+
+class SolutionProcess:
+    """A process of a solution: its pid, its scratch folder, and the descriptor at which the runner reaches it."""
+
+    __slots__ = ("channel", "folder", "pid")
+
+    def __init__(self, channel: int, folder: str) -> None:
+        self.pid, self.channel, self.folder = 0, channel, folder
 
 
 class RunnerSession:
@@ -83,21 +84,21 @@ class RunnerSession:
         assert supervisor.runners is not None
         assert supervisor.plan is not None
         self.supervisor, self.runners = supervisor, supervisor.runners
-        self._payload = encoded((int(supervisor.plan.limits["memory_bytes"]), supervisor.backstop))
+        self._memory, self._backstop = int(supervisor.plan.limits["memory_bytes"]), supervisor.backstop
         links = [_socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM) for _ in range(size)]
         self._control, control = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         self._ends = deque(end for _, end in links)
         self._channel = CHANNEL
         self._served = 0
-        self._spare: tuple[int, int] | None = None
-        self._shared: tuple[int, int] | None = None
+        self._spare: SolutionProcess | None = None
+        self._shared: SolutionProcess | None = None
         try:
             descriptors = (control.fileno(), *(link.fileno() for link, _ in links))
-            self.runner = self.runners.fork(descriptors, encoded(("serve", 0, [])))
+            self.runner = self.runners.fork(descriptors, encoded(("serve", 0, [], "")))
         finally:
             for one in (control, *(link for link, _ in links)):
                 one.close()
-        self.killed, self.open = False, True
+        self.open = True
 
     def fileno(self) -> int:
         """Return the descriptor that becomes readable when the runner has finished a solution or has ended."""
@@ -109,55 +110,65 @@ class RunnerSession:
         start: int,
         ahead: bool,
         origin: zygote.Zygote | None,
-        limits: tuple[float, float],
+        limits: tuple[float, float, float, float],
     ) -> RunResult:
         """Run the tests from `start` on against one solution, and return how the processes ended.
 
         ahead: send plain calls before their tests run.
         origin: the zygote that forks a process for this solution alone. None: the solution may share a process.
-        limits: the seconds of CPU and of wall-clock time that the runner may spend in one test.
+        limits: the fields `cpu`, `wall`, `asleep` and `idle_left` of `Watched`.
         """
         alone, origin = origin is not None, origin or self.supervisor.solutions
         process = self._shared if self._shared and not alone else self._next_process(origin)
-        pid, channel = process
-        before = 0.0 if alone else time.clock_gettime(clock_of(pid))
+        clock, before = clock_of(process.pid), 0.0
+        if not alone:
+            before = time.clock_gettime(clock)
+        watched = Watched(self.runner, process.pid, process.folder if alone else "", *limits)
         stays = False
         with contextlib.suppress(frames.Closed, OSError):
-            frames.send(self.fileno(), encoded((channel, pid, source, start, ahead, alone)))
-            self.killed = watch(self.supervisor, self, self.runner, *limits)
+            frames.send(self.fileno(), encoded((process.channel, process.pid, source, start, ahead, alone)))
+            watch(self.supervisor, self, watched)
             # This never blocks: a hostile test may have written here, for example the head of a frame.
             stays = self._control.recv(len(DONE), _socket.MSG_DONTWAIT) == DONE
         self._served += 1
         self.open = stays and bool(self._ends) and self._served < MAX_SOLUTIONS
         if stays and not alone:
             self._shared = process
-            return RunResult(Reaped(0, 0.0, 0), Reaped(0, time.clock_gettime(clock_of(pid)) - before, 0))
+            return RunResult(Reaped(0, 0.0, 0), Reaped(0, time.clock_gettime(clock) - before, 0), watched)
         self._shared = None if process == self._shared else self._shared
-        os.kill(pid, signal.SIGKILL)
-        origin.ask_reap(pid)
-        wanted = self.open and not self._spare
-        spare = self._ask(self.supervisor.solutions) if wanted else 0
+        os.kill(process.pid, signal.SIGKILL)
+        origin.ask_reap(process.pid)
+        spare = self._ask(self.supervisor.solutions) if self.open and not self._spare else None
         runner = Reaped(0, 0.0, 0) if stays else self._end_runner()
-        solution = origin.reaped()
-        if wanted:
-            self._spare = self.supervisor.solutions.forked(), spare
-        return RunResult(runner, Reaped(solution.status, solution.cpu - before, solution.peak))
+        solution = self._reaped(origin, process)
+        if spare:
+            spare.pid = self.supervisor.solutions.forked()
+            self._spare = spare
+        return RunResult(runner, Reaped(solution.status, solution.cpu - before, solution.peak), watched)
 
-    def _next_process(self, origin: zygote.Zygote) -> tuple[int, int]:
-        """Return the pid of a new process for a solution, and the descriptor at which the runner reaches it."""
+    def _next_process(self, origin: zygote.Zygote) -> SolutionProcess:
+        """Return a new process for a solution."""
         if self._spare and origin is self.supervisor.solutions:
             spare, self._spare = self._spare, None
             return spare
-        channel = self._ask(origin)
-        return origin.forked(), channel
+        process = self._ask(origin)
+        process.pid = origin.forked()
+        return process
 
-    def _ask(self, origin: zygote.Zygote) -> int:
-        """Ask `origin` for a process at the next channel. Return the runner's descriptor of that channel."""
+    def _ask(self, origin: zygote.Zygote) -> SolutionProcess:
+        """Ask `origin` for a process at the next channel. Its pid is not known yet."""
+        folder = self.supervisor.folders.make(SOLUTIONS)
         end = self._ends.popleft()
-        origin.ask(b"F", self._payload, (end.fileno(),))
+        origin.ask(b"F", encoded((self._memory, self._backstop, folder)), (end.fileno(),))
         end.close()
         self._channel += 1
-        return self._channel
+        return SolutionProcess(self._channel, folder)
+
+    def _reaped(self, origin: zygote.Zygote, process: SolutionProcess) -> Reaped:
+        """Wait for the end of a process that `origin` reaps, remove its folder, and return how it ended."""
+        ended = origin.reaped()
+        self.supervisor.folders.remove(process.folder)
+        return ended
 
     def _end_runner(self) -> Reaped:
         self._control.close()
@@ -168,10 +179,10 @@ class RunnerSession:
 
     def close(self) -> None:
         """End the test runner and the solution processes that are left."""
-        for pid, _ in filter(None, (self._spare, self._shared)):
-            os.kill(pid, signal.SIGKILL)
-            self.supervisor.solutions.ask_reap(pid)
-            self.supervisor.solutions.reaped()
+        for process in filter(None, (self._spare, self._shared)):
+            os.kill(process.pid, signal.SIGKILL)
+            self.supervisor.solutions.ask_reap(process.pid)
+            self._reaped(self.supervisor.solutions, process)
         self._spare = self._shared = None
         if self.runner:
             self._end_runner()
@@ -179,23 +190,3 @@ class RunnerSession:
             end.close()
         self._ends.clear()
         self.open = False
-
-
-def watch(supervisor: Host, answerer: Answerer, runner: int, cpu_seconds: float, wall_seconds: float) -> bool:
-    """Wait for an answer. Kill a test runner that spends too much CPU or wall-clock time in one test.
-
-    Return whether the runner was killed. Raises ZygoteLost when no answer comes although the runner was killed.
-    """
-    page, clock, kills = supervisor.page, clock_of(runner), 0
-    state, cpu, wall = page.where(), time.clock_gettime(clock), time.monotonic()
-    while not supervisor.wait_for(answerer, min(cpu_seconds, wall_seconds)):
-        now = page.where()
-        if now != state:
-            state, cpu, wall = now, time.clock_gettime(clock), time.monotonic()
-        elif time.clock_gettime(clock) - cpu > cpu_seconds or time.monotonic() - wall > wall_seconds:
-            os.kill(runner, signal.SIGKILL)
-            kills += 1
-            if kills > MAX_KILLS:
-                raise zygote.ZygoteLost("the runner zygote does not answer, although the test runner was killed")
-            wall = time.monotonic()
-    return kills > 0

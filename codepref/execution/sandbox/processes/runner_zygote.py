@@ -18,7 +18,7 @@ from ..wire.decoder import Decoder
 from ..wire.encoder import encoded
 from ..wire.plain_data import Malformed
 from ..wire.plan import Plan
-from . import zygote
+from . import ordinary, zygote
 from .runner import TestRunner
 
 RUNNER_EXTRA = 1 << 30
@@ -73,7 +73,7 @@ class RunnerZygote:
         with a solution in this process. "produce" makes the expected outputs of one test.
         """
         self.hardening.name("runner")
-        mode, pid, wanted = Decoder(payload).value()
+        mode, pid, wanted, folder = Decoder(payload).value()
         limits = self.plan.limits
         memory = int(limits["memory_bytes"]) + RUNNER_EXTRA
         cpu = len(self.tests) * (limits["max_cpu_seconds"] + 2) + limits["load_cpu_seconds"]
@@ -81,7 +81,8 @@ class RunnerZygote:
             # The solution comes through a descriptor and not in the payload, which the zygote would see. So the zygote
             # never holds a solution, and no later child can find one in its memory.
             source = frames.receive(descriptors[0]).decode("utf-8", "surrogatepass")
-            self.hardening.apply([], os.getppid(), int(limits["memory_bytes"]), cpu)
+            self.hardening.apply([], os.getppid(), int(limits["memory_bytes"]), cpu, folder)
+            ordinary.install()
             TestRunner(self.plan, self.tests, self.page).run_shared(source, wanted)
         elif mode == "produce":
             assert self._pipe is not None

@@ -124,6 +124,11 @@ class Server:
     def __init__(self) -> None:
         self.handles = Handles()
         self._module = types.ModuleType("solution")
+        self._number = b""
+
+    def send(self, value: bytes) -> None:
+        """Send `value` as the answer to the current request, before the operation has returned."""
+        frames.send(CHANNEL, self._number + b"+" + Encoder(lambda _: None, exact=False).encode(value) + U32.pack(0))
 
     def load(self, preamble: str, source: str, names: tuple[str, ...], alone: bool = True) -> dict[str, Any] | None:
         """Run the solution's source. Return those of `names` that it defines, with their values.
@@ -186,7 +191,7 @@ class Server:
         arguments that the solution changed in place.
         """
         decoder = Decoder(request, self.handles.resolve)
-        number = decoder.take(4)
+        number = self._number = decoder.take(4)
         operation, *parts = decoder.value()
         # The test runner does not read a batch's arguments afterwards, so their changes are not reported.
         table = [] if operation in ("batch", "front") else decoder.table

@@ -19,16 +19,20 @@ import time
 from collections.abc import Callable, Mapping
 
 from ..confinement import packages
+from ..confinement.folders import RUNNERS as FOR_RUNNERS
+from ..confinement.folders import SOLUTIONS as FOR_SOLUTIONS
+from ..confinement.folders import Folders
 from ..confinement.hardening import CHANNEL, Hardening
 from ..kinds import KINDS
 from ..wire import frames, status_page
 from ..wire.decoder import Decoder
 from ..wire.encoder import encoded
 from ..wire.plan import Plan
-from . import runner_zygote, solution, zygote
+from . import ordinary, runner_zygote, solution, zygote
 from .attempts import SolutionAttempts
 from .process_pair import ProcessPair
-from .runner_session import Answerer, RunnerSession
+from .runner_session import RunnerSession
+from .watch import Answerer
 
 HEARTBEAT_SECONDS = 2.0
 """The seconds between two heartbeats that the supervisor sends to the engine while it waits."""
@@ -59,16 +63,22 @@ class EngineGone(Exception):
 
 
 class Supervisor:
-    """The supervisor of one worker. engine: the descriptor of the socket that leads to the engine's process."""
+    """The supervisor of one worker.
 
-    def __init__(self, engine: int) -> None:
+    engine: the descriptor of the socket that leads to the engine's process.
+    folders: makes and removes the scratch folders of the processes.
+    """
+
+    def __init__(self, engine: int, hardening: Hardening, folders: Folders) -> None:
         self.engine = engine
-        self.hardening = Hardening()
+        self.hardening, self.folders = hardening, folders
         self.hardening.hide()
-        self._solution_nursery = self._spawn({SOLUTIONS: self._serve_solutions, PACKAGED: self._serve_packaged})
+        self._last_heartbeat = time.monotonic()
+        roles: dict[bytes, Serve] = {SOLUTIONS: self._serve_solutions, PACKAGED: self._serve_packaged}
+        self._solution_nursery = self._spawn(roles, folders.parent(FOR_SOLUTIONS))
         self.page = status_page.StatusPage()
         self.hardening.grown()
-        self._runner_nursery = self._spawn({RUNNERS: self._serve_runners})
+        self._runner_nursery = self._spawn({RUNNERS: self._serve_runners}, folders.parent(FOR_RUNNERS))
         self.solutions = self._zygote(self._solution_nursery, SOLUTIONS)
         self.packaged: zygote.Zygote | None = None
         self.runners: zygote.Zygote | None = None
@@ -87,10 +97,12 @@ class Supervisor:
 
     def _serve_solutions(self, control: _socket.socket) -> None:
         self.hardening.name("solutions")
+        ordinary.install()
         zygote.serve(control, self._run_solution)
 
     def _serve_packaged(self, control: _socket.socket) -> None:
         self.hardening.name("packaged")
+        ordinary.install()
 
         def load(kind: bytes, payload: bytes) -> bytes:
             packages.preload(Decoder(payload).value())
@@ -153,18 +165,22 @@ class Supervisor:
 
     def _run_solution(self, descriptors: list[int], payload: bytes) -> None:
         self.hardening.name("solution")
-        memory, cpu = Decoder(payload).value()
-        self.hardening.apply(descriptors, os.getppid(), memory, cpu)
+        memory, cpu, folder = Decoder(payload).value()
+        self.hardening.apply(descriptors, os.getppid(), memory, cpu, folder)
         solution.run()
 
-    def _spawn(self, roles: Mapping[bytes, Serve]) -> zygote.Zygote:
-        """Fork a nursery, which forks zygotes of these roles on request. Return the connection to the nursery."""
+    def _spawn(self, roles: Mapping[bytes, Serve], folder: str) -> zygote.Zygote:
+        """Fork a nursery, which forks zygotes of these roles on request. Return the connection to the nursery.
+
+        folder: the parent of the scratch folders of the processes that the zygotes fork.
+        """
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         parent, pid = os.getpid(), os.fork()
         if pid == 0:
             try:
                 control = self._own_socket(theirs.fileno(), parent)
                 self.hardening.name("nursery")
+                self.hardening.enclose(folder)
                 zygote.serve(control, lambda descriptors, role: self._serve_role(roles[role], descriptors[0]))
             finally:
                 os._exit(70)
@@ -249,7 +265,9 @@ class Supervisor:
                 return True
             if left <= 0:
                 return False
-            frames.send(self.engine, encoded(("alive",)))
+            if time.monotonic() - self._last_heartbeat >= HEARTBEAT_SECONDS:
+                frames.send(self.engine, encoded(("alive",)))
+                self._last_heartbeat = time.monotonic()
 
     def _references(self, known: dict[int, bytes], keep: bool) -> None:
         """Give the runner zygote the expected outputs of each test that has a reference solution.
@@ -283,7 +301,7 @@ class Supervisor:
         self.runners.answer()
         pair = ProcessPair(self, "produce", source, [index], limit)
         self.runners.ask(b"C", encoded((index, keep)))
-        pair.watch(limit, limit + 10)
+        pair.watch(limit, limit + 10, limit, limit)
         answer = self.runners.answer()
         _, reference = pair.end()
         _, outputs = Decoder(answer).value()

@@ -79,6 +79,17 @@ class StatusPage:
         """Record the phase and the index of the current test."""
         _HEAD.pack_into(self._page, 0, phase, current, *_HEAD.unpack_from(self._page, 0)[2:])
 
+    def loaded(self, seconds: float) -> None:
+        """Record the CPU time that loading the solution took."""
+        head = _HEAD.unpack_from(self._page, 0)
+        _HEAD.pack_into(self._page, 0, *head[:3], min(int(1000 * seconds), (1 << 32) - 1))
+
+    def take_loading(self) -> float:
+        """Return the seconds of CPU time that `loaded` recorded, and erase them."""
+        *head, milliseconds = _HEAD.unpack_from(self._page, 0)
+        _HEAD.pack_into(self._page, 0, *head, 0)
+        return float(milliseconds / 1000)
+
     def where(self) -> tuple[int, int]:
         """Return the phase and the index of the current test.
 
@@ -131,11 +142,11 @@ class StatusPage:
 
     def describe(self, detail: str) -> None:
         """Keep `detail`, cut at 500 bytes, unless an earlier failure has been described."""
-        phase, current, length, _ = _HEAD.unpack_from(self._page, 0)
+        phase, current, length, loading = _HEAD.unpack_from(self._page, 0)
         if not length:
             text = detail.encode("utf-8", "replace")[: _CODES - _DETAIL - 12]
             self._page[_DETAIL : _DETAIL + len(text)] = text
-            _HEAD.pack_into(self._page, 0, phase, current, len(text), 0)
+            _HEAD.pack_into(self._page, 0, phase, current, len(text), loading)
 
     def detail(self) -> str:
         """Return the first failure in words, or "" if none was described."""

@@ -1,0 +1,158 @@
+"""Watches a test runner and the process of its solution, and ends the runner when a limit is reached.
+
+The runner itself limits the CPU time and the wall-clock time of the solution (see `wire.link`). This module limits what
+the runner cannot limit: its own time, time in which both processes are asleep, and the size of the scratch folder.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Protocol
+
+from ..confinement import folders
+from ..wire.link import clock_of
+from . import zygote
+
+SLICE_SECONDS = 0.05
+"""The seconds between two looks at the processes."""
+
+MAX_KILLS = 5
+"""If a test runner was killed more often than this and no answer has come, its zygote counts as lost."""
+
+MAX_THREADS = 64
+"""How many threads of a process are looked at. A process that has more counts as asleep if these are."""
+
+OWN_TIME, ASLEEP, IDLE, FULL = "own time", "asleep", "idle", "full"
+"""Why a runner was ended.
+
+OWN_TIME: it spent too much time in one test. ASLEEP: runner and solution slept too long in one test. IDLE: they slept
+too long in all tests together. FULL: the scratch folder holds too much.
+"""
+
+
+class Page(Protocol):
+    """The part of a status page that `watch` reads."""
+
+    def where(self) -> tuple[int, int]:
+        """Return the phase and the index of the current test."""
+
+
+class Answerer(Protocol):
+    """Something whose answer `Waiter.wait_for` can wait for."""
+
+    def fileno(self) -> int:
+        """Return the descriptor that becomes readable when an answer has arrived."""
+
+
+class Waiter(Protocol):
+    """The parts of a supervisor that `watch` uses."""
+
+    @property
+    def page(self) -> Page:
+        """The page on which the runner says what it does."""
+
+    def wait_for(self, answerer: Answerer, timeout: float) -> bool:
+        """Return whether an answer arrives within `timeout` seconds."""
+
+
+class Watched:
+    """Which processes are watched, what they may do, and what `watch` has seen.
+
+    Attributes:
+        runner, solution: the pids. The second is 0 if the solution runs in the runner.
+        folder: the scratch folder of the process that runs the solution, or "".
+        cpu, wall: seconds of the runner's CPU time and of wall-clock time that one test may take.
+        asleep: seconds for which both processes may be asleep in one test.
+        idle_left: seconds for which both may be asleep in all tests together.
+        idle: the seconds for which both were asleep.
+        cause: why the runner was ended, or "".
+        detail: more about the cause, in words.
+    """
+
+    __slots__ = ("asleep", "cause", "cpu", "detail", "folder", "idle", "idle_left", "runner", "solution", "wall")
+
+    def __init__(
+        self, runner: int, solution: int, folder: str, cpu: float, wall: float, asleep: float, idle_left: float
+    ) -> None:
+        self.runner, self.solution, self.folder = runner, solution, folder
+        self.cpu, self.wall, self.asleep, self.idle_left = cpu, wall, asleep, idle_left
+        self.idle, self.cause, self.detail = 0.0, "", ""
+
+
+def watch(waiter: Waiter, answerer: Answerer, watched: Watched) -> None:
+    """Wait for an answer. Kill the runner if a limit is reached, and then set `cause` and `detail`.
+
+    Raises ZygoteLost when no answer comes although the runner was killed.
+    """
+    page, clock, kills = waiter.page, clock_of(watched.runner), 0
+    if waiter.wait_for(answerer, SLICE_SECONDS):
+        return
+    sleep = SleepClock(watched.runner, watched.solution)
+    state, cpu, wall, asleep = page.where(), time.clock_gettime(clock), time.monotonic(), 0.0
+    while not waiter.wait_for(answerer, SLICE_SECONDS):
+        now, slept = page.where(), sleep.advance()
+        watched.idle += slept
+        asleep += slept
+        if now != state:
+            state, cpu, wall, asleep = now, time.clock_gettime(clock), time.monotonic(), 0.0
+        late = time.clock_gettime(clock) - cpu > watched.cpu or time.monotonic() - wall > watched.wall
+        cause = OWN_TIME if late else ASLEEP if asleep > watched.asleep else ""
+        if watched.idle > watched.idle_left:
+            cause = cause or IDLE
+        if not cause and watched.folder and (detail := folders.excess(watched.folder)):
+            cause, watched.detail = FULL, detail
+        if cause and not (kills and time.monotonic() - wall < watched.wall):
+            os.kill(watched.runner, signal.SIGKILL)
+            watched.cause = watched.cause or cause
+            kills += 1
+            if kills > MAX_KILLS:
+                raise zygote.ZygoteLost("the runner zygote does not answer, although the test runner was killed")
+            wall = time.monotonic()
+
+
+class SleepClock:
+    """Measures for how long a runner and the process of its solution have both been asleep.
+
+    Time in which a thread of one of them runs, waits for a core or waits for the disk does not count. The kernel's file
+    schedstat says for how long a thread has waited for a core. So a busy machine does not look like a program that
+    sleeps. Where these files cannot be read, no time counts.
+    """
+
+    def __init__(self, *pids: int) -> None:
+        self._pids = [pid for pid in pids if pid]
+        self._clocks = [clock_of(pid) for pid in self._pids]
+        self._waited: dict[int, int] = {}
+        self._at = self._cpu = 0.0
+        self._look()
+
+    def advance(self) -> float:
+        """Return the seconds since the last call in which both were asleep."""
+        before, cpu = self._at, self._cpu
+        waited, all_asleep = self._look()
+        return max(0.0, self._at - before - (self._cpu - cpu) - waited) if all_asleep else 0.0
+
+    def _look(self) -> tuple[float, bool]:
+        """Return the seconds for which threads have waited for a core since the last look, and whether all sleep."""
+        new, all_asleep, waited = {}, True, 0
+        try:
+            self._at, self._cpu = time.monotonic(), sum(map(time.clock_gettime, self._clocks))
+            for pid in self._pids:
+                for thread in os.listdir(f"/proc/{pid}/task")[:MAX_THREADS]:  # noqa: PTH208
+                    # The name of a thread stands in brackets and may hold any character.
+                    all_asleep &= _read(pid, thread, "stat").rpartition(")")[2].split()[0] in "ST"
+                    new[int(thread)] = total = int(_read(pid, thread, "schedstat").split()[1])
+                    waited += max(0, total - self._waited.get(int(thread), 0))
+        except (OSError, ValueError, IndexError):
+            all_asleep = False  # a process or a thread has ended just now, or the kernel does not say
+        self._waited = new
+        return waited / 1e9, all_asleep
+
+
+def _read(pid: int, thread: str, name: str) -> str:
+    descriptor = os.open(f"/proc/{pid}/task/{thread}/{name}", os.O_RDONLY)
+    try:
+        return os.read(descriptor, 4096).decode("utf-8", "replace")
+    finally:
+        os.close(descriptor)
