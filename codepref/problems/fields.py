@@ -21,6 +21,7 @@ from codepref.problems.source import (
     read_statements,
     used_names,
 )
+from codepref.problems.test_text import names_of_solution
 
 Row = Mapping[str, Any]
 
@@ -124,6 +125,7 @@ def infer_entry_point(tests: Iterable[str], gold: str | None, where: str, *, kno
     for test in tests:
         statements = [statement.node for statement in read_statements(test).statements]
         called = set[str]().union(*map(called_names, statements)) - set[str]().union(*map(bound_names, statements))
+        called |= set[str]().union(*(names_of_solution(node) for node in statements))
         candidates = called if candidates is None else candidates & called
     if candidates is None:
         candidates = defined or set()
@@ -178,11 +180,6 @@ def depends_on_solution(source: str, entry_point: str, helpers: str) -> bool:
     own = set[str]().union(*map(bound_names, nodes))
     helper_names = set[str]().union(*(bound_names(item.node) for item in read_statements(helpers).statements))
     return bool(set[str]().union(*map(global_names, nodes)) - own - helper_names - BUILTIN_NAMES)
-
-
-def defines_check(source: str) -> bool:
-    """Return whether the source of a test defines `check` at its top level, as HumanEval's tests do."""
-    return "check" in definitions(read_statements(source).statements)
 
 
 def _is_import(statement: Statement) -> bool:
