@@ -83,6 +83,15 @@ def example_texts(tree: ast.Module) -> Iterator[str]:
             yield node.value.value
 
 
+def example_code(source: str) -> str:
+    """Return a text of Python, followed by the code of its examples without their prompts."""
+    if _EXAMPLE not in source:
+        return source
+    lines = [line.strip() for line in source.splitlines()]
+    code = "\n".join(line[4:] for line in lines if line.startswith((">>> ", "... ")))
+    return code if parse(source) is None else f"{source}\n{code}"
+
+
 class _Text:
     """The definitions of a text.
 
