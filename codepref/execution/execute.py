@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import ChainMap, Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,10 +18,10 @@ from codepref.execution.parts import Parts
 from codepref.execution.reading import iter_verdicts, read_verdicts
 from codepref.execution.spool import ProgramVerdict, Spool
 from codepref.execution.summary import summarise
-from codepref.execution.tasks import Task, encode_task
-from codepref.execution.vacuous import PROVEN, Screening, VacuousTests, check_vacuous_tests, counted, screen
+from codepref.execution.tasks import Task, task_digest
+from codepref.execution.vacuous import PROVEN, Screening, check_vacuous_tests, counted, screen
 from codepref.problems.statements import write_statements
-from codepref.records import Problem, Solution, Test, Verdict, VerdictMatrix
+from codepref.records import Problem, Solution, Test, VacuousTests, Verdict, VerdictMatrix
 from codepref.storage.files import content_hash, write_json
 
 __all__ = ["execute", "execute_into", "iter_verdicts", "read_verdicts"]
@@ -187,8 +186,7 @@ class _Work:
         wrong: list[str] = []
         for task in tasks:
             try:
-                data = encode_task(Task(self._known[task], (), self.tests.get(task, ())), self.limits)
-                self._digests[task] = hashlib.sha256(data).digest()
+                self._digests[task] = task_digest(self._known[task], self.tests.get(task, ()), self.limits)
             except UserError as error:
                 wrong += error.problems
         if wrong:

@@ -12,7 +12,7 @@ import keyword
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 from codepref.errors import UserError
 from codepref.execution.engine import Engine
@@ -21,10 +21,7 @@ from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task
 from codepref.problems.fields import depends_on_solution, names_taken
 from codepref.problems.kinds import kind_of
-from codepref.records import INFRASTRUCTURE, PASS, SKIPPED, Problem, Solution, Test, Verdict, is_correct
-
-VacuousTests = Literal["leave-out", "keep"]
-"""What happens to tests that prove nothing: "leave-out", or "keep", which runs no program that does nothing."""
+from codepref.records import INFRASTRUCTURE, PASS, SKIPPED, Problem, Solution, Test, VacuousTests, Verdict, is_correct
 
 WRONG = "certainly wrong"
 """The answer of the third program."""

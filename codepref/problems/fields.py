@@ -167,9 +167,9 @@ _REACHES_ANYTHING = frozenset({"eval", "exec", "globals", "vars", "locals", "__i
 def depends_on_solution(source: str, entry_point: str, helpers: str) -> bool:
     """Return whether a test reads a name through which its result can depend on the solution.
 
-    This is so if the test holds the entry point as a word, imports from the solution, or reads a function such as `eval`
-    that can read any name, or a name that neither the test nor `helpers` nor Python defines. A test that defines `check(candidate)` need only read the
-    parameter of `check`.
+    This is so if the test holds the entry point as a word, imports from the solution, or reads a function such as
+    `eval` that can read any name, or a name that neither the test nor `helpers` nor Python defines. A test that defines
+    `check(candidate)` need only read the parameter of `check`.
     """
     if re.search(rf"\b{re.escape(entry_point)}\b", source):
         return True
