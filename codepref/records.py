@@ -19,8 +19,8 @@ VERDICT_CODES = "PFETMXSI"
 P, pass: the test ran to its end without a failure. F, fail: an assertion of the test failed, or an output was wrong. E,
 error: another exception, a process that ended, or an answer in a wrong form. T, timeout. M, memory limit. X, forbidden:
 the sandbox refused an action, or the solution raised a PermissionError. S, skipped: the test did not run to its end,
-because the solution had used up its timeouts. I, infrastructure: a fault of codepref, of the machine or of the problem
-itself.
+because the solution had used up its timeouts, or the tests prove nothing about the solution. I, infrastructure: a fault
+of codepref, of the machine or of the problem itself.
 """
 FAILING_CODES = frozenset("FETMX")
 """The codes that count against a solution."""
@@ -32,6 +32,8 @@ Style = Literal["complete", "instruct", "program"]
 TestKind = str
 """A name in the table `codepref.problems.kinds.KINDS`."""
 Isolation = Literal["separate", "shared"]
+VacuousTests = Literal["leave-out", "keep"]
+"""What happens to tests that prove nothing (see `codepref.execution.vacuous`). "keep" runs them like other tests."""
 Message = dict[str, str]
 """One chat message: {"role": ..., "content": ...}."""
 
@@ -65,6 +67,8 @@ class Test:
     kind "check": `source` defines `check(candidate)`, as HumanEval does.
     kind "inputs": `source` is a JSON document of inputs for the entry point; see `codepref.problems.inputs`.
     kind "unittest": `source` defines unittest.TestCase classes. They run in the solution's process.
+    kind "pytest": `source` defines test functions and test classes, which pytest runs.
+    kind "doctest": `source` holds examples (`>>> f(1)`), as text or in strings at the top level of Python.
     kind "stdio": `source` is JSON, {"input": text, "output": text}. The solution is a program that reads the input.
     count: how often the model wrote this test, since equal tests are one record. It is 1 for a test of the problem, and
     0 for a probe. A probe is a call without an expected answer, so its code says nothing about correctness.

@@ -21,6 +21,7 @@ from codepref.api.inputs import (
 from codepref.config.sections import EvaluationSection
 from codepref.errors import UserError
 from codepref.execution.limits import SCORING_LIMITS, Limits
+from codepref.records import VacuousTests
 from codepref.storage.files import check_target
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def evaluate(
     device: str = "auto",
     progress_for: Callable[[str], Progress] | None = None,
     evalplus: str | Path | None = None,
+    vacuous_tests: VacuousTests = "leave-out",
 ) -> Scores:
     """Compute pass@k of a model, of solutions, or of verdicts.
 
@@ -79,6 +81,7 @@ def evaluate(
     out: a folder for scores.json, which `compare` reads, and for the answers and verdicts that the call makes.
     evalplus: a file to write in EvalPlus's format, from `solutions` or `verdicts`; see
     `codepref.evaluation.eval_results`.
+    vacuous_tests: as in `execute`.
     Raises UserError for wrong or missing input, and what sampling and `execute` raise.
     """
     from codepref.evaluation.eval_results import write_eval_results
@@ -101,6 +104,7 @@ def evaluate(
             jobs=jobs,
             unconfined=unconfined,
             progress=progress_for("verdicts") if progress_for else None,
+            vacuous_tests=vacuous_tests,
         )
     if matrices is not None:
         if evalplus is not None:
@@ -126,6 +130,7 @@ def evaluate(
         dtype=dtype,
         device=device,
         progress_for=progress_for,
+        vacuous_tests=vacuous_tests,
     )
 
 

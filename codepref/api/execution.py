@@ -8,7 +8,7 @@ from typing import Any
 from codepref.api.inputs import Problems, Progress, Solutions, Tests, load_problems, read_solutions, read_tests
 from codepref.execution.limits import Limits
 from codepref.problems.statements import STATEMENTS
-from codepref.records import VerdictMatrix
+from codepref.records import VacuousTests, VerdictMatrix
 from codepref.storage.files import check_target
 
 
@@ -24,6 +24,7 @@ def execute(
     probes: int = 0,
     unconfined: bool = False,
     progress: Progress | None = None,
+    vacuous_tests: VacuousTests = "leave-out",
 ) -> list[VerdictMatrix]:
     """Run solutions against tests, in the sandbox unless `unconfined` is set.
 
@@ -38,6 +39,10 @@ def execute(
     when there are more or fewer. The rule `agreement` uses them.
     out: a folder for the verdicts, their details, the tests, a summary and the problems' statements. A later
     call with the same folder and input continues an interrupted one.
+    out: a folder for the verdicts, their details, the tests, a summary and the problems' statements. An interrupted
+    call with the same folder and input continues.
+    vacuous_tests: "leave-out" leaves out tests that programs pass which do nothing, and leaves a solution unjudged if
+    such a program passes all tests of its problem. "keep" runs all tests. docs/reference/verdicts.md has the rule.
 
     Returns one matrix for each task that has solutions. Raises UserError for wrong input, and MachineError if
     this machine lacks something, such as Landlock or disk space.
@@ -57,6 +62,7 @@ def execute(
         jobs=jobs,
         unconfined=unconfined,
         progress=progress,
+        vacuous_tests=vacuous_tests,
     )
 
 
@@ -72,6 +78,7 @@ def execute_into(
     probes: int = 0,
     unconfined: bool = False,
     progress: Progress | None = None,
+    vacuous_tests: VacuousTests = "leave-out",
 ) -> dict[str, Any]:
     """Run solutions as `execute` does, write the results into `out`, and return the content of `out`/summary.json.
 
@@ -92,4 +99,5 @@ def execute_into(
         jobs=jobs,
         unconfined=unconfined,
         progress=progress,
+        vacuous_tests=vacuous_tests,
     )

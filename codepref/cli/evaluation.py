@@ -78,6 +78,7 @@ def evaluate(options: Namespace) -> None:
         limits=read_limits(options, timeout_factor=None),
         jobs=options.jobs,
         unconfined=options.unconfined,
+        vacuous_tests=options.vacuous_tests,
         seed=options.seed,
         label=options.label,
         out=options.out,

@@ -17,7 +17,7 @@ from codepref.execution.limits import Limits
 from codepref.execution.reading import iter_verdicts
 from codepref.problems.kinds import kind_of
 from codepref.problems.needs import list_names, missing_packages_message
-from codepref.records import INFRASTRUCTURE, PASS, Problem, Test, is_correct
+from codepref.records import INFRASTRUCTURE, PASS, SKIPPED, Problem, Test, VacuousTests, is_correct
 from codepref.sampling.answers import LoadedTests
 
 Log = Callable[[str], None]
@@ -79,8 +79,41 @@ def _describe(causes: Counter[str], tasks: set[str], summary: Mapping[str, Any])
     )
 
 
+def note_vacuous(summary: Mapping[str, Any], log: Log) -> None:
+    """Log the tests that were left out since they prove nothing, and the problems whose tests prove nothing.
+
+    summary: the content of summary.json. It names all of them, and this names the first ones.
+    """
+    left_out: Mapping[str, Sequence[str]] = summary.get("vacuous_tests_by_problem", {})
+    if left_out:
+        names = [f"{task} test {test}" for task, tests in left_out.items() for test in tests]
+        log(
+            f"codepref: {len(names):,} tests were left out, since programs that do nothing pass them or they name "
+            f"nothing of the solution: {_list_first(names)} (--vacuous-tests keep runs them)"
+        )
+    problems: Mapping[str, str] = summary.get("problems_that_prove_nothing", {})
+    if problems:
+        causes = [f"{task} ({cause})" for task, cause in problems.items()]
+        log(
+            f"codepref: the tests of {len(problems):,} problems prove nothing, since a program that does nothing "
+            f"passes all of them. Solutions that pass them are unjudged ({SKIPPED}): {_list_first(causes)}"
+        )
+
+
+def _list_first(names: Sequence[str], limit: int = 10) -> str:
+    more = f" and {len(names) - limit:,} more, in summary.json" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
+
+
 def note_gold(
-    problems: Sequence[Problem], folder: Path, log: Log, *, limits: Limits, jobs: int | None, unconfined: bool
+    problems: Sequence[Problem],
+    folder: Path,
+    log: Log,
+    *,
+    limits: Limits,
+    jobs: int | None,
+    unconfined: bool,
+    vacuous_tests: VacuousTests,
 ) -> None:
     """Run the gold solutions of problems with a test that no solution passed, and log those that fail.
 
@@ -90,7 +123,8 @@ def note_gold(
     unpassed = set(_tasks_with_an_unpassed_test(folder))
     failing = [p for p in problems if p.task_id in unpassed]
     suspects = [p for p in failing if not any(kind_of(test).has_reference for test in p.tests)]
-    failed = check_gold(suspects, limits=limits, jobs=jobs, unconfined=unconfined) if suspects else []
+    engine: dict[str, Any] = {"jobs": jobs, "unconfined": unconfined, "vacuous_tests": vacuous_tests}
+    failed = check_gold(suspects, limits=limits, **engine) if suspects else []
     failed = [failure for failure in failed if is_correct(failure.codes) is False]
     if failed:
         first = failed[0]

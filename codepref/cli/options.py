@@ -73,7 +73,7 @@ def add_decoding(parser: Parser) -> None:
 
 
 def add_limits(parser: Parser, *, timeout_factor: int) -> None:
-    """Add --cpu-seconds, --timeout-factor, --memory-mb, --jobs and --unconfined.
+    """Add --cpu-seconds, --timeout-factor, --memory-mb, --jobs, --vacuous-tests and --unconfined.
 
     timeout_factor: the default that the help of --timeout-factor names.
     """
@@ -87,6 +87,12 @@ def add_limits(parser: Parser, *, timeout_factor: int) -> None:
     parser.add_argument("--patience", type=float, dest="timeout_factor", action=OldName, const="--timeout-factor")
     parser.add_argument("--memory-mb", type=int, help="memory limit of a solution's process, in MiB (default 1024)")
     parser.add_argument("--jobs", type=int, help="number of workers (default: one per core)")
+    parser.add_argument(
+        "--vacuous-tests",
+        choices=("leave-out", "keep"),
+        default="leave-out",
+        help="what to do with tests that programs pass which do nothing (default %(default)s)",
+    )
     add_sandbox(parser)
 
 

@@ -71,6 +71,9 @@ class ExecutionSection:
         1024, low=64, doc="MiB of address space that a program may use, beyond the interpreter's own"
     )
     jobs: int = bounded(0, low=0, doc="workers; 0 starts one per core")
+    vacuous_tests: Literal["leave-out", "keep"] = bounded(
+        "leave-out", doc="`leave-out` leaves out tests that programs pass which do nothing; `keep` runs them"
+    )
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,6 +46,11 @@ def encode_task(task: Task, limits: Limits, cpu_seconds: float | None = None) ->
         raise UserError(
             f"{problem.task_id}: the problem or a test holds a value of type {error} where text is needed"
         ) from None
+
+
+def task_digest(problem: Problem, tests: Sequence[Test], limits: Limits) -> bytes:
+    """Return a digest of a task without its solutions. Raises what `encode_task` raises."""
+    return hashlib.sha256(encode_task(Task(problem, (), tests), limits)).digest()
 
 
 def expected_keys(task: Task, limits: Limits) -> dict[int, str]:

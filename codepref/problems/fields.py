@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from codepref.problems.source import (
     read_statements,
     used_names,
 )
+from codepref.problems.test_text import example_code, names_of_solution
 
 Row = Mapping[str, Any]
 
@@ -124,6 +126,7 @@ def infer_entry_point(tests: Iterable[str], gold: str | None, where: str, *, kno
     for test in tests:
         statements = [statement.node for statement in read_statements(test).statements]
         called = set[str]().union(*map(called_names, statements)) - set[str]().union(*map(bound_names, statements))
+        called |= set[str]().union(*(names_of_solution(node) for node in statements))
         candidates = called if candidates is None else candidates & called
     if candidates is None:
         candidates = defined or set()
@@ -165,13 +168,15 @@ _REACHES_ANYTHING = frozenset({"eval", "exec", "globals", "vars", "locals", "__i
 def depends_on_solution(source: str, entry_point: str, helpers: str) -> bool:
     """Return whether a test reads a name through which its result can depend on the solution.
 
-    This is so if the test reads the entry point, a function such as `eval` that can read any name, or a name that
-    neither the test nor `helpers` nor Python defines. A test that defines `check(candidate)` need only read the
-    parameter of `check`.
+    This is so if the test holds the entry point as a word, imports from the solution, or reads a function such as
+    `eval` that can read any name, or a name that neither the test nor `helpers` nor Python defines. A test that defines
+    `check(candidate)` need only read the parameter of `check`.
     """
+    if re.search(rf"\b{re.escape(entry_point)}\b", source):
+        return True
     nodes = [statement.node for statement in read_statements(source).statements]
     used = set[str]().union(*map(used_names, nodes))
-    if used & {entry_point, *_REACHES_ANYTHING}:
+    if used & _REACHES_ANYTHING or any(map(names_of_solution, nodes)):
         return True
     for node in nodes:
         if isinstance(node, ast.FunctionDef) and node.name == "check" and used & {part.arg for part in node.args.args}:
@@ -181,9 +186,18 @@ def depends_on_solution(source: str, entry_point: str, helpers: str) -> bool:
     return bool(set[str]().union(*map(global_names, nodes)) - own - helper_names - BUILTIN_NAMES)
 
 
-def defines_check(source: str) -> bool:
-    """Return whether the source of a test defines `check` at its top level, as HumanEval's tests do."""
-    return "check" in definitions(read_statements(source).statements)
+def names_taken(source: str, helpers: str) -> set[str]:
+    """Return the names that a test in Python, or its examples, takes from the solution.
+
+    They are the names that the test imports from the solution, and those that neither the test nor `helpers` nor Python
+    defines.
+    """
+    nodes = [statement.node for statement in read_statements(example_code(source)).statements]
+    own = set[str]().union(*map(bound_names, nodes))
+    given = [statement.node for statement in read_statements(helpers).statements]
+    helper_names = set[str]().union(*map(bound_names, given))
+    used = set[str]().union(*map(global_names, (*nodes, *given)))
+    return (used - own - helper_names - BUILTIN_NAMES).union(*map(names_of_solution, nodes))
 
 
 def _is_import(statement: Statement) -> bool:

@@ -40,6 +40,14 @@ def checked_stdio(source: str, where: str) -> Any:
     return source
 
 
+def examples_entry(entry: Mapping[str, Any], where: str) -> str:
+    """Return the source of an entry of `tests` that holds examples. Raises UserError if it holds none."""
+    source = entry.get("source")
+    if not isinstance(source, str) or ">>>" not in source:
+        raise UserError(f'{where} of kind "doctest" needs a text with examples (>>>) under the key source')
+    return source
+
+
 def python_entry(entry: Mapping[str, Any], where: str) -> str:
     """Return the source of an entry of `tests` that holds Python. Raises UserError if the source is not Python text."""
     source = entry.get("source")
@@ -59,6 +67,7 @@ class Kind:
     - `python`: whether the source is Python text.
     - `calls_entry_point`: whether the source is statements that call the entry point by name, so that the name and the
       arguments can be read from it.
+    - `names_entry_point`: whether the source uses the entry point under its own name.
     - `whole_program`: whether the test runs the solution as a whole program and calls none of its functions.
     - `has_reference`: whether the test holds a reference solution. The reference solution gives the expected outputs,
       and the time limit of the test depends on the time that it takes.
@@ -70,6 +79,7 @@ class Kind:
 
     python: bool = False
     calls_entry_point: bool = False
+    names_entry_point: bool = False
     whole_program: bool = False
     has_reference: bool = False
     for_sandbox: Callable[[str, str], Any] = unchanged
@@ -78,9 +88,11 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "stdio": Kind(whole_program=True, for_sandbox=checked_stdio, from_entry=stdio_entry),
-    "asserts": Kind(python=True, calls_entry_point=True, from_entry=python_entry),
+    "asserts": Kind(python=True, calls_entry_point=True, names_entry_point=True, from_entry=python_entry),
     "check": Kind(python=True, from_entry=python_entry),
-    "unittest": Kind(python=True, from_entry=python_entry),
+    "unittest": Kind(python=True, names_entry_point=True, from_entry=python_entry),
+    "pytest": Kind(python=True, names_entry_point=True, from_entry=python_entry),
+    "doctest": Kind(from_entry=examples_entry),
     "inputs": Kind(has_reference=True, for_sandbox=inputs_fields),
 }
 

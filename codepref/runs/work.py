@@ -118,6 +118,7 @@ class Work:
             limits=self.limits,
             jobs=self.recipe.execution.jobs or None,
             unconfined=self.unconfined,
+            vacuous_tests=self.recipe.execution.vacuous_tests,
         )
 
 

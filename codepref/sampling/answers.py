@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from codepref.errors import UserError
-from codepref.problems.fields import defines_check
 from codepref.problems.source import called_names, parse, read_statements, used_names
+from codepref.problems.test_text import names_of_solution, read_test_text
 from codepref.records import Problem, Solution, Test, TestKind
 from codepref.sampling.asserts import extract_tests, normal_test
 from codepref.sampling.extract import extract_program, program_from_completion, with_preamble
@@ -119,8 +119,8 @@ def load_tests(path: str | Path, problems: Iterable[Problem], *, per_completion:
             if source in tests:
                 tests[source] = replace(tests[source], count=tests[source].count + 1)
             else:
-                kind: TestKind = "check" if problem.entry_point != "check" and defines_check(source) else "asserts"
-                tests[source] = Test(problem.task_id, str(len(tests)), source, kind)
+                kind, text = _kind_and_text(source, problem)
+                tests[source] = Test(problem.task_id, str(len(tests)), text, kind)
     distinct = {task: list(tests.values()) for task, tests in tests_by_task.items()}
     return LoadedTests(distinct, dict(dropped), lines, silent)
 
@@ -221,10 +221,21 @@ def _text(row: Row, field: str, where: str) -> str | None:
 def _whole_test(source: str, problem: Problem) -> tuple[Sequence[str], Mapping[str, int]]:
     tree = parse(source)
     if tree is None:
-        return (), {"unparsable": 1}
-    if problem.entry_point not in used_names(tree) and not defines_check(source):
+        return ((source.strip(),), {}) if problem.entry_point in source and ">>>" in source else ((), {"unparsable": 1})
+    if normal := normal_test(source, problem):
+        return (normal,), {}
+    names = used_names(tree) | names_of_solution(tree)
+    if problem.entry_point not in names and read_test_text(source)[0] not in ("check", "pytest", "doctest"):
         return (), {"no_call": 1}
-    return (normal_test(source, problem) or source.strip(),), {}
+    return (source.strip(),), {}
+
+
+def _kind_and_text(source: str, problem: Problem) -> tuple[TestKind, str]:
+    """Return the kind of a test, and the text that is run. Most tests are one assert, which is not looked at again."""
+    if source.startswith("assert ") and "\n" not in source:
+        return "asserts", source
+    kind, text = read_test_text(source)
+    return ("asserts", source) if kind == "check" and problem.entry_point == "check" else (kind, text)
 
 
 def _prefix(row: Row, problem: Problem, prefixes: dict[str, str]) -> str:

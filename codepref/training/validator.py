@@ -146,6 +146,7 @@ class Validator:
             limits=settings.limits,
             jobs=settings.jobs,
             unconfined=settings.unconfined,
+            vacuous_tests=settings.vacuous_tests,
         )
         verdicts = [list(matrix.verdicts) for matrix in matrices]
         if any(one.correct is None and INFRASTRUCTURE in one.codes for task in verdicts for one in task):

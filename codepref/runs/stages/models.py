@@ -95,4 +95,5 @@ def _online_problems(work: Work) -> OnlineProblems:
         limits=work.limits,
         jobs=work.recipe.execution.jobs or None,
         unconfined=work.unconfined,
+        vacuous_tests=work.recipe.execution.vacuous_tests,
     )

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from codepref.config.sections import OnlineSection, TrainingSection
 from codepref.execution.limits import Limits
-from codepref.records import Pair, Problem
+from codepref.records import Pair, Problem, VacuousTests
 from codepref.training.examples import Examples
 from codepref.training.job import TrainingJob
 from codepref.training.result import TrainingResult
@@ -21,8 +21,8 @@ Source = Literal["pairs", "verdicts", "data", "problems"]
 class OnlineProblems:
     """What online methods learn from: problems with tests, and how answers to them are sampled and run.
 
-    settings: the keys of [online]. template: the prompt template; None takes the default. limits, jobs, unconfined: as
-    in `codepref.execute`.
+    settings: the keys of [online]. template: the prompt template; None takes the default. limits, jobs, unconfined,
+    vacuous_tests: as in `codepref.execute`.
     """
 
     problems: Sequence[Problem]
@@ -31,6 +31,7 @@ class OnlineProblems:
     limits: Limits | None = None
     jobs: int | None = None
     unconfined: bool = False
+    vacuous_tests: VacuousTests = "leave-out"
 
 
 TrainingData = Sequence[Pair] | Examples | OnlineProblems

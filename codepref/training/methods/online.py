@@ -48,6 +48,7 @@ def train_online(job: TrainingJob, data: OnlineProblems) -> TrainingResult:
         limits=data.limits,
         jobs=_jobs(data.jobs),
         unconfined=data.unconfined,
+        vacuous_tests=data.vacuous_tests,
     )
 
     def rows(encode: Encode, eos_id: int) -> TrainingRows:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..confinement.allowlist import shareable
+from .main_block import as_program
 from .static_analysis import PlainCall, parsed
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def compile_python(test: PreparedTest) -> ast.Module:
 
     Set the attributes `code`, `names` and `stateless` of the test. Raises what `ast.parse` and `compile` raise.
     """
-    tree = parsed(test.source)
+    tree = as_program(parsed(test.source))
     test.code = compiled(tree)
     test.names = names_in(test.code)
     test.stateless = shareable(tree)
