@@ -23,6 +23,7 @@ def execute(
     tests_per_completion: int = 5,
     probes: int = 0,
     unconfined: bool = False,
+    strict: bool = False,
     progress: Progress | None = None,
 ) -> list[VerdictMatrix]:
     """Run solutions against tests, in the sandbox unless `unconfined` is set.
@@ -36,6 +37,8 @@ def execute(
     tests_per_completion: the largest number of tests to take from one completion in a file of tests.
     probes: about how many calls to add per problem, varied from its tests. `codepref.sampling.probes.with_probes` says
     when there are more or fewer. The rule `agreement` uses them.
+    strict: refuse a source of problems with a bad row. By default bad rows and their solutions are left out, with a
+    warning.
     out: a folder for the verdicts, their details, the tests, a summary and the problems' statements. A later
     call with the same folder and input continues an interrupted one.
 
@@ -45,7 +48,7 @@ def execute(
     """
     from codepref.execution.execute import execute as work
 
-    loaded = load_problems(problems)
+    loaded = load_problems(problems, strict=strict)
     if out:
         check_target(Path(out) / STATEMENTS)
     return work(
@@ -71,6 +74,7 @@ def execute_into(
     tests_per_completion: int = 5,
     probes: int = 0,
     unconfined: bool = False,
+    strict: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Run solutions as `execute` does, write the results into `out`, and return the content of `out`/summary.json.
@@ -81,7 +85,7 @@ def execute_into(
     """
     from codepref.execution.execute import execute_into as work
 
-    loaded = load_problems(problems)
+    loaded = load_problems(problems, strict=strict)
     check_target(Path(out) / STATEMENTS)
     return work(
         loaded,

@@ -18,6 +18,7 @@ from codepref.execution.reading import iter_verdicts, read_verdicts
 from codepref.execution.spool import ProgramVerdict, Spool
 from codepref.execution.summary import summarise
 from codepref.execution.tasks import Task, encode_task
+from codepref.problems.left_out import left_out_of
 from codepref.problems.statements import write_statements
 from codepref.records import Problem, Solution, Test, Verdict, VerdictMatrix
 from codepref.storage.files import write_json
@@ -112,6 +113,7 @@ def execute_into(
             used = [test for task in keys for test in work.tests.get(task, ())]
             summary = summarise(spool, used, work.limits, seconds)
             summary |= {"problems_without_solutions": len(problems) - len(keys), "unconfined": unconfined, "key": whole}
+            summary["problems_left_out"] = left_out_of(problems).as_dict()
             write_tables(folder, spool, used)
             write_json(folder / SUMMARY, summary)
         parts.remove()

@@ -22,7 +22,9 @@ def read(row: Row, where: str) -> Problem:
     is_mbpp = task_id.startswith("Mbpp/")
     program = solution if is_mbpp else prompt + solution
     atol = row.get("atol") or 0
-    if isinstance(atol, bool) or not isinstance(atol, int | float) or not 0 <= atol <= sys.float_info.max:
+    if isinstance(atol, bool) or not isinstance(atol, int | float):
+        raise UserError(f"{where}: atol must be a number, not {atol!r}")
+    if not 0 <= atol <= sys.float_info.max:
         raise UserError(f"{where}: atol must be a finite number that is not negative")
     compare, oracle = comparison(task_id, entry_point)
     tests, repairs = [], list[str]()
