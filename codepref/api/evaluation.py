@@ -69,6 +69,7 @@ def evaluate(
     progress_for: Callable[[str], Progress] | None = None,
     evalplus: str | Path | None = None,
     vacuous_tests: VacuousTests = "leave-out",
+    strict: bool = False,
 ) -> Scores:
     """Compute pass@k of a model, of solutions, or of verdicts.
 
@@ -82,6 +83,7 @@ def evaluate(
     evalplus: a file to write in EvalPlus's format, from `solutions` or `verdicts`; see
     `codepref.evaluation.eval_results`.
     vacuous_tests: as in `execute`.
+    strict: refuse a source of problems with a bad row. By default bad rows are left out, with a warning.
     Raises UserError for wrong or missing input, and what sampling and `execute` raise.
     """
     from codepref.evaluation.eval_results import write_eval_results
@@ -103,6 +105,7 @@ def evaluate(
             limits=limits or SCORING_LIMITS,
             jobs=jobs,
             unconfined=unconfined,
+            strict=strict,
             progress=progress_for("verdicts") if progress_for else None,
             vacuous_tests=vacuous_tests,
         )
@@ -114,7 +117,7 @@ def evaluate(
     assert model is not None
     assert problems is not None
     return evaluate_model(
-        load_problems(problems),
+        load_problems(problems, strict=strict),
         model,
         samples=samples,
         decoding=Decoding(temperature, top_p, max_new_tokens),

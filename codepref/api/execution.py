@@ -23,6 +23,7 @@ def execute(
     tests_per_completion: int = 5,
     probes: int = 0,
     unconfined: bool = False,
+    strict: bool = False,
     progress: Progress | None = None,
     vacuous_tests: VacuousTests = "leave-out",
 ) -> list[VerdictMatrix]:
@@ -37,10 +38,10 @@ def execute(
     tests_per_completion: the largest number of tests to take from one completion in a file of tests.
     probes: about how many calls to add per problem, varied from its tests. `codepref.sampling.probes.with_probes` says
     when there are more or fewer. The rule `agreement` uses them.
+    strict: refuse a source of problems with a bad row. By default bad rows and their solutions are left out, with a
+    warning.
     out: a folder for the verdicts, their details, the tests, a summary and the problems' statements. A later
     call with the same folder and input continues an interrupted one.
-    out: a folder for the verdicts, their details, the tests, a summary and the problems' statements. An interrupted
-    call with the same folder and input continues.
     vacuous_tests: "leave-out" leaves out tests that programs pass which do nothing, and leaves a solution unjudged if
     such a program passes all tests of its problem. "keep" runs all tests. docs/reference/verdicts.md has the rule.
 
@@ -50,7 +51,7 @@ def execute(
     """
     from codepref.execution.execute import execute as work
 
-    loaded = load_problems(problems)
+    loaded = load_problems(problems, strict=strict)
     if out:
         check_target(Path(out) / STATEMENTS)
     return work(
@@ -77,6 +78,7 @@ def execute_into(
     tests_per_completion: int = 5,
     probes: int = 0,
     unconfined: bool = False,
+    strict: bool = False,
     progress: Progress | None = None,
     vacuous_tests: VacuousTests = "leave-out",
 ) -> dict[str, Any]:
@@ -88,7 +90,7 @@ def execute_into(
     """
     from codepref.execution.execute import execute_into as work
 
-    loaded = load_problems(problems)
+    loaded = load_problems(problems, strict=strict)
     check_target(Path(out) / STATEMENTS)
     return work(
         loaded,

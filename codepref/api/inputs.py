@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from codepref.errors import UserError
+from codepref.problems.left_out import ProblemList
 from codepref.problems.statements import read_statements
 from codepref.records import Judgment, Pair, Problem, Solution, Test, VerdictMatrix
 
@@ -22,22 +23,26 @@ Pairs = Any
 """A path, a list of Pair, a PairSet, or rows with prompt, chosen and rejected (a `datasets.Dataset`)."""
 
 
-def load_problems(source: Problems, *, limit: int | None = None) -> list[Problem]:
+def load_problems(source: Problems, *, limit: int | None = None, strict: bool = False) -> list[Problem]:
     """Load problems from a file, a hub name, `starter:SPLIT`, records, or rows of a known format (`datasets.Dataset`).
 
-    limit: load only the first `limit` problems. See `codepref.problems.load.load_problems` for the formats, and for the
-    errors if `source` is a text or a Path. Raises UserError for malformed rows. Records are not checked.
+    limit: load only the first `limit` problems. strict: refuse bad rows. By default they are left out, with a warning;
+    the attribute `left_out` of the result describes them. See `codepref.problems.load.load_problems` for the formats,
+    and for the errors if `source` is a text or a Path. Raises UserError for bad rows if `strict` is set or if all rows
+    are bad. Records are not checked.
     """
     if isinstance(source, str | Path):
         from codepref.problems.load import load_problems as load
 
-        return load(source, limit=limit)
+        return load(source, limit=limit, strict=strict)
+    if isinstance(source, ProblemList) and limit is None:
+        return source
     rows: list[Any] = list(source)[:limit]
     if all(isinstance(row, Problem) for row in rows):
         return rows
     from codepref.problems.load import problems_from_rows
 
-    return problems_from_rows(rows)
+    return problems_from_rows(rows, strict=strict)
 
 
 def read_solutions(solutions: Solutions, problems: Sequence[Problem]) -> Iterator[Solution]:

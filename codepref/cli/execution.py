@@ -66,7 +66,7 @@ def execute(options: Namespace) -> None:
         raise UserError("--out is empty; it must name a folder")
     if options.tests_per_completion < 1:
         raise UserError(f"--tests-per-completion must be at least 1, not {options.tests_per_completion}")
-    limits, problems = read_limits(options), api.load_problems(options.problems)
+    limits, problems = read_limits(options), api.load_problems(options.problems, strict=options.strict)
     loaded = load_tests(options.tests, problems, per_completion=options.tests_per_completion) if options.tests else None
     note_tests(problems, loaded, log)
     note_packages(problems, log)

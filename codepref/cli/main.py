@@ -97,7 +97,13 @@ def _report_error(error: BaseException) -> int | None:
 
 @contextlib.contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Inside the block, print each FutureWarning of codepref as one line, without the file name and the source line."""
+    """Inside the block, print warnings of codepref without the file name and the source line.
+
+    They are FutureWarnings, which begin with "warning: ", and LeftOutWarnings, which begin with "codepref: " and are
+    shown whatever filters the user has set.
+    """
+    from codepref.problems.left_out import LeftOutWarning
+
     python_format = warnings.formatwarning
 
     def one_line(
@@ -105,11 +111,15 @@ def _plain_warnings() -> Iterator[None]:
     ) -> str:
         if category is FutureWarning and PACKAGE in Path(filename).resolve().parents:
             return f"warning: {message}\n"
+        if category is LeftOutWarning:
+            return f"codepref: {message}\n"
         return python_format(message, category, filename, lineno, line)
 
     warnings.formatwarning = one_line
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("default", category=LeftOutWarning)
+            yield
     finally:
         warnings.formatwarning = python_format
 

@@ -49,8 +49,16 @@ def add_device(parser: Parser) -> None:
 
 
 def add_problems(parser: Parser) -> None:
-    """Add --problems."""
+    """Add --problems and --strict."""
     parser.add_argument("--problems", required=True, help="file (plain or .gz), hub name or starter:SPLIT")
+    add_strict(parser)
+
+
+def add_strict(parser: Parser) -> None:
+    """Add --strict."""
+    parser.add_argument(
+        "--strict", action="store_true", help="refuse problems with a bad row (default: leave bad rows out)"
+    )
 
 
 def add_seed(parser: Parser) -> None:

@@ -6,7 +6,7 @@ from argparse import Namespace
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from codepref.cli.options import Parser, add_model, add_sandbox, add_seed
+from codepref.cli.options import Parser, add_model, add_sandbox, add_seed, add_strict
 from codepref.errors import UserError
 from codepref.storage.progress import ProgressLine
 from codepref.training.methods import METHODS
@@ -42,6 +42,7 @@ def add_train(parser: Parser) -> None:
         default=100,
         help="use only the first N validation problems (default %(default)s)",
     )
+    add_strict(parser)
     add_seed(parser)
     add_sandbox(parser)
     parser.add_argument(
@@ -82,6 +83,7 @@ def train(options: Namespace) -> None:
         problems=options.problems,
         online=recipe.online,
         unconfined=options.unconfined,
+        strict=options.strict,
     )
     progress.close()
     _print_result(result, settings.method)

@@ -36,6 +36,7 @@ class ProblemsSection:
     contamination: Literal["drop", "keep"] = bounded(
         "drop", doc="`drop` leaves out training texts that contain held-out problems; `keep` trains on them"
     )
+    strict: bool = bounded(False, doc="refuse sources of problems with a bad row, instead of leaving bad rows out")
 
 
 @dataclass(frozen=True)

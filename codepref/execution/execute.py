@@ -20,6 +20,7 @@ from codepref.execution.spool import ProgramVerdict, Spool
 from codepref.execution.summary import summarise
 from codepref.execution.tasks import Task, task_digest
 from codepref.execution.vacuous import PROVEN, Screening, check_vacuous_tests, counted, screen
+from codepref.problems.left_out import left_out_of
 from codepref.problems.statements import write_statements
 from codepref.records import Problem, Solution, Test, VacuousTests, Verdict, VerdictMatrix
 from codepref.storage.files import content_hash, write_json
@@ -53,7 +54,7 @@ def execute(
         (code S) if such a program passes all tests of its problem. "keep" runs all tests as they are.
 
     Returns one matrix for each problem that has solutions, in the order of the problems.
-    Returns one matrix for each problem that has solutions. A matrix has no column for a test that was left out.
+    A matrix has no column for a test that was left out.
 
     Worked example:
         problem = Problem("t", "Add one.", "f", tests=(Test("t", "0", "assert f(1) == 2"),))
@@ -126,6 +127,7 @@ def execute_into(
             used = [test for task in keys for test in work.tests.get(task, ())]
             summary = summarise(spool, used, work.limits, seconds) | work.vacuous()
             summary |= {"problems_without_solutions": len(problems) - len(keys), "unconfined": unconfined, "key": whole}
+            summary["problems_left_out"] = left_out_of(problems).as_dict()
             write_tables(folder, spool, used)
             write_json(folder / SUMMARY, summary)
         parts.remove()

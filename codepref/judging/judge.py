@@ -66,26 +66,32 @@ def judge(
     return summary
 
 
-def judge_by_rubric(source: ResponseSource, out: str | Path, *, problems: str | Path | None = None) -> dict[str, Any]:
+def judge_by_rubric(
+    source: ResponseSource, out: str | Path, *, problems: str | Path | None = None, strict: bool = False
+) -> dict[str, Any]:
     """Rate responses by the rubric, which needs no server and no model; see docs/how-to/rubric.md.
 
     source, out: as for `judge`. The judgments and the summary are written as by `judge`, but a task without responses
     has no judgment. There is no folder of calls.
     problems: the problems that the responses answer, as for `codepref.problems.load_problems`. They hold the entry
     points that the preference "instruction-following" looks for. Without them, responses that are rated by this
-    preference get 1.
+    preference get 1. strict: refuse problems with a bad row. By default a bad row is left out with its responses.
     Returns the summary. Raises UserError for responses or problems that cannot be read, for tasks that `problems` does
     not hold, for tasks without a known preference, and if `out` is a folder. Raises MachineError if ruff is missing or
     a file cannot be written, and InfrastructureError if ruff fails.
     """
     from codepref.judging.rubric import JUDGE, judge_responses
+    from codepref.problems.left_out import left_out_of
     from codepref.problems.load import load_problems
 
     target, counts = Path(out), JudgeCounts()
     check_target(target)
     tasks = list(load_tasks(source)())
     check_preferences(tasks)
-    known = {problem.task_id: problem for problem in load_problems(problems)} if problems else {}
+    loaded = load_problems(problems, strict=strict) if problems else []
+    known = {problem.task_id: problem for problem in loaded}
+    left_out = left_out_of(loaded).tasks - known.keys()
+    tasks = [task for task in tasks if task.task_id not in left_out]
     if unknown := [task.task_id for task in tasks if known and task.task_id not in known]:
         raise UserError(
             f"{len(unknown)} tasks are not in {problems} ({', '.join(unknown[:3])}"

@@ -1,4 +1,4 @@
-"""Functions that readers of formats share: they check fields and tests, split prompts and infer entry points."""
+"""Functions that readers of formats share: they check fields and tests, and split prompts."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from codepref.problems.source import (
     MAX_CHARACTERS,
     Statement,
     bound_names,
-    called_names,
-    definitions,
     global_names,
     parse,
     read_statements,
@@ -77,8 +75,11 @@ def task_id_field(row: Row, where: str, *, prefix: str = "") -> str:
 
 
 def entry_point_field(row: Row, where: str) -> str:
-    """Return the function name in the field `entry_point`. Raises UserError if it is missing or not an identifier."""
-    name = text_field(row, "entry_point", where, default="")
+    """Return the function name in the field `entry_point`, without white space around it.
+
+    Raises UserError if it is missing or not an identifier.
+    """
+    name = text_field(row, "entry_point", where, default="").strip()
     if not name.isidentifier():
         raise UserError(f"{where}: entry_point must be the name of a function, not {name!r}")
     return name
@@ -110,36 +111,6 @@ def prompt_parts(prompt: str, entry_point: str) -> PromptParts:
     typing = [s for s in imports if getattr(s.node, "module", None) == "typing" and not bound_names(s.node) & used]
     helpers = [statement for statement in statements if statement not in typing]
     return PromptParts(helpers=_program(helpers), preamble=_program(statements))
-
-
-def infer_entry_point(tests: Iterable[str], gold: str | None, where: str, *, known: Iterable[str] = ()) -> str:
-    """Return the one name that every test calls, and that `gold` defines if there is a gold solution.
-
-    Without tests it is the one name that `gold` defines. Names that a test binds itself do not count. known: names that
-    cannot be the entry point, such as names that helpers define. The name of a builtin fits only if `gold` defines it.
-    Raises UserError if no name or more than one name fits.
-    """
-    defined: set[str] | None = None
-    if gold is not None:
-        defined = set(definitions(read_statements(gold).statements))
-    candidates: set[str] | None = None
-    for test in tests:
-        statements = [statement.node for statement in read_statements(test).statements]
-        called = set[str]().union(*map(called_names, statements)) - set[str]().union(*map(bound_names, statements))
-        called |= set[str]().union(*(names_of_solution(node) for node in statements))
-        candidates = called if candidates is None else candidates & called
-    if candidates is None:
-        candidates = defined or set()
-    elif defined is not None:
-        candidates &= defined
-    candidates -= {*known} if defined else {*known, *BUILTIN_NAMES}  # the entry point of Mbpp/126 is named sum
-    if len(candidates) == 1:
-        return candidates.pop()
-    reason = f"several functions fit ({', '.join(sorted(candidates))})" if candidates else "no function fits"
-    raise UserError(
-        f"{where}: no entry_point is given, and it cannot be inferred from the tests and the gold solution, because "
-        f"{reason}"
-    )
 
 
 def why_unreadable(text: str) -> str:

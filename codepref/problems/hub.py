@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from codepref.errors import MachineError, UserError
 
 _NAME = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]*){0,2}")
+
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 _VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)(?:_\w+)?$")
 
@@ -58,6 +61,11 @@ def _load(name: str, config: str) -> dict[str, Any]:
     except (datasets.exceptions.DatasetsError, ValueError) as error:
         raise UserError(f"{name}: the data set cannot be loaded ({_first_line(error)})") from None
     except OSError as error:
+        if error.errno in _DISK_ERRORS:
+            raise MachineError(
+                f"{name}: the data set cannot be kept on disk ({_first_line(error)}). Free some space, or set "
+                "HF_HOME to a folder on another disk"
+            ) from None
         raise MachineError(
             f"{name}: the data set cannot be fetched from the hub ({_first_line(error)}). Give a file instead, or "
             "fetch the data set once on a machine with a network and copy the folder HF_HOME"

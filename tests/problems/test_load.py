@@ -14,6 +14,7 @@ from codepref.errors import MachineError, UserError
 from codepref.problems import load_problems
 from codepref.problems.formats import FORMATS, Format
 from codepref.problems.inputs import decode_inputs, parse_inputs
+from codepref.problems.left_out import LeftOutWarning
 from codepref.problems.load import problems_from_rows
 from codepref.registry import Registry
 
@@ -178,8 +179,12 @@ def test_a_limit_takes_the_first_problems(write_lines: Write) -> None:
 def test_a_message_about_a_wrong_row_names_its_line(write_lines: Write, row: Any, message: str) -> None:
     path = write_lines([OWN, "", row])
     with pytest.raises(UserError, match=message) as caught:
-        load_problems(path)
+        load_problems(path, strict=True)
     assert f"{path}:3" in str(caught.value)
+    with pytest.warns(LeftOutWarning, match=rf"1 of 2 rows is left out[^\n]*:\n  {path}:3: .*{message}"):
+        problems = load_problems(path)
+    assert [problem.task_id for problem in problems] == ["own/1"]
+    assert problems.left_out.rows == 1
 
 
 def test_a_row_without_an_evident_entry_point_is_refused(write_lines: Write) -> None:
@@ -191,9 +196,16 @@ def test_a_row_without_an_evident_entry_point_is_refused(write_lines: Write) -> 
 
 def test_one_error_lists_up_to_ten_mistakes(write_lines: Write) -> None:
     rows = [OWN, *({**OWN, "task_id": str(number), "style": "x"} for number in range(30))]
+    path = write_lines(rows)
     with pytest.raises(UserError) as caught:
-        load_problems(write_lines(rows))
+        load_problems(path, strict=True)
     assert len(caught.value.problems) == 10
+    with pytest.warns(LeftOutWarning, match=r"30 of 31 rows are left out.*(\n.*){10}\n  and 20 other rows$"):
+        assert len(load_problems(path)) == 1
+    with pytest.raises(UserError) as caught:
+        load_problems(write_lines(rows[1:]))
+    assert len(caught.value.problems) == 11
+    assert caught.value.problems[10] == "and 20 other rows"
 
 
 def test_the_message_about_unknown_columns_lists_the_known_formats(write_lines: Write) -> None:

@@ -49,9 +49,12 @@ def detect_format(row: Row, where: str) -> Format:
     # among formats that lack equally few columns, the last one is named, which is often codepref's own
     near = min(reversed(formats), key=lambda known: len(known.missing(row)))
     listing = "; ".join(f"{known.title}: {', '.join(sorted(known.columns))}" for known in formats)
+    missing = ", ".join(near.missing(row))
+    # a format of another package can look at values too
+    reason = f"which also needs {missing}" if missing else "which does not accept the values of the row"
     raise UserError(
         f"{where}: no known problem format has the columns {', '.join(sorted(map(str, row)))}. "
-        f"The nearest is {near.title}, which also needs {', '.join(near.missing(row))}. "
+        f"The nearest is {near.title}, {reason}. "
         f"Known formats and the columns that they need: {listing}. "
         "docs/reference/problems.md describes codepref's own format"
     )

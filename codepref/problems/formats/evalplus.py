@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from codepref.errors import UserError
 from codepref.problems.fields import Row, entry_point_field, prompt_parts, task_id_field, text_field
 from codepref.problems.formats.base import Format
@@ -22,6 +24,8 @@ def read(row: Row, where: str) -> Problem:
     atol = row.get("atol") or 0
     if isinstance(atol, bool) or not isinstance(atol, int | float):
         raise UserError(f"{where}: atol must be a number, not {atol!r}")
+    if not 0 <= atol <= sys.float_info.max:
+        raise UserError(f"{where}: atol must be a finite number that is not negative")
     compare, oracle = comparison(task_id, entry_point)
     tests, repairs = [], list[str]()
     for test_id in ("base", "plus"):

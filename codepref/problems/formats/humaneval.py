@@ -1,30 +1,85 @@
-"""HumanEval (arXiv 2107.03374). HumanEval+ OriginFmt and the hub's humanevalplus are published in the same form."""
+"""HumanEval (arXiv 2107.03374), and sets in the same form: HumanEval+ OriginFmt, McEval's Python file and others.
+
+The hub's humanevalplus has this form too. McEval (arXiv 2406.07436) has tests that call themselves, unittest suites and
+bare asserts beside tests in HumanEval's manner, and prompts without a newline at their end.
+"""
 
 from __future__ import annotations
+
+import ast
+import re
 
 from codepref.problems.fields import Row, entry_point_field, prompt_parts, task_id_field, text_field
 from codepref.problems.formats.base import Format
 from codepref.problems.repairs import repair
-from codepref.records import Problem, Test
+from codepref.problems.source import parse, read_statements
+from codepref.records import Problem, Test, TestKind
+
+_CHECK = re.compile(r"^def check\(\w", re.MULTILINE)
 
 
 def read(row: Row, where: str) -> Problem:
-    """Return the problem of one row, with one test of kind "check"."""
+    """Return the problem of one row, with one test. The text of the test decides its kind (see `kind_of_text`)."""
     task_id = task_id_field(row, where)
     prompt, entry_point = text_field(row, "prompt", where), entry_point_field(row, where)
+    solution = text_field(row, "canonical_solution", where)
+    prompt = whole_lines(prompt, solution)
     source, repairs = repair(task_id, text_field(row, "test", where))
+    kind = kind_of_text(source)
     parts = prompt_parts(prompt, entry_point)
     return Problem(
         task_id=task_id,
         prompt=prompt,
         entry_point=entry_point,
-        tests=(Test(task_id, "check", source, "check"),),
-        gold=prompt + text_field(row, "canonical_solution", where),
+        tests=(Test(task_id, kind, without_main(source) if kind == "unittest" else source, kind),),
+        gold=prompt + solution,
         style="complete",
         helpers=parts.helpers,
         preamble=parts.preamble,
         meta={"format": "humaneval", **({"repaired": repairs} if repairs else {})},
     )
+
+
+def whole_lines(prompt: str, solution: str) -> str:
+    """Return the prompt with a newline at its end if the solution continues it only then."""
+    if prompt.endswith("\n") or parse(prompt + solution) is not None or parse(f"{prompt}\n{solution}") is None:
+        return prompt
+    return prompt + "\n"
+
+
+def kind_of_text(source: str) -> TestKind:
+    """Return the kind of a test that is published as a text.
+
+    It is "check" if the text defines a function `check` with a parameter, "unittest" if it defines a class of test
+    cases, and otherwise "asserts", for texts that run the test themselves.
+    """
+    if _CHECK.search(source):
+        return "check"  # without parsing, since the tests of HumanEval+ can be megabytes long
+    nodes = [statement.node for statement in read_statements(source).statements]
+    if any(isinstance(node, ast.FunctionDef) and node.name == "check" and _positional(node.args) for node in nodes):
+        return "check"
+    if any(isinstance(node, ast.ClassDef) and any(map(_is_test_case, node.bases)) for node in nodes):
+        return "unittest"
+    return "asserts"
+
+
+def without_main(source: str) -> str:
+    """Return a suite without top-level calls of `unittest.main`, since the kind "unittest" runs the suite itself."""
+    statements = read_statements(source).statements
+    kept = [statement for statement in statements if not _is_main_call(statement.node)]
+    return source if len(kept) == len(statements) else "".join(f"{statement.text}\n" for statement in kept)
+
+
+def _positional(arguments: ast.arguments) -> bool:
+    return bool(arguments.posonlyargs or arguments.args or arguments.vararg)
+
+
+def _is_test_case(base: ast.expr) -> bool:
+    return getattr(base, "attr", getattr(base, "id", "")).endswith("TestCase")
+
+
+def _is_main_call(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and ast.unparse(node).startswith(("unittest.main(", "main("))
 
 
 FORMAT = Format(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import cast, get_args
 
 from codepref.errors import UserError
+from codepref.problems.entry_points import infer_entry_point
 from codepref.problems.fields import (
     Row,
     entry_point_field,
-    infer_entry_point,
     prompt_parts,
     task_id_field,
     text_field,

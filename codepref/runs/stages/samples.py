@@ -19,10 +19,14 @@ from codepref.storage.files import write_json
 def stage_problems(work: Work) -> Result:
     """Write contamination.json, which lists the training problems that contain a held-out problem and were left out.
 
+    If rows of problems were left out because something is wrong with them, write left_out.json, which lists them.
     Returns the numbers of training, held-out and left-out problems.
     """
     write_json(work.out / "contamination.json", [asdict(one) for one in work.contaminated])
     dropped = Counter(f"holds a held-out problem (its {one.kind})" for one in work.contaminated)
+    if work.left_out:
+        write_json(work.out / "left_out.json", {key: rows.as_dict() for key, rows in work.left_out.items()})
+    dropped.update({f"bad row of {key} (left_out.json lists them)": rows.rows for key, rows in work.left_out.items()})
     return {"train": len(work.train), "heldout": len(work.heldout), "dropped": dict(sorted(dropped.items()))}
 
 
