@@ -89,7 +89,11 @@ SNIPPETS = {
     "reading last": (SPREAD, f"All:\n{fenced(PROGRAM)}where the input is read by\n{fenced(SNIPPET)}", PROGRAM),
     "one line last": (SPREAD, f"{fenced(PROGRAM)}The heart is\n{fenced('print(high - low)')}", PROGRAM),
     "output": (SPREAD, f"{fenced(PROGRAM)}Output:\n{fenced('4', '')}", PROGRAM),
-    "input and output before": (SPREAD, f"For\n{fenced('1 5', '')}print\n{fenced('4', '')}so\n{fenced(PROGRAM)}", PROGRAM),
+    "input and output before": (
+        SPREAD,
+        f"For\n{fenced('1 5', '')}print\n{fenced('4', '')}so\n{fenced(PROGRAM)}",
+        PROGRAM,
+    ),
     "shell": (SPREAD, f"{fenced(PROGRAM)}Run\n{fenced('echo 1 5 | python3 spread.py', 'bash')}", PROGRAM),
     "json": (PEAK, f'{fenced(FUNCTION)}{fenced("""{"peak": 3}""", "json")}', FUNCTION),
     "text": (PEAK, f"{fenced('peak', 'text')}{fenced(FUNCTION)}", FUNCTION),
@@ -114,7 +118,8 @@ DRAFTS = {
     "program": (SPREAD, f"{fenced(PROGRAM_DRAFT)}Wrong.\n{fenced(PROGRAM)}", PROGRAM),
     "one line in the end": (
         SPREAD,
-        f"{fenced(PROGRAM_DRAFT)}Wrong.\n" + fenced("print((lambda row: max(row) - min(row))([*map(int, input().split())]))"),
+        f"{fenced(PROGRAM_DRAFT)}Wrong.\n"
+        + fenced("print((lambda row: max(row) - min(row))([*map(int, input().split())]))"),
         "print((lambda row: max(row) - min(row))([*map(int, input().split())]))\n",
     ),
     "worse in the end": (PEAK, f"{fenced(FUNCTION)}No:\n{fenced(DRAFT)}", DRAFT),
@@ -127,7 +132,11 @@ DRAFTS = {
     ),
     "program broken off": (SPREAD, f"{fenced(PROGRAM)}Or\n```python\nrow = input()\nprint(max(row", PROGRAM),
     "draft in another language word": (PEAK, f"{fenced(DRAFT, '')}Wrong.\n{fenced(FUNCTION, 'Python3')}", FUNCTION),
-    "whole function for a prompt of code": (GAPS, f"{fenced(GAPS_WHOLE.replace('near(a, b)', 'a - b'))}No.\n{fenced(GAPS_WHOLE)}", GAPS_COMPLETED),
+    "whole function for a prompt of code": (
+        GAPS,
+        f"{fenced(GAPS_WHOLE.replace('near(a, b)', 'a - b'))}No.\n{fenced(GAPS_WHOLE)}",
+        GAPS_COMPLETED,
+    ),
 }
 TWO_BLOCKS = {
     "helper, main part": (
@@ -177,13 +186,23 @@ THINKING = {
         ("<|START_THINKING|>", "<|END_THINKING|>", SPREAD, PROGRAM, PROGRAM_DRAFT),
         ("<scratchpad>", "</scratchpad>", PEAK, FUNCTION, DRAFT),
         ("<Thinking>", "</Thinking>", PEAK, FUNCTION, DRAFT),
-        ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>", SPREAD, PROGRAM, PROGRAM_DRAFT),
+        (
+            "<|channel|>analysis<|message|>",
+            "<|end|><|start|>assistant<|channel|>final<|message|>",
+            SPREAD,
+            PROGRAM,
+            PROGRAM_DRAFT,
+        ),
     ]
 } | {
     "only closed": (PEAK, f"{fenced(FUNCTION)}But no.\n</reasoning>\n{fenced(DRAFT)}", DRAFT),
     "only closed, no fences": (PEAK, f"Perhaps\n{DRAFT}</thought>\n{FUNCTION}", FUNCTION),
     "unclosed": (PEAK, f"<thinking>\n{fenced(FUNCTION)}", ""),
-    "unclosed, then an answer tag": (PEAK, f"<thinking>\n{fenced(DRAFT)}<answer>\n{fenced(FUNCTION)}</answer>", FUNCTION),
+    "unclosed, then an answer tag": (
+        PEAK,
+        f"<thinking>\n{fenced(DRAFT)}<answer>\n{fenced(FUNCTION)}</answer>",
+        FUNCTION,
+    ),
     "fence open inside": (PEAK, f"<think>\n```python\n{DRAFT}</think>\n{fenced(FUNCTION)}", FUNCTION),
     "tag in a string": (
         PEAK,
@@ -193,10 +212,16 @@ THINKING = {
     "solution tags": (SPREAD, f"<|begin_of_solution|>\n{PROGRAM}<|end_of_solution|>", PROGRAM),
 }
 DOCSTRING_FENCES = {
-    "program": (SPREAD, fenced(f'"""Spread.\n\n```\n1 5\n```\n"""\n{PROGRAM}'), f'"""Spread.\n\n```\n1 5\n```\n"""\n{PROGRAM}'),
+    "program": (
+        SPREAD,
+        fenced(f'"""Spread.\n\n```\n1 5\n```\n"""\n{PROGRAM}'),
+        f'"""Spread.\n\n```\n1 5\n```\n"""\n{PROGRAM}',
+    ),
     "helper": (
         SPREAD,
-        fenced(f"def spread(row):\n    '''Doc.\n\n    ```python\n    spread([1])\n    ```\n    '''\n    return 0\n\n\n{PROGRAM}"),
+        fenced(
+            f"def spread(row):\n    '''Doc.\n\n    ```python\n    spread([1])\n    ```\n    '''\n    return 0\n\n\n{PROGRAM}"
+        ),
         f"def spread(row):\n    '''Doc.\n\n    ```python\n    spread([1])\n    ```\n    '''\n    return 0\n\n\n{PROGRAM}",
     ),
     "fence with a word": (
@@ -209,7 +234,11 @@ DOCSTRING_FENCES = {
         fenced('MARK = """\n```\n"""\nprint(input() + MARK)\n') + "Done.\n" + fenced("1", ""),
         'MARK = """\n```\n"""\nprint(input() + MARK)\n',
     ),
-    "apostrophe in a comment": (SPREAD, fenced(f"# don't ''' worry\n{PROGRAM}") + "It's done.", f"# don't ''' worry\n{PROGRAM}"),
+    "apostrophe in a comment": (
+        SPREAD,
+        fenced(f"# don't ''' worry\n{PROGRAM}") + "It's done.",
+        f"# don't ''' worry\n{PROGRAM}",
+    ),
 }
 FENCES = {
     "title": (SPREAD, fenced(PROGRAM, 'python title="spread.py"'), PROGRAM),
@@ -237,7 +266,11 @@ CODE_PROMPTS = {
     ),
     "fenced body": (GAPS, f"The rest:\n{fenced(BODY)}", GAPS_CONTINUED),
     "first line without indentation": (GAPS, BODY.lstrip(), GAPS_CONTINUED),
-    "no indentation at all": (GAPS, fenced("pairs = zip(row, row[1:])\nreturn [near(a, b) for a, b in pairs]\n"), GAPS_CONTINUED),
+    "no indentation at all": (
+        GAPS,
+        fenced("pairs = zip(row, row[1:])\nreturn [near(a, b) for a, b in pairs]\n"),
+        GAPS_CONTINUED,
+    ),
     "fenced, first line without indentation": (GAPS, fenced(BODY.lstrip()), GAPS_CONTINUED),
     "usage behind the body": (GAPS, f"{fenced(BODY)}Usage:\n{fenced('print(gaps([1, 2]))')}", GAPS_CONTINUED),
 }
@@ -261,7 +294,9 @@ FAMILIES = {
     "code prompt": CODE_PROMPTS,
     "unfenced": UNFENCED,
 }
-CASES = [pytest.param(*case, id=f"{family}: {name}") for family, cases in FAMILIES.items() for name, case in cases.items()]
+CASES = [
+    pytest.param(*case, id=f"{family}: {name}") for family, cases in FAMILIES.items() for name, case in cases.items()
+]
 
 
 @pytest.mark.parametrize(("problem", "answer", "program"), CASES)
