@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from codepref.judging.requirements import Function, extras, is_docstring, missing
 from codepref.problems.source import bound_names, parse
 from codepref.records import Problem
-from codepref.sampling.blocks import code_blocks, code_texts, without_thinking
+from codepref.sampling.blocks import code_blocks, code_texts
+from codepref.sampling.tags import answer_text
 
 BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.Match)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -185,7 +186,7 @@ def _comments(code: str) -> int:
 
 
 def _prose_words(text: str) -> int:
-    answer = without_thinking(text)
+    answer = answer_text(text)
     blocks = code_blocks(answer)
     if not blocks:
         return 0

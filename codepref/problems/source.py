@@ -106,7 +106,7 @@ def read_statements(text: str, *, depth: int = 0) -> Reading:
             end = starts[position + 1] if position + 1 < len(starts) else len(lines)
             first, below = lines[starts[position]], "\n".join(lines[starts[position] + 1 : end])
             broken.append(Broken(f"{first}\n{below}".rstrip(), len(statements)))
-            if below.strip() and depth < MAX_DEPTH and not _may_go_on(first):
+            if below.strip() and depth < MAX_DEPTH and not may_go_on(first):
                 inner = read_statements(below, depth=depth + 1)
                 read = list(inner.statements)
                 broken += [Broken(item.text, item.after + len(statements)) for item in inner.broken]
@@ -247,7 +247,7 @@ def _plain_lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff")
 
 
-def _may_go_on(chunk: str) -> bool:
+def may_go_on(chunk: str) -> bool:
     """Return whether `chunk` breaks off, as after an open bracket, so that more lines may turn it into Python."""
     try:
         with warnings.catch_warnings():
@@ -272,7 +272,7 @@ def _first_statements(lines: list[str], starts: list[int], position: int) -> tup
         tree = parse(chunk)
         if tree is not None:
             return taken, list(_statements(tree, chunk))
-        if not _may_go_on(chunk):
+        if not may_go_on(chunk):
             break
     return 0, []
 

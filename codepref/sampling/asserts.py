@@ -26,7 +26,8 @@ from codepref.problems.source import (
     unparse,
 )
 from codepref.records import Problem
-from codepref.sampling.blocks import code_blocks, code_texts, without_thinking
+from codepref.sampling.blocks import code_blocks, code_texts
+from codepref.sampling.tags import answer_text
 from codepref.sampling.unittests import condition_of
 
 DROP_REASONS = ("unparsable", "no_call", "trivial", "not_self_contained", "duplicate", "over_limit")
@@ -111,7 +112,7 @@ def normal_test(source: str, problem: Problem) -> str | None:
 def _texts(raw: str, prefix: str) -> list[str]:
     if not prefix:
         return code_texts(raw)
-    text = prefix + without_thinking(raw)
+    text = prefix + answer_text(raw)
     before = text.replace("\r\n", "\n").split("\n```")[0]
     return [before, *(block.text for block in code_blocks(text) if block.text not in before)]
 

@@ -1,0 +1,54 @@
+"""Puts the body of a function behind a prompt that is code and ends in the function's header or docstring. Pure."""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+from collections.abc import Iterator
+
+from codepref.problems.source import read_statements
+from codepref.records import Problem
+from codepref.sampling.fences import is_trivial
+
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def completed_prompt(text: str, problem: Problem, *, indented: bool) -> str:
+    """Return the prompt with `text` as the body of its function, or "" if `text` is no body.
+
+    The first line of the body, or the whole body, may have lost its indentation. What follows the body, such as prose,
+    is kept, so that the result need not be Python as a whole if the body is indented.
+    indented: whether a body whose first line is indented is looked for. Other bodies must return or yield something.
+    """
+    first = next((line for line in text.split("\n") if line.strip()), "")
+    prompt = problem.prompt.rstrip("\n") + "\n"
+    if indented and first[:1].isspace() and _body(prompt + text, problem) is not None:
+        return prompt + text
+    for body in _indented(text, problem):
+        function = _body(prompt + body, problem)
+        if function is not None and any(
+            isinstance(node, ast.Return | ast.Yield | ast.YieldFrom) for node in ast.walk(function)
+        ):
+            return prompt + body
+    return ""
+
+
+def _indented(text: str, problem: Problem) -> Iterator[str]:
+    """Yield the text as a body with its first line indented, and with all lines indented."""
+    lines = problem.prompt.rstrip().split("\n")
+    inside = next((line for line in reversed(lines) if line[:1].isspace() and line.strip()), "    ")
+    indentation = inside[: len(inside) - len(inside.lstrip())]
+    yield indentation + text.lstrip()
+    yield textwrap.indent(textwrap.dedent(text).lstrip("\n"), indentation)
+
+
+def _body(program: str, problem: Problem) -> _Function | None:
+    """Return the entry point in a completed prompt if it got a body there, or None."""
+    functions = [
+        item.node
+        for item in read_statements(program).statements
+        if isinstance(item.node, _Function) and item.node.name == problem.entry_point
+    ]
+    if not functions or all(is_trivial(node) for node in functions[-1].body):
+        return None
+    return functions[-1]
