@@ -3,8 +3,8 @@
     python tests/execution/plain_python/differential.py [--plain | --sandbox] [NAME ...]
 
 judges each solution of the lists (or of the problems whose name or family contains a NAME) by plain Python and by
-`codepref.execute`. It prints each verdict that is not as the list states, and the totals of problems with all verdicts
-as stated. --plain and --sandbox leave the other judge out.
+`codepref.execute`, and programs that do nothing too. It prints each verdict that is not as the list states, and the
+totals of problems with all verdicts as stated. --plain and --sandbox leave the other judge out.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ def row(problem: Listed) -> dict[str, object]:
     if problem.style == "stdio":
         test = {"kind": "stdio", "input": problem.stdin, "output": problem.stdout}
         return {"task_id": problem.name, "prompt": "Write the program.", "tests": [test]}
-    prompt = f"Write {problem.entry_point}."
-    return {"task_id": problem.name, "prompt": prompt, "entry_point": problem.entry_point, "tests": [problem.test]}
+    tests = problem.test.splitlines() if problem.style == "asserts" else [problem.test]
+    entry_point = problem.entry_point
+    return {"task_id": problem.name, "prompt": f"Write {entry_point}.", "entry_point": entry_point, "tests": tests}
 
 
 def sandbox_findings(listed: Sequence[Listed]) -> dict[str, list[str]]:
@@ -48,7 +49,7 @@ def sandbox_findings(listed: Sequence[Listed]) -> dict[str, list[str]]:
             findings[entry.name] = [f"refused: {error}"]
             continue
         problems.append(problem)
-        solutions += [Solution(entry.name, at, program) for at, (_, program, _) in enumerate(entry.solutions)]
+        solutions += [Solution(entry.name, at, program) for at, (_, program, _) in enumerate(_all_solutions(entry))]
     verdicts = {matrix.task_id: matrix.verdicts for matrix in execute(problems, solutions)} if problems else {}
     for entry in listed:
         if entry.name in verdicts:
@@ -57,15 +58,19 @@ def sandbox_findings(listed: Sequence[Listed]) -> dict[str, list[str]]:
     return findings
 
 
+def _all_solutions(entry: Listed) -> list[tuple[str, str, bool]]:
+    return entry.solutions + entry.idle_solutions
+
+
 def _disagreements(entry: Listed, verdicts: Iterable[Verdict]) -> Iterable[str]:
-    for (label, _, right), verdict in zip(entry.solutions, verdicts, strict=True):
+    for (label, _, right), verdict in zip(_all_solutions(entry), verdicts, strict=True):
         if verdict.correct is not right:
             yield f"{label}: codes {verdict.codes!r}, {verdict.isolation}: {verdict.detail}"
 
 
 def plain_findings(listed: Sequence[Listed], jobs: int = 2) -> dict[str, list[str]]:
     """Judge all solutions by plain Python. Return the findings as `sandbox_findings` does."""
-    work = [(entry, *solution) for entry in listed for solution in entry.solutions]
+    work = [(entry, *solution) for entry in listed for solution in _all_solutions(entry)]
     with ThreadPoolExecutor(jobs) as pool:
         results = list(pool.map(lambda item: plain_judge.passes(item[0], item[2]), work))
     findings: dict[str, list[str]] = {}

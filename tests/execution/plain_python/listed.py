@@ -18,6 +18,7 @@ Blocks follow, each after a line `--- BLOCK`:
 | style | how plain Python runs the test |
 |---|---|
 | script | solution and test in one file, run as a script |
+| asserts | the same. codepref gets each line as a test of its own |
 | check | the same, followed by the line `check(ENTRY_POINT)` |
 | pytest | solution and test in one file, run by pytest. `from solution import f` imports the solution |
 | unittest | solution and suite in one file, run by unittest |
@@ -31,7 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-STYLES = ("script", "check", "pytest", "unittest")
+STYLES = ("script", "asserts", "check", "pytest", "unittest")
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,14 @@ class Listed:
         """(label, program, whether it passes), for each solution. A label is "right 0" or "wrong 1"."""
         rights = [(f"right {place}", program, True) for place, program in enumerate(self.right)]
         return rights + [(f"wrong {place}", program, False) for place, program in enumerate(self.wrong)]
+
+    @property
+    def idle_solutions(self) -> list[tuple[str, str, bool]]:
+        """Programs that do nothing, in the form of `solutions`. None of them passes."""
+        bodies = ("return None", "raise NotImplementedError")
+        programs = [f"def {self.entry_point}(*args, **kwargs):\n    {body}\n" for body in bodies]
+        programs = ["pass\n"] if self.style == "stdio" else programs
+        return [(f"idle {place}", program, False) for place, program in enumerate(programs)]
 
 
 def functions() -> list[Listed]:

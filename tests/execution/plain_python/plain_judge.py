@@ -29,6 +29,7 @@ def passes(problem: Listed, program: str) -> tuple[bool, str]:
 
 _COMMANDS = {
     "script": ("test_it.py",),
+    "asserts": ("test_it.py",),
     "check": ("test_it.py",),
     "pytest": ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "test_it.py"),
     "unittest": ("-m", "unittest", "-q", "test_it"),
