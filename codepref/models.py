@@ -273,7 +273,7 @@ def _loading(model: str, part: str, memory: str = "memory", attention: str = "au
     except ImportError as error:
         reason = " ".join(str(error).split())[:300]
         if attention == "auto":
-            raise MachineError(f"{model}: the {part} needs a package that is not installed: {reason}") from error
+            raise MachineError(f"{model}: the {part} needs a package that cannot be imported: {reason}") from error
         raise MachineError(
             f"training.attention = {attention!r} does not work here ({reason}). Set it to 'auto', or install the "
             "package that it needs."
