@@ -91,8 +91,8 @@ def choose(rows: Sequence[Mapping[str, Any]], wanted: int = 10) -> list[Mapping[
 def example(row: Mapping[str, Any], true_codes: Mapping[tuple[str, int], str] | None = None) -> Example:
     """Return one row of pairs.parquet in the form that the template shows.
 
-    Evidence that is neither a JSON object nor null is shown as one fact. true_codes: the verdict codes of the true tests by
-    (task_id, solution_id).
+    Evidence that is neither a JSON object nor null is shown as one fact. true_codes: the verdict codes of the true
+    tests by (task_id, solution_id).
     """
     evidence = _evidence(row.get("evidence"))
     for name in ("chosen", "rejected"):
