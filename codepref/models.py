@@ -151,7 +151,7 @@ def model_templates(model: str) -> dict[str, str]:
     """Return the prompt templates in a model's folder, such as {"solutions": text, "tests": text}.
 
     Return {} for a folder without the file codepref.json and for the name of a hub model. The starter's folder has this
-    file. Training copies the file into the folder of the trained model.
+    file. Training copies the templates into the folder of the trained model.
     Raises UserError for a malformed file, and as `resolve_model` does.
     """
     path = Path(resolve_model(model)) / TEMPLATES
