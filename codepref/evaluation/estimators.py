@@ -81,9 +81,9 @@ def score(
     """Return the mean of `values_P` over problems, with an interval over problems.
 
     If all values are 0 or 1, the interval is Wilson's. Otherwise, with fewer than MIN_BOOTSTRAP problems or with equal
-    values, it is Wilson's with one trial for each problem. In this case it is conservative: of all distributions on
-    [0, 1] with the same mean, the one with only the values 0 and 1 has the largest variance. Otherwise it is the BCa
-    bootstrap interval over problems (see `bootstrap_interval`).
+    values, it is Wilson's with one trial for each problem. In this case it is usually too wide, since of all
+    distributions on [0, 1] with the same mean, the one with only the values 0 and 1 has the largest variance. Otherwise
+    it is the BCa bootstrap interval over problems (see `bootstrap_interval`).
 
     Args:
         name: the name of the figure, such as "pass@1 greedy".

@@ -28,8 +28,8 @@ OVERALL = "mean of preferences"
 class Grade:
     """The grade of one model's response to one problem.
 
-    value: points from 1 to 10, or None without a grade. rationale: the judge's words. reason: why there is no grade, or
-    "".
+    value: points from 1 to 10, or None without a grade. rationale: the judge's reasons for the grade. reason: why there
+    is no grade, or "".
     """
 
     task_id: str

@@ -32,7 +32,7 @@ class Kept:
     """The precision if only a share of the problems is kept, those with the highest confidence.
 
     share: a multiple of 0.1. problems: this share of the number of all problems, rounded down. pairs: the number of
-    pairs of the kept problems. precision: the mean over the kept problems of the share of right pairs.
+    judged pairs of the kept problems. precision: the mean over the kept problems of the share of right pairs.
     """
 
     share: float

@@ -77,8 +77,8 @@ def push(
 def _check_model(folder: Path, summary: dict[str, Any], anyway: bool) -> None:
     """Check that the run's model can be pushed.
 
-    Raises UserError for a run without a checkpoint, and for an adapter with a local base model. Raises
-    GateError for a model that was not promoted or not measured, unless `anyway` is set.
+    Raises UserError for a run without a checkpoint, and for an adapter whose base model has no hub name OWNER/NAME.
+    Raises GateError for a model that was not promoted or not measured, unless `anyway` is set.
     """
     checkpoint = folder / "checkpoint"
     if not checkpoint.is_dir():
