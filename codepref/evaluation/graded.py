@@ -113,7 +113,7 @@ def compare_grades(a: Grades, b: Grades, *, seed: int = 0) -> list[Comparison]:
             strata.append((sides[0], sides[1]))
             comparisons.append(_in_points(compare_values(preference, *map(_share, sides), seed=seed)))
     if not comparisons:
-        raise UserError(f"no problem has a grade on both sides ({a.label}, {b.label})")
+        raise UserError(f"no problem has a grade on both sides: for {a.label} and for {b.label}")
     return [*comparisons, _overall(strata, comparisons, seed)]
 
 

@@ -90,7 +90,7 @@ def check_confidence(pairs: Iterable[Pair]) -> None:
     for pair in pairs:
         if not 0 <= pair.confidence <= 1:
             raise UserError(
-                f"a pair of {pair.task_id!r} has the confidence {pair.confidence}. It must be between 0 and 1"
+                f"a pair of {pair.task_id!r} has the confidence {pair.confidence}. A confidence must be between 0 and 1"
             )
 
 

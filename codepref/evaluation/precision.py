@@ -113,4 +113,6 @@ def calibration_table(judged: Sequence[Judged], bins: int = 10) -> list[Bin]:
 
 def _check(one: Judged) -> None:
     if not 0 <= one.confidence <= 1:
-        raise UserError(f"a pair of {one.task_id!r} has the confidence {one.confidence}. It must be between 0 and 1")
+        raise UserError(
+            f"a pair of {one.task_id!r} has the confidence {one.confidence}. A confidence must be between 0 and 1"
+        )

@@ -194,7 +194,9 @@ def _refuse_different(a: Scores, b: Scores, kind: Kind) -> None:
         if missing
     ]
     if lines:
-        raise UserError(*lines, "A paired comparison needs the same problems. Evaluate both models on one file.")
+        raise UserError(
+            *lines, "A paired comparison needs the same problems. Evaluate both models on the same file of problems."
+        )
 
 
 def _some(names: Sequence[str], limit: int = 5) -> str:

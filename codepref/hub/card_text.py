@@ -90,7 +90,7 @@ def data_body(summary: Mapping[str, Any], name: str, base: str) -> str:
     problems = _problems(summary)
     sizes = f"{count(pairs.get('count'))} preference pairs of {count(pairs.get('problems'))} problems "
     lines = [f"# {name}", "", sizes]
-    lines[-1] += f"from `{problems.get('train', '')}`, chosen by codepref's rule `{rule}` among the answers of "
+    lines[-1] += f"from `{problems.get('train', '')}`, chosen by the pairing rule `{rule}` among the answers of "
     lines[-1] += f"{_source(summary, base)} (seed {summary.get('seed', '')})."
     lines += ["", _right(pairs), "", "| column | content |", "|---|---|"]
     lines += [f"| `{column}` | {content} |" for column, content in COLUMNS]

@@ -58,7 +58,7 @@ def push(
         raise UserError("nothing to push: give --model OWNER/NAME, --dataset OWNER/NAME, or both")
     for name in filter(None, (model, dataset)):
         if name.count("/") != 1 or not all(name.split("/")):
-            raise UserError(f"{name!r} is not the name of a repository on the hub: write OWNER/NAME")
+            raise UserError(f"{name!r} does not have the form OWNER/NAME, which the name of a repository needs here")
     summary = read_json(folder / "summary.json")
     message = message or f"codepref {summary.get('codepref', '')}, recipe {summary.get('recipe', '')}"
     if model:

@@ -76,8 +76,9 @@ def read_code(text: str, problem: Problem) -> str:
     code = "\n\n\n".join(part.strip("\n") for part in code_texts(text)).rstrip()
     if not code.strip():
         return ""
-    if problem.style == "complete" and not code_blocks(text) and not _defines(code, problem.entry_point):
-        whole = problem.prompt + text.rstrip()
+    answer = without_thinking(text)
+    if problem.style == "complete" and not code_blocks(answer) and not _defines(code, problem.entry_point):
+        whole = problem.prompt + answer.rstrip()
         return whole + "\n" if parse(whole) else code + "\n"
     return code + "\n"
 
