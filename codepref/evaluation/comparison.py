@@ -39,10 +39,10 @@ class Comparison:
     """A paired comparison of an aligned model with its base.
 
     name: the name of the compared figure. base, aligned: the values of the figure for both models, in [0, 1], or in
-    points for grades. difference: aligned - base. low, high: the ends of its interval, which has a coverage of 95% by
-    default. p_value: the p-value of a two-sided test of the hypothesis that the models do not differ. test: the name of
-    this test. n: the number of problems. wins, losses, ties: the numbers of problems on which the aligned model is
-    better, worse and equal.
+    points for grades. difference: aligned - base. low, high: the ends of its interval, which has a nominal coverage of
+    95% by default. p_value: the p-value of a two-sided test of the hypothesis that the models do not differ. test: the
+    name of this test. n: the number of problems. wins, losses, ties: the numbers of problems on which the aligned model
+    is better, worse and equal.
     spread: the standard deviation of the differences over problems, for `codepref.evaluation.power`. None if it cannot
     be computed, as for a single problem.
     """
@@ -89,7 +89,7 @@ def compare_values(
         name: the name of the figure.
         base_P: one value for each problem, of the base model.
         aligned_P: the values of the aligned model for the same problems, in the same order.
-        confidence: the coverage of the interval, such as 0.95.
+        confidence: the nominal coverage of the interval, such as 0.95.
         seed: the seed of the bootstrap and of the sign flips that are drawn.
 
     Raises:

@@ -89,7 +89,7 @@ def score(
         name: the name of the figure, such as "pass@1 greedy".
         values_P: one value in [0, 1] for each problem, such as the result of `pass_at_k`.
         samples_P: the number of solutions behind each value. `Score.samples` is the sum of these numbers.
-        confidence: the coverage of the interval. 0.95 means 95%.
+        confidence: the nominal coverage of the interval. 0.95 means 95%.
         seed: the seed of the bootstrap. The same seed gives the same interval.
 
     Raises:

@@ -70,8 +70,8 @@ def read_code(text: str, problem: Problem) -> str:
     `code_texts` returns the Python and untagged blocks, or all blocks if there are none of these, or the whole response
     if it has no blocks. It drops <think> parts. Example calls and asserts are kept, because they are a part of the
     answer. For a problem of style "complete", a response without blocks that does not define the entry point is
-    appended to the prompt, if the result parses. A response without blocks is returned even if it is only prose. The
-    result is "" if only white space is left.
+    appended to the prompt without its <think> parts, if the result parses. A response without blocks is returned even
+    if it is only prose. The result is "" if only white space is left.
     """
     code = "\n\n\n".join(part.strip("\n") for part in code_texts(text)).rstrip()
     if not code.strip():

@@ -49,7 +49,7 @@ def sides(pair: Pair) -> Sides:
 
 
 def answer_form(messages: Iterable[Message]) -> str:
-    """Return the normal form of an answer, without a ```python fence around the whole answer."""
+    """Return the normal form of an answer, without the ```python fence that `codepref.pairing.pair.pair` writes."""
     text = "".join(message["content"] for message in messages)
     return normal_form(text.removeprefix("```python\n").removesuffix("\n```"))
 
