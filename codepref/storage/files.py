@@ -110,7 +110,8 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, Row]]:
     """Yield (line number, object) for each line of a JSON lines file that is not blank.
 
     A file whose name ends in .gz is decompressed. Lines are numbered from 1. Raises UserError for a file that is
-    missing, is a folder, is Parquet, is broken gzip or must not be read, and for a line that is not a JSON object.
+    missing, is a folder, is Parquet, is broken gzip or lacks the permission to be read, and for a line that is not a
+    JSON object.
     """
     if not path.exists():
         raise UserError(f"{path}: no such file")
