@@ -111,7 +111,7 @@ def read_prompts(verdicts: Verdicts) -> list[Problem]:
 
 
 def read_ratings(judgments: str | Path | Sequence[Judgment]) -> Sequence[Judgment]:
-    """Return the judgments in a file or data set. Records are returned unchanged."""
+    """Return the judgments in a file or data set. Judgment records are returned unchanged."""
     from codepref.judging.artifact import read_judgments
 
     return read_judgments(judgments) if isinstance(judgments, str | Path) else judgments
@@ -133,11 +133,12 @@ def read_pair_records(pairs: Pairs) -> list[Pair]:
 def default_template(template: str | None, model: Any, kind: str) -> str | None:
     """Return `template` or, if it is None, the template of this `kind` in the model's folder.
 
-    Returns None, which means codepref's default, if neither exists. An Engine and `scripted:FILE` have no folder. Some
+    Returns None, which means codepref's default, if neither exists. An Engine and `ENGINE:MODEL`, such as
+    `scripted:FILE`, count as models without a folder. Some
     models, such as the starter, understand only the wording that they were trained on, and their folders hold templates
     with this wording. kind: "solutions" or "tests".
     """
-    if template is None and isinstance(model, str) and not model.startswith("scripted:"):
+    if template is None and isinstance(model, str) and (":" not in model.partition("/")[0] or Path(model).exists()):
         from codepref.models import model_templates
 
         return model_templates(model).get(kind)

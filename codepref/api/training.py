@@ -40,7 +40,7 @@ def train(
     strict: bool = False,
     **overrides: Any,
 ) -> TrainingResult:
-    """Train a model and write it to the folder `out`. The folder appears only when the model in it is complete.
+    """Train a model and write it to the folder `out`. The model appears in the folder only when it is complete.
 
     Give exactly one of `pairs`, `verdicts`, `data` and `problems`.
     pairs: a Parquet or JSON lines file, Pair records, a PairSet or a `datasets.Dataset`. The method `kto` learns from
@@ -101,7 +101,7 @@ def _online_problems(problems: Sequence[Problem], model: str, online: OnlineSect
 
 
 def _validation(validation: Problems, model: str, settings: ValidationSection, unconfined: bool, strict: bool) -> Any:
-    """Return the settings of the validation. Raises UserError without problems, or for a problem without tests."""
+    """Return the settings of the validation. Raises UserError if there is no problem, or a problem without tests."""
     from codepref.models import model_templates
     from codepref.training.job import ValidationSettings
 
@@ -125,10 +125,10 @@ def _validation(validation: Problems, model: str, settings: ValidationSection, u
 
 
 def _training_data(pairs: Any, verdicts: Any, data: Any, settings: TrainingSection, seed: int) -> Any:
-    """Return what one of the three sources holds: Pair records, or single answers (Examples).
+    """Return what `pairs`, `verdicts` or `data` holds: Pair records, or single answers (Examples).
 
-    Raises UserError if not exactly one source is given, and for a source that cannot be read or that the method cannot
-    learn from.
+    Raises UserError if not exactly one of the three is given, and for a source that cannot be read or that the method
+    cannot learn from.
     """
     from codepref.problems.load import read_rows
     from codepref.training.demonstrations import examples_from_rows

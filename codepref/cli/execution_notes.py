@@ -1,6 +1,7 @@
 """The notes that `execute` prints on stderr. `evaluate` prints only the note on missing packages.
 
-The notes report tests that were left out, missing packages, verdicts `I`, and gold solutions that fail.
+The notes report tests that were left out, problems without tests, missing packages, verdict codes `I`, and gold
+solutions that fail.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from codepref.sampling.answers import LoadedTests
 Log = Callable[[str], None]
 
 PROBLEM_AT_FAULT = ("the problem's", "the reference")
-"""If the detail of a verdict begins with one of these texts, the problem caused the `I`, and not the machine."""
+"""If the detail of a verdict begins with one of these texts, the problem caused the code `I`, and not the machine."""
 
 
 def note_tests(problems: Sequence[Problem], loaded: LoadedTests | None, log: Log) -> None:
@@ -37,7 +38,7 @@ def note_tests(problems: Sequence[Problem], loaded: LoadedTests | None, log: Log
     tests: Mapping[str, Sequence[Test]] = {p.task_id: p.tests for p in problems} if loaded is None else loaded.tests
     without = sum(not tests.get(problem.task_id) for problem in problems)
     if without:
-        log(f"codepref: {without:,} of {len(problems):,} problems have no test; their solutions get no verdict")
+        log(f"codepref: {without:,} of {len(problems):,} problems have no test; their solutions get no verdict code")
 
 
 def note_packages(problems: Sequence[Problem], log: Log) -> None:
@@ -47,7 +48,10 @@ def note_packages(problems: Sequence[Problem], log: Log) -> None:
 
 
 def note_infrastructure(folder: Path, summary: Mapping[str, Any], log: Log) -> None:
-    """Log how many verdicts `I` the problems caused. Raises InfrastructureError if there are other verdicts `I`."""
+    """Log how many verdict codes `I` are ascribed to the problems. Raises InfrastructureError if there are others.
+
+    A code `I` is ascribed to the problem if the solution has another code too, or by the detail of the verdict.
+    """
     if not summary["verdicts"].get(INFRASTRUCTURE):
         return
     causes: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
@@ -115,10 +119,10 @@ def note_gold(
     unconfined: bool,
     vacuous_tests: VacuousTests,
 ) -> None:
-    """Run the gold solutions of problems with a test that no solution passed, and log those that fail.
+    """Run the gold solutions of problems with a test that none of their solutions passed, and log those that fail.
 
-    A problem is left out if one of its tests has a reference, as tests of kind "inputs" have, since the reference has
-    run already. Raises what `execute` raises.
+    Problems without solutions or without a gold solution are left out. A problem is also left out if one of its tests
+    has a reference, as tests of kind "inputs" have, since the reference has run already. Raises what `execute` raises.
     """
     unpassed = set(_tasks_with_an_unpassed_test(folder))
     failing = [p for p in problems if p.task_id in unpassed]
@@ -136,7 +140,7 @@ def note_gold(
 
 
 def _tasks_with_an_unpassed_test(folder: Path) -> Iterator[str]:
-    """Yield the tasks with at least one test that no solution passed."""
+    """Return the tasks in a folder of verdicts that have at least one test that no solution passed."""
     import pyarrow.parquet as pq
 
     passed: dict[str, int] = {}

@@ -157,7 +157,8 @@ def grade(options: Namespace) -> None:
 def judge_member(options: Namespace) -> Member:
     """Return the judge that the options name.
 
-    Raises UserError if they do not name exactly one judge, if the judge has no server, or if the file is malformed.
+    Raises UserError if they do not name exactly one judge, if the judge has no server, or if the file of --judge is
+    missing or malformed.
     """
     from codepref.config.pool import Member, load_members
 

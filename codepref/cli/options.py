@@ -83,7 +83,7 @@ def add_decoding(parser: Parser) -> None:
 def add_limits(parser: Parser, *, timeout_factor: int) -> None:
     """Add --cpu-seconds, --timeout-factor, --memory-mb, --jobs, --vacuous-tests and --unconfined.
 
-    timeout_factor: the default that the help of --timeout-factor names.
+    timeout_factor: the default that the help of --timeout-factor shows. It sets no default.
     """
     parser.add_argument("--cpu-seconds", type=float, help="CPU time limit of one test, in seconds (default 3)")
     parser.add_argument(
@@ -126,9 +126,10 @@ def add_overrides(parser: Parser) -> None:
 
 
 def read_limits(options: Namespace, **defaults: Any) -> Limits:
-    """Return the sandbox's limits that the options name.
+    """Return the sandbox's limits with the values of --cpu-seconds, --memory-mb and --timeout-factor.
 
-    defaults: values of limits that an option does not set. Raises UserError for values out of range.
+    defaults: the values of limits that no option sets, if they differ from the defaults of `Limits`. Raises UserError
+    for values out of range.
     """
     from codepref.execution.limits import Limits
 

@@ -119,7 +119,7 @@ def _print_result(result: TrainingResult, method: str) -> None:
 
 
 def _as_override(item: str) -> str:
-    """Return the override of a recipe for KEY=VALUE of `train --set`.
+    """Return an argument of `train --set`, such as "beta=0.2", as an override of a recipe: "training.beta=0.2".
 
     Raises UserError for `method`, `rounds` and `round_start`, and for keys of sections other than [training] and
     [online]. The caller checks whether the key exists and the value is valid.

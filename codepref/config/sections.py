@@ -210,7 +210,7 @@ class TrainingSection(Optimization, Objective):
 
 @dataclass(frozen=True)
 class OnlineSection:
-    """Settings of the methods grpo and rloo. They sample answers during training, and tests decide the rewards."""
+    """Settings of grpo and rloo. These methods sample answers during training, and tests decide the rewards."""
 
     generations: int = bounded(
         8, low=2, doc="answers per problem and step; training.batch_size must be a multiple of it"

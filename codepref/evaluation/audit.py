@@ -44,16 +44,17 @@ class Audit:
     number of pairs whose chosen solution is wrong and whose rejected solution is correct. both_pass, both_fail: the
     numbers of pairs with two correct solutions and with two wrong solutions. judged: the sum of these four numbers.
     unjudged: the number of pairs with a solution that has no verdict or whose correctness is unknown.
-    share_right: the mean over problems of the share of right pairs, with an interval over problems. None if no pair
-    was judged.
+    share_right: the mean over problems of the share of right pairs among the judged ones, with an interval over
+    problems. None if no pair was judged.
     inverted_pairs: (task_id, chosen_id, rejected_id) of each inverted pair. inverted_confidence: the confidences of
     these pairs, in the same order.
-    kept: for several shares of the problems, the precision of the problems with the highest confidence.
-    calibration: the confidence and the share of right pairs in each bin of confidence. calibration_error: the expected
-    calibration error, or None if no pair was judged.
+    kept: for several shares of the problems, the share of right pairs if only the problems with the highest confidence
+    are kept; see `codepref.evaluation.precision.precision_by_share`.
+    calibration: the confidence and the share of right pairs in each bin of confidence that holds a judged pair.
+    calibration_error: the expected calibration error, or None if no pair was judged.
     shape: the figures that need no true tests.
     other_text: the number of pairs with an answer that does not contain the program of its verdict. The verdicts of
-    such a pair may belong to other solutions.
+    such a pair may belong to other solutions. White space at the ends of the program does not count.
     rules: the figures for each rule, in the order of the rules' names. Empty without verdicts, and if the pairs come
     from fewer than two rules.
     """
@@ -137,7 +138,8 @@ class _Result:
 def _results(pairs: Sequence[Pair], verdicts: Iterable[VerdictMatrix]) -> list[_Result]:
     """Return the result of each pair.
 
-    Raises UserError if the verdicts hold no task of the pairs, or if no pair has verdicts of both its solutions.
+    With pairs, raises UserError if the verdicts hold no task of the pairs, or if no pair has verdicts of both its
+    solutions.
     """
     by_solution: dict[tuple[str, int], Verdict] = {}
     for matrix in verdicts:

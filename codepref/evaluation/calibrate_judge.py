@@ -33,8 +33,9 @@ def calibrate_judge(
 ) -> JudgeCalibration:
     """Measure how far a judge's ratings can be trusted; see `codepref.evaluation.judge_calibration.calibrate`.
 
-    The judge is asked about each problem three times: with the responses in a first order, in the reversed order, and
-    again in the first order. In the mode "single" each question shows one response, so the order makes no difference.
+    The judge is asked about each problem with responses three times: with the responses in a first order, in the
+    reversed order, and again in the first order. In the mode "single" each question shows one response, so the order
+    makes no difference.
     source: the responses to judge. member: the judge. verdicts: a folder that `execute` wrote for the same responses.
     own_models: names of pool members that are the judge's own model. The judge's name and the name of its model are
     added. settings: the settings of the questions. Their `second_pass` and `repeats` are replaced. budget: the limit in

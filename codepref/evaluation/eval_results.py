@@ -43,7 +43,7 @@ def write_eval_results(path: Path, matrices: Iterable[VerdictMatrix], problems: 
     ids, all tests together are the base tests, and `plus_status` is null. A status is "pass" if all codes are P,
     "timeout" if the first code other than P is T, else "fail". The lists of failed inputs are empty. A solution whose
     correctness is unknown is left out, since EvalPlus counts every status other than "pass" as wrong. A problem without
-    any other solution is left out too.
+    a solution of known correctness is left out too.
     problems: the problem file. The MD5 of its uncompressed content becomes `hash`. Without a file, `hash` is null.
 
     Raises UserError if no solution has a known correctness, if `plus_status` is null for only some problems, and if

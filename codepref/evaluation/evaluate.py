@@ -95,9 +95,9 @@ def evaluate_verdicts(
 ) -> Scores:
     """Return the scores of verdicts, and write scores.json into the folder `out` if it is given.
 
-    ks: the values of k for pass@k. A k gives no figure if every problem has fewer solutions of known correctness.
-    kind: whether the solutions were sampled or are greedy answers. Raises UserError if a task occurs twice, and
-    MachineError if scores.json cannot be written.
+    ks: the values of k for pass@k. A k gives no figure if every problem has fewer than k solutions of known
+    correctness. kind: whether the solutions were sampled or are greedy answers. Raises UserError if a task occurs
+    twice or if `out` is a file, and MachineError if scores.json cannot be written for another reason.
     """
     return _keep(scores_from_verdicts(verdicts, kind=kind, label=label, ks=ks), out, seed)
 

@@ -74,10 +74,10 @@ def _refusal(row: Mapping[str, Any], margin: float, require_better: bool) -> str
 def problems_needed(row: Mapping[str, Any], margin: float) -> int:
     """Return how many problems would bring the lower end of the interval to -`margin` points, if the difference stayed.
 
-    This is an estimate. It assumes that the half-width of the interval falls with the square root of the number of
-    problems. The result is rounded up: to a whole number if it is below 100, else to two significant digits. The result
-    is 0 if the difference itself is at or below -`margin`, since no number of problems would be enough. It is also 0 if
-    the interval has no width below the difference.
+    This is an estimate. It assumes that the distance from the lower end to the difference falls with the square root of
+    the number of problems. The result is rounded up: to a whole number if it is below 100, else to two significant
+    digits. The result is 0 if the difference itself is at or below -`margin`, since no number of problems would be
+    enough. It is also 0 if the interval has no width below the difference.
     """
     distance = 100 * row["difference"] + margin
     width = 100 * (row["difference"] - row["low"])

@@ -91,7 +91,7 @@ def tasks_to_grade(
     if of is None and not models:
         raise UserError("there are no responses to grade. Each problem needs exactly one response of the model")
     if of is None and len(models) > 1:
-        raise UserError(f"the responses are of several models ({', '.join(models)}). Name the model to grade with --of")
+        raise UserError(f"the responses are of several models ({', '.join(models)}). Name one of them with --of")
     label = of or models[0]
     ids = {instruction.task_id for instruction in benchmark.tasks}
     by_id = all(task.task_id in ids for task in answered)

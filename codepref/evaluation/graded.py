@@ -28,8 +28,8 @@ OVERALL = "mean of preferences"
 class Grade:
     """The grade of one model's response to one problem.
 
-    value: points from 1 to 10, or None without a grade. rationale: the judge's words. reason: why there is no grade, or
-    "".
+    value: points from 1 to 10, or None without a grade. rationale: the judge's reasons for the grade. reason: why there
+    is no grade, or "".
     """
 
     task_id: str
@@ -113,7 +113,7 @@ def compare_grades(a: Grades, b: Grades, *, seed: int = 0) -> list[Comparison]:
             strata.append((sides[0], sides[1]))
             comparisons.append(_in_points(compare_values(preference, *map(_share, sides), seed=seed)))
     if not comparisons:
-        raise UserError(f"no problem has a grade on both sides ({a.label}, {b.label})")
+        raise UserError(f"no problem has a grade on both sides: for {a.label} and for {b.label}")
     return [*comparisons, _overall(strata, comparisons, seed)]
 
 

@@ -162,9 +162,9 @@ def _rank_kept(first: Values, other: Values | None) -> Iterator[float]:
 
 
 def _earlier(one: Rated) -> Iterator[float]:
-    """Yield for each response the rating when it is shown early minus the rating when it is shown late.
+    """Yield the rating of a response when it is shown early minus its rating when it is shown late, for each response.
 
-    A response in the middle is at the same place in both orders and is left out.
+    A response without a rating in one of the two passes is left out, and so is a response in the middle of the order.
     """
     ids = [response.response_id for response in one.task.responses]
     last = len(ids) - 1

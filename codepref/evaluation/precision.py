@@ -32,7 +32,7 @@ class Kept:
     """The precision if only a share of the problems is kept, those with the highest confidence.
 
     share: a multiple of 0.1. problems: this share of the number of all problems, rounded down. pairs: the number of
-    pairs of the kept problems. precision: the mean over the kept problems of the share of right pairs.
+    judged pairs of the kept problems. precision: the mean over the kept problems of the share of right pairs.
     """
 
     share: float
@@ -113,4 +113,6 @@ def calibration_table(judged: Sequence[Judged], bins: int = 10) -> list[Bin]:
 
 def _check(one: Judged) -> None:
     if not 0 <= one.confidence <= 1:
-        raise UserError(f"a pair of {one.task_id!r} has the confidence {one.confidence}. It must be between 0 and 1")
+        raise UserError(
+            f"a pair of {one.task_id!r} has the confidence {one.confidence}. A confidence must be between 0 and 1"
+        )

@@ -67,9 +67,9 @@ def summarise_ratings(ratings: Ratings, *, seed: int = 0) -> list[Score]:
 def compare_ratings(a: Ratings, b: Ratings, *, seed: int = 0) -> list[Comparison]:
     """Compare the ratings of b (aligned) with those of a (base) by the same judge, paired by problem.
 
-    Raises UserError if the judges, problems or figures of both sides differ, and if there are no problems. With one
-    preference on each side, the figures have the same name even if the preferences differ, so such a difference is not
-    found.
+    Raises UserError if the judges, problems or figures of both sides differ, if there are no problems, and if a value
+    is outside [0, 1]. With one preference on each side, the figures have the same name even if the preferences differ,
+    so such a difference is not found.
     """
     other = {row.task_id: row for row in b.problems}
     if a.judge != b.judge or not a.problems or set(other) != {row.task_id for row in a.problems}:
@@ -109,7 +109,11 @@ def read_ratings(directory: Path) -> Ratings:
         if document["format"] != FORMAT:
             raise ValueError(f'"format" must be "{FORMAT}", not {document["format"]!r}')
         rows = [
-            ProblemRatings(str(row["task_id"]), int(row["n"]), dict(row["by_preference"]))
+            ProblemRatings(
+                str(row["task_id"]),
+                int(row["n"]),
+                {str(name): float(mean) for name, mean in dict(row["by_preference"]).items()},
+            )
             for row in document["problems"]
         ]
         return Ratings(str(document["label"]), str(document["judge"]), tuple(rows))

@@ -140,8 +140,8 @@ def compare(scores_a: Scores | Path | str, scores_b: Scores | Path | str, *, see
     common problem. A problem with fewer than k solutions of known correctness on one side is left out of pass@k.
     `Comparison.n` is the number of problems that the comparison uses.
 
-    Raises UserError if a file is missing or malformed, if the two sides have different problems for a figure (the
-    message names some of them), and if no figure can be compared.
+    Raises UserError if a file is missing or malformed, and if no figure can be compared. Raises UserError also if both
+    sides have greedy rows, or both have sampled rows, but for different problems. The message names some of them.
     """
     a, b = (s if isinstance(s, Scores) else read_scores(Path(s)) for s in (scores_a, scores_b))
     comparisons = []
@@ -194,7 +194,9 @@ def _refuse_different(a: Scores, b: Scores, kind: Kind) -> None:
         if missing
     ]
     if lines:
-        raise UserError(*lines, "A paired comparison needs the same problems. Evaluate both models on one file.")
+        raise UserError(
+            *lines, "A paired comparison needs the same problems. Evaluate both models on the same file of problems."
+        )
 
 
 def _some(names: Sequence[str], limit: int = 5) -> str:

@@ -1,6 +1,6 @@
 """Writes rated pairs with the columns of the published data set coseal/CodeUltraFeedback_binarized.
 
-Training scripts that read this data set can read the written files.
+A training script that uses only these columns can also use the written files.
 """
 
 from __future__ import annotations

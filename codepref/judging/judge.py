@@ -72,7 +72,7 @@ def judge_by_rubric(
     """Rate responses by the rubric, which needs no server and no model; see docs/how-to/rubric.md.
 
     source, out: as for `judge`. The judgments and the summary are written as by `judge`, but a task without responses
-    has no judgment. There is no folder of calls.
+    has no judgment, and the summary holds no settings and no costs. There is no folder of calls.
     problems: the problems that the responses answer, as for `codepref.problems.load_problems`. They hold the entry
     points that the preference "instruction-following" looks for. Without them, responses that are rated by this
     preference get 1. strict: refuse problems with a bad row. By default a bad row is left out with its responses.

@@ -40,9 +40,9 @@ def required_arguments(problem: Problem) -> int | None:
     """Return the number of arguments that the instruction shows for the entry point.
 
     The first signature or call of the entry point that can be read counts. Keyword-only and starred arguments of a
-    signature do not count, and calls with starred arguments are passed over. None means that no signature or call can
-    be read. Examples: "solve(xs): sort them" and "def solve(xs: list) -> list:" both give 1 for the entry point
-    `solve`.
+    signature do not count, and calls with starred arguments are passed over. A text that can be read as both, such as
+    `solve(*xs)`, counts as a signature. None means that no signature or call can be read. Examples: "solve(xs): sort
+    them" and "def solve(xs: list) -> list:" both give 1 for the entry point `solve`.
     """
     for match in re.finditer(rf"\b{re.escape(problem.entry_point)}\s*\(", problem.prompt):
         depth, end = 1, match.end()
@@ -63,7 +63,7 @@ def required_arguments(problem: Problem) -> int | None:
 def _arity(arguments: ast.arguments) -> tuple[int, float]:
     """Return the number of positional arguments without a default, and the largest number of arguments.
 
-    The largest number is infinite for a function with * or ** arguments.
+    The largest number is infinite for a function with *args or **kwargs.
     """
     positional = len(arguments.posonlyargs) + len(arguments.args)
     most = float("inf") if arguments.vararg or arguments.kwarg else positional + len(arguments.kwonlyargs)
@@ -75,8 +75,8 @@ def extras(tree: ast.Module, problem: Problem) -> Iterator[str]:
 
     At module level these are asserts, calls and other expressions except constants, and `for`, `while`, `if` and `try`
     statements that import nothing. They are also functions and classes at module level that the prompt does not name
-    and no other statement uses. Calls of `print` and of `input` count too, if a function or class at module level uses
-    the name and the prompt does not mention it.
+    and no other statement at module level uses. Calls of `print` and of `input` count too, if a function or class at
+    module level uses the name and the prompt does not mention it.
     """
     prompt = problem.prompt.lower()
     for node in tree.body:

@@ -23,9 +23,9 @@ class PairLimits:
     """The limits for proposed pairs.
 
     max_pairs_per_problem: the largest number of pairs of one problem, at least 1. min_confidence: pairs with a lower
-    confidence are dropped. max_share: the share of the problems whose pairs are kept, in (0, 1]. max_length_ratio: a
-    pair is dropped if one side has more than this many times the characters of the other side. It is at least 1, or 0
-    for no limit.
+    confidence are dropped. max_share: the largest share of the problems whose pairs are kept, in (0, 1].
+    max_length_ratio: a pair is dropped if one side has more than this many times the characters of the other side. It
+    is at least 1, or 0 for no limit.
     Raises UserError for values outside these bounds. min_confidence has no bounds.
     """
 
@@ -49,7 +49,7 @@ def sides(pair: Pair) -> Sides:
 
 
 def answer_form(messages: Iterable[Message]) -> str:
-    """Return the normal form of an answer, without a ```python fence around the whole answer."""
+    """Return the normal form of an answer, without the ```python fence that `codepref.pairing.pair.pair` writes."""
     text = "".join(message["content"] for message in messages)
     return normal_form(text.removeprefix("```python\n").removesuffix("\n```"))
 
@@ -127,8 +127,8 @@ def select_diverse(pairs: Mapping[Sides, Pair], max_pairs: int) -> list[Pair]:
     """Return at most `max_pairs` pairs of one problem, in the order of `pairs`.
 
     The pair with the highest confidence is selected first. Each further pair is the one whose two answers were selected
-    least often before, the chosen answer as chosen and the rejected answer as rejected. Among several such pairs, it is
-    the pair with the highest confidence.
+    least often in total before, the chosen answer as chosen and the rejected answer as rejected. Among several such
+    pairs, it is the pair with the highest confidence.
     """
     uses: Counter[tuple[str, str]] = Counter()
 

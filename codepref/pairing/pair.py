@@ -79,8 +79,8 @@ def pair(
         max_pairs_per_problem: the largest number of pairs of a problem, with every rule. See
             `codepref.pairing.hygiene.select_diverse`.
         draws: how often a rule that proposes one pair is called for each problem. If it is above 1, each call gets a
-            random half of the solutions, but at least two, and a random half of the tests. Rules that propose several
-            pairs are called once.
+            random half of the solutions and a random half of the tests. The half of the solutions holds at least two
+            if there are two. Rules that propose several pairs are called once.
         min_confidence: pairs with a lower confidence are dropped.
         max_share: the largest share of the problems in `verdicts` whose pairs are kept. The problems with the highest
             confidence are kept.

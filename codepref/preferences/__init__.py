@@ -32,7 +32,7 @@ class Preference:
     question: the question that a judge answers.
     aspects: what a judge looks at.
     levels: the meaning of each point of the scale from 1 to 5, beginning with 1.
-    principles: ten sentences that ask a model for this quality in a system prompt.
+    principles: ten sentences for system prompts. Each asks a model for this quality.
     """
 
     key: str

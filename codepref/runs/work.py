@@ -1,4 +1,4 @@
-"""The class `Work`: an object of it gives the stages of a run the recipe, the problems, the folders and the seeds."""
+"""The class `Work`, from which the stages of a run take the recipe, the problems, the folders and the seeds."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Work:
 
     Attributes:
         run, recipe: the run directory and the recipe.
-        train, heldout, validation: the problems. If the recipe names instructions, `train` holds them as problems.
+        train, heldout, validation: the problems. If the recipe names instructions, `train` holds these as problems.
         tasks: the instructions that the recipe names. Empty if it names none.
         progress_for: returns the progress line with a label.
         unconfined: whether model code runs without the sandbox.
@@ -93,7 +93,10 @@ class Work:
         return str(self.out / "sft") if self.recipe.sft.data else self.recipe.model.path
 
     def inputs(self) -> dict[str, str]:
-        """Return hashes of the problems and of the model by recipe key. All stages of a run must use equal inputs."""
+        """Return hashes of the problems and of the model by recipe key. All stages of a run must use equal inputs.
+
+        The key of `train` is `problems.train`, also if the recipe names instructions.
+        """
         named = {"problems.train": self.train, "problems.heldout": self.heldout}
         named |= {"validation.problems": self.validation} if self.validation else {}
         hashes = {name: content_hash([_facts(problem) for problem in problems]) for name, problems in named.items()}
@@ -129,10 +132,11 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) ->
     """Load the problems and instructions that the recipe names, and check the recipe against this machine.
 
     Bad rows of problems are left out, with a warning, unless `problems.strict` is set.
-    Raises UserError if two of the sets share a problem, if no held-out problem has tests, if a validation problem has
-    no tests, if no training problem is left, if the recipe's model cannot be trained as the recipe says, or if a file
-    or data set that this function reads is missing or malformed. Raises MachineError if, for example, the hub cannot be
-    reached or a package that `training.report_to` needs is missing.
+    Raises UserError if two of the three sets of problems share a problem, if no held-out problem has tests, if a
+    validation problem has no tests, if every training problem is left out because it contains a held-out problem, if
+    the recipe's model cannot be trained as the recipe says, or if a file or data set that this function reads is
+    missing or malformed. Raises MachineError if, for example, the hub cannot be reached or a package that
+    `training.report_to` needs is missing.
     """
     recipe, strict = run.recipe, run.recipe.problems.strict
     tasks: Sequence[Instruction] = ()
@@ -166,8 +170,8 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) ->
         tasks = [task for task in tasks if task.task_id not in names]
         if not train:
             raise UserError(
-                f"{source}: every {noun} contains the text or the program of a held-out problem. Set {source} to "
-                "another source, or set problems.contamination = 'keep'"
+                f"{source}: every {noun} contains a held-out problem. Set {source} to another source, or set "
+                "problems.contamination = 'keep'"
             )
     if not any(problem.tests for problem in heldout):
         raise UserError(f"{recipe.problems.heldout}: no held-out problem has tests, so the scores cannot be computed")

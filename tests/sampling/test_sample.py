@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import codepref
 from codepref.errors import UserError
 from codepref.records import Message, Problem
 from codepref.registry import Registry
@@ -157,3 +158,7 @@ def test_an_engine_of_another_package_is_chosen_by_its_name(tmp_path: Path, monk
     rows = sample(PROBLEMS[:1], "acme:v1", n=1, out=tmp_path / "solutions.jsonl")
     assert rows[0]["completion"] == "def f(): return 'echo/v1'"
     assert model_fingerprint("acme:v1") == "echo/v1"
+    assert (
+        codepref.sample(PROBLEMS[:1], "acme:/models/own/v1", n=1)[0]["completion"]
+        == "def f(): return 'echo//models/own/v1'"
+    )

@@ -35,7 +35,7 @@ the problem. The share of right tests also differs from problem to problem.
 """
 VARIETY_HALF = 1.0
 """The entropy of a group's answers, in nats, at which its agreement counts half. Agreement counts less if the answers
-vary little, because wrong programs also agree if a function has only one or two possible answers.
+vary less, because wrong programs also agree if a function has only one or two possible answers.
 """
 NONE_RIGHT, FLOOR = 0.1, 0.1
 """NONE_RIGHT: the weight of the case that no solution is right, in the same unit as the trust of a group. FLOOR: the
@@ -159,7 +159,7 @@ def _entropy(answers: Ints) -> float:
 
 
 def _most_frequent_first(verdicts: RuleInput, rows: Ints) -> Ints:
-    """Return the rows, those of the most frequent form first. The program that a model writes most is rarely slow."""
+    """Return the rows, those of the most frequent form first, then those of the next most frequent form, and so on."""
     forms = Counter(verdicts.form_S[row] for row in rows)
     order = sorted(rows, key=lambda row: (-forms[verdicts.form_S[row]], verdicts.form_S[row], row))
     return np.array(order, dtype=np.int64)

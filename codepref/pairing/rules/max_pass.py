@@ -1,4 +1,4 @@
-"""The rule `max-pass`: it pairs a solution that passes most tests with a solution that fails most tests. Pure."""
+"""The rule `max-pass`: it pairs a solution that passes the most tests with one that fails the most tests. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from codepref.pairing.rules.base import Candidate, Choice, PairingRule, RuleInpu
 
 
 def max_pass(verdicts: RuleInput) -> Choice:
-    """Choose a solution that passes most tests, and reject a solution that fails most tests.
+    """Choose a solution that passes the most tests, and reject a solution that fails the most tests.
 
     This is the usual baseline for choosing by self-written tests. A test counts as often as the model wrote it. The
     seed breaks ties. The confidence is the share of tests that the chosen solution passes. It is not calibrated. A cell

@@ -28,9 +28,9 @@ def correct_then_rated(
 
     correctness_pairs: whether to pair the best rated passing responses with the worst rated failing ones too. These
     pairs are meant to teach the model that correctness comes before the preference. If both sorts of pairs are
-    possible, at most half of `max_pairs`, rounded up, are pairs by ratings. The others are pairs by correctness. There
-    is at least one pair by correctness, even if `max_pairs` is 1. The pairs by correctness come first. Their confidence
-    is 1, since the tests are taken to be right.
+    possible, at most half of `max_pairs`, rounded up, are pairs by ratings. The others are pairs by correctness. If
+    `max_pairs` is 1, one pair of each sort is proposed. The pairs by correctness come first. Their confidence is 1,
+    since the tests are taken to be right.
     A response without a rating or of unknown correctness is in no pair.
     """
     rows = range(len(ratings.rating_S))

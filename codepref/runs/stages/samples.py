@@ -1,4 +1,4 @@
-"""The stages that load problems and sample answers: `problems`, `sample-solutions`, `sample-tests` and `respond`."""
+"""The stage `problems`, and the stages that sample answers: `sample-solutions`, `sample-tests` and `respond`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def stage_solutions(work: Work) -> Result:
 
 
 def stage_tests(work: Work) -> Result:
-    """Sample test completions into samples/tests.jsonl, and count the tests that can be extracted from them."""
+    """Sample test completions into samples/tests.jsonl, and count the tests that are extracted from them."""
     rows = _sample(work, "tests", work.recipe.sampling.tests)
     loaded = load_tests(tests_file(work), work.train, per_completion=work.recipe.sampling.tests_per_completion)
     kept = [test for tests in loaded.tests.values() for test in tests]
