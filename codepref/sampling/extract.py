@@ -16,12 +16,19 @@ from codepref.records import Problem
 from codepref.sampling.asserts import ExtractedTests, extract_tests
 from codepref.sampling.blocks import code_blocks, without_fences
 from codepref.sampling.bodies import completed_prompt
-from codepref.sampling.fences import PYTHON, Part, is_code
+from codepref.sampling.fences import PYTHON, Part, is_code, plain_lines
 from codepref.sampling.joining import Definition, imports_first, join, missing_statements, names, put_before
 from codepref.sampling.tags import answer_text
 from codepref.sampling.whole_programs import program_in_prose, whole_program
 
-__all__ = ["ExtractedTests", "extract_program", "extract_tests", "program_from_completion", "with_preamble"]
+__all__ = [
+    "ExtractedTests",
+    "extract_program",
+    "extract_tests",
+    "is_wrapped",
+    "program_from_completion",
+    "with_preamble",
+]
 
 _MAX_BLOCKS = 100
 _MAX_BODIES = 20
@@ -76,6 +83,12 @@ def extract_program(raw: str, problem: Problem) -> str:
         if program := _function_program(blocks, problem):
             return program
     return ""
+
+
+def is_wrapped(text: str) -> bool:
+    """Return whether a text holds more than code: fences, thinking, special tokens or a byte order mark."""
+    answer = answer_text(text)
+    return answer != plain_lines(text) or bool(code_blocks(answer))
 
 
 def with_preamble(program: str, problem: Problem) -> str:
