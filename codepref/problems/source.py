@@ -283,6 +283,7 @@ def _starts_statement(line: str) -> bool:
 
 def _statements(tree: ast.Module, text: str) -> Iterator[Statement]:
     lines = text.split("\n")
+    encoded: dict[int, bytes] = {}  # ast.get_source_segment would split the whole text for every statement
     previous_end = 0
     for place, node in enumerate(tree.body):
         start = min([node.lineno, *(item.lineno for item in getattr(node, "decorator_list", []))]) - 1
@@ -290,8 +291,23 @@ def _statements(tree: ast.Module, text: str) -> Iterator[Statement]:
         shares_line = start < previous_end or (place + 1 < len(tree.body) and tree.body[place + 1].lineno == end)
         above, previous_end = previous_end, end
         if shares_line:
-            yield Statement(node, ast.get_source_segment(text, node) or "")
+            encoded = {number: encoded.get(number) or lines[number].encode() for number in {node.lineno - 1, end - 1}}
+            yield Statement(node, _segment(node, lines, encoded))
             continue
         while start > above and lines[start - 1].startswith("#"):
             start -= 1
         yield Statement(node, "\n".join(lines[start:end]))
+
+
+def _segment(node: ast.stmt, lines: list[str], encoded: dict[int, bytes]) -> str:
+    """Return the text of a statement, whose columns count bytes. encoded: its first and its last line in UTF-8."""
+    first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
+    if first == last:
+        return encoded[first][node.col_offset : node.end_col_offset].decode()
+    return "\n".join(
+        [
+            encoded[first][node.col_offset :].decode(),
+            *lines[first + 1 : last],
+            encoded[last][: node.end_col_offset].decode(),
+        ]
+    )

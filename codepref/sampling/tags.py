@@ -67,8 +67,19 @@ def answer_text(raw: str) -> str:
         text = text[: tags.pop().start]
     if not tags:
         return text
-    code = _CodeRanges(text)
-    return _Reader(text).read([tag for tag in tags if not code.holds(tag.start)])
+    tags = _outside_code(text, tags, 0)
+    ends = [place for place, tag in enumerate(tags) if tag.kind == "end_think"]
+    if ends:  # thinking breaks off fences and strings, so that code after it must be read without it
+        tags[ends[-1] + 1 :] = _outside_code(text, tags[ends[-1] + 1 :], tags[ends[-1]].end)
+    return _Reader(text).read(tags)
+
+
+def _outside_code(text: str, tags: list[_Tag], start: int) -> list[_Tag]:
+    """Return the tags that are no part of strings or code. The code is looked for after the place `start`."""
+    if not tags:
+        return []
+    code = _CodeRanges(text[start:])
+    return [tag for tag in tags if not code.holds(tag, tag.start - start)]
 
 
 def _tags(text: str) -> list[_Tag]:
@@ -128,13 +139,18 @@ class _CodeRanges:
             parts = [part for part in split_answer(text) if part.language in PYTHON]
             self._code = [(part.first, part.end) for part in parts if is_code(part.text)]
 
-    def holds(self, place: int) -> bool:
-        """Return whether the character at `place` belongs to a string or to code."""
+    def holds(self, tag: _Tag, place: int) -> bool:
+        """Return whether a tag at a place of the text belongs to a string or to code.
+
+        Comments hold tags of thinking, but no tokens.
+        """
         number = bisect.bisect_right(self._starts, place) - 1
         range_ = bisect.bisect_right(self._code, (number, len(self._lines) + 1)) - 1
         if range_ >= 0 and number < self._code[range_][1]:
             return True
         line, column = self._lines[number], place - self._starts[number]
+        if tag.kind != "token" and line.lstrip().startswith("#"):
+            return True
         if number not in self._quoted and len(line) <= _MAX_QUOTED_LINE:
             self._quoted[number] = [found.span() for found in _QUOTED.finditer(line)]
         return any(first < column < end for first, end in self._quoted.get(number, []))

@@ -23,8 +23,8 @@ from codepref.problems.source import (
 from codepref.sampling.fences import is_trivial
 from codepref.sampling.joining import Definition, join, missing_names, names, put_before
 
-_MAX_BLOCKS = 100
-"""Only the last blocks of an answer are looked at, since each can be joined with each other."""
+_MAX_RUNS = 100
+"""Only the last pieces of code in a text without fences are read."""
 
 _READERS = {"input", "stdin", "fileinput", "raw_input"}
 _READ_ATTRIBUTES = {"stdin", "__stdin__", "fdopen", "loadtxt", "genfromtxt"}
@@ -97,7 +97,7 @@ class _Block:
 
 
 def whole_program(texts: Sequence[str]) -> str:
-    """Return the last complete program in the blocks of an answer, or "" if no block is Python.
+    """Return the last complete program in some blocks of an answer, or "" if no block is Python.
 
     A block gets what it uses and lacks from the other blocks: functions, imports and constants, or a whole block if it
     reads the input. A block that continues a complete program is a part of it that is shown again, and counts as none.
@@ -124,7 +124,7 @@ def program_in_prose(text: str) -> str:
     last = reading.broken[-1] if reading.broken else None
     if last is not None and last.after == len(reading.statements) and may_go_on(last.text):
         return ""
-    program = whole_program([join(run) for run in _runs(reading)])
+    program = whole_program([join(run) for run in _runs(reading)[-_MAX_RUNS:]])
     tree = parse(program)
     return program if tree is not None and _Block(program, read_statements(program).statements).writes else ""
 
@@ -142,7 +142,7 @@ def _runs(reading: Reading) -> list[list[Statement]]:
 
 def _blocks(texts: Sequence[str]) -> list[_Block]:
     blocks = []
-    for text in texts[-_MAX_BLOCKS:]:
+    for text in texts:
         tree = parse(text)
         if tree is not None and any(not is_trivial(node) for node in tree.body):
             blocks.append(_Block(text.strip("\n") + "\n", read_statements(text).statements))

@@ -155,7 +155,8 @@ TWO_BLOCKS = {
     ),
     "steps": (
         SPREAD,
-        f"Read\n{fenced(SNIPPET)}then\n{fenced('low, high = min(numbers), max(numbers)')}then\n{fenced('print(high - low)')}",
+        f"Read\n{fenced(SNIPPET)}then\n{fenced('low, high = min(numbers), max(numbers)')}"
+        f"then\n{fenced('print(high - low)')}",
         PROGRAM,
     ),
     "draft, helper, main part": (
@@ -220,9 +221,11 @@ DOCSTRING_FENCES = {
     "helper": (
         SPREAD,
         fenced(
-            f"def spread(row):\n    '''Doc.\n\n    ```python\n    spread([1])\n    ```\n    '''\n    return 0\n\n\n{PROGRAM}"
+            "def spread(row):\n    '''Doc.\n\n    ```python\n    spread([1])\n    ```\n    '''\n"
+            f"    return 0\n\n\n{PROGRAM}"
         ),
-        f"def spread(row):\n    '''Doc.\n\n    ```python\n    spread([1])\n    ```\n    '''\n    return 0\n\n\n{PROGRAM}",
+        "def spread(row):\n    '''Doc.\n\n    ```python\n    spread([1])\n    ```\n    '''\n"
+        f"    return 0\n\n\n{PROGRAM}",
     ),
     "fence with a word": (
         PEAK,
