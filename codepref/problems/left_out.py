@@ -86,8 +86,8 @@ class Mistakes:
         if self._rows:
             listing = "".join(f"\n  {line}" for line in result.lines())
             warnings.warn(
-                f"{source}: {count_rows(self._rows, problems + self._rows)} left out (strict loading refuses the "
-                f"source instead):{listing}",
+                f"{source}: {count_rows(self._rows, problems + self._rows)} left out (--strict, or strict=True, "
+                f"refuses the source instead):{listing}",
                 LeftOutWarning,
                 stacklevel=4,
             )

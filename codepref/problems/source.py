@@ -86,9 +86,9 @@ def unparse(node: ast.AST) -> str | None:
 def read_statements(text: str, *, depth: int = 0) -> Reading:
     """Split `text` into top-level statements and parts that are not Python, such as prose and unfinished code.
 
-    If the whole text is not Python, lines before the first line that could start a statement are left out. After a
-    broken statement, reading goes on at the next line that could start a statement. Indented lines below a line of
-    prose are read as if they were not indented, to at most MAX_DEPTH levels. depth: the level of this call.
+    After a broken statement, reading goes on at the next line that could start a statement. Indented lines below a line
+    of prose are read as if they were not indented, to at most MAX_DEPTH levels, and so are the lines before the first
+    line that could start a statement. depth: the level of this call.
     """
     text = _plain_lines(text)
     tree = parse(text)
@@ -99,6 +99,14 @@ def read_statements(text: str, *, depth: int = 0) -> Reading:
     starts = [place for place, line in enumerate(lines) if _starts_statement(line)]
     statements: list[Statement] = []
     broken: list[Broken] = []
+    above = "\n".join(lines[: starts[0]] if starts else lines)
+    if above.strip():
+        if depth < MAX_DEPTH and starts:
+            inner = read_statements(above, depth=depth + 1)
+            statements += inner.statements
+            broken += inner.broken
+        else:
+            broken.append(Broken(above.rstrip(), 0))
     position = 0
     while position < len(starts):
         taken, read = _first_statements(lines, starts, position)

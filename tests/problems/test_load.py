@@ -386,3 +386,34 @@ def test_a_format_of_another_package_is_recognised_before_codeprefs_own(
     assert load_problems(path)[0].entry_point == "plus"
     assert load_problems(path, format="codepref")[0].entry_point == "add"
     assert load_problems(f"{path}#acme")[0].entry_point == "plus"
+
+
+def test_the_message_about_values_that_a_format_does_not_accept_names_no_columns(
+    monkeypatch: pytest.MonkeyPatch, write_lines: Write
+) -> None:
+    class Picky(Format):
+        def matches(self, row: Any) -> bool:
+            return False
+
+    picky = Picky("a picky format", frozenset({"a"}), lambda row, where: pytest.fail("no row matches"))
+    table = Registry("format", "codepref.formats", FORMATS.builtin)
+    monkeypatch.setattr(table, "names", lambda: ("picky", *FORMATS.names()))
+    monkeypatch.setattr(table, "load", lambda name: picky if name == "picky" else FORMATS.load(name))
+    monkeypatch.setattr("codepref.problems.formats.FORMATS", table)
+    with pytest.raises(UserError, match="nearest is a picky format, which does not accept the values of the row"):
+        load_problems(write_lines([{"a": 1}]))
+
+
+def test_a_full_disk_is_not_a_failed_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(name: str, config: str | None) -> Any:
+        raise OSError(28, "No space left on device")
+
+    fake_hub(monkeypatch, load)
+    with pytest.raises(MachineError, match=r"cannot be kept on disk .*No space left on device.*Free some space"):
+        load_problems("owner/name")
+
+
+@pytest.mark.parametrize("atol", [10**400, -1, float("inf"), float("nan")])
+def test_a_tolerance_that_no_float_can_be_is_a_bad_row(atol: Any) -> None:
+    with pytest.raises(UserError, match="row 0: atol must be a finite number that is not negative"):
+        problems_from_rows([{**PLUS, "atol": atol}])

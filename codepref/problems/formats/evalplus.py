@@ -34,7 +34,7 @@ def read(row: Row, where: str) -> Problem:
             continue
         try:
             text = encode_inputs(restore_arguments(task_id, inputs)) if is_mbpp else encode_json_inputs(inputs)
-        except (TypeError, ValueError, AttributeError, IndexError) as error:
+        except (TypeError, ArithmeticError, ValueError, AttributeError, LookupError) as error:
             raise UserError(
                 f"{where}: {test_id}_input must be a list of argument lists of {task_id} ({error})"
             ) from None

@@ -41,10 +41,13 @@ def read(row: Row, where: str) -> Problem:
 
 
 def whole_lines(prompt: str, solution: str) -> str:
-    """Return the prompt with a newline at its end if the solution continues it only then."""
-    if prompt.endswith("\n") or parse(prompt + solution) is not None or parse(f"{prompt}\n{solution}") is None:
+    """Return the prompt with a newline at its end if the solution continues it in a new line.
+
+    This is so if the prompt ends with a whole statement, such as a docstring.
+    """
+    if prompt.endswith("\n") or parse(f"{prompt}\n{solution}") is None:
         return prompt
-    return prompt + "\n"
+    return prompt + "\n" if parse(prompt) is not None or parse(prompt + solution) is None else prompt
 
 
 def kind_of_text(source: str) -> TestKind:
