@@ -11,7 +11,7 @@ from typing import Any
 
 from codepref.errors import UserError
 from codepref.problems.source import called_names, parse, read_statements, used_names
-from codepref.problems.test_text import names_of_solution, read_test_text
+from codepref.problems.test_text import names_of_solution, read_test_text, takes_candidate
 from codepref.records import Problem, Solution, Test, TestKind
 from codepref.sampling.asserts import extract_tests, normal_test
 from codepref.sampling.extract import extract_program, program_from_completion, with_preamble
@@ -224,7 +224,7 @@ def _whole_test(source: str, problem: Problem) -> tuple[Sequence[str], Mapping[s
     if normal := normal_test(source, problem):
         return (normal,), {}
     names = used_names(tree) | names_of_solution(tree)
-    if problem.entry_point not in names and read_test_text(source)[0] not in ("check", "pytest", "doctest"):
+    if problem.entry_point not in names and not takes_candidate(tree) and ">>>" not in source:
         return (), {"no_call": 1}
     return (source.strip(),), {}
 
@@ -233,8 +233,7 @@ def _kind_and_text(source: str, problem: Problem) -> tuple[TestKind, str]:
     """Return the kind of a test, and the text that is run. Most tests are one assert, which is not looked at again."""
     if source.startswith("assert ") and "\n" not in source:
         return "asserts", source
-    kind, text = read_test_text(source)
-    return ("asserts", source) if kind == "check" and problem.entry_point == "check" else (kind, text)
+    return read_test_text(source, problem.entry_point)
 
 
 def _prefix(row: Row, problem: Problem, prefixes: dict[str, str]) -> str:
