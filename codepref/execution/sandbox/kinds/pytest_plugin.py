@@ -19,8 +19,8 @@ CANDIDATES = frozenset({"candidate", "fn", "func", "function", "implementation",
 """Names of parameters that get the entry point, where the test has no fixture of that name."""
 
 _OFF = """
-    assertion cacheprovider debugging doctest faulthandler junitxml legacypath pastebin setuponly setupplan stepwise
-    terminal threadexception unraisableexception
+    assertion cacheprovider doctest faulthandler junitxml legacypath pastebin setuponly setupplan stepwise terminal
+    threadexception unraisableexception
 """
 _OPTIONS = ["-c", "/dev/null", "--rootdir=/", "-s", "--noconftest", "--disable-plugin-autoload"]
 ARGUMENTS = (*_OPTIONS, *(part for name in _OFF.split() for part in ("-p", f"no:{name}")))
