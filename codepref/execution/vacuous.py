@@ -170,10 +170,8 @@ def _is_free(name: str) -> bool:
 
 
 def _is_independent(test: Test, problem: Problem) -> bool:
-    """Return whether the statements of a test name nothing that a solution defines. Other kinds are run to find out."""
-    return kind_of(test).calls_entry_point and not depends_on_solution(
-        test.source, problem.entry_point, problem.helpers
-    )
+    """Return whether a test in Python names nothing that a solution defines."""
+    return kind_of(test).python and not depends_on_solution(test.source, problem.entry_point, problem.helpers)
 
 
 def _decoded(body: bytes) -> Screening | None:

@@ -20,7 +20,7 @@ from codepref.problems.source import (
     read_statements,
     used_names,
 )
-from codepref.problems.test_text import example_code, names_of_solution
+from codepref.problems.test_text import example_code, names_of_solution, takes_candidate
 
 Row = Mapping[str, Any]
 
@@ -149,9 +149,9 @@ def depends_on_solution(source: str, entry_point: str, helpers: str) -> bool:
     used = set[str]().union(*map(used_names, nodes))
     if used & _REACHES_ANYTHING or any(map(names_of_solution, nodes)):
         return True
-    for node in nodes:
-        if isinstance(node, ast.FunctionDef) and node.name == "check" and used & {part.arg for part in node.args.args}:
-            return True
+    parameters = {part.arg for node in nodes for part in ast.walk(node) if isinstance(part, ast.arg)}
+    if used & parameters and any(map(takes_candidate, nodes)):
+        return True
     own = set[str]().union(*map(bound_names, nodes))
     helper_names = set[str]().union(*(bound_names(item.node) for item in read_statements(helpers).statements))
     return bool(set[str]().union(*map(global_names, nodes)) - own - helper_names - BUILTIN_NAMES)

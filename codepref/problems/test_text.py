@@ -16,10 +16,13 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _BOOLEAN_CALLS = frozenset({"all", "any", "bool", "callable", "hasattr", "isinstance", "issubclass"})
 _EXAMPLE = ">>>"
 
+CANDIDATES = frozenset({"candidate", "fn", "func", "function", "implementation", "impl", "solution", "target"})
+"""Names of parameters of test functions that get the entry point."""
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def read_test_text(source: str) -> tuple[TestKind, str]:
+def read_test_text(source: str, entry_point: str = "") -> tuple[TestKind, str]:
     """Return the kind of a test in Python that is given as text, and the text to run.
 
     The first row that fits decides:
@@ -35,6 +38,8 @@ def read_test_text(source: str) -> tuple[TestKind, str]:
     | does nothing and holds examples (`>>>`) in a text at its top level    | `doctest`  |
     | anything else                                                         | `asserts`  |
 
+    entry_point: if it is known. A text that defines a function of this name, such as `check`, defines a helper.
+
     >>> read_test_text("def check():\\n    assert f(1) == 2\\n")
     ('asserts', 'def check():\\n    assert f(1) == 2\\n\\n\\ncheck()\\n')
     """
@@ -43,7 +48,7 @@ def read_test_text(source: str) -> tuple[TestKind, str]:
         return ("doctest" if _EXAMPLE in source else "asserts"), source
     text = _Text(tree)
     check = text.functions.get("check")
-    if check is not None and _takes_candidate(check) and "check" not in text.reached:
+    if check is not None and entry_point != "check" and _takes_candidate(check) and "check" not in text.reached:
         return "check", source
     if text.pytest_tests():
         return "pytest", source
@@ -56,6 +61,16 @@ def read_test_text(source: str) -> tuple[TestKind, str]:
         if any(_EXAMPLE in example for example in example_texts(tree)):
             return "doctest", source
     return "asserts", source
+
+
+def takes_candidate(tree: ast.AST) -> bool:
+    """Return whether a function in the tree has a parameter that gets the entry point."""
+    for node in ast.walk(tree):
+        if isinstance(node, _FUNCTIONS):
+            names = {part.arg for part in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
+            if names & CANDIDATES or (node.name == "check" and _takes_candidate(node)):
+                return True
+    return False
 
 
 def names_of_solution(tree: ast.AST) -> set[str]:

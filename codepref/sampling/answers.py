@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from codepref.problems.source import called_names, parse, read_statements, used_names
-from codepref.problems.test_text import names_of_solution, read_test_text
+from codepref.problems.test_text import names_of_solution, read_test_text, takes_candidate
 from codepref.records import Problem, Solution, Test, TestKind
 from codepref.sampling.answer_rows import Row, Tasks, answers, text_of
 from codepref.sampling.asserts import extract_tests, normal_test
@@ -187,7 +187,7 @@ def _whole_test(source: str, problem: Problem) -> tuple[Sequence[str], Mapping[s
     if normal := normal_test(source, problem):
         return (normal,), {}
     names = used_names(tree) | names_of_solution(tree)
-    if problem.entry_point not in names and read_test_text(source)[0] not in ("check", "pytest", "doctest"):
+    if problem.entry_point not in names and not takes_candidate(tree) and ">>>" not in source:
         return (), {"no_call": 1}
     return (source.strip(),), {}
 
@@ -196,8 +196,7 @@ def _kind_and_text(source: str, problem: Problem) -> tuple[TestKind, str]:
     """Return the kind of a test, and the text that is run. Most tests are one assert, which is not looked at again."""
     if source.startswith("assert ") and "\n" not in source:
         return "asserts", source
-    kind, text = read_test_text(source)
-    return ("asserts", source) if kind == "check" and problem.entry_point == "check" else (kind, text)
+    return read_test_text(source, problem.entry_point)
 
 
 def _prefix(row: Row, text: str, problem: Problem, prefixes: dict[str, str]) -> str:

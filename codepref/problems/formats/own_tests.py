@@ -58,7 +58,7 @@ def _test(entry: Any, task_id: str, place: int, where: str) -> Test:
     if read is None:
         names = ", ".join(name for name, known in KINDS.items() if known.from_entry is not None)
         raise UserError(f"{where}: test {place}: kind must be one of {names}, not {kind!r}")
-    if kind == "asserts" and isinstance(entry.get("source"), str):
+    if facts is not None and facts.calls_entry_point and isinstance(entry.get("source"), str):
         kind, source = read_test_text(entry["source"])  # the text shows what it is
         entry, read = {**entry, "kind": kind, "source": source}, KINDS[kind].from_entry
         assert read is not None

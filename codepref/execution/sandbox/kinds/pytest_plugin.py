@@ -15,12 +15,12 @@ import pytest
 from .base import ERROR, FAILED
 from .suites import worst_code
 
-CANDIDATES = ("candidate", "fn", "func", "function", "implementation", "impl", "solution", "target")
+CANDIDATES = frozenset({"candidate", "fn", "func", "function", "implementation", "impl", "solution", "target"})
 """Names of parameters that get the entry point, where the test has no fixture of that name."""
 
 _OFF = """
-    assertion cacheprovider debugging doctest faulthandler junitxml legacypath pastebin setuponly setupplan stepwise
-    terminal threadexception unraisableexception
+    assertion cacheprovider doctest faulthandler junitxml legacypath pastebin setuponly setupplan stepwise terminal
+    threadexception unraisableexception
 """
 _OPTIONS = ["-c", "/dev/null", "--rootdir=/", "-s", "--noconftest", "--disable-plugin-autoload"]
 ARGUMENTS = (*_OPTIONS, *(part for name in _OFF.split() for part in ("-p", f"no:{name}")))
@@ -69,7 +69,7 @@ def _candidates(entry_point: str, solution: Mapping[str, Any]) -> types.ModuleTy
         return solution[entry_point]
 
     plugin = types.ModuleType("candidates")
-    for name in (*CANDIDATES, entry_point):
+    for name in {*CANDIDATES, entry_point}:
         setattr(plugin, f"fixture_{name}", pytest.fixture(scope="session", name=name)(candidate))
     return plugin
 
