@@ -11,7 +11,7 @@ import resource
 from codepref.errors import MachineError
 from codepref.execution.limits import Limits
 
-DESCRIPTORS_A_WORKER, DESCRIPTORS = 2, 128
+DESCRIPTORS_A_WORKER, DESCRIPTORS = 3, 128
 """The open descriptors that the engine needs for each worker, and the number that must be free for everything else."""
 
 MIN_CPU_SECONDS = 86_400

@@ -93,7 +93,7 @@ class Machine:
         workers = [worker._process.pid for worker in engine._workers]
         self.sessions |= set(workers)
         findings = []
-        allowed = self.descriptors + 1 + 2 * len(workers)
+        allowed = self.descriptors + 1 + 3 * len(workers)
         if _descriptors() > allowed:
             findings.append(("descriptors", f"the engine has {_descriptors()} open, {allowed} expected"))
         everything = processes()

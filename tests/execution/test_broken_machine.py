@@ -144,7 +144,7 @@ def _limit(kind: int, value: int) -> Callable[[], object]:
 @pytest.mark.parametrize(
     ("kind", "value", "message"),
     [
-        (resource.RLIMIT_NOFILE, 40, "a process may open 40 files here, and 1 workers need 130"),
+        (resource.RLIMIT_NOFILE, 40, "a process may open 40 files here, and 1 workers need 131"),
         (resource.RLIMIT_AS, 2 << 30, "this shell allows 2,048 MiB of address space a process"),
         (resource.RLIMIT_CPU, 600, "this shell ends every process after 600 s of CPU time"),
         (resource.RLIMIT_FSIZE, 0, "cannot write"),

@@ -1,7 +1,7 @@
 """Landlock layers of a process, by plain system calls.
 
-The launcher confines the whole worker with the package sandlock. Its processes add layers of their own. A layer can only
-take rights away. Importing sandlock in them would make every fork slower, so this module calls the kernel itself.
+The launcher confines the whole worker with the package sandlock. Its processes add layers of their own. A layer can
+only take rights away. Importing sandlock in them would make every fork slower, so this module calls the kernel itself.
 
 Source of the numbers: Linux uapi, linux/landlock.h. The three system calls have the same numbers on all architectures.
 """

@@ -1,8 +1,9 @@
 """The launcher confines its own process permanently and becomes a worker.
 
 It applies Landlock (unless the worker is unconfined), gives up all capabilities, installs the system-call filter (an
-unconfined worker has none if the filter does not know the architecture), and then calls exec. Confinement continues after exec, so the worker is a new
-interpreter that never loaded the confining library. A process that has imported that library forks more slowly.
+unconfined worker has none if the filter does not know the architecture), and then calls exec. Confinement continues
+after exec, so the worker is a new interpreter that never loaded the confining library. A process that has imported that
+library forks more slowly.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ def _open_descriptors(text: str) -> int:
 def _open_streams() -> None:
     """Open the streams of `sys` as an interpreter does when it starts."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
-        binary: Any = open(number, f"{mode}b", closefd=False)
+        binary: Any = io.open(number, f"{mode}b", closefd=False)  # noqa: UP020, SIM115
         binary.raw.name = f"<{name}>"
         errors = "backslashreplace" if number == 2 else "surrogateescape"
         stream: Any = io.TextIOWrapper(binary, "utf-8", errors, newline="\n", line_buffering=number == 2)

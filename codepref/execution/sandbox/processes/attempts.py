@@ -38,7 +38,7 @@ ENDINGS = {
     IDLE: ("T", "the solution and the tests were asleep for too long in all tests together"),
     FULL: ("M", "the solution has"),
 }
-"""For each cause for which the solution is to blame when its test runner was ended: the code, and the cause in words."""
+"""The code and the cause in words, for each cause of the end of a test runner for which the solution is to blame."""
 
 
 class SolutionAttempts:
