@@ -24,7 +24,10 @@ from ..kinds import KINDS
 from ..wire import frames
 from ..wire.decoder import Decoder
 from ..wire.encoder import Encoder
-from ..wire.plain_data import U32
+from ..wire.library_values import tuple_class
+from ..wire.plain_data import NUMPY_KINDS, U32
+from ..wire.proxies import ABILITIES
+from ..wire.references import referenced
 
 MAX_REPLY = 1 << 26
 """The largest size of one answer, in bytes (64 MiB)."""
@@ -57,7 +60,7 @@ class Handles:
         kind = type(value)
         if kind.__module__ == "numpy" and kind.__name__ != "ufunc" and not callable(value):
             dtype = getattr(value, "dtype", None)
-            if dtype is not None and dtype.kind in "biufcSU":
+            if dtype is not None and dtype.kind in NUMPY_KINDS:
                 return None
         number = self._numbers.setdefault(id(value), len(self._objects))
         if number == len(self._objects):
@@ -66,12 +69,23 @@ class Handles:
         named = value if isinstance(value, type) else kind
         if kind is types.ModuleType:
             form, named = b"m", value
-        name = named.__name__.encode("utf-8", "replace")[:100]
+        letters = "".join(letter for letter, method in ABILITIES.items() if _has(kind, method))
+        if isinstance(value, type) and hasattr(value, "__class_getitem__"):
+            letters += "G"
+        name = named.__name__.replace("\0", "?").encode("utf-8", "replace")[:100] + b"\0" + letters.encode()
         return b"h" + form + U32.pack(number) + U32.pack(len(name)) + name
 
     def resolve(self, kind: bytes, number: int, name: str) -> Any:
-        """Return the object of a handle that the test runner sent back. The kind b"b" means the builtin `name`."""
-        return getattr(builtins, name) if kind == b"b" else self._objects[number]
+        """Return the object of a handle that the test runner sent back. The kind b"b" means a thing of a library."""
+        return referenced(name) if kind == b"b" else self._objects[number]
+
+
+def _has(kind: type, method: str) -> bool:
+    """Return whether a type has a method. A `__contains__` of a library agrees with iteration and does not count."""
+    if method != "__contains__":
+        return getattr(kind, method, None) is not None
+    owner = next((base for base in kind.__mro__ if method in base.__dict__), None)
+    return owner is not None and owner.__module__.split(".")[0] not in sys.stdlib_module_names
 
 
 def _snapshot(table: list[Any]) -> list[Any]:
@@ -157,6 +171,20 @@ class Server:
             exec(_compiled(part) if alone else part, space)
         return {name: space[name] for name in names if name in space}
 
+    def tuple_class(self, name: str, fields: tuple[str, ...]) -> type:
+        """Return the solution's class of named tuples with these names, or a new one if the solution has none."""
+        own = self._module.__dict__.get(name)
+        if isinstance(own, type) and issubclass(own, tuple) and getattr(own, "_fields", None) == fields:
+            return own
+        return tuple_class(name, fields)
+
+    def value_of(self, name: str) -> Any:
+        """Return the present value of a global name of the solution. Raises NameError if there is none."""
+        try:
+            return self._module.__dict__[name]
+        except KeyError:
+            raise NameError(f"name {name!r} is not defined") from None
+
     def batch(self, name: str, calls: list[list[Any]] | bytes, limit: float = math.inf) -> tuple[list[Any], Any]:
         """Call one function with each list of arguments in `calls`, which may be marshalled.
 
@@ -185,6 +213,7 @@ class Server:
         arguments that the solution changed in place.
         """
         decoder = Decoder(request, self.handles.resolve)
+        decoder.tuple_class = self.tuple_class
         number = decoder.take(4)
         operation, *parts = decoder.value()
         # The test runner does not read a batch's arguments afterwards, so their changes are not reported.
@@ -223,6 +252,13 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "bool": lambda server, target: bool(target),
     "iter": lambda server, target: iter(target),
     "str": lambda server, target: str(target),
+    "repr": lambda server, target: repr(target),
+    "format": lambda server, target, form: format(target, form),
+    "hash": lambda server, target: hash(target),
+    "differ": lambda server, target, other: bool(target != other) and not target == other,  # noqa: SIM201
+    "delattr": lambda server, target, name: delattr(target, name),
+    "delitem": lambda server, target, key: target.__delitem__(key),
+    "name": Server.value_of,
 }
 """What the test runner may request, by name. "front" is a batch that ends early when its outputs are large."""
 

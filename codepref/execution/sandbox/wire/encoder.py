@@ -17,6 +17,8 @@ from fractions import Fraction
 from typing import Any
 
 from .forms import date_fields, dict_tag, numpy_bytes, packed
+from .library_values import form_of, keeps_handle
+from .tables import table_form
 from .plain_data import BUILTIN_TYPES, F64, I64, MAX_DEPTH, TWO_F64, U32, DeepStack, Unencodable
 
 SHORT = 8
@@ -83,18 +85,31 @@ class Encoder:
     def _value(self, value: Any) -> None:
         write = _WRITERS.get(type(value))
         if write is None:
+            form = form_of(value, from_test=self._exact)
+            if form is not None:
+                self._form(value, *form)
+                return
             write = None if self._exact else _writer_of_base(value)
             if write is None:
                 self._other(value)
                 return
         write(self, value)
 
+    def _form(self, value: Any, name: str, fields: tuple[Any, ...]) -> None:
+        handle = self._handle_of(value) if not self._exact and keeps_handle(name) else None
+        parts = (name, *fields)
+        self._out.append(b"X" + (b"N" if handle is None else handle))
+        self._items(b"t", parts, len(parts))
+
     def _other(self, value: Any) -> None:
+        if not self._exact and (form := table_form(value)) is not None:
+            self._form(value, *form)
+            return
         handle = self._handle_of(value)
         if handle is None and (written := numpy_bytes(value)) is not None:
             self._out.append(written)
         elif handle is None:
-            raise Unencodable(type(value).__name__)
+            raise Unencodable(type(value).__name__, value)
         else:
             self._out.append(handle)
 
@@ -170,7 +185,9 @@ class Encoder:
 
     def _date(self, value: Any) -> None:
         fields = date_fields(value)
-        if fields is None:
+        if fields is None and (form := form_of(value, from_test=self._exact)) is not None:
+            self._form(value, *form)
+        elif fields is None:
             self._other(value)
         else:
             self._items(b"m", fields, len(fields))

@@ -1,0 +1,202 @@
+"""Decides whether a test must share a process with the solution.
+
+Only the text of the test and of its problem decides. Nothing that a solution does, defines or returns has a part in it.
+A test that needs no shared process gets the answers of the solution as data and proxies.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from .handing import MADE_BY_TEST, hands_own_things, may_hand_over
+from .own_objects import ENTERS, USES_CLASS, why_objects
+from .reach import LOOKS, why_reaches
+from .test_text import Surroundings, TestText, bound_at_top
+
+KEEPS_DATA = "it changes or keeps data of the solution's module"
+
+_TYPE_CALLS = frozenset({"builtins.isinstance", "builtins.issubclass", "contextlib.suppress", "pytest.raises"})
+_TYPE_METHODS = frozenset(
+    "raises assertRaises assertRaisesRegex assertIsInstance assertNotIsInstance suppress register".split()
+)
+_SAFE_WITH_CLASS = frozenset(
+    f"builtins.{name}"
+    for name in "callable hasattr getattr setattr print id repr str map filter list len iter tuple enumerate zip".split()
+)
+_KNOWN_DUNDERS = frozenset("__name__ __class__ __init__ __str__ __len__ __getitem__ __iter__ __next__".split())
+_CHANGING = frozenset(
+    """append extend insert remove pop clear sort reverse add discard update popitem setdefault appendleft popleft
+    extendleft rotate""".split()
+)
+
+
+class Analysis:
+    """What the text of a test decides.
+
+    Attributes:
+        shared: why the test must share a process with the solution, or "".
+        hands_over: whether a value that only the test's text supplies, and that cannot cross, may be an argument.
+        libraries: names of libraries that the test uses without an import, with their dotted paths.
+        live: names of the solution whose values the test reads anew at each use, since calls may change them.
+        modules: names of modules by which the test imports the solution.
+        own: names that only the solution can supply.
+        binds: names that the test itself binds in its module.
+        hidden: those of them that must not come from the solution.
+    """
+
+    __slots__ = ("binds", "hands_over", "hidden", "libraries", "live", "modules", "own", "shared")
+
+    def __init__(self, tree: ast.Module, around: Surroundings) -> None:
+        text = TestText(tree, around)
+        self.live = _live_names(text)
+        self.shared = why_shared(text, self.live)
+        self.hands_over = not self.shared and may_hand_over(text)
+        self.libraries = text.libraries
+        self.modules = text.solution_modules
+        self.own = frozenset(text.own | text.from_solution)
+        self.binds = frozenset(bound_at_top(tree))
+        self.hidden = self.binds - self.own - {around.entry_point} - around.definitions.keys()
+
+    @property
+    def needs_own_scope(self) -> bool:
+        """Whether the test must not run with the plain bindings of the solution."""
+        return bool(self.shared or self.live or self.libraries)
+
+
+class HelperAnalysis:
+    """What the text of a problem's helpers decides.
+
+    Attributes:
+        after: whether they use names that only the solution can supply, so that they must run after it.
+        libraries, modules: as in `Analysis`.
+    """
+
+    __slots__ = ("after", "libraries", "modules")
+
+    def __init__(self, helpers: ast.Module, definitions: dict[str, str]) -> None:
+        text = TestText(helpers, Surroundings(None, "", definitions))
+        self.after = bool(text.own or text.modules or text.solution_modules)
+        self.libraries, self.modules = text.libraries, text.solution_modules
+
+
+def why_shared(text: TestText, live: frozenset[str] = frozenset()) -> str:
+    """Return why a test must share a process with the solution, or "" if it runs apart from it."""
+    if reason := why_reaches(text):
+        return reason
+    if _uses_type(text):
+        return USES_CLASS
+    if any(_is_from_solution(text, node.context_expr) for node in text.nodes[ast.withitem]):
+        return ENTERS
+    if _looks(text):
+        return LOOKS
+    if _keeps_data(text, live):
+        return KEEPS_DATA
+    return why_objects(text) or (MADE_BY_TEST if hands_own_things(text) else "")
+
+
+def _uses_type(text: TestText) -> bool:
+    """Return whether the test uses a name of the solution as a type: to catch, to derive from, or to compare."""
+    types: list[ast.AST] = [node.type for node in text.nodes[ast.ExceptHandler] if node.type is not None]
+    types += [base for node in text.nodes[ast.ClassDef] for base in (*node.bases, *(k.value for k in node.keywords))]
+    types += [node.cls for node in text.nodes[ast.MatchClass]]
+    types += [node.exc for node in text.nodes[ast.Raise] if node.exc is not None and text.is_own(_function(node.exc))]
+    for node in text.nodes[ast.Call]:
+        path = text.path(node.func)
+        method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        if path in _TYPE_CALLS or method in _TYPE_METHODS:
+            types += node.args[:1] if path not in ("builtins.isinstance", "builtins.issubclass") else []
+            types += node.args[1:2] if "nstance" in (path + method) or "subclass" in path else []
+            types += [part.value for part in node.keywords if part.arg == "expected_exception"]
+            types += node.args[:1] if path == "builtins.issubclass" else []
+        elif path and path not in _SAFE_WITH_CLASS and any(text.is_class(part) for part in node.args):
+            return True
+    for node in text.nodes[ast.Compare]:
+        types += [side for side in (node.left, *node.comparators) if text.is_class(side)]
+    return any(_holds_own(text, part) for part in types if part is not None)
+
+
+def _function(expression: ast.AST) -> ast.AST:
+    return expression.func if isinstance(expression, ast.Call) else expression
+
+
+def _holds_own(text: TestText, expression: ast.AST) -> bool:
+    if isinstance(expression, ast.Tuple | ast.List):
+        return any(_holds_own(text, part) for part in expression.elts)
+    return text.is_own(_function(expression)) or (
+        isinstance(expression, ast.Attribute) and text.is_own(expression.value)
+    )
+
+
+def _is_from_solution(text: TestText, expression: ast.AST) -> bool:
+    """Return whether an expression is an object of the solution: a call of it, or a method of such an object."""
+    if isinstance(expression, ast.Name):
+        return text.is_own(expression) or expression.id in _assigned_from_calls(text)
+    if isinstance(expression, ast.Call):
+        return text.is_own(expression.func) or (
+            isinstance(expression.func, ast.Attribute) and _is_from_solution(text, expression.func.value)
+        )
+    return isinstance(expression, ast.Attribute) and _is_from_solution(text, expression.value)
+
+
+def _assigned_from_calls(text: TestText) -> set[str]:
+    return {
+        target.id
+        for node in text.nodes[ast.Assign]
+        if isinstance(node.value, ast.Call) and text.is_own(node.value.func)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _looks(text: TestText) -> bool:
+    """Return whether the test reads names with double underscores of the solution's functions, classes or objects."""
+    for node in text.nodes[ast.Attribute]:
+        if node.attr.startswith("__") and node.attr.endswith("__") and not text.path(node.value):
+            if node.attr not in _KNOWN_DUNDERS or _is_from_solution(text, node.value) or text.is_own(node.value):
+                return not _of_exception(text, node)
+    for node in text.nodes[ast.Call]:
+        if text.path(node.func) in ("builtins.getattr", "builtins.hasattr") and len(node.args) > 1:
+            name = node.args[1]
+            if isinstance(name, ast.Constant) and str(name.value).startswith("__"):
+                return True
+    return False
+
+
+def _of_exception(text: TestText, node: ast.Attribute) -> bool:
+    """Return whether an attribute is one of a caught exception, such as `error.__cause__`, which crosses as data."""
+    caught = {handler.name for handler in text.nodes[ast.ExceptHandler]}
+    return isinstance(node.value, ast.Name) and node.value.id in caught
+
+
+def _live_names(text: TestText) -> frozenset[str]:
+    """Return the names of the solution that the test reads and never calls."""
+    read = {node.id for node in text.nodes[ast.Name] if isinstance(node.ctx, ast.Load)}
+    return frozenset((text.own & read) - text.called - text.bound - {text.around.entry_point})
+
+
+def _keeps_data(text: TestText, live: frozenset[str]) -> bool:
+    """Return whether the test changes data of the solution's module, or keeps it from one call to the next."""
+    imported = {name for name in text.from_solution if name in text.own and not name.isupper()}
+    read = {node.id for node in text.nodes[ast.Name] if isinstance(node.ctx, ast.Load)}
+    classes = {name for name in imported if text.around.definitions.get(name) or name[:1].isupper()}
+    if (imported & read) - text.called - classes - {text.around.entry_point}:
+        return True
+    for node in text.nodes[ast.Attribute]:
+        if node.attr in _CHANGING and (text.is_module(node.value) or _is_live(text, node.value, live)):
+            return True
+    for node in text.nodes[ast.Subscript]:
+        if not isinstance(node.ctx, ast.Load) and _is_live(text, node.value, live):
+            return True
+    kept = [node.value for node in (*text.nodes[ast.Assign], *text.nodes[ast.NamedExpr])]
+    return any(_is_live(text, value, live) and not _constant(value) for value in kept)
+
+
+def _is_live(text: TestText, expression: ast.AST, live: frozenset[str]) -> bool:
+    if isinstance(expression, ast.Name):
+        return expression.id in live
+    return isinstance(expression, ast.Attribute) and text.is_module(expression.value)
+
+
+def _constant(expression: ast.AST) -> bool:
+    name = expression.id if isinstance(expression, ast.Name) else getattr(expression, "attr", "")
+    return bool(name.isupper())
