@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..confinement.allowlist import shareable
 from .sharing import Analysis
 from .static_analysis import PlainCall, parsed, plain_call
-from .test_text import Surroundings
+from .test_text import Surroundings, walk
 
 if TYPE_CHECKING:
     from ..wire.link import Link
@@ -181,7 +181,7 @@ def compile_python(test: PreparedTest) -> ast.Module:
     analysed, since it reaches nothing but the answer of one function. Raises what `ast.parse` and `compile` raise.
     """
     tree = parsed(test.source)
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.ImportFrom) and node.level:  # a test is not part of a package
             node.level, node.module = 0, "solution"
     test.code = compiled(tree)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import types
 
-from .test_text import TestText, target_names
+from ..confinement.allowlist import words
+from .test_text import TestText, is_literal, target_names
 
 MADE_BY_TEST = "it hands a function or an object of its own to the solution"
 
@@ -13,10 +14,9 @@ PLAIN, ANSWER, UNKNOWN, MIXED = range(4)
 """Where a value comes from. PLAIN: it certainly crosses. ANSWER: from the solution, so it crosses back. UNKNOWN: from
 the test's own text, and it may be unable to cross. MIXED: the test made it of an answer, such as `type(answer)`."""
 
-_SURE = frozenset(
-    """int float str bool complex bytes bytearray len abs round sum min max sorted list tuple dict set frozenset range
-    divmod pow ord chr hex oct bin repr ascii format any all hash print isinstance issubclass callable id""".split()
-)
+_SURE = words("""
+    int float str bool complex bytes bytearray len abs round sum min max sorted list tuple dict set frozenset
+    range divmod pow ord chr hex oct bin repr ascii format any all hash print isinstance issubclass callable id""")
 _SEQUENCES = (ast.List, ast.Tuple, ast.Set)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp)
 _SURE_NODES = (ast.Constant, ast.JoinedStr, ast.Compare)
@@ -39,8 +39,7 @@ class Origins:
         pairs = [(target, node.value) for node in nodes[ast.Assign] for target in node.targets]
         for kind in (ast.AnnAssign, ast.NamedExpr, ast.AugAssign):
             pairs += [(node.target, node.value) for node in nodes[kind] if node.value is not None]
-        for kind in (ast.For, ast.comprehension):
-            pairs += [(node.target, node.iter) for node in nodes[kind]]
+        pairs += [(node.target, node.iter) for node in (*nodes[ast.For], *nodes[ast.comprehension])]
         pairs += [(node.optional_vars, node.context_expr) for node in nodes[ast.withitem] if node.optional_vars]
         for target, value in pairs:
             origin = self.of(value)
@@ -49,7 +48,7 @@ class Origins:
 
     def of(self, expression: ast.AST | None) -> int:
         """Return where the value of an expression comes from."""
-        if expression is None or isinstance(expression, _SURE_NODES):
+        if expression is None or isinstance(expression, _SURE_NODES) or is_literal(expression):
             return PLAIN
         if isinstance(expression, ast.Name):
             if self.text.is_own(expression):
@@ -81,6 +80,8 @@ class Origins:
         if isinstance(call.func, ast.Name):
             own = call.func.id in self.text.functions and self._uses_solution(call.func.id)
             inner = max(inner, MIXED if own else self.of(call.func) if not path else PLAIN)
+        elif isinstance(call.func, ast.Call):
+            inner = max(inner, self.of(call.func))
         return self._made_of(inner, UNKNOWN)
 
     def _uses_solution(self, name: str) -> bool:

@@ -7,8 +7,8 @@ would get expected values, for example in `isclose(f(x), 0.5)`, or decide itself
 from __future__ import annotations
 
 import ast
-import builtins
 import importlib
+from collections import Counter
 from typing import Any
 
 _MODULES = """
@@ -70,20 +70,46 @@ def module_of_name(name: str, attributes: set[str]) -> str:
     return ATTRIBUTES.get(name, "")
 
 
-def tested_itself(name: str, asserts: list[ast.Assert], others: set[str]) -> bool:
-    """Return whether a test seems to test the function `name` itself, although a library has one of that name.
+class Uses:
+    """How a test uses names that it does not bind. It decides whether such a name is a library's or the solution's.
 
-    others: names of the solution that the test uses besides names of libraries. If there are none, the function can
-    only be the solution's. If there are, an assertion must call it with literals and call none of them.
-    `assert gcd(12, 8) == 4` tests the solution's `gcd`. `assert isclose(half(5), 2.5)` does not test `isclose`.
+    others: names of the solution that the test uses besides names of libraries.
     """
-    if not others:
-        return True
-    for statement in asserts:
-        names = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
-        if name in names and not any(part != name and not hasattr(builtins, part) for part in names):
+
+    def __init__(self, nodes: dict[type, list[Any]], others: set[str]) -> None:
+        self.others = others
+        self.asserts: list[set[str]] = [names_in_tree(node) for node in nodes[ast.Assert]]
+        self.derived = set(others)
+        for _ in range(3):
+            for node in nodes[ast.Assign]:
+                if names_in_tree(node.value) & self.derived:
+                    self.derived.update(*map(names_in_tree, node.targets))
+        self._counts = Counter(node.id for node in nodes[ast.Name])
+        calls = [node for node in nodes[ast.Call] if names_in_tree(node.func) & others]
+        inside = {
+            id(name): name.id
+            for call in calls
+            for part in call.args
+            for name in ast.walk(part)
+            if isinstance(name, ast.Name)
+        }
+        self._inside = Counter(inside.values())
+
+    def of_solution(self, name: str) -> bool:
+        """Return whether the test seems to mean the solution's own `name`, although a library has one.
+
+        It does if nothing else in the test is the solution's, if an assertion tests it without anything else of the
+        solution (`assert gcd(12, 8) == 4`), or if it only makes arguments for the solution (`area(sample())`).
+        `assert isclose(half(5), 2.5)` means the library's `isclose`.
+        """
+        if not self.others or self._counts[name] == self._inside[name]:
             return True
-    return False
+        return any(name in names and not (names & self.derived) - {name} for names in self.asserts)
+
+
+def names_in_tree(tree: ast.AST) -> set[str]:
+    """Return all names in a tree."""
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
 def resolved(path: str) -> Any:

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import ast
 
-from .test_text import TestText, target_names
+from ..confinement.allowlist import words
+from .test_text import TestText, is_literal, target_names
 
 NOTHING, CONTAINER, OBJECT = range(3)
 """What an expression is: no object as far as is known, a container of such objects, or an object."""
@@ -20,17 +21,13 @@ NOTHING, CONTAINER, OBJECT = range(3)
 COMPARES, COMPUTES = "it compares objects of the solution", "it computes with objects of the solution"
 USES_CLASS, ENTERS = "it uses a class of the solution as a type", "it enters a context of the solution"
 
-_KEEPING = frozenset(
-    "list tuple set frozenset sorted reversed filter zip enumerate iter dict collections.deque copy.copy".split()
-)
+_KEEPING = words("list tuple set frozenset sorted reversed filter zip enumerate iter dict collections.deque copy.copy")
 _PICKING = frozenset({"next", "min", "max"})
 _ORDERING = frozenset({"sorted", "min", "max"})
-_HARMLESS = frozenset(
-    """len str bool iter list tuple next enumerate zip print id callable hasattr getattr setattr delattr repr format all
-    any map filter ascii type""".split()
-)
-_ADDING = frozenset("append add insert appendleft extend push setdefault".split())
-_LITERALS = (ast.Constant, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.UnaryOp, ast.USub, ast.Load)
+_HARMLESS = words("""
+    len str bool iter list tuple next enumerate zip print id callable hasattr getattr setattr delattr repr format
+    all any map filter ascii type""")
+_ADDING = words("append add insert appendleft extend push setdefault")
 
 
 class OwnObjects:
@@ -55,9 +52,8 @@ class OwnObjects:
             for node in nodes[kind]:
                 if node.value is not None:
                     self._bind(node.target, node.value)
-        for kind in (ast.For, ast.comprehension):
-            for node in nodes[kind]:
-                self._iterate(node.target, node.iter)
+        for node in (*nodes[ast.For], *nodes[ast.comprehension]):
+            self._iterate(node.target, node.iter)
         for node in nodes[ast.withitem]:
             if node.optional_vars is not None:
                 self._bind(node.optional_vars, node.context_expr)
@@ -150,7 +146,7 @@ class OwnObjects:
         if path in _KEEPING:
             return CONTAINER if inner == CONTAINER or (inner and path == "zip") else NOTHING
         if path in _PICKING:
-            return OBJECT if inner == CONTAINER or len(call.args) > 1 and inner else NOTHING
+            return OBJECT if inner == CONTAINER or (len(call.args) > 1 and inner) else NOTHING
         if path == "copy.deepcopy" or path == "copy.copy":
             return inner
         name = call.func.id if isinstance(call.func, ast.Name) else ""
@@ -174,9 +170,7 @@ def _why_compared(text: TestText, objects: OwnObjects) -> str:
             if isinstance(operator, ast.In | ast.NotIn):
                 if objects.kind(right) or objects.kind(left) == OBJECT:
                     return COMPARES
-            elif objects.kind(left) and not _guess(text, left, right):
-                return COMPARES
-            elif objects.kind(right) and not _guess(text, right, left):
+            elif any(objects.kind(a) and not _guess(text, a, b) for a, b in ((left, right), (right, left))):
                 return COMPARES
     keys = [node.slice for node in text.nodes[ast.Subscript]]
     keys += [part for node in text.nodes[ast.Dict] for part in node.keys if part is not None]
@@ -193,7 +187,7 @@ def _guess(text: TestText, side: ast.expr, other: ast.expr) -> bool:
     if not (isinstance(side, ast.Call) and text.is_class(side.func)):
         return False
     name = side.func.id if isinstance(side.func, ast.Name) else ""
-    return not text.certain_class(name) and all(isinstance(node, _LITERALS) for node in ast.walk(other))
+    return not text.certain_class(name) and is_literal(other)
 
 
 def _why_computed(text: TestText, objects: OwnObjects) -> str:
@@ -219,8 +213,10 @@ def _hands_to_library(text: TestText, call: ast.Call, objects: OwnObjects) -> bo
     path = text.path(call.func)
     parts = [*call.args, *(part.value for part in call.keywords)]
     if not path or not any(map(objects.kind, parts)):
-        return isinstance(call.func, ast.Attribute) and call.func.attr.startswith("assert") and any(
-            objects.kind(part) for part in parts
+        return (
+            isinstance(call.func, ast.Attribute)
+            and call.func.attr.startswith("assert")
+            and any(objects.kind(part) for part in parts)
         )
     name = path.removeprefix("builtins.")
     if name in _ORDERING:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 
+from ..confinement.allowlist import words
 from .test_text import TestText, target_names
 
 ASYNC, THREADS = "it runs an event loop", "it starts threads or processes"
@@ -57,13 +58,13 @@ _FIXTURES = {
 }
 """Fixtures of pytest and of its common plugins -> why a test that uses one must share a process."""
 
-_OF_PATHS = frozenset("read_text write_text read_bytes write_bytes mkdir unlink rmdir touch iterdir is_file is_dir".split())
-_OF_PATHS_IF_IMPORTED = frozenset("exists stat open glob rglob rename replace resolve samefile chmod".split())
+_OF_PATHS = words("read_text write_text read_bytes write_bytes mkdir unlink rmdir touch iterdir is_file is_dir")
+_OF_PATHS_IF_IMPORTED = words("exists stat open glob rglob rename replace resolve samefile chmod")
 _METHODS = {
     **dict.fromkeys(("assertLogs", "assertNoLogs", "assertWarns", "assertWarnsRegex"), STREAMS),
     **dict.fromkeys(("savefig", "to_pickle", "tofile"), FILES),
 }
-_ON_FILES = frozenset("to_csv to_excel to_json to_parquet to_html read_csv read_excel read_json read_parquet".split())
+_ON_FILES = words("to_csv to_excel to_json to_parquet to_html read_csv read_excel read_json read_parquet")
 _REPLACED = frozenset({"input", "print", "open"})
 _TIMED = ("timeit.timeit", "timeit.repeat", "timeit.Timer")
 _ASYNC_NODES = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.AsyncFunctionDef)
@@ -116,9 +117,9 @@ def _by_method(text: TestText) -> str:
             return FILES
     for node in text.nodes[ast.Call]:
         first = node.args[0] if node.args else None
-        if isinstance(node.func, ast.Attribute) and node.func.attr in _ON_FILES:
-            if isinstance(first, ast.Constant | ast.JoinedStr):
-                return FILES
+        named = isinstance(first, ast.Constant | ast.JoinedStr)
+        if named and isinstance(node.func, ast.Attribute) and node.func.attr in _ON_FILES:
+            return FILES
         path = text.path(node.func)
         if path in _TIMED and not isinstance(first, ast.Lambda | ast.Name):
             return EVALUATES
@@ -143,10 +144,9 @@ def _by_replacement(text: TestText) -> str:
             if set(target_names(target)) & _REPLACED:
                 return PATCHES
     for node in text.nodes[ast.Call]:
-        if text.path(node.func) in ("builtins.setattr", "builtins.delattr") and node.args:
-            if text.path(node.args[0]) or text.is_module(node.args[0]):
-                return PATCHES
+        sets = text.path(node.func) in ("builtins.setattr", "builtins.delattr") and bool(node.args)
+        if sets and (text.path(node.args[0]) or text.is_module(node.args[0])):
+            return PATCHES
     if text.functions.keys() & _REPLACED or any(set(node.names) & text.own for node in text.nodes[ast.Global]):
         return PATCHES
     return ""
-

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 
+from ..confinement.allowlist import words
 from .handing import MADE_BY_TEST, hands_own_things, may_hand_over
 from .own_objects import ENTERS, USES_CLASS, why_objects
 from .reach import LOOKS, why_reaches
@@ -16,18 +17,19 @@ from .test_text import Surroundings, TestText, bound_at_top
 KEEPS_DATA = "it changes or keeps data of the solution's module"
 
 _TYPE_CALLS = frozenset({"builtins.isinstance", "builtins.issubclass", "contextlib.suppress", "pytest.raises"})
-_TYPE_METHODS = frozenset(
-    "raises assertRaises assertRaisesRegex assertIsInstance assertNotIsInstance suppress register".split()
-)
+_TYPE_METHODS = words("raises assertRaises assertRaisesRegex assertIsInstance assertNotIsInstance suppress register")
 _SAFE_WITH_CLASS = frozenset(
     f"builtins.{name}"
-    for name in "callable hasattr getattr setattr print id repr str map filter list len iter tuple enumerate zip".split()
+    for name in words("""
+        callable hasattr getattr setattr print id repr str map filter list len iter tuple enumerate zip""")
 )
-_KNOWN_DUNDERS = frozenset("__name__ __class__ __init__ __str__ __len__ __getitem__ __iter__ __next__".split())
-_CHANGING = frozenset(
-    """append extend insert remove pop clear sort reverse add discard update popitem setdefault appendleft popleft
-    extendleft rotate""".split()
-)
+_KNOWN_DUNDERS = words("__name__ __class__ __init__ __str__ __len__ __getitem__ __iter__ __next__")
+_ABILITIES = _KNOWN_DUNDERS | {"__setitem__", "__delitem__", "__contains__", "__call__"}
+"""Methods that a proxy has exactly if the type of its original has them."""
+
+_CHANGING = words("""
+    append extend insert remove pop clear sort reverse add discard update popitem setdefault appendleft popleft
+    extendleft rotate""")
 
 
 class Analysis:
@@ -152,12 +154,14 @@ def _looks(text: TestText) -> bool:
     """Return whether the test reads names with double underscores of the solution's functions, classes or objects."""
     for node in text.nodes[ast.Attribute]:
         if node.attr.startswith("__") and node.attr.endswith("__") and not text.path(node.value):
-            if node.attr not in _KNOWN_DUNDERS or _is_from_solution(text, node.value) or text.is_own(node.value):
-                return not _of_exception(text, node)
+            known = node.attr in _KNOWN_DUNDERS and not _is_from_solution(text, node.value)
+            if not known and not _of_exception(text, node):
+                return True
     for node in text.nodes[ast.Call]:
         if text.path(node.func) in ("builtins.getattr", "builtins.hasattr") and len(node.args) > 1:
             name = node.args[1]
-            if isinstance(name, ast.Constant) and str(name.value).startswith("__"):
+            text_ = str(name.value) if isinstance(name, ast.Constant) else ""
+            if text_.startswith("__") and (text_ not in _ABILITIES or text.is_own(node.args[0])):
                 return True
     return False
 
@@ -181,8 +185,9 @@ def _keeps_data(text: TestText, live: frozenset[str]) -> bool:
     classes = {name for name in imported if text.around.definitions.get(name) or name[:1].isupper()}
     if (imported & read) - text.called - classes - {text.around.entry_point}:
         return True
-    for node in text.nodes[ast.Attribute]:
-        if node.attr in _CHANGING and (text.is_module(node.value) or _is_live(text, node.value, live)):
+    for call in text.nodes[ast.Call]:
+        method = call.func
+        if isinstance(method, ast.Attribute) and method.attr in _CHANGING and _is_live(text, method.value, live):
             return True
     for node in text.nodes[ast.Subscript]:
         if not isinstance(node.ctx, ast.Load) and _is_live(text, node.value, live):

@@ -14,11 +14,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .libraries import module_of_name, tested_itself
+from ..confinement.allowlist import words
+from .libraries import Uses, module_of_name
 
-_USUAL_MODULES = frozenset("""
+_USUAL_MODULES = words("""
     solution solutions main my_module your_module mymodule yourmodule module candidate my_solution your_solution answer
-    submission implementation program solution_module code_under_test""".split())
+    submission implementation program solution_module code_under_test""")
 """Usual names of the module by which a test imports the solution. None of them is a module of Python."""
 
 CALLBACK_PARAMETER = "candidate"
@@ -44,7 +45,7 @@ class Surroundings:
         self.helpers = helpers or ast.Module([], [])
         self.entry_point = entry_point
         self.definitions = definitions or {}
-        self.bound = frozenset(bound_names(ast.walk(self.helpers)))
+        self.bound = frozenset(bound_names(walk(self.helpers)))
 
 
 def bound_names(nodes: Iterable[ast.AST]) -> Iterator[str]:
@@ -67,9 +68,34 @@ def bound_names(nodes: Iterable[ast.AST]) -> Iterator[str]:
 def bound_at_top(tree: ast.AST) -> Iterator[str]:
     """Yield each name that the statements of a module bind in the module itself, not in a function or a class of it."""
     for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.expr) and not isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
+            if isinstance(node, ast.NamedExpr):
+                yield from bound_names((node.target,))
+            continue
         yield from bound_names((node,))
         if not isinstance(node, _SCOPES):
             yield from bound_at_top(node)
+
+
+def walk(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield all nodes of a tree, apart from those inside literals. Tests of published files have very long literals."""
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        yield node
+        if not is_literal(node):
+            stack += ast.iter_child_nodes(node)
+
+
+def is_literal(node: ast.AST | None) -> bool:
+    """Return whether a node is a constant, or a container display of constants."""
+    if isinstance(node, ast.Constant):
+        return True
+    if isinstance(node, ast.List | ast.Tuple | ast.Set):
+        return not isinstance(getattr(node, "ctx", None), ast.Store) and all(map(is_literal, node.elts))
+    if isinstance(node, ast.Dict):
+        return all(map(is_literal, node.keys)) and all(map(is_literal, node.values))
+    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and is_literal(node.operand)
 
 
 def target_names(target: ast.expr) -> list[str]:
@@ -103,7 +129,7 @@ class TestText:
         self.solution_modules, self.from_solution = set[str](), set[str]()
         self.around = around
         self.nodes: dict[type, list[Any]] = defaultdict(list)
-        for node in (*ast.walk(tree), *ast.walk(around.helpers)):
+        for node in (*walk(tree), *walk(around.helpers)):
             self.nodes[type(node)].append(node)
         self.functions = {node.name: node for kind in _FUNCTIONS for node in self.nodes[kind]}
         self.classes = {node.name for node in self.nodes[ast.ClassDef]}
@@ -154,13 +180,11 @@ class TestText:
         for name in free - {around.entry_point} - around.definitions.keys():
             if path := module_of_name(name, attributes[name]):
                 found[name] = path
-        others = (free - found.keys()) | self.own | self.modules
-        asserts = self.nodes[ast.Assert]
-        return {
-            name: path
-            for name, path in found.items()
-            if attributes[name] or not tested_itself(name, asserts, others)
-        }
+        if not found:
+            return found
+        others = (free - found.keys()) | self.own | self.modules | ({around.entry_point} & free)
+        uses = Uses(self.nodes, others)
+        return {name: path for name, path in found.items() if attributes[name] or not uses.of_solution(name)}
 
     def _add_parameters(self) -> None:
         """Add parameters that stand for the solution's function, such as the one of `check`."""

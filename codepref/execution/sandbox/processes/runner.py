@@ -16,8 +16,18 @@ from typing import Any
 from ..confinement import allowlist
 from ..confinement.hardening import CHANNEL
 from ..kinds import shared_run
-from ..kinds.base import ERROR, FAILED, LONG_SLACK, OUR_FAULT, PASSED, REFUSED, SHORT_SLACK
-from ..kinds.base import PreparedTest, compiled, names_in
+from ..kinds.base import (
+    ERROR,
+    FAILED,
+    LONG_SLACK,
+    OUR_FAULT,
+    PASSED,
+    REFUSED,
+    SHORT_SLACK,
+    PreparedTest,
+    compiled,
+    names_in,
+)
 from ..kinds.expected_outputs import produce
 from ..kinds.handing import made_by_test
 from ..kinds.libraries import resolved

@@ -18,8 +18,8 @@ from typing import Any
 
 from .forms import date_fields, dict_tag, numpy_bytes, packed
 from .library_values import form_of, keeps_handle
-from .tables import table_form
 from .plain_data import BUILTIN_TYPES, F64, I64, MAX_DEPTH, TWO_F64, U32, DeepStack, Unencodable
+from .tables import table_form
 
 SHORT = 8
 """A container with at least this many items is written with `packed` if its items allow it."""

@@ -218,7 +218,9 @@ def form_of(value: Any, *, from_test: bool) -> tuple[str, tuple[Any, ...]] | Non
         return _of_subclass(value, from_test)
     name, form = found
     module = sys.modules.get(kind.__module__)
-    if getattr(module, kind.__name__, kind) is not kind or form.direction == (FROM_SOLUTION if from_test else FROM_TEST):
+    if getattr(module, kind.__name__, kind) is not kind or form.direction == (
+        FROM_SOLUTION if from_test else FROM_TEST
+    ):
         return None
     fields = form.fields(value)
     return None if fields is None else (name, fields)
@@ -251,10 +253,10 @@ _CLASSES: dict[tuple[str, tuple[str, ...]], type] = {}
 
 
 def tuple_class(name: str, fields: tuple[str, ...]) -> type:
-    """Return a class of named tuples with these names, always the same one. Raises ValueError for names that no class has."""
+    """Return the class of named tuples with these names. Raises ValueError for names that no class can have."""
     known = _CLASSES.get((name, fields))
     if known is None:
-        known = _CLASSES[name, fields] = namedtuple(name, fields, module="solution")  # type: ignore[misc]
+        known = _CLASSES[name, fields] = namedtuple(name, fields, module="solution")
         _REBUILT.add(known)
     return known
 

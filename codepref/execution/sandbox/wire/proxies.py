@@ -1,9 +1,9 @@
 """Proxies for objects that stay in the solution's process, and the functions that rebuild its exceptions.
 
 A proxy equals only itself and has no ordering and no arithmetic. So an `__eq__` of the solution does not decide
-whether a proxy equals another value. Two proxies differ only if the solution says so too, otherwise comparing them is an
-error. The solution's process answers requests for the truth value, the length, the texts, the hash and the items of the
-original object. It also answers for attributes whose names do not begin with `__`.
+whether a proxy equals another value. Two proxies differ only if the solution says so too, otherwise comparing them is
+an error. The solution's process answers requests for the truth value, the length, the texts, the hash and the items of
+the original object. It also answers for attributes whose names do not begin with `__`.
 """
 
 from __future__ import annotations

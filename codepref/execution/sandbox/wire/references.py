@@ -20,13 +20,13 @@ def reference_to(value: Any) -> str | None:
     The name must lead to the very value in this process.
     """
     if type(value) is types.ModuleType:
-        name = value.__name__
-        return f"{name}:" if _is_library(name) and sys.modules.get(name) is value else None
+        known = _is_library(value.__name__) and sys.modules.get(value.__name__) is value
+        return f"{value.__name__}:" if known else None
     if not isinstance(value, _NAMED) and type(value).__name__ != "ufunc":
         return None
-    name = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
+    name: Any = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
     owner = getattr(value, "__objclass__", None)
-    module = getattr(owner if owner is not None else value, "__module__", None) or "builtins"
+    module: Any = getattr(owner if owner is not None else value, "__module__", None) or "builtins"
     module = "numpy" if type(value).__name__ == "ufunc" else module
     if value is type(None):
         module = "types"

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 _UNITS = "Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as"
 _DTYPE = re.compile(rf"[<|=](?:[biufcSU]\d{{1,9}}|[mM]8(?:\[\d{{0,9}}(?:{_UNITS})\])?)")
 _PANDAS_TYPES = frozenset(
-    """DataFrame Series Index RangeIndex DatetimeIndex TimedeltaIndex MultiIndex CategoricalIndex Timestamp Timedelta
-    NaTType NAType""".split()
+    {"DataFrame", "Series", "Index", "RangeIndex", "DatetimeIndex", "TimedeltaIndex", "MultiIndex", "CategoricalIndex"}
+    | {"Timestamp", "Timedelta", "NaTType", "NAType"}
 )
 _EXTENSIONS = frozenset(
-    "Int8 Int16 Int32 Int64 UInt8 UInt16 UInt32 UInt64 Float32 Float64 boolean string str".split()
+    {"Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Float32", "Float64"}
+    | {"boolean", "string", "str"}
 )
 """The names of pandas' own dtypes whose values cross as a list."""
 
@@ -96,7 +97,11 @@ def _column(values: Any) -> tuple[Any, ...] | None:
             plain = plain.tz_localize(None)
         return "zoned", plain.to_numpy(), str(dtype.tz)
     if text in _EXTENSIONS:
-        return "extension", text, tuple(None if missing else item for item, missing in zip(values, values.isna(), strict=True))
+        return (
+            "extension",
+            text,
+            tuple(None if missing else item for item, missing in zip(values, values.isna(), strict=True)),
+        )
     array = values.to_numpy()
     return ("array", array) if array.dtype.kind == "O" or _DTYPE.fullmatch(array.dtype.str) else None
 
