@@ -133,6 +133,8 @@ class OwnObjects:
         if isinstance(expression, ast.NamedExpr | ast.Starred):
             return self.kind(expression.value)
         if isinstance(expression, ast.BinOp):
+            if isinstance(expression.op, ast.Mod) and isinstance(expression.left, ast.Constant | ast.JoinedStr):
+                return NOTHING  # the text of an object
             return max(self.kind(expression.left), self.kind(expression.right))
         if isinstance(expression, ast.Subscript) and self.kind(expression.value) == CONTAINER:
             return CONTAINER if isinstance(expression.slice, ast.Slice) else OBJECT
@@ -211,6 +213,8 @@ def _why_computed(text: TestText, objects: OwnObjects) -> str:
 def _hands_to_library(text: TestText, call: ast.Call, objects: OwnObjects) -> bool:
     """Return whether a call gives an object to a function of Python or of a library that needs more than a proxy."""
     path = text.path(call.func)
+    if isinstance(call.func, ast.Attribute) and not path and _needs_order(call, call.func, objects):
+        return True
     parts = [*call.args, *(part.value for part in call.keywords)]
     if not path or not any(map(objects.kind, parts)):
         return (
@@ -224,3 +228,11 @@ def _hands_to_library(text: TestText, call: ast.Call, objects: OwnObjects) -> bo
     if name == "isinstance" and len(parts) == 2 and text.path(parts[1]) in ("builtins.object", "builtins.type"):
         return False
     return name not in _HARMLESS and not path.startswith("pytest.")
+
+
+def _needs_order(call: ast.Call, method: ast.Attribute, objects: OwnObjects) -> bool:
+    """Return whether a call is one of a list's methods that compare its items, and these are objects."""
+    if method.attr == "sort":
+        return objects.kind(method.value) == CONTAINER and not call.keywords
+    searches = method.attr in ("index", "count", "remove") and objects.kind(method.value) != OBJECT
+    return searches and any(objects.kind(part) == OBJECT for part in call.args)

@@ -137,7 +137,9 @@ def _is_from_solution(text: TestText, expression: ast.AST) -> bool:
         return text.is_own(expression.func) or (
             isinstance(expression.func, ast.Attribute) and _is_from_solution(text, expression.func.value)
         )
-    return isinstance(expression, ast.Attribute) and _is_from_solution(text, expression.value)
+    if not isinstance(expression, ast.Attribute) or expression.attr == "__class__":
+        return False
+    return _is_from_solution(text, expression.value)
 
 
 def _assigned_from_calls(text: TestText) -> set[str]:
@@ -154,7 +156,8 @@ def _looks(text: TestText) -> bool:
     """Return whether the test reads names with double underscores of the solution's functions, classes or objects."""
     for node in text.nodes[ast.Attribute]:
         if node.attr.startswith("__") and node.attr.endswith("__") and not text.path(node.value):
-            known = node.attr in _KNOWN_DUNDERS and not _is_from_solution(text, node.value)
+            own = text.is_own(node.value) if node.attr == "__class__" else _is_from_solution(text, node.value)
+            known = node.attr in _KNOWN_DUNDERS and not own
             if not known and not _of_exception(text, node):
                 return True
     for node in text.nodes[ast.Call]:

@@ -35,6 +35,7 @@ from ..kinds.scope import Scope, SolutionModule, register
 from ..kinds.sharing import HelperAnalysis
 from ..kinds.static_analysis import Fetched
 from ..wire import link, proxies, status_page
+from ..wire.errors import of_solution
 from ..wire.frames import send
 from ..wire.plain_data import Unencodable
 from ..wire.plan import Plan
@@ -361,7 +362,7 @@ class TestRunner:
         E.
         shared: the test and the solution run in one process, so either may have raised `error`.
         """
-        solutions = shared or proxies.of_solution(error)
+        solutions = shared or of_solution(error)
         if isinstance(error, AssertionError) and (shared or not solutions):
             return FAILED
         if isinstance(error, MemoryError):
@@ -372,7 +373,7 @@ class TestRunner:
         if isinstance(error, Unencodable):
             self.page.describe(f"{where}: {error} cannot cross as plain data")
             return
-        who = " the solution raised" if proxies.of_solution(error) else ""
+        who = " the solution raised" if of_solution(error) else ""
         try:
             text = str(error)[:300]
         except Exception:  # noqa: BLE001 - an error whose text cannot be built is described without it

@@ -7,7 +7,6 @@ process, it can only spoil its own answers. The test runner decodes the answers 
 from __future__ import annotations
 
 import ast
-import builtins
 import gc
 import marshal
 import math
@@ -24,6 +23,7 @@ from ..kinds import KINDS
 from ..wire import frames
 from ..wire.decoder import Decoder
 from ..wire.encoder import Encoder
+from ..wire.errors import error_fields
 from ..wire.library_values import tuple_class
 from ..wire.plain_data import NUMPY_KINDS, U32
 from ..wire.proxies import ABILITIES
@@ -95,7 +95,9 @@ def _snapshot(table: list[Any]) -> list[Any]:
 def _shallow(container: Any) -> Any:
     if isinstance(container, dict):
         return (list(container), list(container.values()))
-    return bytes(container) if isinstance(container, bytearray) else list(container)
+    if isinstance(container, bytearray):
+        return bytes(container)
+    return container.tobytes() if hasattr(container, "tobytes") else list(container)
 
 
 def _same(before: Any, after: Any) -> bool:
@@ -108,22 +110,6 @@ def _same(before: Any, after: Any) -> bool:
 
 def _is(first: Any, second: Any) -> bool:
     return first is second
-
-
-def _error(error: BaseException) -> tuple[Any, ...]:
-    """Return an exception as plain data: its name, the name of its nearest builtin type, its arguments, and its errno.
-
-    Where an argument is not a simple value, the text of the exception replaces the arguments.
-    """
-    kind = type(error)
-    base = next(cls for cls in kind.__mro__ if getattr(builtins, cls.__name__, None) is cls)
-    arguments = error.args if all(type(part) in (str, int, float, bool, type(None)) for part in error.args) else ()
-    if not arguments and error.args:
-        try:
-            arguments = (str(error),)
-        except BaseException:  # noqa: BLE001 - a hostile __str__ may raise, and the error is still reported
-            arguments = ()
-    return kind.__name__, base.__name__, arguments, getattr(error, "errno", None)
 
 
 def _compiled(part: str | ast.Module) -> types.CodeType:
@@ -189,7 +175,7 @@ class Server:
         """Call one function with each list of arguments in `calls`, which may be marshalled.
 
         Stop at the first exception, or when the outputs have more than `limit` items.
-        Return the outputs, and the exception as `_error` encodes it, or None. Raises NameError if the function is not
+        Return the outputs, and the exception as `error_fields` encodes it, or None. Raises NameError if the function is not
         defined.
         """
         if name not in self._module.__dict__:
@@ -203,7 +189,7 @@ class Server:
                 items += len(output) if type(output) in _SIZED else 0
                 outputs.append(output)
             except Exception as error:  # noqa: BLE001 - the error is the answer
-                return outputs, _error(error)
+                return outputs, error_fields(error)
         return outputs, None
 
     def answer(self, request: bytes) -> bytes:
@@ -222,7 +208,7 @@ class Server:
         try:
             value, sign = OPERATIONS[operation](self, *parts), b"+"
         except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt are answers too
-            value, sign = _error(error), b"-"
+            value, sign = error_fields(error), b"-"
         changed = [at for at, old in enumerate(before) if not _same(old, _shallow(table[at]))]
         encoder = Encoder(self.handles.of, exact=False, table=table)
         body = [number, sign, encoder.encode(value), U32.pack(len(changed))]
@@ -280,7 +266,7 @@ def run() -> None:
             if len(reply) > MAX_REPLY:
                 raise MemoryError("the answer is larger than 64 MiB")
         except BaseException as error:  # noqa: BLE001 - a value that cannot be encoded is reported as an error
-            reply = request[:4] + b"-" + Encoder(lambda _: None, exact=False).encode(_error(error)) + U32.pack(0)
+            reply = request[:4] + b"-" + Encoder(lambda _: None, exact=False).encode(error_fields(error)) + U32.pack(0)
         try:
             frames.send(CHANNEL, reply)
         except (frames.Closed, OSError):

@@ -83,8 +83,12 @@ class Decoder:
         if isinstance(target, (dict, set, deque)):
             target.clear()
             (target.extend if isinstance(target, deque) else target.update)(fresh)
-        else:
+        elif isinstance(target, (list, bytearray)):
             target[:] = fresh
+        elif (target.shape, target.dtype) != (fresh.shape, fresh.dtype):
+            raise Malformed("the new contents of an array have another shape or type than the array")
+        else:
+            target[...] = fresh
 
     def finished(self) -> None:
         """Raise Malformed if bytes are left over."""

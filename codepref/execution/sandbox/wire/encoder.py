@@ -18,7 +18,7 @@ from typing import Any
 
 from .forms import date_fields, dict_tag, numpy_bytes, packed
 from .library_values import form_of, keeps_handle
-from .plain_data import BUILTIN_TYPES, F64, I64, MAX_DEPTH, TWO_F64, U32, DeepStack, Unencodable
+from .plain_data import BUILTIN_TYPES, F64, I64, MAX_DEPTH, NUMPY_KINDS, TWO_F64, U32, DeepStack, Unencodable
 from .tables import table_form
 
 SHORT = 8
@@ -104,6 +104,10 @@ class Encoder:
     def _other(self, value: Any) -> None:
         if not self._exact and (form := table_form(value)) is not None:
             self._form(value, *form)
+            return
+        numpy = sys.modules.get("numpy")
+        if numpy is not None and type(value) is numpy.ndarray and value.dtype.kind in NUMPY_KINDS:
+            self._mutable(value)
             return
         handle = self._handle_of(value)
         if handle is None and (written := numpy_bytes(value)) is not None:
@@ -218,6 +222,8 @@ class Encoder:
             self._items(b"S", set.__iter__(value), set.__len__(value))
         elif isinstance(value, bytearray):
             self._bytes_of(b"B", bytes(value))
+        elif (written := numpy_bytes(value)) is not None:
+            self._out.append(b"Y" + written[1:])
         else:
             self._items(b"q", (value.maxlen, *deque.__iter__(value)), deque.__len__(value) + 1)
 

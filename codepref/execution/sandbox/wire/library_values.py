@@ -17,6 +17,7 @@ from collections import namedtuple
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .errors import error_fields, exception_from
 from .plain_data import Malformed, Unencodable
 
 if TYPE_CHECKING:
@@ -196,6 +197,7 @@ FORMS: dict[str, Form] = {
         ),
         FROM_SOLUTION,
     ),
+    "exception": Form("", lambda value: None, lambda decoder, *fields: exception_from(fields), FROM_SOLUTION),
     "iterator": Form(_ITERATORS, _iterated, lambda decoder, items: iter(checked(items, tuple)), FROM_TEST),
     "named": Form("", lambda value: None, lambda decoder, *parts: _named_tuple(decoder, *parts)),
     "member": Form("", lambda value: None, lambda decoder, *parts: _member(*parts), FROM_SOLUTION),
@@ -228,11 +230,13 @@ def form_of(value: Any, *, from_test: bool) -> tuple[str, tuple[Any, ...]] | Non
 
 def keeps_handle(name: str) -> bool:
     """Return whether a value of this form crosses back to the solution as a handle."""
-    return name in FORMS and FORMS[name].direction == FROM_SOLUTION
+    return name in ("pandas", "objects") or (name in FORMS and FORMS[name].direction == FROM_SOLUTION)
 
 
 def _of_subclass(value: Any, from_test: bool) -> tuple[str, tuple[Any, ...]] | None:
     kind = type(value)
+    if issubclass(kind, BaseException) and not from_test:
+        return "exception", error_fields(value)
     if issubclass(kind, tuple):
         names = getattr(kind, "_fields", None)
         if from_test and kind not in _REBUILT:

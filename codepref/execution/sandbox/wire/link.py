@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from . import proxies, status_page
 from .decoder import Decoder, imported_numpy
 from .encoder import Encoder
+from .errors import exception_from
 from .frames import LENGTH
 from .plain_data import U32, Malformed, Unencodable
 
@@ -176,7 +177,7 @@ class Link:
             outputs, error = value
             if type(value) is not tuple or type(outputs) is not list:
                 raise TypeError
-            return outputs, None if error is None else proxies.exception_from(error)
+            return outputs, None if error is None else exception_from(error)
         except (TypeError, ValueError, Malformed):
             self.stop(ord("E"), "the solution's process sent a malformed answer to a batch of calls")
 
@@ -262,7 +263,7 @@ class Link:
                 decoder.replace(table[decoder.u32()])
             decoder.finished()
             if sign == b"-":
-                value = proxies.exception_from(value)
+                value = exception_from(value)
             elif sign != b"+":
                 raise Malformed("the answer is neither a value nor an error")
         except (Malformed, IndexError) as error:

@@ -13,6 +13,7 @@ Bytes that come from a solution's process are never read with pickle or marshal,
 
 from __future__ import annotations
 
+import builtins
 import struct
 import sys
 from struct import Struct
@@ -32,7 +33,10 @@ NUMPY_KINDS = frozenset("biufcSUmM")
 
 _NUMBERS, _TEXTS = (bool, int, float, complex), (str, bytes, bytearray)
 _CONTAINERS = (list, tuple, dict, set, frozenset, range)
-BUILTIN_TYPES: dict[str, type] = {cls.__name__: cls for cls in (*_NUMBERS, *_TEXTS, *_CONTAINERS, type, object)}
+_ERRORS = [cls for cls in vars(builtins).values() if isinstance(cls, type) and issubclass(cls, Exception)]
+BUILTIN_TYPES: dict[str, type] = {
+    cls.__name__: cls for cls in (*_NUMBERS, *_TEXTS, *_CONTAINERS, type, object, *_ERRORS)
+}
 """The builtin types that can cross as values, by name. For example, a test can hand over `int` as an argument."""
 
 

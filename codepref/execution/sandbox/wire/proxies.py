@@ -1,4 +1,4 @@
-"""Proxies for objects that stay in the solution's process, and the functions that rebuild its exceptions.
+"""Proxies for objects that stay in the solution's process.
 
 A proxy equals only itself and has no ordering and no arithmetic. So an `__eq__` of the solution does not decide
 whether a proxy equals another value. Two proxies differ only if the solution says so too, otherwise comparing them is
@@ -8,18 +8,15 @@ the original object. It also answers for attributes whose names do not begin wit
 
 from __future__ import annotations
 
-import builtins
 import functools
 import importlib
 import sys
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from .errors import new_class, of_solution, simple_error
 from .plain_data import U32, Malformed
 from .references import reference_to
-
-MARK = "_raised_by_solution"
-"""The attribute that marks exceptions, and classes of exceptions, that came from the solution."""
 
 _OWN_MODULES = sys.stdlib_module_names | {"numpy"}
 
@@ -66,14 +63,6 @@ def _proxy_class(kind: bytes, name: str) -> type:
     return new_class(text, base, {"__slots__": (), **methods})
 
 
-def new_class(name: str, base: type, body: dict[str, Any]) -> type:
-    """Return a new class in the module "solution". Raises Malformed for a name that no class can have."""
-    try:
-        return type(name, (base,), {"__module__": "solution", **body})
-    except (ValueError, TypeError):
-        raise Malformed("a name is malformed") from None
-
-
 def handle_of(value: Any) -> bytes | None:
     """Return the encoded handle of a proxy, or of a function, a class or a module of a library. None for other values.
 
@@ -91,36 +80,6 @@ def handle_of(value: Any) -> bytes | None:
         return None
     text = name.encode("utf-8", "surrogatepass")
     return b"hb" + U32.pack(0) + U32.pack(len(text)) + text
-
-
-def exception_from(fields: Any) -> BaseException:
-    """Return an exception of the solution, rebuilt from the name of its class, a builtin base type and its arguments.
-
-    fields: the name of the class, the name of the nearest builtin type, the arguments, and errno. If the builtin type
-    does not take the arguments, the base is Exception.
-    Raises Malformed for malformed fields.
-    """
-    if type(fields) is not tuple or len(fields) != 4 or type(fields[0]) is not str or type(fields[2]) is not tuple:
-        raise Malformed("the fields of an error are malformed")
-    name, base_name, arguments, number = fields
-    base = getattr(builtins, base_name, None) if type(base_name) is str else None
-    if not (isinstance(base, type) and issubclass(base, BaseException)):
-        raise Malformed("the type of an error is not a builtin exception")
-    kind = base if name == base_name else new_class(name, base, {MARK: True})
-    try:
-        error: BaseException = kind(*arguments)
-    except (TypeError, ValueError):
-        # UnicodeDecodeError and exception groups take arguments that do not cross.
-        error = new_class(name, Exception, {MARK: True})(*arguments)
-    if isinstance(error, OSError) and type(number) is int:
-        error.errno = number
-    error.__dict__[MARK] = True
-    return error
-
-
-def of_solution(value: Any) -> bool:
-    """Return whether `value` is an exception or a class that `exception_from` has marked."""
-    return (isinstance(value, (BaseException, type))) and MARK in getattr(value, "__dict__", ())
 
 
 class RemoteObject:
@@ -269,4 +228,4 @@ def _ask(target: Any, operation: str, *parts: Any) -> Any:
     except StopIteration:
         if link.stops_expected:
             raise
-        raise exception_from(("RuntimeError", "RuntimeError", ("the solution raised StopIteration",), None)) from None
+        raise simple_error("RuntimeError", "the solution raised StopIteration") from None

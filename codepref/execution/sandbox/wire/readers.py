@@ -214,6 +214,7 @@ READERS: dict[int, Callable[[Decoder], Any]] = {
         "X": _form,
         "x": lambda decoder: _numpy(decoder, True),
         "y": lambda decoder: _numpy(decoder, False),
+        "Y": lambda decoder: _new(decoder, _numpy(decoder, False)),
     }.items()
 }
 """The function that reads a value, by the tag of the value."""
