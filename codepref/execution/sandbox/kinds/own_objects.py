@@ -157,6 +157,12 @@ class OwnObjects:
 
 def why_objects(text: TestText) -> str:
     """Return why the test must share a process because of objects of the solution's classes, or ""."""
+    bits = (node for node in text.nodes[ast.BinOp] if isinstance(node.op, ast.BitOr | ast.BitAnd | ast.BitXor))
+    if any(_member(text, node.left) or _member(text, node.right) for node in bits):
+        return COMPUTES
+    orders = (node for node in text.nodes[ast.Compare] if isinstance(node.ops[0], ast.Lt | ast.LtE | ast.Gt | ast.GtE))
+    if any(_member(text, node.left) and _member(text, node.comparators[0]) for node in orders):
+        return COMPARES
     if not any(text.is_class(node.func) for node in text.nodes[ast.Call]):
         return ""
     objects = OwnObjects(text)
@@ -179,6 +185,11 @@ def _why_compared(text: TestText, objects: OwnObjects) -> str:
     keys += [part for node in text.nodes[ast.Set] for part in node.elts]
     keys += [node.elt for node in text.nodes[ast.SetComp]] + [node.key for node in text.nodes[ast.DictComp]]
     return COMPARES if any(objects.kind(key) == OBJECT for key in keys) else ""
+
+
+def _member(text: TestText, expression: ast.AST) -> bool:
+    """Return whether an expression is a constant of a class of the solution, such as a member of an enumeration."""
+    return isinstance(expression, ast.Attribute) and expression.attr.isupper() and text.is_class(expression.value)
 
 
 def _guess(text: TestText, side: ast.expr, other: ast.expr) -> bool:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import ast
 
 from ..confinement.allowlist import words
-from .handing import MADE_BY_TEST, hands_own_things, may_hand_over
+from .handing import ANSWER, MADE_BY_TEST, MIXED, Origins, hands_own_things, may_hand_over
 from .own_objects import ENTERS, USES_CLASS, why_objects
-from .reach import LOOKS, why_reaches
+from .reach import LOOKS, PATCHES, why_reaches
 from .test_text import Surroundings, TestText, bound_at_top
 
+CHECKS_TYPE = "it checks the type of an answer that cannot cross"
 KEEPS_DATA = "it changes or keeps data of the solution's module"
 
 _TYPE_CALLS = frozenset({"builtins.isinstance", "builtins.issubclass", "contextlib.suppress", "pytest.raises"})
@@ -27,6 +28,13 @@ _KNOWN_DUNDERS = words("__name__ __class__ __init__ __str__ __len__ __getitem__ 
 _ABILITIES = _KNOWN_DUNDERS | {"__setitem__", "__delitem__", "__contains__", "__call__"}
 """Methods that a proxy has exactly if the type of its original has them."""
 
+_DATA_MODULES = words(
+    "builtins collections numbers decimal fractions datetime pathlib uuid ipaddress numpy pandas typing"
+)
+"""Modules whose classes are data that cross, or abstract classes whose methods a proxy has."""
+
+_DATA_CLASSES = words("re.Pattern array.array zoneinfo.ZoneInfo types.SimpleNamespace types.NoneType types.MappingProxyType
+    time.struct_time http.HTTPStatus urllib.parse.ParseResult urllib.parse.SplitResult")
 _CHANGING = words("""
     append extend insert remove pop clear sort reverse add discard update popitem setdefault appendleft popleft
     extendleft rotate""")
@@ -91,6 +99,10 @@ def why_shared(text: TestText, live: frozenset[str] = frozenset()) -> str:
         return ENTERS
     if _looks(text):
         return LOOKS
+    if _checks_type(text):
+        return CHECKS_TYPE
+    if _sets_names(text):
+        return PATCHES
     if _keeps_data(text, live):
         return KEEPS_DATA
     return why_objects(text) or (MADE_BY_TEST if hands_own_things(text) else "")
@@ -150,6 +162,40 @@ def _assigned_from_calls(text: TestText) -> set[str]:
         for target in node.targets
         if isinstance(target, ast.Name)
     }
+
+
+def _checks_type(text: TestText) -> bool:
+    """Return whether the test asks if an answer is an instance of a library's class whose objects do not cross."""
+    asked = [node for node in text.nodes[ast.Call] if text.path(node.func) == "builtins.isinstance"]
+    asked = [node for node in asked if len(node.args) == 2 and _foreign(text, node.args[1])]
+    if not asked:
+        return False
+    origins = Origins(text)
+    return any(origins.of(node.args[0]) in (ANSWER, MIXED) for node in asked)
+
+
+def _foreign(text: TestText, kind: ast.expr) -> bool:
+    if isinstance(kind, ast.Tuple):
+        return any(_foreign(text, part) for part in kind.elts)
+    path = text.path(kind)
+    return bool(path) and path.split(".")[0] not in _DATA_MODULES and path not in _DATA_CLASSES
+
+
+def _sets_names(text: TestText) -> bool:
+    """Return whether the test, after a call of the solution, sets a name that it never reads itself.
+
+    Such a name is meant for the solution, as in `TAX = 0.5` between two calls of `price`.
+    """
+    read = {node.id for node in text.nodes[ast.Name] if isinstance(node.ctx, ast.Load)}
+    called = False
+    for statement in text.statements:
+        own = any(text.is_own(node.func) for node in ast.walk(statement) if isinstance(node, ast.Call))
+        if called and not own and isinstance(statement, ast.Assign):
+            names = {target.id for target in statement.targets if isinstance(target, ast.Name)}
+            if names - read - {"_"}:
+                return True
+        called = called or (own and not isinstance(statement, ast.FunctionDef | ast.ClassDef))
+    return False
 
 
 def _looks(text: TestText) -> bool:

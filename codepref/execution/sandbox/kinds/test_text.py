@@ -119,6 +119,7 @@ class TestText:
         solution_modules: names of modules by which the test imports the solution.
         from_solution: names that the test imports from the solution.
         libraries: names that the test uses without an import and that belong to a library: name -> dotted path.
+        statements: the statements of the test's module.
         called: names that the test calls.
         functions, classes: the functions and the classes that the test or the helpers define.
     """
@@ -127,7 +128,7 @@ class TestText:
 
     def __init__(self, tree: ast.Module, around: Surroundings) -> None:
         self.solution_modules, self.from_solution = set[str](), set[str]()
-        self.around = around
+        self.around, self.statements = around, tree.body
         self.nodes: dict[type, list[Any]] = defaultdict(list)
         for node in (*walk(tree), *walk(around.helpers)):
             self.nodes[type(node)].append(node)

@@ -199,6 +199,8 @@ class Encoder:
     def _type(self, value: type) -> None:
         if BUILTIN_TYPES.get(value.__name__) is value:
             self._bytes_of(b"g", value.__name__.encode())
+        elif (form := form_of(value, from_test=self._exact)) is not None:
+            self._form(value, *form)
         else:
             self._other(value)
 

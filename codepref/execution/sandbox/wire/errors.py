@@ -77,7 +77,7 @@ def exception_from(fields: Any, causes: int = MAX_CAUSES) -> BaseException:
     if isinstance(error, OSError) and type(number) is int:
         error.errno = number
     for key, value in attributes.items():
-        if type(key) is str and not key.startswith("__"):
+        if type(key) is str and (key == "__notes__" or not key.startswith("__")):
             error.__dict__[key] = value
     error.__dict__[MARK] = True
     if cause is not None and causes:

@@ -66,6 +66,20 @@ def one_of(module: str, name: Any, names: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
+_CLASS_NAMES = frozenset(
+    f"{module}:{name}"
+    for module, names in {
+        "decimal": "Decimal",
+        "fractions": "Fraction",
+        "datetime": "datetime date time timedelta timezone",
+        "collections": "Counter OrderedDict defaultdict deque",
+        "uuid": "UUID",
+        "pathlib": "Path PurePath PosixPath PurePosixPath",
+    }.items()
+    for name in names.split()
+)
+"""The classes of the standard library that cross by name."""
+
 _IP = "IPv4Address IPv6Address IPv4Network IPv6Network IPv4Interface IPv6Interface"
 _PATHS = "PosixPath WindowsPath PurePosixPath PureWindowsPath"
 _RESULTS = "ParseResult SplitResult DefragResult ParseResultBytes SplitResultBytes DefragResultBytes"
@@ -126,6 +140,19 @@ def _pattern(decoder: Decoder, pattern: Any, flags: Any) -> Any:
         raise Malformed(str(error)) from None
 
 
+def _class_reference(value: type) -> tuple[str] | None:
+    name = f"{value.__module__}:{value.__qualname__}"
+    return (name,) if name in _CLASS_NAMES and _class_of(name) is value else None
+
+
+def _class_of(name: Any) -> Any:
+    """Return a class of the standard library whose instances are data. Raises Malformed for any other name."""
+    if checked(name, str) not in _CLASS_NAMES:
+        raise Malformed("a class is unknown")
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
 def _iterated(value: Any) -> tuple[Any, ...]:
     items = tuple(itertools.islice(value, MAX_ITERATED + 1))
     if len(items) > MAX_ITERATED:
@@ -157,6 +184,12 @@ FORMS: dict[str, Form] = {
     ),
     "zone": Form("zoneinfo.ZoneInfo", _zone_key, _zone),
     "zoned": Form("datetime.datetime datetime.time", zoned_fields, _zoned),
+    "status": Form(
+        "http.HTTPStatus",
+        lambda value: (int(value),),
+        lambda decoder, number: one_of("http", "HTTPStatus", "HTTPStatus")(checked(number, int)),
+    ),
+    "class": Form("builtins.type", lambda value: _class_reference(value), lambda decoder, name: _class_of(name)),
     "pattern": Form("re.Pattern", lambda value: (value.pattern, value.flags), _pattern),
     "structure": Form("time.struct_time", lambda value: (tuple(value),), _structure),
     "result": Form(
@@ -276,13 +309,19 @@ def _named_tuple(decoder: Decoder, name: Any, fields: Any, items: Any) -> Any:
 
 def _member(name: Any, member: Any, value: Any, text: Any, shown: Any) -> Any:
     """Build a number or a text that has the name of a member of an enumeration. It equals what its value equals."""
-    base = type(checked(value, int, str))
-    if hasattr(builtins, checked(name, str)):
+    for part in (name, member, text, shown):
+        checked(part, str)
+    return _known_member(name, member, checked(value, int, str), text, shown)
+
+
+@functools.lru_cache(maxsize=1000, typed=True)
+def _known_member(name: str, member: str, value: Any, text: str, shown: str) -> Any:
+    if hasattr(builtins, name):
         raise Malformed("a member of an enumeration has the type of a builtin")
-    body: dict[str, Any] = {"name": checked(member, str), "value": value, "__module__": "solution"}
-    for method, result in (("__str__", checked(text, str)), ("__repr__", checked(shown, str))):
+    body: dict[str, Any] = {"name": member, "value": value, "__module__": "solution"}
+    for method, result in (("__str__", text), ("__repr__", shown)):
         body[method] = functools.partialmethod(_answer, result)
-    return type(name, (base,), body)(value)
+    return type(name, (type(value),), body)(value)
 
 
 def _answer(member: Any, result: str) -> str:

@@ -35,7 +35,7 @@ _NUMBERS, _TEXTS = (bool, int, float, complex), (str, bytes, bytearray)
 _CONTAINERS = (list, tuple, dict, set, frozenset, range)
 _ERRORS = [cls for cls in vars(builtins).values() if isinstance(cls, type) and issubclass(cls, Exception)]
 BUILTIN_TYPES: dict[str, type] = {
-    cls.__name__: cls for cls in (*_NUMBERS, *_TEXTS, *_CONTAINERS, type, object, *_ERRORS)
+    cls.__name__: cls for cls in (*_NUMBERS, *_TEXTS, *_CONTAINERS, type, object, type(None), *_ERRORS)
 }
 """The builtin types that can cross as values, by name. For example, a test can hand over `int` as an argument."""
 
