@@ -77,7 +77,7 @@ def read_code(text: str, problem: Problem) -> str:
     code = "\n\n\n".join(part.strip("\n") for part in code_texts(text)).rstrip()
     if not code.strip():
         return ""
-    answer = without_thinking(text)
+    answer = answer_text(text)
     if problem.style == "complete" and not code_blocks(answer) and not _defines(code, problem.entry_point):
         whole = problem.prompt + answer.rstrip()
         return whole + "\n" if parse(whole) else code + "\n"

@@ -110,7 +110,8 @@ def read_jsonl(path: Path, bad_line: Callable[[str], None] | None = None) -> Ite
     """Yield (line number, object) for each line of a JSON lines file that is not blank.
 
     A file whose name ends in .gz is decompressed. Lines are numbered from 1. Raises UserError for a file that is
-    missing, is a folder, is Parquet, is broken gzip or lacks the permission to be read, and for a line that is not a JSON object.
+    missing, is a folder, is Parquet, is broken gzip or lacks the permission to be read, and for a line that is not a
+    JSON object.
     bad_line: called with the message about such a line, in place of the exception. The line is then left out.
     """
     if not path.exists():
