@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from codepref.problems.source import parse
-from codepref.sampling.python_text import is_code
+from codepref.sampling.python_text import is_code, open_string
 
 PYTHON = {"", "python", "py", "ipython", "pycon", "sage", "tool_code"}
 """The language tags, without version numbers, of blocks that can hold Python. A block without a tag can."""
