@@ -47,9 +47,9 @@ def _bodies(text: str, problem: Problem) -> Iterator[str]:
 
 
 def _first_indented(text: str) -> int:
-    """Return the place of the first line that is indented, or the length of the text."""
-    found = re.search(r"^[ \t]+\S", text, re.MULTILINE)
-    return found.start() if found else len(text)
+    """Return the place of the first indented line after an empty line, or the length of the text."""
+    found = re.search(r"\n\n(?=[ \t]+\S)", text)
+    return found.end() if found else len(text)
 
 
 def _body(program: str, problem: Problem) -> _Function | None:
