@@ -14,7 +14,7 @@ def code_blocks(text: str) -> list[Part]:
     """Return the blocks of a Markdown text: what stands in fences, and code with which the text begins.
 
     The text should be an answer without thinking, as `codepref.sampling.tags.answer_text` returns it. In blocks that
-    show a session of Python's interpreter, only the code is kept.
+    show a session of Python's interpreter, only the code is kept. Their language is "pycon".
     """
     return [_plain_code(part) for part in split_answer(text) if part.language is not None]
 
@@ -43,4 +43,4 @@ def _plain_code(part: Part) -> Part:
         return part
     stripped = [line.lstrip() for line in lines]
     code = [line[4:] for line in stripped if line[:4].rstrip() in _PROMPTS]
-    return Part("\n".join(code) + "\n", part.language, part.first, part.end, part.closed)
+    return Part("\n".join(code) + "\n", "pycon", part.first, part.end, part.closed)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 import textwrap
 from collections.abc import Iterator
 
-from codepref.problems.source import read_statements
+from codepref.problems.source import parse, read_statements
 from codepref.records import Problem
-from codepref.sampling.fences import is_trivial
+from codepref.sampling.python_text import is_trivial
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -24,7 +25,7 @@ def completed_prompt(text: str, problem: Problem) -> str:
     prompt = problem.prompt.rstrip("\n") + "\n"
     if first[:1].isspace() and _body(prompt + text, problem) is not None:
         return prompt + text
-    for body in _indented(text, problem):
+    for body in _bodies(text, problem):
         function = _body(prompt + body, problem)
         if function is not None and any(
             isinstance(node, ast.Return | ast.Yield | ast.YieldFrom) for node in ast.walk(function)
@@ -33,13 +34,22 @@ def completed_prompt(text: str, problem: Problem) -> str:
     return ""
 
 
-def _indented(text: str, problem: Problem) -> Iterator[str]:
-    """Yield the text as a body with its first line indented, and with all lines indented."""
+def _bodies(text: str, problem: Problem) -> Iterator[str]:
+    """Yield the text with its first line indented, with all lines indented, and without prose before the first body."""
     lines = problem.prompt.rstrip().split("\n")
     inside = next((line for line in reversed(lines) if line[:1].isspace() and line.strip()), "    ")
     indentation = inside[: len(inside) - len(inside.lstrip())]
     yield indentation + text.lstrip()
     yield textwrap.indent(textwrap.dedent(text).lstrip("\n"), indentation)
+    place = _first_indented(text)
+    if text[place:] and parse(text[:place].rstrip() + "\n    pass") is None:
+        yield text[place:]
+
+
+def _first_indented(text: str) -> int:
+    """Return the place of the first indented line after an empty line, or the length of the text."""
+    found = re.search(r"\n\n(?=[ \t]+\S)", text)
+    return found.end() if found else len(text)
 
 
 def _body(program: str, problem: Problem) -> _Function | None:

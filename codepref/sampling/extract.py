@@ -11,13 +11,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from codepref.problems.source import Reading, Statement, bound_names, global_names, parse, read_statements, walk_scope
+from codepref.problems.source import Reading, bound_names, parse, read_statements
 from codepref.records import Problem
 from codepref.sampling.asserts import ExtractedTests, extract_tests
 from codepref.sampling.blocks import code_blocks, without_fences
 from codepref.sampling.bodies import completed_prompt
-from codepref.sampling.fences import PYTHON, Part, is_code, plain_lines
-from codepref.sampling.joining import Definition, imports_first, join, missing_statements, names, put_before
+from codepref.sampling.fences import PYTHON, Part, plain_lines
+from codepref.sampling.joining import Definition, imports_first, join, missing_statements, put_before
+from codepref.sampling.needed import needed_statements
+from codepref.sampling.python_text import is_code
 from codepref.sampling.tags import answer_text
 from codepref.sampling.whole_programs import program_in_prose, whole_program
 
@@ -33,9 +35,6 @@ __all__ = [
 _MAX_BLOCKS = 100
 _MAX_BODIES = 20
 """Only the last blocks of an answer are read, since a hostile answer can hold a hundred thousand."""
-
-_INTERACTIVE = {"print", "input", "exit", "quit"}
-"""A module-level statement that calls one of these is an example. It is dropped unless it binds the entry point."""
 
 
 def program_from_completion(completion: str, problem: Problem) -> str:
@@ -63,10 +62,11 @@ def program_from_completion(completion: str, problem: Problem) -> str:
 def extract_program(raw: str, problem: Problem) -> str:
     """Return the program in a raw answer, or "" if the answer holds no program for the problem.
 
-    The program is read from the Python blocks of the answer (`codepref.sampling.blocks.code_blocks`), or else from all
-    blocks, or else from the whole text. The last block that defines the entry point counts. A function that is a stub,
-    or that breaks off with the text before it returns something, counts only if there is no other. Definitions that the
-    chosen block uses and lacks are put before it. They are taken from the other blocks, or else from
+    The program is read from the Python blocks of the answer (`codepref.sampling.blocks.code_blocks`), or else from
+    sessions of the interpreter, or else from the other blocks, or else from the whole text. The last block that defines
+    the entry point counts. A function that is a stub, or that breaks off with the text before it returns something,
+    counts only if there is no other. Definitions that the chosen block uses and lacks are put before it. They are taken
+    from the other blocks, or else from
     `problem.preamble`. An unfinished function is ignored. If no block defines the entry point of a problem of style
     "complete", the last block that is a body of the function is put behind the prompt. For a problem of style
     "program", `codepref.sampling.whole_programs` chooses the program. Extraction from the result usually gives the same
@@ -74,15 +74,16 @@ def extract_program(raw: str, problem: Problem) -> str:
     """
     answer = answer_text(raw)
     parts = [Part(answer, "", 0, 0, closed=True)] if is_code(answer) else code_blocks(answer)
-    python = [part for part in parts if part.language in PYTHON][-_MAX_BLOCKS:]
-    others = [part for part in parts if part.language not in PYTHON][-_MAX_BLOCKS:]
+    tiers = [
+        [part for part in parts if part.language in PYTHON - {"pycon"}][-_MAX_BLOCKS:],
+        [part for part in parts if part.language == "pycon"][-_MAX_BLOCKS:],
+        [part for part in parts if part.language not in PYTHON][-_MAX_BLOCKS:],
+    ]
     if problem.style == "program":
-        program = whole_program([part.text for part in python]) or whole_program([part.text for part in others])
-        return program or program_in_prose(without_fences(answer))
-    for blocks in (python, others, [Part(without_fences(answer), "", 0, 0, closed=True)]):
-        if program := _function_program(blocks, problem):
-            return program
-    return ""
+        programs = (whole_program([part.text for part in blocks]) for blocks in tiers)
+        return next(filter(None, programs), "") or program_in_prose(without_fences(answer))
+    tiers.append([Part(without_fences(answer), "", 0, 0, closed=True)])
+    return next(filter(None, (_function_program(blocks, problem) for blocks in tiers)), "")
 
 
 def is_wrapped(text: str) -> bool:
@@ -119,7 +120,7 @@ def _function_program(blocks: Sequence[Part], problem: Problem) -> str:
         readings, place = ([read_statements(whole)], 0) if whole else (readings, None)
     if place is None:
         return ""
-    kept = _needed_statements(readings[place], problem.entry_point)
+    kept = needed_statements(readings[place], problem.entry_point)
     others = [item for other, reading in enumerate(readings) if other != place for item in reading.statements]
     added = missing_statements(kept, others)
     added = [*missing_statements([*added, *kept], read_statements(problem.preamble).statements), *added]
@@ -178,84 +179,3 @@ def _is_stub(reading: Reading, entry_point: str) -> bool:
         or (isinstance(item, ast.Raise) and item.exc is not None and "NotImplementedError" in ast.dump(item.exc))
         for item in nodes[-1].body
     )
-
-
-def _needed_statements(reading: Reading, entry_point: str) -> list[Statement]:
-    """Return the statements of a block that belong to the program, in their order."""
-    statements = reading.statements
-    imports = [item for item in statements if isinstance(item.node, ast.Import | ast.ImportFrom)]
-    modules = set[str]().union(*(bound_names(item.node) for item in imports))
-    kept = [item for item in statements if isinstance(item.node, Definition) and not _is_test(item.node, entry_point)]
-    defined = set(kept)
-    kept += [item for item in statements if entry_point in bound_names(item.node) and item not in defined]
-    settled = {*kept, *imports}
-    waiting = [item for item in statements if item not in settled and not _is_example(item.node, entry_point)]
-    kept += _writers(kept, waiting, modules)
-    used, settled = names(global_names, kept), {*kept, *imports}
-    dropped_uses = names(global_names, [item for item in statements if item not in settled])
-    kept += [item for item in imports if bound_names(item.node) & used or not bound_names(item.node) & dropped_uses]
-    chosen = set(kept)
-    return [item for item in statements if item in chosen]
-
-
-def _writers(kept: Sequence[Statement], waiting: Sequence[Statement], modules: set[str]) -> list[Statement]:
-    """Return the statements of `waiting` that write names which `kept`, or returned statements, use or bind.
-
-    modules: names of imports, which do not count. Statements that set a limit of the interpreter are returned too.
-    """
-    by_name: dict[str, list[Statement]] = {}
-    for item in waiting:
-        for name in _written_names(item.node) - modules:
-            by_name.setdefault(name, []).append(item)
-    taken = dict.fromkeys(item for item in waiting if _sets_limit(item.node))
-    seen: set[str] = set()
-    new = [*kept, *taken]
-    while new:
-        needed = (names(global_names, new) | names(bound_names, new)) - seen
-        seen |= needed
-        new = [item for name in sorted(needed) for item in by_name.get(name, []) if item not in taken]
-        taken |= dict.fromkeys(new)
-    return list(taken)
-
-
-def _is_test(node: Definition, entry_point: str) -> bool:
-    if node.name == entry_point:
-        return False
-    if isinstance(node, ast.ClassDef):
-        return any("TestCase" in (getattr(base, "attr", ""), getattr(base, "id", "")) for base in node.bases)
-    return node.name.startswith("test") or node.name == "check"
-
-
-def _is_example(node: ast.stmt, entry_point: str) -> bool:
-    """Return whether a statement is an example: it calls the entry point, prints, asserts, or is a main part.
-
-    An example is dropped even if the program uses names that it binds, but not if it binds the entry point. Calls of
-    the functions in _INTERACTIVE count as printing.
-    """
-    if isinstance(node, ast.If) and "__name__" in global_names(node.test):
-        return True
-    if isinstance(node, Definition):
-        return False
-    inside = list(walk_scope(node))
-    called = {child.func.id for child in inside if isinstance(child, ast.Call) and isinstance(child.func, ast.Name)}
-    return bool(called & (_INTERACTIVE | {entry_point})) or any(isinstance(child, ast.Assert) for child in inside)
-
-
-def _written_names(node: ast.stmt) -> set[str]:
-    """Return the names that a statement binds or whose objects it changes, as `x[0] = 1` and `x.append(1)` do."""
-    names = bound_names(node)
-    for child in walk_scope(node):
-        if isinstance(child, ast.Attribute | ast.Subscript):
-            stored = isinstance(child.ctx, ast.Store)
-            root: ast.expr = child
-            while isinstance(root, ast.Attribute | ast.Subscript):
-                root = root.value
-            if isinstance(root, ast.Name) and (
-                stored or not isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign)
-            ):
-                names.add(root.id)
-    return names
-
-
-def _sets_limit(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and "setrecursionlimit" in ast.dump(node.value)

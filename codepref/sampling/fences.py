@@ -6,13 +6,13 @@ by reading the strings of the block, and by parsing the block that results.
 
 from __future__ import annotations
 
-import ast
 import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from codepref.problems.source import parse
+from codepref.sampling.python_text import is_code, open_string
 
 PYTHON = {"", "python", "py", "ipython", "pycon", "sage", "tool_code"}
 """The language tags, without version numbers, of blocks that can hold Python. A block without a tag can."""
@@ -28,8 +28,6 @@ _CONTAINER = re.compile(r"^[\s>]*(?:(?:[-*+]|\d{1,3}[.)])\s+)?$")
 """What can stand before a fence in a quote or a list."""
 _WORD = re.compile(r"^[\w+#.-]*\s*$")
 _QUOTE = re.compile(r"^\s*>\s?")
-_TOKENS = re.compile(r"""\\.|\#.*|\"{3}|'{3}|"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?""", re.DOTALL)
-_STRING_ENDS = {mark: re.compile(r"\\.|" + mark, re.DOTALL) for mark in ('"""', "'''")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +79,6 @@ def split_answer(text: str, depth: int = 0) -> list[Part]:
     as Markdown is split too. depth: the level of this call.
     """
     return _Splitter(plain_lines(text).split("\n"), depth).parts()
-
-
-def is_code(text: str) -> bool:
-    """Return whether a text is Python: statements or the body of a function, and not only words that parse.
-
-    "Yes", "Answer: 4" and "4" parse as Python, but they are no code.
-    """
-    if not text.strip():
-        return False
-    tree = parse(textwrap.dedent(text)) or parse("def f():\n" + text) or parse("def f():\n    " + text.lstrip())
-    return tree is not None and any(not is_trivial(node) for node in tree.body)
-
-
-def is_trivial(node: ast.stmt) -> bool:
-    """Return whether a statement does nothing: a value without a call, `pass`, or an annotation."""
-    if isinstance(node, ast.Expr):
-        return not any(isinstance(child, ast.Call | ast.Await | ast.Yield | ast.NamedExpr) for child in ast.walk(node))
-    return isinstance(node, ast.AnnAssign | ast.Pass)
 
 
 @dataclass(slots=True)
@@ -166,7 +146,7 @@ class _Splitter:
 
     def _end(self, first: int, fence: _Fence) -> _End:
         """Return where the block that begins at line `first` ends. Fences in strings of Python do not end it."""
-        open_string = ""
+        inside = ""
         in_string: _End | None = None
         inner = 0
         for place in range(first, len(self.lines)):
@@ -175,7 +155,7 @@ class _Splitter:
             if end is not None and fence.language in _MARKDOWN:
                 inner += 1 if end.language else -1
                 end = None if inner >= 0 else end
-            if end is not None and open_string:
+            if end is not None and inside:
                 in_string = in_string or end
             elif end is not None:
                 return end if in_string is None or self._parses(first, end, fence) else in_string
@@ -184,7 +164,7 @@ class _Splitter:
                 if self.lookahead < 0:
                     return in_string
             if fence.language in PYTHON:
-                open_string = _open_string(line, open_string)
+                inside = open_string(line, inside)
         end = _End(len(self.lines), len(self.lines), closed=False)
         return end if in_string is None or self._parses(first, end, fence) else in_string
 
@@ -250,18 +230,3 @@ def _without_prefix(lines: Sequence[str], prefix: str) -> str:
         return shorter if parse(shorter) is not None or parse(unchanged) is None else unchanged
     dedented = textwrap.dedent(unchanged)
     return dedented if parse(dedented) is not None else unchanged
-
-
-def _open_string(line: str, mark: str) -> str:
-    """Return the quotes of the triple-quoted string that is open after a line, or "". mark: those before the line."""
-    place = 0
-    while place < len(line):
-        found = (_STRING_ENDS[mark] if mark else _TOKENS).search(line, place)
-        if found is None:
-            break
-        place = found.end()
-        if mark:
-            mark = "" if found[0] == mark else mark
-        elif found[0] in _STRING_ENDS:
-            mark = found[0]
-    return mark

@@ -12,7 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from codepref.sampling.fences import PYTHON, is_code, plain_lines, split_answer
+from codepref.sampling.fences import PYTHON, plain_lines, split_answer
+from codepref.sampling.python_text import is_code
 
 _Kind = Literal["think", "end_think", "answer", "drop", "code", "end_code", "token"]
 
@@ -20,7 +21,7 @@ _TAG = re.compile(
     r"(?P<left><[|｜]|<|\[|◁)(?P<slash>/?)(?P<name>[^\W_][\w:.▁-]{0,40})(?:\s[^<>\[\]\n]{0,80})?(?P<right>[|｜]>|>|\]|▷)"
 )
 _RIGHT = {"<": ">", "<|": "|>", "<｜": "｜>", "[": "]", "◁": "▷"}
-_QUOTED = re.compile(r"""(?<!\w)[rbfuRBFU]{0,2}(?P<quote>["'`])(?:\\.|(?!(?P=quote))[^\\])*(?P=quote)""")
+_QUOTED = re.compile(r"""(?<![\w`])[rbfuRBFU]{0,2}(?P<quote>["']|`(?!`))(?:\\.|(?!(?P=quote))[^\\])*(?P=quote)""")
 _MAX_QUOTED_LINE = 2_000
 """Strings are not looked for in longer lines, since that could take quadratic time."""
 
@@ -29,7 +30,7 @@ _MAYBE_THINKING = {"plan", "planning", "analysis", "rationale", "brainstorm", "b
 """Words of tags that hide a part only if the tag is closed."""
 _ANSWER = {"answer", "solution", "response", "final", "output", "result"}
 _CODE = {"code", "python", "pre"}
-_TOKENS = {"s", "eos", "bos", "pad", "unk", "eot", "eom", "eod", "endoftext", "inst"} | {
+_TOKENS = {"s", "eos", "bos", "pad", "unk", "eot", "eom", "eod", "endoftext", "inst", "begin", "done"} | {
     "end_of_text", "end_of_turn", "start_of_turn", "end_of_utterance", "end_of_sentence"
 }  # fmt: skip
 """Names of special tokens in angle or square brackets. Tokens such as `<|name|>` may have any name."""
@@ -63,6 +64,9 @@ def answer_text(raw: str) -> str:
     if "\ufeff" in text:  # a mark inside a line may stand in a string
         text = "\n".join(line.lstrip("\ufeff") for line in text.split("\n"))
     tags = _tags(text)
+    if tags and tags[0].name == "begin" and not text[: tags[0].start].strip():
+        text = text[tags[0].end :]
+        tags = _tags(text)
     while tags and tags[-1].kind in ("token", "drop") and not text[tags[-1].end :].strip() and text[: tags[-1].start]:
         text = text[: tags.pop().start]
     if not tags:
@@ -97,7 +101,10 @@ def _tag(found: re.Match[str]) -> _Tag | None:
     left, name, closes = found["left"], found["name"].lower(), bool(found["slash"])
     if _RIGHT[left] != found["right"] or (left == "[" and not found["name"].isupper()):
         return None
+    if name in ("begin", "done") and (left != "[" or found.string[max(found.start() - 1, 0) : found.start()].strip()):
+        return None  # `[BEGIN]` and `[DONE]` stand around programs on lines of their own; elsewhere they are lists
     kind = _kind(left, name, closes, found.string[found.end() : found.end() + 100])
+    name = "/inst" if name == "inst" and closes else name
     return None if kind is None else _Tag(kind, name, found.start(), found.end(), is_html=left == "<")
 
 
@@ -175,7 +182,12 @@ class _Reader:
             place = tag.end
             if tag.kind == "end_think":
                 self._end_thinking(place, tag)
+            elif self.thinking and tag.name == "/inst":
+                self.thinking = False
             elif self.thinking and tag.kind != "answer":
+                continue
+            elif tag.name == "inst" and not any(part.strip() for part in self.kept):
+                self.thinking = True  # the user's turn, which a model's decoded text can hold
                 continue
             elif tag.kind == "token" and any(part.strip() for part in self.kept):
                 return "".join(self.kept)
@@ -201,7 +213,8 @@ class _Reader:
 
     def _code(self, tag: _Tag) -> None:
         """Turn a tag around lines of code into a fence, and leave other tags of code in the text."""
-        if tag.kind == "code" and not self.in_code and _REST_OF_TAGS.match(self.text, tag.end):
+        starts = tag.name == "pre" or _REST_OF_TAGS.match(self.text, tag.end) is not None
+        if tag.kind == "code" and not self.in_code and starts:
             self.in_code = True
             self.kept.append("\n```python\n")
         elif tag.kind == "end_code" and self.in_code:

@@ -16,15 +16,19 @@ from codepref.problems.source import (
     Reading,
     Statement,
     bound_names,
+    global_names,
     may_go_on,
     parse,
     read_statements,
 )
-from codepref.sampling.fences import is_trivial
 from codepref.sampling.joining import Definition, join, missing_names, names, put_before
+from codepref.sampling.python_text import is_trivial
 
 _MAX_RUNS = 100
 """Only the last pieces of code in a text without fences are read."""
+
+_MAX_DEPTH = 5
+"""How many assignments in a row, and how many names of each, are followed to see whether a value is a constant."""
 
 _READERS = {"input", "stdin", "fileinput", "raw_input"}
 _READ_ATTRIBUTES = {"stdin", "__stdin__", "fdopen", "loadtxt", "genfromtxt"}
@@ -165,7 +169,7 @@ def _joined(blocks: Sequence[_Block], place: int) -> _Block | None:
         if other is None or name in bound:
             continue
         new = other.binders[name]
-        if not all(_is_definition(statement) for statement in new):
+        if not all(_is_definition(statement, other) for statement in new):
             if other.complete:
                 return None
             new = list(other.statements)
@@ -179,12 +183,15 @@ def _joined(blocks: Sequence[_Block], place: int) -> _Block | None:
     return _Block(text, [*added, *block.statements])
 
 
-def _is_definition(statement: Statement) -> bool:
-    """Return whether a statement only defines something, without reading the input."""
+def _is_definition(statement: Statement, block: _Block, depth: int = 0) -> bool:
+    """Return whether a statement defines something and needs no input and no other kind of statement of its block."""
     node = statement.node
     if isinstance(node, Definition | ast.Import | ast.ImportFrom):
         return True
-    return isinstance(node, ast.Assign) and not any(_reads(child, set()) for child in ast.walk(node))
+    if not isinstance(node, ast.Assign) or any(_reads(child, set()) for child in ast.walk(node)):
+        return False
+    needed = [other for name in global_names(node) for other in block.binders.get(name, []) if other is not statement]
+    return depth < _MAX_DEPTH and all(_is_definition(other, block, depth + 1) for other in needed[:_MAX_DEPTH])
 
 
 def _reads(node: ast.AST, replaced: set[str]) -> bool:
