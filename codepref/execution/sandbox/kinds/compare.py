@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
 RTOL, FLOAT_ATOL = 1e-7, 1e-6
@@ -88,8 +89,8 @@ def rounded(output: Any, expected: Any) -> bool:
 
     Worked example: with n = 2000003, rounded(n * (n + 1) * (2 * n + 1) // 6, n * (n + 1) * (2 * n + 1) / 6) is True.
     """
-    if type(output) is int and isinstance(expected, float):
-        return _is_rounding_of(output, expected)
+    if isinstance(expected, float) and type(output) is not bool and issubclass(type(output), Integral):
+        return _is_rounding_of(int(output), float(expected))  # numpy's integers are Integral too
     if type(output) is type(expected) and isinstance(expected, list | tuple):
         pairs = zip(output, expected, strict=False)
         return len(output) == len(expected) and all(left == right or rounded(left, right) for left, right in pairs)
