@@ -89,8 +89,9 @@ def rounded(output: Any, expected: Any) -> bool:
 
     Worked example: with n = 2000003, rounded(n * (n + 1) * (2 * n + 1) // 6, n * (n + 1) * (2 * n + 1) / 6) is True.
     """
-    if isinstance(expected, float) and type(output) is not bool and issubclass(type(output), Integral):
-        return _is_rounding_of(int(output), float(expected))  # numpy's integers are Integral too
+    kind = type(output)
+    if isinstance(expected, float) and kind is not bool and issubclass(kind, Integral):  # or an integer of numpy
+        return _is_rounding_of(int(output), float(expected))
     if type(output) is type(expected) and isinstance(expected, list | tuple):
         pairs = zip(output, expected, strict=False)
         return len(output) == len(expected) and all(left == right or rounded(left, right) for left, right in pairs)
