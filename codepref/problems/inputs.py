@@ -14,10 +14,12 @@
 The test passes if the output for every input is accepted. The solution and the reference each get their own copy of the
 arguments. `compare` says which outputs are accepted:
 
-- "equal": `output == expected`. With a tolerance above zero, an unequal output is also accepted if it has the type of
-  `expected` and is close to it. Lists and tuples are close if they are equally long and their items are close. Numbers
-  are close if `abs(output - expected) <= tolerance + 1e-7 * abs(expected)`. Other values must be equal. The tolerance
-  is `atol`, or 1e-6 if `atol` is 0 and `expected` is a float or a non-empty list or tuple of floats.
+- "equal": `output == expected`. An int is also accepted where a rounded float is expected: if it differs from the
+  float by at most 1e-12, absolute or relative, and below 2^53 by less than one half. With a tolerance above zero, an
+  unequal output is also accepted if it has the type of `expected` and is close to it. Lists and tuples are close if
+  they are equally long and their items are close. Numbers are close if
+  `abs(output - expected) <= tolerance + 1e-7 * abs(expected)`. Other values must be equal. The tolerance is `atol`, or
+  1e-6 if `atol` is 0 and `expected` is a float or a non-empty list or tuple of floats.
 - "set": `set(output) == set(expected)`, or an unequal output that "equal" accepts. An output for which `set` raises an
   exception is not accepted.
 - "not_none": only whether the reference's output is None matters. Let `expected` be `reference_output is not None`. A
@@ -26,8 +28,9 @@ arguments. `compare` says which outputs are accepted:
   exception, it does not accept the output.
 
 The comparisons follow EvalPlus 0.3.1 (`evalplus/eval/__init__.py`, arXiv 2305.01210), but differ in some cases. For
-example, EvalPlus compares with `numpy.allclose`, which broadcasts, and in EvalPlus one float output raises the
-tolerance for all later inputs. Here it raises the tolerance for its own input.
+example, EvalPlus accepts no int that differs from an expected float, so it fails exact solutions of Mbpp/287. EvalPlus
+compares with `numpy.allclose`, which broadcasts, and in EvalPlus one float output raises the tolerance for all later
+inputs. Here it raises the tolerance for its own input.
 """
 
 from __future__ import annotations

@@ -48,9 +48,13 @@ REPAIRS = (
         "broadcast",
         "numpy.allclose broadcasts: 1.0 passes for [1.0, 1.0]",
         "        assert np.allclose(out, exp, rtol=1e-07, atol=atol)\n",
-        "        assert type(out) == type(exp)\n"
-        "        assert not isinstance(exp, (list, tuple)) or len(out) == len(exp)\n"
-        "        assert np.allclose(out, exp, rtol=1e-07, atol=atol)\n",
+        "        if type(out) == int and type(exp) == float:\n"
+        "            gap = abs(out - exp)\n"
+        "            assert gap <= 1e-12 * max(1, abs(exp)) and (gap < 0.5 or abs(exp) >= 2**53)\n"
+        "        else:\n"
+        "            assert type(out) == type(exp)\n"
+        "            assert not isinstance(exp, (list, tuple)) or len(out) == len(exp)\n"
+        "            assert np.allclose(out, exp, rtol=1e-07, atol=atol)\n",
     ),
     *(
         Repair(

@@ -25,9 +25,9 @@ def inputs_test(reference: str, inputs: str, **fields) -> Test:
         (0.30000000000000004, 0.3, 0, "equal", True),
         (0.3001, 0.3, 0, "equal", False),
         (0.3001, 0.3, 1e-3, "equal", True),
-        (1, 1.0001, 0, "equal", False),
-        (1, 1.0000001, 0, "equal", True),  # a float that is rounded stands for the whole number
-        (14, 13.999999999999998, 0, "equal", True),
+        (1, 1.0000001, 0, "equal", False),  # close, but of different types
+        (14, 13.999999999999998, 0, "equal", True),  # a float that is rounded stands for the whole number
+        (0, 5.551115123125783e-17, 0, "equal", True),
         (2, 1.0, 0, "equal", False),
         (10**12 + 1, 1e12, 0, "equal", False),  # off by one
         (2**52 + 1, 2.0**52, 0, "equal", False),
@@ -48,6 +48,7 @@ def inputs_test(reference: str, inputs: str, **fields) -> Test:
         ([3, 10**20 + 1], (3, 1e20), 0, "equal", False),
         (10**400, 1.0, 0, "equal", False),
         (10**400, math.inf, 0, "equal", False),
+        (5, math.inf, 0, "equal", False),
         (7, math.nan, 0, "equal", False),
         (10**400, 10**400 + 1, 1e-6, "equal", True),  # within the relative tolerance of 1e-7
         (10**400, 2 * 10**400, 1e-6, "equal", False),

@@ -19,19 +19,19 @@ _CHECK = re.compile(r"^def check\(\w", re.MULTILINE)
 
 
 def read(row: Row, where: str) -> Problem:
-    """Return the problem of one row, with one test. The text of the test decides its kind (see `kind_of_text`)."""
+    """Return the problem of one row, with one test. The text of the test decides its kind (see `read_test`)."""
     task_id = task_id_field(row, where)
     prompt, entry_point = text_field(row, "prompt", where), entry_point_field(row, where)
     solution = text_field(row, "canonical_solution", where)
     prompt = whole_lines(prompt, solution)
     source, repairs = repair(task_id, text_field(row, "test", where))
-    kind = kind_of_text(source)
+    kind, source = read_test(source)
     parts = prompt_parts(prompt, entry_point)
     return Problem(
         task_id=task_id,
         prompt=prompt,
         entry_point=entry_point,
-        tests=(Test(task_id, kind, without_main(source) if kind == "unittest" else source, kind),),
+        tests=(Test(task_id, kind, source, kind),),
         gold=prompt + solution,
         style="complete",
         helpers=parts.helpers,
@@ -50,27 +50,24 @@ def whole_lines(prompt: str, solution: str) -> str:
     return prompt + "\n" if parse(prompt) is not None or parse(prompt + solution) is None else prompt
 
 
-def kind_of_text(source: str) -> TestKind:
-    """Return the kind of a test that is published as a text.
+def read_test(source: str) -> tuple[TestKind, str]:
+    """Return the kind of a test that is published as a text, and the text to run.
 
-    It is "check" if the text defines a function `check` with a parameter, "unittest" if it defines a class of test
-    cases, and otherwise "asserts", for texts that run the test themselves.
+    The kind is "check" if the text defines a function `check` with a parameter, "unittest" if it defines a class of
+    test cases, and otherwise "asserts", for texts that run the test themselves. Top-level calls of `unittest.main` are
+    left out of suites, since the kind "unittest" runs the suite itself.
     """
     if _CHECK.search(source):
-        return "check"  # without parsing, since the tests of HumanEval+ can be megabytes long
-    nodes = [statement.node for statement in read_statements(source).statements]
-    if any(isinstance(node, ast.FunctionDef) and node.name == "check" and _positional(node.args) for node in nodes):
-        return "check"
-    if any(isinstance(node, ast.ClassDef) and any(map(_is_test_case, node.bases)) for node in nodes):
-        return "unittest"
-    return "asserts"
-
-
-def without_main(source: str) -> str:
-    """Return a suite without top-level calls of `unittest.main`, since the kind "unittest" runs the suite itself."""
+        return "check", source  # without parsing, since the tests of HumanEval+ can be megabytes long
     statements = read_statements(source).statements
-    kept = [statement for statement in statements if not _is_main_call(statement.node)]
-    return source if len(kept) == len(statements) else "".join(f"{statement.text}\n" for statement in kept)
+    nodes = [statement.node for statement in statements]
+    if any(isinstance(node, ast.FunctionDef) and node.name == "check" and _positional(node.args) for node in nodes):
+        return "check", source
+    if any(isinstance(node, ast.ClassDef) and any(map(_is_test_case, node.bases)) for node in nodes):
+        kept = [statement for statement in statements if not _is_main_call(statement.node)]
+        suite = "".join(f"{statement.text}\n" for statement in kept)
+        return "unittest", source if len(kept) == len(statements) else suite
+    return "asserts", source
 
 
 def _positional(arguments: ast.arguments) -> bool:

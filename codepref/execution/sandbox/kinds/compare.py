@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
 RTOL, FLOAT_ATOL = 1e-7, 1e-6
@@ -16,7 +17,7 @@ EXACT = 2**53
 """From this size on, a float cannot represent every whole number."""
 
 ROUNDING = 1e-12
-"""Largest relative error that an expected float may have from rounding, if the output is an exact whole number."""
+"""Largest error from rounding that an expected float may have, relative to it or to 1, if the output is an int."""
 
 Accept = Callable[[list[Any], Any, Any, float], Any]
 
@@ -82,16 +83,18 @@ def rounded(output: Any, expected: Any) -> bool:
     """Return whether `output` equals `expected`, except that ints stand where floats are expected that are rounded.
 
     A reference that divides gives a rounded float, while an exact solution gives an int. An int is accepted if it
-    differs from the float by at most 1e-6 or 1e-12 times the float. Below 2^53 the difference must also be less than
-    one half, so another whole number is never accepted. An expected int accepts no other number. Lists, tuples and
-    dicts must have the same type, length and keys.
+    differs from the float by at most 1e-12, absolute or relative. Below 2^53 the difference must also be less than one
+    half, so no other whole number than the nearest is accepted. An expected int accepts no other number. Lists, tuples
+    and dicts must have the same type, length and keys.
 
     Worked example: with n = 2000003, rounded(n * (n + 1) * (2 * n + 1) // 6, n * (n + 1) * (2 * n + 1) / 6) is True.
     """
-    if type(output) is int and isinstance(expected, float):
-        return _is_rounding_of(output, expected)
+    kind = type(output)
+    if isinstance(expected, float) and kind is not bool and issubclass(kind, Integral):  # or an integer of numpy
+        return _is_rounding_of(int(output), float(expected))
     if type(output) is type(expected) and isinstance(expected, list | tuple):
-        return len(output) == len(expected) and all(map(rounded, output, expected))
+        pairs = zip(output, expected, strict=False)
+        return len(output) == len(expected) and all(left == right or rounded(left, right) for left, right in pairs)
     if type(output) is type(expected) and isinstance(expected, dict):
         return output.keys() == expected.keys() and all(rounded(output[key], expected[key]) for key in expected)
     return bool(output == expected)
@@ -99,11 +102,10 @@ def rounded(output: Any, expected: Any) -> bool:
 
 def _is_rounding_of(whole: int, number: float) -> bool:
     """Return whether `number` can be `whole` after some roundings."""
-    if whole == number:
-        return True
+    if whole == number or not math.isfinite(number):
+        return whole == number
     try:
         gap = abs(whole - number)
     except OverflowError:
         return False
-    room = max(FLOAT_ATOL, ROUNDING * abs(number))
-    return gap <= room and (gap < 0.5 or abs(number) >= EXACT)
+    return gap <= ROUNDING * max(1.0, abs(number)) and (gap < 0.5 or abs(number) >= EXACT)
