@@ -11,6 +11,7 @@ from functools import cache
 
 from codepref.problems.kinds import kind_of
 from codepref.problems.source import parse
+from codepref.problems.test_text import SOLUTION
 from codepref.records import Problem
 
 DISTRIBUTIONS = {
@@ -37,7 +38,19 @@ def packages_needed(problem: Problem) -> set[str]:
     lists packages. An import inside a `try` does not count.
     """
     names = {name for source in _sources(problem) for name in _imported(source)} | _libs(problem)
-    return {name for name in names if not _is_standard(name)}
+    outside = {name for name in names if not _is_standard(name)}
+    return outside - modules_of_solution(problem) if outside else outside
+
+
+def modules_of_solution(problem: Problem) -> set[str]:
+    """Return the modules that mean the solution: `solution`, and others from which a test imports the entry point."""
+    modules = {SOLUTION}
+    for test in problem.tests:
+        if kind_of(test).python and "import" in test.source and (tree := parse(test.source)) is not None:
+            for node in ast.walk(tree):
+                if isinstance(node, ast.ImportFrom) and any(part.name == problem.entry_point for part in node.names):
+                    modules.add((node.module or "").partition(".")[0])
+    return modules
 
 
 def missing_packages(problems: Iterable[Problem]) -> dict[str, list[str]]:

@@ -16,6 +16,9 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _BOOLEAN_CALLS = frozenset({"all", "any", "bool", "callable", "hasattr", "isinstance", "issubclass"})
 _EXAMPLE = ">>>"
 
+SOLUTION = "solution"
+"""The module that means the solution where a test imports from it."""
+
 CANDIDATES = frozenset({"candidate", "fn", "func", "function", "implementation", "impl", "solution", "target"})
 """Names of parameters of test functions that get the entry point."""
 
@@ -81,10 +84,10 @@ def names_of_solution(tree: ast.AST) -> set[str]:
     names: set[str] = set()
     aliases: set[str] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == "solution" and not node.level:
+        if isinstance(node, ast.ImportFrom) and node.module == SOLUTION and not node.level:
             names |= {alias.name for alias in node.names if alias.name != "*"}
         elif isinstance(node, ast.Import):
-            aliases |= {alias.asname or alias.name for alias in node.names if alias.name == "solution"}
+            aliases |= {alias.asname or alias.name for alias in node.names if alias.name == SOLUTION}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in aliases:
             names.add(node.attr)

@@ -49,8 +49,8 @@ def run(
     """
     plugin = _Plugin(module, defined, code_of, describe)
     status = int(_main(list(ARGUMENTS), plugins=[plugin, _candidates(*candidate)]))
-    if status not in _RAN and not plugin.codes:
-        plugin.note(f"pytest ended with status {status}", ERROR)
+    if status not in _RAN or plugin.ran != plugin.collected:
+        plugin.note(f"pytest ended with status {status}, after {plugin.ran} of {plugin.collected} tests", ERROR)
     return worst_code(plugin.passed, plugin.codes, describe)
 
 
@@ -80,11 +80,13 @@ class _Plugin:
     Attributes:
         passed: the number of tests that passed.
         codes: the codes of all failures.
+        ran, collected: the numbers of tests that ran and that were collected.
     """
 
     def __init__(self, module: types.ModuleType, defined: Set[str], code_of: CodeOf, describe: Describe) -> None:
         self._module, self._defined, self._code_of, self._describe = module, defined, code_of, describe
         self.passed, self.codes = 0, set[int]()
+        self.ran = self.collected = 0
 
     def note(self, text: str, code: int) -> None:
         """Keep and describe a failure."""
@@ -101,7 +103,7 @@ class _Plugin:
 
         collector = Module.from_parent(session, path=Path(f"/{module.__name__}.py"))
         session.items = list(session.genitems(collector))
-        session.testscollected = len(session.items)
+        session.testscollected = self.collected = len(session.items)
         session.config.hook.pytest_collection_modifyitems(session=session, config=session.config, items=session.items)
         return True
 
@@ -118,6 +120,14 @@ class _Plugin:
         arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
         asyncio.run(pyfuncitem.obj(**arguments))
         return True
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Keep the end of the session by `pytest.exit` or KeyboardInterrupt, after which tests are missing."""
+        self.note(f"the session ended early: {excinfo.typename}: {str(excinfo.value)[:300]}", ERROR)
+
+    def pytest_runtest_logfinish(self) -> None:
+        """Count the tests that ran."""
+        self.ran += 1
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep the failure of a collection, such as that of a wrong `parametrize`."""

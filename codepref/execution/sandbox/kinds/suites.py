@@ -10,6 +10,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any
 
+from ..wire.proxies import RemoteObject, handle_of
 from .base import ERROR, PASSED
 
 SOLUTION = "solution"
@@ -56,7 +57,14 @@ def import_as_solution(tree: ast.Module, values: Mapping[str, Any], entry_point:
 
     The module `solution` means the solution. So does a module that does not exist and from which the test imports the
     entry point. A module that the process has under the name `solution` already stays.
+
+    `from solution import *` gives no name that the text itself imports or defines, and no module that is not this
+    process's own. Otherwise a solution could replace `approx` and be handed the expected value, or replace `pytest`.
     """
+    values = {
+        name: value for name, value in values.items() if not name.startswith("__") and not _is_remote_module(value)
+    }
+    own = defined_names(tree) | _imported_names(tree)
     names = {SOLUTION}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and any(part.name == entry_point for part in node.names):
@@ -64,8 +72,23 @@ def import_as_solution(tree: ast.Module, values: Mapping[str, Any], entry_point:
     for name in names:
         if name not in sys.modules and (name == SOLUTION or not _exists(name)):
             module = types.ModuleType(name)
-            module.__dict__.update({key: value for key, value in values.items() if not key.startswith("__")})
+            module.__dict__.update(
+                values, __all__=[key for key in values if key not in own and not key.startswith("_")]
+            )
             sys.modules[name] = module
+
+
+def _is_remote_module(value: Any) -> bool:
+    return (handle_of(value) or b"")[1:2] == b"m" if issubclass(type(value), RemoteObject) else False
+
+
+def _imported_names(tree: ast.Module) -> set[str]:
+    """Return the names that a text imports, except from the solution."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and node.module != SOLUTION):
+            names |= {(part.asname or part.name).partition(".")[0] for part in node.names}
+    return names
 
 
 def _exists(name: str) -> bool:
