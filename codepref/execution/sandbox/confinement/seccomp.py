@@ -50,7 +50,7 @@ _CHILDREN = """
 fork 57 -  vfork 58 -  execve 59 221  execveat 322 281  seccomp 317 277  setsid 112 157  setpgid 109 154
 rt_sigqueueinfo 129 138  rt_tgsigqueueinfo 297 240  sendmsg 46 211  sendmmsg 307 269  recvmsg 47 212  recvmmsg 299 243
 chmod 90 -  fchmod 91 52  fchmodat 268 53  fchmodat2 452 452  mincore 27 232  cachestat 451 451
-futex_waitv 449 449  futex_wake 454 454  futex_wait 455 455  futex_requeue 456 456
+set_tid_address 218 96  futex_waitv 449 449  futex_wake 454 454  futex_wait 455 455  futex_requeue 456 456
 """
 _WITHOUT_EFFECT = """
 flock 73 32  fadvise64 221 223  readahead 187 213

@@ -21,7 +21,7 @@ SLICE_SECONDS = 0.05
 MAX_KILLS = 5
 """If a test runner was killed more often than this and no answer has come, its zygote counts as lost."""
 
-MAX_THREADS = 64
+MAX_THREADS = 256
 """How many threads of a process are looked at. A process that has more counts as asleep if these are."""
 
 OWN_TIME, ASLEEP, IDLE, FULL = "own time", "asleep", "idle", "full"
