@@ -33,8 +33,9 @@ _DATA_MODULES = words(
 )
 """Modules whose classes are data that cross, or abstract classes whose methods a proxy has."""
 
-_DATA_CLASSES = words("re.Pattern array.array zoneinfo.ZoneInfo types.SimpleNamespace types.NoneType types.MappingProxyType
-    time.struct_time http.HTTPStatus urllib.parse.ParseResult urllib.parse.SplitResult")
+_DATA_CLASSES = words("""
+    re.Pattern array.array zoneinfo.ZoneInfo types.SimpleNamespace types.NoneType types.MappingProxyType
+    time.struct_time http.HTTPStatus urllib.parse.ParseResult urllib.parse.SplitResult""")
 _CHANGING = words("""
     append extend insert remove pop clear sort reverse add discard update popitem setdefault appendleft popleft
     extendleft rotate""")
