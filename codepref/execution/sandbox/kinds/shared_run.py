@@ -29,7 +29,7 @@ class Room:
 
     def __init__(self, space: dict[str, Any] | None, modules: set[str]) -> None:
         if space is None:
-            module = sys.modules[NAME] = types.ModuleType(NAME)
+            module = sys.modules["__main__"] = types.ModuleType(NAME)  # `doctest` and mocks look for `__main__`
         else:
             module = sys.modules[space["__name__"]]
         self.space = module.__dict__
