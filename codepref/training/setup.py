@@ -24,10 +24,10 @@ def learning_rate(job: TrainingJob) -> float:
 def trl_arguments(rows: int, job: TrainingJob) -> dict[str, Any]:
     """Return the arguments of TRL's configurations that most methods share.
 
-    A method removes the arguments that its configuration does not take, such as `beta`. rows: the number of training
-    rows. `batch_size` and `micro_batch_size` count the rows of all processes together, so that the number of processes
-    does not change the size of a step. Raises UserError when the processes cannot share a micro-batch evenly, and what
-    `check_requirements` raises.
+    A method removes the arguments that its configuration does not take, such as `beta`. rows: the number of rows in an
+    epoch; for online methods, the number of sampled answers in an epoch. `batch_size` and `micro_batch_size` count the
+    rows of all processes together, so that the number of processes does not change the size of a step. Raises UserError
+    when the processes cannot share a micro-batch evenly, and what `check_requirements` raises.
     """
     import torch
 
