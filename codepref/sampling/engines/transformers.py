@@ -36,7 +36,8 @@ class TransformersEngine:
     def answer(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> list[Answer]:
         """Return one answer for each ask. All answers are generated in one padded batch.
 
-        Raises UserError if a prompt fills the model's context, and MachineError if memory runs out.
+        Raises UserError if a prompt fills the model's context, MachineError if GPU memory runs out, and the errors of
+        `codepref.models.load_model`.
         """
         import torch
 
