@@ -1,4 +1,4 @@
-"""The starter's grammar: its size, its reference programs and tests, and splits whose behaviours have different texts."""
+"""The starter's grammar: its size, its reference programs and tests, and splits without equal texts of behaviour."""
 
 from __future__ import annotations
 
