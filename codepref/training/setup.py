@@ -34,9 +34,9 @@ def trl_arguments(rows: int, job: TrainingJob) -> dict[str, Any]:
     settings, device = job.settings, pick_device(job.device)
     micro, processes = settings.micro_batch_size or settings.batch_size, count()
     if micro % processes:
+        key = "training.micro_batch_size" if settings.micro_batch_size else "training.batch_size"
         raise UserError(
-            f"{processes} processes cannot share training.micro_batch_size = {micro} evenly: set it, or "
-            f"training.batch_size if it is 0, to a multiple of {processes}"
+            f"{processes} processes cannot share {key} = {micro} evenly: set {key} to a multiple of {processes}"
         )
     steps = math.ceil(math.ceil(rows / settings.batch_size) * settings.epochs)
     return {

@@ -62,7 +62,7 @@ class TransformersEngine:
                 )
         except torch.OutOfMemoryError as error:
             raise MachineError(
-                f"out of memory with {len(asks)} answers at once. Lower --batch-size, or in a recipe "
+                f"GPU memory ran out with {len(asks)} answers at once. Lower --batch-size, or in a recipe "
                 "sampling.batch_size or responses.batch_size"
             ) from error
         return [self._decode(row[prompt_tokens:].tolist()) for row in generated]
