@@ -197,7 +197,7 @@ def _candidate(node: ast.FunctionDef, entry_point: str) -> dict[str, ast.expr]:
 
 
 def _touched(node: ast.stmt) -> set[str]:
-    """Return all names in a statement. The statement can change the objects of these variables in place."""
+    """Return the names of all variables in a statement. The statement can change their objects in place."""
     return {child.id for child in ast.walk(node) if isinstance(child, ast.Name)}
 
 
