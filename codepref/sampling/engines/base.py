@@ -64,7 +64,7 @@ class Engine(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """A text that should change when the answers could change. `sample` reads saved answers only if it is equal."""
+        """A text that should change when answers could change. `sample` keeps saved answers only if it did not."""
         ...
 
     def prompt_length(self, messages: Sequence[Message]) -> int:
