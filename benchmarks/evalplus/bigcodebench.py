@@ -68,8 +68,8 @@ def run_unconfined(problem: Problem) -> dict[str, Any]:
     Returns a dict with these keys:
     status: "passes", "fails" or "late".
     message: the last error, or "".
-    network: whether the program tried to use the network.
-    files: whether the program tried to open a file to write or to create a folder.
+    network: whether audit events of Python show that the program tried to use the network.
+    files: whether audit events show that it tried to open a file to write or to create a folder.
     If the program is late, `network` and `files` are False.
     """
     program = f"{problem.gold}\n\n{problem.tests[0].source}\n"
@@ -113,7 +113,7 @@ def lacking(missing: Sequence[str], code: str, detail: str, unconfined: dict[str
 
 
 def base_install(name: str = "codepref") -> set[str]:
-    """Return `name` and the distributions that `pip install name` brings without extras, as normalized names."""
+    """Return `name` and the distributions that `pip install name` can bring without extras, as normalized names."""
     distributions, waiting = set[str](), [normal(name)]
     while waiting:
         current = waiting.pop()

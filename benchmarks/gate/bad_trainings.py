@@ -109,7 +109,7 @@ def one_answer(bench: Bench) -> Examples:
 
 
 def template_without_end(template: str) -> str:
-    """Return the chat template without the token that ends an answer."""
+    """Return the chat template without the token that ends each turn."""
     return template.replace(" + '<|end|>'", "")
 
 
@@ -154,7 +154,8 @@ def measure(bench: Bench, bad: BadTraining) -> dict[str, Any]:
 
     If an earlier run wrote the row, it is read and nothing is trained.
 
-    If the training ends with an error of codepref, the row has its message as `refused`, and `promoted` is False.
+    If the training ends with an error of codepref, the row has the error's message as `refused`, and `promoted` is
+    False.
     """
     folder = bench.folder / "bad" / "".join(char if char.isalnum() else "-" for char in bad.name)
     if (folder / "row.json").exists():

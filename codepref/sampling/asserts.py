@@ -2,9 +2,9 @@
 
 Asserts are taken from the module level, and from classes, from the first blocks of statements such as `if`, `for` and
 `try`, and from functions that are named like tests or have no parameters. Each of these can be inside another. A test
-must run alone. Local variables are therefore replaced by their values where this is possible, `self.assertEqual(a, b)`
-becomes `assert a == b`, and the parameter of `check(candidate)` becomes the entry point. If an assert that was taken
-cannot run alone, it is dropped and counted.
+must run alone. Local variables that are assigned in a simple way are therefore replaced by their values,
+`self.assertEqual(a, b)` becomes `assert a == b`, and the parameter of `check(candidate)` becomes the entry point. If an
+assert that was taken cannot run alone, it is dropped and counted.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ def _candidate(node: ast.FunctionDef, entry_point: str) -> dict[str, ast.expr]:
 
 
 def _touched(node: ast.stmt) -> set[str]:
-    """Return all names in a statement. The statement can change the objects of these variables in place."""
+    """Return the names of all variables in a statement. The statement can change their objects in place."""
     return {child.id for child in ast.walk(node) if isinstance(child, ast.Name)}
 
 

@@ -130,9 +130,9 @@ def ask_pool(
     No server is asked for an answer that the journal holds already.
     total: the number of instructions. dtype, device: for local models. log: called with messages for the user.
     progress: called with the number of finished requests, the number of all requests, and the ledger.
-    Returns the ledger and the number of missing answers by model and reason. The same call asks for them again.
-    Raises the errors of `Exchange`, and UserError or MachineError if a local model fails. The journal keeps all
-    answers.
+    Returns the ledger and the number of missing answers by model and reason. The same call asks for the missing answers
+    again. Raises the errors of `Exchange`, and UserError or MachineError if a local model fails. After an error the
+    journal keeps the answers that arrived before it.
     """
     missing: Counter[str] = Counter()
     done, wanted = 0, total * min(settings.per_problem, len(members))

@@ -2,8 +2,8 @@
 
 Specifications whose values on all probes of their kind have the same text (`repr`) count as the same behaviour, and
 only a shortest one of them is kept. The true tests of a problem check the values on the same probes. Equal dicts whose
-keys are in another order have different texts. So some specifications that return dicts are kept twice, and seven of
-them are in two splits.
+keys are in another order have different texts. So several specifications can remain that return equal dicts on all
+probes. For seven behaviours, such specifications are in two splits.
 """
 
 from __future__ import annotations

@@ -72,8 +72,8 @@ class ExecutionReward:
     """A reward function for TRL that runs solutions against the tests of their problems, in the sandbox.
 
     A call takes completions (texts or lists of messages) and the column `task_id` of the data set. It returns a reward
-    for each completion, or None when the reward is unknown. TRL does not train on completions without a reward. All
-    calls share one pool of workers. Stop the workers with `close`, or use the object as a context manager.
+    for each completion, or None when the reward is unknown. TRL gives a completion without a reward the advantage 0.
+    All calls share one pool of workers. Stop the workers with `close`, or use the object as a context manager.
 
     problems: the problems of the data set. rule, coarse: see `reward_of`. template: the prompt template; None takes the
     default. limits, jobs, unconfined, vacuous_tests: as in `codepref.execute`. The constructor raises UserError for

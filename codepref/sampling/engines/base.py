@@ -64,11 +64,11 @@ class Engine(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """A text that should change when the answers could change. Saved answers are used only if it is unchanged."""
+        """A text that should change when answers could change. `sample` keeps saved answers only if it did not."""
         ...
 
     def prompt_length(self, messages: Sequence[Message]) -> int:
-        """Return the length of the prompt in tokens or characters. Prompts of similar length share a batch."""
+        """Return the length of the prompt in tokens or characters, by which the sampler sorts prompts into batches."""
         ...
 
     def answer(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> list[Answer]:

@@ -57,9 +57,9 @@ class Method:
     OnlineProblems. `TrainingResult.pairs` counts them. sources: the sources from which `codepref train`
     may read the data. learning_rate, lora_learning_rate: the default learning rates without and with an adapter.
     supervised: whether the method learns only from wanted answers. The adapter of a supervised method is merged after
-    training. mistakes: a function that returns one message for each setting that the method cannot use.
-    expected_first_loss: a function that returns the value at which the logged loss starts, or None when that depends on
-    the model or the data.
+    training. mistakes: a function that returns a message for each mistake that it finds in the settings.
+    expected_first_loss: a function that returns the value at which the logged loss starts, or None when no value
+    is known before the training.
     """
 
     name: str
