@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from codepref.errors import UserError
+from codepref.problems.calls import call_entry, check_call, names_called
 from codepref.problems.fields import why_unreadable
 from codepref.problems.inputs import parse_inputs
 from codepref.problems.source import parse
@@ -73,6 +74,8 @@ class Kind:
       and the time limit of the test depends on the time that it takes.
     - `for_sandbox(source, where)` returns the source as the sandbox needs it. For a malformed source it raises
       UserError, unless the sandbox reads the source itself.
+    - `names(source)` returns the names that the test takes from the solution, such as "f" or "Solution.f", for kinds
+      whose source is not Python. It is None for the other kinds.
     - `from_entry(entry, where)` returns the source of an entry of `tests` in codepref's own format, and raises
       UserError if the entry is malformed. It is None if entries cannot have this kind.
     """
@@ -83,6 +86,7 @@ class Kind:
     whole_program: bool = False
     has_reference: bool = False
     for_sandbox: Callable[[str, str], Any] = unchanged
+    names: Callable[[str], set[str]] | None = None
     from_entry: Callable[[Mapping[str, Any], str], str] | None = None
 
 
@@ -93,6 +97,7 @@ KINDS: Mapping[str, Kind] = {
     "unittest": Kind(python=True, names_entry_point=True, from_entry=python_entry),
     "pytest": Kind(python=True, names_entry_point=True, from_entry=python_entry),
     "doctest": Kind(from_entry=examples_entry),
+    "calls": Kind(for_sandbox=check_call, from_entry=call_entry, names=names_called),
     "inputs": Kind(has_reference=True, for_sandbox=inputs_fields),
 }
 
