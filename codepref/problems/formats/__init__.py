@@ -25,6 +25,14 @@ FORMATS: Registry[Format] = Registry(
         "mbpp": "codepref.problems.formats.mbpp:FORMAT",
         "bigcodebench": "codepref.problems.formats.bigcodebench:COMPLETE",
         "bigcodebench-instruct": "codepref.problems.formats.bigcodebench:INSTRUCT",
+        "humaneval-x": "codepref.problems.formats.humaneval_x:FORMAT",
+        "humaneval-pro": "codepref.problems.formats.humaneval_pro:FORMAT",
+        "classeval": "codepref.problems.formats.classeval:FORMAT",
+        "leetcodedataset": "codepref.problems.formats.leetcodedataset:FORMAT",
+        "acecode": "codepref.problems.formats.acecode:FORMAT",
+        "acecode-rlvr": "codepref.problems.formats.acecode:REWARDS",
+        "kodcode": "codepref.problems.formats.kodcode:FORMAT",
+        "opencodeinstruct": "codepref.problems.formats.opencodeinstruct:FORMAT",
         OWN: "codepref.problems.formats.own:FORMAT",
     },
     expects=Format,
@@ -48,7 +56,7 @@ def detect_format(row: Row, where: str) -> Format:
             return formats[-1]
     # among formats that lack equally few columns, the last one is named, which is often codepref's own
     near = min(reversed(formats), key=lambda known: len(known.missing(row)))
-    listing = "; ".join(f"{known.title}: {', '.join(sorted(known.columns))}" for known in formats)
+    listing = "; ".join(f"{known.title}: {', '.join(known.needed)}" for known in formats)
     missing = ", ".join(near.missing(row))
     # a format of another package can look at values too
     reason = f"which also needs {missing}" if missing else "which does not accept the values of the row"

@@ -15,18 +15,26 @@ class Format:
 
     title: the name of the format in messages. columns: the columns that every row has. By default, a file has the
     format if its first row has all of these columns. A format whose columns are a part of another format's columns must
-    therefore be tried after the other format. read: `read(row, where)` returns the Problem of one row. For a missing or
-    wrong field it raises UserError, with a message that begins with `where` (the file and the line).
+    therefore be tried after the other format. either: groups of columns; a row has at least one column of each group.
+    read: `read(row, where)` returns the Problem of one row. For a missing or wrong field it raises UserError, with a
+    message that begins with `where` (the file and the line).
     """
 
     title: str
     columns: frozenset[str]
     read: Callable[[Row, str], Problem]
+    either: tuple[tuple[str, ...], ...] = ()
 
     def matches(self, row: Row) -> bool:
         """Return whether a file whose first row is `row` has this format. A subclass can look at values too."""
-        return self.columns <= row.keys()
+        return not self.missing(row)
 
     def missing(self, row: Row) -> list[str]:
-        """Return the columns that `row` lacks, in alphabetical order."""
-        return sorted(self.columns - row.keys())
+        """Return the columns that `row` lacks, in alphabetical order. A group of `either` is one item: "a or b"."""
+        groups = [" or ".join(group) for group in self.either if not row.keys() & set(group)]
+        return [*sorted(self.columns - row.keys()), *groups]
+
+    @property
+    def needed(self) -> list[str]:
+        """The columns that a row needs, in alphabetical order. A group of `either` is one item: "a or b"."""
+        return self.missing({})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast, get_args
 
 from codepref.errors import UserError
+from codepref.problems.columns import row_id
 from codepref.problems.entry_points import infer_entry_point
 from codepref.problems.fields import (
     Row,
@@ -20,17 +21,21 @@ from codepref.problems.kinds import kind_of
 from codepref.problems.source import bound_names, definitions, parse, read_statements
 from codepref.records import Problem, Style
 
-_COLUMNS = frozenset({"task_id", "prompt", "tests"})
-_KNOWN = {*_COLUMNS, "entry_point", "gold", "style", "helpers", "preamble"}
+_COLUMNS = frozenset({"prompt", "tests"})
+_KNOWN = {*_COLUMNS, "task_id", "entry_point", "gold", "style", "helpers", "preamble"}
+
+_IDS = ("problem_id", "question_id", "id")
 
 
 def read(row: Row, where: str) -> Problem:
     """Return the problem of one row.
 
+    A row without the column `task_id` is named by another column of ids, or by a hash of the row (see `row_id`).
     Raises UserError for a wrong field, a malformed test, tests that do not fit each other or the style, and an entry
     point that is neither named nor evident.
     """
-    task_id, prompt = task_id_field(row, where), text_field(row, "prompt", where)
+    prompt = text_field(row, "prompt", where)
+    task_id = task_id_field(row, where) if "task_id" in row else row_id(row, "problem", _IDS, sorted(row.items()))
     style, gold = text_field(row, "style", where, default="instruct"), row.get("gold")
     if style not in get_args(Style):
         raise UserError(f'{where}: style must be "complete", "instruct" or "program", not {style!r}')

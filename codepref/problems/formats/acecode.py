@@ -1,0 +1,80 @@
+"""AceCode-87K (arXiv 2502.01718), a list of asserts a row, and its copy with messages for training with rewards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from codepref.errors import UserError
+from codepref.problems.columns import decoded, first_text, is_list, listed, row_id, text_of_lines, unfenced
+from codepref.problems.fields import Row, text_field
+from codepref.problems.formats.base import Format
+from codepref.problems.kinds import check_together
+from codepref.problems.test_rows import entry_point_of, prompt_of_messages, stdio_tests, text_tests
+from codepref.records import Problem, Test
+
+_KEPT = ("source", "difficulty", "dataset")
+
+
+def read(row: Row, where: str) -> Problem:
+    """Return the problem of one row. The gold solution is an answer in `inferences` that passed all tests."""
+    prompt, texts = text_field(row, "question", where), listed(row.get("test_cases"), "test_cases", where)
+    task_id = row_id(row, "AceCode", ("id", "question_id"), [prompt, texts])
+    tests = text_tests(texts, task_id, "test_cases", where)
+    return _problem(row, task_id, prompt, tests, _best_answer(row), where)
+
+
+def read_rewards(row: Row, where: str) -> Problem:
+    """Return the problem of one row of the copy for training with rewards.
+
+    `ground_truth` is a list of asserts, or of inputs and outputs of programs. Rows of data sets without code, such as
+    "math", are refused.
+    """
+    names = row.get("dataset")
+    if not any(isinstance(name, str) and name.startswith("code") for name in (names if is_list(names) else [names])):
+        raise UserError(f"{where}: the row belongs to the data set {names!r}, and only those of code can be run")
+    prompt = prompt_of_messages(decoded_messages(row, where), "messages", where)
+    entries = listed(row.get("ground_truth"), "ground_truth", where)
+    task_id = row_id(row, "AceCode", ("id", "question_id"), [prompt, entries])
+    if entries and all(isinstance(entry, Mapping) for entry in entries):
+        cases = [
+            (text_of_lines(entry.get("input"), "input", where), text_of_lines(entry.get("output"), "output", where))
+            for entry in entries
+        ]
+        return _problem(row, task_id, prompt, stdio_tests(cases, task_id), None, where)
+    return _problem(row, task_id, prompt, text_tests(entries, task_id, "ground_truth", where), None, where)
+
+
+def decoded_messages(row: Row, where: str) -> Any:
+    """Return the messages of a row, which may be JSON text."""
+    messages = row.get("messages")
+    starts = isinstance(messages, str) and messages.lstrip()[:1] == "["
+    return decoded(messages, "messages", where) if starts else messages
+
+
+def _best_answer(row: Row) -> str | None:
+    inferences = row.get("inferences")
+    for answer in inferences if is_list(inferences) else ():
+        if isinstance(answer, Mapping) and answer.get("pass_rate") == 1 and isinstance(answer.get("completion"), str):
+            return unfenced(answer["completion"])
+    return None
+
+
+def _problem(row: Row, task_id: str, prompt: str, tests: tuple[Test, ...], gold: str | None, where: str) -> Problem:
+    if not tests:
+        raise UserError(f"{where}: the row has no test")
+    check_together(tests, where)
+    program = tests[0].kind == "stdio"
+    return Problem(
+        task_id=task_id,
+        prompt=prompt,
+        entry_point="main" if program else entry_point_of(tests, gold, where, statement=prompt),
+        tests=tests,
+        gold=gold,
+        style="program" if program else "instruct",
+        meta={"format": "acecode", **{key: row[key] for key in _KEPT if first_text(row, key)}},
+    )
+
+
+FORMAT = Format("AceCode", frozenset({"question", "test_cases"}), read)
+REWARDS = Format("AceCode for training with rewards", frozenset({"messages", "ground_truth", "dataset"}), read_rewards)

@@ -1,0 +1,58 @@
+"""LeetCodeDataset (arXiv 2504.14655): the entry point is an expression such as `Solution().twoSum`.
+
+The column `prompt` holds code that comes before each solution: imports, and helpers such as `ListNode`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from codepref.errors import UserError
+from codepref.problems.columns import first_text, row_id, unfenced
+from codepref.problems.fields import Row, text_field, why_unreadable
+from codepref.problems.formats.base import Format
+from codepref.problems.source import parse
+from codepref.problems.test_rows import call_of_check, text_tests
+from codepref.records import Problem, Test
+
+_KEPT = ("question_id", "difficulty", "tags", "estimated_date")
+
+
+def read(row: Row, where: str) -> Problem:
+    """Return the problem of one row. `check` is called with the entry point, so the test is of kind "asserts"."""
+    code, source = text_field(row, "prompt", where), text_field(row, "test", where)
+    if parse(code) is None:
+        raise UserError(f"{where}: prompt must be Python, but it is not: {why_unreadable(code)}")
+    task_id = row_id(row, "LeetCode", ("task_id", "question_id"), [source])
+    name, call = call_of_check(text_field(row, "entry_point", where), where)
+    tests = text_tests([source], task_id, "test", where)
+    if not tests:
+        raise UserError(f"{where}: the row has no test")
+    if tests[0].kind == "check":
+        tests = (Test(task_id, "0", f"{tests[0].source.rstrip()}\n\n\n{call}\n", "asserts"),)
+    gold = unfenced(first_text(row, "completion", "response"))
+    return Problem(
+        task_id=task_id,
+        prompt=_statement(row, where),
+        entry_point=name,
+        tests=tests,
+        gold=gold or None,
+        style="instruct",
+        helpers=code,
+        preamble=code,
+        meta={"format": "leetcodedataset", **{key: row[key] for key in _KEPT if row.get(key) is not None}},
+    )
+
+
+def _statement(row: Row, where: str) -> str:
+    """Return the request: `query`, in older versions within `meta`, or the description and the starter code."""
+    meta = row.get("meta")
+    query = first_text(row, "query") or (first_text(meta, "query") if isinstance(meta, Mapping) else "")
+    description = first_text(row, "problem_description")
+    if not query and not description:
+        raise UserError(f"{where}: the row has neither query nor problem_description")
+    starter = first_text(row, "starter_code").rstrip()
+    return query or (f"{description}\n\n```python\n{starter}\n```\n" if starter else description)
+
+
+FORMAT = Format("LeetCodeDataset", frozenset({"task_id", "prompt", "entry_point", "test", "completion"}), read)

@@ -1,0 +1,79 @@
+"""Rows of verl whose ground truth is Python: asserts, a check of a function or method, or a file of pytest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from codepref.errors import UserError
+from codepref.problems.columns import first_text, is_list, listed, programs
+from codepref.problems.fields import Row
+from codepref.problems.source import definitions, parse, read_statements
+from codepref.problems.test_rows import CLASS, entry_point_of, starter_method, text_tests
+from codepref.records import Problem, Test
+
+ASSERTS, CHECK, PYTEST = "assert_case", "functional", "pytest"
+
+
+def holds_python(truth: Any) -> bool:
+    """Return whether a decoded ground truth holds tests in Python."""
+    return isinstance(truth, Mapping) and any(truth.get(key) for key in (ASSERTS, CHECK, PYTEST))
+
+
+def python_problem(
+    row: Row,
+    truth: Mapping[str, Any],
+    *,
+    task_id: str,
+    statement: str,
+    meta: Mapping[str, Any],
+    preamble: str,
+    where: str,
+) -> Problem:
+    """Return the problem of a row whose ground truth holds tests in Python.
+
+    truth: `assert_case`, a list of asserts, `functional`, the text of a check, or `pytest`, a file. Beside asserts,
+    blank inputs and outputs may stand. preamble: the imports that methods of LeetCode's class may leave out.
+    code-r1 keeps a reference solution in `extra_info`. It becomes the gold solution.
+    Raises UserError if several of the three hold tests, for real inputs beside asserts, and for malformed tests.
+    """
+    (name, *others) = [key for key in (ASSERTS, CHECK, PYTEST) if truth.get(key)]
+    if others or any(_holds_something(truth.get(key)) for key in ("inputs", "outputs")):
+        raise UserError(f"{where}: ground_truth holds tests of several kinds beside {name}")
+    texts = listed(truth[name], name, where) if name == ASSERTS else [truth[name]]
+    tests = text_tests(texts, task_id, name, where)
+    if not tests:
+        raise UserError(f"{where}: the row has no test")
+    if [test.kind for test in tests] == ["check"]:
+        tests = _called(tests[0], statement)
+    info = row.get("extra_info")
+    answers = programs(info.get("reference")) if isinstance(info, Mapping) and first_text(info, "reference") else ()
+    gold = next((program for program in answers if parse(program) is not None), None)
+    entry_point = entry_point_of(tests, gold, where, statement=statement)
+    if gold is not None and entry_point not in definitions(read_statements(gold).statements):
+        gold = None
+    return Problem(
+        task_id=task_id,
+        prompt=statement,
+        entry_point=entry_point,
+        tests=tests,
+        gold=gold,
+        style="instruct",
+        preamble=preamble,
+        meta=meta,
+    )
+
+
+def _called(test: Test, statement: str) -> tuple[Test, ...]:
+    """Return a test that calls `check` with the method that the statement begins, if it begins one."""
+    method = starter_method(statement)
+    if not method:
+        return (test,)
+    call = f"check({CLASS}().{method})"
+    return (Test(test.task_id, test.test_id, f"{test.source.rstrip()}\n\n\n{call}\n", "asserts"),)
+
+
+def _holds_something(value: Any) -> bool:
+    """Return whether inputs or outputs hold text that is not blank, or other values."""
+    items = value if is_list(value) else [value]
+    return any(item is not None and not (isinstance(item, str) and not item.strip()) for item in items)

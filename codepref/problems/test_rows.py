@@ -1,0 +1,160 @@
+"""What readers of published data sets share that hold tests as Python text: the tests, and the function that they call.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from codepref.errors import UserError
+from codepref.problems.entry_points import infer_entry_point
+from codepref.problems.fields import names_taken, why_unreadable
+from codepref.problems.source import BUILTIN_NAMES, definitions, parse, read_statements
+from codepref.problems.stdio import stdio_source
+from codepref.problems.test_text import names_of_solution, read_test_text
+from codepref.records import Test
+
+CLASS = "Solution"
+"""The class that LeetCode's problems ask for."""
+
+STARTER_IMPORTS = """\
+import bisect
+import collections
+import functools
+import heapq
+import itertools
+import math
+import operator
+import random
+import re
+import string
+from bisect import bisect_left, bisect_right, insort
+from collections import Counter, OrderedDict, defaultdict, deque
+from functools import cache, cmp_to_key, lru_cache, reduce
+from heapq import heapify, heappop, heappush, heappushpop, heapreplace, nlargest, nsmallest
+from itertools import accumulate, chain, combinations, count, groupby, pairwise, permutations, product, zip_longest
+from math import ceil, comb, factorial, floor, gcd, inf, isqrt, lcm, log2, sqrt
+from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optional, Set, Tuple, Union
+"""
+"""Imports that LeetCode makes before it runs a solution. Published solutions leave them out."""
+
+
+def text_tests(texts: Iterable[Any], task_id: str, name: str, where: str) -> tuple[Test, ...]:
+    """Return one test for each text that is not blank. The text shows what it is (see `read_test_text`).
+
+    name: the column, for messages. Raises UserError for a value that is no text, and for text that is neither Python
+    nor examples.
+    """
+    tests: list[Test] = []
+    for text in texts:
+        if not isinstance(text, str):
+            raise UserError(f"{where}: {name} must hold texts, not {type(text).__name__}")
+        if not text.strip():
+            continue
+        kind, source = read_test_text(text)
+        if kind != "doctest" and parse(source) is None:
+            raise UserError(f"{where}: a test in {name} is not Python ({why_unreadable(source)}): {source[:80]!r}")
+        tests.append(Test(task_id, str(len(tests)), source, kind))
+    return tuple(tests)
+
+
+def stdio_tests(cases: Iterable[tuple[str, str]], task_id: str) -> tuple[Test, ...]:
+    """Return one test of kind "stdio" for each pair of an input and an expected output."""
+    return tuple(
+        Test(task_id, str(place), stdio_source(stdin, expected), "stdio")
+        for place, (stdin, expected) in enumerate(cases)
+    )
+
+
+def entry_point_of(tests: Sequence[Test], gold: str | None, where: str, *, statement: str = "") -> str:
+    """Return the name of the function or class that the tests ask for.
+
+    It is the name that `infer_entry_point` finds with the gold solution, or else without it. If several names fit, the
+    name counts that the tests import from the solution, then the one that the statement writes as a call or in
+    backquotes, and then the one that most tests take. The gold solution must define it, if there is one.
+
+    Raises UserError if no name fits.
+    """
+    texts = [test.source for test in tests]
+    for known_gold in (gold, None) if gold else (None,):
+        try:
+            return infer_entry_point(texts, known_gold, where)
+        except UserError:
+            continue
+    counts = _counts(texts)
+    defined = set(definitions(read_statements(gold).statements)) if gold else set()
+    candidates = [name for name in counts if name in defined] or list(counts)
+    if not candidates:
+        raise UserError(f"{where}: no function of a solution is called in the tests")
+    return max(candidates, key=lambda name: (_is_stated(name, statement), counts[name], name))
+
+
+def _counts(texts: Iterable[str]) -> dict[str, int]:
+    """Return how many tests take a name from the solution, by name. Names of imports from the solution go first."""
+    imported: dict[str, int] = {}
+    taken: dict[str, int] = {}
+    for text in texts:
+        tree = parse(text)
+        for name in names_of_solution(tree) if tree is not None else ():
+            imported[name] = imported.get(name, 0) + 1
+        for name in names_taken(text, "") - BUILTIN_NAMES:
+            taken[name] = taken.get(name, 0) + 1
+    return imported or taken
+
+
+def _is_stated(name: str, statement: str) -> bool:
+    return (
+        re.search(rf"\b{re.escape(name)}\s*\(|`{re.escape(name)}`|\bclass\s+{re.escape(name)}\b", statement) is not None
+    )
+
+
+def call_of_check(expression: str, where: str) -> tuple[str, str]:
+    """Return the name that an entry point in the form of an expression begins with, and the call of `check` with it.
+
+    Expressions are names, attributes and calls without arguments. Raises UserError for another expression, which could
+    do anything.
+
+    >>> call_of_check("Solution().gap", "")
+    ('Solution', 'check(Solution().gap)')
+    """
+    tree = parse(f"({expression.strip()})")
+    node = tree.body[0].value if tree is not None and tree.body and isinstance(tree.body[0], ast.Expr) else None
+    text = ast.unparse(node) if node is not None else ""
+    while isinstance(node, ast.Attribute) or (isinstance(node, ast.Call) and not node.args and not node.keywords):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    if not isinstance(node, ast.Name):
+        raise UserError(
+            f"{where}: entry_point must be a function, or a method such as Solution().f: {expression[:80]!r}"
+        )
+    return node.id, f"check({text})"
+
+
+def starter_method(statement: str) -> str:
+    """Return the only public method of `class Solution` in a statement, or "" if there is none or more than one."""
+    head = re.search(rf"^[ \t]*class\s+{CLASS}\b[^\n]*:", statement, re.MULTILINE)
+    if head is None:
+        return ""
+    found = re.findall(r"^[ \t]+def\s+([^\W_]\w*)\s*\(", statement[head.end() :], re.MULTILINE)
+    return str(found[0]) if len(set(found)) == 1 else ""
+
+
+def prompt_of_messages(messages: Any, name: str, where: str) -> str:
+    """Return the texts of the user's messages, with blank lines between them. System messages are left out.
+
+    A text is returned unchanged. Raises UserError for another form, and if there is no text of a user.
+    """
+    if isinstance(messages, str) and messages.strip():
+        return messages
+    texts: list[str] = []
+    for message in messages if isinstance(messages, Iterable) and not isinstance(messages, str) else ():
+        if not isinstance(message, Mapping) or not isinstance(message.get("content"), str):
+            raise UserError(f"{where}: {name} must be a list of messages with texts in content")
+        if message.get("role") in ("user", "human"):
+            texts.append(message["content"])
+    if not any(text.strip() for text in texts):
+        raise UserError(f"{where}: {name} has no message of a user")
+    return "\n\n".join(texts)
