@@ -9,8 +9,11 @@ program for a problem of style "program" is not changed except for newlines at i
 from __future__ import annotations
 
 import ast
+import functools
+from dataclasses import replace
 from collections.abc import Sequence
 
+from codepref.problems.calls import OTHER_ENTRY_POINT
 from codepref.problems.source import Reading, Statement, bound_names, global_names, parse, read_statements, walk_scope
 from codepref.records import Problem
 from codepref.sampling.asserts import ExtractedTests, extract_tests
@@ -82,6 +85,9 @@ def extract_program(raw: str, problem: Problem) -> str:
     for blocks in (python, others, [Part(without_fences(answer), "", 0, 0, closed=True)]):
         if program := _function_program(blocks, problem):
             return program
+    other = problem.meta.get(OTHER_ENTRY_POINT)
+    if isinstance(other, str):
+        return extract_program(raw, replace(problem, entry_point=other, meta={}))
     return ""
 
 
@@ -100,8 +106,14 @@ def with_preamble(program: str, problem: Problem) -> str:
     if not problem.preamble or parse(program) is None:
         return program
     statements = read_statements(program).statements
-    added = missing_statements(statements, read_statements(problem.preamble).statements)
+    added = missing_statements(statements, _statements_of(problem.preamble))
     return put_before(added, program, statements)
+
+
+@functools.lru_cache(maxsize=16)
+def _statements_of(preamble: str) -> tuple[Statement, ...]:
+    """Return the statements of a preamble, which many problems share."""
+    return read_statements(preamble).statements
 
 
 def _has_entry_point(answer: str, problem: Problem) -> bool:
@@ -122,7 +134,7 @@ def _function_program(blocks: Sequence[Part], problem: Problem) -> str:
     kept = _needed_statements(readings[place], problem.entry_point)
     others = [item for other, reading in enumerate(readings) if other != place for item in reading.statements]
     added = missing_statements(kept, others)
-    added = [*missing_statements([*added, *kept], read_statements(problem.preamble).statements), *added]
+    added = [*missing_statements([*added, *kept], _statements_of(problem.preamble)), *added]
     return join(imports_first([*added, *kept]) if added else kept)
 
 

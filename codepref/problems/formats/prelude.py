@@ -28,7 +28,8 @@ _NAMES = {
         islice pairwise permutations product repeat starmap takewhile tee zip_longest""",
     "math": """
         acos asin atan atan2 ceil comb cos degrees dist e exp fabs factorial floor fmod fsum gcd hypot inf isclose
-        isfinite isinf isnan isqrt lcm ldexp log log10 log1p log2 modf nan perm pi prod radians sin sqrt tan tau trunc""",
+        isfinite isinf isnan isqrt lcm ldexp log log10 log1p log2 modf nan perm pi prod radians sin sqrt tan tau
+        trunc""",
     "operator": "add and_ attrgetter eq ge gt itemgetter le lt methodcaller mod mul neg or_ sub truediv xor",
     "queue": "PriorityQueue Queue",
     "random": "choice randint randrange shuffle",

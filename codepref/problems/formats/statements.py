@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from codepref.errors import UserError
-from codepref.problems.calls import CLASS
+from codepref.problems.calls import CLASS, OTHER_ENTRY_POINT
 from codepref.problems.fields import Row
 from codepref.problems.formats.cases import Case, case_tests
 from codepref.problems.formats.prelude import PRELUDE
@@ -46,6 +46,7 @@ def case_problem(
     owner = owner or (CLASS if function and _asks_for_class(function, starter, programs, statement) else "")
     entry_point = owner or function or "main"
     gold = next((program for program in programs if not function or _defines(program, {owner, function})), None)
+    other = {OTHER_ENTRY_POINT: function if owner else CLASS} if function else {}
     return Problem(
         task_id=task_id,
         prompt=_prompt(statement, starter, function, owner),
@@ -54,7 +55,7 @@ def case_problem(
         gold=gold,
         style="instruct" if function else "program",
         preamble=PRELUDE,
-        meta=dict(meta),
+        meta={**meta, **other},
     )
 
 
