@@ -12,7 +12,8 @@
 
 The test passes if the result is right. A tuple counts as a list, and a key of a dict may be the text or the value that
 JSON writes as this text. Floats have a tolerance of 1e-6 + 1e-7 |expected|. All other values must be equal. If a
-solution lacks the class, its function of the method's name is called.
+solution lacks the class, its function of the method's name is called. If it lacks the function, the method of its class
+`Solution` is called.
 """
 
 from __future__ import annotations
@@ -27,6 +28,12 @@ from codepref.errors import UserError
 
 CLASS = "Solution"
 """The class that LeetCode's problems ask for."""
+
+OTHER_ENTRY_POINT = "other_entry_point"
+"""Key of `Problem.meta`: the name that a solution may define instead of the entry point.
+
+It is the function for a problem that asks for a class, and the class for a problem that asks for a function.
+"""
 
 _KEYS = {"function", "class", "arguments", "expected", "wrapped"}
 

@@ -21,6 +21,9 @@ from .static_analysis import Fetched, PlainCall
 LONG_TEST = 20_000
 """A test with at least this many characters gets LONG_SLACK, since comparing its result may take long."""
 
+CLASS = "Solution"
+"""The class whose method is called if a solution lacks the function."""
+
 _METHOD_HEAD = b"t" + U32.pack(5) + b"-" + encoded("method")
 
 
@@ -69,7 +72,7 @@ class Calls(Kind):
             arguments = ast.literal_eval(arguments)
         owner, function = fields.get("class") or "", fields["function"]
         test.plain = Call(owner or function, function if owner else "", list(arguments))
-        test.names = {owner or function, function}
+        test.names = {owner or function, function, CLASS}
         test.stateless = True
 
     def names_without_compiling(self, test: PreparedTest) -> set[str]:
@@ -87,21 +90,22 @@ class Calls(Kind):
     def run(self, runner: Runner, test: PreparedTest) -> int:
         """Make the call and compare its result. Return P or F.
 
-        A solution may define the function itself where the test names a method of a class. Raises NameError if it
-        defines neither, and what the solution raises.
+        A solution may define a function where the test names a method, and a method of the class `Solution` where the
+        test names a function. Raises NameError if it defines neither, and what the solution raises.
         """
         call = test.plain
         assert isinstance(call, Call)
-        target = runner.bindings.get(call.name)
         arguments, keywords = call.values()
-        if isinstance(target, RemoteCallable) and call.method:
-            output = runner.link.request("method", target, call.method, arguments, keywords)
-        else:
-            target = target if isinstance(target, RemoteCallable) else runner.bindings.get(call.method)
-            if not isinstance(target, RemoteCallable):
-                raise NameError(f"name {call.name!r} is not defined")
-            output = target(*arguments)
-        return self._judged(runner, test, output)
+        ways = [(call.name, call.method), (call.method, "") if call.method else (CLASS, call.name)]
+        for name, method in ways:
+            target = runner.bindings.get(name)
+            if isinstance(target, RemoteCallable):
+                if method:
+                    return self._judged(
+                        runner, test, runner.link.request("method", target, method, arguments, keywords)
+                    )
+                return self._judged(runner, test, target(*arguments))
+        raise NameError(f"name {call.name!r} is not defined")
 
     def run_fetched(self, runner: Runner, test: PreparedTest, fetched: Fetched) -> int:
         """Compare the result of a call that was sent ahead. Return P or F."""
