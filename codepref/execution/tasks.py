@@ -63,7 +63,8 @@ def encode_task(task: Task, limits: Limits, cpu_seconds: float | None = None) ->
 def needed_preamble(task: Task) -> str:
     """Return the problem's preamble. A long one is returned without imports of names that nothing of the task holds.
 
-    Importing a dozen modules takes longer than most solutions run.
+    `from module import *` stays, since its names are not known. Importing a dozen modules takes longer than most
+    solutions run.
     """
     preamble = task.problem.preamble
     if len(preamble) < LONG_PREAMBLE:
@@ -73,7 +74,7 @@ def needed_preamble(task: Task) -> str:
     programs = (solution.text for solution in task.solutions)
     texts = [*programs, *tests, task.problem.gold or "", task.problem.helpers]
     texts += [text for text, imported in statements if imported is None]
-    words = set[str]().union(*map(_WORD.findall, texts))
+    words = {"*"}.union(*map(_WORD.findall, texts))
     return "".join(f"{text}\n" for text, imported in statements if imported is None or imported & words)
 
 

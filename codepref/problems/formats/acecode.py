@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from codepref.errors import UserError
-from codepref.problems.columns import decoded, first_text, is_list, listed, row_id, text_of_lines, unfenced
+from codepref.problems.columns import is_list, listed, row_id, text_of_lines, unfenced
 from codepref.problems.fields import Row, text_field
 from codepref.problems.formats.base import Format
+from codepref.problems.formats.python_tests import entry_point_of, stdio_tests, text_tests
+from codepref.problems.formats.reinforcement import request_of
+from codepref.problems.formats.statements import kept, refuse_unusable
 from codepref.problems.kinds import check_together
-from codepref.problems.test_rows import entry_point_of, prompt_of_messages, stdio_tests, text_tests
 from codepref.records import Problem, Test
-
-_KEPT = ("source", "difficulty", "dataset")
 
 
 def read(row: Row, where: str) -> Problem:
@@ -31,9 +30,10 @@ def read_rewards(row: Row, where: str) -> Problem:
     "math", are refused.
     """
     names = row.get("dataset")
-    if not any(isinstance(name, str) and name.startswith("code") for name in (names if is_list(names) else [names])):
+    listing = [*names] if names is not None and is_list(names) else [names]
+    if not any(isinstance(name, str) and name.startswith("code") for name in listing):
         raise UserError(f"{where}: the row belongs to the data set {names!r}, and only those of code can be run")
-    prompt = prompt_of_messages(decoded_messages(row, where), "messages", where)
+    prompt = request_of(row.get("messages"), "messages", where)
     entries = listed(row.get("ground_truth"), "ground_truth", where)
     task_id = row_id(row, "AceCode", ("id", "question_id"), [prompt, entries])
     if entries and all(isinstance(entry, Mapping) for entry in entries):
@@ -45,24 +45,18 @@ def read_rewards(row: Row, where: str) -> Problem:
     return _problem(row, task_id, prompt, text_tests(entries, task_id, "ground_truth", where), None, where)
 
 
-def decoded_messages(row: Row, where: str) -> Any:
-    """Return the messages of a row, which may be JSON text."""
-    messages = row.get("messages")
-    starts = isinstance(messages, str) and messages.lstrip()[:1] == "["
-    return decoded(messages, "messages", where) if starts else messages
-
-
 def _best_answer(row: Row) -> str | None:
     inferences = row.get("inferences")
-    for answer in inferences if is_list(inferences) else ():
+    for answer in [*inferences] if inferences is not None and is_list(inferences) else []:
         if isinstance(answer, Mapping) and answer.get("pass_rate") == 1 and isinstance(answer.get("completion"), str):
             return unfenced(answer["completion"])
     return None
 
 
 def _problem(row: Row, task_id: str, prompt: str, tests: tuple[Test, ...], gold: str | None, where: str) -> Problem:
+    refuse_unusable(prompt, where)
     if not tests:
-        raise UserError(f"{where}: the row has no test")
+        raise UserError(f"{where}: holds no test")
     check_together(tests, where)
     program = tests[0].kind == "stdio"
     return Problem(
@@ -72,7 +66,7 @@ def _problem(row: Row, task_id: str, prompt: str, tests: tuple[Test, ...], gold:
         tests=tests,
         gold=gold,
         style="program" if program else "instruct",
-        meta={"format": "acecode", **{key: row[key] for key in _KEPT if first_text(row, key)}},
+        meta=kept(row, "acecode", ("source", "difficulty", "dataset")),
     )
 
 

@@ -6,8 +6,8 @@ from codepref.errors import UserError
 from codepref.problems.columns import listed, row_id, unfenced
 from codepref.problems.fields import Row, prompt_parts, text_field
 from codepref.problems.formats.base import Format
+from codepref.problems.formats.python_tests import text_tests
 from codepref.problems.source import parse
-from codepref.problems.test_rows import text_tests
 from codepref.records import Problem
 
 _REQUEST = "Complete the class {name} in the following code.\n\n```python\n{code}\n```\n"
@@ -23,7 +23,7 @@ def read(row: Row, where: str) -> Problem:
     lacking = "".join(f"{line}\n" for line in imports.splitlines() if line not in skeleton)
     tests = text_tests([text_field(row, "test", where)], task_id, "test", where)
     if not tests:
-        raise UserError(f"{where}: the row has no test")
+        raise UserError(f"{where}: holds no test")
     gold = unfenced(text_field(row, "solution_code", where, default=""))
     preamble = imports + prompt_parts(skeleton, name).preamble
     return Problem(

@@ -11,8 +11,8 @@ from codepref.errors import UserError
 from codepref.problems.columns import row_id, unfenced
 from codepref.problems.fields import Row, prompt_parts, text_field
 from codepref.problems.formats.base import Format
+from codepref.problems.formats.python_tests import text_tests
 from codepref.problems.source import definitions, parse, read_statements
-from codepref.problems.test_rows import text_tests
 from codepref.records import Problem
 
 _REQUEST = (
@@ -27,7 +27,7 @@ def read(row: Row, where: str) -> Problem:
     task_id = row_id(row, "HumanEvalPro", ("id", "task_id"), [first, second])
     tests = text_tests([text_field(row, "test_code", where)], task_id, "test_code", where)
     if not tests:
-        raise UserError(f"{where}: the row has no test")
+        raise UserError(f"{where}: holds no test")
     solutions = [unfenced(text_field(row, key, where, default="")) for key in ("raw_solution", "new_solution")]
     parts = prompt_parts(first, last_function(first))
     return Problem(

@@ -14,11 +14,10 @@ from codepref.problems.columns import decoded, first_text, row_id, structs, text
 from codepref.problems.fields import Row, prompt_parts
 from codepref.problems.formats.base import Format
 from codepref.problems.formats.humaneval_pro import last_function
+from codepref.problems.formats.python_tests import entry_point_of, stdio_tests, text_tests
+from codepref.problems.formats.statements import kept
 from codepref.problems.source import parse
-from codepref.problems.test_rows import entry_point_of, stdio_tests, text_tests
 from codepref.records import Problem, Style, Test
-
-_KEPT = ("subset", "gpt_difficulty", "gpt_pass_percentage")
 
 
 def read(row: Row, where: str) -> Problem:
@@ -34,7 +33,7 @@ def read(row: Row, where: str) -> Problem:
     task_id = row_id(row, "KodCode", ("question_id", "id", "conversation_id"), [prompt, value])
     tests = _tests(value, task_id, where)
     if not tests:
-        raise UserError(f"{where}: the row has no test")
+        raise UserError(f"{where}: holds no test")
     style: Style = "program" if tests[0].kind == "stdio" else "instruct"
     entry_point = "main" if style == "program" else entry_point_of(tests, gold or None, where, statement=prompt)
     code = ""
@@ -48,7 +47,7 @@ def read(row: Row, where: str) -> Problem:
         gold=gold or None,
         style=style,
         preamble=prompt_parts(code, entry_point).preamble,
-        meta={"format": "kodcode", **{key: row[key] for key in _KEPT if row.get(key) is not None}},
+        meta=kept(row, "kodcode", ("subset", "gpt_difficulty", "gpt_pass_percentage")),
     )
 
 

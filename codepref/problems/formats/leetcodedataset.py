@@ -11,11 +11,10 @@ from codepref.errors import UserError
 from codepref.problems.columns import first_text, row_id, unfenced
 from codepref.problems.fields import Row, text_field, why_unreadable
 from codepref.problems.formats.base import Format
+from codepref.problems.formats.python_tests import call_of_check, text_tests
+from codepref.problems.formats.statements import kept
 from codepref.problems.source import parse
-from codepref.problems.test_rows import call_of_check, text_tests
 from codepref.records import Problem, Test
-
-_KEPT = ("question_id", "difficulty", "tags", "estimated_date")
 
 
 def read(row: Row, where: str) -> Problem:
@@ -27,7 +26,7 @@ def read(row: Row, where: str) -> Problem:
     name, call = call_of_check(text_field(row, "entry_point", where), where)
     tests = text_tests([source], task_id, "test", where)
     if not tests:
-        raise UserError(f"{where}: the row has no test")
+        raise UserError(f"{where}: holds no test")
     if tests[0].kind == "check":
         tests = (Test(task_id, "0", f"{tests[0].source.rstrip()}\n\n\n{call}\n", "asserts"),)
     gold = unfenced(first_text(row, "completion", "response"))
@@ -40,7 +39,7 @@ def read(row: Row, where: str) -> Problem:
         style="instruct",
         helpers=code,
         preamble=code,
-        meta={"format": "leetcodedataset", **{key: row[key] for key in _KEPT if row.get(key) is not None}},
+        meta=kept(row, "leetcodedataset", ("question_id", "difficulty", "tags", "estimated_date")),
     )
 
 

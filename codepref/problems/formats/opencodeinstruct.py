@@ -6,10 +6,9 @@ from codepref.errors import UserError
 from codepref.problems.columns import listed, row_id, unfenced
 from codepref.problems.fields import Row, text_field
 from codepref.problems.formats.base import Format
-from codepref.problems.test_rows import entry_point_of, text_tests
+from codepref.problems.formats.python_tests import entry_point_of, text_tests
+from codepref.problems.formats.statements import kept
 from codepref.records import Problem
-
-_KEPT = ("domain", "generation_algorithm", "average_test_score", "tests_execution_status")
 
 
 def read(row: Row, where: str) -> Problem:
@@ -21,7 +20,7 @@ def read(row: Row, where: str) -> Problem:
     task_id = row_id(row, "OpenCodeInstruct", ("id", "question_id"), [prompt, texts])
     tests = text_tests(texts, task_id, "unit_tests", where)
     if not tests:
-        raise UserError(f"{where}: the row has no test")
+        raise UserError(f"{where}: holds no test")
     answer = unfenced(text_field(row, "output", where, default=""))
     statuses = listed(row.get("tests_execution_status"), "tests_execution_status", where)
     return Problem(
@@ -31,7 +30,9 @@ def read(row: Row, where: str) -> Problem:
         tests=tests,
         gold=answer if answer and all(status == "pass" for status in statuses) else None,
         style="instruct",
-        meta={"format": "opencodeinstruct", **{key: row[key] for key in _KEPT if row.get(key) is not None}},
+        meta=kept(
+            row, "opencodeinstruct", ("domain", "generation_algorithm", "average_test_score", "tests_execution_status")
+        ),
     )
 
 

@@ -15,6 +15,7 @@ from codepref.problems.fields import Row
 from codepref.problems.formats.base import Format
 from codepref.problems.formats.cases import read_cases
 from codepref.problems.formats.statements import case_problem, kept
+from codepref.problems.formats.verl_python import holds_python, python_problem
 from codepref.problems.packed import unpacked
 from codepref.records import Problem
 
@@ -22,15 +23,18 @@ CODE = ("code", "coding", "code_generation", "programming")
 
 
 def read_verl(row: Row, where: str) -> Problem:
-    """Return the problem of one row of verl, whose ground truth holds inputs and outputs.
+    """Return the problem of one row of verl, whose ground truth holds inputs and outputs, or tests in Python.
 
     The id is "verl/" and a hash, since `extra_info.index` may repeat. Raises UserError for rows that ask for no code.
     """
     statement, truth = verl_parts(row, where)
     meta = kept(row, "verl", ("data_source", "ability", "extra_info"))
+    task_id = row_id({}, "verl", (), (statement, truth))
+    if holds_python(truth):
+        return python_problem(row, truth, task_id=task_id, statement=statement, meta=meta, where=where)
     return case_problem(
         read_cases(truth, "ground_truth", where),
-        task_id=row_id({}, "verl", (), (statement, truth)),
+        task_id=task_id,
         statement=statement,
         meta=meta,
         where=where,
@@ -83,20 +87,5 @@ def _content(value: Any, name: str, where: str) -> str:
     return "\n".join(map(str, texts))
 
 
-def _has_cases(row: Row) -> bool:
-    """Return whether the ground truth of a row of verl looks like inputs and outputs."""
-    try:
-        truth = verl_parts({**row, "ability": None}, "")[1]
-    except UserError:
-        return True  # reading the row gives the message
-    return is_list(truth) or (isinstance(truth, Mapping) and "inputs" in truth and "assert_case" not in truth)
-
-
-class _Verl(Format):
-    def matches(self, row: Row) -> bool:
-        """Return whether the row has verl's columns, and inputs and outputs as its ground truth."""
-        return super().matches(row) and _has_cases(row)
-
-
-VERL = _Verl("verl with inputs and outputs", frozenset({"prompt", "reward_model"}), read_verl)
+VERL = Format("verl", frozenset({"prompt", "reward_model"}), read_verl)
 NEMO_GYM = Format("NeMo Gym", frozenset({"responses_create_params", "verifier_metadata"}), read_nemo_gym)

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from codepref.errors import UserError
+from codepref.problems.calls import CLASS
 from codepref.problems.columns import first_text, is_list, listed, programs
 from codepref.problems.fields import Row
+from codepref.problems.formats.prelude import PRELUDE
+from codepref.problems.formats.python_tests import entry_point_of, starter_method, text_tests
+from codepref.problems.formats.statements import refuse_unusable
 from codepref.problems.source import definitions, parse, read_statements
-from codepref.problems.test_rows import CLASS, entry_point_of, starter_method, text_tests
 from codepref.records import Problem, Test
 
 ASSERTS, CHECK, PYTEST = "assert_case", "functional", "pytest"
@@ -27,14 +30,12 @@ def python_problem(
     task_id: str,
     statement: str,
     meta: Mapping[str, Any],
-    preamble: str,
     where: str,
 ) -> Problem:
     """Return the problem of a row whose ground truth holds tests in Python.
 
     truth: `assert_case`, a list of asserts, `functional`, the text of a check, or `pytest`, a file. Beside asserts,
-    blank inputs and outputs may stand. preamble: the imports that methods of LeetCode's class may leave out.
-    code-r1 keeps a reference solution in `extra_info`. It becomes the gold solution.
+    blank inputs and outputs may stand. code-r1 keeps a reference solution in `extra_info`. It becomes the gold one.
     Raises UserError if several of the three hold tests, for real inputs beside asserts, and for malformed tests.
     """
     (name, *others) = [key for key in (ASSERTS, CHECK, PYTEST) if truth.get(key)]
@@ -42,8 +43,9 @@ def python_problem(
         raise UserError(f"{where}: ground_truth holds tests of several kinds beside {name}")
     texts = listed(truth[name], name, where) if name == ASSERTS else [truth[name]]
     tests = text_tests(texts, task_id, name, where)
+    refuse_unusable(statement, where)
     if not tests:
-        raise UserError(f"{where}: the row has no test")
+        raise UserError(f"{where}: holds no test")
     if [test.kind for test in tests] == ["check"]:
         tests = _called(tests[0], statement)
     info = row.get("extra_info")
@@ -59,7 +61,7 @@ def python_problem(
         tests=tests,
         gold=gold,
         style="instruct",
-        preamble=preamble,
+        preamble=PRELUDE,
         meta=meta,
     )
 

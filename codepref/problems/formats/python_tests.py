@@ -7,40 +7,17 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from codepref.errors import UserError
+from codepref.problems.calls import CLASS
 from codepref.problems.entry_points import infer_entry_point
 from codepref.problems.fields import names_taken, why_unreadable
 from codepref.problems.source import BUILTIN_NAMES, definitions, parse, read_statements
 from codepref.problems.stdio import stdio_source
 from codepref.problems.test_text import names_of_solution, read_test_text
 from codepref.records import Test
-
-CLASS = "Solution"
-"""The class that LeetCode's problems ask for."""
-
-STARTER_IMPORTS = """\
-import bisect
-import collections
-import functools
-import heapq
-import itertools
-import math
-import operator
-import random
-import re
-import string
-from bisect import bisect_left, bisect_right, insort
-from collections import Counter, OrderedDict, defaultdict, deque
-from functools import cache, cmp_to_key, lru_cache, reduce
-from heapq import heapify, heappop, heappush, heappushpop, heapreplace, nlargest, nsmallest
-from itertools import accumulate, chain, combinations, count, groupby, pairwise, permutations, product, zip_longest
-from math import ceil, comb, factorial, floor, gcd, inf, isqrt, lcm, log2, sqrt
-from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optional, Set, Tuple, Union
-"""
-"""Imports that LeetCode makes before it runs a solution. Published solutions leave them out."""
 
 
 def text_tests(texts: Iterable[Any], task_id: str, name: str, where: str) -> tuple[Test, ...]:
@@ -140,21 +117,3 @@ def starter_method(statement: str) -> str:
         return ""
     found = re.findall(r"^[ \t]+def\s+([^\W_]\w*)\s*\(", statement[head.end() :], re.MULTILINE)
     return str(found[0]) if len(set(found)) == 1 else ""
-
-
-def prompt_of_messages(messages: Any, name: str, where: str) -> str:
-    """Return the texts of the user's messages, with blank lines between them. System messages are left out.
-
-    A text is returned unchanged. Raises UserError for another form, and if there is no text of a user.
-    """
-    if isinstance(messages, str) and messages.strip():
-        return messages
-    texts: list[str] = []
-    for message in messages if isinstance(messages, Iterable) and not isinstance(messages, str) else ():
-        if not isinstance(message, Mapping) or not isinstance(message.get("content"), str):
-            raise UserError(f"{where}: {name} must be a list of messages with texts in content")
-        if message.get("role") in ("user", "human"):
-            texts.append(message["content"])
-    if not any(text.strip() for text in texts):
-        raise UserError(f"{where}: {name} has no message of a user")
-    return "\n\n".join(texts)
