@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import ast
 import functools
-from dataclasses import replace
 from collections.abc import Sequence
+from dataclasses import replace
 
 from codepref.problems.calls import OTHER_ENTRY_POINT
 from codepref.problems.source import Reading, Statement, bound_names, global_names, parse, read_statements, walk_scope
