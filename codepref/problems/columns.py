@@ -116,7 +116,7 @@ def struct_of(value: Any, name: str, where: str) -> dict[str, Any]:
 
 
 def text_of_lines(value: Any, name: str, where: str) -> str:
-    """Return one text for a text, a list of lines, or a number. Each line of a list ends with a newline.
+    """Return one text for a text, a list of lines, or a number. The text of a list ends with a newline.
 
     Raises UserError for another value, and for text that UTF-8 cannot encode.
 
@@ -126,7 +126,8 @@ def text_of_lines(value: Any, name: str, where: str) -> str:
     if isinstance(value, int | float):
         value = str(value)
     elif is_list(value):
-        value = "".join(f"{_line(item, name, where)}\n" for item in value)
+        value = "\n".join(_line(item, name, where).removesuffix("\n") for item in value)
+        value += "" if value.endswith("\n") else "\n"
     if not isinstance(value, str):
         raise UserError(f"{where}: {name} must be text or a list of lines, not {type(value).__name__}")
     try:
