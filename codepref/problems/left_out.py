@@ -13,6 +13,9 @@ from codepref.records import Problem
 MAX_MESSAGES = 10
 """Largest number of rows that a message names. The other rows are counted."""
 
+_IDS = ("task_id", "problem_id", "question_id", "id", "name")
+"""Columns that may hold the task id of a row."""
+
 
 class LeftOutWarning(UserWarning):
     """Says how many rows of a source were left out, and what is wrong with the first of them."""
@@ -71,7 +74,7 @@ class Mistakes:
         self._rows += 1
         if self._strict or self._rows <= MAX_MESSAGES:
             self._messages += error.problems if self._strict else error.problems[:1]
-        self._tasks.update(_names(row.get("task_id")))
+        self._tasks.update(name for column in _IDS for name in _names(row.get(column)))
         if self._strict and len(self._messages) >= MAX_MESSAGES:
             raise UserError(*self._messages)
 

@@ -6,20 +6,24 @@ from collections.abc import Mapping
 
 from codepref.errors import UserError
 from codepref.problems.columns import is_list, listed, row_id, text_of_lines, unfenced
-from codepref.problems.fields import Row, text_field
+from codepref.problems.fields import Row
 from codepref.problems.formats.base import Format
-from codepref.problems.formats.python_tests import entry_point_of, stdio_tests, text_tests
+from codepref.problems.formats.python_tests import entry_point_of, statement_field, stdio_tests, text_tests
 from codepref.problems.formats.reinforcement import request_of
-from codepref.problems.formats.statements import kept, refuse_unusable
+from codepref.problems.formats.statements import kept
 from codepref.problems.kinds import check_together
 from codepref.records import Problem, Test
+
+_TESTS = ("test_cases", "tests")
+"""The column of asserts in the first version and in the second."""
 
 
 def read(row: Row, where: str) -> Problem:
     """Return the problem of one row. The gold solution is an answer in `inferences` that passed all tests."""
-    prompt, texts = text_field(row, "question", where), listed(row.get("test_cases"), "test_cases", where)
+    column = next(name for name in _TESTS if name in row)
+    prompt, texts = statement_field(row, ("question",), where), listed(row[column], column, where)
     task_id = row_id(row, "AceCode", ("id", "question_id"), [prompt, texts])
-    tests = text_tests(texts, task_id, "test_cases", where)
+    tests = text_tests(texts, task_id, column, where)
     return _problem(row, task_id, prompt, tests, _best_answer(row), where)
 
 
@@ -54,9 +58,6 @@ def _best_answer(row: Row) -> str | None:
 
 
 def _problem(row: Row, task_id: str, prompt: str, tests: tuple[Test, ...], gold: str | None, where: str) -> Problem:
-    refuse_unusable(prompt, where)
-    if not tests:
-        raise UserError(f"{where}: holds no test")
     check_together(tests, where)
     program = tests[0].kind == "stdio"
     return Problem(
@@ -70,5 +71,17 @@ def _problem(row: Row, task_id: str, prompt: str, tests: tuple[Test, ...], gold:
     )
 
 
-FORMAT = Format("AceCode", frozenset({"question", "test_cases"}), read)
+class _AceCode(Format):
+    def matches(self, row: Row) -> bool:
+        """Return whether the columns fit. A column `tests` must hold texts, since other data sets have it too."""
+        if not super().matches(row):
+            return False
+        try:
+            texts = listed(row[next(name for name in _TESTS if name in row)], "tests", "")
+        except UserError:
+            return "test_cases" in row  # reading the row gives the message
+        return "test_cases" in row or (bool(texts) and all(isinstance(text, str) for text in texts))
+
+
+FORMAT = _AceCode("AceCode", frozenset({"question"}), read, (_TESTS,))
 REWARDS = Format("AceCode for training with rewards", frozenset({"messages", "ground_truth", "dataset"}), read_rewards)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 
+from codepref.errors import UserError
 from codepref.problems.fields import Row, entry_point_field, prompt_parts, task_id_field, text_field
 from codepref.problems.formats.base import Format
 from codepref.problems.repairs import repair
@@ -17,12 +18,21 @@ from codepref.records import Problem, Test, TestKind
 
 _CHECK = re.compile(r"^def check\(\w", re.MULTILINE)
 
+_OTHER_LANGUAGES = re.compile(
+    r"awk|c|c\+\+|c#|coffee_?script|common[ _-]?lisp|cpp|csharp|dart|elixir|emacs[ _-]?lisp|erlang|f#|fortran|fsharp|go|"
+    r"groovy|haskell|html|java|java_?script|js|json|julia|kotlin|lua|markdown|pascal|perl|php|powershell|r|racket|ruby|"
+    r"rust|scala|scheme|shell|swift|tcl|type_?script|ts|vb|vim_?script|visual[ _-]?basic",
+    re.IGNORECASE,
+)
+"""The beginnings of task ids in the files of HumanEval-X, HumanEvalPack and McEval."""
+
 
 def read(row: Row, where: str) -> Problem:
     """Return the problem of one row, with one test. The text of the test decides its kind (see `read_test`)."""
     task_id = task_id_field(row, where)
     prompt, entry_point = text_field(row, "prompt", where), entry_point_field(row, where)
     solution = text_field(row, "canonical_solution", where)
+    refuse_other_languages(task_id, prompt + solution, where)
     prompt = whole_lines(prompt, solution)
     source, repairs = repair(task_id, text_field(row, "test", where))
     kind, source = read_test(source)
@@ -38,6 +48,13 @@ def read(row: Row, where: str) -> Problem:
         preamble=parts.preamble,
         meta={"format": "humaneval", **({"repaired": repairs} if repairs else {})},
     )
+
+
+def refuse_other_languages(task_id: str, program: str, where: str) -> None:
+    """Raise UserError if a task id such as "CPP/3" names another language than Python, and the program is no Python."""
+    language = task_id.partition("/")[0]
+    if _OTHER_LANGUAGES.fullmatch(language) and parse(program) is None:
+        raise UserError(f"{where}: the problem asks for {language}, and codepref runs Python only")
 
 
 def whole_lines(prompt: str, solution: str) -> str:

@@ -14,7 +14,7 @@ from codepref.problems.columns import decoded, first_text, row_id, structs, text
 from codepref.problems.fields import Row, prompt_parts
 from codepref.problems.formats.base import Format
 from codepref.problems.formats.humaneval_pro import last_function
-from codepref.problems.formats.python_tests import entry_point_of, stdio_tests, text_tests
+from codepref.problems.formats.python_tests import entry_point_of, statement_field, stdio_tests, text_tests
 from codepref.problems.formats.statements import kept
 from codepref.problems.source import parse
 from codepref.records import Problem, Style, Test
@@ -26,14 +26,11 @@ def read(row: Row, where: str) -> Problem:
     Its entry point is what the tests import from `solution`, or call. Raises UserError for a row without a statement or
     a test.
     """
-    prompt, gold = first_text(row, "question", "instruction"), unfenced(first_text(row, "solution", "response"))
-    if not prompt:
-        raise UserError(f"{where}: question or instruction must be text that is not blank")
+    prompt = statement_field(row, ("question", "instruction"), where)
+    gold = unfenced(first_text(row, "solution", "response"))
     value = next((row[key] for key in ("test", "test_code") if row.get(key)), None)
     task_id = row_id(row, "KodCode", ("question_id", "id", "conversation_id"), [prompt, value])
     tests = _tests(value, task_id, where)
-    if not tests:
-        raise UserError(f"{where}: holds no test")
     style: Style = "program" if tests[0].kind == "stdio" else "instruct"
     entry_point = "main" if style == "program" else entry_point_of(tests, gold or None, where, statement=prompt)
     code = ""

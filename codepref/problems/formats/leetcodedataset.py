@@ -11,7 +11,7 @@ from codepref.errors import UserError
 from codepref.problems.columns import first_text, row_id, unfenced
 from codepref.problems.fields import Row, text_field, why_unreadable
 from codepref.problems.formats.base import Format
-from codepref.problems.formats.python_tests import call_of_check, text_tests
+from codepref.problems.formats.python_tests import call_of_check, statement_field, text_tests
 from codepref.problems.formats.statements import kept
 from codepref.problems.source import parse
 from codepref.records import Problem, Test
@@ -25,8 +25,6 @@ def read(row: Row, where: str) -> Problem:
     task_id = row_id(row, "LeetCode", ("task_id", "question_id"), [source])
     name, call = call_of_check(text_field(row, "entry_point", where), where)
     tests = text_tests([source], task_id, "test", where)
-    if not tests:
-        raise UserError(f"{where}: holds no test")
     if tests[0].kind == "check":
         tests = (Test(task_id, "0", f"{tests[0].source.rstrip()}\n\n\n{call}\n", "asserts"),)
     gold = unfenced(first_text(row, "completion", "response"))
@@ -47,11 +45,11 @@ def _statement(row: Row, where: str) -> str:
     """Return the request: `query`, in older versions within `meta`, or the description and the starter code."""
     meta = row.get("meta")
     query = first_text(row, "query") or (first_text(meta, "query") if isinstance(meta, Mapping) else "")
-    description = first_text(row, "problem_description")
-    if not query and not description:
-        raise UserError(f"{where}: the row has neither query nor problem_description")
+    if query:
+        return query
+    description = statement_field(row, ("problem_description", "query"), where)
     starter = first_text(row, "starter_code").rstrip()
-    return query or (f"{description}\n\n```python\n{starter}\n```\n" if starter else description)
+    return f"{description}\n\n```python\n{starter}\n```\n" if starter else description
 
 
 FORMAT = Format("LeetCodeDataset", frozenset({"task_id", "prompt", "entry_point", "test", "completion"}), read)

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from codepref.errors import UserError
 from codepref.problems.calls import CLASS
+from codepref.problems.columns import first_text
 from codepref.problems.entry_points import infer_entry_point
-from codepref.problems.fields import names_taken, why_unreadable
+from codepref.problems.fields import Row, names_taken, why_unreadable
 from codepref.problems.source import BUILTIN_NAMES, definitions, parse, read_statements
 from codepref.problems.stdio import stdio_source
 from codepref.problems.test_text import names_of_solution, read_test_text
@@ -23,8 +25,10 @@ from codepref.records import Test
 def text_tests(texts: Iterable[Any], task_id: str, name: str, where: str) -> tuple[Test, ...]:
     """Return one test for each text that is not blank. The text shows what it is (see `read_test_text`).
 
-    name: the column, for messages. Raises UserError for a value that is no text, and for text that is neither Python
-    nor examples.
+    A text whose lines all are indented loses this indentation.
+
+    name: the column, for messages. Raises UserError for a value that is no text, for text that is neither Python nor
+    examples, and if there is no test.
     """
     tests: list[Test] = []
     for text in texts:
@@ -32,11 +36,22 @@ def text_tests(texts: Iterable[Any], task_id: str, name: str, where: str) -> tup
             raise UserError(f"{where}: {name} must hold texts, not {type(text).__name__}")
         if not text.strip():
             continue
+        text = text if parse(text) is not None else textwrap.dedent(text)
         kind, source = read_test_text(text)
         if kind != "doctest" and parse(source) is None:
             raise UserError(f"{where}: a test in {name} is not Python ({why_unreadable(source)}): {source[:80]!r}")
         tests.append(Test(task_id, str(len(tests)), source, kind))
+    if not tests:
+        raise UserError(f"{where}: holds no test")
     return tuple(tests)
+
+
+def statement_field(row: Row, names: Sequence[str], where: str) -> str:
+    """Return the first of these columns that holds text that is not blank. Raises UserError if none does."""
+    text = first_text(row, *names)
+    if not text:
+        raise UserError(f"{where}: holds no statement: {' or '.join(names)} must be text that is not blank")
+    return text
 
 
 def stdio_tests(cases: Iterable[tuple[str, str]], task_id: str) -> tuple[Test, ...]:

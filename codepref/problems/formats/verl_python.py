@@ -7,11 +7,10 @@ from typing import Any
 
 from codepref.errors import UserError
 from codepref.problems.calls import CLASS
-from codepref.problems.columns import first_text, is_list, listed, programs
+from codepref.problems.columns import first_text, is_list, listed, programs, struct_of
 from codepref.problems.fields import Row
 from codepref.problems.formats.prelude import PRELUDE
 from codepref.problems.formats.python_tests import entry_point_of, starter_method, text_tests
-from codepref.problems.formats.statements import refuse_unusable
 from codepref.problems.source import definitions, parse, read_statements
 from codepref.records import Problem, Test
 
@@ -35,7 +34,8 @@ def python_problem(
     """Return the problem of a row whose ground truth holds tests in Python.
 
     truth: `assert_case`, a list of asserts, `functional`, the text of a check, or `pytest`, a file. Beside asserts,
-    blank inputs and outputs may stand. code-r1 keeps a reference solution in `extra_info`. It becomes the gold one.
+    blank inputs and outputs may stand. In `extra_info`, code-r1
+    keeps a reference solution, which becomes the gold one, and a prefix: code that comes before each solution.
     Raises UserError if several of the three hold tests, for real inputs beside asserts, and for malformed tests.
     """
     (name, *others) = [key for key in (ASSERTS, CHECK, PYTEST) if truth.get(key)]
@@ -43,14 +43,14 @@ def python_problem(
         raise UserError(f"{where}: ground_truth holds tests of several kinds beside {name}")
     texts = listed(truth[name], name, where) if name == ASSERTS else [truth[name]]
     tests = text_tests(texts, task_id, name, where)
-    refuse_unusable(statement, where)
-    if not tests:
-        raise UserError(f"{where}: holds no test")
+    if not statement.strip():
+        raise UserError(f"{where}: holds no statement")
+    info = struct_of(row.get("extra_info"), "extra_info", where)
+    before = first_text(info, "prefix")
+    before = f"{before.rstrip()}\n" if before and parse(before) is not None else ""
     if [test.kind for test in tests] == ["check"]:
         tests = _called(tests[0], statement)
-    info = row.get("extra_info")
-    answers = programs(info.get("reference")) if isinstance(info, Mapping) and first_text(info, "reference") else ()
-    gold = next((program for program in answers if parse(program) is not None), None)
+    gold = next((text for text in programs(info.get("reference")) if parse(text) is not None), None)
     entry_point = entry_point_of(tests, gold, where, statement=statement)
     if gold is not None and entry_point not in definitions(read_statements(gold).statements):
         gold = None
@@ -61,7 +61,8 @@ def python_problem(
         tests=tests,
         gold=gold,
         style="instruct",
-        preamble=PRELUDE,
+        helpers=before,
+        preamble=PRELUDE + before,
         meta=meta,
     )
 
