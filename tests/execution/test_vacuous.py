@@ -69,7 +69,84 @@ ROWS: dict[str, dict[str, Any]] = {
         "entry_point": "double",
     },
 }
+STDIO = {"inputs": ["1\n", "4\n"], "outputs": ["2\n", "8\n"]}
+PAIRS = [{"input": "1\n", "output": "2\n"}, {"input": "4\n", "output": "8\n"}]
+ASSERTS = ["assert double(1) == 2", "assert double(2) == 4"]
+REQUEST = [{"role": "user", "content": "Write double(x)."}]
 GOLD = "def double(x):\n    return 2 * x\n"
+METHOD = "class Solution:\n    def double(self, x):\n        return 2 * x\n"
+CHECK = "def check(candidate):\n    assert candidate(1) == 2\n"
+ROWS |= {
+    "humaneval-x": {
+        "task_id": "Python/906",
+        "prompt": CODE,
+        "declaration": "def double(x):\n",
+        "canonical_solution": "    return 2 * x\n",
+        "test": CHECK + "check(double)\n",
+    },
+    "humaneval-pro": {
+        "id": 907,
+        "raw_problem": "def same(x):\n",
+        "raw_solution": "    return x\n",
+        "new_problem": CODE,
+        "new_solution": "    return 2 * same(x)\n",
+        "test_code": "\n".join(ASSERTS),
+    },
+    "classeval": {
+        "task_id": "ClassEval_908",
+        "skeleton": "class Doubler:\n    def double(self, x):\n        pass\n",
+        "test": SUITE.replace("double(1)", "Doubler().double(1)"),
+        "solution_code": METHOD.replace("Solution", "Doubler"),
+        "class_name": "Doubler",
+    },
+    "leetcodedataset": {
+        "task_id": "double",
+        "prompt": "from typing import *\n",
+        "query": "Write double.",
+        "completion": METHOD,
+        "entry_point": "Solution().double",
+        "test": CHECK,
+    },
+    "acecode": {"id": "oss_909", "question": "Write double(x).", "test_cases": ASSERTS},
+    "acecode-rlvr": {"id": "code_910", "messages": REQUEST, "ground_truth": ASSERTS, "dataset": "code"},
+    "kodcode": {
+        "question_id": "K_911",
+        "question": "Double.",
+        "solution": GOLD,
+        "test": f"def test():\n    {ASSERTS[0]}\n",
+    },
+    "opencodeinstruct": {"id": "912", "input": "Double.", "output": GOLD, "unit_tests": json.dumps(ASSERTS)},
+    "apps": {"problem_id": 913, "question": "Double.", "input_output": json.dumps(STDIO)},
+    "apps-verified": {"id": "914", "question": "Double.", "tests": STDIO},
+    "code-contests": {
+        "name": "915_A",
+        "description": "Double.",
+        "public_tests": {"input": ["1\n"], "output": ["2\n"]},
+        "private_tests": {"input": [], "output": []},
+    },
+    "livecodebench": {"question_id": "916", "question_content": "Double.", "public_test_cases": json.dumps(PAIRS)},
+    "verl": {"prompt": REQUEST, "reward_model": {"ground_truth": json.dumps({"assert_case": ASSERTS})}},
+    "nemo-gym": {
+        "hash_id": "917",
+        "responses_create_params": {"input": REQUEST},
+        "verifier_metadata": {"unit_tests": STDIO},
+    },
+    "deepcoder": {
+        "problem": "Double.",
+        "tests": json.dumps({**STDIO, "fn_name": "double", "inputs": [[1]], "outputs": [2]}),
+    },
+    "verifiable": {"problem_id": "918", "prompt": "Double.", "verification_info": {"test_cases": PAIRS}},
+    "rstar-coder": {"question_id": "919", "question": "Double.", **STDIO},
+    "cure": {"task_id": 920, "question": "Double.", "test_input": ["1\n"], "test_output": ["2\n"]},
+    "codeforces": {"id": "9/A", "title": "t", "description": "Double.", "official_tests": PAIRS},
+    "codeelo": {
+        "problem_id": "9B",
+        "description": "Double.",
+        "input": "x",
+        "output": "y",
+        "examples": [["1\n", "2\n"]],
+    },
+}
 TEXTS: dict[str, list[Any]] = {
     "asserts": ["assert double(1) == 2"],
     "check": ["def check(candidate):\n    assert candidate(1) == 2\n"],

@@ -38,6 +38,8 @@ def read_rewards(row: Row, where: str) -> Problem:
     if not any(isinstance(name, str) and name.startswith("code") for name in listing):
         raise UserError(f"{where}: the row belongs to the data set {names!r}, and only those of code can be run")
     prompt = request_of(row.get("messages"), "messages", where)
+    if not prompt.strip():
+        raise UserError(f"{where}: holds no statement: messages has no text of a user")
     entries = listed(row.get("ground_truth"), "ground_truth", where)
     task_id = row_id(row, "AceCode", ("id", "question_id"), [prompt, entries])
     if entries and all(isinstance(entry, Mapping) for entry in entries):

@@ -19,8 +19,8 @@ from codepref.records import Problem, Test, TestKind
 _CHECK = re.compile(r"^def check\(\w", re.MULTILINE)
 
 _OTHER_LANGUAGES = re.compile(
-    r"awk|c|c\+\+|c#|coffee_?script|common[ _-]?lisp|cpp|csharp|dart|elixir|emacs[ _-]?lisp|erlang|f#|fortran|fsharp|go|"
-    r"groovy|haskell|html|java|java_?script|js|json|julia|kotlin|lua|markdown|pascal|perl|php|powershell|r|racket|ruby|"
+    r"awk|c|c\+\+|c#|coffee_?script|common[ _-]?lisp|cpp|csharp|dart|elixir|emacs[ _-]?lisp|erlang|f#|fortran|fsharp|"
+    r"go|groovy|haskell|html|java|java_?script|js|json|julia|kotlin|lua|markdown|pascal|perl|php|powershell|r|racket|ruby|"
     r"rust|scala|scheme|shell|swift|tcl|type_?script|ts|vb|vim_?script|visual[ _-]?basic",
     re.IGNORECASE,
 )

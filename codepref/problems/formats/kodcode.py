@@ -54,6 +54,8 @@ def _tests(value: Any, task_id: str, where: str) -> tuple[Test, ...]:
         if any({"stdin", "stdout"} - case.keys() for case in cases):
             raise UserError(f"{where}: test must be a file of pytest, or hold stdin and stdout")
         pairs = [tuple(text_of_lines(case[key], key, where) for key in ("stdin", "stdout")) for case in cases]
+        if not pairs:
+            raise UserError(f"{where}: holds no test")
         return stdio_tests([(stdin, stdout) for stdin, stdout in pairs], task_id)
     return text_tests([] if value is None else [value], task_id, "test", where)
 

@@ -16,7 +16,7 @@ from codepref.problems.calls import CLASS
 from codepref.problems.columns import first_text
 from codepref.problems.entry_points import infer_entry_point
 from codepref.problems.fields import Row, names_taken, why_unreadable
-from codepref.problems.source import BUILTIN_NAMES, definitions, parse, read_statements
+from codepref.problems.source import definitions, parse, read_statements
 from codepref.problems.stdio import stdio_source
 from codepref.problems.test_text import names_of_solution, read_test_text
 from codepref.records import Test
@@ -62,22 +62,26 @@ def stdio_tests(cases: Iterable[tuple[str, str]], task_id: str) -> tuple[Test, .
     )
 
 
-def entry_point_of(tests: Sequence[Test], gold: str | None, where: str, *, statement: str = "") -> str:
+def entry_point_of(
+    tests: Sequence[Test], gold: str | None, where: str, *, statement: str = "", helpers: str = ""
+) -> str:
     """Return the name of the function or class that the tests ask for.
 
     It is the name that `infer_entry_point` finds with the gold solution, or else without it. If several names fit, the
     name counts that the tests import from the solution, then the one that the statement writes as a call or in
     backquotes, and then the one that most tests take. The gold solution must define it, if there is one.
 
-    Raises UserError if no name fits.
+    helpers: code that tests may use. Raises UserError if no name fits.
     """
     texts = [test.source for test in tests]
+    counts = _counts(texts, helpers)
     for known_gold in (gold, None) if gold else (None,):
         try:
-            return infer_entry_point(texts, known_gold, where)
+            name = infer_entry_point(texts, known_gold, where)
         except UserError:
             continue
-    counts = _counts(texts)
+        if name in counts:  # and no parameter of `check`
+            return name
     defined = set(definitions(read_statements(gold).statements)) if gold else set()
     candidates = [name for name in counts if name in defined] or list(counts)
     if not candidates:
@@ -85,7 +89,7 @@ def entry_point_of(tests: Sequence[Test], gold: str | None, where: str, *, state
     return max(candidates, key=lambda name: (_is_stated(name, statement), counts[name], name))
 
 
-def _counts(texts: Iterable[str]) -> dict[str, int]:
+def _counts(texts: Iterable[str], helpers: str) -> dict[str, int]:
     """Return how many tests take a name from the solution, by name. Names of imports from the solution go first."""
     imported: dict[str, int] = {}
     taken: dict[str, int] = {}
@@ -93,7 +97,7 @@ def _counts(texts: Iterable[str]) -> dict[str, int]:
         tree = parse(text)
         for name in names_of_solution(tree) if tree is not None else ():
             imported[name] = imported.get(name, 0) + 1
-        for name in names_taken(text, "") - BUILTIN_NAMES:
+        for name in names_taken(text, helpers):
             taken[name] = taken.get(name, 0) + 1
     return imported or taken
 

@@ -51,7 +51,7 @@ def python_problem(
     if [test.kind for test in tests] == ["check"]:
         tests = _called(tests[0], statement)
     gold = next((text for text in programs(info.get("reference")) if parse(text) is not None), None)
-    entry_point = entry_point_of(tests, gold, where, statement=statement)
+    entry_point = entry_point_of(tests, gold, where, statement=statement, helpers=before)
     if gold is not None and entry_point not in definitions(read_statements(gold).statements):
         gold = None
     return Problem(
