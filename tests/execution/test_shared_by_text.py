@@ -68,7 +68,7 @@ SHARED = {
     "object as a context": "with Door() as door:\n    assert door.open",
     "function as a context": "with opened('x') as door:\n    assert door.open",
     "object of a fixture": "@fixture\ndef p():\n    return Point(1)\ndef test_p(p):\n    assert p == p.copy()",
-    "attribute of a suite": "class T:\n    def a(self):\n        self.p = Point(1)\n    def b(self):\n        assert self.p < 2",
+    "attribute of a suite": "class T:\n    def a(self):\n        self.p = Point(1)\n        assert self.p < 2",
     "copied object": "import copy\na = Bag()\nassert copy.copy(a).items == []",
     "own function handed over": "assert f(lambda x: x + 1, 2) == 3",
     "own object handed over": "class Thing:\n    pass\nthing = Thing()\nassert f([thing]) == 1",
