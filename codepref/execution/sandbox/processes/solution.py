@@ -181,8 +181,8 @@ class Server:
         """Call one function with each list of arguments in `calls`, which may be marshalled.
 
         Stop at the first exception, or when the outputs have more than `limit` items.
-        Return the outputs, and the exception as `error_fields` encodes it, or None. Raises NameError if the
-        function is not defined.
+        Return the outputs, and the exception as `error_fields` encodes it, or None. Raises NameError if the function is
+        not defined.
         """
         if name not in self._module.__dict__:
             raise NameError(f"name {name!r} is not defined")
