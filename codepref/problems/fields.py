@@ -94,8 +94,8 @@ def prompt_parts(prompt: str, entry_point: str) -> PromptParts:
     """Split a prompt that is code into `helpers` (what tests may use) and `preamble` (what a solution may leave out).
 
     Both hold the top-level statements that bind a name, except a function or class with the entry point's name.
-    `helpers` also leaves out `from typing import ...` if no helper uses a name from it, because importing `typing`
-    takes several milliseconds in a bare interpreter.
+    `helpers` also leaves out `from typing import ...` if no helper uses a name that it lists, because importing
+    `typing` takes several milliseconds in a bare interpreter.
     """
     for tail in ("", "\n    pass\n", "\n\tpass\n"):
         if parse(prompt + tail) is not None:
@@ -111,10 +111,11 @@ def prompt_parts(prompt: str, entry_point: str) -> PromptParts:
 
 
 def infer_entry_point(tests: Iterable[str], gold: str | None, where: str, *, known: Iterable[str] = ()) -> str:
-    """Return the one name that every test calls, and that `gold` defines if there is a gold solution.
+    """Return the one name that every test calls directly, and that `gold` defines if there is a gold solution.
 
-    Without tests it is the one name that `gold` defines. Names that a test binds itself do not count. known: names that
-    cannot be the entry point, such as names that helpers define. The name of a builtin fits only if `gold` defines it.
+    Without tests it is the one name that `gold` defines, as a function or class at its top level. Names that a test
+    binds itself do not count. known: names that cannot be the entry point, such as names that helpers define. The name
+    of a builtin fits only if `gold` defines it.
     Raises UserError if no name or more than one name fits.
     """
     defined: set[str] | None = None

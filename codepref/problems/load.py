@@ -1,4 +1,4 @@
-"""Loads Problem records from a file, a hub data set or the starter."""
+"""Loads Problem records from a file, a hub data set, the starter or rows."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def load_problems(source: str | Path, *, limit: int | None = None, format: str |
     "#instruct") takes the request in words.
 
     Raises UserError for a limit below 1, an unknown format or split, a source that is missing, malformed or without
-    problems, unknown columns, malformed rows, rows without an entry point and repeated task ids. Messages about rows
-    name the source and the line or row, and reading stops after ten messages. Raises MachineError if the hub cannot
-    be reached or the package `datasets` is missing.
+    problems, and columns that fit no format. Also raises UserError for malformed rows, rows whose entry point is
+    unknown and repeated task ids. Messages about rows name the source and the line or row. Reading stops at `limit`
+    problems, or as soon as there are ten messages. Raises what `read_rows` raises.
 
     >>> [problem.entry_point for problem in load_problems("HumanEval.jsonl.gz", limit=2)]  # doctest: +SKIP
     ['has_close_elements', 'separate_paren_groups']
@@ -64,8 +64,8 @@ def problems_from_rows(
     """Return the problems in rows of a known format, such as the rows of a `datasets.Dataset`.
 
     limit, format: as in `load_problems`, except that a limit below 1 is no error and has no effect. No rows give [].
-    Raises UserError for an unknown format, and for unknown columns, malformed rows and repeated task ids, with the
-    numbers of the rows.
+    Raises UserError for an unknown format, and for columns that fit no format, malformed rows and repeated task ids,
+    with the numbers of the rows.
     """
     numbered = ((f"row {place}", dict(row)) for place, row in enumerate(rows))
     return _read_problems(numbered, limit, _chosen(format, "rows"))
@@ -76,8 +76,7 @@ def read_rows(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
     `place` names the source, and the line or the number of the row.
 
-    Raises UserError for a source that is missing or malformed. Raises MachineError if the hub cannot be reached or the
-    package `datasets` is missing.
+    Raises UserError for a source that is missing or malformed. For a hub data set, raises what `read_hub` raises.
     """
     path = Path(source)
     if not path.exists() and is_hub_name(source) and not source.endswith(_SUFFIXES):
@@ -136,7 +135,7 @@ def _read_problems(
         chosen = chosen or detect_format(row, where)
         try:
             if missing := chosen.missing(row):
-                raise UserError(f"{where}: lacks {', '.join(missing)} (the file is read as {chosen.title})")
+                raise UserError(f"{where}: lacks {', '.join(missing)} (the rows are read as {chosen.title})")
             problem = chosen.read(row, where)
             if problem.task_id in places:
                 raise UserError(

@@ -43,7 +43,7 @@ def packages_needed(problem: Problem) -> set[str]:
 def missing_packages(problems: Iterable[Problem]) -> dict[str, list[str]]:
     """Return the packages that this interpreter cannot find, each with the ids of the tasks that need it.
 
-    The check imports none of them. It can miss an import that does not begin a line. Packages are sorted by name, and
+    The check imports none of them. It can miss some imports, such as one that does not begin a line. Packages are sorted by name, and
     tasks keep the order of the problems.
     """
     tasks: dict[str, list[str]] = {}
@@ -101,7 +101,7 @@ def _libs(problem: Problem) -> set[str]:
 def _mentioned(source: str) -> Iterator[str]:
     """Yield the names in lines that look like imports.
 
-    This is faster than `_imported`. It can give more names, and misses imports that do not begin a line.
+    This is faster than `_imported`. It can give more names, and misses some, such as imports that do not begin a line.
     """
     for start, rest in _LINE.findall(source) if "import" in source else ():
         for part in [start] if start else re.split("[,;]", rest):

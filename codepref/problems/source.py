@@ -259,8 +259,8 @@ def _may_go_on(chunk: str) -> bool:
 def _first_statements(lines: list[str], starts: list[int], position: int) -> tuple[int, list[Statement]]:
     """Join the parts from `starts[position]` on until they are Python.
 
-    Return how many parts were joined, and their statements. The number is 0 if joining up to _MAX_JOINED_LINES parts
-    does not give Python.
+    Return how many parts were joined, and their statements. The number is 0 if they do not become Python. At most
+    _MAX_JOINED_LINES parts are joined, and fewer if more lines cannot turn them into Python.
     """
     for taken in range(1, min(_MAX_JOINED_LINES, len(starts) - position) + 1):
         end = starts[position + taken] if position + taken < len(starts) else len(lines)
