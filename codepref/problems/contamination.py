@@ -41,8 +41,8 @@ _FENCED = re.compile(r"^```\w*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 class Text:
     """A text to train on.
 
-    Attributes: `name` is its name in results, `words` is the text whose words are compared with held-out statements, and
-    `programs` are the programs that are compared with gold solutions.
+    Attributes: `name` is its name in results. The words of `words` are compared with held-out statements, and the
+    programs in `programs` with gold solutions.
     """
 
     name: str

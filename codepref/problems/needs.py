@@ -43,8 +43,8 @@ def packages_needed(problem: Problem) -> set[str]:
 def missing_packages(problems: Iterable[Problem]) -> dict[str, list[str]]:
     """Return the packages that this interpreter cannot find, each with the ids of the tasks that need it.
 
-    The check imports none of them. It can miss some imports, such as one that does not begin a line. Packages are sorted by name, and
-    tasks keep the order of the problems.
+    The check imports none of them. It can miss some imports, such as one that does not begin a line. Packages are
+    sorted by name, and tasks keep the order of the problems.
     """
     tasks: dict[str, list[str]] = {}
     for problem in problems:
