@@ -28,9 +28,9 @@ _ALLOW_INCOMPLETE = 0x4000  # codeop.PyCF_ALLOW_INCOMPLETE_INPUT, which type stu
 class Statement:
     """The tree and the text of one top-level statement.
 
-    The text includes the decorators and the comments directly above the statement. If the statement shares a line with
-    another statement, the text leaves out these comments. A `Statement` equals only itself, and can be an element of a
-    set.
+    The text includes the decorators and the comments directly above the statement. The text leaves out these comments
+    if the statement shares a line with another statement, and can leave them out if another part of the whole text is
+    not Python. A `Statement` equals only itself, and can be an element of a set.
     """
 
     node: ast.stmt
@@ -87,8 +87,8 @@ def read_statements(text: str, *, depth: int = 0) -> Reading:
     """Split `text` into top-level statements and parts that are not Python, such as prose and unfinished code.
 
     If the whole text is not Python, lines before the first line that could start a statement are left out. After a
-    broken statement, reading goes on at the next line that could start a statement. Indented lines below a line of
-    prose are read as if they were not indented, to at most MAX_DEPTH levels. depth: the level of this call.
+    broken statement, reading goes on at the next line that could start a statement. If all lines below a line of prose
+    are indented, they are read without their common indent, to at most MAX_DEPTH levels. depth: the level of this call.
     """
     text = _plain_lines(text)
     tree = parse(text)
@@ -181,7 +181,7 @@ def global_names(node: ast.AST) -> set[str]:
     """Return the names that a statement or expression reads or deletes, except those that belong to a nested scope.
 
     Arguments and names that a function binds belong to the function, and loop names of a comprehension belong to the
-    comprehension. Names that a class body binds count as names of the module. A name that is only the target of an
+    comprehension, also where its first iterable reads them. Names that a class body binds count as names of the module. A name that is only the target of an
     assignment such as `x += 1` is not returned.
     """
     names: set[str] = set()
