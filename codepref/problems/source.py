@@ -181,8 +181,8 @@ def global_names(node: ast.AST) -> set[str]:
     """Return the names that a statement or expression reads or deletes, except those that belong to a nested scope.
 
     Arguments and names that a function binds belong to the function, and loop names of a comprehension belong to the
-    comprehension, also where its first iterable reads them. Names that a class body binds count as names of the module. A name that is only the target of an
-    assignment such as `x += 1` is not returned.
+    comprehension, also where its first iterable reads them. Names that a class body binds count as names of the module.
+    A name that is only the target of an assignment such as `x += 1` is not returned.
     """
     names: set[str] = set()
     # an explicit stack, because a tree can be deeper than Python's recursion limit
