@@ -25,6 +25,7 @@ from ..wire import frames
 from ..wire.decoder import Decoder
 from ..wire.encoder import Encoder
 from ..wire.plain_data import U32
+from .ordinary import enter_folder
 
 MAX_REPLY = 1 << 26
 """The largest size of one answer, in bytes (64 MiB)."""
@@ -139,6 +140,8 @@ class Server:
         """
         parts: list[Any] = [preamble, source]
         sys.modules["solution"] = self._module
+        if alone:
+            enter_folder()
         if not alone:
             if len(preamble) + len(source) > MAX_SHARED:
                 return None  # parsing it here would use up the solution's CPU time
