@@ -97,6 +97,11 @@ def prepare() -> None:
         replaced.sem_unlink = lambda name: None
 
 
+def enter_folder() -> None:
+    """Make the scratch folder the current folder. The folder is new for each solution, so this runs just before one."""
+    os.chdir(os.environ["HOME"])
+
+
 def install() -> None:
     """Add the names of `site`, and replace functions that the filter refuses."""
     with contextlib.suppress(ImportError):
