@@ -147,6 +147,10 @@ class _Text:
             methods = {method.name for method in self._methods(node)}
             if not name.startswith("Test") or name in self.reached or self._is_suite(node) or "__init__" in methods:
                 continue
+            nested = [
+                item for item in ast.walk(node) if isinstance(item, ast.ClassDef) and item.name.startswith("Test")
+            ]
+            methods |= {method.name for item in nested for method in item.body if isinstance(method, _FUNCTIONS)}
             if any(method.startswith("test") for method in methods):
                 found.append(name)
         return found

@@ -34,6 +34,7 @@ KINDS = [
     ("try:\n    import pytest\nexcept ImportError:\n    pass\n" + FUNCTION, "pytest"),
     ("class TestF:\n    def test_one(self):\n        assert f(1) == 2\n", "pytest"),
     ("class TestF:\n    def test_one(self):\n        assert f(1) == 2\nTestF().test_one()\n", "asserts"),
+    ("class TestF:\n    class TestG:\n        def test_one(self):\n            assert f(1) == 2\n", "pytest"),
     ("class TestData:\n    def __init__(self):\n        self.x = 1\nassert f(TestData().x) == 2\n", "asserts"),
     (SUITE, "unittest"),
     (SUITE + "if __name__ == '__main__':\n    unittest.main()\n", "unittest"),
