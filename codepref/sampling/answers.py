@@ -11,7 +11,8 @@ from typing import Any
 
 from codepref.errors import UserError
 from codepref.problems.source import called_names, parse, read_statements, used_names
-from codepref.problems.test_text import names_of_solution, read_test_text, takes_candidate
+from codepref.problems.test_names import names_of_solution, takes_candidate
+from codepref.problems.test_text import read_test_text
 from codepref.records import Problem, Solution, Test, TestKind
 from codepref.sampling.asserts import extract_tests, normal_test
 from codepref.sampling.extract import extract_program, program_from_completion, with_preamble
