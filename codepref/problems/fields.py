@@ -20,7 +20,7 @@ from codepref.problems.source import (
     read_statements,
     used_names,
 )
-from codepref.problems.test_text import example_code, names_of_solution, takes_candidate
+from codepref.problems.test_names import example_code, names_of_solution, takes_candidate
 
 Row = Mapping[str, Any]
 

@@ -11,7 +11,7 @@ from functools import cache
 
 from codepref.problems.kinds import kind_of
 from codepref.problems.source import parse
-from codepref.problems.test_text import SOLUTION
+from codepref.problems.test_names import SOLUTION
 from codepref.records import Problem
 
 DISTRIBUTIONS = {
