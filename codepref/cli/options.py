@@ -81,11 +81,17 @@ def add_decoding(parser: Parser) -> None:
 
 
 def add_limits(parser: Parser, *, timeout_factor: int) -> None:
-    """Add --cpu-seconds, --timeout-factor, --memory-mb, --jobs, --vacuous-tests and --unconfined.
+    """Add the options of limits, and --jobs, --vacuous-tests and --unconfined.
 
     timeout_factor: the default that the help of --timeout-factor shows. It sets no default.
     """
     parser.add_argument("--cpu-seconds", type=float, help="CPU time limit of one test, in seconds (default 3)")
+    parser.add_argument(
+        "--wall-seconds",
+        type=float,
+        help="wall-clock limit of one test, in seconds; a test that sleeps for --cpu-seconds ends earlier (default: "
+        "ten times --cpu-seconds, at least 5)",
+    )
     parser.add_argument(
         "--timeout-factor",
         type=float,
@@ -134,7 +140,7 @@ def read_limits(options: Namespace, **defaults: Any) -> Limits:
     from codepref.execution.limits import Limits
 
     chosen = dict(defaults)
-    for name in ("cpu_seconds", "memory_mb"):
+    for name in ("cpu_seconds", "wall_seconds", "memory_mb"):
         if (value := getattr(options, name)) is None:
             continue
         if value <= 0:

@@ -66,6 +66,12 @@ def examine() -> Iterator[str]:
             "Python 3.11 a verdict that depends on the order of a set with None in it can then change. Allow the call, "
             "or use Python 3.12"
         )
+    if not _sleep_can_be_measured():
+        yield (
+            "note: the kernel does not say how long a thread has waited for a core (/proc/PID/schedstat). So a program "
+            "that sleeps ends only at the limit of wall-clock time (--wall-seconds). Mount /proc without hidepid, and "
+            "use a kernel with CONFIG_SCHED_INFO"
+        )
     limits = Limits(cpu_seconds=1)
     check_rlimits(limits, cores)
     yield from _attacks(limits)
@@ -111,6 +117,14 @@ def _addresses_can_be_fixed() -> bool:
         return False
     personality(before)
     return True
+
+
+def _sleep_can_be_measured() -> bool:
+    try:
+        with open("/proc/1/schedstat") as file:
+            return int(file.read().split()[0]) > 0
+    except (OSError, ValueError, IndexError):
+        return False
 
 
 def _forks_a_second() -> float:

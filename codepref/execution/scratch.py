@@ -7,12 +7,16 @@ import fcntl
 import functools
 import os
 import tempfile
+import time
 from pathlib import Path
 
 from codepref.errors import MachineError
 from codepref.execution.sandbox.confinement import folders
 
 PREFIX = "codepref-scratch-"
+
+ATTEMPTS, PAUSE_SECONDS = 20, 0.05
+"""How often the removal of a folder is tried, and the seconds between two attempts."""
 
 
 class Scratch:
@@ -58,6 +62,12 @@ def _remove_old() -> None:
 
 
 def _remove(path: str) -> None:
-    with contextlib.suppress(OSError):  # a later run removes what is left
-        folders.clear(path)
-        os.rmdir(path)  # noqa: PTH106
+    """Remove a folder. Its worker has been killed, but a process of it may still write for a moment."""
+    for _ in range(ATTEMPTS):
+        with contextlib.suppress(OSError):  # after the last attempt, a later run removes what is left
+            folders.clear(path)
+            os.rmdir(path)  # noqa: PTH106
+            return
+        if not os.path.exists(path):  # noqa: PTH110
+            return
+        time.sleep(PAUSE_SECONDS)

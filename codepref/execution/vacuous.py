@@ -21,10 +21,8 @@ from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task
 from codepref.problems.fields import depends_on_solution, names_taken
 from codepref.problems.kinds import kind_of
+from codepref.problems.proven import WRONG
 from codepref.records import INFRASTRUCTURE, PASS, SKIPPED, Problem, Solution, Test, VacuousTests, Verdict, is_correct
-
-WRONG = "certainly wrong"
-"""The answer of the third program."""
 
 _FUNCTIONS = {
     "raise": f"raise NotImplementedError({WRONG!r})",
@@ -89,11 +87,15 @@ def check_vacuous_tests(choice: str) -> None:
 
 
 class _Pending(NamedTuple):
-    """A task whose programs run. own: the positions of the tests that they run against."""
+    """A task whose programs run. own: the positions of the tests that they run against.
+
+    proven: whether the programs certainly fail another test, which they need not run against.
+    """
 
     key: str
     own: tuple[int, ...]
     independent: tuple[int, ...]
+    proven: bool
     programs: tuple[str, ...]
 
 
@@ -122,9 +124,14 @@ def screen(
                 keep(problem.task_id, known)
                 continue
             independent = tuple(at for at, test in enumerate(tests) if test.count and _is_independent(test, problem))
-            own = tuple(at for at, test in enumerate(tests) if test.count and at not in independent)
+            open_ = [at for at, test in enumerate(tests) if test.count and at not in independent]
+            own = tuple(at for at in open_ if not _is_proven(tests[at], problem))
+            if open_ and not own:
+                engine.cache.write(key, _encoded(Screening(independent)))
+                keep(problem.task_id, Screening(independent))
+                continue
             programs = do_nothing_programs(problem, [tests[at] for at in own])
-            waiting.append(_Pending(key, own, independent, tuple(programs)))
+            waiting.append(_Pending(key, own, independent, len(own) < len(open_), tuple(programs)))
             solutions = [Solution(problem.task_id, at, program) for at, program in enumerate(programs.values())]
             yield Task(problem, solutions, [tests[at] for at in own], [0] * len(solutions))
 
@@ -133,7 +140,7 @@ def screen(
         codes = [verdict.codes for verdict in matrix.verdicts]
         screening = _screening(pending, codes)
         if INFRASTRUCTURE not in "".join(codes):
-            engine.cache.write(pending.key, json.dumps(astuple(screening)).encode())
+            engine.cache.write(pending.key, _encoded(screening))
         keep(matrix.task_id, screening)
     return screenings
 
@@ -145,6 +152,8 @@ def _screening(pending: _Pending, codes: Sequence[str]) -> Screening:
     left_out = tuple(
         sorted((*pending.independent, *(at for at, left in zip(pending.own, vacuous, strict=True) if left)))
     )
+    if pending.proven:
+        return Screening(left_out)
     if all(vacuous):
         return Screening(left_out, "programs that do nothing pass all of them", unjudged=True)
     for name, row in zip(pending.programs, codes, strict=True):
@@ -185,6 +194,15 @@ def _is_free(name: str) -> bool:
 def _is_independent(test: Test, problem: Problem) -> bool:
     """Return whether a test in Python names nothing that a solution defines."""
     return kind_of(test).python and not depends_on_solution(test.source, problem.entry_point, problem.helpers)
+
+
+def _is_proven(test: Test, problem: Problem) -> bool:
+    """Return whether the text of a test shows that programs which do nothing fail it."""
+    return kind_of(test).proves(test.source, problem.entry_point, problem.helpers)
+
+
+def _encoded(screening: Screening) -> bytes:
+    return json.dumps(astuple(screening)).encode()
 
 
 def _decoded(body: bytes) -> Screening | None:

@@ -1,4 +1,4 @@
-"""Reads CODAL-Bench (coseal/codal-bench): instructions with preferences, and the answers of reference models."""
+"""Reads CODAL-Bench (coseal/codal-bench): instructions with preferences, and one reference model's answer to each."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def load_benchmark(source: str | Path, *, reference: str | None = None) -> Bench
 
     source: JSON lines, JSON, Parquet or a hub name. reference: a column, or a model whose answers are in the column
     `MODEL_response` (published: gpt-4, claude-3-sonnet-20240229, ...); None takes the column `reference`, or the only
-    `*_response` column. A row without a `task_id` gets the id `codal/NUMBER`, where NUMBER counts rows from 0. Raises
-    UserError for a source without rows, and if the first row does not show which column holds the reference answers.
-    Raises UserError for rows that lack an instruction, a known preference or a reference answer, and for a repeated
-    task_id. The message names the first five of these rows. Raises what `read_rows` raises.
+    `*_response` column. A row whose `task_id` is missing, empty or 0 gets the id `codal/NUMBER`, where NUMBER counts
+    rows from 0. Raises UserError for a source without rows, and if the first row does not show which column holds the
+    reference answers. Raises UserError for rows that lack an instruction, a known preference or a reference answer, and
+    for a repeated task_id. The message names at most five of these rows. Raises what `read_rows` raises.
     """
     rows = list(read_rows(str(source)))
     if not rows:

@@ -41,7 +41,8 @@ _FENCED = re.compile(r"^```\w*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 class Text:
     """A text to train on.
 
-    Attributes: `name` is its name in results, `words` is the whole text, and `programs` are the programs in it.
+    Attributes: `name` is its name in results. The words of `words` are compared with held-out statements, and the
+    programs in `programs` with gold solutions.
     """
 
     name: str
@@ -70,8 +71,8 @@ def overlaps(
     """Return the largest overlap of each training text that has an overlap, in the order of the texts.
 
     length, share: a text overlaps if it has at least `share` of a held-out statement's n-grams of `length` words, or a
-    program with the normal form of a gold solution. A statement with fewer than `length` words is one n-gram, and a
-    statement with fewer than MIN_WORDS words has no n-gram.
+    program with the normal form of a gold solution (if both have at least MIN_CHARACTERS). A statement with fewer than
+    `length` words is one n-gram, and a statement with fewer than MIN_WORDS words has no n-gram.
     """
     owners: dict[tuple[str, ...], list[str]] = defaultdict(list)
     counts: dict[str, int] = {}
@@ -93,7 +94,7 @@ def problem_text(problem: Problem) -> Text:
 
 
 def answer_text(name: str, question: str, answer: str) -> Text:
-    """Return the text of a demonstration. Its programs are the fenced blocks, or the answer if it has none."""
+    """Return the text of a demonstration. Its programs are its fenced blocks, or the answer if none is found."""
     return Text(name, f"{question}\n{answer}", tuple(_FENCED.findall(answer)) or (answer,))
 
 

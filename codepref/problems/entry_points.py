@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from codepref.errors import UserError
 from codepref.problems.source import BUILTIN_NAMES, bound_names, called_names, read_statements
-from codepref.problems.test_text import names_of_solution
+from codepref.problems.test_names import names_of_solution
 
 
 def infer_entry_point(tests: Iterable[str], gold: str | None, where: str, *, known: Iterable[str] = ()) -> str:

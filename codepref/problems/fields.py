@@ -20,7 +20,7 @@ from codepref.problems.source import (
     read_statements,
     used_names,
 )
-from codepref.problems.test_text import example_code, names_of_solution, takes_candidate
+from codepref.problems.test_names import example_code, names_of_solution, takes_candidate
 
 Row = Mapping[str, Any]
 
@@ -97,8 +97,8 @@ def prompt_parts(prompt: str, entry_point: str) -> PromptParts:
     """Split a prompt that is code into `helpers` (what tests may use) and `preamble` (what a solution may leave out).
 
     Both hold the top-level statements that bind a name, except a function or class with the entry point's name.
-    `helpers` also leaves out `from typing import ...` if no helper uses a name from it, because importing `typing`
-    takes several milliseconds in a bare interpreter.
+    `helpers` also leaves out `from typing import ...` if no helper uses a name that it lists, because importing
+    `typing` takes several milliseconds in a bare interpreter.
     """
     for tail in ("", "\n    pass\n", "\n\tpass\n"):
         if parse(prompt + tail) is not None:

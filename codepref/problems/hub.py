@@ -26,9 +26,10 @@ def read_hub(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
     Without a split, this reads "test" if it exists, since benchmarks usually keep their problems there. If all splits
     are versions, as those of BigCodeBench are (v0.1.0_hf, v0.1.1, ...), it reads the newest. Otherwise it reads the
-    only split. Raises UserError for an unknown name, config or split, for a data set that cannot be loaded, and if a
-    split must be chosen. Raises MachineError if the hub cannot be reached, a file cannot be read or written, or
-    the package `datasets` is missing.
+    only split. Raises UserError for an unknown name, config or split, for most data sets that cannot be loaded, and if
+    a split must be chosen. Raises MachineError if the hub cannot be reached, a file cannot be read or written, or
+    the package `datasets` is missing. Other exceptions of `datasets` pass through, such as the RuntimeError for a data
+    set that is a script.
     """
     name, config, split = (*source.split(":"), "", "")[:3]
     splits = _load(name, config)

@@ -6,7 +6,7 @@
 |---|---|
 | `entry_point` | name of the function that the test calls |
 | `inputs` | Python expression of the list of argument lists; see `encode_inputs` and `decode_inputs` |
-| `reference` | program that defines `entry_point`; what it returns is the expected output |
+| `reference` | program that defines the function; what the function returns is the expected output |
 | `atol` | absolute tolerance; 0 stands for 1e-6 where floats are expected, and elsewhere requires equality |
 | `compare` | "equal", "set", "not_none" or "oracle:NAME" |
 | `oracle` | program that defines `accept(arguments, output, expected, atol)`, if `compare` names an oracle; else "" |

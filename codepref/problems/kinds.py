@@ -15,6 +15,7 @@ from codepref.errors import UserError
 from codepref.problems.calls import call_entry, check_call, names_called
 from codepref.problems.fields import why_unreadable
 from codepref.problems.inputs import parse_inputs
+from codepref.problems.proven import check_proves, output_proves, statements_prove
 from codepref.problems.source import parse
 from codepref.problems.stdio import check_stdio, stdio_entry
 from codepref.records import Test
@@ -33,6 +34,11 @@ def inputs_fields(source: str, where: str) -> Any:
         raise UserError(*(f"{where}: {line}" for line in error.problems)) from None
     fields = (parsed.entry_point, parsed.inputs, parsed.reference, float(parsed.atol))
     return (*fields, parsed.compare, parsed.oracle)
+
+
+def unknown(source: str, entry_point: str, helpers: str) -> bool:
+    """Return False, for kinds whose text does not show that a program which does nothing fails."""
+    return False
 
 
 def checked_stdio(source: str, where: str) -> Any:
@@ -76,6 +82,7 @@ class Kind:
       UserError, unless the sandbox reads the source itself.
     - `names(source)` returns the names that the test takes from the solution, such as "f" or "Solution.f", for kinds
       whose source is not Python. It is None for the other kinds.
+    - `proves(source, entry_point, helpers)` returns True only if a program that does nothing certainly fails the test.
     - `from_entry(entry, where)` returns the source of an entry of `tests` in codepref's own format, and raises
       UserError if the entry is malformed. It is None if entries cannot have this kind.
     """
@@ -87,13 +94,16 @@ class Kind:
     has_reference: bool = False
     for_sandbox: Callable[[str, str], Any] = unchanged
     names: Callable[[str], set[str]] | None = None
+    proves: Callable[[str, str, str], bool] = unknown
     from_entry: Callable[[Mapping[str, Any], str], str] | None = None
 
 
 KINDS: Mapping[str, Kind] = {
-    "stdio": Kind(whole_program=True, for_sandbox=checked_stdio, from_entry=stdio_entry),
-    "asserts": Kind(python=True, calls_entry_point=True, names_entry_point=True, from_entry=python_entry),
-    "check": Kind(python=True, from_entry=python_entry),
+    "stdio": Kind(whole_program=True, for_sandbox=checked_stdio, proves=output_proves, from_entry=stdio_entry),
+    "asserts": Kind(
+        python=True, calls_entry_point=True, names_entry_point=True, proves=statements_prove, from_entry=python_entry
+    ),
+    "check": Kind(python=True, proves=check_proves, from_entry=python_entry),
     "unittest": Kind(python=True, names_entry_point=True, from_entry=python_entry),
     "pytest": Kind(python=True, names_entry_point=True, from_entry=python_entry),
     "doctest": Kind(from_entry=examples_entry),

@@ -1,4 +1,4 @@
-"""Loads Problem records from a file, a hub data set or the starter."""
+"""Loads Problem records from a file, a hub data set, the starter or rows."""
 
 from __future__ import annotations
 
@@ -92,9 +92,8 @@ def read_rows(source: str, bad_line: Callable[[str], None] | None = None) -> Ite
     `place` names the source, and the line or the number of the row. bad_line: called with the message about a line or
     an item that is no JSON object. It is then left out.
 
-    Raises UserError for a source that is missing or malformed, and for such a line if `bad_line` is None. Raises
-    MachineError if the hub cannot be reached or the
-    package `datasets` is missing.
+    Raises UserError for a source that is missing or malformed, and for such a line if `bad_line` is None. For a
+    hub data set, raises what `read_hub` raises.
     """
     path = Path(source)
     if not path.exists() and is_hub_name(source) and not source.endswith(_SUFFIXES):
@@ -160,7 +159,7 @@ def _read_problems(
         assert known is not None  # without a format there is no row
         try:
             if missing := known.missing(row):
-                raise UserError(f"{where}: lacks {', '.join(missing)} (the file is read as {known.title})")
+                raise UserError(f"{where}: lacks {', '.join(missing)} (the rows are read as {known.title})")
             problem = known.read(row, where)
             if problem.task_id in places:
                 raise UserError(

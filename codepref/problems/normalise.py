@@ -1,4 +1,4 @@
-"""Gives programs a normal form, which leaves out comments, layout, docstrings and local names of functions. Pure.
+"""Gives programs a normal form without comments, layout and docstrings, in which local names have new names. Pure.
 
 Only local names inside top-level functions are replaced, not those of methods of top-level classes.
 """
@@ -14,10 +14,11 @@ from codepref.problems.source import bound_names
 
 
 def normal_form(program: str) -> str:
-    """Return a text that is equal for programs that differ only in comments, layout, docstrings or local names.
+    """Return `program` as a text without comments, layout and docstrings, in which local names have new names.
 
     Local names are the arguments of top-level functions and the variables that are assigned in them, also inside their
-    inner functions, lambdas and methods. They get new names by order of appearance. All other names stay: those of
+    inner functions, lambdas and methods. They get new names by order of appearance. If several
+    scopes of one top-level function use the same name, they share its new name. All other names stay: those of
     functions, attributes, fields of inner classes, keyword arguments, globals and builtins, those that `import`,
     `except` and `match` bind, those that are declared `global` or `nonlocal`, and local names in methods of top-level
     classes.

@@ -28,9 +28,9 @@ _ALLOW_INCOMPLETE = 0x4000  # codeop.PyCF_ALLOW_INCOMPLETE_INPUT, which type stu
 class Statement:
     """The tree and the text of one top-level statement.
 
-    The text includes the decorators and the comments directly above the statement. If the statement shares a line with
-    another statement, the text leaves out these comments. A `Statement` equals only itself, and can be an element of a
-    set.
+    The text includes the decorators and the comments directly above the statement. The text leaves out these comments
+    if the statement shares a line with another statement, and can leave them out if another part of the whole text is
+    not Python. A `Statement` equals only itself, and can be an element of a set.
     """
 
     node: ast.stmt
@@ -189,8 +189,8 @@ def global_names(node: ast.AST) -> set[str]:
     """Return the names that a statement or expression reads or deletes, except those that belong to a nested scope.
 
     Arguments and names that a function binds belong to the function, and loop names of a comprehension belong to the
-    comprehension. Names that a class body binds count as names of the module. A name that is only the target of an
-    assignment such as `x += 1` is not returned.
+    comprehension, also where its first iterable reads them. Names that a class body binds count as names of the module.
+    A name that is only the target of an assignment such as `x += 1` is not returned.
     """
     names: set[str] = set()
     # an explicit stack, because a tree can be deeper than Python's recursion limit
@@ -271,8 +271,8 @@ def may_go_on(chunk: str) -> bool:
 def _first_statements(lines: list[str], starts: list[int], position: int) -> tuple[int, list[Statement]]:
     """Join the parts from `starts[position]` on until they are Python.
 
-    Return how many parts were joined, and their statements. The number is 0 if joining up to _MAX_JOINED_LINES parts
-    does not give Python.
+    Return how many parts were joined, and their statements. The number is 0 if they do not become Python. At most
+    _MAX_JOINED_LINES parts are joined, and fewer if more lines cannot turn them into Python.
     """
     for taken in range(1, min(_MAX_JOINED_LINES, len(starts) - position) + 1):
         end = starts[position + taken] if position + taken < len(starts) else len(lines)

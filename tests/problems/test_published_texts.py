@@ -37,6 +37,9 @@ def codes(row: dict[str, Any], *bodies: str) -> list[str]:
         ("def check():\n    assert thrice('ab') == 'ababab'\n\ncheck()", "asserts"),
         ("def check_thrice():\n    assert thrice('ab') == 'ababab'\n\ncheck_thrice()\n", "asserts"),
         ("def test_thrice(candidate):\n    assert candidate('ab') == 'ababab'\n\ntest_thrice(thrice)\n", "asserts"),
+        ("def check():\n    assert thrice('ab') == 'ababab'\n", "asserts"),
+        ("def test_thrice():\n    assert thrice('ab') == 'ababab'\n", "pytest"),
+        ("def run():\n    assert thrice('ab') == 'ababab'\n\nif __name__ == '__main__':\n    run()\n", "asserts"),
         ("# a comment\nassert thrice('ab') == 'ababab'\nprint('done')", "asserts"),
         (f"import unittest\nclass T(unittest.TestCase):\n{CASE}", "unittest"),
         (f"import unittest\nclass T(unittest.TestCase):\n{CASE}\nunittest.main()\n", "unittest"),
@@ -76,7 +79,7 @@ def test_white_space_around_an_entry_point_is_not_part_of_its_name(name: str) ->
     row = {
         **ROW,
         "entry_point": name,
-        "test": "def check(candidate):\n    assert candidate('ab') == thrice('ab') != 'ab'\n",
+        "test": "def check(candidate):\n    assert candidate('ab') == 'ababab' == thrice('ab')\n",
     }
     assert problems_from_rows([row])[0].entry_point == "thrice"
     assert codes(row, ROW["canonical_solution"], "    return text\n") == ["P", "F"]

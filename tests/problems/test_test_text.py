@@ -8,7 +8,8 @@ from codepref.errors import UserError
 from codepref.execution.sandbox.kinds.pytest_plugin import CANDIDATES as FIXTURES
 from codepref.problems.load import problems_from_rows
 from codepref.problems.source import parse
-from codepref.problems.test_text import CANDIDATES, names_of_solution, read_test_text
+from codepref.problems.test_names import CANDIDATES, names_of_solution
+from codepref.problems.test_text import read_test_text
 
 SUITE = "import unittest\nclass Adds(unittest.TestCase):\n    def test_one(self):\n        self.assertEqual(f(1), 2)\n"
 FUNCTION = "def test_one():\n    assert f(1) == 2\n"
@@ -34,6 +35,7 @@ KINDS = [
     ("try:\n    import pytest\nexcept ImportError:\n    pass\n" + FUNCTION, "pytest"),
     ("class TestF:\n    def test_one(self):\n        assert f(1) == 2\n", "pytest"),
     ("class TestF:\n    def test_one(self):\n        assert f(1) == 2\nTestF().test_one()\n", "asserts"),
+    ("class TestF:\n    class TestG:\n        def test_one(self):\n            assert f(1) == 2\n", "pytest"),
     ("class TestData:\n    def __init__(self):\n        self.x = 1\nassert f(TestData().x) == 2\n", "asserts"),
     (SUITE, "unittest"),
     (SUITE + "if __name__ == '__main__':\n    unittest.main()\n", "unittest"),

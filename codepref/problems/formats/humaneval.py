@@ -6,14 +6,14 @@ bare asserts beside tests in HumanEval's manner, and prompts without a newline a
 
 from __future__ import annotations
 
-import ast
 import re
 
 from codepref.errors import UserError
 from codepref.problems.fields import Row, entry_point_field, prompt_parts, task_id_field, text_field
 from codepref.problems.formats.base import Format
 from codepref.problems.repairs import repair
-from codepref.problems.source import parse, read_statements
+from codepref.problems.source import parse
+from codepref.problems.test_text import read_test_text
 from codepref.records import Problem, Test, TestKind
 
 _CHECK = re.compile(r"^def check\(\w", re.MULTILINE)
@@ -35,7 +35,7 @@ def read(row: Row, where: str) -> Problem:
     refuse_other_languages(task_id, prompt + solution, where)
     prompt = whole_lines(prompt, solution)
     source, repairs = repair(task_id, text_field(row, "test", where))
-    kind, source = read_test(source)
+    kind, source = read_test(source, entry_point)
     parts = prompt_parts(prompt, entry_point)
     return Problem(
         task_id=task_id,
@@ -67,36 +67,11 @@ def whole_lines(prompt: str, solution: str) -> str:
     return prompt + "\n" if parse(prompt) is not None or parse(prompt + solution) is None else prompt
 
 
-def read_test(source: str) -> tuple[TestKind, str]:
-    """Return the kind of a test that is published as a text, and the text to run.
-
-    The kind is "check" if the text defines a function `check` with a parameter, "unittest" if it defines a class of
-    test cases, and otherwise "asserts", for texts that run the test themselves. Top-level calls of `unittest.main` are
-    left out of suites, since the kind "unittest" runs the suite itself.
-    """
+def read_test(source: str, entry_point: str) -> tuple[TestKind, str]:
+    """Return the kind of a test that is published as a text, and the text to run (see `read_test_text`)."""
     if _CHECK.search(source):
         return "check", source  # without parsing, since the tests of HumanEval+ can be megabytes long
-    statements = read_statements(source).statements
-    nodes = [statement.node for statement in statements]
-    if any(isinstance(node, ast.FunctionDef) and node.name == "check" and _positional(node.args) for node in nodes):
-        return "check", source
-    if any(isinstance(node, ast.ClassDef) and any(map(_is_test_case, node.bases)) for node in nodes):
-        kept = [statement for statement in statements if not _is_main_call(statement.node)]
-        suite = "".join(f"{statement.text}\n" for statement in kept)
-        return "unittest", source if len(kept) == len(statements) else suite
-    return "asserts", source
-
-
-def _positional(arguments: ast.arguments) -> bool:
-    return bool(arguments.posonlyargs or arguments.args or arguments.vararg)
-
-
-def _is_test_case(base: ast.expr) -> bool:
-    return getattr(base, "attr", getattr(base, "id", "")).endswith("TestCase")
-
-
-def _is_main_call(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and ast.unparse(node).startswith(("unittest.main(", "main("))
+    return read_test_text(source, entry_point)
 
 
 FORMAT = Format(

@@ -21,7 +21,16 @@ from codepref.errors import UserError
 from codepref.problems.load import problems_from_rows
 from codepref.records import Solution, Verdict
 
-KNOWN: tuple[tuple[str, str], ...] = ()
+KNOWN: tuple[tuple[str, str], ...] = (
+    (
+        "module-and-class-values",
+        "a module that a function returns stays with the solution, and its proxy equals only itself",
+    ),
+    (
+        "returned-objects-compared",
+        "the text does not show that the function returns objects of the solution's own class",
+    ),
+)
 """(name, reason) of each problem that codepref does not judge as plain Python does."""
 
 

@@ -1,8 +1,9 @@
-"""The scratch folders of one worker, and how a folder is measured and removed.
+"""The two scratch folders of one worker, and how a folder is measured and emptied.
 
-Every process that runs a solution has a new, empty folder, and the supervisor removes the folder when the process has
-ended. So no solution finds anything of an earlier one, not even a changed time of its folder. The folders of solutions
-and of test runners have different parents. The parents cannot be listed, since reading one would leave a time there.
+One folder is for the processes of solutions, the other one for test runners that run a solution themselves. Only one
+process at a time uses a folder. A folder is empty when a process gets it, and its times are new. If a process has
+changed it in any way, the next process gets a new folder of the same name. The parent of a folder can neither be listed
+nor changed, since that would leave a mark there.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ import stat
 from pathlib import Path
 
 SOLUTIONS, RUNNERS = "s", "r"
-"""The parents of the folders: for the processes of solutions, and for test runners that share a process with one."""
+"""The roles: the parents of the folder of solutions and of the folder of test runners."""
+
+NAME = "w"
+"""The name of a scratch folder in its parent."""
 
 MAX_FILE_BYTES = 1 << 26
 """The largest size of one file, in bytes (64 MiB)."""
@@ -29,45 +33,54 @@ A solution can hold deleted files open, and nobody sees their size. Then only th
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ALL = stat.S_IRWXU
+_LOCKED, _UNLOCKED = stat.S_IXUSR, stat.S_IXUSR | stat.S_IWUSR
 
 
 def prepare(base: str) -> None:
-    """Make the two parents in the new folder `base`."""
-    for parent in (SOLUTIONS, RUNNERS):
-        (Path(base) / parent).mkdir(mode=stat.S_IWUSR | stat.S_IXUSR)
+    """Make both scratch folders in the new folder `base`. Raises OSError."""
+    for role in (SOLUTIONS, RUNNERS):
+        parent = Path(base) / role
+        parent.mkdir(mode=_ALL)
+        (parent / NAME).mkdir(mode=_ALL)
+        parent.chmod(_LOCKED)
 
 
 class Folders:
-    """Makes and removes the scratch folders below `base`, which `prepare` has prepared."""
+    """Hands out the scratch folders below `base`, which `prepare` has made. Every method raises OSError."""
 
     def __init__(self, base: str) -> None:
         self._base = base
-        self._free: dict[str, list[int]] = {SOLUTIONS: [], RUNNERS: []}
-        self._made = 0
+        self._clean: dict[str, tuple[int, ...]] = {}
 
     def parent(self, role: str) -> str:
-        """Return the path of the folder in which the folders of this role lie."""
+        """Return the path of the parent of the folder for this role."""
         return f"{self._base}/{role}"
 
-    def make(self, role: str) -> str:
-        """Make a new folder and return its path. Raises OSError."""
-        if not self._free[role]:
-            self._made += 1
-            self._free[role].append(self._made)
-        path = f"{self._base}/{role}/{self._free[role][-1]}"
-        os.mkdir(path, _ALL)  # noqa: PTH102 - this runs once for each solution, and pathlib is slower
-        self._free[role].pop()
-        return path
+    def folder(self, role: str) -> str:
+        """Return the path of the folder for this role."""
+        return f"{self._base}/{role}/{NAME}"
 
-    def remove(self, path: str) -> None:
-        """Remove a folder that `make` made. No process may use it any more. Raises OSError."""
-        try:
-            os.rmdir(path)  # noqa: PTH106
-        except OSError:
+    def begin(self, role: str) -> None:
+        """Give the folder new times. A process may use it from now on."""
+        path = self.folder(role)
+        os.utime(path)
+        self._clean[role] = _state(path)
+
+    def end(self, role: str) -> None:
+        """Replace the folder if the process that used it has changed it. The process must have ended."""
+        path = self.folder(role)
+        if _state(path) != self._clean[role]:
             clear(path)
+            os.chmod(self.parent(role), _UNLOCKED)  # noqa: PTH101 - for one kind of call in this module
             os.rmdir(path)  # noqa: PTH106
-        _, role, number = path.rsplit("/", 2)
-        self._free[role].append(int(number))
+            os.mkdir(path, _ALL)  # noqa: PTH102
+            os.chmod(self.parent(role), _LOCKED)  # noqa: PTH101
+
+
+def _state(path: str) -> tuple[int, ...]:
+    """Return what a process that makes, removes or lists files changes of a folder."""
+    info = os.stat(path)  # noqa: PTH116 - this runs twice for each solution, and pathlib is slower
+    return info.st_mtime_ns, info.st_atime_ns, info.st_ctime_ns, info.st_nlink, info.st_size
 
 
 def excess(folder: str) -> str:

@@ -12,7 +12,6 @@ import signal
 from collections.abc import Iterator
 
 from . import seccomp
-from .folders import MAX_FILE_BYTES
 from .landlock import Landlock
 
 CHANNEL = 3
@@ -109,20 +108,23 @@ class Hardening:
         if os.getppid() != parent:
             os._exit(0)
 
-    def enclose(self, folder: str) -> None:
-        """Keep this process and its children from all scratch folders that are not below `folder`, and from /proc."""
-        if self._landlock is not None:
-            self._landlock.read_only_except(folder)
+    def enclose(self, parent: str, folder: str) -> None:
+        """Keep this process and its children from all scratch folders except `folder` in `parent`, and from /proc.
 
-    def apply(self, channels: list[int], parent: int, memory: int, cpu_seconds: float, folder: str = "") -> None:
+        The environment names the folder as the home and as the place for temporary files.
+        """
+        os.environ.update(dict.fromkeys(FOLDER_VARIABLES, folder))
+        if self._landlock is not None:
+            self._landlock.read_only_except(parent)
+
+    def apply(self, channels: list[int], parent: int, memory: int, cpu_seconds: float, file_bytes: int) -> None:
         """Keep `channels` as descriptors 3, 4 and so on, set limits and install the filter. This cannot be undone.
 
         parent: the pid of the parent.
         memory: the bytes of address space that the child may use beyond its parent's, as last measured.
         cpu_seconds: a CPU time of the child. The kernel ends the child at most two seconds of CPU time later, if no
         other limit has ended it before.
-        folder: the scratch folder of the child. It becomes the current folder, the home and the folder for temporary
-        files. Without one, the child can write no file.
+        file_bytes: the largest size of a file that the child writes.
         """
         # First copy the channels to numbers just above the range, so that no channel is overwritten. Higher numbers may
         # not be allowed, since `ulimit -n` may be only 1,024.
@@ -132,18 +134,13 @@ class Hardening:
             os.dup2(channel, descriptor)
         os.closerange(CHANNEL + len(channels), 1 << 16)
         open_standard_streams()
-        if folder:
-            os.chdir(folder)
-            os.environ.update(dict.fromkeys(FOLDER_VARIABLES, folder))
-        if self._landlock is not None:
-            self._landlock.write_only_in(folder)
         os.setpgid(0, 0)  # setsid would create a scheduling group, which takes time
         self.die_with_parent(parent)
         whole_seconds = int(cpu_seconds) + 2
         for kind, limit in (
             (resource.RLIMIT_AS, self._size + memory),
             (resource.RLIMIT_CPU, whole_seconds),
-            (resource.RLIMIT_FSIZE, MAX_FILE_BYTES if folder else 0),
+            (resource.RLIMIT_FSIZE, file_bytes),
             (resource.RLIMIT_NOFILE, OPEN_FILES),
             (resource.RLIMIT_CORE, 0),
             (resource.RLIMIT_MEMLOCK, 0),

@@ -45,18 +45,11 @@ class Landlock:
     def read_only_except(self, folder: str) -> None:
         """Let this process and its children read what they may, and read and write only below `folder`.
 
-        /dev/null stays usable. Afterwards /proc cannot be read.
+        Only files, folders and symbolic links can be made there, no pipes, sockets or devices. /dev/null stays usable.
+        Afterwards /proc cannot be read.
         """
         rules = [(path, _READ) for path in self._readable]
         self._restrict(_READ | _KEEP | _MAKE_SPECIAL, [*rules, (folder, _READ | _KEEP), ("/dev/null", _FILE)])
-
-    def write_only_in(self, folder: str) -> None:
-        """Let this process write only below `folder`, and to /dev/null. An empty text means no folder.
-
-        Only files, folders and symbolic links can be made there, no pipes, sockets or devices.
-        """
-        rules = [(folder, _KEEP)] if folder else []
-        self._restrict(_KEEP | _MAKE_SPECIAL, [*rules, ("/dev/null", _WRITE_FILE | _TRUNCATE)])
 
     def _restrict(self, handled: int, rules: list[tuple[str, int]]) -> None:
         handled &= self._known

@@ -23,8 +23,12 @@ ENVIRONMENT = {
     "TZ": "UTC",
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",  # pyarrow's own pool, which pandas uses, reserves a gibibyte at once
     "MKL_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "1",
 }
+"""The environment of a worker. With one arena, a thread does not take 64 MiB of the address space, which is limited."""
+
 SYSTEM_PATHS = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/share/zoneinfo", "/etc/ld.so.cache")
 DEVICES = ("/dev/urandom", "/dev/random", "/dev/zero")
 

@@ -34,7 +34,7 @@ setuid 105 146  setgid 106 144  setreuid 113 145  setregid 114 143  setresuid 11
 setfsuid 122 151  setfsgid 123 152  setgroups 116 159  capset 126 91
 settimeofday 164 170  clock_settime 227 112  adjtimex 159 171  clock_adjtime 305 266
 chown 92 -  lchown 94 -  fchown 93 55  fchownat 260 54
-utime 132 -  utimes 235 -  utimensat 280 88  futimesat 261 -  setxattr 188 5  lsetxattr 189 6  fsetxattr 190 7
+utime 132 -  utimes 235 -  futimesat 261 -  setxattr 188 5  lsetxattr 189 6  fsetxattr 190 7
 removexattr 197 14  lremovexattr 198 15  fremovexattr 199 16  setxattrat 463 463  removexattrat 466 466
 file_setattr 469 469  truncate 76 45  getxattr 191 8  lgetxattr 192 9  fgetxattr 193 10  getxattrat 464 464
 inotify_init 253 -  inotify_init1 294 26  inotify_add_watch 254 27  io_setup 206 0  open_tree_attr 467 467
@@ -51,6 +51,7 @@ fork 57 -  vfork 58 -  execve 59 221  execveat 322 281  seccomp 317 277  setsid 
 rt_sigqueueinfo 129 138  rt_tgsigqueueinfo 297 240  sendmsg 46 211  sendmmsg 307 269  recvmsg 47 212  recvmmsg 299 243
 chmod 90 -  fchmod 91 52  fchmodat 268 53  fchmodat2 452 452  mincore 27 232  cachestat 451 451
 set_tid_address 218 96  futex_waitv 449 449  futex_wake 454 454  futex_wait 455 455  futex_requeue 456 456
+utimensat 280 88
 """
 _WITHOUT_EFFECT = """
 flock 73 32  fadvise64 221 223  readahead 187 213
@@ -64,6 +65,7 @@ locks and the page cache would be marks for later solutions.
 _BY_ARGUMENT = """
 clone 56 220  clone3 435 435  kill 62 129  tkill 200 130  tgkill 234 131  prlimit64 302 261  prctl 157 167  fcntl 72 25
 ioctl 16 29  socketpair 53 199  sendto 44 206  fallocate 285 47  preadv2 327 286  madvise 28 233  futex 202 98
+statx 332 291
 """
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
@@ -133,6 +135,7 @@ def _when(kind: int, value: int, answer: int) -> list[Instruction]:
 def _by_argument() -> list[Instruction]:
     call, refused = _numbers(_BY_ARGUMENT), _ERRNO | errno.EPERM
     program = _refuse(call["clone3"], errno.ENOSYS)  # libc then uses clone, whose flags a filter can read
+    program += _refuse(call["statx"], errno.ENOSYS)  # it shows when a scratch folder was made. libc then uses fstatat
     program += _rule(call["clone"], 0, _when(_JSET, _CLONE_THREAD, _ALLOW), refused)
     for name in ("kill", "tkill", "tgkill"):
         program += _rule(call[name], 0, _when(_JEQ, _PID_HOLE, _ALLOW), refused)

@@ -37,6 +37,7 @@ def run_program(preamble: str, source: str, text: str, leave: Callable[[bytes], 
     Raises what compiling and running the code raises, and ValueError for too much output. A SystemExit with status 0 or
     None ends the program normally. A SystemExit with any other status becomes a RuntimeError.
     """
+    os.chdir(os.environ["HOME"])  # the scratch folder
     path = os.path.abspath(NAME)  # noqa: PTH100
     reader = _open_descriptors(text)
     _open_streams()

@@ -113,12 +113,14 @@ class _Plugin:
         return [] if collector.obj is self._module and name not in self._defined else None
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
-        """Run a test that is a coroutine, which pytest does not do itself."""
-        if not inspect.iscoroutinefunction(pyfuncitem.obj):
-            return None
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:
+        """Run a test function. pytest does not run coroutines itself, and a test that returns False passes there."""
         arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
-        asyncio.run(pyfuncitem.obj(**arguments))
+        result = pyfuncitem.obj(**arguments)
+        if inspect.iscoroutine(result):
+            result = asyncio.run(result)
+        if result is False:
+            raise AssertionError("the test returned False")
         return True
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:

@@ -57,7 +57,8 @@ class SolutionAttempts:
         self._kept, self._short = bytearray(self.page.tests), 0
         self._loading = self._idle = 0.0
         longest = self.limits["reference_factor"] * supervisor.reference_seconds
-        self._asleep = max(self.limits["max_cpu_seconds"], self.limits["load_cpu_seconds"], longest)
+        asleep = max(self.limits["max_cpu_seconds"], self.limits["load_cpu_seconds"], longest)
+        self._asleep = min(asleep, max(self.limits["wall_seconds"], longest))
         slowest = 10 * supervisor.reference_seconds
         self._wall = 2 * max(self.limits["wall_seconds"], self.limits["load_cpu_seconds"], slowest) + 5
         self._runner_cpu = 2 * max(self.limits["max_cpu_seconds"], self.limits["load_cpu_seconds"], slowest) + 20

@@ -97,6 +97,11 @@ def prepare() -> None:
         replaced.sem_unlink = lambda name: None
 
 
+def enter_folder() -> None:
+    """Make the scratch folder the current folder. The folder is new for each solution, so this runs just before one."""
+    os.chdir(os.environ["HOME"])
+
+
 def install() -> None:
     """Add the names of `site`, and replace functions that the filter refuses."""
     with contextlib.suppress(ImportError):
@@ -104,6 +109,7 @@ def install() -> None:
         here: Any = builtins
         here.exit = names.Quitter("exit", "Ctrl-D (i.e. EOF)")
         here.quit = names.Quitter("quit", "Ctrl-D (i.e. EOF)")
+        here.help = names._Helper()
         here.copyright = names._Printer("copyright", sys.copyright)
         here.credits = names._Printer("credits", "See www.python.org for more information.")
         here.license = names._Printer("license", "See https://www.python.org/psf/license/")

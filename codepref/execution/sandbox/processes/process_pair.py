@@ -29,14 +29,15 @@ class ProcessPair:
         assert supervisor.plan is not None
         self.supervisor, self.runners = supervisor, supervisor.runners
         self.solution = 0
-        self.folder = supervisor.folders.make(RUNNERS if mode == "shared" else SOLUTIONS)
+        self._role = RUNNERS if mode == "shared" else SOLUTIONS
+        self._folder = supervisor.folders.folder(self._role)
+        supervisor.folders.begin(self._role)
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         try:
             if mode != "shared":
                 memory = 4 * int(supervisor.plan.limits["memory_bytes"])
-                self.solution = supervisor.solutions.fork((theirs.fileno(),), encoded((memory, cpu, self.folder)))
-            shared_folder = self.folder if mode == "shared" else ""
-            self.runner = self.runners.fork((ours.fileno(),), encoded((mode, self.solution, wanted, shared_folder)))
+                self.solution = supervisor.solutions.fork((theirs.fileno(),), encoded((memory, cpu)))
+            self.runner = self.runners.fork((ours.fileno(),), encoded((mode, self.solution, wanted)))
             if mode == "shared":
                 with contextlib.suppress(frames.Closed):  # `wait` notices a runner that has died
                     frames.send(theirs.fileno(), source.encode("utf-8", "surrogatepass"))
@@ -46,7 +47,7 @@ class ProcessPair:
 
     def watch(self, cpu: float, wall: float, asleep: float, idle_left: float) -> Watched:
         """Wait until the runner zygote answers. Kill a test runner that reaches a limit (see `watch.Watched`)."""
-        watched = Watched(self.runner, self.solution, self.folder, cpu, wall, asleep, idle_left)
+        watched = Watched(self.runner, self.solution, self._folder, cpu, wall, asleep, idle_left)
         watch(self.supervisor, self.runners, watched)
         return watched
 
@@ -74,5 +75,5 @@ class ProcessPair:
             os.kill(self.solution, signal.SIGKILL)
             self.supervisor.solutions.ask_reap(self.solution)
             ended = self.supervisor.solutions.reaped()
-        self.supervisor.folders.remove(self.folder)
+        self.supervisor.folders.end(self._role)
         return ended

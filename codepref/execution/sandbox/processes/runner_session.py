@@ -63,15 +63,6 @@ class RunResult:
         self.runner, self.solution, self.watched = runner, solution, watched
 
 
-class SolutionProcess:
-    """A process of a solution: its pid, its scratch folder, and the descriptor at which the runner reaches it."""
-
-    __slots__ = ("channel", "folder", "pid")
-
-    def __init__(self, channel: int, folder: str) -> None:
-        self.pid, self.channel, self.folder = 0, channel, folder
-
-
 class RunnerSession:
     """One test runner that serves several solutions in turn. It reaches each solution process at another descriptor.
 
@@ -84,17 +75,17 @@ class RunnerSession:
         assert supervisor.runners is not None
         assert supervisor.plan is not None
         self.supervisor, self.runners = supervisor, supervisor.runners
-        self._memory, self._backstop = int(supervisor.plan.limits["memory_bytes"]), supervisor.backstop
+        self._payload = encoded((int(supervisor.plan.limits["memory_bytes"]), supervisor.backstop))
         links = [_socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM) for _ in range(size)]
         self._control, control = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         self._ends = deque(end for _, end in links)
         self._channel = CHANNEL
         self._served = 0
-        self._spare: SolutionProcess | None = None
-        self._shared: SolutionProcess | None = None
+        self._spare: tuple[int, int] | None = None
+        self._shared: tuple[int, int] | None = None
         try:
             descriptors = (control.fileno(), *(link.fileno() for link, _ in links))
-            self.runner = self.runners.fork(descriptors, encoded(("serve", 0, [], "")))
+            self.runner = self.runners.fork(descriptors, encoded(("serve", 0, [])))
         finally:
             for one in (control, *(link for link, _ in links)):
                 one.close()
@@ -120,13 +111,16 @@ class RunnerSession:
         """
         alone, origin = origin is not None, origin or self.supervisor.solutions
         process = self._shared if self._shared and not alone else self._next_process(origin)
-        clock, before = clock_of(process.pid), 0.0
-        if not alone:
-            before = time.clock_gettime(clock)
-        watched = Watched(self.runner, process.pid, process.folder if alone else "", *limits)
+        pid, channel = process
+        folders, before = self.supervisor.folders, 0.0
+        if alone:
+            folders.begin(SOLUTIONS)
+        else:
+            before = time.clock_gettime(clock_of(pid))
+        watched = Watched(self.runner, pid, folders.folder(SOLUTIONS) if alone else "", *limits)
         stays = False
         with contextlib.suppress(frames.Closed, OSError):
-            frames.send(self.fileno(), encoded((process.channel, process.pid, source, start, ahead, alone)))
+            frames.send(self.fileno(), encoded((channel, pid, source, start, ahead, alone)))
             watch(self.supervisor, self, watched)
             # This never blocks: a hostile test may have written here, for example the head of a frame.
             stays = self._control.recv(len(DONE), _socket.MSG_DONTWAIT) == DONE
@@ -134,41 +128,35 @@ class RunnerSession:
         self.open = stays and bool(self._ends) and self._served < MAX_SOLUTIONS
         if stays and not alone:
             self._shared = process
-            return RunResult(Reaped(0, 0.0, 0), Reaped(0, time.clock_gettime(clock) - before, 0), watched)
+            return RunResult(Reaped(0, 0.0, 0), Reaped(0, time.clock_gettime(clock_of(pid)) - before, 0), watched)
         self._shared = None if process == self._shared else self._shared
-        os.kill(process.pid, signal.SIGKILL)
-        origin.ask_reap(process.pid)
-        spare = self._ask(self.supervisor.solutions) if self.open and not self._spare else None
+        os.kill(pid, signal.SIGKILL)
+        origin.ask_reap(pid)
+        wanted = self.open and not self._spare
+        spare = self._ask(self.supervisor.solutions) if wanted else 0
         runner = Reaped(0, 0.0, 0) if stays else self._end_runner()
-        solution = self._reaped(origin, process)
-        if spare:
-            spare.pid = self.supervisor.solutions.forked()
-            self._spare = spare
+        solution = origin.reaped()
+        if alone:
+            folders.end(SOLUTIONS)
+        if wanted:
+            self._spare = self.supervisor.solutions.forked(), spare
         return RunResult(runner, Reaped(solution.status, solution.cpu - before, solution.peak), watched)
 
-    def _next_process(self, origin: zygote.Zygote) -> SolutionProcess:
-        """Return a new process for a solution."""
+    def _next_process(self, origin: zygote.Zygote) -> tuple[int, int]:
+        """Return the pid of a new process for a solution, and the descriptor at which the runner reaches it."""
         if self._spare and origin is self.supervisor.solutions:
             spare, self._spare = self._spare, None
             return spare
-        process = self._ask(origin)
-        process.pid = origin.forked()
-        return process
+        channel = self._ask(origin)
+        return origin.forked(), channel
 
-    def _ask(self, origin: zygote.Zygote) -> SolutionProcess:
-        """Ask `origin` for a process at the next channel. Its pid is not known yet."""
-        folder = self.supervisor.folders.make(SOLUTIONS)
+    def _ask(self, origin: zygote.Zygote) -> int:
+        """Ask `origin` for a process at the next channel. Return the runner's descriptor of that channel."""
         end = self._ends.popleft()
-        origin.ask(b"F", encoded((self._memory, self._backstop, folder)), (end.fileno(),))
+        origin.ask(b"F", self._payload, (end.fileno(),))
         end.close()
         self._channel += 1
-        return SolutionProcess(self._channel, folder)
-
-    def _reaped(self, origin: zygote.Zygote, process: SolutionProcess) -> Reaped:
-        """Wait for the end of a process that `origin` reaps, remove its folder, and return how it ended."""
-        ended = origin.reaped()
-        self.supervisor.folders.remove(process.folder)
-        return ended
+        return self._channel
 
     def _end_runner(self) -> Reaped:
         self._control.close()
@@ -179,10 +167,10 @@ class RunnerSession:
 
     def close(self) -> None:
         """End the test runner and the solution processes that are left."""
-        for process in filter(None, (self._spare, self._shared)):
-            os.kill(process.pid, signal.SIGKILL)
-            self.supervisor.solutions.ask_reap(process.pid)
-            self._reaped(self.supervisor.solutions, process)
+        for pid, _ in filter(None, (self._spare, self._shared)):
+            os.kill(pid, signal.SIGKILL)
+            self.supervisor.solutions.ask_reap(pid)
+            self.supervisor.solutions.reaped()
         self._spare = self._shared = None
         if self.runner:
             self._end_runner()

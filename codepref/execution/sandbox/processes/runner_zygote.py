@@ -9,6 +9,7 @@ import os
 
 from ..confinement import packages
 from ..confinement.allowlist import shareable
+from ..confinement.folders import MAX_FILE_BYTES
 from ..confinement.hardening import CHANNEL, Hardening
 from ..kinds import KINDS
 from ..kinds.base import PreparedTest
@@ -103,7 +104,7 @@ class RunnerZygote:
         with a solution in this process. "produce" makes the expected outputs of one test.
         """
         self.hardening.name("runner")
-        mode, pid, wanted, folder = Decoder(payload).value()
+        mode, pid, wanted = Decoder(payload).value()
         limits = self.plan.limits
         memory = int(limits["memory_bytes"]) + RUNNER_EXTRA
         cpu = len(self.tests) * (limits["max_cpu_seconds"] + 2) + limits["load_cpu_seconds"]
@@ -111,20 +112,21 @@ class RunnerZygote:
             # The solution comes through a descriptor and not in the payload, which the zygote would see. So the zygote
             # never holds a solution, and no later child can find one in its memory.
             source = frames.receive(descriptors[0]).decode("utf-8", "surrogatepass")
-            self.hardening.apply([], os.getppid(), int(limits["memory_bytes"]), cpu, folder)
+            self.hardening.apply([], os.getppid(), int(limits["memory_bytes"]), cpu, MAX_FILE_BYTES)
             ordinary.install()
+            ordinary.enter_folder()
             TestRunner(self.plan, self.tests, self.page, self.helpers).run_shared(source, wanted)
         elif mode == "produce":
             assert self._pipe is not None
             cpu = 2 * limits["reference_cpu_seconds"] + INPUTS_SLACK
-            self.hardening.apply([*descriptors, self._pipe[1]], os.getppid(), 4 * memory, cpu)
+            self.hardening.apply([*descriptors, self._pipe[1]], os.getppid(), 4 * memory, cpu, 0)
             TestRunner(self.plan, self.tests, self.page, self.helpers).produce(pid, wanted[0], CHANNEL + 1)
         else:
             longest = max([test.inputs.seconds for test in self.tests if test.inputs], default=0.0)
             # Solutions can share a process, so a runner can serve more solutions than it has descriptors.
             solutions = 1 if len(descriptors) == 2 else MAX_SOLUTIONS
             cpu = solutions * (cpu + len(self.tests) * 10 * longest)
-            self.hardening.apply(descriptors, os.getppid(), memory, cpu)
+            self.hardening.apply(descriptors, os.getppid(), memory, cpu, 0)
             self._serve()
         os._exit(0)
 

@@ -28,6 +28,7 @@ from ..wire.library_values import tuple_class
 from ..wire.plain_data import NUMPY_KINDS, U32
 from ..wire.proxies import ABILITIES
 from ..wire.references import referenced
+from .ordinary import enter_folder
 
 MAX_REPLY = 1 << 26
 """The largest size of one answer, in bytes (64 MiB)."""
@@ -139,6 +140,8 @@ class Server:
         """
         parts: list[Any] = [preamble, source]
         sys.modules["solution"] = self._module
+        if alone:
+            enter_folder()
         if not alone:
             if len(preamble) + len(source) > MAX_SHARED:
                 return None  # parsing it here would use up the solution's CPU time
@@ -181,8 +184,8 @@ class Server:
         """Call one function with each list of arguments in `calls`, which may be marshalled.
 
         Stop at the first exception, or when the outputs have more than `limit` items.
-        Return the outputs, and the exception as `error_fields` encodes it, or None. Raises NameError if the
-        function is not defined.
+        Return the outputs, and the exception as `error_fields` encodes it, or None. Raises NameError if the function is
+        not defined.
         """
         if name not in self._module.__dict__:
             raise NameError(f"name {name!r} is not defined")

@@ -19,9 +19,9 @@ import time
 from collections.abc import Callable, Mapping
 
 from ..confinement import packages
+from ..confinement.folders import MAX_FILE_BYTES, Folders
 from ..confinement.folders import RUNNERS as FOR_RUNNERS
 from ..confinement.folders import SOLUTIONS as FOR_SOLUTIONS
-from ..confinement.folders import Folders
 from ..confinement.hardening import CHANNEL, Hardening
 from ..kinds import KINDS
 from ..wire import frames, status_page
@@ -66,7 +66,7 @@ class Supervisor:
     """The supervisor of one worker.
 
     engine: the descriptor of the socket that leads to the engine's process.
-    folders: makes and removes the scratch folders of the processes.
+    folders: hands out the scratch folders.
     """
 
     def __init__(self, engine: int, hardening: Hardening, folders: Folders) -> None:
@@ -75,10 +75,10 @@ class Supervisor:
         self.hardening.hide()
         self._last_heartbeat = time.monotonic()
         roles: dict[bytes, Serve] = {SOLUTIONS: self._serve_solutions, PACKAGED: self._serve_packaged}
-        self._solution_nursery = self._spawn(roles, folders.parent(FOR_SOLUTIONS))
+        self._solution_nursery = self._spawn(roles, FOR_SOLUTIONS)
         self.page = status_page.StatusPage()
         self.hardening.grown()
-        self._runner_nursery = self._spawn({RUNNERS: self._serve_runners}, folders.parent(FOR_RUNNERS))
+        self._runner_nursery = self._spawn({RUNNERS: self._serve_runners}, FOR_RUNNERS)
         self.solutions = self._zygote(self._solution_nursery, SOLUTIONS)
         self.packaged: zygote.Zygote | None = None
         self.runners: zygote.Zygote | None = None
@@ -165,14 +165,14 @@ class Supervisor:
 
     def _run_solution(self, descriptors: list[int], payload: bytes) -> None:
         self.hardening.name("solution")
-        memory, cpu, folder = Decoder(payload).value()
-        self.hardening.apply(descriptors, os.getppid(), memory, cpu, folder)
+        memory, cpu = Decoder(payload).value()
+        self.hardening.apply(descriptors, os.getppid(), memory, cpu, MAX_FILE_BYTES)
         solution.run()
 
-    def _spawn(self, roles: Mapping[bytes, Serve], folder: str) -> zygote.Zygote:
+    def _spawn(self, roles: Mapping[bytes, Serve], folder_role: str) -> zygote.Zygote:
         """Fork a nursery, which forks zygotes of these roles on request. Return the connection to the nursery.
 
-        folder: the parent of the scratch folders of the processes that the zygotes fork.
+        folder_role: the scratch folder of the processes that the zygotes fork.
         """
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         parent, pid = os.getpid(), os.fork()
@@ -180,7 +180,7 @@ class Supervisor:
             try:
                 control = self._own_socket(theirs.fileno(), parent)
                 self.hardening.name("nursery")
-                self.hardening.enclose(folder)
+                self.hardening.enclose(self.folders.parent(folder_role), self.folders.folder(folder_role))
                 zygote.serve(control, lambda descriptors, role: self._serve_role(roles[role], descriptors[0]))
             finally:
                 os._exit(70)

@@ -97,13 +97,14 @@ def _column(values: Any) -> tuple[Any, ...] | None:
             plain = plain.tz_localize(None)
         return "zoned", plain.to_numpy(), str(dtype.tz)
     if text in _EXTENSIONS:
-        return (
-            "extension",
-            text,
-            tuple(None if missing else item for item, missing in zip(values, values.isna(), strict=True)),
-        )
+        items = zip(values, values.isna(), strict=True)
+        return "extension", text, tuple(None if missing else _plain(item) for item, missing in items)
     array = values.to_numpy()
     return ("array", array) if array.dtype.kind == "O" or _DTYPE.fullmatch(array.dtype.str) else None
+
+
+def _plain(item: Any) -> Any:
+    return item.item() if hasattr(item, "item") else item
 
 
 def _objects(decoder: Decoder, original: Any, shape: Any, items: Any) -> Any:
