@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from format_samples import BAD, FUNCTION, HEAD, PAIRS, PROGRAM, SAMPLES, STDIO, Sample, method, packed
 
@@ -121,6 +123,15 @@ def test_a_pickle_that_asks_for_much_memory_is_refused() -> None:
         row = {**sample.row, "private_test_cases": base64.b64encode(zlib.compress(data)).decode()}
         with pytest.raises(UserError, match=r"cannot be unpacked|holds no test"):
             problems_from_rows([{**row, "public_test_cases": "[]"}])
+
+
+@pytest.mark.parametrize("name", ["code-contests", "verifiable, struct", "verl, function", "nemo-gym", "codeforces"])
+def test_parquet_gives_the_same_problem(name: str, tmp_path: Path) -> None:
+    table = pa.Table.from_pylist([SAMPLES[name].row])
+    pq.write_table(table, tmp_path / "problems.parquet")
+    (problem,) = load_problems(tmp_path / "problems.parquet")
+    expected = problem_of(SAMPLES[name])
+    assert (problem.task_id, problem.prompt, problem.tests) == (expected.task_id, expected.prompt, expected.tests)
 
 
 def test_gold_solutions_are_those_that_python_3_can_read_and_that_define_what_tests_call() -> None:
