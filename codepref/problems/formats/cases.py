@@ -22,6 +22,10 @@ _INPUTS, _OUTPUTS = ("inputs", "input", "stdin"), ("outputs", "output", "stdout"
 _NAMES = ("fn_name", "func_name", "function_name", "entry_point")
 _PROGRAM = {"stdin", "stdin_stdout", "stdio", "standard_input", "input_output"}
 _FUNCTION = {"functional", "function_call", "function", "call", "call_based"}
+_OF_EACH = (*_NAMES, "type", "testtype", "metadata")
+"""What a struct of lists may hold for each test."""
+
+_DEF = re.compile(r"^[ \t]*def[ \t]+(\w+)", re.MULTILINE)
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\Z")
 
 
@@ -34,14 +38,17 @@ class Case:
     function: str = ""
 
 
-def read_cases(value: Any, name: str, where: str, *, function: str = "") -> list[Case]:
+def read_cases(value: Any, name: str, where: str, *, function: str = "", starter: str = "") -> list[Case]:
     """Return the tests in a column. None and blank text give [].
 
     value: a struct of lists ({"inputs": [...], "outputs": [...], "fn_name"?}), a list of structs ({"input", "output",
     "type" or "testtype"?, "fn_name" or "metadata"?}), a list of pairs, or the text of one of them. function: the name
-    of the function for tests that name none. Raises UserError for any other form.
+    of the function for tests that name none. starter: starter code, whose first function is meant by tests that are
+    said to call a function and name none. Raises UserError for any other form.
     """
     value = decoded(value, name, where)
+    if isinstance(value, Mapping) and any(is_list(value.get(key)) for key in _OF_EACH):
+        value = structs(value, name, where)
     if isinstance(value, Mapping):
         own = _named(value, where) or function
         inputs, outputs = _column(value, _INPUTS), _column(value, _OUTPUTS)
@@ -54,10 +61,12 @@ def read_cases(value: Any, name: str, where: str, *, function: str = "") -> list
         return [Case(row["input"], row["output"], own) for row in rows]
     if is_list(value) and value and all(is_list(item) and len(item) == 2 for item in value):
         return [Case(item[0], item[1], function) for item in value]
-    return [_case(row, f"{where}: test {at}", function) for at, row in enumerate(structs(value, name, where))]
+    found = _DEF.search(starter)
+    first = found.group(1) if found else ""
+    return [_case(row, f"{where}: test {at}", function, first) for at, row in enumerate(structs(value, name, where))]
 
 
-def _case(row: Mapping[str, Any], where: str, function: str) -> Case:
+def _case(row: Mapping[str, Any], where: str, function: str, first: str) -> Case:
     given, expected = (_first(row, keys) for keys in (_INPUTS, _OUTPUTS))
     kind = str(row.get("testtype") or row.get("type") or "").lower()
     if kind and kind not in _PROGRAM | _FUNCTION:
@@ -65,7 +74,7 @@ def _case(row: Mapping[str, Any], where: str, function: str) -> Case:
     if given is None or expected is None:
         raise UserError(f"{where} lacks an input or an output")
     name = "" if kind in _PROGRAM else _named(row, where) or function
-    if kind in _FUNCTION and not name:
+    if kind in _FUNCTION and not (name := name or first):
         raise UserError(f"{where} names no function")
     return Case(given[0], expected[0], name)
 

@@ -14,12 +14,13 @@ from codepref.records import Problem
 def read(row: Row, where: str) -> Problem:
     """Return the problem of one row. The id is "DeepCoder/" and a hash of the statement and the tests."""
     statement = text_field(row, "problem", where)
+    starter = text_field(row, "starter_code", where, default="")
     function = first_text(struct_of(row.get("metadata"), "metadata", where), "func_name", "fn_name")
     return case_problem(
-        read_cases(unpacked(row.get("tests"), "tests", where), "tests", where, function=function),
+        read_cases(unpacked(row.get("tests"), "tests", where), "tests", where, function=function, starter=starter),
         task_id=row_id(row, "DeepCoder", ("problem_id", "question_id", "task_id", "id"), (statement, row.get("tests"))),
         statement=statement,
-        starter=text_field(row, "starter_code", where, default=""),
+        starter=starter,
         golds=programs(row.get("solutions")),
         meta=kept(row, "deepcoder", ("difficulty", "source", "dataset")),
         where=where,

@@ -20,17 +20,20 @@ _KEPT = ("question_title", "platform", "contest_id", "contest_date", "difficulty
 def read(row: Row, where: str) -> Problem:
     """Return the problem of one row. Its tests are the public and then the private ones. The id is `question_id`."""
     statement = text_field(row, "question_content", where)
+    starter = text_field(row, "starter_code", where, default="")
     function = first_text(struct_of(row.get("metadata"), "metadata", where), "func_name", "fn_name")
     cases = [
         case
         for column in _TESTS
-        for case in read_cases(unpacked(row.get(column), column, where), column, where, function=function)
+        for case in read_cases(
+            unpacked(row.get(column), column, where), column, where, function=function, starter=starter
+        )
     ]
     return case_problem(
         cases,
         task_id=row_id(row, "LiveCodeBench", ("question_id",), (statement,)),
         statement=statement,
-        starter=text_field(row, "starter_code", where, default=""),
+        starter=starter,
         meta={**kept(row, "livecodebench", _KEPT), "time_limit": TIME_LIMIT},
         where=where,
     )

@@ -36,12 +36,14 @@ def case_problem(
     or without starter code a program, or else the statement. golds: programs that are said to be right; the first that
     Python can read, and that defines what the tests call, becomes the gold solution.
     Raises UserError for a row without a test or a statement, for a statement with pictures, for an interactive problem,
-    and for tests in a wrong form.
+    for a function of linked lists or trees, and for tests in a wrong form.
     """
     refuse_unusable(statement, where)
     if not cases:
         raise UserError(f"{where}: holds no test")
     function = cases[0].function
+    if function and re.search(rf"def[ \t]+{re.escape(function)}[ \t]*\([^#]*?\b(?:ListNode|TreeNode)\b", starter):
+        raise UserError(f"{where}: {function} takes or gives lists of nodes or trees, which tests cannot hand over")
     programs = [program for program in golds if parse(program) is not None]
     owner = owner or (CLASS if function and _asks_for_class(function, starter, programs, statement) else "")
     entry_point = owner or function or "main"

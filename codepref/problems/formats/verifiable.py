@@ -26,7 +26,7 @@ def read(row: Row, where: str) -> Problem:
     language = info.get("language") or "python"
     if str(language).lower() not in _PYTHON:
         raise UserError(f"{where}: the problem asks for {str(language)[:40]}, and codepref runs Python only")
-    tests = next((info[key] for key in ("test_cases", "tests") if info.get(key) is not None), None)
+    tests = next((info[key] for key in ("test_cases", "tests", "ground_truth") if info.get(key) is not None), None)
     if tests is None and "inputs" in info:
         tests = info
     return case_problem(

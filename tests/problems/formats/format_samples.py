@@ -76,7 +76,14 @@ def _verl(truth: Any, request: str, **columns: Any) -> dict[str, Any]:
 
 
 def _verifiable(info: Any, **columns: Any) -> dict[str, Any]:
-    return {"source": "s", "problem_id": "vfc_3", "prompt": PICK, "verification_info": info, "metadata": {}, **columns}
+    return {
+        "source": "s",
+        "problem_id": "vfc_3",
+        "prompt": PICK,
+        "verification_info": info,
+        "metadata": {"difficulty": "easy"},
+        **columns,
+    }
 
 
 def _codeforces(**columns: Any) -> dict[str, Any]:
@@ -164,6 +171,17 @@ SAMPLES: dict[str, Sample] = {
         ),
         gold=True,
     ),
+    "verifiable, struct of lists": Sample(
+        "verifiable",
+        _verifiable({"language": "python", "test_cases": {key: [call[key] for call in CALLS] for key in CALLS[0]}}),
+        call=True,
+    ),
+    "deepcoder, the function is that of the starter code": Sample(
+        "deepcoder", {"problem": PICK, "tests": json.dumps(LINES), "metadata": "{}", "starter_code": HEAD}, call=True
+    ),
+    "verifiable, ground truth": Sample(
+        "verifiable", _verifiable(json.dumps({"ground_truth": json.dumps(CALLED)})), call=True
+    ),
     "rstar-coder": Sample(
         "rstar-coder",
         {"question_id": "seed_1", "question": SUMS, "inputs": json.dumps(INPUTS), "outputs": json.dumps(OUTPUTS)},
@@ -212,10 +230,14 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "pictures": (_apps(STDIO, question="See ![this](a.png)."), "images"),
     "interactive": (_apps(STDIO, question="This is an interactive problem."), "interactive"),
     "a wrong name": (_apps({**CALLED, "fn_name": "f(); import os"}), "no name of a function"),
-    "a list for a name": (_apps({**CALLED, "fn_name": ["f"]}), "name of the function must be text"),
+    "a list for a name": (_apps({**CALLED, "fn_name": ["f"]}), "different lengths"),
     "code for an argument": (
         _livecodebench([{**LINES[0], "input": "open('x')"}], "", '{"func_name": "f"}'),
         "neither JSON",
+    ),
+    "trees": (
+        _livecodebench(LINES, "", '{"func_name": "pick"}', HEAD.replace("List[int]", "Optional[TreeNode]")),
+        "lists of nodes or trees",
     ),
     "another language": (_verifiable({"language": "rust", "test_cases": []}), "asks for rust"),
     "an unknown type of test": (

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from format_samples import BAD, FUNCTION, HEAD, PAIRS, PROGRAM, SAMPLES, STDIO, Sample, method, packed
 
@@ -121,6 +124,46 @@ def test_a_pickle_that_asks_for_much_memory_is_refused() -> None:
         row = {**sample.row, "private_test_cases": base64.b64encode(zlib.compress(data)).decode()}
         with pytest.raises(UserError, match=r"cannot be unpacked|holds no test"):
             problems_from_rows([{**row, "public_test_cases": "[]"}])
+
+
+@pytest.mark.parametrize("name", ["code-contests", "verifiable, struct", "verl, function", "nemo-gym", "codeforces"])
+def test_parquet_gives_the_same_problem(name: str, tmp_path: Path) -> None:
+    table = pa.Table.from_pylist([SAMPLES[name].row])
+    pq.write_table(table, tmp_path / "problems.parquet")
+    (problem,) = load_problems(tmp_path / "problems.parquet")
+    expected = problem_of(SAMPLES[name])
+    assert (problem.task_id, problem.prompt, problem.tests) == (expected.task_id, expected.prompt, expected.tests)
+
+
+WRONG_VALUES: list[Any] = [3, 2.5, True, None, "", "x", "[", "[1", "{}", "[]", [], {}, [1], [None], [[]], {"a": 1}]
+WRONG_VALUES += [{"a": [1]}, [{"input": 1}], [{"input": None, "output": {}}], "'" * 50_000, "-" * 50_000, ["\ud800"]]
+WRONG_VALUES += ['[{"input": [], "output": [], "type": "functional"}]', {"inputs": [[{}]], "outputs": [b"x"]}]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_wrong_value_in_row_3_leaves_out_that_row_at_most(name: str) -> None:
+    row = SAMPLES[name].row
+    chosen = SAMPLES[name].format
+    for column in row:
+        for value in WRONG_VALUES:
+            rows = [{**row, _text_column(row): "One."}, {**row, _text_column(row): "Two."}, {**row, column: value}]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                problems = problems_from_rows(rows, format=chosen)
+            assert len(problems) + left_out_of(problems).rows == 3
+
+
+def _text_column(row: dict[str, Any]) -> str:
+    """Return a column that decides the task id, or holds the statement."""
+    ids = ("problem_id", "question_id", "name", "task_id", "id", "hash_id", "question", "problem", "prompt")
+    return next(name for name in ids if name in row)
+
+
+@pytest.mark.parametrize("name", ["problems.jsonl", "problems.json"])
+def test_an_empty_file_gives_one_message(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("[]" if name.endswith("json") else "")
+    with pytest.raises(UserError, match="holds no problem"):
+        load_problems(tmp_path / name)
 
 
 def test_gold_solutions_are_those_that_python_3_can_read_and_that_define_what_tests_call() -> None:
