@@ -18,7 +18,8 @@ from codepref.problems.entry_points import infer_entry_point
 from codepref.problems.fields import Row, names_taken, why_unreadable
 from codepref.problems.source import definitions, parse, read_statements
 from codepref.problems.stdio import stdio_source
-from codepref.problems.test_text import names_of_solution, read_test_text
+from codepref.problems.test_names import names_of_solution
+from codepref.problems.test_text import read_test_text
 from codepref.records import Test
 
 
