@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from codepref.errors import UserError
-from codepref.problems.columns import is_list, listed, row_id, text_of_lines, unfenced
+from codepref.problems.columns import is_list, listed, row_id, text_of_lines
 from codepref.problems.fields import Row
 from codepref.problems.formats.base import Format
-from codepref.problems.formats.python_tests import entry_point_of, statement_field, stdio_tests, text_tests
+from codepref.problems.formats.python_tests import entry_point_of, program_of, statement_field, stdio_tests, text_tests
 from codepref.problems.formats.reinforcement import request_of
 from codepref.problems.formats.statements import kept
 from codepref.problems.kinds import check_together
@@ -36,7 +36,9 @@ def read_rewards(row: Row, where: str) -> Problem:
     names = row.get("dataset")
     listing = [*names] if names is not None and is_list(names) else [names]
     if not any(isinstance(name, str) and name.startswith("code") for name in listing):
-        raise UserError(f"{where}: the row belongs to the data set {names!r}, and only those of code can be run")
+        raise UserError(
+            f"{where}: the row belongs to the data set {str(names)[:80]!r}, and only those of code can be run"
+        )
     prompt = request_of(row.get("messages"), "messages", where)
     if not prompt.strip():
         raise UserError(f"{where}: holds no statement: messages has no text of a user")
@@ -55,7 +57,7 @@ def _best_answer(row: Row) -> str | None:
     inferences = row.get("inferences")
     for answer in [*inferences] if inferences is not None and is_list(inferences) else []:
         if isinstance(answer, Mapping) and answer.get("pass_rate") == 1 and isinstance(answer.get("completion"), str):
-            return unfenced(answer["completion"])
+            return program_of(answer["completion"])
     return None
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from codepref.errors import UserError
-from codepref.problems.columns import listed, row_id, unfenced
+from codepref.problems.columns import listed, row_id
 from codepref.problems.fields import Row, prompt_parts, text_field
 from codepref.problems.formats.base import Format
-from codepref.problems.formats.python_tests import text_tests
+from codepref.problems.formats.python_tests import program_of, text_tests
 from codepref.problems.source import parse
 from codepref.records import Problem
 
@@ -17,12 +17,12 @@ def read(row: Row, where: str) -> Problem:
     """Return the problem of one row. A solution may leave out the imports of `import_statement` and of the skeleton."""
     skeleton, name = text_field(row, "skeleton", where), text_field(row, "class_name", where).strip()
     if not name.isidentifier():
-        raise UserError(f"{where}: class_name must be the name of a class, not {name!r}")
+        raise UserError(f"{where}: class_name must be the name of a class, not {name[:80]!r}")
     task_id = row_id(row, "ClassEval", ("task_id", "id"), [skeleton])
     imports = _imports(row, where)
     lacking = "".join(f"{line}\n" for line in imports.splitlines() if line not in skeleton)
     tests = text_tests([text_field(row, "test", where)], task_id, "test", where)
-    gold = unfenced(text_field(row, "solution_code", where, default=""))
+    gold = program_of(text_field(row, "solution_code", where, default=""))
     preamble = imports + prompt_parts(skeleton, name).preamble
     return Problem(
         task_id=task_id,

@@ -8,10 +8,10 @@ from __future__ import annotations
 import ast
 
 from codepref.errors import UserError
-from codepref.problems.columns import row_id, unfenced
+from codepref.problems.columns import row_id
 from codepref.problems.fields import Row, prompt_parts, text_field
 from codepref.problems.formats.base import Format
-from codepref.problems.formats.python_tests import text_tests
+from codepref.problems.formats.python_tests import program_of, text_tests
 from codepref.problems.source import definitions, parse, read_statements
 from codepref.records import Problem
 
@@ -26,7 +26,7 @@ def read(row: Row, where: str) -> Problem:
     first, second = (text_field(row, key, where) for key in ("raw_problem", "new_problem"))
     task_id = row_id(row, "HumanEvalPro", ("id", "task_id"), [first, second])
     tests = text_tests([text_field(row, "test_code", where)], task_id, "test_code", where)
-    solutions = [unfenced(text_field(row, key, where, default="")) for key in ("raw_solution", "new_solution")]
+    solutions = [program_of(text_field(row, key, where, default="")) for key in ("raw_solution", "new_solution")]
     parts = prompt_parts(first, last_function(first))
     return Problem(
         task_id=task_id,

@@ -8,12 +8,13 @@ from codepref.problems.formats.base import Format
 from codepref.problems.formats.humaneval import read as read_humaneval
 from codepref.problems.formats.humaneval import refuse_other_languages
 from codepref.problems.formats.humaneval_pro import last_function
+from codepref.problems.formats.python_tests import statement_field
 from codepref.records import Problem
 
 
 def read(row: Row, where: str) -> Problem:
     """Return the problem of one row. Its entry point is the last function that the declaration or the prompt begins."""
-    program = text_field(row, "prompt", where) + text_field(row, "canonical_solution", where)
+    program = statement_field(row, ("prompt",), where) + text_field(row, "canonical_solution", where)
     refuse_other_languages(task_id_field(row, where), program, where)
     name = last_function(text_field(row, "declaration", where)) or last_function(text_field(row, "prompt", where))
     if not name:

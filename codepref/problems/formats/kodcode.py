@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from codepref.errors import UserError
-from codepref.problems.columns import decoded, first_text, row_id, structs, text_of_lines, unfenced
+from codepref.problems.columns import decoded, first_text, row_id, structs, text_of_lines
 from codepref.problems.fields import Row, prompt_parts
 from codepref.problems.formats.base import Format
 from codepref.problems.formats.humaneval_pro import last_function
-from codepref.problems.formats.python_tests import entry_point_of, statement_field, stdio_tests, text_tests
+from codepref.problems.formats.python_tests import entry_point_of, program_of, statement_field, stdio_tests, text_tests
 from codepref.problems.formats.statements import kept
 from codepref.problems.source import parse
 from codepref.records import Problem, Style, Test
@@ -27,7 +27,7 @@ def read(row: Row, where: str) -> Problem:
     a test.
     """
     prompt = statement_field(row, ("question", "instruction"), where)
-    gold = unfenced(first_text(row, "solution", "response"))
+    gold = program_of(first_text(row, "solution", "response"))
     value = next((row[key] for key in ("test", "test_code") if row.get(key)), None)
     task_id = row_id(row, "KodCode", ("question_id", "id", "conversation_id"), [prompt, value])
     tests = _tests(value, task_id, where)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from codepref.errors import UserError
-from codepref.problems.columns import first_text, row_id, unfenced
+from codepref.problems.columns import first_text, row_id
 from codepref.problems.fields import Row, text_field, why_unreadable
 from codepref.problems.formats.base import Format
-from codepref.problems.formats.python_tests import call_of_check, statement_field, text_tests
+from codepref.problems.formats.python_tests import call_of_check, program_of, statement_field, text_tests
 from codepref.problems.formats.statements import kept
 from codepref.problems.source import parse
 from codepref.records import Problem, Test
@@ -27,7 +27,7 @@ def read(row: Row, where: str) -> Problem:
     tests = text_tests([source], task_id, "test", where)
     if tests[0].kind == "check":
         tests = (Test(task_id, "0", f"{tests[0].source.rstrip()}\n\n\n{call}\n", "asserts"),)
-    gold = unfenced(first_text(row, "completion", "response"))
+    gold = program_of(first_text(row, "completion", "response"))
     return Problem(
         task_id=task_id,
         prompt=_statement(row, where),

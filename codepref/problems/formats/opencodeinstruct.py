@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from codepref.problems.columns import listed, row_id, unfenced
+from codepref.problems.columns import listed, row_id
 from codepref.problems.fields import Row, text_field
 from codepref.problems.formats.base import Format
-from codepref.problems.formats.python_tests import entry_point_of, statement_field, text_tests
+from codepref.problems.formats.python_tests import entry_point_of, program_of, statement_field, text_tests
 from codepref.problems.formats.statements import kept
 from codepref.records import Problem
 
@@ -18,7 +18,7 @@ def read(row: Row, where: str) -> Problem:
     prompt, texts = statement_field(row, ("input",), where), listed(row.get("unit_tests"), "unit_tests", where)
     task_id = row_id(row, "OpenCodeInstruct", ("id", "question_id"), [prompt, texts])
     tests = text_tests(texts, task_id, "unit_tests", where)
-    answer = unfenced(text_field(row, "output", where, default=""))
+    answer = program_of(text_field(row, "output", where, default=""))
     statuses = listed(row.get("tests_execution_status"), "tests_execution_status", where)
     return Problem(
         task_id=task_id,

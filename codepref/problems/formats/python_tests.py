@@ -13,14 +13,17 @@ from typing import Any
 
 from codepref.errors import UserError
 from codepref.problems.calls import CLASS
-from codepref.problems.columns import first_text
+from codepref.problems.columns import first_text, unfenced
 from codepref.problems.entry_points import infer_entry_point
 from codepref.problems.fields import Row, names_taken, why_unreadable
 from codepref.problems.source import definitions, parse, read_statements
 from codepref.problems.stdio import stdio_source
 from codepref.problems.test_names import names_of_solution
 from codepref.problems.test_text import read_test_text
-from codepref.records import Test
+from codepref.records import Test, TestKind
+
+_FENCE = re.compile(r"^[ \t]*```[^\n]*\n(.*?)^[ \t]*```[ \t]*$", re.MULTILINE | re.DOTALL)
+_ASSERTED = re.compile(r"\s*assert (\w+)\(")
 
 
 def text_tests(texts: Iterable[Any], task_id: str, name: str, where: str) -> tuple[Test, ...]:
@@ -37,14 +40,25 @@ def text_tests(texts: Iterable[Any], task_id: str, name: str, where: str) -> tup
             raise UserError(f"{where}: {name} must hold texts, not {type(text).__name__}")
         if not text.strip():
             continue
-        text = text if parse(text) is not None else textwrap.dedent(text)
-        kind, source = read_test_text(text)
-        if kind != "doctest" and parse(source) is None:
-            raise UserError(f"{where}: a test in {name} is not Python ({why_unreadable(source)}): {source[:80]!r}")
+        kind, source = _kind_and_source(text)
+        if not kind:
+            raise UserError(f"{where}: a test in {name} is not Python ({why_unreadable(text)}): {text[:80]!r}")
         tests.append(Test(task_id, str(len(tests)), source, kind))
     if not tests:
         raise UserError(f"{where}: holds no test")
     return tuple(tests)
+
+
+def _kind_and_source(text: str) -> tuple[TestKind, str]:
+    """Return the kind of a test and the text to run. The kind is "" for text that is neither Python nor examples."""
+    tree = parse(text)
+    if tree is None:
+        text = textwrap.dedent(text)
+        tree = parse(text)
+    if tree is not None and all(isinstance(node, ast.Assert) for node in tree.body):
+        return "asserts", text  # most texts are one assert
+    kind, source = read_test_text(text)
+    return ("" if tree is None and kind != "doctest" else kind), source
 
 
 def statement_field(row: Row, names: Sequence[str], where: str) -> str:
@@ -63,6 +77,17 @@ def stdio_tests(cases: Iterable[tuple[str, str]], task_id: str) -> tuple[Test, .
     )
 
 
+def program_of(answer: str) -> str:
+    """Return the program in an answer of a model: the first fence with a definition in Python, or else the first fence.
+
+    An answer without a fence is returned unchanged.
+    """
+    for match in _FENCE.finditer(answer.replace("\r\n", "\n")):
+        if definitions(read_statements(match.group(1)).statements):
+            return match.group(1)
+    return unfenced(answer)
+
+
 def entry_point_of(
     tests: Sequence[Test], gold: str | None, where: str, *, statement: str = "", helpers: str = ""
 ) -> str:
@@ -75,6 +100,8 @@ def entry_point_of(
     helpers: code that tests may use. Raises UserError if no name fits.
     """
     texts = [test.source for test in tests]
+    if gold and (name := _asserted(texts)) and re.search(rf"^(?:async )?(?:def|class) {name}\b", gold, re.MULTILINE):
+        return name
     counts = _counts(texts, helpers)
     for known_gold in (gold, None) if gold else (None,):
         try:
@@ -88,6 +115,12 @@ def entry_point_of(
     if not candidates:
         raise UserError(f"{where}: no function of a solution is called in the tests")
     return max(candidates, key=lambda name: (_is_stated(name, statement), counts[name], name))
+
+
+def _asserted(texts: Sequence[str]) -> str:
+    """Return the name whose call each text begins with, as in `assert f(1) == 2`, or "". It needs no parsing."""
+    found = {match.group(1) if (match := _ASSERTED.match(text)) else "" for text in texts}
+    return found.pop() if len(found) == 1 else ""
 
 
 def _counts(texts: Iterable[str], helpers: str) -> dict[str, int]:

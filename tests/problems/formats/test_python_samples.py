@@ -191,3 +191,39 @@ def test_a_test_of_kodcode_that_names_several_functions_has_an_entry_point() -> 
     assert problem.entry_point == "pick"  # the request writes its name
     (matrix,) = execute([problem], [Solution(problem.task_id, 0, solution)], jobs=1)
     assert matrix.verdicts[0].codes == "P"
+
+
+def test_the_gold_solution_is_the_block_that_defines_something() -> None:
+    blocks = ("```bash\npip install x\n```\n", fenced(FUNCTION), "```python\nprint(pick([], []))\n```\n")
+    (problem,) = problems_from_rows([{**SAMPLES["opencodeinstruct"].row, "output": "\n".join(blocks)}])
+    assert problem.gold == FUNCTION
+
+
+HOSTILE: list[Any] = [
+    *(None, 5, 1e400, True, [], {}, "", " ", "x", "[", "[1]", '{"a": 1}', [None], [[1]], [{}], {"a": [1]}, "\ud800"),
+    *("def f(:", "```\n", "\x00", "(" * 5_000, "[" * 100_000, 10**400, b"x", ["\ud800"], {"stdin": [1], "stdout": [2]}),
+    [{"role": "user"}],
+]
+
+
+def message_or_problem(sample: Sample, row: dict[str, Any]) -> str | Problem:
+    try:
+        return FORMATS.load(sample.format).read(row, "file:3")
+    except UserError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_no_value_of_a_column_does_more_than_leave_out_its_row(name: str) -> None:
+    sample = SAMPLES[name]
+    for column in sample.row:
+        for value in HOSTILE:
+            row = {**sample.row, column: value}
+            FORMATS.load(sample.format).matches(row)
+            read = message_or_problem(sample, row)
+            if isinstance(read, str):
+                assert read.startswith("file:3: "), (column, value)
+                assert len(read) < 1_000, (column, value)
+            else:
+                assert read.entry_point.isidentifier(), (column, value)
+                assert isinstance(read.prompt, str), (column, value)
