@@ -109,6 +109,7 @@ def install() -> None:
         here: Any = builtins
         here.exit = names.Quitter("exit", "Ctrl-D (i.e. EOF)")
         here.quit = names.Quitter("quit", "Ctrl-D (i.e. EOF)")
+        here.help = names._Helper()
         here.copyright = names._Printer("copyright", sys.copyright)
         here.credits = names._Printer("credits", "See www.python.org for more information.")
         here.license = names._Printer("license", "See https://www.python.org/psf/license/")
