@@ -9,7 +9,7 @@ from __future__ import annotations
 
 
 class CodeprefError(Exception):
-    """Base class of the exceptions that codepref raises on purpose.
+    """Base class of UserError, MachineError, InfrastructureError and GateError.
 
     The command line exits with the status `exit_status`.
     """

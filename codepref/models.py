@@ -37,8 +37,8 @@ Such a file is meant for a model that understands only certain prompts.
 def resolve_model(model: str) -> str:
     """Return the folder of the embedded model for `starter`, and any other name unchanged.
 
-    Raises UserError for an empty name, a file, a folder without configuration or weights, and a name that leads to no
-    folder and cannot be a hub name.
+    Raises UserError for an empty name, a file, and a folder without configuration or weights. Raises UserError also for
+    a name of no folder that begins with ".", "/" or "~" or holds more than one "/", since such a name is a path.
     """
     if model == "starter":
         from codepref.starter import model_path
@@ -83,10 +83,10 @@ def fingerprint(model: str) -> str:
 
 
 def public_name(model: str) -> str:
-    """Return a model's name without the folders of this machine.
+    """Return a model's name for readers on other machines: of a path only the last part.
 
-    A name that begins with "/", "." or "~" or has more than one "/" is a path, and becomes its last part. Any other
-    name is unchanged, since it may be a hub name.
+    A name counts as a path if it begins with "/", "." or "~" or holds more than one "/". Any other name is unchanged,
+    since it may be a hub name.
     """
     return (
         model if model.count("/") <= 1 and not model.startswith(("/", ".", "~")) else model.rstrip("/").split("/")[-1]
@@ -97,7 +97,7 @@ def public_name(model: str) -> str:
 def quiet() -> Iterator[None]:
     """Switch off progress bars and most warnings of the Hugging Face libraries, since codepref shows its own progress.
 
-    On exit, each library gets its former settings back. Progress bars that the user switched off stay off.
+    On exit, the log levels are as before, and so is whether the progress bars of each library are on.
     """
     import datasets
     import transformers
@@ -132,9 +132,9 @@ def quiet() -> Iterator[None]:
 
 
 def pick_device(device: str) -> str:
-    """Return `device`. "auto" becomes "cuda" if PyTorch can use a GPU through CUDA or ROCm, else "cpu".
+    """Return `device`, if PyTorch works with it. "auto" gives "cuda" if there is a GPU for CUDA or ROCm, else "cpu".
 
-    Raises UserError for a device that does not work on this machine.
+    Raises UserError for any other device with which PyTorch does not work on this machine.
     """
     import torch
 
@@ -150,8 +150,8 @@ def pick_device(device: str) -> str:
 def model_templates(model: str) -> dict[str, str]:
     """Return the prompt templates in a model's folder, such as {"solutions": text, "tests": text}.
 
-    Return {} for a folder without templates and for the name of a hub model. The starter has its own templates.
-    Training copies a model's templates into the folder of the trained model.
+    Return {} for a folder without the file codepref.json and for the name of a hub model. The starter's folder has this
+    file. Training copies the templates into the folder of the trained model.
     Raises UserError for a malformed file, and as `resolve_model` does.
     """
     path = Path(resolve_model(model)) / TEMPLATES
@@ -200,11 +200,12 @@ def load_model(
     """Return the causal language model on `device`, in evaluation mode.
 
     Without quantization, an adapter is merged into its base model.
-    dtype: "auto" is the checkpoint's type on a GPU, and float32 on a CPU, where 16-bit types are slow or missing. With
-    quantization, `dtype` has no effect. quantization: "nf4" stores the weights in 4 bits to train an adapter (QLoRA,
-    arXiv 2305.14314). attention: the argument `attn_implementation` of transformers; "auto" lets transformers choose.
+    dtype: "auto" is float32 if `device` is the CPU, where 16-bit types are slow or missing, and otherwise the
+    checkpoint's type. With quantization, `dtype` has no effect. quantization: "nf4" stores the weights in 4 bits to
+    train an adapter (QLoRA, arXiv 2305.14314). attention: the argument `attn_implementation` of transformers; "auto"
+    lets transformers choose.
     Raises UserError if the files cannot be loaded or `device` does not work. Raises MachineError if the model does not
-    fit into GPU memory, or if a GPU or a package is missing.
+    fit into GPU memory, if a package is missing, or if the weights shall be quantized and `device` is no GPU.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -260,8 +261,8 @@ def _load_quantized(model: str, resolved: str, target: str, options: dict[str, A
 def _loading(model: str, part: str, memory: str = "memory", attention: str = "auto") -> Iterator[None]:
     """Turn an error of the libraries that load `part` of a model into a UserError or a MachineError.
 
-    The libraries raise errors of many types for damaged files. A MemoryError is raised unchanged. memory: what the
-    message names if the model does not fit into GPU memory. attention: the chosen value of `training.attention`.
+    The libraries raise errors of many types for damaged files. A MemoryError is raised unchanged. memory: the end of
+    the message "does not fit into ...". attention: the value of `training.attention`, or "auto".
     """
     import torch
 
@@ -272,7 +273,7 @@ def _loading(model: str, part: str, memory: str = "memory", attention: str = "au
     except ImportError as error:
         reason = " ".join(str(error).split())[:300]
         if attention == "auto":
-            raise MachineError(f"{model}: the {part} needs a package that is not installed: {reason}") from error
+            raise MachineError(f"{model}: the {part} needs a package that cannot be imported: {reason}") from error
         raise MachineError(
             f"training.attention = {attention!r} does not work here ({reason}). Set it to 'auto', or install the "
             "package that it needs."
@@ -289,7 +290,7 @@ def _loading(model: str, part: str, memory: str = "memory", attention: str = "au
 def _first_line(error: BaseException) -> str:
     """Return the first line of the error's text.
 
-    If the line is empty or a single word, such as the key of a KeyError, the type of the error stands before it.
+    If the line has no space, as the key of a KeyError often has none, the type of the error stands before it.
     """
     text = str(error).strip()
     first = text.splitlines()[0] if text else ""

@@ -18,9 +18,9 @@ VERDICT_CODES = "PFETMXSI"
 
 P, pass: the test ran to its end without a failure. F, fail: an assertion of the test failed, or an output was wrong. E,
 error: another exception, a process that ended, or an answer in a wrong form. T, timeout. M, memory limit. X, forbidden:
-the sandbox refused an action, or the solution raised a PermissionError. S, skipped: the test did not run to its end,
-because the solution had used up its timeouts. I, infrastructure: a fault of codepref, of the machine or of the problem
-itself.
+the solution raised a PermissionError, usually because the sandbox refused an action, or a forbidden system call ended
+the solution. S, skipped: the test did not run to its end, because the solution had used up its timeouts, or the tests
+prove nothing about the solution. I, infrastructure: a fault of codepref, of the machine or of the problem itself.
 """
 FAILING_CODES = frozenset("FETMX")
 """The codes that count against a solution."""
@@ -32,6 +32,8 @@ Style = Literal["complete", "instruct", "program"]
 TestKind = str
 """A name in the table `codepref.problems.kinds.KINDS`."""
 Isolation = Literal["separate", "shared"]
+VacuousTests = Literal["leave-out", "keep"]
+"""What happens to tests that prove nothing (see `codepref.execution.vacuous`). "keep" runs them like other tests."""
 Message = dict[str, str]
 """One chat message: {"role": ..., "content": ...}."""
 
@@ -65,9 +67,11 @@ class Test:
     kind "check": `source` defines `check(candidate)`, as HumanEval does.
     kind "inputs": `source` is a JSON document of inputs for the entry point; see `codepref.problems.inputs`.
     kind "unittest": `source` defines unittest.TestCase classes. They run in the solution's process.
+    kind "pytest": `source` defines test functions and test classes, which pytest runs.
+    kind "doctest": `source` holds examples (`>>> f(1)`), as text or in strings at the top level of Python.
     kind "stdio": `source` is JSON, {"input": text, "output": text}. The solution is a program that reads the input.
     count: how often the model wrote this test, since equal tests are one record. It is 1 for a test of the problem, and
-    0 for a probe. A probe is a call without an expected answer, so its code says nothing about correctness.
+    0 for a probe. A probe is a call without an expected answer, so its verdict code says nothing about correctness.
     """
 
     __test__ = False  # keeps pytest from collecting a class of this name
@@ -90,7 +94,7 @@ class Problem:
     entry_point: the name of the function that tests call.
     helpers: code of the problem statement that tests may call, such as `poly` of HumanEval/32. It never comes from a
     solution.
-    preamble: code that is put before a solution that lacks it, such as imports and the names of types.
+    preamble: code such as imports and the names of types. The parts that a solution uses and lacks are put before it.
     gold: a reference program, which should pass every test. None if the problem's source has no such program.
     meta: further facts about the problem.
     """
@@ -110,8 +114,8 @@ class Problem:
 class Solution:
     """One answer of a model to one problem.
 
-    text: the whole program, or "" if the answer holds no code. solution_id: the position of the solution among the
-    task's solutions, from 0. raw: the answer from which `text` was extracted, or "" if it is not known.
+    text: the program, or "" if the answer holds no code. solution_id: a number that no other solution of the task has,
+    usually its position among them, from 0. raw: the answer from which `text` was extracted, or "" if it is not known.
     """
 
     task_id: str
@@ -124,7 +128,7 @@ class Solution:
 class Verdict:
     """The results of one solution in all tests of its task.
 
-    codes: one of VERDICT_CODES for each test, in the order of the tests. solution: the program that ran.
+    codes: one of VERDICT_CODES for each test, in the order of the tests. solution: the program.
     isolation: "shared" if at least one test ran in the solution's process. cpu_ms: the CPU time of all tests together,
     in milliseconds. detail: a description of the first failure, or "" if none was kept.
     answer_digests: for each test ANSWER_DIGEST_BYTES bytes, the digest of the solution's answer. Known digests of the
@@ -251,8 +255,8 @@ class Rating:
 
     value: a whole number, or None if the response is unjudged. reason: why the response is unjudged, or "".
     rationale: the judge's words for its rating, or "". second: the value from the second pass, in which the judge reads
-    the responses in reversed order. None without a second pass. score: the judge's rating before it was rounded to
-    `value`. None if the judge gives whole numbers only.
+    the responses in reversed order, or None if there is none. score: the judge's rating before it was rounded to
+    `value`, or None if it is not known.
     """
 
     response_id: int
@@ -268,7 +272,8 @@ class Judgment:
     """The responses to one instruction and their ratings by one preference.
 
     ratings: one rating for each response, in the order of `responses`. judge: the judge's name. order: the response ids
-    in the order in which the judge read the responses. low, high: the ends of the rating scale.
+    in the order in which the judge read the responses, or () if it is not known. low, high: the ends of the rating
+    scale.
     """
 
     task_id: str

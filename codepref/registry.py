@@ -19,8 +19,8 @@ class Registry(Generic[T]):
     """A table of named objects. Each object is imported when it is first loaded.
 
     kind: the word for an entry in messages, such as "rule". group: the entry-point group in which other packages
-    register entries. builtin: codepref's own entries, as name -> "module:attribute". expects: the type that an entry of
-    another package must have; None accepts any type.
+    register entries. builtin: codepref's own entries, as name -> "module:attribute". expects: the type of which an
+    entry of another package must be an instance; None accepts any type.
 
     A package adds an entry in its pyproject.toml:
 
@@ -34,7 +34,7 @@ class Registry(Generic[T]):
 
     @cached_property
     def plugins(self) -> dict[str, list[EntryPoint]]:
-        """The entry points of other packages by name. A list has several elements if several packages use its name.
+        """The entry points in `group` by name. A list has several elements if several packages use its name.
 
         The installed packages are searched when this is first read, and not again.
         """

@@ -1,4 +1,7 @@
-"""Settings of all tests (by default one thread for each worker; no cache, no deadlines), and shared fixtures."""
+"""Settings of all tests, and shared fixtures.
+
+By default, OpenMP uses one thread. codepref's cache is off, and Hypothesis has no deadline.
+"""
 
 import gzip
 import json
@@ -21,7 +24,7 @@ settings.load_profile("any machine")
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """Return the folder of published files, which is outside the repository. Skip the test if the files are missing."""
+    """Return the folder of published files outside the repository. Skip the test if it has no folder `humaneval`."""
     folder = Path(os.environ.get("CODEPREF_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
     if not (folder / "humaneval").is_dir():
         pytest.skip(f"no published files at {folder} (set CODEPREF_DATA)")

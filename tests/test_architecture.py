@@ -1,4 +1,4 @@
-"""The structure of the package: what each module may import, and that each command has a documented function."""
+"""The structure of the package: what each module may import, and which commands have a documented function."""
 
 import ast
 import inspect
@@ -93,7 +93,10 @@ def module_of(path: Path, root: Path = ROOT) -> str:
 
 
 def arrows(root: Path = ROOT) -> dict[tuple[str, str], list[str]]:
-    """Return the places where a room imports another: (importing room, imported room) -> places, also in functions."""
+    """Return the places of the absolute imports of one room by another: (importing room, imported room) -> places.
+
+    Imports inside functions count too.
+    """
     found: dict[tuple[str, str], list[str]] = {}
     for path in sorted(root.rglob("*.py")):
         here = room_of(module_of(path, root))
@@ -106,7 +109,11 @@ def arrows(root: Path = ROOT) -> dict[tuple[str, str], list[str]]:
 
 
 def targets(node: ast.AST) -> list[str]:
-    """Return the codepref modules that an import statement names. An import of `codepref.__version__` names none."""
+    """Return the codepref modules that an absolute import statement names.
+
+    `from codepref.a import b` names codepref.a, and `from codepref import b` names codepref.b. The import of
+    `__version__` from codepref names none.
+    """
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names if alias.name.split(".")[0] == "codepref"]
     if not isinstance(node, ast.ImportFrom) or (node.module or "").split(".")[0] != "codepref":
@@ -144,7 +151,7 @@ def reach(graph: dict[str, set[str]], start: str) -> set[str]:
 
 
 def modules_graph(root: Path = ROOT) -> dict[str, set[str]]:
-    """Return for each module the codepref modules that its top-level statements import."""
+    """Return for each module the codepref modules that its import statements name, except statements inside a block."""
     known = {module_of(path, root) for path in root.rglob("*.py")}
     graph: dict[str, set[str]] = {module: set() for module in known}
     for path in root.rglob("*.py"):
@@ -242,7 +249,10 @@ COMMAND_LINE_ALONE = {"status", "show", "report", "doctor"}
 
 
 def documented_arguments(documentation: str) -> set[str]:
-    """Return the names that a docstring explains, as `name: ...` or `name, other: ...` after ".", ";" or ":"."""
+    """Return the names that a docstring explains, as `name: ...` or `name, other: ...`.
+
+    The names stand at the start of the docstring or after ".", ";" or ":".
+    """
     lists = re.findall(r"(?:^|[.;:]\s)([a-z_]+(?:, [a-z_]+)*): ", " ".join(documentation.split()))
     return {name for names in lists for name in names.split(", ")}
 

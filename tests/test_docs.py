@@ -78,7 +78,10 @@ def blocks(text: str, *languages: str) -> list[str]:
 
 
 def command_lines(text: str) -> Iterator[list[str]]:
-    """Yield the words of each codepref command in a document's fenced blocks of shell text. Join continued lines."""
+    """Yield the words after `codepref` of each line that begins with `codepref ` in a document's blocks of shell text.
+
+    Continued lines are joined, and lines that do not look like commands are left out.
+    """
     for body in blocks(text, "", "sh", "bash"):
         for line in body.replace("\\\n", " ").splitlines():
             if line.startswith("codepref ") and not re.match(r"codepref/|codepref [A-Z]", line):
@@ -86,7 +89,7 @@ def command_lines(text: str) -> Iterator[list[str]]:
 
 
 def anchors(path: Path) -> set[str]:
-    """Return the anchors of a page's headings, in the form that GitHub and MkDocs give them."""
+    """Return the anchors that GitHub gives to a page's headings, if the headings differ and hold no links."""
     text = BLOCK.sub("", path.read_text(encoding="utf-8"))
     headings = re.findall(r"^#+ (.+)$", text, re.M)
     words = [re.sub(r"[^\w\s-]", "", heading.lower()).strip() for heading in headings]
@@ -165,7 +168,10 @@ def test_commands_in_code_blocks_can_be_typed(document: Path) -> None:
 
 
 def check_overrides(command: str, parsed: argparse.Namespace) -> None:
-    """Raise an error for a `--set` with an unknown key. For `run` and `demo`, also check types and bounds of values."""
+    """Raise an error for a `--set` of `run`, `demo` or `train` with an unknown key.
+
+    For `run` and `demo`, also raise an error for values of a wrong type or out of bounds.
+    """
     if command in ("run", "demo"):
         recipe_from_document({}, overrides=parsed.overrides)
     elif command == "train":

@@ -38,7 +38,7 @@ def start(out: Path) -> subprocess.Popen[str]:
 def kill_in(out: Path, stage: str, delay: float) -> list[psutil.Process]:
     """Run until `stage` or a later one begins, wait `delay` seconds, and kill only the main process.
 
-    Return the child processes that the main process had.
+    Return the processes that descended from the main process and were alive before the kill.
     """
     process = start(out)
     assert process.stderr is not None

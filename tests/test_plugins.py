@@ -53,7 +53,7 @@ LONG, SHORT, WRONG = "def f(x):\n    return x + x + 0", "def f(x):\n    return x
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the package from a wheel with pip, without a network or a build tool. Return its folder."""
+    """Install the package from a wheel with pip, without a network or a build tool. Return the folder that holds it."""
     folder = tmp_path_factory.mktemp("plugin")
     wheel, information = folder / "codepref_example-1.0-py3-none-any.whl", "codepref_example-1.0.dist-info"
     files = {

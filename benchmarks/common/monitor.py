@@ -37,7 +37,7 @@ class MemoryMonitor:
 
 
 def descendants(root: int) -> list[int]:
-    """Return the ids of the process `root` and of all its descendants."""
+    """Return the ids of the process `root` and of its descendants, as far as /proc shows the chain of parents."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

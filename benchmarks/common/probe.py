@@ -23,13 +23,16 @@ def probe(problem: dict[str, Any], solution: str, cpu_seconds: float = 10.0) -> 
     An output counts as another one if its value or its type differs, if it is not plain data, or if the sample raises
     an exception.
 
-    problem: a row of an EvalPlus file. cpu_seconds: the CPU time that all inputs together may take.
+    problem: a row of an EvalPlus file. cpu_seconds: the CPU time that the child may take, in which the sample and the
+    canonical solution run.
 
     Returns {} if no output differs, if the problem has no inputs, or if the child ends early. Otherwise the result has:
     part: "base" or "plus". index: the number of the input in that part.
-    expected, output: the outputs as text. For a sample that raises, output is the exception, and same_type is None.
+    expected, output: the outputs as text, cut after 200 characters.
     same_type, equal: whether the outputs have the same type, and whether they are equal.
-    close: whether numbers agree within a tolerance of 1e-5. plain: whether the output is plain data.
+    close: whether the outputs are equal, apart from numbers that differ by a relative or absolute 1e-5 at most.
+    plain: whether the output is plain data. The items of a dict are not examined.
+    If the sample raises an exception, output is the exception, same_type is None, and plain is True.
     """
     if "base_input" not in problem:
         return {}

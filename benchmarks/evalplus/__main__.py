@@ -43,8 +43,12 @@ def build_parser() -> argparse.ArgumentParser:
             "--work", type=Path, help="folder for samples and results files (default: OUT with the suffix .work)"
         )
         parsers[name].add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="default: all three")
-        parsers[name].add_argument("--problems", type=int, help="use the first so many problems (default: all)")
-        parsers[name].add_argument("--samples", type=int, help="CodeGen-16B samples a problem (default: all 100)")
+        parsers[name].add_argument(
+            "--problems", type=int, help="use only this number of problems, the first ones (default: all)"
+        )
+        parsers[name].add_argument(
+            "--samples", type=int, help="number of CodeGen-16B samples for each problem (default: all 100)"
+        )
         parsers[name].add_argument("--workers", type=int, default=2, help="processes of each system (default: 2)")
     parsers["table"].add_argument("file", type=Path, nargs="?", default=RESULTS / "evalplus.json")
     return parser

@@ -1,4 +1,4 @@
-"""Runs codepref and EvalPlus on the same samples: counts of agreement, pass@k, and the cause of each difference.
+"""Runs codepref and EvalPlus on the same samples. Finds agreement, pass@k, and the cause of each difference.
 
 Both systems have their own default limits. Both read one file of samples, with one {"task_id", "solution"} a line:
 codepref by `evaluate --solutions --evalplus`, EvalPlus by `evalplus.evaluate`. EvalPlus also reads the results file

@@ -1,8 +1,8 @@
 """Runs BigCodeBench's gold solutions in codepref's sandbox, and finds out what each solution that fails lacks.
 
 Each gold solution also runs outside the sandbox, by Python's unittest in a temporary folder without a network. A
-solution that passes outside and fails in the sandbox needs something that the sandbox refuses. If a solution fails in
-both, its row has both messages.
+solution that passes outside and fails in the sandbox usually needs something that the sandbox refuses. If a solution
+fails in both, its row has both messages.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ sys.dont_write_bytecode = True
 sys.addaudithook(audit)
 unittest.main("__test__")
 """
-"""A program that runs the suite. By Python's audit events it records whether the suite uses files or the network."""
+"""A program that runs the suite. It records from Python's audit events whether the suite uses files or the network."""
 
 
 def run_gold(file: Path) -> dict[str, Any]:
-    """Run the gold solution of each problem in `file`. Returns the number of problems and of passes, and the rows."""
+    """Run the gold solution of each problem in `file`. Returns the numbers of problems and passes, and the rows."""
     problems = load_problems(file)
     base, names = base_install(), packages_distributions()
     solutions = [Solution(problem.task_id, 0, problem.gold or "") for problem in problems]
@@ -63,13 +63,14 @@ def run_gold(file: Path) -> dict[str, Any]:
 
 
 def run_unconfined(problem: Problem) -> dict[str, Any]:
-    """Run gold solution and suite as one program, by unittest, outside the sandbox. The result has:
+    """Run the gold solution and the suite as one program, by unittest and outside the sandbox.
 
+    Returns a dict with these keys:
     status: "passes", "fails" or "late".
     message: the last error, or "".
-    network: whether the program tried to use the network.
-    files: whether the program tried to open a file to write or to create a folder.
-    A program that is late has False for both.
+    network: whether audit events of Python show that the program tried to use the network.
+    files: whether audit events show that it tried to open a file to write or to create a folder.
+    If the program is late, `network` and `files` are False.
     """
     program = f"{problem.gold}\n\n{problem.tests[0].source}\n"
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as records:
@@ -92,7 +93,7 @@ def run_unconfined(problem: Problem) -> dict[str, Any]:
 
 
 def lacking(missing: Sequence[str], code: str, detail: str, unconfined: dict[str, Any]) -> str:
-    """Return what a gold solution lacks in the sandbox, or "" for a solution that passes.
+    """Return why a gold solution fails in the sandbox, or "" if it passes.
 
     missing: the packages that the problem needs and that are not installed. code, detail: the code and the message of
     codepref's verdict. unconfined: the result of `run_unconfined`.
@@ -112,7 +113,7 @@ def lacking(missing: Sequence[str], code: str, detail: str, unconfined: dict[str
 
 
 def base_install(name: str = "codepref") -> set[str]:
-    """Return `name` and the distributions that `pip install name` brings without extras, as normalized names."""
+    """Return `name` and the distributions that `pip install name` can bring without extras, as normalized names."""
     distributions, waiting = set[str](), [normal(name)]
     while waiting:
         current = waiting.pop()

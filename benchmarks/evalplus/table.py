@@ -69,7 +69,7 @@ def pass_at_k(figures: dict[str, Any]) -> list[list[str]]:
 
 
 def differences(rows: Sequence[Part]) -> list[str]:
-    """Return a table with the number of differences of each kind, and a table with one row for each sample."""
+    """Return a table that counts the differences of each kind, and a table with a row for each of these samples."""
     if not rows:
         return ["Both systems judge all samples alike.", ""]
     lines = grid(("kind of cause", "samples"), Counter(row["kind"] for row in rows).most_common())

@@ -48,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
         parts[name].add_argument(
             "--work", type=Path, help="folder of files that are kept between runs (default: OUT with the suffix .work)"
         )
-        parts[name].add_argument("--problems", type=int, help="use the first so many problems (default: all 82)")
+        parts[name].add_argument("--problems", type=int, help="use only the first PROBLEMS problems (default: all 82)")
         default_samples = str(LOAD_SAMPLES) if name == "load" else "all"
         parts[name].add_argument("--samples", type=int, help=f"distinct samples a problem (default: {default_samples})")
         parts[name].add_argument("--workers", type=int, default=2, help="processes of each system (default: 2)")

@@ -39,7 +39,7 @@ def changed(before: Sequence[Verdict], after: Sequence[Verdict]) -> dict[str, An
 
     status: the number of samples whose status changed.
     passed: the number of samples that passed in only one of the runs.
-    moves: old and new status -> number of samples, for the 12 most frequent changes.
+    moves: old and new status (each cut to 20 characters) -> number of samples, for the 12 most frequent changes.
     Raises ValueError if the runs have different numbers of verdicts.
     """
     if len(before) != len(after):

@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def completions(options: argparse.Namespace) -> list[str]:
-    """Return the distinct published samples of CodeGen-16B, as whole programs that define `f`."""
+    """Return the distinct published samples of CodeGen-16B as whole programs, in which `f` is the entry point."""
     folder = options.data / "codegen16b"
     problems = {row["task_id"]: row for row in read_rows(folder / "problems.jsonl.gz")}
     programs: dict[str, None] = {}

@@ -98,7 +98,8 @@ class SuiteRuns:
     def failing_samples_seconds(self, **more: Any) -> float:
         """Return the seconds that codepref takes for one sample a problem, where each sample fails at once.
 
-        This is about the time of codepref's start and of the expected outputs.
+        more: further keys of the job. If a key switches off the cache of expected outputs, the time is about that of
+        codepref's start and of the expected outputs.
         """
         tasks = dict.fromkeys(row["task_id"] for row in self.samples)
         names = {row["task_id"]: row["entry_point"] for row in read_rows(self.data / SUITES[self.suite][0])}

@@ -42,7 +42,7 @@ class BadTraining:
 
 
 def true_pairs(bench: Bench) -> list[Pair]:
-    """Return pairs whose chosen solution passes the true tests."""
+    """Return pairs of a solution that passes the true tests and a solution that fails at least one."""
     pairs: list[Pair] = bench.pairs(bench.folder / "base" / "true", "all-tests")
     return pairs
 
@@ -60,7 +60,7 @@ def noise_pairs(bench: Bench) -> list[Pair]:
 
 
 def misplaced_pairs(bench: Bench) -> list[Pair]:
-    """Return the pairs of `true_pairs`, where each prompt has the answers of the next pair."""
+    """Return the pairs of `true_pairs`, but each prompt has the answers of another pair."""
     pairs = true_pairs(bench)
     return [
         replace(pair, chosen=other.chosen, rejected=other.rejected)
@@ -69,7 +69,7 @@ def misplaced_pairs(bench: Bench) -> list[Pair]:
 
 
 def longest_pairs(bench: Bench) -> list[Pair]:
-    """Return pairs that prefer the longest solution of a problem to its shortest, whether they are right or wrong."""
+    """Return pairs that prefer the longest solution of a problem to the shortest one. Correctness does not matter."""
     problems, pairs = {problem.task_id: problem for problem in bench.train}, []
     prompts = {example.task_id: example.prompt for example in gold_examples(bench.train, bench.template).examples}
     for matrix in read_verdicts(bench.folder / "base" / "true"):
@@ -109,12 +109,12 @@ def one_answer(bench: Bench) -> Examples:
 
 
 def template_without_end(template: str) -> str:
-    """Return the chat template without the token that ends an answer."""
+    """Return the chat template without the token that ends each turn."""
     return template.replace(" + '<|end|>'", "")
 
 
 def template_with_other_prompt(template: str) -> str:
-    """Return the chat template with a generation prompt that does not occur in training."""
+    """Return the chat template with the tag of a user's message as its generation prompt."""
     return template.replace("{{ '<|assistant|>' }}", "{{ '<|user|>' }}")
 
 
@@ -150,11 +150,12 @@ BAD_TRAININGS = (
 
 
 def measure(bench: Bench, bad: BadTraining) -> dict[str, Any]:
-    """Train, measure and let the gate decide. Returns the row of results.
+    """Train, measure, let the gate decide, and return the row of results.
 
     If an earlier run wrote the row, it is read and nothing is trained.
 
-    If codepref refuses the training with an error, the row has the error message as `refused`, and `promoted` is False.
+    If the training ends with an error of codepref, the row has the error's message as `refused`, and `promoted` is
+    False.
     """
     folder = bench.folder / "bad" / "".join(char if char.isalnum() else "-" for char in bad.name)
     if (folder / "row.json").exists():

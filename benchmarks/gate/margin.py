@@ -5,8 +5,8 @@ should promote at most 2.5% of such models. Each figure comes from many pairs of
 drawn, and each model gives ten answers to each problem. The comparison and the decision are those of a run.
 
 Worse models: the first model always solves every problem. The second model loses much on few problems, or little on
-more problems. Such differences are hard for an interval. Equal models: both solve most problems always or never, and
-the other problems by chance.
+more problems. Intervals often miss such differences. Equal models: both solve most problems always or never, and the
+other problems by chance.
 """
 
 from __future__ import annotations

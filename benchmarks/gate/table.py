@@ -8,9 +8,10 @@ from benchmarks.methods.table import change
 
 
 def table(bad: list[dict[str, Any]], good: list[dict[str, Any]], machine: dict[str, Any]) -> str:
-    """Return a Markdown document with one line for each training: its figures, and the gate's decision.
+    """Return a Markdown document with one line for each training.
 
-    The lines of bad trainings also say how the training ended. bad, good: the rows of results of the trainings.
+    A line has the gate's decision, and the figures if the training was measured. The lines of bad trainings also say
+    how the training ended. bad, good: the rows of results of the trainings.
     """
     promoted_bad, promoted_good = sum(row["promoted"] for row in bad), sum(row["gate"]["promoted"] for row in good)
     lines = [

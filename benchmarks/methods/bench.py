@@ -138,7 +138,9 @@ class Bench:
         ).pairs
 
     def examples(self) -> Examples:
-        """Return the starter's solutions as single answers. A solution that passes the true tests is wanted."""
+        """Return up to four right and four wrong solutions of the starter for each problem, as single answers.
+
+        A solution that passes the true tests is wanted, and one that fails is not."""
         matrices = read_verdicts(self.folder / "base" / "true")
         return examples_from_verdicts(matrices, self.train, template=self.template, fence=False, seed=self.seed)
 

@@ -1,12 +1,12 @@
 """Measures how many pairs of each rule are right when the pairs rest on tests that a real model wrote.
 
-Problems, solutions and test completions are those published with CodeT (arXiv 2207.10397); HumanEval+ decides which
-solutions are correct.
+Problems, solutions and test completions are those that were published with CodeT (arXiv 2207.10397). The tests of
+HumanEval+ decide which solutions are correct.
 
 Protocol: The tests are at most the first five asserts of each test completion. A draw takes J solutions and K asserts
 with replacement, so a text that the model wrote often is drawn often. A rule gives at most one pair for each problem
 and draw. The pairs of all problems and draws are sorted by confidence. The number of kept pairs is 20%, and then 30%,
-of problems x draws. If a rule gives fewer pairs, each missing pair counts as wrong. A pair is right when the chosen
+of problems x draws. If a rule gives fewer pairs, each missing pair counts as wrong. A pair is right if the chosen
 solution passes HumanEval+ and the rejected solution does not.
 """
 
@@ -22,7 +22,7 @@ from benchmarks.common.results import RESULTS
 
 
 def main() -> int:
-    """Execute the solutions that --out has no verdicts of, choose pairs by each rule, and write figures and table."""
+    """Run the solutions for which --out has no verdicts, choose pairs by each rule, and write figures and table."""
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m benchmarks.pairs", description=__doc__, formatter_class=plain)
     add_data(parser, "codegen16b/ and evalplus/")

@@ -1,4 +1,4 @@
-"""Executes the matrix of self-written tests, draws parts of the matrix, and measures the pairs that rules choose."""
+"""Runs self-written tests, draws parts of the matrix of their verdicts, and measures the pairs that rules choose."""
 
 from __future__ import annotations
 
@@ -31,10 +31,7 @@ ASSERTS_PER_COMPLETION = 5
 PROBES = 60
 TEST_SECONDS = 0.1
 TRUE_SECONDS = 10.0
-"""CPU time that all true tests of a problem together may take.
-
-It is high, so that a correct but slow solution passes.
-"""
+"""The limit `cpu_seconds` for the true tests. It is high, so that a correct but slow solution passes."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ def execute_all(data: Path, out: Path) -> list[Measured | None]:
 def draw(
     verdicts: RuleInput, solutions: int, tests: int, generator: np.random.Generator
 ) -> tuple[RuleInput, npt.NDArray[np.intp]]:
-    """Draw solutions and tests with replacement. Returns the part of the matrix, and the rows of the drawn solutions.
+    """Draw solutions and tests with replacement. Return this part of the matrix, and the rows of the drawn solutions.
 
     The chance of a test is proportional to how often the model wrote it. A test that is drawn twice has weight 2.
     """

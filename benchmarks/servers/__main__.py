@@ -1,4 +1,4 @@
-"""Runs AI feedback against a scripted server: is a result lost, invented or paid for twice, and how fast is it?
+"""Runs AI feedback against a scripted server. Counts results that are lost, invented or paid twice, and measures speed.
 
 faults       Runs `codepref respond` and `codepref judge` undisturbed, and again with SIGKILL at random moments. The
              server fails a fifth of its calls (429, 500, hangs, cut answers, broken JSON), and a fifth of the judge's

@@ -12,7 +12,7 @@ from benchmarks.servers.scripted import ScriptedServer, commands, write_inputs
 
 
 def measure_throughput(problems: int) -> dict[str, Any]:
-    """Run both commands, and return calls, seconds and peak memory of each. problems: the number of instructions."""
+    """Run both commands, and return the figures of each command. problems: the number of instructions."""
     result: dict[str, Any] = {}
     with ScriptedServer("--seconds", "0.2", "--at-once", "64") as server, tempfile.TemporaryDirectory() as name:
         folder = Path(name)

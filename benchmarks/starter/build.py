@@ -130,8 +130,8 @@ a GPU. It knows only the kind of problem that codepref itself brings.
 texts were used. Operations and phrasings are drawn with falling frequency (exponents {OPERATION_DECAY} and
 {PHRASE_DECAY}), about {settings.test_share:.0%} of the texts are tests and the others are code, the model reads
 each text once, and the learning rate decays to zero. So the model has read far more tests than functions. Data and
-inputs have no added noise. Training never read the problems of the splits train, validation and held-out, nor problems
-that behave like them.
+inputs have no added noise. Training read no problem of the splits train, validation and held-out. It read a few
+problems that differ from one of these only in the order of a dict's keys, and none with fully equal behaviour.
 
 {listed}
 

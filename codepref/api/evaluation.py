@@ -21,6 +21,7 @@ from codepref.api.inputs import (
 from codepref.config.sections import EvaluationSection
 from codepref.errors import UserError
 from codepref.execution.limits import SCORING_LIMITS, Limits
+from codepref.records import VacuousTests
 from codepref.storage.files import check_target
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ def evaluate(
     device: str = "auto",
     progress_for: Callable[[str], Progress] | None = None,
     evalplus: str | Path | None = None,
+    vacuous_tests: VacuousTests = "leave-out",
+    strict: bool = False,
 ) -> Scores:
     """Compute pass@k of a model, of solutions, or of verdicts.
 
@@ -79,6 +82,8 @@ def evaluate(
     out: a folder for scores.json, which `compare` reads, and for the answers and verdicts that the call makes.
     evalplus: a file to write in EvalPlus's format, from `solutions` or `verdicts`; see
     `codepref.evaluation.eval_results`.
+    vacuous_tests: as in `execute`.
+    strict: refuse a source of problems with a bad row. By default bad rows are left out, with a warning.
     Raises UserError for wrong or missing input, and what sampling and `execute` raise.
     """
     from codepref.evaluation.eval_results import write_eval_results
@@ -100,7 +105,9 @@ def evaluate(
             limits=limits or SCORING_LIMITS,
             jobs=jobs,
             unconfined=unconfined,
+            strict=strict,
             progress=progress_for("verdicts") if progress_for else None,
+            vacuous_tests=vacuous_tests,
         )
     if matrices is not None:
         if evalplus is not None:
@@ -110,7 +117,7 @@ def evaluate(
     assert model is not None
     assert problems is not None
     return evaluate_model(
-        load_problems(problems),
+        load_problems(problems, strict=strict),
         model,
         samples=samples,
         decoding=Decoding(temperature, top_p, max_new_tokens),
@@ -126,6 +133,7 @@ def evaluate(
         dtype=dtype,
         device=device,
         progress_for=progress_for,
+        vacuous_tests=vacuous_tests,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from codepref.api.inputs import Problems, Progress, Solutions, Tests, load_problems, read_solutions, read_tests
 from codepref.execution.limits import Limits
 from codepref.problems.statements import STATEMENTS
-from codepref.records import VerdictMatrix
+from codepref.records import VacuousTests, VerdictMatrix
 from codepref.storage.files import check_target
 
 
@@ -23,7 +23,9 @@ def execute(
     tests_per_completion: int = 5,
     probes: int = 0,
     unconfined: bool = False,
+    strict: bool = False,
     progress: Progress | None = None,
+    vacuous_tests: VacuousTests = "leave-out",
 ) -> list[VerdictMatrix]:
     """Run solutions against tests, in the sandbox unless `unconfined` is set.
 
@@ -36,8 +38,12 @@ def execute(
     tests_per_completion: the largest number of tests to take from one completion in a file of tests.
     probes: about how many calls to add per problem, varied from its tests. `codepref.sampling.probes.with_probes` says
     when there are more or fewer. The rule `agreement` uses them.
+    strict: refuse a source of problems with a bad row. By default bad rows and their solutions are left out, with a
+    warning.
     out: a folder for the verdicts, their details, the tests, a summary and the problems' statements. A later
     call with the same folder and input continues an interrupted one.
+    vacuous_tests: "leave-out" leaves out tests that programs pass which do nothing, and leaves a solution unjudged if
+    such a program passes all tests of its problem. "keep" runs all tests. docs/reference/verdicts.md has the rule.
 
     Returns one matrix for each task that has solutions. Raises UserError for wrong input, and MachineError if
     this machine lacks something, such as Landlock or disk space.
@@ -45,7 +51,7 @@ def execute(
     """
     from codepref.execution.execute import execute as work
 
-    loaded = load_problems(problems)
+    loaded = load_problems(problems, strict=strict)
     if out:
         check_target(Path(out) / STATEMENTS)
     return work(
@@ -57,6 +63,7 @@ def execute(
         jobs=jobs,
         unconfined=unconfined,
         progress=progress,
+        vacuous_tests=vacuous_tests,
     )
 
 
@@ -71,7 +78,9 @@ def execute_into(
     tests_per_completion: int = 5,
     probes: int = 0,
     unconfined: bool = False,
+    strict: bool = False,
     progress: Progress | None = None,
+    vacuous_tests: VacuousTests = "leave-out",
 ) -> dict[str, Any]:
     """Run solutions as `execute` does, write the results into `out`, and return the content of `out`/summary.json.
 
@@ -81,7 +90,7 @@ def execute_into(
     """
     from codepref.execution.execute import execute_into as work
 
-    loaded = load_problems(problems)
+    loaded = load_problems(problems, strict=strict)
     check_target(Path(out) / STATEMENTS)
     return work(
         loaded,
@@ -92,4 +101,5 @@ def execute_into(
         jobs=jobs,
         unconfined=unconfined,
         progress=progress,
+        vacuous_tests=vacuous_tests,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from codepref.errors import UserError
+from codepref.problems.left_out import ProblemList
 from codepref.problems.statements import read_statements
 from codepref.records import Judgment, Pair, Problem, Solution, Test, VerdictMatrix
 
@@ -22,22 +23,26 @@ Pairs = Any
 """A path, a list of Pair, a PairSet, or rows with prompt, chosen and rejected (a `datasets.Dataset`)."""
 
 
-def load_problems(source: Problems, *, limit: int | None = None) -> list[Problem]:
+def load_problems(source: Problems, *, limit: int | None = None, strict: bool = False) -> list[Problem]:
     """Load problems from a file, a hub name, `starter:SPLIT`, records, or rows of a known format (`datasets.Dataset`).
 
-    limit: load only the first `limit` problems. See `codepref.problems.load.load_problems` for the formats, and for the
-    errors if `source` is a text or a Path. Raises UserError for malformed rows. Records are not checked.
+    limit: load only the first `limit` problems. strict: refuse bad rows. By default they are left out, with a warning;
+    the attribute `left_out` of the result describes them. See `codepref.problems.load.load_problems` for the formats,
+    and for the errors if `source` is a text or a Path. Raises UserError for bad rows if `strict` is set or if all rows
+    are bad. Records are not checked.
     """
     if isinstance(source, str | Path):
         from codepref.problems.load import load_problems as load
 
-        return load(source, limit=limit)
+        return load(source, limit=limit, strict=strict)
+    if isinstance(source, ProblemList) and limit is None:
+        return source
     rows: list[Any] = list(source)[:limit]
     if all(isinstance(row, Problem) for row in rows):
         return rows
     from codepref.problems.load import problems_from_rows
 
-    return problems_from_rows(rows)
+    return problems_from_rows(rows, strict=strict)
 
 
 def read_solutions(solutions: Solutions, problems: Sequence[Problem]) -> Iterator[Solution]:
@@ -106,7 +111,7 @@ def read_prompts(verdicts: Verdicts) -> list[Problem]:
 
 
 def read_ratings(judgments: str | Path | Sequence[Judgment]) -> Sequence[Judgment]:
-    """Return the judgments in a file or data set. Records are returned unchanged."""
+    """Return the judgments in a file or data set. Judgment records are returned unchanged."""
     from codepref.judging.artifact import read_judgments
 
     return read_judgments(judgments) if isinstance(judgments, str | Path) else judgments
@@ -128,11 +133,12 @@ def read_pair_records(pairs: Pairs) -> list[Pair]:
 def default_template(template: str | None, model: Any, kind: str) -> str | None:
     """Return `template` or, if it is None, the template of this `kind` in the model's folder.
 
-    Returns None, which means codepref's default, if neither exists. An Engine and `scripted:FILE` have no folder. Some
+    Returns None, which means codepref's default, if neither exists. An Engine and `ENGINE:MODEL`, such as
+    `scripted:FILE`, count as models without a folder. Some
     models, such as the starter, understand only the wording that they were trained on, and their folders hold templates
     with this wording. kind: "solutions" or "tests".
     """
-    if template is None and isinstance(model, str) and not model.startswith("scripted:"):
+    if template is None and isinstance(model, str) and (":" not in model.partition("/")[0] or Path(model).exists()):
         from codepref.models import model_templates
 
         return model_templates(model).get(kind)

@@ -29,6 +29,7 @@ def pair(
     template: str | None = None,
     fence: bool = True,
     allow_shared: bool = False,
+    strict: bool = False,
     seed: int = 0,
     out: str | Path | None = None,
 ) -> PairSet:
@@ -40,6 +41,7 @@ def pair(
     problems: the source of the prompts. It may be None if judgments or a folder of verdicts are given: judgments hold
     the instructions, and the folder holds the problems' prompts. With judgments the prompts are the instructions,
     unless `problems` is given.
+    strict: refuse a source of problems with a bad row, which is left out by default.
     out: a Parquet file for the pairs, with the columns that TRL's DPOTrainer takes.
 
     `codepref.pairing.pair.pair` and `codepref.pairing.pair_rated.pair_rated` explain the other arguments. Raises
@@ -53,7 +55,7 @@ def pair(
     check_input(rule, verdicts, judgments)
     rated = None if judgments is None else read_ratings(judgments)
     if problems is not None:
-        prompts = load_problems(problems)
+        prompts = load_problems(problems, strict=strict)
     elif rated is not None:
         prompts = [Problem(one.task_id, one.instruction, "") for one in rated]
     else:

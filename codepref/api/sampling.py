@@ -26,18 +26,19 @@ def sample(
     out: str | Path | None = None,
     dtype: str = "auto",
     device: str = "auto",
+    strict: bool = False,
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
     """Ask a model for `n` answers to each problem, and return one row for each answer.
 
-    kind: what the answers hold, "solutions" or "tests". See `codepref.sampling.sample.sample` for the other arguments,
-    the rows and the errors.
+    kind: what the answers hold, "solutions" or "tests". strict: refuse a source of problems with a bad row, which
+    is left out by default. See `codepref.sampling.sample.sample` for the other arguments, the rows and the errors.
     """
     from codepref.sampling.engines import Decoding
     from codepref.sampling.sample import sample as work
 
     return work(
-        load_problems(problems),
+        load_problems(problems, strict=strict),
         model,
         kind=kind,
         n=n,

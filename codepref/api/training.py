@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from codepref.config.fields import checked, nearest
 from codepref.config.sections import EvaluationSection, OnlineSection, TrainingSection, ValidationSection
 from codepref.errors import UserError
 from codepref.problems.statements import read_statements
+from codepref.records import Problem
 from codepref.training.methods import load_method
 
 if TYPE_CHECKING:
@@ -36,9 +37,10 @@ def train(
     problems: Problems | None = None,
     online: OnlineSection | None = None,
     unconfined: bool = False,
+    strict: bool = False,
     **overrides: Any,
 ) -> TrainingResult:
-    """Train a model and write it to the folder `out`. The folder appears only when the model in it is complete.
+    """Train a model and write it to the folder `out`. The model appears in the folder only when it is complete.
 
     Give exactly one of `pairs`, `verdicts`, `data` and `problems`.
     pairs: a Parquet or JSON lines file, Pair records, a PairSet or a `datasets.Dataset`. The method `kto` learns from
@@ -54,6 +56,7 @@ def train(
     validation: problems with tests that the model answers while it trains. `validation_settings` says how often. The
     model keeps the weights with the best validation result (docs/explanation/validation.md).
     unconfined: run the sampled answers without the sandbox.
+    strict: refuse a source of problems with a bad row, which is left out by default.
     overrides: keys of TrainingSection, such as method, beta, learning_rate, epochs or lora_rank, except `rounds` and
     `round_start`.
     Raises UserError for settings that are unknown or do not fit together, for a source that cannot be read or that the
@@ -83,26 +86,26 @@ def train(
     job = TrainingJob(model, Path(out), chosen, seed, dtype, device, progress)
     if validation is not None:
         settings_of_validation = validation_settings or ValidationSection()
-        job = replace(job, validation=_validation(validation, model, settings_of_validation, unconfined))
+        job = replace(job, validation=_validation(validation, model, settings_of_validation, unconfined, strict))
     if problems is not None:
-        return run(job, _online_problems(problems, model, online, unconfined))
+        return run(job, _online_problems(load_problems(problems, strict=strict), model, online, unconfined))
     return run(job, _training_data(pairs, verdicts, data, chosen, seed))
 
 
-def _online_problems(problems: Problems, model: str, online: OnlineSection | None, unconfined: bool) -> Any:
+def _online_problems(problems: Sequence[Problem], model: str, online: OnlineSection | None, unconfined: bool) -> Any:
     from codepref.models import model_templates
     from codepref.training.methods.base import OnlineProblems
 
     template = model_templates(model).get("solutions")
-    return OnlineProblems(load_problems(problems), online or OnlineSection(), template=template, unconfined=unconfined)
+    return OnlineProblems(problems, online or OnlineSection(), template=template, unconfined=unconfined)
 
 
-def _validation(validation: Problems, model: str, settings: ValidationSection, unconfined: bool) -> Any:
-    """Return the settings of the validation. Raises UserError without problems, or for a problem without tests."""
+def _validation(validation: Problems, model: str, settings: ValidationSection, unconfined: bool, strict: bool) -> Any:
+    """Return the settings of the validation. Raises UserError if there is no problem, or a problem without tests."""
     from codepref.models import model_templates
     from codepref.training.job import ValidationSettings
 
-    problems = load_problems(validation, limit=settings.limit or None)
+    problems = load_problems(validation, limit=settings.limit or None, strict=strict)
     if not problems:
         raise UserError("validation holds no problem: give validation problems, or leave out `validation`")
     if not all(problem.tests for problem in problems):
@@ -122,10 +125,10 @@ def _validation(validation: Problems, model: str, settings: ValidationSection, u
 
 
 def _training_data(pairs: Any, verdicts: Any, data: Any, settings: TrainingSection, seed: int) -> Any:
-    """Return what one of the three sources holds: Pair records, or single answers (Examples).
+    """Return what `pairs`, `verdicts` or `data` holds: Pair records, or single answers (Examples).
 
-    Raises UserError if not exactly one source is given, and for a source that cannot be read or that the method cannot
-    learn from.
+    Raises UserError if not exactly one of the three is given, and for a source that cannot be read or that the method
+    cannot learn from.
     """
     from codepref.problems.load import read_rows
     from codepref.training.demonstrations import examples_from_rows

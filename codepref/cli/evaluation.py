@@ -6,7 +6,7 @@ from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
 
-from codepref.cli.options import Parser, add_decoding, add_device, add_limits, add_seed, read_limits
+from codepref.cli.options import Parser, add_decoding, add_device, add_limits, add_seed, add_strict, read_limits
 from codepref.cli.output import log
 from codepref.storage.files import write_json
 from codepref.storage.progress import ProgressLine
@@ -15,6 +15,7 @@ from codepref.storage.progress import ProgressLine
 def add_evaluate(parser: Parser) -> None:
     """Add the options of `codepref evaluate`."""
     parser.add_argument("--problems", help="file, hub name or starter:SPLIT; not needed with --verdicts")
+    add_strict(parser)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--model", help="folder, hub name or `starter`")
     source.add_argument("--solutions", help="file or folder of solutions, in any form that `execute` takes")
@@ -60,7 +61,7 @@ def evaluate(options: Namespace) -> None:
 
     problems, wanted = options.problems, set[str]()
     if problems and not options.verdicts:
-        loaded = api.load_problems(problems)
+        loaded = api.load_problems(problems, strict=options.strict)
         note_packages(loaded, log)
         wanted = {problem.task_id for problem in loaded}
     scores = api.evaluate(
@@ -78,6 +79,7 @@ def evaluate(options: Namespace) -> None:
         limits=read_limits(options, timeout_factor=None),
         jobs=options.jobs,
         unconfined=options.unconfined,
+        vacuous_tests=options.vacuous_tests,
         seed=options.seed,
         label=options.label,
         out=options.out,
@@ -85,6 +87,7 @@ def evaluate(options: Namespace) -> None:
         device=options.device,
         progress_for=progress_for,
         evalplus=options.evalplus,
+        strict=options.strict,
     )
     for line in lines:
         line.close()

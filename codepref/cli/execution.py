@@ -59,19 +59,20 @@ def add_doctor(parser: Parser) -> None:
 def execute(options: Namespace) -> None:
     """Run `codepref execute`."""
     from codepref import api
-    from codepref.cli.execution_notes import note_gold, note_infrastructure, note_packages, note_tests
+    from codepref.cli.execution_notes import note_gold, note_infrastructure, note_packages, note_tests, note_vacuous
     from codepref.sampling.answers import load_tests
 
     if not options.out:
         raise UserError("--out is empty; it must name a folder")
     if options.tests_per_completion < 1:
         raise UserError(f"--tests-per-completion must be at least 1, not {options.tests_per_completion}")
-    limits, problems = read_limits(options), api.load_problems(options.problems)
+    limits, problems = read_limits(options), api.load_problems(options.problems, strict=options.strict)
     loaded = load_tests(options.tests, problems, per_completion=options.tests_per_completion) if options.tests else None
     note_tests(problems, loaded, log)
     note_packages(problems, log)
     progress = ProgressLine("execute: solutions")
     engine = {"limits": limits, "jobs": options.jobs, "unconfined": options.unconfined}
+    engine["vacuous_tests"] = options.vacuous_tests
     tests = loaded.tests if loaded else None
     summary = api.execute_into(
         problems, options.solutions, tests, probes=options.probes, out=options.out, progress=progress, **engine
@@ -82,6 +83,7 @@ def execute(options: Namespace) -> None:
     print(options.out, flush=True)
     if not summary["samples"]:
         log(f"codepref: {options.solutions} holds no solution")
+    note_vacuous(summary, log)
     note_infrastructure(Path(options.out), summary, log)
     if loaded is None and not options.skip_gold:
         note_gold(problems, Path(options.out), log, **engine)

@@ -1,6 +1,7 @@
 """The notes that `execute` prints on stderr. `evaluate` prints only the note on missing packages.
 
-The notes report tests that were left out, missing packages, verdicts `I`, and gold solutions that fail.
+The notes report tests that were left out, problems without tests, missing packages, verdict codes `I`, and gold
+solutions that fail.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from codepref.execution.limits import Limits
 from codepref.execution.reading import iter_verdicts
 from codepref.problems.kinds import kind_of
 from codepref.problems.needs import list_names, missing_packages_message
-from codepref.records import INFRASTRUCTURE, PASS, Problem, Test, is_correct
+from codepref.records import INFRASTRUCTURE, PASS, SKIPPED, Problem, Test, VacuousTests, is_correct
 from codepref.sampling.answers import LoadedTests
 
 Log = Callable[[str], None]
 
 PROBLEM_AT_FAULT = ("the problem's", "the reference")
-"""If the detail of a verdict begins with one of these texts, the problem caused the `I`, and not the machine."""
+"""If the detail of a verdict begins with one of these texts, the problem caused the code `I`, and not the machine."""
 
 
 def note_tests(problems: Sequence[Problem], loaded: LoadedTests | None, log: Log) -> None:
@@ -37,7 +38,7 @@ def note_tests(problems: Sequence[Problem], loaded: LoadedTests | None, log: Log
     tests: Mapping[str, Sequence[Test]] = {p.task_id: p.tests for p in problems} if loaded is None else loaded.tests
     without = sum(not tests.get(problem.task_id) for problem in problems)
     if without:
-        log(f"codepref: {without:,} of {len(problems):,} problems have no test; their solutions get no verdict")
+        log(f"codepref: {without:,} of {len(problems):,} problems have no test; their solutions get no verdict code")
 
 
 def note_packages(problems: Sequence[Problem], log: Log) -> None:
@@ -47,7 +48,10 @@ def note_packages(problems: Sequence[Problem], log: Log) -> None:
 
 
 def note_infrastructure(folder: Path, summary: Mapping[str, Any], log: Log) -> None:
-    """Log how many verdicts `I` the problems caused. Raises InfrastructureError if there are other verdicts `I`."""
+    """Log how many verdict codes `I` are ascribed to the problems. Raises InfrastructureError if there are others.
+
+    A code `I` is ascribed to the problem if the solution has another code too, or by the detail of the verdict.
+    """
     if not summary["verdicts"].get(INFRASTRUCTURE):
         return
     causes: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
@@ -79,18 +83,52 @@ def _describe(causes: Counter[str], tasks: set[str], summary: Mapping[str, Any])
     )
 
 
-def note_gold(
-    problems: Sequence[Problem], folder: Path, log: Log, *, limits: Limits, jobs: int | None, unconfined: bool
-) -> None:
-    """Run the gold solutions of problems with a test that no solution passed, and log those that fail.
+def note_vacuous(summary: Mapping[str, Any], log: Log) -> None:
+    """Log the tests that were left out since they prove nothing, and the problems whose tests prove nothing.
 
-    A problem is left out if one of its tests has a reference, as tests of kind "inputs" have, since the reference has
-    run already. Raises what `execute` raises.
+    summary: the content of summary.json. It names all of them, and this names the first ones.
+    """
+    left_out: Mapping[str, Sequence[str]] = summary.get("vacuous_tests_by_problem", {})
+    if left_out:
+        names = [f"{task} test {test}" for task, tests in left_out.items() for test in tests]
+        log(
+            f"codepref: {len(names):,} tests were left out, since programs that do nothing pass them or they name "
+            f"nothing of the solution: {_list_first(names)} (--vacuous-tests keep runs them)"
+        )
+    problems: Mapping[str, str] = summary.get("problems_that_prove_nothing", {})
+    if problems:
+        causes = [f"{task} ({cause})" for task, cause in problems.items()]
+        log(
+            f"codepref: the tests of {len(problems):,} problems prove nothing, since a program that does nothing "
+            f"passes all of them. Solutions that pass them are unjudged ({SKIPPED}): {_list_first(causes)}"
+        )
+
+
+def _list_first(names: Sequence[str], limit: int = 10) -> str:
+    more = f" and {len(names) - limit:,} more, in summary.json" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
+
+
+def note_gold(
+    problems: Sequence[Problem],
+    folder: Path,
+    log: Log,
+    *,
+    limits: Limits,
+    jobs: int | None,
+    unconfined: bool,
+    vacuous_tests: VacuousTests,
+) -> None:
+    """Run the gold solutions of problems with a test that none of their solutions passed, and log those that fail.
+
+    Problems without solutions or without a gold solution are left out. A problem is also left out if one of its tests
+    has a reference, as tests of kind "inputs" have, since the reference has run already. Raises what `execute` raises.
     """
     unpassed = set(_tasks_with_an_unpassed_test(folder))
     failing = [p for p in problems if p.task_id in unpassed]
     suspects = [p for p in failing if not any(kind_of(test).has_reference for test in p.tests)]
-    failed = check_gold(suspects, limits=limits, jobs=jobs, unconfined=unconfined) if suspects else []
+    engine: dict[str, Any] = {"jobs": jobs, "unconfined": unconfined, "vacuous_tests": vacuous_tests}
+    failed = check_gold(suspects, limits=limits, **engine) if suspects else []
     failed = [failure for failure in failed if is_correct(failure.codes) is False]
     if failed:
         first = failed[0]
@@ -102,7 +140,7 @@ def note_gold(
 
 
 def _tasks_with_an_unpassed_test(folder: Path) -> Iterator[str]:
-    """Yield the tasks with at least one test that no solution passed."""
+    """Return the tasks in a folder of verdicts that have at least one test that no solution passed."""
     import pyarrow.parquet as pq
 
     passed: dict[str, int] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from codepref.cli.feedback_commands import grade, judge, respond
+from codepref.cli.options import add_strict
 
 Parser = argparse.ArgumentParser
 
@@ -55,6 +56,7 @@ def add_judge(parser: Parser) -> None:
     parser.add_argument(
         "--problems", help="with --model rubric: the problems of the responses; the rubric then checks entry points"
     )
+    add_strict(parser)
     _add_judge_model(
         parser, "the judge's name on its server, or `rubric`, which rates by static analysis without a model"
     )

@@ -119,7 +119,9 @@ def _calibrate(options: Namespace, member: Member, settings: JudgeSettings) -> N
 def _judge_by_rubric(options: Namespace) -> None:
     if options.calibrate or options.second_pass or options.budget is not None:
         raise UserError("--calibrate, --second-pass and --budget do not apply to the rubric: leave them out")
-    _print_ratings(codepref.judge_by_rubric(options.responses, options.out, problems=options.problems))
+    _print_ratings(
+        codepref.judge_by_rubric(options.responses, options.out, problems=options.problems, strict=options.strict)
+    )
     print(options.out)
 
 
@@ -155,7 +157,8 @@ def grade(options: Namespace) -> None:
 def judge_member(options: Namespace) -> Member:
     """Return the judge that the options name.
 
-    Raises UserError if they do not name exactly one judge, if the judge has no server, or if the file is malformed.
+    Raises UserError if they do not name exactly one judge, if the judge has no server, or if the file of --judge is
+    missing or malformed.
     """
     from codepref.config.pool import Member, load_members
 

@@ -32,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
     0 means done, 1 failed or refused by a gate, 2 wrong input, 3 the machine lacks something, 130 interrupted, and 143
-    terminated. For a wrong command line and for --help, argparse raises SystemExit instead. An error that codepref does
-    not know is raised.
+    terminated. For a wrong command line, --help and --version, argparse raises SystemExit instead. An error that
+    codepref does not know is raised.
     """
     _open_standard_streams()
     from codepref.cli.parser import build_parser
@@ -74,7 +74,7 @@ def _report_error(error: BaseException) -> int | None:
         _print_error(f"codepref: {USED_UP[error.errno]}: {error}. Raise the limit; {CONTINUES}")
         return MachineError.exit_status
     if isinstance(error, OSError) and error.errno in DISK_ERRORS:
-        _print_error(f"codepref: cannot write: {error}. Free some space; {CONTINUES}")
+        _print_error(f"codepref: cannot write: {error}. Free some space, or make the place writable; {CONTINUES}")
         _discard_output()
         return MachineError.exit_status
     if isinstance(error, ImportError):
@@ -97,7 +97,13 @@ def _report_error(error: BaseException) -> int | None:
 
 @contextlib.contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Inside the block, print each FutureWarning of codepref as one line, without the file name and the source line."""
+    """Inside the block, print warnings of codepref without the file name and the source line.
+
+    They are FutureWarnings, which begin with "warning: ", and LeftOutWarnings, which begin with "codepref: " and are
+    shown whatever filters the user has set.
+    """
+    from codepref.problems.left_out import LeftOutWarning
+
     python_format = warnings.formatwarning
 
     def one_line(
@@ -105,11 +111,15 @@ def _plain_warnings() -> Iterator[None]:
     ) -> str:
         if category is FutureWarning and PACKAGE in Path(filename).resolve().parents:
             return f"warning: {message}\n"
+        if category is LeftOutWarning:
+            return f"codepref: {message}\n"
         return python_format(message, category, filename, lineno, line)
 
     warnings.formatwarning = one_line
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("default", category=LeftOutWarning)
+            yield
     finally:
         warnings.formatwarning = python_format
 

@@ -49,8 +49,16 @@ def add_device(parser: Parser) -> None:
 
 
 def add_problems(parser: Parser) -> None:
-    """Add --problems."""
+    """Add --problems and --strict."""
     parser.add_argument("--problems", required=True, help="file (plain or .gz), hub name or starter:SPLIT")
+    add_strict(parser)
+
+
+def add_strict(parser: Parser) -> None:
+    """Add --strict."""
+    parser.add_argument(
+        "--strict", action="store_true", help="refuse problems with a bad row (default: leave bad rows out)"
+    )
 
 
 def add_seed(parser: Parser) -> None:
@@ -73,9 +81,9 @@ def add_decoding(parser: Parser) -> None:
 
 
 def add_limits(parser: Parser, *, timeout_factor: int) -> None:
-    """Add --cpu-seconds, --wall-seconds, --timeout-factor, --memory-mb, --jobs and --unconfined.
+    """Add the options of limits, and --jobs, --vacuous-tests and --unconfined.
 
-    timeout_factor: the default that the help of --timeout-factor names.
+    timeout_factor: the default that the help of --timeout-factor shows. It sets no default.
     """
     parser.add_argument("--cpu-seconds", type=float, help="CPU time limit of one test, in seconds (default 3)")
     parser.add_argument(
@@ -93,6 +101,12 @@ def add_limits(parser: Parser, *, timeout_factor: int) -> None:
     parser.add_argument("--patience", type=float, dest="timeout_factor", action=OldName, const="--timeout-factor")
     parser.add_argument("--memory-mb", type=int, help="memory limit of a solution's process, in MiB (default 1024)")
     parser.add_argument("--jobs", type=int, help="number of workers (default: one per core)")
+    parser.add_argument(
+        "--vacuous-tests",
+        choices=("leave-out", "keep"),
+        default="leave-out",
+        help="what to do with tests that programs pass which do nothing (default %(default)s)",
+    )
     add_sandbox(parser)
 
 
@@ -118,9 +132,10 @@ def add_overrides(parser: Parser) -> None:
 
 
 def read_limits(options: Namespace, **defaults: Any) -> Limits:
-    """Return the sandbox's limits that the options name.
+    """Return the sandbox's limits with the values of --cpu-seconds, --memory-mb and --timeout-factor.
 
-    defaults: values of limits that an option does not set. Raises UserError for values out of range.
+    defaults: the values of limits that no option sets, if they differ from the defaults of `Limits`. Raises UserError
+    for values out of range.
     """
     from codepref.execution.limits import Limits
 

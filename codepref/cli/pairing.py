@@ -6,7 +6,7 @@ from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
 
-from codepref.cli.options import Parser, add_seed
+from codepref.cli.options import Parser, add_seed, add_strict
 from codepref.errors import UserError
 from codepref.pairing.rules import RULES
 from codepref.storage.files import write_json
@@ -23,6 +23,7 @@ def add_pair(parser: Parser) -> None:
         "--problems",
         help="source of the prompts (default: the instructions in --judgments, else the statements in --verdicts)",
     )
+    add_strict(parser)
     parser.add_argument(
         "--binarized",
         help="with --judgments: also write the pairs to this file, with the columns of CodeUltraFeedback_binarized",
@@ -118,6 +119,7 @@ def pair(options: Namespace) -> None:
         template=options.template,
         fence=not options.bare,
         allow_shared=options.allow_shared,
+        strict=options.strict,
         seed=options.seed,
         out=options.out,
     )

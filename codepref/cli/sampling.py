@@ -42,6 +42,7 @@ def sample(options: Namespace) -> None:
         dtype=options.dtype,
         device=options.device,
         out=options.out,
+        strict=options.strict,
         progress=progress,
     )
     progress.close()

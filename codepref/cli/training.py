@@ -6,7 +6,7 @@ from argparse import Namespace
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from codepref.cli.options import Parser, add_model, add_sandbox, add_seed
+from codepref.cli.options import Parser, add_model, add_sandbox, add_seed, add_strict
 from codepref.errors import UserError
 from codepref.storage.progress import ProgressLine
 from codepref.training.methods import METHODS
@@ -42,6 +42,7 @@ def add_train(parser: Parser) -> None:
         default=100,
         help="use only the first N validation problems (default %(default)s)",
     )
+    add_strict(parser)
     add_seed(parser)
     add_sandbox(parser)
     parser.add_argument(
@@ -82,6 +83,7 @@ def train(options: Namespace) -> None:
         problems=options.problems,
         online=recipe.online,
         unconfined=options.unconfined,
+        strict=options.strict,
     )
     progress.close()
     _print_result(result, settings.method)
@@ -117,7 +119,7 @@ def _print_result(result: TrainingResult, method: str) -> None:
 
 
 def _as_override(item: str) -> str:
-    """Return the override of a recipe for KEY=VALUE of `train --set`.
+    """Return an argument of `train --set`, such as "beta=0.2", as an override of a recipe: "training.beta=0.2".
 
     Raises UserError for `method`, `rounds` and `round_start`, and for keys of sections other than [training] and
     [online]. The caller checks whether the key exists and the value is valid.

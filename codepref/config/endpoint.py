@@ -34,7 +34,7 @@ class ServerSettings:
 
 @dataclass(frozen=True)
 class Named:
-    """The key `name`, which a `[[pool]]` table lists before the keys of the server."""
+    """The key `name` of a `[[pool]]` table. This class places `name` before the keys of the server."""
 
     name: str = bounded("", doc="name of the model in files and tables; empty: the value of `model`")
 

@@ -1,4 +1,4 @@
-"""Reads the sections of a recipe into dataclasses, checks types and bounds, and reports all mistakes together.
+"""Reads the sections of a recipe into dataclasses, checks types and bounds, and collects the mistakes.
 
 Sections share keys through common base classes. A dataclass lists the fields of its last base class first, so
 `class SftSection(Optimization, Demonstrations)` has the keys of Demonstrations before those of Optimization.
@@ -29,7 +29,7 @@ def bounded(
 
 
 def checked(section: Any, where: str) -> Any:
-    """Check types and bounds in a section that was built in Python, as in a section from a file, and return it.
+    """Check the types and bounds of a section that was built in Python, and return the section unchanged.
 
     where: the name with which each line of the message begins. Raises UserError with one line for each value of the
     wrong type or out of bounds.

@@ -52,8 +52,8 @@ def load_members(path: Path) -> list[Member]:
 def parse_members(tables: Any, where: str) -> list[Member]:
     """Return the members that parsed `[[pool]]` tables describe.
 
-    Raises UserError with one line for each unknown key and wrong value. If there is none, it raises UserError with the
-    mistakes that `check_pool` finds.
+    Raises UserError if `tables` is no list of tables, and with one line for each unknown key and wrong value. If there
+    are no such mistakes, raises UserError for those that `check_pool` finds.
     """
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise UserError(f"{where}: write each model of the pool as a table under its own line [[pool]]")

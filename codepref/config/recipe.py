@@ -68,7 +68,10 @@ class Recipe:
         return dataclasses.asdict(self)
 
     def to_toml(self) -> str:
-        """Return the recipe as TOML text, without the recipe's `name`. Parsing the text restores all other keys."""
+        """Return the recipe as TOML text, without the recipe's `name`.
+
+        Parsing the text of a valid recipe restores all other keys.
+        """
         lines = [f"seed = {self.seed}", f"description = {toml_value(self.description)}"]
         tables = [(f"[{section}]", getattr(self, section)) for section in section_names()]
         tables += [("[[pool]]", member) for member in self.pool]
@@ -134,7 +137,10 @@ def recipe_from_document(
 
 
 def _parse_section(key: str, value: Any, mistakes: list[str], where: str, overridden: set[str]) -> Any:
-    """Return the section `key`. Messages about keys in `overridden` name `--set` instead of the file."""
+    """Return the section `key`. Messages about keys in `overridden` name `--set` instead of the file.
+
+    If `value` is no table, add a line to `mistakes` and return None.
+    """
     section_type = get_type_hints(Recipe)[key]
     if not isinstance(value, Mapping):
         mistakes.append(f"{where}: `{key}` must be a section, written as [{key}]")
@@ -160,7 +166,9 @@ def _apply_override(tables: dict[str, Any], override: str, mistakes: list[str]) 
     except tomllib.TOMLDecodeError:
         value = text.strip()
     *path, last = key.strip().split(".")
-    if len(path) > 1 or (not path and last in section_names()):
+    if (path and (len(path) > 1 or path[0] in ("name", "seed", "description", "pool"))) or (
+        not path and last in section_names()
+    ):
         mistakes.append(f"--set {override}: must be section.key=value")
         return ""
     table = tables.setdefault(path[0], {}) if path else tables

@@ -36,6 +36,7 @@ class ProblemsSection:
     contamination: Literal["drop", "keep"] = bounded(
         "drop", doc="`drop` leaves out training texts that contain held-out problems; `keep` trains on them"
     )
+    strict: bool = bounded(False, doc="refuse sources of problems with a bad row, instead of leaving bad rows out")
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,9 @@ class ExecutionSection:
         1024, low=64, doc="MiB of address space that a program may use, beyond the interpreter's own"
     )
     jobs: int = bounded(0, low=0, doc="workers; 0 starts one per core")
+    vacuous_tests: Literal["leave-out", "keep"] = bounded(
+        "leave-out", doc="`leave-out` leaves out tests that programs pass which do nothing; `keep` runs them"
+    )
 
 
 @dataclass(frozen=True)
@@ -206,7 +210,7 @@ class TrainingSection(Optimization, Objective):
 
 @dataclass(frozen=True)
 class OnlineSection:
-    """Settings of the methods grpo and rloo. They sample answers during training, and tests decide the rewards."""
+    """Settings of grpo and rloo. These methods sample answers during training, and tests decide the rewards."""
 
     generations: int = bounded(
         8, low=2, doc="answers per problem and step; training.batch_size must be a multiple of it"

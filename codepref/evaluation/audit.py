@@ -21,7 +21,11 @@ from codepref.records import Message, Pair, Score, Verdict, VerdictMatrix
 
 @dataclass(frozen=True, slots=True)
 class RuleFigures:
-    """The figures of the pairs of one rule, as in Audit. rule: the name of the rule, or "" for pairs without a rule."""
+    """The figures of the pairs of one rule.
+
+    rule: the name of the rule, or "" for pairs without a rule. pairs: the number of its pairs. `Audit` describes the
+    other figures.
+    """
 
     rule: str
     pairs: int
@@ -40,17 +44,19 @@ class Audit:
     number of pairs whose chosen solution is wrong and whose rejected solution is correct. both_pass, both_fail: the
     numbers of pairs with two correct solutions and with two wrong solutions. judged: the sum of these four numbers.
     unjudged: the number of pairs with a solution that has no verdict or whose correctness is unknown.
-    share_right: the mean over problems of the share of right pairs, with an interval over problems. None if no pair
-    was judged.
+    share_right: the mean over problems of the share of right pairs among the judged ones, with an interval over
+    problems. None if no pair was judged.
     inverted_pairs: (task_id, chosen_id, rejected_id) of each inverted pair. inverted_confidence: the confidences of
     these pairs, in the same order.
-    kept: the precision if only the problems with the highest confidence are kept.
-    calibration: the confidence and the share of right pairs in each bin of confidence. calibration_error: the expected
-    calibration error, or None if no pair was judged.
+    kept: for several shares of the problems, the share of right pairs if only the problems with the highest confidence
+    are kept; see `codepref.evaluation.precision.precision_by_share`.
+    calibration: the confidence and the share of right pairs in each bin of confidence that holds a judged pair.
+    calibration_error: the expected calibration error, or None if no pair was judged.
     shape: the figures that need no true tests.
     other_text: the number of pairs with an answer that does not contain the program of its verdict. The verdicts of
-    such a pair may belong to other solutions.
-    rules: the figures for each rule, in the order of their names. Empty unless the pairs come from several rules.
+    such a pair may belong to other solutions. White space at the ends of the program does not count.
+    rules: the figures for each rule, in the order of the rules' names. Empty without verdicts, and if the pairs come
+    from fewer than two rules.
     """
 
     judged: int = 0
@@ -80,12 +86,12 @@ def audit_pairs(
     """Compare pairs with verdicts of true tests, and compute the figures that need no tests.
 
     verdicts: verdicts of the solutions in the pairs. They are matched by task_id and solution_id. None leaves the
-    comparison out, and all pairs are unjudged. problems_total: the number of problems that could have given a pair. It
-    is needed for the precision against the share of problems kept. None stands for the number of problems with a
-    judged pair. seed: the seed of the bootstrap.
-    Raises UserError for a confidence outside [0, 1]. With pairs and verdicts, raises it too if the verdicts hold no
-    task of the pairs, if no pair has verdicts of both its solutions, and for a `problems_total` below the number of
-    problems with a judged pair.
+    comparison out, and all pairs are unjudged. problems_total: the number of problems that could have given a pair. The
+    shares in `Audit.kept` are shares of this number. None stands for the number of problems with a judged pair. seed:
+    the seed of the bootstrap.
+    Raises UserError for a confidence outside [0, 1]. With verdicts, raises UserError also for a `problems_total` below
+    the number of problems with a judged pair. With verdicts and pairs, raises UserError also if the verdicts hold no
+    task of the pairs, and if no pair has verdicts of both its solutions.
     """
     shape = pair_shape(pairs)
     if verdicts is None:
@@ -118,7 +124,7 @@ def audit_pairs(
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """A pair with the result of its verdicts.
+    """A pair with its result by the verdicts.
 
     result: "right", "inverted", "both_pass", "both_fail" or "unjudged". other_text: whether an answer of the pair does
     not contain the program of its verdict.
@@ -132,7 +138,8 @@ class _Result:
 def _results(pairs: Sequence[Pair], verdicts: Iterable[VerdictMatrix]) -> list[_Result]:
     """Return the result of each pair.
 
-    Raises UserError if the verdicts hold no task of the pairs, or if no pair has verdicts of both its solutions.
+    With pairs, raises UserError if the verdicts hold no task of the pairs, or if no pair has verdicts of both its
+    solutions.
     """
     by_solution: dict[tuple[str, int], Verdict] = {}
     for matrix in verdicts:
@@ -149,8 +156,9 @@ def _results(pairs: Sequence[Pair], verdicts: Iterable[VerdictMatrix]) -> list[_
         results.append(_Result(pair, _compare(*correct), other))
     if pairs and not joined:
         raise UserError(
-            "the verdicts hold the pairs' problems, but no pair has verdicts of both its solutions. chosen_id and "
-            "rejected_id must be values of solution_id. Give verdicts of the solutions in the pairs"
+            "the verdicts hold problems of the pairs, but no pair has verdicts of both its solutions. The chosen_id "
+            "and the rejected_id of a pair must each be the solution_id of a verdict. Give verdicts of the solutions "
+            "in the pairs"
         )
     return results
 
@@ -170,7 +178,7 @@ def _compare(chosen: bool | None, rejected: bool | None) -> str:
 
 
 def _judged(results: Iterable[_Result]) -> list[Judged]:
-    """Return the judged pairs, without the unjudged ones."""
+    """Return the pairs whose result is not "unjudged"."""
     return [
         Judged(one.pair.task_id, one.pair.confidence, one.result == "right")
         for one in results

@@ -33,15 +33,17 @@ def calibrate_judge(
 ) -> JudgeCalibration:
     """Measure how far a judge's ratings can be trusted; see `codepref.evaluation.judge_calibration.calibrate`.
 
-    The judge is asked about each problem three times: with the responses in a first order, in the reversed order, and
-    again in the first order. In the mode "single" each question shows one response, so these orders make no difference.
+    The judge is asked about each problem with responses three times: with the responses in a first order, in the
+    reversed order, and again in the first order. In the mode "single" each question shows one response, so the order
+    makes no difference.
     source: the responses to judge. member: the judge. verdicts: a folder that `execute` wrote for the same responses.
     own_models: names of pool members that are the judge's own model. The judge's name and the name of its model are
-    added. settings: how the judge is asked; `second_pass` and `repeats` are replaced. budget: the limit in dollars for
-    all calls with this `out` together. log: receives messages for the user.
+    added. settings: the settings of the questions. Their `second_pass` and `repeats` are replaced. budget: the limit in
+    dollars for all calls with this `out` together. log: receives messages for the user.
     Writes the JSON file `out` with figures, intervals, counts, tokens and dollars.
-    Raises what `codepref.judging.asking.judge_run` raises. Raises InfrastructureError if answers of the judge are
-    missing; `out` has been written in that case.
+    Raises what `codepref.judging.asking.judge_run` raises, UserError if `out` is a folder or if the verdicts cannot be
+    read, and MachineError if `out` cannot be written. Raises InfrastructureError if answers of the judge are missing.
+    In this case `out` has been written.
     """
     chosen = replace(settings or JudgeSettings(), second_pass=True, repeats=2)
     target = Path(out)

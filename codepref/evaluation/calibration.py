@@ -1,4 +1,4 @@
-"""Measures calibration: whether 80% of the pairs with a confidence of 0.8 are right. Pure.
+"""Measures calibration, such as whether 80% of the pairs with a confidence of 0.8 are right. Pure.
 
 The axis N in array names stands for pairs.
 """
@@ -13,8 +13,8 @@ def bin_of(confidence_N: npt.NDArray[np.float64], bins: int = 10) -> npt.NDArray
     """Return an array (N,) with the number of the bin of each confidence.
 
     [0, 1] is divided into `bins` bins of equal width, numbered from 0. A bin includes its lower end, and the last bin
-    also includes 1. The function compares each confidence with the ends of the bins. A product would not be exact:
-    0.29 * 100 is 28.999999999999996, but 0.29 belongs to bin 29 of 100.
+    also includes 1. The function compares each confidence with the ends of the bins. It does not multiply by the number
+    of bins, because the product is not exact: 0.29 * 100 is 28.999999999999996, but 0.29 belongs to bin 29 of 100.
     """
     ends = np.arange(1, bins) / bins
     return np.searchsorted(ends, np.asarray(confidence_N, dtype=np.float64), side="right").astype(np.int64)

@@ -39,14 +39,16 @@ def write_eval_results(path: Path, matrices: Iterable[VerdictMatrix], problems: 
     Tasks are written one at a time. An error leaves no incomplete file at `path`.
 
     matrices: verdicts of tests with the ids "base" and "plus", as HumanEval+ and MBPP+ with inputs have them. A problem
-    with only the test "base" has a plus status that equals its base status. For a problem with any other test ids, all
-    tests together are the base tests, and `plus_status` is null. A status is "pass" if all codes are P, "timeout" if
-    the first code other than P is T, else "fail". The lists of failed inputs are empty. A solution whose correctness is
-    unknown is left out, since EvalPlus counts every status other than "pass" as wrong.
-    problems: the problem file, whose MD5 becomes `hash`. Without a file `hash` is null, and EvalPlus does not check it.
+    with only the test "base" has a plus status that equals its base status. For a problem with any other set of test
+    ids, all tests together are the base tests, and `plus_status` is null. A status is "pass" if all codes are P,
+    "timeout" if the first code other than P is T, else "fail". The lists of failed inputs are empty. A solution whose
+    correctness is unknown is left out, since EvalPlus counts every status other than "pass" as wrong. A problem without
+    a solution of known correctness is left out too.
+    problems: the problem file. The MD5 of its uncompressed content becomes `hash`. Without a file, `hash` is null.
 
-    Raises UserError if no solution has a known correctness or if `plus_status` is null for only some problems. Raises
-    MachineError if the disk is full.
+    Raises UserError if no solution has a known correctness, if `plus_status` is null for only some problems, and if
+    `path` is a folder or lies below a file. Raises MachineError if the file cannot be written for another reason, such
+    as a full disk.
     """
     counts: dict[str, list[tuple[int, int]]] = {part: [] for part in _PARTS}
     has_plus: dict[bool, str] = {}
@@ -128,8 +130,8 @@ def scores_from_eval_results(document: Mapping[str, Any], path: Path) -> Scores:
     """Return the scores in a document for which `is_eval_results` is True.
 
     A sample is correct if it passes the base and the plus tests. Without plus results, it is correct if it passes the
-    base tests. `Scores.conditions` has the tests that were used. path: the file of the document, for messages and for
-    the label.
+    base tests. `Scores.conditions` holds the tests that were used, and the hash of the data set if the document has
+    one. path: the file of the document, for messages and for the label.
     Raises UserError if the samples of a task do not have the format of EvalPlus 0.3 (the message names the first such
     task), if only some samples have plus results, and if the document holds no sample.
     """
@@ -147,7 +149,7 @@ def scores_from_eval_results(document: Mapping[str, Any], path: Path) -> Scores:
         reason = (
             f"samples of {plus[True]} have a plus_status and samples of {plus[False]} have none"
             if plus
-            else "holds no sample"
+            else "the file holds no sample"
         )
         raise UserError(f"{path}: {reason}")
     has_plus = True in plus

@@ -10,7 +10,7 @@ from codepref.config.templates import SOLUTION_TEMPLATE
 from codepref.evaluation.scores import Kind, Scores, merge, scores_from_verdicts, write_scores
 from codepref.execution.execute import execute
 from codepref.execution.limits import SCORING_LIMITS, Limits
-from codepref.records import Problem, VerdictMatrix
+from codepref.records import Problem, VacuousTests, VerdictMatrix
 from codepref.sampling.answers import solutions_from_rows
 from codepref.sampling.engines import Decoding, Engine, open_engine
 from codepref.sampling.sample import Progress, sample
@@ -37,14 +37,17 @@ def evaluate_model(
     dtype: str = "auto",
     device: str = "auto",
     progress_for: ProgressFor | None = None,
+    vacuous_tests: VacuousTests = "leave-out",
 ) -> Scores:
     """Sample answers to each problem, run the problems' own tests, and count the correct answers.
 
     The model gives one greedy answer to each problem, and `samples` answers that are drawn with `decoding`.
     ks: the values of k for pass@k. limits: the limits of each solution, or None for SCORING_LIMITS. label: the name of
-    the model in scores and messages. out: a folder for answers, verdicts and scores.json. A second call with the same
-    folder continues from its content. progress_for: returns the progress callback for the phase of a given name.
-    Raises what `codepref.sampling.sample.sample` and `codepref.execution.execute.execute` raise.
+    the model in scores and in the names of the phases. out: a folder for answers, verdicts and scores.json. A second
+    call with the same folder continues from its content. vacuous_tests: as in `execute`. progress_for: a function
+    from the name of a phase to the callback for the progress of this phase.
+    Raises what `codepref.sampling.engines.open_engine`, `codepref.sampling.sample.sample` and
+    `codepref.execution.execute.execute` raise, and MachineError if scores.json cannot be written.
     """
     engine = open_engine(model, dtype=dtype, device=device) if isinstance(model, str) else model
     decoding = decoding or Decoding()
@@ -74,6 +77,7 @@ def evaluate_model(
             jobs=jobs,
             unconfined=unconfined,
             progress=progress_for(f"{label} {kind}: verdicts".strip()) if progress_for else None,
+            vacuous_tests=vacuous_tests,
         )
         parts.append(scores_from_verdicts(matrices, kind=kind, label=label, ks=ks))
     conditions = vars(decoding) | {"samples": samples, "template": template or SOLUTION_TEMPLATE, "seed": seed}
@@ -91,8 +95,9 @@ def evaluate_verdicts(
 ) -> Scores:
     """Return the scores of verdicts, and write scores.json into the folder `out` if it is given.
 
-    ks: the values of k for pass@k. A k gives no figure if every problem has fewer solutions of known correctness.
-    kind: whether the solutions were sampled or are greedy answers. Raises UserError if a task occurs twice.
+    ks: the values of k for pass@k. A k gives no figure if every problem has fewer than k solutions of known
+    correctness. kind: whether the solutions were sampled or are greedy answers. Raises UserError if a task occurs
+    twice or if `out` is a file, and MachineError if scores.json cannot be written for another reason.
     """
     return _keep(scores_from_verdicts(verdicts, kind=kind, label=label, ks=ks), out, seed)
 

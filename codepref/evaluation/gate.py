@@ -15,8 +15,8 @@ MARGIN_POINTS = 1.0
 class Decision:
     """The gate's decision.
 
-    reasons: one line for each deciding figure, or one line that says that there are none. The figures that prevent the
-    promotion come first.
+    reasons: one line for each deciding figure, or a single line if there are no deciding figures. The figures that
+    prevent the promotion come first.
     """
 
     promoted: bool
@@ -33,8 +33,8 @@ def decide(
     """Decide whether the aligned model is promoted. It is promoted if every figure passes.
 
     A figure passes if the lower end of the 95% interval of its paired difference is above -`margin` points. This is a
-    non-inferiority test at a level of 2.5%. The reason of a failed figure often has an
-    estimate of how many problems would be enough.
+    non-inferiority test with a nominal level of 2.5%. The reason of a figure that does not pass may give the number of
+    problems that would be enough; see `problems_needed`.
 
     comparisons: for each figure the fields of `codepref.evaluation.comparison.Comparison` as plain values. figures: the
     names of the figures that decide. The model is not promoted if one of these figures was not compared, or if
@@ -74,9 +74,10 @@ def _refusal(row: Mapping[str, Any], margin: float, require_better: bool) -> str
 def problems_needed(row: Mapping[str, Any], margin: float) -> int:
     """Return how many problems would bring the lower end of the interval to -`margin` points, if the difference stayed.
 
-    This is an estimate: the half-width of the interval falls with the square root of the number of problems. The result
-    is rounded up to two digits. It is 0 if the difference itself is at or below -`margin`, since no number of problems
-    would be enough. It is also 0 if the interval has no width below the difference.
+    This is an estimate. It assumes that the distance from the lower end to the difference falls with the square root of
+    the number of problems. The result is rounded up: to a whole number if it is below 100, else to two significant
+    digits. The result is 0 if the difference itself is at or below -`margin`, since no number of problems would be
+    enough. It is also 0 if the interval has no width below the difference.
     """
     distance = 100 * row["difference"] + margin
     width = 100 * (row["difference"] - row["low"])

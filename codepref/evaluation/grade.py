@@ -35,18 +35,20 @@ def grade(
     progress: ProgressLine | None = None,
     log: Log = lambda text: None,
 ) -> Grades:
-    """Grade one model's responses to a benchmark from 1 to 10, each beside a reference answer, as CODAL-Bench does.
+    """Grade one model's responses to a benchmark from 1 to 10, each beside a reference answer.
 
+    CODAL-Bench grades in this form. The prompts are codepref's own.
     benchmark: a Benchmark, or a source that `codepref.problems.codal.load_benchmark` reads with `reference`. source:
     the responses, as `codepref respond` writes them. member: the judge. of: the model to grade. It is needed if the
-    source holds responses of several models. settings: how the judge is asked; its scale, mode and number of passes are
-    replaced by those of CODAL-Bench. budget: the limit in dollars for all calls with this `out` together. log: receives
-    messages for the user.
+    source holds responses of several models. settings: the settings of the questions. Their scale, mode and number of
+    passes are replaced: the judge gives each response one grade from 1 to 10. budget: the limit in dollars for all
+    calls with this `out` together. log: receives messages for the user.
     Writes grades.parquet, scores.json (for `codepref compare`) and summary.json into the folder `out`. The folder
-    `out`/calls keeps each answer of the judge. A call that was interrupted continues from these answers.
+    `out`/calls keeps each answer of the judge. A later call with the same `out` continues from these answers.
     Raises UserError before the first question to the judge, unless each problem of the benchmark has exactly one
-    response of the model. Raises what `codepref.judging.asking.judge_run` raises. Raises InfrastructureError if answers
-    of the judge are missing; the files have been written in that case.
+    response of the model. Raises what `load_benchmark` and `codepref.judging.asking.judge_run` raise, and MachineError
+    if a file cannot be written. Raises InfrastructureError if answers of the judge are missing. In this case the files
+    have been written.
     """
     folder = Path(out)
     check_target(folder / TABLE)
@@ -77,19 +79,19 @@ def grade(
 def tasks_to_grade(
     benchmark: Benchmark, responses: Iterable[InstructionResponses], of: str | None
 ) -> tuple[list[InstructionResponses], str]:
-    """Return each task of the benchmark with its one response of the model to grade, and the name of this model.
+    """Return the tasks of the benchmark, each with the model's one response, and the name of the model to grade.
 
     Responses are matched with the benchmark by task_id if the benchmark has the task_ids of all responses, else by the
     instruction's text. of: the name of the model. None stands for the only model in `responses`.
-    Raises UserError if `of` is None and the responses are not of exactly one model, and if a task of the benchmark does
-    not have exactly one response of the model.
+    Raises UserError if `of` is None and `responses` does not have exactly one model, and if a task of the benchmark
+    does not have exactly one response of the model.
     """
     answered = list(responses)
     models = sorted({response.model for task in answered for response in task.responses})
     if of is None and not models:
         raise UserError("there are no responses to grade. Each problem needs exactly one response of the model")
     if of is None and len(models) > 1:
-        raise UserError(f"the responses are of {', '.join(models)}. Name the model to grade with --of")
+        raise UserError(f"the responses are of several models ({', '.join(models)}). Name one of them with --of")
     label = of or models[0]
     ids = {instruction.task_id for instruction in benchmark.tasks}
     by_id = all(task.task_id in ids for task in answered)

@@ -28,8 +28,8 @@ OVERALL = "mean of preferences"
 class Grade:
     """The grade of one model's response to one problem.
 
-    value: points from 1 to 10, or None without a grade. rationale: the judge's words. reason: why there is no grade, or
-    "".
+    value: points from 1 to 10, or None without a grade. rationale: the judge's reasons for the grade. reason: why there
+    is no grade, or "".
     """
 
     task_id: str
@@ -113,7 +113,7 @@ def compare_grades(a: Grades, b: Grades, *, seed: int = 0) -> list[Comparison]:
             strata.append((sides[0], sides[1]))
             comparisons.append(_in_points(compare_values(preference, *map(_share, sides), seed=seed)))
     if not comparisons:
-        raise UserError(f"no problem has a grade on both sides ({a.label}, {b.label})")
+        raise UserError(f"no problem has a grade on both sides: for {a.label} and for {b.label}")
     return [*comparisons, _overall(strata, comparisons, seed)]
 
 
@@ -122,7 +122,7 @@ def mean_of_means(estimates: Sequence[tuple[float, float, float]]) -> tuple[floa
 
     The distances from the values to their lower ends are added in quadrature, and so are the distances to the upper
     ends (MOVER, Zou and Donner 2008, doi:10.1002/sim.3095). This approximately keeps the coverage of the intervals of
-    the estimates, even of skewed ones. The interval has a width if one of theirs has a width.
+    the estimates, even of skewed ones. The interval of the mean has a width if the interval of an estimate has one.
     Example: (5, 4, 7) and (3, 0, 3) give the mean 4 and the ends 4 - sqrt(1 + 9) / 2 and 4 + sqrt(4 + 0) / 2.
     """
     count = len(estimates)

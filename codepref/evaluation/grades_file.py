@@ -1,4 +1,7 @@
-"""Reads and writes grades: a score file for `codepref compare`, and a Parquet table for other programs."""
+"""Writes grades to a score file for `codepref compare` and to a Parquet table for other programs.
+
+The score file can also be read.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ def is_grades_file(path: Path) -> bool:
     """Return whether a file holds grades. path: the file, or a folder with the file scores.json.
 
     Return False for a folder without this file, for a name that ends in .jsonl, .gz or .parquet, and for any other JSON
-    file, such as a score file with pass@k. Raises UserError for a file with another name that is missing or is not
+    file, such as a score file with pass@k. Raises UserError for a file with another ending if it is missing or is not
     JSON.
     """
     if path.is_dir():
@@ -64,7 +67,7 @@ def read_grades(path: Path) -> Grades:
         grades = tuple(_grade(row) for row in document["problems"])
         return Grades(str(document["label"]), str(document["judge"]), grades, dict(document.get("conditions") or {}))
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: malformed file of grades ({type(error).__name__}: {error})") from None
+        raise UserError(f"{path}: this is a malformed file of grades ({type(error).__name__}: {error})") from None
 
 
 def write_grades_table(
@@ -105,5 +108,5 @@ def write_grades_table(
 def _grade(row: Mapping[str, Any]) -> Grade:
     value = row["value"]
     if value is not None and not LOW <= value <= HIGH:
-        raise ValueError(f"{row['task_id']}: a grade of {value}")
+        raise ValueError(f"the grade {value} of {row['task_id']} is not between {LOW} and {HIGH}")
     return Grade(str(row["task_id"]), str(row["preference"]), value, str(row["rationale"]), str(row["reason"]))

@@ -78,7 +78,8 @@ def calibrate(
     gain of the earlier place: the points by which a response is rated higher if it is shown in the first half of the
       order than if it is shown in the second half.
     same rating when asked again: the share of responses that get the same rating if the question is repeated.
-    longer is rated higher: the share of pairs in which the longer response is rated higher. 0.5 means no bias.
+    longer is rated higher: the share of pairs in which the longer response is rated higher. Pairs of
+      equal length do not count. Random ratings give 0.5.
     own model's gain: the points by which responses of the judge's own model are rated above those of other models. It
       shows a bias only if other judges rate both alike.
 
@@ -161,9 +162,9 @@ def _rank_kept(first: Values, other: Values | None) -> Iterator[float]:
 
 
 def _earlier(one: Rated) -> Iterator[float]:
-    """Yield for each response the rating when it is shown early minus the rating when it is shown late.
+    """Yield the rating of a response when it is shown early minus its rating when it is shown late, for each response.
 
-    A response in the middle is at the same place in both orders and is left out.
+    A response without a rating in one of the two passes is left out, and so is a response in the middle of the order.
     """
     ids = [response.response_id for response in one.task.responses]
     last = len(ids) - 1

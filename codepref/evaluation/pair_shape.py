@@ -18,18 +18,19 @@ from codepref.records import Message, Pair
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Figures of a set of pairs. Two answers are equal if their normal forms are equal.
+    """Figures of a set of pairs. Two answers are equal if `codepref.pairing.hygiene.answer_form` is equal for both.
 
     pairs, problems: the numbers of pairs and of problems with a pair. most: the largest number of pairs of a problem.
     top_tenth: the share of all pairs that belong to the tenth of the problems with most pairs. The tenth is rounded up
     to whole problems. None without pairs.
     ties: the number of pairs whose evidence has the same verdict codes for both sides. alike: the number of pairs whose
-    two answers are equal. repeated: the number of pairs with the same two answers as an earlier pair of their problem.
-    contradicting: the number of pairs with an answer that is also on the other side of a pair of the problem. A pair
-    with two equal answers counts too. shared: the number of pairs with an answer that a different pair of the problem
-    has on the same side. A repeated pair does not count as a different pair.
-    longer: among the pairs of unequal length in characters, the share whose chosen answer is longer.
-    longer_interval: Wilson's interval of `longer`. Both are None if no pair has unequal lengths.
+    two answers are equal. repeated: the number of pairs whose chosen answer and whose rejected answer are both equal to
+    those of an earlier pair of their problem. contradicting: the number of pairs with an answer that is on the other
+    side in a pair of the same problem. A pair with two equal answers counts too. shared: the number of pairs with an
+    answer that is on the same side in a different pair of the same problem. A repeated pair does not count as a
+    different pair.
+    longer: among the pairs whose answers have different numbers of characters, the share whose chosen answer is longer.
+    longer_interval: Wilson's interval of `longer`. Both are None if there is no such pair.
     more_characters, more_lines: the mean length of the chosen answer minus that of the rejected answer.
     chosen_characters, rejected_characters: the mean lengths of both sides. These four are None without pairs.
     confidence: the number of pairs in each of ten bins of equal width, from [0, 0.1) to [0.9, 1].
@@ -88,7 +89,9 @@ def check_confidence(pairs: Iterable[Pair]) -> None:
     """Raise UserError for a confidence that is outside [0, 1] or is NaN. The message names the task."""
     for pair in pairs:
         if not 0 <= pair.confidence <= 1:
-            raise UserError(f"a pair of {pair.task_id!r} has confidence {pair.confidence}. It must be between 0 and 1")
+            raise UserError(
+                f"a pair of {pair.task_id!r} has the confidence {pair.confidence}. A confidence must be between 0 and 1"
+            )
 
 
 def _shared(keys: Sequence[tuple[str, str, str]]) -> int:

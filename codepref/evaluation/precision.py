@@ -1,4 +1,4 @@
-"""Computes the share of right pairs by the share of problems kept, and by confidence. Pure."""
+"""Computes the share of right pairs for each share of problems kept, and for each bin of confidence. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ TENTHS = 10
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A pair that was judged by true tests. right: the chosen solution is correct and the rejected one is wrong."""
+    """A pair that was judged by true tests.
+
+    right: whether the chosen solution is correct and the rejected solution is wrong.
+    """
 
     task_id: str
     confidence: float
@@ -28,8 +31,8 @@ class Judged:
 class Kept:
     """The precision if only a share of the problems is kept, those with the highest confidence.
 
-    share: the share of all problems that is kept. problems, pairs: the numbers of kept problems and of their pairs.
-    precision: the mean over the kept problems of the share of right pairs.
+    share: a multiple of 0.1. problems: this share of the number of all problems, rounded down. pairs: the number of
+    judged pairs of the kept problems. precision: the mean over the kept problems of the share of right pairs.
     """
 
     share: float
@@ -110,4 +113,6 @@ def calibration_table(judged: Sequence[Judged], bins: int = 10) -> list[Bin]:
 
 def _check(one: Judged) -> None:
     if not 0 <= one.confidence <= 1:
-        raise UserError(f"a pair of {one.task_id!r} has confidence {one.confidence}. It must be between 0 and 1")
+        raise UserError(
+            f"a pair of {one.task_id!r} has the confidence {one.confidence}. A confidence must be between 0 and 1"
+        )

@@ -1,4 +1,4 @@
-"""Summarises a judge's ratings of a model's answers: means of each problem, their file, figures and comparisons.
+"""Summarises a judge's ratings of a model's answers: means for each problem, the file of means, figures, comparisons.
 
 Values are shares of the rating scale: 0 is the lowest rating and 1 the highest. They have the range of pass@1.
 """
@@ -67,8 +67,9 @@ def summarise_ratings(ratings: Ratings, *, seed: int = 0) -> list[Score]:
 def compare_ratings(a: Ratings, b: Ratings, *, seed: int = 0) -> list[Comparison]:
     """Compare the ratings of b (aligned) with those of a (base) by the same judge, paired by problem.
 
-    Raises UserError if the judges, problems or figures of both sides differ, and if there are no problems. With one
-    preference on each side, the figures have the same name even if the preferences differ.
+    Raises UserError if the judges, problems or figures of both sides differ, if there are no problems, and if a value
+    is outside [0, 1]. With one preference on each side, the figures have the same name even if the preferences differ,
+    so such a difference is not found.
     """
     other = {row.task_id: row for row in b.problems}
     if a.judge != b.judge or not a.problems or set(other) != {row.task_id for row in a.problems}:
@@ -106,14 +107,18 @@ def read_ratings(directory: Path) -> Ratings:
     document: Any = read_json(directory / FILE)
     try:
         if document["format"] != FORMAT:
-            raise ValueError(f"format {document['format']!r}")
+            raise ValueError(f'"format" must be "{FORMAT}", not {document["format"]!r}')
         rows = [
-            ProblemRatings(str(row["task_id"]), int(row["n"]), dict(row["by_preference"]))
+            ProblemRatings(
+                str(row["task_id"]),
+                int(row["n"]),
+                {str(name): float(mean) for name, mean in dict(row["by_preference"]).items()},
+            )
             for row in document["problems"]
         ]
         return Ratings(str(document["label"]), str(document["judge"]), tuple(rows))
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{directory / FILE}: not a ratings file ({type(error).__name__}: {error})") from None
+        raise UserError(f"{directory / FILE}: not a valid ratings file ({type(error).__name__}: {error})") from None
 
 
 def ratings_from_scores(
@@ -121,8 +126,8 @@ def ratings_from_scores(
 ) -> Ratings:
     """Return the Ratings of rated answers.
 
-    scored: the task_id of each answer, and its ratings by preference. All answers have the same preferences. low, high:
-    the ends of the rating scale.
+    scored: the task_id of each answer, and its ratings by preference. All answers must have the same preferences. low,
+    high: the ends of the rating scale.
     """
     by_task: dict[str, list[Mapping[str, float]]] = {}
     for task_id, scores in scored:

@@ -19,7 +19,7 @@ KS = (1, 10)
 FORMAT = "codepref scores 1"
 FILE = "scores.json"
 LINES = (".jsonl", ".gz", ".parquet")
-"""Endings of files that hold samples, problems or verdicts. No score file has one of these endings."""
+"""Endings of files that hold samples, problems or verdicts. A file with such an ending is not read as a score file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +140,8 @@ def compare(scores_a: Scores | Path | str, scores_b: Scores | Path | str, *, see
     common problem. A problem with fewer than k solutions of known correctness on one side is left out of pass@k.
     `Comparison.n` is the number of problems that the comparison uses.
 
-    Raises UserError if a file is missing or malformed, if both sides have different problems (the message names some of
-    them), and if no figure can be compared.
+    Raises UserError if a file is missing or malformed, and if no figure can be compared. Raises UserError also if both
+    sides have greedy rows, or both have sampled rows, but for different problems. The message names some of them.
     """
     a, b = (s if isinstance(s, Scores) else read_scores(Path(s)) for s in (scores_a, scores_b))
     comparisons = []
@@ -194,7 +194,9 @@ def _refuse_different(a: Scores, b: Scores, kind: Kind) -> None:
         if missing
     ]
     if lines:
-        raise UserError(*lines, "A paired comparison needs the same problems: evaluate both models on one file.")
+        raise UserError(
+            *lines, "A paired comparison needs the same problems. Evaluate both models on the same file of problems."
+        )
 
 
 def _some(names: Sequence[str], limit: int = 5) -> str:
@@ -234,15 +236,15 @@ def read_scores(path: Path) -> Scores:
         return evalplus.scores_from_eval_results(document, path)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise UserError(
-            f'{path}: not a score file. It needs "format": "{FORMAT}", as `codepref evaluate` writes it, or samples '
-            'under "eval", as EvalPlus writes them in *_eval_results.json'
+            f'{path}: not a score file. A score file has "format": "{FORMAT}", as `codepref evaluate` writes it, or an '
+            'object under "eval" and no "format", as EvalPlus writes it in *_eval_results.json'
         )
     try:
         rows = tuple(_row(row) for row in document["problems"])
         ks = tuple(int(k) for k in document["ks"])
         conditions = dict(document.get("conditions") or {})
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: malformed score file ({type(error).__name__}: {error})") from None
+        raise UserError(f"{path}: this is a malformed score file ({type(error).__name__}: {error})") from None
     _refuse_twice(rows, str(path))
     return Scores(str(document.get("label") or path), rows, ks, conditions)
 
@@ -250,5 +252,5 @@ def read_scores(path: Path) -> Scores:
 def _row(row: Mapping[str, Any]) -> ProblemScore:
     kind, n, correct = row["kind"], row["n"], row["correct"]
     if kind not in get_args(Kind) or not 0 <= correct <= n:
-        raise ValueError(f"a row of kind {kind!r} with {correct} correct of {n}")
+        raise ValueError(f"a row has the kind {kind!r} and {correct} correct of {n} solutions")
     return ProblemScore(str(row["task_id"]), kind, int(n), int(correct), dict(row.get("left_out", {})))

@@ -82,6 +82,11 @@ class Engine:
         self._selector = selectors.DefaultSelector()
         self._lost_in_a_row = 0
 
+    @property
+    def cache(self) -> ExpectedCache:
+        """The cache of expected outputs, which keeps nothing if it is off."""
+        return self._cache
+
     def __enter__(self) -> Engine:
         return self
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ from codepref.execution.parts import Parts
 from codepref.execution.reading import iter_verdicts, read_verdicts
 from codepref.execution.spool import ProgramVerdict, Spool
 from codepref.execution.summary import summarise
-from codepref.execution.tasks import Task, encode_task
+from codepref.execution.tasks import Task, task_digest
+from codepref.execution.vacuous import PROVEN, Screening, check_vacuous_tests, counted, screen
+from codepref.problems.left_out import left_out_of
 from codepref.problems.statements import write_statements
-from codepref.records import Problem, Solution, Test, Verdict, VerdictMatrix
-from codepref.storage.files import write_json
+from codepref.records import Problem, Solution, Test, VacuousTests, Verdict, VerdictMatrix
+from codepref.storage.files import content_hash, write_json
 
 __all__ = ["execute", "execute_into", "iter_verdicts", "read_verdicts"]
 
@@ -38,6 +41,7 @@ def execute(
     jobs: int | None = None,
     unconfined: bool = False,
     progress: Progress | None = None,
+    vacuous_tests: VacuousTests = "leave-out",
 ) -> list[VerdictMatrix]:
     """Run every solution against the tests of its problem, in a sandbox.
 
@@ -46,8 +50,11 @@ def execute(
     jobs: the largest number of worker processes. None means one for each core.
     unconfined: run untrusted programs without Landlock.
     progress(done, total): called with numbers of solutions.
+    vacuous_tests: "leave-out" leaves out tests that programs pass which do nothing, and leaves a solution unjudged
+        (code S) if such a program passes all tests of its problem. "keep" runs all tests as they are.
 
     Returns one matrix for each problem that has solutions, in the order of the problems.
+    A matrix has no column for a test that was left out.
 
     Worked example:
         problem = Problem("t", "Add one.", "f", tests=(Test("t", "0", "assert f(1) == 2"),))
@@ -59,13 +66,16 @@ def execute(
     """
     if out is not None:
         settings: dict[str, Any] = {"limits": limits, "jobs": jobs, "unconfined": unconfined, "progress": progress}
+        settings["vacuous_tests"] = vacuous_tests
         execute_into(problems, solutions, tests, out=out, **settings)
         return read_verdicts(out)
-    work = _Work(problems, tests, limits or Limits(), unconfined)
+    work = _Work(problems, tests, limits or Limits(), unconfined, vacuous_tests)
     with Spool(None, [problem.task_id for problem in problems]) as spool:
         work.fill(spool, solutions)
-        for verdicts in work.run(spool, jobs, progress):
-            spool.keep(verdicts)
+        with work.engine(spool, jobs, progress) as engine:
+            work.screen(engine)
+            for verdicts in work.run(spool, engine):
+                spool.keep(verdicts)
         return [
             VerdictMatrix(task, tuple(work.tests.get(task, ())), tuple(_verdict(*row) for row in rows))
             for task, rows in groupby(spool.rows(), key=lambda row: row[0])
@@ -82,6 +92,7 @@ def execute_into(
     jobs: int | None = None,
     unconfined: bool = False,
     progress: Progress | None = None,
+    vacuous_tests: VacuousTests = "leave-out",
 ) -> dict[str, Any]:
     """Run solutions as `execute` does, and write files into `out`. The solutions need not fit into memory.
 
@@ -93,7 +104,7 @@ def execute_into(
 
     Returns the content of summary.json. Raises what `execute` raises.
     """
-    folder, work = Path(out), _Work(problems, tests, limits or Limits(), unconfined)
+    folder, work = Path(out), _Work(problems, tests, limits or Limits(), unconfined, vacuous_tests)
     with Parts(folder) as parts, Spool(parts.scratch, [problem.task_id for problem in problems]) as spool:
         work.fill(spool, solutions)
         keys = {problem.task_id: work.key(problem) for problem in problems if problem.task_id in spool.counts}
@@ -104,14 +115,19 @@ def execute_into(
         write_statements(folder, problems, keys)
         if summary is None:
             start = time.monotonic()
-            _resume(parts, spool, keys)
-            for verdicts in work.run(spool, jobs, progress):
-                parts.write(keys[verdicts[0].task_id], verdicts)
-                spool.keep(verdicts)
+            with work.engine(spool, jobs, progress) as engine:
+                work.screen(engine)
+                # The codes of an earlier run are taken over only if the same tests were left out then.
+                screened = {task: work.screened_key(task, key) for task, key in keys.items()}
+                _resume(parts, spool, screened)
+                for verdicts in work.run(spool, engine):
+                    parts.write(screened[verdicts[0].task_id], verdicts)
+                    spool.keep(verdicts)
             seconds = time.monotonic() - start
             used = [test for task in keys for test in work.tests.get(task, ())]
-            summary = summarise(spool, used, work.limits, seconds)
+            summary = summarise(spool, used, work.limits, seconds) | work.vacuous()
             summary |= {"problems_without_solutions": len(problems) - len(keys), "unconfined": unconfined, "key": whole}
+            summary["problems_left_out"] = left_out_of(problems).as_dict()
             write_tables(folder, spool, used)
             write_json(folder / SUMMARY, summary)
         parts.remove()
@@ -131,13 +147,29 @@ def _verdict(task: str, solution_id: int, row: ProgramVerdict) -> Verdict:
 
 
 class _Work:
-    """The problems, their tests and the limits of one execution."""
+    """The problems, their tests and the limits of one execution.
 
-    def __init__(self, problems: Sequence[Problem], tests: Tests | None, limits: Limits, unconfined: bool) -> None:
+    Attributes:
+        tests: the tests by task. After `screen` they lack those that are left out.
+    """
+
+    def __init__(
+        self,
+        problems: Sequence[Problem],
+        tests: Tests | None,
+        limits: Limits,
+        unconfined: bool,
+        vacuous_tests: VacuousTests,
+    ) -> None:
+        check_vacuous_tests(vacuous_tests)
         self.problems = problems
         self.tests: Mapping[str, Sequence[Test]] = _tests_by_task(problems, tests)
-        self.limits, self._unconfined = limits, unconfined
+        self._all_tests = self.tests
+        self.limits, self._unconfined, self._keeps = limits, unconfined, vacuous_tests == "keep"
         self._known = {problem.task_id: problem for problem in problems}
+        self._digests: dict[str, bytes] = {}
+        self._screenings: Mapping[str, Screening] = {}
+        self._progress: Callable[[int], None] = lambda count: None
 
     def fill(self, spool: Spool, solutions: Iterable[Solution]) -> None:
         """Read all solutions into the spool. Raises UserError for mistakes in solutions, tests or problems."""
@@ -157,42 +189,68 @@ class _Work:
         wrong: list[str] = []
         for task in tasks:
             try:
-                encode_task(Task(self._known[task], (), self.tests.get(task, ())), self.limits)
+                self._digests[task] = task_digest(self._known[task], self.tests.get(task, ()), self.limits)
             except UserError as error:
                 wrong += error.problems
         if wrong:
             raise UserError(*_first(wrong))
 
     def key(self, problem: Problem) -> str:
-        """Return the key of the problem, its tests, the limits and the confinement (see `task_key`)."""
-        return task_key(problem, self.tests.get(problem.task_id, ()), self.limits, self._unconfined)
+        """Return the hash of the problem's code, its tests, the limits and how they are run."""
+        key = task_key(problem, self._all_tests.get(problem.task_id, ()), self.limits, self._unconfined)
+        return f"{key} keep" if self._keeps else key
 
-    def run(self, spool: Spool, jobs: int | None, progress: Progress | None) -> Iterator[Sequence[Verdict]]:
-        """Run the pending programs of the spool, and yield the verdicts of one piece at a time.
+    def screened_key(self, task: str, key: str) -> str:
+        """Return the key of a task together with the tests that are left out."""
+        screening = self._screenings.get(task, PROVEN)
+        return key if screening == PROVEN else f"{key} {content_hash(astuple(screening))}"
 
-        The `solution_id` of these verdicts is the id of the program in the spool.
-        """
-        done = sum(copies for _, copies, *_ in spool.verdicts())
-        if progress is not None and done:
-            progress(done, spool.lines)
-        if done == spool.lines:
-            return
+    def engine(self, spool: Spool, jobs: int | None, progress: Progress | None) -> Engine:
+        """Return the engine of this execution, which reports its progress as numbers of solutions."""
+        done = 0
 
         def report(count: int) -> None:
             nonlocal done
             done += count
-            if progress is not None:
+            if progress is not None and count:
                 progress(done, spool.lines)
 
-        with Engine(jobs=jobs, unconfined=self._unconfined, progress=report) as engine:
-            for matrix in engine.run(self._tasks(spool), limits=self.limits):
+        self._progress = report
+        return Engine(jobs=jobs, unconfined=self._unconfined, progress=report)
+
+    def screen(self, engine: Engine) -> None:
+        """Run the programs that do nothing, and leave out the tests that prove nothing."""
+        if self._keeps:
+            return
+        tasks = ((self._known[task], self.tests.get(task, ()), digest) for task, digest in self._digests.items())
+        self._screenings = screen(tasks, engine, self.limits)
+        kept = {task: screening.kept(self.tests[task]) for task, screening in self._screenings.items()}
+        self.tests = ChainMap(kept, self.tests) if kept else self.tests  # type: ignore[arg-type]
+
+    def vacuous(self) -> dict[str, Any]:
+        """Return the part of the summary about tests that prove nothing."""
+        return counted(self._screenings, self._all_tests)
+
+    def run(self, spool: Spool, engine: Engine) -> Iterator[Sequence[Verdict]]:
+        """Run the pending programs of the spool, and yield the verdicts of one piece at a time.
+
+        The `solution_id` of these verdicts is the id of the program in the spool.
+        """
+        self._progress(sum(copies for _, copies, *_ in spool.verdicts()))
+        for matrix in engine.run(self._tasks(spool), limits=self.limits):
+            screening = self._screenings.get(matrix.task_id)
+            if screening is None:
                 yield matrix.verdicts
+            else:
+                tests = self.tests[matrix.task_id]
+                yield [screening.judged(verdict, tests) for verdict in matrix.verdicts]
 
     def _tasks(self, spool: Spool) -> Iterator[Task]:
         for task, programs in spool.pieces():
             solutions = [Solution(task, program.id, program.source) for program in programs]
             copies = [program.copies for program in programs]
-            yield Task(self._known[task], solutions, self.tests.get(task, ()), copies)
+            tests = self._screenings.get(task, PROVEN).run(self.tests.get(task, ()))
+            yield Task(self._known[task], solutions, tests, copies)
 
 
 def _first(wrong: Sequence[str], limit: int = 5) -> list[str]:

@@ -14,6 +14,7 @@ import os
 import platform
 import stat
 import tempfile
+from collections.abc import Iterable
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
@@ -143,6 +144,23 @@ def key_of(fields: tuple[object, ...], limits: dict[str, object]) -> str:
     used = imported("\n".join(part for part in fields if isinstance(part, str)))
     machine = (platform.python_implementation(), platform.python_version(), _versions(used))
     return hashlib.sha256(encoded((machine, allowed, _own_code(), fields))).hexdigest()
+
+
+def screening_key(digest: bytes, limits: dict[str, object], sources: Iterable[str]) -> str:
+    """Return the name under which the results of programs that do nothing are kept.
+
+    It is the hash of everything that decides them: the digest of the encoded task, the limits, the interpreter, the
+    packages that the tests import, the sandbox's own code, and the code that makes the programs.
+    digest: of the task. sources: the texts of its tests.
+    """
+    used = imported("\n".join(sources))
+    machine = (platform.python_implementation(), platform.python_version(), _versions(used))
+    return hashlib.sha256(encoded((machine, dict(limits), _own_code(), _screening_code(), digest))).hexdigest()
+
+
+@functools.cache
+def _screening_code() -> bytes:
+    return hashlib.sha256(SANDBOX.with_name("vacuous.py").read_bytes()).digest()
 
 
 @functools.cache

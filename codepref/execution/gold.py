@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from codepref.execution.execute import execute
 from codepref.execution.limits import Limits
-from codepref.records import Problem, Solution
+from codepref.records import Problem, Solution, VacuousTests
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,12 @@ class GoldFailure:
 
 
 def check_gold(
-    problems: Sequence[Problem], *, limits: Limits | None = None, jobs: int | None = None, unconfined: bool = False
+    problems: Sequence[Problem],
+    *,
+    limits: Limits | None = None,
+    jobs: int | None = None,
+    unconfined: bool = False,
+    vacuous_tests: VacuousTests = "leave-out",
 ) -> list[GoldFailure]:
     """Run gold solutions against their problems' own tests, and return those that did not pass every test.
 
@@ -32,7 +38,8 @@ def check_gold(
     """
     checked = [problem for problem in problems if problem.gold is not None and problem.tests]
     solutions = [Solution(problem.task_id, 0, problem.gold or "") for problem in checked]
-    matrices = execute(checked, solutions, limits=limits or Limits(), jobs=jobs, unconfined=unconfined)
+    engine: dict[str, Any] = {"jobs": jobs, "unconfined": unconfined, "vacuous_tests": vacuous_tests}
+    matrices = execute(checked, solutions, limits=limits or Limits(), **engine)
     return [
         GoldFailure(verdict.task_id, verdict.codes, verdict.detail)
         for matrix in matrices

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +14,8 @@ from codepref.execution.sandbox.wire.plain_data import Unencodable
 from codepref.execution.sandbox.wire.plan import Plan
 from codepref.problems.kinds import check_together, kind_of
 from codepref.records import Problem, Solution, Test
+
+_DEFINITIONS = re.compile(r"\b(class|def)[ \t]+`?([^\W\d]\w*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,31 @@ def encode_task(task: Task, limits: Limits, cpu_seconds: float | None = None) ->
     try:
         values = (limits if cpu_seconds is None else limits.lowered(cpu_seconds)).resolved()
         values |= {"max_cpu_seconds": float(limits.cpu_seconds), "reference_factor": float(REFERENCE_FACTOR)}
-        return Plan(problem.helpers, problem.preamble, problem.entry_point, tests, values).encode()
+        return Plan(
+            problem.helpers, problem.preamble, problem.entry_point, tests, values, definitions(problem)
+        ).encode()
     except Unencodable as error:
         raise UserError(
             f"{problem.task_id}: the problem or a test holds a value of type {error} where text is needed"
         ) from None
+
+
+def task_digest(problem: Problem, tests: Sequence[Test], limits: Limits) -> bytes:
+    """Return a digest of a task without its solutions. Raises what `encode_task` raises."""
+    return hashlib.sha256(encode_task(Task(problem, (), tests), limits)).digest()
+
+
+def definitions(problem: Problem) -> dict[str, str]:
+    """Return the names that a problem's prompt, preamble or gold solution defines, each with "class" or "def".
+
+    A prompt in words defines a class if it says "class NAME". The sandbox decides by these names what in a test is an
+    object of a solution's class, and which names cannot mean a library.
+    """
+    found: dict[str, str] = {}
+    for text in (problem.prompt, problem.preamble, problem.gold or ""):
+        for kind, name in _DEFINITIONS.findall(text):
+            found[name] = kind
+    return found
 
 
 def expected_keys(task: Task, limits: Limits) -> dict[int, str]:

@@ -12,11 +12,11 @@ ADAPTER = "adapter_config.json"
 
 
 def hub_name(model: str, run_dir: Path) -> str:
-    """Return `model` if it is a hub name OWNER/NAME, and "" otherwise.
+    """Return `model` if it has the form of a hub name OWNER/NAME and is not a local path, and "" otherwise.
 
-    A relative path such as `models/base` looks like a hub name. It counts as a local path if it exists. It also counts
-    as a local path if `model` is the run's model and its fingerprint in run.json differs from that of the hub name. In
-    this case the folder existed when the run began. See `codepref.models.fingerprint`.
+    The hub is not asked. A relative path such as `models/base` looks like a hub name. It counts as a local path if it
+    exists. It also counts as a local path if `model` is the run's model and its fingerprint in run.json differs from
+    that of the hub name. In this case the folder existed when the run began. See `codepref.models.fingerprint`.
     """
     owner, slash, name = model.partition("/")
     if not owner or not slash or not name or "/" in name or owner.startswith((".", "~")) or Path(model).exists():
@@ -32,10 +32,11 @@ def shown_name(model: str, run_dir: Path) -> str:
 
 
 def local_base(run_dir: Path) -> str:
-    """Return the base model of a run's adapter if it is a local one, such as a folder on this machine.
+    """Return the base model of a run's adapter if `hub_name` does not accept it, for example if it is a local folder.
 
-    Returns "" if `hub_name` accepts the base model, or if the checkpoint is not an adapter. A base model named `sft` is
-    local if the run has a folder `sft`. Returns "unknown" if the adapter does not name its base model.
+    Returns "" if `hub_name` accepts the base model, or if the checkpoint is not an adapter. A base model whose last
+    part is `sft` is returned even so if the run has a folder `sft`. Returns "unknown" if the adapter does not name its
+    base model.
     """
     config = run_dir / "checkpoint" / ADAPTER
     if not config.exists():

@@ -20,8 +20,8 @@ NOT_PROMISED = (
 def model_head(summary: Mapping[str, Any], license_: str, base_model: str) -> dict[str, Any]:
     """Return the metadata of the model card for the hub, without the figures of `evaluation_rows`.
 
-    base_model: the base model's hub name, or "" for a local base. The metadata does not name a local base,
-    since a local path means nothing on another machine.
+    base_model: the base model's hub name OWNER/NAME, or "" if it has none. The metadata names only a hub name, since a
+    local path means nothing on another machine.
     """
     head: dict[str, Any] = {
         "license": license_ or UNKNOWN_LICENSE,
@@ -35,7 +35,10 @@ def model_head(summary: Mapping[str, Any], license_: str, base_model: str) -> di
 
 
 def evaluation_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return one row for each pass@k of the aligned model, with name, value in percent, and held-out problems."""
+    """Return a row for each pass@k of the aligned model: the figure's name, its value in percent, and `heldout`.
+
+    `heldout` is the name of the held-out problems.
+    """
     heldout = _problems(summary).get("heldout", "")
     return [
         {"name": str(row["name"]), "value": round(100 * float(row["value"]), 2), "heldout": heldout}
@@ -82,12 +85,12 @@ def model_body(summary: Mapping[str, Any], name: str, base: str) -> str:
 
 
 def data_body(summary: Mapping[str, Any], name: str, base: str) -> str:
-    """Return the text of the pairs' card, which follows the metadata. base: as for `model_body`."""
+    """Return the text of the pairs' card after the metadata. base: as for `model_body`."""
     pairs, rule = summary.get("pairs") or {}, _section(summary, "pairing").get("rule", "")
     problems = _problems(summary)
     sizes = f"{count(pairs.get('count'))} preference pairs of {count(pairs.get('problems'))} problems "
     lines = [f"# {name}", "", sizes]
-    lines[-1] += f"from `{problems.get('train', '')}`, chosen by codepref's rule `{rule}` among the answers of "
+    lines[-1] += f"from `{problems.get('train', '')}`, chosen by the pairing rule `{rule}` among the answers of "
     lines[-1] += f"{_source(summary, base)} (seed {summary.get('seed', '')})."
     lines += ["", _right(pairs), "", "| column | content |", "|---|---|"]
     lines += [f"| `{column}` | {content} |" for column, content in COLUMNS]

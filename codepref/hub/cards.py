@@ -50,7 +50,10 @@ def _write(path: Path, head: str, body: str) -> None:
 
 
 def license_of(model: str) -> str:
-    """Return the licence that the card in a local model's folder names, or "" if it names none or there is no card."""
+    """Return the licence that a line `license: NAME` in the card of a local model names.
+
+    Return "" if there is no card or the card has no such line.
+    """
     card = Path(model) / MODEL_CARD
     if not card.is_file():
         return ""

@@ -58,7 +58,7 @@ def push(
         raise UserError("nothing to push: give --model OWNER/NAME, --dataset OWNER/NAME, or both")
     for name in filter(None, (model, dataset)):
         if name.count("/") != 1 or not all(name.split("/")):
-            raise UserError(f"{name!r} is not the name of a repository on the hub: write OWNER/NAME")
+            raise UserError(f"{name!r} does not have the form OWNER/NAME, which the name of a repository needs here")
     summary = read_json(folder / "summary.json")
     message = message or f"codepref {summary.get('codepref', '')}, recipe {summary.get('recipe', '')}"
     if model:
@@ -77,8 +77,8 @@ def push(
 def _check_model(folder: Path, summary: dict[str, Any], anyway: bool) -> None:
     """Check that the run's model can be pushed.
 
-    Raises UserError for a run without a checkpoint, and for an adapter with a local base model. Raises
-    GateError for a model that was not promoted or not measured, unless `anyway` is set.
+    Raises UserError for a run without a checkpoint, and for an adapter whose base model has no hub name OWNER/NAME.
+    Raises GateError for a model that was not promoted or not measured, unless `anyway` is set.
     """
     checkpoint = folder / "checkpoint"
     if not checkpoint.is_dir():

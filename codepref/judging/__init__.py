@@ -1,1 +1,1 @@
-"""Judges: a judge model or the rubric rates responses by a coding preference and writes judgments."""
+"""Rates responses by a coding preference, with a judge model or with the rubric, and writes files of judgments."""

@@ -125,11 +125,11 @@ def _annotations(
 
 
 def _value(rating: Any, low: int, high: int) -> tuple[int | None, str]:
-    """Return (value, "") for a whole number on the scale, as text or as an int, and else (None, the reason)."""
+    """Return (value, "") for a whole number on the scale, as text or as an int. Otherwise return (None, reason)."""
     if rating is None or rating == UNJUDGED:
         return None, "not rated"
     text = str(rating).strip() if not isinstance(rating, bool) else ""
     if not _WHOLE.fullmatch(text):
-        return None, f"the rating is no whole number: {str(rating)[:40]!r}"
+        return None, f"the rating is not a whole number from {low} to {high}: {str(rating)[:40]!r}"
     value = int(text)
     return (value, "") if low <= value <= high else (None, f"the rating is not between {low} and {high}: {value}")

@@ -80,9 +80,10 @@ def judge_run(
 ) -> Iterator[JudgeRun]:
     """Get the answers to all questions about the tasks, and yield a JudgeRun while the journal in `folder` is open.
 
-    references: gives the reference answers if responses are graded beside one. budget: limit in dollars over all runs
-    with this journal. Raises the errors of `Exchange`, the errors of reading the tasks, and UserError for tasks without
-    a known preference or if there is no response to judge.
+    member: the judge. references: gives the reference answer of each task if responses are graded beside one. budget:
+    the limit in dollars for all calls with this journal together. Raises UserError for mistakes in the judge's endpoint
+    or the budget, for tasks without a known preference, and if there is no response to judge. Raises the errors of
+    `Exchange` and the errors of reading the tasks.
     """
     endpoint = member.endpoint()
     check_endpoints([endpoint], budget)
@@ -144,5 +145,5 @@ def _count_questions(tasks: Tasks, endpoint: Endpoint, settings: JudgeSettings, 
             unknown.append(InstructionResponses(task.instruction, ()))
     check_preferences(unknown)
     if not total:
-        raise UserError(f"there is no response to judge: none of the {empty} instructions has one")
+        raise UserError(f"there is no response to judge. None of the {empty} instructions has a response")
     return total

@@ -1,6 +1,6 @@
 """Writes rated pairs with the columns of the published data set coseal/CodeUltraFeedback_binarized.
 
-Training scripts of other projects read this form.
+A training script that uses only these columns can also use the written files.
 """
 
 from __future__ import annotations
@@ -36,13 +36,16 @@ def write_binarized(path: Path, judgments: Sequence[Judgment], pairs: Iterable[P
 
 
 def binarized_rows(judgments: Sequence[Judgment], pairs: Iterable[Pair]) -> Iterator[dict[str, Any]]:
-    """Yield the rows that `write_binarized` writes. Raises UserError as it does."""
+    """Yield the rows that `write_binarized` writes.
+
+    Raises UserError for a pair whose responses or ratings the judgments do not hold.
+    """
     by_task = {judgment.task_id: judgment for judgment in judgments}
     for pair in pairs:
         judgment = by_task.get(pair.task_id)
         if judgment is None:
             raise UserError(
-                f"the judgments lack task {pair.task_id!r}: give the judgments from which the pairs were made"
+                f"the judgments lack task {pair.task_id!r}. Give the judgments from which the pairs were made"
             )
         row = judgment_row(judgment)
         columns = {name: row[name] for name in PUBLISHED}
@@ -53,7 +56,7 @@ def binarized_rows(judgments: Sequence[Judgment], pairs: Iterable[Pair]) -> Iter
 
 
 def _side(judgment: Judgment, pair: Pair, side: str) -> tuple[str, int | None, str]:
-    """Return (text, rating, model) of one side of a pair. Raises UserError if the judgments lack it."""
+    """Return (text, rating, model) of one side of a pair. Raises UserError if `judgment` lacks it."""
     response_id = getattr(pair, f"{side}_id")
     ratings: Mapping[int, Rating] = {rating.response_id: rating for rating in judgment.ratings}
     for response in judgment.responses:

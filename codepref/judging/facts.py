@@ -1,4 +1,4 @@
-"""Collects facts about a program from its syntax tree, its lines and its names, without running it. Pure."""
+"""Collects facts about a program and the text around it, without running the program. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from codepref.judging.requirements import Function, extras, is_docstring, missing
 from codepref.problems.source import bound_names, parse
 from codepref.records import Problem
-from codepref.sampling.blocks import code_blocks, code_texts, without_thinking
+from codepref.sampling.blocks import code_blocks, code_texts
+from codepref.sampling.tags import answer_text
 
 BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.Match)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -29,17 +30,20 @@ class Facts:
     lines: the number of lines that are not blank.
     longest_line: the length of the longest of these lines in characters.
     nodes: the number of expressions in the program.
-    densest: the number of expressions in the statement that has most of them. Expressions of the statements inside it
-        do not count.
-    nesting: the depth of blocks inside blocks, such as 2 for a loop with a branch in it. Each function counts from 0.
+    densest: the largest number of expressions in a statement. Expressions of the statements inside it do not count.
+    nesting: the depth of blocks inside blocks, such as 2 for a loop with a branch in it. The blocks are those of
+        BLOCKS, without `try` with `except*`. Each function counts from 0. Blocks in the body of a class count only
+        inside its methods.
     inner_comprehensions: the number of comprehensions that contain another comprehension.
-    vague_names: of the names of variables and arguments, the share with one or two characters. Names in USUAL_SHORT
-        are not vague. Names of loop variables and names in the instruction do not count at all.
-    crowded: the number of statements that begin on the line of an earlier statement.
+    vague_names: of the names of arguments and of names that are assigned, the share with one or two characters. Names
+        in USUAL_SHORT are not vague. Names of loop variables and names in the instruction do not count at all.
+    crowded: the number of statements that begin on the line of an earlier statement. A statement that is only a
+        constant, such as `...`, does not count.
     functions: the number of functions, methods included.
     documented: the share of functions with a docstring, and 0 without functions.
     comments: the number of lines with a comment. If the tokenizer rejects the program, only lines that begin with `#`.
-    prose_words: the number of words of two or more letters outside the fenced blocks, and 0 without blocks.
+    prose_words: the number of runs of two or more letters outside the fenced blocks and the <think> parts, and 0
+        without blocks.
     missing: what the instruction asks for and the program lacks.
     extras: what the program holds although the instruction does not ask for it.
     """
@@ -62,18 +66,20 @@ class Facts:
 
 
 def read_code(text: str, problem: Problem) -> str:
-    """Return the code of a response: the fenced blocks of `code_texts` as one text, or the whole response without any.
+    """Return the code of a response: the texts that `code_texts` returns, joined.
 
-    `code_texts` takes the Python and untagged blocks, or all blocks if there are none of these, and drops <think>
-    parts. Example calls and asserts are kept, because they are a part of the answer. For a problem of style "complete",
-    a response without blocks that does not define the entry point is appended to the prompt, if the result parses. A
-    response without blocks is returned even if it is only prose. The result is "" if only white space is left.
+    `code_texts` returns the Python and untagged blocks, or all blocks if there are none of these, or the whole response
+    if it has no blocks. It drops <think> parts. Example calls and asserts are kept, because they are a part of the
+    answer. For a problem of style "complete", a response without blocks that does not define the entry point is
+    appended to the prompt without its <think> parts, if the result parses. A response without blocks is returned even
+    if it is only prose. The result is "" if only white space is left.
     """
     code = "\n\n\n".join(part.strip("\n") for part in code_texts(text)).rstrip()
     if not code.strip():
         return ""
-    if problem.style == "complete" and not code_blocks(text) and not _defines(code, problem.entry_point):
-        whole = problem.prompt + text.rstrip()
+    answer = answer_text(text)
+    if problem.style == "complete" and not code_blocks(answer) and not _defines(code, problem.entry_point):
+        whole = problem.prompt + answer.rstrip()
         return whole + "\n" if parse(whole) else code + "\n"
     return code + "\n"
 
@@ -168,7 +174,7 @@ def _vague_names(tree: ast.Module, problem: Problem) -> float:
 
 
 def _crowded(statements: list[ast.stmt]) -> int:
-    """Return the number of statements that begin on the line of an earlier one. `a = 1; b = 2` gives 1."""
+    """Return how many of `statements` begin on the line of an earlier one. `a = 1; b = 2` gives 1."""
     starts = [node.lineno for node in statements]
     return len(starts) - len(set(starts))
 
@@ -183,7 +189,7 @@ def _comments(code: str) -> int:
 
 
 def _prose_words(text: str) -> int:
-    answer = without_thinking(text)
+    answer = answer_text(text)
     blocks = code_blocks(answer)
     if not blocks:
         return 0

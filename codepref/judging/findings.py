@@ -39,9 +39,10 @@ class Metrics:
     """radon's metrics of a program.
 
     Attributes:
-    cyclomatic: the cyclomatic complexity of the most complex function or class, at least 1 (McCabe 1976).
-    volume: the Halstead volume of the whole program, in bits (Halstead 1977).
-    difficulty: the Halstead difficulty of the whole program.
+    cyclomatic: the cyclomatic complexity of the most complex function or class (McCabe 1976), and 1 without functions
+        and classes.
+    volume: the Halstead volume of the whole program, in bits (Halstead 1977), as radon counts it.
+    difficulty: the Halstead difficulty of the whole program, as radon counts it.
     """
 
     cyclomatic: int = 1

@@ -35,16 +35,17 @@ def judge(
 ) -> dict[str, Any]:
     """Have a judge model rate responses by each problem's preference, by default from 1 to 5.
 
-    source: a file that `respond` wrote, a published data set, or records. member: the judge. budget: limit in dollars
-    over all runs with this `out`. log: called with messages for the user.
+    source: a file that `respond` wrote, a published data set, or records. member: the judge. budget: the limit in
+    dollars for all calls with this `out` together. log: receives messages for the user.
     Writes the judgments to `out` as JSON lines (see `codepref.judging.artifact`). Writes a summary to a file beside it,
     with the ending .summary.json instead of the ending of `out`. The summary counts ratings, unjudged responses by
-    reason, changes in the second pass, tokens and dollars. The folder `out`.calls keeps each answer when it arrives,
-    and an interrupted call continues from there.
+    reason, changes in the second pass, tokens and dollars. The folder `out`.calls keeps each answer when it arrives. A
+    later call with the same `out` continues from these answers.
     Returns the summary. Raises UserError for wrong input, a wrong key, an unknown model or a missing server, if
     possible before the first paid call. Raises GateError if the budget allows no further call, and InfrastructureError
-    if a server stops answering or if answers are missing after all attempts. If answers are missing, `out` holds
-    judgments in which the responses concerned are unjudged. Raises MachineError if a file cannot be written.
+    if a server stops answering or if answers are missing after all attempts. If answers are missing, `out` has been
+    written, and responses without an answer in the first pass are unjudged. Raises MachineError if a file cannot be
+    written.
     """
     target, counts = Path(out), JudgeCounts()
     check_target(target)
@@ -65,24 +66,32 @@ def judge(
     return summary
 
 
-def judge_by_rubric(source: ResponseSource, out: str | Path, *, problems: str | Path | None = None) -> dict[str, Any]:
-    """Rate responses by the rubric, without a server and a model; see docs/how-to/rubric.md.
+def judge_by_rubric(
+    source: ResponseSource, out: str | Path, *, problems: str | Path | None = None, strict: bool = False
+) -> dict[str, Any]:
+    """Rate responses by the rubric, which needs no server and no model; see docs/how-to/rubric.md.
 
-    source, out: as for `judge`. The same two files are written, and there is no folder of calls.
+    source, out: as for `judge`. The judgments and the summary are written as by `judge`, but a task without responses
+    has no judgment, and the summary holds no settings and no costs. There is no folder of calls.
     problems: the problems that the responses answer, as for `codepref.problems.load_problems`. They hold the entry
     points that the preference "instruction-following" looks for. Without them, responses that are rated by this
-    preference get 1.
-    Returns the summary. Raises UserError for tasks that `problems` does not hold, and for tasks without a known
-    preference. Raises MachineError if ruff is missing, and InfrastructureError if ruff fails.
+    preference get 1. strict: refuse problems with a bad row. By default a bad row is left out with its responses.
+    Returns the summary. Raises UserError for responses or problems that cannot be read, for tasks that `problems` does
+    not hold, for tasks without a known preference, and if `out` is a folder. Raises MachineError if ruff is missing or
+    a file cannot be written, and InfrastructureError if ruff fails.
     """
     from codepref.judging.rubric import JUDGE, judge_responses
+    from codepref.problems.left_out import left_out_of
     from codepref.problems.load import load_problems
 
     target, counts = Path(out), JudgeCounts()
     check_target(target)
     tasks = list(load_tasks(source)())
     check_preferences(tasks)
-    known = {problem.task_id: problem for problem in load_problems(problems)} if problems else {}
+    loaded = load_problems(problems, strict=strict) if problems else []
+    known = {problem.task_id: problem for problem in loaded}
+    left_out = left_out_of(loaded).tasks - known.keys()
+    tasks = [task for task in tasks if task.task_id not in left_out]
     if unknown := [task.task_id for task in tasks if known and task.task_id not in known]:
         raise UserError(
             f"{len(unknown)} tasks are not in {problems} ({', '.join(unknown[:3])}"

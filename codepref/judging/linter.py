@@ -22,9 +22,9 @@ SELECT = "E,W,F,B,C4,SIM,RET,PIE,PERF,N,UP,FURB,ISC,PLR1,PLR5,PLW,RUF"
 IGNORE = "E501,W292,UP006,UP007,UP035,UP045,RUF001,RUF002,RUF003"
 """Rules in the families of SELECT that are not checked.
 
-`codepref.judging.facts` measures the lines (E501). A missing newline at the end does not matter (W292). The instruction
-often prescribes the annotations (UP006 to UP045). Unusual Unicode characters may be a part of the task (RUF001 to
-RUF003)."""
+`codepref.judging.facts` measures the length of lines (E501). A missing newline at the end does not matter (W292). The
+instruction often prescribes the annotations and their imports (UP006, UP007, UP035, UP045). Unusual Unicode characters
+may be a part of the task (RUF001 to RUF003)."""
 BATCH = 2000
 """The largest number of programs that one ruff process examines."""
 SUPPRESSION = re.compile(r"#\s*(?=fmt:|yapf:|isort:|noqa|ruff:)")

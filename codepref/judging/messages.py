@@ -1,7 +1,7 @@
-"""Writes the messages that a judge model reads. Pure.
+"""Writes the messages that a judge model reads.
 
 The folder `prompts/` holds the templates. The text of a response is data. It stands between tags whose names contain a
-word that no response contains. A response can therefore not close its own tag or imitate another response.
+word that no text of the question contains. A response can therefore not close its own tag or imitate another response.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def rating_messages(instruction: str, preference: str, responses: Sequence[str],
 def grading_messages(
     instruction: str, preference: str, reference: str, response: str, seed: object = 0
 ) -> list[Message]:
-    """Return messages that ask for a grade from 1 to 10 for one response beside a reference answer, as in CODAL-Bench.
+    """Return messages that ask for a grade from 1 to 10 for one response beside a reference answer.
 
-    The judge is asked for the same form of answer as by `rating_messages`, so that the same parser reads it.
+    These messages and those of `rating_messages` ask for the same form of answer, so that one parser reads both.
     seed: changes the names of the tags. Raises UserError for an unknown preference.
     """
     quality = load_preference(preference)

@@ -9,7 +9,10 @@ from codepref.judging.findings import Metrics
 
 @functools.lru_cache(maxsize=4096)
 def measure(code: str) -> Metrics | None:
-    """Return the metrics of a program that parses, or None if radon fails, as for a too deeply nested one."""
+    """Return the metrics of a program that parses, or None if it is nested too deeply for radon.
+
+    None also stands for a SyntaxError, ValueError or MemoryError of radon.
+    """
     from radon.complexity import cc_visit
     from radon.metrics import h_visit
 

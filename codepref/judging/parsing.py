@@ -40,11 +40,12 @@ def parse_ratings(text: str, count: int, low: int, high: int) -> Parsed:
     """Read the ratings of `count` responses, which have the labels 1, 2, ..., on a scale from `low` to `high`.
 
     A set of ratings is complete if it names every label exactly once. The parser looks for complete sets in JSON
-    objects {"ratings": [{"id", "rating", "rationale"}, ...]} in the text; see MAX_CANDIDATES. If there is none, it
-    reads the published form: one block `Rating: N` / `Rationale: ...` for each response, in the order of the labels.
-    An answer without a complete set rates no response, because one of the responses may have made the judge write it.
-    An answer with complete sets of different ratings rates no response either. A rating that is not a whole number on
-    the scale ("N/A", "4/5", 11, 3.5) leaves only its own response unjudged.
+    objects {"ratings": [{"id", "rating", "rationale"}, ...]} in the text; see MAX_CANDIDATES. If there is no complete
+    set, it reads the published form: one block `Rating: N` / `Rationale: ...` for each response, in the order of the
+    labels.
+    An answer without a complete set rates no response, because a response may have made the judge write the incomplete
+    set. An answer with several complete sets in JSON that differ in a rating rates no response either. A rating that is
+    not a whole number on the scale ("N/A", "4/5", 11, 3.5) leaves only its own response unjudged.
     """
     labels = range(1, count + 1)
     readings = [entries for entries in _objects(text) if sorted(_labels(entries)) == list(labels)]
@@ -79,7 +80,10 @@ def _parse(entries: Sequence[Mapping[str, Any]], low: int, high: int) -> Parsed:
 
 
 def _whole(value: Any) -> int | None:
-    """Return the whole number that a JSON value holds as a number or as a text of digits, or None."""
+    """Return the whole number that a JSON value holds as a number or as a text of digits, or None.
+
+    A text of more than six digits and a float of a million or more give None too.
+    """
     if type(value) is int:
         return value
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e6:
@@ -111,7 +115,7 @@ def _objects(text: str) -> Iterator[list[Mapping[str, Any]]]:
 
 
 def _labels(entries: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Return the label of each entry, and -1 for an entry whose label is missing or no whole number."""
+    """Return the label of each entry, and -1 for an entry whose label is missing or not a whole number."""
     return [-1 if (label := _whole(entry.get("id"))) is None else label for entry in entries]
 
 

@@ -1,4 +1,4 @@
-"""Writes the questions to a judge about a task, and makes a judgment from the judge's answers. Pure."""
+"""Writes the questions to a judge about a task, and makes a judgment from the judge's answers."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ def questions(
 ) -> Iterator[Question]:
     """Yield all questions about one task: the first pass, a second pass if wanted, and repeats of the first pass.
 
-    The second pass reverses the order. A pass is one question about all responses. In mode "single" or with
-    `references`, it is one question for each response. A task without responses has no questions.
+    The second pass reverses the order. In mode "single" or with `references`, a pass has one question for each
+    response. Otherwise a pass is one question about all responses. A task without responses has no questions.
     """
     if not task.responses:
         return
@@ -108,7 +108,7 @@ def read_judgment(
     answer: AnswerTo,
     references: References | None = None,
 ) -> tuple[Judgment, list[list[Reading]]]:
-    """Return the judgment of a task, and the readings of all answers in one list for each pass.
+    """Return the judgment of a task, and for each pass a list with one reading for each question.
 
     The ratings come from the first pass. A response without a readable rating is unjudged, with a reason. With
     `settings.second_pass`, `Rating.second` is the value of the second pass.
@@ -190,8 +190,8 @@ def _request(
 def _read(question: Question, answer: AnswerTo, settings: JudgeSettings) -> Reading:
     """Read the answer to a question.
 
-    If the judge also answered the repeated question, this second answer counts in two cases: it rates more responses,
-    or the first answer holds no complete set of ratings or several that differ.
+    If the judge also answered the repeated question, this second answer counts in two cases. It rates more responses
+    than the first answer, or the first answer has no complete set of ratings or several sets that differ.
     """
     count = len(question.order)
     reply = answer(question.request.key)

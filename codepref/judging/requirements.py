@@ -16,7 +16,8 @@ def missing(tree: ast.Module, problem: Problem) -> Iterator[str]:
     """Yield at most one text that says what the program lacks.
 
     A text is yielded if the entry point is missing, if its body is empty or only raises, or if it does not take the
-    number of arguments that the instruction shows. If the entry point is not a function, only its name is checked.
+    number of arguments that the instruction shows. If no function at module level has the name of the entry point, only
+    the name is checked.
     """
     name = problem.entry_point
     if not any(name in bound_names(node) for node in tree.body):
@@ -39,9 +40,9 @@ def required_arguments(problem: Problem) -> int | None:
     """Return the number of arguments that the instruction shows for the entry point.
 
     The first signature or call of the entry point that can be read counts. Keyword-only and starred arguments of a
-    signature do not count, and calls with starred arguments are passed over. None means that no signature or call can
-    be read. Examples: "solve(xs): sort them" and "def solve(xs: list) -> list:" both give 1 for the entry point
-    `solve`.
+    signature do not count, and calls with starred arguments are passed over. A text that can be read as both, such as
+    `solve(*xs)`, counts as a signature. None means that no signature or call can be read. Examples: "solve(xs): sort
+    them" and "def solve(xs: list) -> list:" both give 1 for the entry point `solve`.
     """
     for match in re.finditer(rf"\b{re.escape(problem.entry_point)}\s*\(", problem.prompt):
         depth, end = 1, match.end()
@@ -60,7 +61,10 @@ def required_arguments(problem: Problem) -> int | None:
 
 
 def _arity(arguments: ast.arguments) -> tuple[int, float]:
-    """Return the number of positional arguments without a default, and the largest number of arguments."""
+    """Return the number of positional arguments without a default, and the largest number of arguments.
+
+    The largest number is infinite for a function with *args or **kwargs.
+    """
     positional = len(arguments.posonlyargs) + len(arguments.args)
     most = float("inf") if arguments.vararg or arguments.kwarg else positional + len(arguments.kwonlyargs)
     return positional - len(arguments.defaults), most
@@ -69,9 +73,10 @@ def _arity(arguments: ast.arguments) -> tuple[int, float]:
 def extras(tree: ast.Module, problem: Problem) -> Iterator[str]:
     """Yield texts about what the instruction did not ask for.
 
-    These are asserts, calls and other expressions at module level; `for`, `while`, `if` and `try` statements at module
-    level that import nothing; functions and classes that the prompt does not name and no other statement uses; and
-    `print` and `input` in a function or class, if the prompt does not mention them.
+    At module level these are asserts, calls and other expressions except constants, and `for`, `while`, `if` and `try`
+    statements that import nothing. They are also functions and classes at module level that the prompt does not name
+    and no other statement at module level uses. Calls of `print` and of `input` count too, if a function or class at
+    module level uses the name and the prompt does not mention it.
     """
     prompt = problem.prompt.lower()
     for node in tree.body:

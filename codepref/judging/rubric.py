@@ -1,10 +1,10 @@
 """The judge named "rubric", which rates by static analysis with ruff, radon and the syntax tree. It uses no model.
 
-The rubric runs no program, and it gives the same response to the same problem the same rating every time, with the same
-versions of ruff and radon. It sees how a program is written, and not whether the program is correct. How much it sees
-depends on the preference. It covers style and complexity well, and readability in part. For instruction-following, it
-only checks the entry point, its arguments, and additions that nobody asked for. For explanation, it only counts
-docstrings, comments and words around the code. It cannot tell whether they are true.
+The rubric runs no program. It is deterministic: with the same versions of Python, ruff and radon, it gives the same
+rating to the same response to a problem. It sees how a program is written, and not whether the program is correct. How
+much it sees depends on the preference. It covers style and complexity well, and readability in part. For
+instruction-following, it only checks the entry point, its arguments, and additions that nobody asked for. For
+explanation, it only counts docstrings, comments and words around the code. It cannot tell whether they are true.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ def opinions(answers: Sequence[tuple[Problem, str]], preferences: Sequence[str])
 
     ruff examines many programs together, because starting it takes much longer than examining one program.
     An answer gets 1 by every preference if it holds no code, if its code does not parse, or if the code is nested too
-    deeply for the analysis. The rationale is the reason. If such answers were left out, a model that writes more broken
-    programs could get a better mean.
-    Raises UserError for an unknown preference or if there is none, MachineError if ruff is missing, and
-    InfrastructureError if ruff fails.
+    deeply for the analysis. The rationale of such an answer is this reason. If such answers were left out, a model that
+    writes more broken programs could get a better mean.
+    Raises UserError for an unknown preference and for an empty list of preferences, MachineError if ruff is missing,
+    and InfrastructureError if ruff fails.
     """
     check_preferences(preferences)
     by_answer: dict[tuple[str, str], Facts | str] = {}
@@ -56,8 +56,8 @@ def judge_responses(
 ) -> list[Judgment]:
     """Return one judgment for each problem with responses. Problem i is judged by preference i mod len(preferences).
 
-    The published data set assigns its preferences in this way. i is the position in `problems`, and problems without
-    responses count too. Raises the errors of `opinions`.
+    The published data set assigns its preferences in this way. i is the position in `problems`, from 0. Problems
+    without responses have a position too. Raises the errors of `opinions`.
     """
     check_preferences(preferences)
     preference_of = {problem.task_id: preferences[place % len(preferences)] for place, problem in enumerate(problems)}
@@ -88,6 +88,7 @@ def judge_responses(
 def check_preferences(preferences: Sequence[str]) -> None:
     """Raise UserError for an unknown preference, or if `preferences` is empty."""
     unknown = [name for name in preferences if name not in RUBRICS]
-    if unknown or not preferences:
-        what = f"unknown preference {unknown[0]!r}" if unknown else "no preference to judge by"
-        raise UserError(f"{what}; known: {', '.join(PREFERENCES)}")
+    if unknown:
+        raise UserError(f"unknown preference {unknown[0]!r}; known: {', '.join(PREFERENCES)}")
+    if not preferences:
+        raise UserError(f"there is no preference to judge by. Name at least one of {', '.join(PREFERENCES)}")

@@ -13,7 +13,9 @@ from codepref.records import Judgment
 
 @dataclass
 class JudgeCounts:
-    """Counts of a judge's ratings. `add` counts one judgment at a time, so that not all need be in memory.
+    """Counts of a judge's ratings.
+
+    The judgments need not all be in memory, since `add` counts one at a time.
 
     Attributes:
     problems, responses: how many were counted, judged or not.

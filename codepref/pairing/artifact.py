@@ -71,8 +71,8 @@ def read_pairs(path: Path) -> list[Pair]:
 
     A row needs `prompt`, `chosen` and `rejected` as lists of messages, or `instruction`, `chosen` and `rejected` as
     texts, as in coseal/CodeUltraFeedback_binarized. Other columns may be missing.
-    Raises UserError for a missing file, for missing columns and for values of a wrong type. The message names the row
-    if the fault is in one row. Whether a confidence is in [0, 1] is not checked.
+    Raises UserError for a missing file, for missing columns and for a row that is not a pair. The message gives the
+    number of such a row. The function does not check whether a confidence is in [0, 1].
     """
     is_lines = path.suffix in (".jsonl", ".gz")
     rows = [row for _, row in read_jsonl(path)] if is_lines else read_parquet(path, ("chosen", "rejected"))
@@ -99,7 +99,7 @@ def pairs_from_rows(rows: Iterable[Mapping[str, Any]], *, where: str = "pairs") 
 
 
 def _requirement(row: Mapping[str, Any], name: str) -> str:
-    """Return a message about a wrong row. name: its first column that is missing, empty or no list of messages."""
+    """Return a message about a wrong row. name: its first column that is not a list of at least one message."""
     if row.get(name) == []:
         return f"`{name}` is an empty list, and must hold at least one message {{role, content}}"
     if row.get(name) is not None and not (name == "prompt" and isinstance(row[name], str)):

@@ -1,7 +1,7 @@
 """Decides which proposed pairs are kept. Pure.
 
-Dropped are pairs with equal sides, repeated pairs, contradictions, pairs of low confidence, pairs with sides of very
-unequal length, and pairs above the limits for a problem and for the share of problems.
+It drops pairs with equal sides, repeated pairs, contradictions, pairs of low confidence, and pairs with sides of very
+unequal length. It also limits the number of pairs of a problem and the share of problems with pairs.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class PairLimits:
     """The limits for proposed pairs.
 
     max_pairs_per_problem: the largest number of pairs of one problem, at least 1. min_confidence: pairs with a lower
-    confidence are dropped. max_share: the share of the problems whose pairs are kept, in (0, 1]. max_length_ratio: a
-    pair is dropped if one side has more than this many times the characters of the other side. It is at least 1, or 0
-    for no limit.
+    confidence are dropped. max_share: the largest share of the problems whose pairs are kept, in (0, 1].
+    max_length_ratio: a pair is dropped if one side has more than this many times the characters of the other side. It
+    is at least 1, or 0 for no limit.
     Raises UserError for values outside these bounds. min_confidence has no bounds.
     """
 
@@ -44,12 +44,12 @@ class PairLimits:
 
 
 def sides(pair: Pair) -> Sides:
-    """Return the normal forms of both answers. Answers that differ only in what `normal_form` ignores are equal."""
+    """Return the normal forms of both answers; see `answer_form`."""
     return answer_form(pair.chosen), answer_form(pair.rejected)
 
 
 def answer_form(messages: Iterable[Message]) -> str:
-    """Return the normal form of an answer, without a ```python fence around the whole answer."""
+    """Return the normal form of an answer, without the ```python fence that `codepref.pairing.pair.pair` writes."""
     text = "".join(message["content"] for message in messages)
     return normal_form(text.removeprefix("```python\n").removesuffix("\n```"))
 
@@ -117,7 +117,7 @@ def drop_reason(
 def length_imbalanced(pair: Pair, max_length_ratio: float) -> bool:
     """Return whether one side has more than `max_length_ratio` times the characters of the other side.
 
-    From such a pair a model may learn the length of answers. A ratio of 0 sets no limit.
+    A model may learn the length of answers from such a pair. A ratio of 0 sets no limit.
     """
     lengths = sorted(sum(len(message["content"]) for message in side) for side in (pair.chosen, pair.rejected))
     return max_length_ratio > 0 and lengths[1] > max_length_ratio * lengths[0]
@@ -127,8 +127,8 @@ def select_diverse(pairs: Mapping[Sides, Pair], max_pairs: int) -> list[Pair]:
     """Return at most `max_pairs` pairs of one problem, in the order of `pairs`.
 
     The pair with the highest confidence is selected first. Each further pair is the one whose two answers were selected
-    least often before, the chosen answer as chosen and the rejected answer as rejected. Among equals it is the pair
-    with the highest confidence.
+    least often in total before, the chosen answer as chosen and the rejected answer as rejected. Among several such
+    pairs, it is the pair with the highest confidence.
     """
     uses: Counter[tuple[str, str]] = Counter()
 
@@ -162,8 +162,9 @@ def top_confidence(pairs: list[Pair], problems: int, dropped: Counter[str]) -> l
 def count_in_share(share: float, total: int) -> int:
     """Return how many of `total` items fit into a share of them: the largest n with n / total <= share.
 
-    floor(share * total) is not exact: 0.29 * 100 is 28.999999999999996 in floating point, and its floor is 28. The
-    quotient n / total is rounded like the decimal number that the user wrote, so 29 / 100 == 0.29.
+    The function does not use floor(share * total), which is not exact: 0.29 * 100 is 28.999999999999996 in floating
+    point, and its floor is 28. The quotient n / total is rounded like the decimal number that the user wrote, so
+    29 / 100 == 0.29.
     Examples: 0.29 of 100 items are 29, 1/3 of 3 items is 1, and 0.1 of 9 items is 0.
     """
     count = round(share * total)

@@ -79,10 +79,11 @@ def pair(
         max_pairs_per_problem: the largest number of pairs of a problem, with every rule. See
             `codepref.pairing.hygiene.select_diverse`.
         draws: how often a rule that proposes one pair is called for each problem. If it is above 1, each call gets a
-            random half of the solutions, but at least two, and a random half of the tests. Rules that propose several
-            pairs are called once.
+            random half of the solutions and a random half of the tests. The half of the solutions holds at least two
+            if there are two. Rules that propose several pairs are called once.
         min_confidence: pairs with a lower confidence are dropped.
-        max_share: the share of the problems in `verdicts` whose pairs are kept: those with the highest confidence.
+        max_share: the largest share of the problems in `verdicts` whose pairs are kept. The problems with the highest
+            confidence are kept.
         max_length_ratio: a pair is dropped if one side has more than this many times the characters of the other side.
             0 sets no limit.
         template: the user message of the prompts; see `codepref.sampling.prompts.request_messages`.
@@ -91,8 +92,8 @@ def pair(
         seed: the seed of every random choice.
 
     Returns pairs in the order of `verdicts`. A solution without code is left out. A solution with an infrastructure
-    failure is left out too, with one exception: a rule that relies on true tests gets it if it has failed another test,
-    since it is then wrong in any case.
+    failure is left out too, with one exception: a rule that relies on true tests gets a solution that has failed
+    another test, since such a solution is wrong in any case.
     Raises UserError for a rule that is unknown or cannot be loaded, for a rule that reads ratings, for wrong options,
     and for verdicts of a task that is not among `problems`.
     """
@@ -202,7 +203,7 @@ def _draw(verdicts: RuleInput, rule: PairingRule, number: int, draws: int) -> Ch
 
 
 def _usable(matrix: VerdictMatrix, rule: PairingRule, *, allow_shared: bool, dropped: Counter[str]) -> VerdictMatrix:
-    """Return the matrix without the solutions that must not be in a pair. They are counted in `dropped`."""
+    """Return the matrix without the solutions that must not be in a pair. `dropped` counts these solutions."""
     kept = []
     for verdict in matrix.verdicts:
         if _machine_failed(verdict, rule):
@@ -219,8 +220,8 @@ def _usable(matrix: VerdictMatrix, rule: PairingRule, *, allow_shared: bool, dro
 def _machine_failed(verdict: Verdict, rule: PairingRule) -> bool:
     """Return whether an infrastructure failure hides what the rule must know of a solution.
 
-    Rules for true tests ask whether a solution is correct. A failed test answers that, whatever the missing cell would
-    have been. Other rules use all cells, and a missing cell would distort their results.
+    Rules for true tests must know whether a solution is correct. A solution with a failed test is wrong, whatever the
+    missing cell would have been. Other rules use all cells, and a missing cell would distort their results.
     """
     return INFRASTRUCTURE in verdict.codes and not (rule.tests == "true" and verdict.correct is False)
 

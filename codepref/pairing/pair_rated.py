@@ -40,21 +40,21 @@ def pair_rated(
     Args:
         judgments: one judgment for each problem.
         verdicts: verdicts of true tests on the responses, in which solution_id is the response_id. None if the
-            responses were not tested. A rule that needs true tests makes no pair for a problem without verdicts.
+            responses were not tested. `tests-then-rating` makes no pair for a problem without verdicts.
         problems: the problems from which the prompts are made.
         rule: the name of a rule in `codepref.pairing.rules.RULES` that reads ratings.
         margin: the smallest difference between the two sides of a pair by ratings, in points of the judge's scale,
-            above 0. The difference is that of the judge's scores where there are any, else that of the ratings. If a
-            response was rated in two passes, its rating is the mean of both.
+            above 0. The value of a response is its `Rating.score`. Without a score, it is the rating, or the mean of
+            the ratings of two passes.
         correctness_pairs: whether `tests-then-rating` also pairs passing responses with failing ones.
         max_pairs_per_problem, min_confidence, max_share, max_length_ratio, template, allow_shared, seed: as in
             `codepref.pairing.pair.pair`.
 
-    Two answers are equal if their texts are equal apart from white space at their ends. Unjudged responses and
+    Two answers count as equal if their texts are equal apart from white space at their ends. Unjudged responses and
     responses that were cut at the token limit are left out and counted.
     Raises UserError for a rule that is unknown or cannot be loaded, for a rule that does not read ratings, for wrong
-    options, for missing verdicts, for a margin above the width of the judge's scale, and for judgments of a task that
-    is not among `problems`.
+    options, and for a rule that needs tests if `verdicts` is None. Raises UserError also for a margin above the width
+    of the judge's scale, and for judgments of a task that is not among `problems`.
     """
     chosen_rule = load_rule(rule)
     _check(rule, chosen_rule, margin, verdicts)
@@ -70,7 +70,8 @@ def pair_rated(
         count += 1
         if judgment.task_id not in by_task:
             raise UserError(
-                f"the judgments hold task {judgment.task_id!r}, which is not among the problems. Give their problems"
+                f"the judgments hold task {judgment.task_id!r}, which is not among the problems. Give the problems of "
+                "these judgments"
             )
         if margin > judgment.high - judgment.low:
             raise UserError(
@@ -100,7 +101,7 @@ def _check(name: str, rule: PairingRule, margin: float, verdicts: object) -> Non
 
 
 def _usable(judgment: Judgment, dropped: Counter[str]) -> Judgment:
-    """Return the judgment without unjudged responses and responses that were cut. They are counted in `dropped`."""
+    """Return the judgment without unjudged responses and responses that were cut. `dropped` counts these responses."""
     kept = []
     for response, rating in zip(judgment.responses, judgment.ratings, strict=True):
         if rating.value is None:

@@ -32,11 +32,11 @@ def select_pairs(
 ) -> PairSet:
     """Select pairs with any rule of `codepref.pairing.rules.RULES`.
 
-    For a rule that reads ratings, this calls `codepref.pairing.pair_rated.pair_rated` with `judgments` and `verdicts`.
-    That function describes the options; `draws` and `fence` are not used.
-    For any other rule, this calls `codepref.pairing.pair.pair` with `verdicts`. That function describes the options;
-    `margin` and `correctness_pairs` are not used.
-    Raises UserError in the cases of `check_input` and of these two functions.
+    For a rule that reads ratings, `codepref.pairing.pair_rated.pair_rated` is called with `judgments` and `verdicts`.
+    It describes the options. `draws` and `fence` are not used.
+    For any other rule, `codepref.pairing.pair.pair` is called with `verdicts`. It describes the options. `margin` and
+    `correctness_pairs` are not used.
+    Raises UserError in the cases of `check_input` and of the function that is called.
     """
     check_input(rule, verdicts, judgments)
     if judgments is not None:
@@ -74,8 +74,8 @@ def select_pairs(
 def check_input(rule: str, verdicts: object, judgments: object) -> None:
     """Check that a rule gets the input that it reads. verdicts, judgments: None if they are not given.
 
-    Raises UserError for a rule that is unknown or cannot be loaded, for judgments that the rule does not read, for a
-    rule that reads ratings without judgments, and for any other rule without verdicts.
+    Raises UserError for a rule that is unknown or cannot be loaded. Raises UserError also if a rule that reads ratings
+    gets no judgments, and if any other rule gets judgments or no verdicts.
     """
     ratings = load_rule(rule).ratings
     if ratings and judgments is None:

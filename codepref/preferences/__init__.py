@@ -1,10 +1,8 @@
 """The five coding preferences of CodeUltraFeedback (arXiv 2403.09032, section 2.1).
 
 The keys and their order are those of the published data set. The texts are codepref's own. The folder `prompts/` holds
-one file for each preference. Ratings made with these texts can be compared with each other, but not exactly with
-published ratings.
-
-Pure.
+one file for each preference. Published ratings were made with other texts, so they cannot be compared exactly with
+ratings that were made with these texts.
 """
 
 from __future__ import annotations
@@ -34,7 +32,7 @@ class Preference:
     question: the question that a judge answers.
     aspects: what a judge looks at.
     levels: the meaning of each point of the scale from 1 to 5, beginning with 1.
-    principles: ten sentences that ask a model for this quality in a system prompt.
+    principles: ten sentences for system prompts. Each asks a model for this quality.
     """
 
     key: str

@@ -1,4 +1,4 @@
-"""Reads CODAL-Bench (coseal/codal-bench): instructions with preferences, and the answers of reference models."""
+"""Reads CODAL-Bench (coseal/codal-bench): instructions with preferences, and one reference model's answer to each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SUFFIX = "_response"
 class Benchmark:
     """The instructions of a benchmark, with one reference answer to each.
 
-    Attributes: `references` maps each task_id to its reference answer. `column` is the column of the file that held
+    Attributes: `references` maps each task_id to its reference answer. `column` is the column of the source that holds
     the reference answers.
     """
 
@@ -34,10 +34,10 @@ def load_benchmark(source: str | Path, *, reference: str | None = None) -> Bench
 
     source: JSON lines, JSON, Parquet or a hub name. reference: a column, or a model whose answers are in the column
     `MODEL_response` (published: gpt-4, claude-3-sonnet-20240229, ...); None takes the column `reference`, or the only
-    `*_response` column. A row without `task_id` gets the id `codal/NUMBER`, with its position in the source. Raises
-    UserError for a source without rows, and if its first row does not have one column of reference answers. Raises
-    UserError for rows that lack an instruction, a known preference or a reference answer, or repeat a task_id; it names
-    the first five. Raises what `read_rows` raises.
+    `*_response` column. A row whose `task_id` is missing, empty or 0 gets the id `codal/NUMBER`, where NUMBER counts
+    rows from 0. Raises UserError for a source without rows, and if the first row does not show which column holds the
+    reference answers. Raises UserError for rows that lack an instruction, a known preference or a reference answer, and
+    for a repeated task_id. The message names at most five of these rows. Raises what `read_rows` raises.
     """
     rows = list(read_rows(str(source)))
     if not rows:
@@ -67,7 +67,7 @@ def load_benchmark(source: str | Path, *, reference: str | None = None) -> Bench
 
 
 def _reference_column(row: Mapping[str, Any], reference: str | None, source: str) -> str:
-    """Return the column of reference answers that `row`, the first row, has. Raises UserError for none or several."""
+    """Return the column of reference answers in the first row, `row`. Raises UserError if no column can be chosen."""
     answers = [name for name in row if name.endswith(SUFFIX)]
     candidates = (
         [reference, f"{reference}{SUFFIX}"] if reference else [REFERENCE, *(answers if len(answers) == 1 else [])]
@@ -75,9 +75,10 @@ def _reference_column(row: Mapping[str, Any], reference: str | None, source: str
     present = [name for name in candidates if name in row]
     if present:
         return str(present[0])
+    several = "has reference answers of several models" if answers else f"has no column {REFERENCE!r} or *{SUFFIX}"
+    reason = f"has no column {reference!r} or '{reference}{SUFFIX}'" if reference else several
     if not answers:
         columns = ", ".join(map(str, row))
-        raise UserError(f"{source}: has no column *{SUFFIX} of reference answers; name one of its columns: {columns}")
-    reason = f"has no reference answers {reference!r}" if reference else "has reference answers of several models"
+        raise UserError(f"{source}: {reason}. Name the column of reference answers. The columns are {columns}")
     models = ", ".join(name.removesuffix(SUFFIX) for name in answers)
-    raise UserError(f"{source}: {reason}; name one of its reference models: {models}")
+    raise UserError(f"{source}: {reason}. Name one of its reference models: {models}")

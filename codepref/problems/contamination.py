@@ -1,9 +1,10 @@
 """Finds training texts that contain held-out problems, by shared words and by equal programs. Pure.
 
 The scores of a model on problems that it was trained on can show its memory instead of its skill. A training text
-contains a held-out problem in two cases. It has at least half of the 10-grams of the problem's statement (GPT-3 used
-13-grams, but statements of code benchmarks are shorter). Or it holds a program with the normal form of the problem's
-gold solution (see `codepref.problems.normalise`). Very short statements and programs are not searched for.
+contains a held-out problem in two cases. By default, the first case is that the text has at least half of the 10-grams
+of the problem's statement (GPT-3 used 13-grams, but statements of code benchmarks are shorter). The second case is that
+the text holds a program with the normal form of the problem's gold solution (see `codepref.problems.normalise`). Very
+short statements and programs are not searched for.
 """
 
 from __future__ import annotations
@@ -38,7 +39,11 @@ _FENCED = re.compile(r"^```\w*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text to train on: its name in results, all of its words, and the programs that it contains."""
+    """A text to train on.
+
+    Attributes: `name` is its name in results. The words of `words` are compared with held-out statements, and the
+    programs in `programs` with gold solutions.
+    """
 
     name: str
     words: str
@@ -66,8 +71,8 @@ def overlaps(
     """Return the largest overlap of each training text that has an overlap, in the order of the texts.
 
     length, share: a text overlaps if it has at least `share` of a held-out statement's n-grams of `length` words, or a
-    program with the normal form of a gold solution. A statement with fewer than `length` words is one n-gram, and a
-    statement with fewer than MIN_WORDS words has no n-gram.
+    program with the normal form of a gold solution (if both have at least MIN_CHARACTERS). A statement with fewer than
+    `length` words is one n-gram, and a statement with fewer than MIN_WORDS words has no n-gram.
     """
     owners: dict[tuple[str, ...], list[str]] = defaultdict(list)
     counts: dict[str, int] = {}
@@ -89,7 +94,7 @@ def problem_text(problem: Problem) -> Text:
 
 
 def answer_text(name: str, question: str, answer: str) -> Text:
-    """Return the text of a demonstration. Its programs are the answer's fenced blocks, or else the whole answer."""
+    """Return the text of a demonstration. Its programs are its fenced blocks, or the answer if none is found."""
     return Text(name, f"{question}\n{answer}", tuple(_FENCED.findall(answer)) or (answer,))
 
 

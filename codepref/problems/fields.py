@@ -1,8 +1,9 @@
-"""Functions that readers of formats share: they check fields and tests, split prompts and infer entry points."""
+"""Functions that readers of formats share: they check fields and tests, and split prompts."""
 
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +15,12 @@ from codepref.problems.source import (
     MAX_CHARACTERS,
     Statement,
     bound_names,
-    called_names,
-    definitions,
     global_names,
     parse,
     read_statements,
     used_names,
 )
+from codepref.problems.test_names import example_code, names_of_solution, takes_candidate
 
 Row = Mapping[str, Any]
 
@@ -75,8 +75,11 @@ def task_id_field(row: Row, where: str, *, prefix: str = "") -> str:
 
 
 def entry_point_field(row: Row, where: str) -> str:
-    """Return the name of the function that a solution defines. Raises UserError if it is missing or no identifier."""
-    name = text_field(row, "entry_point", where, default="")
+    """Return the function name in the field `entry_point`, without white space around it.
+
+    Raises UserError if it is missing or not an identifier.
+    """
+    name = text_field(row, "entry_point", where, default="").strip()
     if not name.isidentifier():
         raise UserError(f"{where}: entry_point must be the name of a function, not {name!r}")
     return name
@@ -94,8 +97,8 @@ def prompt_parts(prompt: str, entry_point: str) -> PromptParts:
     """Split a prompt that is code into `helpers` (what tests may use) and `preamble` (what a solution may leave out).
 
     Both hold the top-level statements that bind a name, except a function or class with the entry point's name.
-    `helpers` also leaves out `from typing import ...` if no helper uses a name from it, because importing `typing`
-    takes several milliseconds in a bare interpreter.
+    `helpers` also leaves out `from typing import ...` if no helper uses a name that it lists, because importing
+    `typing` takes several milliseconds in a bare interpreter.
     """
     for tail in ("", "\n    pass\n", "\n\tpass\n"):
         if parse(prompt + tail) is not None:
@@ -108,34 +111,6 @@ def prompt_parts(prompt: str, entry_point: str) -> PromptParts:
     typing = [s for s in imports if getattr(s.node, "module", None) == "typing" and not bound_names(s.node) & used]
     helpers = [statement for statement in statements if statement not in typing]
     return PromptParts(helpers=_program(helpers), preamble=_program(statements))
-
-
-def infer_entry_point(tests: Iterable[str], gold: str | None, where: str, *, known: Iterable[str] = ()) -> str:
-    """Return the one name that every test calls, and that `gold` defines if there is a gold solution.
-
-    Without tests it is the one name that `gold` defines. Names that a test binds itself do not count. known: names that
-    cannot be the entry point, such as names that helpers define. The name of a builtin fits only if `gold` defines it.
-    Raises UserError if no name or more than one name fits.
-    """
-    defined: set[str] | None = None
-    if gold is not None:
-        defined = set(definitions(read_statements(gold).statements))
-    candidates: set[str] | None = None
-    for test in tests:
-        statements = [statement.node for statement in read_statements(test).statements]
-        called = set[str]().union(*map(called_names, statements)) - set[str]().union(*map(bound_names, statements))
-        candidates = called if candidates is None else candidates & called
-    if candidates is None:
-        candidates = defined or set()
-    elif defined is not None:
-        candidates &= defined
-    candidates -= {*known} if defined else {*known, *BUILTIN_NAMES}  # the entry point of Mbpp/126 is named sum
-    if len(candidates) == 1:
-        return candidates.pop()
-    reason = f"several functions fit ({', '.join(sorted(candidates))})" if candidates else "no function fits"
-    raise UserError(
-        f"{where}: no entry_point is given, and the tests and the gold solution do not show it, since {reason}"
-    )
 
 
 def why_unreadable(text: str) -> str:
@@ -164,25 +139,36 @@ _REACHES_ANYTHING = frozenset({"eval", "exec", "globals", "vars", "locals", "__i
 def depends_on_solution(source: str, entry_point: str, helpers: str) -> bool:
     """Return whether a test reads a name through which its result can depend on the solution.
 
-    This is so if the test reads the entry point, a function such as `eval` that can read any name, or a name that
-    neither the test nor `helpers` nor Python defines. A test that defines `check(candidate)` need only read the
-    parameter of `check`.
+    This is so if the test holds the entry point as a word, imports from the solution, or reads a function such as
+    `eval` that can read any name, or a name that neither the test nor `helpers` nor Python defines. A test that defines
+    `check(candidate)` need only read the parameter of `check`.
     """
+    if re.search(rf"\b{re.escape(entry_point)}\b", source):
+        return True
     nodes = [statement.node for statement in read_statements(source).statements]
     used = set[str]().union(*map(used_names, nodes))
-    if used & {entry_point, *_REACHES_ANYTHING}:
+    if used & _REACHES_ANYTHING or any(map(names_of_solution, nodes)):
         return True
-    for node in nodes:
-        if isinstance(node, ast.FunctionDef) and node.name == "check" and used & {part.arg for part in node.args.args}:
-            return True
+    parameters = {part.arg for node in nodes for part in ast.walk(node) if isinstance(part, ast.arg)}
+    if used & parameters and any(map(takes_candidate, nodes)):
+        return True
     own = set[str]().union(*map(bound_names, nodes))
     helper_names = set[str]().union(*(bound_names(item.node) for item in read_statements(helpers).statements))
     return bool(set[str]().union(*map(global_names, nodes)) - own - helper_names - BUILTIN_NAMES)
 
 
-def defines_check(source: str) -> bool:
-    """Return whether the source of a test defines `check` at its top level, as HumanEval's tests do."""
-    return "check" in definitions(read_statements(source).statements)
+def names_taken(source: str, helpers: str) -> set[str]:
+    """Return the names that a test in Python, or its examples, takes from the solution.
+
+    They are the names that the test imports from the solution, and those that neither the test nor `helpers` nor Python
+    defines.
+    """
+    nodes = [statement.node for statement in read_statements(example_code(source)).statements]
+    own = set[str]().union(*map(bound_names, nodes))
+    given = [statement.node for statement in read_statements(helpers).statements]
+    helper_names = set[str]().union(*map(bound_names, given))
+    used = set[str]().union(*map(global_names, (*nodes, *given)))
+    return (used - own - helper_names - BUILTIN_NAMES).union(*map(names_of_solution, nodes))
 
 
 def _is_import(statement: Statement) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from codepref.errors import MachineError, UserError
 
 _NAME = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]*){0,2}")
+
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 _VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)(?:_\w+)?$")
 
@@ -23,8 +26,10 @@ def read_hub(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
     Without a split, this reads "test" if it exists, since benchmarks usually keep their problems there. If all splits
     are versions, as those of BigCodeBench are (v0.1.0_hf, v0.1.1, ...), it reads the newest. Otherwise it reads the
-    only split. Raises UserError for an unknown name, config or split, for a data set that cannot be loaded, and if a
-    split must be chosen. Raises MachineError if the hub cannot be reached or the package `datasets` is missing.
+    only split. Raises UserError for an unknown name, config or split, for most data sets that cannot be loaded, and if
+    a split must be chosen. Raises MachineError if the hub cannot be reached, a file cannot be read or written, or
+    the package `datasets` is missing. Other exceptions of `datasets` pass through, such as the RuntimeError for a data
+    set that is a script.
     """
     name, config, split = (*source.split(":"), "", "")[:3]
     splits = _load(name, config)
@@ -53,13 +58,18 @@ def _load(name: str, config: str) -> dict[str, Any]:
     try:
         return dict(datasets.load_dataset(name, config or None))
     except datasets.exceptions.DatasetNotFoundError as error:
-        raise UserError(f"{name}: is not on the hub, or not public ({_first_line(error)})") from None
+        raise UserError(f"{name}: the data set is not on the hub, or it is not public ({_first_line(error)})") from None
     except (datasets.exceptions.DatasetsError, ValueError) as error:
-        raise UserError(f"{name}: cannot be loaded ({_first_line(error)})") from None
+        raise UserError(f"{name}: the data set cannot be loaded ({_first_line(error)})") from None
     except OSError as error:
+        if error.errno in _DISK_ERRORS:
+            raise MachineError(
+                f"{name}: the data set cannot be kept on disk ({_first_line(error)}). Free some space, or set "
+                "HF_HOME to a folder on another disk"
+            ) from None
         raise MachineError(
-            f"{name}: the hub cannot be reached ({_first_line(error)}). Give a file instead, or fetch the data set "
-            "once on a machine with a network and copy the folder HF_HOME"
+            f"{name}: the data set cannot be fetched from the hub ({_first_line(error)}). Give a file instead, or "
+            "fetch the data set once on a machine with a network and copy the folder HF_HOME"
         ) from None
 
 

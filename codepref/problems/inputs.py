@@ -6,7 +6,7 @@
 |---|---|
 | `entry_point` | name of the function that the test calls |
 | `inputs` | Python expression of the list of argument lists; see `encode_inputs` and `decode_inputs` |
-| `reference` | program that defines `entry_point`; what it returns is the expected output |
+| `reference` | program that defines the function; what the function returns is the expected output |
 | `atol` | absolute tolerance; 0 stands for 1e-6 where floats are expected, and elsewhere requires equality |
 | `compare` | "equal", "set", "not_none" or "oracle:NAME" |
 | `oracle` | program that defines `accept(arguments, output, expected, atol)`, if `compare` names an oracle; else "" |
@@ -14,10 +14,12 @@
 The test passes if the output for every input is accepted. The solution and the reference each get their own copy of the
 arguments. `compare` says which outputs are accepted:
 
-- "equal": `output == expected`. With a tolerance above zero, an unequal output is also accepted if it has the type of
-  `expected` and is close to it. Lists and tuples are close if they are equally long and their items are close. Numbers
-  are close if `abs(output - expected) <= tolerance + 1e-7 * abs(expected)`. Other values must be equal. The tolerance
-  is `atol`, or 1e-6 if `atol` is 0 and `expected` is a float or a non-empty list or tuple of floats.
+- "equal": `output == expected`. An int is also accepted where a rounded float is expected: if it differs from the
+  float by at most 1e-12, absolute or relative, and below 2^53 by less than one half. With a tolerance above zero, an
+  unequal output is also accepted if it has the type of `expected` and is close to it. Lists and tuples are close if
+  they are equally long and their items are close. Numbers are close if
+  `abs(output - expected) <= tolerance + 1e-7 * abs(expected)`. Other values must be equal. The tolerance is `atol`, or
+  1e-6 if `atol` is 0 and `expected` is a float or a non-empty list or tuple of floats.
 - "set": `set(output) == set(expected)`, or an unequal output that "equal" accepts. An output for which `set` raises an
   exception is not accepted.
 - "not_none": only whether the reference's output is None matters. Let `expected` be `reference_output is not None`. A
@@ -26,8 +28,9 @@ arguments. `compare` says which outputs are accepted:
   exception, it does not accept the output.
 
 The comparisons follow EvalPlus 0.3.1 (`evalplus/eval/__init__.py`, arXiv 2305.01210), but differ in some cases. For
-example, EvalPlus compares with `numpy.allclose`, which broadcasts, and in EvalPlus one float output raises the
-tolerance for all later inputs. Here it raises the tolerance for its own input.
+example, EvalPlus accepts no int that differs from an expected float, so it fails exact solutions of Mbpp/287. EvalPlus
+compares with `numpy.allclose`, which broadcasts, and in EvalPlus one float output raises the tolerance for all later
+inputs. Here it raises the tolerance for its own input.
 """
 
 from __future__ import annotations
@@ -96,16 +99,19 @@ def parse_inputs(source: str) -> InputsTest:
 
 
 MAX_REPR_DEPTH = 100
-"""`encode_json_inputs` uses `repr` only for values nested at most so deep. Python's parser fails at a depth of 200."""
+"""`encode_json_inputs` uses `repr` only for values that are nested at most this deep.
+
+Python's parser rejects more than 200 nested brackets.
+"""
 
 
 def encode_inputs(inputs: Sequence[Sequence[Any]]) -> str:
     """Return the list of argument lists as Python text.
 
     `decode_inputs` gives the values back with their types, unless they are nested too deeply for Python's parser. The
-    text holds only literals and calls of
-    float, complex, set and frozenset, so `eval` needs no other names. Raises TypeError for a value of another type,
-    ValueError for an integer with too many digits, and RecursionError for very deep nesting.
+    text holds only literals and calls of float, complex, set and frozenset, so `eval` needs no other names. Raises
+    TypeError for a value that cannot be written in this way, ValueError for an integer with too many digits, and
+    RecursionError for very deep nesting.
     """
     return "[" + ", ".join(_text(list(arguments)) for arguments in inputs) + "]"
 
@@ -169,8 +175,7 @@ def _text(value: Any) -> str:
     if kind is tuple:
         return "(" + ", ".join(map(_text, value)) + ("," if len(value) == 1 else "") + ")"
     if kind in (set, frozenset):
-        items = ", ".join(
-            sorted(map(_text, value))
-        )  # sorted, because the order of a set of strings changes from process to process
+        # sorted, because the order of a set of strings changes from process to process
+        items = ", ".join(sorted(map(_text, value)))
         return f"{kind.__name__}([{items}])"
-    raise TypeError(f"a {kind.__name__} cannot be an input")
+    raise TypeError(f"a value of type {kind.__name__} cannot be an input")

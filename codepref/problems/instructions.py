@@ -22,7 +22,10 @@ from codepref.problems.load import load_problems, read_rows
 from codepref.records import Instruction
 
 COLUMNS = ("instruction", "prompt", "problem", "question")
-"""The columns that may hold the instructions if no column is named. The first that holds a text is taken."""
+"""The columns that may hold the instructions if no column is named.
+
+In each row, the first of them that holds a text is taken.
+"""
 
 _CJK = re.compile(r"[\u4e00-\u9fff]")
 
@@ -31,7 +34,7 @@ Rows = Iterable[tuple[str, Mapping[str, Any]]]
 
 @dataclass(frozen=True)
 class Instructions:
-    """Instructions, and the number of rows that were left out for each reason."""
+    """Instructions, and the number of unusable rows for each reason. Rows that were only not drawn are not counted."""
 
     tasks: list[Instruction] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
@@ -52,21 +55,24 @@ def load_instructions(
     column: the column of instructions; None takes the first of COLUMNS that holds a text. n: the number of
     instructions, drawn with `seed`; None takes all in their order. preferences: number i gets preference i mod
     len(preferences), unless its row has a `preference`. keep_cjk: keep rows with Chinese characters (U+4E00 to U+9FFF).
-    max_chars: leave out longer instructions; 0 means no limit. Empty and repeated instructions are left out too. A row
-    without `task_id` gets the id `instruction/NUMBER`, with its position in the source. Raises UserError for a row
-    without a text in the column, an unknown preference, empty `preferences`, a repeated task_id, `n` below 1, and a
-    source that has no usable instruction or fewer than `n`. Raises what `read_rows` raises.
+    max_chars: leave out longer instructions; 0 means no limit. Blank and repeated instructions are left out too. A row
+    whose `task_id` is missing, empty or 0 gets the id `instruction/NUMBER`, where NUMBER counts rows from 0. Raises
+    UserError for a row without a text in the column, an unknown preference, empty `preferences`, a repeated task_id,
+    `n` below 1, and a source that has no usable instruction or fewer than `n`. Raises what `read_rows` and
+    `load_problems` raise.
     """
     if unknown := [key for key in preferences if key not in PREFERENCES]:
         raise UserError(f"unknown preference {unknown[0]!r}; known: {', '.join(PREFERENCES)}")
     if not preferences:
-        raise UserError("preferences is empty; name at least one")
+        raise UserError("preferences is empty. Name at least one preference")
     if n is not None and n < 1:
         raise UserError(f"n must be at least 1, not {n}")
     dropped: Counter[str] = Counter()
     kept = list(_kept(_rows(source), column, keep_cjk=keep_cjk, max_chars=max_chars, dropped=dropped))
     if not kept:
-        raise UserError(f"{_name(source)}: holds no usable instruction" + (f" ({dict(dropped)})" if dropped else ""))
+        raise UserError(
+            f"{_name(source)}: holds no usable instruction" + (f" (left out: {dict(dropped)})" if dropped else "")
+        )
     if n is not None:
         if n > len(kept):
             raise UserError(f"{_name(source)}: holds {len(kept):,} usable instructions, fewer than the {n:,} requested")
@@ -82,7 +88,7 @@ def load_instructions(
 def _kept(
     rows: Rows, column: str | None, *, keep_cjk: bool, max_chars: int, dropped: Counter[str]
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield (task_id, instruction, preference of the row or "") for each usable row, and count the others."""
+    """Yield (task_id, instruction, preference of the row or "") for each usable row. Count the others in `dropped`."""
     seen: set[str] = set()
     ids: set[str] = set()
     for place, (where, row) in enumerate(rows):
@@ -111,8 +117,8 @@ def _instruction(row: Mapping[str, Any], column: str | None, where: str) -> str:
     if not names or not isinstance(row.get(names[0]), str):
         expected = repr(column) if column else " or ".join(COLUMNS)
         raise UserError(
-            f"{where}: no text in column {expected}; name the column of instructions (the row has "
-            f"{', '.join(map(str, row))})"
+            f"{where}: there is no text in column {expected}. Name the column of instructions. The row has the columns "
+            f"{', '.join(map(str, row))}"
         )
     return str(row[names[0]])
 

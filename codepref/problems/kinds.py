@@ -14,6 +14,7 @@ from typing import Any
 from codepref.errors import UserError
 from codepref.problems.fields import why_unreadable
 from codepref.problems.inputs import parse_inputs
+from codepref.problems.proven import check_proves, output_proves, statements_prove
 from codepref.problems.source import parse
 from codepref.problems.stdio import check_stdio, stdio_entry
 from codepref.records import Test
@@ -34,14 +35,27 @@ def inputs_fields(source: str, where: str) -> Any:
     return (*fields, parsed.compare, parsed.oracle)
 
 
+def unknown(source: str, entry_point: str, helpers: str) -> bool:
+    """Return False, for kinds whose text does not show that a program which does nothing fails."""
+    return False
+
+
 def checked_stdio(source: str, where: str) -> Any:
     """Return the source unchanged. Raises UserError if it is no source of a test of kind "stdio"."""
     check_stdio(source, where)
     return source
 
 
+def examples_entry(entry: Mapping[str, Any], where: str) -> str:
+    """Return the source of an entry of `tests` that holds examples. Raises UserError if it holds none."""
+    source = entry.get("source")
+    if not isinstance(source, str) or ">>>" not in source:
+        raise UserError(f'{where} of kind "doctest" needs a text with examples (>>>) under the key source')
+    return source
+
+
 def python_entry(entry: Mapping[str, Any], where: str) -> str:
-    """Return the source of an entry of `tests` that holds Python. Raises UserError if it is no text or not Python."""
+    """Return the source of an entry of `tests` that holds Python. Raises UserError if the source is not Python text."""
     source = entry.get("source")
     if not isinstance(source, str):
         raise UserError(f"{where} of kind {entry.get('kind')!r} needs a text under the key source")
@@ -59,28 +73,36 @@ class Kind:
     - `python`: whether the source is Python text.
     - `calls_entry_point`: whether the source is statements that call the entry point by name, so that the name and the
       arguments can be read from it.
-    - `whole_program`: whether the solution is a whole program, of which tests call no function.
-    - `has_reference`: whether the test holds a reference solution, which gives the expected outputs and from whose
-      time the time limit follows.
+    - `names_entry_point`: whether the source uses the entry point under its own name.
+    - `whole_program`: whether the test runs the solution as a whole program and calls none of its functions.
+    - `has_reference`: whether the test holds a reference solution. The reference solution gives the expected outputs,
+      and the time limit of the test depends on the time that it takes.
     - `for_sandbox(source, where)` returns the source as the sandbox needs it. For a malformed source it raises
       UserError, unless the sandbox reads the source itself.
+    - `proves(source, entry_point, helpers)` returns True only if a program that does nothing certainly fails the test.
     - `from_entry(entry, where)` returns the source of an entry of `tests` in codepref's own format, and raises
       UserError if the entry is malformed. It is None if entries cannot have this kind.
     """
 
     python: bool = False
     calls_entry_point: bool = False
+    names_entry_point: bool = False
     whole_program: bool = False
     has_reference: bool = False
     for_sandbox: Callable[[str, str], Any] = unchanged
+    proves: Callable[[str, str, str], bool] = unknown
     from_entry: Callable[[Mapping[str, Any], str], str] | None = None
 
 
 KINDS: Mapping[str, Kind] = {
-    "stdio": Kind(whole_program=True, for_sandbox=checked_stdio, from_entry=stdio_entry),
-    "asserts": Kind(python=True, calls_entry_point=True, from_entry=python_entry),
-    "check": Kind(python=True, from_entry=python_entry),
-    "unittest": Kind(python=True, from_entry=python_entry),
+    "stdio": Kind(whole_program=True, for_sandbox=checked_stdio, proves=output_proves, from_entry=stdio_entry),
+    "asserts": Kind(
+        python=True, calls_entry_point=True, names_entry_point=True, proves=statements_prove, from_entry=python_entry
+    ),
+    "check": Kind(python=True, proves=check_proves, from_entry=python_entry),
+    "unittest": Kind(python=True, names_entry_point=True, from_entry=python_entry),
+    "pytest": Kind(python=True, names_entry_point=True, from_entry=python_entry),
+    "doctest": Kind(from_entry=examples_entry),
     "inputs": Kind(has_reference=True, for_sandbox=inputs_fields),
 }
 

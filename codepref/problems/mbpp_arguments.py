@@ -16,8 +16,8 @@ _Restore = Callable[[Arguments], Sequence[Any]]
 def restore_arguments(task_id: str, inputs: Sequence[Arguments]) -> list[Arguments]:
     """Return the list of argument lists with the types that the task's function takes.
 
-    task_id: such as "Mbpp/2". Raises ValueError if it does not end in a number. Other exceptions of conversions, such
-    as TypeError, mean that the arguments are not those of the task.
+    task_id: such as "Mbpp/2". Raises ValueError if it does not end in a number. Conversions can raise exceptions
+    such as TypeError and ValueError for arguments that do not fit the task.
     """
     restore = _RESTORE.get(int(task_id.rpartition("/")[2]))
     return [list(arguments) if restore is None else list(restore(arguments)) for arguments in inputs]
@@ -42,9 +42,9 @@ def _tuple_with_tuples(values: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _sets(values: Sequence[Any]) -> list[Any]:
-    """Return the values, lists as sets. An empty list becomes an empty dict, because the task's tests write `{}`.
+    """Return the values with lists that are not empty turned into sets, and all other values into empty dicts.
 
-    A value that is no list becomes an empty dict too.
+    The task's tests write `{}` where they mean an empty set.
     """
     return [set(value) if isinstance(value, list) and value else {} for value in values]
 

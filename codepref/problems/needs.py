@@ -11,6 +11,7 @@ from functools import cache
 
 from codepref.problems.kinds import kind_of
 from codepref.problems.source import parse
+from codepref.problems.test_names import SOLUTION
 from codepref.records import Problem
 
 DISTRIBUTIONS = {
@@ -31,20 +32,32 @@ _LINE = re.compile(r"^[ \t]*(?:from[ \t]+(\w+)|import[ \t]+(.+))", re.MULTILINE)
 
 
 def packages_needed(problem: Problem) -> set[str]:
-    """Return the top-level names of the packages outside the standard library that a problem needs.
+    """Return the top-level names of the packages outside the standard library that a problem imports or lists.
 
-    They come from the imports of the preamble and of tests in Python, and from the field `libs`, in which BigCodeBench
-    lists packages. An import inside a `try` does not count.
+    The names come from the imports of the preamble and of tests in Python, and from the field `libs`, in which
+    BigCodeBench lists packages. An import inside a `try` does not count.
     """
     names = {name for source in _sources(problem) for name in _imported(source)} | _libs(problem)
-    return {name for name in names if not _is_standard(name)}
+    outside = {name for name in names if not _is_standard(name)}
+    return outside - modules_of_solution(problem) if outside else outside
+
+
+def modules_of_solution(problem: Problem) -> set[str]:
+    """Return the modules that mean the solution: `solution`, and others from which a test imports the entry point."""
+    modules = {SOLUTION}
+    for test in problem.tests:
+        if kind_of(test).python and "import" in test.source and (tree := parse(test.source)) is not None:
+            for node in ast.walk(tree):
+                if isinstance(node, ast.ImportFrom) and any(part.name == problem.entry_point for part in node.names):
+                    modules.add((node.module or "").partition(".")[0])
+    return modules
 
 
 def missing_packages(problems: Iterable[Problem]) -> dict[str, list[str]]:
     """Return the packages that this interpreter cannot find, each with the ids of the tasks that need it.
 
-    The check imports none of them. It can miss an import that does not begin a line. Packages are sorted by name, and
-    tasks keep the order of the problems.
+    The check imports none of them. It can miss some imports, such as one that does not begin a line. Packages are
+    sorted by name, and tasks keep the order of the problems.
     """
     tasks: dict[str, list[str]] = {}
     for problem in problems:
@@ -73,7 +86,10 @@ def missing_packages_message(problems: Sequence[Problem]) -> str:
 
 
 def list_names(tasks: Set[str]) -> str:
-    """Return up to three names in alphabetical order, and how many follow, as in "a, b, c and 4 problems more"."""
+    """Return up to three names in alphabetical order, and the number of the other names.
+
+    The form is "a, b, c and 4 problems more".
+    """
     named = sorted(tasks)
     return ", ".join(named[:3]) + (f" and {len(named) - 3:,} problems more" if len(named) > 3 else "")
 
@@ -98,7 +114,7 @@ def _libs(problem: Problem) -> set[str]:
 def _mentioned(source: str) -> Iterator[str]:
     """Yield the names in lines that look like imports.
 
-    This is faster than `_imported`. It can give more names, and misses imports that do not begin a line.
+    This is faster than `_imported`. It can give more names, and misses some, such as imports that do not begin a line.
     """
     for start, rest in _LINE.findall(source) if "import" in source else ():
         for part in [start] if start else re.split("[,;]", rest):

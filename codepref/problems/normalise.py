@@ -1,6 +1,6 @@
-"""Gives programs a normal form, which leaves out comments, layout, docstrings and local names of functions. Pure.
+"""Gives programs a normal form without comments, layout and docstrings, in which local names have new names. Pure.
 
-Only the local names of top-level functions are replaced, not those of methods.
+Only local names inside top-level functions are replaced, not those of methods of top-level classes.
 """
 
 from __future__ import annotations
@@ -10,15 +10,20 @@ import io
 import tokenize
 import warnings
 
+from codepref.problems.source import bound_names
+
 
 def normal_form(program: str) -> str:
-    """Return a text that is equal for programs that differ only in comments, layout, docstrings or local names.
+    """Return `program` as a text without comments, layout and docstrings, in which local names have new names.
 
-    Local names are the arguments and assigned variables of top-level functions, and of the functions and lambdas in
-    them. They get new names by order of appearance. All other names stay: those of functions, attributes, keyword
-    arguments, globals and builtins, those that `import`, `except` and `match` bind, those that are declared `global` or
-    `nonlocal`, and local names of methods. For a program that does not parse or is nested too deeply, the text is its
-    tokens without comments, and its words from the place where the tokenizer fails.
+    Local names are the arguments of top-level functions and the variables that are assigned in them, also inside their
+    inner functions, lambdas and methods. They get new names by order of appearance. If several
+    scopes of one top-level function use the same name, they share its new name. All other names stay: those of
+    functions, attributes, fields of inner classes, keyword arguments, globals and builtins, those that `import`,
+    `except` and `match` bind, those that are declared `global` or `nonlocal`, and local names in methods of top-level
+    classes.
+    For a program that does not parse or is nested too deeply, the text is its tokens without comments, and its words
+    from the place where the tokenizer fails.
     """
     try:
         with warnings.catch_warnings():
@@ -54,6 +59,9 @@ class _Renamer(ast.NodeTransformer):
         outside = {
             name for node in ast.walk(function) if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names
         }
+        for node in ast.walk(function):
+            if isinstance(node, ast.ClassDef):  # its fields are attributes too, which keep their names
+                outside |= {name for statement in node.body for name in bound_names(statement)}
         for node in _in_order(function):
             bound = ""
             if isinstance(node, ast.arg):

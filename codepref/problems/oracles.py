@@ -20,10 +20,10 @@ _SET_TASKS = frozenset(
         "Diff",
     }
 )
-"""MBPP tasks whose outputs are compared as sets."""
+"""Entry points of MBPP tasks whose outputs are compared as sets."""
 
 _NOT_NONE_TASKS = frozenset({"check_str", "text_match_three", "text_starta_endb"})
-"""MBPP tasks for which it only matters whether the output is None."""
+"""Entry points of MBPP tasks for which it only matters whether the output is None."""
 
 _ROOT_OF_POLYNOMIAL = """\
 def accept(arguments, output, expected, atol):

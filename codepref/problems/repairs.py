@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """A replacement of `old` by `new` in the tests of `tasks`, or of all tasks if `tasks` is empty.
+    """A replacement of `old` by `new` in the tests of `tasks`. If `tasks` is empty, it applies to all tasks.
 
     Attributes: `cause` says what is wrong with the published test.
     """
@@ -48,9 +48,13 @@ REPAIRS = (
         "broadcast",
         "numpy.allclose broadcasts: 1.0 passes for [1.0, 1.0]",
         "        assert np.allclose(out, exp, rtol=1e-07, atol=atol)\n",
-        "        assert type(out) == type(exp)\n"
-        "        assert not isinstance(exp, (list, tuple)) or len(out) == len(exp)\n"
-        "        assert np.allclose(out, exp, rtol=1e-07, atol=atol)\n",
+        "        if type(out) == int and type(exp) == float:\n"
+        "            gap = abs(out - exp)\n"
+        "            assert gap <= 1e-12 * max(1, abs(exp)) and (gap < 0.5 or abs(exp) >= 2**53)\n"
+        "        else:\n"
+        "            assert type(out) == type(exp)\n"
+        "            assert not isinstance(exp, (list, tuple)) or len(out) == len(exp)\n"
+        "            assert np.allclose(out, exp, rtol=1e-07, atol=atol)\n",
     ),
     *(
         Repair(
@@ -72,7 +76,10 @@ REPAIRS = (
 
 
 def repair(task_id: str, source: str) -> tuple[str, list[str]]:
-    """Return the test's source after all repairs that apply to it, and the names of these repairs."""
+    """Return `source` after all repairs that apply to it, and the names of these repairs.
+
+    source: the source of a test, or the text of its inputs.
+    """
     applied = []
     for item in REPAIRS:
         if (not item.tasks or task_id in item.tasks) and item.old in source:

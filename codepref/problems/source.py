@@ -1,4 +1,4 @@
-"""Reads Python text that may be broken: parses it, splits it into statements, finds bound and used names. Pure."""
+"""Reads Python text that may be broken: parses it, splits it into statements, and finds names. Pure."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ _ALLOW_INCOMPLETE = 0x4000  # codeop.PyCF_ALLOW_INCOMPLETE_INPUT, which type stu
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statement:
-    """One top-level statement: its tree, and its text with its decorators and the comments directly above it.
+    """The tree and the text of one top-level statement.
 
-    If it shares a line with another statement, the text leaves out the comments above it. A statement equals only
-    itself, and can be an element of a set.
+    The text includes the decorators and the comments directly above the statement. The text leaves out these comments
+    if the statement shares a line with another statement, and can leave them out if another part of the whole text is
+    not Python. A `Statement` equals only itself, and can be an element of a set.
     """
 
     node: ast.stmt
@@ -86,7 +87,8 @@ def read_statements(text: str, *, depth: int = 0) -> Reading:
     """Split `text` into top-level statements and parts that are not Python, such as prose and unfinished code.
 
     After a broken statement, reading goes on at the next line that could start a statement. Indented lines below a line
-    of prose are read as if they were not indented, to at most MAX_DEPTH levels. depth: the level of this call.
+    of prose are read as if they were not indented, to at most MAX_DEPTH levels, and so are the lines before the first
+    line that could start a statement. depth: the level of this call.
     """
     text = _plain_lines(text)
     tree = parse(text)
@@ -97,6 +99,14 @@ def read_statements(text: str, *, depth: int = 0) -> Reading:
     starts = [place for place, line in enumerate(lines) if _starts_statement(line)]
     statements: list[Statement] = []
     broken: list[Broken] = []
+    above = "\n".join(lines[: starts[0]] if starts else lines)
+    if above.strip():
+        if depth < MAX_DEPTH and starts:
+            inner = read_statements(above, depth=depth + 1)
+            statements += inner.statements
+            broken += inner.broken
+        else:
+            broken.append(Broken(above.rstrip(), 0))
     position = 0
     while position < len(starts):
         taken, read = _first_statements(lines, starts, position)
@@ -104,7 +114,7 @@ def read_statements(text: str, *, depth: int = 0) -> Reading:
             end = starts[position + 1] if position + 1 < len(starts) else len(lines)
             first, below = lines[starts[position]], "\n".join(lines[starts[position] + 1 : end])
             broken.append(Broken(f"{first}\n{below}".rstrip(), len(statements)))
-            if below.strip() and depth < MAX_DEPTH and not _may_go_on(first):
+            if below.strip() and depth < MAX_DEPTH and not may_go_on(first):
                 inner = read_statements(below, depth=depth + 1)
                 read = list(inner.statements)
                 broken += [Broken(item.text, item.after + len(statements)) for item in inner.broken]
@@ -179,8 +189,8 @@ def global_names(node: ast.AST) -> set[str]:
     """Return the names that a statement or expression reads or deletes, except those that belong to a nested scope.
 
     Arguments and names that a function binds belong to the function, and loop names of a comprehension belong to the
-    comprehension. Names that a class body binds count as names of the module. A name that is only the target of an
-    assignment such as `x += 1` is not returned.
+    comprehension, also where its first iterable reads them. Names that a class body binds count as names of the module.
+    A name that is only the target of an assignment such as `x += 1` is not returned.
     """
     names: set[str] = set()
     # an explicit stack, because a tree can be deeper than Python's recursion limit
@@ -198,7 +208,11 @@ def global_names(node: ast.AST) -> set[str]:
             inner = own | _own_names(current.args, body)
         elif isinstance(current, _COMPREHENSIONS):
             targets = [child for loop in current.generators for child in ast.walk(loop.target)]
-            own = own | {child.id for child in targets if isinstance(child, ast.Name)}
+            inner = own | {child.id for child in targets if isinstance(child, ast.Name)}
+            first = current.generators[0]  # its iterable is evaluated outside the comprehension
+            waiting += [(first.iter, own), *((part, inner) for part in (first.target, *first.ifs))]
+            waiting += [(part, inner) for part in ast.iter_child_nodes(current) if part is not first]
+            continue
         # decorators, defaults and annotations are evaluated outside the function
         waiting += [(child, inner if child in body else own) for child in ast.iter_child_nodes(current)]
     return names
@@ -241,7 +255,7 @@ def _plain_lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff")
 
 
-def _may_go_on(chunk: str) -> bool:
+def may_go_on(chunk: str) -> bool:
     """Return whether `chunk` breaks off, as after an open bracket, so that more lines may turn it into Python."""
     try:
         with warnings.catch_warnings():
@@ -257,8 +271,8 @@ def _may_go_on(chunk: str) -> bool:
 def _first_statements(lines: list[str], starts: list[int], position: int) -> tuple[int, list[Statement]]:
     """Join the parts from `starts[position]` on until they are Python.
 
-    Return how many parts were joined, and their statements. The number is 0 if the parts do not become Python, or only
-    with more than _MAX_JOINED_LINES parts.
+    Return how many parts were joined, and their statements. The number is 0 if they do not become Python. At most
+    _MAX_JOINED_LINES parts are joined, and fewer if more lines cannot turn them into Python.
     """
     for taken in range(1, min(_MAX_JOINED_LINES, len(starts) - position) + 1):
         end = starts[position + taken] if position + taken < len(starts) else len(lines)
@@ -266,7 +280,7 @@ def _first_statements(lines: list[str], starts: list[int], position: int) -> tup
         tree = parse(chunk)
         if tree is not None:
             return taken, list(_statements(tree, chunk))
-        if not _may_go_on(chunk):
+        if not may_go_on(chunk):
             break
     return 0, []
 
@@ -277,6 +291,7 @@ def _starts_statement(line: str) -> bool:
 
 def _statements(tree: ast.Module, text: str) -> Iterator[Statement]:
     lines = text.split("\n")
+    encoded: dict[int, bytes] = {}  # ast.get_source_segment would split the whole text for every statement
     previous_end = 0
     for place, node in enumerate(tree.body):
         start = min([node.lineno, *(item.lineno for item in getattr(node, "decorator_list", []))]) - 1
@@ -284,8 +299,23 @@ def _statements(tree: ast.Module, text: str) -> Iterator[Statement]:
         shares_line = start < previous_end or (place + 1 < len(tree.body) and tree.body[place + 1].lineno == end)
         above, previous_end = previous_end, end
         if shares_line:
-            yield Statement(node, ast.get_source_segment(text, node) or "")
+            encoded = {number: encoded.get(number) or lines[number].encode() for number in {node.lineno - 1, end - 1}}
+            yield Statement(node, _segment(node, lines, encoded))
             continue
         while start > above and lines[start - 1].startswith("#"):
             start -= 1
         yield Statement(node, "\n".join(lines[start:end]))
+
+
+def _segment(node: ast.stmt, lines: list[str], encoded: dict[int, bytes]) -> str:
+    """Return the text of a statement, whose columns count bytes. encoded: its first and its last line in UTF-8."""
+    first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
+    if first == last:
+        return encoded[first][node.col_offset : node.end_col_offset].decode()
+    return "\n".join(
+        [
+            encoded[first][node.col_offset :].decode(),
+            *lines[first + 1 : last],
+            encoded[last][: node.end_col_offset].decode(),
+        ]
+    )

@@ -14,7 +14,7 @@ _FIELDS = ("task_id", "prompt", "entry_point", "style")
 
 
 def write_statements(folder: Path, problems: Iterable[Problem], tasks: Container[str]) -> None:
-    """Write the prompt, entry point and style of each problem whose task id is in `tasks` into `folder`."""
+    """Write the id, prompt, entry point and style of each problem whose task id is in `tasks` into `folder`."""
     rows = ({field: getattr(problem, field) for field in _FIELDS} for problem in problems if problem.task_id in tasks)
     write_jsonl(folder / STATEMENTS, rows)
 
@@ -29,10 +29,10 @@ def read_statements(folder: Path) -> list[Problem]:
         what = "is a file, not a folder" if folder.exists() else "there is no such folder"
         raise UserError(f"{folder}: {what} of verdicts. `codepref execute` writes such a folder")
     if not path.exists():
-        raise UserError(f"{folder}: holds no {STATEMENTS}; give the problems with --problems")
+        raise UserError(f"{folder}: holds no {STATEMENTS}. Give the problems with --problems")
     problems = []
     for number, row in read_jsonl(path):
         if missing := [field for field in _FIELDS if not isinstance(row.get(field), str)]:
-            raise UserError(f"{path}:{number}: needs texts under {', '.join(missing)}")
+            raise UserError(f"{path}:{number}: the line must hold texts under {', '.join(missing)}")
         problems.append(Problem(**{field: row[field] for field in _FIELDS}))
     return problems

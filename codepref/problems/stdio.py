@@ -17,7 +17,7 @@ def stdio_source(stdin: str, expected: str) -> str:
 def stdio_entry(entry: Mapping[str, Any], where: str) -> str:
     """Return the source of an entry of `tests` with the texts `input` and `output`.
 
-    Raises UserError if one of the texts is missing, or if UTF-8 cannot encode `input`.
+    Raises UserError if `input` or `output` is not a text, or if UTF-8 cannot encode `input`.
     """
     text, expected = entry.get("input"), entry.get("output")
     if not isinstance(text, str) or not isinstance(expected, str):
@@ -37,5 +37,5 @@ def check_stdio(source: str, where: str) -> None:
             return
     except (ValueError, RecursionError):
         pass  # the message below names the form
-    form = '{"input": text, "output": text}, where input can be written as UTF-8'
-    raise UserError(f'{where}: a test of kind "stdio" must be JSON, {form}')
+    form = '{"input": text, "output": text}, and UTF-8 must be able to encode input'
+    raise UserError(f'{where}: a test of kind "stdio" must be JSON of the form {form}')

@@ -34,7 +34,8 @@ class Side:
     """The chosen or the rejected response.
 
     Attributes:
-        html, test_html: safe markup of the response, and of the test that belongs to it.
+        html: safe markup of the response.
+        test_html: safe markup of the test that belongs to the response, or "" if the response shows it.
         strips: rows of verdict codes.
         truth: "pass" or "fail" by the true tests, or "" if that is not known.
         facts: (name, value) of the other evidence.
@@ -68,7 +69,7 @@ class Example:
 
 
 def choose(rows: Sequence[Mapping[str, Any]], wanted: int = 10) -> list[Mapping[str, Any]]:
-    """Return at most `wanted` pairs of a file of pairs. The choice does not depend on whether a pair is right.
+    """Return at most `wanted` of the rows of pairs. The choice does not depend on whether a pair is right.
 
     First the most confident pair of each problem is taken. If there are more of these pairs than `wanted`, the choice
     is spread evenly from the most to the least confident one. If there are fewer, the most confident other pairs are
@@ -90,8 +91,8 @@ def choose(rows: Sequence[Mapping[str, Any]], wanted: int = 10) -> list[Mapping[
 def example(row: Mapping[str, Any], true_codes: Mapping[tuple[str, int], str] | None = None) -> Example:
     """Return one row of pairs.parquet in the form that the template shows.
 
-    Evidence that is not a JSON object is shown as one fact. true_codes: the verdict codes of the true tests by
-    (task_id, solution_id).
+    Evidence that is neither a JSON object nor null is shown as one fact. true_codes: the verdict codes of the true
+    tests by (task_id, solution_id).
     """
     evidence = _evidence(row.get("evidence"))
     for name in ("chosen", "rejected"):
@@ -125,7 +126,7 @@ def _evidence(value: Any) -> dict[str, Any]:
 
 
 def _side(name: str, row: Mapping[str, Any], evidence: dict[str, Any]) -> Side:
-    """Return one side of a pair, and remove its entries from `evidence`. Call this for both sides."""
+    """Return one side of a pair, and remove the entries of this side from `evidence`."""
     strips = [
         strip
         for key, label in ((f"{name}_verdicts", "verdicts"), (f"{name}_true_verdicts", "true tests"))
@@ -192,7 +193,7 @@ def _cut(text: str) -> tuple[str, str]:
 def _markup(text: str) -> str:
     """Return model text as safe HTML: fenced blocks as code, and other text as prose.
 
-    A text without a fenced block is shown as code.
+    A text without a fenced block is shown as code. A long text is cut.
     """
     text, rest = _cut(text)
     if not _FENCE.search(text):

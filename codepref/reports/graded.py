@@ -10,7 +10,8 @@ from codepref.reports.wording import Row, number
 def graded(summary: Row) -> dict[str, Any]:
     """Return the figures of the graded models, with one row for each figure, such as the grade by one preference.
 
-    A row also holds the paired difference of the models if the summary has it. Returns {} for a run without grades.
+    A row also holds the paired difference of the base and the aligned model, or "–" if the summary lacks it. Returns {}
+    for a run without grades.
     """
     grading = summary.get("grading") or {}
     scores = {

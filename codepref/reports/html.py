@@ -44,7 +44,7 @@ def write_report(run_dir: Path) -> Path:
 
 
 def _true_codes(run_dir: Path, rows: Sequence[Mapping[str, Any]]) -> TrueCodes:
-    """Return the verdict codes of the true tests by (task_id, solution_id), for the problems of these pairs.
+    """Return the verdict codes of the true tests by (task_id, solution_id), for the problems of the pairs in `rows`.
 
     Returns {} if there are no pairs, or if `run_dir`/audit holds no verdicts, as in a run that selects pairs by
     true tests.
@@ -74,8 +74,8 @@ def render(
     """Return the page as text.
 
     shown: the rows of pairs.parquet to show. pairs: the number of all rows. true_codes: the verdict codes of the true
-    tests by (task_id, solution_id). All text of models and users is escaped, and unprintable characters are replaced
-    by �.
+    tests by (task_id, solution_id). All text of models and users is escaped. ASCII control characters other than tab
+    and newline are replaced by �, and so are surrogates.
     """
     import jinja2
     from markupsafe import Markup

@@ -13,7 +13,7 @@ from codepref.reports.wording import Row, count, number, points
 def pairs(summary: Row) -> dict[str, Any]:
     """Return how many pairs were made, and how many of them are right, inverted or neither by the true tests.
 
-    The result also holds the figures of `_confidence`.
+    The result also holds what `_confidence` returns.
     Returns {} if the summary has no count of pairs.
     """
     row = summary.get("pairs") or {}

@@ -191,7 +191,7 @@ def line_chart(
 
 
 def _round(value: float) -> float:
-    """Return the value rounded to three digits, or to two if its size is below 0.1, so that its text is short."""
+    """Return the value rounded to three significant digits, or to two if its size is below 0.1."""
     return float(f"{value:.3g}" if abs(value) >= 0.1 or not value else f"{value:.2g}")
 
 

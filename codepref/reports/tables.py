@@ -183,7 +183,7 @@ def _wrapped(text: str) -> str:
 
 
 def audit_lines(audit: Any) -> list[str]:
-    """Return the lines that `codepref audit` prints. audit: an `Audit`."""
+    """Return the lines on the figures of an audit that `codepref audit` prints. audit: an `Audit`."""
     lines = []
     if audit.judged == 0 and audit.unjudged:
         lines.append(f"{audit.unjudged:,} pairs, none of them judged by true tests")

@@ -23,7 +23,7 @@ OLD_INPUTS = {"validation.problems": "watch.problems"}
 def open_run(folder: Path) -> RunDirectory:
     """Return the run in `folder` without a lock, for reading.
 
-    Raises UserError if the folder holds no run, or a malformed recipe.
+    Raises UserError if the folder holds no run, and as `load_recipe` does.
     """
     recipe = folder / "recipe.toml"
     if not recipe.exists():
@@ -46,8 +46,8 @@ class RunDirectory:
     def __enter__(self) -> RunDirectory:
         """Create or open the directory, and lock it for this process.
 
-        Raises UserError if another process works in the directory or the path is a file, and MachineError if the
-        directory cannot be written.
+        Raises UserError if the directory is locked already or the path is a file, and MachineError if the directory
+        cannot be written.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ class RunDirectory:
         """Begin a run in the directory. If it holds a run already, check that recipe and inputs have not changed.
 
         inputs: hashes of the problems and the model that the recipe names. about: returns further notes for run.json.
-        It is called only for a new run. Raises UserError if the directory holds a run with other values of the
+        `about` is called only for a new run. Raises UserError if the directory holds a run with other values of the
         recipe's keys, or if the inputs have changed since that run began. The recipe's name may differ.
         """
         kept = self.path / "recipe.toml"

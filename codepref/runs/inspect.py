@@ -41,7 +41,7 @@ def status_lines(folder: Path) -> list[str]:
 def kept_work(run: RunDirectory, stage: str) -> list[str]:
     """Return what an unfinished stage keeps so far, such as ["3 batches of answers"] or ["no checkpoint yet"].
 
-    Return [] if nothing that the stage keeps is found.
+    Return [] if no such work is found.
     """
     number, name = split_stage(run.recipe, stage)
     folder = run.round_folder(number)

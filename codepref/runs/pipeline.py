@@ -1,4 +1,4 @@
-"""The functions of a run's stages after the stage `problems`, in the order of the plan."""
+"""Gives the stages in a run's plan, which follow the stage `problems`, with the function of each."""
 
 from __future__ import annotations
 

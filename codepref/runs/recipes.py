@@ -32,8 +32,8 @@ def parse_recipe(
 ) -> Recipe:
     """Build a Recipe from a parsed TOML document and check it.
 
-    Raises UserError as `recipe_from_document` does. If that function finds no mistake, raises UserError with one line
-    for each mistake that `inconsistencies` finds.
+    Raises UserError as `recipe_from_document` does. If that function finds no mistake and `inconsistencies` finds some,
+    raises UserError with one line for each of these.
     """
     recipe = recipe_from_document(document, name=name, overrides=overrides, where=where)
     if mistakes := inconsistencies(recipe):
@@ -42,7 +42,7 @@ def parse_recipe(
 
 
 def inconsistencies(recipe: Recipe) -> list[str]:
-    """Return texts on the mistakes in a recipe whose keys have valid types and bounds.
+    """Return one text for each mistake in a recipe whose keys have valid types and bounds.
 
     Examples of such mistakes are keys that do not fit together, unknown names, malformed templates, and a budget of 0.
     """
@@ -139,8 +139,8 @@ def _feedback_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[
 def find_recipe(name: Path | str) -> Path:
     """Return the path of a recipe. name: a path, or the name of a recipe that ships with codepref.
 
-    A path that exists or ends in .toml is returned unchanged. For any other path that is not
-    the name of a recipe that ships with codepref, raises UserError with the known names.
+    A path that exists or ends in .toml is returned unchanged. Raises UserError with the known names if no recipe of
+    this name ships with codepref.
     """
     path = Path(name)
     if path.suffix == ".toml" or path.exists():

@@ -38,7 +38,7 @@ def run(
     seed: the seed of the run, which replaces that of a recipe file. A Recipe keeps its seed.
     unconfined: run model code without the sandbox.
     log: a function that receives one line for each stage after the stage `problems`. If packages are missing that the
-    problems need, it receives a message about them first. say: the old name of `log`.
+    problems need, `log` receives a message about them first. say: the old name of `log`.
 
     Returns the content of summary.json. The key `gate` says whether the aligned model is promoted.
     Raises UserError, MachineError, InfrastructureError or GateError. The results of finished stages are kept.
@@ -91,7 +91,7 @@ def demo(
     log: Log = lambda text: None,
     say: Log | None = None,
 ) -> dict[str, Any]:
-    """Run a recipe on the embedded starter.
+    """Run a recipe that is made for the embedded starter.
 
     recipe: the name of a recipe in recipes/starter. out: the run directory; None: `runs/demo-RECIPE`. The other
     arguments, the result and the errors are those of `run`. overrides and seed replace values of the recipe.
@@ -107,7 +107,7 @@ def demo(
 
 
 def _renamed(log: Log, say: Log | None) -> Log:
-    """Return `say` with a warning if the caller gave it, else `log`."""
+    """Return `log`. If the caller gave `say`, warn that its name is old, and return `say`."""
     if say is None:
         return log
     warnings.warn("the argument `say` is now called `log`", FutureWarning, stacklevel=3)

@@ -19,8 +19,8 @@ KINDS = ("greedy", "sampled")
 def show_lines(folder: Path, task_id: str) -> list[str]:
     """Return lines on one problem: its answers with verdict codes and ratings, its tests and its pairs, for each round.
 
-    For a held-out problem, return lines on the answers of each evaluated model. Raises UserError if the run keeps
-    nothing about the task, or if the folder holds no run.
+    For a held-out problem, return lines on the answers of each evaluated model. Raises UserError if there is
+    nothing to show for the task, or if the folder holds no run.
     """
     run = open_run(folder)
     rounds = run.recipe.training.rounds
@@ -102,7 +102,7 @@ def _evaluation_lines(folder: Path, task_id: str, label: str) -> list[str]:
 
 
 def _nothing_kept(run: RunDirectory, task_id: str) -> str:
-    """Return a message that says why there is nothing to show. It names a task of the run if the run keeps answers."""
+    """Return a message that says why there is nothing to show. If the run keeps answers, it names a task of them."""
     method = run.recipe.training.method
     evaluated = run.path / "evaluation" / "base" / "greedy.jsonl"
     other = next(_all_rows(evaluated), None)

@@ -39,7 +39,7 @@ PACKAGES = (
 
 
 def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, Any]:
-    """Write summary.json of a run from its recipe, its notes and the results of its stages. Return the content.
+    """Write summary.json of a run from its recipe, its notes and the results of its stages. Return its content.
 
     If the base and the aligned model are compared, also write the file `promoted` or `not-promoted`.
     stage_names: the names of all stages of the run. The summary leaves out stages that are not finished.

@@ -1,10 +1,10 @@
-"""The class `Work`: an object of it gives the stages of a run the recipe, the problems, the folders and the seeds."""
+"""The class `Work`, from which the stages of a run take the recipe, the problems, the folders and the seeds."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from codepref.config.recipe import Recipe
 from codepref.errors import UserError
 from codepref.execution.limits import Limits
 from codepref.problems.contamination import Overlap, overlaps, problem_text
+from codepref.problems.left_out import LeftOut, left_out_of
 from codepref.problems.load import load_problems
 from codepref.records import Instruction, Problem
 from codepref.runs.directory import RunDirectory
@@ -33,11 +34,12 @@ class Work:
 
     Attributes:
         run, recipe: the run directory and the recipe.
-        train, heldout, validation: the problems. If the recipe names instructions, `train` holds them as problems.
+        train, heldout, validation: the problems. If the recipe names instructions, `train` holds these as problems.
         tasks: the instructions that the recipe names. Empty if it names none.
         progress_for: returns the progress line with a label.
         unconfined: whether model code runs without the sandbox.
         contaminated: an Overlap for each training problem that was left out because it contains a held-out problem.
+        left_out: the rows of problems that were left out because something is wrong with them, by recipe key.
         round: the number of the round, from 1.
     """
 
@@ -50,6 +52,7 @@ class Work:
     tasks: Sequence[Instruction] = ()
     contaminated: Sequence[Overlap] = ()
     validation: Sequence[Problem] = ()
+    left_out: Mapping[str, LeftOut] = field(default_factory=dict)
     round: int = 1
 
     @property
@@ -90,7 +93,10 @@ class Work:
         return str(self.out / "sft") if self.recipe.sft.data else self.recipe.model.path
 
     def inputs(self) -> dict[str, str]:
-        """Return hashes of the problems and of the model by recipe key. All stages of a run must use equal inputs."""
+        """Return hashes of the problems and of the model by recipe key. All stages of a run must use equal inputs.
+
+        The key of `train` is `problems.train`, also if the recipe names instructions.
+        """
         named = {"problems.train": self.train, "problems.heldout": self.heldout}
         named |= {"validation.problems": self.validation} if self.validation else {}
         hashes = {name: content_hash([_facts(problem) for problem in problems]) for name, problems in named.items()}
@@ -118,38 +124,44 @@ class Work:
             limits=self.limits,
             jobs=self.recipe.execution.jobs or None,
             unconfined=self.unconfined,
+            vacuous_tests=self.recipe.execution.vacuous_tests,
         )
 
 
 def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) -> Work:
     """Load the problems and instructions that the recipe names, and check the recipe against this machine.
 
-    Raises UserError if two of the sets share a problem, if no held-out problem has tests, if a validation problem has
-    no tests, if no training problem is left, if the recipe's model cannot be trained as the recipe says, or if a file
-    or data set that this function reads is missing or malformed. Raises MachineError if, for example, the hub cannot be
-    reached or a package that `training.report_to` needs is missing.
+    Bad rows of problems are left out, with a warning, unless `problems.strict` is set.
+    Raises UserError if two of the three sets of problems share a problem, if no held-out problem has tests, if a
+    validation problem has no tests, if every training problem is left out because it contains a held-out problem, if
+    the recipe's model cannot be trained as the recipe says, or if a file or data set that this function reads is
+    missing or malformed. Raises MachineError if, for example, the hub cannot be reached or a package that
+    `training.report_to` needs is missing.
     """
-    recipe = run.recipe
+    recipe, strict = run.recipe, run.recipe.problems.strict
     tasks: Sequence[Instruction] = ()
+    train: Sequence[Problem]
     if recipe.instructions.source:
         tasks = load_recipe_instructions(recipe).tasks
         train = as_problems(tasks)
         check_local(recipe.pool)
     else:
-        train = load_problems(recipe.problems.train, limit=recipe.problems.train_limit or None)
+        train = load_problems(recipe.problems.train, limit=recipe.problems.train_limit or None, strict=strict)
     if recipe.grading.benchmark:
         load_recipe_benchmark(recipe)
-    heldout = load_problems(recipe.problems.heldout, limit=recipe.problems.heldout_limit or None)
+    heldout = load_problems(recipe.problems.heldout, limit=recipe.problems.heldout_limit or None, strict=strict)
     source = "instructions.source" if recipe.instructions.source else "problems.train"
     noun = "instruction" if recipe.instructions.source else "training problem"
     _refuse_shared("held-out", heldout, "training", train, f"{source} and problems.heldout")
     validation: Sequence[Problem] = ()
     if recipe.validation.problems:
-        validation = load_problems(recipe.validation.problems, limit=recipe.validation.limit or None)
+        validation = load_problems(recipe.validation.problems, limit=recipe.validation.limit or None, strict=strict)
         _refuse_shared("validation", validation, "training", train, f"{source} and validation.problems")
         _refuse_shared("validation", validation, "held-out", heldout, "problems.heldout and validation.problems")
         if not all(problem.tests for problem in validation):
             raise UserError(f"{recipe.validation.problems}: every validation problem needs tests")
+    sources = {"problems.train": train, "problems.heldout": heldout, "validation.problems": validation}
+    left_out = {key: rows for key, problems in sources.items() if (rows := left_out_of(problems)).rows}
     contaminated: Sequence[Overlap] = ()
     if recipe.problems.contamination == "drop":
         contaminated = overlaps(map(problem_text, train), heldout)
@@ -158,8 +170,8 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) ->
         tasks = [task for task in tasks if task.task_id not in names]
         if not train:
             raise UserError(
-                f"{source}: every {noun} contains the text or the program of a held-out problem. Set {source} to "
-                "another source, or set problems.contamination = 'keep'"
+                f"{source}: every {noun} contains a held-out problem. Set {source} to another source, or set "
+                "problems.contamination = 'keep'"
             )
     if not any(problem.tests for problem in heldout):
         raise UserError(f"{recipe.problems.heldout}: no held-out problem has tests, so the scores cannot be computed")
@@ -167,7 +179,7 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) ->
     if not recipe.model.path.startswith("scripted:"):
         # supervised fine-tuning writes a merged model, so preference training never starts from its adapter
         check_trainable(recipe.model.path, recipe.sft.training() if recipe.sft.data else recipe.training)
-    return Work(run, recipe, train, heldout, progress_for, unconfined, tasks, contaminated, validation)
+    return Work(run, recipe, train, heldout, progress_for, unconfined, tasks, contaminated, validation, left_out)
 
 
 def _refuse_shared(

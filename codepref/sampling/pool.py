@@ -36,7 +36,7 @@ class PoolSettings:
     per_problem: the number of models that are drawn for each instruction. If the pool is smaller, all models answer.
     principles: whether the prompt asks for the preference.
     temperature, top_p, max_tokens: the decoding.
-    batch_size: the number of answers that a local model generates at once.
+    batch_size: the largest number of answers that a local model generates at once.
     seed: the seed of the draws and of the answers.
     """
 
@@ -125,14 +125,14 @@ def ask_pool(
     log: Log = lambda text: None,
     progress: LedgerProgress | None = None,
 ) -> tuple[Ledger, Counter[str]]:
-    """Get all answers of the pool into the journal in `folder`.
+    """Ask the pool for all answers, and write them into the journal in `folder`.
 
-    No server is asked for an answer that the journal holds.
+    No server is asked for an answer that the journal holds already.
     total: the number of instructions. dtype, device: for local models. log: called with messages for the user.
-    progress: called with the numbers of finished and of all requests, and the ledger.
-    Returns the ledger and the number of missing answers by model and reason. The same call asks for them again.
-    Raises the errors of `Exchange`, and UserError or MachineError if a local model fails. The journal keeps all
-    answers.
+    progress: called with the number of finished requests, the number of all requests, and the ledger.
+    Returns the ledger and the number of missing answers by model and reason. The same call asks for the missing answers
+    again. Raises the errors of `Exchange`, and UserError or MachineError if a local model fails. After an error the
+    journal keeps the answers that arrived before it.
     """
     missing: Counter[str] = Counter()
     done, wanted = 0, total * min(settings.per_problem, len(members))
@@ -198,7 +198,7 @@ def _answer_locally(
     """Write the answers of a local model to the journal. Yield a result for each request, with an empty reply.
 
     All requests are divided into batches, also those with an answer in the journal. The seed of a batch depends on its
-    keys. A resumed run therefore samples the same answers as an uninterrupted run.
+    keys. A resumed run therefore uses the same batches and seeds as an uninterrupted run.
     """
     journal = Journal(folder / JOURNAL)
     journal.lock(wait=True)
@@ -237,7 +237,10 @@ def _record(journal: Journal, member: Member, request: Request, text: str, finis
 
 
 def check_local(members: Sequence[Member]) -> None:
-    """Raise UserError if the model of a local member cannot be used. Hub names are not looked up."""
+    """Raise UserError if a local member names an unknown engine, or a folder that holds no model.
+
+    Hub names are not looked up. For an engine other than Transformers, raises the errors of `open_engine`.
+    """
     for member in members:
         if not member.base_url:
             model_fingerprint(member.model)

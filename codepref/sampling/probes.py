@@ -34,7 +34,8 @@ def with_probes(
     """Return the tests of each task, followed by about `count` probes if the bounds for each test permit it.
 
     Each test gets an equal share of the probes, but at least MIN_PER_TEST and at most MAX_PER_TEST. A test gets fewer
-    probes if `probes` finds fewer. A task that is not among `problems` gets none. count: 0 makes no probes.
+    probes if `probes` finds fewer. A task that is not among `problems` gets no probes. A count of 0 makes no
+    probes.
     """
     known = {problem.task_id: problem for problem in problems}
     extended = {}
@@ -46,11 +47,9 @@ def with_probes(
 
 
 def probes(problem: Problem, tests: Sequence[Test], *, each: int, seed: int = 0) -> list[Test]:
-    """Return at most `each` probes for each test that calls the entry point with literals.
+    """Return at most `each` probes for each test in which `literal_call` finds a call with arguments.
 
-    A call without arguments gives none. All probes are different.
-
-    A probe is a test of kind "asserts" with `count` 0.
+    All probes are different. A probe is a test of kind "asserts" with `count` 0.
     """
     new: list[Test] = []
     callers = [test for test in tests if kind_of(test).calls_entry_point]
@@ -110,7 +109,7 @@ def _varied(arguments: list[Any], pools: list[list[Any]], generator: random.Rand
 
 
 def vary(value: Any, generator: random.Random) -> Any:
-    """Return a value of the same type that usually differs a little.
+    """Return a value of the same type, which usually differs from `value`.
 
     An element of a list, tuple or set whose elements have several types can change its type. Empty lists, tuples, dicts
     and sets, and values of unknown types, are not changed.

@@ -39,12 +39,13 @@ def respond(
     limit in dollars over all runs with this `out`. dtype, device: for local models. log: called with messages for the
     user.
     Writes the responses to `out` as JSON lines (see `codepref.sampling.responses_file`). Writes a summary to a file
-    beside it, with the ending .summary.json instead of the ending of `out`. The folder `out`.calls keeps each answer
-    when it arrives, and an interrupted call continues from there.
+    beside it, with the ending .summary.json instead of the ending of `out`. The folder `out`.calls gets each answer
+    when it arrives, and a call that was interrupted continues from there.
     Returns the summary. Raises UserError for wrong input, a wrong key, an unknown model or a missing server, if
     possible before the first paid call. Raises GateError if the budget allows no further call, and InfrastructureError
     if a server stops answering or if answers are missing after all attempts. If answers are missing, `out` holds the
-    other answers. Raises MachineError if a file cannot be written or a local model does not fit into memory.
+    other answers. Raises MachineError if a file cannot be written, or if memory or a package for a local model is
+    missing.
     """
     members = load_members(Path(pool)) if isinstance(pool, str | Path) else list(pool)
     chosen, target = settings or PoolSettings(), Path(out)

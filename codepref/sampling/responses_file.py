@@ -1,7 +1,7 @@
 """Reads and writes files of responses, with one row for each instruction.
 
 The rows have the columns of the published data set coseal/CodeUltraFeedback and further ones. The columns of ratings
-are empty. `codepref.judging.artifact` fills them.
+are empty, except `scale`. `codepref.judging.artifact` fills them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def iter_responses(source: str | Path) -> Iterator[InstructionResponses]:
 
     source: JSON lines, JSON, Parquet or a hub name. Another program may have written the file: only the columns
     `instruction`, `preference` and `responses` (with `model` and `response`) are required.
-    Raises UserError for a malformed row and for a second row with the same task_id. The message names the row.
+    Raises UserError for a malformed row and for a second row with the same task_id. The message names the row. Raises
+    what `read_rows` raises.
     """
     return iter_records(source, responses_from_row, "responses")
 
@@ -46,14 +47,15 @@ def iter_records(source: str | Path, read: Callable[[Mapping[str, Any], str], Re
 
     read: makes a record from a row and a default task_id. It raises KeyError, TypeError or ValueError for a malformed
     row. what: the name of the record in messages.
-    Raises UserError for a malformed row and for a second row with the same task_id. The message names the row.
+    Raises UserError for a malformed row and for a second row with the same task_id. The message names the row. Raises
+    what `read_rows` raises.
     """
     seen: set[str] = set()
     for number, (where, row) in enumerate(read_rows(str(source))):
         try:
             record = read(row, f"instruction/{number}")
         except (KeyError, TypeError, ValueError) as error:
-            reason = f"no column {error}" if isinstance(error, KeyError) else str(error)
+            reason = f"there is no column or key {error}" if isinstance(error, KeyError) else str(error)
             raise UserError(f"{where}: cannot be read as {what} ({reason})") from None
         if record.task_id in seen:
             raise UserError(
@@ -64,7 +66,10 @@ def iter_records(source: str | Path, read: Callable[[Mapping[str, Any], str], Re
 
 
 def responses_row(task: InstructionResponses) -> dict[str, Any]:
-    """Return the row that a file holds for one instruction and its responses. The columns of ratings are empty."""
+    """Return the row that a file holds for one instruction and its responses.
+
+    The columns of ratings are empty, except `scale`, which is [1, 5].
+    """
     responses = task.responses
     return {
         "task_id": task.task_id,

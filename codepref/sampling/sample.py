@@ -41,7 +41,8 @@ def sample(
 
     kind: "solutions" or "tests". model: a folder, a hub name, `starter`, `ENGINE:MODEL` such as `scripted:FILE`, or an
     Engine. template: the user message, or None for codepref's own. out: a file of JSON lines for the rows. Batches that
-    an interrupted call with the same arguments finished are read from `OUT.parts/` and are not sampled again.
+    an interrupted call with the same arguments finished are read from `OUT.parts/` and are not sampled again. If an
+    earlier call with the same arguments is finished, its rows are read from `out`.
     Returns rows {"task_id", "sample", "completion", "finished"}, ordered by problem and sample. Rows of solutions also
     have "solution", the program in the completion ("" if there is none).
     Raises UserError for an unknown kind, n or batch_size below 1, a malformed template, an unknown model, problems

@@ -60,7 +60,7 @@ def _folder_rows(folder: Path, problems: Iterable[Problem]) -> Iterator[tuple[st
         name = problem.task_id.replace("/", "_")
         if names.setdefault(name, problem.task_id) != problem.task_id:
             raise UserError(
-                f"{folder}: tasks {names[name]!r} and {problem.task_id!r} would share the folder {name}; give a file "
+                f"{folder}: tasks {names[name]!r} and {problem.task_id!r} would share the folder {name}. Give a file "
                 "of JSON lines instead"
             )
     empty = True
@@ -84,6 +84,6 @@ def _text(program: Path) -> str:
     try:
         return program.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
-        raise UserError(f"{program}: not UTF-8 ({error}); save the file as UTF-8") from None
+        raise UserError(f"{program}: the file is not UTF-8 ({error}). Save it as UTF-8") from None
     except OSError as error:
         raise UserError(f"{program}: cannot be read ({error.strerror})") from None

@@ -1,4 +1,4 @@
-"""What stages that call servers share: names of journals and summaries, and progress with costs.
+"""Names of journals and summaries, and progress with costs, for all stages that call servers.
 
 A file `responses.jsonl` has its journal in `responses.jsonl.calls/` and its summary in `responses.summary.json`.
 """

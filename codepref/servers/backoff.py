@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 FIRST_DELAY, MAX_DELAY = 0.5, 60.0
-"""The longest delay after the first attempt and after any attempt, in seconds. A server can ask for a longer delay."""
+"""The longest delays after the first attempt and after any attempt, in seconds. A server can ask for a longer one."""
 
 
 def delay(attempt: int, requested: float | None, generator: random.Random) -> float:

@@ -1,7 +1,7 @@
 """Makes the calls to servers. Each endpoint has a queue of requests and several workers.
 
-A call that failed for a passing reason is repeated. A call begins only if its highest cost fits into the budget. Every
-attempt is written to the journal.
+A call that failed for a temporary reason is repeated, up to the endpoint's `retries`. A call begins only if its highest
+cost fits into the budget. Every attempt is written to the journal.
 """
 
 from __future__ import annotations
@@ -21,10 +21,14 @@ from codepref.servers.pricing import Budget, cost_of, max_cost
 from codepref.servers.records import Attempt, Request
 
 MAX_GIVEN_UP = 20
-"""When this number of requests in a row got no answer from a server, the server counts as gone, and all calls stop."""
+"""When a server has given no answer to this number of requests in a row, no further call to any server begins."""
 
 MAX_REJECTED = 3
-"""All calls stop if a server has answered no request, at least this number got no answer, and the last was rejected."""
+"""No further call begins if a server that has answered nothing in this run rejects a request, and at least this number
+of its requests were given up.
+
+The rejected request is one of the requests that were given up.
+"""
 
 Notify = Callable[[Mapping[str, Any]], None]
 """A function that sends a message to the parent process."""
@@ -53,7 +57,7 @@ class Lane:
     busy: the workers that are in a call.
     quiet_until: the end of the pause that the server asked for, as a value of `time.monotonic`.
     given_up: the number of requests that were given up since the last answer.
-    answers: the number of answers.
+    answers: the number of answers in this run.
     """
 
     endpoint: Endpoint
@@ -109,7 +113,7 @@ class Caller:
             await lane.client.close()
 
     async def _check_endpoints(self) -> bool:
-        """Return whether all endpoints can be used. No worker makes a call before this check has ended."""
+        """Check all endpoints, and return whether no check found a mistake. No worker makes a call before that."""
         reasons = await asyncio.gather(*(lane.client.check() for lane in self.lanes.values()))
         if mistakes := [reason for reason in reasons if reason]:
             self._stop("user", *mistakes)

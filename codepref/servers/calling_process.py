@@ -51,7 +51,7 @@ async def _lock(journal: Journal, setup: Mapping[str, Any], notify: Notify) -> b
     """Lock the journal, and return True.
 
     If another process holds the lock and the parent of the last calling process is alive, report this and return False.
-    If that parent has died, wait for the lock.
+    If another process holds the lock and no such parent is alive, wait for the lock.
     """
     holder = journal.path.with_suffix(".pid")
     if not journal.lock(wait=False):

@@ -21,7 +21,7 @@ NO_CREDIT = ("insufficient_quota", "billing_hard_limit_reached", "access_termina
 
 
 class Client:
-    """Calls one endpoint. It never repeats a call: `Caller` decides about that, and counts each HTTP call."""
+    """Calls one endpoint. It never repeats a call by itself. `Caller` decides whether a call is repeated."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         import openai
@@ -59,11 +59,15 @@ class Client:
 
     async def ask(self, request: Request) -> Attempt:
         """Make one attempt at a request. Errors of the server and of the connection are returned as Attempts."""
+        # another call can change `self._schema` while this one runs
+        with_schema = request.schema is not None and self._schema
         try:
             async with asyncio.timeout(self.endpoint.timeout):
-                answer = await self._client.chat.completions.with_raw_response.create(**self._arguments(request))
+                answer = await self._client.chat.completions.with_raw_response.create(
+                    **self._arguments(request, with_schema)
+                )
         except self._openai.APIStatusError as error:
-            return self._refused(error, request)
+            return self._refused(error, with_schema)
         except (self._openai.APITimeoutError, TimeoutError):
             return Attempt("fault", reason="timeout", maybe_billed=True)
         except self._openai.APIConnectionError as error:
@@ -75,7 +79,7 @@ class Client:
         """Close the connections."""
         await self._client.close()
 
-    def _arguments(self, request: Request) -> dict[str, Any]:
+    def _arguments(self, request: Request, with_schema: bool) -> dict[str, Any]:
         arguments: dict[str, Any] = {
             "model": self.endpoint.model,
             "messages": list(request.messages),
@@ -85,12 +89,12 @@ class Client:
         }
         if request.seed is not None:
             arguments["seed"] = request.seed
-        if request.schema is not None and self._schema:
+        if with_schema and request.schema is not None:
             schema = {"name": "answer", "strict": True, "schema": dict(request.schema)}
             arguments["response_format"] = {"type": "json_schema", "json_schema": schema}
         return arguments
 
-    def _refused(self, error: Any, request: Request) -> Attempt:
+    def _refused(self, error: Any, with_schema: bool) -> Attempt:
         status, body = int(error.status_code), _error_body(error)
         message = " ".join(str(body.get("message") or body.get("detail") or error.message).split())[:300]
         if status in (401, 403):
@@ -107,7 +111,7 @@ class Client:
         if status in (408, 409, 425, 429) or status >= 500:
             headers = {key.lower(): value for key, value in error.response.headers.items()}
             return Attempt("fault", reason=str(status), retry_after=requested_delay(headers, time.time()))
-        if request.schema is not None and self._schema and self.endpoint.schema == "auto":
+        if with_schema and self.endpoint.schema == "auto":
             # servers do not name the refused field in the same way, so every refusal counts as a refusal of the schema
             self._schema = False
             return Attempt("fault", reason=f"{status} (with a JSON schema)", retry_after=0.0, schema_rejected=True)
@@ -122,9 +126,8 @@ class Client:
 def read_answer(body: bytes, request: Request) -> Attempt:
     """Return the body of an answer as an Attempt with a Reply.
 
-    If the body lacks token counts, the reply has estimates, as `Reply.estimated` says.
-
-    If the body cannot be read, the Attempt is a fault "malformed", and the server may have billed it.
+    If the body lacks one of the two token counts, the reply has estimates of both, as `Reply.estimated` says. If the
+    body cannot be read, the Attempt is a fault "malformed" without a Reply, and the server may have billed it.
     """
     try:
         document = json.loads(body)
@@ -162,7 +165,9 @@ def _error_body(error: Any) -> dict[str, Any]:
 
 
 def _is_connect_error(cause: BaseException | None) -> bool:
-    """Return whether the connection was never made.
+    """Return whether the cause shows that no connection was made.
+
+    For some connections that were never made it is False, for example when a proxy refuses the tunnel.
 
     This compares the names of exceptions, because the openai client can use different HTTP libraries.
     """

@@ -113,10 +113,10 @@ class Exchange:
 
         requests: the requests by endpoint name. A few requests at a time are taken from each iterable. follow_up: is
         called with each result before the result is yielded. The requests that it returns are made too.
-        Raises GateError if the budget allows no further call, UserError if a server refuses all calls (wrong key,
-        unknown model, no server), InfrastructureError if a server stops answering or the calling process dies,
-        MachineError if the journal cannot be written, and ValueError if two running requests have the same key. The
-        journal keeps all answers.
+        Raises GateError if the budget allows no further call, UserError if a server cannot be used (for example because
+        of a wrong key, an unknown model or a wrong address), InfrastructureError if a server stops answering or the
+        calling process dies, MachineError if the journal cannot be written, and ValueError if two running requests have
+        the same key. The journal keeps all answers.
         """
         for name, source in requests.items():
             self._lanes[name].source = iter(source)
@@ -209,17 +209,17 @@ def check_endpoints(endpoints: Sequence[Endpoint], budget: float | None) -> None
     mistakes = []
     names = [endpoint.name for endpoint in endpoints]
     for name in sorted({name for name in names if names.count(name) > 1}):
-        mistakes.append(f"{name}: two models have this name; each model needs a different name")
+        mistakes.append(f"{name}: several models have this name. Each model needs a different name")
     for endpoint in endpoints:
         if not endpoint.base_url.startswith(("http://", "https://")):
             mistakes.append(f"{endpoint.name}: base_url must begin with http:// or https://, not {endpoint.base_url!r}")
         if endpoint.concurrency < 1 or endpoint.timeout <= 0 or endpoint.retries < 0:
-            mistakes.append(f"{endpoint.name}: concurrency must be at least 1, timeout above 0, retries at least 0")
+            mistakes.append(f"{endpoint.name}: concurrency must be at least 1, timeout above 0 and retries at least 0")
     if budget is not None and budget <= 0:
-        mistakes.append(f"a budget of {budget:g} dollars allows no call: raise it, or leave it out for no limit")
+        mistakes.append(f"a budget of {budget:g} dollars allows no call. Raise it, or leave it out for no limit")
     elif budget is not None and not any(endpoint.priced for endpoint in endpoints):
         mistakes.append(
-            f"a budget needs prices: set price_in and price_out (dollars per million tokens) for {names[0]}"
+            f"a budget needs prices. Set price_in and price_out (dollars per million tokens) for {names[0]}"
         )
     if mistakes:
         raise UserError(*mistakes)
@@ -240,7 +240,7 @@ def _start() -> subprocess.Popen[bytes]:
         raise MachineError(f"cannot start the process that makes the calls ({error})") from None
 
 
-KEPT = "The journal keeps all answers, and the same command continues from there"
+KEPT = "The journal keeps all answers, and the same command continues from them"
 
 
 def _stop_error(cause: str, reasons: Sequence[str], budget: float | None) -> Exception:

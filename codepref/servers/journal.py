@@ -1,6 +1,6 @@
-"""The journal of calls: a file that survives a crash, with a line for each attempt and a line for each result.
+"""The journal of calls: a file with a line for each call that begins and a line for each call that ends.
 
-`codepref.servers.ledger` describes the lines.
+Lines survive a crash of the process that wrote them. `codepref.servers.ledger` describes the lines.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Journal:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         except OSError as error:
-            raise MachineError(f"cannot write {path} ({error.strerror}); choose another --out") from None
+            raise MachineError(f"cannot write {path} ({error.strerror}). Choose another --out") from None
         self._end = 0
         self._unsynced = False
 
@@ -122,7 +122,7 @@ def _lines(path: Path) -> Iterator[tuple[Span, dict[str, Any]]]:
                 known = False
             if not known:
                 raise UserError(
-                    f"{path}: is not a journal of calls (see the line at byte {offset}); choose another --out"
+                    f"{path}: is not a journal of calls (see the line at byte {offset}). Choose another --out"
                 )
             yield (offset, len(raw)), line
             offset += len(raw)

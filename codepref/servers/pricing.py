@@ -71,6 +71,6 @@ class Budget:
         self.reserved += max_cost
 
     def end(self, max_cost: float, actual: float) -> None:
-        """Replace the reserved `max_cost` of a call by its actual cost, after the call ended."""
+        """Replace the reserved `max_cost` of a call that ended by `actual`, the cost with which the call counts."""
         self.reserved = max(0.0, self.reserved - max_cost)
         self.spent += actual

@@ -44,8 +44,8 @@ class Reply:
     text: the answer.
     finish: "stop", "length" (the answer reached max_tokens), "content_filter", or another reason that the server gives.
     tokens_in, tokens_out: the number of tokens in the prompt and in the answer.
-    estimated: whether the server sent no token counts. If so, they are estimated from the bytes of the texts. The
-        estimates are upper bounds if the tokenizer is byte-level and the server hides no tokens.
+    estimated: whether the server did not send both token counts. If so, both are estimated from the bytes of the texts
+        (see `codepref.servers.pricing`).
     """
 
     text: str
@@ -105,8 +105,8 @@ class Account:
     answered: the number of calls with a usable answer.
     faults: the number of failed calls by reason, such as "429", "timeout" or "rejected".
     unknown: the number of calls that were running when their process died.
-    tokens_in, tokens_out: the tokens of the answered calls.
-    estimated: the number of answers for which the server sent no token counts.
+    tokens_in, tokens_out: the tokens of the answered calls, with estimates where the server sent no counts.
+    estimated: the number of answers for which the server did not send both token counts.
     dollars: the cost of the answers.
     at_most: the highest possible cost of the calls that may have been billed without a usable answer, such as calls
         that timed out and unknown calls.

@@ -121,8 +121,8 @@ def test_lines(specification: Specification, entry_point: str, generator: random
 def draw_examples(seed: int, test_share: float) -> Iterator[Example]:
     """Yield examples without end. Each draws its specification from the "pretrain" split.
 
-    test_share: the probability that an example is drawn as one whose answer is tests. Draws without a test that is
-    short enough are skipped.
+    test_share: the probability that an example is drawn as one whose answer is tests. Such a draw is skipped if no test
+    is short enough.
     """
     generator = random.Random(seed)
     specifications = split_specifications("pretrain")

@@ -8,7 +8,7 @@ import gzip
 import json
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -106,11 +106,13 @@ def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
     return count
 
 
-def read_jsonl(path: Path) -> Iterator[tuple[int, Row]]:
+def read_jsonl(path: Path, bad_line: Callable[[str], None] | None = None) -> Iterator[tuple[int, Row]]:
     """Yield (line number, object) for each line of a JSON lines file that is not blank.
 
     A file whose name ends in .gz is decompressed. Lines are numbered from 1. Raises UserError for a file that is
-    missing, is a folder, is Parquet, is broken gzip or must not be read, and for a line that is not a JSON object.
+    missing, is a folder, is Parquet, is broken gzip or lacks the permission to be read, and for a line that is not a
+    JSON object.
+    bad_line: called with the message about such a line, in place of the exception. The line is then left out.
     """
     if not path.exists():
         raise UserError(f"{path}: no such file")
@@ -125,22 +127,32 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, Row]]:
                 if number == 1 and line.startswith(_PARQUET):
                     raise UserError(f"{path} is Parquet, but JSON lines are needed here")
                 try:
-                    row = json.loads(line)
-                except UnicodeDecodeError as error:
-                    raise UserError(
-                        f"{path}:{number}: not valid JSON, because it is not UTF-8 ({error}); save the file as UTF-8"
-                    ) from None
-                except ValueError as error:  # also for an integer with more digits than Python reads
-                    raise UserError(f"{path}:{number}: not valid JSON ({error})") from None
-                except RecursionError:
-                    raise UserError(f"{path}:{number}: JSON nested too deeply") from None
-                if not isinstance(row, dict):
-                    raise UserError(f"{path}:{number}: must be a JSON object, not {type(row).__name__}")
+                    row = _object(line, f"{path}:{number}")
+                except UserError as error:
+                    if bad_line is None:
+                        raise
+                    bad_line(str(error))
+                    continue
                 yield number, row
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UserError(f"{path} is broken gzip after line {number} ({error})") from None
     except PermissionError:
         raise UserError(f"{path} cannot be read: permission denied") from None
+
+
+def _object(line: bytes, where: str) -> Row:
+    """Return the JSON object in a line. Raises UserError if the line holds anything else."""
+    try:
+        row = json.loads(line)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{where}: not valid JSON, because it is not UTF-8 ({error}); save the file as UTF-8") from None
+    except ValueError as error:  # also for an integer with more digits than Python reads
+        raise UserError(f"{where}: not valid JSON ({error})") from None
+    except RecursionError:
+        raise UserError(f"{where}: JSON nested too deeply") from None
+    if not isinstance(row, dict):
+        raise UserError(f"{where}: must be a JSON object, not {type(row).__name__}")
+    return row
 
 
 def make_folder(path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Shows progress: on a terminal as one line that is rewritten, elsewhere as new lines at least ten seconds apart."""
+"""Shows progress: on a terminal as one line that is rewritten, elsewhere as new lines.
+
+The new lines are at least ten seconds apart. Only a closing line does not wait.
+"""
 
 from __future__ import annotations
 

@@ -44,8 +44,8 @@ def sft_rows(answers: Examples, encode: Encode, *, max_length: int, eos_id: int)
     """Return the wanted answers as rows for TRL's SFTTrainer, with the columns `prompt` and `completion`.
 
     A row with more than `max_length` tokens in prompt and answer is dropped whole, since a cut answer teaches the model
-    not to stop. A row that repeats the tokens of another row is dropped too. The result counts the dropped rows. Raises
-    UserError for the chat templates that `codepref.training.rows.check_template` refuses.
+    not to stop. A row that repeats the tokens of an earlier row is dropped too. The result counts the dropped rows.
+    Raises UserError for the chat templates that `codepref.training.rows.check_template` refuses.
     """
     rows: list[dict[str, Any]] = []
     dropped: Counter[str] = Counter(answers.dropped)

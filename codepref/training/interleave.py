@@ -1,4 +1,4 @@
-"""An order of KTO's rows that mixes labels in each batch and keeps answers to one problem apart. Pure."""
+"""An order of KTO's rows that avoids batches of one label and KL neighbours of one problem. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Row = TypeVar("Row", bound=Labelled)
 
 
 def interleaved(rows: Sequence[Row], batch: int, seed: int) -> list[Row]:
-    """Return the rows in an order that mixes labels in each batch and keeps answers to one problem apart, if possible.
+    """Return the rows in an order chosen to avoid batches of one label and KL neighbours of one problem.
 
     TRL takes rows in their order. For the KL term it joins each prompt of a batch to the answer of the row before it,
     and the first prompt to the last answer. The row of that answer is the prompt's KL neighbour. This order reduces two

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from codepref.config.sections import TrainingSection
 from codepref.execution.limits import Limits
-from codepref.records import Problem
+from codepref.records import Problem, VacuousTests
 
 Progress = Callable[[int, int], None]
 """A function that is called with the number of finished steps and the number of all steps."""
@@ -23,7 +23,7 @@ class ValidationSettings:
     steps between two probes; 0 spreads at most eight probes over the training. The model is also probed before the
     first step and at the last step. patience: the training ends when this number of probes came after the best one; 0
     sets no such limit. template: the prompt template; None takes the default. batch_size: prompts that are answered at
-    once. limits, jobs, unconfined: as in `codepref.execute`.
+    once. limits, jobs, unconfined, vacuous_tests: as in `codepref.execute`.
     """
 
     problems: Sequence[Problem]
@@ -38,6 +38,7 @@ class ValidationSettings:
     limits: Limits = field(default_factory=Limits)
     jobs: int | None = None
     unconfined: bool = False
+    vacuous_tests: VacuousTests = "leave-out"
 
 
 @dataclass(frozen=True)

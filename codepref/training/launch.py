@@ -25,8 +25,8 @@ ERRORS: dict[str, type[CodeprefError]] = {
 }
 """The errors that a worker reports through a file, by the names of their classes."""
 JOB, PROGRESS = "job.pickle", "progress.json"
-"""Files in the folder that this process shares with the workers. JOB holds the TrainingJob and its
-data. PROGRESS holds the numbers of finished steps and of all steps."""
+"""Files in the folder that the launching process shares with the workers. JOB holds the TrainingJob and its data.
+PROGRESS holds the numbers of finished steps and of all steps."""
 LAUNCHER_LINE = re.compile(r"[WE]\d{4} \S+ \d+ \S*torch/distributed/elastic/")
 """The beginning of a line that the launcher itself logs, as a regular expression."""
 
@@ -39,7 +39,7 @@ def error_file(folder: Path, rank: int) -> Path:
 def launch(job: TrainingJob, data: TrainingData) -> TrainingResult:
     """Train `job` on `data` in several processes.
 
-    The accelerate configuration sets the number of processes if there is one, else `processes` in the settings does.
+    The file `settings.accelerate` decides on the number of processes. Without a file, `settings.processes` decides.
     When workers report errors, the error of the worker with the lowest rank is raised. Raises MachineError when the
     processes fail and report no error; the message holds the result of `last_lines`.
     """

@@ -58,10 +58,8 @@ class _Tree:
     """One tree of prefixes. Its places are numbered from 0.
 
     ids, depths, segments: the token of each place, its position in its sequences, and its segment, as arrays that are
-    joined later. parents: the parent
-    segment of each segment; -1 for the root. places: for each sequence of the tree, its
-    places, as arrays that are joined later. size: the number of
-    places.
+    joined later. parents: the parent segment of each segment; -1 for the root. places: for each sequence of the tree,
+    its places, as arrays that are joined later. size: the number of places.
     """
 
     ids: list[Ints] = field(default_factory=list)

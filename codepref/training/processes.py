@@ -23,7 +23,7 @@ def rank() -> int:
 
 
 def is_first() -> bool:
-    """Return whether this is the first process, which writes the files."""
+    """Return whether this is the first of the processes that train together."""
     return rank() == 0
 
 
@@ -35,8 +35,9 @@ def sharded() -> bool:
 def own_device(device: str) -> str:
     """Return the device on which this process loads the model.
 
-    device: the device of the training. When several processes train on GPUs, each process has a GPU of its own; with
-    FSDP or DeepSpeed the weights are loaded on the CPU. In all other cases the result is `device`.
+    device: the device of the training. When several processes train on GPUs without FSDP and DeepSpeed, each
+    process loads the model on a GPU of its own. With FSDP or DeepSpeed they load it on the CPU. In all other cases the
+    result is `device`.
     """
     if count() == 1 or not device.startswith("cuda"):
         return device

@@ -16,8 +16,9 @@ def compute_once(trainer: Any, columns: tuple[str, ...], staging: Path) -> None:
     """Add the reference model's log-probabilities to the rows of a DPO or KTO trainer, and drop the reference model.
 
     columns: the names of the columns to add, in the order in which the trainer's `compute_ref_log_probs` returns their
-    values. staging: the folder in which the values are kept. A training that resumes after a kill reads them there.
-    With FSDP or DeepSpeed this function does nothing, and TRL computes the log-probabilities at every step.
+    values. staging: the folder in which the values are kept. A training that resumes after a kill reads them there if
+    they were written. With FSDP or DeepSpeed this function does nothing, and TRL computes the log-probabilities at
+    every step.
     """
     import datasets
 

@@ -11,9 +11,9 @@ from typing import Any
 class TrainingResult:
     """The result of a training.
 
-    model: the folder of the trained model. pairs: the number of pairs, single answers or problems that were trained on,
+    model: the folder of the trained model. pairs: the number of pairs, single answers or problems in the training rows,
     whichever the method learns from. steps: the number of optimizer steps. first_loss: the loss before the first step,
-    without the likelihood term of `chosen_weight`. It is about ln 2 for DPO and half the mean weight of the first
+    without the likelihood term of `chosen_weight`. It is about ln 2 for DPO and about half the mean weight of the first
     answers for KTO, because the model still equals the reference model. For supervised training it is the mean negative
     log-likelihood of a token, and for online methods 0. expected_first_loss: the value at which the logged loss starts,
     or None when no value is known before the training. dropped: for each reason, how many rows were left out. A reason

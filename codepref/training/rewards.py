@@ -15,8 +15,19 @@ from codepref.config.templates import SOLUTION_TEMPLATE
 from codepref.errors import UserError
 from codepref.execution.engine import Engine
 from codepref.execution.limits import Limits
-from codepref.execution.tasks import Task
-from codepref.records import FAIL, FAILING_CODES, INFRASTRUCTURE, PASS, SKIPPED, Message, Problem, is_correct
+from codepref.execution.tasks import Task, task_digest
+from codepref.execution.vacuous import PROVEN, Screening, check_vacuous_tests, screen
+from codepref.records import (
+    FAIL,
+    FAILING_CODES,
+    INFRASTRUCTURE,
+    PASS,
+    SKIPPED,
+    Message,
+    Problem,
+    VacuousTests,
+    is_correct,
+)
 from codepref.sampling.answers import solutions_from_rows
 from codepref.sampling.extract import extract_program
 from codepref.sampling.prompts import request_messages
@@ -61,13 +72,13 @@ class ExecutionReward:
     """A reward function for TRL that runs solutions against the tests of their problems, in the sandbox.
 
     A call takes completions (texts or lists of messages) and the column `task_id` of the data set. It returns a reward
-    for each completion, or None when the reward is unknown. TRL does not train on completions without a reward. All
-    calls share one pool of workers. Stop the workers with `close`, or use the object as a context manager.
+    for each completion, or None when the reward is unknown. TRL gives a completion without a reward the advantage 0.
+    All calls share one pool of workers. Stop the workers with `close`, or use the object as a context manager.
 
     problems: the problems of the data set. rule, coarse: see `reward_of`. template: the prompt template; None takes the
-    default. limits, jobs, unconfined: as in `codepref.execute`. The constructor raises UserError for problems without
-    tests, for an unknown rule and for `coarse` without four values, and MachineError when the sandbox cannot confine
-    programs. A call raises UserError for a task that is not in `problems`.
+    default. limits, jobs, unconfined, vacuous_tests: as in `codepref.execute`. The constructor raises UserError for
+    problems without tests, for an unknown rule and for `coarse` without four values, and MachineError when the sandbox
+    cannot confine programs. A call raises UserError for a task that is not in `problems`.
 
     Attributes: `calls` is the number of calls. `judged` is the number of completions in all calls.
     """
@@ -82,6 +93,7 @@ class ExecutionReward:
         limits: Limits | None = None,
         jobs: int | None = None,
         unconfined: bool = False,
+        vacuous_tests: VacuousTests = "leave-out",
     ) -> None:
         if untested := [problem.task_id for problem in problems if not problem.tests]:
             raise UserError(
@@ -97,6 +109,9 @@ class ExecutionReward:
         self.coarse, self.template = tuple(coarse), template or SOLUTION_TEMPLATE
         self.calls = self.judged = 0
         self._limits = limits or Limits()
+        check_vacuous_tests(vacuous_tests)
+        self._keeps_vacuous = vacuous_tests == "keep"
+        self._screened: dict[str, Screening] = {}
         self._engine = Engine(jobs=jobs, unconfined=unconfined)
         self.__name__ = f"execution_{rule}"  # TRL logs a reward under its function's name
 
@@ -141,16 +156,29 @@ class ExecutionReward:
         for program, task in zip(programs, tasks, strict=True):
             distinct.setdefault(task, {})[program] = ""
         problems = [self.problems[task] for task in distinct]
+        self._screen(problems)
         for matrix in self._engine.run(self._tasks(problems, distinct), limits=self._limits):
-            texts = list(distinct[matrix.task_id])
+            texts, screening = list(distinct[matrix.task_id]), self._screening_of(matrix.task_id)
+            tests = screening.kept(self.problems[matrix.task_id].tests)
             for verdict in matrix.verdicts:
-                distinct[matrix.task_id][texts[verdict.solution_id]] = verdict.codes
+                distinct[matrix.task_id][texts[verdict.solution_id]] = screening.judged(verdict, tests).codes
         return [distinct[task][program] for program, task in zip(programs, tasks, strict=True)]
 
     def _tasks(self, problems: Iterable[Problem], distinct: Mapping[str, Mapping[str, str]]) -> Iterable[Task]:
         for problem in problems:
             rows = [{"task_id": problem.task_id, "solution": program} for program in distinct[problem.task_id]]
-            yield Task(problem, solutions_from_rows(rows, [problem]), problem.tests)
+            screening = self._screening_of(problem.task_id)
+            yield Task(problem, solutions_from_rows(rows, [problem]), screening.run(screening.kept(problem.tests)))
+
+    def _screen(self, problems: Sequence[Problem]) -> None:
+        """Find the tests of new problems that prove nothing, once for each problem."""
+        new = [problem for problem in problems if problem.task_id not in self._screened and not self._keeps_vacuous]
+        tasks = ((problem, problem.tests, task_digest(problem, problem.tests, self._limits)) for problem in new)
+        screenings = screen(tasks, self._engine, self._limits) if new else {}
+        self._screened |= {problem.task_id: screenings.get(problem.task_id, PROVEN) for problem in new}
+
+    def _screening_of(self, task: str) -> Screening:
+        return self._screened.get(task, PROVEN)
 
     def close(self) -> None:
         """Stop the workers."""

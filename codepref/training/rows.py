@@ -18,9 +18,11 @@ Encode = Callable[[Sequence[Message], bool], Sequence[int]]
 class TrainingRows:
     """Rows for TRL.
 
-    dropped: for each reason, how many pairs or answers were left out. longest: the number of tokens of the longest row;
+    dropped: for each reason, how many pairs or answers were left out. A reason that ends with "(kept)" counts faults of
+    rows that were kept. longest: the number of tokens of the longest row;
     for online methods, of the longest prompt and the longest possible answer. pairs: the number of pairs, single
-    answers or problems in the rows. weights: KTO's weights of a wanted and an unwanted answer.
+    answers or problems in the rows. weights: for KTO, the weights of a wanted and an unwanted answer that balance the
+    labels; 1 for other methods.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)

@@ -24,19 +24,19 @@ def learning_rate(job: TrainingJob) -> float:
 def trl_arguments(rows: int, job: TrainingJob) -> dict[str, Any]:
     """Return the arguments of TRL's configurations that most methods share.
 
-    A method removes the arguments that its configuration does not take, such as `beta`. rows: the number of training
-    rows. `batch_size` and `micro_batch_size` count the rows of all processes together, so that the number of processes
-    does not change the size of a step. Raises UserError when the processes cannot share a micro-batch evenly, and what
-    `check_requirements` raises.
+    A method removes the arguments that its configuration does not take, such as `beta`. rows: the number of rows in an
+    epoch; for online methods, the number of sampled answers in an epoch. `batch_size` and `micro_batch_size` count the
+    rows of all processes together, so that the number of processes does not change the size of a step. Raises UserError
+    when the processes cannot share a micro-batch evenly, and what `check_requirements` raises.
     """
     import torch
 
     settings, device = job.settings, pick_device(job.device)
     micro, processes = settings.micro_batch_size or settings.batch_size, count()
     if micro % processes:
+        key = "training.micro_batch_size" if settings.micro_batch_size else "training.batch_size"
         raise UserError(
-            f"{processes} processes cannot share training.micro_batch_size = {micro} evenly: set it, or "
-            f"training.batch_size if it is 0, to a multiple of {processes}"
+            f"{processes} processes cannot share {key} = {micro} evenly: set {key} to a multiple of {processes}"
         )
     steps = math.ceil(math.ceil(rows / settings.batch_size) * settings.epochs)
     return {

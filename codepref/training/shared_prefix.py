@@ -23,10 +23,10 @@ def share_prefixes(model: Any) -> bool:
     """Change `model` so that `model(..., fused_lm_head=True)` computes shared prefixes of a batch once.
 
     model: a model with TRL's fused head (`trl.trainer.utils.add_fused_lm_head`), with or without an adapter. If the
-    model uses its mask as given and has no dropout, results and gradients equal those of the padded batch up to
-    rounding. Returns True. If packed rows do not suit the model, returns False and does not change it. They do not suit
-    a model whose configuration shows attention other than PyTorch's, layers other than full attention (such as sliding
-    windows and recurrent layers), an encoder, or a loss that balances the load of experts.
+    model uses the given mask and positions and has no dropout, results and gradients equal those of the padded batch up
+    to rounding. Returns True. If packed rows do not suit the model, returns False and does not change it. They do not
+    suit a model whose configuration shows attention other than PyTorch's, layers other than full attention (such as
+    sliding windows and recurrent layers), an encoder, or a loss that balances the load of experts.
     """
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     if not _takes_mask(base):
@@ -90,7 +90,7 @@ def share(trainer: Any, tokenizer: Any) -> bool:
 def _example_batch(trainer: Any, tokenizer: Any) -> dict[str, Any]:
     """Return up to four training rows as input of the model.
 
-    The rows of online methods hold no answers. There the tokens of the prompts after the first are the labels.
+    The rows of online methods hold no answers. Their labels are all tokens of the prompt except the first token.
     """
     rows = [trainer.train_dataset[at] for at in range(min(4, len(trainer.train_dataset)))]
     if "task_id" in rows[0]:
@@ -110,7 +110,7 @@ def _example_batch(trainer: Any, tokenizer: Any) -> dict[str, Any]:
 
 
 def _takes_mask(base: Any) -> bool:
-    """Return whether the configuration shows a model that uses an attention mask as it is given."""
+    """Return whether the configuration shows none of the things for which `share_prefixes` returns False."""
     config = base.config.get_text_config()
     # StarCoder2 and Mistral name the window's size but no kinds of layers. `same_as_padded` would not notice a window
     # that is longer than its rows.

@@ -15,11 +15,11 @@ MARKER = "training.json"
 """The file in a model's folder that describes the training. `check_out` refuses a non-empty folder without it."""
 KEY = "resume.json"
 WHOLE = "whole"
-"""The last file that is written into a checkpoint. A checkpoint without it is incomplete."""
+"""The last file that the first process writes into a checkpoint. A checkpoint without it counts as incomplete."""
 
 
 def check_out(out: Path) -> None:
-    """Raise UserError if `out` holds files but no MARKER. Raises what `check_target` raises."""
+    """Raise UserError if the folder `out` is not empty and holds no MARKER. Raises what `check_target` raises."""
     check_target(out / MARKER)
     if out.exists() and any(out.iterdir()) and not (out / MARKER).exists():
         raise UserError(f"{out} has other things in it than a trained model: choose another folder for the model")
@@ -28,8 +28,8 @@ def check_out(out: Path) -> None:
 def claim(staging: Path, key: str) -> bool:
     """Prepare the folder `staging` for a training, and return whether the same training has worked in it before.
 
-    key: a hash of what the trained weights depend on; equal keys count as the same training. The files of another
-    training are removed.
+    key: a hash of what the trained weights depend on; equal keys count as the same training. Everything in a
+    folder without this key is removed.
     """
     if (staging / KEY).exists() and read_json(staging / KEY).get("key") == key:
         return True
@@ -59,7 +59,7 @@ def clear(staging: Path) -> None:
 
 
 def checkpoint_callback(minutes: float) -> Any:
-    """Return a trainer callback that asks for a checkpoint `minutes` after the last one or the start.
+    """Return a trainer callback that asks for a checkpoint once `minutes` have passed since the last one or the start.
 
     When a checkpoint is complete, the callback removes the older ones. It asks for none at the last step.
     """

@@ -38,8 +38,8 @@ Build = Callable[[TrainingJob, TrainingRows, Any], Any]
 """A function of the job, the rows and the tokenizer that returns TRL's trainer."""
 
 FirstLoss = Callable[[Any, TrainingSection], float]
-"""A function of the trainer and the settings that returns the loss before the first step. It raises
-InfrastructureError when the loss shows a wrong reference model."""
+"""A function of the trainer and the settings that returns the loss before the first step. For a
+method with a reference model, it raises InfrastructureError when the model before the first step shows another one."""
 
 
 def run_training(
@@ -63,8 +63,9 @@ def run_training(
     parts are the same.
 
     Raises UserError for a job, a chat template or rows that cannot be trained, GateError when a logged value, the first
-    loss or a weight is not a finite number, MachineError when GPU memory runs out or the model cannot be loaded or
-    written, InfrastructureError when the sandbox fails in a validation probe, and what the functions raise.
+    loss, a weight or the log-probability in a validation probe is not a finite number, MachineError when GPU memory
+    runs out or the model cannot be loaded or written, InfrastructureError when the sandbox fails in a validation probe,
+    and what the functions raise.
     """
     import torch
 

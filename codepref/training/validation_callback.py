@@ -38,7 +38,7 @@ def validation_callback(validator: Validator, trainer: Any, *, checkpoints: bool
 
 
 def _probe_once(validator: Validator, trainer: Any, step: int) -> None:
-    """Probe the model in the first process only, and hand its decision to stop to all processes."""
+    """Probe the model in the first process only, and hand the validator's decision to stop to all processes."""
 
     def work() -> str:
         validator.probe(trainer, step)

@@ -28,13 +28,16 @@ UNPARSABLE = 0.05
 
 @dataclass(frozen=True)
 class Probe:
-    """The measurements of the model at one step, on the validation problems and on the tracked answers.
+    """The measurements of the model at one step: on the validation problems, and on the tracked answers.
 
-    passed_P: for each problem, the share of samples that are correct, among those whose correctness is known.
-    unparsable: the share of answers without code that Python can compile. unfinished: the share of answers that were
-    cut at the token limit. characters: the mean length of an answer. repeated: the share of answers for which
-    `repeats_itself` is true. chosen_logp: the mean log-probability of a token of the tracked answers, in nats; 0 when
-    there are none. entropy: the model's mean entropy at these tokens, in nats, or None when it is not computed.
+    The tracked answers are the first wanted answers of the training rows (see `TrackedAnswers`).
+
+    passed_P: for each problem, the share of samples that are correct, among those whose correctness is known; 0 if it
+    is known for none. unparsable: the share of answers without code that Python can compile. unfinished: the share of
+    answers that were cut at the token limit. characters: the mean length of an answer. repeated: the share of answers
+    for which `repeats_itself` is true. chosen_logp: the mean log-probability of a token of the tracked answers, in
+    nats; 0 when there are none. entropy: the model's mean entropy at these tokens, in nats, or None when it is not
+    computed.
     """
 
     step: int
@@ -61,9 +64,9 @@ def best_step(probes: Sequence[Probe]) -> int:
     """Return the step whose averaged pass@1 has the highest lower bound. Of equal steps the latest one is returned.
 
     Each probe is averaged by problem with up to SMOOTHED - 1 probes of the trained model before it, since the highest
-    of several noisy values is often high by chance. The bound is that of the 95% interval of pass@1 over
-    problems. The bound of the difference to
-    the start model would favour early steps, since its interval widens as the model moves away from the start model.
+    of several noisy values is often high by chance. The bound is that of the 95% interval of pass@1 over problems. The
+    bound of the difference to the start model would favour early steps, since its interval widens as the model moves
+    away from the start model.
 
     probes: the probes in order. The first one is of the start model. It is not averaged with others and cannot be the
     best: the gate decides on other problems whether the trained model is promoted. Raises ValueError when there is no
@@ -159,7 +162,7 @@ def _probe_warnings(start: Probe, end: Probe) -> list[str]:
 def repeats_itself(text: str) -> bool:
     """Return whether one line occurs more than five times and makes up more than half of the lines.
 
-    Blank lines and indentation do not count.
+    Blank lines do not count. Lines that differ only in white space at their ends are equal.
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     most = max((lines.count(line) for line in set(lines)), default=0)
@@ -169,7 +172,8 @@ def repeats_itself(text: str) -> bool:
 def probe_row(start: Probe, probe: Probe, seed: int = 0) -> dict[str, Any]:
     """Return a probe as a dictionary for files and reports.
 
-    It holds the values over all problems, pass@1, and the difference in pass@1 to the start model with its interval.
+    It holds the probe's values except `passed_P`, and pass@1, and the difference in pass@1 to the start model with its
+    interval.
     """
     compared = against_start(start, probe, seed)
     interval = {"low": compared.low, "high": compared.high} if probe is not start else {"low": 0.0, "high": 0.0}

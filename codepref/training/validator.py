@@ -96,13 +96,12 @@ class Validator:
     def _measure(self, trainer: Any, step: int) -> Probe:
         with undisturbed(trainer.accelerator.unwrap_model(trainer.model)):
             chosen_logp, entropy = self.tracked.score(trainer)
-            if not math.isfinite(
-                chosen_logp
-            ):  # such a model cannot sample answers, and the trainer logs the loss only after this step
+            # a model with such values cannot sample answers, and the trainer logs the loss only after this step
+            if not math.isfinite(chosen_logp):
                 mend = "Lower training.learning_rate." if step else "Check the start model's weights."
                 raise GateError(
-                    "the mean log-probability of a token of the tracked wanted answers is not a finite number at step "
-                    f"{step}. {mend}"
+                    "the mean log-probability of a token of the first chosen or wanted answers is not a finite number "
+                    f"at step {step}. {mend}"
                 )
             rows = self._sample(trainer, step)
         passed_P = self._run(rows)
@@ -146,6 +145,7 @@ class Validator:
             limits=settings.limits,
             jobs=settings.jobs,
             unconfined=settings.unconfined,
+            vacuous_tests=settings.vacuous_tests,
         )
         verdicts = [list(matrix.verdicts) for matrix in matrices]
         if any(one.correct is None and INFRASTRUCTURE in one.codes for task in verdicts for one in task):

@@ -51,7 +51,19 @@ from codepref.records import Problem, Solution, Test
 FOLDER = Path(__file__).parent / "families"
 FILES = sorted(FOLDER.glob("*/*.txt"))
 OPEN = sorted(path for folder in ("open", "quiet") for path in (FOLDER.parent / folder).glob("*/*.txt"))
-FAMILIES = ("memory", "marks", "chances", "isolation", "names", "evaluation", "proxies", "unittests", "cost", "scratch")
+FAMILIES = (
+    "memory",
+    "marks",
+    "chances",
+    "isolation",
+    "names",
+    "evaluation",
+    "proxies",
+    "unittests",
+    "pytests",
+    "cost",
+    "scratch",
+)
 FIELDS = {"cpu_seconds": 0.4, "wall_seconds": 1.5, "memory_mb": 128, "max_timeouts": 1}
 KEYS = {"expect", "isolation", "samples", "seconds", "entry", "limits", "engine"}
 _BLOCK = re.compile(r"^# (test: (?P<kind>\w+)|attack|honest twin)\n", re.MULTILINE)

@@ -75,7 +75,7 @@ def test_a_message_names_the_right_ending_for_a_file_of_json_lines(
 ) -> None:
     path = lines(tmp_path / "p.json", {"task_id": "x", "prompt": "do", "tests": ["assert f(1)"]})
     assert main(["execute", "--problems", path, "--solutions", path, "--out", str(tmp_path / "out")]) == 2
-    assert "name a file of JSON lines .jsonl" in capsys.readouterr().err
+    assert "If it is a file of JSON lines, name it .jsonl" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -81,10 +81,10 @@ def test_overrides_accept_toml_values_and_bare_text() -> None:
     assert recipe.seed == 7
 
 
-@pytest.mark.parametrize("override", ["training", "a.b.c=1", "=3"])
+@pytest.mark.parametrize("override", ["training", "a.b.c=1", "=3", "seed.x=3", "pool.model=m"])
 def test_a_malformed_override_is_refused(override: str) -> None:
     with pytest.raises(UserError, match=r"section\.key=value"):
-        parse_recipe({}, overrides=[override])
+        parse_recipe({"pool": [{"model": "starter"}]}, overrides=[override])
 
 
 def test_a_written_recipe_is_read_as_an_equal_recipe() -> None:

@@ -72,7 +72,7 @@ def test_a_member_with_a_name_keeps_it_as_the_name_of_its_endpoint() -> None:
     ],
 )
 def test_prompts_do_not_change_without_notice(text: str, digest: str) -> None:
-    """Seeds of sampling derive from the prompts, so a changed prompt changes the sampled answers."""
+    """Fail if a prompt was changed, since another prompt changes the answers of models."""
     assert hashlib.sha256(text.encode()).hexdigest()[:16] == digest
     check_template(text)
 

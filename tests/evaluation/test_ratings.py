@@ -1,4 +1,4 @@
-"""Tests of a judge's ratings: means that were derived by hand, their file, and comparisons."""
+"""Tests of a judge's ratings: means that were derived by hand, the file of ratings, and comparisons."""
 
 from pathlib import Path
 
@@ -38,9 +38,14 @@ def test_a_file_of_ratings_is_read_back(tmp_path: Path) -> None:
     result = ratings(("a/0", 5, 3), ("a/1", 1, 1))
     write_ratings(result, tmp_path)
     assert read_ratings(tmp_path) == result
-    (tmp_path / "ratings.json").write_text('{"format": "other"}')
-    with pytest.raises(UserError, match=r"ratings.json: not a ratings file"):
-        read_ratings(tmp_path)
+    row = '{"task_id": "a/0", "n": 1, "by_preference": {"style": "high"}}'
+    for text in (
+        '{"format": "other"}',
+        f'{{"format": "codepref ratings 1", "label": "m", "judge": "j", "problems": [{row}]}}',
+    ):
+        (tmp_path / "ratings.json").write_text(text)
+        with pytest.raises(UserError, match=r"ratings.json: not a valid ratings file"):
+            read_ratings(tmp_path)
 
 
 def test_a_comparison_is_paired_by_problem_in_any_order() -> None:

@@ -26,6 +26,33 @@ def inputs_test(reference: str, inputs: str, **fields) -> Test:
         (0.3001, 0.3, 0, "equal", False),
         (0.3001, 0.3, 1e-3, "equal", True),
         (1, 1.0000001, 0, "equal", False),  # close, but of different types
+        (14, 13.999999999999998, 0, "equal", True),  # a float that is rounded stands for the whole number
+        (0, 5.551115123125783e-17, 0, "equal", True),
+        (2, 1.0, 0, "equal", False),
+        (10**12 + 1, 1e12, 0, "equal", False),  # off by one
+        (2**52 + 1, 2.0**52, 0, "equal", False),
+        (2**52 + 1, 2.0**52, 1e-6, "equal", False),
+        (2**53 + 1, 2.0**53, 0, "equal", True),  # no float stands for 2**53 + 1
+        (333333433333343333335, 10**9 * (10**9 + 1) * (2 * 10**9 + 1) / 6 / 1e6, 0, "equal", False),
+        (10**9 * (10**9 + 1) * (2 * 10**9 + 1) // 6, 10**9 * (10**9 + 1) * (2 * 10**9 + 1) / 6, 0, "equal", True),
+        (10**27, 1.00001e27, 0, "equal", False),
+        (2.0**53, 2**53 + 1, 0, "equal", False),  # an expected int is exact
+        (2**53, 2**53 + 1, 0, "equal", False),
+        (6.0, 6, 0, "equal", True),
+        (True, 0.9999999, 0, "equal", False),
+        ((3, 10**20 + 1), (3, 1e20), 0, "equal", True),
+        ([[10**20 + 1, "a"]], [[1e20, "a"]], 0, "equal", True),
+        ({"n": 10**20 + 1}, {"n": 1e20}, 0, "equal", True),
+        ({"n": 10**20 + 1}, {"m": 1e20}, 0, "equal", False),
+        ((4, 10**20 + 1), (3, 1e20), 0, "equal", False),
+        ([3, 10**20 + 1], (3, 1e20), 0, "equal", False),
+        (10**400, 1.0, 0, "equal", False),
+        (10**400, math.inf, 0, "equal", False),
+        (5, math.inf, 0, "equal", False),
+        (7, math.nan, 0, "equal", False),
+        (10**400, 10**400 + 1, 1e-6, "equal", True),  # within the relative tolerance of 1e-7
+        (10**400, 2 * 10**400, 1e-6, "equal", False),
+        ([10**400], [2 * 10**400], 1e-6, "equal", False),
         ([1.0, 2.0 + 1e-9], [1.0, 2.0], 0, "equal", True),
         ([1.0], [1.0, 2.0], 0, "equal", False),
         ((1.0, 2.0), [1.0, 2.0], 0, "equal", False),

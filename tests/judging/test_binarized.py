@@ -1,4 +1,4 @@
-"""Files of rated pairs have the published columns. `datasets` and codepref's reader of pairs can read them."""
+"""Tests of files of rated pairs: their columns are the published ones, and `datasets` and codepref can read them."""
 
 from pathlib import Path
 

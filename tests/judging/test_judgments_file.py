@@ -1,4 +1,4 @@
-"""Files of judgments and of responses are read back without loss."""
+"""Tests that files of judgments and of responses are read back without loss."""
 
 import json
 from pathlib import Path

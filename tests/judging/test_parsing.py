@@ -1,4 +1,4 @@
-"""Reading ratings from a judge's answer. A rating that cannot be read is unjudged, and no rating is invented."""
+"""Tests of reading ratings from a judge's answer. A response is unjudged if its rating cannot be read."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Reading rows of judgments, from the published data set and from codepref's files."""
+"""Tests of reading rows of judgments, in the form of the published data set and in that of codepref's files."""
 
 import json
 from pathlib import Path
@@ -68,9 +68,9 @@ def test_an_ambiguous_annotation_is_given_to_no_response() -> None:
 
 def test_a_malformed_row_is_reported_with_its_place(tmp_path: Path) -> None:
     for wrong, words in (
-        ({"preference": "style", "responses": RESPONSES}, "no column 'instruction'"),
+        ({"preference": "style", "responses": RESPONSES}, "there is no column or key 'instruction'"),
         (row([annotation("nobody", "3")]), "an annotation names the model 'nobody', which has no response"),
-        (row([], responses=[{"model": "m"}]), "no column 'response'"),
+        (row([], responses=[{"model": "m"}]), "there is no column or key 'response'"),
     ):
         path = tmp_path / "published.jsonl"
         path.write_text(json.dumps(row([])) + "\n" + json.dumps(wrong) + "\n")

@@ -1,4 +1,4 @@
-"""The questions to a judge, and the judgments that are made from the judge's answers."""
+"""Tests of the questions to a judge, and of the judgments that are made from the judge's answers."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The rubric judge: worse code scores lower, and comments in the code do not switch the checks off."""
+"""Tests of the rubric judge: worse code scores lower, and comments in the code do not switch checks off."""
 
 import pytest
 from hypothesis import given, settings
@@ -104,6 +104,8 @@ def test_comments_that_switch_checks_off_have_no_effect() -> None:
 def test_a_completion_is_read_as_the_continuation_of_its_prompt() -> None:
     problem = Problem("a/1", "def double(number):\n", "double", style="complete")
     assert rate("    return 2 * number\n", problem)["instruction-following"].score == 5.0
+    thought = "<think>Twice the number.</think>\n    return 2 * number\n"
+    assert rate(thought, problem)["instruction-following"].score == 5.0
     # an answer that defines the function itself is read without the prompt
     assert rate("def double(number):\n    return 2 * number\n", problem)["instruction-following"].score == 5.0
 

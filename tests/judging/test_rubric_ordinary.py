@@ -1,4 +1,4 @@
-"""The rubric on ordinary programs. Each good program stands beside a badly written program for the same task."""
+"""Tests of the rubric on ordinary programs. A good and a badly written program for the same task are compared."""
 
 import pytest
 

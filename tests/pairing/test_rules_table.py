@@ -1,4 +1,4 @@
-"""Tests of the table of pairing rules: its entries, their options, and what its import loads."""
+"""Tests of the table of pairing rules: its entries, the options of rules, and what the import of the table loads."""
 
 import inspect
 import subprocess

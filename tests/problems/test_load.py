@@ -14,6 +14,7 @@ from codepref.errors import MachineError, UserError
 from codepref.problems import load_problems
 from codepref.problems.formats import FORMATS, Format
 from codepref.problems.inputs import decode_inputs, parse_inputs
+from codepref.problems.left_out import LeftOutWarning
 from codepref.problems.load import problems_from_rows
 from codepref.registry import Registry
 
@@ -178,8 +179,12 @@ def test_a_limit_takes_the_first_problems(write_lines: Write) -> None:
 def test_a_message_about_a_wrong_row_names_its_line(write_lines: Write, row: Any, message: str) -> None:
     path = write_lines([OWN, "", row])
     with pytest.raises(UserError, match=message) as caught:
-        load_problems(path)
+        load_problems(path, strict=True)
     assert f"{path}:3" in str(caught.value)
+    with pytest.warns(LeftOutWarning, match=rf"1 of 2 rows is left out[^\n]*:\n  {path}:3: .*{message}"):
+        problems = load_problems(path)
+    assert [problem.task_id for problem in problems] == ["own/1"]
+    assert problems.left_out.rows == 1
 
 
 def test_a_row_without_an_evident_entry_point_is_refused(write_lines: Write) -> None:
@@ -191,9 +196,16 @@ def test_a_row_without_an_evident_entry_point_is_refused(write_lines: Write) -> 
 
 def test_one_error_lists_up_to_ten_mistakes(write_lines: Write) -> None:
     rows = [OWN, *({**OWN, "task_id": str(number), "style": "x"} for number in range(30))]
+    path = write_lines(rows)
     with pytest.raises(UserError) as caught:
-        load_problems(write_lines(rows))
+        load_problems(path, strict=True)
     assert len(caught.value.problems) == 10
+    with pytest.warns(LeftOutWarning, match=r"30 of 31 rows are left out.*(\n.*){10}\n  and 20 other rows$"):
+        assert len(load_problems(path)) == 1
+    with pytest.raises(UserError) as caught:
+        load_problems(write_lines(rows[1:]))
+    assert len(caught.value.problems) == 11
+    assert caught.value.problems[10] == "and 20 other rows"
 
 
 def test_the_message_about_unknown_columns_lists_the_known_formats(write_lines: Write) -> None:
@@ -292,7 +304,7 @@ def test_the_instruct_form_of_a_file_is_chosen_by_its_ending_or_its_columns(writ
     alone = {key: value for key, value in BIGCODEBENCH.items() if key != "complete_prompt"}
     assert load_problems(write_lines([alone]))[0].style == "instruct"
     with pytest.raises(
-        UserError, match=r":1: lacks .*instruct_prompt.* \(the file is read as BigCodeBench, instruct form\)"
+        UserError, match=r":1: lacks .*instruct_prompt.* \(the rows are read as BigCodeBench, instruct form\)"
     ):
         load_problems(f"{write_lines([MBPP])}#instruct")
 
@@ -317,7 +329,7 @@ def test_a_missing_data_set_is_the_users_error_and_an_unreachable_hub_the_machin
         raise sys.modules["datasets"].exceptions.DatasetNotFoundError("Dataset 'x/y' doesn't exist\nmore")
 
     fake_hub(monkeypatch, unknown)
-    with pytest.raises(UserError, match=r"not on the hub, or not public \(Dataset 'x/y' doesn't exist\)"):
+    with pytest.raises(UserError, match=r"not on the hub, or it is not public \(Dataset 'x/y' doesn't exist\)"):
         load_problems("x/y")
 
 
@@ -350,7 +362,7 @@ def test_an_unknown_format_is_refused_with_the_known_names(write_lines: Write) -
 
 
 def test_a_row_without_the_columns_of_the_chosen_format_is_refused(write_lines: Write) -> None:
-    with pytest.raises(UserError, match=r":1: lacks code, test_list \(the file is read as MBPP, full or sanitized\)"):
+    with pytest.raises(UserError, match=r":1: lacks code, test_list \(the rows are read as MBPP, full or sanitized\)"):
         load_problems(write_lines([OWN]), format="mbpp")
 
 
@@ -374,3 +386,34 @@ def test_a_format_of_another_package_is_recognised_before_codeprefs_own(
     assert load_problems(path)[0].entry_point == "plus"
     assert load_problems(path, format="codepref")[0].entry_point == "add"
     assert load_problems(f"{path}#acme")[0].entry_point == "plus"
+
+
+def test_the_message_about_values_that_a_format_does_not_accept_names_no_columns(
+    monkeypatch: pytest.MonkeyPatch, write_lines: Write
+) -> None:
+    class Picky(Format):
+        def matches(self, row: Any) -> bool:
+            return False
+
+    picky = Picky("a picky format", frozenset({"a"}), lambda row, where: pytest.fail("no row matches"))
+    table = Registry("format", "codepref.formats", FORMATS.builtin)
+    monkeypatch.setattr(table, "names", lambda: ("picky", *FORMATS.names()))
+    monkeypatch.setattr(table, "load", lambda name: picky if name == "picky" else FORMATS.load(name))
+    monkeypatch.setattr("codepref.problems.formats.FORMATS", table)
+    with pytest.raises(UserError, match="nearest is a picky format, which does not accept the values of the row"):
+        load_problems(write_lines([{"a": 1}]))
+
+
+def test_a_full_disk_is_not_a_failed_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(name: str, config: str | None) -> Any:
+        raise OSError(28, "No space left on device")
+
+    fake_hub(monkeypatch, load)
+    with pytest.raises(MachineError, match=r"cannot be kept on disk .*No space left on device.*Free some space"):
+        load_problems("owner/name")
+
+
+@pytest.mark.parametrize("atol", [10**400, -1, float("inf"), float("nan")])
+def test_a_tolerance_that_no_float_can_be_is_a_bad_row(atol: Any) -> None:
+    with pytest.raises(UserError, match="row 0: atol must be a finite number that is not negative"):
+        problems_from_rows([{**PLUS, "atol": atol}])

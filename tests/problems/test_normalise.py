@@ -1,4 +1,4 @@
-"""The normal form of programs: which changes of a program keep it, and which change it."""
+"""The normal form of programs, with changes of a program that keep this form and changes that do not."""
 
 import ast
 
@@ -22,6 +22,12 @@ BASE = "def f(xs):\n    total = 0\n    for x in xs:\n        total += x\n    ret
 )
 def test_layout_comments_docstrings_and_local_names_do_not_change_the_form(same: str) -> None:
     assert normal_form(same) == normal_form(BASE)
+
+
+def test_fields_of_a_class_inside_a_function_keep_their_names() -> None:
+    program = "def f():\n    class A:\n        {0} = 1\n    return A.{0}\n"
+    assert normal_form(program.format("size")).endswith("        size = 1\n    return A.size")
+    assert normal_form(program.format("size")) != normal_form(program.format("length"))
 
 
 @pytest.mark.parametrize(

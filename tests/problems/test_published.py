@@ -1,4 +1,4 @@
-"""Loading of the published files. Expected values come from their papers and from other published forms of them."""
+"""Loading of the published files. Most expected values come from their papers or from other published forms."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_argument_types_equal_those_of_the_script_form(data: Path) -> None:
 
 
 def test_the_tasks_with_special_comparisons_are_those_of_evalplus(data: Path) -> None:
-    """EvalPlus 0.3.1 lists these tasks in evalplus/eval/_special_oracle.py. Some of them are not in MBPP+ 0.2.0."""
+    """EvalPlus 0.3.1 lists them in evalplus/eval/_special_oracle.py, with some tasks that MBPP+ 0.2.0 lacks."""
     tasks: dict[str, set[str]] = {}
     for name in ("HumanEvalPlus", "MbppPlus"):
         for problem in load_problems(data / "evalplus" / f"{name}.jsonl.gz"):

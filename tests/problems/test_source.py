@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from codepref.problems.source import bound_names, global_names
+from codepref.problems.source import bound_names, global_names, read_statements
 
 STATEMENTS = (
     ("x: int = 1", {"x"}),
@@ -34,6 +34,36 @@ def test_bound_names_are_those_that_python_binds_in_the_module(text: str, names:
     module: dict[str, object] = {}
     exec(text.replace("import a.b, c.d as e", "a = e = 0"), module)
     assert module.keys() - {"__builtins__", "__annotations__"} == names
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("[x for x in x]", {"x"}),
+        ("{x: y for x, y in x}", {"x"}),
+        ("[x for x in y for y in x]", {"y"}),  # only the first iterable is evaluated outside
+        ("[x for x in range(3) if x]", {"range"}),
+        ("[[x for x in x] for x in z]", {"z"}),
+        ("(lambda x: x)(x)", {"x"}),
+    ],
+)
+def test_global_names_are_those_that_python_reads_in_the_module(text: str, names: set[str]) -> None:
+    (node,) = ast.parse(text).body
+    assert global_names(node) == names
+
+
+@pytest.mark.parametrize(
+    ("text", "statements", "broken"),
+    [
+        ("    return x\n\ndef f():\n    pass\nprose here\n", ["return x", "def f():\n    pass"], ["prose here"]),
+        ("    assert f(1) == 2\n    assert f(\ndef f(): pass\n", ["assert f(1) == 2", "def f(): pass"], ["assert f("]),
+        (")\nx = 1\ny =\n", ["x = 1"], [")", "y ="]),
+    ],
+)
+def test_lines_above_the_first_statement_are_read(text: str, statements: list[str], broken: list[str]) -> None:
+    reading = read_statements(text)
+    assert [statement.text for statement in reading.statements] == statements
+    assert [part.text for part in reading.broken] == broken
 
 
 @pytest.mark.parametrize(("text", "names"), STATEMENTS)

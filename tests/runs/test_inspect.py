@@ -15,6 +15,7 @@ from codepref.runs.directory import RunDirectory
 from codepref.runs.inspect import status_lines
 from codepref.runs.recipes import load_recipe, parse_recipe, recipes_folder
 from codepref.runs.show import show_lines
+from codepref.runs.stages.grading import grading_summary
 
 POOL = {
     "instructions": {"source": "instructions.jsonl"},
@@ -144,6 +145,11 @@ def test_status_counts_the_answered_calls_of_a_pool_and_a_judge(start: Callable[
     write_lines(folder / "judgments.jsonl.calls" / "calls.jsonl", calls[0])
     assert states(folder)["respond"] == "begun, keeps 3 answered calls"
     assert states(folder)["judge"] == "begun, keeps 1 answered call"
+
+
+def test_a_summary_leaves_out_an_unfinished_grading(tmp_path: Path) -> None:
+    write_lines(tmp_path / "grading" / "base" / "responses.jsonl", RESPONSES)
+    assert grading_summary(tmp_path, ("base", "aligned"), seed=0) == {}
 
 
 def test_show_prints_a_pools_responses_with_their_ratings_and_the_pair(start: Callable[..., Path]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ def test_an_empty_answer_is_a_solution_without_text(task: str, row: dict[str, An
         ("{", "not valid JSON"),
         ({"task_id": "ad", "solution": ""}, "task 'ad' is not among the problems, whose task ids look like 'add'"),
         ({"solution": ""}, r"has no task_id \(columns: solution\)"),
-        ({"task_id": "add", "code": ""}, 'needs "solution" or "completion", has task_id, code'),
+        ({"task_id": "add", "code": ""}, 'needs "solution" or "completion". Its columns are task_id, code'),
         ({"task_id": "add", "solution": 3}, "solution must be text, not int"),
     ],
 )
@@ -83,6 +84,52 @@ def test_the_message_about_a_wrong_line_has_its_number(write_lines: Write, row: 
 def test_a_task_of_mbpp_is_found_by_its_number() -> None:
     (solution,) = solutions_from_rows([{"task_id": 7, "solution": ""}], [Problem("Mbpp/7", "", "f")])
     assert solution.task_id == "Mbpp/7"
+
+
+@pytest.mark.parametrize("task", ["HumanEval/7", "Python/7", "BigCodeBench/7", "a/b/7"])
+@pytest.mark.parametrize("name", [7, "7", 7.0])
+def test_a_task_is_found_by_the_number_at_the_end_of_its_id(task: str, name: Any) -> None:
+    (solution,) = solutions_from_rows([{"task_id": name, "solution": ""}], [Problem(task, "", "f")])
+    assert solution.task_id == task
+
+
+def test_a_number_that_several_tasks_have_is_refused() -> None:
+    problems = [Problem("HumanEval/7", "", "f"), Problem("Mbpp/7", "", "f"), Problem("7", "", "f")]
+    (solution,) = solutions_from_rows([{"task_id": 7, "solution": ""}], problems)
+    assert solution.task_id == "7"
+    with pytest.raises(UserError, match=r"task 7 can be HumanEval/7, Mbpp/7. Give the whole id"):
+        solutions_from_rows([{"task_id": 7, "solution": ""}], problems[:2])
+    with pytest.raises(UserError, match="task 8 is not among the problems"):
+        solutions_from_rows([{"task_id": 8, "solution": ""}], problems)
+
+
+@pytest.mark.parametrize(
+    "row", [{"completion": None}, {"solution": None}, {"completion": None, "solution": None}, {"completion": math.nan}]
+)
+@pytest.mark.parametrize("task", ["add", "total"])
+def test_an_answer_that_is_null_is_a_solution_without_text(task: str, row: dict[str, Any]) -> None:
+    rows = [{"task_id": task, **row}, {"task_id": task, "solution": "x = 1"}]
+    assert [solution.text for solution in solutions_from_rows(rows, PROBLEMS)] == ["", "x = 1"]
+
+
+def test_a_null_solution_beside_a_completion_leaves_the_completion() -> None:
+    row = {"task_id": "add", "solution": None, "completion": "def add(a, b):\n    return a + b\n"}
+    assert solutions_from_rows([row], PROBLEMS)[0].text == row["completion"]
+
+
+def test_null_responses_of_a_pool_are_solutions_and_malformed_ones_are_refused() -> None:
+    row = {"task_id": "add", "responses": [{"response": None}, {"response": "def add(a, b): ..."}]}
+    first, second = solutions_from_rows([row], PROBLEMS)
+    assert (first.text, second.solution_id) == ("", 1)
+    with pytest.raises(UserError, match='response 0: needs "solution" or "completion"'):
+        solutions_from_rows([{"task_id": "add", "responses": [{"text": "x"}]}], PROBLEMS)
+
+
+def test_a_null_completion_of_tests_gives_no_test(write_lines: Write) -> None:
+    rows: list[dict[str, Any]] = [{"task_id": "add", "completion": None}, {"task_id": "add", "test": None}]
+    rows.append({"task_id": "add", "test": "assert add(1, 2) == 3"})
+    loaded = load_tests(write_lines(rows), PROBLEMS, per_completion=5)
+    assert (loaded.lines, loaded.silent, len(loaded.tests["add"])) == (3, 2, 1)
 
 
 def test_tests_with_the_same_normal_form_are_counted_together(write_lines: Write) -> None:

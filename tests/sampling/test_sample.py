@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+import codepref
 from codepref.errors import UserError
 from codepref.records import Message, Problem
 from codepref.registry import Registry
 from codepref.sampling.engines import ENGINES, Answer, Ask, Decoding, model_fingerprint, open_engine
 from codepref.sampling.engines.scripted import ScriptedEngine
+from codepref.sampling.engines.transformers import TransformersEngine
 from codepref.sampling.sample import sample
 from codepref.storage.files import read_jsonl
 
@@ -131,6 +134,17 @@ def test_a_folder_with_a_colon_is_a_model_and_not_an_engine(tmp_path: Path, monk
         open_engine("a:b")
 
 
+def test_each_stop_token_of_the_model_ends_an_answer() -> None:
+    tokenizer = SimpleNamespace(eos_token_id=9, decode=lambda tokens, **_: " ".join(map(str, tokens)))
+    model = SimpleNamespace(generation_config=SimpleNamespace(eos_token_id=[7, 9]))
+    engine = TransformersEngine.around(model, tokenizer, "two stops")
+    assert [engine._decode(tokens) for tokens in ([5, 7, 0], [5, 9, 0], [5, 6])] == [
+        Answer("5"),
+        Answer("5"),
+        Answer("5 6", finished=False),
+    ]
+
+
 def test_the_default_engine_can_be_named() -> None:
     assert model_fingerprint("transformers:starter") == model_fingerprint("starter")
     assert open_engine("transformers:starter").fingerprint == open_engine("starter").fingerprint
@@ -157,3 +171,7 @@ def test_an_engine_of_another_package_is_chosen_by_its_name(tmp_path: Path, monk
     rows = sample(PROBLEMS[:1], "acme:v1", n=1, out=tmp_path / "solutions.jsonl")
     assert rows[0]["completion"] == "def f(): return 'echo/v1'"
     assert model_fingerprint("acme:v1") == "echo/v1"
+    assert (
+        codepref.sample(PROBLEMS[:1], "acme:/models/own/v1", n=1)[0]["completion"]
+        == "def f(): return 'echo//models/own/v1'"
+    )

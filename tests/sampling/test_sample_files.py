@@ -77,7 +77,7 @@ def test_a_folder_without_programs_of_the_problems_is_refused(tmp_path: Path) ->
         load_solutions(tmp_path / "run", PROBLEMS)
     program(tmp_path, "latin/HumanEval_0/0.py", "")
     (tmp_path / "latin/HumanEval_0/0.py").write_bytes(b"x = '\xe9'")
-    with pytest.raises(UserError, match=r"0\.py: not UTF-8"):
+    with pytest.raises(UserError, match=r"0\.py: the file is not UTF-8"):
         load_solutions(tmp_path / "latin", PROBLEMS)
 
 

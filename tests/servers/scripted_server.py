@@ -2,11 +2,11 @@
 
     python scripted_server.py --port 0 --seconds 0.0 --faults 0.2 --at-once 64
 
-The server prints its port. A model whose name begins with `judge` rates the tagged responses in its prompt. A response
-with `quality=N` gets the rating N, and a response without it gets 1. The model `nobody` does not exist. Every other
-model writes `answer of MODEL to HASH, quality=N` and a block of code. Apart from the limit --at-once, whether and how a
-request fails depends only on its bytes and on the number of earlier attempts, so that two runs meet the same faults.
-GET /counts returns the counts.
+The server prints its port. A model whose name begins with `judge` rates the tagged responses in its prompt. Apart from
+faults, a response with `quality=N` gets the rating N, and a response without it gets 1. The model `nobody` does not
+exist. Every other model writes `answer of MODEL to HASH, quality=N` and a block of code. With the same options, whether
+and how a request fails depends only on its bytes and on the number of earlier attempts, so that two runs meet the same
+faults. The limit --at-once is an exception. GET /counts returns the counts.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ class Server:
     def __init__(self, options: argparse.Namespace) -> None:
         self.seconds, self.at_once, self.key = options.seconds, options.at_once, options.key
         self.faults, self.judge_faults, self.retry_after = options.faults, options.judge_faults, options.retry_after
+        self.no_schema = options.no_schema
         self.seen: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
         self.events: dict[str, Counter[str]] = {}
@@ -101,6 +102,10 @@ class Server:
         model = body["model"]
         if model == "nobody":
             return await self.send(writer, 404, {"error": {"message": "no such model", "code": "model_not_found"}})
+        if self.no_schema and "response_format" in body:
+            await asyncio.sleep(self.seconds)
+            self.count(model, "400")
+            return await self.send(writer, 400, {"error": {"message": "response_format is not supported"}})
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         try:
@@ -172,6 +177,7 @@ async def main() -> None:
     parser.add_argument("--at-once", type=int, default=1000)
     parser.add_argument("--key", default="")
     parser.add_argument("--retry-after", type=float, default=0.02)
+    parser.add_argument("--no-schema", action="store_true", help="refuse requests with a JSON schema")
     options = parser.parse_args()
     server = Server(options)
     listening = await asyncio.start_server(server.connection, "127.0.0.1", options.port, limit=2**26, backlog=1024)

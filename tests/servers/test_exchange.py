@@ -229,6 +229,14 @@ def test_the_next_attempt_waits_as_long_as_the_server_asks(serve: Serve, tmp_pat
     assert time.monotonic() - begun >= 3.0
 
 
+def test_simultaneous_refusals_of_the_schema_lose_no_request(serve: Serve, tmp_path: Path) -> None:
+    server = serve("--no-schema", "--seconds", "0.2")
+    endpoint = Endpoint("writer", "writer", server.url, concurrency=8)
+    results, _ = ask(endpoint, tmp_path, requests(8, schema={"type": "object"}))
+    assert all(result.reply for result in results)
+    assert server.counts()["events"]["writer"] == {"400": 8, "answered": 8}
+
+
 @pytest.mark.parametrize(
     ("budget", "change", "words"),
     [
@@ -244,5 +252,5 @@ def test_wrong_endpoints_and_budgets_are_refused_before_any_call(
     endpoint = Endpoint(**{"name": "w", "model": "w", "base_url": "http://127.0.0.1:9/v1"} | change)
     with pytest.raises(UserError, match=words):
         Exchange([endpoint], tmp_path, budget=budget)
-    with pytest.raises(UserError, match="two models have this name"):
+    with pytest.raises(UserError, match="several models have this name"):
         Exchange([endpoint, endpoint], tmp_path, budget=budget)

@@ -181,7 +181,7 @@ def test_wrong_input_is_reported_before_the_first_paid_call(
     assert server.counts()["answered"] == 0
     responses.write_text('{"instruction": "a", "preference": "style", "responses": []}')
     assert main([*judging, *url]) == 2
-    assert "no response to judge: none of the 1 instructions has one" in capsys.readouterr().err
+    assert "no response to judge. None of the 1 instructions has a response" in capsys.readouterr().err
 
 
 def test_a_spent_budget_is_exit_status_1_and_a_larger_budget_continues(

@@ -1,4 +1,4 @@
-"""The starter's grammar: its size, its reference programs and tests, and splits that share no behaviour."""
+"""The starter's grammar: its size, its reference programs and tests, and its splits."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def test_a_package_that_the_model_needs_is_not_reported_as_attention(
         raise ImportError("This model needs `mamba_ssm`.")
 
     monkeypatch.setattr("transformers.AutoModelForCausalLM.from_pretrained", missing)
-    with pytest.raises(MachineError, match="needs a package that is not installed: This model needs `mamba_ssm`"):
+    with pytest.raises(MachineError, match="needs a package that cannot be imported: This model needs `mamba_ssm`"):
         train_on(pairs(), "starter", tmp_path / "model", SETTINGS)
 
 

@@ -48,7 +48,7 @@ def log_probability(model: Any, tokenizer: Any, prompt: list[Message], answer: s
 
 
 def gain_of_correct_answers(problems: Sequence[Problem], answers: dict[str, set[str]], trained: Path) -> float:
-    """Return how much more the likelihood of correct answers rose than that of wrong answers, in nats for each token.
+    """Return how much more the log-likelihood of correct answers rose than that of other answers, in nats a token.
 
     The difference is taken within each problem that has correct and other answers, and averaged over these problems.
     answers: the sampled answers of each problem. `codepref.execute` decides which of them are correct; the rewards are

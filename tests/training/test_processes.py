@@ -81,6 +81,8 @@ def test_online_methods_refuse_sharded_weights(tmp_path: Path, monkeypatch: pyte
 def test_mistakes_and_divergence_of_a_worker_are_raised_by_the_launcher(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"2 processes cannot share training\.micro_batch_size = 1"):
         train_on(pairs(4), "starter", tmp_path / "a", replace(SETTINGS, processes=2, micro_batch_size=1))
+    with pytest.raises(UserError, match=r"2 processes cannot share training\.batch_size = 5 evenly"):
+        train_on(pairs(4), "starter", tmp_path / "a", replace(SETTINGS, processes=2, batch_size=5, micro_batch_size=0))
     diverging = replace(SETTINGS, processes=2, learning_rate=1e30, warmup_ratio=0.0, max_grad_norm=1e30)
     with pytest.raises(GateError, match="diverged"):
         train_on(pairs(16), "starter", tmp_path / "b", diverging)

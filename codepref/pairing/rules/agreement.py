@@ -25,17 +25,17 @@ another answer to 1 of 100 inputs counts 0.38, and one with other answers to 5 o
 not higher, because two right solutions may give different answers to inputs that make no sense for the problem.
 """
 SUPPORT_TO_CHOOSE = 0.5
-"""The exponent of the share in the score, which compares groups of one problem: sqrt(share) x tests passed, as in CodeT
-(arXiv 2207.10397). The share counts the solution itself, so the tests and the variety decide if no solutions agree.
+"""The exponent of the share in the score, which compares groups of one problem. CodeT's score (arXiv 2207.10397) has
+the same square root. The share counts the solution itself, so the tests and the variety decide if no solutions agree.
 """
 SUPPORT_TO_TRUST, TESTS_TO_TRUST = 1.5, 0.15
 """The exponents of the support and of the share of tests passed in the trust, which compares problems. The exponent of
 the tests is small for two reasons. Solutions are independent draws, but the tests of a model repeat its misreadings of
-the problem. And the share of right tests differs from problem to problem.
+the problem. The share of right tests also differs from problem to problem.
 """
 VARIETY_HALF = 1.0
 """The entropy of a group's answers, in nats, at which its agreement counts half. Agreement counts less if the answers
-vary little, because wrong programs also agree if a function has only one or two possible answers.
+vary less, because wrong programs also agree if a function has only one or two possible answers.
 """
 NONE_RIGHT, FLOOR = 0.1, 0.1
 """NONE_RIGHT: the weight of the case that no solution is right, in the same unit as the trust of a group. FLOOR: the
@@ -82,10 +82,10 @@ def agreement(verdicts: RuleInput, *, max_pairs: int = 1) -> Choice:
 
     The confidence is meant to be calibrated: 80% of the pairs with a confidence of 0.8 should be right.
 
-    `_worst_first` decides which solutions are rejected. Most of all, it looks for solutions that fail tests which the
-    chosen solution passes.
-    max_pairs: the largest number of pairs. Each pair has another rejected solution. Each pair has another form of the
-    chosen group, until all forms have been used.
+    `_worst_first` decides which solutions are rejected. It gives most weight to failures in tests that the chosen
+    solution passes.
+    max_pairs: the largest number of pairs. The pairs have different rejected solutions. They use the
+    forms of the chosen group in turn.
     """
     if reason := why_undecidable(verdicts):
         return Choice(reason=reason)
@@ -159,7 +159,7 @@ def _entropy(answers: Ints) -> float:
 
 
 def _most_frequent_first(verdicts: RuleInput, rows: Ints) -> Ints:
-    """Return the rows, those of the most frequent form first. The program that a model writes most is rarely slow."""
+    """Return the rows, those of the most frequent form first, then those of the next most frequent form, and so on."""
     forms = Counter(verdicts.form_S[row] for row in rows)
     order = sorted(rows, key=lambda row: (-forms[verdicts.form_S[row]], verdicts.form_S[row], row))
     return np.array(order, dtype=np.int64)

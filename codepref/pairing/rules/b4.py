@@ -20,8 +20,8 @@ def b4(verdicts: RuleInput) -> Choice:
     right. It is a product of four Beta integrals: over the share of right solutions, over the share of right tests,
     over how often wrong solutions pass right tests, and over how often wrong solutions pass wrong tests. A test counts
     as often as the model wrote it. The rejected solution is selected as in `codet`, by the posterior. The confidence is
-    CodeT's score of the best set (the first of several with the same posterior) as a share of its maximum. It is meant
-    for sorting and is not calibrated.
+    CodeT's score of the best set (the first of several with the same posterior) as a share of the largest possible
+    score. The confidence is meant for sorting and is not calibrated.
     """
     if reason := why_undecidable(verdicts):
         return Choice(reason=reason)

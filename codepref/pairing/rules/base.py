@@ -17,8 +17,8 @@ Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
 RAISED, LATE = -1, -2
-"""The numbers that replace a missing answer. RAISED: the solution raised an exception, reached the memory limit or did
-something forbidden. LATE: the test timed out, did not run to its end, or has the code I."""
+"""The numbers that replace a missing answer. RAISED: the verdict code of the cell is E, M or X, as after an exception.
+LATE: the code is T, S or I, so that nothing is known of the answer."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class PairingRule:
 
     @property
     def several(self) -> bool:
-        """Whether `choose` takes `max_pairs`, so that the rule may propose several pairs for one problem."""
+        """Whether `choose` has a parameter `max_pairs`, so that the rule may propose several pairs for one problem."""
         return "max_pairs" in inspect.signature(self.choose).parameters
 
     def options(self, available: Mapping[str, Any]) -> dict[str, Any]:
-        """Return those of the `available` options that `choose` takes as arguments."""
+        """Return those of the `available` options whose names are parameters of `choose`."""
         names = inspect.signature(self.choose).parameters
         return {name: value for name, value in available.items() if name in names}
 
@@ -70,7 +70,7 @@ class RuleInput:
     form_S: the normal form of each program; see `codepref.problems.normalise.normal_form`.
     seed: the seed of every random choice.
 
-    Three arrays are for rules that compare answers:
+    The three other arrays are for rules that compare answers.
     answers_SA: a number for the answer of solution s to input a, or RAISED or LATE. Answers with equal numbers in a
     column count as equal. test_A: the index of the test to which each input belongs, or -1 if this RuleInput lacks the
     test. is_test_A: True for the inputs of tests, False for those of probes.
@@ -110,7 +110,8 @@ class RuleInput:
 class RatedInput:
     """The ratings of one problem's responses.
 
-    rating_S: the judge's rating of each response, or None for an unjudged response.
+    rating_S: the value of each response by the judge's ratings, or None for an unjudged response. The value is a score,
+    a rating, or the mean of two ratings; see `codepref.pairing.pair_rated.pair_rated`.
     correct_S: whether each response is correct by true tests, or None where that is unknown. It may be empty for a rule
     that uses no tests.
     low, high: the ends of the rating scale. seed: the seed of every random choice.

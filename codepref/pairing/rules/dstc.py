@@ -22,7 +22,8 @@ def dstc(verdicts: RuleInput) -> Choice:
 
     - A test that the model wrote w times counts w times in a sum over k. Repeated solutions are separate rows.
     - The seed breaks ties in an argmax or argmin, so the order of sampling gives no solution an advantage.
-    - There is no pair if j' passes no test, if no solution fails a test, or if j' and j* pass equally many tests.
+    - There is no pair if there are no tests or fewer than two solutions, if j' passes no test, if no solution fails a
+      test, or if j' and j* pass equally many tests.
     - A cell that did not run is neither a pass nor a failure, so j* has failed k* in a cell that ran.
     - The confidence is the difference in the share of tests passed, (sum_k r(j', k) - sum_k r(j*, k)) / K. K is the
       number of tests, and counts a test w times too. The paper has no confidence. This one is meant for sorting and is
@@ -61,7 +62,7 @@ def dstc(verdicts: RuleInput) -> Choice:
 
 
 def dstc_code(verdicts: RuleInput) -> Choice:
-    """Choose the same solutions as `dstc`, but no tests. The answers of a pair are code alone."""
+    """Choose and reject the same solutions as `dstc`, without tests. The answers of a pair are solutions alone."""
     choice = dstc(verdicts)
     return Choice(
         tuple(Candidate(c.chosen, c.rejected, c.confidence, evidence=c.evidence) for c in choice.candidates),

@@ -1,4 +1,4 @@
-"""The rule `max-pass`: it pairs the solution that passes most tests with the one that fails most tests. Pure."""
+"""The rule `max-pass`: it pairs a solution that passes the most tests with one that fails the most tests. Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from codepref.pairing.rules.base import Candidate, Choice, PairingRule, RuleInpu
 
 
 def max_pass(verdicts: RuleInput) -> Choice:
-    """Choose a solution that passes most tests, and reject a solution that fails most tests.
+    """Choose a solution that passes the most tests, and reject a solution that fails the most tests.
 
     This is the usual baseline for choosing by self-written tests. A test counts as often as the model wrote it. The
     seed breaks ties. The confidence is the share of tests that the chosen solution passes. It is not calibrated. A cell
-    that did not run counts as a possible pass: there is no pair if the rejected solution, with such cells counted as
-    passes, would pass at least as many tests as the chosen one.
+    that did not run might have been a pass. There is no pair if the rejected solution could have passed at least as
+    many tests as the chosen solution did.
     """
     if verdicts.passed_ST.shape[1] == 0:
         return Choice(reason="no tests")

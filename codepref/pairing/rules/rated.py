@@ -12,11 +12,11 @@ from codepref.pairing.rules.base import Candidate, Choice, PairingRule, RatedInp
 def rated(ratings: RatedInput, *, margin: float = 1, max_pairs: int = 1) -> Choice:
     """Pair the best rated with the worst rated response (CodeUltraFeedback, arXiv 2403.09032, section 3).
 
-    The seed decides between equal ratings. If all ratings are equal, or if the best and the worst rating are less than
-    `margin` points apart, there is no pair. There is also no pair with fewer than two ratings. The code of the paper
-    makes a pair even from equal ratings. The confidence is the difference of the two ratings as a share of the scale.
-    It is meant for sorting and is not calibrated. Responses without a rating are not used. max_pairs: the largest
-    number of pairs. Further pairs are other combinations of responses with the best and the worst rating.
+    The seed decides between equal ratings. There is no pair with fewer than two ratings, if all ratings are equal, or
+    if the best and the worst rating are less than `margin` points apart. The code of the paper makes a pair even from
+    equal ratings. The confidence is the difference of the two ratings as a share of the width of the scale. It is meant
+    for sorting and is not calibrated. Responses without a rating are not used. max_pairs: the largest number of pairs.
+    Further pairs are other combinations of responses with the best and the worst rating.
     """
     return _best_against_worst(ratings, list(range(len(ratings.rating_S))), margin, max_pairs)
 
@@ -28,8 +28,8 @@ def correct_then_rated(
 
     correctness_pairs: whether to pair the best rated passing responses with the worst rated failing ones too. These
     pairs are meant to teach the model that correctness comes before the preference. If both sorts of pairs are
-    possible, at most half of `max_pairs`, rounded up, are pairs by ratings. The others are pairs by correctness. There
-    is at least one of these, even if `max_pairs` is 1. The pairs by correctness come first. Their confidence is 1,
+    possible, at most half of `max_pairs`, rounded up, are pairs by ratings. The others are pairs by correctness. If
+    `max_pairs` is 1, one pair of each sort is proposed. The pairs by correctness come first. Their confidence is 1,
     since the tests are taken to be right.
     A response without a rating or of unknown correctness is in no pair.
     """

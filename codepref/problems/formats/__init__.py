@@ -29,15 +29,17 @@ FORMATS: Registry[Format] = Registry(
     },
     expects=Format,
 )
-"""All formats, codepref's and those of other packages. `detect_format` tries the entries above but the last, then those
-of other packages, and last codepref's own format.
+"""All formats, codepref's and those of other packages.
+
+`detect_format` tries the entries above except the last, then those of other packages, and last codepref's own format.
 """
 
 
 def detect_format(row: Row, where: str) -> Format:
     """Return the first format that matches `row`, the first row of a file.
 
-    where: the file and the line, for messages. Raises UserError that lists the known formats if none matches.
+    where: the file and the line, for messages. Raises UserError if no format matches. Its message lists the known
+    formats.
     """
     formats: list[Format] = []
     for name in (*(name for name in FORMATS.names() if name != OWN), OWN):
@@ -47,9 +49,12 @@ def detect_format(row: Row, where: str) -> Format:
     # among formats that lack equally few columns, the last one is named, which is often codepref's own
     near = min(reversed(formats), key=lambda known: len(known.missing(row)))
     listing = "; ".join(f"{known.title}: {', '.join(sorted(known.columns))}" for known in formats)
+    missing = ", ".join(near.missing(row))
+    # a format of another package can look at values too
+    reason = f"which also needs {missing}" if missing else "which does not accept the values of the row"
     raise UserError(
         f"{where}: no known problem format has the columns {', '.join(sorted(map(str, row)))}. "
-        f"The nearest is {near.title}, which also needs {', '.join(near.missing(row))}. "
+        f"The nearest is {near.title}, {reason}. "
         f"Known formats and the columns that they need: {listing}. "
         "docs/reference/problems.md describes codepref's own format"
     )

@@ -13,10 +13,10 @@ from codepref.records import Problem
 class Format:
     """A form in which problems are published.
 
-    title: the name of the format in messages. columns: the columns that every row has. A first row with all of them is
-    recognised, so a format with some of another format's columns must be tried after it. read: `read(row, where)`
-    returns the Problem of one row. For a missing or wrong field it raises UserError, with a message that begins with
-    `where` (the file and the line).
+    title: the name of the format in messages. columns: the columns that every row has. By default, a file has the
+    format if its first row has all of these columns. A format whose columns are a part of another format's columns must
+    therefore be tried after the other format. read: `read(row, where)` returns the Problem of one row. For a missing or
+    wrong field it raises UserError, with a message that begins with `where` (the file and the line).
     """
 
     title: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from codepref.errors import UserError
 from codepref.problems.fields import Row, entry_point_field, prompt_parts, task_id_field, text_field
 from codepref.problems.formats.base import Format
@@ -13,7 +15,7 @@ from codepref.records import Problem, Test
 
 
 def read(row: Row, where: str) -> Problem:
-    """Return the problem of one row. Its tests of kind "inputs" are "base" and "plus", if they have inputs."""
+    """Return the problem of one row. It has up to two tests, "base" and "plus", of kind "inputs"."""
     task_id = task_id_field(row, where, prefix="Mbpp/")
     prompt, entry_point = text_field(row, "prompt", where), entry_point_field(row, where)
     solution = text_field(row, "canonical_solution", where)
@@ -22,6 +24,8 @@ def read(row: Row, where: str) -> Problem:
     atol = row.get("atol") or 0
     if isinstance(atol, bool) or not isinstance(atol, int | float):
         raise UserError(f"{where}: atol must be a number, not {atol!r}")
+    if not 0 <= atol <= sys.float_info.max:
+        raise UserError(f"{where}: atol must be a finite number that is not negative")
     compare, oracle = comparison(task_id, entry_point)
     tests, repairs = [], list[str]()
     for test_id in ("base", "plus"):
@@ -30,8 +34,10 @@ def read(row: Row, where: str) -> Problem:
             continue
         try:
             text = encode_inputs(restore_arguments(task_id, inputs)) if is_mbpp else encode_json_inputs(inputs)
-        except (TypeError, ValueError, AttributeError, IndexError) as error:
-            raise UserError(f"{where}: {test_id}_input must be a list of argument lists ({error})") from None
+        except (TypeError, ArithmeticError, ValueError, AttributeError, LookupError) as error:
+            raise UserError(
+                f"{where}: {test_id}_input must be a list of argument lists of {task_id} ({error})"
+            ) from None
         except RecursionError:
             raise UserError(f"{where}: {test_id}_input is nested too deeply") from None
         text, names = repair(task_id, text)

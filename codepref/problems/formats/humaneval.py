@@ -1,30 +1,60 @@
-"""HumanEval (arXiv 2107.03374). HumanEval+ OriginFmt and the hub's humanevalplus are published in the same form."""
+"""HumanEval (arXiv 2107.03374), and sets in the same form: HumanEval+ OriginFmt, McEval's Python file and others.
+
+The hub's humanevalplus has this form too. McEval (arXiv 2406.07436) has tests that call themselves, unittest suites and
+bare asserts beside tests in HumanEval's manner, and prompts without a newline at their end.
+"""
 
 from __future__ import annotations
+
+import re
 
 from codepref.problems.fields import Row, entry_point_field, prompt_parts, task_id_field, text_field
 from codepref.problems.formats.base import Format
 from codepref.problems.repairs import repair
-from codepref.records import Problem, Test
+from codepref.problems.source import parse
+from codepref.problems.test_text import read_test_text
+from codepref.records import Problem, Test, TestKind
+
+_CHECK = re.compile(r"^def check\(\w", re.MULTILINE)
 
 
 def read(row: Row, where: str) -> Problem:
-    """Return the problem of one row, with one test of kind "check"."""
+    """Return the problem of one row, with one test. The text of the test decides its kind (see `read_test`)."""
     task_id = task_id_field(row, where)
     prompt, entry_point = text_field(row, "prompt", where), entry_point_field(row, where)
+    solution = text_field(row, "canonical_solution", where)
+    prompt = whole_lines(prompt, solution)
     source, repairs = repair(task_id, text_field(row, "test", where))
+    kind, source = read_test(source, entry_point)
     parts = prompt_parts(prompt, entry_point)
     return Problem(
         task_id=task_id,
         prompt=prompt,
         entry_point=entry_point,
-        tests=(Test(task_id, "check", source, "check"),),
-        gold=prompt + text_field(row, "canonical_solution", where),
+        tests=(Test(task_id, kind, source, kind),),
+        gold=prompt + solution,
         style="complete",
         helpers=parts.helpers,
         preamble=parts.preamble,
         meta={"format": "humaneval", **({"repaired": repairs} if repairs else {})},
     )
+
+
+def whole_lines(prompt: str, solution: str) -> str:
+    """Return the prompt with a newline at its end if the solution continues it in a new line.
+
+    This is so if the prompt ends with a whole statement, such as a docstring.
+    """
+    if prompt.endswith("\n") or parse(f"{prompt}\n{solution}") is None:
+        return prompt
+    return prompt + "\n" if parse(prompt) is not None or parse(prompt + solution) is None else prompt
+
+
+def read_test(source: str, entry_point: str) -> tuple[TestKind, str]:
+    """Return the kind of a test that is published as a text, and the text to run (see `read_test_text`)."""
+    if _CHECK.search(source):
+        return "check", source  # without parsing, since the tests of HumanEval+ can be megabytes long
+    return read_test_text(source, entry_point)
 
 
 FORMAT = Format(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from codepref.errors import UserError
-from codepref.problems.fields import Row, infer_entry_point, task_id_field, text_field, texts_field
+from codepref.problems.entry_points import infer_entry_point
+from codepref.problems.fields import Row, task_id_field, text_field, texts_field
 from codepref.problems.formats.base import Format
 from codepref.records import Problem, Test
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import cast, get_args
 
 from codepref.errors import UserError
+from codepref.problems.entry_points import infer_entry_point
 from codepref.problems.fields import (
     Row,
     entry_point_field,
-    infer_entry_point,
     prompt_parts,
     task_id_field,
     text_field,
     why_unreadable,
 )
 from codepref.problems.formats.base import Format
-from codepref.problems.formats.own_tests import check_dependence, read_tests
+from codepref.problems.formats.own_tests import read_tests
 from codepref.problems.kinds import kind_of
-from codepref.problems.source import bound_names, parse, read_statements
+from codepref.problems.source import bound_names, definitions, parse, read_statements
 from codepref.records import Problem, Style
 
 _COLUMNS = frozenset({"task_id", "prompt", "tests"})
@@ -27,8 +27,8 @@ _KNOWN = {*_COLUMNS, "entry_point", "gold", "style", "helpers", "preamble"}
 def read(row: Row, where: str) -> Problem:
     """Return the problem of one row.
 
-    Raises UserError for a wrong field, a malformed test, a test that does not depend on the solution, tests that do not
-    fit each other or the style, and an entry point that is neither named nor evident.
+    Raises UserError for a wrong field, a malformed test, tests that do not fit each other or the style, and an entry
+    point that is neither named nor evident.
     """
     task_id, prompt = task_id_field(row, where), text_field(row, "prompt", where)
     style, gold = text_field(row, "style", where, default="instruct"), row.get("gold")
@@ -51,9 +51,10 @@ def read(row: Row, where: str) -> Problem:
         entry_point = "main"  # the answer is a whole program, and no test calls a function
     else:
         helper_names = set[str]().union(*(bound_names(item.node) for item in read_statements(helpers).statements))
-        asserts = [test.source for test in tests if kind_of(test).calls_entry_point]
-        entry_point = infer_entry_point(asserts, gold, where, known=helper_names)
-    check_dependence(tests, entry_point, helpers, where)
+        texts = [test.source for test in tests if kind_of(test).calls_entry_point]
+        if not texts and not (gold and len(definitions(read_statements(gold).statements)) == 1):
+            texts = [test.source for test in tests if kind_of(test).names_entry_point]
+        entry_point = infer_entry_point(texts, gold, where, known=helper_names)
     parts = prompt_parts(prompt if style == "complete" else "", entry_point)
     return Problem(
         task_id=task_id,

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from codepref.errors import UserError
-from codepref.problems.fields import Row, defines_check, depends_on_solution
+from codepref.problems.fields import Row, depends_on_solution
 from codepref.problems.kinds import KINDS, check_together, kind_of
+from codepref.problems.test_text import read_test_text
 from codepref.records import Test
 
 
 def read_tests(row: Row, task_id: str, where: str) -> tuple[Test, ...]:
     """Return all tests of a row.
 
-    A missing field, null and "" give (). Raises UserError if the field is no list, and for a malformed entry, source
-    that must be Python and is not, and stdio tests beside other kinds.
+    A missing field, null and "" give (). Raises UserError if the field is another text or cannot be iterated, for a
+    malformed entry, for a source that must be Python and is not, and for stdio tests beside other kinds.
     """
     entries = row.get("tests")
     if entries is None or entries == "":
@@ -28,26 +29,37 @@ def read_tests(row: Row, task_id: str, where: str) -> tuple[Test, ...]:
 
 
 def check_dependence(tests: Sequence[Test], entry_point: str, helpers: str, where: str) -> None:
-    """Raise UserError for a test in Python that does not depend on the solution, as `depends_on_solution` finds.
+    """Raise UserError if `depends_on_solution` is False for a test in Python.
 
-    All solutions would have the same result in such a test.
+    Such a test usually has the same result for all solutions. Execution leaves it out.
     """
+    for place, test in independent_tests(tests, entry_point, helpers):
+        raise UserError(
+            f"{where}: test {place} does not depend on the solution. It names neither {entry_point} nor anything "
+            f"else that a solution may define. Remove or correct the test {test.source[:80]!r}"
+        )
+
+
+def independent_tests(tests: Sequence[Test], entry_point: str, helpers: str) -> Iterator[tuple[int, Test]]:
+    """Yield the position and the record of each test in Python that does not depend on the solution."""
     for place, test in enumerate(tests):
         if kind_of(test).python and not depends_on_solution(test.source, entry_point, helpers):
-            raise UserError(
-                f"{where}: test {place} does not depend on the solution: it names neither {entry_point} nor anything "
-                f"else that a solution may define. Remove or correct it: {test.source[:80]!r}"
-            )
+            yield place, test
 
 
 def _test(entry: Any, task_id: str, place: int, where: str) -> Test:
     if isinstance(entry, str):
-        entry = {"kind": "check" if defines_check(entry) else "asserts", "source": entry}
+        entry = {"kind": "asserts", "source": entry}
     if not isinstance(entry, Mapping):
         raise UserError(f"{where}: tests must be a list of texts or of objects with a kind")
     kind = entry.get("kind")
     facts = KINDS.get(kind) if isinstance(kind, str) else None
-    if facts is None or facts.from_entry is None:
+    read = facts.from_entry if facts is not None else None
+    if read is None:
         names = ", ".join(name for name, known in KINDS.items() if known.from_entry is not None)
         raise UserError(f"{where}: test {place}: kind must be one of {names}, not {kind!r}")
-    return Test(task_id, str(place), facts.from_entry(entry, f"{where}: test {place}"), str(kind))
+    if facts is not None and facts.calls_entry_point and isinstance(entry.get("source"), str):
+        kind, source = read_test_text(entry["source"])  # the text shows what it is
+        entry, read = {**entry, "kind": kind, "source": source}, KINDS[kind].from_entry
+        assert read is not None
+    return Test(task_id, str(place), read(entry, f"{where}: test {place}"), str(kind))

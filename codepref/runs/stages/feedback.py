@@ -91,7 +91,7 @@ def write_samples_as_responses(
 ) -> None:
     """Write the policy's sampled solutions to responses.jsonl in `out`, so that a judge model can rate them.
 
-    Problem i has preference i mod len(preferences).
+    The problem at position i in `problems` is rated by the preference at position i mod len(preferences).
     """
     responses = samples_by_task(samples, model)
     tasks = (

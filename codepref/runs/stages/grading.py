@@ -12,6 +12,7 @@ from codepref.config.recipe import Recipe
 from codepref.evaluation.grade import grade
 from codepref.evaluation.graded import compare_grades, summarise_grades
 from codepref.evaluation.grades_file import read_grades
+from codepref.evaluation.scores import FILE
 from codepref.runs.directory import Result
 from codepref.runs.instructions import load_recipe_benchmark
 from codepref.runs.stages.feedback import RESPONSES, budget_or_none, judge_settings
@@ -60,7 +61,9 @@ def grading_summary(out: Path, labels: Sequence[str], seed: int) -> dict[str, An
 
     Returns {} if no model was graded.
     """
-    graded = {label: read_grades(out / "grading" / label) for label in labels if (out / "grading" / label).exists()}
+    folders = {label: out / "grading" / label for label in labels}
+    # an unfinished grading has a folder without this file
+    graded = {label: read_grades(folder) for label, folder in folders.items() if (folder / FILE).exists()}
     if not graded:
         return {}
     figures = {label: [asdict(one) for one in summarise_grades(grades, seed=seed)] for label, grades in graded.items()}

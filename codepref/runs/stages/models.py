@@ -25,7 +25,7 @@ from codepref.training.train import train
 def stage_sft(work: Work) -> Result:
     """Train the recipe's model on demonstrations and write the trained model to sft/.
 
-    The training of round 1 starts from the model in sft/.
+    Round 1 trains on from this model. Later rounds do so if `training.round_start` is "base".
     """
     job = _job(work, "sft", work.recipe.model.path, work.out / "sft", work.recipe.sft.training())
     return asdict(train(job, _demonstrations(work))) | {"model": "sft"}
@@ -40,11 +40,10 @@ def _job(work: Work, stage: str, start: str, out: Path, settings: TrainingSectio
 def _demonstrations(work: Work) -> Examples:
     """Return the demonstrations for [sft].
 
-    With sft.data = "passing", these are sampled solutions that passed all tests: at most four per problem, without
-    repetitions of one normal form, and without solutions that shared a process with their tests, unless
-    `pairing.allow_shared` is set. The result also holds failed solutions. They are marked as unwanted and not trained
-    on. With another sft.data, the demonstrations come from a file or data set, and those that contain a held-out
-    problem are left out unless problems.contamination is "keep".
+    With sft.data = "passing", the result is that of `examples_from_verdicts` on the sampled solutions. It also holds
+    failed solutions. These are marked as unwanted and not trained on. With another sft.data, the demonstrations come
+    from a file or data set, and those that contain a held-out problem are left out unless problems.contamination is
+    "keep".
     """
     section = work.recipe.sft
     if section.data == "passing":
@@ -74,7 +73,7 @@ def _content(messages: Sequence[Message]) -> str:
 
 
 def stage_train(work: Work) -> Result:
-    """Train the aligned model of this round and write it to checkpoint/ in the round's folder."""
+    """Train on the pairs or problems of this round, and write the model to checkpoint/ in the round's folder."""
     settings, last = work.recipe.training, work.round == work.recipe.training.rounds
     online = load_method(settings.method).online
     if (
@@ -95,4 +94,5 @@ def _online_problems(work: Work) -> OnlineProblems:
         limits=work.limits,
         jobs=work.recipe.execution.jobs or None,
         unconfined=work.unconfined,
+        vacuous_tests=work.recipe.execution.vacuous_tests,
     )

@@ -1,4 +1,4 @@
-"""The stages that load problems and sample answers: `problems`, `sample-solutions`, `sample-tests` and `respond`."""
+"""The stage `problems`, and the stages that sample answers: `sample-solutions`, `sample-tests` and `respond`."""
 
 from __future__ import annotations
 
@@ -19,10 +19,14 @@ from codepref.storage.files import write_json
 def stage_problems(work: Work) -> Result:
     """Write contamination.json, which lists the training problems that contain a held-out problem and were left out.
 
+    If rows of problems were left out because something is wrong with them, write left_out.json, which lists them.
     Returns the numbers of training, held-out and left-out problems.
     """
     write_json(work.out / "contamination.json", [asdict(one) for one in work.contaminated])
     dropped = Counter(f"holds a held-out problem (its {one.kind})" for one in work.contaminated)
+    if work.left_out:
+        write_json(work.out / "left_out.json", {key: rows.as_dict() for key, rows in work.left_out.items()})
+    dropped.update({f"bad row of {key} (left_out.json lists them)": rows.rows for key, rows in work.left_out.items()})
     return {"train": len(work.train), "heldout": len(work.heldout), "dropped": dict(sorted(dropped.items()))}
 
 
@@ -37,7 +41,7 @@ def stage_solutions(work: Work) -> Result:
 
 
 def stage_tests(work: Work) -> Result:
-    """Sample test completions into samples/tests.jsonl, and count the tests that can be extracted from them."""
+    """Sample test completions into samples/tests.jsonl, and count the tests that are extracted from them."""
     rows = _sample(work, "tests", work.recipe.sampling.tests)
     loaded = load_tests(tests_file(work), work.train, per_completion=work.recipe.sampling.tests_per_completion)
     kept = [test for tests in loaded.tests.values() for test in tests]

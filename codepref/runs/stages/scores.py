@@ -31,6 +31,7 @@ def stage_evaluate(work: Work, label: str, model: str) -> Result:
         limits=replace(work.limits, timeout_factor=None),
         jobs=work.recipe.execution.jobs or None,
         unconfined=work.unconfined,
+        vacuous_tests=work.recipe.execution.vacuous_tests,
         label=label,
         out=work.out / "evaluation" / label,
         dtype=work.recipe.model.dtype,

@@ -58,6 +58,7 @@ def execute_samples(work: Work, out: Path, tests: Any, label: str) -> Result:
         limits=work.limits,
         jobs=work.recipe.execution.jobs or None,
         unconfined=work.unconfined,
+        vacuous_tests=work.recipe.execution.vacuous_tests,
         progress=work.progress_for(f"{label}: solutions"),
     )
     return {"cells": summary["cells"], "verdicts": summary["verdicts"]}

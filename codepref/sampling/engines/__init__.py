@@ -34,8 +34,8 @@ The module of an engine is imported at the first use.
 def open_engine(model: str, *, dtype: str = "auto", device: str = "auto") -> Engine:
     """Return the engine for a model's name: `ENGINE:MODEL`, or a folder, hub name or `starter` for Transformers.
 
-    Raises UserError for an unknown engine and for a model that cannot be found or used, and MachineError if memory or a
-    package is missing.
+    Raises UserError for an unknown engine and for a model that cannot be found or used, and MachineError if a package
+    is missing. The Transformers engine loads weights at its first answer, and raises errors about them there.
     """
     name, rest = _engine_of(model)
     return ENGINES.load(name)(rest, dtype=dtype, device=device)

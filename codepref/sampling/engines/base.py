@@ -24,7 +24,7 @@ class Decoding:
         wrong = [
             f"{name} must be {need}, not {value!r}"
             for name, value, fine, need in (
-                ("temperature", self.temperature, 0 <= self.temperature < math.inf, "0 or above"),
+                ("temperature", self.temperature, 0 <= self.temperature < math.inf, "finite and not negative"),
                 ("top_p", self.top_p, 0 < self.top_p <= 1, "above 0 and at most 1"),
                 ("max_new_tokens", self.max_new_tokens, self.max_new_tokens >= 1, "at least 1"),
             )
@@ -64,11 +64,11 @@ class Engine(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """A text that should change when the answers could change. Saved answers are used only if it is unchanged."""
+        """A text that should change when answers could change. `sample` keeps saved answers only if it did not."""
         ...
 
     def prompt_length(self, messages: Sequence[Message]) -> int:
-        """Return the length of the prompt in tokens or characters. Prompts of similar length share a batch."""
+        """Return the length of the prompt in tokens or characters, by which the sampler sorts prompts into batches."""
         ...
 
     def answer(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> list[Answer]:

@@ -27,11 +27,14 @@ class ScriptedEngine:
     def from_file(cls, path: Path) -> ScriptedEngine:
         """Read JSON lines {"task_id", "kind", "completion"}. A line without `kind` is of kind "solutions".
 
+        A completion that is null is an answer without text.
+
         Raises UserError with file and line for a malformed line.
         """
         answers: dict[tuple[str, str], list[str]] = {}
         for number, row in read_jsonl(path):
-            task_id, text = row.get("task_id"), row.get("completion")
+            task_id, text = row.get("task_id"), row.get("completion", 0)
+            text = "" if text is None else text
             if not isinstance(task_id, str) or not isinstance(text, str):
                 raise UserError(f"{path}:{number}: `task_id` and `completion` must be texts")
             kind = row.get("kind", "solutions")
@@ -64,5 +67,5 @@ class ScriptedEngine:
 
 
 def open_script(model: str, *, dtype: str = "auto", device: str = "auto") -> ScriptedEngine:
-    """Return the engine for `scripted:FILE`. model: the path FILE. `dtype` and `device` have no effect."""
+    """Return the engine that answers from the file at the path `model`. `dtype` and `device` have no effect."""
     return ScriptedEngine.from_file(Path(model))

@@ -36,7 +36,8 @@ class TransformersEngine:
     def answer(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> list[Answer]:
         """Return one answer for each ask. All answers are generated in one padded batch.
 
-        Raises UserError if a prompt fills the model's context, and MachineError if memory runs out.
+        Raises UserError if a prompt fills the model's context, MachineError if GPU memory runs out, and the errors of
+        `codepref.models.load_model`.
         """
         import torch
 
@@ -61,7 +62,8 @@ class TransformersEngine:
                 )
         except torch.OutOfMemoryError as error:
             raise MachineError(
-                f"out of memory with {len(asks)} answers at once. Lower --batch-size or sampling.batch_size"
+                f"GPU memory ran out with {len(asks)} answers at once. Lower --batch-size, or in a recipe "
+                "sampling.batch_size or responses.batch_size"
             ) from error
         return [self._decode(row[prompt_tokens:].tolist()) for row in generated]
 
@@ -75,8 +77,6 @@ class TransformersEngine:
 
         # A checkpoint's generation_config.json can hold top_k, repetition penalties or a temperature. A score must
         # depend on the recipe alone, so only the stop tokens are taken from there.
-        own_stops = self._model.generation_config.eos_token_id
-        stops = {self._tokenizer.eos_token_id, *(own_stops if isinstance(own_stops, list) else [own_stops])} - {None}
         greedy = decoding.temperature == 0
         return GenerationConfig(
             do_sample=not greedy,
@@ -84,14 +84,19 @@ class TransformersEngine:
             top_p=None if greedy else decoding.top_p,
             top_k=None if greedy else 0,
             max_new_tokens=limit,
-            eos_token_id=sorted(stops),
+            eos_token_id=sorted(self._stops()),
             pad_token_id=self._tokenizer.pad_token_id,
         )
 
+    def _stops(self) -> set[int]:
+        """Return the tokens that end an answer: the tokenizer's end token and the stop tokens of the model."""
+        own = self._model.generation_config.eos_token_id
+        return {self._tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
+
     def _decode(self, tokens: list[int]) -> Answer:
-        finished = False
+        finished, stops = False, self._stops()
         for place, token in enumerate(tokens):
-            if token == self._tokenizer.eos_token_id:
+            if token in stops:
                 tokens, finished = tokens[:place], True
                 break
         return Answer(self._tokenizer.decode(tokens, skip_special_tokens=True), finished)

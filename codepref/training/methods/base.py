@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from codepref.config.sections import OnlineSection, TrainingSection
 from codepref.execution.limits import Limits
-from codepref.records import Pair, Problem
+from codepref.records import Pair, Problem, VacuousTests
 from codepref.training.examples import Examples
 from codepref.training.job import TrainingJob
 from codepref.training.result import TrainingResult
@@ -21,8 +21,8 @@ Source = Literal["pairs", "verdicts", "data", "problems"]
 class OnlineProblems:
     """What online methods learn from: problems with tests, and how answers to them are sampled and run.
 
-    settings: the keys of [online]. template: the prompt template; None takes the default. limits, jobs, unconfined: as
-    in `codepref.execute`.
+    settings: the keys of [online]. template: the prompt template; None takes the default. limits, jobs, unconfined,
+    vacuous_tests: as in `codepref.execute`.
     """
 
     problems: Sequence[Problem]
@@ -31,6 +31,7 @@ class OnlineProblems:
     limits: Limits | None = None
     jobs: int | None = None
     unconfined: bool = False
+    vacuous_tests: VacuousTests = "leave-out"
 
 
 TrainingData = Sequence[Pair] | Examples | OnlineProblems
@@ -56,9 +57,9 @@ class Method:
     OnlineProblems. `TrainingResult.pairs` counts them. sources: the sources from which `codepref train`
     may read the data. learning_rate, lora_learning_rate: the default learning rates without and with an adapter.
     supervised: whether the method learns only from wanted answers. The adapter of a supervised method is merged after
-    training. mistakes: a function that returns one message for each setting that the method cannot use.
-    expected_first_loss: a function that returns the value at which the logged loss starts, or None when that depends on
-    the model or the data.
+    training. mistakes: a function that returns a message for each mistake that it finds in the settings.
+    expected_first_loss: a function that returns the value at which the logged loss starts, or None when no value
+    is known before the training.
     """
 
     name: str

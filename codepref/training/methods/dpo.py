@@ -86,7 +86,7 @@ def expected_first_loss(settings: TrainingSection) -> float | None:
 
 
 def rpo_mistakes(settings: TrainingSection, online: OnlineSection) -> list[str]:
-    """Return a mistake if `chosen_weight` is 0, since RPO without the likelihood term would be DPO."""
+    """Return a message if `chosen_weight` is 0, since RPO without the likelihood term would be DPO."""
     if settings.chosen_weight:
         return []
     return [

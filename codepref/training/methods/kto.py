@@ -143,7 +143,7 @@ def first_loss(trainer: Any, settings: TrainingSection) -> float:
 
 
 def kto_mistakes(settings: TrainingSection, online: OnlineSection) -> list[str]:
-    """Return a mistake if a micro-batch holds fewer than two answers."""
+    """Return a message if a micro-batch holds fewer than two answers."""
     if (settings.micro_batch_size or settings.batch_size) >= 2:
         return []
     return [

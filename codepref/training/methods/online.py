@@ -48,6 +48,7 @@ def train_online(job: TrainingJob, data: OnlineProblems) -> TrainingResult:
         limits=data.limits,
         jobs=_jobs(data.jobs),
         unconfined=data.unconfined,
+        vacuous_tests=data.vacuous_tests,
     )
 
     def rows(encode: Encode, eos_id: int) -> TrainingRows:
@@ -75,8 +76,8 @@ def _check(job: TrainingJob, data: OnlineProblems) -> None:
 
     if sharded():
         raise UserError(
-            f"method {job.settings.method} samples from the whole model in every process, and FSDP or DeepSpeed shards "
-            "it: set training.processes, or an accelerate configuration without FSDP and DeepSpeed"
+            f"method {job.settings.method} samples from the whole model in every process, and FSDP and DeepSpeed can "
+            "split the model: set training.processes, or an accelerate configuration without FSDP and DeepSpeed"
         )
     if data.settings.kl and (Path(resolve_model(job.model)) / "adapter_config.json").exists():
         raise UserError(

@@ -23,6 +23,7 @@ ENVIRONMENT = {
     "TZ": "UTC",
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",  # pyarrow's own pool, which pandas uses, reserves a gibibyte at once
     "MKL_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "1",
 }

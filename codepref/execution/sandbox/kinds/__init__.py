@@ -10,7 +10,9 @@ from __future__ import annotations
 from .asserts import Asserts
 from .base import Kind
 from .check import Check
+from .doctest_examples import DoctestExamples
 from .inputs import Inputs
+from .pytest_suite import PytestSuite
 from .stdio import Stdio
 from .unittest_suite import UnittestSuite
 
@@ -19,5 +21,7 @@ KINDS: dict[str, Kind] = {
     "check": Check(),
     "inputs": Inputs(),
     "unittest": UnittestSuite(),
+    "pytest": PytestSuite(),
+    "doctest": DoctestExamples(),
     "stdio": Stdio(),
 }

@@ -15,6 +15,8 @@ class Asserts(Kind):
     def compile(self, test: PreparedTest) -> None:
         """Compile the test. Store the result of `plain_call`, so that the test runner can send a plain call ahead."""
         test.plain = plain_call(compile_python(test))
+        if test.analysis is not None and test.analysis.needs_own_scope:
+            test.plain = None
 
     def cpu_slack(self, limits: dict[str, float], test: PreparedTest) -> float:
         """Return SHORT_SLACK for a test of fewer than LONG_TEST characters, and LONG_SLACK for any other test."""
@@ -23,11 +25,11 @@ class Asserts(Kind):
     def run(self, runner: Runner, test: PreparedTest) -> int:
         """Run the statements and return P. A name in the helpers has precedence over the same name in the solution."""
         assert test.code is not None
-        exec(test.code, {**runner.bindings, **runner.space})
+        exec(test.code, runner.scope(test))
         return PASSED
 
     def run_shared(self, runner: Runner, test: PreparedTest) -> int:
-        """Run the statements in a copy of the namespace that holds the solution and the helpers. Return P."""
+        """Run the statements in the namespace that holds the solution and the helpers. Return P."""
         assert test.code is not None
-        exec(test.code, dict(runner.space))
+        exec(test.code, runner.space)
         return PASSED

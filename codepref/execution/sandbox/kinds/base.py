@@ -9,7 +9,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..confinement.allowlist import shareable
-from .static_analysis import PlainCall, parsed
+from .main_block import as_program
+from .sharing import Analysis
+from .static_analysis import PlainCall, parsed, plain_call
+from .test_text import Surroundings, walk
 
 if TYPE_CHECKING:
     from ..wire.link import Link
@@ -44,6 +47,9 @@ class Runner(Protocol):
     bindings: dict[str, Any]
     space: dict[str, Any]
 
+    def scope(self, test: PreparedTest) -> dict[str, Any]:
+        """Return a new namespace for a test apart from the solution. The helpers have precedence over the solution."""
+
     def code_of(self, error: BaseException, shared: bool = False) -> int:
         """Return the code of a test that ended with `error`. shared: whether test and solution run in one process."""
 
@@ -57,13 +63,29 @@ class PreparedTest:
         helpers nor the builtins define.
         plain: the only call of the test if that call can be sent ahead, otherwise None.
         stateless: whether `shareable` accepts the test, so that its test runner may serve another solution.
+        around: what the test sees of its problem.
+        analysis: what the text of the test decides (see `Analysis`), or None if nothing needs to be decided.
         inputs, oracle: the fields and the compiled oracle of a test of the kind "inputs". None for other kinds.
     """
 
-    __slots__ = ("code", "error", "inputs", "kind", "names", "oracle", "plain", "source", "stateless")
+    __slots__ = (
+        "analysis",
+        "around",
+        "code",
+        "error",
+        "inputs",
+        "kind",
+        "names",
+        "oracle",
+        "plain",
+        "source",
+        "stateless",
+    )
 
-    def __init__(self, kind: Kind, source: Any) -> None:
+    def __init__(self, kind: Kind, source: Any, around: Surroundings | None = None) -> None:
         self.kind, self.source = kind, source
+        self.around = around or Surroundings()
+        self.analysis: Analysis | None = None
         self.code: types.CodeType | None = None
         self.oracle: types.CodeType | None = None
         self.error = ""
@@ -71,6 +93,11 @@ class PreparedTest:
         self.plain: PlainCall | None = None
         self.stateless = False
         self.inputs: InputsPlan | None = kind.inputs_plan(source)
+
+    @property
+    def shared(self) -> str:
+        """Why the test must share a process with the solution, or "" if it need not. Only its text decides."""
+        return self.analysis.shared if self.analysis is not None else ""
 
     def compile(self) -> None:
         """Compile the test, unless an earlier call has compiled it or has failed to do so.
@@ -151,12 +178,19 @@ class Kind:
 def compile_python(test: PreparedTest) -> ast.Module:
     """Compile a test that is Python text, and return its syntax tree.
 
-    Set the attributes `code`, `names` and `stateless` of the test. Raises what `ast.parse` and `compile` raise.
+    Set the attributes `code`, `names`, `stateless` and `analysis` of the test. A test with a plain call is not
+    analysed, since it reaches nothing but the answer of one function. Raises what `ast.parse` and `compile` raise.
     """
-    tree = parsed(test.source)
+    tree = as_program(parsed(test.source))
+    for node in walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level:  # a test is not part of a package
+            node.level, node.module = 0, "solution"
     test.code = compiled(tree)
     test.names = names_in(test.code)
     test.stateless = shareable(tree)
+    call = plain_call(tree)
+    if call is None or call.name[:1].isupper():
+        test.analysis = Analysis(tree, test.around)
     return tree
 
 

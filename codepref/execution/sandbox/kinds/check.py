@@ -14,7 +14,7 @@ class Check(Kind):
         Raises NameError if neither the solution nor the helpers nor the test defines the entry point.
         """
         assert test.code is not None
-        space = {**runner.bindings, **runner.space}
+        space = runner.scope(test)
         exec(test.code, space)
         name = runner.plan.entry_point
         if name not in space:
@@ -29,7 +29,7 @@ class Check(Kind):
         None in its place.
         """
         assert test.code is not None
-        space = dict(runner.space)
+        space = runner.space
         candidate = space.get(runner.plan.entry_point)
         exec(test.code, space)
         space["check"](candidate)

@@ -204,5 +204,5 @@ def _accepted(inputs: InputsPlan, at: int, values: tuple[Any, Any], accept: Call
 
     try:
         return accepted(output, expected, inputs.atol, inputs.compare, oracle if accept is not None else None)
-    except (TypeError, ValueError, RecursionError):
+    except (TypeError, ValueError, RecursionError, OverflowError):
         return False  # an output that cannot be compared is wrong

@@ -7,6 +7,7 @@ of its own task.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import os
 import signal
 import time
@@ -15,10 +16,27 @@ from typing import Any
 
 from ..confinement import allowlist
 from ..confinement.hardening import CHANNEL
-from ..kinds.base import ERROR, FAILED, LONG_SLACK, OUR_FAULT, PASSED, REFUSED, SHORT_SLACK, PreparedTest, compiled
+from ..kinds import shared_run
+from ..kinds.base import (
+    ERROR,
+    FAILED,
+    LONG_SLACK,
+    OUR_FAULT,
+    PASSED,
+    REFUSED,
+    SHORT_SLACK,
+    PreparedTest,
+    compiled,
+    names_in,
+)
 from ..kinds.expected_outputs import produce
+from ..kinds.handing import made_by_test
+from ..kinds.libraries import resolved
+from ..kinds.scope import Scope, SolutionModule, register
+from ..kinds.sharing import HelperAnalysis
 from ..kinds.static_analysis import Fetched
 from ..wire import link, proxies, status_page
+from ..wire.errors import of_solution
 from ..wire.frames import send
 from ..wire.plain_data import Unencodable
 from ..wire.plan import Plan
@@ -46,8 +64,14 @@ The requests must fit a socket's buffer.
 class TestRunner:
     """The work of a test runner on one solution. Every method runs after the fork, in a confined process."""
 
-    def __init__(self, plan: Plan, tests: list[PreparedTest], page: status_page.StatusPage) -> None:
-        self.plan, self.tests, self.page = plan, tests, page
+    def __init__(
+        self,
+        plan: Plan,
+        tests: list[PreparedTest],
+        page: status_page.StatusPage,
+        helpers: HelperAnalysis | None = None,
+    ) -> None:
+        self.plan, self.tests, self.page, self.helpers = plan, tests, page, helpers
         self.source = ""
         self.space: dict[str, Any] = {"__name__": "tests", "__builtins__": builtins}
         self.bindings: dict[str, Any] = {}
@@ -66,7 +90,9 @@ class TestRunner:
         if self.tests[start].kind.whole_program:
             self._run_program(start)  # the supervisor gives each such test new processes
             return False
-        if self._run_helpers(start) and self._load(start, alone):
+        after = self.helpers is not None and self.helpers.after
+        steps = (self._load, self._run_late_helpers) if after else (self._run_helpers, self._load)
+        if all(step(start, alone) for step in steps):
             codes = self.page.codes()
             pending = [at for at in range(start, len(self.tests)) if codes[at] == status_page.UNDECIDED]
             for position, index in enumerate(pending):
@@ -87,6 +113,7 @@ class TestRunner:
         cpu_seconds, wall_seconds = self._time_limits(test)
         self._limit_own_time(cpu_seconds, test.kind.cpu_slack(self.plan.limits, test))
         self.link.stops_expected = "StopIteration" in test.names
+        self.link.may_share = lambda value: self._may_share(test, value)
         if index in self._posted:
             self.link.current = index
             fetched = Fetched(*self.link.fetch(self._posted[index], cpu_seconds, wall_seconds))
@@ -152,13 +179,13 @@ class TestRunner:
         page = self.page
         page.enter(status_page.LOADING, wanted[0])
         self._limit_own_time(self.plan.limits["load_cpu_seconds"], SHORT_SLACK)
-        for index in wanted:
-            if (space := self.tests[index].kind.prepare_shared()) is not None:
-                self.space = space
-                break
+        analyses = [test.analysis for test in self.tests if test.analysis is not None]
+        modules = set[str]().union(*(analysis.modules for analysis in analyses))
+        spaces = (self.tests[index].kind.prepare_shared() for index in wanted)
+        room = shared_run.Room(next((space for space in spaces if space is not None), None), modules)
+        self.space = room.space
         try:
-            for part in (self.plan.preamble, source, self.plan.helpers):
-                exec(compiled(part), self.space)
+            room.load(self.plan.preamble, source, self.plan.helpers)
         except BaseException as error:  # noqa: BLE001 - whatever the solution raises decides its code
             self._describe(wanted[0], error, "the solution")
             for index in wanted:
@@ -166,9 +193,12 @@ class TestRunner:
             return
         page.loaded(time.process_time())
         for index in wanted:
+            test = self.tests[index]
+            test.compile()
             page.enter(status_page.TESTING, index)
             self._limit_own_time(self.plan.limits["cpu_seconds"], SHORT_SLACK)
-            page.set(index, self._code(index, self.tests[index].kind.run_shared, shared=True))
+            with room.test(test):
+                page.set(index, self._code(index, test.kind.run_shared, shared=True))
         page.enter(status_page.FINISHED, 0)
 
     def produce(self, pid: int, index: int, output: int) -> None:
@@ -191,10 +221,70 @@ class TestRunner:
         os.set_blocking(output, True)
         send(output, data)
 
-    def _run_helpers(self, start: int) -> bool:
+    def _may_share(self, test: PreparedTest, value: Any) -> bool:
+        """Return whether the test may share a process with the solution, since this value of it cannot cross.
+
+        It may if the test made the value, or if its text shows that no argument is made of an answer.
+        """
+        if made_by_test(value, self.space["__name__"]):
+            return True
+        return test.analysis is not None and test.analysis.hands_over
+
+    def scope(self, test: PreparedTest) -> dict[str, Any]:
+        """Return a new namespace for a test apart from the solution.
+
+        It holds names of the solution, then those of libraries, then those of the helpers, which have precedence.
+        """
+        analysis = test.analysis
+        if analysis is None:
+            return {**self.bindings, **self.space}
+        names = {name: value for name, value in self.bindings.items() if name not in analysis.hidden}
+        names |= self._libraries(analysis.libraries)
+        names |= self.space
+        return Scope(names, analysis.live, self._read) if analysis.live else names
+
+    def _read(self, name: str) -> Any:
+        return self.link.request("name", name)
+
+    def _libraries(self, paths: dict[str, str]) -> dict[str, Any]:
+        """Return the things of libraries that a test uses without an import. Those that are missing are left out."""
+        found = {}
+        for name, path in paths.items():
+            with contextlib.suppress(ImportError, AttributeError):
+                found[name] = resolved(path)
+                self.link.given_modules.add(path.split(".")[0])
+        return found
+
+    def _register_solution(self) -> None:
+        """Make modules of the usual names mean the solution, for tests that import it."""
+        names = set().union(*(test.analysis.modules for test in self.tests if test.analysis is not None))
+        names |= self.helpers.modules if self.helpers is not None else set()
+        if names:
+            functions = {n: v for n, v in self.bindings.items() if isinstance(v, proxies.RemoteCallable)}
+            register(SolutionModule("solution", functions, tuple(self.bindings), self._read), names)
+
+    def _run_late_helpers(self, start: int, alone: bool) -> bool:
+        """Run helpers that use names of the solution. If they fail, the solution is at fault."""
+        code = compiled(self.plan.helpers)
+        wanted = names_in(code)
+        assert self.helpers is not None
+        self.space |= {name: value for name, value in self.bindings.items() if name in wanted}
+        self.space |= self._libraries(self.helpers.libraries)
+        self._limit_own_time(self.plan.limits["load_cpu_seconds"], SHORT_SLACK)
+        try:
+            exec(code, self.space)
+        except BaseException as error:  # noqa: BLE001 - every exception has a code
+            self._describe(start, error, "the problem's helpers")
+            failed = status_page.CALL_BY_REFERENCE if self._crossing_failed() else self.code_of(error)
+            self.page.fill(start, failed)
+            return False
+        return True
+
+    def _run_helpers(self, start: int, alone: bool) -> bool:
         self.page.enter(status_page.SETUP, start)
         self._limit_own_time(self.plan.limits["load_cpu_seconds"], SHORT_SLACK)
         try:
+            self.space |= self._libraries(self.helpers.libraries) if self.helpers is not None else {}
             exec(compiled(self.plan.helpers), self.space)
         except BaseException as error:  # noqa: BLE001 - the problem is at fault, not a solution
             self._describe(start, error, "the problem's helpers")
@@ -207,6 +297,8 @@ class TestRunner:
         page.enter(status_page.LOADING, start)
         self.link.begin(start, limits["load_cpu_seconds"], max(limits["wall_seconds"], 2 * limits["load_cpu_seconds"]))
         names = set().union(*(test.names for test in self.tests))
+        if self.helpers is not None and self.helpers.after:
+            names |= names_in(compiled(self.plan.helpers))
         names = {name for name in names if name not in self.space and not hasattr(builtins, name)}
         try:
             wanted = tuple(sorted(names | {self.plan.entry_point}))  # not a list, which the solution could change
@@ -225,6 +317,7 @@ class TestRunner:
         page.loaded(self.link.used())
         # Only requested names are accepted. Any other name could hide a builtin from the test.
         self.bindings = {name: bindings[name] for name in wanted if name in bindings}
+        self._register_solution()
         return True
 
     def _time_limits(self, test: PreparedTest) -> tuple[float, float]:
@@ -252,6 +345,8 @@ class TestRunner:
         if test.error:
             self.page.describe(f"test {index}: {test.error}")
             return ERROR
+        if test.shared and not shared:
+            return status_page.CALL_BY_REFERENCE
         try:
             code = run(self, test)
         except BaseException as error:  # noqa: BLE001 - every exception has a code
@@ -270,7 +365,7 @@ class TestRunner:
         E.
         shared: the test and the solution run in one process, so either may have raised `error`.
         """
-        solutions = shared or proxies.of_solution(error)
+        solutions = shared or of_solution(error)
         if isinstance(error, AssertionError) and (shared or not solutions):
             return FAILED
         if isinstance(error, MemoryError):
@@ -281,7 +376,7 @@ class TestRunner:
         if isinstance(error, Unencodable):
             self.page.describe(f"{where}: {error} cannot cross as plain data")
             return
-        who = " the solution raised" if proxies.of_solution(error) else ""
+        who = " the solution raised" if of_solution(error) else ""
         try:
             text = str(error)[:300]
         except Exception:  # noqa: BLE001 - an error whose text cannot be built is described without it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _socket
+import contextlib
 import gc
 import os
 
@@ -13,7 +14,10 @@ from ..confinement.hardening import CHANNEL, Hardening
 from ..kinds import KINDS
 from ..kinds.base import PreparedTest
 from ..kinds.inputs import INPUTS_SLACK
+from ..kinds.libraries import resolved
+from ..kinds.sharing import HelperAnalysis
 from ..kinds.static_analysis import parsed
+from ..kinds.test_text import Surroundings
 from ..wire import frames, status_page
 from ..wire.decoder import Decoder
 from ..wire.encoder import encoded
@@ -31,11 +35,8 @@ It needs them for inputs and expected outputs. A runner that shares its process 
 MAX_SOLUTIONS = 64
 """The largest number of solutions that one test runner serves."""
 
-DONE, REUSABLE = b"done", b"ready for more than one solution each"
-"""DONE: a test runner has finished a solution and may serve another one.
-
-REUSABLE: the zygote is ready, and each of its test runners may serve several solutions.
-"""
+DONE = b"done"
+"""A test runner has finished a solution and may serve another one."""
 
 
 class RunnerZygote:
@@ -47,7 +48,8 @@ class RunnerZygote:
 
     def __init__(self, plan: Plan, page: status_page.StatusPage, hardening: Hardening, cautious: bool) -> None:
         self.plan, self.page, self.hardening = plan, page, hardening
-        self.tests = [PreparedTest(KINDS[kind], source) for kind, source in plan.tests]
+        self.helpers, around = self._read_helpers()
+        self.tests = [PreparedTest(KINDS[kind], source, around) for kind, source in plan.tests]
         self._pipe: tuple[int, int] | None = None
         if imported := packages.imported("\n".join(source for _, source in plan.tests if type(source) is str)):
             packages.preload(sorted(imported))
@@ -57,13 +59,41 @@ class RunnerZygote:
                 test.names = test.kind.names_without_compiling(test)  # each runner compiles a test before it runs it
             else:
                 test.compile()
-
+        self._load_libraries()
         self.stateless = self._stateless()
+
+    def _read_helpers(self) -> tuple[HelperAnalysis | None, Surroundings]:
+        """Return what the text of the helpers decides, or None if it is not Python, and what tests see of them."""
+        plan = self.plan
+        try:
+            tree = parsed(plan.helpers)
+            around = Surroundings(tree, plan.entry_point, plan.definitions)
+            return HelperAnalysis(tree, plan.definitions), around
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None, Surroundings(None, plan.entry_point, plan.definitions)
+
+    def _load_libraries(self) -> None:
+        """Import the libraries that tests or helpers use without an import, so that no test runner must do it."""
+        analyses = [self.helpers, *(test.analysis for test in self.tests)]
+        paths = {path for one in analyses if one is not None for path in one.libraries.values()}
+        tops = {path.split(".")[0] for path in paths} & set(packages.PACKAGES)
+        if tops:
+            packages.preload(sorted(tops))
+            self.hardening.grown()
+        for path in paths:
+            with contextlib.suppress(ImportError, AttributeError):
+                resolved(path)
+
+    def shared(self) -> list[int]:
+        """Return the indices of tests that must share a process with the solution, as their text shows."""
+        return [at for at, test in enumerate(self.tests) if test.shared and not test.error]
 
     def _stateless(self) -> bool:
         try:
             helpers = shareable(parsed(self.plan.helpers))
         except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return False
+        if self.helpers is None or self.helpers.after:
             return False
         return helpers and all(test.stateless for test in self.tests)
 
@@ -85,12 +115,12 @@ class RunnerZygote:
             self.hardening.apply([], os.getppid(), int(limits["memory_bytes"]), cpu, MAX_FILE_BYTES)
             ordinary.install()
             ordinary.enter_folder()
-            TestRunner(self.plan, self.tests, self.page).run_shared(source, wanted)
+            TestRunner(self.plan, self.tests, self.page, self.helpers).run_shared(source, wanted)
         elif mode == "produce":
             assert self._pipe is not None
             cpu = 2 * limits["reference_cpu_seconds"] + INPUTS_SLACK
             self.hardening.apply([*descriptors, self._pipe[1]], os.getppid(), 4 * memory, cpu, 0)
-            TestRunner(self.plan, self.tests, self.page).produce(pid, wanted[0], CHANNEL + 1)
+            TestRunner(self.plan, self.tests, self.page, self.helpers).produce(pid, wanted[0], CHANNEL + 1)
         else:
             longest = max([test.inputs.seconds for test in self.tests if test.inputs], default=0.0)
             # Solutions can share a process, so a runner can serve more solutions than it has descriptors.
@@ -110,7 +140,7 @@ class RunnerZygote:
                 channel, *parts = Decoder(frames.receive(CHANNEL)).value()
             except frames.Closed:
                 return
-            fit = TestRunner(self.plan, self.tests, self.page).run(channel, *parts)
+            fit = TestRunner(self.plan, self.tests, self.page, self.helpers).run(channel, *parts)
             if not fit:
                 return
             os.write(CHANNEL, DONE)
@@ -175,7 +205,11 @@ class RunnerZygote:
 
 
 def serve(control: _socket.socket, page: status_page.StatusPage, hardening: Hardening) -> None:
-    """Run a runner zygote: receive a task, prepare it, report that it is ready, and answer requests."""
+    """Run a runner zygote: receive a task, prepare it, report that it is ready, and answer requests.
+
+    The report says whether each test runner may serve several solutions, and which tests must share a process with the
+    solution.
+    """
     hardening.name("runners")
     cautious, data = Decoder(frames.receive(control.fileno())).value()
     plan = Plan.decode(data)
@@ -184,5 +218,5 @@ def serve(control: _socket.socket, page: status_page.StatusPage, hardening: Hard
         runners = RunnerZygote(plan, page, hardening, cautious)
     gc.collect()
     gc.freeze()
-    frames.send(control.fileno(), REUSABLE if runners.stateless else b"ready")
+    frames.send(control.fileno(), encoded((runners.stateless, runners.shared())))
     zygote.serve(control, runners.run_child, runners.other)

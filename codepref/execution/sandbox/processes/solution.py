@@ -7,7 +7,6 @@ process, it can only spoil its own answers. The test runner decodes the answers 
 from __future__ import annotations
 
 import ast
-import builtins
 import gc
 import marshal
 import math
@@ -24,7 +23,11 @@ from ..kinds import KINDS
 from ..wire import frames
 from ..wire.decoder import Decoder
 from ..wire.encoder import Encoder
-from ..wire.plain_data import U32
+from ..wire.errors import error_fields
+from ..wire.library_values import tuple_class
+from ..wire.plain_data import NUMPY_KINDS, U32
+from ..wire.proxies import ABILITIES
+from ..wire.references import referenced
 from .ordinary import enter_folder
 
 MAX_REPLY = 1 << 26
@@ -59,7 +62,7 @@ class Handles:
         kind = type(value)
         if kind.__module__ == "numpy" and kind.__name__ != "ufunc" and not callable(value):
             dtype = getattr(value, "dtype", None)
-            if dtype is not None and dtype.kind in "biufcSU":
+            if dtype is not None and dtype.kind in NUMPY_KINDS:
                 return None
         number = self._numbers.setdefault(id(value), len(self._objects))
         if number == len(self._objects):
@@ -68,12 +71,23 @@ class Handles:
         named = value if isinstance(value, type) else kind
         if kind is types.ModuleType:
             form, named = b"m", value
-        name = named.__name__.encode("utf-8", "replace")[:100]
+        letters = "".join(letter for letter, method in ABILITIES.items() if _has(kind, method))
+        if isinstance(value, type) and hasattr(value, "__class_getitem__"):
+            letters += "G"
+        name = named.__name__.replace("\0", "?").encode("utf-8", "replace")[:100] + b"\0" + letters.encode()
         return b"h" + form + U32.pack(number) + U32.pack(len(name)) + name
 
     def resolve(self, kind: bytes, number: int, name: str) -> Any:
-        """Return the object of a handle that the test runner sent back. The kind b"b" means the builtin `name`."""
-        return getattr(builtins, name) if kind == b"b" else self._objects[number]
+        """Return the object of a handle that the test runner sent back. The kind b"b" means a thing of a library."""
+        return referenced(name) if kind == b"b" else self._objects[number]
+
+
+def _has(kind: type, method: str) -> bool:
+    """Return whether a type has a method. A `__contains__` of a library agrees with iteration and does not count."""
+    if method != "__contains__":
+        return getattr(kind, method, None) is not None
+    owner = next((base for base in kind.__mro__ if method in base.__dict__), None)
+    return owner is not None and owner.__module__.split(".")[0] not in sys.stdlib_module_names
 
 
 def _snapshot(table: list[Any]) -> list[Any]:
@@ -83,7 +97,9 @@ def _snapshot(table: list[Any]) -> list[Any]:
 def _shallow(container: Any) -> Any:
     if isinstance(container, dict):
         return (list(container), list(container.values()))
-    return bytes(container) if isinstance(container, bytearray) else list(container)
+    if isinstance(container, bytearray):
+        return bytes(container)
+    return container.tobytes() if hasattr(container, "tobytes") else list(container)
 
 
 def _same(before: Any, after: Any) -> bool:
@@ -96,22 +112,6 @@ def _same(before: Any, after: Any) -> bool:
 
 def _is(first: Any, second: Any) -> bool:
     return first is second
-
-
-def _error(error: BaseException) -> tuple[Any, ...]:
-    """Return an exception as plain data: its name, the name of its nearest builtin type, its arguments, and its errno.
-
-    Where an argument is not a simple value, the text of the exception replaces the arguments.
-    """
-    kind = type(error)
-    base = next(cls for cls in kind.__mro__ if getattr(builtins, cls.__name__, None) is cls)
-    arguments = error.args if all(type(part) in (str, int, float, bool, type(None)) for part in error.args) else ()
-    if not arguments and error.args:
-        try:
-            arguments = (str(error),)
-        except BaseException:  # noqa: BLE001 - a hostile __str__ may raise, and the error is still reported
-            arguments = ()
-    return kind.__name__, base.__name__, arguments, getattr(error, "errno", None)
 
 
 def _compiled(part: str | ast.Module) -> types.CodeType:
@@ -166,12 +166,26 @@ class Server:
             exec(_compiled(part) if alone else part, space)
         return {name: space[name] for name in names if name in space}
 
+    def tuple_class(self, name: str, fields: tuple[str, ...]) -> type:
+        """Return the solution's class of named tuples with these names, or a new one if the solution has none."""
+        own = self._module.__dict__.get(name)
+        if isinstance(own, type) and issubclass(own, tuple) and getattr(own, "_fields", None) == fields:
+            return own
+        return tuple_class(name, fields)
+
+    def value_of(self, name: str) -> Any:
+        """Return the present value of a global name of the solution. Raises NameError if there is none."""
+        try:
+            return self._module.__dict__[name]
+        except KeyError:
+            raise NameError(f"name {name!r} is not defined") from None
+
     def batch(self, name: str, calls: list[list[Any]] | bytes, limit: float = math.inf) -> tuple[list[Any], Any]:
         """Call one function with each list of arguments in `calls`, which may be marshalled.
 
         Stop at the first exception, or when the outputs have more than `limit` items.
-        Return the outputs, and the exception as `_error` encodes it, or None. Raises NameError if the function is not
-        defined.
+        Return the outputs, and the exception as `error_fields` encodes it, or None. Raises NameError if the function is
+        not defined.
         """
         if name not in self._module.__dict__:
             raise NameError(f"name {name!r} is not defined")
@@ -184,7 +198,7 @@ class Server:
                 items += len(output) if type(output) in _SIZED else 0
                 outputs.append(output)
             except Exception as error:  # noqa: BLE001 - the error is the answer
-                return outputs, _error(error)
+                return outputs, error_fields(error)
         return outputs, None
 
     def answer(self, request: bytes) -> bytes:
@@ -194,6 +208,7 @@ class Server:
         arguments that the solution changed in place.
         """
         decoder = Decoder(request, self.handles.resolve)
+        decoder.tuple_class = self.tuple_class
         number = self._number = decoder.take(4)
         operation, *parts = decoder.value()
         # The test runner does not read a batch's arguments afterwards, so their changes are not reported.
@@ -202,7 +217,7 @@ class Server:
         try:
             value, sign = OPERATIONS[operation](self, *parts), b"+"
         except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt are answers too
-            value, sign = _error(error), b"-"
+            value, sign = error_fields(error), b"-"
         changed = [at for at, old in enumerate(before) if not _same(old, _shallow(table[at]))]
         encoder = Encoder(self.handles.of, exact=False, table=table)
         body = [number, sign, encoder.encode(value), U32.pack(len(changed))]
@@ -232,6 +247,13 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "bool": lambda server, target: bool(target),
     "iter": lambda server, target: iter(target),
     "str": lambda server, target: str(target),
+    "repr": lambda server, target: repr(target),
+    "format": lambda server, target, form: format(target, form),
+    "hash": lambda server, target: hash(target),
+    "differ": lambda server, target, other: bool(target != other) and not target == other,  # noqa: SIM201
+    "delattr": lambda server, target, name: delattr(target, name),
+    "delitem": lambda server, target, key: target.__delitem__(key),
+    "name": Server.value_of,
 }
 """What the test runner may request, by name. "front" is a batch that ends early when its outputs are large."""
 
@@ -253,7 +275,7 @@ def run() -> None:
             if len(reply) > MAX_REPLY:
                 raise MemoryError("the answer is larger than 64 MiB")
         except BaseException as error:  # noqa: BLE001 - a value that cannot be encoded is reported as an error
-            reply = request[:4] + b"-" + Encoder(lambda _: None, exact=False).encode(_error(error)) + U32.pack(0)
+            reply = request[:4] + b"-" + Encoder(lambda _: None, exact=False).encode(error_fields(error)) + U32.pack(0)
         try:
             frames.send(CHANNEL, reply)
         except (frames.Closed, OSError):

@@ -232,7 +232,8 @@ class Supervisor:
             try:
                 self.runners.send(encoded((cautious, data)))
                 if self.wait_for(self.runners, PREPARE_SECONDS):
-                    self.reusable = self.runners.answer() == runner_zygote.REUSABLE
+                    self.reusable, shared = Decoder(self.runners.answer()).value()
+                    self._shared |= set(shared)
                     break
             except zygote.ZygoteLost:
                 pass
@@ -342,7 +343,6 @@ class Supervisor:
             page.set(index, status_page.CALL_BY_REFERENCE)
         while (start := page.codes().find(status_page.UNDECIDED)) >= 0:
             attempts.attempt(start)
-        self._shared |= {at for at, code in enumerate(page.codes()) if code == status_page.CALL_BY_REFERENCE}
         answer_digests = page.answer_digests()
-        shared = attempts.shared() if self._shared else False
+        shared = attempts.shared()  # only the text of a test decides that later solutions share a process with it too
         return page.codes().decode("ascii"), shared, round(1000 * attempts.cpu, 3), page.detail(), answer_digests

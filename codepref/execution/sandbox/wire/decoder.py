@@ -10,6 +10,7 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Any
 
+from .library_values import tuple_class
 from .plain_data import MAX_DEPTH, STRUCT_ERROR, U32, DeepStack, Malformed
 from .readers import READERS, read_str
 
@@ -48,6 +49,8 @@ class Decoder:
 
     Attributes:
         find_numpy: called when a numpy array or scalar arrives. It returns the module numpy.
+        tuple_class: returns the class of named tuples with a name and the names of the fields.
+        keep: called with a value and the proxy of its original, when a value arrives that crosses back as a handle.
     """
 
     def __init__(self, data: bytes, make_handle: MakeHandle = no_handles, table: list[Any] | None = None) -> None:
@@ -55,6 +58,8 @@ class Decoder:
         self.at = 0
         self.make_handle = make_handle
         self.find_numpy: Callable[[], Any] = imported_numpy
+        self.tuple_class: Callable[[str, tuple[str, ...]], type] = tuple_class
+        self.keep: Callable[[Any, Any], None] = lambda value, proxy: None
         self._data = data
         self._depth = 0
 
@@ -78,8 +83,12 @@ class Decoder:
         if isinstance(target, (dict, set, deque)):
             target.clear()
             (target.extend if isinstance(target, deque) else target.update)(fresh)
-        else:
+        elif isinstance(target, (list, bytearray)):
             target[:] = fresh
+        elif (target.shape, target.dtype) != (fresh.shape, fresh.dtype):
+            raise Malformed("the new contents of an array have another shape or type than the array")
+        else:
+            target[...] = fresh
 
     def finished(self) -> None:
         """Raise Malformed if bytes are left over."""
@@ -124,6 +133,15 @@ class Decoder:
         items = [self._value() for _ in range(count)]
         self._depth -= 1
         return items
+
+    def part(self) -> Any:
+        """Read and return a value inside another one. It raises what a reader raises."""
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise Malformed("the value is nested too deeply")
+        value = self._value()
+        self._depth -= 1
+        return value
 
     def _whole(self, read: Callable[[], Any]) -> Any:
         start, known = self.at, len(self.table)

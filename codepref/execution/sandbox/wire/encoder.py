@@ -17,7 +17,9 @@ from fractions import Fraction
 from typing import Any
 
 from .forms import date_fields, dict_tag, numpy_bytes, packed
-from .plain_data import BUILTIN_TYPES, F64, I64, MAX_DEPTH, TWO_F64, U32, DeepStack, Unencodable
+from .library_values import form_of, keeps_handle
+from .plain_data import BUILTIN_TYPES, F64, I64, MAX_DEPTH, NUMPY_KINDS, TWO_F64, U32, DeepStack, Unencodable
+from .tables import table_form
 
 SHORT = 8
 """A container with at least this many items is written with `packed` if its items allow it."""
@@ -83,18 +85,35 @@ class Encoder:
     def _value(self, value: Any) -> None:
         write = _WRITERS.get(type(value))
         if write is None:
+            form = form_of(value, from_test=self._exact)
+            if form is not None:
+                self._form(value, *form)
+                return
             write = None if self._exact else _writer_of_base(value)
             if write is None:
                 self._other(value)
                 return
         write(self, value)
 
+    def _form(self, value: Any, name: str, fields: tuple[Any, ...]) -> None:
+        handle = self._handle_of(value) if not self._exact and keeps_handle(name) else None
+        parts = (name, *fields)
+        self._out.append(b"X" + (b"N" if handle is None else handle))
+        self._items(b"t", parts, len(parts))
+
     def _other(self, value: Any) -> None:
+        if not self._exact and (form := table_form(value)) is not None:
+            self._form(value, *form)
+            return
+        numpy = sys.modules.get("numpy")
+        if numpy is not None and type(value) is numpy.ndarray and value.dtype.kind in NUMPY_KINDS:
+            self._mutable(value)
+            return
         handle = self._handle_of(value)
         if handle is None and (written := numpy_bytes(value)) is not None:
             self._out.append(written)
         elif handle is None:
-            raise Unencodable(type(value).__name__)
+            raise Unencodable(type(value).__name__, value)
         else:
             self._out.append(handle)
 
@@ -170,7 +189,9 @@ class Encoder:
 
     def _date(self, value: Any) -> None:
         fields = date_fields(value)
-        if fields is None:
+        if fields is None and (form := form_of(value, from_test=self._exact)) is not None:
+            self._form(value, *form)
+        elif fields is None:
             self._other(value)
         else:
             self._items(b"m", fields, len(fields))
@@ -178,6 +199,8 @@ class Encoder:
     def _type(self, value: type) -> None:
         if BUILTIN_TYPES.get(value.__name__) is value:
             self._bytes_of(b"g", value.__name__.encode())
+        elif (form := form_of(value, from_test=self._exact)) is not None:
+            self._form(value, *form)
         else:
             self._other(value)
 
@@ -201,6 +224,8 @@ class Encoder:
             self._items(b"S", set.__iter__(value), set.__len__(value))
         elif isinstance(value, bytearray):
             self._bytes_of(b"B", bytes(value))
+        elif (written := numpy_bytes(value)) is not None:
+            self._out.append(b"Y" + written[1:])
         else:
             self._items(b"q", (value.maxlen, *deque.__iter__(value)), deque.__len__(value) + 1)
 

@@ -6,16 +6,19 @@ the kernel.
 
 from __future__ import annotations
 
+import _thread
 import os
 import select
 import sys
 import time
 from _blake2 import blake2b
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from . import proxies, status_page
 from .decoder import Decoder, imported_numpy
 from .encoder import Encoder
+from .errors import exception_from
 from .frames import LENGTH
 from .plain_data import U32, Malformed, Unencodable
 
@@ -64,6 +67,8 @@ class Link:
         modules: whether modules of the solution cross as modules at the moment.
         given_modules: the names of the modules that crossed as modules.
         imports: whether this process may import numpy.
+        may_share: called with a value of the test that cannot cross. It returns whether the test may therefore share a
+        process with the solution.
     """
 
     def __init__(self, descriptor: int, pid: int, page: status_page.StatusPage) -> None:
@@ -82,6 +87,9 @@ class Link:
         self.last_reply = self.received = 0
         self.handed_over = self.stops_expected = False
         self.modules, self.given_modules, self.imports = False, set[str](), False
+        self.may_share: Callable[[Any], bool] = lambda value: True
+        self._originals: dict[int, tuple[Any, Any]] = {}
+        self._lock = _thread.RLock()
         self._mark = 0.0
         self._fetched = 0
         self._buffer = b""
@@ -129,18 +137,30 @@ class Link:
     def request(self, operation: str, *parts: Any) -> Any:
         """Make one request and return its value. If the solution changed arguments in place, change them here too.
 
-        Raises the solution's exception, and what `Encoder.encode` raises, such as Unencodable for an argument that
-        cannot cross.
+        Raises the solution's exception, and what `Encoder.encode` raises. An argument that cannot cross raises
+        Unencodable if the test may share a process with the solution, and TypeError if it may not. Threads of a test
+        take turns.
         """
-        encoder = Encoder(proxies.handle_of, exact=True)
-        try:
-            body = encoder.encode((operation, *parts))
-        except Unencodable as error:
-            self.crossing_failed = self.crossing_failed or str(error)
-            raise
-        decoder = self._exchange(body, encoder.table)
-        self.received += self.last_reply
-        return self._result(decoder, encoder.table)
+        with self._lock:
+            encoder = Encoder(self._handle_of, exact=True)
+            try:
+                body = encoder.encode((operation, *parts))
+            except Unencodable as error:
+                if not self.may_share(error.value):
+                    raise TypeError(f"a value of type {error} cannot be handed to the solution") from None
+                self.crossing_failed = self.crossing_failed or str(error)
+                raise
+            decoder = self._exchange(body, encoder.table)
+            self.received += self.last_reply
+            return self._result(decoder, encoder.table)
+
+    def _handle_of(self, value: Any) -> bytes | None:
+        kept = self._originals.get(id(value))
+        return proxies.handle_of(value if kept is None else kept[1])
+
+    def _keep(self, value: Any, proxy: Any) -> None:
+        """Remember the proxy of a value's original. The value crosses back as a handle, also if the test changed it."""
+        self._originals[id(value)] = (value, proxy)
 
     def batch(self, body: bytes) -> bytes:
         """Send an encoded batch of calls. Return the answer as bytes, which `results` decodes."""
@@ -157,7 +177,7 @@ class Link:
             outputs, error = value
             if type(value) is not tuple or type(outputs) is not list:
                 raise TypeError
-            return outputs, None if error is None else proxies.exception_from(error)
+            return outputs, None if error is None else exception_from(error)
         except (TypeError, ValueError, Malformed):
             self.stop(ord("E"), "the solution's process sent a malformed answer to a batch of calls")
 
@@ -221,7 +241,7 @@ class Link:
 
     def _decoder(self, data: bytes, table: list[Any]) -> Decoder:
         decoder = Decoder(data, self._handle, table)
-        decoder.find_numpy = self._numpy
+        decoder.find_numpy, decoder.keep = self._numpy, self._keep
         return decoder
 
     def _numpy(self) -> Any:
@@ -243,7 +263,7 @@ class Link:
                 decoder.replace(table[decoder.u32()])
             decoder.finished()
             if sign == b"-":
-                value = proxies.exception_from(value)
+                value = exception_from(value)
             elif sign != b"+":
                 raise Malformed("the answer is neither a value nor an error")
         except (Malformed, IndexError) as error:
@@ -305,7 +325,7 @@ class Link:
         if kind == b"m" and not self.modules:
             kind = b"o"  # a module crosses as a module only while the solution is loaded and its names are looked up
         if kind == b"m":
-            self.given_modules.add(name)
+            self.given_modules.add(name.partition("\0")[0])
         known = self._objects.get((kind, number))
         if known is None:
             known = self._objects[kind, number] = proxies.make_proxy(self, kind, number, name)

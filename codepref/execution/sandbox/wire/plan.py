@@ -26,19 +26,26 @@ class Plan:
         entry_point: the name under which the solution defines what the problem asks for.
         tests: pairs of a kind and a source. For the kind "inputs" the source is a tuple of fields.
         limits: the limits by name (see `Limits.resolved`).
+        definitions: names that the problem's prompt, preamble or gold solution defines, each with "class" or "def".
     """
 
-    __slots__ = ("entry_point", "helpers", "limits", "preamble", "tests")
+    __slots__ = ("definitions", "entry_point", "helpers", "limits", "preamble", "tests")
 
     def __init__(
-        self, helpers: str, preamble: str, entry_point: str, tests: list[tuple[str, Any]], limits: dict[str, float]
+        self,
+        helpers: str,
+        preamble: str,
+        entry_point: str,
+        tests: list[tuple[str, Any]],
+        limits: dict[str, float],
+        definitions: dict[str, str] | None = None,
     ) -> None:
         self.helpers, self.preamble, self.entry_point = helpers, preamble, entry_point
-        self.tests, self.limits = tests, limits
+        self.tests, self.limits, self.definitions = tests, limits, definitions or {}
 
     def encode(self) -> bytes:
         """Return this plan as bytes that `decode` reads. Raises Unencodable if a part is not plain data."""
-        parts = (self.helpers, self.preamble, self.entry_point, self.tests, self.limits)
+        parts = (self.helpers, self.preamble, self.entry_point, self.tests, self.limits, self.definitions)
         return encoded(parts)
 
     @classmethod

@@ -1,22 +1,22 @@
-"""Proxies for objects that stay in the solution's process, and the functions that rebuild its exceptions.
+"""Proxies for objects that stay in the solution's process.
 
-A proxy compares by identity and has no ordering and no arithmetic. So an `__eq__` of the solution does not decide
-whether a proxy equals another value. The solution's process answers requests for the truth value, the length, the
-text and the items of the original object. It also answers for attributes whose names do not begin with `__`.
+A proxy equals only itself and has no ordering and no arithmetic. So an `__eq__` of the solution does not decide
+whether a proxy equals another value. Two proxies differ only if the solution says so too, otherwise comparing them is
+an error. The solution's process answers requests for the truth value, the length, the texts, the hash and the items of
+the original object. It also answers for attributes whose names do not begin with `__`.
 """
 
 from __future__ import annotations
 
-import builtins
+import functools
 import importlib
 import sys
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from .errors import new_class, of_solution, simple_error
 from .plain_data import U32, Malformed
-
-MARK = "_raised_by_solution"
-"""The attribute that marks exceptions, and classes of exceptions, that came from the solution."""
+from .references import reference_to
 
 _OWN_MODULES = sys.stdlib_module_names | {"numpy"}
 
@@ -37,22 +37,34 @@ class Caller(Protocol):
 def make_proxy(link: Caller, kind: bytes, number: int, name: str) -> Any:
     """Return the object that stands for a handle in the test runner.
 
-    Raises Malformed for an unknown kind of handle, and ValueError for a name that no class can have.
+    name: the name of the type, and after a NUL character the letters of the ABILITIES that the type has.
+    Raises Malformed for an unknown kind of handle or ability, and for a name that no class can have.
     """
-    if kind == b"m" and name in _OWN_MODULES:
+    if kind == b"m" and name.partition("\0")[0] in _OWN_MODULES:
         # The test may use a module that only the solution imported. It gets the test runner's own module of that name.
-        return importlib.import_module(name)
-    base = {b"o": RemoteObject, b"m": RemoteObject, b"c": RemoteCallable, b"i": RemoteIterator}.get(kind)
-    if base is None:
+        return importlib.import_module(name.partition("\0")[0])
+    if kind not in (b"o", b"m", b"c", b"i"):
         raise Malformed(f"the kind {kind!r} of a handle is unknown")
-    proxy: Any = object.__new__(type(name, (base,), {"__slots__": (), "__module__": "solution"}))
+    proxy: Any = object.__new__(_proxy_class(kind, name))
     object.__setattr__(proxy, "_link", link)
     object.__setattr__(proxy, "_reference", kind + U32.pack(number))
     return proxy
 
 
+@functools.lru_cache(maxsize=1000)
+def _proxy_class(kind: bytes, name: str) -> type:
+    text, _, letters = name.partition("\0")
+    base = {b"c": RemoteCallable, b"i": RemoteIterator}.get(kind, RemoteObject)
+    if not set(letters) <= ABILITIES.keys():
+        raise Malformed("a handle names an unknown ability")
+    methods = {ABILITIES[letter]: _METHODS[ABILITIES[letter]] for letter in letters}
+    if kind == b"i":
+        methods.pop("__iter__", None)
+    return new_class(text, base, {"__slots__": (), **methods})
+
+
 def handle_of(value: Any) -> bytes | None:
-    """Return the encoded handle of a proxy or of a builtin callable, or None for another value.
+    """Return the encoded handle of a proxy, or of a function, a class or a module of a library. None for other values.
 
     Raises TypeError for an exception or a class that `of_solution` accepts, and for the class of a proxy.
     """
@@ -61,47 +73,20 @@ def handle_of(value: Any) -> bytes | None:
         reference: bytes = object.__getattribute__(value, "_reference")
         return b"h" + reference + U32.pack(0)
     if of_solution(value) or (isinstance(value, type) and (issubclass(value, RemoteObject) or of_solution(value))):
-        # Returning None would move the test to a shared process. A value of the solution must never cause that.
+        # Returning None could move the test to a shared process. A value of the solution must never cause that.
         raise TypeError("a test cannot hand an exception of the solution, or the type of a proxy, back to the solution")
-    name = getattr(value, "__name__", None)
-    if type(name) is str and getattr(builtins, name, None) is value and callable(value):
-        text = name.encode()
-        return b"hb" + U32.pack(0) + U32.pack(len(text)) + text
-    return None
-
-
-def exception_from(fields: Any) -> BaseException:
-    """Return an exception of the solution, rebuilt from the name of its class, a builtin base type and its arguments.
-
-    fields: the name of the class, the name of the nearest builtin type, the arguments, and errno. If the builtin type
-    does not take the arguments, the base is Exception.
-    Raises Malformed for malformed fields, and ValueError for a name that no class can have.
-    """
-    if type(fields) is not tuple or len(fields) != 4 or type(fields[0]) is not str or type(fields[2]) is not tuple:
-        raise Malformed("the fields of an error are malformed")
-    name, base_name, arguments, number = fields
-    base = getattr(builtins, base_name, None) if type(base_name) is str else None
-    if not (isinstance(base, type) and issubclass(base, BaseException)):
-        raise Malformed("the type of an error is not a builtin exception")
-    kind = base if name == base_name else type(name, (base,), {"__module__": "solution", MARK: True})
-    try:
-        error: BaseException = kind(*arguments)
-    except (TypeError, ValueError):
-        # UnicodeDecodeError and exception groups take arguments that do not cross.
-        error = type(name, (Exception,), {"__module__": "solution", MARK: True})(*arguments)
-    if isinstance(error, OSError) and type(number) is int:
-        error.errno = number
-    error.__dict__[MARK] = True
-    return error
-
-
-def of_solution(value: Any) -> bool:
-    """Return whether `value` is an exception or a class that `exception_from` has marked."""
-    return (isinstance(value, (BaseException, type))) and MARK in getattr(value, "__dict__", ())
+    name = reference_to(value)
+    if name is None:
+        return None
+    text = name.encode("utf-8", "surrogatepass")
+    return b"hb" + U32.pack(0) + U32.pack(len(text)) + text
 
 
 class RemoteObject:
-    """A proxy for an object that stayed in the solution's process."""
+    """A proxy for an object that stayed in the solution's process.
+
+    The subclass of a handle also has the methods of the ABILITIES that the type of the original object has.
+    """
 
     __slots__ = ("_link", "_reference")
 
@@ -113,23 +98,63 @@ class RemoteObject:
     def __setattr__(self, name: str, value: Any) -> None:
         _ask(self, "setattr", name, value)
 
-    def __getitem__(self, key: Any) -> Any:
-        return _ask(self, "getitem", key)
+    def __delattr__(self, name: str) -> None:
+        _ask(self, "delattr", name)
 
-    def __setitem__(self, key: Any, value: Any) -> None:
-        _ask(self, "setitem", key, value)
+    def __eq__(self, other: object) -> Any:
+        if self is other:
+            return True
+        return not _differs(self, other) if isinstance(other, RemoteObject) else NotImplemented
 
-    def __len__(self) -> int:
-        length = _ask(self, "len")
-        if type(length) is not int:
-            raise TypeError("the solution's process sent a length that is not an int")
-        return length
+    def __ne__(self, other: object) -> Any:
+        if self is other:
+            return False
+        return _differs(self, other) if isinstance(other, RemoteObject) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(_checked(_ask(self, "hash"), int))
 
     def __bool__(self) -> bool:
-        truth = _ask(self, "bool")
-        if type(truth) is not bool:
-            raise TypeError("the solution's process sent a truth value that is not a bool")
+        truth: bool = _checked(_ask(self, "bool"), bool)
         return truth
+
+    def __str__(self) -> str:
+        return _text(_ask(self, "str"))
+
+    def __repr__(self) -> str:
+        return _text(_ask(self, "repr"))
+
+    def __format__(self, form: str) -> str:
+        return _text(_ask(self, "format", form))
+
+
+def _differs(first: RemoteObject, second: RemoteObject) -> bool:
+    """Return True if the solution says that two of its objects differ.
+
+    Raises TypeError if it says that they are equal. Nobody but the solution could check that, and it is not trusted.
+    """
+    if _ask(first, "differ", second) is not True:
+        raise TypeError("two objects of the solution are equal only by its own word, which does not count in this test")
+    return True
+
+
+def _checked(value: Any, kind: type) -> Any:
+    if type(value) is not kind:
+        raise TypeError(f"the solution's process sent an answer that is not of the type {kind.__name__}")
+    return value
+
+
+def _text(value: Any) -> str:
+    text: str = _checked(value, str)
+    return text
+
+
+class _Methods:
+    """The methods of proxies for types that have them. `_proxy_class` copies them."""
+
+    def __len__(self) -> int:
+        length: int = _checked(_ask(self, "len"), int)
+        return length
 
     def __iter__(self) -> Iterator[Any]:
         iterator = _ask(self, "iter")
@@ -137,14 +162,31 @@ class RemoteObject:
             raise TypeError("the solution's process sent a value that is not an iterator")
         return iterator
 
-    def __str__(self) -> str:
-        text = _ask(self, "str")
-        if type(text) is not str:
-            raise TypeError("the solution's process sent a text that is not a str")
-        return text
+    def __getitem__(self, key: Any) -> Any:
+        return _ask(self, "getitem", key)
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} of the solution>"
+    def __setitem__(self, key: Any, value: Any) -> None:
+        _ask(self, "setitem", key, value)
+
+    def __delitem__(self, key: Any) -> None:
+        _ask(self, "delitem", key)
+
+    def __contains__(self, item: Any) -> bool:
+        # The question would tell the solution an expected value, and the answer would be its own word.
+        raise TypeError("an object of the solution decides itself what it contains, which does not count in this test")
+
+
+ABILITIES = {
+    "L": "__len__",
+    "I": "__iter__",
+    "G": "__getitem__",
+    "S": "__setitem__",
+    "D": "__delitem__",
+    "C": "__contains__",
+}
+"""The abilities of a type, by letter. A handle has the letters of all abilities of the original's type."""
+
+_METHODS: dict[str, Any] = {name: vars(_Methods)[name] for name in ABILITIES.values()}
 
 
 class RemoteCallable(RemoteObject):
@@ -173,7 +215,7 @@ class RemoteIterator(RemoteObject):
         return link.request("next", self)
 
 
-def _ask(target: RemoteObject, operation: str, *parts: Any) -> Any:
+def _ask(target: Any, operation: str, *parts: Any) -> Any:
     """Request an operation on the original object, and return the result.
 
     If the test does not name StopIteration, a StopIteration of the solution becomes a RuntimeError, as in generators
@@ -186,4 +228,4 @@ def _ask(target: RemoteObject, operation: str, *parts: Any) -> Any:
     except StopIteration:
         if link.stops_expected:
             raise
-        raise exception_from(("RuntimeError", "RuntimeError", ("the solution raised StopIteration",), None)) from None
+        raise simple_error("RuntimeError", "the solution raised StopIteration") from None

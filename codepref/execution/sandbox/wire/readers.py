@@ -13,7 +13,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from .plain_data import BUILTIN_TYPES, F64, I64, NUMPY_KINDS, TWO_F64, Malformed
+from .library_values import FORMS
+from .plain_data import BUILTIN_TYPES, F64, I64, TWO_F64, Malformed
+from .tables import TABLES, dtype_name
 
 if TYPE_CHECKING:
     from .decoder import Decoder
@@ -153,15 +155,26 @@ def _handle(decoder: Decoder) -> Any:
 
 def _numpy(decoder: Decoder, scalar: bool) -> Any:
     numpy = decoder.find_numpy()
-    name = read_str(decoder)
-    if len(name) > 8 or name[:1] not in "<|=" or name[1:2] not in NUMPY_KINDS or not name[2:].isdecimal():
-        raise Malformed(f"the numpy dtype {name!r} is not allowed")
+    name = dtype_name(read_str(decoder))
     rank = decoder.u32()
     if rank > 32:
         raise Malformed("a numpy array has more than 32 axes")
     shape = tuple(decoder.u32() for _ in range(rank))
     array = numpy.frombuffer(bytearray(_bytes(decoder)), dtype=name).reshape(() if scalar else shape)
     return array[()] if scalar else array
+
+
+def _form(decoder: Decoder) -> Any:
+    """Read a value of a library: the handle of its original or None, the name of its form, and its fields."""
+    original, parts = decoder.part(), decoder.part()
+    name, *fields = _checked(parts, tuple)
+    if name in TABLES:
+        value = TABLES[name](decoder, original, *fields)
+    else:
+        value = FORMS[_checked(name, str)].build(decoder, *fields)
+    if original is not None and value is not original:
+        decoder.keep(value, original)
+    return value
 
 
 READERS: dict[int, Callable[[Decoder], Any]] = {
@@ -198,8 +211,10 @@ READERS: dict[int, Callable[[Decoder], Any]] = {
         "g": lambda decoder: BUILTIN_TYPES[read_str(decoder)],
         "R": lambda decoder: decoder.table[decoder.u32()],
         "h": _handle,
+        "X": _form,
         "x": lambda decoder: _numpy(decoder, True),
         "y": lambda decoder: _numpy(decoder, False),
+        "Y": lambda decoder: _new(decoder, _numpy(decoder, False)),
     }.items()
 }
 """The function that reads a value, by the tag of the value."""

@@ -1,0 +1,160 @@
+"""Finds what a test hands to the functions of the solution: values of its own, and values that it made of answers."""
+
+from __future__ import annotations
+
+import ast
+import types
+
+from ..confinement.allowlist import words
+from .test_text import TestText, is_literal, target_names
+
+MADE_BY_TEST = "it hands a function or an object of its own to the solution"
+
+PLAIN, ANSWER, UNKNOWN, MIXED = range(4)
+"""Where a value comes from. PLAIN: it certainly crosses. ANSWER: from the solution, so it crosses back. UNKNOWN: from
+the test's own text, and it may be unable to cross. MIXED: the test made it of an answer, such as `type(answer)`."""
+
+_SURE = words("""
+    int float str bool complex bytes bytearray len abs round sum min max sorted list tuple dict set frozenset
+    range divmod pow ord chr hex oct bin repr ascii format any all hash print isinstance issubclass callable id""")
+_SEQUENCES = (ast.List, ast.Tuple, ast.Set)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp)
+_SURE_NODES = (ast.Constant, ast.JoinedStr, ast.Compare)
+
+
+class Origins:
+    """Where the values of a test come from: `names` has PLAIN, ANSWER, UNKNOWN or MIXED by name."""
+
+    def __init__(self, text: TestText) -> None:
+        self.text = text
+        self.names: dict[str, int] = {}
+        for _ in range(4):
+            before = dict(self.names)
+            self._follow()
+            if before == self.names:
+                break
+
+    def _follow(self) -> None:
+        nodes = self.text.nodes
+        pairs = [(target, node.value) for node in nodes[ast.Assign] for target in node.targets]
+        for kind in (ast.AnnAssign, ast.NamedExpr, ast.AugAssign):
+            pairs += [(node.target, node.value) for node in nodes[kind] if node.value is not None]
+        pairs += [(node.target, node.iter) for node in (*nodes[ast.For], *nodes[ast.comprehension])]
+        pairs += [(node.optional_vars, node.context_expr) for node in nodes[ast.withitem] if node.optional_vars]
+        for target, value in pairs:
+            origin = self.of(value)
+            for name in target_names(target):
+                self.names[name] = max(origin, self.names.get(name, PLAIN))
+
+    def of(self, expression: ast.AST | None) -> int:
+        """Return where the value of an expression comes from."""
+        if expression is None or isinstance(expression, _SURE_NODES) or is_literal(expression):
+            return PLAIN
+        if isinstance(expression, ast.Name):
+            if self.text.is_own(expression):
+                return ANSWER
+            return self.names.get(expression.id, UNKNOWN if expression.id in self.text.imported else PLAIN)
+        if isinstance(expression, ast.Call):
+            return self._of_call(expression)
+        if isinstance(expression, ast.Attribute | ast.Subscript):
+            if self.text.is_own(expression):
+                return ANSWER
+            return self._made_of(self.of(expression.value), UNKNOWN if self.text.path(expression) else PLAIN)
+        if isinstance(expression, _SEQUENCES):
+            return max(map(self.of, expression.elts), default=PLAIN)
+        if isinstance(expression, ast.Dict):
+            return max(map(self.of, (*expression.keys, *expression.values)), default=PLAIN)
+        if isinstance(expression, _COMPREHENSIONS):
+            return self.of(expression.elt)
+        return max(map(self.of, ast.iter_child_nodes(expression)), default=PLAIN)
+
+    def _of_call(self, call: ast.Call) -> int:
+        if self.text.is_own(call.func):
+            return ANSWER
+        inner = max(map(self.of, (*call.args, *(part.value for part in call.keywords))), default=PLAIN)
+        path = self.text.path(call.func)
+        if path.removeprefix("builtins.") in _SURE:
+            return inner
+        if isinstance(call.func, ast.Attribute) and not path:
+            inner = max(inner, self.of(call.func.value))
+        if isinstance(call.func, ast.Name):
+            own = call.func.id in self.text.functions and self._uses_solution(call.func.id)
+            inner = max(inner, MIXED if own else self.of(call.func) if not path else PLAIN)
+        elif isinstance(call.func, ast.Call):
+            inner = max(inner, self.of(call.func))
+        return self._made_of(inner, UNKNOWN)
+
+    def _uses_solution(self, name: str) -> bool:
+        nodes = ast.walk(self.text.functions[name])
+        return any(isinstance(node, ast.Name | ast.Attribute) and self.text.is_own(node) for node in nodes)
+
+    def _made_of(self, origin: int, otherwise: int) -> int:
+        return MIXED if origin in (ANSWER, MIXED) else max(origin, otherwise)
+
+
+def arguments(text: TestText, origins: Origins | None = None) -> list[ast.expr]:
+    """Return the arguments that the test gives to functions of the solution, and to methods of its objects."""
+    found: list[ast.expr] = []
+    for node in text.nodes[ast.Call]:
+        method = isinstance(node.func, ast.Attribute) and not text.path(node.func)
+        if text.is_own(node.func) or (method and _answers(text, node.func, origins)):
+            found += [*node.args, *(part.value for part in node.keywords)]
+    return found
+
+
+def made_by_test(value: object, module: str) -> bool:
+    """Return whether a value was certainly made by the code of a test: its function, generator, class or instance.
+
+    module: the name of the module in which tests run. No answer of a solution can be such a value.
+    """
+    function = getattr(value, "__func__", value)
+    if type(function) in (types.FunctionType, types.GeneratorType, types.CoroutineType):
+        for name in ("__code__", "gi_code", "cr_code"):
+            if code := getattr(function, name, None):
+                return bool(code.co_filename == "<test>")
+    kind = value if isinstance(value, type) else type(value)
+    return kind.__module__ == module
+
+
+def _answers(text: TestText, function: ast.Attribute, origins: Origins | None) -> bool:
+    if origins is not None:
+        return origins.of(function.value) in (ANSWER, MIXED)
+    return isinstance(function.value, ast.Call) and text.is_own(function.value.func)
+
+
+def may_hand_over(text: TestText) -> bool:
+    """Return whether an argument may be unable to cross although the solution has no part in it.
+
+    Return False if the test makes any argument of an answer, since the solution could then cause the failure.
+    """
+    origins = Origins(text)
+    found = {origins.of(part) for part in arguments(text, origins)}
+    return UNKNOWN in found and MIXED not in found
+
+
+def hands_own_things(text: TestText) -> bool:
+    """Return whether the test visibly hands a function, a generator or an instance of its own to the solution."""
+    made = set(text.functions) | text.classes
+    for _ in range(2):
+        for node in text.nodes[ast.Assign]:
+            if _made(text, node.value, made):
+                made |= {name for target in node.targets for name in target_names(target)}
+    decorators = [part for node in text.functions.values() for part in node.decorator_list]
+    decorators += [part for node in text.nodes[ast.ClassDef] for part in node.decorator_list]
+    if any(text.is_own(part.func if isinstance(part, ast.Call) else part) for part in decorators):
+        return True
+    return any(_made(text, part, made) for part in arguments(text))
+
+
+def _made(text: TestText, expression: ast.expr, made: set[str]) -> bool:
+    if isinstance(expression, ast.Lambda | ast.GeneratorExp):
+        return True
+    if isinstance(expression, ast.Name):
+        return expression.id in made
+    if isinstance(expression, ast.Call):
+        return isinstance(expression.func, ast.Name) and expression.func.id in text.classes
+    if isinstance(expression, _SEQUENCES):
+        return any(_made(text, part, made) for part in expression.elts)
+    if isinstance(expression, ast.Dict):
+        return any(_made(text, part, made) for part in expression.values)
+    return isinstance(expression, ast.Starred) and _made(text, expression.value, made)

@@ -1,0 +1,89 @@
+"""The kind "pytest": test functions and test classes that the package pytest runs.
+
+pytest runs in the test runner, without files, configuration, plugins of other packages or a terminal. It collects from
+a module object that holds the test's names. The functions of the solution are proxies there, as in all separate tests.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+import types
+from collections.abc import Mapping
+from typing import Any
+
+from ..wire.status_page import CALL_BY_REFERENCE
+from .base import Kind, PreparedTest, Runner, compile_python
+from .static_analysis import parsed
+from .suites import SOLUTION, defined_names, import_as_solution, main_calls_do_nothing
+
+MODULE = "test_solution"
+"""The name of the module that holds the test."""
+
+SHARED_FIXTURES = frozenset({"capfd", "capfdbinary", "caplog", "capsys", "capsysbinary", "capteesys", "monkeypatch"})
+"""Fixtures that see or change the process in which the solution runs.
+
+A test with such a fixture shares a process with the solution.
+"""
+
+SHARED_FIXTURES |= {"mocker", "recwarn", "testdir", "tmp_path", "tmp_path_factory", "tmpdir", "tmpdir_factory"}
+
+
+class PytestSuite(Kind):
+    """Tests that are files for pytest. At least one of its tests must pass, and none may fail.
+
+    The code is the worst code of all failures. Tests that a decorator skips or expects to fail do not count.
+    """
+
+    def compile(self, test: PreparedTest) -> None:
+        """Import pytest, run it once without a test, and compile the text.
+
+        The first run takes twice as long as later ones. A test is usually compiled before the fork, so that this
+        happens once for all test runners of a task.
+        """
+        from .pytest_plugin import warm_up
+
+        warm_up()
+        tree = compile_python(test)
+        arguments = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+        test.names |= arguments & SHARED_FIXTURES
+        test.stateless = False
+
+    def run(self, runner: Runner, test: PreparedTest) -> int:
+        """Run the tests with proxies of the solution's functions, and return the code.
+
+        A test with one of SHARED_FIXTURES runs in the solution's process instead.
+        """
+        if test.names & SHARED_FIXTURES:
+            return CALL_BY_REFERENCE
+        return self._run(runner, test, {**runner.bindings, **runner.space}, runner.bindings, shared=False)
+
+    def prepare_shared(self) -> dict[str, Any]:
+        """Create the module `solution`, and return its namespace."""
+        module = types.ModuleType(SOLUTION)
+        sys.modules[SOLUTION] = module
+        return module.__dict__
+
+    def run_shared(self, runner: Runner, test: PreparedTest) -> int:
+        """Run the tests in the process that holds the solution, and return the code."""
+        return self._run(runner, test, dict(runner.space), runner.space, shared=True)
+
+    def _run(
+        self, runner: Runner, test: PreparedTest, space: dict[str, Any], solution: Mapping[str, Any], *, shared: bool
+    ) -> int:
+        from .pytest_plugin import run
+
+        assert test.code is not None
+        module = types.ModuleType(MODULE)
+        sys.modules[MODULE] = module
+        module.__dict__.update(space, __name__=MODULE, __file__=f"{MODULE}.py")
+        tree = parsed(test.source)
+        import_as_solution(tree, solution, runner.plan.entry_point)
+        with main_calls_do_nothing():
+            exec(test.code, module.__dict__)
+
+        def code_of(error: BaseException) -> int:
+            return runner.code_of(error, shared)
+
+        candidate = (runner.plan.entry_point, solution)
+        return run(module, defined_names(tree), candidate, code_of, runner.page.describe)

@@ -1,0 +1,113 @@
+"""What the kinds "unittest", "pytest" and "doctest" share."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib.util
+import sys
+import types
+from collections.abc import Callable, Iterator, Mapping, Set
+from typing import Any
+
+from ..wire.proxies import RemoteObject, handle_of
+from .base import ERROR, PASSED
+
+SOLUTION = "solution"
+"""The module under whose name a test may import from the solution."""
+
+_WORST_FIRST = b"MXEF"
+_BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try)
+
+
+def worst_code(passed: int, codes: Set[int], describe: Callable[[str], None]) -> int:
+    """Return the code of a suite.
+
+    It is the worst code of all failures. Without a failure it is P, or E if no test passed.
+    describe: called with the reason if no test passed.
+    """
+    for code in _WORST_FIRST:
+        if code in codes:
+            return code
+    if not passed:
+        describe("no test of the suite passed or failed")
+        return ERROR
+    return PASSED
+
+
+@contextlib.contextmanager
+def main_calls_do_nothing() -> Iterator[None]:
+    """Make `unittest.main` and `pytest.main` do nothing meanwhile, since the kind runs the tests itself."""
+    known = [(sys.modules[name], sys.modules[name].__dict__["main"]) for name in ("unittest", "pytest") if _has(name)]
+    for module, _ in known:
+        module.__dict__["main"] = lambda *arguments, **options: 0
+    try:
+        yield
+    finally:
+        for module, main in known:
+            module.__dict__["main"] = main
+
+
+def _has(name: str) -> bool:
+    return name in sys.modules and "main" in sys.modules[name].__dict__
+
+
+def import_as_solution(tree: ast.Module, values: Mapping[str, Any], entry_point: str) -> None:
+    """Let the imports of a test find the values of the solution.
+
+    The module `solution` means the solution. So does a module that does not exist and from which the test imports the
+    entry point. A module that the process has under the name `solution` already stays.
+
+    `from solution import *` gives no name that the text itself imports or defines, and no module that is not this
+    process's own. Otherwise a solution could replace `approx` and be handed the expected value, or replace `pytest`.
+    """
+    values = {
+        name: value for name, value in values.items() if not name.startswith("__") and not _is_remote_module(value)
+    }
+    own = defined_names(tree) | _imported_names(tree)
+    names = {SOLUTION}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and any(part.name == entry_point for part in node.names):
+            names.add(node.module)
+    for name in names:
+        if name not in sys.modules and (name == SOLUTION or not _exists(name)):
+            module = types.ModuleType(name)
+            module.__dict__.update(
+                values, __all__=[key for key in values if key not in own and not key.startswith("_")]
+            )
+            sys.modules[name] = module
+
+
+def _is_remote_module(value: Any) -> bool:
+    return (handle_of(value) or b"")[1:2] == b"m" if issubclass(type(value), RemoteObject) else False
+
+
+def _imported_names(tree: ast.Module) -> set[str]:
+    """Return the names that a text imports, except from the solution."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and node.module != SOLUTION):
+            names |= {(part.asname or part.name).partition(".")[0] for part in node.names}
+    return names
+
+
+def _exists(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def defined_names(tree: ast.Module) -> set[str]:
+    """Return the names of functions, classes and variables that a text defines at its top level and in its blocks."""
+    names: set[str] = set()
+    waiting: list[ast.AST] = [*tree.body]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names |= {part.id for target in node.targets for part in ast.walk(target) if isinstance(part, ast.Name)}
+        elif isinstance(node, (*_BLOCKS, ast.ExceptHandler)):
+            waiting.extend(ast.iter_child_nodes(node))
+    return names

@@ -1,0 +1,271 @@
+"""What the text of a test shows about its names: its own names, those of libraries, and those of the solution.
+
+All of it comes from the text of the test and of the problem. Nothing depends on a solution.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import functools
+import importlib.util
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..confinement.allowlist import words
+from .libraries import Uses, module_of_name
+
+_USUAL_MODULES = words("""
+    solution solutions main my_module your_module mymodule yourmodule module candidate my_solution your_solution answer
+    submission implementation program solution_module code_under_test""")
+"""Usual names of the module by which a test imports the solution. None of them is a module of Python."""
+
+CALLBACK_PARAMETER = "candidate"
+"""The name under which tests of the kind "check" usually get the solution's function."""
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_SCOPES = (*_FUNCTIONS, ast.ClassDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+class Surroundings:
+    """What a test sees of its problem.
+
+    Attributes:
+        helpers: the syntax tree of the problem's helpers.
+        entry_point: the name of the function that tests call.
+        definitions: names that the problem's prompt, preamble or gold solution defines, each with "class" or "def".
+        bound: names that the helpers bind.
+    """
+
+    def __init__(
+        self, helpers: ast.Module | None = None, entry_point: str = "", definitions: dict[str, str] | None = None
+    ) -> None:
+        self.helpers = helpers or ast.Module([], [])
+        self.entry_point = entry_point
+        self.definitions = definitions or {}
+        self.bound = frozenset(bound_names(walk(self.helpers)))
+
+
+def bound_names(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Yield each name that one of these nodes binds: by assignment, definition, import, or as a parameter."""
+    for node in nodes:
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            yield node.id
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, ast.alias):
+            yield node.asname or node.name.split(".")[0]
+        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+            yield node.name
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            yield node.rest
+
+
+def bound_at_top(tree: ast.AST) -> Iterator[str]:
+    """Yield each name that the statements of a module bind in the module itself, not in a function or a class of it."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.expr) and not isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
+            if isinstance(node, ast.NamedExpr):
+                yield from bound_names((node.target,))
+            continue
+        yield from bound_names((node,))
+        if not isinstance(node, _SCOPES):
+            yield from bound_at_top(node)
+
+
+def walk(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield all nodes of a tree, apart from those inside literals. Tests of published files have very long literals."""
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        yield node
+        if not is_literal(node):
+            stack += ast.iter_child_nodes(node)
+
+
+def is_literal(node: ast.AST | None) -> bool:
+    """Return whether a node is a constant, or a container display of constants."""
+    if isinstance(node, ast.Constant):
+        return True
+    if isinstance(node, ast.List | ast.Tuple | ast.Set):
+        return not isinstance(getattr(node, "ctx", None), ast.Store) and all(map(is_literal, node.elts))
+    if isinstance(node, ast.Dict):
+        return all(map(is_literal, node.keys)) and all(map(is_literal, node.values))
+    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and is_literal(node.operand)
+
+
+def target_names(target: ast.expr) -> list[str]:
+    """Return the names in the target of an assignment, a loop or a `with`. An attribute of `self` is "self.NAME"."""
+    if isinstance(target, ast.Name):
+        return [target.id]
+    if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == "self":
+        return [f"self.{target.attr}"]
+    if isinstance(target, ast.Tuple | ast.List):
+        return [name for part in target.elts for name in target_names(part)]
+    return target_names(target.value) if isinstance(target, ast.Starred) else []
+
+
+class TestText:
+    """The syntax tree of a test together with that of the helpers.
+
+    Attributes:
+        nodes: the nodes of the tree by their type.
+        own: names that only the solution can supply, and names that the test gives to the solution's functions.
+        modules: names under which the test knows the solution's module.
+        solution_modules: names of modules by which the test imports the solution.
+        from_solution: names that the test imports from the solution.
+        libraries: names that the test uses without an import and that belong to a library: name -> dotted path.
+        statements: the statements of the test's module.
+        called: names that the test calls.
+        functions, classes: the functions and the classes that the test or the helpers define.
+    """
+
+    __test__ = False  # keeps pytest from collecting a class of this name
+
+    def __init__(self, tree: ast.Module, around: Surroundings) -> None:
+        self.solution_modules, self.from_solution = set[str](), set[str]()
+        self.around, self.statements = around, tree.body
+        self.nodes: dict[type, list[Any]] = defaultdict(list)
+        for node in (*walk(tree), *walk(around.helpers)):
+            self.nodes[type(node)].append(node)
+        self.functions = {node.name: node for kind in _FUNCTIONS for node in self.nodes[kind]}
+        self.classes = {node.name for node in self.nodes[ast.ClassDef]}
+        self.called = {node.func.id for node in self.nodes[ast.Call] if isinstance(node.func, ast.Name)}
+        self.imported: dict[str, str] = {}
+        self.modules, self.own = set[str](), set[str]()
+        self._read_imports()
+        self._add_parameters()
+        everything = [node for nodes in self.nodes.values() for node in nodes]
+        self.bound = set(bound_names(everything)) | around.bound
+        names = self.nodes[ast.Name]
+        free = {node.id for node in names if isinstance(node.ctx, ast.Load)} - self.bound
+        free = {name for name in free if not hasattr(builtins, name)} - {"__file__"}
+        self.libraries = self._library_names(free)
+        self.own |= free - set(self.libraries)
+        if around.entry_point and around.entry_point not in self.functions:
+            self.own.add(around.entry_point)
+        self._follow_aliases()
+
+    def _read_imports(self) -> None:
+        for node in self.nodes[ast.Import]:
+            for alias in node.names:
+                if is_solution_module(alias.name):
+                    self.modules.add(alias.asname or alias.name.split(".")[0])
+                    self.solution_modules.add(alias.name)
+                else:
+                    top = alias.name.split(".")[0]
+                    self.imported[alias.asname or top] = alias.name if alias.asname else top
+        known = {self.around.entry_point, *self.around.definitions}
+        for node in self.nodes[ast.ImportFrom]:
+            module, names = node.module or "solution", {alias.name for alias in node.names}
+            own = is_solution_module(module) or bool(node.level) or (bool(names & known) and not is_installed(module))
+            if own:
+                self.solution_modules.add(module)
+            for alias in node.names:
+                if own:
+                    self.own.add(alias.asname or alias.name)
+                    self.from_solution.add(alias.name)
+                else:
+                    self.imported[alias.asname or alias.name] = f"{module}.{alias.name}"
+
+    def _library_names(self, free: set[str]) -> dict[str, str]:
+        around, found = self.around, {}
+        attributes: dict[str, set[str]] = {name: set() for name in free}
+        for node in self.nodes[ast.Attribute]:
+            if isinstance(node.value, ast.Name) and node.value.id in free:
+                attributes[node.value.id].add(node.attr)
+        for name in free - {around.entry_point} - around.definitions.keys():
+            if path := module_of_name(name, attributes[name]):
+                found[name] = path
+        if not found:
+            return found
+        others = (free - found.keys()) | self.own | self.modules | ({around.entry_point} & free)
+        uses = Uses(self.nodes, others)
+        return {name: path for name, path in found.items() if attributes[name] or not uses.of_solution(name)}
+
+    def _add_parameters(self) -> None:
+        """Add parameters that stand for the solution's function, such as the one of `check`."""
+        for function in self.functions.values():
+            parameters = [part.arg for part in (*function.args.posonlyargs, *function.args.args)]
+            if CALLBACK_PARAMETER in parameters:
+                self.own.add(CALLBACK_PARAMETER)
+            if function.name == "check" and len(parameters) == 1:
+                self.own.add(parameters[0])
+
+    def _follow_aliases(self) -> None:
+        """Add names that are assigned from names of the solution."""
+        for _ in range(2):
+            for node in self.nodes[ast.Assign]:
+                if self.is_own(node.value):
+                    self.own.update(target.id for target in node.targets if isinstance(target, ast.Name))
+
+    def is_own(self, expression: ast.AST) -> bool:
+        """Return whether an expression names something of the solution: `f`, or `solution.f`."""
+        if isinstance(expression, ast.Name):
+            return expression.id in self.own
+        return isinstance(expression, ast.Attribute) and self.is_module(expression.value)
+
+    def is_module(self, expression: ast.AST) -> bool:
+        """Return whether an expression names the solution's module."""
+        return isinstance(expression, ast.Name) and expression.id in self.modules
+
+    def is_class(self, expression: ast.AST) -> bool:
+        """Return whether an expression names something of the solution that seems to be a class.
+
+        The problem's own definitions decide. A name that they do not define is a class if it is written like one.
+        """
+        if not self.is_own(expression):
+            return False
+        name = expression.id if isinstance(expression, ast.Name) else expression.attr  # type: ignore[attr-defined]
+        if name in self.around.definitions:
+            return self.certain_class(name)
+        return _looks_like_class(name) and (len(name) > 1 or name in self.called)
+
+    def certain_class(self, name: str) -> bool:
+        """Return whether the problem's prompt, preamble or gold solution defines a class of this name."""
+        return self.around.definitions.get(name) == "class"
+
+    def path(self, expression: ast.AST) -> str:
+        """Return the dotted path of an expression that names something of a library or of Python, or ""."""
+        if isinstance(expression, ast.Attribute):
+            base = self.path(expression.value)
+            return f"{base}.{expression.attr}" if base else ""
+        if not isinstance(expression, ast.Name):
+            return ""
+        name = expression.id
+        if name in self.imported:
+            return self.imported[name]
+        if name in self.libraries:
+            return self.libraries[name]
+        return f"builtins.{name}" if hasattr(builtins, name) and name not in self.bound else ""
+
+
+def is_name(node: ast.AST, name: str) -> bool:
+    """Return whether a node is the name `name`."""
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def is_solution_module(name: str) -> bool:
+    """Return whether a module of this name is the solution: it has a usual name for one, and it is not installed."""
+    return not _USUAL_MODULES.isdisjoint(name.split(".")) and not is_installed(name)
+
+
+@functools.lru_cache(maxsize=1000)
+def is_installed(module: str) -> bool:
+    """Return whether a module of this name, or its package, can be imported."""
+    top = module.split(".")[0]
+    if top == "solution" or not top:
+        return False
+    try:
+        return top in sys.builtin_module_names or importlib.util.find_spec(top) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _looks_like_class(name: str) -> bool:
+    word = name.lstrip("_")
+    return "_" not in word and word[:1].isupper() and (len(word) == 1 or not word.isupper())

@@ -1,0 +1,220 @@
+"""Finds tests that prove nothing, by running programs that do nothing.
+
+A test that passes a program whose functions raise, and a program whose functions return None, passes every solution. It
+is left out. If one of three such programs passes all tests that are left of a problem, then these tests cannot tell a
+right solution from a program that does nothing. A solution that passes them is unjudged.
+"""
+
+from __future__ import annotations
+
+import json
+import keyword
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
+from typing import Any, NamedTuple, get_args
+
+from codepref.errors import UserError
+from codepref.execution.engine import Engine
+from codepref.execution.expected_cache import screening_key
+from codepref.execution.limits import Limits
+from codepref.execution.tasks import Task
+from codepref.problems.fields import depends_on_solution, names_taken
+from codepref.problems.kinds import kind_of
+from codepref.problems.proven import WRONG
+from codepref.records import INFRASTRUCTURE, PASS, SKIPPED, Problem, Solution, Test, VacuousTests, Verdict, is_correct
+
+_FUNCTIONS = {
+    "raise": f"raise NotImplementedError({WRONG!r})",
+    "return None": "return None",
+    f"return {WRONG!r}": f"return {WRONG!r}",
+}
+_PROGRAMS = {
+    "ends with status 1": "raise SystemExit(1)\n",
+    "prints nothing": "pass\n",
+    f"prints {WRONG!r}": f"print({WRONG!r})\n",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """What the programs that do nothing show about the tests of one task.
+
+    left_out: the positions of the tests that prove nothing. passed_by: what the program does that passes all other
+    tests of the problem, such as "a program whose functions return None". "" if there is no such program. unjudged: no
+    test proves anything, so no solution is judged. The tests are not left out then.
+    """
+
+    left_out: tuple[int, ...] = ()
+    passed_by: str = ""
+    unjudged: bool = False
+
+    def kept(self, tests: Sequence[Test]) -> Sequence[Test]:
+        """Return the tests that are not left out."""
+        if not self.left_out or self.unjudged:
+            return tests
+        return tuple(test for at, test in enumerate(tests) if at not in self.left_out)
+
+    def run(self, tests: Sequence[Test]) -> Sequence[Test]:
+        """Return those of the kept tests that are run. There are none if no solution is judged."""
+        return () if self.unjudged else tests
+
+    def judged(self, verdict: Verdict, tests: Sequence[Test]) -> Verdict:
+        """Return the verdict with the codes S, if the tests prove nothing about the solution.
+
+        tests: the kept tests. The codes of probes stay.
+        """
+        if self.unjudged:
+            return replace(verdict, codes=SKIPPED * len(tests), detail=f"the tests prove nothing: {self.passed_by}")
+        if not self.passed_by:
+            return verdict
+        own = "".join(code for code, test in zip(verdict.codes, tests, strict=True) if test.count)
+        if is_correct(own) is not True:
+            return verdict
+        codes = "".join(SKIPPED if test.count else code for code, test in zip(verdict.codes, tests, strict=True))
+        detail = f"the tests prove nothing, since {self.passed_by} passes all of them"
+        return replace(verdict, codes=codes, detail=detail)
+
+
+PROVEN = Screening()
+"""The screening of a task whose tests are all kept and judge every solution."""
+
+
+def check_vacuous_tests(choice: str) -> None:
+    """Raise UserError unless `choice` is one of `VacuousTests`."""
+    if choice not in get_args(VacuousTests):
+        raise UserError(f"vacuous_tests must be {' or '.join(get_args(VacuousTests))}, not {choice!r}")
+
+
+class _Pending(NamedTuple):
+    """A task whose programs run. own: the positions of the tests that they run against.
+
+    proven: whether the programs certainly fail another test, which they need not run against.
+    """
+
+    key: str
+    own: tuple[int, ...]
+    independent: tuple[int, ...]
+    proven: bool
+    programs: tuple[str, ...]
+
+
+def screen(
+    tasks: Iterable[tuple[Problem, Sequence[Test], bytes]], engine: Engine, limits: Limits
+) -> dict[str, Screening]:
+    """Return the screening of each task for which it differs from PROVEN, by task id.
+
+    tasks: problems, their tests, and a digest of each task as `encode_task` encodes it. The results are kept in the
+    engine's cache. limits: those of the solutions. Raises what `Engine.run` raises.
+    """
+    limits = replace(limits, timeout_factor=None)
+    screenings: dict[str, Screening] = {}
+    waiting: deque[_Pending] = deque()
+
+    def keep(task_id: str, screening: Screening) -> None:
+        if screening != PROVEN:
+            screenings[task_id] = screening
+
+    def tasks_to_run() -> Iterator[Task]:
+        for problem, tests, digest in tasks:
+            if not any(test.count for test in tests):
+                continue
+            key = screening_key(digest, limits.resolved(), [test.source for test in tests])
+            if (known := _decoded(engine.cache.read(key))) is not None:
+                keep(problem.task_id, known)
+                continue
+            independent = tuple(at for at, test in enumerate(tests) if test.count and _is_independent(test, problem))
+            open_ = [at for at, test in enumerate(tests) if test.count and at not in independent]
+            own = tuple(at for at in open_ if not _is_proven(tests[at], problem))
+            if open_ and not own:
+                engine.cache.write(key, _encoded(Screening(independent)))
+                keep(problem.task_id, Screening(independent))
+                continue
+            programs = do_nothing_programs(problem, [tests[at] for at in own])
+            waiting.append(_Pending(key, own, independent, len(own) < len(open_), tuple(programs)))
+            solutions = [Solution(problem.task_id, at, program) for at, program in enumerate(programs.values())]
+            yield Task(problem, solutions, [tests[at] for at in own], [0] * len(solutions))
+
+    for matrix in engine.run(tasks_to_run(), limits=limits):
+        pending = waiting.popleft()
+        codes = [verdict.codes for verdict in matrix.verdicts]
+        screening = _screening(pending, codes)
+        if INFRASTRUCTURE not in "".join(codes):
+            engine.cache.write(pending.key, _encoded(screening))
+        keep(matrix.task_id, screening)
+    return screenings
+
+
+def _screening(pending: _Pending, codes: Sequence[str]) -> Screening:
+    """Return what the codes show. codes: those of the three programs, each with one code for each test that ran."""
+    raising, none, _ = codes
+    vacuous = [raising[at] == none[at] == PASS for at in range(len(pending.own))]
+    left_out = tuple(
+        sorted((*pending.independent, *(at for at, left in zip(pending.own, vacuous, strict=True) if left)))
+    )
+    if pending.proven:
+        return Screening(left_out)
+    if all(vacuous):
+        return Screening(left_out, "programs that do nothing pass all of them", unjudged=True)
+    for name, row in zip(pending.programs, codes, strict=True):
+        if all(code == PASS for code, left in zip(row, vacuous, strict=True) if not left):
+            return Screening(left_out, name)
+    return Screening(left_out)
+
+
+def do_nothing_programs(problem: Problem, tests: Sequence[Test]) -> dict[str, str]:
+    """Return three programs that do nothing, by what they are: one raises, one gives None, one a wrong text."""
+    if tests and kind_of(tests[0]).whole_program:
+        return {f"a program that {name}": program for name, program in _PROGRAMS.items()}
+    names = {problem.entry_point}.union(*(names_taken(test.source, problem.helpers) for test in tests))
+    heads = [f"def {name}(*arguments, **options):\n    " for name in sorted(names) if _is_free(name)]
+    return {
+        f"a program whose functions {name}": "\n\n".join(f"{head}{body}\n" for head in heads)
+        for name, body in _FUNCTIONS.items()
+    }
+
+
+def _is_free(name: str) -> bool:
+    return name.isidentifier() and not keyword.iskeyword(name)
+
+
+def _is_independent(test: Test, problem: Problem) -> bool:
+    """Return whether a test in Python names nothing that a solution defines."""
+    return kind_of(test).python and not depends_on_solution(test.source, problem.entry_point, problem.helpers)
+
+
+def _is_proven(test: Test, problem: Problem) -> bool:
+    """Return whether the text of a test shows that programs which do nothing fail it."""
+    return kind_of(test).proves(test.source, problem.entry_point, problem.helpers)
+
+
+def _encoded(screening: Screening) -> bytes:
+    return json.dumps(astuple(screening)).encode()
+
+
+def _decoded(body: bytes) -> Screening | None:
+    """Return the screening in the bytes of the cache, or None if there is none."""
+    try:
+        left_out, passed_by, unjudged = json.loads(body)
+        return Screening(tuple(map(int, left_out)), str(passed_by), bool(unjudged))
+    except (ValueError, TypeError):
+        return None
+
+
+def counted(screenings: Mapping[str, Screening], tests: Mapping[str, Sequence[Test]]) -> dict[str, Any]:
+    """Return the part of summary.json about tests that prove nothing.
+
+    tests: all tests by task, before any was left out.
+    """
+    left_out = {
+        task: [tests[task][at].test_id for at in screening.left_out]
+        for task, screening in screenings.items()
+        if screening.left_out
+    }
+    return {
+        "vacuous_tests": sum(map(len, left_out.values())),
+        "vacuous_tests_by_problem": left_out,
+        "problems_that_prove_nothing": {
+            task: screening.passed_by for task, screening in screenings.items() if screening.passed_by
+        },
+    }

@@ -1,0 +1,106 @@
+"""Rows of a source of problems that were left out because something is wrong with them, and how users learn of it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from codepref.errors import UserError
+from codepref.records import Problem
+
+MAX_MESSAGES = 10
+"""Largest number of rows that a message names. The other rows are counted."""
+
+
+class LeftOutWarning(UserWarning):
+    """Says how many rows of a source were left out, and what is wrong with the first of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """The rows of a source that were left out.
+
+    Attributes: `messages` holds what is wrong with the first MAX_MESSAGES of them, each with the file and the line.
+    `tasks` holds their task ids as far as they are known, also in the form with MBPP's prefix.
+    """
+
+    rows: int = 0
+    messages: tuple[str, ...] = ()
+    tasks: frozenset[str] = frozenset()
+
+    def lines(self) -> list[str]:
+        """Return the messages, and a last line that counts the rows without a message."""
+        more = self.rows - len(self.messages)
+        return [*self.messages, *([f"and {more:,} other rows"] if more else [])]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the number of rows and the messages, as summaries record them."""
+        return {"rows": self.rows, "messages": [*self.messages]}
+
+
+class ProblemList(list[Problem]):
+    """A list of problems that knows which rows of their source were left out."""
+
+    left_out = LeftOut()
+
+
+def left_out_of(problems: Iterable[Problem]) -> LeftOut:
+    """Return what was left out when `problems` was loaded. Lists that `load_problems` did not return give no rows."""
+    return problems.left_out if isinstance(problems, ProblemList) else LeftOut()
+
+
+class Mistakes:
+    """Collects the rows of a source that cannot be used.
+
+    strict: raise UserError at the tenth mistake, and at the end if there is any.
+    """
+
+    def __init__(self, *, strict: bool) -> None:
+        self._strict, self._rows = strict, 0
+        self._messages: list[str] = []
+        self._tasks: set[str] = set()
+
+    def line(self, message: str) -> None:
+        """Record a line that holds no row."""
+        self.row({}, UserError(message))
+
+    def row(self, row: Mapping[str, Any], error: UserError) -> None:
+        """Record a row and what is wrong with it. Raises UserError if `strict` is set and it is the tenth mistake."""
+        self._rows += 1
+        if self._strict or self._rows <= MAX_MESSAGES:
+            self._messages += error.problems if self._strict else error.problems[:1]
+        self._tasks.update(_names(row.get("task_id")))
+        if self._strict and len(self._messages) >= MAX_MESSAGES:
+            raise UserError(*self._messages)
+
+    def result(self, problems: int, source: str) -> LeftOut:
+        """Return what was left out, and warn of it.
+
+        Raises UserError for any mistake if `strict` is set, and if no row of the source can be used.
+        """
+        result = LeftOut(self._rows, tuple(self._messages), frozenset(self._tasks))
+        if self._rows and (self._strict or not problems):
+            raise UserError(*result.messages, *([] if self._strict else result.lines()[len(self._messages) :]))
+        if self._rows:
+            listing = "".join(f"\n  {line}" for line in result.lines())
+            warnings.warn(
+                f"{source}: {count_rows(self._rows, problems + self._rows)} left out (--strict, or strict=True, "
+                f"refuses the source instead):{listing}",
+                LeftOutWarning,
+                stacklevel=4,
+            )
+        return result
+
+
+def count_rows(left_out: int, total: int) -> str:
+    """Return the subject and verb of a sentence about rows, such as "1 of 20 rows is"."""
+    return f"{left_out:,} of {total:,} rows {'is' if left_out == 1 else 'are'}"
+
+
+def _names(task_id: Any) -> Iterator[str]:
+    if isinstance(task_id, str | int):
+        yield str(task_id)
+    if isinstance(task_id, int):
+        yield f"Mbpp/{task_id}"

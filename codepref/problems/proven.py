@@ -1,0 +1,82 @@
+"""Finds tests that a program certainly fails which does nothing, by their text. Most tests need not run for that. Pure.
+
+A program that does nothing raises, gives None, or gives the text WRONG. It fails `assert f(1) == 2`, wherever this
+statement stands on a path that cannot be avoided.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Sequence
+
+from codepref.problems.source import bound_names, parse, read_statements, used_names
+
+WRONG = "certainly wrong"
+"""What the third program that does nothing gives or prints."""
+
+
+_REBINDS = frozenset({"exec", "globals", "locals", "vars"})
+"""Functions through which a test can give a name another value without an assignment."""
+
+
+def statements_prove(source: str, entry_point: str, helpers: str) -> bool:
+    """Return whether statements certainly fail a program that does nothing.
+
+    They do if one of them, at the top level, asserts that a call of the entry point equals a literal other than None
+    and WRONG. No statement can leave the test early without failing it.
+    """
+    tree = parse(source)
+    if tree is None or {entry_point, "*"} & (_bound(tree.body) | _names_of(helpers)) or used_names(tree) & _REBINDS:
+        return False
+    return any(_asserts_literal(node, entry_point) for node in tree.body)
+
+
+def check_proves(source: str, entry_point: str, helpers: str) -> bool:
+    """Return whether a definition of `check` certainly fails a program that does nothing (see `statements_prove`)."""
+    tree = parse(source)
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)] if tree is not None else []
+    checks = [node for node in functions if node.name == "check"]
+    if tree is None or len(checks) != 1 or len(checks[0].args.args) != 1 or checks[0].decorator_list:
+        return False
+    (check,) = checks
+    others = [node for node in tree.body if node is not check]
+    candidate = check.args.args[0].arg
+    if {"check", entry_point} & (_bound(others) | _names_of(helpers)) or candidate in _bound(check.body):
+        return False
+    for node in check.body:
+        if any(isinstance(child, ast.Return | ast.Yield | ast.YieldFrom) for child in ast.walk(node)):
+            return False
+        if _asserts_literal(node, candidate):
+            return not any(isinstance(child, ast.Yield | ast.YieldFrom) for child in ast.walk(check))
+    return False
+
+
+def output_proves(source: str, entry_point: str, helpers: str) -> bool:
+    """Return whether a test of a whole program expects an output that is neither blank nor WRONG."""
+    expected: str = json.loads(source)["output"]
+    return bool(expected.split()) and expected.split() != WRONG.split()
+
+
+def _asserts_literal(node: ast.stmt, function: str) -> bool:
+    if not isinstance(node, ast.Assert) or not isinstance(node.test, ast.Compare) or len(node.test.ops) != 1:
+        return False
+    sides = (node.test.left, node.test.comparators[0])
+    calls = [
+        isinstance(side, ast.Call) and isinstance(side.func, ast.Name) and side.func.id == function for side in sides
+    ]
+    if not isinstance(node.test.ops[0], ast.Eq) or sum(calls) != 1:
+        return False
+    try:
+        value = ast.literal_eval(sides[calls.index(False)])
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return value is not None and value != WRONG
+
+
+def _bound(body: Sequence[ast.stmt]) -> set[str]:
+    return set[str]().union(*map(bound_names, body))
+
+
+def _names_of(helpers: str) -> set[str]:
+    return _bound([statement.node for statement in read_statements(helpers).statements]) if helpers else set()

@@ -1,0 +1,95 @@
+"""Tests of the texts that certainly fail a program which does nothing. A text may be one only if this is sure."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from codepref.problems.proven import check_proves, output_proves, statements_prove
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "assert f(1) == 2",
+        "assert 2 == f(1)",
+        "assert f(1) == 'a', 'message'",
+        "import math\nx = 3\nassert f(x, math.pi) == [1, (2, None)]",
+        "assert callable(f)\nassert f(g(2)) == {}",
+    ],
+)
+def test_an_equality_with_a_literal_proves_something(source):
+    assert statements_prove(source, "f", "def g(x):\n    return x\n")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "assert f(1) is None",
+        "assert f(1) == None",
+        "assert f(1) == 'certainly wrong'",
+        "assert f(1) != 2",
+        "assert f(1) == f(2)",
+        "assert f(1) == x",
+        "assert f(1)",
+        "assert abs(f(1)) == 2",
+        "assert g(1) == 2",
+        "f(1) == 2",
+        "if x:\n    assert f(1) == 2",
+        "for x in []:\n    assert f(x) == 2",
+        "try:\n    assert f(1) == 2\nexcept Exception:\n    pass",
+        "def test_it():\n    assert f(1) == 2",
+        "def f(x):\n    return 2\nassert f(1) == 2",
+        "f = lambda x: 2\nassert f(1) == 2",
+        "from other import f\nassert f(1) == 2",
+        "from other import *\nassert f(1) == 2",
+        "globals()['f'] = lambda x: 2\nassert f(1) == 2",
+        "exec('f = lambda x: 2')\nassert f(1) == 2",
+        "assert f(",
+    ],
+)
+def test_any_other_text_must_be_run(source):
+    assert not statements_prove(source, "f", "")
+
+
+def test_a_helper_with_the_name_of_the_entry_point_hides_the_solution():
+    assert not statements_prove("assert f(1) == 2", "f", "def f(x):\n    return 2\n")
+
+
+@pytest.mark.parametrize(
+    ("body", "proves"),
+    [
+        ("assert candidate(1) == 2", True),
+        ("x = 1\n    for y in range(3):\n        candidate(y)\n    assert candidate(x) == 2", True),
+        ("assert candidate(1) is None", False),
+        ("return\n    assert candidate(1) == 2", False),
+        ("if x:\n        return\n    assert candidate(1) == 2", False),
+        ("candidate = len\n    assert candidate('ab') == 2", False),
+        ("assert candidate(1) == 2\n    yield", False),
+        ("try:\n        assert candidate(1) == 2\n    except AssertionError:\n        pass", False),
+    ],
+)
+def test_a_check_proves_something_if_an_equality_cannot_be_avoided(body, proves):
+    assert check_proves(f"METADATA = {{}}\ndef check(candidate):\n    {body}\n", "f", "") is proves
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def check(candidate, x):\n    assert candidate(1) == 2\n",
+        "import functools\n@functools.cache\ndef check(candidate):\n    assert candidate(1) == 2\n",
+        "def check(candidate):\n    assert candidate(1) == 2\ndef check(candidate):\n    pass\n",
+        "def check(candidate):\n    assert candidate(1) == 2\ncheck = print\n",
+        "def check(candidate):\n    assert f(1) == 2\n",
+    ],
+)
+def test_any_other_check_must_be_run(source):
+    assert not check_proves(source, "f", "")
+
+
+@pytest.mark.parametrize(
+    ("output", "proves"), [("3\n", True), ("", False), ("\n", False), ("certainly  wrong\n", False)]
+)
+def test_an_output_proves_something(output, proves):
+    assert output_proves(json.dumps({"input": "", "output": output}), "main", "") is proves
