@@ -69,6 +69,7 @@ class Test:
     kind "unittest": `source` defines unittest.TestCase classes. They run in the solution's process.
     kind "pytest": `source` defines test functions and test classes, which pytest runs.
     kind "doctest": `source` holds examples (`>>> f(1)`), as text or in strings at the top level of Python.
+    kind "calls": `source` is JSON with a call and its expected result; see `codepref.problems.calls`.
     kind "stdio": `source` is JSON, {"input": text, "output": text}. The solution is a program that reads the input.
     count: how often the model wrote this test, since equal tests are one record. It is 1 for a test of the problem, and
     0 for a probe. A probe is a call without an expected answer, so its verdict code says nothing about correctness.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import hashlib
 import re
 from collections.abc import Sequence
@@ -13,9 +15,14 @@ from codepref.execution.limits import REFERENCE_FACTOR, Limits
 from codepref.execution.sandbox.wire.plain_data import Unencodable
 from codepref.execution.sandbox.wire.plan import Plan
 from codepref.problems.kinds import check_together, kind_of
+from codepref.problems.source import bound_names, read_statements
 from codepref.records import Problem, Solution, Test
 
 _DEFINITIONS = re.compile(r"\b(class|def)[ \t]+`?([^\W\d]\w*)")
+_WORD = re.compile(r"[^\W\d]\w*")
+
+LONG_PREAMBLE = 1000
+"""From this many characters on, a preamble is cut to what a task needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +52,38 @@ def encode_task(task: Task, limits: Limits, cpu_seconds: float | None = None) ->
         values = (limits if cpu_seconds is None else limits.lowered(cpu_seconds)).resolved()
         values |= {"max_cpu_seconds": float(limits.cpu_seconds), "reference_factor": float(REFERENCE_FACTOR)}
         return Plan(
-            problem.helpers, problem.preamble, problem.entry_point, tests, values, definitions(problem)
+            problem.helpers, needed_preamble(task), problem.entry_point, tests, values, definitions(problem)
         ).encode()
     except Unencodable as error:
         raise UserError(
             f"{problem.task_id}: the problem or a test holds a value of type {error} where text is needed"
         ) from None
+
+
+def needed_preamble(task: Task) -> str:
+    """Return the problem's preamble. A long one is returned without imports of names that nothing of the task holds.
+
+    Importing a dozen modules takes longer than most solutions run.
+    """
+    preamble = task.problem.preamble
+    if len(preamble) < LONG_PREAMBLE:
+        return preamble
+    statements = _statements(preamble)
+    tests = [test.source for test in task.tests if kind_of(test).python]
+    programs = (solution.text for solution in task.solutions)
+    texts = [*programs, *tests, task.problem.gold or "", task.problem.helpers]
+    texts += [text for text, imported in statements if imported is None]
+    words = set[str]().union(*map(_WORD.findall, texts))
+    return "".join(f"{text}\n" for text, imported in statements if imported is None or imported & words)
+
+
+@functools.lru_cache(maxsize=8)
+def _statements(preamble: str) -> tuple[tuple[str, frozenset[str] | None], ...]:
+    """Return the text of each statement, and the names that it imports, or None if it is no import."""
+    return tuple(
+        (item.text, frozenset(bound_names(item.node)) if isinstance(item.node, ast.Import | ast.ImportFrom) else None)
+        for item in read_statements(preamble).statements
+    )
 
 
 def task_digest(problem: Problem, tests: Sequence[Test], limits: Limits) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import keyword
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import astuple, dataclass, replace
 from typing import Any, NamedTuple, get_args
 
@@ -166,12 +166,25 @@ def do_nothing_programs(problem: Problem, tests: Sequence[Test]) -> dict[str, st
     """Return three programs that do nothing, by what they are: one raises, one gives None, one a wrong text."""
     if tests and kind_of(tests[0]).whole_program:
         return {f"a program that {name}": program for name, program in _PROGRAMS.items()}
-    names = {problem.entry_point}.union(*(names_taken(test.source, problem.helpers) for test in tests))
-    heads = [f"def {name}(*arguments, **options):\n    " for name in sorted(names) if _is_free(name)]
-    return {
-        f"a program whose functions {name}": "\n\n".join(f"{head}{body}\n" for head in heads)
-        for name, body in _FUNCTIONS.items()
-    }
+    names = {problem.entry_point}.union(*(_names_taken(test, problem) for test in tests))
+    return {f"a program whose functions {name}": _program(names, body) for name, body in _FUNCTIONS.items()}
+
+
+def _program(names: Set[str], body: str) -> str:
+    """Return a program whose functions, and methods in names such as "Solution.f", all have this body."""
+    classes = {name.partition(".")[0] for name in names if "." in name}
+    parts = [f"class {owner}:\n    pass\n" for owner in sorted(classes) if _is_free(owner)]
+    for name in sorted(names - classes):
+        owner, _, function = name.rpartition(".")
+        if _is_free(function):
+            parts.append(f"def {function}(*arguments, **options):\n    {body}\n")
+            parts[-1] += f"\n\n{name} = {function}\n" if owner else ""
+    return "\n\n".join(parts)
+
+
+def _names_taken(test: Test, problem: Problem) -> set[str]:
+    names = kind_of(test).names
+    return names_taken(test.source, problem.helpers) if names is None else names(test.source)
 
 
 def _is_free(name: str) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from codepref.errors import UserError
+from codepref.problems.calls import call_entry, check_call, names_called
 from codepref.problems.fields import why_unreadable
 from codepref.problems.inputs import parse_inputs
 from codepref.problems.proven import check_proves, output_proves, statements_prove
@@ -80,6 +81,8 @@ class Kind:
     - `for_sandbox(source, where)` returns the source as the sandbox needs it. For a malformed source it raises
       UserError, unless the sandbox reads the source itself.
     - `proves(source, entry_point, helpers)` returns True only if a program that does nothing certainly fails the test.
+    - `names(source)` returns the names that the test takes from the solution, such as "f" or "Solution.f", for kinds
+      whose source is not Python. It is None for the other kinds.
     - `from_entry(entry, where)` returns the source of an entry of `tests` in codepref's own format, and raises
       UserError if the entry is malformed. It is None if entries cannot have this kind.
     """
@@ -91,6 +94,7 @@ class Kind:
     has_reference: bool = False
     for_sandbox: Callable[[str, str], Any] = unchanged
     proves: Callable[[str, str, str], bool] = unknown
+    names: Callable[[str], set[str]] | None = None
     from_entry: Callable[[Mapping[str, Any], str], str] | None = None
 
 
@@ -103,6 +107,7 @@ KINDS: Mapping[str, Kind] = {
     "unittest": Kind(python=True, names_entry_point=True, from_entry=python_entry),
     "pytest": Kind(python=True, names_entry_point=True, from_entry=python_entry),
     "doctest": Kind(from_entry=examples_entry),
+    "calls": Kind(for_sandbox=check_call, from_entry=call_entry, names=names_called),
     "inputs": Kind(has_reference=True, for_sandbox=inputs_fields),
 }
 

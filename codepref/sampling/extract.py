@@ -9,10 +9,13 @@ program for a problem of style "program" is not changed except for newlines at i
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
-from codepref.problems.source import Reading, bound_names, parse, read_statements
+from codepref.problems.calls import OTHER_ENTRY_POINT
+from codepref.problems.source import Reading, Statement, bound_names, parse, read_statements
 from codepref.records import Problem
 from codepref.sampling.asserts import ExtractedTests, extract_tests
 from codepref.sampling.blocks import code_blocks, without_fences
@@ -89,7 +92,11 @@ def extract_program(raw: str, problem: Problem) -> str:
         programs = (whole_program([part.text for part in blocks]) for blocks in tiers)
         return next(filter(None, programs), "") or program_in_prose(without_fences(answer))
     tiers.append([Part(without_fences(answer), "", 0, 0, closed=True)])
-    return next(filter(None, (_function_program(blocks, problem) for blocks in tiers)), "")
+    program = next(filter(None, (_function_program(blocks, problem) for blocks in tiers)), "")
+    other = problem.meta.get(OTHER_ENTRY_POINT)
+    if not program and isinstance(other, str):
+        return extract_program(raw, replace(problem, entry_point=other, meta={}))
+    return program
 
 
 def is_wrapped(text: str) -> bool:
@@ -107,8 +114,14 @@ def with_preamble(program: str, problem: Problem) -> str:
     if not problem.preamble or parse(program) is None:
         return program
     statements = read_statements(program).statements
-    added = missing_statements(statements, read_statements(problem.preamble).statements)
+    added = missing_statements(statements, _statements_of(problem.preamble))
     return put_before(added, program, statements)
+
+
+@functools.lru_cache(maxsize=16)
+def _statements_of(preamble: str) -> tuple[Statement, ...]:
+    """Return the statements of a preamble, which many problems share."""
+    return read_statements(preamble).statements
 
 
 def _has_entry_point(answer: str, problem: Problem) -> bool:
@@ -129,7 +142,7 @@ def _function_program(blocks: Sequence[Part], problem: Problem) -> str:
     kept = needed_statements(readings[place], problem.entry_point)
     others = [item for other, reading in enumerate(readings) if other != place for item in reading.statements]
     added = missing_statements(kept, others)
-    added = [*missing_statements([*added, *kept], read_statements(problem.preamble).statements), *added]
+    added = [*missing_statements([*added, *kept], _statements_of(problem.preamble)), *added]
     return join(imports_first([*added, *kept]) if added else kept)
 
 

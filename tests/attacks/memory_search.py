@@ -102,7 +102,7 @@ NAMINGS = {
 }
 """Ways in which the searching solution names a package. With "again", a solution of the earlier task names it too."""
 
-KINDS = ("asserts", "check", "inputs", "stdio", "unittest", "function")
+KINDS = ("asserts", "check", "inputs", "calls", "stdio", "unittest", "function")
 """Kinds of tests. "function" is a test of the kind asserts that hands a function to the solution, which
 therefore runs in the process of the test.
 """
@@ -153,6 +153,9 @@ def _source(kind: str, what: str) -> str:
         return f'{comment}assert answer("{what}", lambda: 0) == {expected}\n'
     if kind == "check":
         return f'{comment}def check(candidate):\n    assert candidate("{what}") == {expected}\n'
+    if kind == "calls":
+        expected = marker("EXPECTED")
+        return json.dumps({"function": "answer", "arguments": [what], "expected": [marker("TEST"), expected]})
     if kind == "stdio":
         return json.dumps({"input": f"{what}\n", "output": marker("EXPECTED")})
     if kind == "inputs":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .asserts import Asserts
 from .base import Kind
+from .calls import Calls
 from .check import Check
 from .doctest_examples import DoctestExamples
 from .inputs import Inputs
@@ -24,4 +25,5 @@ KINDS: dict[str, Kind] = {
     "pytest": PytestSuite(),
     "doctest": DoctestExamples(),
     "stdio": Stdio(),
+    "calls": Calls(),
 }

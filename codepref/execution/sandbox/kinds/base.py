@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..confinement.allowlist import shareable
 from .main_block import as_program
 from .sharing import Analysis
-from .static_analysis import PlainCall, parsed, plain_call
+from .static_analysis import Fetched, PlainCall, parsed, plain_call
 from .test_text import Surroundings, walk
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class PreparedTest:
         stateless: whether `shareable` accepts the test, so that its test runner may serve another solution.
         around: what the test sees of its problem.
         analysis: what the text of the test decides (see `Analysis`), or None if nothing needs to be decided.
+        expected: what a test of the kind "calls" expects: a value of JSON, and whether it may stand in a list of one.
         inputs, oracle: the fields and the compiled oracle of a test of the kind "inputs". None for other kinds.
     """
 
@@ -73,6 +74,7 @@ class PreparedTest:
         "around",
         "code",
         "error",
+        "expected",
         "inputs",
         "kind",
         "names",
@@ -88,6 +90,7 @@ class PreparedTest:
         self.analysis: Analysis | None = None
         self.code: types.CodeType | None = None
         self.oracle: types.CodeType | None = None
+        self.expected: tuple[Any, bool] = (None, False)
         self.error = ""
         self.names: set[str] = set()
         self.plain: PlainCall | None = None
@@ -104,7 +107,7 @@ class PreparedTest:
 
         If the test does not compile, store the reason in `error`.
         """
-        if self.code is not None or self.oracle is not None or self.error:
+        if self.code is not None or self.oracle is not None or self.plain is not None or self.error:
             return
         try:
             self.kind.compile(self)
@@ -166,6 +169,16 @@ class Kind:
         The caller turns each exception of this method into a code.
         """
         raise NotImplementedError
+
+    def run_fetched(self, runner: Runner, test: PreparedTest, fetched: Fetched) -> int:
+        """Run a test whose only call has been answered already, and return the code.
+
+        fetched: stands for the function of `test.plain`. The caller turns each exception into a code.
+        """
+        assert test.plain is not None
+        assert test.code is not None
+        exec(test.code, {**runner.bindings, **runner.space, test.plain.name: fetched})
+        return PASSED
 
     def run_shared(self, runner: Runner, test: PreparedTest) -> int:
         """Run the test with the solution in this process, and return the code.

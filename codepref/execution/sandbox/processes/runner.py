@@ -22,7 +22,6 @@ from ..kinds.base import (
     FAILED,
     LONG_SLACK,
     OUR_FAULT,
-    PASSED,
     REFUSED,
     SHORT_SLACK,
     PreparedTest,
@@ -117,7 +116,7 @@ class TestRunner:
         if index in self._posted:
             self.link.current = index
             fetched = Fetched(*self.link.fetch(self._posted[index], cpu_seconds, wall_seconds))
-            code = self._code(index, lambda runner, test: self._run_fetched(test, fetched))
+            code = self._code(index, lambda runner, test: test.kind.run_fetched(runner, test, fetched))
             if not fetched.called:
                 raise link.Ambiguous
         else:
@@ -150,12 +149,6 @@ class TestRunner:
                 plain = self.tests[index].plain
                 assert plain is not None
                 self._posted[index] = plain.containers()
-
-    def _run_fetched(self, test: PreparedTest, fetched: Fetched) -> int:
-        assert test.plain is not None
-        assert test.code is not None
-        exec(test.code, {**self.bindings, **self.space, test.plain.name: fetched})
-        return PASSED
 
     def _shares_state(self) -> bool:
         """Return whether a test may have received a module object of this process that is not in the allow-list.

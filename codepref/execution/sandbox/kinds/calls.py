@@ -1,0 +1,119 @@
+"""The kind "calls": one call of a function, or of a method of a class, with arguments and an expected result.
+
+The source is JSON (see `codepref.problems.calls`). The test runner holds the expected result and compares. The
+solution's process gets the name and the arguments only.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from typing import Any
+
+from ..wire.decoder import Decoder
+from ..wire.encoder import encoded
+from ..wire.plain_data import U32
+from ..wire.proxies import RemoteCallable
+from .base import FAILED, LONG_SLACK, PASSED, SHORT_SLACK, Kind, PreparedTest, Runner
+from .compare_json import same_value
+from .static_analysis import Fetched, PlainCall
+
+LONG_TEST = 20_000
+"""A test with at least this many characters gets LONG_SLACK, since comparing its result may take long."""
+
+CLASS = "Solution"
+"""The class whose method is called if a solution lacks the function."""
+
+_METHOD_HEAD = b"t" + U32.pack(5) + b"-" + encoded("method")
+
+
+def _call_method(server: Any, owner: Any, name: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """Answer the request "method" in the solution's process: call the method of a new instance of `owner`."""
+    return getattr(owner(), name)(*arguments, **keywords)
+
+
+class Call(PlainCall):
+    """The call of a test.
+
+    Attributes:
+        name: the global name that the solution must define: the function or the class.
+        method: the name of the method, or "" for a function.
+    """
+
+    __slots__ = ("method",)
+
+    def __init__(self, name: str, method: str, arguments: list[Any]) -> None:
+        super().__init__(name, tuple(arguments))
+        self.method = method
+
+    def values(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return new copies of the positional arguments, and an empty dict of keywords."""
+        values: tuple[tuple[Any, ...], dict[str, Any]] = Decoder(self.arguments).value()
+        return values
+
+    def request(self, handle: bytes) -> bytes:
+        """Return the request for the call, where `handle` stands for the function or the class."""
+        if not self.method:
+            return super().request(handle)
+        return _METHOD_HEAD + handle + encoded(self.method) + self.arguments[6:]
+
+
+class Calls(Kind):
+    """Tests of one call. A test passes if the call returns the expected result within the limits."""
+
+    operations = {"method": _call_method}  # noqa: RUF012
+
+    def compile(self, test: PreparedTest) -> None:
+        """Read the source. The calls of consecutive tests are sent ahead. Raises ValueError for a malformed source."""
+        fields = json.loads(test.source)
+        test.expected = fields["expected"], bool(fields.get("wrapped"))
+        arguments = fields["arguments"]
+        if isinstance(arguments, str):
+            arguments = ast.literal_eval(arguments)
+        owner, function = fields.get("class") or "", fields["function"]
+        test.plain = Call(owner or function, function if owner else "", list(arguments))
+        test.names = {owner or function, function, CLASS}
+        test.stateless = True
+
+    def names_without_compiling(self, test: PreparedTest) -> set[str]:
+        """Return the names of the function and the class. Reading the source cannot end this process."""
+        try:
+            self.compile(test)
+        except (ValueError, KeyError, TypeError, RecursionError, MemoryError):
+            return set()
+        return test.names
+
+    def cpu_slack(self, limits: dict[str, float], test: PreparedTest) -> float:
+        """Return SHORT_SLACK for a test of fewer than LONG_TEST characters, and LONG_SLACK for any other test."""
+        return SHORT_SLACK if len(test.source) < LONG_TEST else LONG_SLACK
+
+    def run(self, runner: Runner, test: PreparedTest) -> int:
+        """Make the call and compare its result. Return P or F.
+
+        A solution may define a function where the test names a method, and a method of the class `Solution` where the
+        test names a function. Raises NameError if it defines neither, and what the solution raises.
+        """
+        call = test.plain
+        assert isinstance(call, Call)
+        arguments, keywords = call.values()
+        ways = [(call.name, call.method), (call.method, "") if call.method else (CLASS, call.name)]
+        for name, method in ways:
+            target = runner.bindings.get(name)
+            if isinstance(target, RemoteCallable):
+                if method:
+                    return self._judged(
+                        runner, test, runner.link.request("method", target, method, arguments, keywords)
+                    )
+                return self._judged(runner, test, target(*arguments))
+        raise NameError(f"name {call.name!r} is not defined")
+
+    def run_fetched(self, runner: Runner, test: PreparedTest, fetched: Fetched) -> int:
+        """Compare the result of a call that was sent ahead. Return P or F."""
+        return self._judged(runner, test, fetched())
+
+    def _judged(self, runner: Runner, test: PreparedTest, output: Any) -> int:
+        expected, wrapped = test.expected
+        if same_value(output, expected) or (wrapped and same_value(output, expected[0])):
+            return PASSED
+        runner.page.describe("the call returned a wrong result")
+        return FAILED

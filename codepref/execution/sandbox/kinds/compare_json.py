@@ -1,0 +1,62 @@
+"""Compare what a function returned with an expected value of JSON, for tests of the kind "calls". Pure."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from .compare import FLOAT_ATOL, close, rounded
+
+
+def same_value(output: Any, expected: Any) -> bool:
+    """Return whether `output` is right.
+
+    expected: a value of JSON, that is None, a bool, a number, a text, a list, or a dict with texts as keys.
+
+    A tuple is right where a list with its items is expected. A key of a dict is right if it is the expected text or if
+    JSON would write it as this text, such as 1 for "1". Where a float is expected, a float that differs by at most
+    1e-6 + 1e-7 |expected| is right, and so is a whole number that the float can be a rounding of. Any other number must
+    be equal. An object of the solution's own class is never right.
+
+    >>> same_value((1, {2: "a"}), [1, {"2": "a"}]), same_value([0.1 + 0.2], [0.3]), same_value(1000001, 1000000)
+    (True, True, False)
+    """
+    if isinstance(expected, list):
+        items = list(tuple.__iter__(output)) if isinstance(output, tuple) else output
+        return type(items) is list and len(items) == len(expected) and all(map(same_value, items, expected))
+    if isinstance(expected, dict):
+        return isinstance(output, dict) and _same_items(output, expected)
+    if expected is None:
+        return output is None
+    if isinstance(expected, str):
+        return type(output) is str and output == expected
+    return _same_number(_plain_number(output), expected)
+
+
+def _same_items(output: dict[Any, Any], expected: dict[str, Any]) -> bool:
+    keys = {key if type(key) is str else _json_key(key): key for key in output}
+    if len(keys) != len(output) or keys.keys() != expected.keys():
+        return False
+    return all(same_value(output[key], expected[text]) for text, key in keys.items())
+
+
+def _json_key(key: Any) -> str:
+    """Return the text of a key as JSON writes it. A tuple, which JSON has not, gets the text that Python writes."""
+    if key is None or isinstance(key, bool):
+        return {None: "null", True: "true", False: "false"}[key]
+    return repr(key) if type(key) in (int, float, tuple) else ""
+
+
+def _plain_number(output: Any) -> Any:
+    numpy = sys.modules.get("numpy")
+    return output.item() if numpy is not None and isinstance(output, numpy.generic) else output
+
+
+def _same_number(output: Any, expected: Any) -> bool:
+    if type(output) not in (bool, int, float, complex):
+        return False
+    if output == expected or (output != output and expected != expected):  # the second means that both are NaN
+        return True
+    if not isinstance(expected, float):
+        return False
+    return close(output, expected, FLOAT_ATOL) if type(output) is float else rounded(output, expected)

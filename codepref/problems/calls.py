@@ -1,0 +1,127 @@
+"""Tests of kind "calls". Each one is a call with its arguments, and the result that is expected.
+
+`Test.source` is a JSON object:
+
+| key | value |
+|---|---|
+| `function` | name of the function or method |
+| `class` | name of the class whose method is called, on a new instance; missing for a function |
+| `arguments` | list of the arguments; or the text of a Python list, for arguments that JSON has not, such as tuples |
+| `expected` | the result, as a value of JSON |
+| `wrapped` | true if the result in `expected` may stand in a list of one; missing otherwise |
+
+The test passes if the result is right. A tuple counts as a list, and a key of a dict may be the text or the value that
+JSON writes as this text. Floats have a tolerance of 1e-6 + 1e-7 |expected|. All other values must be equal. If a
+solution lacks the class, its function of the method's name is called. If it lacks the function, the method of its class
+`Solution` is called.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import keyword
+from collections.abc import Mapping
+from typing import Any
+
+from codepref.errors import UserError
+
+CLASS = "Solution"
+"""The class that LeetCode's problems ask for."""
+
+OTHER_ENTRY_POINT = "other_entry_point"
+"""Key of `Problem.meta`: the name that a solution may define instead of the entry point.
+
+It is the function for a problem that asks for a class, and the class for a problem that asks for a function.
+"""
+
+_KEYS = {"function", "class", "arguments", "expected", "wrapped"}
+
+
+def call_source(
+    function: str, arguments: list[Any], expected: Any, *, owner: str = "", wrapped: bool = False, where: str
+) -> str:
+    """Return the source of a test.
+
+    owner: the class of the method, or "". wrapped: whether the result may stand in the list `expected` of one item.
+    Raises UserError for a name that is none, and for values that cannot be written.
+
+    >>> call_source("f", [1], [2], where="")
+    '{"function": "f", "arguments": [1], "expected": [2]}'
+    """
+    for name in filter(None, (function, owner)):
+        if not name.isidentifier() or keyword.iskeyword(name):
+            raise UserError(f"{where}: {name[:80]!r} is no name of a function")
+    try:
+        source: dict[str, Any] = {"function": function, **({"class": owner} if owner else {})}
+        source |= {"arguments": arguments if _is_json(arguments) else _literal(arguments), "expected": _json(expected)}
+        text = json.dumps(source | ({"wrapped": True} if wrapped else {}))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UserError(f"{where}: an argument or a result cannot be written ({error})") from None
+    return text
+
+
+def call_entry(entry: Mapping[str, Any], where: str) -> str:
+    """Return the source of an entry of `tests` with a call. Raises UserError for a malformed entry."""
+    if missing := [key for key in ("function", "arguments", "expected") if key not in entry]:
+        raise UserError(f'{where} of kind "calls" needs the keys function, arguments and expected, and lacks {missing}')
+    source = json.dumps({key: value for key, value in entry.items() if key in _KEYS})
+    check_call(source, where)
+    return source
+
+
+def check_call(source: str, where: str) -> str:
+    """Return the source of a test unchanged. Raises UserError if it is malformed."""
+    try:
+        fields = json.loads(source)
+        arguments = fields["arguments"]
+        arguments = ast.literal_eval(arguments) if isinstance(arguments, str) else arguments
+        names = [fields["function"], *([fields["class"]] if fields.get("class") else [])]
+        wrapped, expected = fields.get("wrapped", False), fields["expected"]
+        single = isinstance(expected, list) and len(expected) == 1
+        if isinstance(arguments, list) and all(map(str.isidentifier, names)) and (single if wrapped else True):
+            return source
+    except (ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError):
+        pass  # the message below names the form
+    form = '{"function": name, "arguments": list, "expected": value}, and may hold "class" and "wrapped"'
+    raise UserError(f'{where}: a test of kind "calls" must be JSON of the form {form}')
+
+
+def names_called(source: str) -> set[str]:
+    """Return the name of the function that a test calls, or "CLASS.NAME" for a method."""
+    fields = json.loads(source)
+    return {f"{fields['class']}.{fields['function']}" if fields.get("class") else fields["function"]}
+
+
+def _is_json(value: Any) -> bool:
+    """Return whether JSON gives the value back as it is."""
+    if isinstance(value, list):
+        return all(map(_is_json, value))
+    if isinstance(value, dict):
+        return all(type(key) is str and _is_json(item) for key, item in value.items())
+    return value is None or type(value) in (bool, int, float, str)
+
+
+def _literal(value: Any) -> str:
+    text = repr(value)
+    ast.literal_eval(text)  # raises ValueError for what is no literal
+    return text
+
+
+def _json(value: Any) -> Any:
+    """Return the value as JSON has it: lists for tuples, sorted lists for sets, and texts as keys."""
+    if isinstance(value, list | tuple):
+        return [_json(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return [_json(item) for item in sorted(value)]
+    if isinstance(value, dict):
+        return {key if isinstance(key, str) else _key(key): _json(item) for key, item in value.items()}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"a {type(value).__name__} is no value of JSON")
+
+
+def _key(key: Any) -> str:
+    if key is None or isinstance(key, bool):
+        return json.dumps(key)
+    return repr(key)
