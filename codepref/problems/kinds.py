@@ -80,9 +80,9 @@ class Kind:
       and the time limit of the test depends on the time that it takes.
     - `for_sandbox(source, where)` returns the source as the sandbox needs it. For a malformed source it raises
       UserError, unless the sandbox reads the source itself.
+    - `proves(source, entry_point, helpers)` returns True only if a program that does nothing certainly fails the test.
     - `names(source)` returns the names that the test takes from the solution, such as "f" or "Solution.f", for kinds
       whose source is not Python. It is None for the other kinds.
-    - `proves(source, entry_point, helpers)` returns True only if a program that does nothing certainly fails the test.
     - `from_entry(entry, where)` returns the source of an entry of `tests` in codepref's own format, and raises
       UserError if the entry is malformed. It is None if entries cannot have this kind.
     """
@@ -93,8 +93,8 @@ class Kind:
     whole_program: bool = False
     has_reference: bool = False
     for_sandbox: Callable[[str, str], Any] = unchanged
-    names: Callable[[str], set[str]] | None = None
     proves: Callable[[str, str, str], bool] = unknown
+    names: Callable[[str], set[str]] | None = None
     from_entry: Callable[[Mapping[str, Any], str], str] | None = None
 
 

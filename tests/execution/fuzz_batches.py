@@ -55,12 +55,22 @@ SHARED = (
 SUITE = (
     "import unittest\nclass Suite(unittest.TestCase):\n    def test_sum(self):\n        self.assertEqual(f(1, 2), 3)\n"
 )
+PYTEST = (
+    "import pytest\n@pytest.mark.parametrize('a, b', [(1, 2), (3, 4)])\n"
+    "def test_sum(a, b):\n    assert f(a, b) == a + b\n",
+    "from solution import f\nclass TestSum:\n    def test_one(self):\n        assert f(1, 2) == 3\n",
+    "import pytest\ndef test_none():\n    with pytest.raises(TypeError):\n        f(None)\n",
+    "import pytest\n@pytest.fixture\ndef pair():\n    yield [2, 3]\ndef test_pair(pair):\n    assert f(pair) == 5\n",
+    "def test_file(tmp_path):\n    path = tmp_path / 'a'\n"
+    "    path.write_text('ab')\n    assert f(path.read_text()) == 2\n",
+)
+DOCTEST = (">>> f(1, 2)\n3\n", ">>> f([1, 2, 3])\n6\n>>> f('ab')\n2\n", ">>> f(4) + 1\n5\n")
 INPUTS = ("[[1, 2], [[1, 2, 3]], ['ab']]", "[[n] for n in range(100)]", "[[0.5], [0.25, 0.5]]")
 NUMBERS = ("1 2 3\n", "", "10\n" * 200, "-5 5")
 ORACLE = "def accept(arguments, output, expected, atol):\n    return output == expected\n"
-SHARES = {"asserts": 66, "shared": 4, "unittest": 4, "inputs": 8, "stdio": 6, "hostile": 12}
+SHARES = {"asserts": 60, "shared": 4, "unittest": 4, "pytest": 5, "doctest": 1, "inputs": 8, "stdio": 6, "hostile": 12}
 """The percentage of tasks with each kind of tests."""
-SIZES = {"hostile": 3, "stdio": 12}
+SIZES = {"hostile": 3, "stdio": 12, "pytest": 8}
 """Kind of tests -> the largest number of programs of a task. For all other kinds it is 24."""
 TASKS = 10
 """The largest number of tasks that are drawn for a batch. Each hostile task adds a task with canaries."""
@@ -167,6 +177,8 @@ def honest_tests(rng: random.Random, name: str, kind: str) -> list[Test]:
         oracle = ORACLE if compare != "equal" else ""
         texts = rng.sample(INPUTS, 2)
         pairs = [(InputsTest("f", text, RIGHT, compare=compare, oracle=oracle).to_source(), kind) for text in texts]
+    elif kind in ("pytest", "doctest"):
+        pairs = [(text, kind) for text in rng.sample(PYTEST if kind == "pytest" else DOCTEST, 2)]
     else:
         extra = {"shared": [rng.choice(SHARED)], "unittest": [SUITE]}.get(kind, [])
         pairs = [(text, "asserts") for text in rng.sample(ASSERTS, count - len(extra))]
@@ -180,16 +192,24 @@ def honest_tests(rng: random.Random, name: str, kind: str) -> list[Test]:
 
 def hostile_tests(rng: random.Random, name: str) -> list[Test]:
     """Return two or three tests. Most of them are hostile or malformed."""
-    ways = {"asserts": 6, "check": 2, "inputs": 3, "stdio": 2, "unittest": 1}
+    ways = {"asserts": 6, "check": 2, "inputs": 3, "stdio": 2, "unittest": 1, "pytest": 2, "doctest": 1}
     kind = rng.choices(list(ways), list(ways.values()))[0]
     make = {"inputs": _hostile_inputs, "stdio": _hostile_stdio}.get(kind, _hostile_code)
     texts = [make(rng) for _ in range(rng.randint(2, 3))]
     if kind == "check":
         texts = ["def check(f):\n" + "".join(f"    {line}\n" for line in text.split("\n")) for text in texts]
+    if kind == "pytest":
+        texts = [rng.choice((fuzz_programs.mutated(rng, PYTEST), _pytest_function(text))) for text in texts]
+    if kind == "doctest":
+        texts = [rng.choice((fuzz_programs.mutated(rng, DOCTEST), f"'''\n>>> f(1)\n1\n'''\n{text}")) for text in texts]
     if kind == "unittest":
         body = "".join(f"        {line}\n" for line in texts[0].split("\n"))
         texts[0] = f"import unittest\nclass Suite(unittest.TestCase):\n    def test_it(self):\n{body}"
     return [Test(name, str(at), text, kind) for at, text in enumerate(texts)]  # type: ignore[arg-type]
+
+
+def _pytest_function(text: str) -> str:
+    return "def test_it():\n" + "".join(f"    {line}\n" for line in text.split("\n"))
 
 
 def _hostile_code(rng: random.Random) -> str:

@@ -34,7 +34,11 @@ _CALLS = {
     "time": "sleep clock_settime thread_time",
     "_posixshmem": "shm_open shm_unlink",
     "multiprocessing": "Process Pool Queue Lock",
-    "tempfile": "mkstemp mkdtemp TemporaryFile",
+    "tempfile": "mkstemp mkdtemp TemporaryFile NamedTemporaryFile gettempdir",
+    "io": "open open FileIO",
+    "shutil": "copyfile copytree rmtree move make_archive disk_usage",
+    "sqlite3": "connect",
+    "pathlib": "Path",
     "subprocess": "Popen run",
     "faulthandler": "enable _sigsegv _stack_overflow dump_traceback_later _fatal_error_c_thread",
     "select": "epoll poll select",
@@ -44,12 +48,24 @@ _ARGUMENTS = re.split(
     f"""-1  0  0  1  1  2  3  3  4  5  9  15  19  64  255  1000  2**31  2**63  0.01  None  True  []  ()  {{}}  ''  b''
 b'x' * 70000  '/'  '.'  '/dev/null'  '/proc/self/mem'  '/proc/self/fd/3'  '/dev/zero'  '/etc/passwd'  '/bin/true'  0.1
 '/tmp/{MARK}-a'  '/tmp/{MARK}-b'  '/tmp/{MARK}-c'  '/dev/shm/{MARK}'  '/{MARK}'  '{MARK}'  os.getpid()  os.getppid()
-os.O_RDWR | os.O_CREAT  f  lambda *a: None  lambda *a: f()  os._exit  threading.current_thread()  [3, 4]  (1, 1)  (0, 0)
-signal.SIG_IGN  signal.SIGALRM  signal.SIGSEGV  signal.SIGPROF  socket.AF_UNIX  sys.modules""",
+os.O_RDWR | os.O_CREAT
+'w'  'wb'  'a'  '{MARK}/{MARK}'  f  lambda *a: None  lambda *a: f()  os._exit  threading.current_thread()  [3, 4]
+(1, 1)  (0, 0)  signal.SIG_IGN  signal.SIGALRM  signal.SIGSEGV  signal.SIGPROF  socket.AF_UNIX  sys.modules""",
 )
 _ENDS = ("return 3", "return x", "return 3", "os._exit(0)", "sys.exit(0)", "raise SystemExit", "return [x, x]", "pass")
 PRELUDE = "import atexit, ctypes, fcntl, gc, mmap, os, resource, signal, socket, struct, sys, threading, time\n"
-_LATER = ("_posixshmem", "multiprocessing", "tempfile", "subprocess", "faulthandler", "select")
+_LATER = (
+    "_posixshmem",
+    "multiprocessing",
+    "tempfile",
+    "io",
+    "shutil",
+    "sqlite3",
+    "pathlib",
+    "subprocess",
+    "faulthandler",
+    "select",
+)
 
 
 def call(rng: random.Random) -> list[str]:

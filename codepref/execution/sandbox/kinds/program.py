@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import ctypes
 import fcntl
 import gc
 import io
@@ -150,6 +151,7 @@ def _end() -> None:
                     left.__dict__[name] = None
         gc.collect()
     _flush(*streams)
+    ctypes.CDLL(None).fflush(None)  # a program may have printed through the C library
 
 
 def _flush(*streams: Any) -> None:
