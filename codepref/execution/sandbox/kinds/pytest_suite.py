@@ -15,7 +15,13 @@ from typing import Any
 from ..wire.status_page import CALL_BY_REFERENCE
 from .base import Kind, PreparedTest, Runner, compile_python
 from .static_analysis import parsed
-from .suites import SOLUTION, defined_names, import_as_solution, main_calls_do_nothing
+from .suites import (
+    SOLUTION,
+    defined_names,
+    import_as_solution,
+    main_calls_do_nothing,
+    skips_by_answer,
+)
 
 MODULE = "test_solution"
 """The name of the module that holds the test."""
@@ -32,7 +38,8 @@ SHARED_FIXTURES |= {"mocker", "recwarn", "testdir", "tmp_path", "tmp_path_factor
 class PytestSuite(Kind):
     """Tests that are files for pytest. At least one of its tests must pass, and none may fail.
 
-    The code is the worst code of all failures. Tests that a decorator skips or expects to fail do not count.
+    The code is the worst code of all failures. Tests that a decorator skips or expects to fail do not count, unless
+    the condition of the decorator may depend on the solution. Then a skipped test is an error.
     """
 
     def compile(self, test: PreparedTest) -> None:
@@ -86,4 +93,5 @@ class PytestSuite(Kind):
             return runner.code_of(error, shared)
 
         candidate = (runner.plan.entry_point, solution)
-        return run(module, defined_names(tree), candidate, code_of, runner.page.describe)
+        decided = skips_by_answer(tree)
+        return run(module, defined_names(tree), candidate, code_of, runner.page.describe, all_must_run=decided)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import contextlib
 import importlib.util
 import sys
@@ -12,10 +13,12 @@ from typing import Any
 
 from ..wire.proxies import RemoteObject, handle_of
 from .base import ERROR, PASSED
+from .test_text import is_solution_module
 
 SOLUTION = "solution"
 """The module under whose name a test may import from the solution."""
 
+_SKIPS = frozenset({"skipif", "xfail", "skip", "skipIf", "skipUnless"})
 _WORST_FIRST = b"MXEF"
 _BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try)
 
@@ -78,6 +81,23 @@ def import_as_solution(tree: ast.Module, values: Mapping[str, Any], entry_point:
             sys.modules[name] = module
 
 
+def skips_by_answer(tree: ast.Module) -> bool:
+    """Return whether a condition under which a test is skipped, or may fail, may depend on the solution.
+
+    It may unless it is a literal, or reads nothing but what the text imports, such as `sys.version_info`.
+    """
+    imported = _imported_names(tree) | {"True", "False"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            parts = [*node.args, *(part.value for part in node.keywords)]
+            names = {part.id for value in parts for part in ast.walk(value) if isinstance(part, ast.Name)}
+            builtin = {part for part in names if hasattr(builtins, part)}
+            if name in _SKIPS and (names - imported - builtin):
+                return True
+    return False
+
+
 def _is_remote_module(value: Any) -> bool:
     return (handle_of(value) or b"")[1:2] == b"m" if issubclass(type(value), RemoteObject) else False
 
@@ -86,7 +106,9 @@ def _imported_names(tree: ast.Module) -> set[str]:
     """Return the names that a text imports, except from the solution."""
     names: set[str] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and node.module != SOLUTION):
+        own = isinstance(node, ast.Import) and any(is_solution_module(part.name) for part in node.names)
+        own = own or (isinstance(node, ast.ImportFrom) and is_solution_module(node.module or SOLUTION))
+        if isinstance(node, ast.Import | ast.ImportFrom) and not own:
             names |= {(part.asname or part.name).partition(".")[0] for part in node.names}
     return names
 
