@@ -63,7 +63,12 @@ class PytestSuite(Kind):
         """
         if test.names & SHARED_FIXTURES:
             return CALL_BY_REFERENCE
-        return self._run(runner, test, runner.scope(test), runner.bindings, shared=False)
+        import pytest
+
+        space = runner.scope(test)
+        if "pytest" not in runner.space:
+            space["pytest"] = pytest  # a text without the import means the package, and never a name of the solution
+        return self._run(runner, test, space, runner.bindings, shared=False)
 
     def prepare_shared(self) -> dict[str, Any]:
         """Create the module `solution`, and return its namespace."""
