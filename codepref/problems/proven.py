@@ -78,8 +78,9 @@ def cannot_fail(tree: ast.Module, entry_point: str) -> bool:
     Such a test has no `assert`, `raise`, `with` or `match`, and calls only the entry point, builtins, what it defines
     itself, and methods whose names do not say that they check something.
     """
-    defined = _bound(tree.body)
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    defined = _bound(tree.body) | {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    for node in nodes:
         if isinstance(node, ast.Assert | ast.Raise | ast.With | ast.AsyncWith | ast.ImportFrom):
             return False
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.decorator_list:

@@ -34,7 +34,7 @@ def as_program(tree: ast.Module) -> ast.Module:
     if (
         count_reports(tree)
         | _assert_conditions(tree.body)
-        | _assert_in_functions(tree)
+        | _assert_in_functions(tree.body)
         | _end(tree.body, _functions(tree))
     ):
         ast.fix_missing_locations(tree)
@@ -72,26 +72,30 @@ def _assert_conditions(body: list[ast.stmt]) -> bool:
     return changed
 
 
-def _assert_in_functions(tree: ast.Module) -> bool:
+def _assert_in_functions(body: list[ast.stmt], inside: bool = False, named: bool = False) -> bool:
     """Replace conditions in functions that nothing uses by asserts. Return whether there were any.
 
     Printed conditions count only in functions that are tests by their name.
+    inside, named: whether the statements are those of a function, and of one that is a test by its name.
     """
     changed = False
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            named = node.name == "check" or node.name.startswith("test")
-            for parent in ast.walk(node):
-                for field in ("body", "orelse"):
-                    block = getattr(parent, field, None)
-                    for at, part in enumerate(block if isinstance(block, list) else ()):
-                        conditions = _thrown_away(part) if named else []
-                        if isinstance(part, ast.Expr) and _is_condition(part.value):
-                            conditions = [part.value]
-                        if conditions:
-                            both = ast.BoolOp(ast.And(), conditions) if len(conditions) > 1 else conditions[0]
-                            block[at] = ast.copy_location(ast.Assert(both, None), part)  # type: ignore[index]
-                            changed = True
+    for at, node in enumerate(body):
+        conditions = _thrown_away(node) if named else []
+        if inside and isinstance(node, ast.Expr) and _is_condition(node.value):
+            conditions = [node.value]
+        if conditions:
+            both = ast.BoolOp(ast.And(), conditions) if len(conditions) > 1 else conditions[0]
+            body[at] = ast.copy_location(ast.Assert(both, None), node)
+            changed = True
+        function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        test = function and (node.name == "check" or node.name.startswith("test"))  # type: ignore[attr-defined]
+        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+            for part in (getattr(node, field, None) or (),):
+                blocks = [part] if field in ("body", "orelse", "finalbody") else [item.body for item in part]
+                for block in blocks:
+                    changed = (
+                        _assert_in_functions(block, inside or function, test or (named and not function)) or changed
+                    )
     return changed
 
 

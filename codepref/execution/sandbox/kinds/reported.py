@@ -9,9 +9,12 @@ from __future__ import annotations
 import ast
 import re
 
+from .test_text import walk
+
 _FAILS = re.compile(r"\b(fail(s|ed|ure)?|wrong|incorrect|mismatch|unexpected(ly)?)\b|[❌✗✘]", re.IGNORECASE)
 _PASSES = re.compile(r"\b(pass(es|ed)?|success(ful|fully)?|ok(ay)?|correct(ly)?|as expected)\b|[✅✓✔]", re.IGNORECASE)
-_CATCHES_ALL = frozenset({"AssertionError", "Exception", "BaseException"})
+_ERRORS = re.compile(r"\berror\b", re.IGNORECASE)
+_CATCHES_ALL = frozenset({"", "AssertionError", "Exception", "BaseException"})
 _BOOLEAN_CALLS = frozenset({"all", "any", "bool", "isinstance", "issubclass"})
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SCOPES = (*_FUNCTIONS, ast.Lambda, ast.ClassDef)
@@ -21,11 +24,11 @@ def count_reports(tree: ast.Module) -> bool:
     """Make the reports of a test count, in place. Return whether anything changed.
 
     - A branch that prints a failure, such as `else: print("FAIL")`, ends with `assert False`.
-    - A handler around asserts that would catch an AssertionError and only print ends with `raise`.
+    - A handler around asserts does not swallow an AssertionError, and no error that it only prints as a failure.
     - An assert of something that is always true, such as `assert (f(1) == 2, "text")`, asserts the conditions in it.
     - A test function whose answers are all conditions, and whose value nothing uses, asserts them.
     """
-    nodes = list(ast.walk(tree))
+    nodes = list(walk(tree))
     shown = [node.value for node in nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
     shown += [part for call in shown if _is_print(call) for part in call.args if isinstance(part, ast.Call)]
     reads = [node for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
@@ -34,8 +37,10 @@ def count_reports(tree: ast.Module) -> bool:
     called = {node.id for node in reads}
     changed = False
     for node in nodes:
-        if isinstance(node, ast.If | ast.Try):
+        if isinstance(node, ast.If | ast.Match):
             changed = _count_branches(node) or changed
+        elif isinstance(node, ast.Try):
+            changed = _let_through(node) or changed
         elif isinstance(node, ast.Assert):
             changed = _assert_inside(node) or changed
         elif isinstance(node, _FUNCTIONS) and node.name not in used and _is_test(node, called):
@@ -50,9 +55,9 @@ def printed_choice(node: ast.expr) -> ast.expr | None:
     return None
 
 
-def _count_branches(node: ast.If | ast.Try) -> bool:
-    bodies = [node.body, node.orelse] if isinstance(node, ast.If) else [handler.body for handler in node.handlers]
-    changed = isinstance(node, ast.Try) and _let_through(node)
+def _count_branches(node: ast.If | ast.Match) -> bool:
+    bodies = [node.body, node.orelse] if isinstance(node, ast.If) else [case.body for case in node.cases]
+    changed = False
     for body in bodies:
         if body and any(_fails(_printed(part)) for part in body) and not _leaves(body[-1]):
             body.append(ast.copy_location(ast.Assert(ast.Constant(False), None), body[-1]))
@@ -61,19 +66,33 @@ def _count_branches(node: ast.If | ast.Try) -> bool:
 
 
 def _let_through(node: ast.Try) -> bool:
-    """End a handler that catches a failed assert and only prints with `raise`."""
-    asserts = [child for child in _inside(node.body) if isinstance(child, ast.Assert)]
-    if not asserts or any(isinstance(child.test, ast.Constant) for child in asserts):
+    """Let handlers raise again what they only report: a failed assert, or any error that they print as a failure."""
+    asserts: list[ast.AST] = [child for child in _inside(node.body) if isinstance(child, ast.Assert)]
+    asserts += [child for child in _inside(node.body) if isinstance(child, ast.Call) and _calls_test(child)]
+    if not asserts or any(isinstance(child, ast.Assert) and _is_never(child.test) for child in asserts):
         return False  # `assert False` after a call says that the call must raise
-    changed = False
-    for handler in node.handlers:
-        kind = handler.type
-        catches = kind is None or (isinstance(kind, ast.Name) and kind.id in _CATCHES_ALL)
+    for at, handler in enumerate(node.handlers):
+        kind = "" if handler.type is None else getattr(handler.type, "id", "?")
         texts = " ".join(map(_printed, handler.body))
-        if catches and all(map(_only_prints, handler.body)) and not _PASSES.search(texts):
+        if kind not in _CATCHES_ALL or _PASSES.search(texts) or _leaves(handler.body[-1]):
+            continue
+        if kind != "AssertionError" and not all(map(_only_prints, handler.body)):
+            continue
+        if kind == "AssertionError" or _FAILS.search(texts) or _ERRORS.search(texts) or "print_exc" in texts:
             handler.body.append(ast.copy_location(ast.Raise(None, None), handler))
-            changed = True
-    return changed
+        else:
+            again = ast.ExceptHandler(ast.Name("AssertionError", ast.Load()), None, [ast.Raise(None, None)])
+            node.handlers.insert(at, ast.copy_location(again, handler))
+        return True
+    return False
+
+
+def _calls_test(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Name) and call.func.id.startswith(("test", "check", "assert", "run_test"))
+
+
+def _is_never(test: ast.expr) -> bool:
+    return isinstance(test, ast.Constant) and not test.value
 
 
 def _assert_inside(node: ast.Assert) -> bool:
@@ -160,7 +179,9 @@ def _is_print(call: ast.Call) -> bool:
 def _printed(node: ast.stmt) -> str:
     """Return the literal texts that a statement prints, or ""."""
     call = _print_call(node)
-    return " ".join(map(_constants, call.args)) if call is not None else ""
+    if call is None:
+        return ""
+    return "print_exc" if getattr(call.func, "attr", "") == "print_exc" else " ".join(map(_constants, call.args))
 
 
 def _constants(node: ast.expr) -> str:

@@ -84,18 +84,37 @@ def import_as_solution(tree: ast.Module, values: Mapping[str, Any], entry_point:
 def skips_by_answer(tree: ast.Module) -> bool:
     """Return whether a condition under which a test is skipped, or may fail, may depend on the solution.
 
-    It may unless it is a literal, or reads nothing but what the text imports, such as `sys.version_info`.
+    It may if it reads, directly or through names of the text, a name that the text neither defines nor imports from
+    elsewhere.
     """
-    imported = _imported_names(tree) | {"True", "False"}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            parts = [*node.args, *(part.value for part in node.keywords)]
-            names = {part.id for value in parts for part in ast.walk(value) if isinstance(part, ast.Name)}
-            builtin = {part for part in names if hasattr(builtins, part)}
-            if name in _SKIPS and (names - imported - builtin):
-                return True
+    elsewhere = _imported_names(tree) | set(dir(builtins)) | {"__file__", "__name__"}
+    meanings: dict[str, set[str]] = {}
+    for node in tree.body:
+        for name in defined_names(ast.Module([node], [])):
+            meanings.setdefault(name, set()).update(_names_read(node))
+    for call in ast.walk(tree):
+        function = call.func if isinstance(call, ast.Call) else None
+        name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+        if not isinstance(call, ast.Call) or name not in _SKIPS:
+            continue
+        waiting, seen = [name for part in (*call.args, *call.keywords) for name in _names_read(part)], set[str]()
+        while waiting:
+            name = waiting.pop()
+            if name not in seen and name not in elsewhere:
+                if name not in meanings:
+                    return True
+                seen.add(name)
+                waiting += meanings[name]
     return False
+
+
+def _names_read(node: ast.AST) -> set[str]:
+    """Return the names that a part of a text reads, without those that it binds itself in its functions and loops."""
+    names = [child for child in ast.walk(node) if isinstance(child, ast.Name)]
+    bound = {child.id for child in names if not isinstance(child.ctx, ast.Load)}
+    bound |= {child.arg for child in ast.walk(node) if isinstance(child, ast.arg)}
+    bound |= {child.name for child in ast.walk(node) if isinstance(child, ast.ExceptHandler) and child.name}
+    return {child.id for child in names if isinstance(child.ctx, ast.Load)} - bound
 
 
 def _is_remote_module(value: Any) -> bool:
