@@ -87,16 +87,19 @@ def _assert_in_functions(body: list[ast.stmt], inside: bool = False, named: bool
             both = ast.BoolOp(ast.And(), conditions) if len(conditions) > 1 else conditions[0]
             body[at] = ast.copy_location(ast.Assert(both, None), node)
             changed = True
-        function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        test = function and (node.name == "check" or node.name.startswith("test"))  # type: ignore[attr-defined]
-        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
-            for part in (getattr(node, field, None) or (),):
-                blocks = [part] if field in ("body", "orelse", "finalbody") else [item.body for item in part]
-                for block in blocks:
-                    changed = (
-                        _assert_in_functions(block, inside or function, test or (named and not function)) or changed
-                    )
+        deeper = (inside, named)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            deeper = (True, node.name == "check" or node.name.startswith("test"))
+        for block in _blocks(node):
+            changed = _assert_in_functions(block, *deeper) or changed
     return changed
+
+
+def _blocks(node: ast.stmt) -> list[list[ast.stmt]]:
+    """Return the lists of statements that a statement holds."""
+    blocks = [getattr(node, field, None) for field in ("body", "orelse", "finalbody")]
+    blocks += [part.body for field in ("handlers", "cases") for part in getattr(node, field, ())]
+    return [block for block in blocks if isinstance(block, list)]
 
 
 def _thrown_away(node: ast.stmt) -> list[ast.expr]:
