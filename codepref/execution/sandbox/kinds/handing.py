@@ -14,6 +14,9 @@ PLAIN, ANSWER, UNKNOWN, MIXED = range(4)
 """Where a value comes from. PLAIN: it certainly crosses. ANSWER: from the solution, so it crosses back. UNKNOWN: from
 the test's own text, and it may be unable to cross. MIXED: the test made it of an answer, such as `type(answer)`."""
 
+_FILES = ("<test>", "<doctest ")
+"""How the names of the files begin that hold the code of a test."""
+
 _SURE = words("""
     int float str bool complex bytes bytearray len abs round sum min max sorted list tuple dict set frozenset
     range divmod pow ord chr hex oct bin repr ascii format any all hash print isinstance issubclass callable id""")
@@ -111,9 +114,9 @@ def made_by_test(value: object, module: str) -> bool:
     if type(function) in (types.FunctionType, types.GeneratorType, types.CoroutineType):
         for name in ("__code__", "gi_code", "cr_code"):
             if code := getattr(function, name, None):
-                return bool(code.co_filename == "<test>")
+                return str(code.co_filename).startswith(_FILES)
     kind = value if isinstance(value, type) else type(value)
-    return kind.__module__ == module
+    return kind.__module__ in (module, "test_solution")
 
 
 def _answers(text: TestText, function: ast.Attribute, origins: Origins | None) -> bool:

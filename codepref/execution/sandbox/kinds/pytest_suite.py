@@ -56,7 +56,7 @@ class PytestSuite(Kind):
         """
         if test.names & SHARED_FIXTURES:
             return CALL_BY_REFERENCE
-        return self._run(runner, test, {**runner.bindings, **runner.space}, runner.bindings, shared=False)
+        return self._run(runner, test, runner.scope(test), runner.bindings, shared=False)
 
     def prepare_shared(self) -> dict[str, Any]:
         """Create the module `solution`, and return its namespace."""
@@ -76,11 +76,15 @@ class PytestSuite(Kind):
         assert test.code is not None
         module = types.ModuleType(MODULE)
         sys.modules[MODULE] = module
-        module.__dict__.update(space, __name__=MODULE, __file__=f"{MODULE}.py")
+        space.update(__name__=MODULE, __file__=f"{MODULE}.py")
+        if type(space) is dict:
+            module.__dict__.update(space)
+            space = module.__dict__
         tree = parsed(test.source)
         import_as_solution(tree, solution, runner.plan.entry_point)
         with main_calls_do_nothing():
-            exec(test.code, module.__dict__)
+            exec(test.code, space)
+        module.__dict__.update(space)  # a namespace with names that are read anew cannot be that of a module
 
         def code_of(error: BaseException) -> int:
             return runner.code_of(error, shared)

@@ -75,6 +75,7 @@ class TestRunner:
         self.source = ""
         self.space: dict[str, Any] = {"__name__": "tests", "__builtins__": builtins}
         self.bindings: dict[str, Any] = {}
+        self.solution_module: SolutionModule | None = None
         self._posted: dict[int, list[Any]] = {}
 
     def run(self, channel: int, pid: int, source: str, start: int, ahead: bool, alone: bool) -> bool:
@@ -239,7 +240,12 @@ class TestRunner:
         if analysis is None:
             return {**self.bindings, **self.space}
         names = {name: value for name, value in self.bindings.items() if name not in analysis.hidden}
-        names |= self._libraries(analysis.libraries)
+        libraries = self._libraries(analysis.libraries)
+        if self.solution_module is not None:
+            # A star import replaces names. It must replace no name that means something else in this test.
+            others = (libraries.keys() | self.space.keys()) - {self.plan.entry_point}
+            self.solution_module.offer(name for name in names if name not in others)
+        names |= libraries
         names |= self.space
         return Scope(names, analysis.live, self._read) if analysis.live else names
 
@@ -261,7 +267,8 @@ class TestRunner:
         names |= self.helpers.modules if self.helpers is not None else set()
         if names:
             functions = {n: v for n, v in self.bindings.items() if isinstance(v, proxies.RemoteCallable)}
-            register(SolutionModule("solution", functions, tuple(self.bindings), self._read), names)
+            self.solution_module = SolutionModule("solution", functions, tuple(self.bindings), self._read)
+            register(self.solution_module, names)
 
     def _run_late_helpers(self, start: int, alone: bool) -> bool:
         """Run helpers that use names of the solution. If they fail, the solution is at fault."""
