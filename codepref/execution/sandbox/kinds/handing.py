@@ -20,6 +20,9 @@ _FILES = ("<test>", "<doctest ")
 _SURE = words("""
     int float str bool complex bytes bytearray len abs round sum min max sorted list tuple dict set frozenset
     range divmod pow ord chr hex oct bin repr ascii format any all hash print isinstance issubclass callable id""")
+_WRAPPING = words("functools.partial functools.cmp_to_key functools.lru_cache functools.cache")
+"""Functions of libraries that make a function of another one."""
+
 _SEQUENCES = (ast.List, ast.Tuple, ast.Set)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp)
 _SURE_NODES = (ast.Constant, ast.JoinedStr, ast.Compare)
@@ -62,7 +65,9 @@ class Origins:
         if isinstance(expression, ast.Attribute | ast.Subscript):
             if self.text.is_own(expression):
                 return ANSWER
-            return self._made_of(self.of(expression.value), UNKNOWN if self.text.path(expression) else PLAIN)
+            # An attribute of a list may be a method, such as `found.append`, which cannot cross.
+            unknown = isinstance(expression, ast.Attribute) or self.text.path(expression)
+            return self._made_of(self.of(expression.value), UNKNOWN if unknown else PLAIN)
         if isinstance(expression, _SEQUENCES):
             return max(map(self.of, expression.elts), default=PLAIN)
         if isinstance(expression, ast.Dict):
@@ -137,7 +142,8 @@ def may_hand_over(text: TestText) -> bool:
 
 def hands_own_things(text: TestText) -> bool:
     """Return whether the test visibly hands a function, a generator or an instance of its own to the solution."""
-    made = set(text.functions) | text.classes
+    made = {name for name, node in text.functions.items() if not any(map(_is_fixture, node.decorator_list))}
+    made |= text.classes
     for _ in range(2):
         for node in text.nodes[ast.Assign]:
             if _made(text, node.value, made):
@@ -149,12 +155,20 @@ def hands_own_things(text: TestText) -> bool:
     return any(_made(text, part, made) for part in arguments(text))
 
 
+def _is_fixture(decorator: ast.expr) -> bool:
+    """Return whether a decorator makes a function a fixture of pytest. Its name then means the value that it returns."""
+    function = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return (function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")) == "fixture"
+
+
 def _made(text: TestText, expression: ast.expr, made: set[str]) -> bool:
     if isinstance(expression, ast.Lambda | ast.GeneratorExp):
         return True
     if isinstance(expression, ast.Name):
         return expression.id in made
     if isinstance(expression, ast.Call):
+        if text.path(expression.func) in _WRAPPING:
+            return True
         return isinstance(expression.func, ast.Name) and expression.func.id in text.classes
     if isinstance(expression, _SEQUENCES):
         return any(_made(text, part, made) for part in expression.elts)

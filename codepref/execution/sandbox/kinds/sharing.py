@@ -9,10 +9,11 @@ from __future__ import annotations
 import ast
 
 from ..confinement.allowlist import words
+from .free_names import bound_at_top
 from .handing import ANSWER, MADE_BY_TEST, MIXED, Origins, hands_own_things, may_hand_over
 from .own_objects import ENTERS, USES_CLASS, why_objects
-from .reach import LOOKS, PATCHES, why_reaches
-from .test_text import Surroundings, TestText, bound_at_top
+from .reach import EVALUATES, LOOKS, PATCHES, why_reaches
+from .test_text import Surroundings, TestText
 
 CHECKS_TYPE = "it checks the type of an answer that cannot cross"
 KEEPS_DATA = "it changes or keeps data of the solution's module"
@@ -39,6 +40,12 @@ _DATA_CLASSES = words("""
 _CHANGING = words("""
     append extend insert remove pop clear sort reverse add discard update popitem setdefault appendleft popleft
     extendleft rotate""")
+
+
+_SYMPY_NUMBERS = words("""
+    isprime prime primepi primerange nextprime prevprime randprime factorint primefactors divisors divisor_count
+    divisor_sigma totient mobius gcd lcm igcd ilcm factorial binomial fibonacci lucas catalan bell""")
+"""Functions of sympy whose results are numbers. They evaluate a text too, so an answer is no argument of theirs."""
 
 
 class Analysis:
@@ -94,6 +101,8 @@ def why_shared(text: TestText, live: frozenset[str] = frozenset()) -> str:
     """Return why a test must share a process with the solution, or "" if it runs apart from it."""
     if reason := why_reaches(text):
         return reason
+    if _evaluates(text):
+        return EVALUATES
     if _uses_type(text):
         return USES_CLASS
     if any(_is_from_solution(text, node.context_expr) for node in text.nodes[ast.withitem]):
@@ -107,6 +116,29 @@ def why_shared(text: TestText, live: frozenset[str] = frozenset()) -> str:
     if _keeps_data(text, live):
         return KEEPS_DATA
     return why_objects(text) or (MADE_BY_TEST if hands_own_things(text) else "")
+
+
+def _evaluates(text: TestText) -> bool:
+    """Return whether the test hands an answer to a library's function that may evaluate a text as Python.
+
+    Most functions of sympy do, and so do `query` and `eval` of a table. `getattr` takes what the answer names. Objects
+    of sympy do not cross, so a test that makes some shares a process as well.
+    """
+    paths = {text.path(node.func) for node in text.nodes[ast.Call] if isinstance(node.func, ast.Name | ast.Attribute)}
+    if any(path.startswith("sympy.") and path.split(".")[-1] not in _SYMPY_NUMBERS for path in paths):
+        return True
+    tables = any(path.split(".")[0] == "pandas" for path in (*text.imported.values(), *text.libraries.values()))
+    asked: list[ast.expr] = []
+    for node in text.nodes[ast.Call]:
+        path, method = text.path(node.func), node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        if path.startswith("sympy.") or (tables and not path and method in ("query", "eval")):
+            asked += node.args
+        elif path in ("builtins.getattr", "operator.attrgetter", "operator.methodcaller"):
+            asked += [part for part in node.args if path != "builtins.getattr" or part is not node.args[0]]
+    if not asked:
+        return False
+    origins = Origins(text)
+    return any(origins.of(part) in (ANSWER, MIXED) for part in asked)
 
 
 def _uses_type(text: TestText) -> bool:
