@@ -155,7 +155,7 @@ def test_damaged_fields_decode_or_raise_malformed(value, data):
 
 @pytest.mark.parametrize("name", ["a\0b", "\ud800", "x" * 10])
 def test_an_exception_with_an_odd_name_is_malformed_or_an_exception(name):
-    fields = (name, "ValueError", ("x",), None, {}, None)
+    fields = (name, "ValueError", ("x",), None, {}, None, {})
     if name.isidentifier():
         assert type(exception_from(fields)).__name__ == name
     else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 
 from ..confinement.allowlist import words
+from .answers import CHANGING, needs_originals
 from .free_names import bound_at_top
 from .handing import ANSWER, MADE_BY_TEST, MIXED, Origins, hands_own_things, may_hand_over
 from .own_objects import ENTERS, USES_CLASS, why_objects
@@ -16,7 +17,7 @@ from .reach import EVALUATES, LOOKS, PATCHES, why_reaches
 from .test_text import Surroundings, TestText
 
 CHECKS_TYPE = "it checks the type of an answer that cannot cross"
-KEEPS_DATA = "it changes or keeps data of the solution's module"
+KEEPS_DATA = "it changes or keeps data of the solution"
 
 _TYPE_CALLS = frozenset({"builtins.isinstance", "builtins.issubclass", "contextlib.suppress", "pytest.raises"})
 _TYPE_METHODS = words("raises assertRaises assertRaisesRegex assertIsInstance assertNotIsInstance suppress register")
@@ -37,9 +38,6 @@ _DATA_MODULES = words(
 _DATA_CLASSES = words("""
     re.Pattern array.array zoneinfo.ZoneInfo types.SimpleNamespace types.NoneType types.MappingProxyType
     time.struct_time http.HTTPStatus urllib.parse.ParseResult urllib.parse.SplitResult""")
-_CHANGING = words("""
-    append extend insert remove pop clear sort reverse add discard update popitem setdefault appendleft popleft
-    extendleft rotate""")
 
 
 _SYMPY_NUMBERS = words("""
@@ -113,7 +111,7 @@ def why_shared(text: TestText, live: frozenset[str] = frozenset()) -> str:
         return CHECKS_TYPE
     if _sets_names(text):
         return PATCHES
-    if _keeps_data(text, live):
+    if _keeps_data(text, live) or needs_originals(text):
         return KEEPS_DATA
     return why_objects(text) or (MADE_BY_TEST if hands_own_things(text) else "")
 
@@ -269,7 +267,7 @@ def _keeps_data(text: TestText, live: frozenset[str]) -> bool:
         return True
     for call in text.nodes[ast.Call]:
         method = call.func
-        if isinstance(method, ast.Attribute) and method.attr in _CHANGING and _is_live(text, method.value, live):
+        if isinstance(method, ast.Attribute) and method.attr in CHANGING and _is_live(text, method.value, live):
             return True
     for node in text.nodes[ast.Subscript]:
         if not isinstance(node.ctx, ast.Load) and _is_live(text, node.value, live):

@@ -1,0 +1,82 @@
+"""Finds tests for which an answer must be the very object that the solution holds, and not a copy of it.
+
+Such a test changes an answer in place and then asks the solution again, or asks if two answers are one object. Across
+processes, the solution would not see the change, and two answers are never one list.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ..confinement.allowlist import words
+from .handing import ANSWER, MIXED, Origins
+from .test_text import TestText
+
+CHANGING = words("""
+    append extend insert remove pop clear sort reverse add discard update popitem setdefault appendleft popleft
+    extendleft rotate""")
+"""Methods that change a container in place."""
+
+_ADDING = CHANGING - words("remove pop sort reverse discard popitem popleft rotate")
+"""Those of them that a test hardly uses to read an answer."""
+
+
+def needs_originals(text: TestText) -> bool:
+    """Return whether the test changes an object that the solution holds, or asks if two answers are one object."""
+    for node in text.nodes[ast.Compare]:
+        sides = [node.left, *node.comparators]
+        for operator, left, right in zip(node.ops, sides, sides[1:], strict=False):
+            if isinstance(operator, ast.Is | ast.IsNot) and _of_function(text, left) and _of_function(text, right):
+                return True
+    changed = list(_changed(text))
+    if not changed:
+        return False
+    origins = Origins(text)
+    return any(_is_held(text, origins, target, adds) for target, adds in changed)
+
+
+def _changed(text: TestText) -> Iterator[tuple[ast.expr, bool]]:
+    """Yield each expression that the test changes in place, and whether it adds or sets something."""
+    for call in text.nodes[ast.Call]:
+        if isinstance(call.func, ast.Attribute) and call.func.attr in CHANGING:
+            yield call.func.value, call.func.attr in _ADDING
+    for node in text.nodes[ast.Subscript]:
+        if not isinstance(node.ctx, ast.Load):
+            yield node.value, True
+
+
+def _is_held(text: TestText, origins: Origins, target: ast.expr, adds: bool) -> bool:
+    base = target
+    while isinstance(base, ast.Subscript):
+        base = base.value
+    if isinstance(base, ast.Name):
+        return adds and _of_function(text, base) and _asks_again(text, base)
+    if isinstance(base, ast.Attribute) or (isinstance(base, ast.Call) and adds):
+        return not text.path(base) and origins.of(base) in (ANSWER, MIXED)
+    return False
+
+
+def _of_function(text: TestText, expression: ast.expr) -> bool:
+    """Return whether an expression is the answer of a function of the solution, and not an object of its class."""
+    if isinstance(expression, ast.Call):
+        return text.is_own(expression.func) and not text.is_class(expression.func)
+    if not isinstance(expression, ast.Name):
+        return False
+    values = [
+        node.value
+        for node in text.nodes[ast.Assign]
+        if any(isinstance(target, ast.Name) and target.id == expression.id for target in node.targets)
+    ]
+    return bool(values) and all(isinstance(value, ast.Call) and _of_function(text, value) for value in values)
+
+
+def _asks_again(text: TestText, name: ast.Name) -> bool:
+    """Return whether a later call of the solution does not get the changed object, so that it may show the change."""
+    for call in text.nodes[ast.Call]:
+        if call.lineno > name.lineno and text.is_own(call.func):
+            parts = (*call.args, *(part.value for part in call.keywords))
+            given = {node.id for part in parts for node in ast.walk(part) if isinstance(node, ast.Name)}
+            if name.id not in given:
+                return True
+    return False
