@@ -200,6 +200,7 @@ def test_own_functions_and_classes_have_no_reference():
 def test_a_proxy_has_the_methods_that_its_handle_names():
     class Link:
         stops_expected = False
+        refused = frozenset()
 
         def request(self, operation, *parts):
             return {"len": 3, "bool": True, "hash": 5, "str": "text", "repr": "r", "differ": False}[operation]

@@ -22,6 +22,29 @@ _ADDING = CHANGING - words("remove pop sort reverse discard popitem popleft rota
 """Those of them that a test hardly uses to read an answer."""
 
 
+_ASKING = words("""
+    startswith endswith issubset issuperset isdisjoint isalnum isalpha isascii isdecimal isdigit isidentifier islower
+    isnumeric isprintable isspace istitle isupper""")
+"""Methods of builtin data that answer True or False."""
+
+
+def asked_of_answers(text: TestText) -> frozenset[str]:
+    """Return the methods of builtin data by which the test asks if an answer of a function is right.
+
+    With `assert greet("Ann").startswith("Hello")`, a test expects a text. An object of the solution would get the
+    expected value and decide itself. A test that calls such a method of an object of a class, which may have one of its
+    own, such as a trie, may ask this object.
+    """
+    asked = set[str]()
+    classes = any(text.is_class(call.func) for call in text.nodes[ast.Call])
+    for call in text.nodes[ast.Call]:
+        if isinstance(call.func, ast.Attribute) and call.func.attr in _ASKING:
+            if classes and not _of_function(text, call.func.value):
+                return frozenset()
+            asked.add(call.func.attr)
+    return frozenset(asked)
+
+
 def needs_originals(text: TestText) -> bool:
     """Return whether the test changes an object that the solution holds, or asks if two answers are one object."""
     for node in text.nodes[ast.Compare]:

@@ -156,7 +156,7 @@ def hands_own_things(text: TestText) -> bool:
 
 
 def _is_fixture(decorator: ast.expr) -> bool:
-    """Return whether a decorator makes a function a fixture of pytest. Its name then means the value that it returns."""
+    """Return whether a decorator makes a function a fixture of pytest, whose name then means the value it returns."""
     function = decorator.func if isinstance(decorator, ast.Call) else decorator
     return (function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")) == "fixture"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 
 from ..confinement.allowlist import words
-from .answers import CHANGING, needs_originals
+from .answers import CHANGING, asked_of_answers, needs_originals
 from .free_names import bound_at_top
 from .handing import ANSWER, MADE_BY_TEST, MIXED, Origins, hands_own_things, may_hand_over
 from .own_objects import ENTERS, USES_CLASS, why_objects
@@ -58,15 +58,17 @@ class Analysis:
         own: names that only the solution can supply.
         binds: names that the test itself binds in its module.
         hidden: those of them that must not come from the solution.
+        asks: names of methods of builtin data by which the test asks if an answer is right.
     """
 
-    __slots__ = ("binds", "hands_over", "hidden", "libraries", "live", "modules", "own", "shared")
+    __slots__ = ("asks", "binds", "hands_over", "hidden", "libraries", "live", "modules", "own", "shared")
 
     def __init__(self, tree: ast.Module, around: Surroundings) -> None:
         text = TestText(tree, around)
         self.live = _live_names(text)
         self.shared = why_shared(text, self.live)
         self.hands_over = not self.shared and may_hand_over(text)
+        self.asks = asked_of_answers(text)
         self.libraries = text.libraries
         self.modules = text.solution_modules
         self.own = frozenset(text.own | text.from_solution)
@@ -84,15 +86,16 @@ class HelperAnalysis:
 
     Attributes:
         after: whether they use names that only the solution can supply, so that they must run after it.
-        libraries, modules: as in `Analysis`.
+        hidden, libraries, modules: as in `Analysis`.
     """
 
-    __slots__ = ("after", "libraries", "modules")
+    __slots__ = ("after", "hidden", "libraries", "modules")
 
     def __init__(self, helpers: ast.Module, definitions: dict[str, str]) -> None:
         text = TestText(helpers, Surroundings(None, "", definitions))
         self.after = bool(text.own or text.modules or text.solution_modules)
         self.libraries, self.modules = text.libraries, text.solution_modules
+        self.hidden = frozenset(bound_at_top(helpers)) - text.own - text.from_solution
 
 
 def why_shared(text: TestText, live: frozenset[str] = frozenset()) -> str:

@@ -11,7 +11,7 @@ import functools
 import importlib.util
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from ..confinement.allowlist import words
@@ -237,12 +237,11 @@ class TestText:
             return self.libraries[name]
         return f"builtins.{name}" if hasattr(builtins, name) and name not in self.bound else ""
 
-
     def _path_of_getattr(self, call: ast.Call) -> str:
         if not (is_name(call.func, "getattr") and len(call.args) > 1 and isinstance(call.args[1], ast.Constant)):
             return ""
         base = self.path(call.args[0])
-        return f"{base}.{call.args[1].value}" if base else ""
+        return f"{base}.{call.args[1].value!s}" if base else ""
 
 
 def is_name(node: ast.AST, name: str) -> bool:

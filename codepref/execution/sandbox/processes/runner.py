@@ -114,6 +114,7 @@ class TestRunner:
         cpu_seconds, wall_seconds = self._time_limits(test)
         self._limit_own_time(cpu_seconds, test.kind.cpu_slack(self.plan.limits, test))
         self.link.stops_expected = "StopIteration" in test.names
+        self.link.refused = test.analysis.asks if test.analysis is not None else frozenset()
         self.link.may_share = lambda value: self._may_share(test, value)
         if index in self._posted:
             self.link.current = index
@@ -275,8 +276,12 @@ class TestRunner:
         code = compiled(self.plan.helpers)
         wanted = names_in(code)
         assert self.helpers is not None
-        self.space |= {name: value for name, value in self.bindings.items() if name in wanted}
-        self.space |= self._libraries(self.helpers.libraries)
+        libraries = self._libraries(self.helpers.libraries)
+        names = self.bindings.keys() - self.helpers.hidden
+        if self.solution_module is not None:
+            self.solution_module.offer(names - libraries.keys())
+        self.space |= {name: self.bindings[name] for name in names if name in wanted}
+        self.space |= libraries
         self._limit_own_time(self.plan.limits["load_cpu_seconds"], SHORT_SLACK)
         try:
             exec(code, self.space)

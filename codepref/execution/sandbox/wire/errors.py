@@ -84,7 +84,10 @@ def exception_from(fields: Any, causes: int = MAX_CAUSES) -> BaseException:
         raise Malformed("the fields of an error are malformed")
     name, base_name, arguments, number, attributes, cause, further = fields
     base = getattr(builtins, base_name, None) if type(base_name) is str else None
-    if not (isinstance(base, type) and issubclass(base, BaseException)) or not type(attributes) is type(further) is dict:
+    if (
+        not (isinstance(base, type) and issubclass(base, BaseException))
+        or not type(attributes) is type(further) is dict
+    ):
         raise Malformed("the type of an error is not a builtin exception")
     kind = base if name == base_name else new_class(name, base, {MARK: True})
     if library := _library_class(further.get("class"), base):
