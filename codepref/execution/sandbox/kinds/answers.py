@@ -56,28 +56,31 @@ def needs_originals(text: TestText) -> bool:
     if not changed:
         return False
     origins = Origins(text)
-    return any(_is_held(text, origins, target, adds) for target, adds in changed)
+    return any(_is_held(text, origins, *change) for change in changed)
 
 
-def _changed(text: TestText) -> Iterator[tuple[ast.expr, bool]]:
-    """Yield each expression that the test changes in place, and whether it adds or sets something."""
+def _changed(text: TestText) -> Iterator[tuple[ast.expr, bool, bool]]:
+    """Yield each expression that the test changes in place, whether it adds or sets something, and whether it sets."""
     for call in text.nodes[ast.Call]:
         if isinstance(call.func, ast.Attribute) and call.func.attr in CHANGING:
-            yield call.func.value, call.func.attr in _ADDING
+            yield call.func.value, call.func.attr in _ADDING, False
     for node in text.nodes[ast.Subscript]:
         if not isinstance(node.ctx, ast.Load):
-            yield node.value, True
+            yield node.value, True, True
 
 
-def _is_held(text: TestText, origins: Origins, target: ast.expr, adds: bool) -> bool:
+def _is_held(text: TestText, origins: Origins, target: ast.expr, adds: bool, sets: bool) -> bool:
     base = target
     while isinstance(base, ast.Subscript):
         base = base.value
     if isinstance(base, ast.Name):
-        return adds and _of_function(text, base) and _asks_again(text, base)
-    if isinstance(base, ast.Attribute) or (isinstance(base, ast.Call) and adds):
-        return not text.path(base) and origins.of(base) in (ANSWER, MIXED)
-    return False
+        return adds and _of_function(text, base) and _asks_again(text, base, same=target is not base or sets)
+    if isinstance(base, ast.Call):
+        if not adds or text.is_own(base.func):
+            return adds and _of_function(text, base)
+        base = base.func
+    # Only an attribute or a method of an answer is the solution's. `groups.setdefault(f(1), [])` is the test's.
+    return isinstance(base, ast.Attribute) and not text.path(base) and origins.of(base.value) in (ANSWER, MIXED)
 
 
 def _of_function(text: TestText, expression: ast.expr) -> bool:
@@ -94,10 +97,19 @@ def _of_function(text: TestText, expression: ast.expr) -> bool:
     return bool(values) and all(isinstance(value, ast.Call) and _of_function(text, value) for value in values)
 
 
-def _asks_again(text: TestText, name: ast.Name) -> bool:
-    """Return whether a later call of the solution does not get the changed object, so that it may show the change."""
+def _asks_again(text: TestText, name: ast.Name, *, same: bool) -> bool:
+    """Return whether a later call of the solution does not get the changed object, so that it may show the change.
+
+    same: whether only a call counts that equals the call whose answer was changed. A test that sets an item of a matrix
+    usually asks for other matrices afterwards.
+    """
+    made = {
+        ast.dump(node.value)
+        for node in text.nodes[ast.Assign]
+        if any(isinstance(target, ast.Name) and target.id == name.id for target in node.targets)
+    }
     for call in text.nodes[ast.Call]:
-        if call.lineno > name.lineno and text.is_own(call.func):
+        if call.lineno > name.lineno and text.is_own(call.func) and (not same or ast.dump(call) in made):
             parts = (*call.args, *(part.value for part in call.keywords))
             given = {node.id for part in parts for node in ast.walk(part) if isinstance(node, ast.Name)}
             if name.id not in given:

@@ -23,6 +23,11 @@ _SURE = words("""
 _WRAPPING = words("functools.partial functools.cmp_to_key functools.lru_cache functools.cache")
 """Functions of libraries that make a function of another one."""
 
+_OF_LISTS = frozenset({"sort"})
+_OF_TABLES = words("""
+    equals apply map applymap agg aggregate transform groupby filter pipe assign merge join compare isin eq ne dot
+    combine where mask""")
+
 _SEQUENCES = (ast.List, ast.Tuple, ast.Set)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp)
 _SURE_NODES = (ast.Constant, ast.JoinedStr, ast.Compare)
@@ -104,10 +109,33 @@ def arguments(text: TestText, origins: Origins | None = None) -> list[ast.expr]:
     """Return the arguments that the test gives to functions of the solution, and to methods of its objects."""
     found: list[ast.expr] = []
     for node in text.nodes[ast.Call]:
-        method = isinstance(node.func, ast.Attribute) and not text.path(node.func)
+        method = isinstance(node.func, ast.Attribute) and not text.path(node.func) and not is_of_data(text, node)
         if text.is_own(node.func) or (method and _answers(text, node.func, origins)):
             found += [*node.args, *(part.value for part in node.keywords)]
     return found
+
+
+def is_of_data(text: TestText, call: ast.Call) -> bool:
+    """Return whether a test calls a method that a list or a table has, and gives it something that may not cross.
+
+    The test expects data. An object of the solution with such a method must not move the test to a shared process, since
+    the answer would decide about that.
+    """
+    if not isinstance(call.func, ast.Attribute) or call.func.attr not in _OF_LISTS | _OF_TABLES:
+        return False
+    base = call.func.value
+    if isinstance(base, ast.Call) and text.is_class(base.func):
+        return False
+    given = [*call.args, *(part.value for part in call.keywords)]
+    tables = any(path.split(".")[0] == "pandas" for path in (*text.imported.values(), *text.libraries.values()))
+    return (tables or call.func.attr in _OF_LISTS) and not all(map(is_literal, given))
+
+
+def asks_data(text: TestText) -> bool:
+    """Return whether the test calls such a method of an answer."""
+    calls = [node for node in text.nodes[ast.Call] if is_of_data(text, node)]
+    origins = Origins(text) if calls else None
+    return origins is not None and any(origins.of(node.func.value) in (ANSWER, MIXED) for node in calls)
 
 
 def made_by_test(value: object, module: str) -> bool:

@@ -11,7 +11,7 @@ import ast
 from ..confinement.allowlist import words
 from .answers import CHANGING, asked_of_answers, needs_originals
 from .free_names import bound_at_top
-from .handing import ANSWER, MADE_BY_TEST, MIXED, Origins, hands_own_things, may_hand_over
+from .handing import ANSWER, MADE_BY_TEST, MIXED, Origins, asks_data, hands_own_things, may_hand_over
 from .own_objects import ENTERS, USES_CLASS, why_objects
 from .reach import EVALUATES, LOOKS, PATCHES, why_reaches
 from .test_text import Surroundings, TestText
@@ -58,15 +58,17 @@ class Analysis:
         own: names that only the solution can supply.
         binds: names that the test itself binds in its module.
         hidden: those of them that must not come from the solution.
+        stays: whether the test must not fall back to a shared process when it makes a call.
         asks: names of methods of builtin data by which the test asks if an answer is right.
     """
 
-    __slots__ = ("asks", "binds", "hands_over", "hidden", "libraries", "live", "modules", "own", "shared")
+    __slots__ = ("asks", "binds", "hands_over", "hidden", "libraries", "live", "modules", "own", "shared", "stays")
 
     def __init__(self, tree: ast.Module, around: Surroundings) -> None:
         text = TestText(tree, around)
         self.live = _live_names(text)
         self.shared = why_shared(text, self.live)
+        self.stays = not self.shared and asks_data(text)
         self.hands_over = not self.shared and may_hand_over(text)
         self.asks = asked_of_answers(text)
         self.libraries = text.libraries
@@ -116,7 +118,8 @@ def why_shared(text: TestText, live: frozenset[str] = frozenset()) -> str:
         return PATCHES
     if _keeps_data(text, live) or needs_originals(text):
         return KEEPS_DATA
-    return why_objects(text) or (MADE_BY_TEST if hands_own_things(text) else "")
+    hands = hands_own_things(text) or (asks_data(text) and may_hand_over(text))
+    return why_objects(text) or (MADE_BY_TEST if hands else "")
 
 
 def _evaluates(text: TestText) -> bool:

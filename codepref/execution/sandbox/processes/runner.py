@@ -226,8 +226,11 @@ class TestRunner:
     def _may_share(self, test: PreparedTest, value: Any) -> bool:
         """Return whether the test may share a process with the solution, since this value of it cannot cross.
 
-        It may if the test made the value, or if its text shows that no argument is made of an answer.
+        It may if the test made the value, or if its text shows that no argument is made of an answer. It may not if a
+        method of an answer gets the value where the test expects a list or a table.
         """
+        if test.analysis is not None and test.analysis.stays:
+            return False
         if made_by_test(value, self.space["__name__"]):
             return True
         return test.analysis is not None and test.analysis.hands_over
