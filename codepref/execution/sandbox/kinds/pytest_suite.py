@@ -35,6 +35,21 @@ A test with such a fixture shares a process with the solution.
 SHARED_FIXTURES |= {"mocker", "recwarn", "testdir", "tmp_path", "tmp_path_factory", "tmpdir", "tmpdir_factory"}
 
 
+class _Module(types.ModuleType):
+    """A module whose functions have another namespace than the module. A name that is set in the module is set in both.
+
+    Names of the solution that are read anew need such a namespace.
+    """
+
+    def __init__(self, space: dict[str, Any]) -> None:
+        super().__init__(MODULE)
+        self.__dict__["_space"] = space
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        self._space[name] = value
+
+
 class PytestSuite(Kind):
     """Tests that are files for pytest. At least one of its tests must pass, and none may fail.
 
@@ -86,17 +101,16 @@ class PytestSuite(Kind):
         from .pytest_plugin import run
 
         assert test.code is not None
-        module = types.ModuleType(MODULE)
-        sys.modules[MODULE] = module
         space.update(__name__=MODULE, __file__=f"{MODULE}.py")
-        if type(space) is dict:
-            module.__dict__.update(space)
-            space = module.__dict__
+        module = types.ModuleType(MODULE) if type(space) is dict else _Module(space)
+        sys.modules[MODULE] = module
+        module.__dict__.update(space)
+        space = module.__dict__ if type(space) is dict else space
         tree = parsed(test.source)
         import_as_solution(tree, solution, runner.plan.entry_point)
         with main_calls_do_nothing():
             exec(test.code, space)
-        module.__dict__.update(space)  # a namespace with names that are read anew cannot be that of a module
+        module.__dict__.update(space)
 
         def code_of(error: BaseException) -> int:
             return runner.code_of(error, shared)

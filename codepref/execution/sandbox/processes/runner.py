@@ -114,6 +114,7 @@ class TestRunner:
         cpu_seconds, wall_seconds = self._time_limits(test)
         self._limit_own_time(cpu_seconds, test.kind.cpu_slack(self.plan.limits, test))
         self.link.stops_expected = "StopIteration" in test.names
+        self.link.refused = test.analysis.asks if test.analysis is not None else frozenset()
         self.link.may_share = lambda value: self._may_share(test, value)
         if index in self._posted:
             self.link.current = index
@@ -225,8 +226,11 @@ class TestRunner:
     def _may_share(self, test: PreparedTest, value: Any) -> bool:
         """Return whether the test may share a process with the solution, since this value of it cannot cross.
 
-        It may if the test made the value, or if its text shows that no argument is made of an answer.
+        It may if the test made the value, or if its text shows that no argument is made of an answer. It may not if a
+        method of an answer gets the value where the test expects a list or a table.
         """
+        if test.analysis is not None and test.analysis.stays:
+            return False
         if made_by_test(value, self.space["__name__"]):
             return True
         return test.analysis is not None and test.analysis.hands_over
@@ -275,8 +279,12 @@ class TestRunner:
         code = compiled(self.plan.helpers)
         wanted = names_in(code)
         assert self.helpers is not None
-        self.space |= {name: value for name, value in self.bindings.items() if name in wanted}
-        self.space |= self._libraries(self.helpers.libraries)
+        libraries = self._libraries(self.helpers.libraries)
+        names = self.bindings.keys() - self.helpers.hidden
+        if self.solution_module is not None:
+            self.solution_module.offer(names - libraries.keys())
+        self.space |= {name: self.bindings[name] for name in names if name in wanted}
+        self.space |= libraries
         self._limit_own_time(self.plan.limits["load_cpu_seconds"], SHORT_SLACK)
         try:
             exec(code, self.space)
