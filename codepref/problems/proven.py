@@ -75,13 +75,13 @@ def output_proves(source: str, entry_point: str, helpers: str) -> bool:
 def cannot_fail(tree: ast.Module, entry_point: str) -> bool:
     """Return whether a test certainly fails no program that raises nothing and gives values of the right types.
 
-    Such a test has no `assert`, `raise`, `with` or `match`, and calls only the entry point, builtins, what it defines
+    Such a test has no `assert`, `raise`, `with` or `while`, and calls only the entry point, builtins, what it defines
     itself, and methods whose names do not say that they check something.
     """
     nodes = list(ast.walk(tree))
     defined = _bound(tree.body) | {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
     for node in nodes:
-        if isinstance(node, ast.Assert | ast.Raise | ast.With | ast.AsyncWith | ast.ImportFrom):
+        if isinstance(node, ast.Assert | ast.Raise | ast.With | ast.AsyncWith | ast.While | ast.ImportFrom):
             return False
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.decorator_list:
             return False

@@ -123,6 +123,11 @@ def test_a_text_that_no_number_fails_judges_nothing(name):
     assert codes(NOTHING[name], RIGHT, WRONG["another number"]) == ["S", "S"]
 
 
+def test_a_loop_that_waits_for_an_answer_is_a_test():
+    right, wrong = codes("while abs(f(1)) != 2:\n    pass\n", RIGHT, WRONG["another number"])
+    assert (right, wrong in ("T", "S")) == ("P", True)
+
+
 def test_a_solution_that_ends_the_program_itself_does_not_pass():
     assert codes(
         "import sys\nif f(1) == 2:\n    sys.exit(0)\nsys.exit(1)\n", "def f(x):\n    raise SystemExit(0)\n"
