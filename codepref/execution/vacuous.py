@@ -18,10 +18,12 @@ from codepref.errors import UserError
 from codepref.execution.engine import Engine
 from codepref.execution.expected_cache import screening_key
 from codepref.execution.limits import Limits
+from codepref.execution.sandbox.kinds.main_block import as_program
 from codepref.execution.tasks import Task
 from codepref.problems.fields import depends_on_solution, names_taken
 from codepref.problems.kinds import kind_of
-from codepref.problems.proven import WRONG
+from codepref.problems.proven import WRONG, cannot_fail
+from codepref.problems.source import parse
 from codepref.records import INFRASTRUCTURE, PASS, SKIPPED, Problem, Solution, Test, VacuousTests, Verdict, is_correct
 
 _FUNCTIONS = {
@@ -90,6 +92,7 @@ class _Pending(NamedTuple):
     """A task whose programs run. own: the positions of the tests that they run against.
 
     proven: whether the programs certainly fail another test, which they need not run against.
+    silent: for each position in own, whether the text of the test has no way to fail (see `cannot_fail`).
     """
 
     key: str
@@ -97,6 +100,7 @@ class _Pending(NamedTuple):
     independent: tuple[int, ...]
     proven: bool
     programs: tuple[str, ...]
+    silent: tuple[bool, ...]
 
 
 def screen(
@@ -131,7 +135,8 @@ def screen(
                 keep(problem.task_id, Screening(independent))
                 continue
             programs = do_nothing_programs(problem, [tests[at] for at in own])
-            waiting.append(_Pending(key, own, independent, len(own) < len(open_), tuple(programs)))
+            silent = tuple(_is_silent(tests[at], problem) for at in own)
+            waiting.append(_Pending(key, own, independent, len(own) < len(open_), tuple(programs), silent))
             solutions = [Solution(problem.task_id, at, program) for at, program in enumerate(programs.values())]
             yield Task(problem, solutions, [tests[at] for at in own], [0] * len(solutions))
 
@@ -159,6 +164,8 @@ def _screening(pending: _Pending, codes: Sequence[str]) -> Screening:
     for name, row in zip(pending.programs, codes, strict=True):
         if all(code == PASS for code, left in zip(row, vacuous, strict=True) if not left):
             return Screening(left_out, name)
+    if all(silent or left for silent, left in zip(pending.silent, vacuous, strict=True)):
+        return Screening(left_out, "every program that raises nothing")
     return Screening(left_out)
 
 
@@ -199,6 +206,12 @@ def _is_independent(test: Test, problem: Problem) -> bool:
 def _is_proven(test: Test, problem: Problem) -> bool:
     """Return whether the text of a test shows that programs which do nothing fail it."""
     return kind_of(test).proves(test.source, problem.entry_point, problem.helpers)
+
+
+def _is_silent(test: Test, problem: Problem) -> bool:
+    """Return whether the text of a test in Python shows that it fails no solution which raises nothing."""
+    tree = parse(test.source) if kind_of(test).python else None
+    return tree is not None and cannot_fail(as_program(tree), problem.entry_point)
 
 
 def _encoded(screening: Screening) -> bytes:

@@ -8,16 +8,28 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Sequence
 
-from codepref.problems.source import bound_names, parse, read_statements, used_names
+from codepref.problems.source import BUILTIN_NAMES, bound_names, parse, read_statements
 
 WRONG = "certainly wrong"
 """What the third program that does nothing gives or prints."""
 
 
-_REBINDS = frozenset({"exec", "globals", "locals", "vars"})
-"""Functions through which a test can give a name another value without an assignment."""
+_REBINDS = frozenset({"exec", "eval", "globals", "locals", "vars", "setattr", "delattr", "getattr", "__import__"})
+"""Functions through which a test can give a name another value, or a function other code, without an assignment."""
+
+_REACHES = frozenset({"sys", "inspect", "gc", "ctypes", "importlib", "builtins", "operator", "types", "__main__"})
+"""Modules through which it can do so. `sys` has the frames, the loaded modules and `sys.exit`."""
+
+_CHECKS = re.compile(
+    "assert|raise|fail|check|verify|expect|ensure|require|valid|test|exit|equal|run|main", re.IGNORECASE
+)
+"""What the name of a function holds that may fail a test."""
+
+_ENDS = frozenset({"SystemExit", "exit", "quit", "_exit", "abort", "kill"})
+"""Names that may end a test early, as a program that has succeeded."""
 
 
 def statements_prove(source: str, entry_point: str, helpers: str) -> bool:
@@ -27,7 +39,7 @@ def statements_prove(source: str, entry_point: str, helpers: str) -> bool:
     and WRONG. No statement can leave the test early without failing it.
     """
     tree = parse(source)
-    if tree is None or {entry_point, "*"} & (_bound(tree.body) | _names_of(helpers)) or used_names(tree) & _REBINDS:
+    if tree is None or {entry_point, "*"} & (_bound(tree.body) | _names_of(helpers)) or _may_rebind(tree):
         return False
     return any(_asserts_literal(node, entry_point) for node in tree.body)
 
@@ -39,10 +51,12 @@ def check_proves(source: str, entry_point: str, helpers: str) -> bool:
     checks = [node for node in functions if node.name == "check"]
     if tree is None or len(checks) != 1 or len(checks[0].args.args) != 1 or checks[0].decorator_list:
         return False
+    if _may_rebind(tree):
+        return False
     (check,) = checks
     others = [node for node in tree.body if node is not check]
     candidate = check.args.args[0].arg
-    if {"check", entry_point} & (_bound(others) | _names_of(helpers)) or candidate in _bound(check.body):
+    if {"check", entry_point, "*"} & (_bound(others) | _names_of(helpers)) or candidate in _bound(check.body):
         return False
     for node in check.body:
         if any(isinstance(child, ast.Return | ast.Yield | ast.YieldFrom) for child in ast.walk(node)):
@@ -56,6 +70,48 @@ def output_proves(source: str, entry_point: str, helpers: str) -> bool:
     """Return whether a test of a whole program expects an output that is neither blank nor WRONG."""
     expected: str = json.loads(source)["output"]
     return bool(expected.split()) and expected.split() != WRONG.split()
+
+
+def cannot_fail(tree: ast.Module, entry_point: str) -> bool:
+    """Return whether a test certainly fails no program that raises nothing and gives values of the right types.
+
+    Such a test has no `assert`, `raise`, `with` or `while`, and calls only the entry point, builtins, what it defines
+    itself, and methods whose names do not say that they check something.
+    """
+    nodes = list(ast.walk(tree))
+    defined = _bound(tree.body) | {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    for node in nodes:
+        if isinstance(node, ast.Assert | ast.Raise | ast.With | ast.AsyncWith | ast.While | ast.ImportFrom):
+            return False
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.decorator_list:
+            return False
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        known = isinstance(node.func, ast.Attribute) or name in BUILTIN_NAMES | defined | {entry_point, "candidate"}
+        if not known or name in _REBINDS | _ENDS or (name not in defined and _CHECKS.search(name)):
+            return False
+    return True
+
+
+def _may_rebind(tree: ast.Module) -> bool:
+    """Return whether a test may give a name or a function another meaning, or may end early and pass."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Global | ast.Nonlocal):
+            return True
+        if isinstance(node, ast.Name) and node.id in _REBINDS | _ENDS:
+            return True
+        if isinstance(node, ast.Attribute):
+            private = node.attr.startswith("__") and node.attr.endswith("__")
+            frame = node.attr.startswith(("f_", "gi_", "tb_", "cr_"))
+            stored = not isinstance(node.ctx, ast.Load) and isinstance(node.value, ast.Name)
+            if private or frame or stored or node.attr in _ENDS:
+                return True
+        if isinstance(node, ast.Import) and any(part.name.split(".")[0] in _REACHES for part in node.names):
+            return True
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in _REACHES:
+            return True
+    return False
 
 
 def _asserts_literal(node: ast.stmt, function: str) -> bool:

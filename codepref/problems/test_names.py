@@ -15,7 +15,7 @@ EXAMPLE = ">>>"
 SOLUTION = "solution"
 """The module that means the solution where a test imports from it."""
 
-CANDIDATES = frozenset({"candidate", "fn", "func", "function", "implementation", "impl", "solution", "target"})
+CANDIDATES = frozenset({"candidate", "f", "fn", "func", "function", "implementation", "impl", "solution", "target"})
 """Names of parameters of test functions that get the entry point."""
 
 

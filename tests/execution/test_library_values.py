@@ -155,7 +155,7 @@ def test_damaged_fields_decode_or_raise_malformed(value, data):
 
 @pytest.mark.parametrize("name", ["a\0b", "\ud800", "x" * 10])
 def test_an_exception_with_an_odd_name_is_malformed_or_an_exception(name):
-    fields = (name, "ValueError", ("x",), None, {}, None)
+    fields = (name, "ValueError", ("x",), None, {}, None, {})
     if name.isidentifier():
         assert type(exception_from(fields)).__name__ == name
     else:
@@ -200,6 +200,7 @@ def test_own_functions_and_classes_have_no_reference():
 def test_a_proxy_has_the_methods_that_its_handle_names():
     class Link:
         stops_expected = False
+        refused = frozenset()
 
         def request(self, operation, *parts):
             return {"len": 3, "bool": True, "hash": 5, "str": "text", "repr": "r", "differ": False}[operation]

@@ -49,8 +49,11 @@ def test_a_printed_comparison_that_may_expect_false_is_not_asserted(verdict_on):
     assert verdict_on(RIGHT, "print(f(1) > 5)").codes == "P"
 
 
-def test_an_exit_in_the_middle_is_an_error(verdict_on):
-    assert verdict_on(RIGHT, "import sys\nif f(1) == 2:\n    sys.exit(0)\nassert f(1) == 2").codes == "E"
+def test_an_exit_in_the_middle_ends_the_test_with_its_status(verdict_on):
+    source = "import sys\nif f(1) == 2:\n    sys.exit(0)\nsys.exit('wrong')\nprint('never')"
+    assert verdict_on(RIGHT, source).codes == "P"
+    assert verdict_on(WRONG, source).codes == "F"
+    assert verdict_on(EXITS, source).codes == "E"
 
 
 def test_a_probe_is_not_changed(verdict_on):

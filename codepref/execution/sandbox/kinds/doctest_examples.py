@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..wire.status_page import CALL_BY_REFERENCE
 from .base import ERROR, FAILED, Kind, PreparedTest, Runner, compiled, identifiers, names_in
 from .main_block import as_program
+from .sharing import Analysis
 from .static_analysis import parsed
-from .suites import import_as_solution, worst_code
+from .suites import SOLUTION, import_as_solution, worst_code
 
 if TYPE_CHECKING:
     import doctest
@@ -29,9 +31,11 @@ class DoctestExamples(Kind):
         import doctest  # noqa: F401
 
         tree, _ = _parts(test.source)
-        test.code = compiled(as_program(tree))
+        tree = as_program(tree)
+        test.code = compiled(tree)
         test.names = names_in(test.code) | identifiers(test.source)
         test.stateless = False
+        test.analysis = Analysis(ast.Module([*tree.body, *_statements(test.source)], []), test.around)
 
     def run(self, runner: Runner, test: PreparedTest) -> int:
         """Run the examples with proxies of the solution's functions, and return the code.
@@ -40,7 +44,7 @@ class DoctestExamples(Kind):
         """
         if _may_print(test.source):
             return CALL_BY_REFERENCE
-        return _run(runner, test, {**runner.bindings, **runner.space}, runner.bindings, shared=False)
+        return _run(runner, test, runner.scope(test), runner.bindings, shared=False)
 
     def run_shared(self, runner: Runner, test: PreparedTest) -> int:
         """Run the examples in the process that holds the solution, and return the code."""
@@ -63,6 +67,15 @@ def _examples(source: str) -> list[doctest.Example]:
 
     parser = doctest.DocTestParser()
     return [example for text in _parts(source)[1] for example in parser.get_examples(text, _NAME)]
+
+
+def _statements(source: str) -> list[ast.stmt]:
+    """Return the statements of all examples of a text. An example that is no Python, which raises, has none."""
+    found: list[ast.stmt] = []
+    for example in _examples(source):
+        with contextlib.suppress(SyntaxError, ValueError):
+            found += parsed(example.source).body
+    return found
 
 
 def _may_print(source: str) -> bool:
@@ -102,11 +115,17 @@ def _run(
             error = exc_info[1]
             note(example, f"{type(error).__name__}: {error}", runner.code_of(error, shared))
 
+    class Checker(doctest.OutputChecker):
+        def check_output(self, want: str, got: str, optionflags: int) -> bool:
+            # A traceback names the module of the solution's own exception, which examples do not know.
+            return super().check_output(want, got.removeprefix(f"{SOLUTION}."), optionflags)
+
     tree, _ = _parts(test.source)
     import_as_solution(tree, solution, runner.plan.entry_point)
     exec(test.code, space)
     examples = _examples(test.source)
     silent: Callable[[str], Any] = lambda text: None  # noqa: E731
-    document = doctest.DocTest(examples, space, _NAME, None, 0, test.source)
-    ExampleRunner(verbose=False).run(document, out=silent, clear_globs=False)
+    document = doctest.DocTest(examples, {}, _NAME, None, 0, test.source)
+    document.globs = space  # not a copy of it, which would not read names anew
+    ExampleRunner(Checker(), verbose=False).run(document, out=silent, clear_globs=False)
     return worst_code(passed, codes, runner.page.describe) if examples else ERROR

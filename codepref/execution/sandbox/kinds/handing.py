@@ -14,9 +14,20 @@ PLAIN, ANSWER, UNKNOWN, MIXED = range(4)
 """Where a value comes from. PLAIN: it certainly crosses. ANSWER: from the solution, so it crosses back. UNKNOWN: from
 the test's own text, and it may be unable to cross. MIXED: the test made it of an answer, such as `type(answer)`."""
 
+_FILES = ("<test>", "<doctest ")
+"""How the names of the files begin that hold the code of a test."""
+
 _SURE = words("""
     int float str bool complex bytes bytearray len abs round sum min max sorted list tuple dict set frozenset
     range divmod pow ord chr hex oct bin repr ascii format any all hash print isinstance issubclass callable id""")
+_WRAPPING = words("functools.partial functools.cmp_to_key functools.lru_cache functools.cache")
+"""Functions of libraries that make a function of another one."""
+
+_OF_LISTS = frozenset({"sort"})
+_OF_TABLES = words("""
+    equals apply map applymap agg aggregate transform groupby filter pipe assign merge join compare isin eq ne dot
+    combine where mask""")
+
 _SEQUENCES = (ast.List, ast.Tuple, ast.Set)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp)
 _SURE_NODES = (ast.Constant, ast.JoinedStr, ast.Compare)
@@ -59,7 +70,9 @@ class Origins:
         if isinstance(expression, ast.Attribute | ast.Subscript):
             if self.text.is_own(expression):
                 return ANSWER
-            return self._made_of(self.of(expression.value), UNKNOWN if self.text.path(expression) else PLAIN)
+            # An attribute of a list may be a method, such as `found.append`, which cannot cross.
+            unknown = isinstance(expression, ast.Attribute) or self.text.path(expression)
+            return self._made_of(self.of(expression.value), UNKNOWN if unknown else PLAIN)
         if isinstance(expression, _SEQUENCES):
             return max(map(self.of, expression.elts), default=PLAIN)
         if isinstance(expression, ast.Dict):
@@ -96,10 +109,33 @@ def arguments(text: TestText, origins: Origins | None = None) -> list[ast.expr]:
     """Return the arguments that the test gives to functions of the solution, and to methods of its objects."""
     found: list[ast.expr] = []
     for node in text.nodes[ast.Call]:
-        method = isinstance(node.func, ast.Attribute) and not text.path(node.func)
+        method = isinstance(node.func, ast.Attribute) and not text.path(node.func) and not is_of_data(text, node)
         if text.is_own(node.func) or (method and _answers(text, node.func, origins)):
             found += [*node.args, *(part.value for part in node.keywords)]
     return found
+
+
+def is_of_data(text: TestText, call: ast.Call) -> bool:
+    """Return whether a test calls a method that a list or a table has, and gives it something that may not cross.
+
+    The test expects data. An object of the solution with such a method must not move the test to a shared process, since
+    the answer would decide about that.
+    """
+    if not isinstance(call.func, ast.Attribute) or call.func.attr not in _OF_LISTS | _OF_TABLES:
+        return False
+    base = call.func.value
+    if isinstance(base, ast.Call) and text.is_class(base.func):
+        return False
+    given = [*call.args, *(part.value for part in call.keywords)]
+    tables = any(path.split(".")[0] == "pandas" for path in (*text.imported.values(), *text.libraries.values()))
+    return (tables or call.func.attr in _OF_LISTS) and not all(map(is_literal, given))
+
+
+def asks_data(text: TestText) -> bool:
+    """Return whether the test calls such a method of an answer."""
+    calls = [node for node in text.nodes[ast.Call] if is_of_data(text, node)]
+    origins = Origins(text) if calls else None
+    return origins is not None and any(origins.of(node.func.value) in (ANSWER, MIXED) for node in calls)
 
 
 def made_by_test(value: object, module: str) -> bool:
@@ -111,9 +147,9 @@ def made_by_test(value: object, module: str) -> bool:
     if type(function) in (types.FunctionType, types.GeneratorType, types.CoroutineType):
         for name in ("__code__", "gi_code", "cr_code"):
             if code := getattr(function, name, None):
-                return bool(code.co_filename == "<test>")
+                return str(code.co_filename).startswith(_FILES)
     kind = value if isinstance(value, type) else type(value)
-    return kind.__module__ == module
+    return kind.__module__ in (module, "test_solution")
 
 
 def _answers(text: TestText, function: ast.Attribute, origins: Origins | None) -> bool:
@@ -134,7 +170,8 @@ def may_hand_over(text: TestText) -> bool:
 
 def hands_own_things(text: TestText) -> bool:
     """Return whether the test visibly hands a function, a generator or an instance of its own to the solution."""
-    made = set(text.functions) | text.classes
+    made = {name for name, node in text.functions.items() if not any(map(_is_fixture, node.decorator_list))}
+    made |= text.classes
     for _ in range(2):
         for node in text.nodes[ast.Assign]:
             if _made(text, node.value, made):
@@ -146,12 +183,20 @@ def hands_own_things(text: TestText) -> bool:
     return any(_made(text, part, made) for part in arguments(text))
 
 
+def _is_fixture(decorator: ast.expr) -> bool:
+    """Return whether a decorator makes a function a fixture of pytest, whose name then means the value it returns."""
+    function = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return (function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")) == "fixture"
+
+
 def _made(text: TestText, expression: ast.expr, made: set[str]) -> bool:
     if isinstance(expression, ast.Lambda | ast.GeneratorExp):
         return True
     if isinstance(expression, ast.Name):
         return expression.id in made
     if isinstance(expression, ast.Call):
+        if text.path(expression.func) in _WRAPPING:
+            return True
         return isinstance(expression.func, ast.Name) and expression.func.id in text.classes
     if isinstance(expression, _SEQUENCES):
         return any(_made(text, part, made) for part in expression.elts)

@@ -11,7 +11,11 @@ from __future__ import annotations
 
 import ast
 
-_CONDITIONS = frozenset({"all", "any", "isinstance", "issubclass"})
+from .reported import count_reports, printed_choice
+
+_CONDITIONS = frozenset({"all", "any", "isinstance", "issubclass", "isclose"})
+_METHODS = frozenset({"allclose", "array_equal", "array_equiv", "startswith", "endswith", "issubset", "issuperset"})
+_METHODS |= {"isdisjoint", "isclose"}
 _EXITS = frozenset({"exit", "quit"})
 _BLOCKS = (ast.For, ast.While, ast.With, ast.Try)
 
@@ -21,11 +25,18 @@ def as_program(tree: ast.Module) -> ast.Module:
 
     - A block under `if __name__ == "__main__":` always runs.
     - At the top level and in its loops and blocks, `f(1) == 2` and `print(f(1) == 2)` become `assert f(1) == 2`.
+    - In functions, `f(1) == 2` as a statement becomes `assert f(1) == 2` too.
+    - What a test only reports counts (see `count_reports`).
     - A last statement `sys.exit(status)` or `raise SystemExit(status)` becomes `assert not status`, also at the end of
       a function that the last statement calls.
     """
     _run_main_block(tree.body)
-    if _assert_conditions(tree.body) | _end(tree.body, _functions(tree)):
+    if (
+        count_reports(tree)
+        | _assert_conditions(tree.body)
+        | _assert_in_functions(tree.body)
+        | _end(tree.body, _functions(tree))
+    ):
         ast.fix_missing_locations(tree)
     return tree
 
@@ -61,6 +72,36 @@ def _assert_conditions(body: list[ast.stmt]) -> bool:
     return changed
 
 
+def _assert_in_functions(body: list[ast.stmt], inside: bool = False, named: bool = False) -> bool:
+    """Replace conditions in functions that nothing uses by asserts. Return whether there were any.
+
+    Printed conditions count only in functions that are tests by their name.
+    inside, named: whether the statements are those of a function, and of one that is a test by its name.
+    """
+    changed = False
+    for at, node in enumerate(body):
+        conditions = _thrown_away(node) if named else []
+        if inside and isinstance(node, ast.Expr) and _is_condition(node.value):
+            conditions = [node.value]
+        if conditions:
+            both = ast.BoolOp(ast.And(), conditions) if len(conditions) > 1 else conditions[0]
+            body[at] = ast.copy_location(ast.Assert(both, None), node)
+            changed = True
+        deeper = (inside, named)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            deeper = (True, node.name == "check" or node.name.startswith("test"))
+        for block in _blocks(node):
+            changed = _assert_in_functions(block, *deeper) or changed
+    return changed
+
+
+def _blocks(node: ast.stmt) -> list[list[ast.stmt]]:
+    """Return the lists of statements that a statement holds."""
+    blocks = [getattr(node, field, None) for field in ("body", "orelse", "finalbody")]
+    blocks += [part.body for field in ("handlers", "cases") for part in getattr(node, field, ())]
+    return [block for block in blocks if isinstance(block, list)]
+
+
 def _thrown_away(node: ast.stmt) -> list[ast.expr]:
     """Return the conditions that a statement computes or prints, and does not use."""
     if not isinstance(node, ast.Expr):
@@ -70,7 +111,8 @@ def _thrown_away(node: ast.stmt) -> list[ast.expr]:
     call = node.value
     if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "print":
         # The text does not show whether `print(f(1) > 2)` expects True. An equality does.
-        return [part for part in call.args if _is_equality(part)]
+        shown = [printed_choice(part) for part in call.args]
+        return [part for part in call.args if _is_equality(part)] + [part for part in shown if part is not None]
     return []
 
 
@@ -80,6 +122,9 @@ def _is_condition(node: ast.expr) -> bool:
     if isinstance(node, ast.UnaryOp):
         return isinstance(node.op, ast.Not)
     if isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Attribute):
+            of_numpy = isinstance(node.func.value, ast.Name) and node.func.value.id in ("np", "numpy")
+            return node.func.attr in _METHODS and not (of_numpy and node.func.attr == "isclose")  # it gives an array
         return isinstance(node.func, ast.Name) and node.func.id in _CONDITIONS
     return isinstance(node, ast.Compare)
 

@@ -15,7 +15,7 @@ import pytest
 from .base import ERROR, FAILED
 from .suites import worst_code
 
-CANDIDATES = frozenset({"candidate", "fn", "func", "function", "implementation", "impl", "solution", "target"})
+CANDIDATES = frozenset({"candidate", "f", "fn", "func", "function", "implementation", "impl", "solution", "target"})
 """Names of parameters that get the entry point, where the test has no fixture of that name."""
 
 _OFF = """
@@ -40,14 +40,18 @@ def run(
     candidate: tuple[str, Mapping[str, Any]],
     code_of: CodeOf,
     describe: Describe,
+    *,
+    all_must_run: bool = False,
 ) -> int:
     """Run the tests that a module object holds, and return the code of all of them together.
 
     defined: the names that the text of the test defines. Other names, such as those of the solution, are not collected.
     candidate: the entry point's name, and the values of the solution by name.
     code_of: returns the code of an exception. describe: called with each failure in words.
+    all_must_run: whether a test that a decorator skips or expects to fail is an error, as one skipped by an exception.
     """
     plugin = _Plugin(module, defined, code_of, describe)
+    plugin.all_must_run = all_must_run
     status = int(_main(list(ARGUMENTS), plugins=[plugin, _candidates(*candidate)]))
     if status not in _RAN or plugin.ran != plugin.collected:
         plugin.note(f"pytest ended with status {status}, after {plugin.ran} of {plugin.collected} tests", ERROR)
@@ -58,6 +62,13 @@ def run(
 def warm_up() -> None:
     """Run pytest once without a test. The first run of a process takes twice as long as later ones."""
     run(types.ModuleType("empty"), frozenset(), ("candidate", {}), lambda error: ERROR, lambda text: None)
+
+
+def _test_case() -> Any:
+    """Return what a method of a unittest suite gets as `self`, for such a method that stands outside a class."""
+    import unittest
+
+    return unittest.TestCase()
 
 
 def _candidates(entry_point: str, solution: Mapping[str, Any]) -> types.ModuleType:
@@ -71,7 +82,14 @@ def _candidates(entry_point: str, solution: Mapping[str, Any]) -> types.ModuleTy
     plugin = types.ModuleType("candidates")
     for name in {*CANDIDATES, entry_point}:
         setattr(plugin, f"fixture_{name}", pytest.fixture(scope="session", name=name)(candidate))
+    plugin.__dict__["fixture_self"] = pytest.fixture(name="self")(_test_case)
     return plugin
+
+
+def _is_without_parameters(item: pytest.Item) -> bool:
+    """Return whether pytest skips a test because the list of its parameters is empty."""
+    reasons = (str(mark.kwargs.get("reason", "")) for mark in item.iter_markers("skip"))
+    return any(reason.startswith("got empty parameter set") for reason in reasons)
 
 
 class _Plugin:
@@ -81,7 +99,10 @@ class _Plugin:
         passed: the number of tests that passed.
         codes: the codes of all failures.
         ran, collected: the numbers of tests that ran and that were collected.
+        all_must_run: as in `run`.
     """
+
+    all_must_run = False
 
     def __init__(self, module: types.ModuleType, defined: Set[str], code_of: CodeOf, describe: Describe) -> None:
         self._module, self._defined, self._code_of, self._describe = module, defined, code_of, describe
@@ -148,8 +169,10 @@ class _Plugin:
             self._failed(item.name, error)
         elif report.skipped:
             mark = ("xfail",) if expected else ("skip", "skipif")
-            if not any(item.get_closest_marker(name) for name in mark) or (call.when == "call" and not expected):
-                # A decorator may skip a test. An exception may not, since the solution could raise it.
+            marked = any(item.get_closest_marker(name) for name in mark) and not self.all_must_run
+            if not marked or _is_without_parameters(item) or (call.when == "call" and not expected):
+                # A decorator may skip a test. An exception may not, since the solution could raise it. Nor may a list
+                # of parameters that is empty, since the solution may have made it.
                 self.note(f"{item.name}: skipped while it ran: {str(error)[:300]}", ERROR)
         elif call.when == "call" and not expected:
             self.passed += 1

@@ -15,7 +15,13 @@ from typing import Any
 from ..wire.status_page import CALL_BY_REFERENCE
 from .base import Kind, PreparedTest, Runner, compile_python
 from .static_analysis import parsed
-from .suites import SOLUTION, defined_names, import_as_solution, main_calls_do_nothing
+from .suites import (
+    SOLUTION,
+    defined_names,
+    import_as_solution,
+    main_calls_do_nothing,
+    skips_by_answer,
+)
 
 MODULE = "test_solution"
 """The name of the module that holds the test."""
@@ -29,10 +35,26 @@ A test with such a fixture shares a process with the solution.
 SHARED_FIXTURES |= {"mocker", "recwarn", "testdir", "tmp_path", "tmp_path_factory", "tmpdir", "tmpdir_factory"}
 
 
+class _Module(types.ModuleType):
+    """A module whose functions have another namespace than the module. A name that is set in the module is set in both.
+
+    Names of the solution that are read anew need such a namespace.
+    """
+
+    def __init__(self, space: dict[str, Any]) -> None:
+        super().__init__(MODULE)
+        self.__dict__["_space"] = space
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        self._space[name] = value
+
+
 class PytestSuite(Kind):
     """Tests that are files for pytest. At least one of its tests must pass, and none may fail.
 
-    The code is the worst code of all failures. Tests that a decorator skips or expects to fail do not count.
+    The code is the worst code of all failures. Tests that a decorator skips or expects to fail do not count, unless
+    the condition of the decorator may depend on the solution. Then a skipped test is an error.
     """
 
     def compile(self, test: PreparedTest) -> None:
@@ -56,7 +78,12 @@ class PytestSuite(Kind):
         """
         if test.names & SHARED_FIXTURES:
             return CALL_BY_REFERENCE
-        return self._run(runner, test, {**runner.bindings, **runner.space}, runner.bindings, shared=False)
+        import pytest
+
+        space = runner.scope(test)
+        if "pytest" not in runner.space:
+            space["pytest"] = pytest  # a text without the import means the package, and never a name of the solution
+        return self._run(runner, test, space, runner.bindings, shared=False)
 
     def prepare_shared(self) -> dict[str, Any]:
         """Create the module `solution`, and return its namespace."""
@@ -74,16 +101,20 @@ class PytestSuite(Kind):
         from .pytest_plugin import run
 
         assert test.code is not None
-        module = types.ModuleType(MODULE)
+        space.update(__name__=MODULE, __file__=f"{MODULE}.py")
+        module = types.ModuleType(MODULE) if type(space) is dict else _Module(space)
         sys.modules[MODULE] = module
-        module.__dict__.update(space, __name__=MODULE, __file__=f"{MODULE}.py")
+        module.__dict__.update(space)
+        space = module.__dict__ if type(space) is dict else space
         tree = parsed(test.source)
         import_as_solution(tree, solution, runner.plan.entry_point)
         with main_calls_do_nothing():
-            exec(test.code, module.__dict__)
+            exec(test.code, space)
+        module.__dict__.update(space)
 
         def code_of(error: BaseException) -> int:
             return runner.code_of(error, shared)
 
         candidate = (runner.plan.entry_point, solution)
-        return run(module, defined_names(tree), candidate, code_of, runner.page.describe)
+        decided = skips_by_answer(tree)
+        return run(module, defined_names(tree), candidate, code_of, runner.page.describe, all_must_run=decided)

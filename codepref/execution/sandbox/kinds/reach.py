@@ -24,7 +24,7 @@ _PATHS = {
         pytest.deprecated_call logging fileinput""",
     PATCHES: """
         unittest.mock mock pytest.MonkeyPatch os.environ os.environb os.putenv os.unsetenv sys.modules
-        sys.meta_path freezegun time_machine responses requests_mock builtins.__dict__ builtins.__build_class__""",
+        sys.meta_path freezegun time_machine responses requests_mock builtins.__build_class__""",
     STATE: """
         random.seed random.setstate random.getstate numpy.random.seed numpy.random.set_state numpy.random.get_state
         torch.manual_seed sys.setrecursionlimit sys.settrace sys.setprofile sys.setswitchinterval sys.argv
@@ -46,7 +46,7 @@ _PATHS = {
         cloudpickle code codeop runpy subprocess os.system os.popen os.fork os.spawnl os.execv pty ctypes types.CodeType
         pandas.read_pickle pandas.eval sympy.sympify sympy.S sympy.parsing sympy.parse_expr numexpr yaml.load
         yaml.load_all yaml.unsafe_load yaml.full_load jsonpickle logging.config pdb bdb cProfile profile trace
-        xmlrpc copyreg unittest.defaultTestLoader""",
+        xmlrpc copyreg unittest.defaultTestLoader pkgutil rlcompleter builtins.__dict__ types.LambdaType""",
 }
 REASONS = {path: reason for reason, paths in _PATHS.items() for path in paths.split()}
 """Dotted path -> why a test that uses it must share a process. A path covers everything below it."""
@@ -79,7 +79,7 @@ def why_reaches(text: TestText) -> str:
 
 def _by_path(text: TestText) -> str:
     harmless = _harmless_streams(text)
-    for node in (*text.nodes[ast.Name], *text.nodes[ast.Attribute]):
+    for node in (*text.nodes[ast.Name], *text.nodes[ast.Attribute], *text.nodes[ast.Call]):
         path = "" if id(node) in harmless else text.path(node)
         while path:
             if path in REASONS:

@@ -33,8 +33,12 @@ class SolutionModule(types.ModuleType):
     def __init__(self, name: str, functions: dict[str, Any], names: Iterable[str], read: Read) -> None:
         """functions: the functions of the solution. names: names that `from solution import *` gives to the test."""
         super().__init__(name)
-        self.__dict__.update(functions, __all__=[name for name in names if not name.startswith("_")])
-        self.__dict__["_read_name"] = read
+        self.__dict__.update(functions, _read_name=read)
+        self.offer(names)
+
+    def offer(self, names: Iterable[str]) -> None:
+        """Let `from solution import *` give these names to the test, apart from private ones."""
+        self.__dict__["__all__"] = [name for name in names if not name.startswith("_")]
 
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("__"):

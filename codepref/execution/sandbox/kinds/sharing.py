@@ -9,13 +9,15 @@ from __future__ import annotations
 import ast
 
 from ..confinement.allowlist import words
-from .handing import ANSWER, MADE_BY_TEST, MIXED, Origins, hands_own_things, may_hand_over
+from .answers import CHANGING, asked_of_answers, needs_originals
+from .free_names import bound_at_top
+from .handing import ANSWER, MADE_BY_TEST, MIXED, Origins, asks_data, hands_own_things, may_hand_over
 from .own_objects import ENTERS, USES_CLASS, why_objects
-from .reach import LOOKS, PATCHES, why_reaches
-from .test_text import Surroundings, TestText, bound_at_top
+from .reach import EVALUATES, LOOKS, PATCHES, why_reaches
+from .test_text import Surroundings, TestText
 
 CHECKS_TYPE = "it checks the type of an answer that cannot cross"
-KEEPS_DATA = "it changes or keeps data of the solution's module"
+KEEPS_DATA = "it changes or keeps data of the solution"
 
 _TYPE_CALLS = frozenset({"builtins.isinstance", "builtins.issubclass", "contextlib.suppress", "pytest.raises"})
 _TYPE_METHODS = words("raises assertRaises assertRaisesRegex assertIsInstance assertNotIsInstance suppress register")
@@ -36,9 +38,12 @@ _DATA_MODULES = words(
 _DATA_CLASSES = words("""
     re.Pattern array.array zoneinfo.ZoneInfo types.SimpleNamespace types.NoneType types.MappingProxyType
     time.struct_time http.HTTPStatus urllib.parse.ParseResult urllib.parse.SplitResult""")
-_CHANGING = words("""
-    append extend insert remove pop clear sort reverse add discard update popitem setdefault appendleft popleft
-    extendleft rotate""")
+
+
+_SYMPY_NUMBERS = words("""
+    isprime prime primepi primerange nextprime prevprime randprime factorint primefactors divisors divisor_count
+    divisor_sigma totient mobius gcd lcm igcd ilcm factorial binomial fibonacci lucas catalan bell""")
+"""Functions of sympy whose results are numbers. They evaluate a text too, so an answer is no argument of theirs."""
 
 
 class Analysis:
@@ -53,15 +58,19 @@ class Analysis:
         own: names that only the solution can supply.
         binds: names that the test itself binds in its module.
         hidden: those of them that must not come from the solution.
+        stays: whether the test must not fall back to a shared process when it makes a call.
+        asks: names of methods of builtin data by which the test asks if an answer is right.
     """
 
-    __slots__ = ("binds", "hands_over", "hidden", "libraries", "live", "modules", "own", "shared")
+    __slots__ = ("asks", "binds", "hands_over", "hidden", "libraries", "live", "modules", "own", "shared", "stays")
 
     def __init__(self, tree: ast.Module, around: Surroundings) -> None:
         text = TestText(tree, around)
         self.live = _live_names(text)
         self.shared = why_shared(text, self.live)
+        self.stays = not self.shared and asks_data(text)
         self.hands_over = not self.shared and may_hand_over(text)
+        self.asks = asked_of_answers(text)
         self.libraries = text.libraries
         self.modules = text.solution_modules
         self.own = frozenset(text.own | text.from_solution)
@@ -79,21 +88,24 @@ class HelperAnalysis:
 
     Attributes:
         after: whether they use names that only the solution can supply, so that they must run after it.
-        libraries, modules: as in `Analysis`.
+        hidden, libraries, modules: as in `Analysis`.
     """
 
-    __slots__ = ("after", "libraries", "modules")
+    __slots__ = ("after", "hidden", "libraries", "modules")
 
     def __init__(self, helpers: ast.Module, definitions: dict[str, str]) -> None:
         text = TestText(helpers, Surroundings(None, "", definitions))
         self.after = bool(text.own or text.modules or text.solution_modules)
         self.libraries, self.modules = text.libraries, text.solution_modules
+        self.hidden = frozenset(bound_at_top(helpers)) - text.own - text.from_solution
 
 
 def why_shared(text: TestText, live: frozenset[str] = frozenset()) -> str:
     """Return why a test must share a process with the solution, or "" if it runs apart from it."""
     if reason := why_reaches(text):
         return reason
+    if _evaluates(text):
+        return EVALUATES
     if _uses_type(text):
         return USES_CLASS
     if any(_is_from_solution(text, node.context_expr) for node in text.nodes[ast.withitem]):
@@ -104,9 +116,33 @@ def why_shared(text: TestText, live: frozenset[str] = frozenset()) -> str:
         return CHECKS_TYPE
     if _sets_names(text):
         return PATCHES
-    if _keeps_data(text, live):
+    if _keeps_data(text, live) or needs_originals(text):
         return KEEPS_DATA
-    return why_objects(text) or (MADE_BY_TEST if hands_own_things(text) else "")
+    hands = hands_own_things(text) or (asks_data(text) and may_hand_over(text))
+    return why_objects(text) or (MADE_BY_TEST if hands else "")
+
+
+def _evaluates(text: TestText) -> bool:
+    """Return whether the test hands an answer to a library's function that may evaluate a text as Python.
+
+    Most functions of sympy do, and so do `query` and `eval` of a table. `getattr` takes what the answer names. Objects
+    of sympy do not cross, so a test that makes some shares a process as well.
+    """
+    paths = {text.path(node.func) for node in text.nodes[ast.Call] if isinstance(node.func, ast.Name | ast.Attribute)}
+    if any(path.startswith("sympy.") and path.split(".")[-1] not in _SYMPY_NUMBERS for path in paths):
+        return True
+    tables = any(path.split(".")[0] == "pandas" for path in (*text.imported.values(), *text.libraries.values()))
+    asked: list[ast.expr] = []
+    for node in text.nodes[ast.Call]:
+        path, method = text.path(node.func), node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        if path.startswith("sympy.") or (tables and not path and method in ("query", "eval")):
+            asked += node.args
+        elif path in ("builtins.getattr", "operator.attrgetter", "operator.methodcaller"):
+            asked += [part for part in node.args if path != "builtins.getattr" or part is not node.args[0]]
+    if not asked:
+        return False
+    origins = Origins(text)
+    return any(origins.of(part) in (ANSWER, MIXED) for part in asked)
 
 
 def _uses_type(text: TestText) -> bool:
@@ -237,7 +273,7 @@ def _keeps_data(text: TestText, live: frozenset[str]) -> bool:
         return True
     for call in text.nodes[ast.Call]:
         method = call.func
-        if isinstance(method, ast.Attribute) and method.attr in _CHANGING and _is_live(text, method.value, live):
+        if isinstance(method, ast.Attribute) and method.attr in CHANGING and _is_live(text, method.value, live):
             return True
     for node in text.nodes[ast.Subscript]:
         if not isinstance(node.ctx, ast.Load) and _is_live(text, node.value, live):

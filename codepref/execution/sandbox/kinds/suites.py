@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import contextlib
 import importlib.util
 import sys
@@ -12,10 +13,12 @@ from typing import Any
 
 from ..wire.proxies import RemoteObject, handle_of
 from .base import ERROR, PASSED
+from .test_text import is_solution_module
 
 SOLUTION = "solution"
 """The module under whose name a test may import from the solution."""
 
+_SKIPS = frozenset({"skipif", "xfail", "skip", "skipIf", "skipUnless"})
 _WORST_FIRST = b"MXEF"
 _BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try)
 
@@ -78,6 +81,42 @@ def import_as_solution(tree: ast.Module, values: Mapping[str, Any], entry_point:
             sys.modules[name] = module
 
 
+def skips_by_answer(tree: ast.Module) -> bool:
+    """Return whether a condition under which a test is skipped, or may fail, may depend on the solution.
+
+    It may if it reads, directly or through names of the text, a name that the text neither defines nor imports from
+    elsewhere.
+    """
+    elsewhere = _imported_names(tree) | set(dir(builtins)) | {"__file__", "__name__"}
+    meanings: dict[str, set[str]] = {}
+    for node in tree.body:
+        for name in defined_names(ast.Module([node], [])):
+            meanings.setdefault(name, set()).update(_names_read(node))
+    for call in ast.walk(tree):
+        function = call.func if isinstance(call, ast.Call) else None
+        name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+        if not isinstance(call, ast.Call) or name not in _SKIPS:
+            continue
+        waiting, seen = [name for part in (*call.args, *call.keywords) for name in _names_read(part)], set[str]()
+        while waiting:
+            name = waiting.pop()
+            if name not in seen and name not in elsewhere:
+                if name not in meanings:
+                    return True
+                seen.add(name)
+                waiting += meanings[name]
+    return False
+
+
+def _names_read(node: ast.AST) -> set[str]:
+    """Return the names that a part of a text reads, without those that it binds itself in its functions and loops."""
+    names = [child for child in ast.walk(node) if isinstance(child, ast.Name)]
+    bound = {child.id for child in names if not isinstance(child.ctx, ast.Load)}
+    bound |= {child.arg for child in ast.walk(node) if isinstance(child, ast.arg)}
+    bound |= {child.name for child in ast.walk(node) if isinstance(child, ast.ExceptHandler) and child.name}
+    return {child.id for child in names if isinstance(child.ctx, ast.Load)} - bound
+
+
 def _is_remote_module(value: Any) -> bool:
     return (handle_of(value) or b"")[1:2] == b"m" if issubclass(type(value), RemoteObject) else False
 
@@ -86,7 +125,9 @@ def _imported_names(tree: ast.Module) -> set[str]:
     """Return the names that a text imports, except from the solution."""
     names: set[str] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and node.module != SOLUTION):
+        own = isinstance(node, ast.Import) and any(is_solution_module(part.name) for part in node.names)
+        own = own or (isinstance(node, ast.ImportFrom) and is_solution_module(node.module or SOLUTION))
+        if isinstance(node, ast.Import | ast.ImportFrom) and not own:
             names |= {(part.asname or part.name).partition(".")[0] for part in node.names}
     return names
 

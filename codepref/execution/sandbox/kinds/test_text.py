@@ -11,10 +11,11 @@ import functools
 import importlib.util
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from ..confinement.allowlist import words
+from .free_names import bound_at_top, bound_names, read_from_module, star_names, within
 from .libraries import Uses, module_of_name
 
 _USUAL_MODULES = words("""
@@ -26,7 +27,6 @@ CALLBACK_PARAMETER = "candidate"
 """The name under which tests of the kind "check" usually get the solution's function."""
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_SCOPES = (*_FUNCTIONS, ast.ClassDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
 class Surroundings:
@@ -46,35 +46,6 @@ class Surroundings:
         self.entry_point = entry_point
         self.definitions = definitions or {}
         self.bound = frozenset(bound_names(walk(self.helpers)))
-
-
-def bound_names(nodes: Iterable[ast.AST]) -> Iterator[str]:
-    """Yield each name that one of these nodes binds: by assignment, definition, import, or as a parameter."""
-    for node in nodes:
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            yield node.id
-        elif isinstance(node, ast.arg):
-            yield node.arg
-        elif isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
-            yield node.name
-        elif isinstance(node, ast.alias):
-            yield node.asname or node.name.split(".")[0]
-        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
-            yield node.name
-        elif isinstance(node, ast.MatchMapping) and node.rest:
-            yield node.rest
-
-
-def bound_at_top(tree: ast.AST) -> Iterator[str]:
-    """Yield each name that the statements of a module bind in the module itself, not in a function or a class of it."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.expr) and not isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
-            if isinstance(node, ast.NamedExpr):
-                yield from bound_names((node.target,))
-            continue
-        yield from bound_names((node,))
-        if not isinstance(node, _SCOPES):
-            yield from bound_at_top(node)
 
 
 def walk(tree: ast.AST) -> Iterator[ast.AST]:
@@ -140,10 +111,10 @@ class TestText:
         self._read_imports()
         self._add_parameters()
         everything = [node for nodes in self.nodes.values() for node in nodes]
-        self.bound = set(bound_names(everything)) | around.bound
-        names = self.nodes[ast.Name]
-        free = {node.id for node in names if isinstance(node.ctx, ast.Load)} - self.bound
-        free = {name for name in free if not hasattr(builtins, name)} - {"__file__"}
+        self.bound = set(bound_names(everything)) | (star := self._star_imports()) | around.bound
+        free = {node.id for node in self.nodes[ast.Name] if isinstance(node.ctx, ast.Load)} - self.bound
+        free |= self._elsewhere(tree, star)
+        free = {name for name in free if not hasattr(builtins, name)} - {"__file__", "__builtins__"}
         self.libraries = self._library_names(free)
         self.own |= free - set(self.libraries)
         if around.entry_point and around.entry_point not in self.functions:
@@ -171,6 +142,25 @@ class TestText:
                     self.from_solution.add(alias.name)
                 else:
                     self.imported[alias.asname or alias.name] = f"{module}.{alias.name}"
+
+    def _star_imports(self) -> set[str]:
+        """Read what `from LIBRARY import *` binds. Return the names of it that the text uses."""
+        used = {node.id for node in self.nodes[ast.Name]}
+        found: set[str] = set()
+        for node in self.nodes[ast.ImportFrom]:
+            if node.module and any(alias.name == "*" for alias in node.names):
+                names = used & star_names(node.module) if node.module not in self.solution_modules else set()
+                self.imported |= {name: f"{node.module}.{name}" for name in names}
+                found |= names
+        return found
+
+    def _elsewhere(self, tree: ast.Module, star: set[str]) -> set[str]:
+        """Return names that a part of the text reads from the module, although only another scope binds them."""
+        top = {*bound_at_top(tree), *bound_at_top(self.around.helpers)}
+        declared = {name for node in self.nodes[ast.Global] for name in node.names}
+        outside = {node.id for node in within(tree) if isinstance(node, ast.Name)}
+        read = outside | read_from_module(tree)
+        return (read & self.bound) - top - declared - star
 
     def _library_names(self, free: set[str]) -> dict[str, str]:
         around, found = self.around, {}
@@ -234,14 +224,24 @@ class TestText:
         if isinstance(expression, ast.Attribute):
             base = self.path(expression.value)
             return f"{base}.{expression.attr}" if base else ""
+        if isinstance(expression, ast.Call):
+            return self._path_of_getattr(expression)
         if not isinstance(expression, ast.Name):
             return ""
         name = expression.id
+        if name == "__builtins__":
+            return "builtins.__dict__"
         if name in self.imported:
             return self.imported[name]
         if name in self.libraries:
             return self.libraries[name]
         return f"builtins.{name}" if hasattr(builtins, name) and name not in self.bound else ""
+
+    def _path_of_getattr(self, call: ast.Call) -> str:
+        if not (is_name(call.func, "getattr") and len(call.args) > 1 and isinstance(call.args[1], ast.Constant)):
+            return ""
+        base = self.path(call.args[0])
+        return f"{base}.{call.args[1].value!s}" if base else ""
 
 
 def is_name(node: ast.AST, name: str) -> bool:

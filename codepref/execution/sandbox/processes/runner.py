@@ -74,6 +74,7 @@ class TestRunner:
         self.source = ""
         self.space: dict[str, Any] = {"__name__": "tests", "__builtins__": builtins}
         self.bindings: dict[str, Any] = {}
+        self.solution_module: SolutionModule | None = None
         self._posted: dict[int, list[Any]] = {}
 
     def run(self, channel: int, pid: int, source: str, start: int, ahead: bool, alone: bool) -> bool:
@@ -112,6 +113,7 @@ class TestRunner:
         cpu_seconds, wall_seconds = self._time_limits(test)
         self._limit_own_time(cpu_seconds, test.kind.cpu_slack(self.plan.limits, test))
         self.link.stops_expected = "StopIteration" in test.names
+        self.link.refused = test.analysis.asks if test.analysis is not None else frozenset()
         self.link.may_share = lambda value: self._may_share(test, value)
         if index in self._posted:
             self.link.current = index
@@ -217,8 +219,11 @@ class TestRunner:
     def _may_share(self, test: PreparedTest, value: Any) -> bool:
         """Return whether the test may share a process with the solution, since this value of it cannot cross.
 
-        It may if the test made the value, or if its text shows that no argument is made of an answer.
+        It may if the test made the value, or if its text shows that no argument is made of an answer. It may not if a
+        method of an answer gets the value where the test expects a list or a table.
         """
+        if test.analysis is not None and test.analysis.stays:
+            return False
         if made_by_test(value, self.space["__name__"]):
             return True
         return test.analysis is not None and test.analysis.hands_over
@@ -232,7 +237,12 @@ class TestRunner:
         if analysis is None:
             return {**self.bindings, **self.space}
         names = {name: value for name, value in self.bindings.items() if name not in analysis.hidden}
-        names |= self._libraries(analysis.libraries)
+        libraries = self._libraries(analysis.libraries)
+        if self.solution_module is not None:
+            # A star import replaces names. It must replace no name that means something else in this test.
+            others = (libraries.keys() | self.space.keys()) - {self.plan.entry_point}
+            self.solution_module.offer(name for name in names if name not in others)
+        names |= libraries
         names |= self.space
         return Scope(names, analysis.live, self._read) if analysis.live else names
 
@@ -254,15 +264,20 @@ class TestRunner:
         names |= self.helpers.modules if self.helpers is not None else set()
         if names:
             functions = {n: v for n, v in self.bindings.items() if isinstance(v, proxies.RemoteCallable)}
-            register(SolutionModule("solution", functions, tuple(self.bindings), self._read), names)
+            self.solution_module = SolutionModule("solution", functions, tuple(self.bindings), self._read)
+            register(self.solution_module, names)
 
     def _run_late_helpers(self, start: int, alone: bool) -> bool:
         """Run helpers that use names of the solution. If they fail, the solution is at fault."""
         code = compiled(self.plan.helpers)
         wanted = names_in(code)
         assert self.helpers is not None
-        self.space |= {name: value for name, value in self.bindings.items() if name in wanted}
-        self.space |= self._libraries(self.helpers.libraries)
+        libraries = self._libraries(self.helpers.libraries)
+        names = self.bindings.keys() - self.helpers.hidden
+        if self.solution_module is not None:
+            self.solution_module.offer(names - libraries.keys())
+        self.space |= {name: self.bindings[name] for name in names if name in wanted}
+        self.space |= libraries
         self._limit_own_time(self.plan.limits["load_cpu_seconds"], SHORT_SLACK)
         try:
             exec(code, self.space)

@@ -8,7 +8,7 @@ from collections import Counter, OrderedDict, defaultdict
 from struct import Struct
 from typing import Any
 
-from .plain_data import BUILTIN_TYPES, NUMPY_KINDS, STRUCT_ERROR, U32
+from .plain_data import NUMPY_KINDS, STRUCT_ERROR, U32
 
 _FORMATS: dict[type, str] = {int: "q", float: "d", bool: "?"}
 
@@ -42,16 +42,14 @@ def packed(items: list[Any]) -> bytes | None:
 def dict_tag(value: dict[Any, Any]) -> tuple[bytes, tuple[Any, ...]]:
     """Return the tag of a dict or of an instance of a subclass, and the items that come before its keys and values.
 
-    A defaultdict has one such item, its factory. A factory that is not in BUILTIN_TYPES is replaced by None.
+    A defaultdict has one such item, its factory.
     """
     if isinstance(value, Counter):
         return b"C", ()
     if isinstance(value, OrderedDict):
         return b"O", ()
     if isinstance(value, defaultdict):
-        factory = value.default_factory
-        plain = isinstance(factory, type) and BUILTIN_TYPES.get(factory.__name__) is factory
-        return b"D", (factory if plain else None,)
+        return b"D", (value.default_factory,)
     return b"d", ()
 
 

@@ -63,7 +63,7 @@ class Link:
         last_reply: the size of the last answer, in bytes.
         received: the approximate size of all decoded answers together, in bytes.
         handed_over: whether an answer has held a handle since this attribute was last set to False.
-        stops_expected: whether the running test names StopIteration.
+        stops_expected, refused: as in `Caller`.
         modules: whether modules of the solution cross as modules at the moment.
         given_modules: the names of the modules that crossed as modules.
         imports: whether this process may import numpy.
@@ -86,6 +86,7 @@ class Link:
         self.crossing_failed = ""
         self.last_reply = self.received = 0
         self.handed_over = self.stops_expected = False
+        self.refused = frozenset[str]()
         self.modules, self.given_modules, self.imports = False, set[str](), False
         self.may_share: Callable[[Any], bool] = lambda value: True
         self._originals: dict[int, tuple[Any, Any]] = {}

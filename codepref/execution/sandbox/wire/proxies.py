@@ -26,9 +26,11 @@ class Caller(Protocol):
 
     Attributes:
         stops_expected: whether the running test names StopIteration.
+        refused: names of methods of builtin data that no object of the solution may answer in the running test.
     """
 
     stops_expected: bool
+    refused: frozenset[str]
 
     def request(self, operation: str, *parts: Any) -> Any:
         """Make a request and return its value. Raises the solution's exception."""
@@ -93,6 +95,9 @@ class RemoteObject:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        link: Caller = object.__getattribute__(self, "_link")
+        if name in link.refused:
+            raise TypeError(f"an object of the solution decides `{name}` itself, which does not count in this test")
         return _ask(self, "getattr", name)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -200,6 +205,23 @@ class RemoteCallable(RemoteObject):
         Raises the solution's exception, and what `Encoder.encode` raises for the arguments.
         """
         return _ask(self, "call", arguments, keywords)
+
+
+class RemoteFactory(RemoteCallable):
+    """A proxy for the function that gives a dict its missing values. A copy of the dict has the same function."""
+
+    __slots__ = ()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> RemoteFactory:
+        return self
+
+
+def as_factory(function: RemoteCallable) -> RemoteFactory:
+    """Return a proxy for the same function as the factory of a dict."""
+    factory = object.__new__(RemoteFactory)
+    for name in RemoteObject.__slots__:
+        object.__setattr__(factory, name, object.__getattribute__(function, name))
+    return factory
 
 
 class RemoteIterator(RemoteObject):

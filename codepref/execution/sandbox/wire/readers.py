@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .library_values import FORMS
 from .plain_data import BUILTIN_TYPES, F64, I64, TWO_F64, Malformed
+from .proxies import RemoteCallable, as_factory
 from .tables import TABLES, dtype_name
 
 if TYPE_CHECKING:
@@ -82,11 +83,11 @@ def _dict(decoder: Decoder, kind: type = dict) -> Any:
     return value
 
 
-def _factory(factory: Any) -> type | None:
-    if factory is not None and factory not in BUILTIN_TYPES.values():
-        raise Malformed("a default factory is not a builtin type that can cross")
-    checked: type | None = factory
-    return checked
+def _factory(factory: Any) -> Any:
+    """Return the factory: a builtin type, or the proxy of a function that stays in the solution's process."""
+    if factory is not None and not callable(factory):
+        raise Malformed("a default factory cannot be called")
+    return as_factory(factory) if isinstance(factory, RemoteCallable) else factory
 
 
 def _set(decoder: Decoder) -> set[Any]:
