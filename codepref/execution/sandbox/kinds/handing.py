@@ -118,8 +118,8 @@ def arguments(text: TestText, origins: Origins | None = None) -> list[ast.expr]:
 def is_of_data(text: TestText, call: ast.Call) -> bool:
     """Return whether a test calls a method that a list or a table has, and gives it something that may not cross.
 
-    The test expects data. An object of the solution with such a method must not move the test to a shared process, since
-    the answer would decide about that.
+    The test expects data. An object of the solution with such a method must not move the test to a shared process.
+    Otherwise the answer would decide about that.
     """
     if not isinstance(call.func, ast.Attribute) or call.func.attr not in _OF_LISTS | _OF_TABLES:
         return False
