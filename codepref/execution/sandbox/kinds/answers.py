@@ -24,7 +24,7 @@ _ADDING = CHANGING - words("remove pop sort reverse discard popitem popleft rota
 
 _ASKING = words("""
     startswith endswith issubset issuperset isdisjoint isalnum isalpha isascii isdecimal isdigit isidentifier islower
-    isnumeric isprintable isspace istitle isupper count""")
+    isnumeric isprintable isspace istitle isupper is_integer count difference symmetric_difference""")
 """Methods of builtin data that say if an answer is right."""
 
 
