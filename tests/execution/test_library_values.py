@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import decimal
 import ipaddress
+import json
 import pathlib
 import re
 import types
@@ -177,6 +179,44 @@ def test_an_exception_crosses_with_attributes_notes_and_cause():
     assert (type(back).__name__, back.args, back.missing, back.__notes__) == ("Short", ("short", [1]), 3, ["note"])
     assert not hasattr(back, "own")
     assert back.__cause__.args == ("k",)
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (lambda: json.loads("["), json.JSONDecodeError),
+        (lambda: decimal.Decimal("x"), decimal.InvalidOperation),
+        (lambda: re.compile("("), re.error),
+        (lambda: np.linalg.inv(np.zeros((2, 2))), np.linalg.LinAlgError),
+        (lambda: b"\xff".decode(), UnicodeDecodeError),
+    ],
+)
+def test_an_exception_of_a_library_keeps_its_class(make, kind):
+    with pytest.raises(kind) as caught:
+        make()
+    back = exception_from(error_fields(caught.value))
+    assert isinstance(back, kind)
+    assert of_solution(back)
+    assert (type(back).__name__, str(back)) == (kind.__name__, str(caught.value))
+    assert {name: getattr(back, name) for name in ("pos", "start") if hasattr(back, name)} == {
+        name: getattr(caught.value, name) for name in ("pos", "start") if hasattr(caught.value, name)
+    }
+
+
+def test_a_class_that_is_no_exception_of_a_loaded_library_is_not_used():
+    fields = ("Odd", "ValueError", (), None, {}, None)
+    for name in (("os", "system"), ("builtins", "int"), ("not_loaded", "Error"), ("json", "JSONDecodeError", "x"), 3):
+        back = exception_from((*fields, {"class": name}))
+        assert type(back).__mro__[1] is ValueError
+
+
+def test_a_group_of_exceptions_and_a_context_cross():
+    error = ExceptionGroup("both", [ValueError("a"), KeyError("b")])
+    error.__context__ = IndexError("c")
+    back = exception_from(error_fields(error))
+    assert [type(part) for part in back.exceptions] == [ValueError, KeyError]
+    assert back.message == "both"
+    assert isinstance(back.__context__, IndexError)
 
 
 @pytest.mark.parametrize("value", [len, str.upper, pathlib.Path, np.sqrt, re, ValueError, dict.fromkeys])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..confinement.allowlist import shareable
 from .main_block import as_program
-from .sharing import Analysis
+from .sharing import Analysis, helpers_decide
 from .static_analysis import Fetched, PlainCall, parsed, plain_call
 from .test_text import Surroundings, walk
 
@@ -202,7 +202,7 @@ def compile_python(test: PreparedTest) -> ast.Module:
     test.names = names_in(test.code)
     test.stateless = shareable(tree)
     call = plain_call(tree)
-    if call is None or call.name[:1].isupper():
+    if call is None or call.name[:1].isupper() or helpers_decide(test.around):
         test.analysis = Analysis(tree, test.around)
     return tree
 

@@ -23,6 +23,11 @@ _SURE = words("""
 _WRAPPING = words("functools.partial functools.cmp_to_key functools.lru_cache functools.cache")
 """Functions of libraries that make a function of another one."""
 
+_CROSSING = words("""
+    decimal.Decimal fractions.Fraction datetime.date datetime.datetime datetime.time datetime.timedelta uuid.UUID
+    pathlib.Path pathlib.PurePosixPath numpy.array collections.Counter collections.deque collections.OrderedDict""")
+"""Classes and functions of libraries whose results cross from a test."""
+
 _OF_LISTS = frozenset({"sort"})
 _OF_TABLES = words("""
     equals apply map applymap agg aggregate transform groupby filter pipe assign merge join compare isin eq ne dot
@@ -86,7 +91,7 @@ class Origins:
             return ANSWER
         inner = max(map(self.of, (*call.args, *(part.value for part in call.keywords))), default=PLAIN)
         path = self.text.path(call.func)
-        if path.removeprefix("builtins.") in _SURE:
+        if path.removeprefix("builtins.") in _SURE or path in _CROSSING:
             return inner
         if isinstance(call.func, ast.Attribute) and not path:
             inner = max(inner, self.of(call.func.value))
@@ -118,8 +123,8 @@ def arguments(text: TestText, origins: Origins | None = None) -> list[ast.expr]:
 def is_of_data(text: TestText, call: ast.Call) -> bool:
     """Return whether a test calls a method that a list or a table has, and gives it something that may not cross.
 
-    The test expects data. An object of the solution with such a method must not move the test to a shared process, since
-    the answer would decide about that.
+    The test expects data. An object of the solution with such a method must not move the test to a shared process.
+    Otherwise the answer would decide about that.
     """
     if not isinstance(call.func, ast.Attribute) or call.func.attr not in _OF_LISTS | _OF_TABLES:
         return False
@@ -180,7 +185,29 @@ def hands_own_things(text: TestText) -> bool:
     decorators += [part for node in text.nodes[ast.ClassDef] for part in node.decorator_list]
     if any(text.is_own(part.func if isinstance(part, ast.Call) else part) for part in decorators):
         return True
-    return any(_made(text, part, made) for part in arguments(text))
+    return any(_made(text, part, made) for part in arguments(text)) or _gives_to_answer(text, made)
+
+
+def _gives_to_answer(text: TestText, made: set[str]) -> bool:
+    """Return whether the test gives something that may not cross to an answer of a function, as in `f(1).add(thing)`.
+
+    If the answer is data, nothing crosses. If it is an object, the call cannot be made. The answer must not decide.
+    """
+    given: list[tuple[ast.expr, ast.expr]] = []
+    for call in text.nodes[ast.Call]:
+        if isinstance(call.func, ast.Attribute) and not text.path(call.func) and not is_of_data(text, call):
+            given += [(call.func.value, part) for part in (*call.args, *(part.value for part in call.keywords))]
+    for node in text.nodes[ast.Assign]:
+        given += [(part.value, node.value) for part in node.targets if isinstance(part, ast.Subscript | ast.Attribute)]
+    given += [(node.value, node.slice) for node in text.nodes[ast.Subscript]]
+    given = [(base, part) for base, part in given if not is_literal(part)]
+    if not given or any(text.is_class(node.func) for node in text.nodes[ast.Call]):
+        return False
+    origins = Origins(text)
+    return any(
+        origins.of(base) in (ANSWER, MIXED) and (_made(text, part, made) or origins.of(part) == UNKNOWN)
+        for base, part in given
+    )
 
 
 def _is_fixture(decorator: ast.expr) -> bool:

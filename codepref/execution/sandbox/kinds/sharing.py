@@ -100,6 +100,14 @@ class HelperAnalysis:
         self.hidden = frozenset(bound_at_top(helpers)) - text.own - text.from_solution
 
 
+def helpers_decide(around: Surroundings) -> bool:
+    """Return whether the helpers evaluate something, so that every test shares a process with the solution."""
+    if around.decides is None:
+        text = TestText(around.helpers, Surroundings(None, "", around.definitions))
+        around.decides = why_shared(text) == EVALUATES
+    return around.decides
+
+
 def why_shared(text: TestText, live: frozenset[str] = frozenset()) -> str:
     """Return why a test must share a process with the solution, or "" if it runs apart from it."""
     if reason := why_reaches(text):

@@ -37,6 +37,7 @@ class Surroundings:
         entry_point: the name of the function that tests call.
         definitions: names that the problem's prompt, preamble or gold solution defines, each with "class" or "def".
         bound: names that the helpers bind.
+        decides: whether the helpers evaluate something, or None if this is not known yet.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Surroundings:
         self.entry_point = entry_point
         self.definitions = definitions or {}
         self.bound = frozenset(bound_names(walk(self.helpers)))
+        self.decides: bool | None = None if self.helpers.body else False
 
 
 def walk(tree: ast.AST) -> Iterator[ast.AST]:
