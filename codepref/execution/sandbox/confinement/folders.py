@@ -1,7 +1,7 @@
 """The two scratch folders of one worker, and how a folder is measured and emptied.
 
 One folder is for the processes of solutions, the other one for test runners that run a solution themselves. Only one
-process at a time uses a folder. A folder is empty when a process gets it, and its times are new. If a process has
+process at a time uses a folder. A folder is empty when a process gets it, and its times are the same each time. If a process has
 changed it in any way, the next process gets a new folder of the same name. The parent of a folder can neither be listed
 nor changed, since that would leave a mark there.
 """
@@ -29,6 +29,13 @@ MIN_FREE_BYTES = 1 << 28
 """The bytes that must be free in the file system, beside what solutions write.
 
 A solution can hold deleted files open, and nobody sees their size. Then only the free space shows them.
+"""
+
+_BEGUN = 1_000_000_000 * 10**9
+"""The time of change, in nanoseconds, of a folder that no process has used.
+
+It lies far back, since the clock of files moves in steps of several milliseconds. A process that changes a folder right
+after it got it would otherwise leave the same time.
 """
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -61,9 +68,9 @@ class Folders:
         return f"{self._base}/{role}/{NAME}"
 
     def begin(self, role: str) -> None:
-        """Give the folder new times. A process may use it from now on."""
+        """Set the times of the folder. A process may use it from now on."""
         path = self.folder(role)
-        os.utime(path)
+        os.utime(path, ns=(_BEGUN, _BEGUN))
         self._clean[role] = _state(path)
 
     def end(self, role: str) -> None:
@@ -107,7 +114,8 @@ def excess(folder: str) -> str:
             return f"a folder that cannot be read in its scratch folder ({error.strerror})"
     if size > MAX_BYTES:
         return f"more than {MAX_BYTES >> 20} MiB in its scratch folder"
-    if count and (space := os.statvfs(folder)).f_bavail * space.f_frsize < MIN_FREE_BYTES:
+    used = count or os.stat(folder).st_mtime_ns != _BEGUN  # noqa: PTH116 - it may have removed what it holds open
+    if used and (space := os.statvfs(folder)).f_bavail * space.f_frsize < MIN_FREE_BYTES:
         return "files, while the file system of the scratch folder is full"
     return ""
 
