@@ -17,6 +17,7 @@ from codepref.execution import scratch
 from codepref.execution.engine import Engine
 from codepref.execution.limits import Limits
 from codepref.execution.sandbox.confinement import folders
+from codepref.execution.sandbox.processes import watch
 from codepref.execution.sandbox.processes.watch import SleepClock
 from codepref.execution.tasks import Task
 from codepref.records import Problem, Solution, Test
@@ -189,6 +190,52 @@ def test_a_process_asleep_is_told_from_one_that_works():
             process.kill()
             process.wait()
     assert alone.advance() == 0.0
+
+
+def test_a_process_that_runs_at_each_look_and_sleeps_between_looks_is_blocked(monkeypatch):
+    """The process sleeps. What /proc says about its state is replaced by what a program shows that wakes for a look."""
+    code = "import time\nprint(1, flush=True)\ntime.sleep(100)\n"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        true_read = watch._read
+        awake = {"stat": "1 (name) R 1"}
+        monkeypatch.setattr(watch, "_read", lambda pid, thread, name: awake.get(name) or true_read(pid, thread, name))
+        clock, slept = SleepClock(process.pid), 0.0
+        end = time.monotonic() + 60
+        while clock.blocked < 0.3 and time.monotonic() < end:
+            time.sleep(0.05)
+            slept += clock.advance()
+        assert slept == 0.0
+        assert clock.blocked >= 0.3
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_disk_that_is_full_of_deleted_files_is_noticed(tmp_path, monkeypatch):
+    folders.prepare(str(tmp_path))
+    handed = folders.Folders(str(tmp_path))
+    handed.begin(folders.SOLUTIONS)
+    folder = handed.folder(folders.SOLUTIONS)
+    no_space = os.statvfs_result((4096, 4096, 100, 0, 0, 100, 50, 50, 0, 255))
+    monkeypatch.setattr(os, "statvfs", lambda path: no_space)
+    assert folders.excess(folder) == ""
+    with open(f"{folder}/file", "w") as file:
+        os.unlink(file.name)  # noqa: PTH108
+        assert "full" in folders.excess(folder)
+
+
+def test_a_change_in_the_first_moment_is_noticed(tmp_path):
+    folders.prepare(str(tmp_path))
+    handed = folders.Folders(str(tmp_path))
+    folder = Path(handed.folder(folders.SOLUTIONS))
+    for _ in range(200):
+        handed.begin(folders.SOLUTIONS)
+        (folder / "mark").touch()
+        handed.end(folders.SOLUTIONS)
+        assert list(folder.iterdir()) == []
 
 
 def test_a_test_that_sleeps_longer_than_the_limit_is_a_timeout_and_a_short_sleep_is_none(verdict_on):

@@ -1,9 +1,9 @@
 """The two scratch folders of one worker, and how a folder is measured and emptied.
 
 One folder is for the processes of solutions, the other one for test runners that run a solution themselves. Only one
-process at a time uses a folder. A folder is empty when a process gets it, and its times are the same each time. If a process has
-changed it in any way, the next process gets a new folder of the same name. The parent of a folder can neither be listed
-nor changed, since that would leave a mark there.
+process at a time uses a folder. A folder is empty when a process gets it, and its times are the same each time. If a
+process has changed it in any way, the next process gets a new folder of the same name. The parent of a folder can
+neither be listed nor changed, since that would leave a mark there.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ utime 132 -  utimes 235 -  futimesat 261 -  setxattr 188 5  lsetxattr 189 6  fse
 removexattr 197 14  lremovexattr 198 15  fremovexattr 199 16  setxattrat 463 463  removexattrat 466 466
 file_setattr 469 469  truncate 76 45  getxattr 191 8  lgetxattr 192 9  fgetxattr 193 10  getxattrat 464 464
 inotify_init 253 -  inotify_init1 294 26  inotify_add_watch 254 27  io_setup 206 0  open_tree_attr 467 467
-statmount 457 457  listmount 458 458
+statmount 457 457  listmount 458 458  lsm_set_self_attr 460 460  listns 470 470  set_mempolicy_home_node 450 450
 name_to_handle_at 303 264  open_by_handle_at 304 265  fanotify_init 300 262  fanotify_mark 301 263
 memfd_create 319 279  memfd_secret 447 447  shmget 29 194  shmat 30 196  shmctl 31 195  semget 64 190  semop 65 193
 semctl 66 191  semtimedop 220 192  msgget 68 186  msgsnd 69 189  msgrcv 70 188  msgctl 71 187  mq_open 240 180

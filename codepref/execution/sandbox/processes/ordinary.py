@@ -157,7 +157,8 @@ def _tolerant(function: Callable[..., None]) -> Callable[..., None]:
                 return
             if not _own(path):
                 raise
-            os.stat(path, follow_symlinks=options.get("follow_symlinks", True))  # raises where there is nothing
+            # This raises FileNotFoundError where there is nothing, which `Path.touch` relies on.
+            os.stat(path, follow_symlinks=options.get("follow_symlinks", True))  # noqa: PTH116
 
     return call
 

@@ -178,8 +178,8 @@ class SleepClock:
         if not known:
             return 0.0
         still = self._at - before - (self._cpu - cpu)
-        # The waits of several threads may be at the same time. So their sum may be too much, and the longest too little.
-        # Where all threads are seen asleep, the second mistake is rare.
+        # The waits of several threads may be at the same time. So their sum may be too much, and the longest too
+        # little. Where all threads are seen asleep, the second mistake is rare.
         slept = max(0.0, still - max(waits, default=0) / 1e9) if all_asleep else 0.0
         self._balance += still - sum(waits) / 1e9 - slept
         self.blocked = max(0.0, self._balance)
