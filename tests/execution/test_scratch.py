@@ -227,6 +227,55 @@ def test_a_disk_that_is_full_of_deleted_files_is_noticed(tmp_path, monkeypatch):
         assert "full" in folders.excess(folder)
 
 
+def test_a_folder_that_is_moved_while_it_is_emptied_leads_nowhere_else(tmp_path, monkeypatch):
+    """A process moves the innermost folder up, so that the way back from it would lead out of the scratch folder."""
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "file").write_text("x")
+    folder = tmp_path / "scratch" / "w"
+    (folder / "scratch" / "w" / "inner").mkdir(parents=True)
+    (folder / "scratch" / "w" / "inner" / "file").write_text("x")
+    (folder / "victim" / "file").mkdir(parents=True)
+    true_remove = folders._remove_files
+
+    def remove(descriptor: int) -> list[str]:
+        left = true_remove(descriptor)
+        inner = folder / "scratch" / "w" / "inner"
+        if inner.is_dir() and not any(inner.iterdir()):
+            inner.rename(folder / "inner")
+            (folder / "scratch" / "w").rmdir()
+            (folder / "scratch").rmdir()
+        return sorted(left, reverse=True)
+
+    monkeypatch.setattr(folders, "_remove_files", remove)
+    with pytest.raises(OSError, match="moved"):
+        folders.clear(str(folder))
+    assert (victim / "file").read_text() == "x"
+    monkeypatch.undo()
+    folders.clear(str(folder))
+    assert list(folder.iterdir()) == []
+
+
+def test_a_link_in_the_place_of_a_closed_folder_changes_no_mode(tmp_path, monkeypatch):
+    folder, outside = tmp_path / "w", tmp_path / "outside"
+    (folder / "closed" / "inner").mkdir(parents=True)
+    outside.mkdir(mode=0o750)
+    true_open, refused = os.open, []
+
+    def open_(path, *arguments, **options):
+        if path == "closed" and not refused:
+            refused.append(path)
+            (folder / "closed").rename(tmp_path / "away")
+            (folder / "closed").symlink_to(outside)
+            raise PermissionError(13, "Permission denied")
+        return true_open(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", open_)
+    with pytest.raises(NotADirectoryError):
+        folders.clear(str(folder))
+    assert outside.stat().st_mode & 0o777 == 0o750
+
+
 def test_a_change_in_the_first_moment_is_noticed(tmp_path):
     folders.prepare(str(tmp_path))
     handed = folders.Folders(str(tmp_path))

@@ -9,6 +9,7 @@ neither be listed nor changed, since that would leave a mark there.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from pathlib import Path
@@ -124,21 +125,28 @@ def clear(folder: str) -> None:
     """Remove everything in a folder. No symbolic link is followed. Raises OSError.
 
     It holds one descriptor at a time, and no path gets longer than one name, so the depth does not matter.
+
+    If a worker is killed, a process may still move folders for a moment. The folder above could then be another one,
+    even one outside. So this stops with an OSError if it is not the folder from which it came.
     """
     descriptor = os.open(folder, _FOLDER)
-    above: list[str] = []
-    pending = [_remove_files(descriptor)]
+    above: list[tuple[str, tuple[int, int]]] = []
     try:
+        pending = [_remove_files(descriptor)]
         while pending:
             if pending[-1]:
-                above.append(pending[-1].pop())
-                descriptor = _replaced(descriptor, _open(above[-1], descriptor))
+                name = pending[-1].pop()
+                above.append((name, _identity(descriptor)))
+                descriptor = _replaced(descriptor, _open(name, descriptor))
                 pending.append(_remove_files(descriptor))
             else:
                 pending.pop()
                 if above:
                     descriptor = _replaced(descriptor, os.open("..", _FOLDER, dir_fd=descriptor))
-                    os.rmdir(above.pop(), dir_fd=descriptor)
+                    name, expected = above.pop()
+                    if _identity(descriptor) != expected:
+                        raise OSError(errno.ESTALE, "a folder was moved while it was emptied")
+                    os.rmdir(name, dir_fd=descriptor)
     finally:
         os.close(descriptor)
 
@@ -148,11 +156,20 @@ def _replaced(old: int, new: int) -> int:
     return new
 
 
+def _identity(descriptor: int) -> tuple[int, int]:
+    info = os.fstat(descriptor)
+    return info.st_dev, info.st_ino
+
+
 def _open(name: str, parent: int) -> int:
     try:
         return os.open(name, _FOLDER, dir_fd=parent)
-    except PermissionError:  # its permissions are missing. Nobody else changes the folder now, so the name is no link
-        os.chmod(name, _ALL, dir_fd=parent)
+    except PermissionError:  # its permissions are missing
+        held = os.open(name, os.O_PATH | _FOLDER, dir_fd=parent)
+        try:
+            os.chmod(f"/proc/self/fd/{held}", _ALL)  # noqa: PTH101 - by name, a link could take its place
+        finally:
+            os.close(held)
         return os.open(name, _FOLDER, dir_fd=parent)
 
 
