@@ -26,8 +26,8 @@ This is the number for each timeout that `max_timeouts` allows. A timeout in the
 SOLUTION_SHARE = 3
 """All attempts of a solution together may load it for this many times the limit of loading.
 
-In all tests together it may be asleep for this many times the limit of one test. After that all undecided tests get the
-code S.
+In all tests together it may be asleep for this many times the limit of one test, and wait for the disk for this many
+times the limit of wall-clock time. After that all undecided tests get the code S.
 """
 
 TIMED_OUT_SHARE = 20
@@ -61,7 +61,7 @@ class SolutionAttempts:
         asleep = max(self.limits["max_cpu_seconds"], self.limits["load_cpu_seconds"], longest)
         self._asleep = min(asleep, max(self.limits["wall_seconds"], longest))
         slowest = 10 * supervisor.reference_seconds
-        self._may_block = max(self.limits["wall_seconds"], longest)
+        self._may_block = SOLUTION_SHARE * max(self.limits["wall_seconds"], longest)
         self._wall = 2 * max(self.limits["wall_seconds"], self.limits["load_cpu_seconds"], slowest) + 5
         self._runner_cpu = 2 * max(self.limits["max_cpu_seconds"], self.limits["load_cpu_seconds"], slowest) + 20
 

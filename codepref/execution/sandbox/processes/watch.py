@@ -144,6 +144,9 @@ def watch(waiter: Waiter, answerer: Answerer, watched: Watched) -> None:
             if kills > MAX_KILLS:
                 raise zygote.ZygoteLost("the runner zygote does not answer, although the test runner was killed")
             wall = time.monotonic()
+    sleep.advance()
+    if watched.cause != BLOCKED:
+        watched.blocked = sleep.settled
 
 
 class SleepClock:
@@ -159,7 +162,8 @@ class SleepClock:
 
     Attributes:
         blocked: the seconds since the start in which no thread ran, waited for a core or was seen asleep. It falls
-            again when the kernel says that a thread has waited for a core.
+            again when the kernel says that a thread has waited for a core, which it says when the wait is over.
+        settled: the value of `blocked` at the last look at which no thread ran or waited for a core.
         threads: the largest number of threads that one process had at the last look.
     """
 
@@ -167,30 +171,32 @@ class SleepClock:
         self._pids = [pid for pid in pids if pid]
         self._clocks = [clock_of(pid) for pid in self._pids]
         self._waited: dict[int, int] = {}
-        self._at = self._cpu = self._balance = self.blocked = 0.0
+        self._at = self._cpu = self._balance = self.blocked = self.settled = 0.0
         self.threads = 0
         self._look()
 
     def advance(self) -> float:
         """Return the seconds since the last call in which both were asleep."""
         before, cpu = self._at, self._cpu
-        waits, known, all_asleep = self._look()
-        if not known:
+        waits, states = self._look()
+        if not states:
             return 0.0
         still = self._at - before - (self._cpu - cpu)
         # The waits of several threads may be at the same time. So their sum may be too much, and the longest too
         # little. Where all threads are seen asleep, the second mistake is rare.
-        slept = max(0.0, still - max(waits, default=0) / 1e9) if all_asleep else 0.0
+        slept = max(0.0, still - max(waits, default=0) / 1e9) if states <= _SLEEPING else 0.0
         self._balance += still - sum(waits) / 1e9 - slept
         self.blocked = max(0.0, self._balance)
+        if "R" not in states:
+            self.settled = self.blocked
         return slept
 
-    def _look(self) -> tuple[list[int], bool, bool]:
-        """Return the nanoseconds for which each thread has waited for a core since the last look, and two facts.
+    def _look(self) -> tuple[list[int], set[str]]:
+        """Return the nanoseconds for which each thread has waited for a core since the last look, and all states.
 
-        They are whether the kernel says all this, and whether all threads sleep.
+        There is no state if the kernel does not say all this.
         """
-        new, all_asleep, waits, self.threads = {}, True, list[int](), 0
+        new, states, waits, self.threads = {}, set[str](), list[int](), 0
         try:
             self._at, self._cpu = time.monotonic(), sum(map(time.clock_gettime, self._clocks))
             for pid in self._pids:
@@ -201,13 +207,13 @@ class SleepClock:
                     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                         total = int(_read(pid, thread, "schedstat").split()[1])
                         # The name of a thread stands in brackets and may hold any character.
-                        all_asleep &= _read(pid, thread, "stat").rpartition(")")[2].split()[0] in _SLEEPING
+                        states.add(_read(pid, thread, "stat").rpartition(")")[2].split()[0])
                         new[int(thread)] = total
                         waits.append(max(0, total - self._waited.get(int(thread), 0)))
         except (OSError, ValueError, IndexError):
-            return [], False, False  # a process has ended just now, or the kernel does not say
+            return [], set()  # a process has ended just now, or the kernel does not say
         self._waited = new
-        return waits, bool(new), all_asleep
+        return waits, states
 
 
 def _read(pid: int, thread: str, name: str) -> str:
