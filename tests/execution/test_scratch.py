@@ -17,6 +17,7 @@ from codepref.execution import scratch
 from codepref.execution.engine import Engine
 from codepref.execution.limits import Limits
 from codepref.execution.sandbox.confinement import folders
+from codepref.execution.sandbox.processes import watch
 from codepref.execution.sandbox.processes.watch import SleepClock
 from codepref.execution.tasks import Task
 from codepref.records import Problem, Solution, Test
@@ -189,6 +190,101 @@ def test_a_process_asleep_is_told_from_one_that_works():
             process.kill()
             process.wait()
     assert alone.advance() == 0.0
+
+
+def test_a_process_that_runs_at_each_look_and_sleeps_between_looks_is_blocked(monkeypatch):
+    """The process sleeps. What /proc says about its state is replaced by what a program shows that wakes for a look."""
+    code = "import time\nprint(1, flush=True)\ntime.sleep(100)\n"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        true_read = watch._read
+        awake = {"stat": "1 (name) R 1"}
+        monkeypatch.setattr(watch, "_read", lambda pid, thread, name: awake.get(name) or true_read(pid, thread, name))
+        clock, slept = SleepClock(process.pid), 0.0
+        end = time.monotonic() + 60
+        while clock.blocked < 0.3 and time.monotonic() < end:
+            time.sleep(0.05)
+            slept += clock.advance()
+        assert slept == 0.0
+        assert clock.blocked >= 0.3
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_disk_that_is_full_of_deleted_files_is_noticed(tmp_path, monkeypatch):
+    folders.prepare(str(tmp_path))
+    handed = folders.Folders(str(tmp_path))
+    handed.begin(folders.SOLUTIONS)
+    folder = handed.folder(folders.SOLUTIONS)
+    no_space = os.statvfs_result((4096, 4096, 100, 0, 0, 100, 50, 50, 0, 255))
+    monkeypatch.setattr(os, "statvfs", lambda path: no_space)
+    assert folders.excess(folder) == ""
+    with open(f"{folder}/file", "w") as file:
+        os.unlink(file.name)  # noqa: PTH108
+        assert "full" in folders.excess(folder)
+
+
+def test_a_folder_that_is_moved_while_it_is_emptied_leads_nowhere_else(tmp_path, monkeypatch):
+    """A process moves the innermost folder up, so that the way back from it would lead out of the scratch folder."""
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "file").write_text("x")
+    folder = tmp_path / "scratch" / "w"
+    (folder / "scratch" / "w" / "inner").mkdir(parents=True)
+    (folder / "scratch" / "w" / "inner" / "file").write_text("x")
+    (folder / "victim" / "file").mkdir(parents=True)
+    true_remove = folders._remove_files
+
+    def remove(descriptor: int) -> list[str]:
+        left = true_remove(descriptor)
+        inner = folder / "scratch" / "w" / "inner"
+        if inner.is_dir() and not any(inner.iterdir()):
+            inner.rename(folder / "inner")
+            (folder / "scratch" / "w").rmdir()
+            (folder / "scratch").rmdir()
+        return sorted(left, reverse=True)
+
+    monkeypatch.setattr(folders, "_remove_files", remove)
+    with pytest.raises(OSError, match="moved"):
+        folders.clear(str(folder))
+    assert (victim / "file").read_text() == "x"
+    monkeypatch.undo()
+    folders.clear(str(folder))
+    assert list(folder.iterdir()) == []
+
+
+def test_a_link_in_the_place_of_a_closed_folder_changes_no_mode(tmp_path, monkeypatch):
+    folder, outside = tmp_path / "w", tmp_path / "outside"
+    (folder / "closed" / "inner").mkdir(parents=True)
+    outside.mkdir(mode=0o750)
+    true_open, refused = os.open, []
+
+    def open_(path, *arguments, **options):
+        if path == "closed" and not refused:
+            refused.append(path)
+            (folder / "closed").rename(tmp_path / "away")
+            (folder / "closed").symlink_to(outside)
+            raise PermissionError(13, "Permission denied")
+        return true_open(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", open_)
+    with pytest.raises(NotADirectoryError):
+        folders.clear(str(folder))
+    assert outside.stat().st_mode & 0o777 == 0o750
+
+
+def test_a_change_in_the_first_moment_is_noticed(tmp_path):
+    folders.prepare(str(tmp_path))
+    handed = folders.Folders(str(tmp_path))
+    folder = Path(handed.folder(folders.SOLUTIONS))
+    for _ in range(200):
+        handed.begin(folders.SOLUTIONS)
+        (folder / "mark").touch()
+        handed.end(folders.SOLUTIONS)
+        assert list(folder.iterdir()) == []
 
 
 def test_a_test_that_sleeps_longer_than_the_limit_is_a_timeout_and_a_short_sleep_is_none(verdict_on):

@@ -1,14 +1,15 @@
 """The two scratch folders of one worker, and how a folder is measured and emptied.
 
 One folder is for the processes of solutions, the other one for test runners that run a solution themselves. Only one
-process at a time uses a folder. A folder is empty when a process gets it, and its times are new. If a process has
-changed it in any way, the next process gets a new folder of the same name. The parent of a folder can neither be listed
-nor changed, since that would leave a mark there.
+process at a time uses a folder. A folder is empty when a process gets it, and its times are the same each time. If a
+process has changed it in any way, the next process gets a new folder of the same name. The parent of a folder can
+neither be listed nor changed, since that would leave a mark there.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from pathlib import Path
@@ -29,6 +30,13 @@ MIN_FREE_BYTES = 1 << 28
 """The bytes that must be free in the file system, beside what solutions write.
 
 A solution can hold deleted files open, and nobody sees their size. Then only the free space shows them.
+"""
+
+_BEGUN = 1_000_000_000 * 10**9
+"""The time of change, in nanoseconds, of a folder that no process has used.
+
+It lies far back, since the clock of files moves in steps of several milliseconds. A process that changes a folder right
+after it got it would otherwise leave the same time.
 """
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -61,9 +69,9 @@ class Folders:
         return f"{self._base}/{role}/{NAME}"
 
     def begin(self, role: str) -> None:
-        """Give the folder new times. A process may use it from now on."""
+        """Set the times of the folder. A process may use it from now on."""
         path = self.folder(role)
-        os.utime(path)
+        os.utime(path, ns=(_BEGUN, _BEGUN))
         self._clean[role] = _state(path)
 
     def end(self, role: str) -> None:
@@ -107,7 +115,8 @@ def excess(folder: str) -> str:
             return f"a folder that cannot be read in its scratch folder ({error.strerror})"
     if size > MAX_BYTES:
         return f"more than {MAX_BYTES >> 20} MiB in its scratch folder"
-    if count and (space := os.statvfs(folder)).f_bavail * space.f_frsize < MIN_FREE_BYTES:
+    used = count or os.stat(folder).st_mtime_ns != _BEGUN  # noqa: PTH116 - it may have removed what it holds open
+    if used and (space := os.statvfs(folder)).f_bavail * space.f_frsize < MIN_FREE_BYTES:
         return "files, while the file system of the scratch folder is full"
     return ""
 
@@ -116,21 +125,28 @@ def clear(folder: str) -> None:
     """Remove everything in a folder. No symbolic link is followed. Raises OSError.
 
     It holds one descriptor at a time, and no path gets longer than one name, so the depth does not matter.
+
+    If a worker is killed, a process may still move folders for a moment. The folder above could then be another one,
+    even one outside. So this stops with an OSError if it is not the folder from which it came.
     """
     descriptor = os.open(folder, _FOLDER)
-    above: list[str] = []
-    pending = [_remove_files(descriptor)]
+    above: list[tuple[str, tuple[int, int]]] = []
     try:
+        pending = [_remove_files(descriptor)]
         while pending:
             if pending[-1]:
-                above.append(pending[-1].pop())
-                descriptor = _replaced(descriptor, _open(above[-1], descriptor))
+                name = pending[-1].pop()
+                above.append((name, _identity(descriptor)))
+                descriptor = _replaced(descriptor, _open(name, descriptor))
                 pending.append(_remove_files(descriptor))
             else:
                 pending.pop()
                 if above:
                     descriptor = _replaced(descriptor, os.open("..", _FOLDER, dir_fd=descriptor))
-                    os.rmdir(above.pop(), dir_fd=descriptor)
+                    name, expected = above.pop()
+                    if _identity(descriptor) != expected:
+                        raise OSError(errno.ESTALE, "a folder was moved while it was emptied")
+                    os.rmdir(name, dir_fd=descriptor)
     finally:
         os.close(descriptor)
 
@@ -140,11 +156,20 @@ def _replaced(old: int, new: int) -> int:
     return new
 
 
+def _identity(descriptor: int) -> tuple[int, int]:
+    info = os.fstat(descriptor)
+    return info.st_dev, info.st_ino
+
+
 def _open(name: str, parent: int) -> int:
     try:
         return os.open(name, _FOLDER, dir_fd=parent)
-    except PermissionError:  # its permissions are missing. Nobody else changes the folder now, so the name is no link
-        os.chmod(name, _ALL, dir_fd=parent)
+    except PermissionError:  # its permissions are missing
+        held = os.open(name, os.O_PATH | _FOLDER, dir_fd=parent)
+        try:
+            os.chmod(f"/proc/self/fd/{held}", _ALL)  # noqa: PTH101 - by name, a link could take its place
+        finally:
+            os.close(held)
         return os.open(name, _FOLDER, dir_fd=parent)
 
 

@@ -38,7 +38,7 @@ utime 132 -  utimes 235 -  futimesat 261 -  setxattr 188 5  lsetxattr 189 6  fse
 removexattr 197 14  lremovexattr 198 15  fremovexattr 199 16  setxattrat 463 463  removexattrat 466 466
 file_setattr 469 469  truncate 76 45  getxattr 191 8  lgetxattr 192 9  fgetxattr 193 10  getxattrat 464 464
 inotify_init 253 -  inotify_init1 294 26  inotify_add_watch 254 27  io_setup 206 0  open_tree_attr 467 467
-statmount 457 457  listmount 458 458
+statmount 457 457  listmount 458 458  lsm_set_self_attr 460 460  listns 470 470  set_mempolicy_home_node 450 450
 name_to_handle_at 303 264  open_by_handle_at 304 265  fanotify_init 300 262  fanotify_mark 301 263
 memfd_create 319 279  memfd_secret 447 447  shmget 29 194  shmat 30 196  shmctl 31 195  semget 64 190  semop 65 193
 semctl 66 191  semtimedop 220 192  msgget 68 186  msgsnd 69 189  msgrcv 70 188  msgctl 71 187  mq_open 240 180
@@ -54,10 +54,11 @@ set_tid_address 218 96  futex_waitv 449 449  futex_wake 454 454  futex_wait 455 
 utimensat 280 88
 """
 _WITHOUT_EFFECT = """
-flock 73 32  fadvise64 221 223  readahead 187 213
+flock 73 32  fadvise64 221 223  readahead 187 213  fsync 74 82  fdatasync 75 83  sync_file_range 277 84  msync 26 227
 """
 """Calls of children that succeed and do nothing.
 
+Nobody reads a scratch folder after a crash of the machine, so no process needs to wait until the disk has a file.
 No other process can use the files that a child may write, so a lock on such a file changes nothing. On library files,
 locks and the page cache would be marks for later solutions.
 """
@@ -65,7 +66,7 @@ locks and the page cache would be marks for later solutions.
 _BY_ARGUMENT = """
 clone 56 220  clone3 435 435  kill 62 129  tkill 200 130  tgkill 234 131  prlimit64 302 261  prctl 157 167  fcntl 72 25
 ioctl 16 29  socketpair 53 199  sendto 44 206  fallocate 285 47  preadv2 327 286  madvise 28 233  futex 202 98
-statx 332 291
+statx 332 291  open 2 -  openat 257 56  openat2 437 437
 """
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
@@ -92,6 +93,9 @@ _IOCTL = (0x541B, 0x5421, 0x5450, 0x5451, 0x5401, 0x802C542A, 0x5413)
 
 FS_IOC_SETFLAGS and EXT4_IOC_SETVERSION are among the refused commands. They change a file that is open for reading.
 """
+
+_O_TMPFILE = 0o20000000
+"""The flag of a file without a name. Such a file leaves no trace in its folder while it fills the disk."""
 
 _MSG_OOB = 1
 _RWF_KNOWN = 0x17
@@ -136,6 +140,10 @@ def _by_argument() -> list[Instruction]:
     call, refused = _numbers(_BY_ARGUMENT), _ERRNO | errno.EPERM
     program = _refuse(call["clone3"], errno.ENOSYS)  # libc then uses clone, whose flags a filter can read
     program += _refuse(call["statx"], errno.ENOSYS)  # it shows when a scratch folder was made. libc then uses fstatat
+    program += _refuse(call["openat2"], errno.ENOSYS)  # its flags lie in memory, which a filter cannot read
+    for name, flags in (("open", 1), ("openat", 2)):
+        if name in call:
+            program += _rule(call[name], flags, _when(_JSET, _O_TMPFILE, _ERRNO | errno.EOPNOTSUPP), _ALLOW)
     program += _rule(call["clone"], 0, _when(_JSET, _CLONE_THREAD, _ALLOW), refused)
     for name in ("kill", "tkill", "tgkill"):
         program += _rule(call[name], 0, _when(_JEQ, _PID_HOLE, _ALLOW), refused)

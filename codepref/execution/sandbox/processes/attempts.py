@@ -11,7 +11,7 @@ import signal
 from ..wire import status_page
 from .process_pair import ProcessPair
 from .runner_session import Host
-from .watch import ASLEEP, FULL, IDLE, OWN_TIME, Watched
+from .watch import ASLEEP, BLOCKED, FULL, IDLE, OWN_TIME, Watched
 from .zygote import Reaped
 
 KNOWN = b"PFEMTXSI" + bytes([status_page.CALL_BY_REFERENCE])
@@ -26,8 +26,8 @@ This is the number for each timeout that `max_timeouts` allows. A timeout in the
 SOLUTION_SHARE = 3
 """All attempts of a solution together may load it for this many times the limit of loading.
 
-In all tests together it may be asleep for this many times the limit of one test. After that all undecided tests get the
-code S.
+In all tests together it may be asleep for this many times the limit of one test, and wait for the disk for this many
+times the limit of wall-clock time. After that all undecided tests get the code S.
 """
 
 TIMED_OUT_SHARE = 20
@@ -36,6 +36,7 @@ TIMED_OUT_SHARE = 20
 ENDINGS = {
     ASLEEP: ("T", "the solution and the test were asleep for too long"),
     IDLE: ("T", "the solution and the tests were asleep for too long in all tests together"),
+    BLOCKED: ("T", "the solution and the tests waited for too long in all tests together"),
     FULL: ("M", "the solution has"),
 }
 """The code and the cause in words, for each cause of the end of a test runner for which the solution is to blame."""
@@ -55,11 +56,12 @@ class SolutionAttempts:
         self._origin = supervisor.origin(source)
         self._ahead, self._alone = True, not supervisor.reusable or self._origin is not supervisor.solutions
         self._kept, self._short = bytearray(self.page.tests), 0
-        self._loading = self._idle = 0.0
+        self._loading = self._idle = self._blocked = 0.0
         longest = self.limits["reference_factor"] * supervisor.reference_seconds
         asleep = max(self.limits["max_cpu_seconds"], self.limits["load_cpu_seconds"], longest)
         self._asleep = min(asleep, max(self.limits["wall_seconds"], longest))
         slowest = 10 * supervisor.reference_seconds
+        self._may_block = SOLUTION_SHARE * max(self.limits["wall_seconds"], longest)
         self._wall = 2 * max(self.limits["wall_seconds"], self.limits["load_cpu_seconds"], slowest) + 5
         self._runner_cpu = 2 * max(self.limits["max_cpu_seconds"], self.limits["load_cpu_seconds"], slowest) + 20
 
@@ -76,6 +78,7 @@ class SolutionAttempts:
         runner, solution, watched = result.runner, result.solution, result.watched
         self.cpu += solution.cpu
         self._idle += watched.idle
+        self._blocked += watched.blocked
         self._loading += self.page.take_loading() if self._alone else 0.0
         phase, current = self.page.where()
         codes = self.page.codes()
@@ -107,16 +110,19 @@ class SolutionAttempts:
         self._limit_timeouts(phase, current)
         self._limit_cost()
 
-    def _sleep(self) -> tuple[float, float]:
-        """Return the seconds that the processes may be asleep in one test, and in all tests that are left."""
+    def _sleep(self) -> tuple[float, float, float]:
+        """Return the seconds that the processes may be asleep in one test, and in all tests that are left.
+
+        The third number is the seconds that they may still wait for the disk, or for a reason that is not known.
+        """
         late = self.page.codes().count(b"T") >= self.limits["max_timeouts"]
         left = max(0.0, SOLUTION_SHARE * self._asleep - self._idle)
-        return (self._asleep / TIMED_OUT_SHARE if late else self._asleep), left
+        return (self._asleep / TIMED_OUT_SHARE if late else self._asleep), left, self._may_block - self._blocked
 
     def _spent(self) -> bool:
-        """Return whether the solution has used up the time for loading it, or the time in which it may be asleep."""
+        """Return whether the solution has used up the time for loading it, or for sleeping and waiting."""
         loading = self._loading > SOLUTION_SHARE * self.limits["load_cpu_seconds"]
-        return loading or self._idle >= SOLUTION_SHARE * self._asleep
+        return loading or self._idle >= SOLUTION_SHARE * self._asleep or self._blocked >= self._may_block
 
     def _limit_cost(self) -> None:
         if self._spent():
@@ -195,9 +201,10 @@ class SolutionAttempts:
             for index in wanted:
                 self.page.set(index, status_page.UNDECIDED)
             pair = ProcessPair(self.supervisor, "shared", self.source, wanted, self.supervisor.backstop)
-            runner, watched = pair.wait(2 * self.limits["cpu_seconds"] + 1, self._wall, *self._sleep())
+            runner, watched = pair.wait((2 * self.limits["cpu_seconds"] + 1, self._wall, *self._sleep()))
             self.cpu += runner.cpu
             self._idle += watched.idle
+            self._blocked += watched.blocked
             self._loading += self.page.take_loading()
             phase, current = self.page.where()
             codes = self.page.codes()

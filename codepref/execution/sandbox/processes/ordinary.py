@@ -157,6 +157,8 @@ def _tolerant(function: Callable[..., None]) -> Callable[..., None]:
                 return
             if not _own(path):
                 raise
+            # This raises FileNotFoundError where there is nothing, which `Path.touch` relies on.
+            os.stat(path, follow_symlinks=options.get("follow_symlinks", True))  # noqa: PTH116
 
     return call
 
@@ -199,7 +201,7 @@ def _chmod(function: Callable[..., None]) -> Callable[..., None]:
             return
         real = os.path.realpath(os.fsdecode(path))
         info = os.stat(real)  # noqa: PTH116
-        if stat.S_ISREG(info.st_mode) and info.st_size <= SMALL_BYTES and stat.S_IMODE(info.st_mode) != mode:
+        if stat.S_ISREG(info.st_mode) and info.st_size <= SMALL_BYTES and stat.S_IMODE(info.st_mode ^ mode):
             _made_anew(real, mode)
 
     return chmod

@@ -11,7 +11,7 @@ from ..confinement.folders import RUNNERS, SOLUTIONS
 from ..wire import frames
 from ..wire.encoder import encoded
 from .runner_session import Host
-from .watch import Watched, watch
+from .watch import TimeLimits, Watched, watch
 from .zygote import Reaped
 
 
@@ -45,9 +45,9 @@ class ProcessPair:
             ours.close()
             theirs.close()
 
-    def watch(self, cpu: float, wall: float, asleep: float, idle_left: float) -> Watched:
+    def watch(self, limits: TimeLimits) -> Watched:
         """Wait until the runner zygote answers. Kill a test runner that reaches a limit (see `watch.Watched`)."""
-        watched = Watched(self.runner, self.solution, self._folder, cpu, wall, asleep, idle_left)
+        watched = Watched(self.runner, self.solution, self._folder, limits)
         watch(self.supervisor, self.runners, watched)
         return watched
 
@@ -58,13 +58,13 @@ class ProcessPair:
         runner = self.runners.reaped()
         return runner, self._end_solution()
 
-    def wait(self, cpu: float, wall: float, asleep: float, idle_left: float) -> tuple[Reaped, Watched]:
+    def wait(self, limits: TimeLimits) -> tuple[Reaped, Watched]:
         """Wait for the end of the test runner under the limits of `watch`, then end the solution's process.
 
         Return how the test runner ended, and whether it was killed.
         """
         self.runners.ask_reap(self.runner)
-        watched = self.watch(cpu, wall, asleep, idle_left)
+        watched = self.watch(limits)
         runner = self.runners.reaped()
         self._end_solution()
         return runner, watched

@@ -18,7 +18,7 @@ from ..wire.link import clock_of
 from ..wire.plan import Plan
 from . import zygote
 from .runner_zygote import DONE, MAX_SOLUTIONS
-from .watch import Answerer, Watched, watch
+from .watch import Answerer, TimeLimits, Watched, watch
 from .zygote import Reaped
 
 
@@ -101,13 +101,13 @@ class RunnerSession:
         start: int,
         ahead: bool,
         origin: zygote.Zygote | None,
-        limits: tuple[float, float, float, float],
+        limits: TimeLimits,
     ) -> RunResult:
         """Run the tests from `start` on against one solution, and return how the processes ended.
 
         ahead: send plain calls before their tests run.
         origin: the zygote that forks a process for this solution alone. None: the solution may share a process.
-        limits: the fields `cpu`, `wall`, `asleep` and `idle_left` of `Watched`.
+        limits: the limits of `Watched`.
         """
         alone, origin = origin is not None, origin or self.supervisor.solutions
         process = self._shared if self._shared and not alone else self._next_process(origin)
@@ -117,7 +117,7 @@ class RunnerSession:
             folders.begin(SOLUTIONS)
         else:
             before = time.clock_gettime(clock_of(pid))
-        watched = Watched(self.runner, pid, folders.folder(SOLUTIONS) if alone else "", *limits)
+        watched = Watched(self.runner, pid, folders.folder(SOLUTIONS) if alone else "", limits)
         stays = False
         with contextlib.suppress(frames.Closed, OSError):
             frames.send(self.fileno(), encoded((channel, pid, source, start, ahead, alone)))

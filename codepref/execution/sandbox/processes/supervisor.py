@@ -302,7 +302,7 @@ class Supervisor:
         self.runners.answer()
         pair = ProcessPair(self, "produce", source, [index], limit)
         self.runners.ask(b"C", encoded((index, keep)))
-        pair.watch(limit, limit + 10, limit, limit)
+        pair.watch((limit, limit + 10, limit, limit, limit))
         answer = self.runners.answer()
         _, reference = pair.end()
         _, outputs = Decoder(answer).value()

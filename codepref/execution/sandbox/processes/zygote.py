@@ -10,6 +10,7 @@ from __future__ import annotations
 import _socket
 import os
 import select
+import time
 from collections.abc import Callable
 from struct import Struct
 
@@ -20,6 +21,12 @@ FORKED = Struct("<q")
 REAPED = Struct("<idq")
 
 RunChild = Callable[[list[int], bytes], None]
+FORK_ATTEMPTS, FORK_PAUSE_SECONDS = 40, 0.05
+"""How often a fork is tried, and the seconds between two attempts.
+
+Another solution may use up the processes of this user until it is ended.
+"""
+
 MAX_DESCRIPTORS = 48
 """The largest number of descriptors that one request can carry."""
 
@@ -81,10 +88,14 @@ def serve(control: _socket.socket, run_child: RunChild, other: Callable[[bytes, 
 
 
 def _fork(descriptors: list[int], payload: bytes, run_child: RunChild) -> int:
-    try:
-        pid = os.fork()
-    except OSError as error:
-        return -(error.errno or 1)
+    for left in reversed(range(FORK_ATTEMPTS)):
+        try:
+            pid = os.fork()
+            break
+        except OSError as error:
+            if not left:
+                return -(error.errno or 1)
+            time.sleep(FORK_PAUSE_SECONDS)
     if pid == 0:
         try:
             run_child(descriptors, payload)
