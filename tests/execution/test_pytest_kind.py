@@ -88,10 +88,9 @@ FEATURES = {
         "class Base:\n    def test_it(self):\n        assert f(self.x) == 2\n"
         "class TestOne(Base):\n    x = 1\n"
     ),
-    "warnings and subtests": (
-        "import pytest, warnings\n@pytest.mark.filterwarnings('ignore')\ndef test_it(subtests):\n"
+    "marks and subtests": (
+        "import pytest\n@pytest.mark.filterwarnings('ignore')\ndef test_it(subtests):\n"
         "    for x in range(3):\n        with subtests.test(x=x):\n            assert f(x) == x + 1\n"
-        "    with pytest.warns(UserWarning):\n        warnings.warn('w', UserWarning)\n"
     ),
     "dataclass with postponed annotations": (
         "from __future__ import annotations\nfrom dataclasses import dataclass\n"
