@@ -11,7 +11,7 @@ from codepref.problems.formats.base import Format
 from codepref.problems.formats.python_tests import entry_point_of, program_of, statement_field, stdio_tests, text_tests
 from codepref.problems.formats.reinforcement import request_of
 from codepref.problems.formats.statements import kept
-from codepref.problems.kinds import check_together
+from codepref.problems.kinds import check_together, kind_of
 from codepref.records import Problem, Test
 
 _TESTS = ("test_cases", "tests")
@@ -63,7 +63,7 @@ def _best_answer(row: Row) -> str | None:
 
 def _problem(row: Row, task_id: str, prompt: str, tests: tuple[Test, ...], gold: str | None, where: str) -> Problem:
     check_together(tests, where)
-    program = tests[0].kind == "stdio"
+    program = kind_of(tests[0]).whole_program
     return Problem(
         task_id=task_id,
         prompt=prompt,

@@ -16,6 +16,7 @@ from codepref.problems.formats.base import Format
 from codepref.problems.formats.humaneval_pro import last_function
 from codepref.problems.formats.python_tests import entry_point_of, program_of, statement_field, stdio_tests, text_tests
 from codepref.problems.formats.statements import kept
+from codepref.problems.kinds import kind_of
 from codepref.problems.source import parse
 from codepref.records import Problem, Style, Test
 
@@ -31,7 +32,7 @@ def read(row: Row, where: str) -> Problem:
     value = next((row[key] for key in ("test", "test_code") if row.get(key)), None)
     task_id = row_id(row, "KodCode", ("question_id", "id", "conversation_id"), [prompt, value])
     tests = _tests(value, task_id, where)
-    style: Style = "program" if tests[0].kind == "stdio" else "instruct"
+    style: Style = "program" if kind_of(tests[0]).whole_program else "instruct"
     entry_point = "main" if style == "program" else entry_point_of(tests, gold or None, where, statement=prompt)
     code = ""
     if row.get("style") == "complete" and style == "instruct" and _is_head(prompt, entry_point):

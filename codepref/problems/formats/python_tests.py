@@ -16,6 +16,7 @@ from codepref.problems.calls import CLASS
 from codepref.problems.columns import first_text, unfenced
 from codepref.problems.entry_points import infer_entry_point
 from codepref.problems.fields import Row, names_taken, why_unreadable
+from codepref.problems.kinds import KINDS
 from codepref.problems.source import definitions, parse, read_statements
 from codepref.problems.stdio import stdio_source
 from codepref.problems.test_names import names_of_solution
@@ -58,7 +59,7 @@ def _kind_and_source(text: str) -> tuple[TestKind, str]:
     if tree is not None and all(isinstance(node, ast.Assert) for node in tree.body):
         return "asserts", text  # most texts are one assert
     kind, source = read_test_text(text)
-    return ("" if tree is None and kind != "doctest" else kind), source
+    return ("" if tree is None and KINDS[kind].python else kind), source
 
 
 def statement_field(row: Row, names: Sequence[str], where: str) -> str:

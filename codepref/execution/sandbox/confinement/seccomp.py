@@ -94,6 +94,7 @@ _IOCTL = (0x541B, 0x5421, 0x5450, 0x5451, 0x5401, 0x802C542A, 0x5413)
 FS_IOC_SETFLAGS and EXT4_IOC_SETVERSION are among the refused commands. They change a file that is open for reading.
 """
 
+
 _O_TMPFILE = 0o20000000
 """The flag of a file without a name. Such a file leaves no trace in its folder while it fills the disk."""
 
@@ -143,7 +144,10 @@ def _by_argument() -> list[Instruction]:
     program += _refuse(call["openat2"], errno.ENOSYS)  # its flags lie in memory, which a filter cannot read
     for name, flags in (("open", 1), ("openat", 2)):
         if name in call:
-            program += _rule(call[name], flags, _when(_JSET, _O_TMPFILE, _ERRNO | errno.EOPNOTSUPP), _ALLOW)
+            nameless = _when(_JSET, _O_TMPFILE, _ERRNO | errno.EOPNOTSUPP)
+            # Landlock before Linux 6.2 lets a file that may only be read be emptied by O_RDONLY | O_TRUNC.
+            emptying = [(_AND, 0, 0, os.O_TRUNC | os.O_ACCMODE), *_when(_JEQ, os.O_TRUNC | os.O_RDONLY, refused)]
+            program += _rule(call[name], flags, nameless + emptying, _ALLOW)
     program += _rule(call["clone"], 0, _when(_JSET, _CLONE_THREAD, _ALLOW), refused)
     for name in ("kill", "tkill", "tgkill"):
         program += _rule(call[name], 0, _when(_JEQ, _PID_HOLE, _ALLOW), refused)

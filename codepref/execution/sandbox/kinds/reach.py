@@ -78,9 +78,9 @@ def why_reaches(text: TestText) -> str:
 
 
 def _by_path(text: TestText) -> str:
-    harmless = _harmless_streams(text)
+    quiet_streams = _quiet_streams(text)
     for node in (*text.nodes[ast.Name], *text.nodes[ast.Attribute], *text.nodes[ast.Call]):
-        path = "" if id(node) in harmless else text.path(node)
+        path = "" if id(node) in quiet_streams else text.path(node)
         while path:
             if path in REASONS:
                 return REASONS[path]
@@ -92,7 +92,7 @@ def _by_path(text: TestText) -> str:
     return ""
 
 
-def _harmless_streams(text: TestText) -> set[int]:
+def _quiet_streams(text: TestText) -> set[int]:
     """Return the ids of streams that the test only writes to: `print(x, file=sys.stderr)` and `sys.stdout.flush()`."""
     found = {
         id(part.value)
