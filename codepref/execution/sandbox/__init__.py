@@ -18,6 +18,6 @@ The processes of a worker have these roles:
 - solution zygote: forks the solutions' processes. It never holds a test or a solution;
 - runner zygote: prepares the tests of one task, holds expected outputs and forks the test runners;
 - test runner: runs the tests of one solution, or of several in turn;
-- solution: runs one solution, or several in turn that can leave nothing behind. It exchanges plain data with the test
-  runner through one socket.
+- solution: runs one solution, or several in turn that can leave nothing behind. It exchanges plain data and handles
+  with the test runner through one socket.
 """

@@ -19,7 +19,7 @@ CHANGING = words("""
 """Methods that change a container in place."""
 
 _ADDING = CHANGING - words("remove pop sort reverse discard popitem popleft rotate")
-"""Those of them that a test hardly uses to read an answer."""
+"""The methods in CHANGING that a test hardly uses to read an answer."""
 
 
 _ASKING = words("""
@@ -32,8 +32,8 @@ def asked_of_answers(text: TestText) -> frozenset[str]:
     """Return the methods of builtin data by which the test asks if an answer of a function is right.
 
     With `assert greet("Ann").startswith("Hello")`, a test expects a text. An object of the solution would get the
-    expected value and decide itself. A test that calls such a method of an object of a class, which may have one of its
-    own, such as a trie, may ask this object.
+    expected value and decide itself. If the test constructs objects of the solution's classes, and calls such a method
+    on anything but the answer of a function, the result is empty. A class such as a trie may define the method.
     """
     asked = set[str]()
     classes = any(text.is_class(call.func) for call in text.nodes[ast.Call])

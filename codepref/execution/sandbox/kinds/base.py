@@ -62,9 +62,10 @@ class PreparedTest:
         names: names that occur in the test. The test runner asks the solution for those that neither the
         helpers nor the builtins define.
         plain: the only call of the test if that call can be sent ahead, otherwise None.
-        stateless: whether `shareable` accepts the test, so that its test runner may serve another solution.
+        stateless: whether the test is known to leave nothing behind in its test runner, which may then serve another
+        solution. For most kinds `shareable` decides this.
         around: what the test sees of its problem.
-        analysis: what the text of the test decides (see `Analysis`), or None if nothing needs to be decided.
+        analysis: what the text of the test decides (see `Analysis`), or None if it was not analysed.
         expected: what a test of the kind "calls" expects: a value of JSON, and whether it may stand in a list of one.
         inputs, oracle: the fields and the compiled oracle of a test of the kind "inputs". None for other kinds.
     """
@@ -118,7 +119,8 @@ class PreparedTest:
 class Kind:
     """The base class of the kinds of tests. It compiles and runs tests. A subclass overrides what differs.
 
-    Only the methods `run` and `run_shared` run untrusted code. The test runner calls these two after the fork.
+    Of its methods, only `run`, `run_fetched` and `run_shared` run untrusted code. The test runner calls them after the
+    fork. The functions in `operations` run in the solution's process.
 
     Attributes:
         always_shared: whether each test runs in one process with the solution.
@@ -191,8 +193,9 @@ class Kind:
 def compile_python(test: PreparedTest) -> ast.Module:
     """Compile a test that is Python text, and return its syntax tree.
 
-    Set the attributes `code`, `names`, `stateless` and `analysis` of the test. A test with a plain call is not
-    analysed, since it reaches nothing but the answer of one function. Raises what `ast.parse` and `compile` raise.
+    Set the attributes `code`, `names`, `stateless` and `analysis` of the test. A test with a plain call is usually not
+    analysed, since it reaches nothing but the answer of one function. It is analysed if the function is written like a
+    class, or if the helpers evaluate an answer. Raises what `ast.parse` and `compile` raise.
     """
     tree = as_program(parsed(test.source))
     for node in walk(tree):

@@ -84,8 +84,8 @@ def rounded(output: Any, expected: Any) -> bool:
 
     A reference that divides gives a rounded float, while an exact solution gives an int. An int is accepted if it
     differs from the float by at most 1e-12, absolute or relative. Below 2^53 the difference must also be less than one
-    half, so no other whole number than the nearest is accepted. An expected int accepts no other number. Lists, tuples
-    and dicts must have the same type, length and keys.
+    half, so no other whole number than the nearest is accepted. An expected int accepts no other value. Lists, tuples
+    and dicts that are not equal are compared part by part if their types, lengths and keys agree.
 
     Worked example: with n = 2000003, rounded(n * (n + 1) * (2 * n + 1) // 6, n * (n + 1) * (2 * n + 1) / 6) is True.
     """

@@ -103,7 +103,7 @@ def enter_folder() -> None:
 
 
 def install() -> None:
-    """Add the names of `site`, and replace functions that the filter refuses."""
+    """Add the builtins that `site` adds, and replace functions whose system calls the filter refuses."""
     with contextlib.suppress(ImportError):
         names: Any = importlib.import_module("_sitebuiltins")
         here: Any = builtins
@@ -123,7 +123,7 @@ def install() -> None:
 
 
 def _lenient(setrlimit: Callable[[int, tuple[int, int]], None]) -> Callable[[int, tuple[int, int]], None]:
-    """Return a `resource.setrlimit` that sets as much as can be had, where it cannot set the whole."""
+    """Return a `resource.setrlimit` that sets the highest limit it can if it may not set the wanted one."""
 
     def set_limit(kind: int, limits: tuple[int, int], /) -> None:
         try:
@@ -147,7 +147,11 @@ def _own(path: Any) -> bool:
 
 
 def _tolerant(function: Callable[..., None]) -> Callable[..., None]:
-    """Return a function that does nothing where the filter refuses it for a path in the scratch folder."""
+    """Return a function that does nothing where the filter refuses it for a path in the scratch folder.
+
+    It also does nothing where the filter refuses it for a descriptor or with `dir_fd`. For a path at which there is
+    nothing, it raises FileNotFoundError.
+    """
 
     def call(path: Any, *arguments: Any, **options: Any) -> None:
         try:

@@ -24,7 +24,7 @@ RunChild = Callable[[list[int], bytes], None]
 FORK_ATTEMPTS, FORK_PAUSE_SECONDS = 40, 0.05
 """How often a fork is tried, and the seconds between two attempts.
 
-Another solution may use up the processes of this user until it is ended.
+Another program of this user may use up the processes that the user may have for a while.
 """
 
 MAX_DESCRIPTORS = 48

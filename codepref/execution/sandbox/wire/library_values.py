@@ -1,8 +1,8 @@
 """Values of the standard library that cross between processes: paths, UUIDs, named tuples, patterns and others.
 
 Each form has a name, a function that turns a value into plain fields, and a function that checks the fields and builds
-the value again. Nothing here runs code that a sender chose. A value of a subclass has no form, apart from named tuples
-and members of enumerations that are numbers or texts.
+the value again. Building a value runs no code that its sender chose. A value of a subclass has no form, apart from
+exceptions, named tuples, and members of enumerations that are ints or texts.
 """
 
 from __future__ import annotations
@@ -308,7 +308,7 @@ def _named_tuple(decoder: Decoder, name: Any, fields: Any, items: Any) -> Any:
 
 
 def _member(name: Any, member: Any, value: Any, text: Any, shown: Any) -> Any:
-    """Build a number or a text that has the name of a member of an enumeration. It equals what its value equals."""
+    """Build an int or a text with the name of a member of an enumeration. It equals what the member's value equals."""
     for part in (name, member, text, shown):
         checked(part, str)
     return _known_member(name, member, checked(value, int, str), text, shown)
