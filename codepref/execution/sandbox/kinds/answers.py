@@ -1,7 +1,7 @@
 """Finds tests for which an answer must be the very object that the solution holds, and not a copy of it.
 
-Such a test changes an answer in place and then asks the solution again, or asks if two answers are one object. Across
-processes, the solution would not see the change, and two answers are never one list.
+Typically such a test changes an answer in place and then asks the solution again, or it asks if two answers are one
+object. Across processes, the solution would not see the change, and two answers are never one list.
 """
 
 from __future__ import annotations
@@ -48,7 +48,12 @@ def asked_of_answers(text: TestText) -> frozenset[str]:
 
 
 def needs_originals(text: TestText) -> bool:
-    """Return whether the test changes an object that the solution holds, or asks if two answers are one object."""
+    """Return whether the test must have the very objects that the solution holds, as far as its text shows.
+
+    It must if it asks whether two answers of functions are one object, if it changes an attribute of an answer in
+    place, or if it adds to an answer, or sets an item of one, and a later call may show this. A call such as
+    `f(1).append(2)` counts without a later call. A method that also reads, such as `pop`, counts only on an attribute.
+    """
     for node in text.nodes[ast.Compare]:
         sides = [node.left, *node.comparators]
         for operator, left, right in zip(node.ops, sides, sides[1:], strict=False):

@@ -1,4 +1,4 @@
-"""A process pair: a test runner and one solution, for expected outputs or for tests in one process with the solution."""
+"""A process pair: a test runner and one solution, for expected outputs or for tests in one process with a solution."""
 
 from __future__ import annotations
 
