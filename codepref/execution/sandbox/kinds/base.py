@@ -48,7 +48,7 @@ class Runner(Protocol):
     space: dict[str, Any]
 
     def scope(self, test: PreparedTest) -> dict[str, Any]:
-        """Return a new namespace for a test apart from the solution. The helpers have precedence over the solution."""
+        """Return a new namespace for a test that runs apart from the solution. Names of the helpers have precedence."""
 
     def code_of(self, error: BaseException, shared: bool = False) -> int:
         """Return the code of a test that ended with `error`. shared: whether test and solution run in one process."""
@@ -66,7 +66,8 @@ class PreparedTest:
         solution. For most kinds `shareable` decides this.
         around: what the test sees of its problem.
         analysis: what the text of the test decides (see `Analysis`), or None if it was not analysed.
-        expected: what a test of the kind "calls" expects: a value of JSON, and whether it may stand in a list of one.
+        expected: the value of JSON that one call must return, and whether it is a list of one item that is also right
+        without the list.
         inputs, oracle: the fields and the compiled oracle of a test of the kind "inputs". None for other kinds.
     """
 

@@ -140,7 +140,7 @@ def _exists(name: str) -> bool:
 
 
 def defined_names(tree: ast.Module) -> set[str]:
-    """Return the names of functions and classes that a text defines, and of variables that it assigns with `=`.
+    """Return the names of functions and classes that a text defines, and the names on the left of its `=`.
 
     Definitions at the top level count, and those in its `if`, `for`, `while`, `with` and `try` statements.
     """

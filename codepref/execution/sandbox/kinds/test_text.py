@@ -157,7 +157,7 @@ class TestText:
         return found
 
     def _elsewhere(self, tree: ast.Module, star: set[str]) -> set[str]:
-        """Return names that the text reads from its module, although only a function or class of the text binds them."""
+        """Return names that the text reads from its module, although only an inner scope of the text binds them."""
         top = {*bound_at_top(tree), *bound_at_top(self.around.helpers)}
         declared = {name for node in self.nodes[ast.Global] for name in node.names}
         outside = {node.id for node in within(tree) if isinstance(node, ast.Name)}

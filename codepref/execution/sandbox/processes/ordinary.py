@@ -24,8 +24,8 @@ SMALL_BYTES = 1 << 20
 class SemLock:
     """A semaphore or a recursive lock for the threads of one process, with the interface of `_multiprocessing.SemLock`.
 
-    The real one needs a file in /dev/shm, which solutions cannot write. They can start no process, so nobody else could
-    use it.
+    The real one needs a file in /dev/shm, which solutions cannot write. Solutions can start no process, so no other
+    process could use it.
     """
 
     RECURSIVE_MUTEX, SEMAPHORE = 0, 1
@@ -98,7 +98,10 @@ def prepare() -> None:
 
 
 def enter_folder() -> None:
-    """Make the scratch folder the current folder. The folder is new for each solution, so this runs just before one."""
+    """Make the scratch folder the current folder, just before a solution runs.
+
+    It cannot be done earlier, since a folder that a solution has changed is replaced for the next solution.
+    """
     os.chdir(os.environ["HOME"])
 
 

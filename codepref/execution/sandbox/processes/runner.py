@@ -229,7 +229,7 @@ class TestRunner:
         return test.analysis is not None and test.analysis.hands_over
 
     def scope(self, test: PreparedTest) -> dict[str, Any]:
-        """Return a new namespace for a test apart from the solution.
+        """Return a new namespace for a test that runs apart from the solution.
 
         It holds names of the solution, then those of libraries, then those of the helpers, which have precedence.
         """

@@ -36,8 +36,9 @@ class Form:
         types: the full names of the types.
         fields: returns the plain fields of a value, or None if this value cannot cross.
         build: gets the decoder and the fields, checks them and returns the value.
-        direction: BOTH, FROM_SOLUTION or FROM_TEST. A value that its receiver may change in place does not cross from
-        the test, since the change would be lost. It crosses back to the solution as a handle.
+        direction: BOTH, FROM_SOLUTION or FROM_TEST. A value that its receiver may change in place crosses only from the
+        solution, since a change by the solution to a value of the test would be lost. If the test hands such a value
+        back, it crosses as a handle.
     """
 
     __slots__ = ("build", "direction", "fields", "types")
