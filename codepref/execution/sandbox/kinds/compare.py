@@ -25,7 +25,8 @@ Accept = Callable[[list[Any], Any, Any, float], Any]
 def accepted(output: Any, expected: Any, atol: float, compare: str, oracle: Callable[[], Any] | None = None) -> bool:
     """Return whether `output` is right.
 
-    compare: "equal", "set", "not_none" or "oracle:NAME".
+    compare: "equal", "set", "not_none" or "oracle:NAME". With "not_none", an output is right if both or neither of
+    `output` and `expected` are None. A bool is right if it says whether `expected` is something other than None.
     oracle: called if the comparison does not accept the output. It is not called for "not_none".
     atol: absolute tolerance of numbers, for an output that has the type of `expected`. 0 means 1e-6 if `expected` is a
     float or a list or tuple of floats, and no tolerance if it is anything else.

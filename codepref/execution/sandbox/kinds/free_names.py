@@ -44,7 +44,7 @@ def within(scope: ast.AST) -> Iterator[ast.AST]:
 
 
 def _only_constants(node: ast.AST) -> bool:
-    """Return whether a node is a container display of constants. Tests of published files have very long ones."""
+    """Return whether a node is a list, tuple or set display of constants. Published tests have very long ones."""
     return isinstance(node, ast.List | ast.Tuple | ast.Set) and all(type(part) is ast.Constant for part in node.elts)
 
 

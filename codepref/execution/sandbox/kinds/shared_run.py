@@ -38,7 +38,7 @@ class Room:
         register(module, {NAME, *modules})
 
     def load(self, preamble: str, source: str, helpers: str) -> None:
-        """Run the solution and then the helpers. Raises what compiling and running them raises.
+        """Run the preamble, the solution and then the helpers. Raises what compiling and running them raises.
 
         The sources can be found by `inspect.getsource`.
         """

@@ -51,7 +51,7 @@ class Surroundings:
 
 
 def walk(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield all nodes of a tree, apart from those inside literals. Tests of published files have very long literals."""
+    """Yield all nodes of a tree, apart from those inside literals. Published tests have very long literals."""
     stack = [tree]
     while stack:
         node = stack.pop()

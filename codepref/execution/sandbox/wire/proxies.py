@@ -207,7 +207,7 @@ class RemoteCallable(RemoteObject):
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Call the original in the solution's process and return the result.
 
-        Raises the solution's exception, and what `Encoder.encode` raises for the arguments.
+        Raises the solution's exception, and what `Link.request` raises for an argument that cannot cross.
         """
         return _ask(self, "call", arguments, keywords)
 
