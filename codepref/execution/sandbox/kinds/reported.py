@@ -72,7 +72,7 @@ def _let_through(node: ast.Try) -> bool:
 
     A handler of AssertionError raises it again. A handler of all errors that only prints raises an AssertionError
     again, and every error if it prints a failure. Handlers that print a success, or that end with `return`, `raise`,
-    `continue` or `break`, stay as they are.
+    `continue` or `break`, stay as they are. So do all handlers if the `try` holds `assert False`.
     """
     asserts: list[ast.AST] = [child for child in _inside(node.body) if isinstance(child, ast.Assert)]
     asserts += [child for child in _inside(node.body) if isinstance(child, ast.Call) and _calls_test(child)]
