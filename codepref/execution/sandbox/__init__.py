@@ -7,7 +7,7 @@ therefore imports nothing else of codepref. Only the launcher, which confines th
 The package has four folders. Each one imports only from itself and from folders above it in this list:
 
 - wire: everything that crosses between processes: plain data, frames, the plan of a task, the status page, calls;
-- confinement: system-call filters, resource limits, the list of code that may share a process, preloaded packages;
+- confinement: system-call filters, resource limits, the check whether code may share a process, preloaded packages;
 - kinds: one file for each kind of test, one table of them, and what they share;
 - processes: the processes of a worker.
 
@@ -18,6 +18,6 @@ The processes of a worker have these roles:
 - solution zygote: forks the solutions' processes. It never holds a test or a solution;
 - runner zygote: prepares the tests of one task, holds expected outputs and forks the test runners;
 - test runner: runs the tests of one solution, or of several in turn;
-- solution: runs one solution, or several in turn that can leave nothing behind. It exchanges plain data with the test
-  runner through one socket.
+- solution: runs one solution, or several in turn that can leave nothing behind. It exchanges plain data and handles
+  with the test runner through one socket.
 """

@@ -1,9 +1,9 @@
 """The two scratch folders of one worker, and how a folder is measured and emptied.
 
 One folder is for the processes of solutions, the other one for test runners that run a solution themselves. Only one
-process at a time uses a folder. A folder is empty when a process gets it, and its times are the same each time. If a
-process has changed it in any way, the next process gets a new folder of the same name. The parent of a folder can
-neither be listed nor changed, since that would leave a mark there.
+process at a time uses a folder. A folder is empty when a process gets it, and its times of access and modification are
+the same each time. If a process has changed it in any way, the next process gets a new folder of the same name. The
+parent of a folder can neither be listed nor changed, since that would leave a mark there.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ A solution can hold deleted files open, and nobody sees their size. Then only th
 """
 
 _BEGUN = 1_000_000_000 * 10**9
-"""The time of change, in nanoseconds, of a folder that no process has used.
+"""The times of access and modification, in nanoseconds, of a folder that no process has used.
 
 It lies far back, since the clock of files moves in steps of several milliseconds. A process that changes a folder right
 after it got it would otherwise leave the same time.
@@ -54,7 +54,7 @@ def prepare(base: str) -> None:
 
 
 class Folders:
-    """Hands out the scratch folders below `base`, which `prepare` has made. Every method raises OSError."""
+    """Hands out the scratch folders below `base`, which `prepare` has made. `begin` and `end` raise OSError."""
 
     def __init__(self, base: str) -> None:
         self._base = base

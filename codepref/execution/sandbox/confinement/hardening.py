@@ -111,7 +111,8 @@ class Hardening:
     def enclose(self, parent: str, folder: str) -> None:
         """Keep this process and its children from all scratch folders except `folder` in `parent`, and from /proc.
 
-        The environment names the folder as the home and as the place for temporary files.
+        The environment names the folder as the home and as the place for temporary files. In a worker that is not
+        confined, this only sets the environment.
         """
         os.environ.update(dict.fromkeys(FOLDER_VARIABLES, folder))
         if self._landlock is not None:

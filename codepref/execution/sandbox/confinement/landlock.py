@@ -46,7 +46,7 @@ class Landlock:
         """Let this process and its children read what they may, and read and write only below `folder`.
 
         Only files, folders and symbolic links can be made there, no pipes, sockets or devices. /dev/null stays usable.
-        Afterwards /proc cannot be read.
+        Afterwards /proc cannot be read, unless it is one of the readable folders.
         """
         rules = [(path, _READ) for path in self._readable]
         self._restrict(_READ | _KEEP | _MAKE_SPECIAL, [*rules, (folder, _READ | _KEEP), ("/dev/null", _FILE)])

@@ -54,7 +54,7 @@ def landlock(readable: list[str], scratch: str) -> None:
     kept = [path for path in (*readable, "/proc") if os.path.exists(path)]  # noqa: PTH110
     missing = [sandlock.Protection.SIGNAL_SCOPE, sandlock.Protection.ABSTRACT_UNIX_SOCKET_SCOPE]
     missing += [sandlock.Protection.NET_TCP, sandlock.Protection.FS_IOCTL_DEV, sandlock.Protection.FS_TRUNCATE]
-    # Older kernels lack these parts of Landlock. On them only the system-call filter refuses the same actions.
+    # Older kernels lack these parts of Landlock. On them only the system-call filter refuses most of these actions.
     sandlock.confine(
         sandlock.Sandbox(
             fs_readable=kept, fs_writable=["/dev/null", scratch], allow_degraded=[part.value for part in missing]

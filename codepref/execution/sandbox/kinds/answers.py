@@ -1,7 +1,7 @@
 """Finds tests for which an answer must be the very object that the solution holds, and not a copy of it.
 
-Such a test changes an answer in place and then asks the solution again, or asks if two answers are one object. Across
-processes, the solution would not see the change, and two answers are never one list.
+Typically such a test changes an answer in place and then asks the solution again, or it asks if two answers are one
+object. Across processes, the solution would not see the change, and two answers are never one list.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CHANGING = words("""
 """Methods that change a container in place."""
 
 _ADDING = CHANGING - words("remove pop sort reverse discard popitem popleft rotate")
-"""Those of them that a test hardly uses to read an answer."""
+"""The methods in CHANGING that a test hardly uses to read an answer."""
 
 
 _ASKING = words("""
@@ -32,8 +32,8 @@ def asked_of_answers(text: TestText) -> frozenset[str]:
     """Return the methods of builtin data by which the test asks if an answer of a function is right.
 
     With `assert greet("Ann").startswith("Hello")`, a test expects a text. An object of the solution would get the
-    expected value and decide itself. A test that calls such a method of an object of a class, which may have one of its
-    own, such as a trie, may ask this object.
+    expected value and decide itself. If the test constructs objects of the solution's classes, and calls such a method
+    on anything but the answer of a function, the result is empty. A class such as a trie may define the method.
     """
     asked = set[str]()
     classes = any(text.is_class(call.func) for call in text.nodes[ast.Call])
@@ -48,7 +48,12 @@ def asked_of_answers(text: TestText) -> frozenset[str]:
 
 
 def needs_originals(text: TestText) -> bool:
-    """Return whether the test changes an object that the solution holds, or asks if two answers are one object."""
+    """Return whether the test must have the very objects that the solution holds, as far as its text shows.
+
+    It must if it asks whether two answers of functions are one object, if it changes an attribute of an answer in
+    place, or if it adds to an answer, or sets an item of one, and a later call may show this. A call such as
+    `f(1).append(2)` counts without a later call. A method that also reads, such as `pop`, counts only on an attribute.
+    """
     for node in text.nodes[ast.Compare]:
         sides = [node.left, *node.comparators]
         for operator, left, right in zip(node.ops, sides, sides[1:], strict=False):

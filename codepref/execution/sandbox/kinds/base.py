@@ -48,7 +48,7 @@ class Runner(Protocol):
     space: dict[str, Any]
 
     def scope(self, test: PreparedTest) -> dict[str, Any]:
-        """Return a new namespace for a test apart from the solution. The helpers have precedence over the solution."""
+        """Return a new namespace for a test that runs apart from the solution. Names of the helpers have precedence."""
 
     def code_of(self, error: BaseException, shared: bool = False) -> int:
         """Return the code of a test that ended with `error`. shared: whether test and solution run in one process."""
@@ -62,10 +62,12 @@ class PreparedTest:
         names: names that occur in the test. The test runner asks the solution for those that neither the
         helpers nor the builtins define.
         plain: the only call of the test if that call can be sent ahead, otherwise None.
-        stateless: whether `shareable` accepts the test, so that its test runner may serve another solution.
+        stateless: whether the test is known to leave nothing behind in its test runner, which may then serve another
+        solution. For most kinds `shareable` decides this.
         around: what the test sees of its problem.
-        analysis: what the text of the test decides (see `Analysis`), or None if nothing needs to be decided.
-        expected: what a test of the kind "calls" expects: a value of JSON, and whether it may stand in a list of one.
+        analysis: what the text of the test decides (see `Analysis`), or None if it was not analysed.
+        expected: the value of JSON that one call must return, and whether it is a list of one item that is also right
+        without the list.
         inputs, oracle: the fields and the compiled oracle of a test of the kind "inputs". None for other kinds.
     """
 
@@ -118,7 +120,8 @@ class PreparedTest:
 class Kind:
     """The base class of the kinds of tests. It compiles and runs tests. A subclass overrides what differs.
 
-    Only the methods `run` and `run_shared` run untrusted code. The test runner calls these two after the fork.
+    Of its methods, only `run`, `run_fetched` and `run_shared` run untrusted code. The test runner calls them after the
+    fork. The functions in `operations` run in the solution's process.
 
     Attributes:
         always_shared: whether each test runs in one process with the solution.
@@ -191,8 +194,9 @@ class Kind:
 def compile_python(test: PreparedTest) -> ast.Module:
     """Compile a test that is Python text, and return its syntax tree.
 
-    Set the attributes `code`, `names`, `stateless` and `analysis` of the test. A test with a plain call is not
-    analysed, since it reaches nothing but the answer of one function. Raises what `ast.parse` and `compile` raise.
+    Set the attributes `code`, `names`, `stateless` and `analysis` of the test. A test with a plain call is usually not
+    analysed, since it reaches nothing but the answer of one function. It is analysed if the function is written like a
+    class, or if the helpers evaluate an answer. Raises what `ast.parse` and `compile` raise.
     """
     tree = as_program(parsed(test.source))
     for node in walk(tree):

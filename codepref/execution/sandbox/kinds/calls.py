@@ -64,7 +64,7 @@ class Calls(Kind):
     operations = {"method": _call_method}  # noqa: RUF012
 
     def compile(self, test: PreparedTest) -> None:
-        """Read the source. The calls of consecutive tests are sent ahead. Raises ValueError for a malformed source."""
+        """Read the source. Raises ValueError if it is not JSON, and KeyError if a field is missing."""
         fields = json.loads(test.source)
         test.expected = fields["expected"], bool(fields.get("wrapped"))
         arguments = fields["arguments"]
@@ -76,7 +76,7 @@ class Calls(Kind):
         test.stateless = True
 
     def names_without_compiling(self, test: PreparedTest) -> set[str]:
-        """Return the names of the function and the class. Reading the source cannot end this process."""
+        """Return the names of the function and the class, and CLASS. Return an empty set for a malformed source."""
         try:
             self.compile(test)
         except (ValueError, KeyError, TypeError, RecursionError, MemoryError):

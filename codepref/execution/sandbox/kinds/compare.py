@@ -25,7 +25,8 @@ Accept = Callable[[list[Any], Any, Any, float], Any]
 def accepted(output: Any, expected: Any, atol: float, compare: str, oracle: Callable[[], Any] | None = None) -> bool:
     """Return whether `output` is right.
 
-    compare: "equal", "set", "not_none" or "oracle:NAME".
+    compare: "equal", "set", "not_none" or "oracle:NAME". With "not_none", an output is right if both or neither of
+    `output` and `expected` are None. A bool is right if it says whether `expected` is something other than None.
     oracle: called if the comparison does not accept the output. It is not called for "not_none".
     atol: absolute tolerance of numbers, for an output that has the type of `expected`. 0 means 1e-6 if `expected` is a
     float or a list or tuple of floats, and no tolerance if it is anything else.
@@ -84,8 +85,8 @@ def rounded(output: Any, expected: Any) -> bool:
 
     A reference that divides gives a rounded float, while an exact solution gives an int. An int is accepted if it
     differs from the float by at most 1e-12, absolute or relative. Below 2^53 the difference must also be less than one
-    half, so no other whole number than the nearest is accepted. An expected int accepts no other number. Lists, tuples
-    and dicts must have the same type, length and keys.
+    half, so no other whole number than the nearest is accepted. An expected int accepts no other value. Lists, tuples
+    and dicts that are not equal are compared part by part if their types, lengths and keys agree.
 
     Worked example: with n = 2000003, rounded(n * (n + 1) * (2 * n + 1) // 6, n * (n + 1) * (2 * n + 1) / 6) is True.
     """

@@ -14,9 +14,10 @@ def same_value(output: Any, expected: Any) -> bool:
     expected: a value of JSON, that is None, a bool, a number, a text, a list, or a dict with texts as keys.
 
     A tuple is right where a list with its items is expected. A key of a dict is right if it is the expected text or if
-    JSON would write it as this text, such as 1 for "1". Where a float is expected, a float that differs by at most
-    1e-6 + 1e-7 |expected| is right, and so is a whole number that the float can be a rounding of. Any other number must
-    be equal. An object of the solution's own class is never right.
+    JSON would write it as this text, such as 1 for "1". A tuple is right as a key if Python writes it as this text.
+    Where a float is expected, a float that differs by at most 1e-6 + 1e-7 |expected| is right, and so is a whole number
+    that the float can be a rounding of. NaN is right where NaN is expected. Any other number must be equal. A proxy,
+    which stands for an object of the solution, is never right.
 
     >>> same_value((1, {2: "a"}), [1, {"2": "a"}]), same_value([0.1 + 0.2], [0.3]), same_value(1000001, 1000000)
     (True, True, False)

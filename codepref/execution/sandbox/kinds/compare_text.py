@@ -15,7 +15,7 @@ TOLERANCE = 1e-6
 _REAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z")
 _WHOLE = re.compile(r"[+-]?[0-9]+\Z")
 _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]{0,15})\Z")
-_MAX_POWER_DIGITS = 1000  # a longer exponent is cut; a program cannot print so many zeros
+_MAX_POWER_DIGITS = 1000  # an exponent with more digits is cut: no output can hold so many zeros
 _LARGEST = 2**53
 """Up to this size a float holds every whole number."""
 
@@ -25,9 +25,10 @@ def same_text(output: str, expected: str) -> bool:
 
     The tokens of a text are separated by white space. `output` is right if it has as many tokens as `expected` and each
     of them is right. Where the expected token is a real number (with a point or an exponent) that a float can hold, a
-    number that differs from it by at most 1e-6, absolute or relative, is right. Where the expected token is a whole
-    number of at most 2^53, a real number of exactly this value is right, such as 3.0 for 3. Any other token must be
-    equal to the expected one.
+    number that differs from it by at most 1e-6, absolute or relative, is right. Where it is a real number that a float
+    cannot hold, a number of exactly this value is right. Where the expected token is a whole number of at most 2^53,
+    without a plus sign or leading zeros, a real number of exactly this value is right, such as 3.0 for 3. Any other
+    token must be equal to the expected one.
 
     >>> same_text("0.3333333 yes", "0.333333333333 yes"), same_text("1000001", "1000000"), same_text("3.0", "3")
     (True, False, True)

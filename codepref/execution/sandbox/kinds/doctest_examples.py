@@ -21,7 +21,7 @@ _NAME = "examples"
 
 
 class DoctestExamples(Kind):
-    """Tests that are examples. All examples of a text run in turn, in one namespace, and each must give its text.
+    """Tests that are examples. The examples of a text run in turn, in one namespace. Each must give its expected text.
 
     The text is Python that holds the examples in strings at its top level, or it is the examples themselves.
     """
@@ -40,7 +40,7 @@ class DoctestExamples(Kind):
     def run(self, runner: Runner, test: PreparedTest) -> int:
         """Run the examples with proxies of the solution's functions, and return the code.
 
-        Where an expected text is no Python literal, the solution may print it. Such examples run in its process.
+        If an expected text is no Python literal, the solution may print it. All examples then run in its process.
         """
         if _may_print(test.source):
             return CALL_BY_REFERENCE

@@ -14,10 +14,10 @@ _STAR_LIBRARIES = sys.stdlib_module_names - {"antigravity", "this", "turtle"} | 
 
 
 def read_from_module(tree: ast.AST) -> set[str]:
-    """Return the names that functions and classes of a text read, and that are local in none of the scopes around.
+    """Return the names that functions, comprehensions and classes of a text use and that mean names of its module.
 
-    A name that one function binds and another one reads is such a name, and so is one that a class binds and a method
-    of it reads.
+    They are local in no scope around the use. A name that one function binds and another function reads is such a name.
+    So is a name that a class binds and a method of this class reads.
     """
     found: set[str] = set()
     waiting = [(node, frozenset[str]()) for node in within(tree) if isinstance(node, _SCOPES)]
@@ -34,7 +34,7 @@ def read_from_module(tree: ast.AST) -> set[str]:
 
 
 def within(scope: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes of one scope. Of a scope inside it, yield only the node itself."""
+    """Yield the nodes of one scope. Of an inner scope, and of a container display of constants, yield one node only."""
     waiting = [*ast.iter_child_nodes(scope)]
     while waiting:
         node = waiting.pop()
@@ -44,7 +44,7 @@ def within(scope: ast.AST) -> Iterator[ast.AST]:
 
 
 def _only_constants(node: ast.AST) -> bool:
-    """Return whether a node is a container display of constants. Tests of published files have very long ones."""
+    """Return whether a node is a list, tuple or set display of constants. Published tests have very long ones."""
     return isinstance(node, ast.List | ast.Tuple | ast.Set) and all(type(part) is ast.Constant for part in node.elts)
 
 
@@ -76,7 +76,7 @@ def bound_at_top(tree: ast.AST) -> set[str]:
 
 
 def star_names(module: str) -> frozenset[str]:
-    """Return the names that `from MODULE import *` binds, for a known library, or an empty set for another module."""
+    """Return the names that `from MODULE import *` binds. The set is empty for a module of no known library."""
     if module.split(".")[0] not in _STAR_LIBRARIES:
         return frozenset()
     try:

@@ -11,17 +11,21 @@ from .test_text import TestText, is_literal, target_names
 MADE_BY_TEST = "it hands a function or an object of its own to the solution"
 
 PLAIN, ANSWER, UNKNOWN, MIXED = range(4)
-"""Where a value comes from. PLAIN: it certainly crosses. ANSWER: from the solution, so it crosses back. UNKNOWN: from
-the test's own text, and it may be unable to cross. MIXED: the test made it of an answer, such as `type(answer)`."""
+"""Where a value comes from.
+
+PLAIN: the analysis assumes that it crosses. ANSWER: from the solution, so it crosses back. UNKNOWN: from the test's own
+text, and it may be unable to cross. MIXED: the test made it of an answer, such as `type(answer)`, so it may be unable
+to cross because of the solution.
+"""
 
 _FILES = ("<test>", "<doctest ")
-"""How the names of the files begin that hold the code of a test."""
+"""How the file names in code objects of tests and helpers begin."""
 
 _SURE = words("""
     int float str bool complex bytes bytearray len abs round sum min max sorted list tuple dict set frozenset
     range divmod pow ord chr hex oct bin repr ascii format any all hash print isinstance issubclass callable id""")
 _WRAPPING = words("functools.partial functools.cmp_to_key functools.lru_cache functools.cache")
-"""Functions of libraries that make a function of another one."""
+"""Functions of libraries that wrap a function."""
 
 _CROSSING = words("""
     decimal.Decimal fractions.Fraction datetime.date datetime.datetime datetime.time datetime.timedelta uuid.UUID
@@ -121,10 +125,11 @@ def arguments(text: TestText, origins: Origins | None = None) -> list[ast.expr]:
 
 
 def is_of_data(text: TestText, call: ast.Call) -> bool:
-    """Return whether a test calls a method that a list or a table has, and gives it something that may not cross.
+    """Return whether a call hands something other than literals to `sort`, or to a method of a table of pandas.
 
-    The test expects data. An object of the solution with such a method must not move the test to a shared process.
-    Otherwise the answer would decide about that.
+    Methods of tables count only in a test that uses pandas. Such a test expects data. If the answer were an object of
+    the solution with such a method, the argument might be unable to cross. The answer must not decide in this way that
+    the test moves to a shared process.
     """
     if not isinstance(call.func, ast.Attribute) or call.func.attr not in _OF_LISTS | _OF_TABLES:
         return False
@@ -137,14 +142,14 @@ def is_of_data(text: TestText, call: ast.Call) -> bool:
 
 
 def asks_data(text: TestText) -> bool:
-    """Return whether the test calls such a method of an answer."""
+    """Return whether the test makes a call that `is_of_data` accepts on an answer or on what it made of one."""
     calls = [node for node in text.nodes[ast.Call] if is_of_data(text, node)]
     origins = Origins(text) if calls else None
     return origins is not None and any(origins.of(node.func.value) in (ANSWER, MIXED) for node in calls)
 
 
 def made_by_test(value: object, module: str) -> bool:
-    """Return whether a value was certainly made by the code of a test: its function, generator, class or instance.
+    """Return whether a value is a function, a generator, a class or an instance of a class of a test or of the helpers.
 
     module: the name of the module in which tests run. No answer of a solution can be such a value.
     """
@@ -174,7 +179,10 @@ def may_hand_over(text: TestText) -> bool:
 
 
 def hands_own_things(text: TestText) -> bool:
-    """Return whether the test visibly hands a function, a generator or an instance of its own to the solution."""
+    """Return whether the test visibly hands a function, a generator, a class or an instance of its own to the solution.
+
+    A decorator of the solution counts, since it gets a function or a class of the test.
+    """
     made = {name for name, node in text.functions.items() if not any(map(_is_fixture, node.decorator_list))}
     made |= text.classes
     for _ in range(2):
@@ -191,7 +199,8 @@ def hands_own_things(text: TestText) -> bool:
 def _gives_to_answer(text: TestText, made: set[str]) -> bool:
     """Return whether the test gives something that may not cross to an answer of a function, as in `f(1).add(thing)`.
 
-    If the answer is data, nothing crosses. If it is an object, the call cannot be made. The answer must not decide.
+    If the answer is data, nothing crosses. If it is an object, the call cannot be made. The answer must not decide
+    whether the test shares a process. A test that constructs objects of the solution does not count here.
     """
     given: list[tuple[ast.expr, ast.expr]] = []
     for call in text.nodes[ast.Call]:

@@ -40,7 +40,8 @@ class Inputs(Kind):
     def cpu_limit(self, limits: dict[str, float], test: PreparedTest) -> float:
         """Return the time limit that follows from the reference's time. It is at least `cpu_seconds` of this attempt.
 
-        The reference shows how long a right solution takes, so a timeout of such a test leads to no second attempt.
+        The reference shows how long a right solution takes. So a timeout of such a test alone leads to no second
+        attempt.
         """
         assert test.inputs is not None
         seconds = test.inputs.seconds

@@ -1,7 +1,9 @@
 """Names of libraries that tests use without importing them.
 
-Such a name comes from the test runner's own library, whatever a solution binds to it. Otherwise the solution's process
-would get expected values, for example in `isclose(f(x), 0.5)`, or decide itself whether it is right.
+The text of the test decides whether it means the library's name or the solution's (see `Uses.of_solution`). If it
+means the library's, a test apart from the solution gets it from the test runner's own library, whatever a solution
+binds to the name. Otherwise the solution's process would get expected values, for example in `isclose(f(x), 0.5)`, or
+decide itself whether it is right.
 """
 
 from __future__ import annotations
@@ -61,7 +63,7 @@ ATTRIBUTES = {name: f"{module}.{name}" for module, names in reversed(_ATTRIBUTES
 
 
 def module_of_name(name: str, attributes: set[str]) -> str:
-    """Return the dotted path of a name that a test uses without binding it, or "" if no library is known for it.
+    """Return the dotted path of a name that a test uses without binding it, or "" if no library is known for this use.
 
     attributes: the attributes of the name that the test uses. `time.time()` uses the module, `time()` does not.
     """
@@ -99,7 +101,8 @@ class Uses:
         """Return whether the test seems to mean the solution's own `name`, although a library has one.
 
         It does if nothing else in the test is the solution's, if an assertion tests it without anything else of the
-        solution (`assert gcd(12, 8) == 4`), or if it only makes arguments for the solution (`area(sample())`).
+        solution (`assert gcd(12, 8) == 4`), or if it stands only in arguments of calls of the solution
+        (`area(sample())`).
         `assert isclose(half(5), 2.5)` means the library's `isclose`.
         """
         if not self.others or self._counts[name] == self._inside[name]:
@@ -108,7 +111,7 @@ class Uses:
 
 
 def names_in_tree(tree: ast.AST) -> set[str]:
-    """Return all names in a tree."""
+    """Return the identifiers of all `ast.Name` nodes in a tree."""
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 

@@ -1,8 +1,9 @@
 """Rewrites a test so that it runs as the main program, and so that a condition at its top level counts.
 
 A test is a program, and it is the main one. Its statements under `if __name__ == "__main__":` are therefore run. A
-comparison whose result is thrown away or printed would test nothing, so it becomes an assert. A program may end with
-`sys.exit`, which would otherwise end the test runner's work as an exception.
+comparison whose result is thrown away would test nothing, so `as_program` makes an assert of it where it can. It does
+the same with some printed comparisons. A program may end with `sys.exit`, which would otherwise end the test runner's
+work as an exception.
 
 Only the text of the test decides. A solution that calls `sys.exit` itself still fails.
 """
@@ -23,10 +24,12 @@ _BLOCKS = (ast.For, ast.While, ast.With, ast.Try)
 def as_program(tree: ast.Module) -> ast.Module:
     """Return the tree of a test, changed in place so that it runs as the main program.
 
-    - A block under `if __name__ == "__main__":` always runs.
-    - At the top level and in its loops and blocks, `f(1) == 2` and `print(f(1) == 2)` become `assert f(1) == 2`.
-    - In functions, `f(1) == 2` as a statement becomes `assert f(1) == 2` too.
-    - What a test only reports counts (see `count_reports`).
+    - A block under `if __name__ == "__main__":` at the top level always runs.
+    - At the top level and in the bodies of its `for`, `while`, `with` and `try` statements, `f(1) == 2` and
+      `print(f(1) == 2)` become `assert f(1) == 2`. A body under `if` is left alone unless its condition is a constant.
+    - In functions, `f(1) == 2` as a statement becomes `assert f(1) == 2` too. In a function that is a test by its name,
+      `print(f(1) == 2)` also becomes an assert.
+    - Some failures that a test only reports count (see `count_reports`).
     - A last statement `sys.exit(status)` or `raise SystemExit(status)` becomes `assert not status`, also at the end of
       a function that the last statement calls.
     """
@@ -59,7 +62,7 @@ def is_main_guard(node: ast.stmt) -> bool:
 
 
 def _assert_conditions(body: list[ast.stmt]) -> bool:
-    """Replace conditions that nothing uses by asserts. Return whether there were any."""
+    """Replace unused conditions by asserts, also in blocks that always run. Return whether there were any."""
     changed = False
     new: list[ast.stmt] = []
     for node in body:
@@ -73,9 +76,9 @@ def _assert_conditions(body: list[ast.stmt]) -> bool:
 
 
 def _assert_in_functions(body: list[ast.stmt], inside: bool = False, named: bool = False) -> bool:
-    """Replace conditions in functions that nothing uses by asserts. Return whether there were any.
+    """Replace unused conditions in functions by asserts. Return whether there were any.
 
-    Printed conditions count only in functions that are tests by their name.
+    Printed equalities are replaced only in functions that are tests by their name.
     inside, named: whether the statements are those of a function, and of one that is a test by its name.
     """
     changed = False
@@ -103,7 +106,7 @@ def _blocks(node: ast.stmt) -> list[list[ast.stmt]]:
 
 
 def _thrown_away(node: ast.stmt) -> list[ast.expr]:
-    """Return the conditions that a statement computes or prints, and does not use."""
+    """Return the condition that a statement only computes, or the equalities that it only prints."""
     if not isinstance(node, ast.Expr):
         return []
     if _is_condition(node.value):

@@ -1,11 +1,11 @@
 """Finds tests that compare, order, hash or compute with objects of the solution's own classes.
 
-The other process would have to decide whether such objects are equal, and it is not trusted with that. So these tests
-share a process with the solution and are marked. What works across processes (attributes, methods, `len`, texts, truth,
-indexing, iteration and calls) needs no shared process.
+The solution's process would have to decide whether such objects are equal, and it is not trusted with that. So these
+tests share a process with the solution, and the verdict says so. What works across processes (attributes, methods,
+`len`, texts, truth, indexing, iteration and calls) needs no shared process.
 
-The analysis ignores the order of statements. It follows objects that the test constructs, by a call of a name that is
-a class of the solution, through assignments, containers, loops, fixtures and functions of the test.
+The analysis ignores the order of statements. It follows objects that the test constructs, by a call of a name that
+seems to be a class of the solution, through assignments, containers, loops, fixtures and functions of the test.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from ..confinement.allowlist import words
 from .test_text import TestText, is_literal, target_names
 
 NOTHING, CONTAINER, OBJECT = range(3)
-"""What an expression is: no object as far as is known, a container of such objects, or an object."""
+"""What an expression is, as far as the analysis knows.
+
+OBJECT: an object of a class of the solution. CONTAINER: a container of such objects. NOTHING: neither.
+"""
 
 COMPARES, COMPUTES = "it compares objects of the solution", "it computes with objects of the solution"
 USES_CLASS, ENTERS = "it uses a class of the solution as a type", "it enters a context of the solution"
@@ -188,7 +191,7 @@ def _why_compared(text: TestText, objects: OwnObjects) -> str:
 
 
 def _member(text: TestText, expression: ast.AST) -> bool:
-    """Return whether an expression is a constant of a class of the solution, such as a member of an enumeration."""
+    """Return whether an expression looks like a member of an enumeration of the solution, such as `Color.RED`."""
     return isinstance(expression, ast.Attribute) and expression.attr.isupper() and text.is_class(expression.value)
 
 
@@ -222,7 +225,11 @@ def _why_computed(text: TestText, objects: OwnObjects) -> str:
 
 
 def _hands_to_library(text: TestText, call: ast.Call, objects: OwnObjects) -> bool:
-    """Return whether a call gives an object to a function of Python or of a library that needs more than a proxy."""
+    """Return whether a call seems to need more of an object of the solution than a proxy has.
+
+    It may give the object to a function of Python or of a library, to a method such as `assertIn`, or it may sort or
+    search a list of such objects.
+    """
     path = text.path(call.func)
     if isinstance(call.func, ast.Attribute) and not path and _needs_order(call, call.func, objects):
         return True
@@ -242,7 +249,7 @@ def _hands_to_library(text: TestText, call: ast.Call, objects: OwnObjects) -> bo
 
 
 def _needs_order(call: ast.Call, method: ast.Attribute, objects: OwnObjects) -> bool:
-    """Return whether a call is one of a list's methods that compare its items, and these are objects."""
+    """Return whether a call sorts a list of objects of the solution, or searches a list for one."""
     if method.attr == "sort":
         return objects.kind(method.value) == CONTAINER and not call.keywords
     searches = method.attr in ("index", "count", "remove") and objects.kind(method.value) != OBJECT

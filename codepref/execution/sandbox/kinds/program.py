@@ -1,7 +1,8 @@
 """Runs a whole program in this process as an interpreter of its own would run it.
 
-The program is a file in the scratch folder. Standard input and output are files too, at the descriptors 0 and 1, so
-every way to read and write works. The process ends after the program, so nothing is restored.
+The program is a file in the scratch folder. Standard input and output are files too, at the descriptors 0 and 1. So a
+program can use `sys.stdin`, `open(0)`, `os.read` and `/dev/stdin`. The process ends after the program, so nothing is
+restored.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ def run_program(preamble: str, source: str, text: str, leave: Callable[[bytes], 
     """Run a program as `__main__` with the standard input `text`. Return what it wrote to standard output.
 
     preamble: code that runs before the source, in the same module.
-    leave: sends the output as the answer, where the program ends the process itself with status 0.
-    Raises what compiling and running the code raises, and ValueError for too much output. A SystemExit with status 0 or
-    None ends the program normally. A SystemExit with any other status becomes a RuntimeError.
+    leave: sends the output as the answer when the program calls `os._exit` with status 0.
+    Raises what compiling and running the code raises, and ValueError for too much output. A SystemExit with status None
+    or a multiple of 256 ends the program normally. A SystemExit with any other status becomes a RuntimeError.
     """
     os.chdir(os.environ["HOME"])  # the scratch folder
     path = os.path.abspath(NAME)  # noqa: PTH100
@@ -107,8 +108,8 @@ def _open_streams() -> None:
 def _make_outputs_append() -> None:
     """Let `open("/dev/stdout", "w")` continue the output, as it does with a terminal or a pipe.
 
-    With a file it would erase the output. `os.sendfile` cannot write to a file that is open for appending, so here it
-    copies.
+    With a file it would erase the output. `os.sendfile` cannot write to a file that is open for appending. Its
+    replacement here reads and writes the bytes instead.
     """
     true_open, true_sendfile = io.open, os.sendfile
 
@@ -129,7 +130,7 @@ def _make_outputs_append() -> None:
 
 
 def _end() -> None:
-    """Do what an interpreter does at its end.
+    """Do most of what an interpreter does at its end.
 
     Wait for the program's threads, call its `atexit` functions, flush its streams, and delete its objects, which may
     still write something.

@@ -16,7 +16,7 @@ from .base import ERROR, FAILED
 from .suites import worst_code
 
 CANDIDATES = frozenset({"candidate", "f", "fn", "func", "function", "implementation", "impl", "solution", "target"})
-"""Names of parameters that get the entry point, where the test has no fixture of that name."""
+"""Names of parameters that get the entry point if the test has no fixture of that name."""
 
 _OFF = """
     assertion cacheprovider doctest faulthandler junitxml legacypath pastebin setuponly setupplan stepwise terminal
@@ -26,7 +26,7 @@ _OPTIONS = ["-c", "/dev/null", "--rootdir=/", "-s", "--noconftest", "--disable-p
 ARGUMENTS = (*_OPTIONS, *(part for name in _OFF.split() for part in ("-p", f"no:{name}")))
 
 _RAN = (0, 1, 5)
-"""Exit statuses of pytest after which all tests have run: none failed, some failed, and there were none."""
+"""Exit statuses of pytest after which all collected tests have run: all passed, some failed, and no test was found."""
 
 _main = pytest.main
 
@@ -48,7 +48,8 @@ def run(
     defined: the names that the text of the test defines. Other names, such as those of the solution, are not collected.
     candidate: the entry point's name, and the values of the solution by name.
     code_of: returns the code of an exception. describe: called with each failure in words.
-    all_must_run: whether a test that a decorator skips or expects to fail is an error, as one skipped by an exception.
+    all_must_run: whether a test that a decorator skips, or that fails as a decorator expects, is an error. A test that
+        an exception skips is always an error.
     """
     plugin = _Plugin(module, defined, code_of, describe)
     plugin.all_must_run = all_must_run
@@ -135,7 +136,7 @@ class _Plugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:
-        """Run a test function. pytest does not run coroutines itself, and a test that returns False passes there."""
+        """Run a test function, also a coroutine. Let it fail if it returns False, unlike some versions of pytest."""
         arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
         result = pyfuncitem.obj(**arguments)
         if inspect.iscoroutine(result):
@@ -145,7 +146,7 @@ class _Plugin:
         return True
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Keep the end of the session by `pytest.exit` or KeyboardInterrupt, after which tests are missing."""
+        """Keep an error if `pytest.exit` or KeyboardInterrupt ends the session, since tests may then be missing."""
         self.note(f"the session ended early: {excinfo.typename}: {str(excinfo.value)[:300]}", ERROR)
 
     def pytest_runtest_logfinish(self) -> None:

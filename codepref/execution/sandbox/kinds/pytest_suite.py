@@ -1,7 +1,7 @@
 """The kind "pytest": test functions and test classes that the package pytest runs.
 
-pytest runs in the test runner, without files, configuration, plugins of other packages or a terminal. It collects from
-a module object that holds the test's names. The functions of the solution are proxies there, as in all separate tests.
+pytest runs without files, configuration, plugins of other packages or a terminal. It collects from a module object
+that holds the test's names. In a test that runs apart from the solution, the solution's functions are proxies there.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class _Module(types.ModuleType):
 class PytestSuite(Kind):
     """Tests that are files for pytest. At least one of its tests must pass, and none may fail.
 
-    The code is the worst code of all failures. Tests that a decorator skips or expects to fail do not count, unless
-    the condition of the decorator may depend on the solution. Then a skipped test is an error.
+    The code is the worst code of all failures. Tests that a decorator skips, or that fail as a decorator expects, do
+    not count. If the condition of any decorator in the file may depend on the solution, each such test is an error.
     """
 
     def compile(self, test: PreparedTest) -> None:

@@ -1,4 +1,4 @@
-"""What a test may reach besides the answers of the solution: streams, files, the state of the process, and code.
+"""Finds what a test may reach besides the answers of the solution: streams, files, the state of the process, and code.
 
 Such a test must share a process with the solution, since its effects and those of the solution must meet.
 """
@@ -93,7 +93,10 @@ def _by_path(text: TestText) -> str:
 
 
 def _quiet_streams(text: TestText) -> set[int]:
-    """Return the ids of streams that the test only writes to: `print(x, file=sys.stderr)` and `sys.stdout.flush()`."""
+    """Return the ids of the nodes in which a test only writes to a stream.
+
+    Examples are `print(x, file=sys.stderr)` and `sys.stdout.flush()`.
+    """
     found = {
         id(part.value)
         for node in text.nodes[ast.Call]

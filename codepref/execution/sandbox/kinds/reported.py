@@ -1,7 +1,7 @@
-"""Rewrites a test so that what it only reports counts: a printed failure, a caught AssertionError, an unused answer.
+"""Rewrites a test so that what it only reports counts: a printed failure, a caught AssertionError, an unused result.
 
 Models write tests that print "PASS" or "FAIL", and functions that return whether all is well. Run as they are, such
-tests pass every solution. Only the text of the test decides, and it is changed before the first solution runs.
+tests pass wrong solutions too. Only the text of the test decides what is rewritten, before the first solution runs.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ _SCOPES = (*_FUNCTIONS, ast.Lambda, ast.ClassDef)
 def count_reports(tree: ast.Module) -> bool:
     """Make the reports of a test count, in place. Return whether anything changed.
 
-    - A branch that prints a failure, such as `else: print("FAIL")`, ends with `assert False`.
-    - A handler around asserts does not swallow an AssertionError, and no error that it only prints as a failure.
-    - An assert of something that is always true, such as `assert (f(1) == 2, "text")`, asserts the conditions in it.
-    - A test function whose answers are all conditions, and whose value nothing uses, asserts them.
+    - A branch of `if` or `match` that prints a failure, such as `else: print("FAIL")`, gets `assert False` at its end,
+      unless it ends with `return`, `raise`, `continue` or `break`.
+    - A handler around asserts that only reports a failure raises it again (see `_let_through`).
+    - An assert of a tuple or list of conditions and at most one text, such as `assert (f(1) == 2, "text")`, asserts the
+      conditions. So does an assert of a generator of conditions.
+    - A test function that returns only conditions, and whose value nothing uses, asserts them.
     """
     nodes = list(walk(tree))
     shown = [node.value for node in nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
@@ -66,7 +68,12 @@ def _count_branches(node: ast.If | ast.Match) -> bool:
 
 
 def _let_through(node: ast.Try) -> bool:
-    """Let handlers raise again what they only report: a failed assert, or any error that they print as a failure."""
+    """Let the first handler of a `try` that only reports failed asserts raise them again. Return whether one does.
+
+    A handler of AssertionError raises it again. A handler of all errors that only prints raises an AssertionError
+    again, and every error if it prints a failure. Handlers that print a success, or that end with `return`, `raise`,
+    `continue` or `break`, stay as they are. So do all handlers if the `try` holds `assert False`.
+    """
     asserts: list[ast.AST] = [child for child in _inside(node.body) if isinstance(child, ast.Assert)]
     asserts += [child for child in _inside(node.body) if isinstance(child, ast.Call) and _calls_test(child)]
     if not asserts or any(isinstance(child, ast.Assert) and _is_never(child.test) for child in asserts):
@@ -119,7 +126,7 @@ def _is_test(node: ast.FunctionDef | ast.AsyncFunctionDef, called: set[str]) -> 
 
 
 def _assert_answers(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Make the answers of a function asserts, if all of them are conditions. Return whether this changed it."""
+    """Assert the values that a function returns, if all are conditions. Return whether this changed the function."""
     answers = [child for child in _inside(node.body) if isinstance(child, ast.Return) and child.value is not None]
     if not answers or not all(child.value is not None and _is_condition(child.value) for child in answers):
         return False
@@ -177,7 +184,7 @@ def _is_print(call: ast.Call) -> bool:
 
 
 def _printed(node: ast.stmt) -> str:
-    """Return the literal texts that a statement prints, or ""."""
+    """Return the literal texts that a statement prints, "print_exc" for a call of `traceback.print_exc`, or ""."""
     call = _print_call(node)
     if call is None:
         return ""

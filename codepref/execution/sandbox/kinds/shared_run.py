@@ -38,7 +38,7 @@ class Room:
         register(module, {NAME, *modules})
 
     def load(self, preamble: str, source: str, helpers: str) -> None:
-        """Run the solution and then the helpers. Raises what compiling and running them raises.
+        """Run the preamble, the solution and then the helpers. Raises what compiling and running them raises.
 
         The sources can be found by `inspect.getsource`.
         """
@@ -49,10 +49,10 @@ class Room:
 
     @contextlib.contextmanager
     def test(self, test: PreparedTest) -> Iterator[None]:
-        """A context for one test. At its end, the names, builtins and streams that the test replaced are put back.
+        """A context for one test. At its end, names of the module, builtins and streams that it replaced are put back.
 
-        So a later test finds the solution as it was. Names of libraries that neither the test nor the solution binds
-        are added.
+        Objects that the test changed in place stay changed. At its start, names of libraries that the test uses and
+        that neither the solution nor the helpers bind are added.
         """
         analysis = test.analysis
         names = analysis.binds if analysis is not None else ()

@@ -1,7 +1,8 @@
-"""Decides whether a test must share a process with the solution.
+"""Decides before a test runs whether it must share a process with the solution.
 
 Only the text of the test and of its problem decides. Nothing that a solution does, defines or returns has a part in it.
-A test that needs no shared process gets the answers of the solution as data and proxies.
+A test that needs no shared process gets the answers of the solution as data and proxies. While it runs, a value of its
+own that cannot cross may still move it to a shared process (see `TestRunner._may_share`).
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ _SAFE_WITH_CLASS = frozenset(
 )
 _KNOWN_DUNDERS = words("__name__ __class__ __init__ __str__ __len__ __getitem__ __iter__ __next__")
 _ABILITIES = _KNOWN_DUNDERS | {"__setitem__", "__delitem__", "__contains__", "__call__"}
-"""Methods that a proxy has exactly if the type of its original has them."""
+"""Names for which `hasattr` usually says the same of a proxy as of its original."""
 
 _DATA_MODULES = words(
     "builtins collections numbers decimal fractions datetime pathlib uuid ipaddress numpy pandas typing"
 )
-"""Modules whose classes are data that cross, or abstract classes whose methods a proxy has."""
+"""Modules whose classes are mostly data that cross, or abstract classes whose methods a proxy can have."""
 
 _DATA_CLASSES = words("""
     re.Pattern array.array zoneinfo.ZoneInfo types.SimpleNamespace types.NoneType types.MappingProxyType
@@ -43,7 +44,10 @@ _DATA_CLASSES = words("""
 _SYMPY_NUMBERS = words("""
     isprime prime primepi primerange nextprime prevprime randprime factorint primefactors divisors divisor_count
     divisor_sigma totient mobius gcd lcm igcd ilcm factorial binomial fibonacci lucas catalan bell""")
-"""Functions of sympy whose results are numbers. They evaluate a text too, so an answer is no argument of theirs."""
+"""Functions of sympy that return numbers or collections of numbers.
+
+They evaluate a text too, so a test that gives an answer to one of them shares a process with the solution.
+"""
 
 
 class Analysis:
@@ -57,8 +61,8 @@ class Analysis:
         modules: names of modules by which the test imports the solution.
         own: names that only the solution can supply.
         binds: names that the test itself binds in its module.
-        hidden: those of them that must not come from the solution.
-        stays: whether the test must not fall back to a shared process when it makes a call.
+        hidden: the names of `binds` that must not come from the solution.
+        stays: whether the test must not move to a shared process when it hands over a value that cannot cross.
         asks: names of methods of builtin data by which the test asks if an answer is right.
     """
 
@@ -101,7 +105,7 @@ class HelperAnalysis:
 
 
 def helpers_decide(around: Surroundings) -> bool:
-    """Return whether the helpers evaluate something, so that every test shares a process with the solution."""
+    """Return whether the helpers may evaluate an answer, so that every test shares a process with the solution."""
     if around.decides is None:
         text = TestText(around.helpers, Surroundings(None, "", around.definitions))
         around.decides = why_shared(text) == EVALUATES
@@ -131,10 +135,10 @@ def why_shared(text: TestText, live: frozenset[str] = frozenset()) -> str:
 
 
 def _evaluates(text: TestText) -> bool:
-    """Return whether the test hands an answer to a library's function that may evaluate a text as Python.
+    """Return whether the test calls a function that may evaluate an answer as Python, or look up what it names.
 
-    Most functions of sympy do, and so do `query` and `eval` of a table. `getattr` takes what the answer names. Objects
-    of sympy do not cross, so a test that makes some shares a process as well.
+    Most functions of sympy evaluate texts, and so do `query` and `eval` of a table. `getattr` looks up a name. Any call
+    of a function of sympy that is not in _SYMPY_NUMBERS counts, since most objects of sympy do not cross.
     """
     paths = {text.path(node.func) for node in text.nodes[ast.Call] if isinstance(node.func, ast.Name | ast.Attribute)}
     if any(path.startswith("sympy.") and path.split(".")[-1] not in _SYMPY_NUMBERS for path in paths):
@@ -154,7 +158,7 @@ def _evaluates(text: TestText) -> bool:
 
 
 def _uses_type(text: TestText) -> bool:
-    """Return whether the test uses a name of the solution as a type: to catch, to derive from, or to compare."""
+    """Return whether the test uses a name of the solution as a type: to catch, derive from, compare or hand over."""
     types: list[ast.AST] = [node.type for node in text.nodes[ast.ExceptHandler] if node.type is not None]
     types += [base for node in text.nodes[ast.ClassDef] for base in (*node.bases, *(k.value for k in node.keywords))]
     types += [node.cls for node in text.nodes[ast.MatchClass]]
@@ -187,7 +191,7 @@ def _holds_own(text: TestText, expression: ast.AST) -> bool:
 
 
 def _is_from_solution(text: TestText, expression: ast.AST) -> bool:
-    """Return whether an expression is an object of the solution: a call of it, or a method of such an object."""
+    """Return whether an expression is a name of the solution, or comes from one by calls and attributes."""
     if isinstance(expression, ast.Name):
         return text.is_own(expression) or expression.id in _assigned_from_calls(text)
     if isinstance(expression, ast.Call):
@@ -210,7 +214,7 @@ def _assigned_from_calls(text: TestText) -> set[str]:
 
 
 def _checks_type(text: TestText) -> bool:
-    """Return whether the test asks if an answer is an instance of a library's class whose objects do not cross."""
+    """Return whether the test asks if an answer is an instance of a class that may not be one of data that cross."""
     asked = [node for node in text.nodes[ast.Call] if text.path(node.func) == "builtins.isinstance"]
     asked = [node for node in asked if len(node.args) == 2 and _foreign(text, node.args[1])]
     if not asked:
@@ -244,7 +248,7 @@ def _sets_names(text: TestText) -> bool:
 
 
 def _looks(text: TestText) -> bool:
-    """Return whether the test reads names with double underscores of the solution's functions, classes or objects."""
+    """Return whether the test reads an attribute with double underscores that may be the solution's own."""
     for node in text.nodes[ast.Attribute]:
         if node.attr.startswith("__") and node.attr.endswith("__") and not text.path(node.value):
             own = text.is_own(node.value) if node.attr == "__class__" else _is_from_solution(text, node.value)
@@ -261,7 +265,7 @@ def _looks(text: TestText) -> bool:
 
 
 def _of_exception(text: TestText, node: ast.Attribute) -> bool:
-    """Return whether an attribute is one of a caught exception, such as `error.__cause__`, which crosses as data."""
+    """Return whether an attribute is read from the name of a caught exception, as in `error.__cause__`."""
     caught = {handler.name for handler in text.nodes[ast.ExceptHandler]}
     return isinstance(node.value, ast.Name) and node.value.id in caught
 

@@ -40,7 +40,7 @@ def worst_code(passed: int, codes: Set[int], describe: Callable[[str], None]) ->
 
 @contextlib.contextmanager
 def main_calls_do_nothing() -> Iterator[None]:
-    """Make `unittest.main` and `pytest.main` do nothing meanwhile, since the kind runs the tests itself."""
+    """A context in which `unittest.main` and `pytest.main` do nothing, since the kind of test runs the tests itself."""
     known = [(sys.modules[name], sys.modules[name].__dict__["main"]) for name in ("unittest", "pytest") if _has(name)]
     for module, _ in known:
         module.__dict__["main"] = lambda *arguments, **options: 0
@@ -59,7 +59,7 @@ def import_as_solution(tree: ast.Module, values: Mapping[str, Any], entry_point:
     """Let the imports of a test find the values of the solution.
 
     The module `solution` means the solution. So does a module that does not exist and from which the test imports the
-    entry point. A module that the process has under the name `solution` already stays.
+    entry point. If the process has loaded a module of such a name already, this module stays.
 
     `from solution import *` gives no name that the text itself imports or defines, and no module that is not this
     process's own. Otherwise a solution could replace `approx` and be handed the expected value, or replace `pytest`.
@@ -140,7 +140,10 @@ def _exists(name: str) -> bool:
 
 
 def defined_names(tree: ast.Module) -> set[str]:
-    """Return the names of functions, classes and variables that a text defines at its top level and in its blocks."""
+    """Return the names of functions and classes that a text defines, and the names on the left of its `=`.
+
+    Definitions at the top level count, and those in its `if`, `for`, `while`, `with` and `try` statements.
+    """
     names: set[str] = set()
     waiting: list[ast.AST] = [*tree.body]
     while waiting:

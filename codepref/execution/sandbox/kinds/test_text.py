@@ -21,7 +21,7 @@ from .libraries import Uses, module_of_name
 _USUAL_MODULES = words("""
     solution solutions main my_module your_module mymodule yourmodule module candidate my_solution your_solution answer
     submission implementation program solution_module code_under_test""")
-"""Usual names of the module by which a test imports the solution. None of them is a module of Python."""
+"""Usual names of the module by which a test imports the solution. The standard library has no module of these names."""
 
 CALLBACK_PARAMETER = "candidate"
 """The name under which tests of the kind "check" usually get the solution's function."""
@@ -51,7 +51,7 @@ class Surroundings:
 
 
 def walk(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield all nodes of a tree, apart from those inside literals. Tests of published files have very long literals."""
+    """Yield all nodes of a tree, apart from those inside literals. Published tests have very long literals."""
     stack = [tree]
     while stack:
         node = stack.pop()
@@ -61,7 +61,7 @@ def walk(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def is_literal(node: ast.AST | None) -> bool:
-    """Return whether a node is a constant, or a container display of constants."""
+    """Return whether a node is a constant, a negated one, or a display of a container of such nodes."""
     if isinstance(node, ast.Constant):
         return True
     if isinstance(node, ast.List | ast.Tuple | ast.Set):
@@ -72,7 +72,7 @@ def is_literal(node: ast.AST | None) -> bool:
 
 
 def target_names(target: ast.expr) -> list[str]:
-    """Return the names in the target of an assignment, a loop or a `with`. An attribute of `self` is "self.NAME"."""
+    """Return the names that an assignment, a loop or a `with` binds. An attribute of `self` counts as "self.NAME"."""
     if isinstance(target, ast.Name):
         return [target.id]
     if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == "self":
@@ -87,7 +87,7 @@ class TestText:
 
     Attributes:
         nodes: the nodes of the tree by their type.
-        own: names that only the solution can supply, and names that the test gives to the solution's functions.
+        own: names that only the solution can supply, and names that the test binds to things of the solution.
         modules: names under which the test knows the solution's module.
         solution_modules: names of modules by which the test imports the solution.
         from_solution: names that the test imports from the solution.
@@ -157,7 +157,7 @@ class TestText:
         return found
 
     def _elsewhere(self, tree: ast.Module, star: set[str]) -> set[str]:
-        """Return names that a part of the text reads from the module, although only another scope binds them."""
+        """Return names that the text reads from its module, although only an inner scope of the text binds them."""
         top = {*bound_at_top(tree), *bound_at_top(self.around.helpers)}
         declared = {name for node in self.nodes[ast.Global] for name in node.names}
         outside = {node.id for node in within(tree) if isinstance(node, ast.Name)}
@@ -208,7 +208,8 @@ class TestText:
     def is_class(self, expression: ast.AST) -> bool:
         """Return whether an expression names something of the solution that seems to be a class.
 
-        The problem's own definitions decide. A name that they do not define is a class if it is written like one.
+        The problem's own definitions decide. A name that they do not define seems to be a class if it is written like
+        one, as `Point` is.
         """
         if not self.is_own(expression):
             return False
@@ -252,13 +253,13 @@ def is_name(node: ast.AST, name: str) -> bool:
 
 
 def is_solution_module(name: str) -> bool:
-    """Return whether a module of this name is the solution: it has a usual name for one, and it is not installed."""
+    """Return whether a part of the name is a usual name of a solution's module, and the module is not installed."""
     return not _USUAL_MODULES.isdisjoint(name.split(".")) and not is_installed(name)
 
 
 @functools.lru_cache(maxsize=1000)
 def is_installed(module: str) -> bool:
-    """Return whether a module of this name, or its package, can be imported."""
+    """Return whether the first part of the name is a module or package that this interpreter finds."""
     top = module.split(".")[0]
     if top == "solution" or not top:
         return False

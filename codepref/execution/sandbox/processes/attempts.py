@@ -26,8 +26,9 @@ This is the number for each timeout that `max_timeouts` allows. A timeout in the
 SOLUTION_SHARE = 3
 """All attempts of a solution together may load it for this many times the limit of loading.
 
-In all tests together it may be asleep for this many times the limit of one test, and wait for the disk for this many
-times the limit of wall-clock time. After that all undecided tests get the code S.
+In all tests together it may be asleep for this many times the limit of one test. It may wait for the disk, or for a
+reason that is not known, for this many times the limit of wall-clock time. After that all undecided tests get the
+code S.
 """
 
 TIMED_OUT_SHARE = 20
@@ -188,11 +189,11 @@ class SolutionAttempts:
                     self.page.set(index, ord("S"))
 
     def shared(self) -> bool:
-        """Run the tests with the code CALL_BY_REFERENCE, each in one process with the solution.
+        """Run the tests with the code CALL_BY_REFERENCE in a process that also runs the solution.
 
-        A process runs as many of these tests as it can. If it ends early, a new one runs the remaining tests, unless
-        the solution has `max_timeouts` timeouts. In that case the remaining tests get the code S.
-        Return whether there were any such tests.
+        A process runs as many of these tests as it can. If it ends early, a new one runs the remaining tests. If the
+        solution has `max_timeouts` timeouts, or has used up its time, the remaining tests get the code S instead.
+        Return whether there were any tests with the code CALL_BY_REFERENCE.
         """
         settled = bytearray(self.page.codes())
         wanted = [at for at, code in enumerate(settled) if code == status_page.CALL_BY_REFERENCE]

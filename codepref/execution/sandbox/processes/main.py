@@ -39,8 +39,8 @@ def warm_up() -> None:
 def main(arguments: list[str]) -> None:
     """Start the supervisor and serve the engine.
 
-    Return when the engine closes its connection, when the supervisor cannot start, when a task cannot be prepared, or
-    when a zygote is lost.
+    Return when the engine closes its connection, when the supervisor cannot start, when a task cannot be prepared, when
+    a zygote is lost, or when the system refuses something that the supervisor needs.
     arguments: the number of the descriptor that leads to the engine, the folders of packages, joined by os.pathsep,
         "confined" or "unconfined", the folder for the scratch folders, and the files and folders that may be read.
     """

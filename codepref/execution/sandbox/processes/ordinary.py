@@ -24,8 +24,8 @@ SMALL_BYTES = 1 << 20
 class SemLock:
     """A semaphore or a recursive lock for the threads of one process, with the interface of `_multiprocessing.SemLock`.
 
-    The real one needs a file in /dev/shm, which solutions cannot write. They can start no process, so nobody else could
-    use it.
+    The real one needs a file in /dev/shm, which solutions cannot write. Solutions can start no process, so no other
+    process could use it.
     """
 
     RECURSIVE_MUTEX, SEMAPHORE = 0, 1
@@ -98,12 +98,15 @@ def prepare() -> None:
 
 
 def enter_folder() -> None:
-    """Make the scratch folder the current folder. The folder is new for each solution, so this runs just before one."""
+    """Make the scratch folder the current folder, just before a solution runs.
+
+    It cannot be done earlier, since a folder that a solution has changed is replaced for the next solution.
+    """
     os.chdir(os.environ["HOME"])
 
 
 def install() -> None:
-    """Add the names of `site`, and replace functions that the filter refuses."""
+    """Add the builtins that `site` adds, and replace functions whose system calls the filter refuses."""
     with contextlib.suppress(ImportError):
         names: Any = importlib.import_module("_sitebuiltins")
         here: Any = builtins
@@ -123,7 +126,7 @@ def install() -> None:
 
 
 def _lenient(setrlimit: Callable[[int, tuple[int, int]], None]) -> Callable[[int, tuple[int, int]], None]:
-    """Return a `resource.setrlimit` that sets as much as can be had, where it cannot set the whole."""
+    """Return a `resource.setrlimit` that sets the highest limit it can if it may not set the wanted one."""
 
     def set_limit(kind: int, limits: tuple[int, int], /) -> None:
         try:
@@ -147,7 +150,11 @@ def _own(path: Any) -> bool:
 
 
 def _tolerant(function: Callable[..., None]) -> Callable[..., None]:
-    """Return a function that does nothing where the filter refuses it for a path in the scratch folder."""
+    """Return a function that does nothing where the filter refuses it for a path in the scratch folder.
+
+    It also does nothing where the filter refuses it for a descriptor or with `dir_fd`. For a path at which there is
+    nothing, it raises FileNotFoundError.
+    """
 
     def call(path: Any, *arguments: Any, **options: Any) -> None:
         try:

@@ -1,4 +1,4 @@
-"""A process pair: a test runner with one solution, for expected outputs or for tests that share a process with it."""
+"""A process pair: a test runner and one solution, for expected outputs or for tests in one process with a solution."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ class ProcessPair:
     mode: "produce": the solution is a reference solution, which computes expected outputs. "shared": the test runner
         runs `source` itself, so there is no second process.
     wanted: the indices of the tests.
-    cpu: seconds of CPU time after which the kernel ends the solution's process.
+    cpu: seconds of CPU time after which the kernel ends the solution's process, as in `Hardening.apply`. In the mode
+        "shared" this has no effect.
     """
 
     def __init__(self, supervisor: Host, mode: str, source: str, wanted: list[int], cpu: float) -> None:
@@ -61,7 +62,7 @@ class ProcessPair:
     def wait(self, limits: TimeLimits) -> tuple[Reaped, Watched]:
         """Wait for the end of the test runner under the limits of `watch`, then end the solution's process.
 
-        Return how the test runner ended, and whether it was killed.
+        Return how the test runner ended, and what `watch` has seen.
         """
         self.runners.ask_reap(self.runner)
         watched = self.watch(limits)

@@ -41,7 +41,7 @@ from ..wire.plain_data import Unencodable
 from ..wire.plan import Plan
 
 TIMED_OUT_SHARE, MIN_SECONDS = 20, 0.005
-"""After `max_timeouts` timeouts a solution gets a twentieth of the time for its other tests.
+"""After `max_timeouts` timeouts a solution gets a twentieth of the time for each of its other tests.
 
 The least CPU time is 5 ms. Many solutions that loop do so on some inputs only, so the codes of their other tests are
 still useful.
@@ -54,7 +54,7 @@ Large answers change the memory of the test runner.
 """
 
 AHEAD_BYTES, AHEAD_CALLS = 1 << 15, 256
-"""The largest size, in bytes, and the largest number of the requests that are sent ahead.
+"""The largest size of all requests that are sent ahead together, in bytes, and the largest number of them.
 
 The requests must fit a socket's buffer.
 """
@@ -219,8 +219,8 @@ class TestRunner:
     def _may_share(self, test: PreparedTest, value: Any) -> bool:
         """Return whether the test may share a process with the solution, since this value of it cannot cross.
 
-        It may if the test made the value, or if its text shows that no argument is made of an answer. It may not if a
-        method of an answer gets the value where the test expects a list or a table.
+        It may if the test or the helpers made the value, or if the text of the test shows no argument that is made of
+        an answer. It may not if the test anywhere uses an answer as a list or a table (see `handing.asks_data`).
         """
         if test.analysis is not None and test.analysis.stays:
             return False
@@ -229,7 +229,7 @@ class TestRunner:
         return test.analysis is not None and test.analysis.hands_over
 
     def scope(self, test: PreparedTest) -> dict[str, Any]:
-        """Return a new namespace for a test apart from the solution.
+        """Return a new namespace for a test that runs apart from the solution.
 
         It holds names of the solution, then those of libraries, then those of the helpers, which have precedence.
         """
@@ -250,7 +250,7 @@ class TestRunner:
         return self.link.request("name", name)
 
     def _libraries(self, paths: dict[str, str]) -> dict[str, Any]:
-        """Return the things of libraries that a test uses without an import. Those that are missing are left out."""
+        """Return the objects at these dotted paths, by name. Objects that cannot be found are left out."""
         found = {}
         for name, path in paths.items():
             with contextlib.suppress(ImportError, AttributeError):
@@ -259,7 +259,7 @@ class TestRunner:
         return found
 
     def _register_solution(self) -> None:
-        """Make modules of the usual names mean the solution, for tests that import it."""
+        """Make the names by which tests and helpers import the solution mean a module with its functions."""
         names = set().union(*(test.analysis.modules for test in self.tests if test.analysis is not None))
         names |= self.helpers.modules if self.helpers is not None else set()
         if names:

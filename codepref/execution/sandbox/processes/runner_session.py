@@ -64,7 +64,7 @@ class RunResult:
 
 
 class RunnerSession:
-    """One test runner that serves several solutions in turn. It reaches each solution process at another descriptor.
+    """One test runner that serves several solutions in turn. It has a descriptor for each process of a solution.
 
     While the session waits for the end of one solution process, it may already fork the next one. The new process
     learns later which solution it runs. Solutions that can leave nothing behind share one process.

@@ -36,7 +36,7 @@ MAX_SOLUTIONS = 64
 """The largest number of solutions that one test runner serves."""
 
 DONE = b"done"
-"""A test runner has finished a solution and may serve another one."""
+"""A test runner writes this when it has finished a solution and may serve another one."""
 
 
 class RunnerZygote:

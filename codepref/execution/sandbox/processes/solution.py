@@ -37,7 +37,7 @@ MAX_SHARED = 50_000
 """The largest number of characters that a preamble and a source together may have to run in a shared process."""
 
 MAX_ITEMS = 100_000
-"""A "front" batch ends when its outputs have more items and characters than this.
+"""A "front" batch ends when its outputs have more items and characters than this. Items inside items do not count.
 
 The remaining calls need another batch.
 """
@@ -78,12 +78,15 @@ class Handles:
         return b"h" + form + U32.pack(number) + U32.pack(len(name)) + name
 
     def resolve(self, kind: bytes, number: int, name: str) -> Any:
-        """Return the object of a handle that the test runner sent back. The kind b"b" means a thing of a library."""
+        """Return the object of a handle that the test runner sent back. The kind b"b" names an object of a library."""
         return referenced(name) if kind == b"b" else self._objects[number]
 
 
 def _has(kind: type, method: str) -> bool:
-    """Return whether a type has a method. A `__contains__` of a library agrees with iteration and does not count."""
+    """Return whether a type has a method.
+
+    A `__contains__` of the standard library does not count, since it is assumed to agree with iteration.
+    """
     if method != "__contains__":
         return getattr(kind, method, None) is not None
     owner = next((base for base in kind.__mro__ if method in base.__dict__), None)

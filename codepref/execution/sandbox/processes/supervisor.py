@@ -35,7 +35,7 @@ from .runner_session import RunnerSession
 from .watch import Answerer
 
 HEARTBEAT_SECONDS = 2.0
-"""The seconds between two heartbeats that the supervisor sends to the engine while it waits."""
+"""The least number of seconds between two heartbeats that the supervisor sends to the engine while it waits."""
 
 PREPARE_SECONDS = 60.0
 """The wall-clock seconds in which a runner zygote must be ready, and in which an import of packages must end."""

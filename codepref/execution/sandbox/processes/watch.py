@@ -1,7 +1,8 @@
 """Watches a test runner and the process of its solution, and ends the runner when a limit is reached.
 
-The runner itself limits the CPU time and the wall-clock time of the solution (see `wire.link`). This module limits what
-the runner cannot limit: its own time, time in which both processes are asleep, and the size of the scratch folder.
+The runner itself limits the CPU time and the wall-clock time of the solution (see `wire.link`). This module limits
+what a hostile runner or solution could get around: the runner's own time, time in which both processes are asleep or
+wait, the size of the scratch folder, and the number of threads.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ..wire.link import clock_of
 from . import zygote
 
 SLICE_SECONDS = 0.05
-"""The seconds between two looks at the processes."""
+"""The seconds for which the supervisor waits for an answer before it looks at the processes again."""
 
 MAX_KILLS = 5
 """If a test runner was killed more often than this and no answer has come, its zygote counts as lost."""
@@ -152,13 +153,13 @@ def watch(waiter: Waiter, answerer: Answerer, watched: Watched) -> None:
 class SleepClock:
     """Measures for how long a runner and the process of its solution have both been asleep.
 
-    Time in which a thread of one of them runs, waits for a core or waits for the disk does not count. The kernel's file
+    Time in which a thread of one of them runs, waits for a core or waits for the disk is no sleep. The kernel's file
     schedstat says for how long a thread has waited for a core. So a busy machine does not look like a program that
     sleeps. Where these files cannot be read, no time counts.
 
     A look at the states of all threads shows whether they are asleep at this moment. A program that wakes for each look
-    would never seem to be asleep. Therefore all other time in which no thread runs or waits for a core counts too, as
-    `blocked`. This is known without a look at the states.
+    would never seem to be asleep. Therefore all other time in which no thread runs or waits for a core counts as
+    `blocked`. The clocks and schedstat show this time, without a look at the states.
 
     Attributes:
         blocked: the seconds since the start in which no thread ran, waited for a core or was seen asleep. It falls

@@ -24,7 +24,7 @@ RunChild = Callable[[list[int], bytes], None]
 FORK_ATTEMPTS, FORK_PAUSE_SECONDS = 40, 0.05
 """How often a fork is tried, and the seconds between two attempts.
 
-Another solution may use up the processes of this user until it is ended.
+A solution of another worker may have so many threads that no process can be forked until it has been ended.
 """
 
 MAX_DESCRIPTORS = 48

@@ -49,7 +49,7 @@ class Decoder:
 
     Attributes:
         find_numpy: called when a numpy array or scalar arrives. It returns the module numpy.
-        tuple_class: returns the class of named tuples with a name and the names of the fields.
+        tuple_class: called with a name and the names of fields. It returns the class of named tuples that has them.
         keep: called with a value and the proxy of its original, when a value arrives that crosses back as a handle.
     """
 

@@ -1,9 +1,10 @@
 """The encoder of plain data. A value of a plain type arrives as a value of exactly the same type.
 
 If the argument `exact` of `Encoder` is false, an instance of a subclass arrives as its base type, without the methods
-of the subclass. Numpy values are an exception. Mutable containers are numbered in the order in which the encoder meets
-them, and the decoder uses the same numbers. When the encoder meets a container again, it writes a reference to the
-number. So aliases of such containers survive, and a container that was changed in place can be reported by its number.
+of the subclass. Numpy values and values with a form (see `library_values`) are exceptions. Mutable containers are
+numbered in the order in which the encoder meets them, and the decoder uses the same numbers. When the encoder meets a
+container again, it writes a reference to the number. So aliases of such containers survive, and a container that was
+changed in place can be reported by its number.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .plain_data import BUILTIN_TYPES, F64, I64, MAX_DEPTH, NUMPY_KINDS, TWO_F64
 from .tables import table_form
 
 SHORT = 8
-"""A container with at least this many items is written with `packed` if its items allow it."""
+"""A container with at least this many items is written by `packed`, if `packed` can write its items."""
 
 _EMPTY: dict[Any, Any] = {}
 _KEYS: type = type(_EMPTY.keys())

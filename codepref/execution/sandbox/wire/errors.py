@@ -21,10 +21,10 @@ def error_fields(error: BaseException, causes: int = MAX_CAUSES) -> tuple[Any, .
     """Return an exception as plain data.
 
     The fields are its name, the name of its nearest builtin type, its arguments, its errno, its further attributes, the
-    fields of its cause or None, and a dict of what some exceptions have besides: the nearest class of a library, the
+    fields of its cause or None, and a dict of what only some exceptions have: the nearest class of a library, the
     fields of the context, and those of the parts of a group. Where an argument is not plain data, the text of the
-    exception replaces the arguments. An attribute that is not plain data is left out. Raises nothing that the exception
-    itself raises.
+    exception replaces the arguments. If the exception raises while it makes this text, there are no arguments. An
+    attribute that is not plain data is left out.
     """
     kind = type(error)
     base = next(cls for cls in kind.__mro__ if getattr(builtins, cls.__name__, None) is cls)

@@ -75,7 +75,7 @@ def date_fields(value: Any) -> tuple[Any, ...] | None:
 
 
 def numpy_bytes(value: Any) -> bytes | None:
-    """Return the encoding of a numpy scalar or array of numbers, bools, bytes or strings. Return None for other values.
+    """Return the encoding of a numpy scalar or array whose kind is in NUMPY_KINDS. Return None for other values.
 
     This function does not import numpy.
     """

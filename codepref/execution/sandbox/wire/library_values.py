@@ -1,8 +1,8 @@
 """Values of the standard library that cross between processes: paths, UUIDs, named tuples, patterns and others.
 
 Each form has a name, a function that turns a value into plain fields, and a function that checks the fields and builds
-the value again. Nothing here runs code that a sender chose. A value of a subclass has no form, apart from named tuples
-and members of enumerations that are numbers or texts.
+the value again. Building a value runs no code that its sender chose. A value of a subclass has no form, apart from
+exceptions, named tuples, and members of enumerations that are ints or texts.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ class Form:
         types: the full names of the types.
         fields: returns the plain fields of a value, or None if this value cannot cross.
         build: gets the decoder and the fields, checks them and returns the value.
-        direction: BOTH, FROM_SOLUTION or FROM_TEST. A value that its receiver may change in place does not cross from
-        the test, since the change would be lost. It crosses back to the solution as a handle.
+        direction: BOTH, FROM_SOLUTION or FROM_TEST. A value that its receiver may change in place crosses only from the
+        solution, since a change by the solution to a value of the test would be lost. If the test hands such a value
+        back, it crosses as a handle.
     """
 
     __slots__ = ("build", "direction", "fields", "types")
@@ -308,7 +309,7 @@ def _named_tuple(decoder: Decoder, name: Any, fields: Any, items: Any) -> Any:
 
 
 def _member(name: Any, member: Any, value: Any, text: Any, shown: Any) -> Any:
-    """Build a number or a text that has the name of a member of an enumeration. It equals what its value equals."""
+    """Build an int or a text with the name of a member of an enumeration. It equals what the member's value equals."""
     for part in (name, member, text, shown):
         checked(part, str)
     return _known_member(name, member, checked(value, int, str), text, shown)

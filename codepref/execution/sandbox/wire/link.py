@@ -54,7 +54,7 @@ def clock_of(pid: int) -> int:
 class Link:
     """The connection to one solution's process.
 
-    If the solution's process ends, runs out of time or sends bytes that cannot be decoded, `Link` writes the code to
+    If the solution's process ends, runs out of time or sends bytes that are no valid answer, `Link` writes the code to
     the status page and ends the test runner at once. So a test cannot catch such a failure as an exception.
 
     Attributes:

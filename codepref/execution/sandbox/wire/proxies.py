@@ -1,9 +1,9 @@
 """Proxies for objects that stay in the solution's process.
 
 A proxy equals only itself and has no ordering and no arithmetic. So an `__eq__` of the solution does not decide
-whether a proxy equals another value. Two proxies differ only if the solution says so too, otherwise comparing them is
-an error. The solution's process answers requests for the truth value, the length, the texts, the hash and the items of
-the original object. It also answers for attributes whose names do not begin with `__`.
+whether a proxy equals another value. Two proxies differ only if the solution says so. Otherwise comparing them is an
+error. The solution's process answers requests for the truth value, the length, the texts, the hash and the items of
+the original object, and makes calls and iterates. It also answers for attributes whose names do not begin with `__`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class Caller(Protocol):
 def make_proxy(link: Caller, kind: bytes, number: int, name: str) -> Any:
     """Return the object that stands for a handle in the test runner.
 
-    name: the name of the type, and after a NUL character the letters of the ABILITIES that the type has.
+    name: the name of the type (or of the object itself, if it is a class or a module), and after a NUL character the
+        letters of the ABILITIES that the type has.
     Raises Malformed for an unknown kind of handle or ability, and for a name that no class can have.
     """
     if kind == b"m" and name.partition("\0")[0] in _OWN_MODULES:
@@ -136,7 +137,7 @@ class RemoteObject:
 def _differs(first: RemoteObject, second: RemoteObject) -> bool:
     """Return True if the solution says that two of its objects differ.
 
-    Raises TypeError if it says that they are equal. Nobody but the solution could check that, and it is not trusted.
+    Raises TypeError if it does not say so. Only the solution could know that they are equal, and it is not trusted.
     """
     if _ask(first, "differ", second) is not True:
         raise TypeError("two objects of the solution are equal only by its own word, which does not count in this test")
@@ -189,7 +190,11 @@ ABILITIES = {
     "D": "__delitem__",
     "C": "__contains__",
 }
-"""The abilities of a type, by letter. A handle has the letters of all abilities of the original's type."""
+"""The abilities of a type, by letter.
+
+A handle has the letters of the methods that the original's type has, apart from a `__contains__` of the standard
+library. A class that can be subscripted has the letter G too.
+"""
 
 _METHODS: dict[str, Any] = {name: vars(_Methods)[name] for name in ABILITIES.values()}
 
@@ -202,7 +207,7 @@ class RemoteCallable(RemoteObject):
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Call the original in the solution's process and return the result.
 
-        Raises the solution's exception, and what `Encoder.encode` raises for the arguments.
+        Raises the solution's exception, and what `Link.request` raises for an argument that cannot cross.
         """
         return _ask(self, "call", arguments, keywords)
 

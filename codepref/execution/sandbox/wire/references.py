@@ -17,7 +17,7 @@ _NAMED = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodDescr
 def reference_to(value: Any) -> str | None:
     """Return "MODULE:NAME" for a function, a class or a module of a library, or None for another value.
 
-    The name must lead to the very value in this process.
+    In this process, the name must lead to this very object.
     """
     if type(value) is types.ModuleType:
         known = _is_library(value.__name__) and sys.modules.get(value.__name__) is value

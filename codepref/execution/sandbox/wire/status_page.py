@@ -1,9 +1,9 @@
 """The page of memory that a test runner shares with its supervisor.
 
-The page holds what the runner is doing, one code for each test, a digest of the solution's answers in each test, and
-the first failure in words. It is shared memory, not a pipe. Writing a code therefore needs no system call and does not
-wake the supervisor, and what was written survives the death of the runner. A solution's process has this page only if
-tests run in that process.
+The page holds what the runner is doing, the CPU time of loading the solution, for each test a code and a digest of the
+solution's answers, and the first failure in words. It is shared memory, not a pipe. Writing a code therefore needs
+no system call and does not wake the supervisor, and what was written survives the death of the runner. A solution's
+process has this page only if tests run in that process.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ test must share a process with the solution, for example because it hands over a
 """
 
 DECIDED = b"PFE" + bytes([CALL_BY_REFERENCE])
-"""The codes that `forget_ends` keeps. When it is called, none of them comes from the end of a solution's process."""
+"""The codes that `forget_ends` keeps.
+
+When it is called, no test has one of these codes because a solution's process ended.
+"""
 
 _HEAD = struct.Struct("<IIII")
 _DETAIL, _CODES = 16, 528

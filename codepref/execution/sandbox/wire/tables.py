@@ -1,7 +1,7 @@
 """Numpy's and pandas' values that are more than one plain array: arrays of objects, dtypes, tables, series and indices.
 
-They cross without pickle, as arrays and lists of plain data. The receiver builds them with the constructors of the
-libraries. If the test runner has not loaded pandas, the test does not use it, and a table crosses as a handle.
+They cross only from the solution, without pickle, as arrays and lists. The test runner builds them with the
+constructors of the libraries. If it has not loaded pandas, the test does not use pandas, and gets a proxy of a table.
 """
 
 from __future__ import annotations
