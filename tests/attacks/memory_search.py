@@ -185,7 +185,7 @@ def earlier_task(naming: str) -> Task:
 
 @dataclass
 class Findings:
-    """The markers in each place. `inside` was found by the solution, and the rest was read from outside.
+    """The markers that were found in each place. The solution found `inside`. The other fields were read from outside.
 
     held: markers in the process of the solution. parent: markers in the process that forked it.
     zygotes: process name -> markers, for each process that forks others, except the supervisor. `parent` is among them.
