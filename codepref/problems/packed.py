@@ -62,7 +62,9 @@ def unpacked(value: Any, name: str, where: str) -> Any:
         unpacker = zlib.decompressobj()
         data = unpacker.decompress(data, MAX_UNPACKED)
     except (ValueError, zlib.error) as error:
-        raise UserError(f"{where}: {name} is neither packed data nor a list, struct or text of JSON ({error})") from None
+        raise UserError(
+            f"{where}: {name} is neither packed data nor a list, struct or text of JSON ({error})"
+        ) from None
     if not unpacker.eof:
         cause = f"it unpacks to more than {MAX_UNPACKED >> 20} MiB" if unpacker.unconsumed_tail else "it is cut off"
         raise UserError(f"{where}: {name} cannot be unpacked: {cause}")

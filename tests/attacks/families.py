@@ -161,7 +161,7 @@ def judge(shared: Engine, state_before: tuple[str, int], path: Path) -> dict[str
 
 
 def main() -> None:
-    """Print the facts of each file whose path contains one of the arguments, or of all files of `families/` if none does."""
+    """Print the facts of the files whose paths contain an argument, or of all files of `families/` if no path does."""
     os.environ.update(SECRET)
     chosen = [path for path in [*FILES, *OPEN] if any(word in str(path) for word in sys.argv[1:])] or FILES
     with Engine(jobs=1) as engine:
