@@ -1,6 +1,6 @@
 """Reads the columns of published data sets, which hold the same things in many forms.
 
-A value may be JSON text, the text of a Python literal, or JSON text that was encoded again. A list of structs may be a struct of lists, and
+A value may be JSON text, the text of a Python literal, or text in text. A list of structs may be a struct of lists, and
 a text may be a list of lines. Nothing here runs code that a data set holds. Pure.
 """
 
@@ -19,10 +19,10 @@ from codepref.errors import UserError
 from codepref.problems.fields import Row
 
 MAX_LEVELS = 4
-"""A text is decoded at most this often, each time if the result is a text again."""
+"""Texts in texts are decoded at most this often."""
 
 MAX_LITERAL = 10_000_000
-"""Texts with more characters are not read as Python literals. Python's parser needs about 100 bytes a character."""
+"""Longer texts are not read as Python literals, in characters. Python's parser needs about 100 bytes a character."""
 
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|milli\w*|s|secs?|seconds?|minutes?)?\.?\s*", re.IGNORECASE)
 
@@ -30,12 +30,11 @@ _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|milli\w*|s|secs?|seconds?|minu
 def decoded(value: Any, name: str, where: str) -> Any:
     """Return a value of a column, with its outermost texts decoded: JSON, or else a Python literal.
 
-    A text that decodes to a text is decoded again, MAX_LEVELS times in all. Blank text gives None. Other values are
+    A text that JSON decodes to a text is decoded again, up to MAX_LEVELS times. Blank text gives None. Other values are
     returned unchanged.
 
     name, where: the column, and the file and the line, for messages. Raises UserError for a text that is neither JSON
-    nor a Python literal, and for values that are nested too deeply. The
-    result is therefore never text.
+    nor a Python literal, and for values that are nested too deeply.
 
     >>> decoded("{'a': (1, None)}", "x", ""), decoded('"[1, true]"', "x", "")
     ({'a': (1, None)}, [1, True])
@@ -71,7 +70,7 @@ def _decoded_text(text: str, name: str, where: str) -> Any:
 
 
 def structs(value: Any, name: str, where: str) -> list[dict[str, Any]]:
-    """Return a list of structs. A struct of lists becomes one, without its parts that are no lists. None gives [].
+    """Return a list of structs. A struct of lists becomes one, and None gives [].
 
     Raises UserError for another form, and for lists of different lengths.
 
@@ -97,10 +96,7 @@ def is_list(value: Any) -> bool:
 
 
 def listed(value: Any, name: str, where: str) -> list[Any]:
-    """Return a list that may be given as JSON text or a Python literal. None and blank text give [].
-
-    Raises UserError for any other value.
-    """
+    """Return a list that may be given as JSON text or a Python literal. None gives []. Raises UserError otherwise."""
     value = decoded(value, name, where)
     if value is None:
         return []
@@ -110,10 +106,7 @@ def listed(value: Any, name: str, where: str) -> list[Any]:
 
 
 def struct_of(value: Any, name: str, where: str) -> dict[str, Any]:
-    """Return a struct that may be given as JSON text or a Python literal. None and blank text give {}.
-
-    Raises UserError for any other value.
-    """
+    """Return a struct that may be given as JSON text or a Python literal. None gives {}. Raises UserError otherwise."""
     value = decoded(value, name, where)
     if value is None:
         return {}
@@ -151,16 +144,16 @@ def _line(value: Any, name: str, where: str) -> str:
 
 
 def first_text(row: Row, *names: str) -> str:
-    """Return the text of the first of these columns that holds text that is not blank, or "" if none does."""
+    """Return the first of these columns that holds text that is not blank, or "" if none does."""
     return next((row[name] for name in names if isinstance(row.get(name), str) and row[name].strip()), "")
 
 
 def row_id(row: Row, prefix: str, names: Iterable[str], content: Sequence[Any] = ()) -> str:
     """Return the task id of a row.
 
-    It is the value of the first of the columns `names` that holds a whole number, or text that is not blank. A whole
-    number, also as text, gets the prefix, as in "APPS/7". If there is none, the id is the prefix and a hash of the
-    `repr` of `content`, such as "TACO/0f3a5c7e9b1d". So the id of a row does not depend on the rows before it.
+    It is the first of the columns `names` that holds text or a whole number. A whole number gets the prefix, as in
+    "APPS/7". If there is none, it is the prefix and a hash of `content`, such as "TACO/0f3a5c7e9b1d". So the id of a
+    row does not depend on the rows before it, and equal rows get equal ids.
     """
     for name in names:
         value = row.get(name)
@@ -174,10 +167,9 @@ def row_id(row: Row, prefix: str, names: Iterable[str], content: Sequence[Any] =
 
 
 def programs(value: Any) -> Iterator[str]:
-    """Yield the programs of a column of solutions: a text, a list of texts, or JSON text of a list.
+    """Yield the programs of a column of solutions: a text, a list of texts, or JSON text of a list. Fences are removed.
 
-    A text that is no list in JSON is one program. Of a text with fences, only the first fence is taken. Blank texts and
-    values that are no text are passed over.
+    A text that is no list in JSON is one program. Values that are no text are passed over.
     """
     if isinstance(value, str) and value.lstrip()[:1] == "[":
         with contextlib.suppress(ValueError, RecursionError):  # the program itself may begin with a list
@@ -202,7 +194,7 @@ def unfenced(text: str) -> str:
 
 
 def seconds_of(value: Any, *, unit: float = 1.0) -> float | None:
-    """Return a time limit in seconds, or None if the value has no known form or is not above 0.
+    """Return a time limit in seconds, or None if it is not known.
 
     value: a number, a text such as "2.0 seconds" or "1500 ms", or {"seconds": 1, "nanos": 500000000}. unit: the seconds
     of a number without a unit.

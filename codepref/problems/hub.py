@@ -17,10 +17,7 @@ _VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)(?:_\w+)?$")
 
 
 def is_hub_name(source: str) -> bool:
-    """Return whether `source` has the form "owner/name", "owner/name:config" or "owner/name:config:split".
-
-    The config and the split may be empty, as in "owner/name::test".
-    """
+    """Return whether `source` has the form "owner/name", "owner/name:config" or "owner/name:config:split"."""
     return _NAME.fullmatch(source) is not None
 
 
