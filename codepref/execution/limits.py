@@ -51,8 +51,9 @@ class Limits:
 
     cpu_seconds: CPU time of a test. A test of the kind "inputs" may take five times what its reference used, even if
         that is more.
-    wall_seconds: the whole wall-clock time of a test. None means ten times `cpu_seconds`, and at least 5 s. Where solution and test run in separate processes, a test may take twice its limit of CPU time, even
-        if `wall_seconds` is less. Where they share a process, a test may take more than twice `wall_seconds`.
+    wall_seconds: the whole wall-clock time of a test. None means ten times `cpu_seconds`, and at least 5 s.
+        Where solution and test run in separate processes, a test may take twice its limit of CPU time, even if
+        `wall_seconds` is less. Where they share a process, a test may take more than twice `wall_seconds`.
     load_cpu_seconds: CPU time in which the solution's source must run before the first test. None means `cpu_seconds`,
         and at least 1 s.
     memory_mb: address space beyond the interpreter's own, in MiB. The value must be at least 1.
