@@ -1,6 +1,6 @@
 """The tables of an execution (verdicts.parquet, tests.parquet, details.parquet), and its summary.json.
 
-summary.json is written last. If it exists, the tables are complete.
+summary.json is written after the tables, so it marks them as complete.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 VERDICTS, TESTS, DETAILS, SUMMARY = "verdicts.parquet", "tests.parquet", "details.parquet", "summary.json"
 
 GROUP_CHARACTERS = 1 << 24
-"""A row group of solutions or of tests ends when it holds more characters than this, even if it has few rows."""
+"""A row group of solutions or of tests ends when their texts together have more characters than this, even if there are
+few rows."""
 
 
 def task_key(problem: Problem, tests: Sequence[Test], limits: Limits, unconfined: bool) -> str:
-    """Return the hash of the problem's id and code, of `tests`, of the limits and of `unconfined`."""
+    """Return the hash of the problem's id, entry point, helpers and preamble, of `tests`, and of the other
+    arguments."""
     rows = [(test.test_id, test.kind, test.source, test.count) for test in tests]
     code = (problem.task_id, problem.entry_point, problem.helpers, problem.preamble)
     return content_hash(code, rows, limits.recorded(), unconfined)
@@ -58,7 +60,7 @@ def _write_columns(path: Path, groups: Iterable[list[tuple[Any, ...]]], schema: 
     import pyarrow.parquet as pq
 
     def column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-        # pa.array would import pandas if pandas is installed, and the import takes longer than writing.
+        # pa.array would import pandas if pandas is installed, which takes time.
         if kind in (pa.int64(), pa.float64()):
             numbers = np.array(values, dtype=kind.to_pandas_dtype())
             return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(numbers)])
@@ -93,7 +95,7 @@ def _detail_groups(spool: Spool) -> Iterator[list[tuple[Any, ...]]]:
 
 
 def _clean(text: str) -> str:
-    """Return the text as valid UTF-8, which Parquet needs. A question mark replaces each lone surrogate."""
+    """Return the text with a question mark in place of each lone surrogate, since Parquet needs valid UTF-8."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 

@@ -27,7 +27,7 @@ ATTACKS = {
         "class Equal:\n    def __eq__(self, other):\n        return True\ndef f():\n    return Equal()\n"
     ),
 }
-"""Attacks by name. Each program passes the test exactly when its attack succeeds."""
+"""Programs by the name of their attack. A program passes the test if its attack succeeds."""
 
 _TEST = Test("doctor", "0", "assert f() == 'escaped'")
 _HONEST = "def f():\n    return 'escaped'\n"
@@ -38,7 +38,7 @@ _ASK_PERSONALITY = 0xFFFFFFFF
 
 
 def examine() -> Iterator[str]:
-    """Yield lines to print: kernel, speed, Landlock, filter, and the results of five attacks.
+    """Yield lines to print: kernel, speed, Landlock, filter, notes, and the results of five attacks.
 
     Raises MachineError at the first problem: untrusted programs cannot be confined, no process can be started, a limit
     of this process is too low, an honest program does not pass, or an attack was not clearly refused.
@@ -62,14 +62,14 @@ def examine() -> Iterator[str]:
         raise MachineError("the system-call filter needs x86-64 or aarch64. Run on such a machine, or use --unconfined")
     if not _addresses_can_be_fixed():
         yield (
-            "note: addresses stay random, since personality() is refused here, perhaps by a container. Under "
-            "Python 3.11 a verdict that depends on the order of a set with None in it can then change. Allow the call, "
-            "or use Python 3.12"
+            "note: addresses stay random, since personality() is refused here, perhaps by a container. A verdict that "
+            "depends on the order of a set of objects, or in Python 3.11 of a set with None in it, can change from "
+            "run to run. Allow the call"
         )
     if not _sleep_can_be_measured():
         yield (
-            "note: the kernel does not say how long a thread has waited for a core (/proc/PID/schedstat). So a program "
-            "that sleeps ends only at the limit of wall-clock time (--wall-seconds). Mount /proc without hidepid, and "
+            "note: the kernel does not say how long a thread has waited for a core (/proc/PID/schedstat). So only the "
+            "limit of wall-clock time (--wall-seconds) stops a program that sleeps. Mount /proc without hidepid, and "
             "use a kernel with CONFIG_SCHED_INFO"
         )
     limits = Limits(cpu_seconds=1)

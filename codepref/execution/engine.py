@@ -1,4 +1,4 @@
-"""The engine hands tasks to confined workers, yields verdicts, and replaces workers that die or send nothing."""
+"""The engine hands tasks to workers, yields verdicts, and replaces workers that die or send nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from codepref.execution.worker import Worker, WorkerLost, check_machine
 from codepref.records import VerdictMatrix
 
 SILENCE_SECONDS = 120.0
-"""A busy worker that has sent nothing for longer than this is replaced.
+"""A worker that has a job and sends nothing for longer than this is replaced.
 
 While a worker waits for its processes, it usually sends a heartbeat every two seconds.
 """
@@ -32,10 +32,11 @@ Workers that could not prepare a task do not count.
 """
 
 MAX_STARTS = 3
-"""How many times the engine starts a worker that is killed during each start or is not ready in time."""
+"""How many times the engine tries to start a worker, if each time it is killed or is not ready in time."""
 
 MAX_TASKS_AHEAD, MAX_CHARACTERS_AHEAD = 64, 1 << 25
-"""The engine reads no further task while it holds this number of tasks, or texts of tasks of this size.
+"""The engine reads no further task while it holds this number of tasks, or while the sizes of its tasks
+(`TaskState.size`) add up to the second number.
 
 Up to 2 * jobs + 2 tasks are always allowed, so that all workers have work.
 """
@@ -44,7 +45,7 @@ Progress = Callable[[int], None]
 
 
 def usable_cpus() -> int:
-    """Return the number of cores that this process may run on, or of all cores if the system does not say."""
+    """Return the number of cores that this process may run on, or the number of all cores if Python cannot ask."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -54,10 +55,11 @@ class Engine:
     jobs: the largest number of worker processes. None means one for each core.
     unconfined: run untrusted programs without Landlock.
     progress: called with the number of solutions that have got their verdict since the last call.
-    cache: the cache of expected outputs. None means the user's cache (`user_cache`). An unconfined engine uses no
-        cache.
+    cache: the cache of expected outputs and of the results of programs that do nothing. None means the user's
+        cache (`user_cache`). An unconfined engine uses no cache.
 
-    Raises MachineError where Linux, the package sandlock or Landlock is missing, unless `unconfined` is true.
+    Raises MachineError where Linux, a known architecture, the package sandlock or Landlock is missing, unless
+    `unconfined` is true.
     Raises UserError for jobs below 1.
     """
 
@@ -84,7 +86,7 @@ class Engine:
 
     @property
     def cache(self) -> ExpectedCache:
-        """The cache of expected outputs, which keeps nothing if it is off."""
+        """The cache of expected outputs and of the results of programs that do nothing. It may be off."""
         return self._cache
 
     def __enter__(self) -> Engine:
@@ -175,7 +177,7 @@ class Engine:
         return next((state for state in open_tasks if state not in at_work), open_tasks[0] if open_tasks else None)
 
     def _useful(self, window: deque[TaskState]) -> int:
-        """Return how many workers to start first: at most one for each waiting solution."""
+        """Return how many workers to start first: one for each waiting solution, but at most `jobs`."""
         return min(self.jobs, sum(state.waiting for state in window))
 
     def _start_workers(self, count: int) -> list[Worker]:
@@ -199,7 +201,7 @@ class Engine:
         """Wait until the worker at `index` is ready.
 
         Replace a worker that is killed during its start or is not ready in time. Raises MachineError after MAX_STARTS
-        starts.
+        such starts, and at once if a worker cannot start for another reason.
         """
         for left in reversed(range(MAX_STARTS)):
             try:

@@ -1,4 +1,4 @@
-"""The stage that runs solutions against tests. With an output folder it can be resumed."""
+"""The stage that runs solutions against tests. With an output folder, a run that was killed can be continued."""
 
 from __future__ import annotations
 
@@ -196,12 +196,12 @@ class _Work:
             raise UserError(*_first(wrong))
 
     def key(self, problem: Problem) -> str:
-        """Return the hash of the problem's code, its tests, the limits and how they are run."""
+        """Return the key of a problem (see `task_key`), with a mark if vacuous tests are kept."""
         key = task_key(problem, self._all_tests.get(problem.task_id, ()), self.limits, self._unconfined)
         return f"{key} keep" if self._keeps else key
 
     def screened_key(self, task: str, key: str) -> str:
-        """Return the key of a task together with the tests that are left out."""
+        """Return `key`, with a hash of the task's screening if the screening is not PROVEN."""
         screening = self._screenings.get(task, PROVEN)
         return key if screening == PROVEN else f"{key} {content_hash(astuple(screening))}"
 

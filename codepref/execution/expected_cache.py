@@ -1,8 +1,8 @@
-"""A cache of the expected outputs of reference solutions, which is kept between runs.
+"""A cache of expected outputs and of the results of programs that do nothing, which is kept between runs.
 
-Computing the expected outputs of HumanEval+ takes longer than running a few samples against them. The cache holds bytes
-that only confined processes decode. It also holds the reference's CPU time, so that limits which follow from it are
-the same in every run that reads the file.
+Computing the expected outputs of HumanEval+ takes longer than running a few samples against them. Only confined
+processes decode the expected outputs. The cache also holds the reference's CPU time, so that limits which follow from
+it are the same in every run that reads the file.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ _DIGEST = hashlib.sha256().digest_size
 
 
 class ExpectedCache:
-    """A folder of files. The name of a file is made by `key_of`.
+    """A folder of files. `key_of` and `screening_key` make the names of the files.
 
     An error of the disk does not stop a run.
+
     folder: the folder of the files. None means that nothing is kept.
     max_bytes: if the files together are larger after a write, the cache may delete those that were not used for the
         longest time.
@@ -53,7 +54,10 @@ class ExpectedCache:
         return self._folder is not None
 
     def read(self, key: str) -> bytes:
-        """Return the bytes that are kept under `key`, or b"" if no undamaged bytes can be read."""
+        """Return the bytes that are kept under `key`.
+
+        Return b"" if there are none, if they are damaged, or if the file cannot be read and marked as used.
+        """
         if self._folder is None or not key:
             return b""
         path = self._folder / key
@@ -68,8 +72,8 @@ class ExpectedCache:
     def write(self, key: str, body: bytes) -> None:
         """Keep `body` under `key`. The file is written completely or not at all.
 
-        A body larger than a quarter of `max_bytes` is not kept. After an error during a write nothing more is kept or
-        read.
+        A body larger than a quarter of `max_bytes` is not kept. After an OSError during a write, this object
+        keeps and reads nothing more.
         """
         if self._folder is None or not key or len(body) > self._max_bytes // 4:
             return
@@ -108,8 +112,8 @@ class ExpectedCache:
 def user_cache() -> ExpectedCache:
     """Return the cache in the folder that CODEPREF_CACHE names.
 
-    Without CODEPREF_CACHE this is the folder `codepref/expected` in the user's cache folder. If `cache_folder` returns
-    None, the cache keeps nothing.
+    Without CODEPREF_CACHE, return the cache in the folder `codepref/expected` of the user's cache folder. If
+    `cache_folder` returns None, the cache keeps nothing.
     """
     folder = cache_folder()
     if folder is None or os.environ.get(VARIABLE):
@@ -149,9 +153,9 @@ def key_of(fields: tuple[object, ...], limits: dict[str, object]) -> str:
 def screening_key(digest: bytes, limits: dict[str, object], sources: Iterable[str]) -> str:
     """Return the name under which the results of programs that do nothing are kept.
 
-    It is the hash of everything that decides them: the digest of the encoded task, the limits, the interpreter, the
-    packages that the tests import, the sandbox's own code, and the code that makes the programs.
-    digest: of the task. sources: the texts of its tests.
+    It is the hash of `digest`, the limits, Python's implementation and version, the versions of the packages that
+    `imported` finds in the tests, the sandbox's own code, and the code of `codepref.execution.vacuous`.
+    digest: the digest of the task (see `task_digest`). sources: the texts of the task's tests.
     """
     used = imported("\n".join(sources))
     machine = (platform.python_implementation(), platform.python_version(), _versions(used))

@@ -1,4 +1,4 @@
-"""The check that gold solutions pass the tests of their problems."""
+"""The check that gold solutions are correct by the tests of their problems."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from codepref.records import Problem, Solution, VacuousTests
 
 @dataclass(frozen=True, slots=True)
 class GoldFailure:
-    """A gold solution that did not pass every test.
+    """A gold solution whose verdict is not that it is correct.
 
-    codes: its verdict codes, one for each test. detail: the first failure in words.
+    codes: its verdict codes, one for each test that was not left out. detail: the first failure in words, or why the
+    solution is unjudged.
     """
 
     task_id: str
@@ -31,8 +32,9 @@ def check_gold(
     unconfined: bool = False,
     vacuous_tests: VacuousTests = "leave-out",
 ) -> list[GoldFailure]:
-    """Run gold solutions against their problems' own tests, and return those that did not pass every test.
+    """Run gold solutions against their problems' own tests, and return those that are not shown to be correct.
 
+    These solutions failed a test, or a test has no result, or the tests prove nothing (see `Verdict.correct`).
     Problems without a gold solution or without tests are left out. The result is in the order of the problems.
     Raises what `execute` raises.
     """

@@ -46,14 +46,14 @@ class Limits:
     """The limits of one solution.
 
     Limits of CPU time count what the solution's process uses. The kernel measures this time, so it hardly depends on
-    other processes of the machine. The limit of CPU time also limits the time in which a test is asleep. Time in which
-    it waits for a core does not count as asleep.
+    other processes of the machine. A test may be asleep for `cpu_seconds`, or for `load_cpu_seconds` if that is more.
+    Time in which it waits for a core does not count as asleep.
 
     cpu_seconds: CPU time of a test. A test of the kind "inputs" may take five times what its reference used, even if
         that is more.
-    wall_seconds: wall-clock time of a test, for whatever reason it passes. None means ten times `cpu_seconds`, and at
-        least 5 s. Where solution and test run in separate processes, a test may take twice its limit of CPU time, even
-        if `wall_seconds` is less. Where they share a process, a test may take more than twice `wall_seconds`.
+    wall_seconds: the whole wall-clock time of a test. None means ten times `cpu_seconds`, and at least 5 s.
+        Where solution and test run in separate processes, a test may take twice its limit of CPU time, even if
+        `wall_seconds` is less. Where they share a process, a test may take more than twice `wall_seconds`.
     load_cpu_seconds: CPU time in which the solution's source must run before the first test. None means `cpu_seconds`,
         and at least 1 s.
     memory_mb: address space beyond the interpreter's own, in MiB. The value must be at least 1.

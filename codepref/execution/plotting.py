@@ -1,4 +1,4 @@
-"""matplotlib's list of fonts. It is built once outside the sandbox, since programs inside cannot write it."""
+"""matplotlib's list of fonts. It is built once outside the sandbox, so that not every program builds it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ SECONDS = 120.0
 def plotting_folder() -> Path | None:
     """Return the folder that holds matplotlib's list of fonts. Build the list if it is missing.
 
-    Solutions can read the folder. Without the list matplotlib cannot be imported in the sandbox, since it finds no
-    folder to write to. Return None if matplotlib is not installed, if building the list fails, or if there is no cache
+    Solutions can read the folder. Without it, matplotlib builds the list in each process that imports its fonts, which
+    can take seconds. Return None if matplotlib is not installed, if building the list fails, or if there is no cache
     folder (see `cache_folder`).
     """
     if importlib.util.find_spec("matplotlib") is None:

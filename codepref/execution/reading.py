@@ -47,12 +47,18 @@ def iter_verdicts(folder: Path | str, *, together: bool = True) -> Iterator[Verd
     tests, details, seen = _tests(folder), _details(folder), set[str]()
     with pq.ParquetFile(folder / VERDICTS) as table:
         if missing := set(_COLUMNS) - set(table.schema_arrow.names):
-            raise UserError(f"{folder / VERDICTS}: the table lacks the columns {', '.join(sorted(missing))}")
+            raise UserError(
+                f"{folder / VERDICTS}: the table lacks the columns {', '.join(sorted(missing))}. "
+                "Run `codepref execute` into another folder"
+            )
         columns = [*_COLUMNS, *({"outcomes"} & set(table.schema_arrow.names))]  # older folders have none
         rows = (row for batch in table.iter_batches(GROUP_ROWS, columns=columns) for row in batch.to_pylist())
         for task, mine in groupby(rows, key=lambda row: str(row["task_id"])):
             if together and task in seen:
-                raise UserError(f"{folder / VERDICTS}: the rows of task {task!r} are not adjacent")
+                raise UserError(
+                    f"{folder / VERDICTS}: the rows of task {task!r} are not adjacent. "
+                    "Run `codepref execute` into another folder"
+                )
             seen.add(task)
             verdicts = tuple(_verdict(row, details) for row in mine)
             yield VerdictMatrix(task, tuple(tests.get(task, ())), verdicts)

@@ -17,7 +17,7 @@ DESCRIPTORS_A_WORKER, DESCRIPTORS = 3, 128
 MIN_CPU_SECONDS = 86_400
 """The lowest hard limit of CPU time that is accepted. It is one day."""
 
-_RUNNER_SHARES = 4  # a test runner that makes expected outputs gets four times the usual memory
+_RUNNER_SHARES = 4  # the sandbox allows a test runner up to four times this memory
 _GIB = 1 << 30
 
 

@@ -22,8 +22,8 @@ ATTEMPTS, PAUSE_SECONDS = 20, 0.05
 class Scratch:
     """A new private folder in the folder for temporary files. `remove` removes it.
 
-    The folder stays locked as long as this process lives. So another run can tell the folder of a run that has been
-    killed, and removes it. Raises MachineError if the folder cannot be made.
+    The folder stays locked until `remove` or the end of this process. So another run recognises the folder of a run
+    that has been killed, and removes it. Raises MachineError if the folder cannot be made.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Scratch:
             ) from None
 
     def remove(self) -> None:
-        """Remove the folder with everything in it. Do nothing if it has been removed."""
+        """Remove the folder with everything in it. A second call does nothing."""
         if self._lock >= 0:
             _remove(self.path)
             os.close(self._lock)
@@ -49,7 +49,7 @@ class Scratch:
 
 @functools.cache
 def _remove_old() -> None:
-    """Remove the folders of runs that ended without removing them. Runs of other users are left alone."""
+    """Remove this user's folders of runs that ended without removing them, once in each process."""
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -62,7 +62,7 @@ def _remove_old() -> None:
 
 
 def _remove(path: str) -> None:
-    """Remove a folder. Its worker has been killed, but a process of it may still write for a moment."""
+    """Try to remove a folder. A process of a worker that has just been killed may still write into it."""
     for _ in range(ATTEMPTS):
         with contextlib.suppress(OSError):  # after the last attempt, a later run removes what is left
             folders.clear(path)

@@ -4,7 +4,7 @@ Without an output folder it keeps them in memory.
 
 The spool is a temporary database of the input lines, the distinct programs of each task, and their verdicts. It is
 filled before anything runs. It yields pending programs in pieces, and rows in the order of the tables. It is deleted
-when the run ends, so a killed run continues from the file that `codepref.execution.parts` describes.
+when the run ends. A run that was killed is continued from another file, which `codepref.execution.parts` describes.
 """
 
 from __future__ import annotations

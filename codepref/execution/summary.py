@@ -17,7 +17,7 @@ def summarise(spool: Spool, used: Sequence[Test], limits: Limits, seconds: float
     """Return counts, rates, limits and versions.
 
     used: all tests and probes of the run. seconds: the wall-clock time of this run.
-    A probe has no expected result, so its codes are not counted. The CPU time includes probes.
+    A probe has no expected result, so its codes are not counted. The CPU time includes that of probes.
     """
     from codepref import __version__
 

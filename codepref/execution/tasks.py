@@ -93,10 +93,10 @@ def task_digest(problem: Problem, tests: Sequence[Test], limits: Limits) -> byte
 
 
 def definitions(problem: Problem) -> dict[str, str]:
-    """Return the names that a problem's prompt, preamble or gold solution defines, each with "class" or "def".
+    """Return the names after "class" or "def" in a problem's prompt, preamble or gold solution, each with this word.
 
-    A prompt in words defines a class if it says "class NAME". The sandbox decides by these names what in a test is an
-    object of a solution's class, and which names cannot mean a library.
+    So a prompt in words can name a class, as in "write a class Stack". The sandbox decides by these names what in a
+    test is an object of a solution's class, and which names cannot mean a library.
     """
     found: dict[str, str] = {}
     for text in (problem.prompt, problem.preamble, problem.gold or ""):

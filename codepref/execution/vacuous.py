@@ -1,8 +1,8 @@
 """Finds tests that prove nothing, by running programs that do nothing.
 
-A test that passes a program whose functions raise, and a program whose functions return None, passes every solution. It
-is left out. If one of three such programs passes all tests that are left of a problem, then these tests cannot tell a
-right solution from a program that does nothing. A solution that passes them is unjudged.
+A test that passes a program whose functions raise, and a program whose functions return None, is left out, since it
+passes nearly every solution. If one of three such programs passes all tests that are left of a problem, then these
+tests cannot tell a right solution from a program that does nothing. A solution that passes them is unjudged.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ _PROGRAMS = {
 class Screening:
     """What the programs that do nothing show about the tests of one task.
 
-    left_out: the positions of the tests that prove nothing. passed_by: what the program does that passes all other
-    tests of the problem, such as "a program whose functions return None". "" if there is no such program. unjudged: no
-    test proves anything, so no solution is judged. The tests are not left out then.
+    left_out: the positions of the tests that prove nothing. passed_by: the program that does nothing and passes
+    all other tests of the problem, such as "a program whose functions return None", or "" if there is none. unjudged:
+    no test proves anything, so no solution is judged. All tests then stay in the tables, with the code S.
     """
 
     left_out: tuple[int, ...] = ()
@@ -64,7 +64,7 @@ class Screening:
     def judged(self, verdict: Verdict, tests: Sequence[Test]) -> Verdict:
         """Return the verdict with the codes S, if the tests prove nothing about the solution.
 
-        tests: the kept tests. The codes of probes stay.
+        tests: the kept tests. Unless `unjudged` is set, the codes of probes stay.
         """
         if self.unjudged:
             return replace(verdict, codes=SKIPPED * len(tests), detail=f"the tests prove nothing: {self.passed_by}")
@@ -170,7 +170,7 @@ def _screening(pending: _Pending, codes: Sequence[str]) -> Screening:
 
 
 def do_nothing_programs(problem: Problem, tests: Sequence[Test]) -> dict[str, str]:
-    """Return three programs that do nothing, by what they are: one raises, one gives None, one a wrong text."""
+    """Return three programs that do nothing, by their descriptions (see _FUNCTIONS and _PROGRAMS)."""
     if tests and kind_of(tests[0]).whole_program:
         return {f"a program that {name}": program for name, program in _PROGRAMS.items()}
     names = {problem.entry_point}.union(*(_names_taken(test, problem) for test in tests))
@@ -219,7 +219,7 @@ def _encoded(screening: Screening) -> bytes:
 
 
 def _decoded(body: bytes) -> Screening | None:
-    """Return the screening in the bytes of the cache, or None if there is none."""
+    """Return the screening in the bytes of the cache, or None if they hold none."""
     try:
         left_out, passed_by, unjudged = json.loads(body)
         return Screening(tuple(map(int, left_out)), str(passed_by), bool(unjudged))

@@ -54,7 +54,9 @@ class WorkerLost(InfrastructureError):
 def check_machine() -> None:
     """Raise MachineError where Linux, a known architecture, the package sandlock or Landlock is missing."""
     if not sys.platform.startswith("linux"):
-        raise MachineError("execution needs Linux, since Landlock and seccomp confine untrusted programs. Run it there")
+        raise MachineError(
+            "execution needs Linux, since Landlock and seccomp confine untrusted programs. Run it on Linux"
+        )
     if not seccomp.supported():
         raise MachineError(
             "the system-call filter needs x86-64 or aarch64, so untrusted programs cannot be confined. Run on such a "
@@ -119,7 +121,7 @@ def _folders(paths: list[str]) -> list[str]:
 class Worker:
     """A supervisor process, which is confined unless `unconfined` is true. It takes tasks after `wait_ready`.
 
-    Raises MachineError if no process can be started.
+    Raises MachineError if no process can be started or no scratch folder can be made.
 
     Attributes:
         job: what the worker works on, or None.

@@ -87,14 +87,14 @@ class Attack:
 
     @property
     def engine(self) -> dict[str, Any]:
-        """The arguments with which the file's own `Engine` is made."""
+        """The arguments of the new `Engine` for this file."""
         words = self.head.get("engine", "").split()
         jobs = [int(word.removeprefix("jobs=")) for word in words if word.startswith("jobs=")]
         return {"jobs": jobs[0] if jobs else 1, "unconfined": "unconfined" in words}
 
     @property
     def shares_engine(self) -> bool:
-        """Whether the engine that most files share can judge this file."""
+        """Whether the file is judged by the engine that most files share."""
         return "engine" not in self.head
 
 
@@ -117,7 +117,7 @@ def read(path: Path) -> Attack:
 
 
 def result(engine: Engine, path: Path) -> dict[str, Any]:
-    """Judge one file and return the facts. `wrong` says what is wrong with the verdicts, or is "" if nothing is."""
+    """Judge one file and return the facts. `wrong` says what differs from the file's head, or is "" if nothing does."""
     attack = read(path)
     tests = [Test("family", str(at), source, kind) for at, (kind, source) in enumerate(attack.tests)]  # type: ignore[arg-type]
     problem = Problem("family", "", attack.head.get("entry", "add"), tuple(tests))
@@ -147,7 +147,7 @@ def result(engine: Engine, path: Path) -> dict[str, Any]:
 
 
 def judge(shared: Engine, state_before: tuple[str, int], path: Path) -> dict[str, Any]:
-    """Judge one file with the engine that it needs. Returns the facts of `result` and `state`.
+    """Judge one file with the engine that it needs. Return what `result` returns, and the fact `state`.
 
     `state` is whether an honest batch after the attack has the right verdicts and, for the shared engine, whether the
     number of processes is the same as before. shared: the engine that most files share. state_before: the result of
@@ -161,7 +161,7 @@ def judge(shared: Engine, state_before: tuple[str, int], path: Path) -> dict[str
 
 
 def main() -> None:
-    """Judge the files whose paths contain one of the arguments, or all files of `families/` if no path does."""
+    """Print the facts of the files whose paths contain an argument, or of all files of `families/` if no path does."""
     os.environ.update(SECRET)
     chosen = [path for path in [*FILES, *OPEN] if any(word in str(path) for word in sys.argv[1:])] or FILES
     with Engine(jobs=1) as engine:

@@ -5,7 +5,7 @@ process: the memory around its objects, its heap and its libraries. It raises an
 it found. In a second test, the solution names its process `held` and sleeps. Meanwhile the memory of this process and
 of the other processes of the worker is read through `/proc`.
 
-As a script, this module prints one JSON line for each situation, or only for those that an argument names in part.
+As a script, this module prints one JSON line for each situation, or only for those whose name contains an argument.
 """
 
 from __future__ import annotations
@@ -185,12 +185,12 @@ def earlier_task(naming: str) -> Task:
 
 @dataclass
 class Findings:
-    """The markers in each place. `inside` was found by the solution, and the rest was read from outside.
+    """The markers that were found in each place. The solution found `inside`. The other fields were read from outside.
 
     held: markers in the process of the solution. parent: markers in the process that forked it.
-    zygotes: process name -> markers, for each process that forks others, except the supervisor. `parent` is among them.
-    others: process name -> markers, for the other processes of the worker. None means that this user cannot read the
-    process, or that the solution gave no answer.
+    zygotes: process name -> markers, for each process with children, except the supervisor. `parent` is among them.
+    others: process name -> markers, for the other processes of the worker except the supervisor. None means that this
+    user cannot read the process, or that the solution gave no answer.
     """
 
     inside: list[str] | None = None

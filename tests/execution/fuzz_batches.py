@@ -100,8 +100,7 @@ class Batch:
 
     programs: the generated programs by key. canaries: key of a canary -> the code that it must get in every test.
     hostile: the ids of tasks whose tests are hostile. refused: the number of tests that the engine refused with
-    UserError. broken: (another exception, source of the test) for each test that the engine failed to refuse with
-    UserError.
+    UserError. broken: (exception, source of the test) for each test that raised another exception.
     """
 
     number: int
@@ -150,7 +149,7 @@ def _add_task(rng: random.Random, batch: Batch, name: str, kind: str, taken: lis
 
 
 def _accepted(batch: Batch, name: str, tests: list[Test]) -> list[Test]:
-    """Return the tests that the engine accepts, and count the others in the batch.
+    """Return the tests that can be encoded for the engine. Count or keep the others in the batch.
 
     UserError is the right answer to a malformed test. Any other exception is a finding.
     """

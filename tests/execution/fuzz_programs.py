@@ -76,9 +76,9 @@ def program(seed: int, index: int, corpus: Sequence[str]) -> Program:
 
 
 def attacks() -> list[str]:
-    """Return both parts of each attack file of tests/attacks/runner.py: the honest twin, and all text before it.
+    """Return two programs for each attack file of tests/attacks: the honest twin, and all text before it.
 
-    A line at the end of each part gives the function `add` the name `f` too.
+    A line at the end of each program gives the function `add` the name `f` too.
     """
     paths = sorted(ATTACKS.glob("*/*.txt"))
     return [part + "\nf = add\n" for path in paths for part in path.read_text().split("# honest twin\n")]

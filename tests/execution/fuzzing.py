@@ -3,7 +3,7 @@
 These are findings:
 
 - The engine raises an exception, or refuses a malformed test with another exception than UserError.
-- A verdict code is missing, or is I and no hostile test is the reason.
+- A verdict code is missing, or a code is I and no hostile test is known to be the reason.
 - A batch hangs.
 - A canary gets a wrong verdict.
 - The engine or a worker has too many processes or descriptors.
@@ -162,7 +162,7 @@ class Fuzz:
 
 
 def _wrote_codes(task: Task, detail: str) -> bool:
-    """Return whether a test of the task may have written the code I itself, although no worker was lost."""
+    """Return whether a test of the task may have written the code I itself. detail: the detail of the verdict."""
     reached = any(TO_THE_PAGE in test.source for test in task.tests)
     return reached and (not detail or detail.startswith(("test", "the problem's helpers")))
 
@@ -179,7 +179,7 @@ def _why(family: str, program: str, differing: list[tuple[str, str]]) -> str:
 def bound(batch: Batch) -> float:
     """Return the seconds after which a batch counts as a hang.
 
-    This is one minute and a multiple of the wall-clock limits of all solutions, because the machine may be busy.
+    They are one minute and a multiple of the wall-clock limits of all solutions, because the machine may be busy.
     A hostile test counts as 25 s: it may hold its test runner for 2 * 6 s of wall-clock time, or 20 s of CPU time,
     before the test runner is killed.
     """

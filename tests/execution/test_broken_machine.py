@@ -1,6 +1,6 @@
 """Tests of execution on machines that lack something, and of workers and runs that are killed.
 
-The tests cause real faults: system calls are refused, limits are set, disks are full, and processes are killed.
+The tests cause real faults: they refuse system calls, set limits, fill disks and kill processes.
 """
 
 from __future__ import annotations

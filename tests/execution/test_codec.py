@@ -1,4 +1,4 @@
-"""Tests that plain data is the same after encoding and decoding, and that hostile bytes raise Malformed only."""
+"""Tests that plain data is the same after encoding and decoding, and that hostile bytes raise only Malformed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests that expected outputs are kept between runs, and that damaged or missing files change no verdict."""
+"""Tests that expected outputs are kept between runs, and that damaged or missing cache files change no verdict."""
 
 from __future__ import annotations
 

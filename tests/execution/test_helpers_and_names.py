@@ -1,4 +1,4 @@
-"""Tests of helpers that need the solution, of names that come from libraries, and of arguments that cannot cross."""
+"""Tests of helpers that need the solution, of names of libraries, and of arguments that cannot cross to its process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests that a solution can plot with matplotlib's list of fonts, and cannot write into the folder of this list."""
+"""Tests that a solution can plot, and cannot write into the folder of matplotlib's list of fonts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of a test that runs as the main program: main blocks, conditions without an assert, and exits at the end."""
+"""Tests that a test text runs as a main program: main blocks, conditions without an assert, and exits at the end."""
 
 from __future__ import annotations
 

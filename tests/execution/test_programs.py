@@ -1,4 +1,4 @@
-"""Whole programs must print what they print in plain Python, whatever way they read, write and end."""
+"""Tests that whole programs print what they print in plain Python, with many ways to read, write and end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the kind of test "pytest": what of pytest works, the codes, and wrong solutions that try to pass."""
+"""Tests of the kind of test "pytest": features of pytest that work, codes, and wrong solutions that try to pass."""
 
 from __future__ import annotations
 

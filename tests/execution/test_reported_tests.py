@@ -1,4 +1,4 @@
-"""Tests of test texts whose author meant a test, although nothing in them fails: they print, return or swallow."""
+"""Tests of test texts that only report a failure: they print it, return it, or catch the AssertionError."""
 
 from __future__ import annotations
 

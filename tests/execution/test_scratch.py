@@ -1,4 +1,4 @@
-"""Solutions write files in a scratch folder of their own, which nobody else sees and which is gone afterwards."""
+"""Tests of the scratch folder, in which a solution writes files and which is removed afterwards."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def test_a_process_asleep_is_told_from_one_that_works():
 
 
 def test_a_process_that_runs_at_each_look_and_sleeps_between_looks_is_blocked(monkeypatch):
-    """The process sleeps. What /proc says about its state is replaced by what a program shows that wakes for a look."""
+    """A sleeping process stands for one that wakes for each look: /proc always says that it runs."""
     code = "import time\nprint(1, flush=True)\ntime.sleep(100)\n"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     try:
@@ -228,7 +228,7 @@ def test_a_disk_that_is_full_of_deleted_files_is_noticed(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_is_moved_while_it_is_emptied_leads_nowhere_else(tmp_path, monkeypatch):
-    """A process moves the innermost folder up, so that the way back from it would lead out of the scratch folder."""
+    """While a folder is emptied, its innermost folder is moved up, so that `..` leads to another folder than before."""
     victim = tmp_path / "victim"
     victim.mkdir()
     (victim / "file").write_text("x")

@@ -1,6 +1,6 @@
 """Tests that a test behaves the same with the solution in another process as in one process.
 
-Each case but the dataclass also runs in the process of pytest, where it must pass too.
+Each case except that of the dataclass also runs in one process, the process of pytest, and must pass there too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tests of files of solutions that are read as a stream: order of the tables, continuing after a kill, and memory."""
+"""Tests that solutions are read as a stream: the order of the tables, continuing after a kill, and memory."""
 
 from __future__ import annotations
 

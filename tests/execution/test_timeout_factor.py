@@ -1,4 +1,4 @@
-"""Tests of the timeout factor, which limits a test's CPU time by the time that right solutions take."""
+"""Tests of the timeout factor: the CPU time of the slowest right solution limits the CPU time of a test."""
 
 from __future__ import annotations
 

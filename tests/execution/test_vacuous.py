@@ -1,6 +1,6 @@
-"""Tests of tests that prove nothing: what is left out, what is unjudged, and that no program passes that does nothing.
+"""Tests of tests that prove nothing: which tests are left out, and which solutions are unjudged.
 
-Of each problem, a right solution and several programs that do nothing run.
+For each format of problems, a right solution passes, and programs that do nothing do not pass.
 """
 
 from __future__ import annotations
@@ -255,7 +255,7 @@ def pair_of(problem: Problem = PROBLEM, *programs: str) -> list[Solution]:
 
 
 def test_a_test_that_both_programs_pass_has_no_column():
-    """A program whose functions raise does not pass `f(1)`, so this test says that a solution does not raise."""
+    """The test `f(1)` is not left out, since a program whose functions raise does not pass it."""
     (matrix,) = execute([PROBLEM], pair_of(), limits=LIMITS)
     assert [test.test_id for test in matrix.tests] == ["1", "2"]
     assert [verdict.codes for verdict in matrix.verdicts] == ["PP", "FP"]
@@ -394,7 +394,7 @@ def test_a_damaged_file_of_the_cache_is_made_again(tmp_path, monkeypatch, body):
 
 
 def test_a_reward_is_unknown_where_the_tests_prove_nothing():
-    """The weak problem is passed by a program that returns None, the empty one has no test that is left."""
+    """A program that returns None passes the problem `weak`. The only test of the problem `empty` is left out."""
     weak, empty = Problem("w", "", "f", tests=(Test("w", "0", "f(1)"),)), one("assert True")
     with ExecutionReward([PROBLEM, weak, empty], limits=LIMITS, jobs=1) as reward:
         completions = [f"```python\n{program}```" for program in (RIGHT, WRONG, RIGHT, RIGHT)]
@@ -418,7 +418,7 @@ def test_published_problems_prove_something(data: Path):
 
 
 def test_tests_whose_text_proves_something_are_not_run(tmp_path, monkeypatch):
-    """`assert f(1) == 2` certainly fails all three programs, so they run only against the other tests."""
+    """All three programs certainly fail `assert f(1) == 2`, so they run only against the other three tests."""
     monkeypatch.setenv("CODEPREF_CACHE", str(tmp_path))
     ran: list[int] = []
     known = vacuous.do_nothing_programs

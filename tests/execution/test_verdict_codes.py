@@ -1,4 +1,4 @@
-"""Tests that each way to pass or fail has its verdict code, and that the end of a test does not change other codes."""
+"""Tests of the verdict code for each way to pass or fail, and that the end of a process keeps the codes before it."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ VALUES = st.recursive(
 
 
 def exact(value: Any) -> Any:
-    """Return a form of `value` that differs for other types and for other signs of zero, which == ignores."""
+    """Return a form of `value` that also shows its types and the signs of zeros, which == ignores."""
     if isinstance(value, list | tuple):
         return type(value).__name__, [exact(item) for item in value]
     if isinstance(value, dict):

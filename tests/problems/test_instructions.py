@@ -1,4 +1,4 @@
-"""Instructions from any data set (the draw, the rows left out, the preferences), and benchmarks with references."""
+"""Tests of instructions from any data set (the draw, rows that are left out, preferences), and of benchmarks."""
 
 import json
 from collections import Counter

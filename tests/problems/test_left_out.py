@@ -1,4 +1,4 @@
-"""Rows of problems that cannot be used are left out and listed; strict loading refuses the source."""
+"""Tests that unusable rows of problems are left out and listed, and that strict loading refuses the source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packages that problems need, found in their imports and `libs`, and messages about those that are missing."""
+"""Tests of the packages that problems need by their imports and `libs`, and of messages about missing packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The normal form of programs, with changes of a program that keep this form and changes that do not."""
+"""Tests of the normal form of programs: changes of a program that keep this form, and changes that do not."""
 
 import ast
 

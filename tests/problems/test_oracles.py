@@ -1,4 +1,4 @@
-"""Facts about published tasks: how outputs are compared, which types arguments have, and which tests are repaired."""
+"""Tests of published tasks: how outputs are compared, which types arguments have, and which tests are repaired."""
 
 from __future__ import annotations
 

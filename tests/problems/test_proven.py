@@ -1,4 +1,4 @@
-"""Tests of the texts that certainly fail a program which does nothing. A text may be one only if this is sure."""
+"""Tests of the check whether the text of a test shows that every program which does nothing fails the test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loading of the published files. Most expected values come from their papers or from other published forms."""
+"""Loading of the published files. Most expected values come from the data sets' papers or other published forms."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_argument_types_equal_those_of_the_script_form(data: Path) -> None:
 
 
 def test_the_tasks_with_special_comparisons_are_those_of_evalplus(data: Path) -> None:
-    """EvalPlus 0.3.1 lists them in evalplus/eval/_special_oracle.py, with some tasks that MBPP+ 0.2.0 lacks."""
+    """EvalPlus 0.3.1 lists these tasks, and some that MBPP+ 0.2.0 lacks, in evalplus/eval/_special_oracle.py."""
     tasks: dict[str, set[str]] = {}
     for name in ("HumanEvalPlus", "MbppPlus"):
         for problem in load_problems(data / "evalplus" / f"{name}.jsonl.gz"):

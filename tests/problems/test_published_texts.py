@@ -1,4 +1,4 @@
-"""Texts of published problems as they are: tests that call themselves, suites, prompts without a newline, spaces."""
+"""Tests with texts of published problems: tests that call themselves, suites, prompts without a newline, spaces."""
 
 from __future__ import annotations
 

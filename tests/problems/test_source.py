@@ -1,4 +1,4 @@
-"""Names that a statement binds and reads, in the cases in which Python's scopes are easily misread."""
+"""Tests of the names that a statement binds and reads, in cases in which Python's scopes are easily misread."""
 
 from __future__ import annotations
 

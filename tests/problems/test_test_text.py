@@ -1,4 +1,4 @@
-"""Tests of what a test is that is given as text."""
+"""Tests of the kind that codepref gives to a test that is a text."""
 
 from __future__ import annotations
 

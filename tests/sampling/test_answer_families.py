@@ -1,4 +1,4 @@
-"""The program that a careful reader takes from an answer, in each of the ways in which models write answers."""
+"""Tests that extraction takes the program that a careful reader takes, for many ways in which models write answers."""
 
 from __future__ import annotations
 

@@ -237,7 +237,7 @@ def test_the_program_is_found_in_this_form(problem: Problem, answer: str, progra
     ],
 )
 def test_a_completion_of_a_code_prompt_may_be_the_answer_of_a_chat_model(completion: str, program: str) -> None:
-    """What Python can read behind the prompt is unchanged, and so is what holds no program."""
+    """A completion is unchanged if Python can read prompt and completion together, or if no program is found in it."""
     (solution,) = solutions_from_rows([{"task_id": "gaps", "completion": completion}], [GAPS])
     assert comparable(solution.text) == comparable(program)
 

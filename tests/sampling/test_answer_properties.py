@@ -1,4 +1,4 @@
-"""What holds for every answer: extraction never fails, takes linear time, and finds a program in every wrapping."""
+"""Tests with generated answers: extraction raises nothing, takes linear time, and finds a program in each wrapping."""
 
 from __future__ import annotations
 

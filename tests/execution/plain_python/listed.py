@@ -55,7 +55,7 @@ class Listed:
 
     @property
     def solutions(self) -> list[tuple[str, str, bool]]:
-        """(label, program, whether it passes), for each solution. A label is "right 0" or "wrong 1"."""
+        """Each solution as (label, program, whether it passes). A label is "right 0" or "wrong 1"."""
         rights = [(f"right {place}", program, True) for place, program in enumerate(self.right)]
         return rights + [(f"wrong {place}", program, False) for place, program in enumerate(self.wrong)]
 

@@ -219,7 +219,7 @@ def test_dicts_with_numbers_as_keys_arrive_as_numbers() -> None:
 
 
 def test_a_result_in_a_list_of_one_is_a_list_if_some_result_is_none() -> None:
-    """Results of [1] and 2 cannot all stand in lists of one, so each is what it says."""
+    """The result 2 is not in a list, so the list around the result [1] belongs to that result."""
     tests = {"fn_name": "f", "inputs": [[1], [2]], "outputs": [[1], 2]}
     (problem,) = problems_from_rows([{"question": "Q", "input_output": json.dumps(tests)}])
     codes = verdicts(

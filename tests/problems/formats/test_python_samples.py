@@ -127,7 +127,7 @@ def test_code_to_complete_takes_a_body_and_a_whole_function() -> None:
 
 
 def test_imports_with_a_star_reach_the_solution_although_it_lacks_them() -> None:
-    """LeetCodeDataset's code before a solution is long, and a long preamble is cut to what a task needs."""
+    """LeetCodeDataset puts long code before a solution, and codepref cuts a long preamble to what a task needs."""
     long = LISTS + "".join(f"from os import path as unused_{number}\n" for number in range(40))
     assert len(long) > 1000
     (problem,) = problems_from_rows([{**SAMPLES["leetcodedataset, lists"].row, "prompt": long}])
