@@ -263,6 +263,6 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         _livecodebench([], packed(json.dumps(_STDIN))[:-8], "{}"),
         "cannot be unpacked|neither JSON",
     ),
-    "no base64": (_livecodebench([], "not packed", "{}"), "neither JSON nor packed"),
+    "no base64": (_livecodebench([], "not packed", "{}"), "neither packed data nor"),
 }
 """Rows that are left out, with their messages."""
