@@ -11,9 +11,9 @@
 | `wrapped` | true if `expected` is a list of one item, and this item alone is right too; missing otherwise |
 
 The test passes if the result is right. A tuple counts as a list, and a key of a dict may be the text or the value that
-JSON writes as this text. Floats have a tolerance of 1e-6 + 1e-7 |expected|. All other values must be equal. If a
-solution lacks the class, its function of the method's name is called. If it lacks the function, the method of its class
-`Solution` is called.
+JSON writes as this text. Where a float is expected, a float has a tolerance of 1e-6 + 1e-7 |expected|, and a whole
+number may differ by rounding. All other values must be equal. If a solution lacks the class, its function of the
+method's name is called. If it lacks the function, the method of its class `Solution` is called.
 """
 
 from __future__ import annotations

@@ -202,7 +202,7 @@ def unfenced(text: str) -> str:
 
 
 def seconds_of(value: Any, *, unit: float = 1.0) -> float | None:
-    """Return a time limit in seconds, or None if the value has no known form or is not above 0.
+    """Return a time limit in seconds, or None if the value has no known form, or is not above 0 or not below 1e9.
 
     value: a number, a text such as "2.0 seconds" or "1500 ms", or {"seconds": 1, "nanos": 500000000}. unit: the seconds
     of a number without a unit.

@@ -177,7 +177,10 @@ def _used_outside_definitions(statements: Sequence[ast.stmt]) -> set[str]:
 
 
 def _is_active(node: ast.stmt) -> bool:
-    """Return whether a statement is or holds an `assert`, a `raise`, or an expression other than a constant or name."""
+    """Return whether a statement is an `assert`, a `raise`, or an expression other than a constant or name.
+
+    A block, such as `if`, `try` or a loop, is active if a statement inside it is.
+    """
     if isinstance(node, ast.Expr):
         return not isinstance(node.value, ast.Constant | ast.Name)
     if isinstance(node, ast.If | ast.Try | ast.With | ast.For | ast.While | ast.AsyncFor | ast.AsyncWith):

@@ -24,10 +24,10 @@ def is_code(text: str) -> bool:
 
 
 def is_trivial(node: ast.stmt) -> bool:
-    """Return whether a statement is a value without a call, `pass`, or a name with an annotation, as in "Answer: 4"."""
+    """Return whether a statement is a value without a call, `pass`, or an annotation without a value."""
     if isinstance(node, ast.Expr):
         return not any(isinstance(child, ast.Call | ast.Await | ast.Yield | ast.NamedExpr) for child in ast.walk(node))
-    return isinstance(node, ast.AnnAssign | ast.Pass)
+    return isinstance(node, ast.Pass) or (isinstance(node, ast.AnnAssign) and node.value is None)
 
 
 def open_string(line: str, mark: str) -> str:

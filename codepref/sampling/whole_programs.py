@@ -136,7 +136,7 @@ def program_in_prose(text: str) -> str:
 
 
 def _runs(reading: Reading) -> list[list[Statement]]:
-    """Return the runs of statements between parts that are not Python, without statements that `is_trivial` names."""
+    """Return the runs of statements between parts that are not Python, without statements that do nothing."""
     ends = [*dict.fromkeys(item.after for item in reading.broken), len(reading.statements)]
     starts = [0, *ends]
     runs = [
