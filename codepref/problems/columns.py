@@ -47,7 +47,7 @@ def decoded(value: Any, name: str, where: str) -> Any:
             return None
         value = _decoded_text(value, name, where)
     if isinstance(value, str):
-        raise UserError(f"{where}: {name} holds text in text, more than {MAX_LEVELS} levels deep")
+        raise UserError(f"{where}: {name} holds JSON text within JSON text, more than {MAX_LEVELS} levels deep")
     return value
 
 

@@ -140,8 +140,8 @@ def depends_on_solution(source: str, entry_point: str, helpers: str) -> bool:
     """Return whether a test reads a name through which its result can depend on the solution.
 
     This is so if the test holds the entry point as a word, imports from the solution, or reads a function such as
-    `eval` that can read any name, or a name that neither the test nor `helpers` nor Python defines. A test with
-    a function such as `check(candidate)` need only read a parameter of one of its functions.
+    `eval` that can read any name, or a name that neither the test nor `helpers` nor Python defines. A test with a
+    function such as `check(candidate)` need only read a parameter of one of its functions.
     """
     if re.search(rf"\b{re.escape(entry_point)}\b", source):
         return True

@@ -76,11 +76,10 @@ def extract_program(raw: str, problem: Problem) -> str:
     sessions of the interpreter, or else from the other blocks, or else from the whole text. The last block that defines
     the entry point counts. A function that is a stub, or that breaks off with the text before it returns something,
     counts only if there is no other. Definitions that the chosen block uses and lacks are put before it. They are taken
-    from the other blocks, or else from
-    `problem.preamble`. A function that Python cannot read is ignored. If no block defines the entry point of a problem
-    of style "complete", the last block that is a body of the function is put behind the prompt. For a problem of style
-    "program", `codepref.sampling.whole_programs` chooses the program. Extraction from the result usually gives the same
-    program again.
+    from the other blocks, or else from `problem.preamble`. A function that Python cannot read is ignored. If no block
+    defines the entry point of a problem of style "complete", the last block that is a body of the function is put
+    behind the prompt. For a problem of style "program", `codepref.sampling.whole_programs` chooses the program.
+    Extraction from the result usually gives the same program again.
     """
     answer = answer_text(raw)
     parts = [Part(answer, "", 0, 0, closed=True)] if is_code(answer) else code_blocks(answer)

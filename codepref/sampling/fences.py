@@ -79,8 +79,8 @@ def split_answer(text: str, depth: int = 0) -> list[Part]:
     """Return the parts of a text in their order: the fenced blocks, and the text between them if it is not blank.
 
     The last block need not be closed. If the text begins with Python code that ends at a fence, this code is a block
-    without a tag, because the prompt can end with an opening fence. A block that is tagged
-    as Markdown is split too. depth: the level of this call.
+    without a tag, because the prompt can end with an opening fence. A block that is tagged as Markdown is split too.
+    depth: the level of this call.
     """
     return _Splitter(plain_lines(text).split("\n"), depth).parts()
 

@@ -1,4 +1,4 @@
-"""Takes from raw model text what is no part of the answer: thinking, special tokens, byte order marks. Pure.
+"""Removes from raw model text what is not part of the answer: thinking, special tokens, byte order marks. Pure.
 
 Models write thinking between tags such as `<think>` and `</think>`, and special tokens such as `<|im_end|>` can stand
 in decoded text. A tag in a string, or in code that Python can read, belongs to the code.

@@ -104,11 +104,11 @@ def whole_program(texts: Sequence[str]) -> str:
     """Return the last complete program in some blocks of an answer, or "" if no block is Python that does something.
 
     A block gets what it uses and lacks from the other blocks: functions, imports and constants, or a whole block if it
-    reads the input. A block that continues a complete program is a part of it that is shown again, and counts as none.
-    Without a complete program, the result is the longest of the programs that read their input and write, or else of
-    those that read it. Otherwise it is the last program that writes, lacks no name and has more than one statement, or
-    else the last with one statement, or else the longest block. The text of a block is kept, except for newlines at its
-    ends, unless imports from `__future__` must come before what it gets.
+    reads the input. A block that needs other statements of a complete program repeats a part of that program, and is
+    ignored. Without a complete program, the result is the longest of the programs that read their input and write, or
+    else of those that read it. Otherwise it is the last program that writes, lacks no name and has more than one
+    statement, or else the last with one statement, or else the longest block. The text of a block is kept, except for
+    newlines at its ends, unless imports from `__future__` must come before what it gets.
     """
     blocks = _blocks(texts)
     joined = [program for place in range(len(blocks)) if (program := _joined(blocks, place)) is not None]

@@ -60,8 +60,8 @@ def refuse_other_languages(task_id: str, program: str, where: str) -> None:
 def whole_lines(prompt: str, solution: str) -> str:
     """Return the prompt with a newline at its end if the solution continues it in a new line.
 
-    This is so if Python can read both with a newline between them, and the prompt ends with a whole statement, such as
-    a docstring, or Python cannot read both without the newline.
+    This is so if Python can read the prompt and the solution with a newline between them, and also the prompt alone. It
+    is also so if Python can read the two only with the newline.
     """
     if prompt.endswith("\n") or parse(f"{prompt}\n{solution}") is None:
         return prompt

@@ -94,9 +94,9 @@ def entry_point_of(
     """Return the name of the function or class that the tests ask for.
 
     It is the name that each test calls first in an assert, if the gold solution defines it. Otherwise it is the name
-    that `infer_entry_point` finds with the gold solution, or else without it. Otherwise, of the names that tests import
-    from the solution, or else take from it, those that the gold solution defines go first, then one that the statement
-    writes as a call or in backquotes, and then the one that most tests take.
+    that `infer_entry_point` finds with the gold solution, or else without it. If it finds none, of the names that tests
+    import from the solution, or else take from it, those that the gold solution defines go first, then one that the
+    statement writes as a call or in backquotes, and then the one that most tests take.
 
     helpers: code that tests may use. Raises UserError if the tests take no name from a solution.
     """

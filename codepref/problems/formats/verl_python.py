@@ -41,7 +41,7 @@ def python_problem(
     """
     (name, *others) = [key for key in (ASSERTS, CHECK, PYTEST) if truth.get(key)]
     if others or any(_holds_something(truth.get(key)) for key in ("inputs", "outputs")):
-        raise UserError(f"{where}: ground_truth holds tests of several kinds beside {name}")
+        raise UserError(f"{where}: ground_truth holds other tests beside {name}")
     texts = listed(truth[name], name, where) if name == ASSERTS else [truth[name]]
     tests = text_tests(texts, task_id, name, where)
     if not statement.strip():

@@ -58,7 +58,7 @@ def model_fingerprint(model: str) -> str:
 def _engine_of(model: str) -> tuple[str, str]:
     """Return (engine, model) of `ENGINE:MODEL`. A name without an engine has the default engine.
 
-    So have an existing path, and a name with a slash before the colon. Raises UserError for an unknown engine.
+    An existing path, and a name with a slash before the colon, have it too. Raises UserError for an unknown engine.
     """
     name, colon, rest = model.partition(":")
     if not colon or "/" in name or Path(model).exists():
