@@ -1,4 +1,4 @@
-"""Tests of kind "calls". Each one is a call with its arguments, and the result that is expected.
+"""Tests of kind "calls". Each test is one call with its arguments, and the expected result.
 
 `Test.source` is a JSON object:
 
@@ -8,12 +8,12 @@
 | `class` | name of the class whose method is called, on a new instance; missing for a function |
 | `arguments` | list of the arguments; or the text of a Python list, for arguments that JSON has not, such as tuples |
 | `expected` | the result, as a value of JSON |
-| `wrapped` | true if the result in `expected` may stand in a list of one; missing otherwise |
+| `wrapped` | true if `expected` is a list of one item, and this item alone is right too; missing otherwise |
 
 The test passes if the result is right. A tuple counts as a list, and a key of a dict may be the text or the value that
-JSON writes as this text. Floats have a tolerance of 1e-6 + 1e-7 |expected|. All other values must be equal. If a
-solution lacks the class, its function of the method's name is called. If it lacks the function, the method of its class
-`Solution` is called.
+JSON writes as this text. Where a float is expected, a float has a tolerance of 1e-6 + 1e-7 |expected|, and a whole
+number may differ by rounding. All other values must be equal. If a solution lacks the class, its function of the
+method's name is called. If it lacks the function, the method of its class `Solution` is called.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ def call_source(
 ) -> str:
     """Return the source of a test.
 
-    owner: the class of the method, or "". wrapped: whether the result may stand in the list `expected` of one item.
-    Raises UserError for a name that is none, and for values that cannot be written.
+    owner: the class of the method, or "". wrapped: whether `expected` is a list of one item, and this item alone is
+    right too. Raises UserError for a name that cannot be a name in Python, and for values that cannot be written.
 
     >>> call_source("f", [1], [2], where="")
     '{"function": "f", "arguments": [1], "expected": [2]}'
     """
     for name in filter(None, (function, owner)):
         if not name.isidentifier() or keyword.iskeyword(name):
-            raise UserError(f"{where}: {name[:80]!r} is no name of a function")
+            raise UserError(f"{where}: {name[:80]!r} is no name of a function or class")
     try:
         source: dict[str, Any] = {"function": function, **({"class": owner} if owner else {})}
         source |= {"arguments": arguments if _is_json(arguments) else _literal(arguments), "expected": _json(expected)}

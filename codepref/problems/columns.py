@@ -1,7 +1,7 @@
 """Reads the columns of published data sets, which hold the same things in many forms.
 
-A value may be JSON text, the text of a Python literal, or text in text. A list of structs may be a struct of lists, and
-a text may be a list of lines. Nothing here runs code that a data set holds. Pure.
+A value may be JSON text, the text of a Python literal, or JSON text that was encoded again. A list of structs may be a
+struct of lists, and a text may be a list of lines. Nothing here runs code that a data set holds. Pure.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from codepref.errors import UserError
 from codepref.problems.fields import Row
 
 MAX_LEVELS = 4
-"""Texts in texts are decoded at most this often."""
+"""A text that decodes to a text is decoded again, but at most this many times in all."""
 
 MAX_LITERAL = 10_000_000
-"""Longer texts are not read as Python literals, in characters. Python's parser needs about 100 bytes a character."""
+"""Texts with more characters are not read as Python literals. Python's parser needs about 100 bytes a character."""
 
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|milli\w*|s|secs?|seconds?|minutes?)?\.?\s*", re.IGNORECASE)
 
@@ -30,11 +30,12 @@ _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|milli\w*|s|secs?|seconds?|minu
 def decoded(value: Any, name: str, where: str) -> Any:
     """Return a value of a column, with its outermost texts decoded: JSON, or else a Python literal.
 
-    A text that JSON decodes to a text is decoded again, up to MAX_LEVELS times. Blank text gives None. Other values are
+    A text that decodes to a text is decoded again, MAX_LEVELS times in all. Blank text gives None. Other values are
     returned unchanged.
 
     name, where: the column, and the file and the line, for messages. Raises UserError for a text that is neither JSON
-    nor a Python literal, and for values that are nested too deeply.
+    nor a Python literal, and for values that are nested too deeply. The result is never
+    text.
 
     >>> decoded("{'a': (1, None)}", "x", ""), decoded('"[1, true]"', "x", "")
     ({'a': (1, None)}, [1, True])
@@ -46,7 +47,7 @@ def decoded(value: Any, name: str, where: str) -> Any:
             return None
         value = _decoded_text(value, name, where)
     if isinstance(value, str):
-        raise UserError(f"{where}: {name} holds text in text, more than {MAX_LEVELS} levels deep")
+        raise UserError(f"{where}: {name} holds JSON text within JSON text, more than {MAX_LEVELS} levels deep")
     return value
 
 
@@ -70,7 +71,7 @@ def _decoded_text(text: str, name: str, where: str) -> Any:
 
 
 def structs(value: Any, name: str, where: str) -> list[dict[str, Any]]:
-    """Return a list of structs. A struct of lists becomes one, and None gives [].
+    """Return a list of structs. A struct of lists becomes one, without its parts that are no lists. None gives [].
 
     Raises UserError for another form, and for lists of different lengths.
 
@@ -96,7 +97,10 @@ def is_list(value: Any) -> bool:
 
 
 def listed(value: Any, name: str, where: str) -> list[Any]:
-    """Return a list that may be given as JSON text or a Python literal. None gives []. Raises UserError otherwise."""
+    """Return a list that may be given as JSON text or a Python literal. None and blank text give [].
+
+    Raises UserError for any other value.
+    """
     value = decoded(value, name, where)
     if value is None:
         return []
@@ -106,7 +110,10 @@ def listed(value: Any, name: str, where: str) -> list[Any]:
 
 
 def struct_of(value: Any, name: str, where: str) -> dict[str, Any]:
-    """Return a struct that may be given as JSON text or a Python literal. None gives {}. Raises UserError otherwise."""
+    """Return a struct that may be given as JSON text or a Python literal. None and blank text give {}.
+
+    Raises UserError for any other value.
+    """
     value = decoded(value, name, where)
     if value is None:
         return {}
@@ -144,16 +151,16 @@ def _line(value: Any, name: str, where: str) -> str:
 
 
 def first_text(row: Row, *names: str) -> str:
-    """Return the first of these columns that holds text that is not blank, or "" if none does."""
+    """Return the text of the first of these columns that holds text that is not blank, or "" if none does."""
     return next((row[name] for name in names if isinstance(row.get(name), str) and row[name].strip()), "")
 
 
 def row_id(row: Row, prefix: str, names: Iterable[str], content: Sequence[Any] = ()) -> str:
     """Return the task id of a row.
 
-    It is the first of the columns `names` that holds text or a whole number. A whole number gets the prefix, as in
-    "APPS/7". If there is none, it is the prefix and a hash of `content`, such as "TACO/0f3a5c7e9b1d". So the id of a
-    row does not depend on the rows before it, and equal rows get equal ids.
+    It is the value of the first of the columns `names` that holds a whole number, or text that is not blank. A whole
+    number, also as text, gets the prefix, as in "APPS/7". If there is none, the id is the prefix and a hash of the
+    `repr` of `content`, such as "TACO/0f3a5c7e9b1d". So the id of a row does not depend on the rows before it.
     """
     for name in names:
         value = row.get(name)
@@ -167,9 +174,10 @@ def row_id(row: Row, prefix: str, names: Iterable[str], content: Sequence[Any] =
 
 
 def programs(value: Any) -> Iterator[str]:
-    """Yield the programs of a column of solutions: a text, a list of texts, or JSON text of a list. Fences are removed.
+    """Yield the programs of a column of solutions: a text, a list of texts, or JSON text of a list.
 
-    A text that is no list in JSON is one program. Values that are no text are passed over.
+    A text that is no list in JSON is one program. Of a text with fences, only the first fence is taken. Blank texts and
+    values that are no text are passed over.
     """
     if isinstance(value, str) and value.lstrip()[:1] == "[":
         with contextlib.suppress(ValueError, RecursionError):  # the program itself may begin with a list
@@ -194,7 +202,7 @@ def unfenced(text: str) -> str:
 
 
 def seconds_of(value: Any, *, unit: float = 1.0) -> float | None:
-    """Return a time limit in seconds, or None if it is not known.
+    """Return a time limit in seconds, or None if the value has no known form, or is not above 0 or not below 1e9.
 
     value: a number, a text such as "2.0 seconds" or "1500 ms", or {"seconds": 1, "nanos": 500000000}. unit: the seconds
     of a number without a unit.

@@ -14,13 +14,12 @@ from codepref.problems.test_names import names_of_solution
 def infer_entry_point(tests: Iterable[str], gold: str | None, where: str, *, known: Iterable[str] = ()) -> str:
     """Return the one name that every test calls, and that `gold` defines if there is a gold solution.
 
-    Without tests it is the one name that `gold` defines. Names that a test binds itself do not count. known: names that
-    cannot be the entry point, such as names that helpers define. The name of a builtin fits only if `gold` defines it.
-    If `gold` defines no name that every test calls, the name that most tests call is taken.
-    If `gold` defines several such names, the entry point is the one whose result the tests check: in
-    `assert worth([Coin(5)]) == 5` it is `worth`, since the call of `Coin` is an argument of its call. If there are
-    still several, functions go before classes.
-    Raises UserError if no name or more than one name fits.
+    Without tests it is the one name that `gold` defines. Names that a test binds itself do not count, except those that
+    it imports from `solution`. known: names that cannot be the entry point, such as names that helpers define. The name
+    of a builtin fits only if `gold` defines it. If `gold` defines no name that every test calls, those of its names fit
+    that most tests call. If `gold` defines several fitting names, the entry point is the one whose result the tests
+    check: in `assert worth([Coin(5)]) == 5` it is `worth`, since the call of `Coin` is an argument of its call. If
+    there are still several, functions go before classes. Raises UserError if no name or more than one name fits.
     """
     statements = [[statement.node for statement in read_statements(test).statements] for test in tests]
     candidates, classes = _candidates(statements, gold, known)

@@ -140,8 +140,8 @@ def depends_on_solution(source: str, entry_point: str, helpers: str) -> bool:
     """Return whether a test reads a name through which its result can depend on the solution.
 
     This is so if the test holds the entry point as a word, imports from the solution, or reads a function such as
-    `eval` that can read any name, or a name that neither the test nor `helpers` nor Python defines. A test that defines
-    `check(candidate)` need only read the parameter of `check`.
+    `eval` that can read any name, or a name that neither the test nor `helpers` nor Python defines. A test with a
+    function such as `check(candidate)` need only read a parameter of one of its functions.
     """
     if re.search(rf"\b{re.escape(entry_point)}\b", source):
         return True
@@ -160,8 +160,8 @@ def depends_on_solution(source: str, entry_point: str, helpers: str) -> bool:
 def names_taken(source: str, helpers: str) -> set[str]:
     """Return the names that a test in Python, or its examples, takes from the solution.
 
-    They are the names that the test imports from the solution, and those that neither the test nor `helpers` nor Python
-    defines.
+    They are the names that the test imports from the solution, and those that the test or `helpers` read and that
+    neither of them nor Python defines.
     """
     nodes = [statement.node for statement in read_statements(example_code(source)).statements]
     own = set[str]().union(*map(bound_names, nodes))

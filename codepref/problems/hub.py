@@ -17,7 +17,10 @@ _VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)(?:_\w+)?$")
 
 
 def is_hub_name(source: str) -> bool:
-    """Return whether `source` has the form "owner/name", "owner/name:config" or "owner/name:config:split"."""
+    """Return whether `source` has the form "owner/name", "owner/name:config" or "owner/name:config:split".
+
+    The config and the split may be empty, as in "owner/name::test".
+    """
     return _NAME.fullmatch(source) is not None
 
 

@@ -147,7 +147,7 @@ def decode_inputs(text: str) -> list[list[Any]]:
     """Return the list of argument lists that `text` denotes.
 
     This function evaluates the text as code. Call it only with a text that you trust, and use the sandbox for any other
-    text. Raises UserError if the text is not Python, uses other names than those of `encode_inputs`, or denotes
+    text. Raises UserError if the text is not Python, needs other names than those of `encode_inputs`, or denotes
     anything but a list of lists or tuples. Some other exceptions of the text, such as ZeroDivisionError, pass through.
     """
     try:

@@ -1,8 +1,8 @@
 """The kinds of tests, and the facts about each kind that codepref uses outside the sandbox.
 
 To add a kind, add a line to KINDS below, write a file in `codepref/execution/sandbox/kinds/` that runs such tests, and
-add a line to the table there. No other code decides by the name of a kind. The two tables are separate because the
-sandbox imports nothing from the rest of codepref. A test checks that both name the same kinds.
+add a line to the table there. Readers of formats name the kinds of the tests that they make. The two tables are
+separate because the sandbox imports nothing from the rest of codepref. A test checks that both name the same kinds.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ class Kind:
     - `for_sandbox(source, where)` returns the source as the sandbox needs it. For a malformed source it raises
       UserError, unless the sandbox reads the source itself.
     - `proves(source, entry_point, helpers)` returns True only if a program that does nothing certainly fails the test.
-    - `names(source)` returns the names that the test takes from the solution, such as "f" or "Solution.f", for kinds
-      whose source is not Python. It is None for the other kinds.
+    - `names(source)` returns the names that the test takes from the solution, such as "f" or "Solution.f". It is None
+      for kinds whose names cannot be read in this way.
     - `from_entry(entry, where)` returns the source of an entry of `tests` in codepref's own format, and raises
       UserError if the entry is malformed. It is None if entries cannot have this kind.
     """

@@ -11,22 +11,23 @@ from codepref.errors import UserError
 from codepref.records import Problem
 
 MAX_MESSAGES = 10
-"""Largest number of rows that a message names. The other rows are counted."""
+"""Largest number of left-out rows that the warning describes. The other rows are counted."""
 
 _IDS = ("task_id", "problem_id", "question_id", "id", "name")
 """Columns that may hold the task id of a row."""
 
 
 class LeftOutWarning(UserWarning):
-    """Says how many rows of a source were left out, and what is wrong with the first of them."""
+    """Says that rows of a source were left out, or that answers to such rows were left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
     """The rows of a source that were left out.
 
-    Attributes: `messages` holds what is wrong with the first MAX_MESSAGES of them, each with the file and the line.
-    `tasks` holds their task ids as far as they are known, also in the form with MBPP's prefix.
+    Attributes: `messages` holds what is wrong with the first MAX_MESSAGES of them, each with its place in the source.
+    `tasks` holds the texts and whole numbers in their columns of ids, such as `task_id` and `name`. A whole number is
+    there as "2" and as "Mbpp/2".
     """
 
     rows: int = 0
@@ -34,7 +35,7 @@ class LeftOut:
     tasks: frozenset[str] = frozenset()
 
     def lines(self) -> list[str]:
-        """Return the messages, and a last line that counts the rows without a message."""
+        """Return the messages. If there are rows without a message, a last line counts them."""
         more = self.rows - len(self.messages)
         return [*self.messages, *([f"and {more:,} other rows"] if more else [])]
 
@@ -44,20 +45,20 @@ class LeftOut:
 
 
 class ProblemList(list[Problem]):
-    """A list of problems that knows which rows of their source were left out."""
+    """A list of problems. Its attribute `left_out` describes the rows of their source that were left out."""
 
     left_out = LeftOut()
 
 
 def left_out_of(problems: Iterable[Problem]) -> LeftOut:
-    """Return what was left out when `problems` was loaded. Lists that `load_problems` did not return give no rows."""
+    """Return what was left out when `problems` was loaded. Other lists than a `ProblemList` give no rows."""
     return problems.left_out if isinstance(problems, ProblemList) else LeftOut()
 
 
 class Mistakes:
     """Collects the rows of a source that cannot be used.
 
-    strict: raise UserError at the tenth mistake, and at the end if there is any.
+    strict: raise UserError at the tenth message, and in `result` if there is any message.
     """
 
     def __init__(self, *, strict: bool) -> None:
@@ -66,11 +67,11 @@ class Mistakes:
         self._tasks: set[str] = set()
 
     def line(self, message: str) -> None:
-        """Record a line that holds no row."""
+        """Record the message about a line that holds no row. Raises what `row` raises."""
         self.row({}, UserError(message))
 
     def row(self, row: Mapping[str, Any], error: UserError) -> None:
-        """Record a row and what is wrong with it. Raises UserError if `strict` is set and it is the tenth mistake."""
+        """Record a row and what is wrong with it. Raises UserError if `strict` is set and there are ten messages."""
         self._rows += 1
         if self._strict or self._rows <= MAX_MESSAGES:
             self._messages += error.problems if self._strict else error.problems[:1]
@@ -79,9 +80,9 @@ class Mistakes:
             raise UserError(*self._messages)
 
     def result(self, problems: int, source: str) -> LeftOut:
-        """Return what was left out, and warn of it.
+        """Return what was left out, and warn if rows were left out. problems: the number of rows that were used.
 
-        Raises UserError for any mistake if `strict` is set, and if no row of the source can be used.
+        Raises UserError if rows were recorded, and `strict` is set or no row was used.
         """
         result = LeftOut(self._rows, tuple(self._messages), frozenset(self._tasks))
         if self._rows and (self._strict or not problems):

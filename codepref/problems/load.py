@@ -43,9 +43,9 @@ def load_problems(
     BigCodeBench's rows hold two prompts: the format `bigcodebench` takes the code, `bigcodebench-instruct` (or
     "#instruct") takes the request in words.
 
-    strict: refuse a source with a bad row. By default bad rows are left out, with a LeftOutWarning that names the first
-    ten. The attribute `left_out` of the result describes them. A row is bad if it is no JSON object, lacks a column, is
-    malformed, shows no entry point, or repeats a task id.
+    strict: refuse a source with a bad row among those that are read. By default bad rows are left out, with a
+    LeftOutWarning that names the first ten. The attribute `left_out` of the result describes them. A row is bad if it
+    is no JSON object, lacks a column, is malformed, shows no entry point, or repeats a task id.
 
     Raises UserError for a limit below 1, an unknown format or split, a source that is missing, malformed or without a
     usable row, and unknown columns. Messages about rows name the source and the line or row. With `strict`, raises
@@ -90,7 +90,7 @@ def read_rows(source: str, bad_line: Callable[[str], None] | None = None) -> Ite
     """Yield (place, row) for each row of a file or a hub data set with any columns.
 
     `place` names the source, and the line or the number of the row. bad_line: called with the message about a line or
-    an item that is no JSON object. It is then left out.
+    an item that is no JSON object. The line or item is then left out.
 
     Raises UserError for a source that is missing or malformed, and for such a line if `bad_line` is None. For a
     hub data set, raises what `read_hub` raises.

@@ -16,8 +16,8 @@ _Restore = Callable[[Arguments], Sequence[Any]]
 def restore_arguments(task_id: str, inputs: Sequence[Arguments]) -> list[Arguments]:
     """Return the list of argument lists with the types that the task's function takes.
 
-    task_id: such as "Mbpp/2". Raises ValueError if it does not end in a number. Conversions can raise exceptions
-    such as TypeError and ValueError for arguments that do not fit the task.
+    task_id: such as "Mbpp/2". Raises ValueError if the part after the last slash is not a whole number. Conversions can
+    raise exceptions such as TypeError and ValueError for arguments that do not fit the task.
     """
     restore = _RESTORE.get(int(task_id.rpartition("/")[2]))
     return [list(arguments) if restore is None else list(restore(arguments)) for arguments in inputs]

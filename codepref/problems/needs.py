@@ -35,7 +35,7 @@ def packages_needed(problem: Problem) -> set[str]:
     """Return the top-level names of the packages outside the standard library that a problem imports or lists.
 
     The names come from the imports of the preamble and of tests in Python, and from the field `libs`, in which
-    BigCodeBench lists packages. An import inside a `try` does not count.
+    BigCodeBench lists packages. Imports inside a `try`, and the modules of `modules_of_solution`, do not count.
     """
     names = {name for source in _sources(problem) for name in _imported(source)} | _libs(problem)
     outside = {name for name in names if not _is_standard(name)}

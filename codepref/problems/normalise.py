@@ -17,13 +17,13 @@ def normal_form(program: str) -> str:
     """Return `program` as a text without comments, layout and docstrings, in which local names have new names.
 
     Local names are the arguments of top-level functions and the variables that are assigned in them, also inside their
-    inner functions, lambdas and methods. They get new names by order of appearance. If several
-    scopes of one top-level function use the same name, they share its new name. All other names stay: those of
-    functions, attributes, fields of inner classes, keyword arguments, globals and builtins, those that `import`,
-    `except` and `match` bind, those that are declared `global` or `nonlocal`, and local names in methods of top-level
-    classes.
-    For a program that does not parse or is nested too deeply, the text is its tokens without comments, and its words
-    from the place where the tokenizer fails.
+    inner functions, lambdas and methods. They get new names by order of appearance. If several scopes of one top-level
+    function use the same name, they share its new name. All other names stay: those of functions, attributes, fields of
+    inner classes, keyword arguments, globals and builtins, those that `import`, `except` and `match` bind, those that
+    are declared `global` or `nonlocal`, and local names in methods of top-level classes. Decorators, annotations and
+    default values of a function are renamed like its body. A constant that begins a body counts as a docstring. For a
+    program that does not parse or is nested too deeply, the text is its tokens without comments, and its words from the
+    place where the tokenizer fails.
     """
     try:
         with warnings.catch_warnings():

@@ -48,11 +48,12 @@ class _NoClasses(pickle._Unpickler):
 
 
 def unpacked(value: Any, name: str, where: str) -> Any:
-    """Return a column that may be packed as LiveCodeBench packs its tests: base64, zlib and a pickle, or JSON text.
+    """Return the value of a column that may be packed as LiveCodeBench packs its tests: base64, zlib and a pickle.
 
     The pickle may hold JSON text or plain data. A pickle that names a class or a function is refused, and nothing of it
-    runs. Raises UserError for a text that is neither packed nor JSON, and for one that unpacks to more than
-    MAX_UNPACKED bytes.
+    runs. A blank text, and a text that begins with `[`, `{` or a double quote, is not packed and is read by `decoded`.
+    A value that is no text is returned unchanged. Raises UserError for any other text that is not
+    packed, for data that cannot be unpacked, and for data that unpacks to more than MAX_UNPACKED bytes.
     """
     if not isinstance(value, str) or value.lstrip()[:1] in ("[", "{", '"', ""):
         return decoded(value, name, where)
@@ -61,7 +62,9 @@ def unpacked(value: Any, name: str, where: str) -> Any:
         unpacker = zlib.decompressobj()
         data = unpacker.decompress(data, MAX_UNPACKED)
     except (ValueError, zlib.error) as error:
-        raise UserError(f"{where}: {name} is neither JSON nor packed data ({error})") from None
+        raise UserError(
+            f"{where}: {name} is neither packed data nor a list, struct or text of JSON ({error})"
+        ) from None
     if not unpacker.eof:
         cause = f"it unpacks to more than {MAX_UNPACKED >> 20} MiB" if unpacker.unconsumed_tail else "it is cut off"
         raise UserError(f"{where}: {name} cannot be unpacked: {cause}")

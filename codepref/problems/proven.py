@@ -1,7 +1,7 @@
-"""Finds tests that a program certainly fails which does nothing, by their text. Most tests need not run for that. Pure.
+"""Finds tests that programs which do nothing certainly fail. It reads the text of a test, and runs no test. Pure.
 
-A program that does nothing raises, gives None, or gives the text WRONG. It fails `assert f(1) == 2`, wherever this
-statement stands on a path that cannot be avoided.
+A function of a program that does nothing raises, returns None, or returns the text WRONG (see
+`codepref.execution.vacuous`). Such a program fails a test that always reaches `assert f(1) == 2`.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from collections.abc import Sequence
 from codepref.problems.source import BUILTIN_NAMES, bound_names, parse, read_statements
 
 WRONG = "certainly wrong"
-"""What the third program that does nothing gives or prints."""
+"""What one of the programs that do nothing returns or prints."""
 
 
 _REBINDS = frozenset({"exec", "eval", "globals", "locals", "vars", "setattr", "delattr", "getattr", "__import__"})
 """Functions through which a test can give a name another value, or a function other code, without an assignment."""
 
 _REACHES = frozenset({"sys", "inspect", "gc", "ctypes", "importlib", "builtins", "operator", "types", "__main__"})
-"""Modules through which it can do so. `sys` has the frames, the loaded modules and `sys.exit`."""
+"""Modules through which a test can do the same. `sys` has the frames, the loaded modules and `sys.exit`."""
 
 _CHECKS = re.compile(
     "assert|raise|fail|check|verify|expect|ensure|require|valid|test|exit|equal|run|main", re.IGNORECASE
 )
-"""What the name of a function holds that may fail a test."""
+"""Words in the names of functions that may fail a test."""
 
 _ENDS = frozenset({"SystemExit", "exit", "quit", "_exit", "abort", "kill"})
-"""Names that may end a test early, as a program that has succeeded."""
+"""Names of exceptions and functions that may end the process of a test early."""
 
 
 def statements_prove(source: str, entry_point: str, helpers: str) -> bool:
-    """Return whether statements certainly fail a program that does nothing.
+    """Return True only if statements certainly fail every program that does nothing.
 
-    They do if one of them, at the top level, asserts that a call of the entry point equals a literal other than None
-    and WRONG. No statement can leave the test early without failing it.
+    One of them, at the top level, must assert that a call of the entry point equals a literal other than None and
+    WRONG. Statements for which `_may_rebind` returns True give False.
     """
     tree = parse(source)
     if tree is None or {entry_point, "*"} & (_bound(tree.body) | _names_of(helpers)) or _may_rebind(tree):
@@ -45,7 +45,7 @@ def statements_prove(source: str, entry_point: str, helpers: str) -> bool:
 
 
 def check_proves(source: str, entry_point: str, helpers: str) -> bool:
-    """Return whether a definition of `check` certainly fails a program that does nothing (see `statements_prove`)."""
+    """Return True only if a definition of `check` certainly fails every program that does nothing."""
     tree = parse(source)
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)] if tree is not None else []
     checks = [node for node in functions if node.name == "check"]
@@ -73,10 +73,11 @@ def output_proves(source: str, entry_point: str, helpers: str) -> bool:
 
 
 def cannot_fail(tree: ast.Module, entry_point: str) -> bool:
-    """Return whether a test certainly fails no program that raises nothing and gives values of the right types.
+    """Return whether a test holds nothing that checks a result.
 
-    Such a test has no `assert`, `raise`, `with` or `while`, and calls only the entry point, builtins, what it defines
-    itself, and methods whose names do not say that they check something.
+    Such a test has no `assert`, `raise`, `with`, `while`, `from ... import` or decorator, and calls only the entry
+    point, builtins, what it defines itself, and methods whose names do not say that they check something. An exception,
+    as in `1 / f(0)`, can still fail a program.
     """
     nodes = list(ast.walk(tree))
     defined = _bound(tree.body) | {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
@@ -95,7 +96,7 @@ def cannot_fail(tree: ast.Module, entry_point: str) -> bool:
 
 
 def _may_rebind(tree: ast.Module) -> bool:
-    """Return whether a test may give a name or a function another meaning, or may end early and pass."""
+    """Return whether a test holds `global`, `nonlocal`, or a name that may rebind names or end the process early."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Global | ast.Nonlocal):
             return True

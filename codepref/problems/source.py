@@ -39,7 +39,9 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A part of a text that is not Python: a line that could start a statement, and the lines up to the next such line.
+    """A part of a text that is not Python.
+
+    It is a line that could start a statement with the lines up to the next such line, or the lines before the first.
 
     Attributes: `after` is the number of statements before the part.
     """
@@ -57,7 +59,7 @@ class Reading:
 
 
 def parse(text: str) -> ast.Module | None:
-    """Return the tree of `text`, or None if Python cannot read it or it has more than MAX_CHARACTERS.
+    """Return the tree of `text`, or None if Python cannot read it or it is longer than MAX_CHARACTERS.
 
     Python cannot read texts with syntax errors, null bytes, lone surrogates, too deep nesting or integers with too many
     digits.
@@ -189,8 +191,8 @@ def global_names(node: ast.AST) -> set[str]:
     """Return the names that a statement or expression reads or deletes, except those that belong to a nested scope.
 
     Arguments and names that a function binds belong to the function, and loop names of a comprehension belong to the
-    comprehension, also where its first iterable reads them. Names that a class body binds count as names of the module.
-    A name that is only the target of an assignment such as `x += 1` is not returned.
+    comprehension. Its first iterable is outside it, so `[x for x in x]` gives `x`. Names that a class body binds count
+    as names of the module. A name that is only the target of an assignment such as `x += 1` is not returned.
     """
     names: set[str] = set()
     # an explicit stack, because a tree can be deeper than Python's recursion limit
@@ -243,7 +245,7 @@ def walk_scope(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def definitions(statements: Iterable[Statement]) -> dict[str, Statement]:
-    """Return the functions and classes that `statements` define, by name. The last definition of a name counts."""
+    """Return the statements that are definitions of functions or classes, by name. The last one of a name counts."""
     return {
         statement.node.name: statement
         for statement in statements

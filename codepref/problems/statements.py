@@ -20,7 +20,7 @@ def write_statements(folder: Path, problems: Iterable[Problem], tasks: Container
 
 
 def read_statements(folder: Path) -> list[Problem]:
-    """Return the problems that `write_statements` saved, without tests and gold solutions.
+    """Return the problems that `write_statements` saved. Only their id, prompt, entry point and style are set.
 
     Raises UserError if `folder` is missing, is a file, or holds no file of statements or a malformed statement.
     """

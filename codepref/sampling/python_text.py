@@ -24,14 +24,14 @@ def is_code(text: str) -> bool:
 
 
 def is_trivial(node: ast.stmt) -> bool:
-    """Return whether a statement does nothing: a value without a call, `pass`, or an annotation."""
+    """Return whether a statement is a value without a call, `pass`, or an annotation without a value."""
     if isinstance(node, ast.Expr):
         return not any(isinstance(child, ast.Call | ast.Await | ast.Yield | ast.NamedExpr) for child in ast.walk(node))
-    return isinstance(node, ast.AnnAssign | ast.Pass)
+    return isinstance(node, ast.Pass) or (isinstance(node, ast.AnnAssign) and node.value is None)
 
 
 def open_string(line: str, mark: str) -> str:
-    """Return the quotes of the triple-quoted string that is open after a line, or "". mark: those before the line."""
+    """Return the quotes of the triple-quoted string that is open after a line, or "". mark: those open before it."""
     place = 0
     while place < len(line):
         found = (_STRING_ENDS[mark] if mark else _TOKENS).search(line, place)

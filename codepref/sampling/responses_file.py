@@ -93,7 +93,8 @@ def responses_row(task: InstructionResponses) -> dict[str, Any]:
 def responses_from_row(row: Mapping[str, Any], default_id: str) -> InstructionResponses:
     """Return the responses in one row.
 
-    default_id: the task_id for a row without one. Raises KeyError, TypeError or ValueError if the row is malformed.
+    default_id: the task_id for a row without the column `task_id`. Raises KeyError, TypeError or ValueError if the row
+    is malformed.
     """
     task_id = row.get("task_id", default_id)
     instruction, preference = row["instruction"], row["preference"]

@@ -1,6 +1,7 @@
 """Samples raw answers of a model to problems.
 
-With an output file, each finished batch is saved, so that a killed run loses at most one batch of answers.
+With an output file, each finished batch is saved. If the same call is made again after a kill, it samples at most one
+batch a second time.
 """
 
 from __future__ import annotations
@@ -106,8 +107,8 @@ def plan_batches(
 def _batch_key(batch: Sequence[Ask], decoding: Decoding, seed: int) -> str:
     """Return a hash of the requests, the decoding and the seed.
 
-    The hash does not depend on the model. Two models whose batches are equal therefore draw their answers with the same
-    random numbers, which makes a comparison of them more precise.
+    The hash does not depend on the model. Two models whose batches are equal therefore draw their answers with the
+    same seeds, which makes a comparison of them more precise.
     """
     return content_hash(
         [[ask.task_id, ask.kind, ask.sample, list(ask.messages)] for ask in batch], vars(decoding), seed

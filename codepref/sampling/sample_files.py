@@ -16,7 +16,9 @@ _VERDICTS = "verdicts.parquet"
 
 
 def sample_rows(path: Path, problems: Iterable[Problem]) -> Iterator[tuple[str, Row]]:
-    """Yield (place, row) for each solution in a source. Valid rows have `task_id`, and `solution` or `completion`.
+    """Yield (place, row) for each solution in a source.
+
+    Valid rows have `task_id`, and `solution`, `completion` or `responses`.
 
     path: one of three forms.
     - A file of JSON lines, plain or .gz.

@@ -1,4 +1,4 @@
-"""Takes from raw model text what is no part of the answer: thinking, special tokens, byte order marks. Pure.
+"""Removes from raw model text what is not part of the answer: thinking, special tokens, byte order marks. Pure.
 
 Models write thinking between tags such as `<think>` and `</think>`, and special tokens such as `<|im_end|>` can stand
 in decoded text. A tag in a string, or in code that Python can read, belongs to the code.
@@ -149,7 +149,7 @@ class _CodeRanges:
     def holds(self, tag: _Tag, place: int) -> bool:
         """Return whether a tag at a place of the text belongs to a string or to code.
 
-        Comments hold tags of thinking, but no tokens.
+        All tags in a comment belong to it, except special tokens.
         """
         number = bisect.bisect_right(self._starts, place) - 1
         range_ = bisect.bisect_right(self._code, (number, len(self._lines) + 1)) - 1
@@ -206,7 +206,10 @@ class _Reader:
             self.kept.append(text)
 
     def _end_thinking(self, place: int, tag: _Tag) -> None:
-        """Drop what was thinking. A second closing tag at the end of the text is no more than a slip."""
+        """Drop the text before a closing tag without an opening tag, since it was thinking.
+
+        A second closing tag at the end of the text drops nothing.
+        """
         if not self.thinking and not (self.closed and not self.text[place:].strip()):
             self.kept.clear()
         self.thinking, self.closed = False, True

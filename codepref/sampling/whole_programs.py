@@ -1,7 +1,7 @@
 """Chooses the whole program in the blocks of an answer to a problem of style "program". Pure.
 
-A complete program reads its input, writes, and lacks no name. Snippets, trials on a fixed input and examples of usage
-lack one of these.
+A complete program reads its input, writes, and lacks no name except those in _FORGOTTEN. Snippets, trials on a fixed
+input and examples of usage lack one of these.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _FORGOTTEN = sys.stdlib_module_names | {
     "Tuple",
     "Optional",
 }
-"""Names that a program may use without an import. It fails, but it is a program and no snippet."""
+"""Names that a complete program may use without an import. A program without the import is still no snippet."""
 
 
 @dataclass(eq=False)
@@ -66,7 +66,7 @@ class _Block:
 
     @cached_property
     def reads(self) -> bool:
-        """Whether the program reads an input, which is not a text in the program."""
+        """Whether the program reads its input, and does not replace it by a text of its own."""
         replaced = _replaced(self.nodes)
         if "stdin" in replaced or any(
             isinstance(node, ast.Constant) and node.value in _REPLACED for node in self.nodes
@@ -101,12 +101,14 @@ class _Block:
 
 
 def whole_program(texts: Sequence[str]) -> str:
-    """Return the last complete program in some blocks of an answer, or "" if no block is Python.
+    """Return the last complete program in some blocks of an answer, or "" if no block is Python that does something.
 
     A block gets what it uses and lacks from the other blocks: functions, imports and constants, or a whole block if it
-    reads the input. A block that continues a complete program is a part of it that is shown again, and counts as none.
-    Without a complete program, the longest program that reads an input is returned, or else the last with more than
-    one statement that writes, or else the longest block. Blocks are not changed, except for newlines at their ends.
+    reads the input. A block that needs other statements of a complete program repeats a part of that program, and is
+    ignored. Without a complete program, the result is the longest of the programs that read their input and write, or
+    else of those that read it. Otherwise it is the last program that writes, lacks no name and has more than one
+    statement, or else the last with one statement, or else the longest block. The text of a block is kept, except for
+    newlines at its ends, unless imports from `__future__` must come before what it gets.
     """
     blocks = _blocks(texts)
     joined = [program for place in range(len(blocks)) if (program := _joined(blocks, place)) is not None]
@@ -123,7 +125,7 @@ def whole_program(texts: Sequence[str]) -> str:
 
 
 def program_in_prose(text: str) -> str:
-    """Return the whole program between lines of prose, or "" if there is none or if the text breaks off in it."""
+    """Return the whole program between lines of prose, or "" if none writes or if the text breaks off in code."""
     reading = read_statements(text)
     last = reading.broken[-1] if reading.broken else None
     if last is not None and last.after == len(reading.statements) and may_go_on(last.text):
@@ -134,7 +136,7 @@ def program_in_prose(text: str) -> str:
 
 
 def _runs(reading: Reading) -> list[list[Statement]]:
-    """Return the statements between two parts that are not Python, without those that do nothing."""
+    """Return the runs of statements between parts that are not Python, without statements that do nothing."""
     ends = [*dict.fromkeys(item.after for item in reading.broken), len(reading.statements)]
     starts = [0, *ends]
     runs = [
@@ -154,7 +156,7 @@ def _blocks(texts: Sequence[str]) -> list[_Block]:
 
 
 def _joined(blocks: Sequence[_Block], place: int) -> _Block | None:
-    """Return a block after what it lacks and other blocks hold, or None if it continues a complete program.
+    """Return a block, preceded by what it lacks and other blocks hold, or None if it continues a complete program.
 
     Of several blocks that bind a name, the nearest before the block counts, or else the first after it.
     """

@@ -95,6 +95,7 @@ READS = "import sys\n\nprint(sum(map(int, sys.stdin)))\n"
             "if True:\n    print(int(input()) + 1)\n",
         ),
         ("```python\nprint(1)\n```\n```python\nprint(1 + 1)\n```", "print(1 + 1)\n"),
+        ("The program:\n\nn: int = int(input())\nprint(n)\n\nIt reads n.\n", "n: int = int(input())\nprint(n)\n"),
         ("```python\nprint(int(input(\n```", ""),
         ("Read the numbers and add them.", ""),
         ("# nothing\n", ""),

@@ -41,7 +41,7 @@ def read_rewards(row: Row, where: str) -> Problem:
         )
     prompt = request_of(row.get("messages"), "messages", where)
     if not prompt.strip():
-        raise UserError(f"{where}: holds no statement: messages has no text of a user")
+        raise UserError(f"{where}: messages holds no text of a user, so there is no statement")
     entries = listed(row.get("ground_truth"), "ground_truth", where)
     task_id = row_id(row, "AceCode", ("id", "question_id"), [prompt, entries])
     if entries and all(isinstance(entry, Mapping) for entry in entries):

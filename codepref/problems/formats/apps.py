@@ -19,7 +19,7 @@ _LITERALS = ("tags", "skill_types")
 
 
 def read(row: Row, where: str) -> Problem:
-    """Return the problem of one row of APPS or TACO. The id is "APPS/7", or for TACO "TACO/" and a hash."""
+    """Return the problem of one row of APPS or TACO. Without an id in the row, the id is "TACO/" and a hash."""
     return _problem(row, where, "input_output")
 
 
@@ -49,7 +49,7 @@ def _problem(row: Row, where: str, column: str) -> Problem:
 
 
 def _list_or_text(value: object, where: str) -> object:
-    """Return a list that is given as the text of a Python list, or the value as it is."""
+    """Return the decoded value, such as a list given as the text of a Python list, or the value as it is."""
     try:
         return decoded(value, "tags", where)
     except UserError:

@@ -100,9 +100,10 @@ def _named(row: Mapping[str, Any], where: str) -> str:
 def case_tests(cases: Sequence[Case], task_id: str, where: str, *, owner: str = "", code: str = "") -> list[Test]:
     """Return the tests of kind "stdio" or "calls" that the cases are.
 
-    owner: the class whose method is called, or "". code: starter code or a program. The annotation of its function
-    decides whether a result stands in a list of one. Without it, both readings are right, if all results of a problem
-    are lists of one. Raises UserError for inputs and outputs of a wrong type, and if programs and functions are mixed.
+    owner: the class whose method is called, or "". code: starter code or a program. If all expected results are lists
+    of one item, and no input is text, then the list and its item are both right. But only the item is right if `code`
+    annotates the function as returning an int, float, bool or str. Raises UserError for inputs and outputs of a wrong
+    type, and if programs and functions are mixed.
     """
     if len({bool(case.function) for case in cases}) > 1:
         raise UserError(f"{where}: some tests are for a program and some for a function")
@@ -136,8 +137,9 @@ def _stdio_test(case: Case, task_id: str, at: int, where: str) -> Test:
 def _arguments_and_result(case: Case, where: str) -> tuple[list[Any], Any]:
     """Return the arguments and the result of a call.
 
-    An input that is text holds one argument a line, and its output is text too. In another input, a dict whose keys are
-    whole numbers written as texts gets numbers as keys, since JSON can write no others. The graders of APPS do so too.
+    An input that is text holds one argument a line, and an output of it that is text is decoded. In another input, a
+    dict whose keys are whole numbers written as texts gets numbers as keys, since JSON can write no others. The graders
+    of APPS do so too.
     """
     if isinstance(case.input, str):
         lines = [line for line in case.input.split("\n") if line.strip()]
@@ -166,6 +168,6 @@ def _with_numbers(value: Any) -> Any:
 
 
 def _gives_scalar(code: str, function: str) -> bool:
-    """Return whether the code says that the function returns a number, a bool or a text."""
+    """Return whether the code annotates the function as returning an int, float, bool or str."""
     found = re.search(rf"def[ \t]+{re.escape(function)}[ \t]*\([^#]*?->[ \t]*(?:int|float|bool|str)[ \t]*:", code)
     return found is not None

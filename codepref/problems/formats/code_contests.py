@@ -17,11 +17,11 @@ from codepref.records import Problem
 
 _TESTS = ("public_tests", "private_tests", "generated_tests")
 _PYTHON = {3, "3", "PYTHON3", "PYTHON", "python3", "python"}
-"""How `language` names Python 3. The numbers are those of `contest_problem.proto`."""
+"""The values of `language` that are taken for Python 3. The number 3 is that of `contest_problem.proto`."""
 
 
 def read(row: Row, where: str) -> Problem:
-    """Return the problem of one row. Its gold solution is the first in Python 3. The id is the column `name`."""
+    """Return the problem of one row. The first solution that Python 3 can read is the gold one. `name` gives the id."""
     for column in ("input_file", "output_file"):
         if row.get(column):
             raise UserError(f"{where}: the program must use a file ({column}), and not standard input and output")

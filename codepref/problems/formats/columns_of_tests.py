@@ -12,7 +12,7 @@ from codepref.records import Problem
 
 
 def read_rstar(row: Row, where: str) -> Problem:
-    """Return the problem of one row of rStar-Coder. The id is `question_id`.
+    """Return the problem of one row of rStar-Coder. The id comes from `question_id`.
 
     With `func_name`, the tests call this function, or the method of the class `class_name`.
     """
@@ -32,7 +32,7 @@ def read_rstar(row: Row, where: str) -> Problem:
 
 
 def read_cure(row: Row, where: str) -> Problem:
-    """Return the problem of one row of CURE. The id is "CURE/" and `task_id`. The examples are not among the tests."""
+    """Return the problem of one row of CURE. The id comes from `task_id`. The examples are not among the tests."""
     statement = text_field(row, "question", where)
     method = row.get("exe_method") or "stdin"
     if method not in ("stdin", "stdio"):

@@ -24,7 +24,7 @@ _OTHER_LANGUAGES = re.compile(
     r"rust|scala|scheme|shell|swift|tcl|type_?script|ts|vb|vim_?script|visual[ _-]?basic",
     re.IGNORECASE,
 )
-"""The beginnings of task ids in the files of HumanEval-X, HumanEvalPack and McEval."""
+"""Names of languages with which task ids of HumanEval-X, HumanEvalPack and McEval begin."""
 
 
 def read(row: Row, where: str) -> Problem:
@@ -60,7 +60,8 @@ def refuse_other_languages(task_id: str, program: str, where: str) -> None:
 def whole_lines(prompt: str, solution: str) -> str:
     """Return the prompt with a newline at its end if the solution continues it in a new line.
 
-    This is so if the prompt ends with a whole statement, such as a docstring.
+    This is so if Python can read the prompt and the solution with a newline between them, and also the prompt alone. It
+    is also so if Python can read the two only with the newline.
     """
     if prompt.endswith("\n") or parse(f"{prompt}\n{solution}") is None:
         return prompt
@@ -68,7 +69,7 @@ def whole_lines(prompt: str, solution: str) -> str:
 
 
 def read_test(source: str, entry_point: str) -> tuple[TestKind, str]:
-    """Return the kind of a test that is published as a text, and the text to run (see `read_test_text`)."""
+    """Return "check" and the text if it defines a `check` with a parameter, or else what `read_test_text` returns."""
     if _CHECK.search(source):
         return "check", source  # without parsing, since the tests of HumanEval+ can be megabytes long
     return read_test_text(source, entry_point)

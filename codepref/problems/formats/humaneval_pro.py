@@ -22,7 +22,7 @@ _REQUEST = (
 
 
 def read(row: Row, where: str) -> Problem:
-    """Return the problem of one row. Its entry point is the function that `new_problem` defines last."""
+    """Return the problem of one row. Its entry point is the last function of `new_problem`, or of `new_solution`."""
     first, second = (text_field(row, key, where) for key in ("raw_problem", "new_problem"))
     task_id = row_id(row, "HumanEvalPro", ("id", "task_id"), [first, second])
     tests = text_tests([text_field(row, "test_code", where)], task_id, "test_code", where)
@@ -59,7 +59,10 @@ def _entry_point(second: str, solution: str, where: str) -> str:
 
 
 def _gold(first: str, second: str, first_solution: str, second_solution: str) -> str | None:
-    """Return the program of both solutions. A solution is a whole function, or the body that continues its problem."""
+    """Return the program of both solutions, or None if one of them is blank.
+
+    A solution is a whole function, or the body that continues its problem.
+    """
     program = "\n\n".join((_whole(first, first_solution), _whole(second, second_solution)))
     return program if first_solution.strip() and second_solution.strip() else None
 

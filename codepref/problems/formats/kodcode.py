@@ -24,8 +24,8 @@ from codepref.records import Problem, Style, Test
 def read(row: Row, where: str) -> Problem:
     """Return the problem of one row.
 
-    Its entry point is what the tests import from `solution`, or call. Raises UserError for a row without a statement or
-    a test.
+    Its entry point is what the tests import from `solution`, or call. It is "main" for a whole program. Raises
+    UserError for a row without a statement or a test.
     """
     prompt = statement_field(row, ("question", "instruction"), where)
     gold = program_of(first_text(row, "solution", "response"))
@@ -70,7 +70,7 @@ class _KodCode(Format):
     """KodCode's columns, in both spellings."""
 
     def matches(self, row: Row) -> bool:
-        """Return whether the columns fit, and the row is none of another format with the column `test`."""
+        """Return whether the columns fit, and there is no `entry_point`, which other formats with `test` have."""
         return super().matches(row) and "entry_point" not in row
 
 

@@ -19,7 +19,7 @@ from codepref.records import Problem, Test
 
 
 def read(row: Row, where: str) -> Problem:
-    """Return the problem of one row. `check` is called with the entry point, so the test is of kind "asserts"."""
+    """Return the problem of one row. A test of kind "check" becomes one of kind "asserts" that calls `check`."""
     code, source = text_field(row, "prompt", where), text_field(row, "test", where)
     if parse(code) is None:
         raise UserError(f"{where}: prompt must be Python, but it is not: {why_unreadable(code)}")

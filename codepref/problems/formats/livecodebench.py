@@ -18,7 +18,7 @@ _KEPT = ("question_title", "platform", "contest_id", "contest_date", "difficulty
 
 
 def read(row: Row, where: str) -> Problem:
-    """Return the problem of one row. Its tests are the public and then the private ones. The id is `question_id`."""
+    """Return the problem of one row. Its tests are the public and then the private ones. `question_id` gives the id."""
     statement = text_field(row, "question_content", where)
     starter = text_field(row, "starter_code", where, default="")
     function = first_text(struct_of(row.get("metadata"), "metadata", where), "func_name", "fn_name")

@@ -31,7 +31,7 @@ def read_tests(row: Row, task_id: str, where: str) -> tuple[Test, ...]:
 def check_dependence(tests: Sequence[Test], entry_point: str, helpers: str, where: str) -> None:
     """Raise UserError if `depends_on_solution` is False for a test in Python.
 
-    Such a test usually has the same result for all solutions. Execution leaves it out.
+    Such a test usually has the same result for all solutions. By default, execution leaves it out.
     """
     for place, test in independent_tests(tests, entry_point, helpers):
         raise UserError(

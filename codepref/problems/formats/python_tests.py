@@ -1,4 +1,4 @@
-"""What readers of published data sets share that hold tests as Python text: the tests, and the function that they call.
+"""Functions for readers of data sets whose tests are Python text. They read the tests and find the entry point.
 
 Pure.
 """
@@ -81,7 +81,7 @@ def stdio_tests(cases: Iterable[tuple[str, str]], task_id: str) -> tuple[Test, .
 def program_of(answer: str) -> str:
     """Return the program in an answer of a model: the first fence with a definition in Python, or else the first fence.
 
-    An answer without a fence is returned unchanged.
+    An answer without a fence is returned whole.
     """
     for match in _FENCE.finditer(answer.replace("\r\n", "\n")):
         if definitions(read_statements(match.group(1)).statements):
@@ -94,11 +94,12 @@ def entry_point_of(
 ) -> str:
     """Return the name of the function or class that the tests ask for.
 
-    It is the name that `infer_entry_point` finds with the gold solution, or else without it. If several names fit, the
-    name counts that the tests import from the solution, then the one that the statement writes as a call or in
-    backquotes, and then the one that most tests take. The gold solution must define it, if there is one.
+    It is the name that each test calls first in an assert, if the gold solution defines it. Otherwise it is the name
+    that `infer_entry_point` finds with the gold solution, or else without it. If it finds none, of the names that tests
+    import from the solution, or else take from it, those that the gold solution defines go first, then one that the
+    statement writes as a call or in backquotes, and then the one that most tests take.
 
-    helpers: code that tests may use. Raises UserError if no name fits.
+    helpers: code that tests may use. Raises UserError if the tests take no name from a solution.
     """
     texts = [test.source for test in tests]
     if gold and (name := _asserted(texts)) and re.search(rf"^(?:async )?(?:def|class) {name}\b", gold, re.MULTILINE):
@@ -119,13 +120,13 @@ def entry_point_of(
 
 
 def _asserted(texts: Sequence[str]) -> str:
-    """Return the name whose call each text begins with, as in `assert f(1) == 2`, or "". It needs no parsing."""
+    """Return the name `f` if each text begins with `assert f(`, or "". This needs no parsing."""
     found = {match.group(1) if (match := _ASSERTED.match(text)) else "" for text in texts}
     return found.pop() if len(found) == 1 else ""
 
 
 def _counts(texts: Iterable[str], helpers: str) -> dict[str, int]:
-    """Return how many tests take a name from the solution, by name. Names of imports from the solution go first."""
+    """Return how many tests import a name from the solution, by name, or else how many take it from there."""
     imported: dict[str, int] = {}
     taken: dict[str, int] = {}
     for text in texts:
@@ -165,7 +166,7 @@ def call_of_check(expression: str, where: str) -> tuple[str, str]:
 
 
 def starter_method(statement: str) -> str:
-    """Return the only public method of `class Solution` in a statement, or "" if there is none or more than one."""
+    """Return the only public method after `class Solution` in a statement, or "" if there are none or several."""
     head = re.search(rf"^[ \t]*class\s+{CLASS}\b[^\n]*:", statement, re.MULTILINE)
     if head is None:
         return ""

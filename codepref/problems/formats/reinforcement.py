@@ -25,7 +25,7 @@ CODE = ("code", "coding", "code_generation", "programming")
 def read_verl(row: Row, where: str) -> Problem:
     """Return the problem of one row of verl, whose ground truth holds inputs and outputs, or tests in Python.
 
-    The id is "verl/" and a hash, since `extra_info.index` may repeat. Raises UserError for rows that ask for no code.
+    The id is "verl/" and a hash, since `extra_info.index` may repeat. Raises what `verl_parts` raises.
     """
     statement, truth = verl_parts(row, where)
     meta = kept(row, "verl", ("data_source", "ability", "extra_info"))
@@ -42,7 +42,10 @@ def read_verl(row: Row, where: str) -> Problem:
 
 
 def verl_parts(row: Row, where: str) -> tuple[str, Any]:
-    """Return the statement and the decoded ground truth of one row of verl. Raises UserError for rows without code."""
+    """Return the statement and the decoded ground truth of a row of verl.
+
+    Raises UserError if `ability` names anything but code, and for a malformed row.
+    """
     ability = row.get("ability")
     if isinstance(ability, str) and ability.strip() and ability.strip().lower() not in CODE:
         raise UserError(f"{where}: asks for no code (ability {ability[:40]!r})")
@@ -51,7 +54,7 @@ def verl_parts(row: Row, where: str) -> tuple[str, Any]:
 
 
 def read_nemo_gym(row: Row, where: str) -> Problem:
-    """Return the problem of one row of NeMo Gym. The id is `hash_id`, or "NeMo-Gym/" and a hash."""
+    """Return the problem of one row of NeMo Gym. The id comes from `hash_id`, if the row has it."""
     request = struct_of(row.get("responses_create_params"), "responses_create_params", where)
     metadata = struct_of(row.get("verifier_metadata"), "verifier_metadata", where)
     statement = request_of(request.get("input"), "responses_create_params.input", where)
@@ -67,7 +70,11 @@ def read_nemo_gym(row: Row, where: str) -> Problem:
 
 
 def request_of(value: Any, name: str, where: str) -> str:
-    """Return the user's part of a prompt, which is text or a list of messages. Raises UserError for another form."""
+    """Return the user's part of a prompt, which is text or a list of messages.
+
+    The list may be given as JSON text, so that a text which begins with `[` must be such a list. Raises UserError for
+    another form.
+    """
     if isinstance(value, str) and value.lstrip()[:1] == "[":
         value = decoded(value, name, where)
     if isinstance(value, str):

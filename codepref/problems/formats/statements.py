@@ -32,11 +32,12 @@ def case_problem(
 ) -> Problem:
     """Return a problem whose tests are inputs and outputs of a program, or of a function or method.
 
-    owner: the class of the method, if it is known. Otherwise it is `Solution` if the starter code defines this class,
-    or without starter code a program, or else the statement. golds: programs that are said to be right; the first that
-    Python can read, and that defines what the tests call, becomes the gold solution.
+    owner: the class of the method, if it is known. Otherwise it is `Solution` if the starter code defines this class.
+    Without starter code, the first of `golds` that Python can read decides, and without such programs the statement.
+    golds: programs that are said to be right. The first that Python can read, and that defines the function or class
+    that the tests call, becomes the gold solution. For tests of whole programs, it need not define anything.
     Raises UserError for a row without a test or a statement, for a statement with pictures, for an interactive problem,
-    for a function of linked lists or trees, and for tests in a wrong form.
+    for starter code with `ListNode` or `TreeNode`, and for tests in a wrong form.
     """
     refuse_unusable(statement, where)
     if not cases:
@@ -62,7 +63,7 @@ def case_problem(
 
 
 def refuse_unusable(statement: str, where: str) -> None:
-    """Raise UserError for a statement that is blank, that holds pictures, or that describes an interactive problem."""
+    """Raise UserError for a statement that is blank, that holds pictures, or that says the problem is interactive."""
     if not statement.strip():
         raise UserError(f"{where}: holds no statement")
     if _PICTURE.search(statement):

@@ -18,7 +18,7 @@ _PYTHON = {"python", "python3", "py"}
 
 
 def read(row: Row, where: str) -> Problem:
-    """Return the problem of one row. The id is `problem_id`. Raises UserError for rows of other languages."""
+    """Return the problem of one row. Raises UserError for rows of other languages than Python."""
     statement, info = (
         text_field(row, "prompt", where),
         struct_of(row.get("verification_info"), "verification_info", where),

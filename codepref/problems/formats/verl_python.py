@@ -33,14 +33,15 @@ def python_problem(
 ) -> Problem:
     """Return the problem of a row whose ground truth holds tests in Python.
 
-    truth: `assert_case`, a list of asserts, `functional`, the text of a check, or `pytest`, a file. Beside asserts,
-    blank inputs and outputs may stand. In `extra_info`, code-r1
-    keeps a reference solution, which becomes the gold one, and a prefix: code that comes before each solution.
-    Raises UserError if several of the three hold tests, for real inputs beside asserts, and for malformed tests.
+    truth: holds a list of asserts under `assert_case`, the text of a check under `functional`, or the text of a file
+    under `pytest`. It may also hold blank inputs and outputs. In `extra_info`, code-r1 keeps a prefix, which is code
+    that comes before each solution, and a reference solution. The reference becomes the gold solution if Python can
+    read it and it defines the entry point. Raises UserError if several of the three keys hold tests, for inputs or
+    outputs that are not blank, for a blank statement, and for malformed tests.
     """
     (name, *others) = [key for key in (ASSERTS, CHECK, PYTEST) if truth.get(key)]
     if others or any(_holds_something(truth.get(key)) for key in ("inputs", "outputs")):
-        raise UserError(f"{where}: ground_truth holds tests of several kinds beside {name}")
+        raise UserError(f"{where}: ground_truth holds other tests beside {name}")
     texts = listed(truth[name], name, where) if name == ASSERTS else [truth[name]]
     tests = text_tests(texts, task_id, name, where)
     if not statement.strip():
@@ -68,7 +69,7 @@ def python_problem(
 
 
 def _called(test: Test, statement: str) -> tuple[Test, ...]:
-    """Return a test that calls `check` with the method that the statement begins, if it begins one."""
+    """Return the test, with a call of `check` if the statement holds the head of one method of `Solution`."""
     method = starter_method(statement)
     if not method:
         return (test,)

@@ -56,9 +56,9 @@ def model_fingerprint(model: str) -> str:
 
 
 def _engine_of(model: str) -> tuple[str, str]:
-    """Return (engine, model) of `ENGINE:MODEL`. A name without an engine, or an existing path, has the default engine.
+    """Return (engine, model) of `ENGINE:MODEL`. A name without an engine has the default engine.
 
-    Raises UserError for an unknown engine.
+    An existing path, and a name with a slash before the colon, have it too. Raises UserError for an unknown engine.
     """
     name, colon, rest = model.partition(":")
     if not colon or "/" in name or Path(model).exists():

@@ -220,7 +220,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "broken JSON": (_apps('{"inputs": ['), "neither JSON .* nor a Python literal"),
     "deep JSON": (_apps("[" * 200_000), "nested too deeply"),
     "deep JSON in a test": (_apps(json.dumps({**CALLED, "inputs": "[" * 200_000})), "nested too deeply"),
-    "text in text in text": (_apps(json.dumps(json.dumps(json.dumps(json.dumps(json.dumps(STDIO)))))), "text in text"),
+    "text in text in text": (
+        _apps(json.dumps(json.dumps(json.dumps(json.dumps(json.dumps(STDIO)))))),
+        "JSON text within",
+    ),
     "different lengths": (_apps({"inputs": ["1"], "outputs": []}), "different lengths"),
     "a number for the tests": (_apps("7"), "list of structs"),
     "a dict for an input": (_apps({"inputs": [{}], "outputs": ["1"]}), "test 0: the input must be text"),
@@ -263,6 +266,6 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         _livecodebench([], packed(json.dumps(_STDIN))[:-8], "{}"),
         "cannot be unpacked|neither JSON",
     ),
-    "no base64": (_livecodebench([], "not packed", "{}"), "neither JSON nor packed"),
+    "no base64": (_livecodebench([], "not packed", "{}"), "neither packed data nor"),
 }
 """Rows that are left out, with their messages."""

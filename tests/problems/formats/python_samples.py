@@ -370,8 +370,11 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         "entry_point must be a function, or a method",
     ),
     "helpers that are no Python": (_leetcode(task_id="x", prompt="import ("), "prompt must be Python"),
-    "several kinds": (_verl({"assert_case": ASSERTS, "pytest": PYTEST}), "several kinds"),
-    "asserts beside inputs": (_verl({"assert_case": ASSERTS, "inputs": ["1"], "outputs": ["2"]}), "several kinds"),
+    "several kinds": (_verl({"assert_case": ASSERTS, "pytest": PYTEST}), "other tests beside assert_case"),
+    "asserts beside inputs": (
+        _verl({"assert_case": ASSERTS, "inputs": ["1"], "outputs": ["2"]}),
+        "other tests beside assert_case",
+    ),
     "a number for a file": (_verl({"pytest": 5}), "pytest must hold texts"),
     "a number for the reward": (_verl(PYTEST, reward_model=5), "reward_model must be a struct"),
 }
