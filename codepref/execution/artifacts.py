@@ -14,6 +14,7 @@ import numpy as np
 
 from codepref.execution.limits import Limits
 from codepref.execution.spool import Spool
+from codepref.execution.tasks import definitions
 from codepref.records import Problem, Test
 from codepref.storage import files
 from codepref.storage.files import atomic_open, content_hash, read_json
@@ -29,10 +30,18 @@ few rows."""
 
 
 def task_key(problem: Problem, tests: Sequence[Test], limits: Limits, unconfined: bool) -> str:
-    """Return the hash of the problem's id, entry point, helpers and preamble, of `tests`, and of the other
-    arguments."""
+    """Return the hash of what decides the codes: of the problem, of `tests`, and of the other arguments.
+
+    Of the problem, the id, the entry point, the helpers, the preamble and the names that it defines count.
+    """
     rows = [(test.test_id, test.kind, test.source, test.count) for test in tests]
-    code = (problem.task_id, problem.entry_point, problem.helpers, problem.preamble)
+    code = (
+        problem.task_id,
+        problem.entry_point,
+        problem.helpers,
+        problem.preamble,
+        sorted(definitions(problem).items()),
+    )
     return content_hash(code, rows, limits.recorded(), unconfined)
 
 

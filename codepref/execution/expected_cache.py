@@ -154,7 +154,8 @@ def screening_key(digest: bytes, limits: dict[str, object], sources: Iterable[st
     """Return the name under which the results of programs that do nothing are kept.
 
     It is the hash of `digest`, the limits, Python's implementation and version, the versions of the packages that
-    `imported` finds in the tests, the sandbox's own code, and the code of `codepref.execution.vacuous`.
+    `imported` finds in the tests, the sandbox's own code, and the code of `codepref.execution.vacuous` and
+    `codepref.problems`, which say what a program that does nothing is.
     digest: the digest of the task (see `task_digest`). sources: the texts of the task's tests.
     """
     used = imported("\n".join(sources))
@@ -164,7 +165,9 @@ def screening_key(digest: bytes, limits: dict[str, object], sources: Iterable[st
 
 @functools.cache
 def _screening_code() -> bytes:
-    return hashlib.sha256(SANDBOX.with_name("vacuous.py").read_bytes()).digest()
+    package = SANDBOX.parents[1]
+    files = [SANDBOX.with_name("vacuous.py"), *sorted((package / "problems").glob("*.py"))]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).digest()
 
 
 @functools.cache
