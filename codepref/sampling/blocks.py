@@ -37,9 +37,13 @@ def without_fences(text: str) -> str:
 
 
 def _plain_code(part: Part) -> Part:
-    """Return the part without the interpreter's prompts and output, if it is a session of the interpreter."""
+    """Return the part without the interpreter's prompts and output, if it is a session of the interpreter.
+
+    It is one if its first line that is not blank begins with a prompt and Python cannot read it. A program that is cut
+    off can hold examples with prompts in its docstrings.
+    """
     lines = part.text.split("\n")
-    if not any(line.lstrip().startswith(">>> ") for line in lines) or parse(part.text) is not None:
+    if not part.text.lstrip().startswith(">>> ") or parse(part.text) is not None:
         return part
     stripped = [line.lstrip() for line in lines]
     code = [line[4:] for line in stripped if line[:4].rstrip() in _PROMPTS]

@@ -1,9 +1,10 @@
 """Extracts programs from raw model text. Pure. `codepref.sampling.asserts` extracts tests.
 
-A program that defines a function consists of imports, functions, classes, and the module-level statements that these
-need or that set the recursion limit. Example calls, prints, asserts, test functions and `if __name__ == "__main__"`
-are dropped. Models write them after the code, and DSTC (arXiv 2411.13611) trains models to write a test there. For
-a problem of style "program", `codepref.sampling.whole_programs` chooses the program.
+From an answer of a chat model, a program that defines a function consists of imports, functions, classes, and the
+module-level statements that these need or that set the recursion limit. Example calls, prints, asserts, test functions
+and `if __name__ == "__main__"` are dropped. Models write them after the code, and DSTC (arXiv 2411.13611) trains models
+to write a test there. A completion of a prompt that is code is usually kept whole, behind its prompt
+(`program_from_completion`). For a problem of style "program", `codepref.sampling.whole_programs` chooses the program.
 """
 
 from __future__ import annotations

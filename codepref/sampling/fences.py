@@ -61,7 +61,15 @@ class _Fence:
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """Where a block ends: the number of its last line + 1, the line after its fence, code on the line of the fence."""
+    """Where a block ends.
+
+    Attributes:
+    end: the number of its last line + 1, without the line of its closing fence.
+    after: the number of the line at which reading continues, after the closing fence.
+    tail: code that stands before the fence on the fence's line, or None.
+    language: the tag of the next block, if the fence opens one, or None.
+    closed: whether a fence ends the block.
+    """
 
     end: int
     after: int

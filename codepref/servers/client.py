@@ -106,7 +106,7 @@ class Client:
                 reason=f"{here.name}: {here.base_url} has no model {here.model!r}, or is not the address of "
                 f"the API, which usually ends in /v1 ({message})",
             )
-        if status == 429 and body.get("code") in NO_CREDIT:
+        if status == 402 or (status == 429 and body.get("code") in NO_CREDIT):
             return Attempt("fatal", reason=f"{self.endpoint.name}: the account has no credit ({message})")
         if status in (408, 409, 425, 429) or status >= 500:
             headers = {key.lower(): value for key, value in error.response.headers.items()}

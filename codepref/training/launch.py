@@ -28,7 +28,10 @@ JOB, PROGRESS = "job.pickle", "progress.json"
 """Files in the folder that the launching process shares with the workers. JOB holds the TrainingJob and its data.
 PROGRESS holds the numbers of finished steps and of all steps."""
 LAUNCHER_LINE = re.compile(r"[WE]\d{4} \S+ \d+ \S*torch/distributed/elastic/")
-"""The beginning of a line that the launcher itself logs, as a regular expression."""
+"""The beginning of a line that the launcher logs at its end, as a regular expression."""
+
+START_LINE = re.compile(r"W\d{4} \S+ \d+ \S*torch/distributed/run\.py")
+"""The beginning of a line of a warning that the launcher logs at its start."""
 
 
 def error_file(folder: Path, rank: int) -> Path:
@@ -111,7 +114,7 @@ def last_lines(output: str) -> str:
     If a signal ended the first worker that failed, the launcher's words about this signal follow. The rest of the
     launcher's report is left out, since its long traceback would hide the lines of the workers.
     """
-    lines = [line for line in output.splitlines() if line.strip()]
+    lines = [line for line in output.splitlines() if line.strip() and not START_LINE.match(line)]
     end = next((at for at, line in enumerate(lines) if LAUNCHER_LINE.match(line)), len(lines))
     causes = [line.split(":", 1)[1].strip() for line in lines[end:] if line.split(":")[0].strip() == "traceback"]
     # the launcher lists the root cause last; if no signal ended the worker, that line only links to documentation

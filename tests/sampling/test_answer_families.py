@@ -258,6 +258,11 @@ FENCES = {
         "```python\n>>> def peak(values):\n...     return max(values)\n...\n>>> peak([1, 2])\n2\n```",
         "def peak(values):\n    return max(values)\n",
     ),
+    "examples in a program that is cut off": (
+        PEAK,
+        '```python\ndef peak(values):\n    """\n    >>> peak([1])\n    1\n    """\n    return max(values)\n\n\ndef next_peak(val',
+        'def peak(values):\n    """\n    >>> peak([1])\n    1\n    """\n    return max(values)\n',
+    ),
     "HTML": (SPREAD, f"<pre><code>\n{PROGRAM}</code></pre>", PROGRAM),
 }
 CODE_PROMPTS = {

@@ -61,6 +61,7 @@ def judge_answer(prompt: str, fault: str) -> str:
 
 class Server:
     def __init__(self, options: argparse.Namespace) -> None:
+        self.no_credit = options.no_credit
         self.seconds, self.at_once, self.key = options.seconds, options.at_once, options.key
         self.faults, self.judge_faults, self.retry_after = options.faults, options.judge_faults, options.retry_after
         self.no_schema = options.no_schema
@@ -92,6 +93,8 @@ class Server:
             return await self.send(writer, 200, counts)
         if self.key and headers.get("authorization") != f"Bearer {self.key}":
             return await self.send(writer, 401, {"error": {"message": "no such key", "code": "invalid_api_key"}})
+        if self.no_credit:
+            return await self.send(writer, 402, {"error": {"message": "Insufficient balance"}})
         if path == "/v1/models":
             return await self.send(writer, 200, {"object": "list", "data": []})
         return await self.chat(json.loads(body), hashlib.sha256(body).hexdigest(), reader, writer)
@@ -176,6 +179,7 @@ async def main() -> None:
     parser.add_argument("--judge-faults", type=float, default=0.0)
     parser.add_argument("--at-once", type=int, default=1000)
     parser.add_argument("--key", default="")
+    parser.add_argument("--no-credit", action="store_true", help="answer 402 to all requests of a client")
     parser.add_argument("--retry-after", type=float, default=0.02)
     parser.add_argument("--no-schema", action="store_true", help="refuse requests with a JSON schema")
     options = parser.parse_args()

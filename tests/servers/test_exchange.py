@@ -143,6 +143,7 @@ def test_a_budget_is_never_exceeded_and_a_run_with_a_larger_one_continues(serve:
     [
         ("writer", ["--key", "secret"], "answers 401. The key in CODEPREF_TEST_KEY is not set"),
         ("nobody", [], "has no model 'nobody'"),
+        ("writer", ["--no-credit"], "the account has no credit .*Insufficient balance"),
     ],
 )
 def test_a_server_that_refuses_all_calls_is_reported_once_and_before_any_answer(

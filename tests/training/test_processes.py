@@ -165,6 +165,9 @@ Root Cause (first observed failure):
 """
     assert last_lines(f"one\ntwo\n\nthree\nValueError: four\n{report}") == "two | three | ValueError: four"
     assert last_lines(report) == last_lines("") == "no output"
+    start = "W1127 23:58:20.100000 35 torch/distributed/run.py:874] Setting OMP_NUM_THREADS for each process to 1\n"
+    assert last_lines(f"{start}{start}one\n{report}") == "one"
+    assert last_lines(f"{start}{report}") == "no output"
     assert last_lines("no launcher\nwrote") == "no launcher | wrote"
 
 
