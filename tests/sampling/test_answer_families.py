@@ -260,7 +260,8 @@ FENCES = {
     ),
     "examples in a program that is cut off": (
         PEAK,
-        '```python\ndef peak(values):\n    """\n    >>> peak([1])\n    1\n    """\n    return max(values)\n\n\ndef next_peak(val',
+        '```python\ndef peak(values):\n    """\n    >>> peak([1])\n    1\n    """\n'
+        "    return max(values)\n\n\ndef next_peak(val",
         'def peak(values):\n    """\n    >>> peak([1])\n    1\n    """\n    return max(values)\n',
     ),
     "HTML": (SPREAD, f"<pre><code>\n{PROGRAM}</code></pre>", PROGRAM),
