@@ -99,8 +99,8 @@ def compare_values(
     base, aligned = np.asarray(base_P, dtype=np.float64), np.asarray(aligned_P, dtype=np.float64)
     if base.ndim != 1 or base.shape != aligned.shape:
         raise UserError(
-            f"{name}: the values of the base model {base.shape} and of the aligned model {aligned.shape} must be two "
-            "lists of the same length, with one value for each problem"
+            f"{name}: the values of the base model (shape {base.shape}) and of the aligned model (shape "
+            f"{aligned.shape}) must be two lists of the same length, with one value for each problem"
         )
     if not len(base):
         raise UserError(f"{name}: there are no problems to compare")

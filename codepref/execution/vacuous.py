@@ -52,7 +52,7 @@ class Screening:
     unjudged: bool = False
 
     def kept(self, tests: Sequence[Test]) -> Sequence[Test]:
-        """Return the tests that are not left out."""
+        """Return the tests that stay in the tables: those not in `left_out`, or all of them if `unjudged` is set."""
         if not self.left_out or self.unjudged:
             return tests
         return tuple(test for at, test in enumerate(tests) if at not in self.left_out)

@@ -63,7 +63,8 @@ def unpacked(value: Any, name: str, where: str) -> Any:
         data = unpacker.decompress(data, MAX_UNPACKED)
     except (ValueError, zlib.error) as error:
         raise UserError(
-            f"{where}: {name} is neither packed data nor a list, struct or text of JSON ({error})"
+            f"{where}: {name} must be a list, a struct, a JSON text that begins with [, {{ or a double quote, or "
+            f"packed data (base64 and zlib). It cannot be unpacked: {error}"
         ) from None
     if not unpacker.eof:
         cause = f"it unpacks to more than {MAX_UNPACKED >> 20} MiB" if unpacker.unconsumed_tail else "it is cut off"

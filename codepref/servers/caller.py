@@ -145,7 +145,7 @@ class Caller:
     async def _reserve(self, highest: float) -> bool:
         """Reserve the highest cost of a call, and return True. Return False if no further call may begin.
 
-        If the call fits only after running calls have cost less than reserved, wait for them.
+        If the call would fit only if the running calls cost less than was reserved for them, wait until they end.
         """
         async with self._budget_changed:
             while not self.stopping:

@@ -1,4 +1,4 @@
-"""The starter model: its size, its tokenizer and chat template, and answers whose score is near that of its card."""
+"""The starter model: its size, its tokenizer and chat template, a plausible score, and tests that can be used."""
 
 from __future__ import annotations
 

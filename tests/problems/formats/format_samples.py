@@ -266,6 +266,6 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         _livecodebench([], packed(json.dumps(_STDIN))[:-8], "{}"),
         "cannot be unpacked|neither JSON",
     ),
-    "no base64": (_livecodebench([], "not packed", "{}"), "neither packed data nor"),
+    "no base64": (_livecodebench([], "not packed", "{}"), "cannot be unpacked"),
 }
 """Rows that are left out, with their messages."""

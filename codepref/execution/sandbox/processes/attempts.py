@@ -230,7 +230,7 @@ class SolutionAttempts:
 
 
 def _shared_end(runner: Reaped, watched: Watched) -> tuple[str, str]:
-    """Return the code of a test during which the process that it shares with the solution ended, and the reason."""
+    """Return the code of a test, and the reason for it. The process of test and solution ended during the test."""
     if watched.cause in ENDINGS:
         code, text = ENDINGS[watched.cause]
         return code, f"{text} {watched.detail}".rstrip()
