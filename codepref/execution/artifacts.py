@@ -35,14 +35,9 @@ def task_key(problem: Problem, tests: Sequence[Test], limits: Limits, unconfined
     Of the problem, the id, the entry point, the helpers, the preamble and the names that it defines count.
     """
     rows = [(test.test_id, test.kind, test.source, test.count) for test in tests]
-    code = (
-        problem.task_id,
-        problem.entry_point,
-        problem.helpers,
-        problem.preamble,
-        sorted(definitions(problem).items()),
-    )
-    return content_hash(code, rows, limits.recorded(), unconfined)
+    code = (problem.task_id, problem.entry_point, problem.helpers, problem.preamble)
+    defined = sorted(definitions(problem).items())  # added only if there are some, so that older keys stay
+    return content_hash(code, rows, limits.recorded(), unconfined, *([defined] if defined else []))
 
 
 def finished_summary(folder: Path, key: str) -> dict[str, Any] | None:

@@ -139,8 +139,8 @@ def test_a_suite_outside_the_sandbox_reports_what_it_uses(body: str, status: str
 
 def test_the_base_install_is_what_codepref_itself_requires() -> None:
     names = gold.base_install()
-    assert {"codepref", "numpy", "torch", "pandas"} <= names  # datasets requires pandas
-    assert not {"pytest", "scipy", "vllm", "matplotlib"} & names
+    assert {"codepref", "numpy", "torch", "pandas", "pytest"} <= names  # datasets requires pandas
+    assert not {"hypothesis", "scipy", "vllm", "matplotlib"} & names
 
 
 def test_the_lines_that_evalplus_prints_become_two_columns() -> None:
