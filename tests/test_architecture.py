@@ -18,6 +18,7 @@ ROOMS = (
     "runs",
     "hub",
     "reports",
+    "exports",
     "training",
     "evaluation",
     "pairing",

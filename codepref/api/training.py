@@ -17,6 +17,7 @@ from codepref.records import Problem
 from codepref.training.methods import load_method
 
 if TYPE_CHECKING:
+    from codepref.training.examples import Examples
     from codepref.training.result import TrainingResult
 
 
@@ -130,10 +131,6 @@ def _training_data(pairs: Any, verdicts: Any, data: Any, settings: TrainingSecti
     Raises UserError if not exactly one of the three is given, and for a source that cannot be read or that the method
     cannot learn from.
     """
-    from codepref.problems.load import read_rows
-    from codepref.training.demonstrations import examples_from_rows
-    from codepref.training.examples import examples_from_verdicts
-
     sources = {"pairs": pairs, "verdicts": verdicts, "data": data}
     given = [name for name, value in sources.items() if value is not None]
     if len(given) != 1:
@@ -148,14 +145,26 @@ def _training_data(pairs: Any, verdicts: Any, data: Any, settings: TrainingSecti
                 else ""
             )
         )
+    if pairs is None:
+        return answers_of(data, verdicts, seed)
+    return read_pair_records(pairs)
+
+
+def answers_of(data: Any, verdicts: Any, seed: int) -> Examples:
+    """Return the single answers in demonstrations, or in verdicts if `data` is None. `train` explains both.
+
+    Raises UserError for a source that cannot be read, and for verdicts that are no folder.
+    """
+    from codepref.problems.load import read_rows
+    from codepref.training.demonstrations import examples_from_rows
+    from codepref.training.examples import examples_from_verdicts
+
     if data is not None:
         named = isinstance(data, str | Path)
         rows = read_rows(str(data)) if named else ((f"row {place}", row) for place, row in enumerate(data))
         return examples_from_rows(rows)
-    if verdicts is not None:
-        if not isinstance(verdicts, str | Path):
-            raise UserError(
-                "verdicts to train on must be a folder that `execute` wrote, since only the folder holds the prompts"
-            )
-        return examples_from_verdicts(read_matrices(verdicts), read_statements(Path(verdicts)), seed=seed)
-    return read_pair_records(pairs)
+    if not isinstance(verdicts, str | Path):
+        raise UserError(
+            "verdicts to train on must be a folder that `execute` wrote, since only the folder holds the prompts"
+        )
+    return examples_from_verdicts(read_matrices(verdicts), read_statements(Path(verdicts)), seed=seed)
