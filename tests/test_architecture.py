@@ -26,6 +26,7 @@ ROOMS = (
     "execution",
     "sampling",
     "servers",
+    "conversations",
     "problems",
     "config",
     "models",

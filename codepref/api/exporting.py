@@ -12,6 +12,7 @@ from codepref.api.training import answers_of
 from codepref.errors import UserError
 from codepref.exports.base import ExportKind
 from codepref.exports.write import Exported, layout_of, write_rows
+from codepref.training.demonstrations import wanted_only
 from codepref.training.examples import examples_from_pairs
 
 if TYPE_CHECKING:
@@ -71,11 +72,11 @@ def export(
         return write_rows(layout, read_pair_records(pairs), out, name)
     answers = answers_of(data, verdicts, seed) if pairs is None else examples_from_pairs(read_pair_records(pairs))
     kind = kind or _kind_of(answers.examples, source)
-    wanted = [one for one in answers.examples if one.wanted or kind == "kto"]
-    result = write_rows(layout_of(to, kind, out), wanted, out, name)
-    unwanted = len(answers.examples) - len(wanted)
-    others = {"the answer is not one to learn": unwanted} if unwanted else {}
-    return replace(result, left_out={**answers.dropped, **others, **result.left_out})
+    if kind == "sft":
+        examples = [one for one in answers.examples if one.wanted]
+        answers = wanted_only(answers) if source == "data" else replace(answers, examples=examples)
+    result = write_rows(layout_of(to, kind, out), answers.examples, out, name)
+    return replace(result, left_out={**answers.dropped, **result.left_out})
 
 
 def _kind_of(examples: Sequence[Example], source: str) -> ExportKind:

@@ -131,6 +131,9 @@ def _training_data(pairs: Any, verdicts: Any, data: Any, settings: TrainingSecti
     Raises UserError if not exactly one of the three is given, and for a source that cannot be read or that the method
     cannot learn from.
     """
+    from codepref.pairing.artifact import holds_answers
+    from codepref.training.demonstrations import wanted_only
+
     sources = {"pairs": pairs, "verdicts": verdicts, "data": data}
     given = [name for name, value in sources.items() if value is not None]
     if len(given) != 1:
@@ -145,8 +148,13 @@ def _training_data(pairs: Any, verdicts: Any, data: Any, settings: TrainingSecti
                 else ""
             )
         )
-    if pairs is None:
-        return answers_of(data, verdicts, seed)
+    if method.learns_from == "answers" and isinstance(pairs, str | Path) and holds_answers(pairs):
+        data = pairs  # labelled answers need not become pairs first
+    if data is not None:
+        answers = answers_of(data, None, seed)
+        return wanted_only(answers) if method.supervised else answers
+    if verdicts is not None:
+        return answers_of(None, verdicts, seed)
     return read_pair_records(pairs)
 
 
@@ -162,7 +170,7 @@ def answers_of(data: Any, verdicts: Any, seed: int) -> Examples:
     if data is not None:
         named = isinstance(data, str | Path)
         rows = read_rows(str(data)) if named else ((f"row {place}", row) for place, row in enumerate(data))
-        return examples_from_rows(rows)
+        return examples_from_rows(rows, source=str(data) if named else "data")
     if not isinstance(verdicts, str | Path):
         raise UserError(
             "verdicts to train on must be a folder that `execute` wrote, since only the folder holds the prompts"

@@ -5,10 +5,13 @@ Another package adds a trainer with an entry point of group `codepref.exports` t
 
 from __future__ import annotations
 
-from codepref.exports.base import Trainer
+from typing import TYPE_CHECKING
+
+from codepref.errors import UserError
 from codepref.registry import Registry
 
-__all__ = ["TRAINERS", "Trainer"]
+if TYPE_CHECKING:
+    from codepref.exports.base import Trainer
 
 TRAINERS: Registry[Trainer] = Registry(
     "trainer",
@@ -23,6 +26,22 @@ TRAINERS: Registry[Trainer] = Registry(
         "verl": "codepref.exports.verl:TRAINER",
         "texts": "codepref.exports.texts:TRAINER",
     },
-    expects=Trainer,
 )
 """All trainers, those of codepref and those of other packages."""
+
+
+def load_trainer(name: str) -> Trainer:
+    """Return the trainer of this name.
+
+    Raises UserError for an unknown name, for a name that several packages register, and for a trainer of another
+    package that cannot be imported or is not a Trainer.
+    """
+    from codepref.exports.base import Trainer
+
+    trainer = TRAINERS.load(name)
+    if not isinstance(trainer, Trainer):
+        raise UserError(
+            f"trainer {name!r} is a {type(trainer).__name__}. Its entry point in the group {TRAINERS.group} must name "
+            "a codepref.exports.base.Trainer"
+        )
+    return trainer

@@ -56,7 +56,8 @@ def _settings(columns: dict[str, str], stage: str, lines: str, *, ranking: bool 
     def settings(file: Path, source: str) -> list[Settings]:
         entry: dict[str, Any] = {"file_name": file.name, "formatting": "sharegpt"}
         entry |= ({"ranking": True} if ranking else {}) | {"columns": columns}
-        info = {file.stem: entry}
+        name = file.stem.replace(",", "_")  # a comma separates the names of data sets
+        info = {name: entry}
 
         def merge(old: str) -> str:
             try:
@@ -72,7 +73,7 @@ def _settings(columns: dict[str, str], stage: str, lines: str, *, ranking: bool 
 
         yaml = (
             f"stage: {stage}\n{lines}dataset_dir: {json.dumps(str(file.absolute().parent))}\n"
-            f"dataset: {json.dumps(file.stem)}\ntemplate: TEMPLATE\ncutoff_len: 2048\n"
+            f"dataset: {json.dumps(name)}\ntemplate: TEMPLATE\ncutoff_len: 2048\n"
         )
         return [
             Settings(_INFO, json.dumps(info, indent=2, ensure_ascii=False) + "\n", "LLaMA-Factory reads it.", merge),

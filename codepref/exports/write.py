@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from codepref.errors import UserError
-from codepref.exports import TRAINERS
+from codepref.exports import TRAINERS, load_trainer
 from codepref.exports.base import KIND_NAMES, LINES, Layout, Settings, Trainer, UnfitError
 from codepref.exports.schema import schema_of
 from codepref.storage.files import check_target, write_jsonl, write_parquet, write_text
@@ -36,7 +36,7 @@ def layout_of(to: str, kind: str, out: Path) -> Layout:
     Raises UserError for an unknown trainer, for a kind that it does not take, and for an `out` whose ending it does not
     read, or that cannot be a file.
     """
-    trainer = TRAINERS.load(to)
+    trainer = load_trainer(to)
     if kind not in trainer.layouts:
         raise UserError(_refusal(to, trainer, kind))
     layout = trainer.layouts[kind]
@@ -49,7 +49,7 @@ def layout_of(to: str, kind: str, out: Path) -> Layout:
 
 def _refusal(to: str, trainer: Trainer, kind: str) -> str:
     reason = f", since {trainer.refusals[kind]}" if kind in trainer.refusals else ""
-    others = [name for name in TRAINERS.builtin if kind in TRAINERS.load(name).layouts]
+    others = [name for name in TRAINERS.builtin if kind in load_trainer(name).layouts]
     kinds = ", ".join(f"{KIND_NAMES[name]} (kind {name})" for name in trainer.layouts)
     return (
         f"{trainer.title} takes no {KIND_NAMES[kind]}{reason}. --to {to} writes {kinds}. These trainers take "

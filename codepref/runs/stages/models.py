@@ -14,7 +14,7 @@ from codepref.problems.load import read_rows
 from codepref.records import Message
 from codepref.runs.directory import Result
 from codepref.runs.work import Work
-from codepref.training.demonstrations import examples_from_rows
+from codepref.training.demonstrations import examples_from_rows, wanted_only
 from codepref.training.examples import Examples, examples_from_verdicts
 from codepref.training.job import TrainingJob
 from codepref.training.methods import load_method
@@ -56,7 +56,7 @@ def _demonstrations(work: Work) -> Examples:
             allow_shared=settings.allow_shared,
             seed=work.seed("sft"),
         )
-    loaded = examples_from_rows(read_rows(section.data), limit=section.limit)
+    loaded = wanted_only(examples_from_rows(read_rows(section.data), limit=section.limit, source=section.data))
     if work.recipe.problems.contamination == "keep":
         return loaded
     by_name = {str(place): example for place, example in enumerate(loaded.examples)}
