@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from codepref.conversations.messages import is_messages, messages_of
-from codepref.conversations.prompts import filled, has_prompt, prompt_of, with_system
+from codepref.conversations.prompts import filled, prompt_of, with_system
 from codepref.errors import UserError
 from codepref.problems.columns import is_list, structs
 from codepref.records import Message
@@ -132,12 +132,14 @@ def _single(row: Row, where: str, used: set[str], left_out: Counter[str]) -> Ite
         prompt, answer = turns[:-1], turns[-1:]
     else:
         name = next((name for name in ANSWERS if filled(row.get(name)) and name not in used), None)
-        if name is None or not (turns or has_prompt(row)):
+        if name is None:
             raise UserError(_not_an_answer(row, where, turns))
         used.add(name)
         answer = messages_of(row[name], name, where, role="assistant")
         prompt = turns or prompt_of({key: value for key, value in row.items() if key != name}, where, used)
         prompt, answer = _split(prompt, answer)
+        if not prompt:
+            raise UserError(_not_an_answer(row, where, turns))
     if not prompt or not answer or answer[-1]["role"] != "assistant":
         raise UserError(
             f"{where}: a demonstration needs a prompt, and an answer whose last message is from the assistant"

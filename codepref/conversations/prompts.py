@@ -25,11 +25,6 @@ SYSTEMS = ("system", "system_prompt")
 HISTORY = "history"
 
 
-def has_prompt(row: Mapping[str, Any]) -> bool:
-    """Return whether a row has a column of requests that is not empty."""
-    return any(filled(row.get(name)) for name in REQUESTS)
-
-
 def filled(value: Any) -> bool:
     """Return whether a value holds something. Blank texts, null, NaN and empty lists hold nothing."""
     if isinstance(value, str):
