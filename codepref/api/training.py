@@ -155,7 +155,10 @@ def _training_data(pairs: Any, verdicts: Any, data: Any, settings: TrainingSecti
         return wanted_only(answers) if method.supervised else answers
     if verdicts is not None:
         return answers_of(None, verdicts, seed)
-    return read_pair_records(pairs)
+    records = read_pair_records(pairs)
+    if not records and isinstance(pairs, str | Path):
+        raise UserError(f"{pairs}: holds no pair to train on")
+    return records
 
 
 def answers_of(data: Any, verdicts: Any, seed: int) -> Examples:
