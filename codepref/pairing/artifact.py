@@ -16,7 +16,7 @@ from codepref.pairing.labelled import pairs_from_answers
 from codepref.pairing.pair_rows import is_pair, read_pair_row
 from codepref.problems.load import read_rows
 from codepref.records import Pair
-from codepref.storage.files import write_parquet
+from codepref.storage.files import is_parquet, read_parquet, write_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -83,7 +83,7 @@ def read_pairs(source: str | Path) -> list[Pair]:
     Raises UserError for a missing file, for a row in another form, with its place, and if answers give no pair. The
     function does not check whether a confidence is in [0, 1].
     """
-    return _read(read_rows(str(source)), str(source))
+    return _read(_rows(source), str(source))
 
 
 def pairs_from_rows(rows: Iterable[Mapping[str, Any]], *, where: str = "pairs") -> list[Pair]:
@@ -96,8 +96,15 @@ def pairs_from_rows(rows: Iterable[Mapping[str, Any]], *, where: str = "pairs") 
 
 def holds_answers(source: str | Path) -> bool:
     """Return whether the first row of a file or a hub data set holds labelled or scored answers, and not a pair."""
-    first = next(iter(read_rows(str(source))), None)
+    first = next(_rows(source), None)
     return first is not None and not is_pair(first[1]) and is_scored(first[1])
+
+
+def _rows(source: str | Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Return the rows of a source. A file of Parquet may have any name, since `write_pairs` takes any name."""
+    if is_parquet(Path(source)):
+        return ((f"{source} row {place}", row) for place, row in enumerate(read_parquet(Path(source))))
+    return read_rows(str(source))
 
 
 def _read(rows: Iterator[tuple[str, Mapping[str, Any]]], source: str) -> list[Pair]:

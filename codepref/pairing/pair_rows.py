@@ -6,6 +6,7 @@ two conversations.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,6 +42,8 @@ EVIDENCE = (
 )
 """The columns of other programs that become the evidence of a pair."""
 
+_TURN = re.compile(r"(?:^|\n\n)(Human|Assistant): ?")
+
 _OWN = ("rule", "confidence", "chosen_id", "rejected_id", "evidence")
 
 Messages = list[Message]
@@ -64,6 +67,8 @@ def read_pair_row(row: Mapping[str, Any], number: int, where: str, used: set[str
     """
     chosen, rejected = _sides(row, where, used)
     prompt = _prompt(row, where, used)
+    if not prompt and all(isinstance(row.get(name), str) for name in SIDES[0]):
+        chosen, rejected = _implicit(row, chosen, rejected, used)
     if chosen[0]["role"] != "assistant" or rejected[0]["role"] != "assistant":
         shared = _shared(chosen, rejected, where)
         chosen, rejected = chosen[len(shared) :], rejected[len(shared) :]
@@ -154,6 +159,43 @@ def _shared(chosen: Messages, rejected: Messages, where: str) -> Messages:
             "assistant's answer. These do not"
         )
     return chosen[:length]
+
+
+def _implicit(
+    row: Mapping[str, Any], chosen: Messages, rejected: Messages, used: set[str]
+) -> tuple[Messages, Messages]:
+    """Return the two conversations in two texts without a prompt, or the two sides unchanged.
+
+    Texts of the form "Human: ... Assistant: ..." are conversations. Of other texts, the prompt is the shared beginning,
+    up to a space or the end of a line, as TRL takes it. But if another column of the row holds text, which may be a
+    prompt under an unknown name, the sides stay as they are.
+    """
+    if any(side[0]["role"] != "assistant" or len(side) != 1 for side in (chosen, rejected)):
+        return chosen, rejected
+    good, bad = chosen[0]["content"], rejected[0]["content"]
+    first, second = _dialogue(good), _dialogue(bad)
+    if first and second:
+        return first, second
+    known = {*used, *IDS, *EVIDENCE, *_OWN, "id"}
+    if any(isinstance(value, str) and value.strip() for name, value in row.items() if name not in known):
+        return chosen, rejected
+    length = next((at for at, pair in enumerate(zip(good, bad, strict=False)) if pair[0] != pair[1]), 0)
+    while length and not good[length - 1].isspace():
+        length -= 1
+    if not good[:length].strip():
+        return chosen, rejected
+    prompt = {"role": "user", "content": good[:length].strip()}
+    answers = [{"role": "assistant", "content": text[length:]} for text in (good, bad)]
+    return [prompt, answers[0]], [prompt, answers[1]]
+
+
+def _dialogue(text: str) -> Messages:
+    """Return the turns of a text "Human: ... Assistant: ...", or [] if it does not end with the assistant."""
+    parts = _TURN.split(text)
+    if parts[0].strip() or len(parts) < 5 or parts[-2] != "Assistant":
+        return []
+    roles = {"Human": "user", "Assistant": "assistant"}
+    return [{"role": roles[who], "content": said.strip()} for who, said in zip(parts[1::2], parts[2::2], strict=True)]
 
 
 def _joined(prompt: Messages, shared: Messages, where: str) -> Messages:

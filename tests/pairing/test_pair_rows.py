@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from codepref.errors import UserError
-from codepref.pairing.artifact import pairs_from_rows, read_pairs
+from codepref.pairing.artifact import pairs_from_rows, read_pairs, write_pairs
 from codepref.problems.left_out import LeftOutWarning
 
 USER = {"role": "user", "content": "Add two numbers."}
@@ -90,6 +90,13 @@ FORMS: dict[str, tuple[Mapping[str, Any], list[dict[str, str]]]] = {
         {"history": [["Hi.", "Hello."]], "prompt": USER["content"], "chosen": [GOOD], "rejected": [BAD]},
         [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Hello."}, USER],
     ),
+    "a dialogue as text": (
+        {
+            "chosen": f"\n\nHuman: {USER['content']}\n\nAssistant: {GOOD['content']}",
+            "rejected": f"\n\nHuman: {USER['content']}\n\nAssistant: {BAD['content']}",
+        },
+        [USER],
+    ),
     "response_j": (
         {"question": USER["content"], "response_j": GOOD["content"], "response_k": BAD["content"]},
         [USER],
@@ -110,6 +117,24 @@ def test_a_conversation_of_several_turns_keeps_all_shared_turns_in_the_prompt() 
     again = {"role": "user", "content": "Shorter."}
     (pair,) = pairs_from_rows([{"chosen": [USER, BAD, again, GOOD], "rejected": [USER, BAD, again, BAD]}])
     assert (list(pair.prompt), list(pair.chosen)) == ([USER, BAD, again], [GOOD])
+
+
+def test_the_shared_beginning_of_two_texts_is_the_prompt() -> None:
+    (pair,) = pairs_from_rows([{"chosen": "The sky is blue.", "rejected": "The sky is black."}])
+    assert pair.prompt == [{"role": "user", "content": "The sky is"}]
+    assert (pair.chosen[0]["content"], pair.rejected[0]["content"]) == ("blue.", "black.")
+
+
+def test_a_prompt_under_an_unknown_name_is_not_replaced_by_a_shared_beginning() -> None:
+    row = {"ask": "What colour?", "chosen": "The sky is blue.", "rejected": "The sky is black."}
+    with pytest.raises(UserError, match=r"a pair needs a prompt .* The row has ask, chosen, rejected"):
+        pairs_from_rows([row])
+
+
+def test_a_file_of_pairs_may_have_any_name(tmp_path: Path) -> None:
+    pairs = pairs_from_rows([FORMS["messages"][0]])
+    write_pairs(tmp_path / "pairs", pairs)
+    assert [list(pair.prompt) for pair in read_pairs(tmp_path / "pairs")] == [[USER]]
 
 
 def test_equal_conversations_keep_their_prompt() -> None:
