@@ -76,7 +76,9 @@ def export(
         examples = [one for one in answers.examples if one.wanted]
         answers = wanted_only(answers) if source == "data" else replace(answers, examples=examples)
     result = write_rows(layout_of(to, kind, out), answers.examples, out, name)
-    return replace(result, left_out={**answers.dropped, **result.left_out})
+    # the reasons of `dropped` begin with "answer left out: " or "solution left out: "
+    dropped = {reason.partition("left out: ")[2] or reason: count for reason, count in answers.dropped.items()}
+    return replace(result, left_out={**dropped, **result.left_out})
 
 
 def _kind_of(examples: Sequence[Example], source: str) -> ExportKind:

@@ -110,7 +110,7 @@ def test_a_trained_model_sees_the_input_and_no_wrong_answer(tmp_path: Path) -> N
     done = api.export(data=rows, to="texts", out=tmp_path / "rows.jsonl", kind="sft")
     (line,) = (tmp_path / "rows.jsonl").read_text().splitlines()
     assert json.loads(line)["prompt"] == "Add.\none and two"
-    assert done.left_out == {"answer left out: its label or score says that it is wrong": 1}
+    assert done.left_out == {"its label or score says that it is wrong": 1}
 
 
 def test_columns_that_hold_something_and_are_not_used_are_named() -> None:
