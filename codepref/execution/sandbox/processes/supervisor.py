@@ -2,33 +2,31 @@
 
 The supervisor handles tests and solutions as bytes and texts only. It neither runs nor compiles them.
 
-A forked child sees the memory of its parent, and the supervisor holds tests and solutions. The supervisor therefore
+A forked child sees the memory of its parent, and the supervisor holds tests and solutions. A worker therefore
 forks only twice, before the first task. The two children are nurseries, which fork zygotes on request. One nursery
-forks the zygotes of solutions and has no status page. The other nursery forks runner zygotes and shares the status
-page. A runner zygote gets its task through its own socket.
+forks the zygotes of solutions and has no status page. `main` forks it before it imports this module. The supervisor
+forks the other nursery, which forks runner zygotes and shares the status page. A runner zygote gets its task
+through its own socket.
 """
 
 from __future__ import annotations
 
 import _socket
-import gc
 import os
 import select
 import signal
 import time
-from collections.abc import Callable, Mapping
 
 from ..confinement import packages
-from ..confinement.folders import MAX_FILE_BYTES, Folders
 from ..confinement.folders import RUNNERS as FOR_RUNNERS
-from ..confinement.folders import SOLUTIONS as FOR_SOLUTIONS
-from ..confinement.hardening import CHANNEL, Hardening
+from ..confinement.folders import Folders
+from ..confinement.hardening import Hardening
 from ..kinds import KINDS
 from ..wire import frames, status_page
 from ..wire.decoder import Decoder
 from ..wire.encoder import encoded
 from ..wire.plan import Plan
-from . import ordinary, runner_zygote, solution, zygote
+from . import nursery, runner_zygote, zygote
 from .attempts import SolutionAttempts
 from .process_pair import ProcessPair
 from .runner_session import RunnerSession
@@ -47,15 +45,8 @@ A runner serves several only where no test can carry state from one solution to 
 saves time, because forking and ending a runner costs about as much as forking and ending a solution.
 """
 
-SOLUTIONS, PACKAGED, RUNNERS = b"solutions", b"packaged", b"runners"
-"""Roles of zygotes.
-
-SOLUTIONS: for solutions without packages. PACKAGED: for solutions that import a package. RUNNERS: for the test runners
-of one task.
-"""
-
-Serve = Callable[[_socket.socket], None]
-"""A function that runs a zygote. Its argument is the zygote's control socket."""
+RUNNERS = b"runners"
+"""The role of the zygotes that fork the test runners of one task."""
 
 
 class EngineGone(Exception):
@@ -67,19 +58,18 @@ class Supervisor:
 
     engine: the descriptor of the socket that leads to the engine's process.
     folders: hands out the scratch folders.
+    solutions: the nursery of solutions.
     """
 
-    def __init__(self, engine: int, hardening: Hardening, folders: Folders) -> None:
+    def __init__(self, engine: int, hardening: Hardening, folders: Folders, solutions: zygote.Zygote) -> None:
         self.engine = engine
         self.hardening, self.folders = hardening, folders
-        self.hardening.hide()
         self._last_heartbeat = time.monotonic()
-        roles: dict[bytes, Serve] = {SOLUTIONS: self._serve_solutions, PACKAGED: self._serve_packaged}
-        self._solution_nursery = self._spawn(roles, FOR_SOLUTIONS)
+        self._solution_nursery = solutions
         self.page = status_page.StatusPage()
         self.hardening.grown()
-        self._runner_nursery = self._spawn({RUNNERS: self._serve_runners}, FOR_RUNNERS)
-        self.solutions = self._zygote(self._solution_nursery, SOLUTIONS)
+        self._runner_nursery = nursery.spawn(hardening, folders, FOR_RUNNERS, {RUNNERS: self._serve_runners})
+        self.solutions = nursery.zygote_of(self._solution_nursery, nursery.PLAIN)
         self.packaged: zygote.Zygote | None = None
         self.runners: zygote.Zygote | None = None
         self.plan: Plan | None = None
@@ -95,24 +85,6 @@ class Supervisor:
     def _serve_runners(self, control: _socket.socket) -> None:
         runner_zygote.serve(control, self.page, self.hardening)
 
-    def _serve_solutions(self, control: _socket.socket) -> None:
-        self.hardening.name("solutions")
-        ordinary.install()
-        zygote.serve(control, self._run_solution)
-
-    def _serve_packaged(self, control: _socket.socket) -> None:
-        self.hardening.name("packaged")
-        ordinary.install()
-
-        def load(kind: bytes, payload: bytes) -> bytes:
-            packages.preload(Decoder(payload).value())
-            self.hardening.grown()
-            gc.collect()
-            gc.freeze()
-            return b""
-
-        zygote.serve(control, self._run_solution, load)
-
     def origin(self, source: str) -> zygote.Zygote:
         """Return the zygote that forks the process of a solution.
 
@@ -126,7 +98,7 @@ class Supervisor:
             return self.solutions
         try:
             if self.packaged is None:
-                self.packaged = self._zygote(self._solution_nursery, PACKAGED)
+                self.packaged = nursery.zygote_of(self._solution_nursery, nursery.PACKAGED)
             self._load(self.packaged, wanted, self._loaded)
         except zygote.ZygoteLost:
             self._no_packages = True
@@ -157,56 +129,11 @@ class Supervisor:
             if target is self.runners:
                 self._end_session()  # the session's runner was forked before the packages were loaded
 
-    def _end(self, nursery: zygote.Zygote, ended: zygote.Zygote) -> None:
+    def _end(self, parent: zygote.Zygote, ended: zygote.Zygote) -> None:
         os.kill(ended.pid, signal.SIGKILL)
-        nursery.ask_reap(ended.pid)
-        nursery.reaped()
+        parent.ask_reap(ended.pid)
+        parent.reaped()
         ended.close()
-
-    def _run_solution(self, descriptors: list[int], payload: bytes) -> None:
-        self.hardening.name("solution")
-        memory, cpu = Decoder(payload).value()
-        self.hardening.apply(descriptors, os.getppid(), memory, cpu, MAX_FILE_BYTES)
-        solution.run()
-
-    def _spawn(self, roles: Mapping[bytes, Serve], folder_role: str) -> zygote.Zygote:
-        """Fork a nursery, which forks zygotes of these roles on request. Return the connection to the nursery.
-
-        folder_role: the scratch folder of the processes that the zygotes fork.
-        """
-        ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
-        parent, pid = os.getpid(), os.fork()
-        if pid == 0:
-            try:
-                control = self._own_socket(theirs.fileno(), parent)
-                self.hardening.name("nursery")
-                self.hardening.enclose(self.folders.parent(folder_role), self.folders.folder(folder_role))
-                zygote.serve(control, lambda descriptors, role: self._serve_role(roles[role], descriptors[0]))
-            finally:
-                os._exit(70)
-        theirs.close()
-        return zygote.Zygote(ours, pid)
-
-    def _serve_role(self, serve: Serve, descriptor: int) -> None:
-        serve(self._own_socket(descriptor, os.getppid()))
-
-    def _own_socket(self, descriptor: int, parent: int) -> _socket.socket:
-        """Return the control socket of a new process.
-
-        The process keeps only this socket and the descriptors 0, 1 and 2. It dies with its parent.
-        """
-        os.dup2(os.dup(descriptor), CHANNEL)
-        os.closerange(CHANNEL + 1, 1 << 16)
-        self.hardening.die_with_parent(parent)
-        return _socket.socket(fileno=CHANNEL)
-
-    def _zygote(self, nursery: zygote.Zygote, role: bytes) -> zygote.Zygote:
-        """Have a nursery fork a zygote of this role, and return the connection to it. Raises ZygoteLost."""
-        ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
-        try:
-            return zygote.Zygote(ours, nursery.fork((theirs.fileno(),), role))
-        finally:
-            theirs.close()
 
     def task(self, data: bytes, known: dict[int, bytes], keep: bool) -> None:
         """Prepare a task. If it is the task that was prepared last, keep what was prepared.
@@ -228,7 +155,7 @@ class Supervisor:
             )
         self.page.begin(len(self.plan.tests))
         for cautious in (False, True):
-            self.runners = self._zygote(self._runner_nursery, RUNNERS)
+            self.runners = nursery.zygote_of(self._runner_nursery, RUNNERS)
             try:
                 self.runners.send(encoded((cautious, data)))
                 if self.wait_for(self.runners, PREPARE_SECONDS):
