@@ -36,15 +36,20 @@ def spawn(hardening: Hardening, folders: Folders, folder_role: str, roles: Mappi
             control = _own_socket(hardening, theirs.fileno(), parent)
             hardening.name("nursery")
             hardening.enclose(folders.parent(folder_role), folders.folder(folder_role))
-
-            def serve_role(descriptors: list[int], role: bytes) -> None:
-                roles[role](_own_socket(hardening, descriptors[0], os.getppid()))
-
-            zygote.serve(control, serve_role)
+            serve_roles(hardening, control, roles)
         finally:
             os._exit(70)
     theirs.close()
     return zygote.Zygote(ours, pid)
+
+
+def serve_roles(hardening: Hardening, control: _socket.socket, roles: Mapping[bytes, Serve]) -> None:
+    """Run a nursery in this process: fork zygotes of these roles on request."""
+
+    def serve_role(descriptors: list[int], role: bytes) -> None:
+        roles[role](_own_socket(hardening, descriptors[0], os.getppid()))
+
+    zygote.serve(control, serve_role)
 
 
 def zygote_of(nursery: zygote.Zygote, role: bytes) -> zygote.Zygote:

@@ -6,12 +6,14 @@ A forked child sees the memory of its parent, and the supervisor holds tests and
 forks only twice, before the first task. The two children are nurseries, which fork zygotes on request. One nursery
 forks the zygotes of solutions and has no status page. `main` forks it before it imports this module. The supervisor
 forks the other nursery, which forks runner zygotes and shares the status page. A runner zygote gets its task
-through its own socket.
+through its own socket. For tasks whose answers hold numpy's arrays, the second nursery forks a third one, which has
+loaded numpy.
 """
 
 from __future__ import annotations
 
 import _socket
+import gc
 import os
 import select
 import signal
@@ -45,8 +47,8 @@ A runner serves several only where no test can carry state from one solution to 
 saves time, because forking and ending a runner costs about as much as forking and ending a solution.
 """
 
-RUNNERS = b"runners"
-"""The role of the zygotes that fork the test runners of one task."""
+RUNNERS, ARRAYS = b"runners", b"arrays"
+"""Roles. RUNNERS: zygotes that fork the test runners of one task. ARRAYS: the nursery that has loaded numpy."""
 
 
 class EngineGone(Exception):
@@ -68,12 +70,15 @@ class Supervisor:
         self._solution_nursery = solutions
         self.page = status_page.StatusPage()
         self.hardening.grown()
-        self._runner_nursery = nursery.spawn(hardening, folders, FOR_RUNNERS, {RUNNERS: self._serve_runners})
+        roles = {RUNNERS: self._serve_runners, ARRAYS: self._serve_arrays}
+        self._runner_nursery = nursery.spawn(hardening, folders, FOR_RUNNERS, roles)
+        self._array_nursery: zygote.Zygote | None = None
         self.solutions = nursery.zygote_of(self._solution_nursery, nursery.PLAIN)
         self.packaged: zygote.Zygote | None = None
         self.runners: zygote.Zygote | None = None
+        self._runners_parent = self._runner_nursery
         self.plan: Plan | None = None
-        self.reference_seconds = 0.0
+        self.reference_seconds, self._has_references = 0.0, False
         self.reusable = False
         self._session: RunnerSession | None = None
         self._data = b""
@@ -84,6 +89,15 @@ class Supervisor:
 
     def _serve_runners(self, control: _socket.socket) -> None:
         runner_zygote.serve(control, self.page, self.hardening)
+
+    def _serve_arrays(self, control: _socket.socket) -> None:
+        self.hardening.name("nursery")
+        packages.preload(["numpy"])
+        self.hardening.grown()
+        gc.collect()
+        gc.freeze()
+        frames.send(control.fileno(), b"")
+        nursery.serve_roles(self.hardening, control, {RUNNERS: self._serve_runners})
 
     def origin(self, source: str) -> zygote.Zygote:
         """Return the zygote that forks the process of a solution.
@@ -111,23 +125,39 @@ class Supervisor:
         return self.packaged
 
     def load_arrays(self) -> bool:
-        """Load numpy for the test runners of this task. Return False if it is loaded already."""
+        """Give this task test runners that have loaded numpy. Return False if they have loaded it already.
+
+        An import of numpy takes far longer than preparing a task, so the task is prepared again by a zygote that has
+        numpy. Expected outputs would have to be made again, so a task with reference solutions keeps its zygote.
+        """
         if "numpy" in self._loaded_by_runners:
             return False
-        assert self.runners is not None
-        self._load(self.runners, frozenset({"numpy"}), self._loaded_by_runners)
+        if self._has_references:
+            assert self.runners is not None
+            self._load(self.runners, frozenset({"numpy"}), self._loaded_by_runners)
+            return True
+        if self._array_nursery is None:
+            self._array_nursery = nursery.zygote_of(self._runner_nursery, ARRAYS)
+            self._await_import(self._array_nursery)
+        data = self._data
+        self._end_runners()
+        self._prepare(data, self._array_nursery)
+        self._loaded_by_runners = {"numpy"}
         return True
 
     def _load(self, target: zygote.Zygote, wanted: frozenset[str], loaded: set[str]) -> None:
         missing = wanted - loaded
         if missing:
             target.ask(b"P", encoded(sorted(missing)))
-            if not self.wait_for(target, PREPARE_SECONDS):
-                raise zygote.ZygoteLost(f"an import of packages took longer than {PREPARE_SECONDS:.0f} s")
-            target.answer()
+            self._await_import(target)
             loaded |= missing
             if target is self.runners:
                 self._end_session()  # the session's runner was forked before the packages were loaded
+
+    def _await_import(self, target: zygote.Zygote) -> None:
+        if not self.wait_for(target, PREPARE_SECONDS):
+            raise zygote.ZygoteLost(f"an import of packages took longer than {PREPARE_SECONDS:.0f} s")
+        target.answer()
 
     def _end(self, parent: zygote.Zygote, ended: zygote.Zygote) -> None:
         os.kill(ended.pid, signal.SIGKILL)
@@ -146,7 +176,7 @@ class Supervisor:
         if data == self._data:
             return
         self._end_runners()
-        self.plan, self._data, self._shared = Plan.decode(data), data, set()
+        self.plan = Plan.decode(data)
         self._shared = {at for at, (kind, _) in enumerate(self.plan.tests) if KINDS[kind].always_shared}
         self.reference_seconds = 0.0
         if len(self.plan.tests) > status_page.MAX_TESTS:
@@ -154,25 +184,30 @@ class Supervisor:
                 f"the task has {len(self.plan.tests):,} tests, and a task can have at most {status_page.MAX_TESTS:,}"
             )
         self.page.begin(len(self.plan.tests))
+        self._prepare(data, self._runner_nursery)
+        self._references(known, keep)
+
+    def _prepare(self, data: bytes, parent: zygote.Zygote) -> None:
+        """Have `parent`, a nursery, fork a runner zygote that prepares the task `data`. Raises ZygoteLost."""
+        self._runners_parent = parent
         for cautious in (False, True):
-            self.runners = nursery.zygote_of(self._runner_nursery, RUNNERS)
+            self.runners = nursery.zygote_of(parent, RUNNERS)
             try:
                 self.runners.send(encoded((cautious, data)))
                 if self.wait_for(self.runners, PREPARE_SECONDS):
                     self.reusable, shared = Decoder(self.runners.answer()).value()
                     self._shared |= set(shared)
-                    break
+                    self._data = data
+                    return
             except zygote.ZygoteLost:
                 pass
             self._end_runners()
-        else:
-            raise zygote.ZygoteLost("the tests could not be prepared, even without compiling them beforehand")
-        self._references(known, keep)
+        raise zygote.ZygoteLost("the tests could not be prepared, even without compiling them beforehand")
 
     def _end_runners(self) -> None:
         self._end_session()
         if self.runners is not None:
-            self._end(self._runner_nursery, self.runners)
+            self._end(self._runners_parent, self.runners)
             self.runners, self._data = None, b""
             self._loaded_by_runners = set()
 
@@ -204,7 +239,9 @@ class Supervisor:
         """
         assert self.runners is not None
         self.runners.ask(b"I")
-        for index, source in Decoder(self.runners.answer()).value():
+        references = Decoder(self.runners.answer()).value()
+        self._has_references = bool(references)
+        for index, source in references:
             seconds, outputs = -1.0, b""
             if index in known:
                 self.runners.ask(b"K", encoded((index, known.pop(index))))
