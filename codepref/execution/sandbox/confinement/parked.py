@@ -8,17 +8,17 @@ to import it would then run here, although plain Python refuses it. So the zygot
 from __future__ import annotations
 
 import importlib
-import importlib.abc
 import importlib.machinery
 import sys
 import types
 from collections.abc import Sequence
 
 
-class ParkedModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+class ParkedModules:
     """A finder and loader of the modules that one import has loaded.
 
-    An import of one of them puts back all of them, since each may hold objects of the others.
+    An import of one of them puts back all of them, since each may hold objects of the others. The class has no base in
+    `importlib.abc`, since that module imports `random`, which then takes new seeds in each child.
     modules: the modules by name. They are taken out of `sys.modules`.
     """
 
@@ -45,7 +45,7 @@ class ParkedModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             setattr(package, child, module)
         sys.modules.update((name, module) for name, module in self._modules.items() if name != fullname)
         sys.meta_path.remove(self)
-        return importlib.machinery.ModuleSpec(fullname, self)
+        return importlib.machinery.ModuleSpec(fullname, self)  # type: ignore[arg-type]
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
         """Return the parked module."""
