@@ -1,0 +1,151 @@
+"""Starts a server for a model, waits until it is ready, and stops it with everything that it started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from codepref.config.sections import EngineSection
+from codepref.errors import CodeprefError, UserError
+from codepref.servers.leftovers import end_leftover
+from codepref.servers.presets import PRESETS, Preset, command_mistakes, words
+from codepref.servers.ready import HOST, choose_port, served_id
+from codepref.servers.served import ServedModel, prepare
+from codepref.servers.server_process import Log, ServerProcess, record_file
+from codepref.storage.files import make_folder
+
+OWN_SETTINGS = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000", "TOKENIZERS_PARALLELISM": "false"}
+"""Environment variables that codepref's command line sets for itself. They would slow down a server."""
+
+PRIVATE = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1"}
+"""Environment variables of each server: nothing is reported to its makers, and its output arrives at once."""
+
+
+@dataclass(frozen=True)
+class LaunchedServer:
+    """A running server.
+
+    Attributes:
+    base_url: its address, such as http://127.0.0.1:8000/v1.
+    model: the name by which requests name the model.
+    extra: fields that each request needs, such as {"top_k": 0}.
+    """
+
+    base_url: str
+    model: str
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@contextlib.contextmanager
+def launched(
+    section: EngineSection, model: str | Path, *, name: str, folder: Path, log: Log, dtype: str = "auto"
+) -> Iterator[LaunchedServer]:
+    """Run the server that `section` names with `model` inside the block.
+
+    model: a folder, a hub name or `starter`. name: a short name of the model, for the server and for files. folder: the
+    folder for the server's output NAME.log and for the weights that the server needs in another form. log: called with
+    messages for the user. dtype: the type of the weights, as in `model.dtype`.
+
+    Nothing that the server started is left after the block, also if this process is killed.
+    Raises UserError for a command that cannot be started, a port in use, a model that is no model or has no weights,
+    and a server that serves another model. Raises InfrastructureError if the server ends or does not answer within
+    `engine.wait_seconds`; the message holds its last words. If the server has ended, a CodeprefError in the
+    block becomes such an error. Raises MachineError if its output cannot be written.
+    """
+    if mistakes := command_mistakes(section):
+        raise UserError(*mistakes)
+    preset = PRESETS.get(section.preset)
+    make_folder(folder)
+    end_leftover(record_file(folder, name), log)
+    port = choose_port(section.port)
+    served = prepare(str(model), preset, section.adapters, folder / name, log)
+    environment = _environment(section)
+    command = _command(section, preset, served, environment, name=name, port=port, dtype=dtype)
+    with ServerProcess(command, environment, folder, name, section, log) as process:
+        rows = process.wait_until_ready(port)
+        listed = preset is None or preset.lists_model
+        served_name = _check_model(rows, section, served, name) if listed else served.path
+        extra = dict(preset.extra or {}) if preset else {}
+        try:
+            yield LaunchedServer(f"http://{HOST}:{port}/v1", served_name, extra)
+        except CodeprefError as error:
+            process.check_end("while it was used. The answers that had arrived are kept", error)
+            raise
+
+
+def _check_model(rows: list[Mapping[str, Any]], section: EngineSection, served: ServedModel, name: str) -> str:
+    names = [section.served_name] if section.served_name else [name, served.path]
+    found = served_id(rows, names, served.adapter or served.path)
+    if found is None:
+        ids = ", ".join(str(row.get("id")) for row in rows) or "no model"
+        raise UserError(
+            f"the server serves {ids}, and not {names[-1]}. Put {{model}} where the command names the model, or set "
+            "engine.served_name to the server's name for it"
+        )
+    return found
+
+
+def _command(
+    section: EngineSection,
+    preset: Preset | None,
+    served: ServedModel,
+    environment: Mapping[str, str],
+    *,
+    name: str,
+    port: int,
+    dtype: str,
+) -> list[str]:
+    """Return the words of the command. Raises UserError if its program is not installed."""
+    values = {
+        "model": served.path,
+        "name": name if not served.adapter else f"{name}-base",
+        "port": str(port),
+        "python": _python(section),
+        "dtype": dtype,
+    }
+    templates = [preset.command, preset.other_command] if preset else [section.command]
+    programs = []
+    for template in filter(None, templates):
+        command = words(f"{template} {section.options}", values)
+        if served.adapter and preset:
+            more = {"name": name, "adapter": served.adapter, "rank": str(served.rank)}
+            command += words(preset.adapter_options, more)
+        if path := shutil.which(command[0], path=environment["PATH"]):
+            return [path, *command[1:]]
+        programs.append(command[0])
+    where = f"in the environment of {section.python}" if section.python else "on this machine"
+    raise UserError(
+        f"the server's program {programs[0]} is not installed {where}. Install it, or set engine.python to the Python "
+        "interpreter of the environment that has it"
+    )
+
+
+def _python(section: EngineSection) -> str:
+    """Return the path of the interpreter of `engine.python`, which may also be the environment's folder.
+
+    A symbolic link is not followed, since the link in a virtual environment is what makes it one.
+    """
+    if not section.python:
+        return sys.executable
+    path = Path(section.python).expanduser().absolute()
+    path = path / "bin" / "python" if path.is_dir() else path
+    if not os.access(path, os.X_OK) or path.is_dir():
+        raise UserError(f"engine.python = {section.python!r}: there is no Python interpreter at {path}")
+    return str(path)
+
+
+def _environment(section: EngineSection) -> dict[str, str]:
+    """Return the server's environment. Programs of its Python environment are found first."""
+    environment = {key: value for key, value in os.environ.items() if OWN_SETTINGS.get(key) != value}
+    if section.python:
+        for variable in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):  # they belong to codepref's interpreter
+            environment.pop(variable, None)
+    programs = str(Path(_python(section)).parent)
+    environment["PATH"] = os.pathsep.join([programs, os.environ.get("PATH", os.defpath)])
+    return environment | PRIVATE
