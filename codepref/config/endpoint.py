@@ -25,6 +25,9 @@ class ServerSettings:
     schema: Literal["auto", "yes", "no"] = bounded(
         "auto", doc="whether calls send a JSON schema; `auto` sends it until the server refuses it"
     )
+    send_seed: Literal["auto", "no"] = bounded(
+        "auto", doc="whether calls send a seed; `auto` sends it until the server refuses it"
+    )
 
     @property
     def priced(self) -> bool:

@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from codepref.config.endpoint import Endpoint
@@ -166,10 +166,10 @@ class Caller:
         line: dict[str, Any] = {"k": request.key, "e": endpoint.name, "s": round(time.monotonic() - begun, 4)}
         if attempt.reply is not None:
             actual = cost_of(endpoint, attempt.reply)
-            reply = asdict(attempt.reply)
+            reply = attempt.reply.to_json()
             span = self.journal.append(line | {"c": actual, "a": reply})
             # the parent process reads the text from the journal
-            without_text = {key: value for key, value in reply.items() if key != "text"}
+            without_text = {key: reply[key] for key in ("finish", "tokens_in", "tokens_out", "estimated")}
             self.notify(line | {"c": actual, "a": without_text, "span": span})
             lane.given_up = 0
             lane.answers += 1
