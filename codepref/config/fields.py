@@ -67,7 +67,8 @@ def parse_fields(owner: type, table: Mapping[str, Any], mistakes: list[str], whe
         if key not in fields_by_name:
             mistakes.append(f"{where}: unknown key `{prefix}{key}`{nearest(key, set(fields_by_name))}")
             continue
-        converted, complaint = _convert(hints[key], value)
+        empty = value in ([], ()) and fields_by_name[key].default == ()
+        converted, complaint = ((), "") if empty else _convert(hints[key], value)
         complaint = complaint or _out_of_bounds(converted, fields_by_name[key].metadata)
         if complaint:
             mistakes.append(f"{where}: `{prefix}{key}` = {value!r}: {complaint}")

@@ -26,7 +26,7 @@ class Client:
     def __init__(self, endpoint: Endpoint) -> None:
         import openai
 
-        self.endpoint = endpoint
+        self.endpoint, self.base_url = endpoint, endpoint.base_url
         self._openai: Any = openai
         self._schema = endpoint.schema != "no"
         self._client: Any = openai.AsyncOpenAI(
@@ -95,6 +95,8 @@ class Client:
         if with_schema and request.schema is not None:
             schema = {"name": "answer", "strict": True, "schema": dict(request.schema)}
             arguments["response_format"] = {"type": "json_schema", "json_schema": schema}
+        if extra := self.endpoint.extra_fields():
+            arguments["extra_body"] = extra
         return arguments
 
     def _refused(self, error: Any, with_schema: bool) -> Attempt:

@@ -45,6 +45,11 @@ class _Lane:
     follow_ups: deque[Request] = field(default_factory=deque)
     pending: int = 0
 
+    @property
+    def room(self) -> int:
+        """The largest number of requests that the calling process holds."""
+        return QUEUE_AHEAD * self.endpoint.concurrency * (1 + len(self.endpoint.replicas))
+
     def next(self) -> Request | None:
         return self.follow_ups.popleft() if self.follow_ups else next(self.source, None)
 
@@ -137,7 +142,7 @@ class Exchange:
     def _submit(self, follow_up: FollowUp) -> Iterator[RequestResult]:
         """Send requests to the calling process until its queues are full. Yield the results that the journal holds."""
         for lane in self._lanes.values():
-            while lane.pending < QUEUE_AHEAD * lane.endpoint.concurrency and (request := lane.next()) is not None:
+            while lane.pending < lane.room and (request := lane.next()) is not None:
                 if request.key in self._spans:
                     result = RequestResult(request, self._answers.read(self._spans[request.key]), cached=True)
                     self._queue_follow_ups(result, follow_up)
@@ -178,15 +183,14 @@ class Exchange:
 
     def _receive(self) -> dict[str, Any]:
         assert self._child.stdout is not None
-        raw = self._child.stdout.readline()
-        if not raw:
-            raise InfrastructureError(
-                f"the process that makes the calls died (exit status {self._child.wait()}). {KEPT}"
-            )
-        message: dict[str, Any] = json.loads(raw)
-        if "stop" in message:
-            raise _stop_error(message["stop"], message["reasons"], self.budget)
-        return message
+        while raw := self._child.stdout.readline():
+            message: dict[str, Any] = json.loads(raw)
+            if "stop" in message:
+                raise _stop_error(message["stop"], message["reasons"], self.budget)
+            if "note" not in message:
+                return message
+            self._log(message["note"])
+        raise InfrastructureError(f"the process that makes the calls died (exit status {self._child.wait()}). {KEPT}")
 
     def _end(self, *, wait: bool = True) -> None:
         assert self._child.stdin is not None
@@ -211,8 +215,13 @@ def check_endpoints(endpoints: Sequence[Endpoint], budget: float | None) -> None
     for name in sorted({name for name in names if names.count(name) > 1}):
         mistakes.append(f"{name}: several models have this name. Each model needs a different name")
     for endpoint in endpoints:
-        if not endpoint.base_url.startswith(("http://", "https://")):
-            mistakes.append(f"{endpoint.name}: base_url must begin with http:// or https://, not {endpoint.base_url!r}")
+        for address in (endpoint.base_url, *endpoint.replicas):
+            if not address.startswith(("http://", "https://")):
+                mistakes.append(f"{endpoint.name}: base_url must begin with http:// or https://, not {address!r}")
+        try:
+            endpoint.extra_fields()
+        except ValueError as error:
+            mistakes.append(f"{endpoint.name}: extra_body must be a JSON object, not {endpoint.extra_body!r} ({error})")
         if endpoint.concurrency < 1 or endpoint.timeout <= 0 or endpoint.retries < 0:
             mistakes.append(f"{endpoint.name}: concurrency must be at least 1, timeout above 0 and retries at least 0")
     if budget is not None and budget <= 0:
