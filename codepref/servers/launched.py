@@ -7,14 +7,14 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from codepref.config.sections import EngineSection
 from codepref.errors import CodeprefError, UserError
 from codepref.servers.leftovers import end_leftover
-from codepref.servers.presets import PRESETS, Preset, command_mistakes, words
+from codepref.servers.presets import PRESETS, Preset, command_mistakes, takes_seeds, words
 from codepref.servers.ready import HOST, choose_port, served_id
 from codepref.servers.served import ServedModel, prepare
 from codepref.servers.server_process import Log, ServerProcess, record_file
@@ -35,11 +35,21 @@ class LaunchedServer:
     base_url: its address, such as http://127.0.0.1:8000/v1.
     model: the name by which requests name the model.
     extra: fields that each request needs, such as {"top_k": 0}.
+    takes_seeds: whether a request may hold a seed. Some servers end when they get one.
     """
 
     base_url: str
     model: str
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any]
+    takes_seeds: bool
+    _process: ServerProcess
+
+    def explain(self, error: Exception) -> None:
+        """Raise InfrastructureError with the server's last words if the server has ended.
+
+        error: the error that shows that an answer is missing.
+        """
+        self._process.check_end("while it was used. The answers that had arrived are kept", error)
 
 
 @contextlib.contextmanager
@@ -64,18 +74,19 @@ def launched(
     make_folder(folder)
     end_leftover(record_file(folder, name), log)
     port = choose_port(section.port)
-    served = prepare(str(model), preset, section.adapters, folder / name, log)
     environment = _environment(section)
+    served = prepare(str(model), preset, section.adapters, folder / name, log, environment)
     command = _command(section, preset, served, environment, name=name, port=port, dtype=dtype)
     with ServerProcess(command, environment, folder, name, section, log) as process:
         rows = process.wait_until_ready(port)
         listed = preset is None or preset.lists_model
         served_name = _check_model(rows, section, served, name) if listed else served.path
         extra = dict(preset.extra or {}) if preset else {}
+        server = LaunchedServer(f"http://{HOST}:{port}/v1", served_name, extra, takes_seeds(preset), process)
         try:
-            yield LaunchedServer(f"http://{HOST}:{port}/v1", served_name, extra)
+            yield server
         except CodeprefError as error:
-            process.check_end("while it was used. The answers that had arrived are kept", error)
+            server.explain(error)
             raise
 
 

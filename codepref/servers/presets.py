@@ -1,4 +1,4 @@
-"""The commands of servers that codepref knows, and how a command becomes words with a model and a port. Pure."""
+"""The commands of servers that codepref knows, and how a command becomes words with a model and a port."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from codepref.config.sections import EngineSection
 from codepref.errors import UserError
@@ -30,6 +31,7 @@ class Preset:
     own_decoding: whether the server takes what a request leaves open, such as top_k, from the model's generation
     configuration. codepref then serves a copy of the folder whose configuration changes nothing.
     extra: fields that each request needs, so that only the recipe decides how answers are drawn.
+    seeds_need_gpu: whether a seed in a request ends the server on a machine without GPU.
     """
 
     command: str
@@ -39,6 +41,7 @@ class Preset:
     format: str = "folder"
     own_decoding: bool = False
     extra: Mapping[str, float] | None = None
+    seeds_need_gpu: bool = False
 
 
 PRESETS: dict[str, Preset] = {
@@ -46,6 +49,7 @@ PRESETS: dict[str, Preset] = {
         "vllm serve {model} --served-model-name {name} --host 127.0.0.1 --port {port} --dtype {dtype} "
         "--generation-config vllm --disable-uvicorn-access-log",
         adapter_options="--enable-lora --max-lora-rank {rank} --lora-modules {name}={adapter}",
+        seeds_need_gpu=True,
     ),
     "sglang": Preset(
         "{python} -m sglang.launch_server --model-path {model} --served-model-name {name} --host 127.0.0.1 "
@@ -88,6 +92,13 @@ def command_mistakes(section: EngineSection) -> list[str]:
     if unknown := sorted(used - set(PLACEHOLDERS)):
         mistakes.append(f"engine.command holds {{{unknown[0]}}}; codepref fills {_known()}")
     return mistakes
+
+
+def takes_seeds(preset: Preset | None, devices: Path = Path("/dev")) -> bool:
+    """Return whether requests to the preset's server may hold a seed. devices: the folder of device files."""
+    if preset is None or not preset.seeds_need_gpu:
+        return True
+    return any(devices.glob("nvidia[0-9]*")) or (devices / "kfd").exists()
 
 
 def words(command: str, values: Mapping[str, str]) -> list[str]:

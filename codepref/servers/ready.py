@@ -16,7 +16,7 @@ from codepref.errors import UserError
 
 HOST = "127.0.0.1"
 ANSWER_SECONDS = 5.0
-"""Time limit of one request about the state of a server."""
+"""The longest time limit of one request about the state of a server."""
 
 LAST_BYTES = 1 << 18
 LAST_LINES = 3
@@ -41,15 +41,15 @@ def choose_port(port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def listed_models(port: int) -> list[Mapping[str, Any]] | None:
-    """Return the server's list of models, or None if the server is not ready.
+def listed_models(port: int, seconds: float = ANSWER_SECONDS) -> list[Mapping[str, Any]] | None:
+    """Return the server's list of models, or None if the server is not ready. seconds: time limit of one request.
 
     A server without an address /health is ready when it lists its models. Raises UserError if it asks for a key.
     """
-    health, _ = _get(port, "/health")
+    health, _ = _get(port, "/health", seconds)
     if health != 200 and health not in (404, 405, 501):
         return None
-    status, body = _get(port, "/v1/models")
+    status, body = _get(port, "/v1/models", seconds)
     if status in (401, 403):
         raise UserError("the server asks for a key. Leave out the key, since it only listens on this machine")
     if status != 200:
@@ -61,11 +61,11 @@ def listed_models(port: int) -> list[Mapping[str, Any]] | None:
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else None
 
 
-def _get(port: int, path: str) -> tuple[int, bytes]:
+def _get(port: int, path: str, seconds: float) -> tuple[int, bytes]:
     """Return (status, body) of an answer, or (0, b"") if there is none. Proxies of the environment are not used."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"http://{HOST}:{port}{path}", timeout=ANSWER_SECONDS) as answer:
+        with opener.open(f"http://{HOST}:{port}{path}", timeout=seconds) as answer:
             return int(answer.status), answer.read(LAST_BYTES)
     except urllib.error.HTTPError as error:
         return int(error.code), b""

@@ -17,7 +17,7 @@ from codepref.config.sections import EngineSection
 from codepref.errors import InfrastructureError, MachineError, UserError
 from codepref.servers import supervisor
 from codepref.servers.leftovers import MARK, kill_marked, write_record
-from codepref.servers.ready import last_words, listed_models, output_lines
+from codepref.servers.ready import ANSWER_SECONDS, last_words, listed_models, output_lines
 
 POLL_SECONDS = 0.25
 MESSAGE_SECONDS = 10.0
@@ -109,7 +109,8 @@ class ServerProcess:
         self._log(f"starting the server of {self._name}: {' '.join(self._command)}")
         while True:
             self.check("before it was ready")
-            if (rows := listed_models(port)) is not None:
+            left = begun + self._section.wait_seconds - time.monotonic()
+            if (rows := listed_models(port, max(POLL_SECONDS, min(ANSWER_SECONDS, left)))) is not None:
                 self.check("before it was ready")  # another program could have taken the port
                 self._log(f"the server of {self._name} is ready after {time.monotonic() - begun:.0f} s")
                 return rows

@@ -105,22 +105,22 @@ def start(command: list[str], log: str, libc: ctypes.CDLL) -> Server:
 def stop(server: Server, grace: float) -> None:
     """Send SIGTERM to the server's process group, and kill all descendants that do not end in time.
 
-    The server has `grace` seconds. What it leaves behind has REST_SECONDS.
+    The server has `grace` seconds. What it leaves behind then gets SIGTERM too, and has REST_SECONDS.
     """
     deadline = time.monotonic() + grace
     if server.poll() is None:
         signal_group(server.pid, signal.SIGTERM)
     while server.poll() is None and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
-    deadline = time.monotonic() + REST_SECONDS
-    while descendants() and server.returncode is not None and time.monotonic() < deadline:
-        reap()
-        time.sleep(POLL_SECONDS)
+    if server.returncode is not None:
+        signal_all(descendants(), signal.SIGTERM)
+        deadline = time.monotonic() + REST_SECONDS
+        while descendants() and time.monotonic() < deadline:
+            reap()
+            time.sleep(POLL_SECONDS)
     deadline = time.monotonic() + KILL_SECONDS
     while (left := descendants()) and time.monotonic() < deadline:
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        signal_all(left, signal.SIGKILL)
         reap()
         time.sleep(POLL_SECONDS)
 
@@ -129,6 +129,13 @@ def signal_group(group: int, number: int) -> None:
     """Send a signal to a process group, which may have ended."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(group, number)
+
+
+def signal_all(pids: set[int], number: int) -> None:
+    """Send a signal to processes, which may have ended."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def descendants() -> set[int]:
