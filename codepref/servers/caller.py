@@ -77,12 +77,23 @@ class Lane:
 
 
 class Caller:
-    """Makes the calls to all endpoints. It writes each attempt to `journal` and reports it through `notify`."""
+    """Makes the calls to all endpoints. It writes each attempt to `journal` and reports it through `notify`.
 
-    def __init__(self, endpoints: list[Endpoint], journal: Journal, budget: Budget, notify: Notify) -> None:
+    only_listed: as in `codepref.servers.exchange.Exchange`.
+    """
+
+    def __init__(
+        self,
+        endpoints: list[Endpoint],
+        journal: Journal,
+        budget: Budget,
+        notify: Notify,
+        *,
+        only_listed: bool = False,
+    ) -> None:
         self.lanes = {endpoint.name: Lane(endpoint, servers_of(endpoint)) for endpoint in endpoints}
         self.journal, self.budget, self.notify = journal, budget, notify
-        self.stopping = False
+        self.only_listed, self.stopping = only_listed, False
         self.generator = random.Random()
         self._budget_changed = asyncio.Condition()
         self._check: asyncio.Task[bool] | None = None
@@ -118,7 +129,7 @@ class Caller:
     async def _check_endpoints(self) -> bool:
         """Check all endpoints, and return whether no check found a mistake. No worker makes a call before that."""
         clients = [server.client for lane in self.lanes.values() for server in lane.servers]
-        reasons = await asyncio.gather(*(client.check() for client in clients))
+        reasons = await asyncio.gather(*(client.check(only_listed=self.only_listed) for client in clients))
         if mistakes := [reason for reason in reasons if reason]:
             self._stop("user", *mistakes)
         return not mistakes
@@ -178,7 +189,7 @@ class Caller:
             reply = attempt.reply.to_json()
             span = self.journal.append(line | {"c": actual, "a": reply})
             # the parent process reads the text from the journal
-            without_text = {key: reply[key] for key in ("finish", "tokens_in", "tokens_out", "estimated")}
+            without_text = {key: value for key, value in reply.items() if key not in ("text", "reasoning", "others")}
             self.notify(line | {"c": actual, "a": without_text, "span": span})
             lane.given_up = server.faults = 0
             lane.answers += 1

@@ -16,6 +16,9 @@ from codepref.servers.records import Attempt, Reply, Request
 CHECK_SECONDS = 10.0
 """Time limit for the request for the list of models."""
 
+MAX_LISTED = 8
+"""A server that lists at most so many models is expected to list all that it serves."""
+
 NO_CREDIT = ("insufficient_quota", "billing_hard_limit_reached", "access_terminated")
 """Error codes of answers with status 429 for which waiting does not help."""
 
@@ -37,15 +40,16 @@ class Client:
             timeout=endpoint.timeout,
         )
 
-    async def check(self) -> str:
+    async def check(self, *, only_listed: bool = False) -> str:
         """Return a reason not to begin with the calls, or "" if the check finds none.
 
         The check asks for the list of models, which is free. A server that does not offer the list passes the check.
+        only_listed: a list of a few models that lacks the endpoint's model is a reason.
         """
         endpoint = self.endpoint
         try:
             async with asyncio.timeout(CHECK_SECONDS):
-                await self._client.models.with_raw_response.list()
+                answer = await self._client.models.with_raw_response.list()
         except self._openai.APIStatusError as error:
             return self._wrong_key(error.status_code) if error.status_code in (401, 403) else ""
         except (self._openai.APITimeoutError, TimeoutError):
@@ -55,6 +59,9 @@ class Client:
                 f"{endpoint.name}: no server at {endpoint.base_url} ({_cause(error)}). Start it, or correct base_url "
                 "(it usually ends in /v1)"
             )
+        names = listed_models(answer.http_response.content) if only_listed else []
+        if names and not any(is_name_of(name, endpoint.model) for name in names):
+            return f"{endpoint.base_url} serves {', '.join(names)}, and not {endpoint.model}. Give the name it serves"
         return ""
 
     async def ask(self, request: Request) -> Attempt:
@@ -126,6 +133,28 @@ class Client:
         endpoint = self.endpoint
         state = "is refused" if os.environ.get(endpoint.api_key_env) else "is not set, but the server needs a key"
         return f"{endpoint.name}: {endpoint.base_url} answers {status}. The key in {endpoint.api_key_env} {state}"
+
+
+def listed_models(body: bytes) -> list[str]:
+    """Return the names in a server's list of models, or [] if the list is long, cannot be read or has a wildcard.
+
+    Servers with many models often know names that they do not list.
+    """
+    try:
+        names = [entry["id"] for entry in json.loads(body)["data"]]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return []
+    readable = all(isinstance(name, str) and "*" not in name for name in names)
+    return names if readable and len(names) <= MAX_LISTED else []
+
+
+def is_name_of(listed: str, model: str) -> bool:
+    """Return whether a name in a server's list can mean `model`.
+
+    Ollama lists `NAME:latest`, and servers of one model may list its path.
+    """
+    names = {form.lower() for form in (listed, listed.removesuffix(":latest"), listed.rstrip("/").rpartition("/")[2])}
+    return model.lower() in names or model.lower().rstrip("/").rpartition("/")[2] in names
 
 
 def read_answer(body: bytes, request: Request, model: str = "") -> Attempt:

@@ -60,6 +60,8 @@ class Exchange:
     endpoints: the models that can be called. Their names must differ. log: called with messages for the user.
     budget: the dollars that all runs with this journal may spend together, or None for no limit. A call that the server
     may have billed although no answer arrived counts with its highest cost.
+    only_listed: refuse an endpoint whose server lists a few models and not this one. Some servers answer to any name.
+    forget: do not keep the positions of new answers, which saves memory. `answer` then returns only older answers.
     """
 
     def __init__(
@@ -69,9 +71,12 @@ class Exchange:
         *,
         budget: float | None = None,
         log: Log = lambda text: None,
+        only_listed: bool = False,
+        forget: bool = False,
     ) -> None:
         check_endpoints(endpoints, budget)
         self.folder, self.budget, self._log = folder, budget, log
+        self._only_listed, self._forget = only_listed, forget
         self._lanes = {endpoint.name: _Lane(endpoint) for endpoint in endpoints}
         self.ledger = Ledger()
         self._spans: dict[str, Span] = {}
@@ -91,6 +96,7 @@ class Exchange:
                 "journal": str(journal),
                 "parent": os.getpid(),
                 "budget": self.budget,
+                "only_listed": self._only_listed,
                 "endpoints": [asdict(lane.endpoint) for lane in self._lanes.values()],
             }
         )
@@ -135,6 +141,10 @@ class Exchange:
                 self._queue_follow_ups(result, follow_up)
                 yield result
 
+    def holds(self, key: str) -> bool:
+        """Return whether `answer` returns an answer for this key."""
+        return key in self._spans
+
     def answer(self, key: str) -> Reply | None:
         """Return the journal's answer to the request with this key, or None. The answer can be from an earlier run."""
         return self._answers.read(self._spans[key]) if key in self._spans else None
@@ -170,7 +180,9 @@ class Exchange:
             return None
         request = self._pending.pop(message["k"])
         self._lanes[message["e"]].pending -= 1
-        span = self._spans[message["k"]] = tuple(message["span"])
+        span = tuple(message["span"])
+        if not self._forget:
+            self._spans[message["k"]] = span
         return RequestResult(request, self._answers.read(span))
 
     def _send(self, document: Mapping[str, Any]) -> None:
