@@ -36,11 +36,9 @@ class EngineSection:
     port: int = bounded(0, low=0, high=65535, doc="port on this machine; 0 takes a free one")
     wait_seconds: float = bounded(900.0, above=0.0, doc="seconds in which the server must be ready")
     stop_seconds: float = bounded(20.0, low=0.0, doc="seconds that the server has to end before it is killed")
-    served_name: str = bounded("", doc="the server's name for the model, if it is neither the path nor {name}")
     adapters: Literal["merge", "serve"] = bounded(
         "merge", doc="`merge` serves merged weights of a LoRA adapter; `serve`: vLLM and SGLang serve base and adapter"
     )
-    concurrency: int = bounded(64, low=1, doc="number of answers that the server writes at the same time")
 
     @property
     def launches(self) -> bool:

@@ -64,7 +64,7 @@ def run(
         lines.append(ProgressLine(label))
         return lines[-1]
 
-    servers = Servers(chosen.engine, folder / "servers", log, chosen.model.dtype)
+    servers = Servers(chosen.engine, folder / "servers", log=log, dtype=chosen.model.dtype)
     with RunDirectory(folder, chosen) as directory, servers:
         work = load_work(directory, progress_for, unconfined, servers)
         directory.claim(work.inputs(), lambda: {"machine": machine(), "versions": versions(), "unconfined": unconfined})

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from codepref.config.sections import EngineSection
 from codepref.errors import CodeprefError, UserError
 from codepref.servers.leftovers import end_leftover
-from codepref.servers.presets import PRESETS, Preset, command_mistakes, takes_seeds, words
+from codepref.servers.presets import PRESETS, Preset, command_mistakes, words
 from codepref.servers.ready import HOST, choose_port, served_id
 from codepref.servers.served import ServedModel, prepare
 from codepref.servers.server_process import Log, ServerProcess, record_file
@@ -34,14 +34,12 @@ class LaunchedServer:
     Attributes:
     base_url: its address, such as http://127.0.0.1:8000/v1.
     model: the name by which requests name the model.
-    extra: fields that each request needs, such as {"top_k": 0}.
-    takes_seeds: whether a request may hold a seed. Some servers end when they get one.
+    preset: the server's preset, or None for a command of the user.
     """
 
     base_url: str
     model: str
-    extra: Mapping[str, Any]
-    takes_seeds: bool
+    preset: Preset | None
     _process: ServerProcess
 
     def explain(self, error: Exception) -> None:
@@ -54,13 +52,21 @@ class LaunchedServer:
 
 @contextlib.contextmanager
 def launched(
-    section: EngineSection, model: str | Path, *, name: str, folder: Path, log: Log, dtype: str = "auto"
+    section: EngineSection,
+    model: str | Path,
+    *,
+    name: str,
+    folder: Path,
+    log: Log,
+    dtype: str = "auto",
+    served_name: str = "",
 ) -> Iterator[LaunchedServer]:
     """Run the server that `section` names with `model` inside the block.
 
     model: a folder, a hub name or `starter`. name: a short name of the model, for the server and for files. folder: the
     folder for the server's output NAME.log and for the weights that the server needs in another form. log: called with
-    messages for the user. dtype: the type of the weights, as in `model.dtype`.
+    messages for the user. dtype: the type of the weights, as in `model.dtype`. served_name: the server's own name for
+    the model, if it is neither `name` nor the model's path.
 
     Nothing that the server started is left after the block, also if this process is killed.
     Raises UserError for a command that cannot be started, a port in use, a model that is no model or has no weights,
@@ -80,9 +86,9 @@ def launched(
     with ServerProcess(command, environment, folder, name, section, log) as process:
         rows = process.wait_until_ready(port)
         listed = preset is None or preset.lists_model
-        served_name = _check_model(rows, section, served, name) if listed else served.path
-        extra = dict(preset.extra or {}) if preset else {}
-        server = LaunchedServer(f"http://{HOST}:{port}/v1", served_name, extra, takes_seeds(preset), process)
+        names = [served_name] if served_name else [name, served.path]
+        found = _check_model(rows, names, served) if listed else served_name or served.path
+        server = LaunchedServer(f"http://{HOST}:{port}/v1", found, preset, process)
         try:
             yield server
         except CodeprefError as error:
@@ -90,14 +96,13 @@ def launched(
             raise
 
 
-def _check_model(rows: list[Mapping[str, Any]], section: EngineSection, served: ServedModel, name: str) -> str:
-    names = [section.served_name] if section.served_name else [name, served.path]
+def _check_model(rows: Sequence[Mapping[str, Any]], names: Sequence[str], served: ServedModel) -> str:
     found = served_id(rows, names, served.adapter or served.path)
     if found is None:
         ids = ", ".join(str(row.get("id")) for row in rows) or "no model"
         raise UserError(
             f"the server serves {ids}, and not {names[-1]}. Put {{model}} where the command names the model, or set "
-            "engine.served_name to the server's name for it"
+            "model.served_name to the server's name for it"
         )
     return found
 

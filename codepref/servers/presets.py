@@ -30,7 +30,9 @@ class Preset:
     format: "folder" for a server that reads Transformers folders, "gguf" for one that reads a GGUF file.
     own_decoding: whether the server takes what a request leaves open, such as top_k, from the model's generation
     configuration. codepref then serves a copy of the folder whose configuration changes nothing.
-    extra: fields that each request needs, so that only the recipe decides how answers are drawn.
+    extra: JSON object with fields that each request needs, so that only the recipe decides how answers are drawn.
+    concurrency: the largest number of answers that are worth asking for at the same time; 0 sets no limit.
+    answers_per_call: the number of answers that a request may ask for; 0 sets no limit.
     seeds_need_gpu: whether a seed in a request ends the server on a machine without GPU.
     """
 
@@ -40,7 +42,9 @@ class Preset:
     lists_model: bool = True
     format: str = "folder"
     own_decoding: bool = False
-    extra: Mapping[str, float] | None = None
+    extra: str = ""
+    concurrency: int = 0
+    answers_per_call: int = 0
     seeds_need_gpu: bool = False
 
 
@@ -57,15 +61,20 @@ PRESETS: dict[str, Preset] = {
         adapter_options="--enable-lora --max-lora-rank {rank} --lora-paths {name}={adapter}",
     ),
     "llama.cpp": Preset(
-        "llama-server --model {model} --alias {name} --host 127.0.0.1 --port {port} --jinja --top-k 0 --min-p 0",
-        "{python} -m llama_cpp.server --model {model} --model_alias {name} --host 127.0.0.1 --port {port} --n_ctx 0",
+        "llama-server --model {model} --alias {name} --host 127.0.0.1 --port {port} --jinja",
+        "{python} -m llama_cpp.server --model {model} --model_alias {name} --host 127.0.0.1 --port {port} --n_ctx 0 "
+        "--interrupt_requests false",
         format="gguf",
-        extra={"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0},
+        extra='{"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}',
+        concurrency=4,
+        answers_per_call=1,
     ),
     "transformers": Preset(
         "transformers serve {model} --host 127.0.0.1 --port {port} --dtype {dtype}",
         lists_model=False,
         own_decoding=True,
+        concurrency=2,  # it writes one answer at a time
+        answers_per_call=1,
     ),
 }
 """The presets of `engine.preset` by name."""

@@ -240,8 +240,8 @@ def test_a_server_of_another_model_is_refused(tmp_path: Path, model: str, pids: 
 
 
 def test_a_servers_own_name_of_the_model_can_be_given(tmp_path: Path, model: str) -> None:
-    chosen = section("--id", "gpt-3.5-turbo", served_name="gpt-3.5-turbo")
-    with launched(chosen, model, name="base", folder=tmp_path, log=print) as one:
+    chosen, own = section("--id", "gpt-3.5-turbo"), "gpt-3.5-turbo"
+    with launched(chosen, model, name="base", folder=tmp_path, log=print, served_name=own) as one:
         assert one.model == "gpt-3.5-turbo"
 
 
