@@ -21,11 +21,7 @@ from codepref.servers.records import Request, RequestResult
 from codepref.storage.hashing import content_hash
 
 NO_SEED = "no seed"
-NOT_REPRODUCIBLE = (
-    "The same call can give other answers: a server may ignore the seed, and how it batches calls changes answers"
-)
-    "The same call can give other answers: a server may ignore the seed, and its batches change the answers"
-)
+NOT_REPRODUCIBLE = "The same call can give other answers, because servers may ignore seeds and batch calls differently"
 
 
 class ServerEngine:
