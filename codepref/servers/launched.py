@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,13 @@ from codepref.storage.files import make_folder
 OWN_SETTINGS = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000", "TOKENIZERS_PARALLELISM": "false"}
 """Environment variables that codepref's command line sets for itself. They would slow down a server."""
 
-PRIVATE = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1"}
+PRIVATE = {
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_UPDATE_CHECK": "1",
+    "PYTHONUNBUFFERED": "1",
+}
 """Environment variables of each server: nothing is reported to its makers, and its output arrives at once."""
 
 
@@ -125,21 +132,27 @@ def _command(
         "python": _python(section),
         "dtype": dtype,
     }
-    templates = [preset.command, preset.other_command] if preset else [section.command]
-    programs = []
-    for template in filter(None, templates):
+    for template, check in preset.commands if preset else ((section.command, ""),):
         command = words(f"{template} {section.options}", values)
+        path = shutil.which(command[0], path=environment["PATH"])
+        if path is None or not _works(check, environment, values["python"]):
+            continue
         if served.adapter and preset:
             more = {"name": name, "adapter": served.adapter, "rank": str(served.rank)}
             command += words(preset.adapter_options, more)
-        if path := shutil.which(command[0], path=environment["PATH"]):
-            return [path, *command[1:]]
-        programs.append(command[0])
-    where = f"in the environment of {section.python}" if section.python else "on this machine"
+        return [path, *command[1:]]
+    what = section.preset or words(section.command, values)[0]
+    where = f"in the environment of {section.python}" if section.python else "in codepref's environment or on the PATH"
     raise UserError(
-        f"the server's program {programs[0]} is not installed {where}. Install it, or set engine.python to the Python "
-        "interpreter of the environment that has it"
+        f"the server {what} is not installed {where}. Install it, or set engine.python to the Python interpreter of "
+        "the environment that has it"
     )
+
+
+def _works(check: str, environment: Mapping[str, str], python: str) -> bool:
+    """Return whether a line of Python succeeds in the server's environment. An empty line does."""
+    command = [python, "-c", check]
+    return not check or subprocess.run(command, env=dict(environment), capture_output=True).returncode == 0
 
 
 def _python(section: EngineSection) -> str:

@@ -22,8 +22,8 @@ class Preset:
     """A server that codepref knows.
 
     Attributes:
-    command: its command, with PLACEHOLDERS in braces. codepref appends `engine.options`.
-    other_command: the command to use if the program of `command` is not installed, or "".
+    commands: its commands, with PLACEHOLDERS in braces, each with a line of Python that fails in an environment where
+    the command does not work, or "". The first command that works is used, with `engine.options` appended.
     adapter_options: the options with which it serves the adapter {adapter} of rank {rank} beside the base model, or ""
     if it can only serve merged weights.
     lists_model: whether the list of models on the server holds the model that it serves.
@@ -36,8 +36,7 @@ class Preset:
     seeds_need_gpu: whether a seed in a request ends the server on a machine without GPU.
     """
 
-    command: str
-    other_command: str = ""
+    commands: tuple[tuple[str, str], ...]
     adapter_options: str = ""
     lists_model: bool = True
     format: str = "folder"
@@ -48,29 +47,51 @@ class Preset:
     seeds_need_gpu: bool = False
 
 
+def _has(module: str) -> str:
+    return f"import importlib.util as u; assert u.find_spec({module!r})"
+
+
+_VLLM = (
+    "{model} --served-model-name {name} --host 127.0.0.1 --port {port} --dtype {dtype} --generation-config vllm "
+    "--disable-uvicorn-access-log"
+)
 PRESETS: dict[str, Preset] = {
     "vllm": Preset(
-        "vllm serve {model} --served-model-name {name} --host 127.0.0.1 --port {port} --dtype {dtype} "
-        "--generation-config vllm --disable-uvicorn-access-log",
+        (
+            (f"vllm serve {_VLLM}", "import importlib.metadata as m; m.version('vllm')"),
+            # builds for CPUs have another name as a package, with which `vllm serve` does not start
+            (f"{{python}} -m vllm.entrypoints.openai.api_server --model {_VLLM}", _has("vllm")),
+            (f"vllm serve {_VLLM}", ""),
+        ),
         adapter_options="--enable-lora --max-lora-rank {rank} --lora-modules {name}={adapter}",
         seeds_need_gpu=True,
     ),
     "sglang": Preset(
-        "{python} -m sglang.launch_server --model-path {model} --served-model-name {name} --host 127.0.0.1 "
-        "--port {port} --dtype {dtype} --sampling-defaults openai --log-level-http warning",
+        (
+            (
+                "{python} -m sglang.launch_server --model-path {model} --served-model-name {name} --host 127.0.0.1 "
+                "--port {port} --dtype {dtype} --sampling-defaults openai --log-level-http warning",
+                _has("sglang"),
+            ),
+        ),
         adapter_options="--enable-lora --max-lora-rank {rank} --lora-paths {name}={adapter}",
     ),
     "llama.cpp": Preset(
-        "llama-server --model {model} --alias {name} --host 127.0.0.1 --port {port} --jinja",
-        "{python} -m llama_cpp.server --model {model} --model_alias {name} --host 127.0.0.1 --port {port} --n_ctx 0 "
-        "--interrupt_requests false",
+        (
+            ("llama-server --model {model} --alias {name} --host 127.0.0.1 --port {port} --jinja", ""),
+            (
+                "{python} -m llama_cpp.server --model {model} --model_alias {name} --host 127.0.0.1 --port {port} "
+                "--n_ctx 0 --interrupt_requests false",
+                _has("llama_cpp"),
+            ),
+        ),
         format="gguf",
         extra='{"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}',
         concurrency=4,
         answers_per_call=1,
     ),
     "transformers": Preset(
-        "transformers serve {model} --host 127.0.0.1 --port {port} --dtype {dtype}",
+        (("transformers serve {model} --host 127.0.0.1 --port {port} --dtype {dtype}", _has("fastapi")),),
         lists_model=False,
         own_decoding=True,
         concurrency=2,  # it writes one answer at a time

@@ -22,7 +22,10 @@ LAST_BYTES = 1 << 18
 LAST_LINES = 3
 LINE_CHARACTERS = 300
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_ERROR = re.compile(r"\b\w*(?:Error|Exception)\b:? +\S|\berror:", re.IGNORECASE)
+_ERROR = re.compile(r"^(?!.*WARN).*(?:\b\w*(?:Error|Exception): +\S|\b(?:error|ERROR): )")
+_FRAME = re.compile(r"(^|\])\s*File \".*\", line \d+, in ")
+_CODE = re.compile(r"(^|\])\s*(Traceback \(most recent|[~^]+$)")
+"""Lines of a Python traceback, also behind the prefix of a logger. A line of code follows each frame."""
 
 
 def choose_port(port: int) -> int:
@@ -93,10 +96,13 @@ def served_id(rows: Sequence[Mapping[str, Any]], names: Sequence[str], model: st
 def last_words(log: Path, start: int = 0) -> str:
     """Return the last lines of a server's output, joined into one line, or "nothing".
 
-    start: the size of the file before the server started. If the last lines name no error, or there is an earlier one,
-    the first line with an error stands before them, since it is often the cause of the later ones.
+    start: the size of the file before the server started. If there is an earlier line with an error, the first such
+    line stands before the last lines, since it is often their cause. The code in Python tracebacks is left out.
     """
     lines = output_lines(log, start)
+    code = {place + 1 for place, line in enumerate(lines) if _FRAME.search(line)}
+    code |= {place for place, line in enumerate(lines) if _FRAME.search(line) or _CODE.search(line)}
+    lines = [line for place, line in enumerate(lines) if place not in code]
     last = lines[-LAST_LINES:]
     first = next((line for line in lines if _ERROR.search(line)), None)
     words = [first, *last] if first is not None and first not in last else last

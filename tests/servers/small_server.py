@@ -4,9 +4,11 @@ import argparse
 import http.server
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -20,6 +22,14 @@ def leave_a_process_behind(pids: Path) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def program(prompt: str, *, right: bool) -> str:
+    """Return a program for a prompt that names a function `add_N`, which adds N, or a program that adds N + 1."""
+    found = re.search(r"add_(\d+)", prompt)
+    if not found:
+        return "I do not know."
+    return f"```python\ndef add_{found[1]}(x):\n    return x + {int(found[1]) + (not right)}\n```"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("model")
@@ -31,6 +41,8 @@ def main() -> None:
     parser.add_argument("--silent", action="store_true", help="take connections, and never answer")
     parser.add_argument("--loading", type=float, default=0, help="seconds in which /health answers 503")
     parser.add_argument("--die-on-chat", action="store_true")
+    parser.add_argument("--asked", type=Path, help="file for a line of JSON about each answer: model, prompt and seed")
+    parser.add_argument("--seconds", type=float, default=0, help="seconds that each answer takes")
     options = parser.parse_args()
     if options.ignore_term:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -42,6 +54,8 @@ def main() -> None:
         print("INFO reading the weights", flush=True)
         raise ValueError("the weights of layer 3 are missing")
     ready = time.monotonic() + options.loading
+    counts: dict[str, int] = {}
+    lock = threading.Lock()
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -59,7 +73,15 @@ def main() -> None:
             if options.die_on_chat:
                 print("RuntimeError: the cache is full", file=sys.stderr, flush=True)
                 os._exit(3)
-            choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": body["model"]}}
+            time.sleep(options.seconds)
+            prompt = body["messages"][-1]["content"]
+            with lock:
+                counts[prompt] = counts.get(prompt, 0) + 1
+                text = program(prompt, right=counts[prompt] % 2 == 0)
+                if options.asked:
+                    line = {"model": options.model, "prompt": prompt, "seed": body.get("seed")}
+                    options.asked.open("a").write(json.dumps(line) + "\n")
+            choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
             self.answer(200, {"choices": [choice], "usage": {"prompt_tokens": 1, "completion_tokens": 1}})
 
         def answer(self, status: int, document: object) -> None:

@@ -254,7 +254,7 @@ def test_a_port_in_use_is_one_message(tmp_path: Path, model: str) -> None:
 
 def test_a_program_that_is_not_installed_is_one_message(tmp_path: Path, model: str) -> None:
     message = refused(UserError, EngineSection(command="no-such-server {model} --port {port}"), model, tmp_path)
-    assert message.startswith("the server's program no-such-server is not installed on this machine")
+    assert message.startswith("the server no-such-server is not installed in codepref's environment")
 
 
 def test_a_program_that_cannot_be_executed_is_one_message(tmp_path: Path, model: str) -> None:
@@ -320,7 +320,7 @@ def test_mistakes_in_the_section_are_found(keys: dict[str, str], message: str) -
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_hold_model_and_port(name: str) -> None:
     preset = PRESETS[name]
-    for one in filter(None, (preset.command, preset.other_command)):
+    for one, _ in preset.commands:
         assert command_mistakes(EngineSection(command=one)) == []
 
 

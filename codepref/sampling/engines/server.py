@@ -77,7 +77,14 @@ class ServerEngine:
         with ExitStack() as stack:
             folder = self._folder or Path(stack.enter_context(TemporaryDirectory(prefix="codepref-")))
             exchange = stack.enter_context(
-                Exchange([self.endpoint], folder, budget=self._budget, log=self._log, only_listed=self._only_listed, forget=True)
+                Exchange(
+                    [self.endpoint],
+                    folder,
+                    budget=self._budget,
+                    log=self._log,
+                    only_listed=self._only_listed,
+                    forget=True,
+                )
             )
             self.ledger = exchange.ledger
             plan = self._plan(asks, decoding, seed, exchange)
