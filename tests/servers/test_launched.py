@@ -11,12 +11,13 @@ import sys
 import textwrap
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from codepref.cli.main import main
 from codepref.config.sections import EngineSection
 from codepref.errors import InfrastructureError, UserError
 from codepref.servers.launched import launched
@@ -382,3 +383,23 @@ def test_an_adapter_is_served_beside_its_base_model_on_request(tmp_path: Path, m
     )
     with pytest.raises(UserError, match=r"engine\.adapters = 'merge'"):
         prepare(str(adapter), PRESETS["vllm"], "serve", tmp_path / "served", print)
+
+
+def test_a_command_samples_on_a_server_that_it_starts(
+    tmp_path: Path, model: str, pids: Path, write_lines: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    problems = write_lines(
+        [{"task_id": "a", "prompt": "Write add_3(x).", "entry_point": "add_3", "tests": ["assert add_3(1) == 4"]}]
+    )
+    out = tmp_path / "solutions.jsonl"
+    options = ["--model", model, "--problems", str(problems), "--out", str(out), "-n", "2", "--concurrency", "1"]
+    assert main(["sample", *options, "--engine-command", command("--pids", str(pids))]) == 0
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row["solution"].strip().splitlines()[-1] for row in rows] == ["    return x + 4", "    return x + 3"]
+    assert "starting the server of model" in capsys.readouterr().err
+    assert alive(pids) == []
+
+
+def test_options_of_a_server_that_none_names_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sample", "--model", "m", "--problems", "p", "--out", "o", "--engine-port", "8000"]) == 2
+    assert capsys.readouterr().err == "codepref: --engine-port needs --engine or --engine-command\n"
