@@ -10,7 +10,7 @@ from codepref.api.inputs import Problems, Progress, default_template, load_probl
 from codepref.api.launched import on_launched
 
 if TYPE_CHECKING:
-    from codepref.config.sections import EngineSection
+    from codepref.config.engine import EngineSection
     from codepref.config.served import ModelServer
     from codepref.sampling.engines import Engine
 
