@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codepref.api.inputs import Problems, Progress, default_template, load_problems, on_server
+from codepref.api.launched import on_launched
 
 if TYPE_CHECKING:
+    from codepref.config.sections import EngineSection
     from codepref.config.served import ModelServer
     from codepref.sampling.engines import Engine
 
@@ -32,6 +34,7 @@ def sample(
     progress: Progress | None = None,
     base_url: str | Sequence[str] = (),
     server: ModelServer | None = None,
+    engine: EngineSection | None = None,
     log: Callable[[str], None] = lambda text: None,
 ) -> list[dict[str, Any]]:
     """Ask a model for `n` answers to each problem, and return one row for each answer.
@@ -39,23 +42,28 @@ def sample(
     kind: what the answers hold, "solutions" or "tests". strict: refuse a source of problems with a bad row, which
     is left out by default. base_url: the address of an OpenAI-compatible server of the model, or several. The model's
     name is then the server's name for it. server: settings of the calls; its `base_url` counts if `base_url` is empty.
-    log: called with messages for the user. See `codepref.sampling.sample.sample` for the other arguments, the rows and the errors.
+    engine: the section [engine] of a recipe, for a server that codepref starts for the model and stops. log: called
+    with messages for the user. See `codepref.sampling.sample.sample` for the other arguments, the rows and the errors.
     """
     from codepref.sampling.engines import Decoding
     from codepref.sampling.sample import sample as work
 
-    engine = on_server(model, base_url, server, log)
-    return work(
-        load_problems(problems, strict=strict),
-        engine,
-        kind=kind,
-        n=n,
-        decoding=Decoding(temperature, top_p, max_new_tokens),
-        template=default_template(template, engine, kind),
-        seed=seed,
-        batch_size=batch_size,
-        out=Path(out) if out else None,
-        dtype=dtype,
-        device=device,
-        progress=progress,
-    )
+    chosen = on_server(model, base_url, server, log)
+    template = default_template(template, chosen, kind)
+    target = Path(out) if out else None
+    folder = target.with_name(f"{target.name}.server") if target else None
+    with on_launched(chosen, engine, calls=server, folder=folder, log=log, dtype=dtype) as answering:
+        return work(
+            load_problems(problems, strict=strict),
+            answering,
+            kind=kind,
+            n=n,
+            decoding=Decoding(temperature, top_p, max_new_tokens),
+            template=template,
+            seed=seed,
+            batch_size=batch_size,
+            out=target,
+            dtype=dtype,
+            device=device,
+            progress=progress,
+        )

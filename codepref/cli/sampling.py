@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
+from codepref.cli.engine_options import add_engine, read_engine
 from codepref.cli.options import Parser, add_decoding, add_model, add_problems
 from codepref.cli.output import log
 from codepref.cli.server_options import add_server, read_server, server_lines
@@ -25,6 +26,7 @@ def add_sample(parser: Parser) -> None:
     parser.add_argument("-n", type=int, default=10, help="number of answers per problem (default %(default)s)")
     add_decoding(parser)
     add_server(parser)
+    add_engine(parser)
     parser.add_argument(
         "--out", required=True, help="file of JSON lines to write; an interrupted command continues from OUT.parts"
     )
@@ -35,6 +37,7 @@ def sample(options: Namespace) -> None:
     """Run `codepref sample`."""
     from codepref import api
 
+    engine = read_engine(options)
     progress = ProgressLine("sample: answers")
     rows = api.sample(
         options.problems,
@@ -52,7 +55,8 @@ def sample(options: Namespace) -> None:
         out=options.out,
         strict=options.strict,
         progress=progress,
-        server=read_server(options),
+        server=read_server(options, launched=engine is not None),
+        engine=engine,
         log=log,
     )
     progress.close()

@@ -66,17 +66,19 @@ def add_server(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--budget", type=float, help="limit in dollars for one file of answers; needs prices")
 
 
-def read_server(options: Namespace) -> ModelServer | None:
+def read_server(options: Namespace, *, launched: bool = False) -> ModelServer | None:
     """Return the server that the options name, or None without --base-url.
 
+    launched: whether codepref starts the server. The options then need no --base-url.
     Raises UserError for values out of range, and for options of a server without --base-url.
     """
     values = {name: value for name in _NAMES if (value := getattr(options, name)) is not None}
     if not values.get("base_url"):
-        if values:
+        if values and not launched:
             option = _NAMES[next(iter(values))]
             raise UserError(f"{option} applies only to a model on a server: add --base-url, or leave it out")
-        return None
+        if not values:
+            return None
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     server: ModelServer = checked(ModelServer(**values), "options")
     return server

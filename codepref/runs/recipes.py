@@ -12,6 +12,7 @@ from codepref.config.templates import check_template
 from codepref.errors import UserError
 from codepref.pairing.rules import load_rule
 from codepref.preferences import PREFERENCES
+from codepref.servers.presets import command_mistakes
 from codepref.training.checks import training_mistakes
 from codepref.training.methods import METHODS, load_method
 
@@ -66,6 +67,11 @@ def inconsistencies(recipe: Recipe) -> list[str]:
     names |= {"rubric score"} if recipe.judge.model == "rubric" else set()
     if unknown := [name for name in recipe.gate.figures if name not in names]:
         mistakes.append(f"gate.figures holds {', '.join(unknown)}; this run only compares {', '.join(sorted(names))}")
+    mistakes += command_mistakes(recipe.engine)
+    if recipe.engine.launches and recipe.model.path.startswith("scripted:"):
+        mistakes.append(
+            f"[engine] starts a server, but model.path = {recipe.model.path!r} needs none: leave out [engine]"
+        )
     mistakes += _feedback_inconsistencies(recipe, rule)
     mistakes += training_mistakes(recipe.training, online=recipe.online)
     mistakes += training_mistakes(recipe.sft.training(), "sft")

@@ -64,7 +64,7 @@ def _sample(work: Work, kind: str, n: int) -> list[dict[str, Any]]:
     settings = work.recipe.sampling
     return sample(
         work.train,
-        work.policy,
+        work.engine(work.policy),
         kind=kind,
         n=n,
         decoding=Decoding(settings.temperature, settings.top_p, settings.max_new_tokens),
