@@ -38,6 +38,19 @@ def uses_server(recipe: Recipe, name: str) -> bool:
     return recipe.engine.launches and split_stage(recipe, name)[1].startswith(("sample-", "evaluate-", "grade-"))
 
 
+def served_message(recipe: Recipe) -> str:
+    """Return a line that says which answers the servers of `model.base_url` give, or "" without such servers."""
+    model = recipe.model
+    if not model.base_url:
+        return ""
+    by = "the server of [engine]" if recipe.engine.launches else "codepref on this machine"
+    later = "The models of later rounds and all" if recipe.training.rounds > 1 else "All"
+    return (
+        f"{', '.join(model.base_url)} answers the training problems as {model.served_name or model.path}. {later} "
+        f"measurements use {by}, so that the scores of base and aligned model can be compared"
+    )
+
+
 def round_prefix(recipe: Recipe, number: int) -> str:
     """Return the prefix of the stage names of round `number`, counted from 1. The last round's prefix is ""."""
     return "" if number == recipe.training.rounds else f"round-{number}-"

@@ -87,7 +87,9 @@ class Model:
             message = {"role": "assistant", "content": text}
             if self.options.reasoning:
                 message["reasoning_content"] = f"thinking {number}"
-            choices.append({"index": index, "finish_reason": "stop"} | ({"message": message} if chat else {"text": text}))
+            choices.append(
+                {"index": index, "finish_reason": "stop"} | ({"message": message} if chat else {"text": text})
+            )
         usage = {"prompt_tokens": 10, "completion_tokens": 20 * count}
         document = {"object": "x", "model": self.options.answers_as or body["model"], "choices": choices}
         # count after the last byte was sent, because a client that has gone gets no answer
