@@ -16,8 +16,8 @@ def add_sample(parser: Parser) -> None:
     """Add the options of `codepref sample`."""
     add_model(
         parser,
-        "folder, hub name, `starter`, or `scripted:FILE` with the answers (docs/reference/files.md); with --base-url: the "
-        "server's name for the model",
+        "folder, hub name, `starter`, or `scripted:FILE` with the answers (docs/reference/files.md); with --base-url: "
+        "the server's name for the model",
     )
     add_problems(parser)
     parser.add_argument(

@@ -10,8 +10,6 @@ from typing import Any
 from codepref.config.fields import checked
 from codepref.config.served import ModelServer
 from codepref.errors import UserError
-from codepref.servers.artifacts import summary_file
-from codepref.storage.files import read_json
 
 _NAMES = {
     "base_url": "--base-url",
@@ -86,11 +84,13 @@ def read_server(options: Namespace, *, launched: bool = False) -> ModelServer | 
 
 def server_lines(out: Path) -> list[str]:
     """Return lines about the calls for the file `out`, or [] if no server was asked for it."""
+    from codepref.servers.artifacts import summary_file
+    from codepref.servers.ledger import ledger_table
+    from codepref.storage.files import read_json
+
     file = summary_file(out)
     if not file.exists():
         return []
-    from codepref.servers.ledger import ledger_table
-
     summary: dict[str, Any] = read_json(file)
     if "servers" not in summary:
         return []

@@ -47,7 +47,7 @@ def run(
     from codepref.problems.needs import missing_packages_message
     from codepref.reports.html import write_report
     from codepref.runs.pipeline import stage_problems, stages
-    from codepref.runs.plan import uses_server
+    from codepref.runs.plan import served_message, uses_server
     from codepref.runs.summary import machine, versions, write_summary
     from codepref.runs.work import load_work
     from codepref.sampling.engines.launched import Servers
@@ -64,12 +64,16 @@ def run(
         lines.append(ProgressLine(label))
         return lines[-1]
 
-    servers = Servers(chosen.engine, folder / "servers", log=log, dtype=chosen.model.dtype)
+    # the settings of calls to model.base_url need not fit the server that codepref starts
+    calls = None if chosen.model.base_url else chosen.model
+    servers = Servers(chosen.engine, folder / "servers", calls=calls, log=log, dtype=chosen.model.dtype)
     with RunDirectory(folder, chosen) as directory, servers:
-        work = load_work(directory, progress_for, unconfined, servers)
+        work = load_work(directory, progress_for, unconfined, servers, log)
         directory.claim(work.inputs(), lambda: {"machine": machine(), "versions": versions(), "unconfined": unconfined})
         directory.stage("problems", lambda: stage_problems(work))
         if message := missing_packages_message([*work.train, *work.validation, *work.heldout]):
+            log(message)
+        if message := served_message(chosen):
             log(message)
         planned = stages(work)
         for number, (name, stage) in enumerate(planned, start=1):

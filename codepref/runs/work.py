@@ -18,7 +18,7 @@ from codepref.problems.load import load_problems
 from codepref.records import Instruction, Problem
 from codepref.runs.directory import RunDirectory
 from codepref.runs.instructions import as_problems, load_recipe_benchmark, load_recipe_instructions
-from codepref.sampling.engines import Engine, model_fingerprint
+from codepref.sampling.engines import Engine, model_fingerprint, open_engine
 from codepref.sampling.engines.launched import LaunchedEngine, Servers
 from codepref.sampling.pool import check_local
 from codepref.storage.files import content_hash
@@ -44,6 +44,7 @@ class Work:
         left_out: the rows of problems that were left out because something is wrong with them, by recipe key.
         round: the number of the round, from 1.
         servers: runs the server of `[engine]` for one model at a time. None if the recipe names no server.
+        log: called with messages for the user.
     """
 
     run: RunDirectory
@@ -58,6 +59,7 @@ class Work:
     left_out: Mapping[str, LeftOut] = field(default_factory=dict)
     round: int = 1
     servers: Servers | None = None
+    log: Callable[[str], None] = lambda text: None
 
     @property
     def out(self) -> Path:
@@ -77,6 +79,16 @@ class Work:
     def engine(self, model: str) -> str | Engine:
         """Return the engine that answers for `model` on a server that codepref starts, or `model` without a server."""
         return LaunchedEngine(self.servers, model, self.short_name(model)) if self.servers else model
+
+    def sampler(self) -> str | Engine:
+        """Return the engine that answers the training problems of this round.
+
+        The servers of `model.base_url` answer for the recipe's model, and for no other.
+        """
+        section = self.recipe.model
+        if section.base_url and self.policy == section.path:
+            return open_engine(section.path, server=section, log=self.log)
+        return self.engine(self.policy)
 
     def member(self, label: str, model: str) -> Member:
         """Return `model` as a member of a pool with the name `label`. A server that it needs is started."""
@@ -149,10 +161,16 @@ class Work:
         )
 
 
-def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool, servers: Servers | None = None) -> Work:
+def load_work(
+    run: RunDirectory,
+    progress_for: ProgressFor,
+    unconfined: bool,
+    servers: Servers | None = None,
+    log: Callable[[str], None] = lambda text: None,
+) -> Work:
     """Load the problems and instructions that the recipe names, and check the recipe against this machine.
 
-    servers: starts the server that the recipe names, if it names one.
+    servers: starts the server that the recipe names, if it names one. log: called with messages for the user.
     Bad rows of problems are left out, with a warning, unless `problems.strict` is set.
     Raises UserError if two of the three sets of problems share a problem, if no held-out problem has tests, if a
     validation problem has no tests, if every training problem is left out because it contains a held-out problem, if
@@ -213,6 +231,7 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool, se
         validation,
         left_out,
         servers=servers if recipe.engine.launches else None,
+        log=log,
     )
 
 

@@ -146,8 +146,7 @@ class ServerEngine:
             reply = exchange.answer(key)
             return len(reply.answers()) if reply else 0
 
-        fixed = self.server.answers_per_call
-        return CallPlan(asks, group_of, request, held, fixed or self.server.concurrency, certain=fixed > 0)
+        return CallPlan(asks, group_of, request, held, self.server.answers_per_call or self.server.concurrency)
 
 
 def _is_refused(result: RequestResult) -> bool:
