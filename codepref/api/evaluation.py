@@ -20,7 +20,8 @@ from codepref.api.inputs import (
     read_pair_records,
 )
 from codepref.api.launched import on_launched
-from codepref.config.sections import EngineSection, EvaluationSection
+from codepref.config.engine import EngineSection
+from codepref.config.sections import EvaluationSection
 from codepref.errors import UserError
 from codepref.execution.limits import SCORING_LIMITS, Limits
 from codepref.records import VacuousTests

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from codepref.errors import UserError
 
 if TYPE_CHECKING:
-    from codepref.config.sections import EngineSection
+    from codepref.config.engine import EngineSection
     from codepref.config.served import ModelServer
     from codepref.sampling.engines import Engine
 

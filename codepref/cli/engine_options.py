@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from argparse import Namespace
 
+from codepref.config.engine import EngineSection
 from codepref.config.fields import checked
-from codepref.config.sections import EngineSection
 from codepref.errors import UserError
 
 

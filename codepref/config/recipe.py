@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from codepref.config.engine import EngineSection
 from codepref.config.fields import bounded, nearest, parse_fields, toml_value
 from codepref.config.old_names import rename_override, rename_sections
 from codepref.config.pool import Member, parse_members
 from codepref.config.sections import (
-    EngineSection,
     EvaluationSection,
     ExecutionSection,
     GateSection,

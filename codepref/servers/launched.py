@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codepref.config.sections import EngineSection
+from codepref.config.engine import EngineSection
 from codepref.errors import CodeprefError, UserError
 from codepref.servers.leftovers import end_leftover
 from codepref.servers.presets import PRESETS, Preset, command_mistakes, words

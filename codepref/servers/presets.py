@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from codepref.config.sections import EngineSection
+from codepref.config.engine import EngineSection
 from codepref.errors import UserError
 
 PLACEHOLDERS = ("model", "name", "port", "python", "dtype")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from codepref.config.sections import EngineSection
+from codepref.config.engine import EngineSection
 from codepref.errors import InfrastructureError, MachineError, UserError
 from codepref.servers import supervisor
 from codepref.servers.leftovers import MARK, kill_marked, write_record

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from codepref.cli.main import main
-from codepref.config.sections import EngineSection
+from codepref.config.engine import EngineSection
 from codepref.errors import InfrastructureError, UserError
 from codepref.servers.launched import launched
 from codepref.servers.presets import PRESETS, command_mistakes, words
@@ -125,7 +125,7 @@ def program(tmp_path: Path, model: str, chosen: EngineSection, body: str) -> sub
     code = f"""
         import os, time
         from pathlib import Path
-        from codepref.config.sections import EngineSection
+        from codepref.config.engine import EngineSection
         from codepref.servers.launched import launched
         section = EngineSection(command={chosen.command!r}, stop_seconds={chosen.stop_seconds})
         with launched(section, {model!r}, name="base", folder=Path({str(tmp_path)!r}), log=lambda text: None):

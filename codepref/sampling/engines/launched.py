@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from codepref.config.endpoint import Endpoint
+from codepref.config.engine import EngineSection
 from codepref.config.fields import shared_values
 from codepref.config.pool import Member
-from codepref.config.sections import EngineSection
 from codepref.config.served import ModelServer
 from codepref.errors import CodeprefError
 from codepref.models import fingerprint
