@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,18 +49,15 @@ def sample(
     from codepref.sampling.engines import Decoding
     from codepref.sampling.sample import sample as work
 
-    chosen = on_server(model, base_url, server, log)
-    template = default_template(template, chosen, kind)
     target = Path(out) if out else None
-    folder = target.with_name(f"{target.name}.server") if target else None
-    with on_launched(chosen, engine, calls=server, folder=folder, log=log, dtype=dtype) as answering:
+    with _answering(model, base_url, server, engine, target, log, dtype) as (chosen, answering):
         return work(
             load_problems(problems, strict=strict),
             answering,
             kind=kind,
             n=n,
             decoding=Decoding(temperature, top_p, max_new_tokens),
-            template=template,
+            template=default_template(template, chosen, kind),
             seed=seed,
             batch_size=batch_size,
             out=target,
@@ -67,3 +65,66 @@ def sample(
             device=device,
             progress=progress,
         )
+
+
+def sample_to_file(
+    problems: Problems,
+    model: str | Engine,
+    out: str | Path,
+    *,
+    kind: str = "solutions",
+    n: int = 10,
+    temperature: float = 0.8,
+    top_p: float = 0.95,
+    max_new_tokens: int = 512,
+    template: str | None = None,
+    batch_size: int = 128,
+    seed: int = 0,
+    dtype: str = "auto",
+    device: str = "auto",
+    strict: bool = False,
+    progress: Progress | None = None,
+    base_url: str | Sequence[str] = (),
+    server: ModelServer | None = None,
+    engine: EngineSection | None = None,
+    log: Callable[[str], None] = lambda text: None,
+) -> None:
+    """Write the rows that `sample` returns to the file `out`, without keeping them in memory.
+
+    The arguments are those of `sample`.
+    """
+    from codepref.sampling.engines import Decoding
+    from codepref.sampling.sample import sample_to_file as work
+
+    with _answering(model, base_url, server, engine, Path(out), log, dtype) as (chosen, answering):
+        work(
+            load_problems(problems, strict=strict),
+            answering,
+            Path(out),
+            kind=kind,
+            n=n,
+            decoding=Decoding(temperature, top_p, max_new_tokens),
+            template=default_template(template, chosen, kind),
+            seed=seed,
+            batch_size=batch_size,
+            dtype=dtype,
+            device=device,
+            progress=progress,
+        )
+
+
+@contextlib.contextmanager
+def _answering(
+    model: str | Engine,
+    base_url: str | Sequence[str],
+    server: ModelServer | None,
+    engine: EngineSection | None,
+    out: Path | None,
+    log: Callable[[str], None],
+    dtype: str,
+) -> Iterator[tuple[str | Engine, str | Engine]]:
+    """Yield the model whose template counts, and the model that answers. Stop a server that was started for it."""
+    chosen = on_server(model, base_url, server, log)
+    folder = out.with_name(f"{out.name}.server") if out else None
+    with on_launched(chosen, engine, calls=server, folder=folder, log=log, dtype=dtype) as answering:
+        yield chosen, answering

@@ -35,13 +35,15 @@ def add_sample(parser: Parser) -> None:
 
 def sample(options: Namespace) -> None:
     """Run `codepref sample`."""
-    from codepref import api
+    from codepref.api.sampling import sample_to_file
+    from codepref.storage.files import read_jsonl
 
     engine = read_engine(options)
     progress = ProgressLine("sample: answers")
-    rows = api.sample(
+    sample_to_file(
         options.problems,
         options.model,
+        options.out,
         kind=options.kind,
         n=options.n,
         temperature=options.temperature,
@@ -52,7 +54,6 @@ def sample(options: Namespace) -> None:
         seed=options.seed,
         dtype=options.dtype,
         device=options.device,
-        out=options.out,
         strict=options.strict,
         progress=progress,
         server=read_server(options, launched=engine is not None),
@@ -60,10 +61,14 @@ def sample(options: Namespace) -> None:
         log=log,
     )
     progress.close()
-    cut = sum(not row["finished"] for row in rows)
-    print(f"{len(rows):,} answers, {cut:,} cut at {options.max_new_tokens} tokens")
+    answers = cut = without_code = 0
+    for _, row in read_jsonl(Path(options.out)):
+        answers += 1
+        cut += not row["finished"]
+        without_code += not row.get("solution", True)
+    print(f"{answers:,} answers, {cut:,} cut at {options.max_new_tokens} tokens")
     if options.kind == "solutions":
-        print(f"{sum(not row['solution'] for row in rows):,} answers hold no code that defines the entry point")
+        print(f"{without_code:,} answers hold no code that defines the entry point")
     for line in server_lines(Path(options.out)):
         print(line)
     print(options.out)

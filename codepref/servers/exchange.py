@@ -133,7 +133,7 @@ class Exchange:
             self._lanes[name].source = iter(source)
         while True:
             yield from self._submit(follow_up)
-            if any(lane.follow_ups for lane in self._lanes.values()):
+            if any(lane.follow_ups and lane.pending < lane.room for lane in self._lanes.values()):
                 continue
             if not self._pending:
                 return
