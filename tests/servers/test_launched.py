@@ -21,6 +21,7 @@ import pytest
 from codepref.cli.main import main
 from codepref.config.engine import EngineSection
 from codepref.errors import InfrastructureError, UserError
+from codepref.models import load_model, load_tokenizer, resolve_model
 from codepref.records import Instruction
 from codepref.sampling.engines.launched import Servers
 from codepref.sampling.pool import PoolSettings
@@ -131,7 +132,8 @@ def program(tmp_path: Path, model: str, chosen: EngineSection, body: str) -> sub
         import os, time
         from pathlib import Path
         from codepref.config.engine import EngineSection
-        from codepref.records import Instruction
+        from codepref.models import load_model, load_tokenizer, resolve_model
+from codepref.records import Instruction
 from codepref.sampling.engines.launched import Servers
 from codepref.sampling.pool import PoolSettings
 from codepref.sampling.respond import respond
@@ -486,3 +488,31 @@ def test_a_command_samples_on_a_server_that_it_starts(
 def test_options_of_a_server_that_none_names_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sample", "--model", "m", "--problems", "p", "--out", "o", "--engine-port", "8000"]) == 2
     assert capsys.readouterr().err == "codepref: --engine-port needs --engine or --engine-command\n"
+
+
+def test_an_adapter_is_merged_into_its_base_model(tmp_path: Path) -> None:
+    """The merged folder loads without peft, and its weights differ from those of the base by the adapter."""
+    import peft
+    import torch
+
+    base = load_model("starter", device="cpu")
+    adapted = peft.get_peft_model(
+        base, peft.LoraConfig(r=2, lora_alpha=4, target_modules=["q_proj"], task_type="CAUSAL_LM")
+    )
+    name, weights = next((name, one) for name, one in adapted.named_parameters() if "lora_B" in name)
+    torch.nn.init.constant_(weights, 0.01)
+    adapted.peft_config["default"].base_model_name_or_path = resolve_model("starter")
+    adapted.save_pretrained(tmp_path / "adapter")
+    load_tokenizer("starter").save_pretrained(tmp_path / "adapter")
+    messages: list[str] = []
+    served = prepare(str(tmp_path / "adapter"), PRESETS["vllm"], "merge", tmp_path / "served", messages.append)
+    assert "merging the adapter" in messages[0]
+    assert not (Path(served.path) / "adapter_config.json").exists()
+    key = name.removeprefix("base_model.model.").replace(".lora_B.default", "")
+    plain = load_model("starter", device="cpu").get_parameter(key)
+    merged = load_model(served.path, device="cpu").get_parameter(key)
+    reduced = adapted.get_parameter(name.replace("lora_B", "lora_A"))
+    # W + alpha / r * B A (arXiv 2106.09685, section 4.1)
+    torch.testing.assert_close(merged.float(), (plain + 4 / 2 * weights @ reduced).float(), atol=1e-2, rtol=1e-2)
+    assert not torch.equal(merged, plain)
+    load_tokenizer(served.path)
