@@ -231,7 +231,9 @@ class Caller:
     def _note_fault(self, lane: Lane, server: Server, attempt: Attempt) -> None:
         """Count a fault of a server. Pause a server that fails while another server of the endpoint answers."""
         server.faults += 1
-        if server.faults == FAULTS_BEFORE_NOTE:
+        if attempt.reason == "connect" and server.faults == 1:
+            self.notify({"note": f"{server.client.base_url}: there is no answer to connections. Trying again"})
+        elif server.faults == FAULTS_BEFORE_NOTE:
             text = f"{server.faults} calls in a row got no answer (last failure: {attempt.reason})"
             self.notify({"note": f"{server.client.base_url}: {text}. Trying again"})
         if lane.other_answers(server):
