@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,12 +17,25 @@ from typing import Any
 from codepref.config.endpoint import Endpoint
 from codepref.servers.backoff import delay
 from codepref.servers.client import Client
+from codepref.servers.fields import Changes
 from codepref.servers.journal import Journal
 from codepref.servers.pricing import Budget, cost_of, max_cost
 from codepref.servers.records import Attempt, Request
 
 MAX_GIVEN_UP = 20
 """When a server has given no answer to this number of requests in a row, no further call to any server begins."""
+
+MAX_REJECTED_IN_A_ROW = 200
+"""When a server has rejected this number of requests in a row, no further call to any server begins."""
+
+MAX_PAUSE = 600.0
+"""The longest pause in seconds that a server gets. If it asks for a longer one, it is asked again after this time."""
+
+NOTED_PAUSE = 20.0
+"""The user is told of a pause of at least this number of seconds."""
+
+MAX_CHANGES = 12
+"""How often one request is tried again at once with other fields."""
 
 MAX_REJECTED = 3
 """No further call begins if a server that has answered nothing in this run rejects a request, and at least this number
@@ -40,11 +54,15 @@ class Job:
 
     Attributes:
     request: the request.
-    failed: how many attempts at it have failed. Refusals of its JSON schema do not count.
+    failed: how many attempts at it have failed. Refusals of a field do not count.
+    changes: changes of fields that are on trial.
+    changed: how often the request was tried again with other fields.
     """
 
     request: Request
     failed: int = 0
+    changes: Changes | None = None
+    changed: int = 0
 
 
 @dataclass
@@ -57,6 +75,8 @@ class Lane:
     busy: the workers that are in a call.
     quiet_until: the end of the pause that the server asked for, as a value of `time.monotonic`.
     given_up: the number of requests that were given up since the last answer.
+    rejected: the number of requests that were rejected since the last answer.
+    examples: the first words of each shape of failure, so that failures with other numbers in them count together.
     answers: the number of answers in this run.
     """
 
@@ -67,7 +87,14 @@ class Lane:
     busy: set[asyncio.Task[Any]] = field(default_factory=set)
     quiet_until: float = 0.0
     given_up: int = 0
+    rejected: int = 0
     answers: int = 0
+    examples: dict[str, str] = field(default_factory=dict)
+
+    def reason(self, attempt: Attempt) -> str:
+        """Return the reason why a request is given up. Equal reasons with other numbers or ids get the same text."""
+        text = f"{attempt.reason}: {attempt.words}" if attempt.words else attempt.reason
+        return self.examples.setdefault(re.sub(r"[0-9a-fA-F-]{8,}|\d+", "#", text), text)
 
     async def wait_until_open(self) -> None:
         """Wait until the pause that the server asked for is over."""
@@ -115,6 +142,9 @@ class Caller:
     async def _check_endpoints(self) -> bool:
         """Check all endpoints, and return whether no check found a mistake. No worker makes a call before that."""
         reasons = await asyncio.gather(*(lane.client.check() for lane in self.lanes.values()))
+        for lane in self.lanes.values():
+            for note in lane.client.take_notes():
+                self.notify({"note": note})
         if mistakes := [reason for reason in reasons if reason]:
             self._stop("user", *mistakes)
         return not mistakes
@@ -139,6 +169,8 @@ class Caller:
                     "machine",
                     f"cannot write {self.journal.path} ({error.strerror}). Free some space if the disk is full",
                 )
+            except Exception as error:  # noqa: BLE001 - without a message the other process would wait for ever
+                self._give_up(lane, job, Attempt("fault", reason="failed", words=f"{type(error).__name__}: {error}"))
             finally:
                 lane.busy.discard(worker)
 
@@ -159,10 +191,22 @@ class Caller:
         return False
 
     async def _attempt(self, lane: Lane, job: Job, highest: float) -> None:
+        self._record({"k": job.request.key, "e": lane.endpoint.name, "b": highest})
+        actual = highest
+        try:
+            actual = await self._make_call(lane, job, highest)
+        finally:
+            async with self._budget_changed:
+                self.budget.end(highest, actual)
+                self._budget_changed.notify_all()
+
+    async def _make_call(self, lane: Lane, job: Job, highest: float) -> float:
+        """Make one call, record its result, and return the cost with which it counts. highest: its highest cost."""
         request, endpoint = job.request, lane.endpoint
-        self._record({"k": request.key, "e": endpoint.name, "b": highest})
         begun = time.monotonic()
-        attempt = await lane.client.ask(request)
+        attempt = await lane.client.ask(request, job.changes)
+        for note in lane.client.take_notes():
+            self.notify({"note": note})
         line: dict[str, Any] = {"k": request.key, "e": endpoint.name, "s": round(time.monotonic() - begun, 4)}
         if attempt.reply is not None:
             actual = cost_of(endpoint, attempt.reply)
@@ -171,48 +215,57 @@ class Caller:
             # the parent process reads the text from the journal
             without_text = {key: reply[key] for key in ("finish", "tokens_in", "tokens_out", "estimated")}
             self.notify(line | {"c": actual, "a": without_text, "span": span})
-            lane.given_up = 0
+            lane.given_up = lane.rejected = 0
             lane.answers += 1
         else:
             actual = highest if attempt.maybe_billed else 0.0
             reason = {"rejected": "rejected", "fatal": "refused"}.get(attempt.kind, attempt.reason)
             self._record(line | {"x": reason, "d": actual})
             self._handle_failure(lane, job, attempt)
-        async with self._budget_changed:
-            self.budget.end(highest, actual)
-            self._budget_changed.notify_all()
+        return actual
 
     def _handle_failure(self, lane: Lane, job: Job, attempt: Attempt) -> None:
         """Handle an attempt without an answer: queue the job again, give its request up, or stop all calls."""
         if attempt.kind == "fatal":
             self._stop("user", attempt.reason)
             return
-        if attempt.kind == "fault" and (attempt.schema_rejected or job.failed < lane.endpoint.retries):
+        if attempt.changes is not None and job.changed < MAX_CHANGES:
+            # without a delay, and without using up a retry
+            self._queue(lane, Job(job.request, job.failed, attempt.changes, job.changed + 1), 0.0)
+        elif attempt.kind == "fault" and job.failed < lane.endpoint.retries:
             self._retry(lane, job, attempt)
-            return
-        self.notify({"given_up": job.request.key, "e": lane.endpoint.name, "reason": attempt.reason})
-        lane.given_up += 1
-        name = lane.endpoint.name
-        if attempt.kind == "rejected" and not lane.answers and lane.given_up >= MAX_REJECTED:
+        else:
+            self._give_up(lane, job, attempt)
+
+    def _give_up(self, lane: Lane, job: Job, attempt: Attempt) -> None:
+        """Report that a request gets no answer. Stop all calls if the server gives no answers at all."""
+        reason, name, rejected = lane.reason(attempt), lane.endpoint.name, attempt.kind == "rejected"
+        self.notify({"given_up": job.request.key, "e": name, "reason": reason, "rejected": rejected})
+        lane.rejected += rejected
+        # after an answer, a rejected request says nothing about the server, and a held back prompt never does
+        lane.given_up += not rejected or not (lane.answers or attempt.prompt_only)
+        if rejected and not lane.answers and lane.given_up >= MAX_REJECTED:
             self._stop(
-                "user",
-                f"{name}: {lane.given_up} requests got no answer, and the server rejected the last ({attempt.reason})",
+                "user", f"{name}: {lane.given_up} requests got no answer, and the server rejected the last ({reason})"
             )
-        elif lane.given_up >= MAX_GIVEN_UP:
-            self._stop(
-                "server", f"{name}: {lane.given_up} requests in a row got no answer (last failure: {attempt.reason})"
-            )
+        elif lane.given_up >= MAX_GIVEN_UP or lane.rejected >= MAX_REJECTED_IN_A_ROW:
+            count = max(lane.given_up, lane.rejected)
+            self._stop("server", f"{name}: {count} requests in a row got no answer (last failure: {reason})")
 
     def _retry(self, lane: Lane, job: Job, attempt: Attempt) -> None:
-        """Queue a job again after a delay. A refusal of the schema causes no delay and does not use up a retry."""
-        wait = 0.0
-        if not attempt.schema_rejected:
-            wait = delay(job.failed, attempt.retry_after, self.generator)
-            if attempt.retry_after:
-                lane.quiet_until = max(lane.quiet_until, time.monotonic() + attempt.retry_after)
-        again = Job(job.request, job.failed + (not attempt.schema_rejected))
+        """Queue a job again after a delay."""
+        pause = min(attempt.retry_after or 0.0, MAX_PAUSE)
+        wait = delay(job.failed, pause, self.generator)
+        until = time.monotonic() + pause
+        if pause >= NOTED_PAUSE and until > lane.quiet_until + NOTED_PAUSE / 2:
+            self.notify({"note": pause_note(lane.endpoint.name, attempt, pause)})
+        if pause:
+            lane.quiet_until = max(lane.quiet_until, until)
+        self._queue(lane, Job(job.request, job.failed + 1, job.changes, job.changed), wait)
+
+    def _queue(self, lane: Lane, job: Job, wait: float) -> None:
         # a timer puts the job back into the queue, so that the worker is free for other calls during the delay
-        asyncio.get_running_loop().call_later(wait, lane.queue.put_nowait, again)
+        asyncio.get_running_loop().call_later(wait, lane.queue.put_nowait, job)
 
     def _record(self, line: dict[str, Any]) -> None:
         self.journal.append(line)
@@ -222,3 +275,20 @@ class Caller:
         if not self.stopping:
             self.stopping = True
             self.notify({"stop": cause, "reasons": reasons})
+
+
+def pause_note(name: str, attempt: Attempt, pause: float) -> str:
+    """Return the message on a long pause that a server asks for. pause: the seconds until the next call."""
+    words = f"{attempt.reason}: {attempt.words}" if attempt.words else attempt.reason
+    asked = duration(attempt.retry_after or 0.0)
+    text = f"{name}: the server asks to wait {asked} ({words})"
+    if attempt.retry_after and attempt.retry_after > pause:
+        text += f". The next call is tried in {duration(pause)}"
+    return f"{text}. Ctrl-C ends the command, and the same command continues later"
+
+
+def duration(seconds: float) -> str:
+    """Return a number of seconds in words, such as "72 min"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

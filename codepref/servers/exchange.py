@@ -13,9 +13,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from codepref.config.address import address_mistake
 from codepref.config.endpoint import Endpoint
 from codepref.errors import GateError, InfrastructureError, MachineError, UserError
 from codepref.servers.journal import JOURNAL, Answers, Span, read_journal
+from codepref.servers.keys import key_mistake
 from codepref.servers.ledger import Ledger
 from codepref.servers.records import Reply, Request, RequestResult
 
@@ -92,7 +94,7 @@ class Exchange:
         try:
             while "locked" not in (message := self._receive()):
                 if "waiting" in message:
-                    self._log("waiting for the last calls of an interrupted run")
+                    self._log("codepref: waiting for the last calls of an interrupted run")
             self.ledger, self._spans = read_journal(journal)
             self._answers = Answers(journal)
             self._send({"spent": self.ledger.dollars + self.ledger.at_most})
@@ -159,7 +161,7 @@ class Exchange:
         if "given_up" in message:
             request = self._pending.pop(message["given_up"])
             self._lanes[message["e"]].pending -= 1
-            return RequestResult(request, None, message["reason"])
+            return RequestResult(request, None, message["reason"], rejected=message["rejected"])
         self.ledger.add(message)
         if "a" not in message:
             return None
@@ -178,12 +180,16 @@ class Exchange:
 
     def _receive(self) -> dict[str, Any]:
         assert self._child.stdout is not None
-        raw = self._child.stdout.readline()
-        if not raw:
-            raise InfrastructureError(
-                f"the process that makes the calls died (exit status {self._child.wait()}). {KEPT}"
-            )
-        message: dict[str, Any] = json.loads(raw)
+        while True:
+            raw = self._child.stdout.readline()
+            if not raw:
+                raise InfrastructureError(
+                    f"the process that makes the calls died (exit status {self._child.wait()}). {KEPT}"
+                )
+            message: dict[str, Any] = json.loads(raw)
+            if "note" not in message:
+                break
+            self._log(f"codepref: {message['note']}")
         if "stop" in message:
             raise _stop_error(message["stop"], message["reasons"], self.budget)
         return message
@@ -211,8 +217,8 @@ def check_endpoints(endpoints: Sequence[Endpoint], budget: float | None) -> None
     for name in sorted({name for name in names if names.count(name) > 1}):
         mistakes.append(f"{name}: several models have this name. Each model needs a different name")
     for endpoint in endpoints:
-        if not endpoint.base_url.startswith(("http://", "https://")):
-            mistakes.append(f"{endpoint.name}: base_url must begin with http:// or https://, not {endpoint.base_url!r}")
+        if mistake := address_mistake(endpoint.base_url) or key_mistake(endpoint.api_key_env):
+            mistakes.append(f"{endpoint.name}: {mistake}")
         if endpoint.concurrency < 1 or endpoint.timeout <= 0 or endpoint.retries < 0:
             mistakes.append(f"{endpoint.name}: concurrency must be at least 1, timeout above 0 and retries at least 0")
     if budget is not None and budget <= 0:
