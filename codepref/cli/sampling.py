@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 
 from codepref.cli.options import Parser, add_decoding, add_model, add_problems
+from codepref.cli.output import log
+from codepref.cli.server_options import add_server, read_server, server_lines
 from codepref.storage.progress import ProgressLine
 
 
 def add_sample(parser: Parser) -> None:
     """Add the options of `codepref sample`."""
-    add_model(parser, "folder, hub name, `starter`, or `scripted:FILE` with the answers (docs/reference/files.md)")
+    add_model(
+        parser,
+        "folder, hub name, `starter`, or `scripted:FILE` with the answers (docs/reference/files.md); with --base-url: the "
+        "server's name for the model",
+    )
     add_problems(parser)
     parser.add_argument(
         "--kind", choices=("solutions", "tests"), default="solutions", help="what to ask for (default %(default)s)"
     )
     parser.add_argument("-n", type=int, default=10, help="number of answers per problem (default %(default)s)")
     add_decoding(parser)
+    add_server(parser)
     parser.add_argument(
         "--out", required=True, help="file of JSON lines to write; an interrupted command continues from OUT.parts"
     )
@@ -44,10 +52,14 @@ def sample(options: Namespace) -> None:
         out=options.out,
         strict=options.strict,
         progress=progress,
+        server=read_server(options),
+        log=log,
     )
     progress.close()
     cut = sum(not row["finished"] for row in rows)
     print(f"{len(rows):,} answers, {cut:,} cut at {options.max_new_tokens} tokens")
     if options.kind == "solutions":
         print(f"{sum(not row['solution'] for row in rows):,} answers hold no code that defines the entry point")
+    for line in server_lines(Path(options.out)):
+        print(line)
     print(options.out)

@@ -72,7 +72,7 @@ def check_complete(
         )
     if final:
         count = f"{sum(final.values()):,}"
-        log(f"codepref: {count} answers are missing, since servers refuse the requests ({_counted(final)})")
+        log(f"{count} answers are missing, since servers refuse the requests ({_counted(final)})")
 
 
 def _counted(reasons: Mapping[str, int]) -> str:

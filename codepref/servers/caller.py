@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from codepref.config.endpoint import Endpoint
 from codepref.servers.backoff import delay
 from codepref.servers.client import Client
-from codepref.servers.fields import Changes
 from codepref.servers.journal import Journal
+from codepref.servers.lanes import Job, Lane, pause_note
 from codepref.servers.pricing import Budget, cost_of, max_cost
 from codepref.servers.records import Attempt, Request
+from codepref.servers.server import Server, servers_of
 
 MAX_GIVEN_UP = 20
 """When a server has given no answer to this number of requests in a row, no further call to any server begins."""
@@ -44,71 +43,31 @@ of its requests were given up.
 The rejected request is one of the requests that were given up.
 """
 
+FAULTS_BEFORE_NOTE = 5
+"""After so many faults in a row, the user gets a message about a server."""
+
 Notify = Callable[[Mapping[str, Any]], None]
 """A function that sends a message to the parent process."""
 
 
-@dataclass(slots=True)
-class Job:
-    """A request in the queue.
-
-    Attributes:
-    request: the request.
-    failed: how many attempts at it have failed. Refusals of a field do not count.
-    changes: changes of fields that are on trial.
-    changed: how often the request was tried again with other fields.
-    """
-
-    request: Request
-    failed: int = 0
-    changes: Changes | None = None
-    changed: int = 0
-
-
-@dataclass
-class Lane:
-    """The calls to one endpoint.
-
-    Attributes:
-    queue: the waiting jobs.
-    workers: the tasks that take jobs from the queue.
-    busy: the workers that are in a call.
-    quiet_until: the end of the pause that the server asked for, as a value of `time.monotonic`.
-    given_up: the number of requests that were given up since the last answer.
-    rejected: the number of requests that were rejected since the last answer.
-    examples: the first words of each shape of failure, so that failures with other numbers in them count together.
-    answers: the number of answers in this run.
-    """
-
-    endpoint: Endpoint
-    client: Client
-    queue: asyncio.Queue[Job] = field(default_factory=asyncio.Queue)
-    workers: list[asyncio.Task[None]] = field(default_factory=list)
-    busy: set[asyncio.Task[Any]] = field(default_factory=set)
-    quiet_until: float = 0.0
-    given_up: int = 0
-    rejected: int = 0
-    answers: int = 0
-    examples: dict[str, str] = field(default_factory=dict)
-
-    def reason(self, attempt: Attempt) -> str:
-        """Return the reason why a request is given up. Equal reasons with other numbers or ids get the same text."""
-        text = f"{attempt.reason}: {attempt.words}" if attempt.words else attempt.reason
-        return self.examples.setdefault(re.sub(r"[0-9a-fA-F-]{8,}|\d+", "#", text), text)
-
-    async def wait_until_open(self) -> None:
-        """Wait until the pause that the server asked for is over."""
-        while (left := self.quiet_until - time.monotonic()) > 0:
-            await asyncio.sleep(left)
-
-
 class Caller:
-    """Makes the calls to all endpoints. It writes each attempt to `journal` and reports it through `notify`."""
+    """Makes the calls to all endpoints. It writes each attempt to `journal` and reports it through `notify`.
 
-    def __init__(self, endpoints: list[Endpoint], journal: Journal, budget: Budget, notify: Notify) -> None:
-        self.lanes = {endpoint.name: Lane(endpoint, Client(endpoint)) for endpoint in endpoints}
+    only_listed: as in `codepref.servers.exchange.Exchange`.
+    """
+
+    def __init__(
+        self,
+        endpoints: list[Endpoint],
+        journal: Journal,
+        budget: Budget,
+        notify: Notify,
+        *,
+        only_listed: bool = False,
+    ) -> None:
+        self.lanes = {endpoint.name: Lane(endpoint, servers_of(endpoint)) for endpoint in endpoints}
         self.journal, self.budget, self.notify = journal, budget, notify
-        self.stopping = False
+        self.only_listed, self.stopping = only_listed, False
         self.generator = random.Random()
         self._budget_changed = asyncio.Condition()
         self._check: asyncio.Task[bool] | None = None
@@ -119,8 +78,9 @@ class Caller:
         lane.queue.put_nowait(Job(request))
         if self._check is None:
             self._check = asyncio.create_task(self._check_endpoints())
-        if len(lane.workers) < lane.endpoint.concurrency:
-            lane.workers.append(asyncio.create_task(self._work(lane)))
+        if len(lane.workers) < lane.endpoint.concurrency * len(lane.servers):
+            server = lane.servers[len(lane.workers) % len(lane.servers)]
+            lane.workers.append(asyncio.create_task(self._work(lane, server)))
 
     async def close(self) -> None:
         """Begin no further call, wait for the running calls, and close the connections.
@@ -137,33 +97,38 @@ class Caller:
                     worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
         for lane in self.lanes.values():
-            await lane.client.close()
+            for server in lane.servers:
+                await server.client.close()
 
     async def _check_endpoints(self) -> bool:
         """Check all endpoints, and return whether no check found a mistake. No worker makes a call before that."""
-        reasons = await asyncio.gather(*(lane.client.check() for lane in self.lanes.values()))
-        for lane in self.lanes.values():
-            for note in lane.client.take_notes():
-                self.notify({"note": note})
+        clients = [server.client for lane in self.lanes.values() for server in lane.servers]
+        reasons = await asyncio.gather(*(client.check(only_listed=self.only_listed) for client in clients))
+        for client in clients:
+            self._pass_notes(client)
         if mistakes := [reason for reason in reasons if reason]:
             self._stop("user", *mistakes)
         return not mistakes
 
-    async def _work(self, lane: Lane) -> None:
+    async def _work(self, lane: Lane, server: Server) -> None:
         worker = asyncio.current_task()
         assert worker is not None
         assert self._check is not None
         if not await self._check:
             return
         while not self.stopping:
+            await server.wait_until_open()
             job = await lane.queue.get()
-            await lane.wait_until_open()
+            if server.is_quiet():
+                lane.queue.put_nowait(job)
+                continue
+            await server.room.acquire(job.request.n)
             highest = max_cost(lane.endpoint, job.request)
             if not await self._reserve(highest):
                 return
             lane.busy.add(worker)
             try:
-                await self._attempt(lane, job, highest)
+                await self._attempt(lane, server, job, highest)
             except OSError as error:
                 self._stop(
                     "machine",
@@ -172,6 +137,7 @@ class Caller:
             except Exception as error:  # noqa: BLE001 - without a message the other process would wait for ever
                 self._give_up(lane, job, Attempt("fault", reason="failed", words=f"{type(error).__name__}: {error}"))
             finally:
+                server.room.release(job.request.n)
                 lane.busy.discard(worker)
 
     async def _reserve(self, highest: float) -> bool:
@@ -190,41 +156,40 @@ class Caller:
                 await self._budget_changed.wait()
         return False
 
-    async def _attempt(self, lane: Lane, job: Job, highest: float) -> None:
+    async def _attempt(self, lane: Lane, server: Server, job: Job, highest: float) -> None:
         self._record({"k": job.request.key, "e": lane.endpoint.name, "b": highest})
         actual = highest
         try:
-            actual = await self._make_call(lane, job, highest)
+            actual = await self._make_call(lane, server, job, highest)
         finally:
             async with self._budget_changed:
                 self.budget.end(highest, actual)
                 self._budget_changed.notify_all()
 
-    async def _make_call(self, lane: Lane, job: Job, highest: float) -> float:
+    async def _make_call(self, lane: Lane, server: Server, job: Job, highest: float) -> float:
         """Make one call, record its result, and return the cost with which it counts. highest: its highest cost."""
         request, endpoint = job.request, lane.endpoint
         begun = time.monotonic()
-        attempt = await lane.client.ask(request, job.changes)
-        for note in lane.client.take_notes():
-            self.notify({"note": note})
+        attempt = await server.client.ask(request, job.changes)
+        self._pass_notes(server.client)
         line: dict[str, Any] = {"k": request.key, "e": endpoint.name, "s": round(time.monotonic() - begun, 4)}
         if attempt.reply is not None:
             actual = cost_of(endpoint, attempt.reply)
             reply = attempt.reply.to_json()
             span = self.journal.append(line | {"c": actual, "a": reply})
             # the parent process reads the text from the journal
-            without_text = {key: reply[key] for key in ("finish", "tokens_in", "tokens_out", "estimated")}
+            without_text = {key: value for key, value in reply.items() if key not in ("text", "reasoning", "others")}
             self.notify(line | {"c": actual, "a": without_text, "span": span})
-            lane.given_up = lane.rejected = 0
+            lane.given_up = lane.rejected = server.faults = 0
             lane.answers += 1
         else:
             actual = highest if attempt.maybe_billed else 0.0
             reason = {"rejected": "rejected", "fatal": "refused"}.get(attempt.kind, attempt.reason)
             self._record(line | {"x": reason, "d": actual})
-            self._handle_failure(lane, job, attempt)
+            self._handle_failure(lane, server, job, attempt)
         return actual
 
-    def _handle_failure(self, lane: Lane, job: Job, attempt: Attempt) -> None:
+    def _handle_failure(self, lane: Lane, server: Server, job: Job, attempt: Attempt) -> None:
         """Handle an attempt without an answer: queue the job again, give its request up, or stop all calls."""
         if attempt.kind == "fatal":
             self._stop("user", attempt.reason)
@@ -232,6 +197,11 @@ class Caller:
         if attempt.changes is not None and job.changed < MAX_CHANGES:
             # without a delay, and without using up a retry
             self._queue(lane, Job(job.request, job.failed, attempt.changes, job.changed + 1), 0.0)
+            return
+        if attempt.kind == "fault":
+            self._note_fault(lane, server, attempt)
+        if attempt.reason == "connect" and lane.other_answers(server):
+            lane.queue.put_nowait(job)
         elif attempt.kind == "fault" and job.failed < lane.endpoint.retries:
             self._retry(lane, job, attempt)
         else:
@@ -252,15 +222,30 @@ class Caller:
             count = max(lane.given_up, lane.rejected)
             self._stop("server", f"{name}: {count} requests in a row got no answer (last failure: {reason})")
 
+    def _note_fault(self, lane: Lane, server: Server, attempt: Attempt) -> None:
+        """Count a fault of a server, and tell the user of many of them. Pause the server as long as it asks for.
+
+        A server that fails while another server of the endpoint answers is paused too.
+        """
+        server.faults += 1
+        place, pause = server.client.place, min(attempt.retry_after or 0.0, MAX_PAUSE)
+        if pause >= NOTED_PAUSE and not server.is_quiet():
+            self.notify({"note": pause_note(place, attempt, pause)})
+        elif server.faults == FAULTS_BEFORE_NOTE:
+            text = f"{server.faults} calls in a row got no answer (last failure: {lane.reason(attempt)})"
+            self.notify({"note": f"{place}: {text}. Trying again"})
+        if lane.other_answers(server):
+            pause = delay(server.faults - 1, pause, self.generator)
+        if pause:
+            server.pause(pause)
+
+    def _pass_notes(self, client: Client) -> None:
+        for note in client.take_notes():
+            self.notify({"note": note})
+
     def _retry(self, lane: Lane, job: Job, attempt: Attempt) -> None:
         """Queue a job again after a delay."""
-        pause = min(attempt.retry_after or 0.0, MAX_PAUSE)
-        wait = delay(job.failed, pause, self.generator)
-        until = time.monotonic() + pause
-        if pause >= NOTED_PAUSE and until > lane.quiet_until + NOTED_PAUSE / 2:
-            self.notify({"note": pause_note(lane.endpoint.name, attempt, pause)})
-        if pause:
-            lane.quiet_until = max(lane.quiet_until, until)
+        wait = delay(job.failed, min(attempt.retry_after or 0.0, MAX_PAUSE), self.generator)
         self._queue(lane, Job(job.request, job.failed + 1, job.changes, job.changed), wait)
 
     def _queue(self, lane: Lane, job: Job, wait: float) -> None:
@@ -275,20 +260,3 @@ class Caller:
         if not self.stopping:
             self.stopping = True
             self.notify({"stop": cause, "reasons": reasons})
-
-
-def pause_note(name: str, attempt: Attempt, pause: float) -> str:
-    """Return the message on a long pause that a server asks for. pause: the seconds until the next call."""
-    words = f"{attempt.reason}: {attempt.words}" if attempt.words else attempt.reason
-    asked = duration(attempt.retry_after or 0.0)
-    text = f"{name}: the server asks to wait {asked} ({words})"
-    if attempt.retry_after and attempt.retry_after > pause:
-        text += f". The next call is tried in {duration(pause)}"
-    return f"{text}. Ctrl-C ends the command, and the same command continues later"
-
-
-def duration(seconds: float) -> str:
-    """Return a number of seconds in words, such as "72 min"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

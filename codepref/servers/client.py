@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,27 +14,30 @@ from typing import Any
 
 from codepref.config.address import has_version, hidden_login, split_address
 from codepref.config.endpoint import Endpoint
+from codepref.servers.adaptation import Adaptation
 from codepref.servers.answers import read_answer
 from codepref.servers.backoff import requested_delay
 from codepref.servers.connection import ConnectionMistake, http_client, proxy_of
-from codepref.servers.fields import NEW_LIMIT, Change, Changes, apply_changes, dropped_names, next_changes
+from codepref.servers.fields import NEW_LIMIT, Changes, apply_changes, dropped_names
 from codepref.servers.keys import hide_key, read_key
+from codepref.servers.listed import is_name_of, listed_models
 from codepref.servers.records import Attempt, Request
 from codepref.servers.refusals import (
     Concern,
     ServerError,
     concern_of,
+    fatal_text,
     is_held_back,
     is_missing_scope,
     is_too_long,
     read_error,
 )
 
+NEW_NAMES = (NEW_LIMIT,)
+"""Fields that not all functions of the openai client know as arguments."""
+
 CHECK_SECONDS = 10.0
 """Time limit for the request for the list of models."""
-
-PASSING = (408, 409, 425, 429, 499)
-"""Statuses that never concern a field of the request."""
 
 
 class Client:
@@ -51,42 +53,41 @@ class Client:
         self.endpoint = endpoint
         self.notes: list[str] = []
         self._openai: Any = openai
-        self._changes: Changes = {} if endpoint.schema != "no" else {"response_format": None}
-        self._hopeless: set[str] = set()
+        self._adaptation = Adaptation(endpoint)
         self._models: list[str] = []
         self._answered = False
         self._key = read_key(endpoint.api_key_env)
         self._address, self._query = split_address(endpoint.base_url)
         self._client: Any = None
 
-    async def check(self) -> str:
+    async def check(self, *, only_listed: bool = False) -> str:
         """Return a reason not to begin with the calls, or "" if the check finds none.
 
         The check asks for the list of models, which is free. A server that does not offer the list passes the check. If
         it offers the list below /v1 alone, calls go to /v1.
+        only_listed: a list of a few models that lacks the endpoint's model is a reason.
         """
         try:
             self._open()
             async with asyncio.timeout(CHECK_SECONDS):
-                return await self._check_models()
+                return await self._check_models(only_listed=only_listed)
         except ConnectionMistake as mistake:
             return self._shown(str(mistake))
         except (self._openai.APITimeoutError, TimeoutError):
-            return self._shown(f"the server at {self._place()} did not answer within {CHECK_SECONDS:.0f} s")
+            return self._shown(f"the server at {self.place} did not answer within {CHECK_SECONDS:.0f} s")
         except self._openai.APIConnectionError as error:
             return self._shown(
-                f"no server at {self._place()} ({_cause(error)}). Start it, or correct base_url (it usually ends in "
-                "/v1)"
+                f"no server at {self.place} ({_cause(error)}). Start it, or correct base_url (it usually ends in /v1)"
             )
         except Exception as error:  # noqa: BLE001 - a mistake in the address or key is no reason for a traceback
-            return self._shown(f"calls to {self._place()} cannot be made ({_cause(error)})")
+            return self._shown(f"calls to {self.place} cannot be made ({_cause(error)})")
 
     async def ask(self, request: Request, changes: Changes | None = None) -> Attempt:
         """Make one attempt at a request. All errors are returned as Attempts.
 
         changes: changes of fields to try in this attempt, from the Attempt before.
         """
-        made = {**self._changes, **(changes or {})}
+        made = self._adaptation.with_trial(changes)
         arguments = self._arguments(request)
         try:
             json.dumps([request.messages, request.prompt, self.endpoint.model], ensure_ascii=False).encode()
@@ -114,7 +115,8 @@ class Client:
         if isinstance(answer, ServerError):
             return self._refused(answer, arguments, made, changes)
         self._answered = True
-        self._adopt(changes)
+        if note := self._adaptation.adopt(changes):
+            self.notes.append(self._shown(note))
         return Attempt("answered", replace(answer, dropped=dropped_names(arguments, made)))
 
     def take_notes(self) -> list[str]:
@@ -145,21 +147,25 @@ class Client:
 
     async def _post(self, request: Request, arguments: dict[str, Any]) -> bytes:
         api = self._client.chat.completions if request.prompt is None else self._client.completions
-        extra = {name: arguments.pop(name) for name in (NEW_LIMIT,) if name in arguments}
+        extra = arguments.pop("extra_body", {}) | {name: arguments.pop(name) for name in NEW_NAMES if name in arguments}
         answer = await api.with_raw_response.create(**arguments, extra_body=extra or None)
         body: bytes = answer.http_response.content
         return body
 
-    async def _check_models(self) -> str:
+    async def _check_models(self, *, only_listed: bool) -> str:
         error = await self._list_models()
         if error is not None and error.status in (404, 405) and not has_version(self._address):
             written, self._client.base_url = self._address, f"{self._address}/v1"
             below = await self._list_models()
             if below is None or below.status in (401, 403):
                 error, self._address = below, f"{written}/v1"
-                self.notes.append(f"{self.endpoint.name}: calls go to {self._place()}, since base_url lacks /v1")
+                self.notes.append(f"{self.endpoint.name}: calls go to {self.place}, since base_url lacks /v1")
             else:
                 self._client.base_url = written
+        if error is None and only_listed and (names := listed_models(self._models)):
+            model = self.endpoint.model
+            if not any(is_name_of(name, model) for name in names):
+                return self._hidden(f"{self.place} serves {', '.join(names)}, and not {model}. Give the name it serves")
         if error is None or error.status not in (401, 403) or is_missing_scope(error):
             return ""
         if concern_of(error, self.endpoint.model, answered=False) != "key":
@@ -197,24 +203,20 @@ class Client:
         if request.schema is not None:
             schema = {"name": "answer", "strict": True, "schema": dict(request.schema)}
             arguments["response_format"] = {"type": "json_schema", "json_schema": schema}
+        if extra := self.endpoint.extra_fields():
+            arguments["extra_body"] = extra
         return arguments
 
     def _refused(
-        self, error: ServerError, arguments: Mapping[str, Any], made: Changes, tried: Changes | None
+        self, error: ServerError, arguments: Mapping[str, Any], made: Changes, trial: Changes | None
     ) -> Attempt:
-        """Return the Attempt for an error of the server. made: the changes of the call. tried: those on trial."""
+        """Return the Attempt for an error of the server. made: the changes of the call. trial: those on trial."""
         concern = concern_of(error, self.endpoint.model, answered=self._answered)
         words = self._hidden(error.words)
-        shape = re.sub(r"\d+", "#", words)
-        if concern in ("request", "busy", "address") and error.status not in PASSING and shape not in self._hopeless:
-            keep = {"response_format"} if self.endpoint.schema == "yes" else set()
-            keep |= {"max_tokens"} if self.endpoint.priced else set()
-            model = self.endpoint.model
-            found = next_changes(error, arguments, made, model=model, keep=frozenset(keep))
+        if concern in ("request", "busy", "address"):
+            found = self._adaptation.next_trial(error, arguments, trial, made)
             if found is not None:
                 return Attempt("fault", reason=f"{error.status} ({found[0]} refused)", words=words, changes=found[1])
-        if tried:
-            self._hopeless.add(shape)
         if concern in ("key", "credit", "model", "address"):
             return Attempt("fatal", reason=self._fatal(concern, error))
         billed = error.in_answer and not 400 <= error.status < 500
@@ -225,35 +227,12 @@ class Client:
         reason = f"{error.status or 'refused'}: {words}"
         return Attempt("rejected", reason=reason, maybe_billed=billed, prompt_only=of_prompt)
 
-    def _adopt(self, tried: Changes | None) -> None:
-        """Make the changes on trial for all later calls, since a call went well with them."""
-        new = {name: change for name, change in (tried or {}).items() if self._changes.get(name, ()) != change}
-        if not new:
-            return
-        self._changes = {**self._changes, **new}
-        effects = [_effect(name, change) for name, change in new.items()]
-        self.notes.append(f"{self.endpoint.name}: the server refuses {', '.join(new)}; calls {', '.join(effects)}")
-
     def _fatal(self, concern: Concern, error: ServerError) -> str:
-        """Return the message that ends the run."""
-        place, variable = self._place(), self.endpoint.api_key_env
-        words = self._hidden(error.words)
-        if concern == "key":
-            state = "is refused" if self._key else "is not set, but the server needs a key"
-            told = f": {words}" if self._key and words else ""
-            return self._shown(f"{place} answers {error.status}. The key in {variable} {state}{told}")
-        if concern == "credit":
-            return self._shown(f"the account has no credit ({words})")
-        known = f". It has {', '.join(self._models[:5])}{', ...' if len(self._models) > 5 else ''}"
-        known = known if self._models and self.endpoint.model not in self._models else ""
-        if concern == "model":
-            return self._shown(f"{place} has no model {self.endpoint.model!r} ({words}){known}")
-        return self._shown(
-            f"{place} has no model {self.endpoint.model!r}, or is not the address of the API, which usually ends in "
-            f"/v1 ({words}){known}. Correct base_url or the model"
-        )
+        text = fatal_text(concern, error, self.endpoint, self.place, self._models, has_key=bool(self._key))
+        return self._shown(text)
 
-    def _place(self) -> str:
+    @property
+    def place(self) -> str:
         """Return the address for messages, with the proxy through which calls go."""
         place = hidden_login(self.endpoint.base_url if self._client is None else self._address)
         proxy = proxy_of(self._address)
@@ -264,13 +243,6 @@ class Client:
 
     def _hidden(self, text: str) -> str:
         return hide_key(text, self._key)
-
-
-def _effect(name: str, change: Change) -> str:
-    """Return what calls do with a field that the server refuses, in words."""
-    if change is None:
-        return f"leave out {name}"
-    return f"send {name} {change[1]}" if change[0] == name else f"send {name} as {change[0]}"
 
 
 def _status_error(error: Any) -> ServerError:

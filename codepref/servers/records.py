@@ -147,6 +147,8 @@ class Account:
     at_most: the highest possible cost of the calls that may have been billed without a usable answer, such as calls
         that timed out and unknown calls.
     seconds: the sum of the durations of all calls except the unknown ones.
+    dropped: the number of answered calls without a field that the server refuses, by field.
+    models: the number of answered calls by the model's name in the answer, where it differs from the name in the call.
     """
 
     attempts: int = 0
@@ -159,3 +161,5 @@ class Account:
     dollars: float = 0.0
     at_most: float = 0.0
     seconds: float = 0.0
+    dropped: dict[str, int] = field(default_factory=dict)
+    models: dict[str, int] = field(default_factory=dict)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from codepref.config.endpoint import Endpoint
 
 MAX_WORDS = 300
 """The largest number of characters of a server's words in a message."""
@@ -161,6 +163,25 @@ def is_too_long(error: ServerError) -> bool:
 def is_missing_scope(error: ServerError) -> bool:
     """Return whether an error only says that a key may not list the models."""
     return _SCOPE.search(error.words.lower()) is not None
+
+
+def fatal_text(
+    concern: Concern, error: ServerError, endpoint: Endpoint, place: str, models: Sequence[str], *, has_key: bool
+) -> str:
+    """Return the message on an error that concerns all calls. models: the server's list of models, if it is known."""
+    if concern == "key":
+        state = "is refused" if has_key else "is not set, but the server needs a key"
+        return f"{place} answers {error.status}. The key in {endpoint.api_key_env} {state} ({error.words})"
+    if concern == "credit":
+        return f"the account has no credit ({error.words})"
+    known = f". It has {', '.join(models[:5])}{', ...' if len(models) > 5 else ''}"
+    known = known if models and endpoint.model not in models else ""
+    if concern == "model":
+        return f"{place} has no model {endpoint.model!r} ({error.words}){known}"
+    return (
+        f"{place} has no model {endpoint.model!r}, or is not the address of the API, which usually ends in /v1 "
+        f"({error.words}){known}. Correct base_url or the model"
+    )
 
 
 def _parsed(body: Any) -> Any:
