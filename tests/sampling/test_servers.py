@@ -168,14 +168,14 @@ def test_the_name_that_a_server_gives_its_model_is_recorded(serve_model: ServeMo
 
 
 def test_a_server_that_is_not_there_is_one_message() -> None:
-    with pytest.raises(UserError, match="no server at http://127.0.0.1:9/v1"):
+    with pytest.raises(UserError, match=r"no server at http://127\.0\.0\.1:9/v1"):
         codepref.sample(problems(2), "writer", n=2, base_url="http://127.0.0.1:9/v1")
 
 
 def test_the_answers_of_a_server_that_dies_are_kept(serve_model: ServeModel, tmp_path: Path) -> None:
     server = serve_model("--die-after", "20")
     settings = ModelServer((server.url,), retries=1, concurrency=4)
-    with pytest.raises(InfrastructureError, match="in a row got no answer .*journal keeps all answers"):
+    with pytest.raises(InfrastructureError, match=r"in a row got no answer .*journal keeps all answers"):
         codepref.sample(problems(60), "writer", n=2, out=tmp_path / "s.jsonl", server=settings)
     second = serve_model()
     rows = codepref.sample(problems(60), "writer", n=2, out=tmp_path / "s.jsonl", base_url=second.url)
