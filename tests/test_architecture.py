@@ -63,7 +63,7 @@ HOMES = {
     "peft": {"training", "models.py"},
     "datasets": {"training", "problems/hub.py", "pairing/artifact.py", "models.py"},
     "sandlock": {"execution"},
-    "openai": {"servers/client.py"},
+    "openai": {"servers/client.py", "servers/connection.py"},
     "radon": {"judging/metrics.py"},
     "ruff": {"judging/linter.py"},
     "huggingface_hub": {"hub", "problems/hub.py"},

@@ -59,12 +59,15 @@ class PoolCounts:
     responses: the number of responses.
     cut: the number of responses that the token limit cut off.
     empty: the number of responses that are empty or white space.
+    unfinished: the number of responses that ended for another reason than their own end or the token limit, for example
+        because a filter of the server stopped them.
     """
 
     problems: int = 0
     responses: int = 0
     cut: int = 0
     empty: int = 0
+    unfinished: int = 0
 
 
 @dataclass(frozen=True)
@@ -95,10 +98,11 @@ def pool_requests(instruction: Instruction, members: Sequence[Member], settings:
         if settings.principles and instruction.preference in PREFERENCES:
             principle = generator.choice(load_preference(instruction.preference).principles)
         messages: list[Message] = [{"role": "user", "content": instruction.text}]
-        if principle and member.system:
-            messages.insert(0, {"role": "system", "content": principle})
-        elif principle:
-            messages[0]["content"] = f"{principle}\n\n{instruction.text}"
+        system = "\n\n".join(text for text in (instruction.system, principle) if text)
+        if system and member.system:
+            messages.insert(0, {"role": "system", "content": system})
+        elif system:
+            messages[0]["content"] = f"{system}\n\n{instruction.text}"
         spec = (member.model, member.base_url, messages, settings.temperature, settings.top_p, settings.max_tokens)
         request = Request(
             key=content_hash("pool", instruction.task_id, member.label, settings.seed, *spec),
@@ -125,17 +129,18 @@ def ask_pool(
     device: str = "auto",
     log: Log = lambda text: None,
     progress: LedgerProgress | None = None,
-) -> tuple[Ledger, Counter[str]]:
+) -> tuple[Ledger, Counter[str], Counter[str]]:
     """Ask the pool for all answers, and write them into the journal in `folder`.
 
     No server is asked for an answer that the journal holds already.
     total: the number of instructions. dtype, device: for local models. log: called with messages for the user.
     progress: called with the number of finished requests, the number of all requests, and the ledger.
-    Returns the ledger and the number of missing answers by model and reason. The same call asks for the missing answers
-    again. Raises the errors of `Exchange`, and UserError or MachineError if a local model fails. After an error the
-    journal keeps the answers that arrived before it.
+    Returns the ledger, the number of missing answers by model and reason, and the number of those that a server refuses
+    for good. The same call asks for the missing answers again. Raises the errors of `Exchange`, and UserError or
+    MachineError if a local model fails. After an error the journal keeps the answers that arrived before it.
     """
     missing: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
     done, wanted = 0, total * min(settings.per_problem, len(members))
 
     def requests(label: str) -> Iterator[Request]:
@@ -147,7 +152,9 @@ def ask_pool(
         nonlocal done
         done += 1
         if result.reply is None:
-            missing[f"{result.request.endpoint}: {result.reason}"] += 1
+            reason = f"{result.request.endpoint}: {result.reason}"
+            missing[reason] += 1
+            refused[reason] += result.rejected
         if progress:
             progress(done, wanted, ledger)
 
@@ -162,7 +169,7 @@ def ask_pool(
             for result in _answer_locally(member, list(requests(member.label)), folder, settings, dtype, device):
                 count(result, ledger)
     ledger, _ = read_journal(folder / JOURNAL)
-    return ledger, missing
+    return ledger, missing, +refused
 
 
 def collect_responses(
@@ -181,8 +188,9 @@ def collect_responses(
                 if one.request.key not in spans:
                     continue
                 reply = answers.read(spans[one.request.key])
-                finished = reply.finish != "length"
-                counts.cut += not finished
+                finished = reply.finish == "stop"
+                counts.cut += reply.finish == "length"
+                counts.unfinished += not finished and reply.finish != "length"
                 counts.empty += not reply.text.strip()
                 number = len(responses)
                 responses.append(Response(instruction.task_id, number, one.member, reply.text, finished, one.principle))

@@ -10,18 +10,31 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from codepref.config.endpoint import Endpoint
 from codepref.servers.backoff import delay
+from codepref.servers.client import Client
 from codepref.servers.journal import Journal
+from codepref.servers.lanes import Job, Lane, pause_note
 from codepref.servers.pricing import Budget, cost_of, max_cost
 from codepref.servers.records import Attempt, Request
 from codepref.servers.server import Server, servers_of
 
 MAX_GIVEN_UP = 20
 """When a server has given no answer to this number of requests in a row, no further call to any server begins."""
+
+MAX_REJECTED_IN_A_ROW = 200
+"""When a server has rejected this number of requests in a row, no further call to any server begins."""
+
+MAX_PAUSE = 600.0
+"""The longest pause in seconds that a server gets. If it asks for a longer one, it is asked again after this time."""
+
+NOTED_PAUSE = 20.0
+"""The user is told of a pause of at least this number of seconds."""
+
+MAX_CHANGES = 12
+"""How often one request is tried again at once with other fields."""
 
 MAX_REJECTED = 3
 """No further call begins if a server that has answered nothing in this run rejects a request, and at least this number
@@ -35,45 +48,6 @@ FAULTS_BEFORE_NOTE = 5
 
 Notify = Callable[[Mapping[str, Any]], None]
 """A function that sends a message to the parent process."""
-
-
-@dataclass(slots=True)
-class Job:
-    """A request in the queue.
-
-    Attributes:
-    request: the request.
-    failed: how many attempts at it have failed. Refusals of its JSON schema do not count.
-    """
-
-    request: Request
-    failed: int = 0
-
-
-@dataclass
-class Lane:
-    """The calls to one endpoint. Its servers take jobs from one queue, so that a faster server makes more calls.
-
-    Attributes:
-    servers: the servers of the endpoint.
-    queue: the waiting jobs.
-    workers: the tasks that take jobs from the queue.
-    busy: the workers that are in a call.
-    given_up: the number of requests that were given up since the last answer.
-    answers: the number of answers in this run.
-    """
-
-    endpoint: Endpoint
-    servers: list[Server]
-    queue: asyncio.Queue[Job] = field(default_factory=asyncio.Queue)
-    workers: list[asyncio.Task[None]] = field(default_factory=list)
-    busy: set[asyncio.Task[Any]] = field(default_factory=set)
-    given_up: int = 0
-    answers: int = 0
-
-    def other_answers(self, server: Server) -> bool:
-        """Return whether another server of the endpoint has not failed since its last answer."""
-        return any(other.faults == 0 for other in self.servers if other is not server)
 
 
 class Caller:
@@ -130,6 +104,8 @@ class Caller:
         """Check all endpoints, and return whether no check found a mistake. No worker makes a call before that."""
         clients = [server.client for lane in self.lanes.values() for server in lane.servers]
         reasons = await asyncio.gather(*(client.check(only_listed=self.only_listed) for client in clients))
+        for client in clients:
+            self._pass_notes(client)
         if mistakes := [reason for reason in reasons if reason]:
             self._stop("user", *mistakes)
         return not mistakes
@@ -158,6 +134,8 @@ class Caller:
                     "machine",
                     f"cannot write {self.journal.path} ({error.strerror}). Free some space if the disk is full",
                 )
+            except Exception as error:  # noqa: BLE001 - without a message the other process would wait for ever
+                self._give_up(lane, job, Attempt("fault", reason="failed", words=f"{type(error).__name__}: {error}"))
             finally:
                 server.room.release(job.request.n)
                 lane.busy.discard(worker)
@@ -179,10 +157,21 @@ class Caller:
         return False
 
     async def _attempt(self, lane: Lane, server: Server, job: Job, highest: float) -> None:
+        self._record({"k": job.request.key, "e": lane.endpoint.name, "b": highest})
+        actual = highest
+        try:
+            actual = await self._make_call(lane, server, job, highest)
+        finally:
+            async with self._budget_changed:
+                self.budget.end(highest, actual)
+                self._budget_changed.notify_all()
+
+    async def _make_call(self, lane: Lane, server: Server, job: Job, highest: float) -> float:
+        """Make one call, record its result, and return the cost with which it counts. highest: its highest cost."""
         request, endpoint = job.request, lane.endpoint
-        self._record({"k": request.key, "e": endpoint.name, "b": highest})
         begun = time.monotonic()
-        attempt = await server.client.ask(request)
+        attempt = await server.client.ask(request, job.changes)
+        self._pass_notes(server.client)
         line: dict[str, Any] = {"k": request.key, "e": endpoint.name, "s": round(time.monotonic() - begun, 4)}
         if attempt.reply is not None:
             actual = cost_of(endpoint, attempt.reply)
@@ -191,62 +180,79 @@ class Caller:
             # the parent process reads the text from the journal
             without_text = {key: value for key, value in reply.items() if key not in ("text", "reasoning", "others")}
             self.notify(line | {"c": actual, "a": without_text, "span": span})
-            lane.given_up = server.faults = 0
+            lane.given_up = lane.rejected = server.faults = 0
             lane.answers += 1
         else:
             actual = highest if attempt.maybe_billed else 0.0
             reason = {"rejected": "rejected", "fatal": "refused"}.get(attempt.kind, attempt.reason)
             self._record(line | {"x": reason, "d": actual})
             self._handle_failure(lane, server, job, attempt)
-        async with self._budget_changed:
-            self.budget.end(highest, actual)
-            self._budget_changed.notify_all()
+        return actual
 
     def _handle_failure(self, lane: Lane, server: Server, job: Job, attempt: Attempt) -> None:
         """Handle an attempt without an answer: queue the job again, give its request up, or stop all calls."""
         if attempt.kind == "fatal":
             self._stop("user", attempt.reason)
             return
-        if attempt.kind == "fault" and not attempt.schema_rejected:
+        if attempt.changes is not None and job.changed < MAX_CHANGES:
+            # without a delay, and without using up a retry
+            self._queue(lane, Job(job.request, job.failed, attempt.changes, job.changed + 1), 0.0)
+            return
+        if attempt.kind == "fault":
             self._note_fault(lane, server, attempt)
         if attempt.reason == "connect" and lane.other_answers(server):
             lane.queue.put_nowait(job)
-            return
-        if attempt.kind == "fault" and (attempt.schema_rejected or job.failed < lane.endpoint.retries):
-            self._retry(lane, server, job, attempt)
-            return
-        self.notify({"given_up": job.request.key, "e": lane.endpoint.name, "reason": attempt.reason})
-        lane.given_up += 1
-        name = lane.endpoint.name
-        if attempt.kind == "rejected" and not lane.answers and lane.given_up >= MAX_REJECTED:
+        elif attempt.kind == "fault" and job.failed < lane.endpoint.retries:
+            self._retry(lane, job, attempt)
+        else:
+            self._give_up(lane, job, attempt)
+
+    def _give_up(self, lane: Lane, job: Job, attempt: Attempt) -> None:
+        """Report that a request gets no answer. Stop all calls if the server gives no answers at all."""
+        reason, name, rejected = lane.reason(attempt), lane.endpoint.name, attempt.kind == "rejected"
+        self.notify({"given_up": job.request.key, "e": name, "reason": reason, "rejected": rejected})
+        lane.rejected += rejected
+        # after an answer, a rejected request says nothing about the server, and a held back prompt never does
+        lane.given_up += not rejected or not (lane.answers or attempt.prompt_only)
+        if rejected and not lane.answers and lane.given_up >= MAX_REJECTED:
             self._stop(
-                "user",
-                f"{name}: {lane.given_up} requests got no answer, and the server rejected the last ({attempt.reason})",
+                "user", f"{name}: {lane.given_up} requests got no answer, and the server rejected the last ({reason})"
             )
-        elif lane.given_up >= MAX_GIVEN_UP:
-            self._stop(
-                "server", f"{name}: {lane.given_up} requests in a row got no answer (last failure: {attempt.reason})"
-            )
+        elif lane.given_up >= MAX_GIVEN_UP or lane.rejected >= MAX_REJECTED_IN_A_ROW:
+            count = max(lane.given_up, lane.rejected)
+            self._stop("server", f"{name}: {count} requests in a row got no answer (last failure: {reason})")
 
     def _note_fault(self, lane: Lane, server: Server, attempt: Attempt) -> None:
-        """Count a fault of a server. Pause a server that fails while another server of the endpoint answers."""
-        server.faults += 1
-        if server.faults == FAULTS_BEFORE_NOTE:
-            text = f"{server.faults} calls in a row got no answer (last failure: {attempt.reason})"
-            self.notify({"note": f"{server.client.base_url}: {text}. Trying again"})
-        if lane.other_answers(server):
-            server.pause(delay(server.faults - 1, attempt.retry_after, self.generator))
+        """Count a fault of a server, and tell the user of many of them. Pause the server as long as it asks for.
 
-    def _retry(self, lane: Lane, server: Server, job: Job, attempt: Attempt) -> None:
-        """Queue a job again after a delay. A refusal of the schema causes no delay and does not use up a retry."""
-        wait = 0.0
-        if not attempt.schema_rejected:
-            wait = delay(job.failed, attempt.retry_after, self.generator)
-            if attempt.retry_after:
-                server.pause(attempt.retry_after)
-        again = Job(job.request, job.failed + (not attempt.schema_rejected))
+        A server that fails while another server of the endpoint answers is paused too.
+        """
+        server.faults += 1
+        place, pause = server.client.place, min(attempt.retry_after or 0.0, MAX_PAUSE)
+        if pause >= NOTED_PAUSE and not server.is_quiet():
+            self.notify({"note": pause_note(place, attempt, pause)})
+        elif attempt.reason == "connect" and server.faults == 1:
+            self.notify({"note": f"{place}: no connection ({attempt.words}). Trying again"})
+        elif server.faults == FAULTS_BEFORE_NOTE:
+            text = f"{server.faults} calls in a row got no answer (last failure: {lane.reason(attempt)})"
+            self.notify({"note": f"{place}: {text}. Trying again"})
+        if lane.other_answers(server):
+            pause = delay(server.faults - 1, pause, self.generator)
+        if pause:
+            server.pause(pause)
+
+    def _pass_notes(self, client: Client) -> None:
+        for note in client.take_notes():
+            self.notify({"note": note})
+
+    def _retry(self, lane: Lane, job: Job, attempt: Attempt) -> None:
+        """Queue a job again after a delay."""
+        wait = delay(job.failed, min(attempt.retry_after or 0.0, MAX_PAUSE), self.generator)
+        self._queue(lane, Job(job.request, job.failed + 1, job.changes, job.changed), wait)
+
+    def _queue(self, lane: Lane, job: Job, wait: float) -> None:
         # a timer puts the job back into the queue, so that the worker is free for other calls during the delay
-        asyncio.get_running_loop().call_later(wait, lane.queue.put_nowait, again)
+        asyncio.get_running_loop().call_later(wait, lane.queue.put_nowait, job)
 
     def _record(self, line: dict[str, Any]) -> None:
         self.journal.append(line)

@@ -13,9 +13,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from codepref.config.address import address_mistake
 from codepref.config.endpoint import Endpoint
 from codepref.errors import GateError, InfrastructureError, MachineError, UserError
 from codepref.servers.journal import JOURNAL, Answers, Span, read_journal
+from codepref.servers.keys import key_mistake
 from codepref.servers.ledger import Ledger
 from codepref.servers.records import Reply, Request, RequestResult
 
@@ -181,7 +183,7 @@ class Exchange:
         if "given_up" in message:
             request = self._pending.pop(message["given_up"])
             self._lanes[message["e"]].pending -= request.n
-            return RequestResult(request, None, message["reason"])
+            return RequestResult(request, None, message["reason"], rejected=message["rejected"])
         self.ledger.add(message)
         if "a" not in message:
             return None
@@ -235,8 +237,10 @@ def check_endpoints(endpoints: Sequence[Endpoint], budget: float | None) -> None
         mistakes.append(f"{name}: several models have this name. Each model needs a different name")
     for endpoint in endpoints:
         for address in (endpoint.base_url, *endpoint.replicas):
-            if not address.startswith(("http://", "https://")):
-                mistakes.append(f"{endpoint.name}: base_url must begin with http:// or https://, not {address!r}")
+            if mistake := address_mistake(address):
+                mistakes.append(f"{endpoint.name}: {mistake}")
+        if mistake := key_mistake(endpoint.api_key_env):
+            mistakes.append(f"{endpoint.name}: {mistake}")
         try:
             endpoint.extra_fields()
         except ValueError as error:

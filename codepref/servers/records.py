@@ -48,13 +48,15 @@ class Reply:
 
     Attributes:
     text: the first answer, without the text in which the model thinks.
-    finish: "stop", "length" (the answer reached max_tokens), "content_filter", or another reason that the server gives.
+    finish: "stop" (the answer is finished), "length" (it reached max_tokens), "content_filter", or another reason that
+        the server gives. An answer that broke off is no Reply.
     tokens_in, tokens_out: the number of tokens in the prompt and in all answers.
     estimated: whether the server did not send both token counts. If so, both are estimated from the bytes of the texts
         (see `codepref.servers.pricing`).
     reasoning: the text in which the model thinks, if the server sends it apart from the answer.
     others: the further answers, as objects with "text", "finish" and "reasoning".
-    dropped: the fields of the request that were left out because the server refuses them, such as "seed".
+    dropped: the fields of the request that were left out, or sent with another value, because the server refuses them,
+        such as "seed".
     model: the name of the model in the server's answer, if it differs from the name in the request.
     """
 
@@ -93,9 +95,12 @@ class Attempt:
     reply: the reply of an answered call.
     reason: for a fault, a short name such as "429", "timeout", "cut", "malformed" or "connect". For other failures, a
         message.
+    words: for a fault, what the server or the connection said.
     retry_after: the delay in seconds that the server asked for.
     maybe_billed: whether the server may have billed the call although no usable answer arrived.
-    schema_rejected: whether the server may have refused the request because of its JSON schema.
+    prompt_only: whether a rejection concerns this prompt alone, for example because it is too long.
+    changes: the changes of fields (see `codepref.servers.fields`) with which to try again at once, because the server
+        may have refused the request for a field. None: no field is known to be the cause.
     """
 
     kind: Literal["answered", "fault", "rejected", "fatal"]
@@ -103,7 +108,9 @@ class Attempt:
     reason: str = ""
     retry_after: float | None = None
     maybe_billed: bool = False
-    schema_rejected: bool = False
+    prompt_only: bool = False
+    changes: Mapping[str, tuple[str, Any] | None] | None = None
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +122,14 @@ class RequestResult:
     reply: the reply, or None if the request got none.
     reason: why there is no reply.
     cached: whether the journal held the reply already, so that no call was made.
+    rejected: whether the server refuses this request for good, for example because its prompt is too long.
     """
 
     request: Request
     reply: Reply | None = None
     reason: str = ""
     cached: bool = False
+    rejected: bool = False
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import sys
+import os
 from collections import Counter
 from typing import Any
 
@@ -53,7 +53,7 @@ class Model:
     ) -> bool:
         options = self.options
         if self.answers >= options.die_after >= 0:
-            sys.exit(1)
+            os._exit(1)
         for name in options.refuse:
             if name in body:
                 self.faults[f"refused {name}"] += 1

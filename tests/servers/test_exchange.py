@@ -226,7 +226,7 @@ def test_the_next_attempt_waits_as_long_as_the_server_asks(serve: Serve, tmp_pat
     server = serve("--at-once", "0", "--retry-after", "1.5")  # the server allows no call
     begun = time.monotonic()
     results, _ = ask(Endpoint("writer", "writer", server.url, retries=2), tmp_path, requests(1))
-    assert results[0].reason == "429"
+    assert results[0].reason == "429: try again later"
     assert time.monotonic() - begun >= 3.0
 
 
