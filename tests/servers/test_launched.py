@@ -39,7 +39,7 @@ def command(*options: str) -> str:
 
 
 def section(*options: str, **keys: object) -> EngineSection:
-    return EngineSection(command=command(*options), **{"wait_seconds": 60.0, "stop_seconds": 5.0, **keys})  # type: ignore[arg-type]
+    return EngineSection(command=command(*options), **{"wait_seconds": 600.0, "stop_seconds": 5.0, **keys})  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -245,7 +245,7 @@ def test_a_server_whose_list_says_nothing_needs_only_to_be_healthy(
 ) -> None:
     preset = Preset(((command("--id", "other/model"), ""),), lists_model=False)
     monkeypatch.setitem(PRESETS, "transformers", preset)
-    chosen = EngineSection(preset="transformers", wait_seconds=60)
+    chosen = EngineSection(preset="transformers", wait_seconds=600)
     with launched(chosen, model, name="base", folder=tmp_path, log=print) as one:
         assert one.model == model
 
@@ -261,7 +261,7 @@ def test_the_first_command_that_works_in_the_environment_is_used(
     monkeypatch.setitem(PRESETS, "vllm", Preset(commands))
     messages: list[str] = []
     with launched(
-        EngineSection(preset="vllm", wait_seconds=60), model, name="base", folder=tmp_path, log=messages.append
+        EngineSection(preset="vllm", wait_seconds=600), model, name="base", folder=tmp_path, log=messages.append
     ):
         assert str(SERVER) in messages[0]
     monkeypatch.setitem(PRESETS, "vllm", Preset(commands[:2]))
