@@ -176,8 +176,12 @@ class LaunchedEngine:
             yield from self._engine.answers(asks, decoding, seed)
 
     def summary(self) -> dict[str, Any]:
-        """Return the facts about the answers of the last call; see `ServerEngine.summary`."""
-        return self._engine.summary()
+        """Return the facts about the answers of the last call; see `ServerEngine.summary`.
+
+        The server's command stands in place of its address, which another start changes.
+        """
+        section = self._servers.section
+        return self._engine.summary() | {"servers": [section.preset or section.command]}
 
     def _on(self, address: str, model: str) -> ServerEngine:
         settings = replace(self._servers.settings(), base_url=(address,))
