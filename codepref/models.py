@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from codepref.chat import turn_end
 from codepref.errors import MachineError, UserError
 from codepref.storage.files import read_json
 
@@ -192,6 +193,35 @@ def load_tokenizer(model: str) -> Any:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = "left"
     return tokenizer
+
+
+def stop_tokens(model: Any, tokenizer: Any) -> list[int]:
+    """Return the ids of the tokens that end an answer, sorted.
+
+    They are the tokenizer's end-of-sequence token, the end tokens of the model's generation configuration, and the
+    token that the chat template puts after an answer. Gemma, Phi-3 and Llama-3 end a turn with a token that is not the
+    tokenizer's. model: the model, or its name. With a name only configuration files are read. Raises UserError as
+    `resolve_model` does.
+    """
+    own = _generation_ends(model) if isinstance(model, str) else getattr(model.generation_config, "eos_token_id", None)
+    ends = {tokenizer.eos_token_id, turn_end(tokenizer), *(own if isinstance(own, list | tuple) else [own])}
+    return sorted(int(token) for token in ends if token is not None)
+
+
+def _generation_ends(model: str) -> Any:
+    """Return `eos_token_id` as `load_model` would find it: of the generation configuration, or else of the model's."""
+    from transformers import AutoConfig, GenerationConfig
+
+    folder = Path(resolve_model(model))
+    if (folder / "adapter_config.json").exists():
+        base = read_json(folder / "adapter_config.json").get("base_model_name_or_path")
+        return _generation_ends(base) if base else None
+    with quiet():
+        try:
+            return GenerationConfig.from_pretrained(str(folder)).eos_token_id
+        except OSError:  # the file is missing; transformers raises the same for a file that is no JSON
+            with _loading(model, "configuration"):
+                return getattr(AutoConfig.from_pretrained(str(folder)).get_text_config(), "eos_token_id", None)
 
 
 def load_model(

@@ -28,6 +28,7 @@ ROOMS = (
     "problems",
     "config",
     "models",
+    "chat",
     "starter",
     "preferences",
     "records",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from codepref.errors import MachineError, UserError
-from codepref.models import fingerprint, load_model, load_tokenizer, pick_device, quiet
+from codepref.models import fingerprint, load_model, load_tokenizer, pick_device, quiet, stop_tokens
 from codepref.records import Message
 from codepref.sampling.engines.base import Answer, Ask, Decoding
 
@@ -84,17 +84,12 @@ class TransformersEngine:
             top_p=None if greedy else decoding.top_p,
             top_k=None if greedy else 0,
             max_new_tokens=limit,
-            eos_token_id=sorted(self._stops()),
+            eos_token_id=stop_tokens(self._model, self._tokenizer),
             pad_token_id=self._tokenizer.pad_token_id,
         )
 
-    def _stops(self) -> set[int]:
-        """Return the tokens that end an answer: the tokenizer's end token and the stop tokens of the model."""
-        own = self._model.generation_config.eos_token_id
-        return {self._tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
-
     def _decode(self, tokens: list[int]) -> Answer:
-        finished, stops = False, self._stops()
+        finished, stops = False, stop_tokens(self._model, self._tokenizer)
         for place, token in enumerate(tokens):
             if token in stops:
                 tokens, finished = tokens[:place], True
