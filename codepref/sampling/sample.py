@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from codepref.chat import about
 from codepref.config.templates import SOLUTION_TEMPLATE, TEST_TEMPLATE, check_template
 from codepref.errors import UserError
 from codepref.records import Problem
@@ -98,7 +99,9 @@ def plan_batches(
     prompts = []
     for problem in problems:
         messages = request_messages(problem, template)
-        prompts.append((engine.prompt_length(messages), problem.task_id, messages))
+        with about(f"problem {problem.task_id}"):
+            length = engine.prompt_length(messages)
+        prompts.append((length, problem.task_id, messages))
     prompts.sort(key=lambda item: (-item[0], item[1]))
     asks = [Ask(task_id, kind, place, messages) for _, task_id, messages in prompts for place in range(n)]
     return [asks[start : start + batch_size] for start in range(0, len(asks), batch_size)]

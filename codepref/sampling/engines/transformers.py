@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from codepref.chat import Chat
 from codepref.errors import MachineError, UserError
 from codepref.models import fingerprint, load_model, load_tokenizer, pick_device, quiet, stop_tokens
 from codepref.records import Message
@@ -19,6 +20,7 @@ class TransformersEngine:
         self.fingerprint = fingerprint(model)
         self._dtype, self._device = dtype, device
         self._tokenizer: Any = load_tokenizer(model)
+        self._chat = Chat(self._tokenizer)
         self._model: Any = None
 
     @classmethod
@@ -26,12 +28,15 @@ class TransformersEngine:
         """Return an engine for a model in memory, such as a model in training. `name` becomes the fingerprint."""
         engine = cls.__new__(cls)
         engine.name = engine.fingerprint = name
-        engine._model, engine._tokenizer = model, tokenizer
+        engine._model, engine._tokenizer, engine._chat = model, tokenizer, Chat(tokenizer)
         return engine
 
     def prompt_length(self, messages: Sequence[Message]) -> int:
-        """Return the number of tokens of the prompt, with the generation prompt."""
-        return len(self._tokenizer.apply_chat_template(list(messages), add_generation_prompt=True)["input_ids"])
+        """Return the number of tokens of the prompt, with the generation prompt.
+
+        Raises UserError if the chat template refuses the messages or changes their texts.
+        """
+        return len(self._chat.prompt_ids(messages))
 
     def answer(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> list[Answer]:
         """Return one answer for each ask. All answers are generated in one padded batch.
@@ -43,7 +48,10 @@ class TransformersEngine:
 
         self._load()
         encoded = self._tokenizer.apply_chat_template(
-            [list(ask.messages) for ask in asks], add_generation_prompt=True, padding=True, return_tensors="pt"
+            [self._chat.prompt(ask.messages) for ask in asks],
+            add_generation_prompt=True,
+            padding=True,
+            return_tensors="pt",
         ).to(self._model.device)
         prompt_tokens = encoded["input_ids"].shape[1]
         room = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
