@@ -162,7 +162,7 @@ def test_the_micro_batch_is_divided_among_the_processes(tmp_path: Path, monkeypa
         train_on(pairs(4), "starter", tmp_path / "model", replace(SETTINGS, micro_batch_size=2))
     batches: list[int] = []
     monkeypatch.setattr(kto, "kto_rows", lambda *args, batch, **named: batches.append(batch) or TrainingRows())
-    monkeypatch.setattr(trainer, "run_training", lambda job, *, rows, **named: rows(None, 0))
+    monkeypatch.setattr(trainer, "run_training", lambda job, *, rows, **named: rows(None))
     train_on(pairs(4), "starter", tmp_path / "model", replace(SETTINGS, micro_batch_size=4))
     assert batches == [2]
 
