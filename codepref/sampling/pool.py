@@ -17,6 +17,7 @@ from codepref.config.pool import Member
 from codepref.preferences import PREFERENCES, load_preference
 from codepref.records import Instruction, InstructionResponses, Message, Response
 from codepref.sampling.engines import Ask, Decoding, model_fingerprint, open_engine
+from codepref.sampling.engines.base import Preparable
 from codepref.servers.artifacts import LedgerProgress
 from codepref.servers.exchange import Exchange, Log
 from codepref.servers.journal import JOURNAL, Answers, Journal, read_journal
@@ -197,27 +198,30 @@ def _answer_locally(
 ) -> Iterator[RequestResult]:
     """Write the answers of a local model to the journal. Yield a result for each request, with an empty reply.
 
-    All requests are divided into batches, also those with an answer in the journal. The seed of a batch depends on its
-    keys. A resumed run therefore uses the same batches and seeds as an uninterrupted run.
+    The seed of an answer depends only on its key and on `settings.seed`. A resumed run therefore draws the same answers
+    as an uninterrupted run.
     """
     journal = Journal(folder / JOURNAL)
     journal.lock(wait=True)
     try:
         _, spans = read_journal(folder / JOURNAL)
+        pending = []
+        for request in requests:
+            if request.key in spans:
+                yield RequestResult(request, Reply(""), cached=True)
+            else:
+                pending.append(request)
+        if not pending:
+            return
         engine = open_engine(member.model, dtype=dtype, device=device)
+        if isinstance(engine, Preparable):
+            engine.prepare(batch_size=settings.batch_size, folder=None, on_tokens=lambda number: None)
         decoding = Decoding(settings.temperature, settings.top_p, settings.max_tokens)
-        ordered = sorted(requests, key=lambda request: (-engine.prompt_length(request.messages), request.key))
-        for start in range(0, len(ordered), settings.batch_size):
-            batch = ordered[start : start + settings.batch_size]
-            pending = [request for request in batch if request.key not in spans]
-            if pending:
-                asks = [Ask(request.key, "solutions", 0, request.messages) for request in batch]
-                seed = int(content_hash(settings.seed, [request.key for request in batch])[:8], 16)
-                for request, answer in zip(batch, engine.answer(asks, decoding, seed), strict=True):
-                    if request.key not in spans:
-                        _record(journal, member, request, answer.text, answer.finished)
-            for request in batch:
-                yield RequestResult(request, Reply(""), cached=request not in pending)
+        pending.sort(key=lambda request: (-engine.prompt_length(request.messages), request.key))
+        asks = [Ask(request.key, "solutions", 0, request.messages) for request in pending]
+        for place, answer in engine.answers(asks, decoding, settings.seed):
+            _record(journal, member, pending[place], answer.text, answer.finished)
+            yield RequestResult(pending[place], Reply(""), cached=False)
     finally:
         journal.close()
 

@@ -52,7 +52,7 @@ def test_a_model_learns_to_give_the_demonstrated_answer(tmp_path: Path) -> None:
     api.train(None, "starter", tmp_path / "model", data=shown, learning_rate=3e-3, epochs=15, **SETTINGS)
     engine = open_engine(str(tmp_path / "model"), device="cpu")
     asks = [Ask("t", "solutions", 0, [{"role": "user", "content": shown[0]["instruction"]}])]
-    (answer,) = engine.answer(asks, Decoding(0, 1, 60), 0)
+    ((_, answer),) = engine.answers(asks, Decoding(0, 1, 60), 0)
     assert (answer.text, answer.finished) == (answer_text, True)
 
 

@@ -10,9 +10,20 @@ from pathlib import Path
 
 from codepref.errors import UserError
 from codepref.registry import Registry
-from codepref.sampling.engines.base import Answer, Ask, Decoding, Engine, EngineOpener
+from codepref.sampling.engines.base import Answer, Ask, Decoding, Engine, EngineOpener, as_engine, ask_seed
 
-__all__ = ["ENGINES", "Answer", "Ask", "Decoding", "Engine", "EngineOpener", "model_fingerprint", "open_engine"]
+__all__ = [
+    "ENGINES",
+    "Answer",
+    "Ask",
+    "Decoding",
+    "Engine",
+    "EngineOpener",
+    "as_engine",
+    "ask_seed",
+    "model_fingerprint",
+    "open_engine",
+]
 
 DEFAULT = "transformers"
 """The engine of a model whose name holds no engine."""
@@ -38,7 +49,7 @@ def open_engine(model: str, *, dtype: str = "auto", device: str = "auto") -> Eng
     is missing. The Transformers engine loads weights at its first answer, and raises errors about them there.
     """
     name, rest = _engine_of(model)
-    return ENGINES.load(name)(rest, dtype=dtype, device=device)
+    return as_engine(ENGINES.load(name)(rest, dtype=dtype, device=device))
 
 
 def model_fingerprint(model: str) -> str:

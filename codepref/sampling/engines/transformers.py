@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from codepref.chat import Chat
 from codepref.errors import MachineError, UserError
 from codepref.models import fingerprint, load_model, load_tokenizer, pick_device, quiet, stop_tokens
 from codepref.records import Message
-from codepref.sampling.engines.base import Answer, Ask, Decoding
+from codepref.sampling.engines.base import Answer, Ask, Decoding, ask_seed
 
 
 class TransformersEngine:
@@ -22,6 +23,7 @@ class TransformersEngine:
         self._tokenizer: Any = load_tokenizer(model)
         self._chat = Chat(self._tokenizer)
         self._model: Any = None
+        self._settle()
 
     @classmethod
     def around(cls, model: Any, tokenizer: Any, name: str) -> TransformersEngine:
@@ -29,7 +31,12 @@ class TransformersEngine:
         engine = cls.__new__(cls)
         engine.name = engine.fingerprint = name
         engine._model, engine._tokenizer, engine._chat = model, tokenizer, Chat(tokenizer)
+        engine._settle()
         return engine
+
+    def _settle(self) -> None:
+        self._batch_size = 128
+        self._on_tokens: Callable[[int], None] = lambda number: None
 
     def prompt_length(self, messages: Sequence[Message]) -> int:
         """Return the number of tokens of the prompt, with the generation prompt.
@@ -38,7 +45,20 @@ class TransformersEngine:
         """
         return len(self._chat.prompt_ids(messages))
 
-    def answer(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> list[Answer]:
+    def prepare(self, *, batch_size: int, folder: Path | None, on_tokens: Callable[[int], None]) -> None:
+        """Take the largest number of answers that are computed at once, and the callback for the tokens."""
+        self._batch_size, self._on_tokens = batch_size, on_tokens
+
+    def answers(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> Iterator[tuple[int, Answer]]:
+        """Yield (place in `asks`, answer) for each ask.
+
+        Raises what `_answer` raises.
+        """
+        for start in range(0, len(asks), self._batch_size):
+            batch = [asks[place] for place in range(start, min(start + self._batch_size, len(asks)))]
+            yield from enumerate(self._answer(batch, decoding, ask_seed(batch[0], seed)), start)
+
+    def _answer(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> list[Answer]:
         """Return one answer for each ask. All answers are generated in one padded batch.
 
         Raises UserError if a prompt fills the model's context, MachineError if GPU memory runs out, and the errors of
