@@ -28,6 +28,7 @@ ROOMS = (
     "problems",
     "config",
     "models",
+    "chat",
     "starter",
     "preferences",
     "records",
@@ -57,11 +58,11 @@ HEAVY = {
     "huggingface_hub",
 }
 HOMES = {
-    "torch": {"models.py", "sampling/engines/transformers.py", "training", "starter", "runs/summary.py"},
-    "transformers": {"models.py", "sampling/engines/transformers.py", "training", "starter"},
+    "torch": {"models", "sampling/engines/transformers.py", "training", "starter", "runs/summary.py"},
+    "transformers": {"models", "sampling/engines/transformers.py", "training", "starter"},
     "trl": {"training"},
-    "peft": {"training", "models.py"},
-    "datasets": {"training", "problems/hub.py", "pairing/artifact.py", "models.py"},
+    "peft": {"training", "models"},
+    "datasets": {"training", "problems/hub.py", "pairing/artifact.py", "models"},
     "sandlock": {"execution"},
     "openai": {"servers/client.py"},
     "radon": {"judging/metrics.py"},

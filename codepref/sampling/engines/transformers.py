@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from codepref.chat import Chat
 from codepref.errors import MachineError, UserError
-from codepref.models import fingerprint, load_model, load_tokenizer, pick_device, quiet
+from codepref.models import fingerprint, load_model, load_tokenizer, pick_device, quiet, stop_tokens
 from codepref.records import Message
 from codepref.sampling.engines.base import Answer, Ask, Decoding, ask_seed
 
@@ -20,6 +21,7 @@ class TransformersEngine:
         self.fingerprint = fingerprint(model)
         self._dtype, self._device = dtype, device
         self._tokenizer: Any = load_tokenizer(model)
+        self._chat = Chat(self._tokenizer)
         self._model: Any = None
         self._settle()
 
@@ -28,7 +30,7 @@ class TransformersEngine:
         """Return an engine for a model in memory, such as a model in training. `name` becomes the fingerprint."""
         engine = cls.__new__(cls)
         engine.name = engine.fingerprint = name
-        engine._model, engine._tokenizer = model, tokenizer
+        engine._model, engine._tokenizer, engine._chat = model, tokenizer, Chat(tokenizer)
         engine._settle()
         return engine
 
@@ -37,8 +39,11 @@ class TransformersEngine:
         self._on_tokens: Callable[[int], None] = lambda number: None
 
     def prompt_length(self, messages: Sequence[Message]) -> int:
-        """Return the number of tokens of the prompt, with the generation prompt."""
-        return len(self._tokenizer.apply_chat_template(list(messages), add_generation_prompt=True)["input_ids"])
+        """Return the number of tokens of the prompt, with the generation prompt.
+
+        Raises UserError if the chat template refuses the messages or changes their texts.
+        """
+        return len(self._chat.prompt_ids(messages))
 
     def prepare(self, *, batch_size: int, folder: Path | None, on_tokens: Callable[[int], None]) -> None:
         """Take the largest number of answers that are computed at once, and the callback for the tokens."""
@@ -63,7 +68,10 @@ class TransformersEngine:
 
         self._load()
         encoded = self._tokenizer.apply_chat_template(
-            [list(ask.messages) for ask in asks], add_generation_prompt=True, padding=True, return_tensors="pt"
+            [self._chat.prompt(ask.messages) for ask in asks],
+            add_generation_prompt=True,
+            padding=True,
+            return_tensors="pt",
         ).to(self._model.device)
         prompt_tokens = encoded["input_ids"].shape[1]
         room = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
@@ -104,17 +112,12 @@ class TransformersEngine:
             top_p=None if greedy else decoding.top_p,
             top_k=None if greedy else 0,
             max_new_tokens=limit,
-            eos_token_id=sorted(self._stops()),
+            eos_token_id=stop_tokens(self._model, self._tokenizer),
             pad_token_id=self._tokenizer.pad_token_id,
         )
 
-    def _stops(self) -> set[int]:
-        """Return the tokens that end an answer: the tokenizer's end token and the stop tokens of the model."""
-        own = self._model.generation_config.eos_token_id
-        return {self._tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
-
     def _decode(self, tokens: list[int]) -> Answer:
-        finished, stops = False, self._stops()
+        finished, stops = False, stop_tokens(self._model, self._tokenizer)
         for place, token in enumerate(tokens):
             if token in stops:
                 tokens, finished = tokens[:place], True
