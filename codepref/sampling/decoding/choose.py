@@ -39,8 +39,8 @@ def choose(logits_AV: Any, decoding: Decoding, uniform_A: Any) -> Any:
 
     logits_AV: float32 logits of answers x vocabulary. uniform_A: a random number in [0, 1) for each answer, as a tensor
     of float32 on the same device. It has no effect if the temperature is 0.
-    With top_p < 1 the token is drawn from the nucleus (Holtzman et al., arXiv 1904.09751): the smallest set of likeliest
-    tokens whose probabilities sum to at least top_p.
+    With top_p < 1 the token is drawn from the nucleus (Holtzman et al., arXiv 1904.09751): the smallest set of
+    likeliest tokens whose probabilities sum to at least top_p.
     """
     if decoding.temperature == 0:
         return logits_AV.argmax(-1)

@@ -226,7 +226,7 @@ class DecodingLoop:
         return False
 
     def _close_holes(self) -> None:
-        """Move the last active slots over the slots of finished answers, so that the active slots are the first ones."""
+        """Move the last active slots over those of finished answers, so that the active slots are the first ones."""
         slots = self._slots
         for slot in sorted(self._holes, reverse=True):
             assert slots is not None
@@ -241,7 +241,8 @@ class DecodingLoop:
 
     def _next_batch(self, prompts: Iterator[Prompt]) -> list[Prompt]:
         """Return the next prompts to compute together, or [] after the last one."""
-        batch, longest = [], 0
+        batch: list[Prompt] = []
+        longest = 0
         while len(batch) < PREFILL_PROMPTS:
             prompt, self._held = self._held or next(prompts, None), None
             if prompt is None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-STEP = 32
+STEP = 16
 """The number of cached tokens that attention reads is a multiple of this.
 
 Sums over keys then add the same terms in the same groups, however long the other answers are. So an answer's numbers do
@@ -75,6 +76,7 @@ class Slots:
     """
 
     def __init__(self, layers: Any, slots: int, capacity: int, windows: dict[str, int | None]) -> None:
+        import numpy as np
         import torch
         from transformers.cache_utils import Cache
 
@@ -82,13 +84,16 @@ class Slots:
         first = layers[0].keys
         self.device, self.dtype = first.device, first.dtype
 
-        def empty(like: Any) -> Any:
-            return torch.zeros(
-                (self.count, like.shape[1], self.capacity, like.shape[3]), dtype=like.dtype, device=like.device
-            )
+        def zeros(like: Any) -> Any:
+            shape = (self.count, like.shape[1], self.capacity, like.shape[3])
+            if like.device.type != "cpu":
+                return torch.zeros(shape, dtype=like.dtype, device=like.device)
+            # numpy's zeros take memory only when they are written, and most slots are never full
+            size = math.prod(shape) * like.element_size()
+            return torch.from_numpy(np.zeros(size, dtype=np.uint8)).view(like.dtype).view(shape)
 
-        self.layers = [SlotLayer(self, empty(layer.keys), empty(layer.values)) for layer in layers]
-        self.cache = Cache(layers=self.layers)  # type: ignore[arg-type]
+        self.layers = [SlotLayer(self, zeros(layer.keys), zeros(layer.values)) for layer in layers]
+        self.cache = Cache(layers=self.layers)
         self.lengths = [0] * self.count
         self.length_S = torch.zeros(self.count, dtype=torch.long, device=self.device)
         self.column_C = torch.arange(self.capacity, device=self.device)
