@@ -181,6 +181,7 @@ class Caller:
             without_text = {key: value for key, value in reply.items() if key not in ("text", "reasoning", "others")}
             self.notify(line | {"c": actual, "a": without_text, "span": span})
             lane.given_up = lane.rejected = server.faults = 0
+            server.noted = False
             lane.answers += 1
         else:
             actual = highest if attempt.maybe_billed else 0.0
@@ -231,9 +232,10 @@ class Caller:
         place, pause = server.client.place, min(attempt.retry_after or 0.0, MAX_PAUSE)
         if pause >= NOTED_PAUSE and not server.is_quiet():
             self.notify({"note": pause_note(place, attempt, pause)})
-        elif attempt.reason == "connect" and server.faults == 1:
+        elif attempt.reason == "connect" and not server.noted:
+            server.noted = True
             self.notify({"note": f"{place}: no connection ({attempt.words}). Trying again"})
-        elif server.faults == FAULTS_BEFORE_NOTE:
+        elif server.faults == FAULTS_BEFORE_NOTE and not server.noted:
             text = f"{server.faults} calls in a row got no answer (last failure: {lane.reason(attempt)})"
             self.notify({"note": f"{place}: {text}. Trying again"})
         if lane.other_answers(server):
