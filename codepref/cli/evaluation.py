@@ -6,6 +6,7 @@ from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
 
+from codepref.cli.engine_options import add_engine, read_engine
 from codepref.cli.options import Parser, add_decoding, add_device, add_limits, add_seed, add_strict, read_limits
 from codepref.cli.output import log
 from codepref.cli.server_options import add_server, read_server, server_lines
@@ -35,6 +36,7 @@ def add_evaluate(parser: Parser) -> None:
     parser.add_argument("--out", required=True, help="folder for scores.json")
     add_decoding(parser)
     add_server(parser)
+    add_engine(parser)
     add_limits(parser, timeout_factor=0)
     parser.set_defaults(command=evaluate)
 
@@ -57,6 +59,7 @@ def evaluate(options: Namespace) -> None:
     from codepref.evaluation.scores import summarise
     from codepref.reports.tables import score_table
 
+    engine = read_engine(options)
     lines: list[ProgressLine] = []
 
     def progress_for(label: str) -> ProgressLine:
@@ -92,7 +95,8 @@ def evaluate(options: Namespace) -> None:
         progress_for=progress_for,
         evalplus=options.evalplus,
         strict=options.strict,
-        server=read_server(options),
+        server=read_server(options, launched=engine is not None),
+        engine=engine,
         log=log,
     )
     for line in lines:

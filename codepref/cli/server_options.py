@@ -10,8 +10,6 @@ from typing import Any
 from codepref.config.fields import checked
 from codepref.config.served import ModelServer
 from codepref.errors import UserError
-from codepref.servers.artifacts import summary_file
-from codepref.storage.files import read_json
 
 _NAMES = {
     "base_url": "--base-url",
@@ -66,17 +64,19 @@ def add_server(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--budget", type=float, help="limit in dollars for one file of answers; needs prices")
 
 
-def read_server(options: Namespace) -> ModelServer | None:
+def read_server(options: Namespace, *, launched: bool = False) -> ModelServer | None:
     """Return the server that the options name, or None without --base-url.
 
+    launched: whether codepref starts the server. The options then need no --base-url.
     Raises UserError for values out of range, and for options of a server without --base-url.
     """
     values = {name: value for name in _NAMES if (value := getattr(options, name)) is not None}
     if not values.get("base_url"):
-        if values:
+        if values and not launched:
             option = _NAMES[next(iter(values))]
             raise UserError(f"{option} applies only to a model on a server: add --base-url, or leave it out")
-        return None
+        if not values:
+            return None
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     server: ModelServer = checked(ModelServer(**values), "options")
     return server
@@ -84,11 +84,13 @@ def read_server(options: Namespace) -> ModelServer | None:
 
 def server_lines(out: Path) -> list[str]:
     """Return lines about the calls for the file `out`, or [] if no server was asked for it."""
+    from codepref.servers.artifacts import summary_file
+    from codepref.servers.ledger import ledger_table
+    from codepref.storage.files import read_json
+
     file = summary_file(out)
     if not file.exists():
         return []
-    from codepref.servers.ledger import ledger_table
-
     summary: dict[str, Any] = read_json(file)
     if "servers" not in summary:
         return []

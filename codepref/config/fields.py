@@ -29,9 +29,11 @@ def bounded(
     """Return a dataclass field of a section, with its default, bounds and documentation.
 
     low, high: the least and the greatest allowed value. above: a number that the value must exceed. In a tuple, each
-    number must lie within these bounds. or_one: a tuple may be written as its only element. doc: one line for docs/reference/recipe.md.
+    number must lie within these bounds. or_one: a tuple may be written as its only element. doc: one line for
+    docs/reference/recipe.md.
     """
-    return field(default=default, metadata={"low": low, "high": high, "above": above, "or_one": or_one, "doc": doc})
+    metadata = {"low": low, "high": high, "above": above, "or_one": or_one, "doc": doc}
+    return field(default=default, metadata=metadata)
 
 
 def checked(section: Any, where: str) -> Any:

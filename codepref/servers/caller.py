@@ -231,6 +231,8 @@ class Caller:
         place, pause = server.client.place, min(attempt.retry_after or 0.0, MAX_PAUSE)
         if pause >= NOTED_PAUSE and not server.is_quiet():
             self.notify({"note": pause_note(place, attempt, pause)})
+        elif attempt.reason == "connect" and server.faults == 1:
+            self.notify({"note": f"{place}: there is no answer to connections. Trying again"})
         elif server.faults == FAULTS_BEFORE_NOTE:
             text = f"{server.faults} calls in a row got no answer (last failure: {lane.reason(attempt)})"
             self.notify({"note": f"{place}: {text}. Trying again"})

@@ -22,7 +22,7 @@ from codepref.servers.ledger import Ledger
 from codepref.servers.records import Reply, Request, RequestResult
 
 QUEUE_AHEAD = 2
-"""The largest number of requests that the calling process holds for each worker, so that workers seldom wait."""
+"""The calling process holds requests for this number of answers for each worker, so that workers seldom wait."""
 
 Log = Callable[[str], None]
 FollowUp = Callable[[RequestResult], Iterable[Request]]
@@ -39,7 +39,7 @@ class _Lane:
     Attributes:
     source: the requests of the caller of `Exchange.results`.
     follow_ups: requests that are made before the next request of `source`.
-    pending: the number of requests that the calling process holds.
+    pending: the number of answers that the requests in the calling process ask for.
     """
 
     endpoint: Endpoint
@@ -49,7 +49,7 @@ class _Lane:
 
     @property
     def room(self) -> int:
-        """The largest number of requests that the calling process holds."""
+        """No request is sent to the calling process while `pending` is this number or more."""
         return QUEUE_AHEAD * self.endpoint.concurrency * (1 + len(self.endpoint.replicas))
 
     def next(self) -> Request | None:
@@ -135,7 +135,7 @@ class Exchange:
             self._lanes[name].source = iter(source)
         while True:
             yield from self._submit(follow_up)
-            if any(lane.follow_ups for lane in self._lanes.values()):
+            if any(lane.follow_ups and lane.pending < lane.room for lane in self._lanes.values()):
                 continue
             if not self._pending:
                 return
@@ -162,7 +162,7 @@ class Exchange:
                 elif request.key in self._pending:
                     raise ValueError(f"two requests have the key {request.key}")
                 else:
-                    lane.pending += 1
+                    lane.pending += request.n
                     self._pending[request.key] = request
                     self._send(request.to_json())
 
@@ -175,13 +175,13 @@ class Exchange:
         message = self._receive()
         if "given_up" in message:
             request = self._pending.pop(message["given_up"])
-            self._lanes[message["e"]].pending -= 1
+            self._lanes[message["e"]].pending -= request.n
             return RequestResult(request, None, message["reason"], rejected=message["rejected"])
         self.ledger.add(message)
         if "a" not in message:
             return None
         request = self._pending.pop(message["k"])
-        self._lanes[message["e"]].pending -= 1
+        self._lanes[message["e"]].pending -= request.n
         span = tuple(message["span"])
         if not self._forget:
             self._spans[message["k"]] = span

@@ -96,4 +96,6 @@ def test_a_ledger_sums_the_lines_of_a_journal() -> None:
         "dollars": 0.1,
         "at_most": 0.75,
         "seconds": 3.0,
+        "dropped": {},
+        "models": {},
     }

@@ -30,12 +30,21 @@ class ServerEngine:
     model: the model's name, which `server.served_name` replaces if it is set. server: the addresses and the settings of
     the calls. fingerprint: a text that changes with the model's weights; "": the name of the model stands for it. The
     addresses are not part of it, so that a server that moved is not asked again. log: called with messages for the
-    user.
+    user. only_listed: refuse a server that lists a few models and not this one.
     Raises UserError for mistakes in the settings. No call is made before the first answer is needed.
     """
 
-    def __init__(self, model: str, server: ModelServer, *, fingerprint: str = "", log: Log = lambda text: None) -> None:
+    def __init__(
+        self,
+        model: str,
+        server: ModelServer,
+        *,
+        fingerprint: str = "",
+        log: Log = lambda text: None,
+        only_listed: bool = True,
+    ) -> None:
         self.endpoint, self.server, self._log = server.endpoint(model), server, log
+        self._only_listed = only_listed
         self._budget = server.budget if server.budget >= 0 else None
         check_endpoints([self.endpoint], self._budget)
         extra = self.endpoint.extra_fields()
@@ -68,7 +77,14 @@ class ServerEngine:
         with ExitStack() as stack:
             folder = self._folder or Path(stack.enter_context(TemporaryDirectory(prefix="codepref-")))
             exchange = stack.enter_context(
-                Exchange([self.endpoint], folder, budget=self._budget, log=self._log, only_listed=True, forget=True)
+                Exchange(
+                    [self.endpoint],
+                    folder,
+                    budget=self._budget,
+                    log=self._log,
+                    only_listed=self._only_listed,
+                    forget=True,
+                )
             )
             self.ledger = exchange.ledger
             plan = self._plan(asks, decoding, seed, exchange)
@@ -130,8 +146,7 @@ class ServerEngine:
             reply = exchange.answer(key)
             return len(reply.answers()) if reply else 0
 
-        fixed = self.server.answers_per_call
-        return CallPlan(asks, group_of, request, held, fixed or self.server.concurrency, certain=fixed > 0)
+        return CallPlan(asks, group_of, request, held, self.server.answers_per_call or self.server.concurrency)
 
 
 def _is_refused(result: RequestResult) -> bool:

@@ -33,7 +33,6 @@ class CallPlan:
     request: makes a request.
     held: returns the number of answers in the journal's reply to a key, or 0.
     per_call: the largest number of answers that one call asks for.
-    certain: whether it is known if the server gives several answers. Until then, only the first call asks for several.
     waiting: the first ask and the wanted places of each request that has no result yet, by key.
     """
 
@@ -42,9 +41,7 @@ class CallPlan:
     request: NewRequest
     held: Callable[[str], int]
     per_call: int
-    certain: bool = False
     waiting: dict[str, tuple[Ask, Mapping[int, int]]] = field(default_factory=dict)
-    _probing: bool = False
     _replies: int = 0
     _varied: bool = False
 
@@ -98,7 +95,7 @@ class CallPlan:
                 after = sample + count
             elif sample in places:
                 after = sample + 1
-                most = sample + self._size()
+                most = sample + self.per_call
                 while after < most and after in places and not self.held(f"{group}/{after}"):
                     after += 1
             else:
@@ -111,19 +108,14 @@ class CallPlan:
 
     def _request(self, ask: Ask, group: str, sample: int, n: int, wanted: Mapping[int, int]) -> Request:
         key, first = f"{group}/{sample}", Ask(ask.task_id, ask.kind, sample, ask.messages)
-        self._probing = self._probing or n > 1
         self.waiting[key] = (first, wanted)
         return self.request(first, key, n)
 
-    def _size(self) -> int:
-        return self.per_call if self.certain or not self._probing else 1
-
     def _learn(self, request: Request, reply: Reply) -> None:
-        """Take from a reply whether the server gives several answers."""
+        """Take from a reply whether the server gives several answers, which differ."""
         if request.n == 1:
             return
         texts = [text for text, _, _ in reply.answers()]
-        self.certain = True
         self._replies += 1
         self._varied = self._varied or len(set(texts)) > 1 or request.temperature == 0
         if len(texts) == 1 or (self._replies >= EQUAL_REPLIES and not self._varied):
