@@ -82,7 +82,9 @@ def test_logins_and_queries_of_addresses_are_not_shown() -> None:
 
 
 def test_versions_and_this_machine_are_recognised() -> None:
-    assert has_version("http://h/api/v1/") and has_version("http://h/v1beta") and not has_version("http://h/v1/openai")
+    assert has_version("http://h/api/v1/")
+    assert has_version("http://h/v1beta")
+    assert not has_version("http://h/v1/openai")
     assert all(
         map(is_this_machine, ("http://localhost:1", "http://127.0.0.2", "http://[::1]:1/v1", "http://0.0.0.0:1"))
     )
@@ -115,6 +117,6 @@ def test_a_proxy_that_cannot_be_used_is_one_message_without_its_login(
     proxy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_proxies(monkeypatch, ALL_PROXY=proxy)
-    with pytest.raises(ConnectionMistake, match="proxy .* cannot be used") as error:
+    with pytest.raises(ConnectionMistake, match=r"proxy .* cannot be used") as error:
         http_client("https://h/v1", 1.0)
     assert "secret" not in str(error.value)
