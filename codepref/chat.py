@@ -27,11 +27,12 @@ class TemplateError(UserError):
 class Chat:
     """The chat template of a tokenizer.
 
-    ends: the ids of the tokens that end an answer, as `codepref.models.stop_tokens` returns them.
+    ends: the ids of the tokens that end an answer, as `codepref.models.stop_tokens` returns them. rows: the number of
+    tokens that the model's embedding knows, or None if it is unknown.
     """
 
-    def __init__(self, tokenizer: Any, ends: Iterable[int] = ()) -> None:
-        self.ends = frozenset(ends)
+    def __init__(self, tokenizer: Any, ends: Iterable[int] = (), rows: int | None = None) -> None:
+        self.ends, self._rows = frozenset(ends), rows
         self._tokenizer = tokenizer
         self._end_texts = tokenizer.convert_ids_to_tokens(sorted(self.ends))
 
@@ -62,10 +63,19 @@ class Chat:
         return [{**turns[count], "content": "\n\n".join(texts)}, *turns[count + 1 :]]
 
     def encode(self, messages: Sequence[Message], add_generation_prompt: bool) -> list[int]:
-        """Return the token ids of messages. Raises TemplateError with the template's own words if it raises."""
+        """Return the token ids of messages.
+
+        Raises TemplateError with the template's own words if it raises, and for a token that the embedding lacks.
+        """
         with _own_words(messages):
             encoded = self._tokenizer.apply_chat_template(list(messages), add_generation_prompt=add_generation_prompt)
         ids: list[int] = encoded["input_ids"]
+        if self._rows is not None and ids and (far := max(ids)) >= self._rows:
+            raise TemplateError(
+                f"the token {self._tokenizer.convert_ids_to_tokens([far])[0]!r} has the id {far}, and the model's "
+                f"embedding has rows for {self._rows} tokens only. Take the tokenizer that belongs to the model, or "
+                "add rows to its embedding (resize_token_embeddings)"
+            )
         return ids
 
     def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
@@ -111,6 +121,17 @@ class Chat:
                 list(messages), tokenize=False, add_generation_prompt=add_generation_prompt
             )
         return text
+
+
+def check_syntax(tokenizer: Any) -> None:
+    """Raise the error of jinja if the chat template is none. A template that refuses a conversation is one."""
+    import jinja2
+
+    try:
+        Chat(tokenizer).encode([_turn("user", _ASK)], True)
+    except TemplateError as error:
+        if isinstance(error.__cause__, jinja2.TemplateSyntaxError):
+            raise error.__cause__ from None
 
 
 def turn_end(tokenizer: Any) -> int | None:

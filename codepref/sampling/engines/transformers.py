@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from codepref.chat import Chat
 from codepref.errors import MachineError, UserError
-from codepref.models import fingerprint, load_model, load_tokenizer, pick_device, quiet, stop_tokens
+from codepref.models import chat_of, fingerprint, load_model, load_tokenizer, pick_device, quiet
 from codepref.records import Message
 from codepref.sampling.engines.base import Answer, Ask, Decoding, ask_seed
 
@@ -21,7 +20,7 @@ class TransformersEngine:
         self.fingerprint = fingerprint(model)
         self._dtype, self._device = dtype, device
         self._tokenizer: Any = load_tokenizer(model)
-        self._chat = Chat(self._tokenizer)
+        self._chat = chat_of(model, self._tokenizer)
         self._model: Any = None
         self._settle()
 
@@ -30,7 +29,7 @@ class TransformersEngine:
         """Return an engine for a model in memory, such as a model in training. `name` becomes the fingerprint."""
         engine = cls.__new__(cls)
         engine.name = engine.fingerprint = name
-        engine._model, engine._tokenizer, engine._chat = model, tokenizer, Chat(tokenizer)
+        engine._model, engine._tokenizer, engine._chat = model, tokenizer, chat_of(model, tokenizer)
         engine._settle()
         return engine
 
@@ -112,12 +111,12 @@ class TransformersEngine:
             top_p=None if greedy else decoding.top_p,
             top_k=None if greedy else 0,
             max_new_tokens=limit,
-            eos_token_id=stop_tokens(self._model, self._tokenizer),
+            eos_token_id=sorted(self._chat.ends),
             pad_token_id=self._tokenizer.pad_token_id,
         )
 
     def _decode(self, tokens: list[int]) -> Answer:
-        finished, stops = False, stop_tokens(self._model, self._tokenizer)
+        finished, stops = False, self._chat.ends
         for place, token in enumerate(tokens):
             if token in stops:
                 tokens, finished = tokens[:place], True
