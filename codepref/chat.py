@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from codepref.errors import UserError
@@ -16,6 +17,10 @@ FOLDED = f"the chat template takes no system turn, so its text stands at the hea
 TRIMMED = f"the chat template changes blank lines or white space at the ends of a text{KEPT}"
 NO_SYSTEM = "the chat template leaves out the system turn"
 END_IN_TEXT = "an answer holds the text of a token that ends answers"
+DATE = datetime.date(2024, 7, 26)
+"""The date that templates which ask for today's date get, so that a prompt has the same tokens every day. Llama's own
+templates name it where there is no clock."""
+_CODES = ("%-d", "%d", "%e", "%B", "%b", "%m", "%Y", "%y", "%A", "%a", "%H", "%I", "%M", "%S", "%p", "%j")
 _RULE, _ASK, _ANSWER = "Rule7", "Ask7", "Answer7"
 """Texts of short conversations that show what a template does. They should stand in no template."""
 
@@ -121,6 +126,29 @@ class Chat:
                 list(messages), tokenize=False, add_generation_prompt=add_generation_prompt
             )
         return text
+
+
+def fix_date(tokenizer: Any) -> None:
+    """Let the chat templates of a tokenizer read DATE in place of today's date. Other templates do not change."""
+    _change_templates(tokenizer, lambda text: _clock() + text if "strftime_now" in text else text)
+
+
+def free_date(tokenizer: Any) -> None:
+    """Undo `fix_date`, so that the templates can be saved with a model."""
+    _change_templates(tokenizer, lambda text: text.removeprefix(_clock()))
+
+
+def _change_templates(tokenizer: Any, change: Callable[[str], str]) -> None:
+    templates = tokenizer.chat_template  # a text, or texts by name
+    several = isinstance(templates, dict)
+    tokenizer.chat_template = {name: change(text) for name, text in templates.items()} if several else change(templates)
+
+
+@functools.cache
+def _clock() -> str:
+    """Return a macro that hides transformers' function `strftime_now`. The line break ends with the block tag."""
+    replaced = "".join(f" | replace('{code}', '{DATE.strftime(code)}')" for code in _CODES)
+    return f"{{%- macro strftime_now(format) -%}}{{{{ format{replaced} }}}}{{%- endmacro %}}\n"
 
 
 def check_syntax(tokenizer: Any) -> None:

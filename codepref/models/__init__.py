@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from codepref.chat import Chat, check_syntax, turn_end
+from codepref.chat import Chat, check_syntax, fix_date, turn_end
 from codepref.errors import MachineError, UserError
 from codepref.models.gguf import content_key, folder_of, is_gguf
 from codepref.models.libraries import quiet as quiet
@@ -138,6 +138,7 @@ def model_templates(model: str) -> dict[str, str]:
 def load_tokenizer(model: str) -> Any:
     """Return the model's tokenizer, set to pad on the left, as generation needs.
 
+    A chat template that asks for today's date gets `codepref.chat.DATE`.
     Raises UserError if the files cannot be loaded, or hold no usable chat template or no end-of-sequence token. Prompts
     need the template, and the token ends answers. Raises MachineError if a package is missing.
     """
@@ -155,6 +156,7 @@ def load_tokenizer(model: str) -> Any:
         )
     with _loading(model, "chat template"):
         check_syntax(tokenizer)
+    fix_date(tokenizer)
     rows = embedding_rows(model)
     if tokenizer.eos_token_id is None:
         raise UserError(

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from codepref.chat import free_date
 from codepref.errors import GateError, MachineError
 from codepref.models import TEMPLATES, checkpoint_dtype, load_model, model_templates
 from codepref.storage.files import write_json
@@ -46,6 +47,7 @@ def save(trainer: Any, tokenizer: Any, job: TrainingJob, validator: Validator | 
         trainer.save_model(str(target))
         if not is_first():
             return
+        free_date(tokenizer)
         if validator:
             validator.take_best(int(trainer.state.global_step), target)
         if merge:
