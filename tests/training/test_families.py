@@ -67,7 +67,7 @@ def test_a_family_s_answers_end_with_its_own_token(name: str, tmp_path: Path) ->
     assert [(row["completion"].strip(), row["finished"]) for row in rows] == [(SAYS, True)] * 4
     assert [row["solution"].strip() for row in rows] == [SAYS] * 4
     scores = api.evaluate(problems, model=folder, samples=1, k=(1,), max_new_tokens=40, device="cpu", jobs=1)
-    assert scores.greedy.pass_at_1 == 1.0
+    assert [(row.correct, row.n) for row in scores.problems] == [(1, 1)] * 4  # two problems, greedy and sampled
 
 
 @pytest.mark.parametrize("method", ["dpo", "kto", "sft"])
