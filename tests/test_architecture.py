@@ -58,8 +58,15 @@ HEAVY = {
     "huggingface_hub",
 }
 HOMES = {
-    "torch": {"models", "sampling/engines/transformers.py", "training", "starter", "runs/summary.py"},
-    "transformers": {"models", "sampling/engines/transformers.py", "training", "starter"},
+    "torch": {
+        "models",
+        "sampling/engines/transformers.py",
+        "sampling/decoding",
+        "training",
+        "starter",
+        "runs/summary.py",
+    },
+    "transformers": {"models", "sampling/engines/transformers.py", "sampling/decoding", "training", "starter"},
     "trl": {"training"},
     "peft": {"training", "models"},
     "datasets": {"training", "problems/hub.py", "pairing/artifact.py", "models"},

@@ -29,7 +29,7 @@ DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "recipes/README.md")),
     *sorted(DOCS.rglob("*.md")),
 ]
-OTHER_PROGRAMS = {"--base-only"}
+OTHER_PROGRAMS = {"--base-only", "--gpu-memory-utilization", "--port"}
 """Options of other programs that the documents name."""
 
 README_LINES = 120

@@ -20,11 +20,15 @@ from codepref.errors import UserError
 from codepref.records import Problem
 from codepref.sampling.asks import Asks
 from codepref.sampling.engines import Answer, Decoding, Engine, as_engine, open_engine
-from codepref.sampling.engines.base import BatchEngine, Preparable
+from codepref.sampling.engines.base import BatchEngine, Preparable, Summarising
 from codepref.sampling.prompts import request_messages
 from codepref.sampling.spool import Spool
-from codepref.storage.files import check_target, content_hash, read_jsonl, write_lines, write_text
+from codepref.servers.artifacts import calls_folder, summary_file
+from codepref.storage.files import check_target, content_hash, read_jsonl, write_json, write_lines, write_text
 from codepref.storage.progress import ProgressLine
+
+_REFUSED = b'{"refusal": '
+"""How the line of an answer begins that a server refused to give."""
 
 Row = dict[str, Any]
 Progress = Callable[[int, int], None]
@@ -53,7 +57,9 @@ def sample(
     called with the number of finished answers and the number of all answers. A ProgressLine also shows the tokens a
     second.
     Returns rows {"task_id", "sample", "completion", "finished"}, ordered by problem and sample. Rows of solutions also
-    have "solution", the program in the completion ("" if there is none).
+    have "solution", the program in the completion ("" if there is none). Rows of models that think also have
+    "reasoning", if the engine knows the thoughts apart from the answer. Answers that a server refuses to give are left
+    out; see `codepref.sampling.engines.server`.
     Raises UserError for an unknown kind, n or batch_size below 1, a malformed template, an unknown model, problems
     that share a task_id, and an `out` that is a folder. Raises the errors of the engine.
     """
@@ -64,7 +70,7 @@ def sample(
         _to_file(call, out, progress)
         return [row for _, row in read_jsonl(out)]
     rows = dict(call.rows(range(n * len(problems)), None, progress))
-    return [rows[place] for place in range(len(rows))]
+    return [rows[place] for place in range(len(rows)) if "refusal" not in rows[place]]
 
 
 def sample_to_file(
@@ -86,7 +92,8 @@ def sample_to_file(
 
     An interrupted call with the same arguments keeps its finished answers in `OUT.parts/`, and they are not sampled
     again. A different `batch_size` is no different call. If an earlier call with the same arguments is finished, `out`
-    stays as it is.
+    stays as it is. An engine that asks servers keeps the servers' answers in `OUT.calls/` and its costs in a file with
+    the ending .summary.json.
     Raises what `sample` raises, UserError if another process writes to `OUT.parts/`, and MachineError if a file cannot
     be written.
     """
@@ -176,9 +183,11 @@ def _to_file(call: _Call, out: Path, progress: Progress | None) -> None:
     parts = out.with_name(out.name + ".parts")
     total = call.n * len(call.problems)
     with Spool(parts / f"{_file_name(call.engine.fingerprint)}-{key}.rows", total) as spool:
-        for place, row in call.rows(spool.missing(), parts, progress):
+        for place, row in call.rows(spool.missing(), calls_folder(out), progress):
             spool.add(place, row)
-        write_lines(out, spool.lines())
+        refused = total - write_lines(out, (line for line in spool.lines() if not line.startswith(_REFUSED)))
+    if isinstance(call.engine, Summarising):
+        write_json(summary_file(out), {"answers": total - refused, "refused": refused, **call.engine.summary()})
     write_text(_key_file(out), key)
     shutil.rmtree(parts, ignore_errors=True)
 
@@ -210,8 +219,11 @@ def _is_finished(out: Path, key: str) -> bool:
 
 def _row(problem: Problem, kind: str, place: int, answer: Answer) -> Row:
     row: Row = {"task_id": problem.task_id, "sample": place}
+    if answer.refusal:
+        return {"refusal": answer.refusal, **row}
     if kind == "solutions":
         from codepref.sampling.extract import extract_program
 
         row["solution"] = extract_program(answer.text, problem)
-    return row | {"completion": answer.text, "finished": answer.finished}
+    thoughts = {"reasoning": answer.reasoning} if answer.reasoning else {}
+    return row | {"completion": answer.text, "finished": answer.finished} | thoughts

@@ -10,15 +10,15 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from codepref.config.endpoint import Endpoint
 from codepref.servers.backoff import delay
-from codepref.servers.client import Client
 from codepref.servers.journal import Journal
 from codepref.servers.pricing import Budget, cost_of, max_cost
 from codepref.servers.records import Attempt, Request
+from codepref.servers.server import Server, servers_of
 
 MAX_GIVEN_UP = 20
 """When a server has given no answer to this number of requests in a row, no further call to any server begins."""
@@ -29,6 +29,9 @@ of its requests were given up.
 
 The rejected request is one of the requests that were given up.
 """
+
+FAULTS_BEFORE_NOTE = 5
+"""After so many faults in a row, the user gets a message about a server."""
 
 Notify = Callable[[Mapping[str, Any]], None]
 """A function that sends a message to the parent process."""
@@ -49,39 +52,48 @@ class Job:
 
 @dataclass
 class Lane:
-    """The calls to one endpoint.
+    """The calls to one endpoint. Its servers take jobs from one queue, so that a faster server makes more calls.
 
     Attributes:
+    servers: the servers of the endpoint.
     queue: the waiting jobs.
     workers: the tasks that take jobs from the queue.
     busy: the workers that are in a call.
-    quiet_until: the end of the pause that the server asked for, as a value of `time.monotonic`.
     given_up: the number of requests that were given up since the last answer.
     answers: the number of answers in this run.
     """
 
     endpoint: Endpoint
-    client: Client
+    servers: list[Server]
     queue: asyncio.Queue[Job] = field(default_factory=asyncio.Queue)
     workers: list[asyncio.Task[None]] = field(default_factory=list)
     busy: set[asyncio.Task[Any]] = field(default_factory=set)
-    quiet_until: float = 0.0
     given_up: int = 0
     answers: int = 0
 
-    async def wait_until_open(self) -> None:
-        """Wait until the pause that the server asked for is over."""
-        while (left := self.quiet_until - time.monotonic()) > 0:
-            await asyncio.sleep(left)
+    def other_answers(self, server: Server) -> bool:
+        """Return whether another server of the endpoint has not failed since its last answer."""
+        return any(other.faults == 0 for other in self.servers if other is not server)
 
 
 class Caller:
-    """Makes the calls to all endpoints. It writes each attempt to `journal` and reports it through `notify`."""
+    """Makes the calls to all endpoints. It writes each attempt to `journal` and reports it through `notify`.
 
-    def __init__(self, endpoints: list[Endpoint], journal: Journal, budget: Budget, notify: Notify) -> None:
-        self.lanes = {endpoint.name: Lane(endpoint, Client(endpoint)) for endpoint in endpoints}
+    only_listed: as in `codepref.servers.exchange.Exchange`.
+    """
+
+    def __init__(
+        self,
+        endpoints: list[Endpoint],
+        journal: Journal,
+        budget: Budget,
+        notify: Notify,
+        *,
+        only_listed: bool = False,
+    ) -> None:
+        self.lanes = {endpoint.name: Lane(endpoint, servers_of(endpoint)) for endpoint in endpoints}
         self.journal, self.budget, self.notify = journal, budget, notify
-        self.stopping = False
+        self.only_listed, self.stopping = only_listed, False
         self.generator = random.Random()
         self._budget_changed = asyncio.Condition()
         self._check: asyncio.Task[bool] | None = None
@@ -92,8 +104,9 @@ class Caller:
         lane.queue.put_nowait(Job(request))
         if self._check is None:
             self._check = asyncio.create_task(self._check_endpoints())
-        if len(lane.workers) < lane.endpoint.concurrency:
-            lane.workers.append(asyncio.create_task(self._work(lane)))
+        if len(lane.workers) < lane.endpoint.concurrency * len(lane.servers):
+            server = lane.servers[len(lane.workers) % len(lane.servers)]
+            lane.workers.append(asyncio.create_task(self._work(lane, server)))
 
     async def close(self) -> None:
         """Begin no further call, wait for the running calls, and close the connections.
@@ -110,36 +123,43 @@ class Caller:
                     worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
         for lane in self.lanes.values():
-            await lane.client.close()
+            for server in lane.servers:
+                await server.client.close()
 
     async def _check_endpoints(self) -> bool:
         """Check all endpoints, and return whether no check found a mistake. No worker makes a call before that."""
-        reasons = await asyncio.gather(*(lane.client.check() for lane in self.lanes.values()))
+        clients = [server.client for lane in self.lanes.values() for server in lane.servers]
+        reasons = await asyncio.gather(*(client.check(only_listed=self.only_listed) for client in clients))
         if mistakes := [reason for reason in reasons if reason]:
             self._stop("user", *mistakes)
         return not mistakes
 
-    async def _work(self, lane: Lane) -> None:
+    async def _work(self, lane: Lane, server: Server) -> None:
         worker = asyncio.current_task()
         assert worker is not None
         assert self._check is not None
         if not await self._check:
             return
         while not self.stopping:
+            await server.wait_until_open()
             job = await lane.queue.get()
-            await lane.wait_until_open()
+            if server.is_quiet():
+                lane.queue.put_nowait(job)
+                continue
+            await server.room.acquire(job.request.n)
             highest = max_cost(lane.endpoint, job.request)
             if not await self._reserve(highest):
                 return
             lane.busy.add(worker)
             try:
-                await self._attempt(lane, job, highest)
+                await self._attempt(lane, server, job, highest)
             except OSError as error:
                 self._stop(
                     "machine",
                     f"cannot write {self.journal.path} ({error.strerror}). Free some space if the disk is full",
                 )
             finally:
+                server.room.release(job.request.n)
                 lane.busy.discard(worker)
 
     async def _reserve(self, highest: float) -> bool:
@@ -158,37 +178,42 @@ class Caller:
                 await self._budget_changed.wait()
         return False
 
-    async def _attempt(self, lane: Lane, job: Job, highest: float) -> None:
+    async def _attempt(self, lane: Lane, server: Server, job: Job, highest: float) -> None:
         request, endpoint = job.request, lane.endpoint
         self._record({"k": request.key, "e": endpoint.name, "b": highest})
         begun = time.monotonic()
-        attempt = await lane.client.ask(request)
+        attempt = await server.client.ask(request)
         line: dict[str, Any] = {"k": request.key, "e": endpoint.name, "s": round(time.monotonic() - begun, 4)}
         if attempt.reply is not None:
             actual = cost_of(endpoint, attempt.reply)
-            reply = asdict(attempt.reply)
+            reply = attempt.reply.to_json()
             span = self.journal.append(line | {"c": actual, "a": reply})
             # the parent process reads the text from the journal
-            without_text = {key: value for key, value in reply.items() if key != "text"}
+            without_text = {key: value for key, value in reply.items() if key not in ("text", "reasoning", "others")}
             self.notify(line | {"c": actual, "a": without_text, "span": span})
-            lane.given_up = 0
+            lane.given_up = server.faults = 0
             lane.answers += 1
         else:
             actual = highest if attempt.maybe_billed else 0.0
             reason = {"rejected": "rejected", "fatal": "refused"}.get(attempt.kind, attempt.reason)
             self._record(line | {"x": reason, "d": actual})
-            self._handle_failure(lane, job, attempt)
+            self._handle_failure(lane, server, job, attempt)
         async with self._budget_changed:
             self.budget.end(highest, actual)
             self._budget_changed.notify_all()
 
-    def _handle_failure(self, lane: Lane, job: Job, attempt: Attempt) -> None:
+    def _handle_failure(self, lane: Lane, server: Server, job: Job, attempt: Attempt) -> None:
         """Handle an attempt without an answer: queue the job again, give its request up, or stop all calls."""
         if attempt.kind == "fatal":
             self._stop("user", attempt.reason)
             return
+        if attempt.kind == "fault" and not attempt.schema_rejected:
+            self._note_fault(lane, server, attempt)
+        if attempt.reason == "connect" and lane.other_answers(server):
+            lane.queue.put_nowait(job)
+            return
         if attempt.kind == "fault" and (attempt.schema_rejected or job.failed < lane.endpoint.retries):
-            self._retry(lane, job, attempt)
+            self._retry(lane, server, job, attempt)
             return
         self.notify({"given_up": job.request.key, "e": lane.endpoint.name, "reason": attempt.reason})
         lane.given_up += 1
@@ -203,13 +228,22 @@ class Caller:
                 "server", f"{name}: {lane.given_up} requests in a row got no answer (last failure: {attempt.reason})"
             )
 
-    def _retry(self, lane: Lane, job: Job, attempt: Attempt) -> None:
+    def _note_fault(self, lane: Lane, server: Server, attempt: Attempt) -> None:
+        """Count a fault of a server. Pause a server that fails while another server of the endpoint answers."""
+        server.faults += 1
+        if server.faults == FAULTS_BEFORE_NOTE:
+            text = f"{server.faults} calls in a row got no answer (last failure: {attempt.reason})"
+            self.notify({"note": f"{server.client.base_url}: {text}. Trying again"})
+        if lane.other_answers(server):
+            server.pause(delay(server.faults - 1, attempt.retry_after, self.generator))
+
+    def _retry(self, lane: Lane, server: Server, job: Job, attempt: Attempt) -> None:
         """Queue a job again after a delay. A refusal of the schema causes no delay and does not use up a retry."""
         wait = 0.0
         if not attempt.schema_rejected:
             wait = delay(job.failed, attempt.retry_after, self.generator)
             if attempt.retry_after:
-                lane.quiet_until = max(lane.quiet_until, time.monotonic() + attempt.retry_after)
+                server.pause(attempt.retry_after)
         again = Job(job.request, job.failed + (not attempt.schema_rejected))
         # a timer puts the job back into the queue, so that the worker is free for other calls during the delay
         asyncio.get_running_loop().call_later(wait, lane.queue.put_nowait, again)

@@ -13,7 +13,8 @@ from codepref.runs.work import Work
 from codepref.sampling.answers import load_tests
 from codepref.sampling.engines import Decoding
 from codepref.sampling.sample import sample
-from codepref.storage.files import write_json
+from codepref.servers.artifacts import summary_file
+from codepref.storage.files import read_json, write_json
 
 
 def stage_problems(work: Work) -> Result:
@@ -37,7 +38,10 @@ def stage_solutions(work: Work) -> Result:
     dropped: Counter[str] = Counter()
     dropped["no code in the answer"] = sum(not text for _, text in texts)
     dropped["cut at max_new_tokens (kept when code is whole)"] = sum(not row["finished"] for row in rows)
-    return {"sampled": len(rows), "distinct": len({t for t in texts if t[1]}), "dropped": _positive(dropped)}
+    served = _served(work, "solutions")
+    dropped["the server refuses the prompt"] = served.get("refused", 0)
+    sampled = {"sampled": len(rows), "distinct": len({t for t in texts if t[1]}), "dropped": _positive(dropped)}
+    return sampled | ({"server": served} if served else {})
 
 
 def stage_tests(work: Work) -> Result:
@@ -45,12 +49,14 @@ def stage_tests(work: Work) -> Result:
     rows = _sample(work, "tests", work.recipe.sampling.tests)
     loaded = load_tests(tests_file(work), work.train, per_completion=work.recipe.sampling.tests_per_completion)
     kept = [test for tests in loaded.tests.values() for test in tests]
-    return {
+    served = _served(work, "tests")
+    sampled = {
         "completions": len(rows),
         "extracted": sum(test.count for test in kept),
         "distinct": len(kept),
         "dropped": _positive(loaded.dropped),
     }
+    return sampled | ({"server": served} if served else {})
 
 
 def stage_respond(work: Work) -> Result:
@@ -64,7 +70,7 @@ def _sample(work: Work, kind: str, n: int) -> list[dict[str, Any]]:
     settings = work.recipe.sampling
     return sample(
         work.train,
-        work.policy,
+        work.sampler(),
         kind=kind,
         n=n,
         decoding=Decoding(settings.temperature, settings.top_p, settings.max_new_tokens),
@@ -76,6 +82,12 @@ def _sample(work: Work, kind: str, n: int) -> list[dict[str, Any]]:
         device=work.recipe.model.device,
         progress=work.progress_for(f"sample {kind}: answers"),
     )
+
+
+def _served(work: Work, kind: str) -> dict[str, Any]:
+    """Return the facts about the server that gave the answers of this kind, or {} if no server gave them."""
+    file = summary_file(work.folder / "samples" / f"{kind}.jsonl")
+    return read_json(file) if file.exists() else {}
 
 
 def tests_file(work: Work) -> Path:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 from codepref.errors import UserError
 from codepref.records import Message
@@ -38,10 +38,19 @@ class Decoding:
 
 @dataclass(frozen=True)
 class Answer:
-    """Raw model text. `finished` is False if a token limit cut the text off."""
+    """Raw model text.
+
+    Attributes:
+    text: the answer.
+    finished: False if a token limit or a filter cut the text off.
+    reasoning: the text in which the model thinks, if it is known apart from the answer.
+    refusal: why there is no answer, if a server refuses to answer this prompt. The sampler leaves such answers out.
+    """
 
     text: str
     finished: bool = True
+    reasoning: str = ""
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +119,19 @@ class Preparable(Protocol):
     def prepare(self, *, batch_size: int, folder: Path | None, on_tokens: Callable[[int], None]) -> None:
         """Take the settings. The sampler calls this before each call of `answers`.
 
-        batch_size: the largest number of answers that are computed at once. folder: where the engine may keep files
-        until all answers are written, or None. A continued call gets the same folder. on_tokens: to be called now and
+        batch_size: the largest number of answers that are computed at once. folder: where the engine may keep files, or
+        None. The sampler never removes it, and a continued call gets the same folder. on_tokens: to be called now and
         then with the number of tokens that were generated since its last call.
         """
+        ...
+
+
+@runtime_checkable
+class Summarising(Protocol):
+    """An engine that states facts about its answers, such as their costs."""
+
+    def summary(self) -> dict[str, Any]:
+        """Return the facts as JSON values. The sampler writes them to a file beside the rows."""
         ...
 
 
