@@ -62,6 +62,11 @@ class TransformersEngine:
             "decoder": "slots" if self._has_loop else "generate",
         }
 
+    @property
+    def moves_system(self) -> bool:
+        """Whether system texts go into the first user turn, since the chat template takes no system turn."""
+        return self._chat.system_turns == "refused"
+
     def prompt_length(self, messages: Sequence[Message]) -> int:
         """Return the number of tokens of the prompt, with the generation prompt.
 
