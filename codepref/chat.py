@@ -170,7 +170,8 @@ def turn_end(tokenizer: Any) -> int | None:
         text = Chat(tokenizer)._render([_turn("user", _ASK), _turn("assistant", _ANSWER)])
     except TemplateError:
         return None
-    after = tokenizer(text.rpartition(_ANSWER)[2], add_special_tokens=False)["input_ids"]
+    _, answer, rest = text.rpartition(_ANSWER)
+    after = tokenizer(rest, add_special_tokens=False)["input_ids"] if answer else []
     return next((token for token in after if token in tokenizer.added_tokens_decoder), None)
 
 
