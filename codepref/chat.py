@@ -21,6 +21,7 @@ DATE = datetime.date(2024, 7, 26)
 """The date that templates which ask for today's date get, so that a prompt has the same tokens every day. Llama's own
 templates name it where there is no clock."""
 _CODES = ("%-d", "%d", "%e", "%B", "%b", "%m", "%Y", "%y", "%A", "%a", "%H", "%I", "%M", "%S", "%p", "%j")
+SWALLOWED = "the tokenizer drops the indentation with which an answer begins"
 _RULE, _ASK, _ANSWER = "Rule7", "Ask7", "Answer7"
 """Texts of short conversations that show what a template does. They should stand in no template."""
 
@@ -115,6 +116,18 @@ class Chat:
         if role := _lacking(_solid(text), solid):
             return f"the chat template changes the text of the {role}'s turn"
         return TRIMMED
+
+    def swallowed(self, prompt: Sequence[Message], answer: Sequence[Message], ids: Sequence[int]) -> bool:
+        """Return whether the tokens leave out the indentation with which an answer begins.
+
+        Some tokenizers drop white space after a token such as <|assistant|>. ids: the tokens of prompt and answer.
+        """
+        text = answer[0]["content"] if answer else ""
+        first = next((line for line in text.splitlines() if line.strip()), "")
+        if first == first.lstrip():
+            return False
+        bare: list[Message] = [{**answer[0], "content": text.lstrip()}, *answer[1:]]
+        return self.encode([*prompt, *bare], False) == list(ids)
 
     def holds_end(self, answer: Sequence[Message]) -> bool:
         """Return whether the text of an answer holds an end token, after which the model would not go on."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tiny_models import FAMILIES, GEMMA, PHI, Family, make_model, make_tokenizer
+from tokenizers import AddedToken
 
 from codepref.chat import END_IN_TEXT, NO_SYSTEM, TRIMMED, Chat, TemplateError, fix_date, free_date
 from codepref.errors import UserError
@@ -151,6 +152,18 @@ def test_an_answer_that_holds_an_end_token_is_found() -> None:
     assert chat("mistral").holds_end([{"role": "assistant", "content": "<s>old</s> new"}])
     assert not chat("gemma").holds_end([{"role": "assistant", "content": "<s>old</s> new"}])
     assert END_IN_TEXT
+
+
+@pytest.mark.parametrize(
+    ("text", "dropped"), [("    return n", True), ("return n", False), ("\nreturn n", False), ("", False)]
+)
+def test_indentation_that_the_tokenizer_drops_is_found(text: str, dropped: bool) -> None:
+    tokenizer = make_tokenizer(FAMILIES["phi"])
+    tokenizer.add_tokens([AddedToken("<|assistant|>", rstrip=True, special=True)])
+    dropping, keeping = Chat(tokenizer), chat("phi")
+    answer = [{"role": "assistant", "content": text}]
+    assert dropping.swallowed([ASK], answer, dropping.encode([ASK, *answer], False)) is dropped
+    assert not keeping.swallowed([ASK], answer, keeping.encode([ASK, *answer], False))
 
 
 def test_the_date_in_a_prompt_is_the_same_every_day(monkeypatch: pytest.MonkeyPatch) -> None:
