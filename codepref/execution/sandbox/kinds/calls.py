@@ -27,11 +27,6 @@ CLASS = "Solution"
 _METHOD_HEAD = b"t" + U32.pack(5) + b"-" + encoded("method")
 
 
-def _call_method(server: Any, owner: Any, name: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-    """Answer the request "method" in the solution's process: call the method of a new instance of `owner`."""
-    return getattr(owner(), name)(*arguments, **keywords)
-
-
 class Call(PlainCall):
     """The call of a test.
 
@@ -60,8 +55,6 @@ class Call(PlainCall):
 
 class Calls(Kind):
     """Tests of one call. A test passes if the call returns the expected result within the limits."""
-
-    operations = {"method": _call_method}  # noqa: RUF012
 
     def compile(self, test: PreparedTest) -> None:
         """Read the source. Raises ValueError if it is not JSON, and KeyError if a field is missing."""

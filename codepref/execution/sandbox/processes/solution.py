@@ -19,7 +19,6 @@ from typing import Any
 
 from ..confinement.allowlist import shareable
 from ..confinement.hardening import CHANNEL
-from ..kinds import KINDS
 from ..wire import frames
 from ..wire.decoder import Decoder
 from ..wire.encoder import Encoder
@@ -29,6 +28,7 @@ from ..wire.plain_data import NUMPY_KINDS, U32
 from ..wire.proxies import ABILITIES
 from ..wire.references import referenced
 from .ordinary import enter_folder
+from .program import run_program
 
 MAX_REPLY = 1 << 26
 """The largest size of one answer, in bytes (64 MiB)."""
@@ -232,6 +232,16 @@ def _call(server: Server, target: Any, arguments: tuple[Any, ...], keywords: dic
     return target(*arguments, **keywords)
 
 
+def _call_method(server: Server, owner: Any, name: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """Call the method of a new instance of `owner`, for tests of the kind "calls"."""
+    return getattr(owner(), name)(*arguments, **keywords)
+
+
+def _run_program(server: Server, preamble: str, source: str, text: str) -> bytes:
+    """Run a whole program, for tests of the kind "stdio"."""
+    return run_program(preamble, source, text, server.send)
+
+
 def _next(server: Server, iterator: Iterator[Any]) -> Any:
     return next(iterator)
 
@@ -257,11 +267,10 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "delattr": lambda server, target, name: delattr(target, name),
     "delitem": lambda server, target, key: target.__delitem__(key),
     "name": Server.value_of,
+    "method": _call_method,
+    "stdio": _run_program,
 }
 """What the test runner may request, by name. "front" is a batch that ends early when its outputs are large."""
-
-for _kind in KINDS.values():
-    OPERATIONS |= _kind.operations
 
 
 def run() -> None:
