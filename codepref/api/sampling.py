@@ -89,7 +89,7 @@ def sample_to_file(
     engine: EngineSection | None = None,
     log: Callable[[str], None] = lambda text: None,
 ) -> None:
-    """Write the rows of `sample` to the file `out`, without keeping them in memory. The arguments are those of `sample`."""
+    """Write the rows of `sample` to the file `out`, without keeping them in memory. The arguments are those of it."""
     from codepref.sampling.engines import Decoding
     from codepref.sampling.sample import sample_to_file as work
 

@@ -24,7 +24,15 @@ from codepref.sampling.engines.base import BatchEngine, Preparable, Summarising
 from codepref.sampling.prompts import request_messages
 from codepref.sampling.spool import Spool
 from codepref.servers.artifacts import calls_folder, summary_file
-from codepref.storage.files import check_target, content_hash, read_jsonl, write_json, write_lines, write_text
+from codepref.storage.files import (
+    check_target,
+    content_hash,
+    read_json,
+    read_jsonl,
+    write_json,
+    write_lines,
+    write_text,
+)
 from codepref.storage.progress import ProgressLine
 
 _REFUSED = b'{"refusal": '
@@ -101,6 +109,17 @@ def sample_to_file(
     engine = _opened(model, dtype, device)
     call = _Call(problems, engine, kind, n, decoding or Decoding(), _template(template, kind), seed, batch_size)
     _to_file(call, out, progress)
+
+
+def engine_facts(engine: Engine, out: Path | None) -> dict[str, Any]:
+    """Return the facts that an engine stated about its answers, or {} if it states none.
+
+    out: the file of the answers, beside which `sample_to_file` writes the facts, or None if there is none.
+    """
+    if out and summary_file(out).exists():
+        facts: dict[str, Any] = read_json(summary_file(out))
+        return facts
+    return engine.summary() if isinstance(engine, Summarising) else {}
 
 
 @dataclass(frozen=True)

@@ -132,9 +132,10 @@ def test_too_little_memory_is_told_with_the_option_to_lower(
 
 
 def test_the_engine_says_how_it_computes(engine: TransformersEngine) -> None:
-    assert TransformersEngine("starter", device="cpu").about == {}
+    assert TransformersEngine("starter", device="cpu").summary() == {}
     answers(engine, asks(1, 1), GREEDY, 1)
-    assert engine.about == {"dtype": "float32", "device": "cpu", "decoder": "slots"}  # the starter is small
+    facts = {"dtype": "float32", "device": "cpu", "decoder": "slots"}  # the starter is small
+    assert engine.summary() == {"engine": facts}
 
 
 def test_another_type_of_numbers_is_another_engine() -> None:
@@ -148,7 +149,7 @@ def test_larger_models_compute_in_bfloat16_where_the_processor_can(tmp_path: Any
     for dtype, expected in (("auto", "bfloat16"), ("float32", "float32")):
         larger = TransformersEngine(str(tmp_path), dtype=dtype, device="cpu")
         answers(larger, asks(1, 1), Decoding(0, 1, 2), 1)
-        assert larger.about["dtype"] == expected
+        assert larger.summary()["engine"]["dtype"] == expected
 
 
 def tiny(family: str, **options: Any) -> Any:
@@ -206,7 +207,7 @@ def test_models_with_other_caches_are_generated_in_plain_batches(family: str) ->
     wanted = asks(2, 2)
     decoding = Decoding(1.0, 0.9, 6)
     together = answers(engine, wanted, decoding, 4)
-    assert engine.about["decoder"] == "generate"
+    assert engine.summary()["engine"]["decoder"] == "generate"
     assert answers(engine, wanted, decoding, 4) == together
     assert len({answer.text for answer in together}) > 2
 

@@ -48,19 +48,15 @@ class TransformersEngine:
         self._on_tokens: Callable[[int], None] = lambda number: None
         self._has_loop: bool | None = None
 
-    @property
-    def about(self) -> dict[str, str]:
-        """The type of the numbers, the device and the decoder in use. Empty before the first answer.
+    def summary(self) -> dict[str, Any]:
+        """Return {"engine": the type of the numbers, the device and the decoder in use}, or {} before the first answer.
 
         The decoder is "slots" (see `codepref.sampling.decoding.loop`) or "generate" (Transformers' own).
         """
         if self._model is None or self._has_loop is None:
             return {}
-        return {
-            "dtype": str(self._model.dtype).removeprefix("torch."),
-            "device": str(self._model.device),
-            "decoder": "slots" if self._has_loop else "generate",
-        }
+        facts = {"dtype": str(self._model.dtype).removeprefix("torch."), "device": str(self._model.device)}
+        return {"engine": facts | {"decoder": "slots" if self._has_loop else "generate"}}
 
     @property
     def moves_system(self) -> bool:
