@@ -137,13 +137,18 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _sets(text: str) -> Iterator[Sequence[Mapping[str, Any]]]:
-    """Yield each set of ratings in the JSON documents of a text. Single entries, one after the other, are one set."""
+    """Yield each set of ratings in the JSON documents of a text.
+
+    Single entries, each at the beginning of a line, are one set.
+    """
     single: list[Mapping[str, Any]] = []
-    for document, _ in _documents(text):
+    for document, (first, _) in _documents(text):
         if entries := _entries(document):
             yield entries
-        elif isinstance(document, dict) and "rating" in (entry := _lowered(document)):
-            single.append(entry)
+        elif isinstance(document, dict) and (not first or text[first - 1] == "\n"):
+            entry = _lowered(document)
+            if "rating" in entry:
+                single.append(entry)
     if single:
         yield single
 

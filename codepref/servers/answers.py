@@ -75,7 +75,7 @@ def read_answer(body: bytes, request: Request, model: str = "") -> Reply | Serve
         tokens_out,
         estimated,
         first["reasoning"],
-        others=others,
+        others=others or (),
         model=named if isinstance(named, str) and named != model else "",
     )
 

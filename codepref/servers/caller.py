@@ -46,6 +46,9 @@ The rejected request is one of the requests that were given up.
 FAULTS_BEFORE_NOTE = 5
 """After so many faults in a row, the user gets a message about a server."""
 
+NOTE_SECONDS = 60.0
+"""The least number of seconds between two messages about the faults of one server."""
+
 Notify = Callable[[Mapping[str, Any]], None]
 """A function that sends a message to the parent process."""
 
@@ -228,12 +231,15 @@ class Caller:
         A server that fails while another server of the endpoint answers is paused too.
         """
         server.faults += 1
-        place, pause = server.client.place, min(attempt.retry_after or 0.0, MAX_PAUSE)
+        place, pause = f"{lane.endpoint.name} at {server.client.place}", min(attempt.retry_after or 0.0, MAX_PAUSE)
+        recent = time.monotonic() - server.noted < NOTE_SECONDS
         if pause >= NOTED_PAUSE and not server.is_quiet():
             self.notify({"note": pause_note(place, attempt, pause)})
-        elif attempt.reason == "connect" and server.faults == 1:
-            self.notify({"note": f"{place}: no connection ({attempt.words}). Trying again"})
-        elif server.faults == FAULTS_BEFORE_NOTE:
+        elif attempt.reason == "connect" and not recent:
+            server.noted = time.monotonic()
+            self.notify({"note": f"{place}: there is no answer to connections. Trying again"})
+        elif server.faults >= FAULTS_BEFORE_NOTE and not recent:
+            server.noted = time.monotonic()
             text = f"{server.faults} calls in a row got no answer (last failure: {lane.reason(attempt)})"
             self.notify({"note": f"{place}: {text}. Trying again"})
         if lane.other_answers(server):

@@ -117,7 +117,7 @@ class Client:
         self._answered = True
         if note := self._adaptation.adopt(changes):
             self.notes.append(self._shown(note))
-        return Attempt("answered", replace(answer, dropped=dropped_names(arguments, made)))
+        return Attempt("answered", replace(answer, dropped=dropped_names(arguments, made) or ()))
 
     def take_notes(self) -> list[str]:
         """Return the messages for the user, and forget them."""

@@ -38,7 +38,7 @@ def http_client(address: str, timeout: float) -> Any:
         return openai.DefaultAsyncHttpxClient(timeout=timeout, trust_env=False, verify=_certificates(address))
     try:
         return openai.DefaultAsyncHttpxClient(timeout=timeout, proxy=proxy)
-    except (ImportError, ValueError, TypeError, OSError, RuntimeError) as error:
+    except Exception as error:  # noqa: BLE001 - mistakes in a proxy have no common base class
         socks = "socks" in urlsplit(proxy).scheme.lower()
         install = "Install the package socksio for SOCKS proxies, or set" if socks else "Set"
         raise ConnectionMistake(

@@ -81,7 +81,7 @@ _PASSING = re.compile(
 )
 _TRY_AGAIN = re.compile(
     r"(?:try again|retry|wait)\D{0,20}?"
-    r"((?:\d+(?:\.\d+)?\s*(?:ms|milliseconds?|s|sec(?:ond)?s?|m|min(?:ute)?s?|h|hours?)\b\s*)+)"
+    r"((?:\d+(?:\.\d+)?\s*(?:ms|milliseconds?|s|sec(?:ond)?s?|m|min(?:ute)?s?|h|hours?)(?![a-z])\s*)+)"
 )
 
 

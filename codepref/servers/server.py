@@ -52,11 +52,12 @@ class Server:
     client: makes the calls.
     room: the room for answers that are computed at once.
     faults: the number of failed calls since the last answer.
+    noted: when the user last got a message about its faults, as a value of `time.monotonic`.
     """
 
     def __init__(self, client: Client, concurrency: int) -> None:
         self.client, self.room = client, Room(concurrency)
-        self.faults = 0
+        self.faults, self.noted = 0, float("-inf")
         self._quiet_until = 0.0
 
     def pause(self, seconds: float) -> None:

@@ -128,3 +128,28 @@ def test_a_run_that_is_killed_asks_nothing_again_that_was_answered_and_leaves_no
     requests = Counter(json.dumps(one) for one in asked(tmp_path))
     again = sum(requests.values()) - len(requests)
     assert again <= 3 * CONCURRENCY  # each kill loses at most the answers that were on their way
+
+
+@pytest.mark.slow
+def test_a_server_at_an_address_answers_the_training_problems_and_measures_no_model(tmp_path: Path) -> None:
+    path = recipe(tmp_path)
+    command = [sys.executable, str(SERVER), "served", "--port", "0", "--asked", str(tmp_path / "asked")]
+    with subprocess.Popen([*command, "--print-port"], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
+        try:
+            text = path.read_text()
+            section = text[text.index("[engine]") : text.index("[problems]")]
+            address = f'[model]\nbase_url = "{url}"\nserved_name = "served"\nsend_seed = "no"'
+            path.write_text(text.replace(section, "").replace("[model]", address))
+            messages: list[str] = []
+            summary = run(path, tmp_path / "out", log=messages.append)
+        finally:
+            server.kill()
+    assert len(asked(tmp_path)) == 6 * 4  # six problems, four solutions each
+    assert any(url in line and "All measurements use codepref on this machine" in line for line in messages)
+    assert summary["pairs"]["count"] > 0
+    assert summary["comparison"]
+    marker = json.loads((tmp_path / "out" / "stages" / "sample-solutions.json").read_text())
+    assert marker["result"]["server"]["seed"] == "no seed: send_seed is 'no'"
+    assert "codepref cannot check that the server has the weights" in (tmp_path / "out" / "report.html").read_text()

@@ -16,6 +16,7 @@ from codepref.sampling.engines.base import Answer, Ask, Decoding, ask_seed
 from codepref.sampling.engines.server_calls import CallPlan
 from codepref.servers.artifacts import costs
 from codepref.servers.exchange import KEPT, Exchange, Log, check_endpoints
+from codepref.servers.journal import JOURNAL, read_journal
 from codepref.servers.ledger import Ledger
 from codepref.servers.records import Request
 from codepref.storage.hashing import content_hash
@@ -113,6 +114,8 @@ class ServerEngine:
 
         It is complete after the last answer.
         """
+        if not self.ledger.accounts and self._folder:  # all answers were there before this process
+            self.ledger, _ = read_journal(self._folder / JOURNAL)
         server, account = self.server, self.ledger.accounts.get(self.endpoint.name)
         return {
             "model": self.endpoint.model,
