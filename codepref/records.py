@@ -206,12 +206,19 @@ class Pair:
 class Instruction:
     """A request to a model in words, and the preference by which the answers to it are rated.
 
-    preference: the name of a preference, such as one of `codepref.preferences.PREFERENCES`.
+    preference: the name of a preference, such as one of `codepref.preferences.PREFERENCES`. system: the text of a
+    system turn before the instruction, or "".
     """
 
     task_id: str
     text: str
     preference: str
+    system: str = ""
+
+    @property
+    def whole(self) -> str:
+        """The system text and the instruction as one text, for readers that know no system turn."""
+        return f"{self.system}\n\n{self.text}" if self.system else self.text
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """Runs AI feedback against a scripted server. Counts results that are lost, invented or paid twice, and measures speed.
 
 faults       Runs `codepref respond` and `codepref judge` undisturbed, and again with SIGKILL at random moments. The
-             server fails a fifth of its calls (429, 500, hangs, cut answers, broken JSON), and a fifth of the judge's
-             answers are broken. Compares the results of both runs byte by byte, and the ledgers with the server's own
-             counts.
+             server fails a fifth of its calls (429, 500, hangs, cut answers, broken JSON, and with status 200 errors and
+             aborted answers), and a fifth of the judge's answers are broken. Compares the results of both runs byte by
+             byte, and the ledgers with the server's own counts.
 throughput   Runs the same commands with a server that takes 200 ms a call and answers 64 calls at once.
 """
 
@@ -28,6 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
     text = "compare results and ledgers of runs with and without kills, against a server that fails"
     faults = commands.add_parser("faults", help=text, description=text)
     faults.add_argument("--problems", type=int, default=2000, help="number of instructions (default: 2000)")
+    faults.add_argument("--responses", type=int, default=4, help="number of responses to each instruction (default: 4)")
     faults.add_argument("--kills", type=int, default=5, help="largest number of kills of each command (default: 5)")
     faults.add_argument(
         "--longest", type=float, default=6.0, help="largest number of seconds before a kill (default: 6)"
@@ -57,7 +58,9 @@ def main() -> int:
     if options.command == "faults":
         from benchmarks.servers.faults import check_faults
 
-        result = check_faults(options.problems, options.kills, options.longest, options.port, options.seed)
+        result = check_faults(
+            options.problems, options.responses, options.kills, options.longest, options.port, options.seed
+        )
     else:
         from benchmarks.servers.throughput import measure_throughput
 

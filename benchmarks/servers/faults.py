@@ -18,14 +18,12 @@ from codepref.storage.files import read_json
 
 FAULT_NAMES = {"malformed": "not json", "timeout": "hang"}
 """codepref's name of a fault -> the scripted server's name of it, where the two differ."""
-RESPONSES = 4
-"""The number of responses to each instruction."""
 
 
-def check_faults(problems: int, kills: int, longest: float, port: int, seed: int) -> dict[str, Any]:
+def check_faults(problems: int, responses: int, kills: int, longest: float, port: int, seed: int) -> dict[str, Any]:
     """Run both commands undisturbed, and then with kills. Returns the checks, and whether both runs have equal results.
 
-    problems: the number of instructions. kills, longest: see `run_with_kills`. seed: the seed of the moments of kills.
+    problems: the number of instructions. responses: to each instruction. kills, longest: see `run_with_kills`. seed: the seed of the moments of kills.
     """
     result: dict[str, Any] = {}
     texts = {}
@@ -34,9 +32,9 @@ def check_faults(problems: int, kills: int, longest: float, port: int, seed: int
         rates = ("--faults", "0.2", "--judge-faults", "0.2", "--seconds", "0.02", "--port", str(port))
         with ScriptedServer(*rates) as server, tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            write_inputs(folder, server.url, problems, 6, 10, 1.0)
+            write_inputs(folder, server.url, problems, max(6, responses), 10, 3.0)
             generator, begun = random.Random(seed), time.monotonic()
-            done = [run_with_kills(command, count, longest, generator) for command in commands(folder)]
+            done = [run_with_kills(command, count, longest, generator) for command in commands(folder, responses)]
             counts = server.counts()
             texts[count] = [(folder / f"{kind}.jsonl").read_bytes() for kind in ("responses", "judgments")]
             result[label] = {
@@ -44,7 +42,7 @@ def check_faults(problems: int, kills: int, longest: float, port: int, seed: int
                 "seconds": round(time.monotonic() - begun, 1),
                 "server": {key: counts[key] for key in ("answered", "twice")},
                 "ledger differs": ledger_differences(folder, counts),
-                **check_ratings(folder, problems),
+                **check_ratings(folder, problems, responses),
             }
         print(label, result[label], flush=True)
     result["results are equal"] = texts[0] == texts[kills]
@@ -94,7 +92,7 @@ def ledger_differences(folder: Path, counts: dict[str, Any]) -> list[str]:
     return differences
 
 
-def check_ratings(folder: Path, problems: int) -> dict[str, int]:
+def check_ratings(folder: Path, problems: int, responses: int) -> dict[str, int]:
     """Compare each rating with the quality that is stated in its response. The scripted judge rates by this quality.
 
     Returns the numbers of problems, responses, rated responses and unjudged responses. `invented` is the number of
@@ -104,7 +102,7 @@ def check_ratings(folder: Path, problems: int) -> dict[str, int]:
     counts: Counter[str] = Counter({"rated": 0, "unjudged": 0, "invented": 0, "responses": 0, "lost": 0})
     for judgment in iter_judgments(folder / "judgments.jsonl"):
         counts["problems"] += 1
-        counts["lost"] += RESPONSES - len(judgment.responses)
+        counts["lost"] += responses - len(judgment.responses)
         for response, rating in zip(judgment.responses, judgment.ratings, strict=True):
             counts["responses"] += 1
             quality = int(re.findall(r"quality=(\d+)", response.text)[-1])
@@ -112,5 +110,5 @@ def check_ratings(folder: Path, problems: int) -> dict[str, int]:
             counts["rated"] += rating.value is not None
             counts["invented"] += rating.value not in (None, quality)
             counts["invented"] += rating.second not in (None, quality)
-    counts["lost"] += RESPONSES * (problems - counts["problems"])
+    counts["lost"] += responses * (problems - counts["problems"])
     return dict(counts)

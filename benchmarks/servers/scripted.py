@@ -58,13 +58,17 @@ def write_inputs(folder: Path, url: str, problems: int, members: int, concurrenc
     (folder / "judge.toml").write_text(table.format("judge", concurrency * members))
 
 
-def commands(folder: Path) -> list[list[str]]:
-    """Return the command lines of `codepref respond` and `codepref judge` on the inputs in `folder`."""
+def commands(folder: Path, responses: int = 4) -> list[list[str]]:
+    """Return the command lines of `codepref respond` and `codepref judge` on the inputs in `folder`.
+
+    responses: the number of models that answer each instruction.
+    """
     codepref = [sys.executable, "-m", "codepref"]
     inputs = ["--instructions", str(folder / "instructions.jsonl"), "--pool", str(folder / "pool.toml")]
-    responses, judgments = str(folder / "responses.jsonl"), str(folder / "judgments.jsonl")
+    inputs += ["--per-problem", str(responses)]
+    answers, judgments = str(folder / "responses.jsonl"), str(folder / "judgments.jsonl")
     judge = ["--judge", str(folder / "judge.toml"), "--second-pass"]
     return [
-        [*codepref, "respond", *inputs, "--out", responses],
-        [*codepref, "judge", "--responses", responses, *judge, "--out", judgments],
+        [*codepref, "respond", *inputs, "--out", answers],
+        [*codepref, "judge", "--responses", answers, *judge, "--out", judgments],
     ]

@@ -15,9 +15,12 @@ from codepref.api.inputs import (
     Verdicts,
     default_template,
     load_problems,
+    on_server,
     read_matrices,
     read_pair_records,
 )
+from codepref.api.launched import on_launched
+from codepref.config.engine import EngineSection
 from codepref.config.sections import EvaluationSection
 from codepref.errors import UserError
 from codepref.execution.limits import SCORING_LIMITS, Limits
@@ -25,6 +28,7 @@ from codepref.records import VacuousTests
 from codepref.storage.files import check_target
 
 if TYPE_CHECKING:
+    from codepref.config.served import ModelServer
     from codepref.evaluation.audit import Audit
     from codepref.evaluation.comparison import Comparison
     from codepref.evaluation.scores import Scores
@@ -70,6 +74,10 @@ def evaluate(
     evalplus: str | Path | None = None,
     vacuous_tests: VacuousTests = "leave-out",
     strict: bool = False,
+    base_url: str | Sequence[str] = (),
+    server: ModelServer | None = None,
+    engine: EngineSection | None = None,
+    log: Callable[[str], None] = lambda text: None,
 ) -> Scores:
     """Compute pass@k of a model, of solutions, or of verdicts.
 
@@ -84,6 +92,7 @@ def evaluate(
     `codepref.evaluation.eval_results`.
     vacuous_tests: as in `execute`.
     strict: refuse a source of problems with a bad row. By default bad rows are left out, with a warning.
+    base_url, server, engine, log: as in `codepref.sample`, for a model on a server.
     Raises UserError for wrong or missing input, and what sampling and `execute` raise.
     """
     from codepref.evaluation.eval_results import write_eval_results
@@ -92,6 +101,10 @@ def evaluate(
 
     if sum(source is not None for source in (model, solutions, verdicts)) != 1:
         raise UserError("give exactly one of model, solutions and verdicts")
+    if model is None and (base_url or server):
+        raise UserError("base_url (--base-url) is the address of a model: give `model` (--model) too")
+    if model is None and engine:
+        raise UserError("engine (--engine) starts a server for a model: give `model` (--model) too")
     if verdicts is None and problems is None:
         raise UserError("the problems are missing: give `problems` (--problems), since a model or solutions need them")
     _check_figures(k, samples, of_model=model is not None, evalplus=evalplus)
@@ -116,25 +129,29 @@ def evaluate(
         return evaluate_verdicts(matrices, ks=k, seed=seed, label=label, out=folder)
     assert model is not None
     assert problems is not None
-    return evaluate_model(
-        load_problems(problems, strict=strict),
-        model,
-        samples=samples,
-        decoding=Decoding(temperature, top_p, max_new_tokens),
-        ks=k,
-        template=default_template(template, model, "solutions"),
-        batch_size=batch_size,
-        seed=seed,
-        limits=limits,
-        jobs=jobs,
-        unconfined=unconfined,
-        label=label,
-        out=folder,
-        dtype=dtype,
-        device=device,
-        progress_for=progress_for,
-        vacuous_tests=vacuous_tests,
-    )
+    chosen = on_server(model, base_url, server, log)
+    template = default_template(template, chosen, "solutions")
+    place = folder / "server" if folder else None
+    with on_launched(chosen, engine, calls=server, folder=place, log=log, dtype=dtype) as answering:
+        return evaluate_model(
+            load_problems(problems, strict=strict),
+            answering,
+            samples=samples,
+            decoding=Decoding(temperature, top_p, max_new_tokens),
+            ks=k,
+            template=template,
+            batch_size=batch_size,
+            seed=seed,
+            limits=limits,
+            jobs=jobs,
+            unconfined=unconfined,
+            label=label,
+            out=folder,
+            dtype=dtype,
+            device=device,
+            progress_for=progress_for,
+            vacuous_tests=vacuous_tests,
+        )
 
 
 def _check_figures(k: Sequence[int], samples: int, *, of_model: bool, evalplus: str | Path | None) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from codepref.errors import UserError
 from codepref.problems.left_out import ProblemList
 from codepref.problems.statements import read_statements
 from codepref.records import Judgment, Pair, Problem, Solution, Test, VerdictMatrix
+
+if TYPE_CHECKING:
+    from codepref.config.served import ModelServer
+    from codepref.sampling.engines import Engine
 
 Progress = Callable[[int, int], None]
 """A function that is called with the numbers (done, total) while the work runs."""
@@ -128,6 +132,25 @@ def read_pair_records(pairs: Pairs) -> list[Pair]:
         return pairs.pairs
     rows = list(pairs)
     return rows if all(isinstance(row, Pair) for row in rows) else pairs_from_rows(rows)
+
+
+def on_server(
+    model: str | Engine,
+    base_url: str | Sequence[str],
+    server: ModelServer | None,
+    log: Callable[[str], None],
+) -> str | Engine:
+    """Return the engine for a model on a server, or `model` unchanged if no address is given.
+
+    Raises UserError for mistakes in the settings, and for an address beside an Engine.
+    """
+    if not base_url and (server is None or not server.base_url):
+        return model
+    if not isinstance(model, str):
+        raise UserError("give the server's name for the model as `model`, and not an Engine, with `base_url`")
+    from codepref.sampling.engines import open_engine
+
+    return open_engine(model, base_url=base_url, server=server, log=log)
 
 
 def default_template(template: str | None, model: Any, kind: str) -> str | None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codepref.api.inputs import Problems, Progress, default_template, load_problems
+from codepref.api.inputs import Problems, Progress, default_template, load_problems, on_server
+from codepref.api.launched import on_launched
 
 if TYPE_CHECKING:
+    from codepref.config.engine import EngineSection
+    from codepref.config.served import ModelServer
     from codepref.sampling.engines import Engine
 
 
@@ -28,26 +33,98 @@ def sample(
     device: str = "auto",
     strict: bool = False,
     progress: Progress | None = None,
+    base_url: str | Sequence[str] = (),
+    server: ModelServer | None = None,
+    engine: EngineSection | None = None,
+    log: Callable[[str], None] = lambda text: None,
 ) -> list[dict[str, Any]]:
     """Ask a model for `n` answers to each problem, and return one row for each answer.
 
     kind: what the answers hold, "solutions" or "tests". strict: refuse a source of problems with a bad row, which
-    is left out by default. See `codepref.sampling.sample.sample` for the other arguments, the rows and the errors.
+    is left out by default. base_url: the address of an OpenAI-compatible server of the model, or several. The model's
+    name is then the server's name for it. server: settings of the calls; its `base_url` counts if `base_url` is empty.
+    engine: the section [engine] of a recipe, for a server that codepref starts for the model and stops. log: called
+    with messages for the user. See `codepref.sampling.sample.sample` for the other arguments, the rows and the errors.
     """
     from codepref.sampling.engines import Decoding
     from codepref.sampling.sample import sample as work
 
-    return work(
-        load_problems(problems, strict=strict),
-        model,
-        kind=kind,
-        n=n,
-        decoding=Decoding(temperature, top_p, max_new_tokens),
-        template=default_template(template, model, kind),
-        seed=seed,
-        batch_size=batch_size,
-        out=Path(out) if out else None,
-        dtype=dtype,
-        device=device,
-        progress=progress,
-    )
+    target = Path(out) if out else None
+    with _answering(model, base_url, server, engine, target, log, dtype) as (chosen, answering):
+        return work(
+            load_problems(problems, strict=strict),
+            answering,
+            kind=kind,
+            n=n,
+            decoding=Decoding(temperature, top_p, max_new_tokens),
+            template=default_template(template, chosen, kind),
+            seed=seed,
+            batch_size=batch_size,
+            out=target,
+            dtype=dtype,
+            device=device,
+            progress=progress,
+        )
+
+
+def sample_to_file(
+    problems: Problems,
+    model: str | Engine,
+    out: str | Path,
+    *,
+    kind: str = "solutions",
+    n: int = 10,
+    temperature: float = 0.8,
+    top_p: float = 0.95,
+    max_new_tokens: int = 512,
+    template: str | None = None,
+    batch_size: int = 128,
+    seed: int = 0,
+    dtype: str = "auto",
+    device: str = "auto",
+    strict: bool = False,
+    progress: Progress | None = None,
+    base_url: str | Sequence[str] = (),
+    server: ModelServer | None = None,
+    engine: EngineSection | None = None,
+    log: Callable[[str], None] = lambda text: None,
+) -> None:
+    """Write the rows that `sample` returns to the file `out`, without keeping them in memory.
+
+    The arguments are those of `sample`.
+    """
+    from codepref.sampling.engines import Decoding
+    from codepref.sampling.sample import sample_to_file as work
+
+    with _answering(model, base_url, server, engine, Path(out), log, dtype) as (chosen, answering):
+        work(
+            load_problems(problems, strict=strict),
+            answering,
+            Path(out),
+            kind=kind,
+            n=n,
+            decoding=Decoding(temperature, top_p, max_new_tokens),
+            template=default_template(template, chosen, kind),
+            seed=seed,
+            batch_size=batch_size,
+            dtype=dtype,
+            device=device,
+            progress=progress,
+        )
+
+
+@contextlib.contextmanager
+def _answering(
+    model: str | Engine,
+    base_url: str | Sequence[str],
+    server: ModelServer | None,
+    engine: EngineSection | None,
+    out: Path | None,
+    log: Callable[[str], None],
+    dtype: str,
+) -> Iterator[tuple[str | Engine, str | Engine]]:
+    """Yield the model whose template counts, and the model that answers. Stop a server that was started for it."""
+    chosen = on_server(model, base_url, server, log)
+    folder = out.with_name(f"{out.name}.server") if out else None
+    with on_launched(chosen, engine, calls=server, folder=folder, log=log, dtype=dtype) as answering:
+        yield chosen, answering

@@ -6,8 +6,10 @@ from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
 
+from codepref.cli.engine_options import add_engine, read_engine
 from codepref.cli.options import Parser, add_decoding, add_device, add_limits, add_seed, add_strict, read_limits
 from codepref.cli.output import log
+from codepref.cli.server_options import add_server, read_server, server_lines
 from codepref.storage.files import write_json
 from codepref.storage.progress import ProgressLine
 
@@ -17,7 +19,9 @@ def add_evaluate(parser: Parser) -> None:
     parser.add_argument("--problems", help="file, hub name or starter:SPLIT; not needed with --verdicts")
     add_strict(parser)
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--model", help="folder, hub name or `starter`")
+    source.add_argument(
+        "--model", help="folder, hub name or `starter`; with --base-url: the server's name for the model"
+    )
     source.add_argument("--solutions", help="file or folder of solutions, in any form that `execute` takes")
     source.add_argument("--verdicts", help="folder that `execute` wrote")
     parser.add_argument(
@@ -31,6 +35,8 @@ def add_evaluate(parser: Parser) -> None:
     add_device(parser)
     parser.add_argument("--out", required=True, help="folder for scores.json")
     add_decoding(parser)
+    add_server(parser)
+    add_engine(parser)
     add_limits(parser, timeout_factor=0)
     parser.set_defaults(command=evaluate)
 
@@ -53,6 +59,7 @@ def evaluate(options: Namespace) -> None:
     from codepref.evaluation.scores import summarise
     from codepref.reports.tables import score_table
 
+    engine = read_engine(options)
     lines: list[ProgressLine] = []
 
     def progress_for(label: str) -> ProgressLine:
@@ -88,9 +95,15 @@ def evaluate(options: Namespace) -> None:
         progress_for=progress_for,
         evalplus=options.evalplus,
         strict=options.strict,
+        server=read_server(options, launched=engine is not None),
+        engine=engine,
+        log=log,
     )
     for line in lines:
         line.close()
+    for kind in ("greedy", "sampled") if options.model else ():
+        for text in server_lines(Path(options.out) / f"{kind}.jsonl"):
+            print(text)
     figures = summarise(scores, seed=options.seed)
     print(score_table({options.label or "scores": [asdict(figure) for figure in figures]}))
     for k in scores.ks:

@@ -54,7 +54,7 @@ def respond(options: Namespace) -> None:
             dtype=options.dtype,
             device=options.device,
             progress=progress,
-            log=_log,
+            log=progress.notify,
         )
     print(
         f"{summary['responses']:,} responses to {summary['problems']:,} instructions, "
@@ -84,7 +84,7 @@ def judge(options: Namespace) -> None:
             settings=settings,
             budget=options.budget,
             progress=progress,
-            log=_log,
+            log=progress.notify,
         )
     _print_ratings(summary)
     for reason, count in summary["unjudged"].items():
@@ -107,7 +107,7 @@ def _calibrate(options: Namespace, member: Member, settings: JudgeSettings) -> N
             settings=settings,
             budget=options.budget,
             progress=progress,
-            log=_log,
+            log=progress.notify,
         )
     for figure in calibration.figures:
         print(f"{figure.name}: {figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}], {figure.n:,} problems")
@@ -144,7 +144,7 @@ def grade(options: Namespace) -> None:
             settings=settings,
             budget=options.budget,
             progress=progress,
-            log=_log,
+            log=progress.notify,
         )
     print(f"{grades.label}, graded by {grades.judge}, points from 1 to 10")
     for figure in summarise_grades(grades, seed=options.seed):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from codepref.config.fields import bounded
 
@@ -25,11 +26,23 @@ class ServerSettings:
     schema: Literal["auto", "yes", "no"] = bounded(
         "auto", doc="whether calls send a JSON schema; `auto` sends it until the server refuses it"
     )
+    send_seed: Literal["auto", "no"] = bounded(
+        "auto", doc="whether calls send a seed; `auto` sends it until the server refuses it"
+    )
+
+    extra_body: str = bounded("", doc="JSON object with more fields of each call, for example '{\"top_k\": -1}'")
 
     @property
     def priced(self) -> bool:
         """Whether a price of the model's tokens is above zero."""
         return self.price_in > 0 or self.price_out > 0
+
+    def extra_fields(self) -> dict[str, Any]:
+        """Return the fields of `extra_body`. Raises ValueError if it is neither empty nor a JSON object."""
+        fields = json.loads(self.extra_body) if self.extra_body.strip() else {}
+        if not isinstance(fields, dict):
+            raise ValueError("not a JSON object")
+        return fields
 
 
 @dataclass(frozen=True)
@@ -40,7 +53,14 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Endpoint(ServerSettings, Named):
+class Replicas:
+    """The addresses of further servers with the same model."""
+
+    replicas: tuple[str, ...] = bounded((), doc="base addresses of further servers with the same model, to share calls")
+
+
+@dataclass(frozen=True)
+class Endpoint(Replicas, ServerSettings, Named):
     """One model on one server, with the settings of calls to it.
 
     Files and tables call it `name`, or `model` if `name` is empty.

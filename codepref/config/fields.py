@@ -18,14 +18,22 @@ from codepref.errors import UserError
 
 
 def bounded(
-    default: Any, *, low: float | None = None, high: float | None = None, above: float | None = None, doc: str
+    default: Any,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    above: float | None = None,
+    or_one: bool = False,
+    doc: str,
 ) -> Any:
     """Return a dataclass field of a section, with its default, bounds and documentation.
 
     low, high: the least and the greatest allowed value. above: a number that the value must exceed. In a tuple, each
-    number must lie within these bounds. doc: one line for docs/reference/recipe.md.
+    number must lie within these bounds. or_one: a tuple may be written as its only element. doc: one line for
+    docs/reference/recipe.md.
     """
-    return field(default=default, metadata={"low": low, "high": high, "above": above, "doc": doc})
+    metadata = {"low": low, "high": high, "above": above, "or_one": or_one, "doc": doc}
+    return field(default=default, metadata=metadata)
 
 
 def checked(section: Any, where: str) -> Any:
@@ -67,7 +75,10 @@ def parse_fields(owner: type, table: Mapping[str, Any], mistakes: list[str], whe
         if key not in fields_by_name:
             mistakes.append(f"{where}: unknown key `{prefix}{key}`{nearest(key, set(fields_by_name))}")
             continue
-        converted, complaint = _convert(hints[key], value)
+        if fields_by_name[key].metadata.get("or_one") and isinstance(value, str):
+            value = [value] if value else []
+        empty = value in ([], ()) and fields_by_name[key].default == ()
+        converted, complaint = ((), "") if empty else _convert(hints[key], value)
         complaint = complaint or _out_of_bounds(converted, fields_by_name[key].metadata)
         if complaint:
             mistakes.append(f"{where}: `{prefix}{key}` = {value!r}: {complaint}")

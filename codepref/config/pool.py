@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from codepref.config.address import address_mistake
 from codepref.config.endpoint import Endpoint
 from codepref.config.fields import bounded, read_section, shared_values
 from codepref.errors import UserError
@@ -81,6 +82,6 @@ def check_pool(members: Sequence[Member], where: str) -> list[str]:
             f"{where}: the pool holds {label!r} more than once. Give each of these models a different `name`"
         )
     for member in members:
-        if member.base_url and not member.base_url.startswith(("http://", "https://")):
-            mistakes.append(f"{where}: base_url of {member.label} must begin with http:// or https://")
+        if member.base_url and (mistake := address_mistake(member.base_url)):
+            mistakes.append(f"{where}: {member.label}: {mistake}")
     return mistakes

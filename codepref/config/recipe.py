@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from codepref.config.engine import EngineSection
 from codepref.config.fields import bounded, nearest, parse_fields, toml_value
 from codepref.config.old_names import rename_override, rename_sections
 from codepref.config.pool import Member, parse_members
@@ -46,6 +47,7 @@ class Recipe:
     seed: int = bounded(0, low=0, high=2**31 - 1, doc="the seed from which random choices derive")
     description: str = bounded("", doc="one line that describes the run in its report")
     model: ModelSection = field(default_factory=ModelSection)
+    engine: EngineSection = field(default_factory=EngineSection)
     problems: ProblemsSection = field(default_factory=ProblemsSection)
     sampling: SamplingSection = field(default_factory=SamplingSection)
     execution: ExecutionSection = field(default_factory=ExecutionSection)

@@ -8,17 +8,25 @@ from typing import Literal
 from codepref.config.endpoint import ServerSettings
 from codepref.config.fields import bounded, shared_values
 from codepref.config.pool import Member
+from codepref.config.served import ModelServer
 from codepref.config.templates import SOLUTION_TEMPLATE, TEST_TEMPLATE
 from codepref.preferences import PREFERENCES
 
 
 @dataclass(frozen=True)
-class ModelSection:
-    """The model to align."""
+class LocalModel:
+    """A model on this machine."""
 
-    path: str = bounded("starter", doc="local folder or hub name of a chat model; `starter` is the embedded one")
+    path: str = bounded(
+        "starter", doc="local folder, hub name or GGUF file of a chat model; `starter` is the embedded one"
+    )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = bounded("auto", doc="type of the loaded weights")
     device: str = bounded("auto", doc="torch device; `auto` takes the GPU if there is one")
+
+
+@dataclass(frozen=True)
+class ModelSection(ModelServer, LocalModel):
+    """The model to align. With `base_url`, servers answer the training problems; see docs/how-to/servers.md."""
 
 
 @dataclass(frozen=True)

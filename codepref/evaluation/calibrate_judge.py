@@ -63,7 +63,7 @@ def calibrate_judge(
     calibration = calibrate(tasks, passed=passed, own_models=own, seed=chosen.seed)
     document = {"judge": member.label, "model": member.model, **asdict(calibration), "missing": dict(run.missing)}
     write_json(target, document | {"settings": asdict(chosen), **costs(run.ledger)})
-    check_complete(run.missing, target)
+    check_complete(run.missing, target, refused=run.refused, answered=len(tasks), log=log)
     return calibration
 
 

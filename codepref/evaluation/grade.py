@@ -72,7 +72,8 @@ def grade(
     write_grades(grades, folder, seed=chosen.seed)
     write_grades_table(folder / TABLE, tasks, loaded.references, grades)
     write_json(folder / "summary.json", {"missing": dict(run.missing), **costs(run.ledger)})
-    check_complete(run.missing, folder)
+    graded = sum(one.value is not None for one in grades.grades)
+    check_complete(run.missing, folder, refused=run.refused, answered=graded, log=log)
     return grades
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from codepref.config.endpoint import Endpoint
@@ -50,12 +50,14 @@ class JudgeRun:
     Attributes:
     judgments: yields each task's judgment with all readings, one list for each pass. It can be consumed once.
     missing: the number of requests without an answer, by reason. A repeated question is a request of its own.
+    refused: those of them that the server refuses for good.
     """
 
     judgments: Iterator[tuple[Judgment, list[list[Reading]]]]
     ledger: Ledger
     missing: Mapping[str, int]
     settings: JudgeSettings
+    refused: Mapping[str, int] = field(default_factory=dict)
 
 
 def load_tasks(source: ResponseSource) -> Tasks:
@@ -91,9 +93,9 @@ def judge_run(
     report = progress_with_costs(progress)
     with Exchange([endpoint], folder, budget=budget, log=log) as exchange:
         report_done = (lambda done, total: report(done, total, exchange.ledger)) if report else None
-        missing = _ask(tasks, endpoint, exchange, settings, references, total, report_done)
+        missing, refused = _ask(tasks, endpoint, exchange, settings, references, total, report_done)
         judgments = (read_judgment(task, endpoint, settings, exchange.answer, references) for task in tasks())
-        yield JudgeRun(judgments, exchange.ledger, missing, settings)
+        yield JudgeRun(judgments, exchange.ledger, missing, settings, refused)
 
 
 def _ask(
@@ -104,10 +106,14 @@ def _ask(
     references: References | None,
     total: int,
     progress: Progress | None,
-) -> Counter[str]:
-    """Get the answers to all questions into the journal. Return the number of unanswered requests by reason."""
+) -> tuple[Counter[str], Counter[str]]:
+    """Get the answers to all questions into the journal.
+
+    Returns the number of unanswered requests by reason, and of those that the server refuses for good.
+    """
     counts: dict[str, int] = {}  # key of each running question -> the number of responses that it shows
     missing: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
     done = 0
 
     def requests() -> Iterator[Request]:
@@ -128,9 +134,10 @@ def _ask(
         done += not is_again(result.request)
         if result.reply is None:
             missing[result.reason] += 1
+            refused[result.reason] += result.rejected
         if progress:
             progress(done, total)
-    return missing
+    return missing, +refused
 
 
 def _count_questions(tasks: Tasks, endpoint: Endpoint, settings: JudgeSettings, references: References | None) -> int:

@@ -12,7 +12,7 @@ from codepref.config.pool import Member
 from codepref.errors import UserError
 from codepref.judging.artifact import write_judgments
 from codepref.judging.asking import ResponseSource, judge_run, load_tasks
-from codepref.judging.questions import JudgeSettings
+from codepref.judging.questions import NO_ANSWER, JudgeSettings
 from codepref.judging.summary import JudgeCounts
 from codepref.preferences import check_preferences
 from codepref.records import Judgment, Problem
@@ -60,9 +60,11 @@ def judge(
     ) as run:
         write_judgments(target, counts.counting(run.judgments))
     summary = {"judge": member.label, "model": member.model, **counts.as_dict(), "missing": dict(run.missing)}
+    summary["refused"] = dict(run.refused)
     summary |= {"settings": asdict(run.settings), **costs(run.ledger)}
     write_json(summary_file(target), summary)
-    check_complete(run.missing, target)
+    answered = counts.responses - counts.unjudged[NO_ANSWER]
+    check_complete(run.missing, target, refused=run.refused, answered=answered, log=log)
     return summary
 
 
@@ -102,13 +104,13 @@ def judge_by_rubric(
         for preference in dict.fromkeys(task.preference for task in tasks):
             rated = [task for task in tasks if task.preference == preference]
             problems_rated = [
-                known.get(task.task_id) or Problem(task.task_id, task.instruction.text, "") for task in rated
+                known.get(task.task_id) or Problem(task.task_id, task.instruction.whole, "") for task in rated
             ]
             yield from judge_responses(problems_rated, {task.task_id: task.responses for task in rated}, [preference])
 
     by_task = {judgment.task_id: judgment for judgment in judgments()}
     ordered = [
-        replace(by_task[task.task_id], instruction=task.instruction.text) for task in tasks if task.task_id in by_task
+        replace(by_task[task.task_id], instruction=task.instruction.whole) for task in tasks if task.task_id in by_task
     ]
     write_judgments(target, counts.counting((judgment, ()) for judgment in ordered))
     summary = {"judge": JUDGE, "model": JUDGE, **counts.as_dict()}

@@ -11,8 +11,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from codepref.judging.loose_json import read_document
+from codepref.judging.thoughts import without_thoughts
+
 MAX_CANDIDATES = 64
-"""The parser looks for a JSON object at no more than this number of places. This bounds the time for a long answer."""
+"""The parser looks for JSON documents at no more than this number of places. This bounds the time for a long answer."""
+
+MAX_LOOSE = 100_000
+"""The largest number of characters of a document that is nearly JSON."""
+
+_BEGIN = re.compile(r"[{\[]")
+_LABEL = re.compile(r"(?:response|answer|solution|code|id)?[ _#.:-]*(\d{1,6})")
 
 _BLOCK = re.compile(r"^[ \t#>*_-]*Rating[ \t*_]*:[ \t*_]*(.*?)[ \t*_]*$", re.MULTILINE | re.IGNORECASE)
 _RATIONALE = re.compile(r"^[ \t#>*_-]*Rationale[ \t*_]*:[ \t*_]*", re.MULTILINE | re.IGNORECASE)
@@ -39,21 +48,24 @@ class Parsed:
 def parse_ratings(text: str, count: int, low: int, high: int) -> Parsed:
     """Read the ratings of `count` responses, which have the labels 1, 2, ..., on a scale from `low` to `high`.
 
-    A set of ratings is complete if it names every label exactly once. The parser looks for complete sets in JSON
-    objects {"ratings": [{"id", "rating", "rationale"}, ...]} in the text; see MAX_CANDIDATES. If there is no complete
-    set, it reads the published form: one block `Rating: N` / `Rationale: ...` for each response, in the order of the
-    labels.
+    A set of ratings is complete if it names every label exactly once. What a judge thinks does not count (see
+    `codepref.judging.thoughts`). In the rest, the parser looks for complete sets in JSON: an object {"ratings": [{"id",
+    "rating", "rationale"}, ...]}, the list alone, one object for each line, or an object of the labels. See
+    MAX_CANDIDATES. JSON that is nearly right is read too (see `codepref.judging.loose_json`). If there is no complete
+    set, the parser reads the published form: one block `Rating: N` / `Rationale: ...` for each response, in the order
+    of the labels.
     An answer without a complete set rates no response, because a response may have made the judge write the incomplete
     set. An answer with several complete sets in JSON that differ in a rating rates no response either. A rating that is
     not a whole number on the scale ("N/A", "4/5", 11, 3.5) leaves only its own response unjudged.
     """
     labels = range(1, count + 1)
-    readings = [entries for entries in _objects(text) if sorted(_labels(entries)) == list(labels)]
+    answer = without_thoughts(text, [span for _, span in _documents(text)])
+    sets = [_with_label(entries) if count == 1 else entries for entries in _sets(answer)]
+    readings = [entries for entries in sets if sorted(_labels(entries)) == list(labels)]
     if not readings:
-        blocks = _blocks(text)
+        blocks = _blocks(answer)
         if len(blocks) != count:
-            some = any(True for _ in _objects(text)) or blocks
-            complaint = "not every response is rated exactly once" if some else "it holds no ratings"
+            complaint = "not every response is rated exactly once" if sets or blocks else "it holds no ratings"
             return Parsed(reasons=dict.fromkeys(labels, complaint), complaint=complaint)
         readings = [blocks]
     parsed = [_parse(entries, low, high) for entries in readings]
@@ -66,7 +78,7 @@ def parse_ratings(text: str, count: int, low: int, high: int) -> Parsed:
 def _parse(entries: Sequence[Mapping[str, Any]], low: int, high: int) -> Parsed:
     values, rationales, reasons = {}, {}, {}
     for entry in entries:
-        label, rating = int(entry["id"]), entry.get("rating")
+        label, rating = _whole_label(entry["id"]) or 0, entry.get("rating")
         rationale = entry.get("rationale")
         rationales[label] = rationale if isinstance(rationale, str) else ""
         value = _whole(rating)
@@ -93,33 +105,100 @@ def _whole(value: Any) -> int | None:
     return None
 
 
-def _objects(text: str) -> Iterator[list[Mapping[str, Any]]]:
-    """Yield the list `ratings` of the JSON objects at the first MAX_CANDIDATES places where one could begin.
+def _documents(text: str) -> Iterator[tuple[Any, tuple[int, int]]]:
+    """Yield the JSON documents at the first MAX_CANDIDATES places where one could begin, with their places.
 
-    Objects inside other readable objects do not count.
+    Documents inside other readable documents do not count.
     """
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(strict=False, object_pairs_hook=_object)
     place = 0
     for _ in range(MAX_CANDIDATES):
-        place = text.find("{", place)
-        if place < 0:
+        begins = _BEGIN.search(text, place)
+        if begins is None:
             return
+        first = begins.start()
         try:
-            document, place = decoder.raw_decode(text, place)
+            document, place = decoder.raw_decode(text, first)
         except (ValueError, RecursionError):
-            place += 1
-            continue
-        entries = document.get("ratings") if isinstance(document, dict) else None
-        if isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries):
+            try:
+                document, place = read_document(text[: first + MAX_LOOSE], first)
+            except (ValueError, RecursionError):
+                place = first + 1
+                continue
+        yield document, (first, place)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of its names and values. Raises ValueError if a name occurs with two values."""
+    document = dict(pairs)
+    if len(document) < len(pairs) and any(document[name] != value for name, value in pairs):
+        raise ValueError
+    return document
+
+
+def _sets(text: str) -> Iterator[Sequence[Mapping[str, Any]]]:
+    """Yield each set of ratings in the JSON documents of a text.
+
+    Single entries, each at the beginning of a line, are one set.
+    """
+    single: list[Mapping[str, Any]] = []
+    for document, (first, _) in _documents(text):
+        if entries := _entries(document):
             yield entries
+        elif isinstance(document, dict) and (not first or text[first - 1] == "\n"):
+            entry = _lowered(document)
+            if "rating" in entry:
+                single.append(entry)
+    if single:
+        yield single
+
+
+def _with_label(entries: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Return the entries, with the label 1 for a single entry that names none. Use it if there is only one response."""
+    return [{**entries[0], "id": 1}] if len(entries) == 1 and entries[0].get("id") is None else entries
+
+
+def _entries(document: Any, depth: int = 0) -> Sequence[Mapping[str, Any]]:
+    """Return the entries of the set of ratings that a document is or holds, or []."""
+    if isinstance(document, dict) and depth < 4:
+        lowered = _lowered(document)
+        if isinstance(lowered.get("ratings"), list | dict):
+            return _entries(lowered["ratings"], depth + 1)
+        by_label = [(_label(name), value) for name, value in document.items()]
+        if by_label and all(label is not None and isinstance(value, dict) for label, value in by_label):
+            entries = [{"id": label, **_lowered(value)} for label, value in by_label]
+            # an entry that names another label than its key is a mistake of the judge
+            right = all(_whole_label(entry["id"]) == label for entry, (label, _) in zip(entries, by_label, strict=True))
+            return entries if right and all("rating" in entry for entry in entries) else []
+        if len(document) == 1:
+            return _entries(next(iter(document.values())), depth + 1)
+    if isinstance(document, list) and document and all(isinstance(entry, dict) for entry in document):
+        entries = [_lowered(entry) for entry in document]
+        return entries if any("rating" in entry for entry in entries) else []
+    return []
+
+
+def _lowered(entry: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return an entry with its names in lower case and without spaces."""
+    return {str(name).strip().lower(): value for name, value in entry.items()}
+
+
+def _label(name: Any) -> int | None:
+    """Return the label in a name such as "2" or "response_2", or None."""
+    found = _LABEL.fullmatch(str(name).strip().lower())
+    return int(found[1]) if found else None
+
+
+def _whole_label(value: Any) -> int | None:
+    return _label(value) if isinstance(value, str) else _whole(value)
 
 
 def _labels(entries: Sequence[Mapping[str, Any]]) -> list[int]:
     """Return the label of each entry, and -1 for an entry whose label is missing or not a whole number."""
-    return [-1 if (label := _whole(entry.get("id"))) is None else label for entry in entries]
+    return [-1 if (label := _whole_label(entry.get("id"))) is None else label for entry in entries]
 
 
-def _blocks(text: str) -> list[Mapping[str, Any]]:
+def _blocks(text: str) -> Sequence[Mapping[str, Any]]:
     """Return one entry for each `Rating:` line, with the rationale that follows it. The first entry has label 1."""
     matches = list(_BLOCK.finditer(text))
     ends = [match.start() for match in matches[1:]] + [len(text)] * bool(matches)

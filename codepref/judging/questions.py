@@ -16,6 +16,9 @@ from codepref.storage.hashing import content_hash
 
 T = TypeVar("T")
 
+NO_ANSWER = "the judge gave no answer"
+"""The reason why a response is unjudged if the server gave no answer to its question."""
+
 AnswerTo = Callable[[str], Reply | None]
 """A function from the key of a request to the reply, or to None if there is no reply."""
 
@@ -121,7 +124,7 @@ def read_judgment(
     second = passes[1] if settings.second_pass and len(passes) > 1 else []
     judgment = Judgment(
         task_id=task.task_id,
-        instruction=task.instruction.text,
+        instruction=task.instruction.whole,
         preference=task.preference,
         responses=task.responses,
         ratings=tuple(_rating(task, place, first, second) for place in range(len(task.responses))),
@@ -138,10 +141,11 @@ def read_judgment(
 def ask_again(request: Request, reply: Reply, count: int, settings: JudgeSettings) -> Request | None:
     """Return the request that repeats a question after an incomplete answer, or None if the answer is complete.
 
-    A complete answer rates every response that the question shows. count: the number of these responses.
+    A complete answer rates every response that the question shows. An answer that reached the token limit before its
+    first word is not asked for again, since the limit would be reached again. count: the number of responses.
     """
     parsed = parse_ratings(reply.text, count, settings.low, settings.high)
-    if not parsed.complaint:
+    if not parsed.complaint or (reply.finish == "length" and not reply.text.strip()):
         return None
     messages = again_messages(request.messages, reply.text, parsed.complaint, settings.low, settings.high)
     return replace(request, key=f"{request.key}-again", messages=messages)
@@ -163,8 +167,8 @@ def _messages(
     texts = [task.responses[place].text for place in places]
     seed = f"{settings.seed}/{task.task_id}"
     if references is None:
-        return rating_messages(task.instruction.text, task.preference, texts, seed)
-    return grading_messages(task.instruction.text, task.preference, references(task.task_id), texts[0], seed)
+        return rating_messages(task.instruction.whole, task.preference, texts, seed)
+    return grading_messages(task.instruction.whole, task.preference, references(task.task_id), texts[0], seed)
 
 
 def _request(
@@ -196,15 +200,25 @@ def _read(question: Question, answer: AnswerTo, settings: JudgeSettings) -> Read
     count = len(question.order)
     reply = answer(question.request.key)
     if reply is None:
-        return Reading({}, {}, dict.fromkeys(question.order, "the judge gave no answer"))
-    parsed = parse_ratings(reply.text, count, settings.low, settings.high)
+        return Reading({}, {}, dict.fromkeys(question.order, NO_ANSWER))
+    parsed = _parse(reply, count, settings)
     asked_again = False
     if parsed.complaint and (second := answer(f"{question.request.key}-again")) is not None:
         asked_again = True
-        other = parse_ratings(second.text, count, settings.low, settings.high)
+        other = _parse(second, count, settings)
         if len(other.values) > len(parsed.values) or not parsed.rationales:
             parsed = other
     return _by_place(parsed, question.order, asked_again)
+
+
+def _parse(reply: Reply, count: int, settings: JudgeSettings) -> Parsed:
+    """Read an answer. If it lacks ratings because it did not come to its end, this is the reason of all of them."""
+    parsed = parse_ratings(reply.text, count, settings.low, settings.high)
+    if parsed.values or reply.finish == "stop":
+        return parsed
+    limit = f"the judge's answer was cut at max_new_tokens ({settings.max_tokens:,})"
+    reason = limit if reply.finish == "length" else f"the judge's answer ended early ({reply.finish})"
+    return replace(parsed, reasons=dict.fromkeys(parsed.reasons, reason))
 
 
 def _by_place(parsed: Parsed, order: Sequence[int], asked_again: bool) -> Reading:

@@ -10,6 +10,7 @@ from typing import Any
 from codepref.errors import UserError
 from codepref.preferences import PREFERENCES
 from codepref.problems.load import read_rows
+from codepref.problems.requests import request_texts
 from codepref.records import Instruction
 
 REFERENCE = "reference"
@@ -58,7 +59,8 @@ def load_benchmark(source: str | Path, *, reference: str | None = None) -> Bench
         elif task_id in references:
             mistakes.append(f"{where}: an earlier row has the same task_id {task_id!r}")
         else:
-            tasks.append(Instruction(task_id, instruction, str(preference)))
+            text, system = request_texts(row, instruction, where)
+            tasks.append(Instruction(task_id, text, str(preference), system))
             references[task_id] = answer
     if mistakes:
         others = [f"and {len(mistakes) - 5} other mistakes"] if len(mistakes) > 5 else []

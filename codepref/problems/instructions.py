@@ -19,6 +19,7 @@ import numpy as np
 from codepref.errors import UserError
 from codepref.preferences import PREFERENCES
 from codepref.problems.load import load_problems, read_rows
+from codepref.problems.requests import request_texts
 from codepref.records import Instruction
 
 COLUMNS = ("instruction", "prompt", "problem", "question")
@@ -52,14 +53,15 @@ def load_instructions(
 ) -> Instructions:
     """Load instructions from JSON lines (plain or .gz), a JSON list, Parquet, a hub name, `starter:SPLIT`, or rows.
 
-    column: the column of instructions; None takes the first of COLUMNS that holds a text. n: the number of
+    column: the column of instructions; None takes the first of COLUMNS that holds a text. A text in the column `input`
+    or `context` is put after the instruction, and a text in `system` becomes its system text. n: the number of
     instructions, drawn with `seed`; None takes all in their order. preferences: number i gets preference i mod
     len(preferences), unless its row has a `preference`. keep_cjk: keep rows with Chinese characters (U+4E00 to U+9FFF).
     max_chars: leave out longer instructions; 0 means no limit. Blank and repeated instructions are left out too. A row
     whose `task_id` is missing, empty or 0 gets the id `instruction/NUMBER`, where NUMBER counts rows from 0. Raises
-    UserError for a row without a text in the column, an unknown preference, empty `preferences`, a repeated task_id,
-    `n` below 1, and a source that has no usable instruction or fewer than `n`. Raises what `read_rows` and
-    `load_problems` raise.
+    UserError for a row without a text in the column or with an input that is no text, an unknown preference, empty
+    `preferences`, a repeated task_id, `n` below 1, and a source that has no usable instruction or fewer than `n`.
+    Raises what `read_rows` and `load_problems` raise.
     """
     if unknown := [key for key in preferences if key not in PREFERENCES]:
         raise UserError(f"unknown preference {unknown[0]!r}; known: {', '.join(PREFERENCES)}")
@@ -79,20 +81,23 @@ def load_instructions(
         # the same permutation as datasets.Dataset.shuffle(seed), so that published draws can be reproduced
         kept = [kept[place] for place in np.random.default_rng(seed).permutation(len(kept))[:n]]
     tasks = [
-        Instruction(task_id, text, own or preferences[place % len(preferences)])
-        for place, (task_id, text, own) in enumerate(kept)
+        Instruction(task_id, text, own or preferences[place % len(preferences)], system)
+        for place, (task_id, text, own, system) in enumerate(kept)
     ]
     return Instructions(tasks, dict(sorted(dropped.items())))
 
 
 def _kept(
     rows: Rows, column: str | None, *, keep_cjk: bool, max_chars: int, dropped: Counter[str]
-) -> Iterator[tuple[str, str, str]]:
-    """Yield (task_id, instruction, preference of the row or "") for each usable row. Count the others in `dropped`."""
-    seen: set[str] = set()
+) -> Iterator[tuple[str, str, str, str]]:
+    """Yield (task_id, instruction, preference of the row or "", system text) for each usable row.
+
+    Count the others in `dropped`.
+    """
+    seen: set[tuple[str, str]] = set()
     ids: set[str] = set()
     for place, (where, row) in enumerate(rows):
-        text, own = _instruction(row, column, where), row.get("preference")
+        (text, system), own = _instruction(row, column, where), row.get("preference")
         task_id = str(row.get("task_id") or f"instruction/{place}")
         if own is not None and own not in PREFERENCES:
             raise UserError(f"{where}: unknown preference {own!r}; known: {', '.join(PREFERENCES)}")
@@ -101,18 +106,19 @@ def _kept(
         ids.add(task_id)
         if not text.strip():
             dropped["empty"] += 1
-        elif not keep_cjk and _CJK.search(text):
+        elif not keep_cjk and _CJK.search(system + text):
             dropped["Chinese characters"] += 1
         elif max_chars and len(text) > max_chars:
             dropped[f"longer than {max_chars} characters"] += 1
-        elif text in seen:
+        elif (system, text) in seen:
             dropped["repeated"] += 1
         else:
-            seen.add(text)
-            yield task_id, text, own or ""
+            seen.add((system, text))
+            yield task_id, text, own or "", system
 
 
-def _instruction(row: Mapping[str, Any], column: str | None, where: str) -> str:
+def _instruction(row: Mapping[str, Any], column: str | None, where: str) -> tuple[str, str]:
+    """Return the instruction with its input, and the system text. Both are "" for an empty instruction."""
     names = [column] if column else [name for name in COLUMNS if isinstance(row.get(name), str)][:1]
     if not names or not isinstance(row.get(names[0]), str):
         expected = repr(column) if column else " or ".join(COLUMNS)
@@ -120,7 +126,8 @@ def _instruction(row: Mapping[str, Any], column: str | None, where: str) -> str:
             f"{where}: there is no text in column {expected}. Name the column of instructions. The row has the columns "
             f"{', '.join(map(str, row))}"
         )
-    return str(row[names[0]])
+    text = str(row[names[0]])
+    return request_texts(row, text, where, names[0]) if text.strip() else ("", "")
 
 
 def _rows(source: str | Path | Iterable[Mapping[str, Any]]) -> Rows:

@@ -16,7 +16,7 @@ LOSS_TOLERANCE = 1e-3
 
 def cautions(summary: Row) -> list[str]:
     """Return sentences on suspicious training, on wrong pairs, and on verdicts `I`."""
-    return [*_training_cautions(summary), *_data_cautions(summary)]
+    return [*_training_cautions(summary), *_data_cautions(summary), *_server_cautions(summary)]
 
 
 def expected_first_loss(training: Row) -> float | None:
@@ -96,3 +96,13 @@ def _data_cautions(summary: Row) -> list[str]:
                 "They count against no model."
             )
     return sentences
+
+
+def _server_cautions(summary: Row) -> list[str]:
+    model = (summary.get("recipe_resolved") or {}).get("model") or {}
+    if not model.get("base_url"):
+        return []
+    return [
+        f"A server drew the training answers as {model.get('served_name') or model.get('path')}. codepref cannot check "
+        "that the server has the weights that were trained, and a repeated run can get other answers."
+    ]

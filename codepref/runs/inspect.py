@@ -39,7 +39,7 @@ def status_lines(folder: Path) -> list[str]:
 
 
 def kept_work(run: RunDirectory, stage: str) -> list[str]:
-    """Return what an unfinished stage keeps so far, such as ["3 batches of answers"] or ["no checkpoint yet"].
+    """Return what an unfinished stage keeps so far, such as ["3 answers"] or ["no checkpoint yet"].
 
     Return [] if no such work is found.
     """
@@ -48,7 +48,7 @@ def kept_work(run: RunDirectory, stage: str) -> list[str]:
     kind, _, label = name.partition("-")
     match kind:
         case "sample":
-            kept = [_batches(folder / "samples" / f"{label}.jsonl", "answers")]
+            kept = [_answers(folder / "samples" / f"{label}.jsonl", "answer")]
         case "execute":
             kept = [_judged_solutions(folder / "verdicts")]
         case "audit":
@@ -75,16 +75,19 @@ def _evaluation(folder: Path) -> list[str]:
     kept = []
     for kind in ("greedy", "sampled"):
         answers = folder / f"{kind}.jsonl"
-        kept.append(f"all {kind} answers" if answers.exists() else _batches(answers, f"{kind} answers"))
+        kept.append(f"all {kind} answers" if answers.exists() else _answers(answers, f"{kind} answer"))
         verdicts = folder / f"{kind}-verdicts"
         done = (verdicts / "verdicts.parquet").exists()
         kept.append(f"all verdicts on {kind} answers" if done else _judged_solutions(verdicts))
     return kept
 
 
-def _batches(samples: Path, what: str) -> str:
-    parts = samples.with_name(f"{samples.name}.parts").glob("*.jsonl")
-    return _amount(sum(1 for _ in parts), f"batch of {what}", f"batches of {what}")
+def _answers(samples: Path, what: str) -> str:
+    number = 0
+    for spool in samples.with_name(f"{samples.name}.parts").glob("*.rows"):
+        with spool.open("rb") as stream:
+            number += sum(1 for line in stream if line.endswith(b"\n"))
+    return _amount(number, what, f"{what}s")
 
 
 def _judged_solutions(verdicts: Path) -> str:

@@ -29,7 +29,7 @@ def load_recipe_instructions(recipe: Recipe) -> Instructions:
 
 def as_problems(instructions: Sequence[Instruction]) -> list[Problem]:
     """Return instructions as problems without tests. Pairs take their prompts from these problems."""
-    return [Problem(one.task_id, one.text, "", style="instruct") for one in instructions]
+    return [Problem(one.task_id, one.whole, "", style="instruct") for one in instructions]
 
 
 def load_recipe_benchmark(recipe: Recipe) -> Benchmark:

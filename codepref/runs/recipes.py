@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 from codepref.config.pool import check_pool
 from codepref.config.recipe import Recipe, read_document, recipe_from_document
 from codepref.config.sections import PairingSection
+from codepref.config.served import ModelServer
 from codepref.config.templates import check_template
 from codepref.errors import UserError
 from codepref.pairing.rules import load_rule
 from codepref.preferences import PREFERENCES
+from codepref.servers.exchange import check_endpoints
+from codepref.servers.presets import command_mistakes
 from codepref.training.checks import training_mistakes
 from codepref.training.methods import METHODS, load_method
 
@@ -67,6 +71,12 @@ def inconsistencies(recipe: Recipe) -> list[str]:
     names |= {"rubric score"} if recipe.judge.model == "rubric" else set()
     if unknown := [name for name in recipe.gate.figures if name not in names]:
         mistakes.append(f"gate.figures holds {', '.join(unknown)}; this run only compares {', '.join(sorted(names))}")
+    mistakes += command_mistakes(recipe.engine)
+    if recipe.engine.launches and recipe.model.path.startswith("scripted:"):
+        mistakes.append(
+            f"[engine] starts a server, but model.path = {recipe.model.path!r} needs none: leave out [engine]"
+        )
+    mistakes += _server_inconsistencies(recipe)
     mistakes += _feedback_inconsistencies(recipe, rule)
     mistakes += _ready_pair_inconsistencies(recipe)
     mistakes += training_mistakes(recipe.training, online=recipe.online)
@@ -86,6 +96,26 @@ def inconsistencies(recipe: Recipe) -> list[str]:
         except UserError as error:
             mistakes += error.problems
     return mistakes
+
+
+def _server_inconsistencies(recipe: Recipe) -> list[str]:
+    """Return the mistakes in the keys of [model] about servers."""
+    model, default = recipe.model, ModelServer()
+    if not model.base_url:
+        names = [field.name for field in dataclasses.fields(ModelServer)]
+        changed = [f"model.{name}" for name in names if getattr(model, name) != getattr(default, name)]
+        unused = changed and not recipe.engine.launches
+        return [f"{', '.join(changed)} has no effect without model.base_url or [engine]"] if unused else []
+    method = None if METHODS.mistake(recipe.training.method) else load_method(recipe.training.method)
+    if recipe.instructions.source or (method and method.online):
+        return ["model.base_url has no effect: this run samples no answers of the model before training. Leave it out"]
+    if recipe.model.path.startswith("scripted:"):
+        return ["model.base_url has no effect on a scripted model. Leave it out"]
+    try:
+        check_endpoints([model.endpoint(model.path)], None if model.budget < 0 else model.budget)
+    except UserError as error:
+        return [f"[model] {problem}" for problem in error.problems]
+    return []
 
 
 def _feedback_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[str]:

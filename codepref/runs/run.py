@@ -47,8 +47,10 @@ def run(
     from codepref.problems.needs import missing_packages_message
     from codepref.reports.html import write_report
     from codepref.runs.pipeline import stage_problems, stages
+    from codepref.runs.plan import served_message, uses_server
     from codepref.runs.summary import machine, versions, write_summary
     from codepref.runs.work import load_work
+    from codepref.sampling.engines.launched import Servers
 
     log = _renamed(log, say)
     if isinstance(recipe, Recipe):
@@ -62,16 +64,23 @@ def run(
         lines.append(ProgressLine(label))
         return lines[-1]
 
-    with RunDirectory(folder, chosen) as directory:
-        work = load_work(directory, progress_for, unconfined)
+    # the settings of calls to model.base_url need not fit the server that codepref starts
+    calls = None if chosen.model.base_url else chosen.model
+    servers = Servers(chosen.engine, folder / "servers", calls=calls, log=log, dtype=chosen.model.dtype)
+    with RunDirectory(folder, chosen) as directory, servers:
+        work = load_work(directory, progress_for, unconfined, servers, log)
         directory.claim(work.inputs(), lambda: {"machine": machine(), "versions": versions(), "unconfined": unconfined})
         directory.stage("problems", lambda: stage_problems(work))
         if message := missing_packages_message([*work.train, *work.validation, *work.heldout]):
+            log(message)
+        if message := served_message(chosen):
             log(message)
         planned = stages(work)
         for number, (name, stage) in enumerate(planned, start=1):
             done = directory.done(name) is not None
             log(f"[{number}/{len(planned)}] {name}{' (done before)' if done else ''}")
+            if not uses_server(chosen, name):
+                servers.stop()
             directory.stage(name, lambda stage=stage: stage(work))  # type: ignore[misc]
             while lines:
                 lines.pop().close()

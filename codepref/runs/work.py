@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from codepref.config.pool import Member
 from codepref.config.recipe import Recipe
 from codepref.errors import UserError
 from codepref.execution.limits import Limits
@@ -17,7 +18,8 @@ from codepref.problems.load import load_problems
 from codepref.records import Instruction, Message, Problem
 from codepref.runs.directory import RunDirectory
 from codepref.runs.instructions import as_problems, load_recipe_benchmark, load_recipe_instructions
-from codepref.sampling.engines import model_fingerprint
+from codepref.sampling.engines import Engine, model_fingerprint, open_engine
+from codepref.sampling.engines.launched import LaunchedEngine, Servers
 from codepref.sampling.pool import check_local
 from codepref.storage.files import content_hash
 from codepref.storage.progress import ProgressLine
@@ -41,6 +43,8 @@ class Work:
         contaminated: an Overlap for each training problem that was left out because it contains a held-out problem.
         left_out: the rows of problems that were left out because something is wrong with them, by recipe key.
         round: the number of the round, from 1.
+        servers: runs the server of `[engine]` for one model at a time. None if the recipe names no server.
+        log: called with messages for the user.
     """
 
     run: RunDirectory
@@ -54,6 +58,8 @@ class Work:
     validation: Sequence[Problem] = ()
     left_out: Mapping[str, LeftOut] = field(default_factory=dict)
     round: int = 1
+    servers: Servers | None = None
+    log: Callable[[str], None] = lambda text: None
 
     @property
     def out(self) -> Path:
@@ -69,6 +75,33 @@ class Work:
     def policy(self) -> str:
         """The policy of this round: in round 1 the recipe's model, in later rounds the model of the previous round."""
         return self.recipe.model.path if self.round == 1 else str(self.run.round_folder(self.round - 1) / "checkpoint")
+
+    def engine(self, model: str) -> str | Engine:
+        """Return the engine that answers for `model` on a server that codepref starts, or `model` without a server."""
+        return LaunchedEngine(self.servers, model, self.short_name(model)) if self.servers else model
+
+    def sampler(self) -> str | Engine:
+        """Return the engine that answers the training problems of this round.
+
+        The servers of `model.base_url` answer for the recipe's model, and for no other.
+        """
+        section = self.recipe.model
+        if section.base_url and self.policy == section.path:
+            return open_engine(section.path, server=section, log=self.log)
+        return self.engine(self.policy)
+
+    def member(self, label: str, model: str) -> Member:
+        """Return `model` as a member of a pool with the name `label`. A server that it needs is started."""
+        if self.servers:
+            return self.servers.member(model, self.short_name(model), label)
+        return Member(name=label, model=model)
+
+    def short_name(self, model: str) -> str:
+        """Return the name of a model of this run for its server: base, sft, round-N or aligned."""
+        if model == self.recipe.model.path:
+            return "base"
+        folders = {self.out / "sft": "sft", self.out / "checkpoint": "aligned"}
+        return folders.get(Path(model)) or f"round-{Path(model).parent.name}"
 
     @property
     def limits(self) -> Limits:
@@ -128,9 +161,16 @@ class Work:
         )
 
 
-def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) -> Work:
+def load_work(
+    run: RunDirectory,
+    progress_for: ProgressFor,
+    unconfined: bool,
+    servers: Servers | None = None,
+    log: Callable[[str], None] = lambda text: None,
+) -> Work:
     """Load the problems and instructions that the recipe names, and check the recipe against this machine.
 
+    servers: starts the server that the recipe names, if it names one. log: called with messages for the user.
     Bad rows of problems are left out, with a warning, unless `problems.strict` is set.
     Raises UserError if two of the three sets of problems share a problem, if no held-out problem has tests, if a
     validation problem has no tests, if every training problem is left out because it contains a held-out problem, if
@@ -179,7 +219,20 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) ->
     if not recipe.model.path.startswith("scripted:"):
         # supervised fine-tuning writes a merged model, so preference training never starts from its adapter
         check_trainable(recipe.model.path, recipe.sft.training() if recipe.sft.data else recipe.training)
-    return Work(run, recipe, train, heldout, progress_for, unconfined, tasks, contaminated, validation, left_out)
+    return Work(
+        run,
+        recipe,
+        train,
+        heldout,
+        progress_for,
+        unconfined,
+        tasks,
+        contaminated,
+        validation,
+        left_out,
+        servers=servers if recipe.engine.launches else None,
+        log=log,
+    )
 
 
 def content(messages: Iterable[Message]) -> str:

@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from codepref.chat import FOLDED, KEPT, about
 from codepref.config.pool import Member
 from codepref.preferences import PREFERENCES, load_preference
 from codepref.records import Instruction, InstructionResponses, Message, Response
-from codepref.sampling.engines import Ask, Decoding, model_fingerprint, open_engine
+from codepref.sampling.engines import Ask, Decoding, Engine, model_fingerprint, open_engine
+from codepref.sampling.engines.base import Preparable
 from codepref.servers.artifacts import LedgerProgress
 from codepref.servers.exchange import Exchange, Log
 from codepref.servers.journal import JOURNAL, Answers, Journal, read_journal
@@ -58,12 +60,15 @@ class PoolCounts:
     responses: the number of responses.
     cut: the number of responses that the token limit cut off.
     empty: the number of responses that are empty or white space.
+    unfinished: the number of responses that ended for another reason than their own end or the token limit, for example
+        because a filter of the server stopped them.
     """
 
     problems: int = 0
     responses: int = 0
     cut: int = 0
     empty: int = 0
+    unfinished: int = 0
 
 
 @dataclass(frozen=True)
@@ -94,10 +99,11 @@ def pool_requests(instruction: Instruction, members: Sequence[Member], settings:
         if settings.principles and instruction.preference in PREFERENCES:
             principle = generator.choice(load_preference(instruction.preference).principles)
         messages: list[Message] = [{"role": "user", "content": instruction.text}]
-        if principle and member.system:
-            messages.insert(0, {"role": "system", "content": principle})
-        elif principle:
-            messages[0]["content"] = f"{principle}\n\n{instruction.text}"
+        system = "\n\n".join(text for text in (instruction.system, principle) if text)
+        if system and member.system:
+            messages.insert(0, {"role": "system", "content": system})
+        elif system:
+            messages[0]["content"] = f"{system}\n\n{instruction.text}"
         spec = (member.model, member.base_url, messages, settings.temperature, settings.top_p, settings.max_tokens)
         request = Request(
             key=content_hash("pool", instruction.task_id, member.label, settings.seed, *spec),
@@ -124,17 +130,18 @@ def ask_pool(
     device: str = "auto",
     log: Log = lambda text: None,
     progress: LedgerProgress | None = None,
-) -> tuple[Ledger, Counter[str]]:
+) -> tuple[Ledger, Counter[str], Counter[str]]:
     """Ask the pool for all answers, and write them into the journal in `folder`.
 
     No server is asked for an answer that the journal holds already.
     total: the number of instructions. dtype, device: for local models. log: called with messages for the user.
     progress: called with the number of finished requests, the number of all requests, and the ledger.
-    Returns the ledger and the number of missing answers by model and reason. The same call asks for the missing answers
-    again. Raises the errors of `Exchange`, and UserError or MachineError if a local model fails. After an error the
-    journal keeps the answers that arrived before it.
+    Returns the ledger, the number of missing answers by model and reason, and the number of those that a server refuses
+    for good. The same call asks for the missing answers again. Raises the errors of `Exchange`, and UserError or
+    MachineError if a local model fails. After an error the journal keeps the answers that arrived before it.
     """
     missing: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
     done, wanted = 0, total * min(settings.per_problem, len(members))
 
     def requests(label: str) -> Iterator[Request]:
@@ -146,7 +153,9 @@ def ask_pool(
         nonlocal done
         done += 1
         if result.reply is None:
-            missing[f"{result.request.endpoint}: {result.reason}"] += 1
+            reason = f"{result.request.endpoint}: {result.reason}"
+            missing[reason] += 1
+            refused[reason] += result.rejected
         if progress:
             progress(done, wanted, ledger)
 
@@ -158,10 +167,10 @@ def ask_pool(
                 count(result, exchange.ledger)
     for member in members:
         if not member.base_url:
-            for result in _answer_locally(member, list(requests(member.label)), folder, settings, dtype, device):
+            for result in _answer_locally(member, list(requests(member.label)), folder, settings, dtype, device, log):
                 count(result, ledger)
     ledger, _ = read_journal(folder / JOURNAL)
-    return ledger, missing
+    return ledger, missing, +refused
 
 
 def collect_responses(
@@ -180,8 +189,9 @@ def collect_responses(
                 if one.request.key not in spans:
                     continue
                 reply = answers.read(spans[one.request.key])
-                finished = reply.finish != "length"
-                counts.cut += not finished
+                finished = reply.finish == "stop"
+                counts.cut += reply.finish == "length"
+                counts.unfinished += not finished and reply.finish != "length"
                 counts.empty += not reply.text.strip()
                 number = len(responses)
                 responses.append(Response(instruction.task_id, number, one.member, reply.text, finished, one.principle))
@@ -193,33 +203,50 @@ def collect_responses(
 
 
 def _answer_locally(
-    member: Member, requests: Sequence[Request], folder: Path, settings: PoolSettings, dtype: str, device: str
+    member: Member,
+    requests: Sequence[Request],
+    folder: Path,
+    settings: PoolSettings,
+    dtype: str,
+    device: str,
+    log: Log,
 ) -> Iterator[RequestResult]:
     """Write the answers of a local model to the journal. Yield a result for each request, with an empty reply.
 
-    All requests are divided into batches, also those with an answer in the journal. The seed of a batch depends on its
-    keys. A resumed run therefore uses the same batches and seeds as an uninterrupted run.
+    The seed of an answer depends only on its key and on `settings.seed`. A resumed run therefore draws the same answers
+    as an uninterrupted run.
     """
     journal = Journal(folder / JOURNAL)
     journal.lock(wait=True)
     try:
         _, spans = read_journal(folder / JOURNAL)
+        pending = []
+        for request in requests:
+            if request.key in spans:
+                yield RequestResult(request, Reply(""), cached=True)
+            else:
+                pending.append(request)
+        if not pending:
+            return
         engine = open_engine(member.model, dtype=dtype, device=device)
+        if isinstance(engine, Preparable):
+            engine.prepare(batch_size=settings.batch_size, folder=None, on_tokens=lambda number: None)
         decoding = Decoding(settings.temperature, settings.top_p, settings.max_tokens)
-        ordered = sorted(requests, key=lambda request: (-engine.prompt_length(request.messages), request.key))
-        for start in range(0, len(ordered), settings.batch_size):
-            batch = ordered[start : start + settings.batch_size]
-            pending = [request for request in batch if request.key not in spans]
-            if pending:
-                asks = [Ask(request.key, "solutions", 0, request.messages) for request in batch]
-                seed = int(content_hash(settings.seed, [request.key for request in batch])[:8], 16)
-                for request, answer in zip(batch, engine.answer(asks, decoding, seed), strict=True):
-                    if request.key not in spans:
-                        _record(journal, member, request, answer.text, answer.finished)
-            for request in batch:
-                yield RequestResult(request, Reply(""), cached=request not in pending)
+        if getattr(engine, "moves_system", False) and any(one.messages[0]["role"] == "system" for one in pending):
+            log(f"{member.label}: {FOLDED.removesuffix(KEPT)}")
+        pending.sort(key=lambda request: (-_length(engine, member, request), request.key))
+        asks = [Ask(request.key, "solutions", 0, request.messages) for request in pending]
+        for place, answer in engine.answers(asks, decoding, settings.seed):
+            _record(journal, member, pending[place], answer.text, answer.finished)
+            yield RequestResult(pending[place], Reply(""), cached=False)
     finally:
         journal.close()
+
+
+def _length(engine: Engine, member: Member, request: Request) -> int:
+    start = " ".join(request.messages[-1]["content"].split())[:60]
+    with about(f"{member.label}, {start!r}"):
+        return engine.prompt_length(request.messages)
 
 
 def _record(journal: Journal, member: Member, request: Request, text: str, finished: bool) -> None:

@@ -51,7 +51,7 @@ def respond(
     chosen, target = settings or PoolSettings(), Path(out)
     _check(instructions, members, target, chosen, budget)
     folder = calls_folder(target)
-    ledger, missing = ask_pool(
+    ledger, missing, refused = ask_pool(
         lambda: instructions,
         members,
         folder,
@@ -68,12 +68,13 @@ def respond(
     summary = {
         **asdict(counts),
         "missing": dict(sorted(missing.items())),
+        "refused": dict(sorted(refused.items())),
         "settings": asdict(chosen),
         "pool": [asdict(member) for member in members],
         **costs(ledger),
     }
     write_json(summary_file(target), summary)
-    check_complete(missing, target)
+    check_complete(missing, target, refused=refused, answered=counts.responses, log=log)
     return summary
 
 

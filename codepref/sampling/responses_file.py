@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from codepref.errors import UserError
 from codepref.problems.load import read_rows
+from codepref.problems.requests import request_texts
 from codepref.records import Instruction, InstructionResponses, Judgment, Response
 from codepref.storage.files import write_jsonl
 
@@ -74,6 +75,7 @@ def responses_row(task: InstructionResponses) -> dict[str, Any]:
     return {
         "task_id": task.task_id,
         "instruction": task.instruction.text,
+        **({"system": task.instruction.system} if task.instruction.system else {}),
         "preference": task.preference,
         "models": [response.model for response in responses],
         "responses": [{"model": response.model, "response": response.text} for response in responses],
@@ -100,7 +102,8 @@ def responses_from_row(row: Mapping[str, Any], default_id: str) -> InstructionRe
     instruction, preference = row["instruction"], row["preference"]
     if not all(isinstance(text, str) for text in (task_id, instruction, preference)):
         raise ValueError("`task_id`, `instruction` and `preference` must be texts")
-    return InstructionResponses(Instruction(task_id, instruction, preference), tuple(_responses(row, task_id)))
+    text, system = request_texts(row, instruction, task_id)
+    return InstructionResponses(Instruction(task_id, text, preference, system), tuple(_responses(row, task_id)))
 
 
 def _responses(row: Mapping[str, Any], task_id: str) -> Iterator[Response]:

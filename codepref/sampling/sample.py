@@ -1,23 +1,42 @@
 """Samples raw answers of a model to problems.
 
-With an output file, each finished batch is saved. If the same call is made again after a kill, it samples at most one
-batch a second time.
+With an output file, each answer is written as soon as it is finished, and the rows are not kept in memory. If the same
+call is made again after a kill, only the answers are sampled again that were not finished.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from codepref.config.templates import SOLUTION_TEMPLATE, TEST_TEMPLATE, check_template
 from codepref.errors import UserError
 from codepref.records import Problem
-from codepref.sampling.engines import Answer, Ask, Decoding, Engine, open_engine
+from codepref.sampling.asks import Asks
+from codepref.sampling.engines import Answer, Decoding, Engine, as_engine, open_engine
+from codepref.sampling.engines.base import BatchEngine, Preparable, Summarising
 from codepref.sampling.prompts import request_messages
-from codepref.storage.files import check_target, content_hash, read_jsonl, write_jsonl, write_text
+from codepref.sampling.spool import Spool
+from codepref.servers.artifacts import calls_folder, summary_file
+from codepref.storage.files import (
+    check_target,
+    content_hash,
+    read_json,
+    read_jsonl,
+    write_json,
+    write_lines,
+    write_text,
+)
+from codepref.storage.progress import ProgressLine
+
+_REFUSED = b'{"refusal": '
+"""How the line of an answer begins that a server refused to give."""
 
 Row = dict[str, Any]
 Progress = Callable[[int, int], None]
@@ -25,7 +44,7 @@ Progress = Callable[[int, int], None]
 
 def sample(
     problems: Sequence[Problem],
-    model: str | Engine,
+    model: str | Engine | BatchEngine,
     *,
     kind: str = "solutions",
     n: int = 10,
@@ -41,40 +60,155 @@ def sample(
     """Ask `model` for `n` answers of one kind to each problem.
 
     kind: "solutions" or "tests". model: a folder, a hub name, `starter`, `ENGINE:MODEL` such as `scripted:FILE`, or an
-    Engine. template: the user message, or None for codepref's own. out: a file of JSON lines for the rows. Batches that
-    an interrupted call with the same arguments finished are read from `OUT.parts/` and are not sampled again. If an
-    earlier call with the same arguments is finished, its rows are read from `out`.
+    Engine. template: the user message, or None for codepref's own. batch_size: the largest number of answers that an
+    engine in this process computes at once. out: a file of JSON lines for the rows; see `sample_to_file`. progress:
+    called with the number of finished answers and the number of all answers. A ProgressLine also shows the tokens a
+    second.
     Returns rows {"task_id", "sample", "completion", "finished"}, ordered by problem and sample. Rows of solutions also
-    have "solution", the program in the completion ("" if there is none).
+    have "solution", the program in the completion ("" if there is none). Rows of models that think also have
+    "reasoning", if the engine knows the thoughts apart from the answer. Answers that a server refuses to give are left
+    out; see `codepref.sampling.engines.server`.
     Raises UserError for an unknown kind, n or batch_size below 1, a malformed template, an unknown model, problems
     that share a task_id, and an `out` that is a folder. Raises the errors of the engine.
     """
     _check_arguments(problems, kind, n, batch_size)
+    engine = _opened(model, dtype, device)
+    call = _Call(problems, engine, kind, n, decoding or Decoding(), _template(template, kind), seed, batch_size)
     if out:
-        check_target(out)
-    decoding = decoding or Decoding()
+        _to_file(call, out, progress)
+        return [row for _, row in read_jsonl(out)]
+    rows = dict(call.rows(range(n * len(problems)), None, progress))
+    return [rows[place] for place in range(len(rows)) if "refusal" not in rows[place]]
+
+
+def sample_to_file(
+    problems: Sequence[Problem],
+    model: str | Engine | BatchEngine,
+    out: Path,
+    *,
+    kind: str = "solutions",
+    n: int = 10,
+    decoding: Decoding | None = None,
+    template: str | None = None,
+    seed: int = 0,
+    batch_size: int = 128,
+    dtype: str = "auto",
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> None:
+    """Write the rows that `sample` returns to `out` as JSON lines, without keeping them in memory.
+
+    An interrupted call with the same arguments keeps its finished answers in `OUT.parts/`, and they are not sampled
+    again. A different `batch_size` is no different call. If an earlier call with the same arguments is finished, `out`
+    stays as it is. An engine that asks servers keeps the servers' answers in `OUT.calls/` and its costs in a file with
+    the ending .summary.json.
+    Raises what `sample` raises, UserError if another process writes to `OUT.parts/`, and MachineError if a file cannot
+    be written.
+    """
+    _check_arguments(problems, kind, n, batch_size)
+    engine = _opened(model, dtype, device)
+    call = _Call(problems, engine, kind, n, decoding or Decoding(), _template(template, kind), seed, batch_size)
+    _to_file(call, out, progress)
+
+
+def engine_facts(engine: Engine, out: Path | None) -> dict[str, Any]:
+    """Return the facts that an engine stated about its answers, or {} if it states none.
+
+    out: the file of the answers, beside which `sample_to_file` writes the facts, or None if there is none.
+    """
+    if out and summary_file(out).exists():
+        facts: dict[str, Any] = read_json(summary_file(out))
+        return facts
+    return engine.summary() if isinstance(engine, Summarising) else {}
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A checked call of the sampler. The attributes are the arguments of `sample`."""
+
+    problems: Sequence[Problem]
+    engine: Engine
+    kind: str
+    n: int
+    decoding: Decoding
+    template: str
+    seed: int
+    batch_size: int
+
+    def key(self) -> str:
+        """Return a hash of all that decides about the rows."""
+        digest = hashlib.sha256(
+            content_hash(self.engine.fingerprint, self.kind, self.n, vars(self.decoding), self.seed).encode()
+        )
+        for problem in self.problems:
+            digest.update(content_hash(problem.task_id, request_messages(problem, self.template)).encode())
+        return digest.hexdigest()[:16]
+
+    def rows(self, missing: Sequence[int], folder: Path | None, progress: Progress | None) -> Iterator[tuple[int, Row]]:
+        """Yield (place, row) for each place in `missing`, in the order in which the answers are finished.
+
+        The answer `sample` to the problem at `index` has the place `index * n + sample`.
+        """
+        shown = _Shown(progress, self.n * len(self.problems) - len(missing), self.n * len(self.problems))
+        if isinstance(self.engine, Preparable):
+            self.engine.prepare(batch_size=self.batch_size, folder=folder, on_tokens=shown.tokens)
+        if not missing:
+            return
+        asks = Asks(self.problems, self.engine, kind=self.kind, n=self.n, template=self.template, missing=missing)
+        for at, answer in self.engine.answers(asks, self.decoding, self.seed):
+            place = asks.places[at]
+            yield place, _row(self.problems[place // self.n], self.kind, place % self.n, answer)
+            shown.answer()
+
+
+class _Shown:
+    """Shows the number of finished answers, and the tokens a second if the engine counts its tokens."""
+
+    def __init__(self, progress: Progress | None, done: int, total: int) -> None:
+        self._progress, self._done, self._total = progress, done, total
+        self._tokens, self._begun = 0, time.monotonic()
+
+    def answer(self) -> None:
+        self._done += 1
+        self._show()
+
+    def tokens(self, number: int) -> None:
+        self._tokens += number
+        rate = self._tokens / max(time.monotonic() - self._begun, 1e-9)
+        if isinstance(self._progress, ProgressLine):
+            self._progress.note = f"{rate:,.0f} tokens/s"
+        self._show()
+
+    def _show(self) -> None:
+        if self._progress:
+            self._progress(self._done, self._total)
+
+
+def _opened(model: str | Engine | BatchEngine, dtype: str, device: str) -> Engine:
+    return open_engine(model, dtype=dtype, device=device) if isinstance(model, str) else as_engine(model)
+
+
+def _template(template: str | None, kind: str) -> str:
     template = template or (SOLUTION_TEMPLATE if kind == "solutions" else TEST_TEMPLATE)
     check_template(template)
-    engine = open_engine(model, dtype=dtype, device=device) if isinstance(model, str) else model
-    batches = plan_batches(problems, engine, kind=kind, n=n, template=template, batch_size=batch_size)
-    keys = [_batch_key(batch, decoding, seed) for batch in batches]
-    whole = content_hash(engine.fingerprint, keys, n)
-    if out and (kept := _finished(out, whole)) is not None:
-        return kept
-    parts = out.with_name(out.name + ".parts") if out else None
-    answers: dict[tuple[str, int], Answer] = {}
-    total = n * len(problems)
-    for number, (batch, key) in enumerate(zip(batches, keys, strict=True)):
-        part = parts / f"{number:05d}-{_file_name(engine.fingerprint)}-{key}.jsonl" if parts else None
-        answers.update(_answer_batch(engine, batch, decoding, key, part))
-        if progress:
-            progress(len(answers), total)
-    rows = [_row(problem, kind, place, answers[problem.task_id, place]) for problem in problems for place in range(n)]
-    if out and parts:
-        write_jsonl(out, rows)
-        write_text(_key_file(out), whole)
-        shutil.rmtree(parts, ignore_errors=True)
-    return rows
+    return template
+
+
+def _to_file(call: _Call, out: Path, progress: Progress | None) -> None:
+    check_target(out)
+    key = call.key()
+    if _is_finished(out, key):
+        return
+    parts = out.with_name(out.name + ".parts")
+    total = call.n * len(call.problems)
+    with Spool(parts / f"{_file_name(call.engine.fingerprint)}-{key}.rows", total) as spool:
+        for place, row in call.rows(spool.missing(), calls_folder(out), progress):
+            spool.add(place, row)
+        refused = total - write_lines(out, (line for line in spool.lines() if not line.startswith(_REFUSED)))
+    if isinstance(call.engine, Summarising):
+        write_json(summary_file(out), {"answers": total - refused, "refused": refused, **call.engine.summary()})
+    write_text(_key_file(out), key)
+    shutil.rmtree(parts, ignore_errors=True)
 
 
 def _check_arguments(problems: Sequence[Problem], kind: str, n: int, batch_size: int) -> None:
@@ -87,34 +221,6 @@ def _check_arguments(problems: Sequence[Problem], kind: str, n: int, batch_size:
         raise UserError("two problems share a task_id. Give each problem a different task_id")
 
 
-def plan_batches(
-    problems: Sequence[Problem], engine: Engine, *, kind: str, n: int, template: str, batch_size: int
-) -> list[list[Ask]]:
-    """Return the requests for all answers, divided into batches of prompts with similar length.
-
-    The longest prompts come first, so that a machine with too little memory usually fails at the start and not at the
-    end.
-    """
-    prompts = []
-    for problem in problems:
-        messages = request_messages(problem, template)
-        prompts.append((engine.prompt_length(messages), problem.task_id, messages))
-    prompts.sort(key=lambda item: (-item[0], item[1]))
-    asks = [Ask(task_id, kind, place, messages) for _, task_id, messages in prompts for place in range(n)]
-    return [asks[start : start + batch_size] for start in range(0, len(asks), batch_size)]
-
-
-def _batch_key(batch: Sequence[Ask], decoding: Decoding, seed: int) -> str:
-    """Return a hash of the requests, the decoding and the seed.
-
-    The hash does not depend on the model. Two models whose batches are equal therefore draw their answers with the
-    same seeds, which makes a comparison of them more precise.
-    """
-    return content_hash(
-        [[ask.task_id, ask.kind, ask.sample, list(ask.messages)] for ask in batch], vars(decoding), seed
-    )
-
-
 def _file_name(fingerprint: str) -> str:
     """Return the fingerprint, or a hash of it if it is too long or has characters that do not suit a file name."""
     return fingerprint if re.fullmatch(r"[\w.-]{1,64}", fingerprint) else content_hash(fingerprint)
@@ -124,37 +230,19 @@ def _key_file(out: Path) -> Path:
     return out.with_name(f".{out.name}.key")
 
 
-def _finished(out: Path, whole: str) -> list[Row] | None:
-    """Return the rows of an earlier finished call with the same requests to the same model, or None."""
-    key = _key_file(out)
-    if not out.exists() or not key.exists() or key.read_text(encoding="utf-8") != whole:
-        return None
-    return [row for _, row in read_jsonl(out)]
-
-
-def _answer_batch(
-    engine: Engine, batch: Sequence[Ask], decoding: Decoding, key: str, part: Path | None
-) -> dict[tuple[str, int], Answer]:
-    if part and part.exists():
-        return {(row["task_id"], row["sample"]): Answer(row["text"], row["finished"]) for _, row in read_jsonl(part)}
-    # the seed does not depend on earlier batches, so an interrupted run draws the same answers as an uninterrupted run
-    texts = engine.answer(batch, decoding, int(key[:8], 16))
-    answers = {(ask.task_id, ask.sample): answer for ask, answer in zip(batch, texts, strict=True)}
-    if part:
-        write_jsonl(
-            part,
-            (
-                {"task_id": task_id, "sample": place, "text": answer.text, "finished": answer.finished}
-                for (task_id, place), answer in answers.items()
-            ),
-        )
-    return answers
+def _is_finished(out: Path, key: str) -> bool:
+    """Return whether `out` holds the rows of an earlier finished call with this key."""
+    file = _key_file(out)
+    return out.exists() and file.exists() and file.read_text(encoding="utf-8") == key
 
 
 def _row(problem: Problem, kind: str, place: int, answer: Answer) -> Row:
     row: Row = {"task_id": problem.task_id, "sample": place}
+    if answer.refusal:
+        return {"refusal": answer.refusal, **row}
     if kind == "solutions":
         from codepref.sampling.extract import extract_program
 
         row["solution"] = extract_program(answer.text, problem)
-    return row | {"completion": answer.text, "finished": answer.finished}
+    thoughts = {"reasoning": answer.reasoning} if answer.reasoning else {}
+    return row | {"completion": answer.text, "finished": answer.finished} | thoughts

@@ -48,11 +48,32 @@ def progress_with_costs(line: ProgressLine | None) -> LedgerProgress | None:
     return report
 
 
-def check_complete(missing: Mapping[str, int], target: Path) -> None:
-    """Raise InfrastructureError if `missing`, the number of missing answers by reason, is not empty."""
-    if missing:
-        reasons = "; ".join(f"{reason}: {count:,}" for reason, count in sorted(missing.items()))
+def check_complete(
+    missing: Mapping[str, int],
+    target: Path,
+    *,
+    refused: Mapping[str, int] | None = None,
+    answered: int = 1,
+    log: Callable[[str], None] = lambda text: None,
+) -> None:
+    """Raise InfrastructureError if answers are missing that another run of the command may get.
+
+    missing: the number of missing answers by reason. refused: those of them that the servers refuse for good, such as
+    prompts that are held back or too long. If only such answers are missing, `log` gets one message, unless `answered`,
+    the number of answers that arrived, is 0.
+    """
+    final = dict(refused or {})
+    open_ones = {reason: count - final.get(reason, 0) for reason, count in missing.items()}
+    open_ones = {reason: count for reason, count in open_ones.items() if count > 0}
+    if open_ones or (final and not answered):
         raise InfrastructureError(
-            f"{sum(missing.values()):,} answers are missing after all attempts ({reasons}). {target} holds the results "
-            "of the other answers. Run the same command again: it asks only for the missing answers"
+            f"{sum(missing.values()):,} answers are missing after all attempts ({_counted(missing)}). {target} holds "
+            "the results of the other answers. Run the same command again: it asks only for the missing answers"
         )
+    if final:
+        count = f"{sum(final.values()):,}"
+        log(f"{count} answers are missing, since servers refuse the requests ({_counted(final)})")
+
+
+def _counted(reasons: Mapping[str, int]) -> str:
+    return "; ".join(f"{reason}: {count:,}" for reason, count in sorted(reasons.items()))

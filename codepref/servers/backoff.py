@@ -32,11 +32,13 @@ def requested_delay(headers: Mapping[str, str], now: float) -> float | None:
     text = headers.get("retry-after")
     if text is None:
         return None
-    if (seconds := _number(text)) is not None:
-        return seconds
+    # a proxy and the server behind it can each ask for a delay
+    numbers = [_number(part.strip().removesuffix("s").strip()) for part in text.split(",")]
+    if all(number is not None for number in numbers):
+        return max(number for number in numbers if number is not None)
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - now)
-    except ValueError:
+    except (ValueError, TypeError, IndexError, OverflowError, OSError):
         return None
 
 

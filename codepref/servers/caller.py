@@ -10,18 +10,31 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from codepref.config.endpoint import Endpoint
 from codepref.servers.backoff import delay
 from codepref.servers.client import Client
 from codepref.servers.journal import Journal
+from codepref.servers.lanes import Job, Lane, pause_note
 from codepref.servers.pricing import Budget, cost_of, max_cost
 from codepref.servers.records import Attempt, Request
+from codepref.servers.server import Server, servers_of
 
 MAX_GIVEN_UP = 20
 """When a server has given no answer to this number of requests in a row, no further call to any server begins."""
+
+MAX_REJECTED_IN_A_ROW = 200
+"""When a server has rejected this number of requests in a row, no further call to any server begins."""
+
+MAX_PAUSE = 600.0
+"""The longest pause in seconds that a server gets. If it asks for a longer one, it is asked again after this time."""
+
+NOTED_PAUSE = 20.0
+"""The user is told of a pause of at least this number of seconds."""
+
+MAX_CHANGES = 12
+"""How often one request is tried again at once with other fields."""
 
 MAX_REJECTED = 3
 """No further call begins if a server that has answered nothing in this run rejects a request, and at least this number
@@ -30,58 +43,34 @@ of its requests were given up.
 The rejected request is one of the requests that were given up.
 """
 
+FAULTS_BEFORE_NOTE = 5
+"""After so many faults in a row, the user gets a message about a server."""
+
+NOTE_SECONDS = 60.0
+"""The least number of seconds between two messages about the faults of one server."""
+
 Notify = Callable[[Mapping[str, Any]], None]
 """A function that sends a message to the parent process."""
 
 
-@dataclass(slots=True)
-class Job:
-    """A request in the queue.
-
-    Attributes:
-    request: the request.
-    failed: how many attempts at it have failed. Refusals of its JSON schema do not count.
-    """
-
-    request: Request
-    failed: int = 0
-
-
-@dataclass
-class Lane:
-    """The calls to one endpoint.
-
-    Attributes:
-    queue: the waiting jobs.
-    workers: the tasks that take jobs from the queue.
-    busy: the workers that are in a call.
-    quiet_until: the end of the pause that the server asked for, as a value of `time.monotonic`.
-    given_up: the number of requests that were given up since the last answer.
-    answers: the number of answers in this run.
-    """
-
-    endpoint: Endpoint
-    client: Client
-    queue: asyncio.Queue[Job] = field(default_factory=asyncio.Queue)
-    workers: list[asyncio.Task[None]] = field(default_factory=list)
-    busy: set[asyncio.Task[Any]] = field(default_factory=set)
-    quiet_until: float = 0.0
-    given_up: int = 0
-    answers: int = 0
-
-    async def wait_until_open(self) -> None:
-        """Wait until the pause that the server asked for is over."""
-        while (left := self.quiet_until - time.monotonic()) > 0:
-            await asyncio.sleep(left)
-
-
 class Caller:
-    """Makes the calls to all endpoints. It writes each attempt to `journal` and reports it through `notify`."""
+    """Makes the calls to all endpoints. It writes each attempt to `journal` and reports it through `notify`.
 
-    def __init__(self, endpoints: list[Endpoint], journal: Journal, budget: Budget, notify: Notify) -> None:
-        self.lanes = {endpoint.name: Lane(endpoint, Client(endpoint)) for endpoint in endpoints}
+    only_listed: as in `codepref.servers.exchange.Exchange`.
+    """
+
+    def __init__(
+        self,
+        endpoints: list[Endpoint],
+        journal: Journal,
+        budget: Budget,
+        notify: Notify,
+        *,
+        only_listed: bool = False,
+    ) -> None:
+        self.lanes = {endpoint.name: Lane(endpoint, servers_of(endpoint)) for endpoint in endpoints}
         self.journal, self.budget, self.notify = journal, budget, notify
-        self.stopping = False
+        self.only_listed, self.stopping = only_listed, False
         self.generator = random.Random()
         self._budget_changed = asyncio.Condition()
         self._check: asyncio.Task[bool] | None = None
@@ -92,8 +81,9 @@ class Caller:
         lane.queue.put_nowait(Job(request))
         if self._check is None:
             self._check = asyncio.create_task(self._check_endpoints())
-        if len(lane.workers) < lane.endpoint.concurrency:
-            lane.workers.append(asyncio.create_task(self._work(lane)))
+        if len(lane.workers) < lane.endpoint.concurrency * len(lane.servers):
+            server = lane.servers[len(lane.workers) % len(lane.servers)]
+            lane.workers.append(asyncio.create_task(self._work(lane, server)))
 
     async def close(self) -> None:
         """Begin no further call, wait for the running calls, and close the connections.
@@ -110,36 +100,47 @@ class Caller:
                     worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
         for lane in self.lanes.values():
-            await lane.client.close()
+            for server in lane.servers:
+                await server.client.close()
 
     async def _check_endpoints(self) -> bool:
         """Check all endpoints, and return whether no check found a mistake. No worker makes a call before that."""
-        reasons = await asyncio.gather(*(lane.client.check() for lane in self.lanes.values()))
+        clients = [server.client for lane in self.lanes.values() for server in lane.servers]
+        reasons = await asyncio.gather(*(client.check(only_listed=self.only_listed) for client in clients))
+        for client in clients:
+            self._pass_notes(client)
         if mistakes := [reason for reason in reasons if reason]:
             self._stop("user", *mistakes)
         return not mistakes
 
-    async def _work(self, lane: Lane) -> None:
+    async def _work(self, lane: Lane, server: Server) -> None:
         worker = asyncio.current_task()
         assert worker is not None
         assert self._check is not None
         if not await self._check:
             return
         while not self.stopping:
+            await server.wait_until_open()
             job = await lane.queue.get()
-            await lane.wait_until_open()
+            if server.is_quiet():
+                lane.queue.put_nowait(job)
+                continue
+            await server.room.acquire(job.request.n)
             highest = max_cost(lane.endpoint, job.request)
             if not await self._reserve(highest):
                 return
             lane.busy.add(worker)
             try:
-                await self._attempt(lane, job, highest)
+                await self._attempt(lane, server, job, highest)
             except OSError as error:
                 self._stop(
                     "machine",
                     f"cannot write {self.journal.path} ({error.strerror}). Free some space if the disk is full",
                 )
+            except Exception as error:  # noqa: BLE001 - without a message the other process would wait for ever
+                self._give_up(lane, job, Attempt("fault", reason="failed", words=f"{type(error).__name__}: {error}"))
             finally:
+                server.room.release(job.request.n)
                 lane.busy.discard(worker)
 
     async def _reserve(self, highest: float) -> bool:
@@ -158,61 +159,106 @@ class Caller:
                 await self._budget_changed.wait()
         return False
 
-    async def _attempt(self, lane: Lane, job: Job, highest: float) -> None:
+    async def _attempt(self, lane: Lane, server: Server, job: Job, highest: float) -> None:
+        self._record({"k": job.request.key, "e": lane.endpoint.name, "b": highest})
+        actual = highest
+        try:
+            actual = await self._make_call(lane, server, job, highest)
+        finally:
+            async with self._budget_changed:
+                self.budget.end(highest, actual)
+                self._budget_changed.notify_all()
+
+    async def _make_call(self, lane: Lane, server: Server, job: Job, highest: float) -> float:
+        """Make one call, record its result, and return the cost with which it counts. highest: its highest cost."""
         request, endpoint = job.request, lane.endpoint
-        self._record({"k": request.key, "e": endpoint.name, "b": highest})
         begun = time.monotonic()
-        attempt = await lane.client.ask(request)
+        attempt = await server.client.ask(request, job.changes)
+        self._pass_notes(server.client)
         line: dict[str, Any] = {"k": request.key, "e": endpoint.name, "s": round(time.monotonic() - begun, 4)}
         if attempt.reply is not None:
             actual = cost_of(endpoint, attempt.reply)
-            reply = asdict(attempt.reply)
+            reply = attempt.reply.to_json()
             span = self.journal.append(line | {"c": actual, "a": reply})
             # the parent process reads the text from the journal
-            without_text = {key: value for key, value in reply.items() if key != "text"}
+            without_text = {key: value for key, value in reply.items() if key not in ("text", "reasoning", "others")}
             self.notify(line | {"c": actual, "a": without_text, "span": span})
-            lane.given_up = 0
+            lane.given_up = lane.rejected = server.faults = 0
             lane.answers += 1
         else:
             actual = highest if attempt.maybe_billed else 0.0
             reason = {"rejected": "rejected", "fatal": "refused"}.get(attempt.kind, attempt.reason)
             self._record(line | {"x": reason, "d": actual})
-            self._handle_failure(lane, job, attempt)
-        async with self._budget_changed:
-            self.budget.end(highest, actual)
-            self._budget_changed.notify_all()
+            self._handle_failure(lane, server, job, attempt)
+        return actual
 
-    def _handle_failure(self, lane: Lane, job: Job, attempt: Attempt) -> None:
+    def _handle_failure(self, lane: Lane, server: Server, job: Job, attempt: Attempt) -> None:
         """Handle an attempt without an answer: queue the job again, give its request up, or stop all calls."""
         if attempt.kind == "fatal":
             self._stop("user", attempt.reason)
             return
-        if attempt.kind == "fault" and (attempt.schema_rejected or job.failed < lane.endpoint.retries):
-            self._retry(lane, job, attempt)
+        if attempt.changes is not None and job.changed < MAX_CHANGES:
+            # without a delay, and without using up a retry
+            self._queue(lane, Job(job.request, job.failed, attempt.changes, job.changed + 1), 0.0)
             return
-        self.notify({"given_up": job.request.key, "e": lane.endpoint.name, "reason": attempt.reason})
-        lane.given_up += 1
-        name = lane.endpoint.name
-        if attempt.kind == "rejected" and not lane.answers and lane.given_up >= MAX_REJECTED:
+        if attempt.kind == "fault":
+            self._note_fault(lane, server, attempt)
+        if attempt.reason == "connect" and lane.other_answers(server):
+            lane.queue.put_nowait(job)
+        elif attempt.kind == "fault" and job.failed < lane.endpoint.retries:
+            self._retry(lane, job, attempt)
+        else:
+            self._give_up(lane, job, attempt)
+
+    def _give_up(self, lane: Lane, job: Job, attempt: Attempt) -> None:
+        """Report that a request gets no answer. Stop all calls if the server gives no answers at all."""
+        reason, name, rejected = lane.reason(attempt), lane.endpoint.name, attempt.kind == "rejected"
+        self.notify({"given_up": job.request.key, "e": name, "reason": reason, "rejected": rejected})
+        lane.rejected += rejected
+        # after an answer, a rejected request says nothing about the server, and a held back prompt never does
+        lane.given_up += not rejected or not (lane.answers or attempt.prompt_only)
+        if rejected and not lane.answers and lane.given_up >= MAX_REJECTED:
             self._stop(
-                "user",
-                f"{name}: {lane.given_up} requests got no answer, and the server rejected the last ({attempt.reason})",
+                "user", f"{name}: {lane.given_up} requests got no answer, and the server rejected the last ({reason})"
             )
-        elif lane.given_up >= MAX_GIVEN_UP:
-            self._stop(
-                "server", f"{name}: {lane.given_up} requests in a row got no answer (last failure: {attempt.reason})"
-            )
+        elif lane.given_up >= MAX_GIVEN_UP or lane.rejected >= MAX_REJECTED_IN_A_ROW:
+            count = max(lane.given_up, lane.rejected)
+            self._stop("server", f"{name}: {count} requests in a row got no answer (last failure: {reason})")
+
+    def _note_fault(self, lane: Lane, server: Server, attempt: Attempt) -> None:
+        """Count a fault of a server, and tell the user of many of them. Pause the server as long as it asks for.
+
+        A server that fails while another server of the endpoint answers is paused too.
+        """
+        server.faults += 1
+        place, pause = f"{lane.endpoint.name} at {server.client.place}", min(attempt.retry_after or 0.0, MAX_PAUSE)
+        recent = time.monotonic() - server.noted < NOTE_SECONDS
+        if pause >= NOTED_PAUSE and not server.is_quiet():
+            self.notify({"note": pause_note(place, attempt, pause)})
+        elif attempt.reason == "connect" and not recent:
+            server.noted = time.monotonic()
+            self.notify({"note": f"{place}: there is no answer to connections. Trying again"})
+        elif server.faults >= FAULTS_BEFORE_NOTE and not recent:
+            server.noted = time.monotonic()
+            text = f"{server.faults} calls in a row got no answer (last failure: {lane.reason(attempt)})"
+            self.notify({"note": f"{place}: {text}. Trying again"})
+        if lane.other_answers(server):
+            pause = delay(server.faults - 1, pause, self.generator)
+        if pause:
+            server.pause(pause)
+
+    def _pass_notes(self, client: Client) -> None:
+        for note in client.take_notes():
+            self.notify({"note": note})
 
     def _retry(self, lane: Lane, job: Job, attempt: Attempt) -> None:
-        """Queue a job again after a delay. A refusal of the schema causes no delay and does not use up a retry."""
-        wait = 0.0
-        if not attempt.schema_rejected:
-            wait = delay(job.failed, attempt.retry_after, self.generator)
-            if attempt.retry_after:
-                lane.quiet_until = max(lane.quiet_until, time.monotonic() + attempt.retry_after)
-        again = Job(job.request, job.failed + (not attempt.schema_rejected))
+        """Queue a job again after a delay."""
+        wait = delay(job.failed, min(attempt.retry_after or 0.0, MAX_PAUSE), self.generator)
+        self._queue(lane, Job(job.request, job.failed + 1, job.changes, job.changed), wait)
+
+    def _queue(self, lane: Lane, job: Job, wait: float) -> None:
         # a timer puts the job back into the queue, so that the worker is free for other calls during the delay
-        asyncio.get_running_loop().call_later(wait, lane.queue.put_nowait, again)
+        asyncio.get_running_loop().call_later(wait, lane.queue.put_nowait, job)
 
     def _record(self, line: dict[str, Any]) -> None:
         self.journal.append(line)

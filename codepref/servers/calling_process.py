@@ -32,14 +32,16 @@ SYNC_SECONDS = 1.0
 async def serve(journal: Journal, setup: Mapping[str, Any], reader: asyncio.StreamReader, notify: Notify) -> None:
     """Lock the journal, report the lock, and make calls until stdin ends. Without the lock, make no call.
 
-    setup: a dict with "endpoints", "budget" in dollars or None, and "parent", the id of the parent process.
+    setup: a dict with "endpoints", "budget" in dollars or None, "parent", the id of the parent process, and
+    "only_listed", as in `Exchange`.
     """
     if not await _lock(journal, setup, notify):
         return
     notify({"locked": True})
     spent = json.loads(await reader.readline() or b'{"spent": 0}')["spent"]
     endpoints = [Endpoint(**fields) for fields in setup["endpoints"]]
-    caller = Caller(endpoints, journal, Budget(setup["budget"], spent), notify)
+    budget = Budget(setup["budget"], spent)
+    caller = Caller(endpoints, journal, budget, notify, only_listed=setup.get("only_listed", False))
     syncing = asyncio.create_task(_sync(journal))
     while line := await reader.readline():
         caller.submit(Request(**json.loads(line)))

@@ -13,14 +13,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from codepref.config.address import address_mistake
 from codepref.config.endpoint import Endpoint
 from codepref.errors import GateError, InfrastructureError, MachineError, UserError
 from codepref.servers.journal import JOURNAL, Answers, Span, read_journal
+from codepref.servers.keys import key_mistake
 from codepref.servers.ledger import Ledger
 from codepref.servers.records import Reply, Request, RequestResult
 
 QUEUE_AHEAD = 2
-"""The largest number of requests that the calling process holds for each worker, so that workers seldom wait."""
+"""The calling process holds requests for this number of answers for each worker, so that workers seldom wait."""
 
 Log = Callable[[str], None]
 FollowUp = Callable[[RequestResult], Iterable[Request]]
@@ -37,13 +39,18 @@ class _Lane:
     Attributes:
     source: the requests of the caller of `Exchange.results`.
     follow_ups: requests that are made before the next request of `source`.
-    pending: the number of requests that the calling process holds.
+    pending: the number of answers that the requests in the calling process ask for.
     """
 
     endpoint: Endpoint
     source: Iterator[Request] = field(default_factory=lambda: iter(()))
     follow_ups: deque[Request] = field(default_factory=deque)
     pending: int = 0
+
+    @property
+    def room(self) -> int:
+        """No request is sent to the calling process while `pending` is this number or more."""
+        return QUEUE_AHEAD * self.endpoint.concurrency * (1 + len(self.endpoint.replicas))
 
     def next(self) -> Request | None:
         return self.follow_ups.popleft() if self.follow_ups else next(self.source, None)
@@ -55,6 +62,8 @@ class Exchange:
     endpoints: the models that can be called. Their names must differ. log: called with messages for the user.
     budget: the dollars that all runs with this journal may spend together, or None for no limit. A call that the server
     may have billed although no answer arrived counts with its highest cost.
+    only_listed: refuse an endpoint whose server lists a few models and not this one. Some servers answer to any name.
+    forget: do not keep the positions of new answers, which saves memory. `answer` then returns only older answers.
     """
 
     def __init__(
@@ -64,9 +73,12 @@ class Exchange:
         *,
         budget: float | None = None,
         log: Log = lambda text: None,
+        only_listed: bool = False,
+        forget: bool = False,
     ) -> None:
         check_endpoints(endpoints, budget)
         self.folder, self.budget, self._log = folder, budget, log
+        self._only_listed, self._forget = only_listed, forget
         self._lanes = {endpoint.name: _Lane(endpoint) for endpoint in endpoints}
         self.ledger = Ledger()
         self._spans: dict[str, Span] = {}
@@ -86,6 +98,7 @@ class Exchange:
                 "journal": str(journal),
                 "parent": os.getpid(),
                 "budget": self.budget,
+                "only_listed": self._only_listed,
                 "endpoints": [asdict(lane.endpoint) for lane in self._lanes.values()],
             }
         )
@@ -122,13 +135,24 @@ class Exchange:
             self._lanes[name].source = iter(source)
         while True:
             yield from self._submit(follow_up)
-            if any(lane.follow_ups for lane in self._lanes.values()):
+            if any(lane.follow_ups and lane.pending < lane.room for lane in self._lanes.values()):
                 continue
             if not self._pending:
                 return
             if (result := self._next_result()) is not None:
                 self._queue_follow_ups(result, follow_up)
                 yield result
+
+    def interrupt(self) -> None:
+        """Make the running `results` raise InfrastructureError, for example because its server has ended.
+
+        Another thread may call this. The journal keeps all answers.
+        """
+        self._child.terminate()
+
+    def holds(self, key: str) -> bool:
+        """Return whether `answer` returns an answer for this key."""
+        return key in self._spans
 
     def answer(self, key: str) -> Reply | None:
         """Return the journal's answer to the request with this key, or None. The answer can be from an earlier run."""
@@ -137,7 +161,7 @@ class Exchange:
     def _submit(self, follow_up: FollowUp) -> Iterator[RequestResult]:
         """Send requests to the calling process until its queues are full. Yield the results that the journal holds."""
         for lane in self._lanes.values():
-            while lane.pending < QUEUE_AHEAD * lane.endpoint.concurrency and (request := lane.next()) is not None:
+            while lane.pending < lane.room and (request := lane.next()) is not None:
                 if request.key in self._spans:
                     result = RequestResult(request, self._answers.read(self._spans[request.key]), cached=True)
                     self._queue_follow_ups(result, follow_up)
@@ -145,7 +169,7 @@ class Exchange:
                 elif request.key in self._pending:
                     raise ValueError(f"two requests have the key {request.key}")
                 else:
-                    lane.pending += 1
+                    lane.pending += request.n
                     self._pending[request.key] = request
                     self._send(request.to_json())
 
@@ -158,14 +182,16 @@ class Exchange:
         message = self._receive()
         if "given_up" in message:
             request = self._pending.pop(message["given_up"])
-            self._lanes[message["e"]].pending -= 1
-            return RequestResult(request, None, message["reason"])
+            self._lanes[message["e"]].pending -= request.n
+            return RequestResult(request, None, message["reason"], rejected=message["rejected"])
         self.ledger.add(message)
         if "a" not in message:
             return None
         request = self._pending.pop(message["k"])
-        self._lanes[message["e"]].pending -= 1
-        span = self._spans[message["k"]] = tuple(message["span"])
+        self._lanes[message["e"]].pending -= request.n
+        span = tuple(message["span"])
+        if not self._forget:
+            self._spans[message["k"]] = span
         return RequestResult(request, self._answers.read(span))
 
     def _send(self, document: Mapping[str, Any]) -> None:
@@ -178,15 +204,14 @@ class Exchange:
 
     def _receive(self) -> dict[str, Any]:
         assert self._child.stdout is not None
-        raw = self._child.stdout.readline()
-        if not raw:
-            raise InfrastructureError(
-                f"the process that makes the calls died (exit status {self._child.wait()}). {KEPT}"
-            )
-        message: dict[str, Any] = json.loads(raw)
-        if "stop" in message:
-            raise _stop_error(message["stop"], message["reasons"], self.budget)
-        return message
+        while raw := self._child.stdout.readline():
+            message: dict[str, Any] = json.loads(raw)
+            if "stop" in message:
+                raise _stop_error(message["stop"], message["reasons"], self.budget)
+            if "note" not in message:
+                return message
+            self._log(message["note"])
+        raise InfrastructureError(f"the process that makes the calls died (exit status {self._child.wait()}). {KEPT}")
 
     def _end(self, *, wait: bool = True) -> None:
         assert self._child.stdin is not None
@@ -211,8 +236,15 @@ def check_endpoints(endpoints: Sequence[Endpoint], budget: float | None) -> None
     for name in sorted({name for name in names if names.count(name) > 1}):
         mistakes.append(f"{name}: several models have this name. Each model needs a different name")
     for endpoint in endpoints:
-        if not endpoint.base_url.startswith(("http://", "https://")):
-            mistakes.append(f"{endpoint.name}: base_url must begin with http:// or https://, not {endpoint.base_url!r}")
+        for address in (endpoint.base_url, *endpoint.replicas):
+            if mistake := address_mistake(address):
+                mistakes.append(f"{endpoint.name}: {mistake}")
+        if mistake := key_mistake(endpoint.api_key_env):
+            mistakes.append(f"{endpoint.name}: {mistake}")
+        try:
+            endpoint.extra_fields()
+        except ValueError as error:
+            mistakes.append(f"{endpoint.name}: extra_body must be a JSON object, not {endpoint.extra_body!r} ({error})")
         if endpoint.concurrency < 1 or endpoint.timeout <= 0 or endpoint.retries < 0:
             mistakes.append(f"{endpoint.name}: concurrency must be at least 1, timeout above 0 and retries at least 0")
     if budget is not None and budget <= 0:

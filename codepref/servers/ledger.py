@@ -49,6 +49,10 @@ class Ledger:
         account.tokens_out += reply["tokens_out"]
         account.estimated += bool(reply["estimated"])
         account.dollars += line["c"]
+        for name in reply.get("dropped", ()):
+            account.dropped[name] = account.dropped.get(name, 0) + 1
+        if model := reply.get("model"):
+            account.models[model] = account.models.get(model, 0) + 1
 
     def close(self) -> None:
         """Count the calls that are still running as unknown.

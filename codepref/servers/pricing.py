@@ -18,7 +18,7 @@ def max_prompt_tokens(request: Request) -> int:
     It assumes a byte-level tokenizer, which makes at most one token of each UTF-8 byte, and a chat template that adds
     at most MESSAGE_TOKENS for each message.
     """
-    texts = [message["content"] for message in request.messages]
+    texts = [message["content"] for message in request.messages] if request.prompt is None else [request.prompt]
     schema = json.dumps(request.schema) if request.schema else ""
     return sum(len(text.encode("utf-8", "replace")) for text in [*texts, schema]) + MESSAGE_TOKENS * len(texts)
 
@@ -31,9 +31,9 @@ def cost(endpoint: Endpoint, tokens_in: int, tokens_out: int) -> float:
 def max_cost(endpoint: Endpoint, request: Request) -> float:
     """Return an upper bound of the cost of one attempt at a request, in dollars.
 
-    It holds if the bound of the prompt holds and the server stops at `max_tokens`.
+    It holds if the bound of the prompt holds and the server stops each answer at `max_tokens`.
     """
-    return cost(endpoint, max_prompt_tokens(request), request.max_tokens)
+    return cost(endpoint, max_prompt_tokens(request), request.max_tokens * request.n)
 
 
 def cost_of(endpoint: Endpoint, reply: Reply) -> float:

@@ -16,10 +16,13 @@ class Request:
     Attributes:
     key: identifies the request in the journal. If the journal holds an answer to the key, the request is not sent.
     endpoint: the endpoint's name.
-    messages: the chat prompt.
+    messages: the chat prompt. It is empty if `prompt` is set.
     temperature, top_p, max_tokens: the decoding.
     seed: sent to the server, which may ignore it. None sends no seed.
     schema: the JSON schema that the answer should follow, or None.
+    n: the number of answers that the server should draw. It may draw fewer.
+    stop: texts that end an answer. The answer does not contain them.
+    prompt: the text that the server should continue (API /completions). None asks for a chat answer to `messages`.
     """
 
     key: str
@@ -30,6 +33,9 @@ class Request:
     max_tokens: int = 1024
     seed: int | None = None
     schema: Mapping[str, Any] | None = None
+    n: int = 1
+    stop: Sequence[str] = ()
+    prompt: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the request as a JSON object. `Request(**...)` makes a request of it again."""
@@ -38,14 +44,20 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A model's answer.
+    """A model's answer to a request, or its answers if the request asks for several.
 
     Attributes:
-    text: the answer.
-    finish: "stop", "length" (the answer reached max_tokens), "content_filter", or another reason that the server gives.
-    tokens_in, tokens_out: the number of tokens in the prompt and in the answer.
+    text: the first answer, without the text in which the model thinks.
+    finish: "stop" (the answer is finished), "length" (it reached max_tokens), "content_filter", or another reason that
+        the server gives. An answer that broke off is no Reply.
+    tokens_in, tokens_out: the number of tokens in the prompt and in all answers.
     estimated: whether the server did not send both token counts. If so, both are estimated from the bytes of the texts
         (see `codepref.servers.pricing`).
+    reasoning: the text in which the model thinks, if the server sends it apart from the answer.
+    others: the further answers, as objects with "text", "finish" and "reasoning".
+    dropped: the fields of the request that were left out, or sent with another value, because the server refuses them,
+        such as "seed".
+    model: the name of the model in the server's answer, if it differs from the name in the request.
     """
 
     text: str
@@ -53,6 +65,23 @@ class Reply:
     tokens_in: int = 0
     tokens_out: int = 0
     estimated: bool = False
+    reasoning: str = ""
+    others: Sequence[Mapping[str, str]] = ()
+    dropped: Sequence[str] = ()
+    model: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the reply as a JSON object. Fields with an empty default value are left out if they have it.
+
+        `Reply(**...)` makes a reply of it again.
+        """
+        optional = ("reasoning", "others", "dropped", "model")
+        return {name: value for name, value in asdict(self).items() if value or name not in optional}
+
+    def answers(self) -> list[tuple[str, str, str]]:
+        """Return (text, finish, reasoning) of each answer."""
+        others = [(one["text"], one["finish"], one.get("reasoning", "")) for one in self.others]
+        return [(self.text, self.finish, self.reasoning), *others]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +95,12 @@ class Attempt:
     reply: the reply of an answered call.
     reason: for a fault, a short name such as "429", "timeout", "cut", "malformed" or "connect". For other failures, a
         message.
+    words: for a fault, what the server or the connection said.
     retry_after: the delay in seconds that the server asked for.
     maybe_billed: whether the server may have billed the call although no usable answer arrived.
-    schema_rejected: whether the server may have refused the request because of its JSON schema.
+    prompt_only: whether a rejection concerns this prompt alone, for example because it is too long.
+    changes: the changes of fields (see `codepref.servers.fields`) with which to try again at once, because the server
+        may have refused the request for a field. None: no field is known to be the cause.
     """
 
     kind: Literal["answered", "fault", "rejected", "fatal"]
@@ -76,7 +108,9 @@ class Attempt:
     reason: str = ""
     retry_after: float | None = None
     maybe_billed: bool = False
-    schema_rejected: bool = False
+    prompt_only: bool = False
+    changes: Mapping[str, tuple[str, Any] | None] | None = None
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +122,14 @@ class RequestResult:
     reply: the reply, or None if the request got none.
     reason: why there is no reply.
     cached: whether the journal held the reply already, so that no call was made.
+    rejected: whether the server refuses this request for good, for example because its prompt is too long.
     """
 
     request: Request
     reply: Reply | None = None
     reason: str = ""
     cached: bool = False
+    rejected: bool = False
 
 
 @dataclass(slots=True)
@@ -111,6 +147,8 @@ class Account:
     at_most: the highest possible cost of the calls that may have been billed without a usable answer, such as calls
         that timed out and unknown calls.
     seconds: the sum of the durations of all calls except the unknown ones.
+    dropped: the number of answered calls without a field that the server refuses, by field.
+    models: the number of answered calls by the model's name in the answer, where it differs from the name in the call.
     """
 
     attempts: int = 0
@@ -123,3 +161,5 @@ class Account:
     dollars: float = 0.0
     at_most: float = 0.0
     seconds: float = 0.0
+    dropped: dict[str, int] = field(default_factory=dict)
+    models: dict[str, int] = field(default_factory=dict)

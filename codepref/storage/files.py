@@ -96,12 +96,25 @@ def read_json(path: Path) -> Any:
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
     """Write rows atomically as JSON lines, compressed if the name ends in .gz, and return the number of rows."""
+    return write_lines(path, (jsonl_line(row) for row in rows))
+
+
+def jsonl_line(row: Mapping[str, Any]) -> bytes:
+    """Return a row as one JSON line in UTF-8, with the newline. Lone surrogates are kept."""
+    return json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+
+
+def write_lines(path: Path, lines: Iterable[bytes]) -> int:
+    """Write lines atomically, compressed if the name ends in .gz, and return the number of lines.
+
+    Each line must end in a newline.
+    """
     count = 0
     with atomic_open(path, "wb") as raw, contextlib.ExitStack() as stack:
-        # with mtime=0 equal rows give equal bytes in every run
+        # with mtime=0 equal lines give equal bytes in every run
         target = stack.enter_context(gzip.GzipFile(fileobj=raw, mode="wb", mtime=0)) if path.suffix == ".gz" else raw
-        for row in rows:
-            target.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
+        for line in lines:
+            target.write(line)
             count += 1
     return count
 

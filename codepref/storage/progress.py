@@ -68,6 +68,13 @@ class ProgressLine:
                 text += f", about {_duration((total - done) / rate)} left"
         return f"{text}; {self.note}" if self.note else text
 
+    def notify(self, text: str) -> None:
+        """Write a message on a line of its own. The progress line follows on the next line."""
+        if self.terminal and self.width:
+            self.stream.write("\r" + " " * self.width + "\r")
+        self.stream.write(text + "\n")
+        self.stream.flush()
+
     def close(self, closing: str = "") -> None:
         """End the line. If `closing` is given, show it: on a terminal in place of the line, elsewhere as a new line."""
         if closing:

@@ -49,11 +49,13 @@ def test_the_server_of_a_judge_reaches_the_calls() -> None:
         price_in=5.0,
         price_out=6.0,
         schema="no",
+        send_seed="no",
+        extra_body='{"top_k": 7}',
     )
     endpoint = judge.member().endpoint()
     assert type(endpoint) is Endpoint
-    assert endpoint == Endpoint("m", "m", "http://x/v1", "KEY", 2, 3.0, 4, 5.0, 6.0, "no")
-    assert len(dataclasses.fields(ServerSettings)) == 9
+    assert endpoint == Endpoint("m", "m", "http://x/v1", "KEY", 2, 3.0, 4, 5.0, 6.0, "no", "no", '{"top_k": 7}')
+    assert len(dataclasses.fields(ServerSettings)) == 11
 
 
 def test_a_member_with_a_name_keeps_it_as_the_name_of_its_endpoint() -> None:

@@ -1,6 +1,7 @@
 """Tests of reading ratings from a judge's answer. A response is unjudged if its rating cannot be read."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -90,3 +91,122 @@ def test_any_text_gives_each_response_a_valid_rating_or_a_reason(text: str, coun
 def test_text_around_an_answer_does_not_change_its_ratings(values: list[int], before: str, after: str) -> None:
     text = f"{before.replace('{', '')}\n{answer(*values)}\n{after.replace('{', '')}"
     assert dict(parse_ratings(text, len(values), 1, 5).values) == dict(enumerate(values, 1))
+
+
+DRAFT = answer(1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"<think>\nA first try: {DRAFT}\n</think>\n\n```json\n{answer(5, 1, 3)}\n```",
+        f"<think>Rating: 1\nRationale: a guess</think>\n{answer(5, 1, 3)}",
+        f"Perhaps {DRAFT}.\n</think>\n{answer(5, 1, 3)}",
+        f"<thinking>{DRAFT}</thinking>{answer(5, 1, 3)}",
+        f"<reasoning effort='high'>{DRAFT}</reasoning>{answer(5, 1, 3)}",
+        f"[THINK]{DRAFT}[/THINK]{answer(5, 1, 3)}",
+        f"<seed:think>{DRAFT}</seed:think>{answer(5, 1, 3)}",
+        f"\u25c1think\u25b7{DRAFT}\u25c1/think\u25b7{answer(5, 1, 3)}",
+        f"<|begin_of_thought|>{DRAFT}<|end_of_thought|>{answer(5, 1, 3)}",
+        f"<|START_THINKING|>{DRAFT}<|END_THINKING|>{answer(5, 1, 3)}",
+        f"<|channel|>analysis<|message|>{DRAFT}<|end|><|start|>assistant<|channel|>final<|message|>{answer(5, 1, 3)}",
+        f"analysis I think {DRAFT} assistantfinal {answer(5, 1, 3)}",
+        f"<think>one</think><think>{DRAFT}</think>{answer(5, 1, 3)}",
+        f'<think>it has a <response-1 id="1"> tag: {DRAFT}</think>{answer(5, 1, 3)}',
+        f"{answer(5, 1, 3)}\n<think>Was that right? {DRAFT}",
+        f"{answer(5, 1, 3)}\n<think>Yes.</think>\n",
+        answer(5, 1, 3).replace("reason 2", "it prints </think> and <think>"),
+        f"<think>{DRAFT}</think>Rating: 5\nRationale: a\nRating: 1\nRationale: b\nRating: 3\nRationale: c",
+    ],
+)
+def test_what_a_judge_says_after_it_has_thought_counts(text: str) -> None:
+    assert dict(parse_ratings(text, 3, 1, 5).values) == {1: 5, 2: 1, 3: 3}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"<think>{answer(5, 1, 3)}", f"<think>one</think><think>{answer(5, 1, 3)}", f"<thinking>\n{answer(5, 1, 3)}\n"],
+)
+def test_a_thought_that_does_not_end_rates_nothing(text: str) -> None:
+    assert not parse_ratings(text, 3, 1, 5).values
+
+
+ENTRIES = json.loads(answer(5, 1, 3))["ratings"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(ENTRIES),  # a list without its object
+        "\n".join(map(json.dumps, ENTRIES)),  # an object a line
+        json.dumps({"result": {"ratings": ENTRIES}}),
+        json.dumps({"Ratings": [{"ID": one["id"], "Rating": one["rating"]} for one in ENTRIES]}),
+        json.dumps({str(one["id"]): {"rating": one["rating"]} for one in ENTRIES}),
+        json.dumps({f"response_{one['id']}": {"rating": one["rating"]} for one in ENTRIES}),
+        json.dumps({"ratings": {str(one["id"]): {"rating": one["rating"]} for one in ENTRIES}}),
+        json.dumps([{**one, "id": f"Response {one['id']}"} for one in ENTRIES]),
+        answer(5, 1, 3).replace("reason 1", "reason\n1"),
+        answer(5, 1, 3).replace("reason 1", "a\ttab"),
+        answer(5, 1, 3).replace("}]", "},]"),
+        answer(5, 1, 3).replace("}, {", "},\n\n{").replace("]}", "],}"),
+        answer(5, 1, 3).replace("reason 1", r"it matches \d+ and \w"),
+        answer(5, 1, 3).replace("reason 1", r"it\'s fine"),
+        answer(5, 1, 3).replace("reason 1", 'it says "done" at the end'),
+        answer(5, 1, 3).replace("reason 1", 'it says "done", then "more"'),
+        answer(5, 1, 3).replace('"', "'"),
+        answer(5, 1, 3).replace('"ratings"', "\u201cratings\u201d"),
+        answer(5, 1, 3).replace('"rating"', "rating").replace('"id"', "id"),
+        answer(5, 1, 3).replace("{", "{ // the ratings\n", 1),
+        answer(5, 1, 3).replace("}, {", "}\n{"),
+        str(json.loads(answer(5, 1, 3)) | {"final": True, "note": None}),
+        "\ufeff" + answer(5, 1, 3),
+    ],
+)
+def test_json_that_is_nearly_right_is_read(text: str) -> None:
+    parsed = parse_ratings(text, 3, 1, 5)
+    assert dict(parsed.values) == {1: 5, 2: 1, 3: 3}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        answer(5, 1, 3)[:-2],  # broken off
+        json.dumps(ENTRIES)[:-1],
+        json.dumps([{"rating": 5}, {"rating": 1}, {"rating": 3}]),  # which is which?
+        answer(5, 1, 3).replace('"rating": 5', '"rating": 5, "rating": 1'),
+        json.dumps({"1": {"id": 2, "rating": 5}, "2": {"id": 1, "rating": 1}, "3": {"id": 3, "rating": 3}}),
+        json.dumps(ENTRIES) + json.dumps([{**one, "rating": 1} for one in ENTRIES]),
+        "\n".join(map(json.dumps, [*ENTRIES, ENTRIES[0]])),
+        json.dumps([[entry] for entry in ENTRIES]),
+    ],
+)
+def test_json_that_can_be_read_in_two_ways_or_breaks_off_rates_nothing(text: str) -> None:
+    assert not parse_ratings(text, 3, 1, 5).values
+
+
+def test_a_single_response_needs_no_label() -> None:
+    assert dict(parse_ratings('{"rating": 7, "rationale": "good"}', 1, 1, 10).values) == {1: 7}
+
+
+def test_a_rating_that_nearly_json_holds_as_a_fraction_is_no_number() -> None:
+    text = answer(5, 1, 3).replace('"rating": 5', '"rating": 4/5').replace('"', "'")
+    assert not parse_ratings(text, 3, 1, 5).values
+
+
+@given(st.text(alphabet="{}[]\"':,\\ratingsd1 \n<>/think", max_size=200))
+def test_text_that_looks_like_json_never_gives_an_invalid_rating(text: str) -> None:
+    parsed = parse_ratings(text, 2, 1, 5)
+    assert set(parsed.values) | set(parsed.reasons) == {1, 2}
+
+
+def test_long_nearly_json_text_is_read_in_little_time() -> None:
+    begun = time.monotonic()
+    for text in (
+        "{'a':" * 50_000,
+        "[" * 300_000,
+        "{'" + "x" * 300_000,
+        '{"a": "' + '"b" ' * 50_000,
+        "<think>" * 50_000,
+    ):
+        parse_ratings(text, 3, 1, 5)
+    assert time.monotonic() - begun < 60

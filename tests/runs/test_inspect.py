@@ -92,9 +92,8 @@ def test_stages_that_have_not_begun_are_pending(start: Callable[..., Path]) -> N
 
 def test_status_says_what_each_unfinished_stage_keeps(start: Callable[..., Path]) -> None:
     folder = start("dstc-dpo")
-    for number in range(3):
-        write_lines(folder / "samples" / "solutions.jsonl.parts" / f"{number}.jsonl", {})
-    write_lines(folder / "samples" / "tests.jsonl.parts" / "0.jsonl", {})
+    write_lines(folder / "samples" / "solutions.jsonl.parts" / "a.rows", {}, {}, {})
+    write_lines(folder / "samples" / "tests.jsonl.parts" / "a.rows", {})
     keep_verdicts(folder / "verdicts" / "parts", 2, 3)
     keep_verdicts(folder / "audit" / "parts", 1)
     for step in (20, 100, 140):
@@ -103,16 +102,16 @@ def test_status_says_what_each_unfinished_stage_keeps(start: Callable[..., Path]
         (folder / ".checkpoint.partial" / f"checkpoint-{step}" / "whole").write_text("")
     write_lines(folder / "evaluation" / "base" / "greedy.jsonl", {})
     keep_verdicts(folder / "evaluation" / "base" / "greedy-verdicts" / "parts", 4)
-    write_lines(folder / "evaluation" / "base" / "sampled.jsonl.parts" / "0.jsonl", {})
+    write_lines(folder / "evaluation" / "base" / "sampled.jsonl.parts" / "a.rows", {})
     assert states(folder) == {
         "problems": "done",
-        "sample-solutions": "begun, keeps 3 batches of answers",
-        "sample-tests": "begun, keeps 1 batch of answers",
+        "sample-solutions": "begun, keeps 3 answers",
+        "sample-tests": "begun, keeps 1 answer",
         "execute": "begun, keeps 5 judged solutions",
         "pair": "pending",
         "audit": "begun, keeps 1 judged solution",
         "train": "begun, keeps the checkpoint of step 100",
-        "evaluate-base": "begun, keeps all greedy answers, 4 judged solutions, 1 batch of sampled answers",
+        "evaluate-base": "begun, keeps all greedy answers, 4 judged solutions, 1 sampled answer",
         "evaluate-aligned": "pending",
     }
 
@@ -125,7 +124,7 @@ def test_status_says_that_a_training_has_no_checkpoint_yet(start: Callable[..., 
 
 def test_status_finds_the_work_of_earlier_rounds(start: Callable[..., Path]) -> None:
     folder = start("tests-dpo", ["training.rounds=3"])
-    write_lines(folder / "rounds" / "2" / "samples" / "solutions.jsonl.parts" / "0.jsonl", {})
+    write_lines(folder / "rounds" / "2" / "samples" / "solutions.jsonl.parts" / "a.rows", {})
     keep_verdicts(folder / "rounds" / "1" / "verdicts" / "parts", 6)
     (folder / "rounds" / "1" / ".checkpoint.partial" / "checkpoint-8").mkdir(parents=True)
     (folder / "rounds" / "1" / ".checkpoint.partial" / "checkpoint-8" / "whole").write_text("")
@@ -133,7 +132,7 @@ def test_status_finds_the_work_of_earlier_rounds(start: Callable[..., Path]) -> 
     assert begun == {
         "round-1-execute": "begun, keeps 6 judged solutions",
         "round-1-train": "begun, keeps the checkpoint of step 8",
-        "round-2-sample-solutions": "begun, keeps 1 batch of answers",
+        "round-2-sample-solutions": "begun, keeps 1 answer",
     }
 
 

@@ -1,8 +1,8 @@
 """Sampling: the order of requests, resuming after an interruption, and the choice of an engine."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -10,70 +10,103 @@ import codepref
 from codepref.errors import UserError
 from codepref.records import Message, Problem
 from codepref.registry import Registry
-from codepref.sampling.engines import ENGINES, Answer, Ask, Decoding, model_fingerprint, open_engine
+from codepref.sampling.engines import ENGINES, Answer, Ask, Decoding, ask_seed, model_fingerprint, open_engine
 from codepref.sampling.engines.scripted import ScriptedEngine
-from codepref.sampling.engines.transformers import TransformersEngine
 from codepref.sampling.sample import sample
+from codepref.sampling.spool import Spool
 from codepref.storage.files import read_jsonl
+from codepref.storage.progress import ProgressLine
 
 PROBLEMS = [Problem(task_id=f"t{i}", prompt="word " * (i + 1), entry_point="f") for i in range(5)]
 
 
 class Counting:
-    """An engine that writes its seed into its answers and records its batches.
+    """An engine that writes the seed of an answer into it and records what it is asked.
 
-    It raises KeyboardInterrupt at batch number `stop_at`, counted from 0.
+    It raises KeyboardInterrupt before answer number `stop_at`, counted from 0. It answers each pair of asks in reverse.
     """
 
     fingerprint = "counting"
 
     def __init__(self, stop_at: int = -1) -> None:
-        self.batches: list[list[Ask]] = []
+        self.asked: list[tuple[str, int]] = []
         self.stop_at = stop_at
+        self.batch_size = 0
+
+    def prompt_length(self, messages: Sequence[Message]) -> int:
+        return len(messages[0]["content"].split())
+
+    def prepare(self, *, batch_size: int, folder: Path | None, on_tokens: Callable[[int], None]) -> None:
+        self.batch_size, self.on_tokens = batch_size, on_tokens
+
+    def answers(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> Iterator[tuple[int, Answer]]:
+        for place in sorted(range(len(asks)), key=lambda at: at ^ 1):
+            if len(self.asked) == self.stop_at:
+                raise KeyboardInterrupt
+            ask = asks[place]
+            self.asked.append((ask.task_id, ask.sample))
+            self.on_tokens(10)
+            yield place, Answer(f"def f(): return {ask_seed(ask, seed)}", finished=ask.sample != 1)
+
+
+class Batched:
+    """An engine as other packages wrote it before engines yielded their answers. It records its batches."""
+
+    fingerprint = "batched"
+
+    def __init__(self) -> None:
+        self.batches: list[list[Ask]] = []
 
     def prompt_length(self, messages: Sequence[Message]) -> int:
         return len(messages[0]["content"].split())
 
     def answer(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> list[Answer]:
-        if len(self.batches) == self.stop_at:
-            raise KeyboardInterrupt
         self.batches.append(list(asks))
-        return [Answer(f"def f(): return {seed}, {ask.sample}", finished=ask.sample != 1) for ask in asks]
+        return [Answer(f"def f(): return {seed}, {ask.task_id!r}, {ask.sample}") for ask in asks]
 
 
 def test_rows_are_ordered_by_problem_and_sample_and_hold_the_program() -> None:
-    rows = sample(PROBLEMS, Counting(), n=3, batch_size=4)
+    rows = sample(PROBLEMS, Counting(), n=3)
     assert [(row["task_id"], row["sample"]) for row in rows] == [(f"t{i}", j) for i in range(5) for j in range(3)]
     assert rows[0]["solution"].startswith("def f()")
     assert [row["finished"] for row in rows[:3]] == [True, False, True]
+    assert len({row["completion"] for row in rows}) == 15  # each answer has a seed of its own
 
 
-def test_prompts_of_similar_length_share_a_batch_and_the_longest_come_first() -> None:
+def test_the_longest_prompts_are_asked_first_and_the_answers_to_one_problem_together() -> None:
     engine = Counting()
     sample(PROBLEMS, engine, n=2, batch_size=4)
+    assert [task for task, _ in engine.asked] == ["t4", "t4", "t3", "t3", "t2", "t2", "t1", "t1", "t0", "t0"]
+    assert engine.batch_size == 4
+
+
+def test_an_engine_that_answers_in_batches_still_works(tmp_path: Path) -> None:
+    engine = Batched()
+    rows = sample(PROBLEMS, engine, n=2, batch_size=4, out=tmp_path / "solutions.jsonl")
     assert [[ask.task_id for ask in batch] for batch in engine.batches] == [
         ["t4", "t4", "t3", "t3"],
         ["t2", "t2", "t1", "t1"],
         ["t0", "t0"],
     ]
+    assert all(f"{row['task_id']!r}, {row['sample']}" in row["completion"] for row in rows)
 
 
 def test_an_interrupted_sampling_continues_and_writes_the_same_file(tmp_path: Path) -> None:
-    uninterrupted = sample(PROBLEMS, Counting(), n=2, batch_size=3, seed=5)
+    uninterrupted = sample(PROBLEMS, Counting(), n=2, seed=5)
     out = tmp_path / "solutions.jsonl"
     with pytest.raises(KeyboardInterrupt):
-        sample(PROBLEMS, Counting(stop_at=2), n=2, batch_size=3, seed=5, out=out)
+        sample(PROBLEMS, Counting(stop_at=6), n=2, seed=5, out=out)
     assert not out.exists()
     second = Counting()
-    rows = sample(PROBLEMS, second, n=2, batch_size=3, seed=5, out=out)
-    assert len(second.batches) == 2  # the first two of four batches were saved
+    rows = sample(PROBLEMS, second, n=2, seed=5, out=out)
+    assert [task for task, _ in second.asked] == ["t1", "t1", "t0", "t0"]  # the first six answers were saved
     assert rows == uninterrupted == [row for _, row in read_jsonl(out)]
     assert sorted(path.name for path in tmp_path.iterdir()) == [".solutions.jsonl.key", "solutions.jsonl"]
     third = Counting()
-    assert sample(PROBLEMS, third, n=2, batch_size=3, seed=5, out=out) == rows
-    assert third.batches == []  # a finished call is not repeated
-    sample(PROBLEMS, third, n=2, batch_size=3, seed=6, out=out)
-    assert len(third.batches) == 4  # another seed needs new answers
+    assert sample(PROBLEMS, third, n=2, seed=5, out=out, batch_size=1) == rows
+    assert third.asked == []  # a finished call is not repeated
+    sample(PROBLEMS, third, n=2, seed=6, out=out)
+    assert len(third.asked) == 10  # another seed needs new answers
 
 
 def test_two_models_get_the_same_seeds() -> None:
@@ -83,14 +116,45 @@ def test_two_models_get_the_same_seeds() -> None:
     assert sample(PROBLEMS, Counting(), n=2, seed=5) == sample(PROBLEMS, Other(), n=2, seed=5)
 
 
-def test_another_seed_or_temperature_uses_no_batch_of_an_interrupted_call(tmp_path: Path) -> None:
+def test_another_seed_or_temperature_uses_no_answer_of_an_interrupted_call(tmp_path: Path) -> None:
     out = tmp_path / "solutions.jsonl"
     with pytest.raises(KeyboardInterrupt):
-        sample(PROBLEMS, Counting(stop_at=3), n=2, batch_size=3, seed=5, out=out)
+        sample(PROBLEMS, Counting(stop_at=9), n=2, seed=5, out=out)
     for seed, decoding in ((6, Decoding()), (5, Decoding(temperature=0.1))):
-        engine = Counting(stop_at=4)
-        sample(PROBLEMS, engine, n=2, batch_size=3, seed=seed, decoding=decoding, out=out)
-        assert len(engine.batches) == 4
+        engine = Counting()
+        sample(PROBLEMS, engine, n=2, seed=seed, decoding=decoding, out=out)
+        assert len(engine.asked) == 10
+
+
+def test_the_rest_of_a_line_that_a_crash_left_is_asked_again(tmp_path: Path) -> None:
+    out = tmp_path / "solutions.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        sample(PROBLEMS, Counting(stop_at=6), n=2, out=out)
+    (spool,) = (tmp_path / "solutions.jsonl.parts").iterdir()
+    spool.write_bytes(spool.read_bytes()[:-9])
+    second = Counting()
+    assert sample(PROBLEMS, second, n=2, out=out) == sample(PROBLEMS, Counting(), n=2)
+    assert len(second.asked) == 5
+
+
+def test_two_processes_cannot_write_the_same_file(tmp_path: Path) -> None:
+    with (
+        Spool(tmp_path / "x.rows", 3),
+        pytest.raises(UserError, match="another codepref process"),
+        Spool(tmp_path / "x.rows", 3),
+    ):
+        pass
+
+
+def test_the_progress_shows_answers_and_tokens_a_second() -> None:
+    stream = io.StringIO()
+    times = iter(range(0, 10_000, 20))
+    line = ProgressLine("sample", stream=stream, clock=lambda: float(next(times)))
+    sample(PROBLEMS, Counting(), n=2, progress=line)
+    first, *_, last = stream.getvalue().splitlines()
+    assert first.startswith("sample: 0/10")  # tokens come before the first answer
+    assert last.startswith("sample: 10/10")
+    assert "tokens/s" in first
 
 
 def test_the_scripted_engine_answers_in_order_and_starts_again(tmp_path: Path) -> None:
@@ -132,17 +196,6 @@ def test_a_folder_with_a_colon_is_a_model_and_not_an_engine(tmp_path: Path, monk
     (tmp_path / "a:b").mkdir()
     with pytest.raises(UserError, match=r"a:b: holds no config\.json"):
         open_engine("a:b")
-
-
-def test_each_stop_token_of_the_model_ends_an_answer() -> None:
-    tokenizer = SimpleNamespace(eos_token_id=9, decode=lambda tokens, **_: " ".join(map(str, tokens)))
-    model = SimpleNamespace(generation_config=SimpleNamespace(eos_token_id=[7, 9]))
-    engine = TransformersEngine.around(model, tokenizer, "two stops")
-    assert [engine._decode(tokens) for tokens in ([5, 7, 0], [5, 9, 0], [5, 6])] == [
-        Answer("5"),
-        Answer("5"),
-        Answer("5 6", finished=False),
-    ]
 
 
 def test_the_default_engine_can_be_named() -> None:

@@ -20,7 +20,7 @@ import re
 from collections import Counter
 from typing import Any
 
-HTTP_FAULTS = ("429", "500", "hang", "cut", "not json")
+HTTP_FAULTS = ("429", "500", "hang", "cut", "not json", "no answer", "aborted")
 JUDGE_FAULTS = ("broken json", "out of range", "in prose", "one missing", "obeys the response")
 RESPONSE = re.compile(r"<response-(\w+) id=\"(\d+)\">\n(.*?)\n</response-\1>", re.DOTALL)
 QUALITY = re.compile(r"quality=(\d+)")
@@ -143,7 +143,7 @@ class Server:
         return True
 
     async def fail(self, model: str, fault: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        self.count(model, fault)
+        self.count(model, "no answer" if fault == "aborted" else fault)
         if fault == "hang":
             await reader.read()  # until the client closes the connection
             return False
@@ -153,6 +153,11 @@ class Server:
             )
             await writer.drain()
             return False
+        if fault == "no answer":
+            return await self.send(writer, 200, {"error": "the machine behind went away"})
+        if fault == "aborted":
+            choice = {"index": 0, "finish_reason": "abort", "message": {"content": "half an answer, quality=5"}}
+            return await self.send(writer, 200, {"choices": [choice], "usage": {}})
         if fault == "not json":
             return await self.send(writer, 200, '{"choices": [{"message": {"content": "half')
         more = f"retry-after: {self.retry_after}\r\n" if fault == "429" else ""

@@ -47,7 +47,7 @@ def test_every_fault_is_retried_and_counted_as_the_server_counts_it(serve: Serve
     names = {"timeout": "hang", "malformed": "not json"}
     ours = {names.get(kind, kind): count for kind, count in account.faults.items()}
     assert {"answered": account.answered, **ours} == counts["events"]["writer"]
-    assert set(ours) == {"429", "500", "hang", "cut", "not json"}
+    assert set(ours) == {"429", "500", "hang", "cut", "not json", "no answer"}
     tokens = counts["tokens"]["writer"]
     assert account.dollars == pytest.approx((10 * tokens["prompt_tokens"] + 20 * tokens["completion_tokens"]) / 1e6)
 
@@ -226,7 +226,7 @@ def test_the_next_attempt_waits_as_long_as_the_server_asks(serve: Serve, tmp_pat
     server = serve("--at-once", "0", "--retry-after", "1.5")  # the server allows no call
     begun = time.monotonic()
     results, _ = ask(Endpoint("writer", "writer", server.url, retries=2), tmp_path, requests(1))
-    assert results[0].reason == "429"
+    assert results[0].reason == "429: try again later"
     assert time.monotonic() - begun >= 3.0
 
 

@@ -64,7 +64,11 @@ def test_the_requested_delay_is_read_from_headers_in_each_form() -> None:
     assert requested_delay({"retry-after": "7"}, now.timestamp()) == 7
     assert requested_delay({"retry-after": later}, now.timestamp()) == 30
     assert requested_delay({"retry-after-ms": "250", "retry-after": "7"}, now.timestamp()) == 0.25
-    assert requested_delay({"retry-after": "soon"}, now.timestamp()) is None
+    assert requested_delay({"retry-after": "1.5"}, now.timestamp()) == 1.5
+    assert requested_delay({"retry-after": "120 s"}, now.timestamp()) == 120
+    assert requested_delay({"retry-after": "7, 30"}, now.timestamp()) == 30
+    for odd in ("soon", "", "nan", "inf", "-inf", "Mon, 99 Foo 2026", "Mon, 01 Jan 99999 00:00:00 GMT", "\ud83d"):
+        assert requested_delay({"retry-after": odd}, now.timestamp()) is None
     assert requested_delay({"retry-after": "-3"}, now.timestamp()) is None
     assert requested_delay({}, now.timestamp()) is None
 
@@ -92,4 +96,6 @@ def test_a_ledger_sums_the_lines_of_a_journal() -> None:
         "dollars": 0.1,
         "at_most": 0.75,
         "seconds": 3.0,
+        "dropped": {},
+        "models": {},
     }

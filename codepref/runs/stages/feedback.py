@@ -43,6 +43,7 @@ def ask_recipe_pool(
         dtype=recipe.model.dtype,
         device=recipe.model.device,
         progress=progress,
+        log=progress.notify,
     )
     dropped = {"cut at max_new_tokens": summary["cut"], "empty": summary["empty"]}
     return {
@@ -61,6 +62,7 @@ def ask_recipe_judge(section: JudgeSection, out: Path, seed: int, progress: Prog
         settings=judge_settings(section, seed),
         budget=budget_or_none(section.budget),
         progress=progress,
+        log=progress.notify,
     )
     unjudged = sum(summary["unjudged"].values())
     values = summary["ratings"] | ({"unjudged": unjudged} if unjudged else {})

@@ -21,9 +21,13 @@ from codepref.sampling.respond import respond
 from codepref.storage.progress import ProgressLine
 
 
-def grade_model(recipe: Recipe, label: str, model: str, out: Path, seed: int, progress: ProgressLine) -> Result:
-    """Write into grading/LABEL/ a model's greedy answers to the benchmark and the judge's grades of the answers."""
-    section, folder = recipe.grading, out / "grading" / label
+def grade_model(recipe: Recipe, member: Member, out: Path, seed: int, progress: ProgressLine) -> Result:
+    """Write into grading/LABEL/ a model's greedy answers to the benchmark and the judge's grades of the answers.
+
+    member: the model, on this machine or on a server. Its label is LABEL.
+    """
+    section, label = recipe.grading, member.label
+    folder = out / "grading" / label
     benchmark = load_recipe_benchmark(recipe)
     greedy = PoolSettings(
         per_problem=1,
@@ -36,7 +40,7 @@ def grade_model(recipe: Recipe, label: str, model: str, out: Path, seed: int, pr
     )
     respond(
         benchmark.tasks,
-        [Member(name=label, model=model)],
+        [member],
         folder / RESPONSES,
         settings=greedy,
         dtype=recipe.model.dtype,

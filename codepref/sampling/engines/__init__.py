@@ -6,13 +6,27 @@ Another package adds an engine by an entry point of the group `codepref.engines`
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from codepref.config.served import ModelServer
 from codepref.errors import UserError
 from codepref.registry import Registry
-from codepref.sampling.engines.base import Answer, Ask, Decoding, Engine, EngineOpener
+from codepref.sampling.engines.base import Answer, Ask, Decoding, Engine, EngineOpener, as_engine, ask_seed
 
-__all__ = ["ENGINES", "Answer", "Ask", "Decoding", "Engine", "EngineOpener", "model_fingerprint", "open_engine"]
+__all__ = [
+    "ENGINES",
+    "Answer",
+    "Ask",
+    "Decoding",
+    "Engine",
+    "EngineOpener",
+    "as_engine",
+    "ask_seed",
+    "model_fingerprint",
+    "open_engine",
+]
 
 DEFAULT = "transformers"
 """The engine of a model whose name holds no engine."""
@@ -31,14 +45,31 @@ The module of an engine is imported at the first use.
 """
 
 
-def open_engine(model: str, *, dtype: str = "auto", device: str = "auto") -> Engine:
+def open_engine(
+    model: str,
+    *,
+    dtype: str = "auto",
+    device: str = "auto",
+    base_url: str | Sequence[str] = (),
+    server: ModelServer | None = None,
+    fingerprint: str = "",
+    log: Callable[[str], None] = lambda text: None,
+) -> Engine:
     """Return the engine for a model's name: `ENGINE:MODEL`, or a folder, hub name or `starter` for Transformers.
 
+    base_url: the address of an OpenAI-compatible server of the model, or several. The model's name is then the server's
+    name for it. server: settings of the calls; its `base_url` counts if `base_url` is empty. fingerprint, log: as in
+    `codepref.sampling.engines.server.ServerEngine`, for a model on a server.
     Raises UserError for an unknown engine and for a model that cannot be found or used, and MachineError if a package
     is missing. The Transformers engine loads weights at its first answer, and raises errors about them there.
     """
+    settings = server or ModelServer()
+    if addresses := (base_url,) if isinstance(base_url, str) and base_url else tuple(base_url) or settings.base_url:
+        from codepref.sampling.engines.server import ServerEngine
+
+        return ServerEngine(model, replace(settings, base_url=addresses), fingerprint=fingerprint, log=log)
     name, rest = _engine_of(model)
-    return ENGINES.load(name)(rest, dtype=dtype, device=device)
+    return as_engine(ENGINES.load(name)(rest, dtype=dtype, device=device))
 
 
 def model_fingerprint(model: str) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol, cast, runtime_checkable
 
 from codepref.errors import UserError
 from codepref.records import Message
+from codepref.storage.hashing import content_hash
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,22 @@ class Decoding:
 
 @dataclass(frozen=True)
 class Answer:
-    """Raw model text. `finished` is False if a token limit cut the text off."""
+    """Raw model text.
+
+    Attributes:
+    text: the answer.
+    finished: False if a token limit or a filter cut the text off.
+    reasoning: the text in which the model thinks, if it is known apart from the answer.
+    refusal: why there is no answer, if a server refuses to answer this prompt. The sampler leaves such answers out.
+    """
 
     text: str
     finished: bool = True
+    reasoning: str = ""
+    refusal: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Ask:
     """A request for one answer.
 
@@ -60,7 +71,10 @@ class Ask:
 
 
 class Engine(Protocol):
-    """A model that answers chat prompts. Opening it should be cheap: weights should be loaded at the first answer."""
+    """A model that answers chat prompts. Opening it should be cheap: weights should be loaded at the first answer.
+
+    An engine may also have the method `prepare`; see `Preparable`.
+    """
 
     @property
     def fingerprint(self) -> str:
@@ -68,7 +82,29 @@ class Engine(Protocol):
         ...
 
     def prompt_length(self, messages: Sequence[Message]) -> int:
-        """Return the length of the prompt in tokens or characters, by which the sampler sorts prompts into batches."""
+        """Return the length of the prompt in tokens or characters, by which the sampler sorts prompts."""
+        ...
+
+    def answers(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> Iterator[tuple[int, Answer]]:
+        """Yield (place in `asks`, answer) as soon as an answer is finished, in any order.
+
+        Each place is yielded once. An answer should depend only on its own ask, on `decoding` and on `seed`, and not on
+        the other asks, since a continued call asks only for the answers that are missing. `ask_seed` gives such seeds.
+        Asks with the same messages usually stand together. `asks` may make its elements when they are read.
+        """
+        ...
+
+
+class BatchEngine(Protocol):
+    """An engine with the method `answer` in place of `answers`, which packages wrote before `answers` existed."""
+
+    @property
+    def fingerprint(self) -> str:
+        """As that of `Engine`."""
+        ...
+
+    def prompt_length(self, messages: Sequence[Message]) -> int:
+        """As that of `Engine`."""
         ...
 
     def answer(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> list[Answer]:
@@ -76,10 +112,70 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
+class Preparable(Protocol):
+    """An engine with settings of one call of the sampler."""
+
+    def prepare(self, *, batch_size: int, folder: Path | None, on_tokens: Callable[[int], None]) -> None:
+        """Take the settings. The sampler calls this before each call of `answers`.
+
+        batch_size: the largest number of answers that are computed at once. folder: where the engine may keep files, or
+        None. The sampler never removes it, and a continued call gets the same folder. on_tokens: to be called now and
+        then with the number of tokens that were generated since its last call.
+        """
+        ...
+
+
+@runtime_checkable
+class Summarising(Protocol):
+    """An engine that states facts about its answers, such as their costs."""
+
+    def summary(self) -> dict[str, Any]:
+        """Return the facts as JSON values. The sampler writes them to a file beside the rows."""
+        ...
+
+
+def ask_seed(ask: Ask, seed: int) -> int:
+    """Return the seed of one answer, from 0 to 2^31 - 1.
+
+    It depends on the task, the kind, the number of the answer and `seed`, and not on the model or on other asks. Two
+    models therefore draw their answers with the same seeds, which makes a comparison of them more precise.
+    """
+    return int(content_hash(seed, ask.task_id, ask.kind, ask.sample), 16) & 0x7FFFFFFF
+
+
+class _Batches:
+    """Gives a BatchEngine the method `answers`. The seed of a batch depends on its asks."""
+
+    def __init__(self, engine: BatchEngine) -> None:
+        self.engine, self.batch_size = engine, 128
+
+    @property
+    def fingerprint(self) -> str:
+        return self.engine.fingerprint
+
+    def prompt_length(self, messages: Sequence[Message]) -> int:
+        return self.engine.prompt_length(messages)
+
+    def prepare(self, *, batch_size: int, folder: Path | None, on_tokens: Callable[[int], None]) -> None:
+        self.batch_size = batch_size
+
+    def answers(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> Iterator[tuple[int, Answer]]:
+        for start in range(0, len(asks), self.batch_size):
+            batch = [asks[place] for place in range(start, min(start + self.batch_size, len(asks)))]
+            key = content_hash([[ask.task_id, ask.kind, ask.sample, list(ask.messages)] for ask in batch], seed)
+            yield from enumerate(self.engine.answer(batch, decoding, int(key[:8], 16)), start)
+
+
+def as_engine(engine: Engine | BatchEngine) -> Engine:
+    """Return an engine that has the method `answers`: `engine` itself, or an adapter around a BatchEngine."""
+    return cast(Engine, engine) if hasattr(engine, "answers") else _Batches(engine)
+
+
 class EngineOpener(Protocol):
     """An entry of the table of engines: the function or class that opens an engine."""
 
-    def __call__(self, model: str, *, dtype: str, device: str) -> Engine:
+    def __call__(self, model: str, *, dtype: str, device: str) -> Engine | BatchEngine:
         """Open the engine for `model`, the text after the engine's name in `NAME:MODEL`.
 
         dtype, device: the recipe's `model.dtype` and `model.device`. An engine without weights can ignore them.

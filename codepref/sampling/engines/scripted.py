@@ -5,7 +5,7 @@ It is meant for tests, and for using answers that another program sampled.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from codepref.errors import UserError
@@ -17,11 +17,11 @@ from codepref.storage.files import content_hash, read_jsonl
 class ScriptedEngine:
     """Answers sample i of a task and kind with text number i. After the last text it begins again with the first.
 
-    answers: the texts by (task_id, kind). kind: "solutions" or "tests".
+    texts: the texts by (task_id, kind). kind: "solutions" or "tests".
     """
 
-    def __init__(self, answers: Mapping[tuple[str, str], Sequence[str]]) -> None:
-        self.answers = {key: list(texts) for key, texts in answers.items()}
+    def __init__(self, texts: Mapping[tuple[str, str], Sequence[str]]) -> None:
+        self.texts = {key: list(of_key) for key, of_key in texts.items()}
 
     @classmethod
     def from_file(cls, path: Path) -> ScriptedEngine:
@@ -46,24 +46,23 @@ class ScriptedEngine:
     @property
     def fingerprint(self) -> str:
         """A hash of all texts with their tasks and kinds."""
-        return content_hash(sorted((*key, *texts) for key, texts in self.answers.items()))
+        return content_hash(sorted((*key, *texts) for key, texts in self.texts.items()))
 
     def prompt_length(self, messages: Sequence[Message]) -> int:
         """Return the number of characters of the prompt."""
         return sum(len(message["content"]) for message in messages)
 
-    def answer(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> list[Answer]:
-        """Return one text for each ask. `decoding` and `seed` have no effect.
+    def answers(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> Iterator[tuple[int, Answer]]:
+        """Yield one text for each ask, in order. `decoding` and `seed` have no effect.
 
         Raises UserError for a task without texts of the kind.
         """
-        answers = []
-        for ask in asks:
-            texts = self.answers.get((ask.task_id, ask.kind))
+        for place in range(len(asks)):
+            ask = asks[place]
+            texts = self.texts.get((ask.task_id, ask.kind))
             if not texts:
                 raise UserError(f"the script has no answer of kind {ask.kind!r} for task {ask.task_id!r}")
-            answers.append(Answer(texts[ask.sample % len(texts)]))
-        return answers
+            yield place, Answer(texts[ask.sample % len(texts)])
 
 
 def open_script(model: str, *, dtype: str = "auto", device: str = "auto") -> ScriptedEngine:

@@ -1,0 +1,47 @@
+"""Gives the functions of the API a model on a server that codepref starts for one call."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from codepref.errors import UserError
+
+if TYPE_CHECKING:
+    from codepref.config.engine import EngineSection
+    from codepref.config.served import ModelServer
+    from codepref.sampling.engines import Engine
+
+
+@contextlib.contextmanager
+def on_launched(
+    model: str | Engine,
+    engine: EngineSection | None,
+    *,
+    calls: ModelServer | None,
+    folder: Path | None,
+    log: Callable[[str], None],
+    dtype: str,
+) -> Iterator[str | Engine]:
+    """Yield an engine that starts the server of `engine` for `model`. Stop the server after the block.
+
+    Without `engine`, or if it names no server, yield `model`. calls: settings of the calls. folder: for the output of
+    the server; None: a folder that is removed afterwards. Raises UserError for an Engine in place of the model's name,
+    for an address beside `engine`, and for a model without weights.
+    """
+    if engine is None or not engine.launches:
+        yield model
+        return
+    if not isinstance(model, str):
+        raise UserError("give the name of a model, and not an Engine, with a server that codepref starts")
+    if calls is not None and calls.base_url:
+        raise UserError("give either base_url (--base-url) or a server that codepref starts (--engine)")
+    from codepref.sampling.engines.launched import LaunchedEngine, Servers
+
+    with contextlib.ExitStack() as stack:
+        place = folder or Path(stack.enter_context(TemporaryDirectory(prefix="codepref-")))
+        servers = stack.enter_context(Servers(engine, place, calls=calls, log=log, dtype=dtype))
+        yield LaunchedEngine(servers, model, "model")

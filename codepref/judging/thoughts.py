@@ -1,0 +1,46 @@
+"""Finds what a judge says after it has thought. Pure.
+
+`codepref.sampling.tags` does this for programs. Here a rating in a thought must never count: what stands before the
+last end of a thought is left out, whatever the tags in between are, since a judge quotes tags of its prompt.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_WORDS = (
+    r"(?:[a-z]+[:_.▁-])?(?:think|thinking|thought|thoughts|reasoning|reason|reflection|scratch_?pad|analysis|cot|"
+    r"chain_?of_?thoughts?|inner_?monologue|monologue|deliberation|internal|draft|plan|planning)(?:[_▁-][a-z]+)?"
+)
+_OPEN = re.compile(
+    rf"<{_WORDS}(?:\s[^<>\n]{{0,80}})?>|\[(?:THINK|THINKING|THOUGHT|REASONING)\]|◁{_WORDS}▷|"
+    rf"<\|(?:start|begin)(?:_of)?_{_WORDS}\|>|<\|{_WORDS}\|>|<\|channel\|>\s*(?:analysis|commentary)",
+    re.IGNORECASE,
+)
+_CLOSE = re.compile(
+    rf"</\s*{_WORDS}\s*>|\[/(?:THINK|THINKING|THOUGHT|REASONING)\]|◁/{_WORDS}▷|<\|/{_WORDS}\|>|"
+    rf"<\|end(?:_of)?_{_WORDS}\|>|<\|channel\|>\s*final(?:\s*<\|message\|>)?|assistantfinal(?=[\s\[{{#*R])",
+    re.IGNORECASE,
+)
+
+
+def without_thoughts(text: str, documents: Sequence[tuple[int, int]]) -> str:
+    """Return what stands after the last end of a thought, or before the first beginning if nothing stands there.
+
+    A thought that does not end reaches to the end of the text. documents: the places (first, after the last) of JSON
+    documents in the text. Tags within them are parts of their texts.
+    """
+    closes = [found for found in _CLOSE.finditer(text) if not _within(found, documents)]
+    opens = [found for found in _OPEN.finditer(text) if not _within(found, documents)]
+    start = closes[-1].end() if closes else 0
+    later = [found.start() for found in opens if found.start() >= start]
+    answer = text[start : later[0]] if later else text[start:]
+    if answer.strip() or not closes:
+        return answer
+    first = [found.start() for found in opens[:1] if found.start() < closes[0].start()]
+    return text[: first[0]] if first else ""
+
+
+def _within(found: re.Match[str], documents: Sequence[tuple[int, int]]) -> bool:
+    return any(first < found.start() < end for first, end in documents)

@@ -1,0 +1,148 @@
+"""The commands of servers that codepref knows, and how a command becomes words with a model and a port."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from codepref.config.engine import EngineSection
+from codepref.errors import UserError
+
+PLACEHOLDERS = ("model", "name", "port", "python", "dtype")
+"""The names that may stand in braces in a command. `model` and `port` must stand there."""
+
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A server that codepref knows.
+
+    Attributes:
+    commands: its commands, with PLACEHOLDERS in braces, each with a line of Python that fails in an environment where
+    the command does not work, or "". The first command that works is used, with `engine.options` appended.
+    adapter_options: the options with which it serves the adapter {adapter} of rank {rank} beside the base model, or ""
+    if it can only serve merged weights.
+    lists_model: whether the list of models on the server holds the model that it serves.
+    format: "folder" for a server that reads Transformers folders, "gguf" for one that reads a GGUF file.
+    own_decoding: whether the server takes what a request leaves open, such as top_k, from the model's generation
+    configuration. codepref then serves a copy of the folder whose configuration changes nothing.
+    extra: JSON object with fields that each request needs, so that only the recipe decides how answers are drawn.
+    concurrency: the largest number of answers that are worth asking for at the same time; 0 sets no limit.
+    answers_per_call: the number of answers that a request may ask for; 0 sets no limit.
+    seeds_need_gpu: whether a seed in a request ends the server on a machine without GPU.
+    """
+
+    commands: tuple[tuple[str, str], ...]
+    adapter_options: str = ""
+    lists_model: bool = True
+    format: str = "folder"
+    own_decoding: bool = False
+    extra: str = ""
+    concurrency: int = 0
+    answers_per_call: int = 0
+    seeds_need_gpu: bool = False
+
+
+def _has(module: str) -> str:
+    return f"import importlib.util as u; assert u.find_spec({module!r})"
+
+
+_VLLM = (
+    "{model} --served-model-name {name} --host 127.0.0.1 --port {port} --dtype {dtype} --generation-config vllm "
+    "--disable-uvicorn-access-log"
+)
+PRESETS: dict[str, Preset] = {
+    "vllm": Preset(
+        (
+            (f"vllm serve {_VLLM}", "import importlib.metadata as m; m.version('vllm')"),
+            # builds for CPUs have another name as a package, with which `vllm serve` does not start
+            (f"{{python}} -m vllm.entrypoints.openai.api_server --model {_VLLM}", _has("vllm")),
+            (f"vllm serve {_VLLM}", ""),
+        ),
+        adapter_options="--enable-lora --max-lora-rank {rank} --lora-modules {name}={adapter}",
+        seeds_need_gpu=True,
+    ),
+    "sglang": Preset(
+        (
+            (
+                "{python} -m sglang.launch_server --model-path {model} --served-model-name {name} --host 127.0.0.1 "
+                "--port {port} --dtype {dtype} --sampling-defaults openai --log-level-http warning",
+                _has("sglang"),
+            ),
+        ),
+        adapter_options="--enable-lora --max-lora-rank {rank} --lora-paths {name}={adapter}",
+    ),
+    "llama.cpp": Preset(
+        (
+            ("llama-server --model {model} --alias {name} --host 127.0.0.1 --port {port} --jinja", ""),
+            (
+                "{python} -m llama_cpp.server --model {model} --model_alias {name} --host 127.0.0.1 --port {port} "
+                "--n_ctx 0 --interrupt_requests false",
+                _has("llama_cpp"),
+            ),
+        ),
+        format="gguf",
+        extra='{"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}',
+        concurrency=4,
+        answers_per_call=1,
+    ),
+    "transformers": Preset(
+        (("transformers serve {model} --host 127.0.0.1 --port {port} --dtype {dtype}", _has("fastapi")),),
+        lists_model=False,
+        own_decoding=True,
+        concurrency=2,  # it writes one answer at a time
+        answers_per_call=1,
+    ),
+}
+"""The presets of `engine.preset` by name."""
+
+
+def command_mistakes(section: EngineSection) -> list[str]:
+    """Return one text for each mistake in the keys of [engine] that name the server."""
+    if section.command and section.preset:
+        return ["engine.command and engine.preset both name a server: set one of them"]
+    if section.preset and section.preset not in PRESETS:
+        return [f"engine.preset = {section.preset!r}: the presets are {', '.join(PRESETS)}"]
+    if not section.command:
+        return []
+    try:
+        words = shlex.split(section.command)
+    except ValueError as error:
+        return [f"engine.command cannot be split into words ({error})"]
+    used = {name for word in words for name in _PLACEHOLDER.findall(word)}
+    mistakes = [
+        f"engine.command must hold {{{name}}}, in place of which codepref puts the {noun}"
+        for name, noun in (("model", "model's folder or name"), ("port", "port"))
+        if name not in used
+    ]
+    if unknown := sorted(used - set(PLACEHOLDERS)):
+        mistakes.append(f"engine.command holds {{{unknown[0]}}}; codepref fills {_known()}")
+    return mistakes
+
+
+def takes_seeds(preset: Preset | None, devices: Path = Path("/dev")) -> bool:
+    """Return whether requests to the preset's server may hold a seed. devices: the folder of device files."""
+    if preset is None or not preset.seeds_need_gpu:
+        return True
+    return any(devices.glob("nvidia[0-9]*")) or (devices / "kfd").exists()
+
+
+def words(command: str, values: Mapping[str, str]) -> list[str]:
+    """Return the words of a command, split as a shell splits them, with `values` in place of the placeholders.
+
+    A value stays one word, also if it holds spaces. Other text in braces, such as JSON, is unchanged. Raises UserError
+    if the command cannot be split.
+    """
+    try:
+        parts = shlex.split(command)
+    except ValueError as error:
+        raise UserError(f"the command {command!r} cannot be split into words ({error})") from None
+    return [_PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), part) for part in parts]
+
+
+def _known() -> str:
+    return ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
