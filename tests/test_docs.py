@@ -29,7 +29,8 @@ DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "recipes/README.md")),
     *sorted(DOCS.rglob("*.md")),
 ]
-OTHER_PROGRAMS = {"--base-only", "--gpu-memory-utilization", "--port"}
+SERVERS = {"--generation-config", "--min-p", "--model-path", "--parallel", "--sampling-defaults", "--top-k"}
+OTHER_PROGRAMS = {"--base-only", "--gpu-memory-utilization", "--port"} | SERVERS
 """Options of other programs that the documents name."""
 
 README_LINES = 120

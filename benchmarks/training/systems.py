@@ -94,20 +94,19 @@ def codepref_trainer(options: argparse.Namespace, pairs: list[Pair]) -> tuple[An
     Returns the trainer, and a function that prepares it. The function shares prefixes and computes the
     log-probabilities of the reference model. This is part of the timed work.
     """
-    from codepref.models import load_tokenizer
+    from codepref.chat import Chat
+    from codepref.models import load_tokenizer, stop_tokens
     from codepref.training.job import TrainingJob
     from codepref.training.methods import dpo
     from codepref.training.reference import compute_once
     from codepref.training.rows import preference_rows
     from codepref.training.shared_prefix import share
     from codepref.training.staging import claim
-    from codepref.training.trainer import chat_encoder
 
     model = str(options.out / options.size)
     job = TrainingJob(model, options.out / "codepref", settings_of(options), device=options.device)
     tokenizer = load_tokenizer(model)
-    encode = chat_encoder(tokenizer)
-    rows = preference_rows(pairs, encode, max_length=options.max_length, eos_id=tokenizer.eos_token_id)
+    rows = preference_rows(pairs, Chat(tokenizer, stop_tokens(model, tokenizer)), max_length=options.max_length)
     claim(job.staging, f"benchmark {time.time()}")
     built = dpo.build_trainer(job, rows, tokenizer)
 

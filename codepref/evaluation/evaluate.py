@@ -11,9 +11,9 @@ from codepref.evaluation.scores import Kind, Scores, merge, scores_from_verdicts
 from codepref.execution.execute import execute
 from codepref.execution.limits import SCORING_LIMITS, Limits
 from codepref.records import Problem, VacuousTests, VerdictMatrix
-from codepref.sampling.answers import solutions_from_rows
 from codepref.sampling.engines import Decoding, Engine, open_engine
-from codepref.sampling.sample import Progress, sample
+from codepref.sampling.sample import Progress, engine_facts
+from codepref.sampling.sampled import sampled_solutions
 from codepref.storage.files import content_hash
 
 ProgressFor = Callable[[str], Progress]
@@ -57,10 +57,9 @@ def evaluate_model(
         ("sampled", samples, decoding),
     )
     for kind, n, how in kinds:
-        rows = sample(
+        answers = sampled_solutions(
             problems,
             engine,
-            kind="solutions",
             n=n,
             decoding=how,
             template=template,
@@ -71,7 +70,7 @@ def evaluate_model(
         )
         matrices = execute(
             problems,
-            solutions_from_rows(rows, problems),
+            answers,
             out=out / f"{kind}-verdicts" if out else None,
             limits=limits or SCORING_LIMITS,
             jobs=jobs,
@@ -81,6 +80,9 @@ def evaluate_model(
         )
         parts.append(scores_from_verdicts(matrices, kind=kind, label=label, ks=ks))
     conditions = vars(decoding) | {"samples": samples, "template": template or SOLUTION_TEMPLATE, "seed": seed}
+    facts = engine_facts(engine, out / f"{kinds[-1][0]}.jsonl" if out else None)
+    if "engine" in facts:
+        conditions |= {"dtype": facts["engine"]["dtype"]}
     return _keep(replace(merge(label, *parts), conditions=conditions), out, seed)
 
 

@@ -20,9 +20,7 @@ from pathlib import Path
 
 from codepref.execution.sandbox.confinement.packages import imported
 from codepref.execution.sandbox.wire.encoder import encoded
-
-VARIABLE = "CODEPREF_CACHE"
-"""The environment variable that names the cache folder. The value "off" switches the cache off."""
+from codepref.storage.cache import VARIABLE, cache_folder
 
 MAX_BYTES = 1 << 30
 """The size to which the cache is reduced, in bytes. Between two reductions it can be about a sixteenth larger, and
@@ -119,23 +117,6 @@ def user_cache() -> ExpectedCache:
     if folder is None or os.environ.get(VARIABLE):
         return ExpectedCache(folder)
     return ExpectedCache(folder / "expected")
-
-
-def cache_folder() -> Path | None:
-    """Return the folder that CODEPREF_CACHE names, or `codepref` in the user's cache folder.
-
-    Return None if CODEPREF_CACHE is "off". Without CODEPREF_CACHE, also return None if XDG_CACHE_HOME names no absolute
-    path and the user has no home folder.
-    """
-    named = os.environ.get(VARIABLE, "")
-    if named:
-        return None if named == "off" else Path(named).absolute()
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    try:
-        home = Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache"
-    except RuntimeError:  # a user without a home
-        return None
-    return home / "codepref"
 
 
 def key_of(fields: tuple[object, ...], limits: dict[str, object]) -> str:

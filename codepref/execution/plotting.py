@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from codepref.execution.expected_cache import cache_folder
+from codepref.storage.cache import cache_folder
 
 SECONDS = 120.0
 """The seconds in which the list must be built. matplotlib reads all fonts of the machine for it."""

@@ -25,7 +25,7 @@ def plan(recipe: Recipe) -> list[str]:
     measures = [f"evaluate-{label}" for label in labels(recipe)]
     measures += [f"grade-{label}" for label in labels(recipe)] if recipe.grading.benchmark else []
     sampled = [place for place, name in enumerate(names) if name.startswith(f"{round_prefix(recipe, 1)}sample-")]
-    if not (recipe.engine.launches and sampled):
+    if not (recipe.engine.launches and sampled) or recipe.model.base_url:
         return names + measures
     # the server of the base model is running after the samples, so it need not be started again
     base = [name for name in measures if name.endswith("-base")]

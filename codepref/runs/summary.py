@@ -56,6 +56,7 @@ def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, An
         "started": notes["started"],
         "machine": notes.get("machine", {}),
         "versions": notes.get("versions", {}),
+        "engine": next((result["engine"] for result in results.values() if "engine" in result), {}),
         "unconfined": notes.get("unconfined", False),
         "stages": [{"name": name, "seconds": marker["seconds"]} for name, marker in markers.items()],
         "funnel": _funnel(results, recipe.training.method),

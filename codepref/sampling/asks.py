@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Sequence
 from typing import overload
 
+from codepref.chat import about
 from codepref.records import Message, Problem
 from codepref.sampling.engines import Ask, Engine
 from codepref.sampling.prompts import request_messages
@@ -26,7 +27,10 @@ class Asks(Sequence[Ask]):
     ) -> None:
         self.problems, self.kind, self.n, self.template = problems, kind, n, template
         wanted = sorted({place // n for place in missing})
-        length = {index: engine.prompt_length(self._messages(index)) for index in wanted}
+        length = {}
+        for index in wanted:
+            with about(f"problem {problems[index].task_id}"):
+                length[index] = engine.prompt_length(self._messages(index))
         self.places = array("q", missing)
         if len(length) > 1:
             ordered = sorted(missing, key=lambda at: (-length[at // n], problems[at // n].task_id, at))

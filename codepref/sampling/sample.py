@@ -24,7 +24,15 @@ from codepref.sampling.engines.base import BatchEngine, Preparable, Summarising
 from codepref.sampling.prompts import request_messages
 from codepref.sampling.spool import Spool
 from codepref.servers.artifacts import calls_folder, summary_file
-from codepref.storage.files import check_target, content_hash, read_jsonl, write_json, write_lines, write_text
+from codepref.storage.files import (
+    check_target,
+    content_hash,
+    read_json,
+    read_jsonl,
+    write_json,
+    write_lines,
+    write_text,
+)
 from codepref.storage.progress import ProgressLine
 
 _REFUSED = b'{"refusal": '
@@ -103,6 +111,17 @@ def sample_to_file(
     _to_file(call, out, progress)
 
 
+def engine_facts(engine: Engine, out: Path | None) -> dict[str, Any]:
+    """Return the facts that an engine stated about its answers, or {} if it states none.
+
+    out: the file of the answers, beside which `sample_to_file` writes the facts, or None if there is none.
+    """
+    if out and summary_file(out).exists():
+        facts: dict[str, Any] = read_json(summary_file(out))
+        return facts
+    return engine.summary() if isinstance(engine, Summarising) else {}
+
+
 @dataclass(frozen=True)
 class _Call:
     """A checked call of the sampler. The attributes are the arguments of `sample`."""
@@ -130,11 +149,11 @@ class _Call:
 
         The answer `sample` to the problem at `index` has the place `index * n + sample`.
         """
-        if not missing:
-            return
         shown = _Shown(progress, self.n * len(self.problems) - len(missing), self.n * len(self.problems))
         if isinstance(self.engine, Preparable):
             self.engine.prepare(batch_size=self.batch_size, folder=folder, on_tokens=shown.tokens)
+        if not missing:
+            return
         asks = Asks(self.problems, self.engine, kind=self.kind, n=self.n, template=self.template, missing=missing)
         for at, answer in self.engine.answers(asks, self.decoding, self.seed):
             place = asks.places[at]

@@ -91,8 +91,8 @@ def launched(
     served = prepare(str(model), preset, section.adapters, folder / name, log, environment)
     command = _command(section, preset, served, environment, name=name, port=port, dtype=dtype)
     with ServerProcess(command, environment, folder, name, section, log) as process:
-        rows = process.wait_until_ready(port)
         listed = preset is None or preset.lists_model
+        rows = process.wait_until_ready(port, only_health=not listed)
         names = [served_name] if served_name else [name, served.path]
         found = _check_model(rows, names, served) if listed else served_name or served.path
         server = LaunchedServer(f"http://{HOST}:{port}/v1", found, preset, process)

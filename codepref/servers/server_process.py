@@ -100,9 +100,10 @@ class ServerProcess:
             self._supervisor.stdin.flush()
         os.set_blocking(self._supervisor.stdout.fileno(), False)
 
-    def wait_until_ready(self, port: int) -> list[Mapping[str, Any]]:
+    def wait_until_ready(self, port: int, *, only_health: bool = False) -> list[Mapping[str, Any]]:
         """Return the server's list of models as soon as it has one. Raises InfrastructureError if that takes too long.
 
+        only_health: as in `listed_models`.
         A message with the server's last line comes every MESSAGE_SECONDS.
         """
         begun = shown = time.monotonic()
@@ -110,7 +111,8 @@ class ServerProcess:
         while True:
             self.check("before it was ready")
             left = begun + self._section.wait_seconds - time.monotonic()
-            if (rows := listed_models(port, max(POLL_SECONDS, min(ANSWER_SECONDS, left)))) is not None:
+            seconds = max(POLL_SECONDS, min(ANSWER_SECONDS, left))
+            if (rows := listed_models(port, seconds, only_health=only_health)) is not None:
                 self.check("before it was ready")  # another program could have taken the port
                 self._log(f"the server of {self._name} is ready after {time.monotonic() - begun:.0f} s")
                 return rows

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from codepref.chat import Chat
 from codepref.errors import UserError
 from codepref.records import Message
 from codepref.training.examples import Example, Examples
-from codepref.training.rows import Encode, TrainingRows, check_template
+from codepref.training.rows import Faults, TrainingRows, encode_row
 
 PROMPT_COLUMNS = ("instruction", "prompt", "problem", "question")
 ANSWER_COLUMNS = ("response", "completion", "output", "solution", "answer", "chosen")
@@ -40,31 +41,33 @@ def examples_from_rows(rows: Iterable[tuple[str, Mapping[str, Any]]], *, limit: 
     return Examples(examples, {})
 
 
-def sft_rows(answers: Examples, encode: Encode, *, max_length: int, eos_id: int) -> TrainingRows:
+def sft_rows(answers: Examples, chat: Chat, *, max_length: int) -> TrainingRows:
     """Return the wanted answers as rows for TRL's SFTTrainer, with the columns `prompt` and `completion`.
 
     A row with more than `max_length` tokens in prompt and answer is dropped whole, since a cut answer teaches the model
-    not to stop. A row that repeats the tokens of an earlier row is dropped too. The result counts the dropped rows.
-    Raises UserError for the chat templates that `codepref.training.rows.check_template` refuses.
+    not to stop. A row that repeats the tokens of an earlier row, and one that the chat template changes, is dropped
+    too. The result counts the dropped rows. Raises UserError as `encode_row` and `Faults.counts` do.
     """
     rows: list[dict[str, Any]] = []
     dropped: Counter[str] = Counter(answers.dropped)
     seen: set[tuple[int, ...]] = set()
-    longest = 0
-    for example in answers.examples:
+    longest, faults = 0, Faults()
+    for number, example in enumerate(answers.examples, start=1):
         if not example.wanted:
             continue
-        prompt = list(encode(example.prompt, True))
-        whole = list(encode([*example.prompt, *example.completion], False))
-        check_template(prompt, whole, eos_id)
-        if len(whole) > max_length:
+        place = f"answer {number} ({example.task_id})"
+        row = encode_row(chat, example.prompt, example.completion, place)
+        if faults.add(row.faults, place):
+            continue
+        if len(row.ids) > max_length:
             dropped[f"longer than training.max_length = {max_length} tokens"] += 1
-        elif tuple(whole) in seen:
+        elif tuple(row.ids) in seen:
             dropped["answer left out: it is there already"] += 1
         else:
-            seen.add(tuple(whole))
-            longest = max(longest, len(whole))
-            rows.append({"prompt": list(example.prompt), "completion": list(example.completion)})
+            seen.add(tuple(row.ids))
+            longest = max(longest, len(row.ids))
+            rows.append({"prompt": row.prompt, "completion": list(example.completion)})
+    dropped.update(faults.counts(len(rows)))
     return TrainingRows(rows, dict(sorted(dropped.items())), longest, len(rows))
 
 

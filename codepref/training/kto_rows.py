@@ -4,34 +4,37 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 
+from codepref.chat import Chat
 from codepref.training.examples import Examples
 from codepref.training.interleave import interleaved, kl_clashes, one_sided_batches
-from codepref.training.rows import Encode, TrainingRows, check_template
+from codepref.training.rows import Faults, TrainingRows, encode_row
 
 
-def kto_rows(
-    answers: Examples, encode: Encode, *, max_length: int, eos_id: int, batch: int, seed: int = 0
-) -> TrainingRows:
+def kto_rows(answers: Examples, chat: Chat, *, max_length: int, batch: int, seed: int = 0) -> TrainingRows:
     """Return rows for TRL's KTOTrainer in the order of `interleaved`, with the columns prompt, completion and label.
 
     batch: the rows that one process holds at once. A row with more than `max_length` tokens in prompt and answer is
     dropped whole. If the last batch would hold a single row, that row would be its own KL neighbour. Therefore one row
     of the more frequent label is dropped (an unwanted one if the labels are equally frequent). The result's `dropped`
     also counts the faults that remain in the order; their reasons end with "(kept)". If both labels occur, the result's
-    `weights` give them the same total weight (arXiv 2402.01306, eq. 8). Raises UserError for the chat templates that
-    `check_template` refuses.
+    `weights` give them the same total weight (arXiv 2402.01306, eq. 8). Raises UserError as `encode_row` and
+    `Faults.counts` do.
     """
     dropped: Counter[str] = Counter(answers.dropped)
-    kept, longest = [], 0
-    for example in answers.examples:
-        whole = list(encode([*example.prompt, *example.completion], False))
-        check_template(list(encode(example.prompt, True)), whole, eos_id)
-        if len(whole) > max_length:
+    kept, longest, faults = [], 0, Faults()
+    for number, example in enumerate(answers.examples, start=1):
+        place = f"answer {number} ({example.task_id})"
+        row = encode_row(chat, example.prompt, example.completion, place)
+        if faults.add(row.faults, place):
+            continue
+        if len(row.ids) > max_length:
             dropped[f"longer than training.max_length = {max_length} tokens"] += 1
         else:
-            kept.append(example)
-            longest = max(longest, len(whole))
+            kept.append(replace(example, prompt=row.prompt))
+            longest = max(longest, len(row.ids))
+    dropped.update(faults.counts(len(kept)))
     if len(kept) % batch == 1:
         frequent = sum(example.wanted for example in kept) * 2 > len(kept)
         kept.remove(random.Random(seed).choice([example for example in kept if example.wanted == frequent]))

@@ -1,17 +1,17 @@
-"""Rows that TRL can train on, made from pairs. The tokenizer is passed as a function. Pure."""
+"""Rows that TRL can train on, made from pairs, and the checks of what a chat template makes of rows. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from codepref.chat import END_IN_TEXT, FOLDED, KEPT, Chat, about
 from codepref.errors import UserError
 from codepref.records import Message, Pair
 
-Encode = Callable[[Sequence[Message], bool], Sequence[int]]
-"""A function of messages and `add_generation_prompt` that returns token ids in the model's chat template."""
+MERGED = "the chat template renders a prompt alone differently from the same prompt before an answer"
 
 
 @dataclass(frozen=True)
@@ -32,48 +32,99 @@ class TrainingRows:
     weights: tuple[float, float] = (1.0, 1.0)
 
 
-def preference_rows(pairs: Iterable[Pair], encode: Encode, *, max_length: int, eos_id: int) -> TrainingRows:
+@dataclass(frozen=True)
+class EncodedRow:
+    """A prompt with an answer, as the chat template renders them.
+
+    prompt: the messages that the template takes. ids: the tokens of prompt and answer. faults: what is wrong with the
+    row. A fault that ends with KEPT is no reason to leave the row out.
+    """
+
+    prompt: list[Message]
+    ids: list[int]
+    faults: tuple[str, ...] = ()
+
+
+class Faults:
+    """Counts the faults of rows, and keeps the place of the first row that has each."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
+
+    def add(self, faults: Iterable[str], place: str) -> bool:
+        """Count the faults of a row, and return whether it must be left out. place: what messages call the row."""
+        faults = list(faults)
+        self._counts.update(faults)
+        for fault in faults:
+            self._first.setdefault(fault, place)
+        return any(not fault.endswith(KEPT) for fault in faults)
+
+    def counts(self, kept: int) -> dict[str, int]:
+        """Return the number of rows by fault and first place. kept: the number of rows that were not left out.
+
+        Raises UserError if no row was kept and the template renders each prompt differently before an answer.
+        """
+        if not kept and MERGED in self._counts:
+            raise UserError(
+                f"{MERGED}, so the model would be trained in another context than it is sampled in. Change the "
+                "template so that the tokens before an answer are those of the generation prompt. A generation prompt "
+                "should end with a special token."
+            )
+        return {
+            f"{fault.removesuffix(KEPT)}; first in {self._first[fault]}{KEPT if fault.endswith(KEPT) else ''}": count
+            for fault, count in self._counts.items()
+        }
+
+
+def encode_row(chat: Chat, prompt: Sequence[Message], answer: Sequence[Message], place: str) -> EncodedRow:
+    """Return a prompt with an answer as the chat template renders them.
+
+    place: what messages call the row. Raises UserError if the template refuses the messages or puts no end token after
+    the answer.
+    """
+    turns = chat.prompt(prompt)
+    with about(place):
+        before, whole = chat.encode(turns, True), chat.encode([*turns, *answer], False)
+        fault = chat.fault([*turns, *answer])
+    check_ends(whole[len(before) :], chat.ends)
+    merged = MERGED if whole[: len(before)] != before else ""
+    folded = FOLDED if turns != list(prompt) else ""
+    in_text = END_IN_TEXT if chat.holds_end(answer) else ""
+    return EncodedRow(turns, whole, tuple(filter(None, (fault, in_text, merged, folded))))
+
+
+def check_ends(answer: Sequence[int], ends: Collection[int]) -> None:
+    """Raise UserError if the tokens of an answer hold none of the tokens `ends` that end an answer."""
+    if not any(token in ends for token in answer):
+        raise UserError(
+            "the chat template puts no end token after an answer, so training would teach the model not to stop. Add "
+            "eos_token at the end of the assistant's turn in the template, or add the token that ends the turn to "
+            "eos_token_id in generation_config.json."
+        )
+
+
+def preference_rows(pairs: Iterable[Pair], chat: Chat, *, max_length: int) -> TrainingRows:
     """Return the pairs as rows for DPO.
 
     A pair is dropped whole if its prompt and one of its answers together have more than `max_length` tokens. A cut
     answer would have no end token and would teach the model not to stop, and two answers that are cut to the same
-    tokens would train nothing. A pair whose answers have the same tokens is dropped too. The result counts the dropped
-    pairs. Raises UserError for the chat templates that `check_template` refuses.
+    tokens would train nothing. A pair whose answers have the same tokens, and one that the chat template changes, is
+    dropped too. The result counts the dropped pairs. Raises UserError as `encode_row` and `Faults.counts` do.
     """
     rows: list[dict[str, Any]] = []
     dropped: Counter[str] = Counter()
-    longest = 0
-    for pair in pairs:
-        prompt = list(encode(pair.prompt, True))
-        chosen = list(encode([*pair.prompt, *pair.chosen], False))
-        rejected = list(encode([*pair.prompt, *pair.rejected], False))
-        for whole in (chosen, rejected):
-            check_template(prompt, whole, eos_id)
-        if chosen == rejected:
+    longest, faults = 0, Faults()
+    for number, pair in enumerate(pairs, start=1):
+        place = f"pair {number} ({pair.task_id})"
+        chosen, rejected = (encode_row(chat, pair.prompt, answer, place) for answer in (pair.chosen, pair.rejected))
+        if faults.add(dict.fromkeys(chosen.faults + rejected.faults), place):
+            continue
+        if chosen.ids == rejected.ids:
             dropped["chosen and rejected are the same tokens"] += 1
-        elif max(len(chosen), len(rejected)) > max_length:
+        elif max(len(chosen.ids), len(rejected.ids)) > max_length:
             dropped[f"longer than training.max_length = {max_length} tokens"] += 1
         else:
-            longest = max(longest, len(chosen), len(rejected))
-            rows.append({name: list(getattr(pair, name)) for name in ("prompt", "chosen", "rejected")})
-    return TrainingRows(rows, dict(dropped), longest, len(rows))
-
-
-def check_template(prompt: list[int], whole: list[int], eos_id: int) -> None:
-    """Raise UserError for a chat template under which a model cannot be trained as it is sampled.
-
-    Two kinds of templates are refused. One changes the tokens of a prompt when an answer follows. The other gives an
-    answer no end-of-sequence token. prompt: the tokens of a prompt. whole: the tokens of the same prompt with an
-    answer. eos_id: the id of the end-of-sequence token.
-    """
-    if whole[: len(prompt)] != prompt:
-        raise UserError(
-            "the chat template renders a prompt alone differently from the same prompt before an answer, so the model "
-            "would be trained in another context than it is sampled in. Change the template so that the tokens before "
-            "an answer are those of the generation prompt. A generation prompt should end with a special token."
-        )
-    if eos_id not in whole[len(prompt) :]:
-        raise UserError(
-            "the chat template puts no end-of-sequence token after an answer, so training would teach the "
-            "model not to stop. Add eos_token at the end of the assistant's turn in the template."
-        )
+            longest = max(longest, len(chosen.ids), len(rejected.ids))
+            rows.append({"prompt": chosen.prompt, "chosen": list(pair.chosen), "rejected": list(pair.rejected)})
+    return TrainingRows(rows, dict(dropped) | faults.counts(len(rows)), longest, len(rows))

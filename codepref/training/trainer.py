@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from codepref.chat import Chat
 from codepref.config.sections import TrainingSection
 from codepref.errors import GateError, MachineError, UserError
-from codepref.models import fingerprint, load_tokenizer, pick_device, public_name, quiet
+from codepref.models import fingerprint, load_tokenizer, pick_device, public_name, quiet, stop_tokens
 from codepref.storage.files import content_hash, write_json
 from codepref.training.curve import training_curve
 from codepref.training.job import TrainingJob
@@ -19,7 +20,7 @@ from codepref.training.processes import count, first_alone
 from codepref.training.reference import compute_once
 from codepref.training.requirements import check_context, check_rows, check_trainable, check_validation
 from codepref.training.result import TrainingResult
-from codepref.training.rows import Encode, TrainingRows
+from codepref.training.rows import TrainingRows
 from codepref.training.saving import check_weights, save
 from codepref.training.setup import learning_rate, restore_adapter_dropout
 from codepref.training.shared_prefix import share
@@ -31,8 +32,8 @@ from codepref.training.validator import Validator
 STOPPING = ("loss", "grad_norm")
 """Names of logged values. A training ends when it logs one of them that is not a finite number."""
 
-MakeRows = Callable[[Encode, int], TrainingRows]
-"""A function of the chat template and the id of the end-of-sequence token that returns the rows."""
+MakeRows = Callable[[Chat], TrainingRows]
+"""A function of the model's chat template that returns the rows."""
 
 Build = Callable[[TrainingJob, TrainingRows, Any], Any]
 """A function of the job, the rows and the tokenizer that returns TRL's trainer."""
@@ -74,7 +75,7 @@ def run_training(
     check_validation(job)
     tokenizer = load_tokenizer(job.model)
     with quiet():  # the tokenizer would warn of rows that are too long, and these are left out and counted
-        fitted = rows(chat_encoder(tokenizer), int(tokenizer.eos_token_id))
+        fitted = rows(Chat(tokenizer, stop_tokens(job.model, tokenizer)))
     check_rows(fitted)
     cpu = pick_device(job.device) == "cpu"
     resumed = first_alone(lambda: claim(job.staging, _resume_key(job, fitted, key_parts)), cpu=cpu)
@@ -202,14 +203,3 @@ def _label_weights(trainer: Any) -> dict[str, float]:
     """Return the label weights that KTO used, which replace a 0 in the settings. Other methods have none."""
     names = ("desirable_weight", "undesirable_weight")
     return {name: float(getattr(trainer, name)) for name in names if hasattr(trainer, name)}
-
-
-def chat_encoder(tokenizer: Any) -> Encode:
-    """Return a function that turns messages into token ids by the model's chat template."""
-
-    def encode(messages: Any, add_generation_prompt: bool) -> list[int]:
-        encoded = tokenizer.apply_chat_template(list(messages), add_generation_prompt=add_generation_prompt)
-        ids: list[int] = encoded["input_ids"]
-        return ids
-
-    return encode

@@ -55,6 +55,12 @@ def test_one_error_lists_all_mistakes_with_the_nearest_names(tmp_path: Path) -> 
         ({"training": 3}, "must be a section"),
         ({"model": {"dtype": "int3"}}, "must be one of auto"),
         ({"training": {"gradient_checkpointing": 1}}, "must be true or false"),
+        ({"model": {"base_url": "localhost:8000"}}, "http://"),
+        ({"model": {"base_url": [1]}}, "must be a list of texts"),
+        ({"model": {"concurrency": 2, "stop": "x"}}, "model.concurrency, model.stop has no effect without"),
+        ({"model": {"base_url": "http://a/v1", "extra_body": "[]"}}, "extra_body must be a JSON object"),
+        ({"model": {"base_url": "http://a/v1", "budget": 1.0}}, "a budget needs prices"),
+        ({"model": {"base_url": "http://a/v1"}, "training": {"method": "grpo"}}, "model.base_url has no effect"),
     ],
 )
 def test_a_recipe_that_cannot_work_is_refused(document: dict[str, object], message: str) -> None:
@@ -79,6 +85,16 @@ def test_overrides_accept_toml_values_and_bare_text() -> None:
     assert recipe.model.path == "some/model"
     assert recipe.evaluation.k == (1, 5)
     assert recipe.seed == 7
+
+
+def test_the_address_of_a_server_is_a_text_or_a_list() -> None:
+    one = parse_recipe({"model": {"base_url": "http://a/v1"}})
+    assert one.model.base_url == ("http://a/v1",)
+    several = parse_recipe({}, overrides=["model.base_url=['http://a/v1', 'http://b/v1']", "model.stop=end"])
+    assert several.model.base_url == ("http://a/v1", "http://b/v1")
+    assert several.model.stop == ("end",)
+    assert parse_recipe(tomllib.loads(several.to_toml()), name=several.name) == several
+    assert parse_recipe({"model": {"base_url": ""}}).model.base_url == ()
 
 
 @pytest.mark.parametrize("override", ["training", "a.b.c=1", "=3", "seed.x=3", "pool.model=m"])

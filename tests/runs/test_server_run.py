@@ -1,9 +1,7 @@
 """A run whose model answers on a server that codepref starts and stops."""
 
 import json
-import os
 import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -19,6 +17,8 @@ from codepref.runs.inspect import status_lines
 
 SERVER = Path(__file__).parent.parent / "servers" / "small_server.py"
 TRAIN, HELDOUT = range(1, 7), range(101, 105)
+CONCURRENCY = 2
+"""The number of answers that codepref asks for at the same time."""
 
 
 def problems(path: Path, numbers: range) -> str:
@@ -42,6 +42,9 @@ def recipe(folder: Path, *options: str) -> Path:
     path = folder / "recipe.toml"
     path.write_text(
         f"""
+[model]
+concurrency = {CONCURRENCY}
+
 [engine]
 command = '''{command} {shlex.join(options)}'''
 stop_seconds = 3.0
@@ -100,27 +103,53 @@ def test_a_run_starts_a_server_for_the_base_model_and_one_for_the_aligned_model(
 
 def start(folder: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "codepref", "run", str(folder / "recipe.toml"), "--out", str(folder / "out")]
-    return subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_in_each_sampling_stage_asks_nothing_twice_and_leaves_no_server(tmp_path: Path) -> None:
-    recipe(tmp_path, "--seconds", "0.2")
-    for answers in (6, 30):
+def test_a_run_that_is_killed_asks_nothing_again_that_was_answered_and_leaves_no_server(tmp_path: Path) -> None:
+    """The run is killed while the base model is sampled, while it is measured, and while the aligned model is."""
+    recipe(tmp_path, "--seconds", "0.1")
+    for answers in (8, 30, 42):
         process = start(tmp_path)
-        deadline = time.monotonic() + 120
         while len(asked(tmp_path)) < answers:
             assert process.poll() is None, process.stderr and process.stderr.read()
-            assert time.monotonic() < deadline
             time.sleep(0.02)
         children = psutil.Process(process.pid).children(recursive=True)
         assert any(str(SERVER) in child.cmdline() for child in children)
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
         _, left = psutil.wait_procs(children, timeout=30)
         assert not [child for child in left if child.status() != psutil.STATUS_ZOMBIE]
     process = start(tmp_path)
-    _, errors = process.communicate(timeout=200)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
+    assert (tmp_path / "out" / "report.html").exists()
+    requests = Counter(json.dumps(one) for one in asked(tmp_path))
+    again = sum(requests.values()) - len(requests)
+    assert again <= 3 * CONCURRENCY  # each kill loses at most the answers that were on their way
+
+
+@pytest.mark.slow
+def test_a_server_at_an_address_answers_the_training_problems_and_measures_no_model(tmp_path: Path) -> None:
+    path = recipe(tmp_path)
+    command = [sys.executable, str(SERVER), "served", "--port", "0", "--asked", str(tmp_path / "asked")]
+    with subprocess.Popen([*command, "--print-port"], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
+        try:
+            text = path.read_text()
+            section = text[text.index("[engine]") : text.index("[problems]")]
+            address = f'[model]\nbase_url = "{url}"\nserved_name = "served"\nsend_seed = "no"'
+            path.write_text(text.replace(section, "").replace("[model]", address))
+            messages: list[str] = []
+            summary = run(path, tmp_path / "out", log=messages.append)
+        finally:
+            server.kill()
+    assert len(asked(tmp_path)) == 6 * 4  # six problems, four solutions each
+    assert any(url in line and "All measurements use codepref on this machine" in line for line in messages)
+    assert summary["pairs"]["count"] > 0
+    assert summary["comparison"]
+    marker = json.loads((tmp_path / "out" / "stages" / "sample-solutions.json").read_text())
+    assert marker["result"]["server"]["seed"] == "no seed: send_seed is 'no'"
+    assert "codepref cannot check that the server has the weights" in (tmp_path / "out" / "report.html").read_text()

@@ -3,7 +3,6 @@
 import io
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -13,7 +12,6 @@ from codepref.records import Message, Problem
 from codepref.registry import Registry
 from codepref.sampling.engines import ENGINES, Answer, Ask, Decoding, ask_seed, model_fingerprint, open_engine
 from codepref.sampling.engines.scripted import ScriptedEngine
-from codepref.sampling.engines.transformers import TransformersEngine
 from codepref.sampling.sample import sample
 from codepref.sampling.spool import Spool
 from codepref.storage.files import read_jsonl
@@ -198,17 +196,6 @@ def test_a_folder_with_a_colon_is_a_model_and_not_an_engine(tmp_path: Path, monk
     (tmp_path / "a:b").mkdir()
     with pytest.raises(UserError, match=r"a:b: holds no config\.json"):
         open_engine("a:b")
-
-
-def test_each_stop_token_of_the_model_ends_an_answer() -> None:
-    tokenizer = SimpleNamespace(eos_token_id=9, decode=lambda tokens, **_: " ".join(map(str, tokens)))
-    model = SimpleNamespace(generation_config=SimpleNamespace(eos_token_id=[7, 9]))
-    engine = TransformersEngine.around(model, tokenizer, "two stops")
-    assert [engine._decode(tokens) for tokens in ([5, 7, 0], [5, 9, 0], [5, 6])] == [
-        Answer("5"),
-        Answer("5"),
-        Answer("5 6", finished=False),
-    ]
 
 
 def test_the_default_engine_can_be_named() -> None:

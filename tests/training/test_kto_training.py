@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from training_script import pairs, train_on
 
+from codepref.chat import Chat
 from codepref.cli.main import main
 from codepref.config.sections import TrainingSection
 from codepref.errors import GateError, InfrastructureError, UserError
@@ -72,7 +73,7 @@ def test_the_added_likelihood_is_a_mean_over_the_tokens_of_the_wanted_answers(tm
         train_on(pairs(4), "starter", tmp_path / f"{weight}", replace(at_once, chosen_weight=weight)).curve[0]
         for weight in (0.0, 1.0)
     ]
-    encode = trainer.chat_encoder(load_tokenizer("starter"))
+    encode = Chat(load_tokenizer("starter")).encode
     tokens = sum(len(encode([*one.prompt, *one.chosen], False)) - len(encode(one.prompt, True)) for one in pairs(4))
     # chosen_logp is a mean over the 4 wanted answers; for each answer it sums the log-probabilities of the tokens
     without, with_likelihood = first_steps
@@ -161,7 +162,7 @@ def test_the_micro_batch_is_divided_among_the_processes(tmp_path: Path, monkeypa
         train_on(pairs(4), "starter", tmp_path / "model", replace(SETTINGS, micro_batch_size=2))
     batches: list[int] = []
     monkeypatch.setattr(kto, "kto_rows", lambda *args, batch, **named: batches.append(batch) or TrainingRows())
-    monkeypatch.setattr(trainer, "run_training", lambda job, *, rows, **named: rows(None, 0))
+    monkeypatch.setattr(trainer, "run_training", lambda job, *, rows, **named: rows(None))
     train_on(pairs(4), "starter", tmp_path / "model", replace(SETTINGS, micro_batch_size=4))
     assert batches == [2]
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from letters import letters
 
 from codepref import api
 from codepref.config.sections import TrainingSection
@@ -83,22 +84,17 @@ def test_supervised_training_learns_the_chosen_answers_of_pairs(tmp_path: Path) 
     assert trained.dropped == {"answer left out: it is there already": 1}
 
 
-def encode(messages: Any, add_generation_prompt: bool) -> list[int]:
-    text = "".join(f"{m['role'][0]}{m['content']}." for m in messages) + ("a" if add_generation_prompt else "")
-    return [ord(code) for code in text]
-
-
 def test_long_answers_and_repeated_answers_are_left_out_and_counted() -> None:
     answers = examples_from_rows(
         ("here", {"prompt": "ask", "completion": text}) for text in ("ok", "ok", "much too long for this", "no")
     )
-    fitted = sft_rows(answers, encode, max_length=12, eos_id=ord("."))
+    fitted = sft_rows(answers, letters(), max_length=8)
     assert [row["completion"][0]["content"] for row in fitted.rows] == ["ok", "no"]
     assert fitted.dropped == {
         "answer left out: it is there already": 1,
-        "longer than training.max_length = 12 tokens": 1,
+        "longer than training.max_length = 8 tokens": 1,
     }
-    assert fitted.longest == len("uask.aok.")
+    assert fitted.longest == len("_ask_ok.")
 
 
 def test_each_form_of_demonstrations_is_read_and_others_are_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ from codepref.runs.stages.feedback import ask_recipe_pool
 from codepref.runs.work import Work
 from codepref.sampling.answers import load_tests
 from codepref.sampling.engines import Decoding
-from codepref.sampling.sample import sample
+from codepref.sampling.sample import sample_to_file
 from codepref.servers.artifacts import summary_file
-from codepref.storage.files import read_json, write_json
+from codepref.storage.files import content_hash, read_json, read_jsonl, write_json
 
 
 def stage_problems(work: Work) -> Result:
@@ -33,30 +34,34 @@ def stage_problems(work: Work) -> Result:
 
 def stage_solutions(work: Work) -> Result:
     """Sample the policy's solutions of the training problems into samples/solutions.jsonl."""
-    rows = _sample(work, "solutions", work.recipe.sampling.solutions)
-    texts = [(row["task_id"], row["solution"]) for row in rows]
-    dropped: Counter[str] = Counter()
-    dropped["no code in the answer"] = sum(not text for _, text in texts)
-    dropped["cut at max_new_tokens (kept when code is whole)"] = sum(not row["finished"] for row in rows)
-    served = _served(work, "solutions")
-    dropped["the server refuses the prompt"] = served.get("refused", 0)
-    sampled = {"sampled": len(rows), "distinct": len({t for t in texts if t[1]}), "dropped": _positive(dropped)}
-    return sampled | ({"server": served} if served else {})
+    counts: Counter[str] = Counter()
+    distinct: set[str] = set()
+    for row in _sample(work, "solutions", work.recipe.sampling.solutions):
+        counts["answers"] += 1
+        counts["without code"] += not row["solution"]
+        counts["cut"] += not row["finished"]
+        if row["solution"]:
+            distinct.add(content_hash(row["task_id"], row["solution"]))
+    facts = _facts(work, "solutions")
+    dropped = {
+        "no code in the answer": counts["without code"],
+        "cut at max_new_tokens (kept when code is whole)": counts["cut"],
+        "the server refuses the prompt": facts.get("server", {}).get("refused", 0),
+    }
+    return {"sampled": counts["answers"], "distinct": len(distinct), "dropped": _positive(dropped)} | facts
 
 
 def stage_tests(work: Work) -> Result:
     """Sample test completions into samples/tests.jsonl, and count the tests that are extracted from them."""
-    rows = _sample(work, "tests", work.recipe.sampling.tests)
+    completions = sum(1 for _ in _sample(work, "tests", work.recipe.sampling.tests))
     loaded = load_tests(tests_file(work), work.train, per_completion=work.recipe.sampling.tests_per_completion)
     kept = [test for tests in loaded.tests.values() for test in tests]
-    served = _served(work, "tests")
-    sampled = {
-        "completions": len(rows),
+    return {
+        "completions": completions,
         "extracted": sum(test.count for test in kept),
         "distinct": len(kept),
         "dropped": _positive(loaded.dropped),
-    }
-    return sampled | ({"server": served} if served else {})
+    } | _facts(work, "tests")
 
 
 def stage_respond(work: Work) -> Result:
@@ -66,28 +71,36 @@ def stage_respond(work: Work) -> Result:
     )
 
 
-def _sample(work: Work, kind: str, n: int) -> list[dict[str, Any]]:
+def _sample(work: Work, kind: str, n: int) -> Iterator[dict[str, Any]]:
+    """Sample answers of one kind into their file, and return an iterator over its rows."""
     settings = work.recipe.sampling
-    return sample(
+    out = work.folder / "samples" / f"{kind}.jsonl"
+    sample_to_file(
         work.train,
         work.sampler(),
+        out,
         kind=kind,
         n=n,
         decoding=Decoding(settings.temperature, settings.top_p, settings.max_new_tokens),
         template=settings.solution_template if kind == "solutions" else settings.test_template,
         seed=work.seed(f"sample-{kind}"),
         batch_size=settings.batch_size,
-        out=work.folder / "samples" / f"{kind}.jsonl",
         dtype=work.recipe.model.dtype,
         device=work.recipe.model.device,
         progress=work.progress_for(f"sample {kind}: answers"),
     )
+    return (row for _, row in read_jsonl(out))
 
 
-def _served(work: Work, kind: str) -> dict[str, Any]:
-    """Return the facts about the server that gave the answers of this kind, or {} if no server gave them."""
+def _facts(work: Work, kind: str) -> dict[str, Any]:
+    """Return what is known about the answers of this kind: {"engine": how this process computed them}, or {"server":
+    the facts about the server that gave them}, or {}.
+    """
     file = summary_file(work.folder / "samples" / f"{kind}.jsonl")
-    return read_json(file) if file.exists() else {}
+    facts = read_json(file) if file.exists() else {}
+    if "engine" in facts:
+        return {"engine": facts["engine"]}
+    return {"server": facts} if set(facts) - {"answers", "refused"} else {}
 
 
 def tests_file(work: Work) -> Path:

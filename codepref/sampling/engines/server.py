@@ -16,8 +16,9 @@ from codepref.sampling.engines.base import Answer, Ask, Decoding, ask_seed
 from codepref.sampling.engines.server_calls import CallPlan
 from codepref.servers.artifacts import costs
 from codepref.servers.exchange import KEPT, Exchange, Log, check_endpoints
+from codepref.servers.journal import JOURNAL, read_journal
 from codepref.servers.ledger import Ledger
-from codepref.servers.records import Request, RequestResult
+from codepref.servers.records import Request
 from codepref.storage.hashing import content_hash
 
 NO_SEED = "no seed"
@@ -92,7 +93,7 @@ class ServerEngine:
                 if result.reply is not None:
                     self._on_tokens(0 if result.cached else result.reply.tokens_out)
                     yield from plan.answers(result)
-                elif _is_refused(result):
+                elif result.rejected:
                     yield from ((place, Answer("", False, refusal=result.reason)) for place in plan.unanswered(result))
                 else:
                     missing[result.reason] += len(plan.unanswered(result))
@@ -107,6 +108,8 @@ class ServerEngine:
 
         It is complete after the last answer.
         """
+        if not self.ledger.accounts and self._folder:  # all answers were there before this process
+            self.ledger, _ = read_journal(self._folder / JOURNAL)
         server, account = self.server, self.ledger.accounts.get(self.endpoint.name)
         return {
             "model": self.endpoint.model,
@@ -147,8 +150,3 @@ class ServerEngine:
             return len(reply.answers()) if reply else 0
 
         return CallPlan(asks, group_of, request, held, self.server.answers_per_call or self.server.concurrency)
-
-
-def _is_refused(result: RequestResult) -> bool:
-    """Return whether the server refused the request for good, and not because it failed."""
-    return bool(getattr(result, "rejected", False))

@@ -1,122 +1,149 @@
-"""The Transformers engine. It generates one batch at a time in this process, with one seed for each batch."""
+"""The Transformers engine. It generates answers in this process, many at once."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from codepref.chat import Chat
 from codepref.errors import MachineError, UserError
-from codepref.models import fingerprint, load_model, load_tokenizer, pick_device, quiet
+from codepref.models import fingerprint, load_model, load_tokenizer, pick_device, quiet, stop_tokens
 from codepref.records import Message
-from codepref.sampling.engines.base import Answer, Ask, Decoding, ask_seed
+from codepref.sampling.decoding.loop import DecodingLoop
+from codepref.sampling.decoding.plain import generate
+from codepref.sampling.decoding.prompts import Prompt, encoded_prompts
+from codepref.sampling.decoding.support import is_supported, windows
+from codepref.sampling.engines.base import Answer, Ask, Decoding
+
+SMALL = 256
+"""Models whose hidden size is below this compute in float32 on a CPU, since bfloat16 is not faster for them."""
 
 
 class TransformersEngine:
-    """A local or hub model. Weights are loaded at the first answer, so that a finished run loads none."""
+    """A local or hub model. Weights are loaded at the first answer, so that a finished run loads none.
+
+    dtype: "auto" is, on a CPU, bfloat16 if the processor computes with it (AMX or AVX512-BF16) and the model is not
+    small, and float32 otherwise; on another device it is the checkpoint's type.
+    """
 
     def __init__(self, model: str, *, dtype: str = "auto", device: str = "auto") -> None:
         self.name = model
-        self.fingerprint = fingerprint(model)
+        self.fingerprint = fingerprint(model) + ("" if dtype == "auto" else f"-{dtype}")
         self._dtype, self._device = dtype, device
-        self._tokenizer: Any = load_tokenizer(model)
-        self._model: Any = None
-        self._settle()
+        self._set_up(None, load_tokenizer(model))
 
     @classmethod
     def around(cls, model: Any, tokenizer: Any, name: str) -> TransformersEngine:
         """Return an engine for a model in memory, such as a model in training. `name` becomes the fingerprint."""
         engine = cls.__new__(cls)
         engine.name = engine.fingerprint = name
-        engine._model, engine._tokenizer = model, tokenizer
-        engine._settle()
+        engine._set_up(model, tokenizer)
         return engine
 
-    def _settle(self) -> None:
+    def _set_up(self, model: Any, tokenizer: Any) -> None:
+        self._model, self._tokenizer, self._chat = model, tokenizer, Chat(tokenizer)
         self._batch_size = 128
         self._on_tokens: Callable[[int], None] = lambda number: None
+        self._has_loop: bool | None = None
+
+    def summary(self) -> dict[str, Any]:
+        """Return {"engine": the type of the numbers, the device and the decoder in use}, or {} before the first answer.
+
+        The decoder is "slots" (see `codepref.sampling.decoding.loop`) or "generate" (Transformers' own).
+        """
+        if self._model is None or self._has_loop is None:
+            return {}
+        facts = {"dtype": str(self._model.dtype).removeprefix("torch."), "device": str(self._model.device)}
+        return {"engine": facts | {"decoder": "slots" if self._has_loop else "generate"}}
 
     def prompt_length(self, messages: Sequence[Message]) -> int:
-        """Return the number of tokens of the prompt, with the generation prompt."""
-        return len(self._tokenizer.apply_chat_template(list(messages), add_generation_prompt=True)["input_ids"])
+        """Return the number of tokens of the prompt, with the generation prompt.
+
+        Raises UserError if the chat template refuses the messages or changes their texts.
+        """
+        return len(self._chat.prompt_ids(messages))
 
     def prepare(self, *, batch_size: int, folder: Path | None, on_tokens: Callable[[int], None]) -> None:
         """Take the largest number of answers that are computed at once, and the callback for the tokens."""
         self._batch_size, self._on_tokens = batch_size, on_tokens
 
     def answers(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> Iterator[tuple[int, Answer]]:
-        """Yield (place in `asks`, answer) for each ask.
+        """Yield (place in `asks`, answer) for each ask, in the order in which the answers are finished.
 
-        Raises what `_answer` raises.
+        Raises UserError if a prompt fills the model's context or does not fit the chat template, MachineError if memory
+        runs out, and the errors of `codepref.models.load_model`.
         """
-        for start in range(0, len(asks), self._batch_size):
-            batch = [asks[place] for place in range(start, min(start + self._batch_size, len(asks)))]
-            yield from enumerate(self._answer(batch, decoding, ask_seed(batch[0], seed)), start)
+        if not len(asks):
+            return
+        with self._memory():
+            self._load()
+            stops = set(stop_tokens(self._model, self._tokenizer))
+            config = self._model.config.get_text_config()
+            room = getattr(config, "max_position_embeddings", None)
+            prompts = self._checked(encoded_prompts(asks, self._chat.prompt_ids, seed), room)
+            options: dict[str, Any] = {"stops": stops, "slots": self._batch_size, "room": room}
+            options["on_tokens"] = self._on_tokens
+            if self._has_loop is None:
+                self._has_loop = is_supported(self._model, self._chat.prompt_ids(asks[0].messages))
+            if self._has_loop:
+                kinds = windows(config)
+                assert kinds is not None
+                finished = DecodingLoop(self._model, decoding, windows=kinds, **options).run(prompts)
+            else:
+                pad = self._tokenizer.pad_token_id
+                finished = generate(self._model, prompts, decoding, pad=pad, **options)
+        while True:
+            with self._memory():
+                answer = next(finished, None)
+            if answer is None:
+                return
+            place, tokens, ended = answer
+            yield place, Answer(self._tokenizer.decode(tokens, skip_special_tokens=True), ended)
 
-    def _answer(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> list[Answer]:
-        """Return one answer for each ask. All answers are generated in one padded batch.
+    def _checked(self, prompts: Iterator[Prompt], room: int | None) -> Iterator[Prompt]:
+        """Yield the prompts. Raise UserError for a prompt that leaves no room for an answer."""
+        for prompt in prompts:
+            if room is not None and len(prompt.tokens) >= room:
+                raise UserError(
+                    f"{self.name}: the prompt of {prompt.task_id} has {len(prompt.tokens)} tokens, and the model's "
+                    f"context of {room} tokens leaves no room for an answer. Leave this problem out"
+                )
+            yield prompt
 
-        Raises UserError if a prompt fills the model's context, MachineError if GPU memory runs out, and the errors of
-        `codepref.models.load_model`.
-        """
+    @contextlib.contextmanager
+    def _memory(self) -> Iterator[None]:
+        """Turn the errors of PyTorch about too little memory into a MachineError."""
         import torch
 
-        self._load()
-        encoded = self._tokenizer.apply_chat_template(
-            [list(ask.messages) for ask in asks], add_generation_prompt=True, padding=True, return_tensors="pt"
-        ).to(self._model.device)
-        prompt_tokens = encoded["input_ids"].shape[1]
-        room = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
-        if room is not None and prompt_tokens >= room:
-            raise UserError(
-                f"{self.name}: the prompt of {asks[0].task_id} has {prompt_tokens} tokens, and the model's context of "
-                f"{room} tokens leaves no room for an answer. Leave this problem out"
-            )
-        limit = decoding.max_new_tokens if room is None else min(decoding.max_new_tokens, room - prompt_tokens)
-        torch.manual_seed(seed)
         try:
-            with torch.inference_mode():
-                generated = self._model.generate(
-                    **{key: encoded[key] for key in ("input_ids", "attention_mask")},
-                    generation_config=self._generation_config(decoding, limit),
-                )
-        except torch.OutOfMemoryError as error:
+            yield
+        except (RuntimeError, MemoryError) as error:
+            known = (torch.OutOfMemoryError, MemoryError)
+            if not isinstance(error, known) and "can't allocate memory" not in str(error):
+                raise
             raise MachineError(
-                f"GPU memory ran out with {len(asks)} answers at once. Lower --batch-size, or in a recipe "
+                f"memory ran out with {self._batch_size} answers at once. Lower --batch-size, or in a recipe "
                 "sampling.batch_size or responses.batch_size"
             ) from error
-        return [self._decode(row[prompt_tokens:].tolist()) for row in generated]
 
     def _load(self) -> None:
-        if self._model is None:
-            with quiet():
-                self._model = load_model(self.name, dtype=self._dtype, device=pick_device(self._device))
+        if self._model is not None:
+            return
+        device = pick_device(self._device)
+        dtype = self._dtype if self._dtype != "auto" or device != "cpu" or not has_bfloat16() else "bfloat16"
+        with quiet():
+            model = load_model(self.name, dtype=dtype, device=device)
+            hidden = getattr(model.config.get_text_config(), "hidden_size", SMALL)
+            if dtype != self._dtype and hidden < SMALL:
+                model = load_model(self.name, dtype="float32", device=device)
+        self._model = model
 
-    def _generation_config(self, decoding: Decoding, limit: int) -> Any:
-        from transformers import GenerationConfig
 
-        # A checkpoint's generation_config.json can hold top_k, repetition penalties or a temperature. A score must
-        # depend on the recipe alone, so only the stop tokens are taken from there.
-        greedy = decoding.temperature == 0
-        return GenerationConfig(
-            do_sample=not greedy,
-            temperature=None if greedy else decoding.temperature,
-            top_p=None if greedy else decoding.top_p,
-            top_k=None if greedy else 0,
-            max_new_tokens=limit,
-            eos_token_id=sorted(self._stops()),
-            pad_token_id=self._tokenizer.pad_token_id,
-        )
+def has_bfloat16() -> bool:
+    """Return whether this processor computes with bfloat16 (AMX or AVX512-BF16)."""
+    import torch
 
-    def _stops(self) -> set[int]:
-        """Return the tokens that end an answer: the tokenizer's end token and the stop tokens of the model."""
-        own = self._model.generation_config.eos_token_id
-        return {self._tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
-
-    def _decode(self, tokens: list[int]) -> Answer:
-        finished, stops = False, self._stops()
-        for place, token in enumerate(tokens):
-            if token in stops:
-                tokens, finished = tokens[:place], True
-                break
-        return Answer(self._tokenizer.decode(tokens, skip_special_tokens=True), finished)
+    known = torch.cpu.get_capabilities()
+    return bool(known.get("avx512_bf16") or known.get("amx_bf16"))

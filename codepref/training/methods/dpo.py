@@ -6,13 +6,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from codepref.chat import Chat
 from codepref.config.sections import OnlineSection, TrainingSection
 from codepref.errors import InfrastructureError
 from codepref.records import Pair
 from codepref.training.job import TrainingJob
 from codepref.training.methods.base import Method
 from codepref.training.result import TrainingResult
-from codepref.training.rows import Encode, TrainingRows, preference_rows
+from codepref.training.rows import TrainingRows, preference_rows
 
 LN_2 = math.log(2)
 REFERENCE_COLUMNS = ("ref_chosen_logps", "ref_rejected_logps")
@@ -31,8 +32,8 @@ def train_dpo(job: TrainingJob, pairs: Sequence[Pair]) -> TrainingResult:
     """
     from codepref.training.trainer import run_training
 
-    def rows(encode: Encode, eos_id: int) -> TrainingRows:
-        return preference_rows(pairs, encode, max_length=job.settings.max_length, eos_id=eos_id)
+    def rows(chat: Chat) -> TrainingRows:
+        return preference_rows(pairs, chat, max_length=job.settings.max_length)
 
     return run_training(job, rows=rows, build=build_trainer, first_loss=first_loss, reference_columns=REFERENCE_COLUMNS)
 

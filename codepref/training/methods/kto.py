@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from codepref.chat import Chat
 from codepref.config.sections import OnlineSection, TrainingSection
 from codepref.errors import InfrastructureError, UserError
 from codepref.training.examples import Examples
@@ -12,7 +13,7 @@ from codepref.training.kto_rows import kto_rows, label_weights
 from codepref.training.methods.base import Method
 from codepref.training.processes import count as process_count
 from codepref.training.result import TrainingResult
-from codepref.training.rows import Encode, TrainingRows
+from codepref.training.rows import TrainingRows
 
 REFERENCE_COLUMNS = ("ref_logps", "ref_KL_logps")
 """The columns from which TRL reads the reference's log-probabilities, in the order of `compute_ref_log_probs`."""
@@ -40,8 +41,8 @@ def train_kto(job: TrainingJob, examples: Examples) -> TrainingResult:
             + ": raise training.micro_batch_size or training.batch_size"
         )
 
-    def rows(encode: Encode, eos_id: int) -> TrainingRows:
-        fitted = kto_rows(examples, encode, max_length=settings.max_length, eos_id=eos_id, batch=batch, seed=job.seed)
+    def rows(chat: Chat) -> TrainingRows:
+        fitted = kto_rows(examples, chat, max_length=settings.max_length, batch=batch, seed=job.seed)
         if fitted.rows and len({row["label"] for row in fitted.rows}) == 1:
             raise UserError(
                 "KTO needs wanted and unwanted answers, and all rows have one label: add answers of the other label"

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from codepref.chat import Chat, about
 from codepref.config.sections import OnlineSection, TrainingSection
 from codepref.errors import UserError
 from codepref.training.job import TrainingJob
@@ -17,7 +18,7 @@ from codepref.training.methods.base import Method, OnlineProblems
 from codepref.training.processes import count as process_count
 from codepref.training.processes import sharded
 from codepref.training.result import TrainingResult
-from codepref.training.rows import Encode, TrainingRows
+from codepref.training.rows import TrainingRows
 
 if TYPE_CHECKING:
     from codepref.training.rewards import ExecutionReward
@@ -51,10 +52,13 @@ def train_online(job: TrainingJob, data: OnlineProblems) -> TrainingResult:
         vacuous_tests=data.vacuous_tests,
     )
 
-    def rows(encode: Encode, eos_id: int) -> TrainingRows:
+    def rows(chat: Chat) -> TrainingRows:
         prompts = reward.rows()
-        longest = max(len(encode(row["prompt"], True)) for row in prompts) + data.settings.max_new_tokens
-        return TrainingRows(prompts, {}, longest, len(prompts))
+        longest = 0
+        for row in prompts:
+            with about(f"problem {row['task_id']}"):
+                longest = max(longest, len(chat.prompt_ids(row["prompt"])))
+        return TrainingRows(prompts, {}, longest + data.settings.max_new_tokens, len(prompts))
 
     def build(job: TrainingJob, rows: TrainingRows, tokenizer: Any) -> Any:
         return build_trainer(job, rows, tokenizer, data.settings, reward)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from codepref.chat import Chat
 from codepref.config.sections import TrainingSection
 from codepref.training.examples import Examples
 from codepref.training.job import TrainingJob
 from codepref.training.methods.base import Method
 from codepref.training.result import TrainingResult
-from codepref.training.rows import Encode, TrainingRows
+from codepref.training.rows import TrainingRows
 
 
 def train_sft(job: TrainingJob, examples: Examples) -> TrainingResult:
@@ -21,8 +22,8 @@ def train_sft(job: TrainingJob, examples: Examples) -> TrainingResult:
     from codepref.training.demonstrations import sft_rows
     from codepref.training.trainer import run_training
 
-    def rows(encode: Encode, eos_id: int) -> TrainingRows:
-        return sft_rows(examples, encode, max_length=job.settings.max_length, eos_id=eos_id)
+    def rows(chat: Chat) -> TrainingRows:
+        return sft_rows(examples, chat, max_length=job.settings.max_length)
 
     return run_training(job, rows=rows, build=build_trainer, first_loss=first_loss)
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import logging
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from codepref.chat import turn_end
 from codepref.errors import MachineError, UserError
+from codepref.models.gguf import content_key, folder_of, is_gguf
+from codepref.models.libraries import quiet as quiet
 from codepref.storage.files import read_json
 
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "adapter_model.*")
@@ -35,10 +36,12 @@ Such a file is meant for a model that understands only certain prompts.
 
 
 def resolve_model(model: str) -> str:
-    """Return the folder of the embedded model for `starter`, and any other name unchanged.
+    """Return the folder of the embedded model for `starter`, that of a GGUF file, and any other name unchanged.
 
-    Raises UserError for an empty name, a file, and a folder without configuration or weights. Raises UserError also for
-    a name of no folder that begins with ".", "/" or "~" or holds more than one "/", since such a name is a path.
+    The folder of a GGUF file is made at the first call (see `codepref.models.gguf`).
+    Raises UserError for an empty name, another file, and a folder without configuration or weights. Raises UserError
+    also for a name of no folder that begins with ".", "/" or "~" or holds more than one "/", since such a name is a
+    path. Raises the errors of `codepref.models.gguf.folder_of`.
     """
     if model == "starter":
         from codepref.starter import model_path
@@ -47,6 +50,8 @@ def resolve_model(model: str) -> str:
     if not model:
         raise UserError("the model's name is empty: give a local folder or a hub name")
     folder = Path(model)
+    if is_gguf(model) and not folder.is_dir():
+        return str(folder_of(folder.absolute()))
     if not folder.exists():
         looks_local = model.startswith((".", "/", "~")) or model.count("/") > 1
         if looks_local:
@@ -55,6 +60,8 @@ def resolve_model(model: str) -> str:
     if not folder.is_dir():
         raise UserError(f"{model}: is a file, but a model is a folder with config.json, weights and tokenizer")
     if not (folder / "config.json").exists() and not (folder / "adapter_config.json").exists():
+        if file := next(folder.glob("*.gguf"), None):
+            raise UserError(f"{model}: holds GGUF files and no config.json: name the file, such as {file}")
         raise UserError(f"{model}: holds no config.json or adapter_config.json, so it holds no Transformers model")
     if not any(next(folder.glob(pattern), None) for pattern in WEIGHTS):
         raise UserError(f"{model}: holds no weights (looked for {', '.join(WEIGHTS)})")
@@ -65,8 +72,11 @@ def fingerprint(model: str) -> str:
     """Return a hash of a model.
 
     The hash of a local folder depends on the name, the size, the first MiB and the last MiB of each file that matches
-    FINGERPRINTED. The hash of a hub model depends only on its name. Raises UserError as `resolve_model` does.
+    FINGERPRINTED. The hash of a GGUF file depends on its content, and the file is not converted. The hash of a hub
+    model depends only on its name. Raises UserError as `resolve_model` does.
     """
+    if is_gguf(model) and not Path(model).is_dir():
+        return content_key(Path(model).absolute())
     resolved = resolve_model(model)
     digest = hashlib.sha256()
     folder = Path(resolved)
@@ -85,50 +95,11 @@ def fingerprint(model: str) -> str:
 def public_name(model: str) -> str:
     """Return a model's name for readers on other machines: of a path only the last part.
 
-    A name counts as a path if it begins with "/", "." or "~" or holds more than one "/". Any other name is unchanged,
-    since it may be a hub name.
+    A name counts as a path if it begins with "/", "." or "~", holds more than one "/" or is that of a GGUF file. Any
+    other name is unchanged, since it may be a hub name.
     """
-    return (
-        model if model.count("/") <= 1 and not model.startswith(("/", ".", "~")) else model.rstrip("/").split("/")[-1]
-    )
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Switch off progress bars and most warnings of the Hugging Face libraries, since codepref shows its own progress.
-
-    On exit, the log levels are as before, and so is whether the progress bars of each library are on.
-    """
-    import datasets
-    import transformers
-
-    hub = transformers.logging.hf_hub_utils  # transformers switches the bars of huggingface_hub together with its own
-    level = transformers.logging.get_verbosity()
-    bars = transformers.logging.is_progress_bar_enabled()
-    hub_bars, datasets_bars = not hub.are_progress_bars_disabled(), not datasets.are_progress_bars_disabled()
-    loggers = [logging.getLogger(name) for name in ("trl", "huggingface_hub")]
-    levels = [logger.level for logger in loggers]
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    datasets.disable_progress_bars()
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            yield
-    finally:
-        transformers.logging.set_verbosity(level)
-        if hub_bars:
-            hub.enable_progress_bars()
-        if bars:
-            transformers.logging.enable_progress_bar()
-            if not hub_bars:
-                hub.disable_progress_bars()
-        for logger, before in zip(loggers, levels, strict=True):
-            logger.setLevel(before)
-        if datasets_bars:
-            datasets.enable_progress_bars()
+    is_path = model.count("/") > 1 or model.startswith(("/", ".", "~")) or is_gguf(model)
+    return model.rstrip("/").split("/")[-1] if is_path else model
 
 
 def pick_device(device: str) -> str:
@@ -192,6 +163,35 @@ def load_tokenizer(model: str) -> Any:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = "left"
     return tokenizer
+
+
+def stop_tokens(model: Any, tokenizer: Any) -> list[int]:
+    """Return the ids of the tokens that end an answer, sorted.
+
+    They are the tokenizer's end-of-sequence token, the end tokens of the model's generation configuration, and the
+    token that the chat template puts after an answer. Gemma, Phi-3 and Llama-3 end a turn with a token that is not the
+    tokenizer's. model: the model, or its name. With a name only configuration files are read. Raises UserError as
+    `resolve_model` does.
+    """
+    own = _generation_ends(model) if isinstance(model, str) else getattr(model.generation_config, "eos_token_id", None)
+    ends = {tokenizer.eos_token_id, turn_end(tokenizer), *(own if isinstance(own, list | tuple) else [own])}
+    return sorted(int(token) for token in ends if token is not None)
+
+
+def _generation_ends(model: str) -> Any:
+    """Return `eos_token_id` as `load_model` would find it: of the generation configuration, or else of the model's."""
+    from transformers import AutoConfig, GenerationConfig
+
+    folder = Path(resolve_model(model))
+    if (folder / "adapter_config.json").exists():
+        base = read_json(folder / "adapter_config.json").get("base_model_name_or_path")
+        return _generation_ends(base) if base else None
+    with quiet():
+        try:
+            return GenerationConfig.from_pretrained(str(folder)).eos_token_id
+        except OSError:  # the file is missing; transformers raises the same for a file that is no JSON
+            with _loading(model, "configuration"):
+                return getattr(AutoConfig.from_pretrained(str(folder)).get_text_config(), "eos_token_id", None)
 
 
 def load_model(

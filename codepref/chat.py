@@ -1,0 +1,181 @@
+"""Chat templates: what a model's template makes of messages, and what it refuses, leaves out or changes."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from codepref.errors import UserError
+from codepref.records import Message
+
+KEPT = " (kept)"
+"""The end of a fault that is counted, while the row stays."""
+FOLDED = f"the chat template takes no system turn, so its text stands at the head of the first user turn{KEPT}"
+TRIMMED = f"the chat template changes blank lines or white space at the ends of a text{KEPT}"
+NO_SYSTEM = "the chat template leaves out the system turn"
+END_IN_TEXT = "an answer holds the text of a token that ends answers"
+_RULE, _ASK, _ANSWER = "Rule7", "Ask7", "Answer7"
+"""Texts of short conversations that show what a template does. They should stand in no template."""
+
+
+class TemplateError(UserError):
+    """The chat template refuses messages, or changes them so that a model would read another prompt."""
+
+
+class Chat:
+    """The chat template of a tokenizer.
+
+    ends: the ids of the tokens that end an answer, as `codepref.models.stop_tokens` returns them.
+    """
+
+    def __init__(self, tokenizer: Any, ends: Iterable[int] = ()) -> None:
+        self.ends = frozenset(ends)
+        self._tokenizer = tokenizer
+        self._end_texts = tokenizer.convert_ids_to_tokens(sorted(self.ends))
+
+    @functools.cached_property
+    def system_turns(self) -> str:
+        """What the template does to a system turn: "kept", "refused" or "left out"."""
+        user = _turn("user", _ASK)
+        try:
+            text = self._render([_turn("system", _RULE), user], add_generation_prompt=True)
+        except TemplateError:
+            try:
+                self._render([user], add_generation_prompt=True)
+            except TemplateError:
+                return "kept"  # it refuses more than the system turn, and its words about the real messages say what
+            return "refused"
+        return "kept" if _RULE in text else "left out"
+
+    def prompt(self, messages: Sequence[Message]) -> list[Message]:
+        """Return messages as the template takes them.
+
+        If it refuses system turns, their text goes to the head of the first user turn. Otherwise nothing changes.
+        """
+        turns = list(messages)
+        count = next((at for at, turn in enumerate(turns) if turn["role"] != "system"), len(turns))
+        if not count or count == len(turns) or turns[count]["role"] != "user" or self.system_turns != "refused":
+            return turns
+        texts = [turn["content"] for turn in turns[: count + 1] if turn["content"].strip()]
+        return [{**turns[count], "content": "\n\n".join(texts)}, *turns[count + 1 :]]
+
+    def encode(self, messages: Sequence[Message], add_generation_prompt: bool) -> list[int]:
+        """Return the token ids of messages. Raises TemplateError with the template's own words if it raises."""
+        with _own_words(messages):
+            encoded = self._tokenizer.apply_chat_template(list(messages), add_generation_prompt=add_generation_prompt)
+        ids: list[int] = encoded["input_ids"]
+        return ids
+
+    def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
+        """Return the token ids of a prompt, to which the model adds its answer.
+
+        Raises TemplateError if the template refuses the messages, or leaves out or changes a text by more than white
+        space at its ends.
+        """
+        turns = self.prompt(messages)
+        fault = self.fault(turns, prompt=True)
+        if fault and not fault.endswith(KEPT):
+            hint = "Put its text into the user's turn" if fault == NO_SYSTEM else "Change the text"
+            raise TemplateError(f"{fault}, so the model would read another prompt. {hint}, or change the template")
+        return self.encode(turns, True)
+
+    def fault(self, messages: Sequence[Message], *, prompt: bool = False) -> str:
+        """Return what the template does to the texts of messages that it should not do, or "".
+
+        The text ends with KEPT if only blank lines or white space at the ends of a text change. prompt: whether the
+        messages are a prompt; then the indentation of a first line counts as white space at the end of a text. In rows
+        to train on it does not, since an answer can go on from the prompt. Raises TemplateError as `encode` does.
+        """
+        if self.system_turns == "left out" and any(
+            turn["role"] == "system" and turn["content"].strip() for turn in messages
+        ):
+            return NO_SYSTEM
+        text = self._render(messages, add_generation_prompt=prompt)
+        turns = [(turn["role"], turn["content"]) for turn in messages]
+        if not _lacking(text, turns):
+            return ""
+        solid = [(role, _solid(content).strip() if prompt else _solid(content)) for role, content in turns]
+        if role := _lacking(_solid(text), solid):
+            return f"the chat template changes the text of the {role}'s turn"
+        return TRIMMED
+
+    def holds_end(self, answer: Sequence[Message]) -> bool:
+        """Return whether the text of an answer holds an end token, after which the model would not go on."""
+        return any(end in turn["content"] for turn in answer for end in self._end_texts)
+
+    def _render(self, messages: Sequence[Message], *, add_generation_prompt: bool = False) -> str:
+        with _own_words(messages):
+            text: str = self._tokenizer.apply_chat_template(
+                list(messages), tokenize=False, add_generation_prompt=add_generation_prompt
+            )
+        return text
+
+
+def turn_end(tokenizer: Any) -> int | None:
+    """Return the id of the first token after an answer that is a token of its own in the vocabulary, or None."""
+    if not tokenizer.chat_template:
+        return None
+    try:
+        text = Chat(tokenizer)._render([_turn("user", _ASK), _turn("assistant", _ANSWER)])
+    except TemplateError:
+        return None
+    after = tokenizer(text.rpartition(_ANSWER)[2], add_special_tokens=False)["input_ids"]
+    return next((token for token in after if token in tokenizer.added_tokens_decoder), None)
+
+
+@contextlib.contextmanager
+def about(place: str) -> Iterator[None]:
+    """Put `place`, such as "problem t/1", before the message of a TemplateError."""
+    try:
+        yield
+    except TemplateError as error:
+        raise TemplateError(f"{place}: {error}") from error
+
+
+@contextlib.contextmanager
+def _own_words(messages: Sequence[Message]) -> Iterator[None]:
+    """Turn what a template raises by its own words, or by handling a role or a text wrongly, into a TemplateError."""
+    import jinja2
+
+    wrong = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+    try:
+        yield
+    except wrong as error:
+        words = " ".join(str(error).split()) or type(error).__name__
+        roles = ", ".join(turn["role"] for turn in messages)
+        raise TemplateError(f"the chat template refuses the turns {roles}: {words}") from error
+
+
+def _turn(role: str, content: str) -> Message:
+    return {"role": role, "content": content}
+
+
+def _lacking(rendered: str, turns: Sequence[tuple[str, str]]) -> str:
+    """Return the role of the first (role, text) whose text does not stand in `rendered` after those before it, or "".
+
+    A system text may stand anywhere, since some templates put it into the last user turn. Texts of other roles than
+    system, user and assistant are not looked for, since templates write them in their own way.
+    """
+    known = [turn for turn in turns if turn[0] in ("system", "user", "assistant")]
+    if not _first_lacking(rendered, known):
+        return ""
+    if role := _first_lacking(rendered, [turn for turn in known if turn[0] != "system"]):
+        return role
+    return "" if all(text in rendered for _, text in known) else "system"
+
+
+def _first_lacking(rendered: str, turns: Sequence[tuple[str, str]]) -> str:
+    at = 0
+    for role, text in turns:
+        found = rendered.find(text, at)
+        if found < 0:
+            return role
+        at = found + len(text)
+    return ""
+
+
+def _solid(text: str) -> str:
+    """Return the text without blank lines and without white space at the ends of lines."""
+    return "\n".join(line.rstrip() for line in text.splitlines() if line.strip())
