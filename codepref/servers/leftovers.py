@@ -17,6 +17,7 @@ MARK = "CODEPREF_SERVER"
 """The environment variable that marks the processes of a server."""
 
 POLL_SECONDS = 0.1
+KILL_SECONDS = 10.0
 
 
 def write_record(path: Path, supervisor: int, mark: str, seconds: float) -> None:
@@ -70,15 +71,17 @@ def start_time(pid: int) -> str:
 
 
 def kill_marked(mark: str) -> None:
-    """Kill the processes whose environment holds the mark.
+    """Kill the processes whose environment holds the mark, and wait until they have ended.
 
     This is for the case that the supervisor was killed. A process that has overwritten its environment is not found.
+    After KILL_SECONDS, processes that hang in the kernel are given up.
     """
-    if not mark:
-        return
-    for pid in marked(mark):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + KILL_SECONDS
+    while (left := marked(mark)) and time.monotonic() < deadline:
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(POLL_SECONDS)
 
 
 def marked(mark: str) -> list[int]:

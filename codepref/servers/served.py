@@ -120,7 +120,7 @@ def _plain(model: Path, target: Path) -> None:
 
 
 def _convert(model: str, target: Path, environment: Mapping[str, str], log: Callable[[str], None]) -> None:
-    """Write the model as a GGUF file with weights of the same type into the folder `target`."""
+    """Write the model as a GGUF file with 16-bit weights into the folder `target`."""
     found = (shutil.which(name, path=environment.get("PATH")) for name in CONVERTERS)
     program = next(filter(None, found), None)
     if program is None:
@@ -134,4 +134,7 @@ def _convert(model: str, target: Path, environment: Mapping[str, str], log: Call
         command = [program, model, "--outfile", str(target / GGUF), "--outtype", "auto"]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=dict(environment))
     if done.returncode or not (target / GGUF).exists():
-        raise UserError(f"{model}: cannot be converted to GGUF. Last words of the program: {last_words(output)}")
+        raise UserError(
+            f"{model}: cannot be converted to GGUF. The last words of {CONVERTERS[0]}: {last_words(output)}. "
+            f"Its whole output is in {output}"
+        )

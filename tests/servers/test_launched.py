@@ -195,7 +195,7 @@ def test_a_supervisor_that_is_killed_is_one_message_and_nothing_is_left(tmp_path
 
     with pytest.raises(InfrastructureError, match="was killed together with its supervisor while it was used"):
         use()
-    assert alive(pids) == []
+    wait_for(lambda: not alive(pids), 15)
 
 
 def test_a_server_that_ends_while_it_is_used_is_shown_with_its_last_words(tmp_path: Path, model: str) -> None:
