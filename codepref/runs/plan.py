@@ -67,7 +67,9 @@ def split_stage(recipe: Recipe, name: str) -> tuple[int, str]:
 def _round(recipe: Recipe, *, first: bool) -> list[str]:
     if load_method(recipe.training.method).online:
         return [*(["sft"] if recipe.sft.data else []), "train"]
-    if recipe.instructions.source:
+    if recipe.pairing.source:
+        names = []
+    elif recipe.instructions.source:
         names = ["respond"]
     else:
         names = ["sample-solutions", *(["sample-tests"] if recipe.sampling.tests else []), "execute"]
