@@ -96,7 +96,7 @@ def next_changes(
     if _candidates(error, words, arguments, {}):  # a named field that cannot be changed, or was changed in vain
         return None
     pattern = _PARAMETERS if error.status not in (404, 405) else _PARAMETER_WORDS
-    for name in _ORDER if pattern.search(words) else _ORDER[:1]:
+    for name in _ORDER if pattern.search(words) else _ORDER[:2]:
         if name in arguments and name not in changes and name not in keep:
             return name, {**changes, name: None}
     return None

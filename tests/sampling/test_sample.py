@@ -1,6 +1,7 @@
 """Sampling: the order of requests, resuming after an interruption, and the choice of an engine."""
 
 import io
+import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from codepref.records import Message, Problem
 from codepref.registry import Registry
 from codepref.sampling.engines import ENGINES, Answer, Ask, Decoding, ask_seed, model_fingerprint, open_engine
 from codepref.sampling.engines.scripted import ScriptedEngine
-from codepref.sampling.sample import sample
+from codepref.sampling.sample import sample, sample_to_file
 from codepref.sampling.spool import Spool
 from codepref.storage.files import read_jsonl
 from codepref.storage.progress import ProgressLine
@@ -107,6 +108,19 @@ def test_an_interrupted_sampling_continues_and_writes_the_same_file(tmp_path: Pa
     assert third.asked == []  # a finished call is not repeated
     sample(PROBLEMS, third, n=2, seed=6, out=out)
     assert len(third.asked) == 10  # another seed needs new answers
+
+
+def test_the_rows_of_a_large_call_are_not_kept_in_memory(tmp_path: Path) -> None:
+    class Long(Counting):
+        def answers(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> Iterator[tuple[int, Answer]]:
+            yield from ((place, Answer(f"{place:04096}")) for place in range(len(asks)))
+
+    tracemalloc.start()
+    sample_to_file(PROBLEMS, Long(), tmp_path / "tests.jsonl", kind="tests", n=2000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (tmp_path / "tests.jsonl").stat().st_size > 40_000_000
+    assert peak < 8_000_000
 
 
 def test_two_models_get_the_same_seeds() -> None:

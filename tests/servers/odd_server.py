@@ -1,4 +1,4 @@
-"""A server in a thread of the test. What it does with a call depends on the model's name; `BEHAVIOURS` has the names."""
+"""A server in a thread of the test. What it does with a call depends on the model's name (see `BEHAVIOURS`)."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _(call: Call) -> tuple[int, Any]:
 
 @dataclass
 class OddServer:
-    """A context. calls: the bodies of all calls. keys: the headers with the keys. paths: all paths that were asked for."""
+    """A context. calls: the bodies of all calls. keys: the headers with the keys."""
 
     headers: dict[str, str] = field(default_factory=dict)
     calls: list[dict[str, Any]] = field(default_factory=list)

@@ -164,9 +164,10 @@ def test_a_change_holds_for_later_calls_only_after_a_call_went_well_with_it() ->
 def test_an_error_that_stays_after_a_change_is_not_tried_again_for_other_requests() -> None:
     adaptation = Adaptation(Endpoint("w", "w", "http://x"))
     error = read_error(b'{"error": "request 17 is bad"}', 400)
-    found = adaptation.next_trial(error, SENT, None, {})
-    assert found is not None
-    assert adaptation.next_trial(error, SENT, found[1], found[1]) is None
+    trial: Any = None
+    while (found := adaptation.next_trial(error, SENT, trial, trial or {})) is not None:
+        trial = found[1]
+    assert trial == {"response_format": None, "n": None}
     other = read_error(b'{"error": "request 18 is bad"}', 400)
     assert adaptation.next_trial(other, SENT, None, {}) is None
     assert adaptation.changes == {}

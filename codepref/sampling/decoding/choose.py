@@ -44,33 +44,25 @@ def choose(logits_AV: Any, decoding: Decoding, uniform_A: Any) -> Any:
     """
     if decoding.temperature == 0:
         return logits_AV.argmax(-1)
-    logits_AV = logits_AV / decoding.temperature
-    log_sum_A = logits_AV.logsumexp(-1)
-    if decoding.top_p >= 1:
-        return _by_cumulative(logits_AV, log_sum_A, uniform_A)
     best_A, token_A = logits_AV.max(-1)
-    open_A = (best_A - log_sum_A).exp() < decoding.top_p  # elsewhere the nucleus is the likeliest token alone
+    weight_AV = logits_AV.sub(best_A[:, None]).mul_(1 / decoding.temperature).exp_()
+    if decoding.top_p >= 1:
+        sums_AV = weight_AV.cumsum(-1)
+        drawn_A1 = uniform_A[:, None] * sums_AV[:, -1:]
+        return (sums_AV <= drawn_A1).sum(-1).clamp(max=logits_AV.shape[-1] - 1)
+    mass_A = weight_AV.sum(-1) * decoding.top_p
+    rows = (mass_A > 1).nonzero()[:, 0]  # elsewhere the nucleus is the likeliest token alone, whose weight is 1
     width, vocabulary = FIRST_WIDTH, logits_AV.shape[-1]
-    rows = open_A.nonzero()[:, 0]
     while len(rows):
         width = min(width, vocabulary)
-        top_RK, index_RK = logits_AV[rows].topk(width)
-        sums_RK = (top_RK - log_sum_A[rows, None]).exp().cumsum(-1)
-        fits_R = (sums_RK[:, -1] >= decoding.top_p) | (width == vocabulary)
-        last_R = (sums_RK < decoding.top_p).sum(-1, keepdim=True).clamp(max=width - 1)
-        drawn_R = uniform_A[rows, None] * sums_RK.gather(1, last_R)
-        place_R = (sums_RK <= drawn_R).sum(-1, keepdim=True).clamp(max=width - 1).minimum(last_R)
-        chosen_R = index_RK.gather(1, place_R)[:, 0]
-        if bool(fits_R.all()):
-            token_A[rows] = chosen_R
-            break
+        top_RK, index_RK = weight_AV[rows].topk(width)
+        sums_RK = top_RK.cumsum(-1)
+        mass_R1 = mass_A[rows, None]
+        fits_R = (sums_RK[:, -1] >= mass_R1[:, 0]) | (width == vocabulary)
+        last_R1 = (sums_RK < mass_R1).sum(-1, keepdim=True).clamp(max=width - 1)
+        drawn_R1 = uniform_A[rows, None] * sums_RK.gather(1, last_R1)
+        place_R1 = (sums_RK <= drawn_R1).sum(-1, keepdim=True).minimum(last_R1)
+        chosen_R = index_RK.gather(1, place_R1)[:, 0]
         token_A[rows[fits_R]] = chosen_R[fits_R]
         rows, width = rows[~fits_R], width * _WIDER
     return token_A
-
-
-def _by_cumulative(logits_AV: Any, log_sum_A: Any, uniform_A: Any) -> Any:
-    """Draw from the whole distribution, in the order of the vocabulary."""
-    sums_AV = (logits_AV - log_sum_A[:, None]).exp().cumsum(-1)
-    drawn_A = uniform_A[:, None] * sums_AV[:, -1:]
-    return (sums_AV <= drawn_A).sum(-1).clamp(max=logits_AV.shape[-1] - 1)

@@ -1,0 +1,1 @@
+"""Measures how fast engines answer the same requests."""
