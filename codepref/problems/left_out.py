@@ -45,9 +45,14 @@ class LeftOut:
 
 
 class ProblemList(list[Problem]):
-    """A list of problems. Its attribute `left_out` describes the rows of their source that were left out."""
+    """A list of problems.
+
+    Attributes: `left_out` describes the rows of their source that were left out. `not_chosen` is the number of rows
+    that did not meet the conditions of the source's name.
+    """
 
     left_out = LeftOut()
+    not_chosen = 0
 
 
 def left_out_of(problems: Iterable[Problem]) -> LeftOut:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from codepref.errors import UserError
+from codepref.problems.conditions import Selection
 from codepref.problems.formats import FORMATS, Format, detect_format
-from codepref.problems.hub import is_hub_name, read_hub
 from codepref.problems.left_out import Mistakes, ProblemList
+from codepref.problems.rows import read_place
+from codepref.problems.rows import read_rows as read_rows
+from codepref.problems.source_names import read_source_name
 from codepref.records import Problem
-from codepref.storage.files import read_jsonl, read_parquet
 
 if TYPE_CHECKING:
     from typing import Literal
-
-FORMAT_MARK = "#"
-"""Separates a source from the name of its format: `problems.jsonl#mbpp`."""
 
 SHORT_NAMES = {"instruct": "bigcodebench-instruct"}
 """Short names of formats, and the names that they stand for."""
@@ -28,18 +26,19 @@ STARTER_SPLITS = ("train", "validation", "heldout", "pretrain")
 _UNKNOWN_ROWS = 100
 """A source has an unknown format if none of this many rows at its beginning has a known one."""
 
-_SUFFIXES = (".jsonl", ".json", ".gz", ".parquet")
-
 
 def load_problems(
     source: str | Path, *, limit: int | None = None, format: str | None = None, strict: bool = False
 ) -> ProblemList:
     """Load problems, at most `limit` of them.
 
-    source: a file (JSON lines, a JSON array or Parquet; JSON lines also as .gz), a hub data set ("owner/name",
-    "owner/name:config", "owner/name:config:split"), "starter" (its training problems) or "starter:SPLIT".
+    source: a file (JSON lines or a JSON array, also as .gz and .zst, or Parquet), a folder or a pattern of such files,
+    a hub data set ("owner/name", "owner/name:config", "owner/name:config:split"), files of one
+    ("owner/name/path/file.jsonl@revision"), "starter" (its training problems) or "starter:SPLIT".
+    After "#" stand options, separated by "&": the name of a format, conditions such as "difficulty=easy", and a window
+    by date, "from=2024-08-01" and "to=2025-02-01" (see `codepref.problems.source_names`). Rows that do not meet the
+    conditions are not read. The attribute `not_chosen` of the result is their number.
     format: a name in `codepref.problems.formats.FORMATS`. None recognises the format by the first row that has one.
-    Without `format`, "#NAME" at the end of `source` chooses a format too, for example in a recipe.
     BigCodeBench's rows hold two prompts: the format `bigcodebench` takes the code, `bigcodebench-instruct` (or
     "#instruct") takes the request in words.
 
@@ -48,25 +47,28 @@ def load_problems(
     is no JSON object, lacks a column, is malformed, shows no entry point, or repeats a task id.
 
     Raises UserError for a limit below 1, an unknown format or split, a source that is missing, malformed or without a
-    usable row, and unknown columns. Messages about rows name the source and the line or row. With `strict`, raises
-    UserError for bad rows, and reading stops after ten messages. Raises MachineError if the hub cannot be reached or
-    the package `datasets` is missing.
+    usable row, unknown columns, and malformed conditions. Messages about rows name the source and the line or row. With
+    `strict`, raises UserError for bad rows, and reading stops after ten messages. Raises MachineError if the hub cannot
+    be reached or the package `datasets` is missing.
 
     >>> [problem.entry_point for problem in load_problems("HumanEval.jsonl.gz", limit=2)]  # doctest: +SKIP
     ['has_close_elements', 'separate_paren_groups']
     """
     if limit is not None and limit < 1:
         raise UserError(f"the limit must be at least 1, not {limit}")
-    name = str(source)
+    name = read_source_name(str(source))
     if isinstance(source, str) and (source == "starter" or source.startswith("starter:")):
         return ProblemList(_load_starter(source, limit))
-    if format is None and FORMAT_MARK in name and not Path(name).exists():
-        name, _, format = name.rpartition(FORMAT_MARK)
-    mistakes = Mistakes(strict=strict)
-    problems = _read_problems(read_rows(name, mistakes.line), limit, _chosen(format, name), mistakes)
-    problems.left_out = mistakes.result(len(problems), name)
+    mistakes, selection = Mistakes(strict=strict), Selection(name.conditions, name.place)
+    rows = read_place(name.place, mistakes.line)
+    rows = selection.kept(rows) if name.conditions else rows
+    problems = _read_problems(rows, limit, _chosen(format or name.format, name.place), mistakes)
+    problems.left_out = mistakes.result(len(problems), name.place)
+    problems.not_chosen = selection.left
     if not problems:
-        raise UserError(f"{name}: holds no problem")
+        conditions = " and ".join(repr(condition.text) for condition in name.conditions)
+        reason = f"none of its {selection.left:,} rows meets {conditions}" if selection.left else "holds no problem"
+        raise UserError(f"{name.place}: {reason}")
     return problems
 
 
@@ -86,26 +88,6 @@ def problems_from_rows(
     return problems
 
 
-def read_rows(source: str, bad_line: Callable[[str], None] | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (place, row) for each row of a file or a hub data set with any columns.
-
-    `place` names the source, and the line or the number of the row. bad_line: called with the message about a line or
-    an item that is no JSON object. The line or item is then left out.
-
-    Raises UserError for a source that is missing or malformed, and for such a line if `bad_line` is None. For a
-    hub data set, raises what `read_hub` raises.
-    """
-    path = Path(source)
-    if not path.exists() and is_hub_name(source) and not source.endswith(_SUFFIXES):
-        yield from read_hub(source)
-    elif path.suffix == ".parquet":
-        yield from ((f"{source} row {place}", row) for place, row in enumerate(read_parquet(path)))
-    elif path.suffix == ".json":
-        yield from _read_array(path, bad_line)
-    else:
-        yield from ((f"{source}:{number}", row) for number, row in read_jsonl(path, bad_line))
-
-
 def _chosen(name: str | None, source: str) -> Format | None:
     name = SHORT_NAMES.get(name or "", name)
     if name and (mistake := FORMATS.mistake(name)):
@@ -123,26 +105,6 @@ def _load_starter(source: str, limit: int | None) -> list[Problem]:
         )
     known = cast("Literal['train', 'validation', 'heldout', 'pretrain']", split)
     return list(starter.load_problems(known, limit=limit))
-
-
-def _read_array(path: Path, bad_item: Callable[[str], None] | None) -> Iterator[tuple[str, dict[str, Any]]]:
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(
-            f"{path}: the file is not valid JSON ({error}). If it is a file of JSON lines, name it .jsonl"
-        ) from None
-    if not isinstance(rows, list) or (bad_item is None and not all(isinstance(row, dict) for row in rows)):
-        raise UserError(
-            f"{path}: the file must hold a list of JSON objects. If it is a file of JSON lines, name it .jsonl"
-        )
-    for place, row in enumerate(rows):
-        if isinstance(row, dict):
-            yield f"{path}[{place}]", row
-        elif bad_item is not None:
-            bad_item(f"{path}[{place}]: must be a JSON object, not {type(row).__name__}")
 
 
 def _read_problems(
