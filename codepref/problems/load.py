@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from codepref.errors import UserError
 from codepref.problems.conditions import Selection
 from codepref.problems.formats import FORMATS, Format, detect_format
-from codepref.problems.left_out import Mistakes, ProblemList
+from codepref.problems.left_out import LeftOut, Mistakes, ProblemList
 from codepref.problems.rows import read_place
 from codepref.problems.rows import read_rows as read_rows
 from codepref.problems.source_names import read_source_name
@@ -56,20 +56,87 @@ def load_problems(
     """
     if limit is not None and limit < 1:
         raise UserError(f"the limit must be at least 1, not {limit}")
-    name = read_source_name(str(source))
-    if isinstance(source, str) and (source == "starter" or source.startswith("starter:")):
-        return ProblemList(_load_starter(source, limit))
-    mistakes, selection = Mistakes(strict=strict), Selection(name.conditions, name.place)
-    rows = read_place(name.place, mistakes.line)
-    rows = selection.kept(rows) if name.conditions else rows
-    problems = _read_problems(rows, limit, _chosen(format or name.format, name.place), mistakes)
-    problems.left_out = mistakes.result(len(problems), name.place)
-    problems.not_chosen = selection.left
-    if not problems:
-        conditions = " and ".join(repr(condition.text) for condition in name.conditions)
-        reason = f"none of its {selection.left:,} rows meets {conditions}" if selection.left else "holds no problem"
-        raise UserError(f"{name.place}: {reason}")
+    stream = ProblemStream(source, format=format, strict=strict)
+    problems = ProblemList(stream if limit is None else islice(stream, limit))
+    problems.left_out = stream.finish()
+    problems.not_chosen = stream.not_chosen
     return problems
+
+
+class ProblemStream:
+    """Yields the problems of a source one by one. They need not fit into memory.
+
+    source, format, strict: as in `load_problems`. compact: keep less about each row in memory. Messages about repeated
+    ids then name no place, and `finish` returns no ids. watch: called with each row and its problem.
+
+    Attributes: `problems` is the number of problems so far. `format` is the format of the rows, or None before the
+    first row and for the starter.
+    """
+
+    def __init__(
+        self,
+        source: str | Path,
+        *,
+        format: str | None = None,
+        strict: bool = False,
+        compact: bool = False,
+        watch: Callable[[Mapping[str, Any], Problem], None] | None = None,
+    ) -> None:
+        self._name = read_source_name(str(source))
+        self._is_starter = isinstance(source, str) and (source == "starter" or source.startswith("starter:"))
+        self._chosen = _chosen(format or self._name.format, self._name.place)
+        self._mistakes = Mistakes(strict=strict, keep_tasks=not compact)
+        self._selection = Selection(self._name.conditions, self._name.place)
+        self._compact, self._watch = compact, watch
+        self.problems = 0
+        self.format: Format | None = None
+
+    def __iter__(self) -> Iterator[Problem]:
+        """Yield the problems. Raises what `load_problems` raises, except for a source without a usable row."""
+        if self._is_starter:
+            for problem in _load_starter(self._name.place):
+                self.problems += 1
+                yield problem
+            return
+        rows = read_place(self._name.place, self._mistakes.line)
+        if self._name.conditions:
+            rows = self._selection.kept(rows)
+        self.format, rows = (self._chosen, rows) if self._chosen else _recognised(rows)
+        if self.format is not None:
+            yield from self._read(rows, self.format)
+
+    def _read(self, rows: Iterator[tuple[str, dict[str, Any]]], known: Format) -> Iterator[Problem]:
+        for row, problem in read_problems(
+            rows, known, self._mistakes, compact=self._compact, watched=bool(self._watch)
+        ):
+            self.problems += 1
+            if self._watch is not None:
+                self._watch(row, problem)
+            yield problem
+
+    @property
+    def not_chosen(self) -> int:
+        """The number of rows so far that did not meet the conditions of the source's name."""
+        return self._selection.left
+
+    def left_out(self) -> LeftOut:
+        """Return what was left out so far, without a warning."""
+        return self._mistakes.so_far()
+
+    def finish(self) -> LeftOut:
+        """Return what was left out, and warn if rows were left out.
+
+        Raises UserError if there is no problem, and with `strict` if a row was left out.
+        """
+        place = self._name.place
+        left_out = self._mistakes.result(self.problems, place)
+        if not self.problems:
+            conditions = " and ".join(repr(condition.text) for condition in self._name.conditions)
+            left = self.not_chosen
+            raise UserError(
+                f"{place}: {f'none of its {left:,} rows meets {conditions}' if left else 'holds no problem'}"
+            )
+        return left_out
 
 
 def problems_from_rows(
@@ -81,9 +148,11 @@ def problems_from_rows(
     give []. Raises UserError for an unknown format, for unknown columns, if all rows are bad, and with `strict` for bad
     rows, with the numbers of the rows.
     """
-    mistakes = Mistakes(strict=strict)
+    mistakes, chosen = Mistakes(strict=strict), _chosen(format, "rows")
     numbered = ((f"row {place}", dict(row)) for place, row in enumerate(rows))
-    problems = _read_problems(numbered, limit, _chosen(format, "rows"), mistakes)
+    known, numbered = (chosen, numbered) if chosen else _recognised(numbered)
+    read = read_problems(numbered, known, mistakes) if known else iter(())
+    problems = ProblemList(problem for _, problem in (islice(read, limit) if limit and limit > 0 else read))
     problems.left_out = mistakes.result(len(problems), "the rows")
     return problems
 
@@ -95,7 +164,7 @@ def _chosen(name: str | None, source: str) -> Format | None:
     return FORMATS.load(name) if name else None
 
 
-def _load_starter(source: str, limit: int | None) -> list[Problem]:
+def _load_starter(source: str) -> list[Problem]:
     from codepref import starter
 
     split = source.partition(":")[2] or "train"
@@ -104,37 +173,56 @@ def _load_starter(source: str, limit: int | None) -> list[Problem]:
             f"{source}: there is no such split. Choose one of {', '.join(f'starter:{name}' for name in STARTER_SPLITS)}"
         )
     known = cast("Literal['train', 'validation', 'heldout', 'pretrain']", split)
-    return list(starter.load_problems(known, limit=limit))
+    return list(starter.load_problems(known))
 
 
-def _read_problems(
-    rows: Iterator[tuple[str, dict[str, Any]]], limit: int | None, chosen: Format | None, mistakes: Mistakes
-) -> ProblemList:
-    """Return the problems in (place, row) pairs, and record rows that cannot be used in `mistakes`.
+def read_problems(
+    rows: Iterator[tuple[str, dict[str, Any]]],
+    known: Format,
+    mistakes: Mistakes,
+    *,
+    compact: bool = False,
+    watched: bool = False,
+) -> Iterator[tuple[Mapping[str, Any], Problem]]:
+    """Yield the row and the problem of each (place, row) pair, and record rows that cannot be used in `mistakes`.
 
-    chosen: the format; None recognises it.
+    compact: keep a hash of each task id instead of the id and its place. watched: give rows that record which of their
+    columns were read (see `WatchedRow`).
     """
-    problems = ProblemList()
-    places: dict[str, str] = {}
-    known, rows = (chosen, rows) if chosen else _recognised(rows)
-    for where, row in rows:
-        assert known is not None  # without a format there is no row
+    places: dict[str | int, str | None] = {}
+    for where, plain in rows:
+        row = WatchedRow(plain) if watched else plain
         try:
             if missing := known.missing(row):
                 raise UserError(f"{where}: lacks {', '.join(missing)} (the rows are read as {known.title})")
             problem = known.read(row, where)
-            if problem.task_id in places:
-                raise UserError(
-                    f"{where}: repeats task_id {problem.task_id!r}, first seen at {places[problem.task_id]}"
-                )
+            key = hash(problem.task_id) if compact else problem.task_id
+            if key in places:
+                first = places[key]
+                seen = f", first seen at {first}" if first else ", which an earlier row has"
+                raise UserError(f"{where}: repeats task_id {problem.task_id!r}{seen}")
         except UserError as error:
-            mistakes.row(row, error)
+            mistakes.row(plain, error)
             continue
-        places[problem.task_id] = where
-        problems.append(problem)
-        if limit is not None and len(problems) == limit:
-            break
-    return problems
+        places[key] = None if compact else where
+        yield row, problem
+
+
+class WatchedRow(dict[str, Any]):
+    """A row that records in `used` which of its columns were read."""
+
+    def __init__(self, row: Mapping[str, Any]) -> None:
+        super().__init__(row)
+        self.used: set[str] = set()
+
+    def __getitem__(self, key: str) -> Any:
+        self.used.add(key)
+        return super().__getitem__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of a column, or `default`."""
+        self.used.add(key)
+        return super().get(key, default)
 
 
 def _recognised(

@@ -25,6 +25,7 @@ from codepref.records import Test, TestKind
 
 _FENCE = re.compile(r"^[ \t]*```[^\n]*\n(.*?)^[ \t]*```[ \t]*$", re.MULTILINE | re.DOTALL)
 _ASSERTED = re.compile(r"\s*assert (\w+)\(")
+_DEFINED = re.compile(r"^(?:async )?(?:def|class) (\w+)", re.MULTILINE)
 
 
 def text_tests(texts: Iterable[Any], task_id: str, name: str, where: str) -> tuple[Test, ...]:
@@ -102,7 +103,7 @@ def entry_point_of(
     helpers: code that tests may use. Raises UserError if the tests take no name from a solution.
     """
     texts = [test.source for test in tests]
-    if gold and (name := _asserted(texts)) and re.search(rf"^(?:async )?(?:def|class) {name}\b", gold, re.MULTILINE):
+    if gold and (name := _asserted(texts)) and name in _DEFINED.findall(gold):
         return name
     counts = _counts(texts, helpers)
     for known_gold in (gold, None) if gold else (None,):
