@@ -6,6 +6,7 @@ The package `codepref` offers these functions too, as `codepref.load_problems`, 
 from codepref.api.evaluation import audit, compare, evaluate
 from codepref.api.execution import execute, execute_into
 from codepref.api.inputs import Pairs, Problems, Progress, Solutions, Tests, Verdicts, load_problems
+from codepref.api.inspecting import inspect
 from codepref.api.pairing import pair
 from codepref.api.sampling import sample
 from codepref.api.training import train
@@ -22,6 +23,7 @@ __all__ = [
     "evaluate",
     "execute",
     "execute_into",
+    "inspect",
     "load_problems",
     "pair",
     "sample",

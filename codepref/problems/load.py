@@ -23,6 +23,9 @@ SHORT_NAMES = {"instruct": "bigcodebench-instruct"}
 """Short names of formats, and the names that they stand for."""
 
 STARTER_SPLITS = ("train", "validation", "heldout", "pretrain")
+WATCHED = 20
+"""So many rows at the beginning of a source show which columns its format reads."""
+
 _UNKNOWN_ROWS = 100
 """A source has an unknown format if none of this many rows at its beginning has a known one."""
 
@@ -67,7 +70,8 @@ class ProblemStream:
     """Yields the problems of a source one by one. They need not fit into memory.
 
     source, format, strict: as in `load_problems`. compact: keep less about each row in memory. Messages about repeated
-    ids then name no place, and `finish` returns no ids. watch: called with each row and its problem.
+    ids then name no place, and `finish` returns no ids. watch: called with each row and its problem. The first WATCHED
+    rows are WatchedRows.
 
     Attributes: `problems` is the number of problems so far. `format` is the format of the rows, or None before the
     first row and for the starter.
@@ -149,7 +153,7 @@ def problems_from_rows(
     rows, with the numbers of the rows.
     """
     mistakes, chosen = Mistakes(strict=strict), _chosen(format, "rows")
-    numbered = ((f"row {place}", dict(row)) for place, row in enumerate(rows))
+    numbered: Iterator[tuple[str, dict[str, Any]]] = ((f"row {place}", dict(row)) for place, row in enumerate(rows))
     known, numbered = (chosen, numbered) if chosen else _recognised(numbered)
     read = read_problems(numbered, known, mistakes) if known else iter(())
     problems = ProblemList(problem for _, problem in (islice(read, limit) if limit and limit > 0 else read))
@@ -182,16 +186,16 @@ def read_problems(
     mistakes: Mistakes,
     *,
     compact: bool = False,
-    watched: bool = False,
+    watched: int = 0,
 ) -> Iterator[tuple[Mapping[str, Any], Problem]]:
     """Yield the row and the problem of each (place, row) pair, and record rows that cannot be used in `mistakes`.
 
-    compact: keep a hash of each task id instead of the id and its place. watched: give rows that record which of their
-    columns were read (see `WatchedRow`).
+    compact: keep a hash of each task id instead of the id and its place. watched: the number of rows at the
+    beginning that record which of their columns were read (see `WatchedRow`).
     """
     places: dict[str | int, str | None] = {}
-    for where, plain in rows:
-        row = WatchedRow(plain) if watched else plain
+    for number, (where, plain) in enumerate(rows):
+        row = WatchedRow(plain) if number < watched else plain
         try:
             if missing := known.missing(row):
                 raise UserError(f"{where}: lacks {', '.join(missing)} (the rows are read as {known.title})")
