@@ -14,6 +14,7 @@ from typing import Any
 
 from codepref.errors import UserError
 from codepref.problems.calls import call_entry, check_call, names_called
+from codepref.problems.checkers import check_checker_source, checker_entry
 from codepref.problems.fields import why_unreadable
 from codepref.problems.inputs import parse_inputs
 from codepref.problems.proven import check_proves, output_proves, statements_prove
@@ -113,6 +114,7 @@ KINDS: Mapping[str, Kind] = {
     "stdio": Kind(
         whole_program=True, fields=True, for_sandbox=checked_stdio, proves=output_proves, from_entry=stdio_entry
     ),
+    "checker": Kind(whole_program=True, fields=True, for_sandbox=check_checker_source, from_entry=checker_entry),
     "asserts": Kind(
         python=True, calls_entry_point=True, names_entry_point=True, proves=statements_prove, from_entry=python_entry
     ),
