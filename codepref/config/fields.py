@@ -67,6 +67,9 @@ def parse_fields(owner: type, table: Mapping[str, Any], mistakes: list[str], whe
         if key not in fields_by_name:
             mistakes.append(f"{where}: unknown key `{prefix}{key}`{nearest(key, set(fields_by_name))}")
             continue
+        if isinstance(value, list | tuple) and not value and fields_by_name[key].default == ():
+            values[key] = ()
+            continue
         converted, complaint = _convert(hints[key], value)
         complaint = complaint or _out_of_bounds(converted, fields_by_name[key].metadata)
         if complaint:

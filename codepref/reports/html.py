@@ -113,6 +113,7 @@ def context(summary: Mapping[str, Any]) -> dict[str, Any]:
         "graded": graded(summary),
         "tiles": score_section.tiles(summary),
         "funnel": sections.funnel(summary),
+        "choice": sections.choice(summary),
         "dropped": sections.dropped(summary),
         "verdicts": sections.verdicts(summary),
         "pairs": pair_section.pairs(summary),

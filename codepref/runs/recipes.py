@@ -12,6 +12,7 @@ from codepref.config.templates import check_template
 from codepref.errors import UserError
 from codepref.pairing.rules import load_rule
 from codepref.preferences import PREFERENCES
+from codepref.problems.conditions import read_condition
 from codepref.training.checks import training_mistakes
 from codepref.training.methods import METHODS, load_method
 
@@ -66,6 +67,7 @@ def inconsistencies(recipe: Recipe) -> list[str]:
     names |= {"rubric score"} if recipe.judge.model == "rubric" else set()
     if unknown := [name for name in recipe.gate.figures if name not in names]:
         mistakes.append(f"gate.figures holds {', '.join(unknown)}; this run only compares {', '.join(sorted(names))}")
+    mistakes += _choice_inconsistencies(recipe)
     mistakes += _feedback_inconsistencies(recipe, rule)
     mistakes += training_mistakes(recipe.training, online=recipe.online)
     mistakes += training_mistakes(recipe.sft.training(), "sft")
@@ -81,6 +83,28 @@ def inconsistencies(recipe: Recipe) -> list[str]:
     ):
         try:
             check_template(template, f"sampling.{key}")
+        except UserError as error:
+            mistakes += error.problems
+    return mistakes
+
+
+def _choice_inconsistencies(recipe: Recipe) -> list[str]:
+    choice, mistakes = recipe.choice, []
+    if choice.min_pass_rate > choice.max_pass_rate:
+        mistakes.append(
+            f"choice.min_pass_rate = {choice.min_pass_rate:g} is above choice.max_pass_rate = {choice.max_pass_rate:g}"
+        )
+    if choice.by_verdicts and (recipe.instructions.source or recipe.sampling.tests):
+        mistakes.append(
+            "[choice] by pass rate or verdicts needs true tests: leave out instructions.source and sampling.tests"
+        )
+    if choice.where and recipe.instructions.source:
+        mistakes.append("choice.where chooses rows of problems.train: leave out instructions.source")
+    if choice.where and recipe.problems.train.startswith("starter"):
+        mistakes.append("choice.where chooses rows of a file or data set, and the starter's problems have no columns")
+    for condition in choice.where:
+        try:
+            read_condition(condition, "choice.where")
         except UserError as error:
             mistakes += error.problems
     return mistakes

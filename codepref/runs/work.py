@@ -12,8 +12,9 @@ from codepref.config.recipe import Recipe
 from codepref.errors import UserError
 from codepref.execution.limits import Limits
 from codepref.problems.contamination import Overlap, overlaps, problem_text
-from codepref.problems.left_out import LeftOut, left_out_of
+from codepref.problems.left_out import LeftOut, ProblemList, left_out_of
 from codepref.problems.load import load_problems
+from codepref.problems.source_names import with_conditions
 from codepref.records import Instruction, Problem
 from codepref.runs.directory import RunDirectory
 from codepref.runs.instructions import as_problems, load_recipe_benchmark, load_recipe_instructions
@@ -40,6 +41,7 @@ class Work:
         unconfined: whether model code runs without the sandbox.
         contaminated: an Overlap for each training problem that was left out because it contains a held-out problem.
         left_out: the rows of problems that were left out because something is wrong with them, by recipe key.
+        not_chosen: the number of rows of training problems that do not meet the recipe's conditions.
         round: the number of the round, from 1.
     """
 
@@ -53,6 +55,7 @@ class Work:
     contaminated: Sequence[Overlap] = ()
     validation: Sequence[Problem] = ()
     left_out: Mapping[str, LeftOut] = field(default_factory=dict)
+    not_chosen: int = 0
     round: int = 1
 
     @property
@@ -146,7 +149,9 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) ->
         train = as_problems(tasks)
         check_local(recipe.pool)
     else:
-        train = load_problems(recipe.problems.train, limit=recipe.problems.train_limit or None, strict=strict)
+        source = with_conditions(recipe.problems.train, recipe.choice.where)
+        train = load_problems(source, limit=recipe.problems.train_limit or None, strict=strict)
+    not_chosen = train.not_chosen if isinstance(train, ProblemList) else 0
     if recipe.grading.benchmark:
         load_recipe_benchmark(recipe)
     heldout = load_problems(recipe.problems.heldout, limit=recipe.problems.heldout_limit or None, strict=strict)
@@ -179,7 +184,9 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) ->
     if not recipe.model.path.startswith("scripted:"):
         # supervised fine-tuning writes a merged model, so preference training never starts from its adapter
         check_trainable(recipe.model.path, recipe.sft.training() if recipe.sft.data else recipe.training)
-    return Work(run, recipe, train, heldout, progress_for, unconfined, tasks, contaminated, validation, left_out)
+    return Work(
+        run, recipe, train, heldout, progress_for, unconfined, tasks, contaminated, validation, left_out, not_chosen
+    )
 
 
 def _refuse_shared(

@@ -14,6 +14,7 @@ from codepref.sampling.answers import load_tests
 from codepref.sampling.engines import Decoding
 from codepref.sampling.sample import sample
 from codepref.storage.files import write_json
+from codepref.training.methods import load_method
 
 
 def stage_problems(work: Work) -> Result:
@@ -26,6 +27,8 @@ def stage_problems(work: Work) -> Result:
     dropped = Counter(f"holds a held-out problem (its {one.kind})" for one in work.contaminated)
     if work.left_out:
         write_json(work.out / "left_out.json", {key: rows.as_dict() for key, rows in work.left_out.items()})
+    if work.not_chosen:
+        dropped[f"not chosen by choice.where = {list(work.recipe.choice.where)}"] = work.not_chosen
     dropped.update({f"bad row of {key} (left_out.json lists them)": rows.rows for key, rows in work.left_out.items()})
     return {"train": len(work.train), "heldout": len(work.heldout), "dropped": dict(sorted(dropped.items()))}
 
@@ -62,9 +65,10 @@ def stage_respond(work: Work) -> Result:
 
 def _sample(work: Work, kind: str, n: int) -> list[dict[str, Any]]:
     settings = work.recipe.sampling
+    online = load_method(work.recipe.training.method).online  # its training starts after [sft]
     return sample(
         work.train,
-        work.policy,
+        work.start if online else work.policy,
         kind=kind,
         n=n,
         decoding=Decoding(settings.temperature, settings.top_p, settings.max_new_tokens),
