@@ -24,6 +24,7 @@ _OTHER = "another reason"
 _PLACE = re.compile(r"^.*?(?::\d+|\[\d+\]| row \d+): |^row \d+: ")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _NUMBER = re.compile(r"\b\d[\d,.]*")
+_IN_BRACKETS = re.compile(r" \((?:[^()]|\([^()]*\))*\)")
 _REASON_CHARACTERS = 150
 
 _IDS = ("task_id", "problem_id", "question_id", "id", "name")
@@ -145,12 +146,12 @@ class Mistakes:
 def reason_of(message: str) -> str:
     """Return a message without its place, so that messages about the same kind of mistake are equal.
 
-    Texts in quotes become "…", and numbers become N.
+    Texts in quotes become "…", numbers become N, and what stands in brackets is left out.
 
     >>> reason_of("a.jsonl:7: test 3: 'x = ' is no JSON (line 1)")
-    'test N: … is no JSON (line N)'
+    'test N: … is no JSON'
     """
-    text = " ".join(_PLACE.sub("", message, count=1).split())
+    text = _IN_BRACKETS.sub("", " ".join(_PLACE.sub("", message, count=1).split()))
     return _NUMBER.sub("N", _QUOTED.sub("…", text))[:_REASON_CHARACTERS]
 
 
