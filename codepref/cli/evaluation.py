@@ -6,7 +6,16 @@ from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
 
-from codepref.cli.options import Parser, add_decoding, add_device, add_limits, add_seed, add_strict, read_limits
+from codepref.cli.options import (
+    Parser,
+    add_decoding,
+    add_device,
+    add_limits,
+    add_seed,
+    add_strict,
+    add_where,
+    read_limits,
+)
 from codepref.cli.output import log
 from codepref.storage.files import write_json
 from codepref.storage.progress import ProgressLine
@@ -15,6 +24,7 @@ from codepref.storage.progress import ProgressLine
 def add_evaluate(parser: Parser) -> None:
     """Add the options of `codepref evaluate`."""
     parser.add_argument("--problems", help="file, hub name or starter:SPLIT; not needed with --verdicts")
+    add_where(parser, "problems")
     add_strict(parser)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--model", help="folder, hub name or `starter`")

@@ -101,8 +101,8 @@ def _refuse_download(source: str, error: Exception) -> NoReturn:
 
     unknown = (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError)
     if isinstance(error, (*unknown, errors.HFValidationError)):
-        raise UserError(f"{source}: not on the hub, or not public ({_first_line(error)})") from None
-    _refuse_os_error(source, error)
+        raise UserError(f"{source}: no such file, neither here nor on the hub ({_first_line(error)})") from None
+    _refuse_os_error(f"{source}: no such file here", error)
 
 
 def _refuse_os_error(source: str, error: Exception) -> NoReturn:
