@@ -70,8 +70,8 @@ class Inspection:
                 checked += len(chunk)
                 self._check(chunk, settings)
                 self._progress("tests", checked, len(drawn.kept))
-        if not self._survey.problems:
-            self._stream.finish()  # raises the error
+        if not self._survey.problems or self._stream.strict:
+            self._stream.finish()  # raises the error, before anything is written
 
     def _counted(self, problems: Iterator[Problem]) -> Iterator[Problem]:
         for number, problem in enumerate(problems, start=1):

@@ -73,8 +73,8 @@ class ProblemStream:
     ids then name no place, and `finish` returns no ids. watch: called with each row and its problem. The first WATCHED
     rows are WatchedRows.
 
-    Attributes: `problems` is the number of problems so far. `format` is the format of the rows, or None before the
-    first row and for the starter.
+    Attributes: `strict` is as given. `problems` is the number of problems so far. `format` is the format of the rows,
+    or None before the first row and for the starter.
     """
 
     def __init__(
@@ -91,7 +91,11 @@ class ProblemStream:
         self._chosen = _chosen(format or self._name.format, self._name.place)
         self._mistakes = Mistakes(strict=strict, keep_tasks=not compact)
         self._selection = Selection(self._name.conditions, self._name.place)
-        self._compact, self._watch = compact, watch
+        if self._is_starter and self._name.conditions:
+            raise UserError(
+                f"{self._name.place}: the starter's problems have no columns that conditions could choose by"
+            )
+        self._compact, self._watch, self.strict = compact, watch, strict
         self.problems = 0
         self.format: Format | None = None
 

@@ -83,8 +83,8 @@ def vacuous_text(vacuous: Figures) -> str:
     if not vacuous["checked"]:
         return "not checked"
     return (
-        f"{vacuous['tests']:,} tests of {vacuous['problems']:,} problems; the tests of {vacuous['prove_nothing']:,} "
-        f"problems prove nothing at all ({vacuous['checked']:,} problems checked)"
+        f"{vacuous['tests']:,} tests, of {vacuous['problems']:,} problems; all tests of "
+        f"{vacuous['prove_nothing']:,} problems ({vacuous['checked']:,} problems checked)"
     )
 
 
@@ -93,7 +93,7 @@ def overlap_text(overlap: Figures) -> str:
     if not overlap["benchmarks"]:
         return "not compared (--against BENCHMARK)"
     parts = (f"{one['source']} {one['overlapping']:,}" for one in overlap["benchmarks"])
-    return f"{overlap['problems']:,} problems contain one of a benchmark: {', '.join(parts)}"
+    return f"problems that contain one of a benchmark: {overlap['problems']:,} ({', '.join(parts)})"
 
 
 def written_text(written: Figures) -> str:

@@ -231,7 +231,17 @@ def test_a_source_without_a_usable_row_is_refused(write_lines: Write) -> None:
         codepref.inspect(write_lines([request(1, input=None)]))
 
 
+def test_strict_refuses_a_bad_row_before_anything_is_written(write_lines: Write, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no statement"):
+        codepref.inspect(
+            write_lines([request(1), request(2, input=None)]), strict=True, gold=0, write=tmp_path / "good.jsonl"
+        )
+    assert not (tmp_path / "good.jsonl").exists()
+
+
 def test_the_starter_is_inspected_too() -> None:
+    with pytest.raises(UserError, match="have no columns"):
+        codepref.inspect("starter:validation#difficulty=easy")
     figures = codepref.inspect("starter:validation", gold=0)
     assert figures["problems"] > 0
     assert figures["columns"] == []
