@@ -62,7 +62,7 @@ def inspect(options: Namespace) -> None:
 
     def progress(word: str, done: int, total: int) -> None:
         line.label = f"inspect: {word}"
-        line(done, total or done)
+        line(done, total)
 
     figures = api.inspect(
         options.source,
