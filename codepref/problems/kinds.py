@@ -114,7 +114,6 @@ KINDS: Mapping[str, Kind] = {
     "stdio": Kind(
         whole_program=True, fields=True, for_sandbox=checked_stdio, proves=output_proves, from_entry=stdio_entry
     ),
-    "checker": Kind(whole_program=True, fields=True, for_sandbox=check_checker_source, from_entry=checker_entry),
     "asserts": Kind(
         python=True, calls_entry_point=True, names_entry_point=True, proves=statements_prove, from_entry=python_entry
     ),
@@ -124,6 +123,7 @@ KINDS: Mapping[str, Kind] = {
     "doctest": Kind(from_entry=examples_entry),
     "calls": Kind(fields=True, for_sandbox=check_call, from_entry=call_entry, names=names_called),
     "inputs": Kind(fields=True, has_reference=True, for_sandbox=inputs_fields, from_entry=inputs_entry),
+    "checker": Kind(whole_program=True, fields=True, for_sandbox=check_checker_source, from_entry=checker_entry),
 }
 
 
