@@ -107,7 +107,7 @@ def evaluate(options: Namespace) -> None:
         if f"pass@{k}" not in {figure.name for figure in figures}:
             log(f"codepref: pass@{k} is left out: no problem has {k} judged samples")
     for reason, count in scores.left_out().items():
-        print(f"{count:,} solutions left out: {reason}")
+        print(f"solutions left out: {count:,} ({reason})")
     if unanswered := sorted(wanted - {row.task_id for row in scores.problems}):
         print(
             f"{len(unanswered):,} of {len(wanted):,} problems, such as {unanswered[0]}, left out: they have no solution"

@@ -124,6 +124,8 @@ class Engine:
                     if task is not None:
                         window.append(TaskState(task, limits, self.jobs))
                         self._report(window[-1].settled)
+                    if sum(state.pending for state in window) > 2 * self.jobs + 1:
+                        break  # this is enough work for all workers; reading more would let them wait
                 while window and window[0].finished:
                     yield window.popleft().matrix()
                 if not window and exhausted:

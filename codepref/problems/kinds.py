@@ -17,7 +17,7 @@ from codepref.problems.calls import call_entry, check_call, names_called
 from codepref.problems.checkers import check_checker_source, checker_entry
 from codepref.problems.fields import why_unreadable
 from codepref.problems.inputs import parse_inputs
-from codepref.problems.proven import check_proves, output_proves, statements_prove
+from codepref.problems.proven import check_proves, output_proves, statements_call, statements_prove
 from codepref.problems.source import parse
 from codepref.problems.stdio import check_stdio, stdio_entry
 from codepref.records import Test
@@ -92,6 +92,8 @@ class Kind:
     - `for_sandbox(source, where)` returns the source as the sandbox needs it. For a malformed source it raises
       UserError, unless the sandbox reads the source itself.
     - `proves(source, entry_point, helpers)` returns True only if a program that does nothing certainly fails the test.
+    - `calls(source, entry_point, helpers)` returns True only if a program whose functions raise certainly fails the
+      test.
     - `names(source)` returns the names that the test takes from the solution, such as "f" or "Solution.f". It is None
       for kinds whose names cannot be read in this way.
     - `from_entry(entry, where)` returns the source of an entry of `tests` in codepref's own format, and raises
@@ -106,6 +108,7 @@ class Kind:
     has_reference: bool = False
     for_sandbox: Callable[[str, str], Any] = unchanged
     proves: Callable[[str, str, str], bool] = unknown
+    calls: Callable[[str, str, str], bool] = unknown
     names: Callable[[str], set[str]] | None = None
     from_entry: Callable[[Mapping[str, Any], str], str] | None = None
 
@@ -115,7 +118,12 @@ KINDS: Mapping[str, Kind] = {
         whole_program=True, fields=True, for_sandbox=checked_stdio, proves=output_proves, from_entry=stdio_entry
     ),
     "asserts": Kind(
-        python=True, calls_entry_point=True, names_entry_point=True, proves=statements_prove, from_entry=python_entry
+        python=True,
+        calls_entry_point=True,
+        names_entry_point=True,
+        proves=statements_prove,
+        calls=statements_call,
+        from_entry=python_entry,
     ),
     "check": Kind(python=True, proves=check_proves, from_entry=python_entry),
     "unittest": Kind(python=True, names_entry_point=True, from_entry=python_entry),

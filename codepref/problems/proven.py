@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from codepref.problems.source import BUILTIN_NAMES, bound_names, parse, read_statements
 
@@ -38,10 +38,58 @@ def statements_prove(source: str, entry_point: str, helpers: str) -> bool:
     One of them, at the top level, must assert that a call of the entry point equals a literal other than None and
     WRONG. Statements for which `_may_rebind` returns True give False.
     """
+    tree = _fixed(source, entry_point, helpers)
+    return tree is not None and any(_asserts_literal(node, entry_point) for node in tree.body)
+
+
+def statements_call(source: str, entry_point: str, helpers: str) -> bool:
+    """Return True only if statements certainly fail a program whose functions raise.
+
+    One of them, an `assert` at the top level, must call the entry point in every run. Statements for which
+    `_may_rebind` returns True give False.
+    """
+    tree = _fixed(source, entry_point, helpers)
+    if tree is None:
+        return False
+    conditions = [node.test for node in tree.body if isinstance(node, ast.Assert)]
+    return any(
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == entry_point
+        for condition in conditions
+        for node in _always_evaluated(condition)
+    )
+
+
+def _fixed(source: str, entry_point: str, helpers: str) -> ast.Module | None:
+    """Return the syntax tree of statements which certainly leave the entry point as the solution defines it, or None.
+
+    Such statements also end only at their end or by an exception.
+    """
     tree = parse(source)
     if tree is None or {entry_point, "*"} & (_bound(tree.body) | _names_of(helpers)) or _may_rebind(tree):
-        return False
-    return any(_asserts_literal(node, entry_point) for node in tree.body)
+        return None
+    return tree
+
+
+def _always_evaluated(node: ast.expr) -> Iterator[ast.expr]:
+    """Yield the parts of an expression that are evaluated in every run, unless an earlier part raises."""
+    yield node
+    inner: Sequence[ast.AST]
+    match node:
+        case ast.BoolOp():
+            inner = node.values[:1]
+        case ast.Compare():
+            inner = [node.left, node.comparators[0]]
+        case ast.Call():
+            inner = [node.func, *node.args, *(keyword.value for keyword in node.keywords)]
+        case ast.UnaryOp() | ast.BinOp() | ast.Attribute() | ast.Subscript() | ast.Starred():
+            inner = list(ast.iter_child_nodes(node))
+        case ast.Tuple() | ast.List() | ast.Set():
+            inner = node.elts
+        case _:
+            return
+    for part in inner:
+        if isinstance(part, ast.expr):
+            yield from _always_evaluated(part)
 
 
 def check_proves(source: str, entry_point: str, helpers: str) -> bool:

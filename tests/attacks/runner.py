@@ -45,6 +45,7 @@ HONEST = {
     "def add(a, b):\n    return a - b\n": "F",
     "import operator\nadd = operator.add\n": "P",
     "import numpy\ndef add(a, b):\n    return int(numpy.add(a, b))\n": "P",
+    "import numpy\ndef add(a, b):\n    return numpy.array([a, b]).sum(keepdims=True)\n": "P",
     "class E(Exception):\n    pass\ndef add(a, b):\n    raise E\n": "E",
 }
 """Programs that attack nothing, and their codes. After every attack the engine must still give them these codes."""

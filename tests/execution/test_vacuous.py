@@ -433,3 +433,13 @@ def test_tests_whose_text_proves_something_are_not_run(tmp_path, monkeypatch):
     assert [test.test_id for test in matrix.tests] == ["1", "2"]
     execute([one("assert f(1) == 2", "assert f(2) == 3")], pair_of(one("")), limits=LIMITS)
     assert ran == [3]
+
+
+def test_a_test_that_calls_the_function_is_not_run_beside_one_that_proves_something(tmp_path, monkeypatch):
+    """A program that raises fails `assert not f(2)`, and no program that does nothing passes `assert f(1) == 2`."""
+    monkeypatch.setenv("CODEPREF_CACHE", str(tmp_path))
+    monkeypatch.setattr(vacuous, "do_nothing_programs", None)
+    solution = "def f(x):\n    return 2 if x == 1 else 0\n"
+    problem = one("assert f(1) == 2", "assert not f(2)")
+    (matrix,) = execute([problem], pair_of(problem, solution), limits=LIMITS)
+    assert matrix.verdicts[0].codes == "PP"

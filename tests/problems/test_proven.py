@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from codepref.problems.proven import check_proves, output_proves, statements_prove
+from codepref.problems.proven import check_proves, output_proves, statements_call, statements_prove
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,54 @@ def test_an_equality_with_a_literal_proves_something(source):
 )
 def test_any_other_text_must_be_run(source):
     assert not statements_prove(source, "f", "")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "assert f(1)",
+        "assert not f(1)",
+        "assert f(1) is None",
+        "assert f(1) == None",
+        "assert 2 != f(1)",
+        "assert round(f(1), 2) == 1.5",
+        "assert f(1) == 3 + 4",
+        "assert f(g(1)) and x",
+        "assert (f(1)[0] == [0]).all()",
+        "assert list(f(*x)) == [1]",
+        "assert 1 in (f(1), f(2))",
+        "assert sorted(x, key=f(1))",
+        "x = 3\nassert x\nassert f(x)",
+    ],
+)
+def test_an_assert_that_always_calls_the_function_fails_if_the_function_raises(source):
+    assert statements_call(source, "f", "")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "assert f",
+        "assert callable(f)",
+        "assert x and f(1)",
+        "assert 1 < x < f(1)",
+        "assert f(1) if x else 2",
+        "assert [f(x) for x in []] == []",
+        "assert (lambda: f(1))",
+        "assert x, f(1)",
+        "assert g(1)",
+        "f(1)",
+        "try:\n    assert f(1)\nexcept ValueError:\n    pass",
+        "def test_it():\n    assert f(1)",
+        "assert (f := g)(1) or f(1)",
+        "f = g\nassert f(1)",
+        "import sys\nsys.exit(0)\nassert f(1)",
+        "exit()\nassert f(1)",
+        "assert f(",
+    ],
+)
+def test_any_other_text_may_pass_if_the_function_raises(source):
+    assert not statements_call(source, "f", "")
 
 
 def test_a_helper_with_the_name_of_the_entry_point_hides_the_solution():

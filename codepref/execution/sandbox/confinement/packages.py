@@ -7,11 +7,18 @@ import os
 import re
 import sys
 
+from .parked import park
+
 PACKAGES = ("PIL", "bs4", "matplotlib", "networkx", "numpy", "pandas", "requests", "scipy", "sklearn", "sympy")
 """Top-level packages only. A submodule that one solution loads must not be loaded for the next solution."""
 
+SUBMODULES = {"matplotlib": "matplotlib.pyplot"}
+"""The submodule that nearly every program with a package imports, if its import takes long. It is parked."""
+
 # Blanks match within one line only. If they could match across lines, the time would be quadratic in their number.
 _IMPORTS = re.compile(rf"^[ \t\f]*(?:import|from)[ \t\f]+({'|'.join(PACKAGES)})\b", re.MULTILINE)
+
+_parked: set[str] = set()
 
 
 def imported(source: str) -> frozenset[str]:
@@ -34,6 +41,9 @@ def preload(names: list[str]) -> None:
     for name in names:
         with contextlib.suppress(Exception):  # the solution gets the error when it imports the package itself
             __import__(name)
+            if name in SUBMODULES and SUBMODULES[name] not in _parked:
+                _parked.add(SUBMODULES[name])
+                park(SUBMODULES[name])
     os.register_at_fork = register
     seed()
 

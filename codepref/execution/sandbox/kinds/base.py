@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import types
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..confinement.allowlist import shareable
@@ -121,20 +120,17 @@ class Kind:
     """The base class of the kinds of tests. It compiles and runs tests. A subclass overrides what differs.
 
     Of its methods, only `run`, `run_fetched` and `run_shared` run untrusted code. The test runner calls them after the
-    fork. The functions in `operations` run in the solution's process.
+    fork. What the solution's process does for a kind is in `processes/solution.py` (OPERATIONS).
 
     Attributes:
         always_shared: whether each test runs in one process with the solution.
         whole_program: whether the solution is a program that each test runs in a new process.
         records_answers: whether the test runner records the digest of the answers that `run` received.
-        operations: functions that answer the further requests of this kind in the solution's process, by the name of
-        the request. A function gets the server and the parts of the request.
     """
 
     always_shared = False
     whole_program = False
     records_answers = True
-    operations: dict[str, Callable[..., Any]] = {}  # noqa: RUF012 - no subclass changes it in place
 
     def inputs_plan(self, source: Any) -> InputsPlan | None:
         """Return the fields of a test with a reference solution, or None if tests of this kind have no reference."""

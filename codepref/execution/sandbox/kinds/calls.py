@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import json
-import sys
 from typing import Any
 
 from ..wire.decoder import Decoder
@@ -19,7 +18,6 @@ from .base import FAILED, LONG_SLACK, PASSED, SHORT_SLACK, Kind, PreparedTest, R
 from .compare import FLOAT_ATOL
 from .compare_json import same_value
 from .compare_unordered import same_items
-from .nodes import call_with_nodes
 from .static_analysis import Fetched, PlainCall
 
 LONG_TEST = 20_000
@@ -32,27 +30,13 @@ _METHOD_HEAD = b"t" + U32.pack(5) + b"-" + encoded("method")
 _NODES_HEAD = b"t" + U32.pack(6) + b"-" + encoded("nodes")
 
 
-def _call_method(server: Any, owner: Any, name: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-    """Answer the request "method" in the solution's process: call the method of a new instance of `owner`."""
-    return getattr(owner(), name)(*arguments, **keywords)
-
-
-def _call_nodes(
-    server: Any, owner: Any, name: str, arguments: tuple[Any, ...], keywords: dict[str, Any], forms: str
-) -> Any:
-    """Answer the request "nodes" in the solution's process: call a function, or a method of a new instance."""
-    return call_with_nodes(
-        sys.modules["solution"].__dict__, getattr(owner(), name) if name else owner, arguments, forms
-    )
-
-
 class Call(PlainCall):
     """The call of a test, and how its result is compared.
 
     Attributes:
         name: the global name that the solution must define: the function or the class.
         method: the name of the method, or "" for a function.
-        forms: the forms of the arguments and of the result, or "" if all are plain (see `nodes`).
+        forms: the forms of the arguments and of the result, or "" if all are plain (see `codepref.problems.nodes`).
         order: "items" or "all" if the items of the result, or of all lists in it, may come in any order, and else "".
         tolerance: how far a float may be from the expected one.
     """
@@ -79,8 +63,6 @@ class Call(PlainCall):
 
 class Calls(Kind):
     """Tests of one call. A test passes if the call returns the expected result within the limits."""
-
-    operations = {"method": _call_method, "nodes": _call_nodes}  # noqa: RUF012
 
     def compile(self, test: PreparedTest) -> None:
         """Read the source. Raises ValueError if it is not JSON, and KeyError if a field is missing."""

@@ -1,8 +1,8 @@
 """The kind "stdio". A whole program reads standard input and writes standard output.
 
-`run_program` runs in the solution's process, which does not get the expected output. `Stdio` runs in the test runner,
-which does. Each test has new processes, so nothing that one run leaves behind (patched modules, threads, caches)
-reaches the next run. The two forks for a test take less time than the start of an interpreter.
+`processes/program.py` runs the program in the solution's process, which does not get the expected output. `Stdio` runs
+in the test runner, which does. Each test has new processes, so nothing that one run leaves behind (patched modules,
+threads, caches) reaches the next run. The two forks for a test take less time than the start of an interpreter.
 """
 
 from __future__ import annotations
@@ -13,12 +13,6 @@ from typing import Any
 from .base import FAILED, PASSED, Kind, PreparedTest, Runner
 from .compare_text import TOLERANCE, same_text
 from .compare_unordered import same_lines
-from .program import run_program
-
-
-def _answer(server: Any, preamble: str, source: str, text: str) -> bytes:
-    """Answer the request "stdio" in the solution's process. server: the server that answers the test runner."""
-    return run_program(preamble, source, text, server.send)
 
 
 class Stdio(Kind):
@@ -26,7 +20,6 @@ class Stdio(Kind):
 
     whole_program = True
     records_answers = False
-    operations = {"stdio": _answer}  # noqa: RUF012
 
     def compile(self, test: PreparedTest) -> None:
         """Do nothing, since the source of the test is not Python."""

@@ -13,8 +13,7 @@ from ..confinement.landlock import Landlock
 from ..wire import frames
 from ..wire.decoder import Decoder
 from ..wire.encoder import Encoder, encoded
-from . import ordinary
-from .supervisor import EngineGone, Supervisor
+from . import nursery, ordinary
 from .zygote import ZygoteLost
 
 _COMMON = """
@@ -58,7 +57,15 @@ def main(arguments: list[str]) -> None:
 
     try:
         landlock = Landlock(readable) if mode == "confined" else None
-        supervisor = Supervisor(int(engine), Hardening(landlock), Folders(scratch))
+        hardening, scratch_folders = Hardening(landlock), Folders(scratch)
+        hardening.hide()
+        solutions = nursery.spawn_solutions(hardening, scratch_folders)
+        # Only now is the code imported that prepares and runs tests. See `nursery`.
+        from .supervisor import EngineGone, Supervisor
+
+        gc.collect()
+        gc.freeze()
+        supervisor = Supervisor(int(engine), hardening, scratch_folders, solutions)
     except OSError as error:
         report("unable", error.errno or 0, str(error))
         return

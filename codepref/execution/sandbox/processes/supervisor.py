@@ -2,10 +2,12 @@
 
 The supervisor handles tests and solutions as bytes and texts only. It neither runs nor compiles them.
 
-A forked child sees the memory of its parent, and the supervisor holds tests and solutions. The supervisor therefore
+A forked child sees the memory of its parent, and the supervisor holds tests and solutions. A worker therefore
 forks only twice, before the first task. The two children are nurseries, which fork zygotes on request. One nursery
-forks the zygotes of solutions and has no status page. The other nursery forks runner zygotes and shares the status
-page. A runner zygote gets its task through its own socket.
+forks the zygotes of solutions and has no status page. `main` forks it before it imports this module. The supervisor
+forks the other nursery, which forks runner zygotes and shares the status page. A runner zygote gets its task
+through its own socket. For tasks whose answers hold numpy's arrays, the second nursery forks a third one, which has
+loaded numpy.
 """
 
 from __future__ import annotations
@@ -16,19 +18,17 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable, Mapping
 
 from ..confinement import packages
-from ..confinement.folders import MAX_FILE_BYTES, Folders
 from ..confinement.folders import RUNNERS as FOR_RUNNERS
-from ..confinement.folders import SOLUTIONS as FOR_SOLUTIONS
-from ..confinement.hardening import CHANNEL, Hardening
+from ..confinement.folders import Folders
+from ..confinement.hardening import Hardening
 from ..kinds import KINDS
 from ..wire import frames, status_page
 from ..wire.decoder import Decoder
 from ..wire.encoder import encoded
 from ..wire.plan import Plan
-from . import ordinary, runner_zygote, solution, zygote
+from . import nursery, runner_zygote, zygote
 from .attempts import SolutionAttempts
 from .process_pair import ProcessPair
 from .runner_session import RunnerSession
@@ -47,15 +47,8 @@ A runner serves several only where no test can carry state from one solution to 
 saves time, because forking and ending a runner costs about as much as forking and ending a solution.
 """
 
-SOLUTIONS, PACKAGED, RUNNERS = b"solutions", b"packaged", b"runners"
-"""Roles of zygotes.
-
-SOLUTIONS: for solutions without packages. PACKAGED: for solutions that import a package. RUNNERS: for the test runners
-of one task.
-"""
-
-Serve = Callable[[_socket.socket], None]
-"""A function that runs a zygote. Its argument is the zygote's control socket."""
+RUNNERS, ARRAYS = b"runners", b"arrays"
+"""Roles. RUNNERS: zygotes that fork the test runners of one task. ARRAYS: the nursery that has loaded numpy."""
 
 
 class EngineGone(Exception):
@@ -67,23 +60,25 @@ class Supervisor:
 
     engine: the descriptor of the socket that leads to the engine's process.
     folders: hands out the scratch folders.
+    solutions: the nursery of solutions.
     """
 
-    def __init__(self, engine: int, hardening: Hardening, folders: Folders) -> None:
+    def __init__(self, engine: int, hardening: Hardening, folders: Folders, solutions: zygote.Zygote) -> None:
         self.engine = engine
         self.hardening, self.folders = hardening, folders
-        self.hardening.hide()
         self._last_heartbeat = time.monotonic()
-        roles: dict[bytes, Serve] = {SOLUTIONS: self._serve_solutions, PACKAGED: self._serve_packaged}
-        self._solution_nursery = self._spawn(roles, FOR_SOLUTIONS)
+        self._solution_nursery = solutions
         self.page = status_page.StatusPage()
         self.hardening.grown()
-        self._runner_nursery = self._spawn({RUNNERS: self._serve_runners}, FOR_RUNNERS)
-        self.solutions = self._zygote(self._solution_nursery, SOLUTIONS)
+        roles = {RUNNERS: self._serve_runners, ARRAYS: self._serve_arrays}
+        self._runner_nursery = nursery.spawn(hardening, folders, FOR_RUNNERS, roles)
+        self._array_nursery: zygote.Zygote | None = None
+        self.solutions = nursery.zygote_of(self._solution_nursery, nursery.PLAIN)
         self.packaged: zygote.Zygote | None = None
         self.runners: zygote.Zygote | None = None
+        self._runners_parent = self._runner_nursery
         self.plan: Plan | None = None
-        self.reference_seconds = 0.0
+        self.reference_seconds, self._has_references = 0.0, False
         self.reusable = False
         self._session: RunnerSession | None = None
         self._data = b""
@@ -95,23 +90,14 @@ class Supervisor:
     def _serve_runners(self, control: _socket.socket) -> None:
         runner_zygote.serve(control, self.page, self.hardening)
 
-    def _serve_solutions(self, control: _socket.socket) -> None:
-        self.hardening.name("solutions")
-        ordinary.install()
-        zygote.serve(control, self._run_solution)
-
-    def _serve_packaged(self, control: _socket.socket) -> None:
-        self.hardening.name("packaged")
-        ordinary.install()
-
-        def load(kind: bytes, payload: bytes) -> bytes:
-            packages.preload(Decoder(payload).value())
-            self.hardening.grown()
-            gc.collect()
-            gc.freeze()
-            return b""
-
-        zygote.serve(control, self._run_solution, load)
+    def _serve_arrays(self, control: _socket.socket) -> None:
+        self.hardening.name("nursery")
+        packages.preload(["numpy"])
+        self.hardening.grown()
+        gc.collect()
+        gc.freeze()
+        frames.send(control.fileno(), b"")
+        nursery.serve_roles(self.hardening, control, {RUNNERS: self._serve_runners})
 
     def origin(self, source: str) -> zygote.Zygote:
         """Return the zygote that forks the process of a solution.
@@ -126,7 +112,7 @@ class Supervisor:
             return self.solutions
         try:
             if self.packaged is None:
-                self.packaged = self._zygote(self._solution_nursery, PACKAGED)
+                self.packaged = nursery.zygote_of(self._solution_nursery, nursery.PACKAGED)
             self._load(self.packaged, wanted, self._loaded)
         except zygote.ZygoteLost:
             self._no_packages = True
@@ -139,74 +125,45 @@ class Supervisor:
         return self.packaged
 
     def load_arrays(self) -> bool:
-        """Load numpy for the test runners of this task. Return False if it is loaded already."""
+        """Give this task test runners that have loaded numpy. Return False if they have loaded it already.
+
+        An import of numpy takes far longer than preparing a task, so the task is prepared again by a zygote that has
+        numpy. Expected outputs would have to be made again, so a task with reference solutions keeps its zygote.
+        """
         if "numpy" in self._loaded_by_runners:
             return False
-        assert self.runners is not None
-        self._load(self.runners, frozenset({"numpy"}), self._loaded_by_runners)
+        if self._has_references:
+            assert self.runners is not None
+            self._load(self.runners, frozenset({"numpy"}), self._loaded_by_runners)
+            return True
+        if self._array_nursery is None:
+            self._array_nursery = nursery.zygote_of(self._runner_nursery, ARRAYS)
+            self._await_import(self._array_nursery)
+        data = self._data
+        self._end_runners()
+        self._prepare(data, self._array_nursery)
+        self._loaded_by_runners = {"numpy"}
         return True
 
     def _load(self, target: zygote.Zygote, wanted: frozenset[str], loaded: set[str]) -> None:
         missing = wanted - loaded
         if missing:
             target.ask(b"P", encoded(sorted(missing)))
-            if not self.wait_for(target, PREPARE_SECONDS):
-                raise zygote.ZygoteLost(f"an import of packages took longer than {PREPARE_SECONDS:.0f} s")
-            target.answer()
+            self._await_import(target)
             loaded |= missing
             if target is self.runners:
                 self._end_session()  # the session's runner was forked before the packages were loaded
 
-    def _end(self, nursery: zygote.Zygote, ended: zygote.Zygote) -> None:
+    def _await_import(self, target: zygote.Zygote) -> None:
+        if not self.wait_for(target, PREPARE_SECONDS):
+            raise zygote.ZygoteLost(f"an import of packages took longer than {PREPARE_SECONDS:.0f} s")
+        target.answer()
+
+    def _end(self, parent: zygote.Zygote, ended: zygote.Zygote) -> None:
         os.kill(ended.pid, signal.SIGKILL)
-        nursery.ask_reap(ended.pid)
-        nursery.reaped()
+        parent.ask_reap(ended.pid)
+        parent.reaped()
         ended.close()
-
-    def _run_solution(self, descriptors: list[int], payload: bytes) -> None:
-        self.hardening.name("solution")
-        memory, cpu = Decoder(payload).value()
-        self.hardening.apply(descriptors, os.getppid(), memory, cpu, MAX_FILE_BYTES)
-        solution.run()
-
-    def _spawn(self, roles: Mapping[bytes, Serve], folder_role: str) -> zygote.Zygote:
-        """Fork a nursery, which forks zygotes of these roles on request. Return the connection to the nursery.
-
-        folder_role: the scratch folder of the processes that the zygotes fork.
-        """
-        ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
-        parent, pid = os.getpid(), os.fork()
-        if pid == 0:
-            try:
-                control = self._own_socket(theirs.fileno(), parent)
-                self.hardening.name("nursery")
-                self.hardening.enclose(self.folders.parent(folder_role), self.folders.folder(folder_role))
-                zygote.serve(control, lambda descriptors, role: self._serve_role(roles[role], descriptors[0]))
-            finally:
-                os._exit(70)
-        theirs.close()
-        return zygote.Zygote(ours, pid)
-
-    def _serve_role(self, serve: Serve, descriptor: int) -> None:
-        serve(self._own_socket(descriptor, os.getppid()))
-
-    def _own_socket(self, descriptor: int, parent: int) -> _socket.socket:
-        """Return the control socket of a new process.
-
-        The process keeps only this socket and the descriptors 0, 1 and 2. It dies with its parent.
-        """
-        os.dup2(os.dup(descriptor), CHANNEL)
-        os.closerange(CHANNEL + 1, 1 << 16)
-        self.hardening.die_with_parent(parent)
-        return _socket.socket(fileno=CHANNEL)
-
-    def _zygote(self, nursery: zygote.Zygote, role: bytes) -> zygote.Zygote:
-        """Have a nursery fork a zygote of this role, and return the connection to it. Raises ZygoteLost."""
-        ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
-        try:
-            return zygote.Zygote(ours, nursery.fork((theirs.fileno(),), role))
-        finally:
-            theirs.close()
 
     def task(self, data: bytes, known: dict[int, bytes], keep: bool) -> None:
         """Prepare a task. If it is the task that was prepared last, keep what was prepared.
@@ -219,7 +176,7 @@ class Supervisor:
         if data == self._data:
             return
         self._end_runners()
-        self.plan, self._data, self._shared = Plan.decode(data), data, set()
+        self.plan = Plan.decode(data)
         self._shared = {at for at, (kind, _) in enumerate(self.plan.tests) if KINDS[kind].always_shared}
         self.reference_seconds = 0.0
         if len(self.plan.tests) > status_page.MAX_TESTS:
@@ -227,25 +184,30 @@ class Supervisor:
                 f"the task has {len(self.plan.tests):,} tests, and a task can have at most {status_page.MAX_TESTS:,}"
             )
         self.page.begin(len(self.plan.tests))
+        self._prepare(data, self._runner_nursery)
+        self._references(known, keep)
+
+    def _prepare(self, data: bytes, parent: zygote.Zygote) -> None:
+        """Have `parent`, a nursery, fork a runner zygote that prepares the task `data`. Raises ZygoteLost."""
+        self._runners_parent = parent
         for cautious in (False, True):
-            self.runners = self._zygote(self._runner_nursery, RUNNERS)
+            self.runners = nursery.zygote_of(parent, RUNNERS)
             try:
                 self.runners.send(encoded((cautious, data)))
                 if self.wait_for(self.runners, PREPARE_SECONDS):
                     self.reusable, shared = Decoder(self.runners.answer()).value()
                     self._shared |= set(shared)
-                    break
+                    self._data = data
+                    return
             except zygote.ZygoteLost:
                 pass
             self._end_runners()
-        else:
-            raise zygote.ZygoteLost("the tests could not be prepared, even without compiling them beforehand")
-        self._references(known, keep)
+        raise zygote.ZygoteLost("the tests could not be prepared, even without compiling them beforehand")
 
     def _end_runners(self) -> None:
         self._end_session()
         if self.runners is not None:
-            self._end(self._runner_nursery, self.runners)
+            self._end(self._runners_parent, self.runners)
             self.runners, self._data = None, b""
             self._loaded_by_runners = set()
 
@@ -277,7 +239,9 @@ class Supervisor:
         """
         assert self.runners is not None
         self.runners.ask(b"I")
-        for index, source in Decoder(self.runners.answer()).value():
+        references = Decoder(self.runners.answer()).value()
+        self._has_references = bool(references)
+        for index, source in references:
             seconds, outputs = -1.0, b""
             if index in known:
                 self.runners.ask(b"K", encoded((index, known.pop(index))))
