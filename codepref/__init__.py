@@ -3,7 +3,7 @@
 This package offers functions for scripts. Most do the work of the command of the same name. Each function is loaded
 when it is first used:
 
-- load_problems, inspect, sample, execute, execute_into, pair, audit, train, evaluate and compare, from `codepref.api`;
+- load_problems, inspect, sample, execute, execute_into, pair, audit, export, train, evaluate and compare, from `codepref.api`;
 - respond, from `codepref.sampling.respond`;
 - judge and judge_by_rubric, from `codepref.judging.judge`;
 - calibrate_judge and grade, from the modules of these names in `codepref.evaluation`;
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         evaluate,
         execute,
         execute_into,
+        export,
         inspect,
         load_problems,
         pair,
@@ -48,6 +49,7 @@ _HOMES = {
             "execute_into",
             "pair",
             "audit",
+            "export",
             "train",
             "evaluate",
             "compare",
@@ -71,6 +73,7 @@ __all__ = [
     "evaluate",
     "execute",
     "execute_into",
+    "export",
     "grade",
     "inspect",
     "judge",

@@ -41,6 +41,7 @@ TABLES = [
     ("codepref.training.methods:METHODS", "explanation/training.md"),
     ("codepref.problems.formats:FORMATS", "reference/problems.md"),
     ("codepref.sampling.engines:ENGINES", "how-to/sample.md"),
+    ("codepref.exports:TRAINERS", "how-to/export.md"),
 ]
 """Tables of names that users choose from, each with the page that describes all names."""
 

@@ -5,6 +5,7 @@ The package `codepref` offers these functions too, as `codepref.load_problems`, 
 
 from codepref.api.evaluation import audit, compare, evaluate
 from codepref.api.execution import execute, execute_into
+from codepref.api.exporting import export
 from codepref.api.inputs import Pairs, Problems, Progress, Solutions, Tests, Verdicts, load_problems
 from codepref.api.inspecting import inspect
 from codepref.api.pairing import pair
@@ -23,6 +24,7 @@ __all__ = [
     "evaluate",
     "execute",
     "execute_into",
+    "export",
     "inspect",
     "load_problems",
     "pair",

@@ -20,7 +20,7 @@ Solutions = str | Path | Iterable[Solution] | Iterable[Mapping[str, Any]]
 Tests = str | Path | Mapping[str, Sequence[Test]]
 Verdicts = str | Path | Sequence[VerdictMatrix]
 Pairs = Any
-"""A path, a list of Pair, a PairSet, or rows with prompt, chosen and rejected (a `datasets.Dataset`)."""
+"""A path, a hub name, a list of Pair, a PairSet, or rows of pairs in any form (a `datasets.Dataset`)."""
 
 
 def load_problems(source: Problems, *, limit: int | None = None, strict: bool = False) -> list[Problem]:
@@ -123,7 +123,7 @@ def read_pair_records(pairs: Pairs) -> list[Pair]:
     from codepref.pairing.pair import PairSet
 
     if isinstance(pairs, str | Path):
-        return read_pairs(Path(pairs))
+        return read_pairs(pairs)
     if isinstance(pairs, PairSet):
         return pairs.pairs
     rows = list(pairs)

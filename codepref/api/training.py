@@ -17,6 +17,7 @@ from codepref.records import Problem
 from codepref.training.methods import load_method
 
 if TYPE_CHECKING:
+    from codepref.training.examples import Examples
     from codepref.training.result import TrainingResult
 
 
@@ -130,9 +131,8 @@ def _training_data(pairs: Any, verdicts: Any, data: Any, settings: TrainingSecti
     Raises UserError if not exactly one of the three is given, and for a source that cannot be read or that the method
     cannot learn from.
     """
-    from codepref.problems.load import read_rows
-    from codepref.training.demonstrations import examples_from_rows
-    from codepref.training.examples import examples_from_verdicts
+    from codepref.pairing.artifact import holds_answers
+    from codepref.training.demonstrations import wanted_only
 
     sources = {"pairs": pairs, "verdicts": verdicts, "data": data}
     given = [name for name, value in sources.items() if value is not None]
@@ -148,14 +148,34 @@ def _training_data(pairs: Any, verdicts: Any, data: Any, settings: TrainingSecti
                 else ""
             )
         )
+    if method.learns_from == "answers" and isinstance(pairs, str | Path) and holds_answers(pairs):
+        data = pairs  # labelled answers need not become pairs first
+    if data is not None:
+        answers = answers_of(data, None, seed)
+        return wanted_only(answers) if method.supervised else answers
+    if verdicts is not None:
+        return answers_of(None, verdicts, seed)
+    records = read_pair_records(pairs)
+    if not records and isinstance(pairs, str | Path):
+        raise UserError(f"{pairs}: holds no pair to train on")
+    return records
+
+
+def answers_of(data: Any, verdicts: Any, seed: int) -> Examples:
+    """Return the single answers in demonstrations, or in verdicts if `data` is None. `train` explains both.
+
+    Raises UserError for a source that cannot be read, and for verdicts that are no folder.
+    """
+    from codepref.problems.load import read_rows
+    from codepref.training.demonstrations import examples_from_rows
+    from codepref.training.examples import examples_from_verdicts
+
     if data is not None:
         named = isinstance(data, str | Path)
         rows = read_rows(str(data)) if named else ((f"row {place}", row) for place, row in enumerate(data))
-        return examples_from_rows(rows)
-    if verdicts is not None:
-        if not isinstance(verdicts, str | Path):
-            raise UserError(
-                "verdicts to train on must be a folder that `execute` wrote, since only the folder holds the prompts"
-            )
-        return examples_from_verdicts(read_matrices(verdicts), read_statements(Path(verdicts)), seed=seed)
-    return read_pair_records(pairs)
+        return examples_from_rows(rows, source=str(data) if named else "data")
+    if not isinstance(verdicts, str | Path):
+        raise UserError(
+            "verdicts to train on must be a folder that `execute` wrote, since only the folder holds the prompts"
+        )
+    return examples_from_verdicts(read_matrices(verdicts), read_statements(Path(verdicts)), seed=seed)

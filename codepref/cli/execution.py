@@ -18,8 +18,8 @@ def add_execute(parser: Parser) -> None:
     parser.add_argument(
         "--solutions",
         required=True,
-        help='file of lines {"task_id", "completion"} or {"task_id", "solution"}; or EvalPlus\'s folder with '
-        "TASK/0.py, or its *_eval_results.json",
+        help='file with rows {"task_id", "completion"} or {"task_id", "solution"}, or in a form of another program, '
+        "such as EvalPlus's folder, its *_eval_results.json, or bigcode's generations.json",
     )
     parser.add_argument(
         "--tests",

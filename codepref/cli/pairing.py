@@ -142,6 +142,8 @@ def audit(options: Namespace) -> None:
     result = api.audit(options.pairs, options.verdicts, seed=options.seed, problems_total=options.problems_total)
     for line in audit_lines(result):
         print(line)
-    target = Path(options.out) if options.out else Path(options.pairs).with_suffix(".audit.json")
+    pairs = Path(options.pairs)
+    beside = pairs if pairs.exists() else Path(pairs.name)  # a data set on the hub has no folder here
+    target = Path(options.out) if options.out else beside.with_suffix(".audit.json")
     write_json(target, asdict(result))
     print(target)

@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Callable
 
 from codepref import __version__
-from codepref.cli import evaluation, execution, feedback, inspecting, pairing, runs, sampling, training
+from codepref.cli import evaluation, execution, exporting, feedback, inspecting, pairing, runs, sampling, training
 
 Parser = argparse.ArgumentParser
 
@@ -31,6 +31,7 @@ COMMANDS: tuple[tuple[str, str, Callable[[Parser], None]], ...] = (
     ),
     ("pair", "select preference pairs from verdicts or ratings", pairing.add_pair),
     ("audit", "measure how many pairs are right by true tests, or describe pairs without tests", pairing.add_audit),
+    ("export", "write pairs, answers or problems in the form of another trainer", exporting.add_export),
     ("train", "train a model on pairs, verdicts, demonstrations or problems", training.add_train),
     ("evaluate", "compute pass@k of a model, of solutions or of verdicts", evaluation.add_evaluate),
     ("compare", "compute the paired difference of two score files", evaluation.add_compare),

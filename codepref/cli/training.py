@@ -19,13 +19,13 @@ def add_train(parser: Parser) -> None:
     """Add the options of `codepref train`."""
     add_model(parser, "folder, hub name or `starter`")
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--pairs", help="Parquet or JSON lines file with prompt, chosen and rejected")
+    source.add_argument("--pairs", help="file or data set on the hub with pairs, or with labelled answers")
     source.add_argument(
         "--verdicts", help="for rft, sft, kto: folder that `execute` wrote, with the solutions to learn from"
     )
     source.add_argument("--problems", help="for grpo, rloo: file, hub name or starter:SPLIT of problems with tests")
     add_where(parser, "problems")
-    source.add_argument("--data", help="for sft: file, or data set on the hub, with instructions and answers")
+    source.add_argument("--data", help="for sft, kto: file, or data set on the hub, with answers")
     parser.add_argument(
         "--method",
         default="dpo",

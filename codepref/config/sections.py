@@ -155,6 +155,7 @@ class GradingSection:
 class PairingSection:
     """How verdicts and ratings become pairs."""
 
+    source: str = bounded("", doc="file or hub name of ready pairs; empty: sample solutions and select pairs by `rule`")
     rule: str = bounded("all-tests", doc="name of the rule; see docs/explanation/pairing.md")
     margin: float = bounded(1.0, above=0.0, doc="rating rules: least difference in points between chosen and rejected")
     correctness_pairs: bool = bounded(False, doc="rule `tests-then-rating`: also pair passing with failing solutions")

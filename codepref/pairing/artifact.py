@@ -1,15 +1,22 @@
-"""Writes pairs to Parquet for `datasets` and TRL's DPOTrainer, and reads pairs from Parquet and JSON lines."""
+"""Writes pairs to Parquet for `datasets` and TRL's DPOTrainer, and reads pairs in any published form."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from codepref.conversations.answers import Answer, answers_of_row, is_scored
+from codepref.conversations.unused import Columns
 from codepref.errors import UserError
+from codepref.pairing.labelled import pairs_from_answers
+from codepref.pairing.pair_rows import is_pair, read_pair_row
+from codepref.problems.load import read_rows
 from codepref.records import Pair
-from codepref.storage.files import read_jsonl, read_parquet, write_parquet
+from codepref.storage.files import is_parquet, read_parquet, write_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -66,67 +73,74 @@ def to_dataset(pairs: Iterable[Pair]) -> Any:
     return datasets.Dataset(pa.Table.from_pylist(pair_rows(pairs), schema=pair_schema()))
 
 
-def read_pairs(path: Path) -> list[Pair]:
-    """Read pairs from JSON lines (a name that ends in .jsonl or .gz) or from Parquet (any other name).
+def read_pairs(source: str | Path) -> list[Pair]:
+    """Read pairs from JSON lines, a JSON list, Parquet or a hub name.
 
-    A row needs `prompt`, `chosen` and `rejected` as lists of messages, or `instruction`, `chosen` and `rejected` as
-    texts, as in coseal/CodeUltraFeedback_binarized. Other columns may be missing.
-    Raises UserError for a missing file, for missing columns and for a row that is not a pair. The message gives the
-    number of such a row. The function does not check whether a confidence is in [0, 1].
+    A row is a pair in one of the forms of `codepref.pairing.pair_rows`, or holds answers with a label or a score, of
+    which pairs are made; see `codepref.pairing.labelled.pairs_from_answers`. The form of the first row decides between
+    the two. Columns that hold something and are not read, and answers that give no pair, are counted in a
+    LeftOutWarning.
+    Raises UserError for a missing file, for a row in another form, with its place, and if answers give no pair. The
+    function does not check whether a confidence is in [0, 1].
     """
-    is_lines = path.suffix in (".jsonl", ".gz")
-    rows = [row for _, row in read_jsonl(path)] if is_lines else read_parquet(path, ("chosen", "rejected"))
-    return pairs_from_rows(rows, where=str(path))
+    return _read(_rows(source), str(source))
 
 
 def pairs_from_rows(rows: Iterable[Mapping[str, Any]], *, where: str = "pairs") -> list[Pair]:
-    """Return the pairs in rows such as a list of mappings or a `datasets.Dataset`.
+    """Return the pairs in rows such as a list of mappings or a `datasets.Dataset`, as `read_pairs` does.
 
-    where: the name of the rows in messages. Raises UserError for a row that is not a pair. The message has the number
-    of the row, from 1.
+    where: the name of the rows in messages, which give the number of a wrong row, from 1.
     """
-    pairs = []
-    for number, original in enumerate(rows, start=1):
-        row = _with_messages(original) if isinstance(original.get("chosen"), str) else original
-        for name in ("prompt", "chosen", "rejected"):
-            if not _is_messages(row.get(name)):
-                raise UserError(f"{where}: row {number}: {_requirement(original, name)}")
-        try:
-            pairs.append(_pair(row, number))
-        except (TypeError, ValueError) as error:
-            raise UserError(f"{where}: row {number}: {error}") from None
+    return _read(((f"{where}: row {number}", row) for number, row in enumerate(rows, start=1)), where)
+
+
+def holds_answers(source: str | Path) -> bool:
+    """Return whether the first row of a file or a hub data set holds labelled or scored answers, and not a pair."""
+    first = next(_rows(source), None)
+    return first is not None and not is_pair(first[1]) and is_scored(first[1])
+
+
+def _rows(source: str | Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Return the rows of a source. A file of Parquet may have any name, since `write_pairs` takes any name."""
+    if is_parquet(Path(source)):
+        return ((f"{source} row {place}", row) for place, row in enumerate(read_parquet(Path(source))))
+    return read_rows(str(source))
+
+
+def _read(rows: Iterator[tuple[str, Mapping[str, Any]]], source: str) -> list[Pair]:
+    first = next(rows, None)
+    if first is None:
+        return []
+    columns, left_out = Columns(), Counter[str]()
+    rows = chain([first], rows)
+    if is_scored(first[1]) and not is_pair(first[1]):
+        pairs = pairs_from_answers(_answers(rows, columns, left_out), left_out)
+        if not pairs:
+            reasons = "; ".join(f"{reason}: {count:,}" for reason, count in left_out.items())
+            raise UserError(
+                f"{source}: its answers give no pair ({reasons}). A pair needs a wanted and an unwanted answer to the "
+                "same prompt. The method kto learns from single answers"
+            )
+    else:
+        pairs = []
+        for number, (where, row) in enumerate(rows, start=1):
+            used: set[str] = set()
+            try:
+                pairs.append(_pair(read_pair_row(row, number, where, used), number))
+            except (TypeError, ValueError) as error:
+                raise UserError(f"{where}: {error}") from None
+            columns.row(row, used)
+    columns.warn(source, left_out)
     return pairs
 
 
-def _requirement(row: Mapping[str, Any], name: str) -> str:
-    """Return a message about a wrong row. name: its first column that is not a list of at least one message."""
-    if row.get(name) == []:
-        return f"`{name}` is an empty list, and must hold at least one message {{role, content}}"
-    if row.get(name) is not None and not (name == "prompt" and isinstance(row[name], str)):
-        return f"`{name}` must be a list of messages {{role, content}}, as TRL takes them"
-    present = ", ".join(str(column) for column, value in row.items() if value is not None)
-    return (
-        "a pair needs `prompt`, `chosen` and `rejected` as lists of messages {role, content}, as TRL takes them, or "
-        f"`instruction`, `chosen` and `rejected` as texts. The row has {present or 'no values'}"
-    )
-
-
-def _with_messages(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a row of texts with prompt, chosen and rejected as lists of one message each.
-
-    Its preference, ratings and models become the evidence. A row in which the instruction or an answer is not a text is
-    returned as it is.
-    """
-    texts = {"prompt": row.get("instruction"), "chosen": row["chosen"], "rejected": row.get("rejected")}
-    if not all(isinstance(text, str) for text in texts.values()):
-        return row
-    roles = {"prompt": "user"}
-    columns: dict[str, Any] = {
-        name: [{"role": roles.get(name, "assistant"), "content": text}] for name, text in texts.items()
-    }
-    evidence = ("preference", "rating_chosen", "rating_rejected", "model_chosen", "model_rejected")
-    columns["evidence"] = {name: row[name] for name in evidence if row.get(name) is not None}
-    return dict(row) | columns
+def _answers(
+    rows: Iterable[tuple[str, Mapping[str, Any]]], columns: Columns, left_out: Counter[str]
+) -> Iterator[Answer]:
+    for where, row in rows:
+        used: set[str] = set()
+        yield from answers_of_row(row, where, used, left_out)
+        columns.row(row, used)
 
 
 def _pair(row: Mapping[str, Any], number: int) -> Pair:
@@ -162,15 +176,3 @@ def _confidence(value: Any) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise ValueError(f"`confidence` must be a number between 0 and 1, not {value!r}") from None
-
-
-def _is_messages(value: Any) -> bool:
-    return (
-        isinstance(value, Sequence)
-        and not isinstance(value, str)
-        and len(value) > 0
-        and all(
-            isinstance(m, Mapping) and isinstance(m.get("role"), str) and isinstance(m.get("content"), str)
-            for m in value
-        )
-    )

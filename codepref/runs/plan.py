@@ -44,7 +44,9 @@ def _round(recipe: Recipe, *, first: bool) -> list[str]:
     if load_method(recipe.training.method).online:
         names = ["sft"] if recipe.sft.data else []
         return [*names, *(["sample-solutions", "execute", "choose"] if chooses else []), "train"]
-    if recipe.instructions.source:
+    if recipe.pairing.source:
+        names = []
+    elif recipe.instructions.source:
         names = ["respond"]
     else:
         names = ["sample-solutions", *(["sample-tests"] if recipe.sampling.tests else []), "execute"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from codepref.config.pool import check_pool
 from codepref.config.recipe import Recipe, read_document, recipe_from_document
+from codepref.config.sections import PairingSection
 from codepref.config.templates import check_template
 from codepref.errors import UserError
 from codepref.pairing.rules import load_rule
@@ -69,6 +70,7 @@ def inconsistencies(recipe: Recipe) -> list[str]:
         mistakes.append(f"gate.figures holds {', '.join(unknown)}; this run only compares {', '.join(sorted(names))}")
     mistakes += _choice_inconsistencies(recipe)
     mistakes += _feedback_inconsistencies(recipe, rule)
+    mistakes += _ready_pair_inconsistencies(recipe)
     mistakes += training_mistakes(recipe.training, online=recipe.online)
     mistakes += training_mistakes(recipe.sft.training(), "sft")
     if unknown := sorted(set(recipe.judge.preferences) - set(PREFERENCES)):
@@ -98,6 +100,8 @@ def _choice_inconsistencies(recipe: Recipe) -> list[str]:
         mistakes.append(
             "[choice] by pass rate or verdicts needs true tests: leave out instructions.source and sampling.tests"
         )
+    if choice.by_verdicts and recipe.pairing.source:
+        mistakes.append("[choice] by pass rate or verdicts needs the model's solutions: leave out pairing.source")
     if choice.where and recipe.instructions.source:
         mistakes.append("choice.where chooses rows of problems.train: leave out instructions.source")
     if choice.where and recipe.problems.train.startswith("starter"):
@@ -158,6 +162,25 @@ def _feedback_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[
         elif budget > 0 and not any(member.price_in or member.price_out for member in members):
             mistakes.append(f"{name}.budget needs prices: set price_in and price_out")
     return mistakes
+
+
+def _ready_pair_inconsistencies(recipe: Recipe) -> list[str]:
+    """Return a message for each key that would have no effect, since `pairing.source` names ready pairs."""
+    if not recipe.pairing.source:
+        return []
+    online = not METHODS.mistake(recipe.training.method) and load_method(recipe.training.method).online
+    wrong = {
+        "instructions.source": bool(recipe.instructions.source),
+        "sampling.tests": recipe.sampling.tests > 0,
+        "judge.model": bool(recipe.judge.model),
+        "pairing.rule": recipe.pairing.rule != PairingSection().rule,
+        "sft.data = 'passing'": recipe.sft.data == "passing",
+        "training.rounds": recipe.training.rounds > 1,
+        f"training.method = {recipe.training.method!r}": online,
+    }
+    return [
+        f"pairing.source gives ready pairs, so that nothing is sampled: leave out {key}" for key in wrong if wrong[key]
+    ]
 
 
 def find_recipe(name: Path | str) -> Path:

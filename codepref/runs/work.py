@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from codepref.problems.contamination import Overlap, overlaps, problem_text
 from codepref.problems.left_out import LeftOut, ProblemList, left_out_of
 from codepref.problems.load import load_problems
 from codepref.problems.source_names import with_conditions
-from codepref.records import Instruction, Problem
+from codepref.records import Instruction, Message, Problem
 from codepref.runs.directory import RunDirectory
 from codepref.runs.instructions import as_problems, load_recipe_benchmark, load_recipe_instructions
 from codepref.sampling.engines import model_fingerprint
@@ -187,6 +187,11 @@ def load_work(run: RunDirectory, progress_for: ProgressFor, unconfined: bool) ->
     return Work(
         run, recipe, train, heldout, progress_for, unconfined, tasks, contaminated, validation, left_out, not_chosen
     )
+
+
+def content(messages: Iterable[Message]) -> str:
+    """Return the text of messages, each on a line of its own."""
+    return "\n".join(message["content"] for message in messages)
 
 
 def _refuse_shared(

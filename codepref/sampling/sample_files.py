@@ -1,27 +1,32 @@
-"""Reads rows of solutions from JSON lines, from a folder of programs, or from a file of EvalPlus's results."""
+"""Reads rows of solutions from the files and folders of codepref and of other programs."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from codepref.errors import UserError
+from codepref.problems.load import read_rows
 from codepref.records import Problem
+from codepref.sampling.solution_rows import rows_by_place, solution_rows
 from codepref.storage.files import read_jsonl
 
 Row = dict[str, Any]
 _VERDICTS = "verdicts.parquet"
 
 
-def sample_rows(path: Path, problems: Iterable[Problem]) -> Iterator[tuple[str, Row]]:
-    """Yield (place, row) for each solution in a source.
+def sample_rows(path: Path, problems: Sequence[Problem]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield (place, row) for each sample in a source.
 
-    Valid rows have `task_id`, and `solution`, `completion` or `responses`.
+    Valid rows have `task_id`, and `solution` or `completion`.
 
-    path: one of three forms.
-    - A file of JSON lines, plain or .gz.
+    path: one of these forms.
+    - A file of JSON lines (plain or .gz), a JSON list of objects, or Parquet. `codepref.sampling.solution_rows` has the
+      keys that rows may have.
+    - A JSON list with the programs of each problem, such as bigcode's generations.json.
+    - A JSON object that holds the samples of each task under its name.
     - A folder of programs `TASK/N.py` in EvalPlus's layout, with `_` for `/` in the task's name. The programs are
       ordered by the name of their folder, and within a folder by number.
     - A file of results `*_eval_results.json` of `evalplus.evaluate`. Its verdicts are not used.
@@ -33,9 +38,27 @@ def sample_rows(path: Path, problems: Iterable[Problem]) -> Iterator[tuple[str, 
         return
     document = _document(path) if path.suffix == ".json" else None
     if document is None:
-        yield from ((f"{path}:{number}", row) for number, row in read_jsonl(path))
-        return
-    for task, samples in document.items():
+        yield from solution_rows(read_rows(str(path)) if path.suffix == ".parquet" else _lines(path), problems)
+    elif isinstance(document, dict) and isinstance(document.get("eval"), dict):
+        yield from _results(path, document["eval"])
+    elif isinstance(document, list) and all(isinstance(row, dict) for row in document):
+        rows = ((f"{path}[{place}]", row) for place, row in enumerate(document))
+        yield from solution_rows(rows, problems)
+    elif isinstance(document, list):
+        yield from rows_by_place(document, problems, str(path))
+    elif "task_id" in document:
+        yield from solution_rows([(str(path), document)], problems)
+    else:
+        named = ((f"{path} {task}", {"task_id": task, "completions": value}) for task, value in document.items())
+        yield from solution_rows(named, problems)
+
+
+def _lines(path: Path) -> Iterator[tuple[str, Row]]:
+    return ((f"{path}:{number}", row) for number, row in read_jsonl(path))
+
+
+def _results(path: Path, results: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
+    for task, samples in results.items():
         for place, sample in enumerate(samples if isinstance(samples, list) else [samples]):
             if not isinstance(sample, dict):
                 raise UserError(
@@ -44,14 +67,20 @@ def sample_rows(path: Path, problems: Iterable[Problem]) -> Iterator[tuple[str, 
             yield f"{path} {task}[{place}]", {**sample, "task_id": task}
 
 
-def _document(path: Path) -> dict[str, Any] | None:
-    """Return the value of `eval` in a file of EvalPlus's results, or None for any other file."""
+def _document(path: Path) -> dict[str, Any] | list[Any] | None:
+    """Return the object or list in a JSON file, or None for any other file, such as one of JSON lines.
+
+    Raises UserError for a list that mixes objects with other values.
+    """
     try:
         document = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return None  # the reader of JSON lines reports what is wrong and where
-    results = document.get("eval") if isinstance(document, dict) else None
-    return results if isinstance(results, dict) else None
+    if isinstance(document, list):
+        if len({isinstance(item, dict) for item in document}) > 1:
+            raise UserError(f"{path}: the list must hold objects, or a list of programs for each problem, not both")
+        return document
+    return document if isinstance(document, dict) else None
 
 
 def _folder_rows(folder: Path, problems: Iterable[Problem]) -> Iterator[tuple[str, Row]]:

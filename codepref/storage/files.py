@@ -195,6 +195,15 @@ def make_folder(path: Path) -> None:
         raise MachineError(f"cannot make the folder {path}: {error.strerror}; choose another --out") from None
 
 
+def is_parquet(path: Path) -> bool:
+    """Return whether `path` is a file that begins like Parquet, whatever its name."""
+    if not path.is_file():
+        return False
+    with contextlib.suppress(OSError), open(path, "rb") as stream:
+        return stream.read(len(_PARQUET)) == _PARQUET
+    return False
+
+
 def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> None:
     """Write rows atomically as one Parquet file with this schema. Groups have at most GROUP_ROWS rows."""
     import pyarrow as pa

@@ -3,41 +3,46 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
-from codepref.errors import UserError
-from codepref.records import Message
+from codepref.conversations.answers import answers_of_row
+from codepref.conversations.unused import Columns
 from codepref.training.examples import Example, Examples
 from codepref.training.rows import Encode, TrainingRows, check_template
 
-PROMPT_COLUMNS = ("instruction", "prompt", "problem", "question")
-ANSWER_COLUMNS = ("response", "completion", "output", "solution", "answer", "chosen")
-"""The columns that may hold a demonstration's answer. The first one that is not empty is used.
 
-PROMPT_COLUMNS holds the columns of prompts in the same way.
-"""
+def examples_from_rows(
+    rows: Iterable[tuple[str, Mapping[str, Any]]], *, limit: int = 0, source: str = "data"
+) -> Examples:
+    """Return the answers in the rows of a data set: demonstrations, or answers with a label or a score.
 
-
-def examples_from_rows(rows: Iterable[tuple[str, Mapping[str, Any]]], *, limit: int = 0) -> Examples:
-    """Return the demonstrations in the rows of a data set.
-
-    rows: pairs of a row's place, which messages name, and the row's columns. A row holds either `messages`, the last of
-    them from the assistant, or one of PROMPT_COLUMNS and one of ANSWER_COLUMNS. A prompt or an answer is a text or a
-    list of messages. limit: the largest number of rows to read; 0 reads all. Raises UserError for a row in another
-    form.
+    rows: pairs of a row's place, which messages name, and the row's columns. `codepref.conversations` has their forms:
+    a conversation in `messages` or `conversations`, whose last message is the answer; or a request, with its input,
+    system text and earlier turns, and an answer. An answer with the label false, or with a score below 1 in the tests
+    of its data set, is unwanted.
+    limit: the largest number of rows to read; 0 reads all. source: the name of the rows, for the LeftOutWarning about
+    columns that hold something and are not read.
+    Raises UserError for a row in another form.
     """
     examples: list[Example] = []
-    for number, (where, row) in enumerate(rows):
-        if limit and number == limit:
-            break
-        prompt, answer = _prompt_and_answer(row, where)
-        if not prompt or not answer or answer[-1]["role"] != "assistant":
-            raise UserError(
-                f"{where}: a demonstration needs a prompt, and an answer whose last message is from the assistant"
-            )
-        examples.append(Example(str(row.get("task_id") or where), prompt, answer, True))
-    return Examples(examples, {})
+    columns, left_out = Columns(), Counter[str]()
+    for where, row in islice(rows, limit or None):
+        used: set[str] = set()
+        for one in answers_of_row(row, where, used, left_out):
+            examples.append(Example(one.task_id, one.prompt, one.answer, one.wanted is not False))
+        columns.row(row, used)
+    columns.warn(source)
+    return Examples(examples, {f"answer left out: {reason}": count for reason, count in sorted(left_out.items())})
+
+
+def wanted_only(answers: Examples) -> Examples:
+    """Return the wanted answers alone. The others are counted, since a label or a score says that they are wrong."""
+    wanted = [example for example in answers.examples if example.wanted]
+    unwanted = len(answers.examples) - len(wanted)
+    reason = {"answer left out: its label or score says that it is wrong": unwanted} if unwanted else {}
+    return Examples(wanted, {**answers.dropped, **reason})
 
 
 def sft_rows(answers: Examples, encode: Encode, *, max_length: int, eos_id: int) -> TrainingRows:
@@ -66,34 +71,3 @@ def sft_rows(answers: Examples, encode: Encode, *, max_length: int, eos_id: int)
             longest = max(longest, len(whole))
             rows.append({"prompt": list(example.prompt), "completion": list(example.completion)})
     return TrainingRows(rows, dict(sorted(dropped.items())), longest, len(rows))
-
-
-def _prompt_and_answer(row: Mapping[str, Any], where: str) -> tuple[Sequence[Message], Sequence[Message]]:
-    if isinstance(messages := row.get("messages"), list) and messages:
-        turns = _messages(messages, "", where)
-        return turns[:-1], turns[-1:]
-    parts = []
-    for columns, role in ((PROMPT_COLUMNS, "user"), (ANSWER_COLUMNS, "assistant")):
-        name = next((name for name in columns if row.get(name)), None)
-        if name is None:
-            raise UserError(
-                f"{where}: this row is not a demonstration. It needs a value in the column `messages`, or in one of "
-                f"{', '.join(PROMPT_COLUMNS)} and one of {', '.join(ANSWER_COLUMNS)}. Its columns are "
-                f"{', '.join(map(str, row))}."
-            )
-        parts.append(_messages(row[name], role, where))
-    return parts[0], parts[1]
-
-
-def _messages(value: Any, role: str, where: str) -> list[Message]:
-    if isinstance(value, str):
-        return [{"role": role, "content": value}]
-    is_chat = isinstance(value, list) and all(
-        isinstance(turn, Mapping) and isinstance(turn.get("role"), str) and isinstance(turn.get("content"), str)
-        for turn in value
-    )
-    if not is_chat:
-        raise UserError(
-            f"{where}: a prompt or answer must be a text, or a list of messages that have texts as role and content"
-        )
-    return [{"role": turn["role"], "content": turn["content"]} for turn in value]

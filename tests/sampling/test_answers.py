@@ -70,7 +70,7 @@ def test_an_empty_answer_is_a_solution_without_text(task: str, row: dict[str, An
         ("{", "not valid JSON"),
         ({"task_id": "ad", "solution": ""}, "task 'ad' is not among the problems, whose task ids look like 'add'"),
         ({"solution": ""}, r"has no task_id \(columns: solution\)"),
-        ({"task_id": "add", "code": ""}, 'needs "solution" or "completion". Its columns are task_id, code'),
+        ({"task_id": "add", "text": ""}, 'needs "solution" or "completion". Its columns are task_id, text'),
         ({"task_id": "add", "solution": 3}, "solution must be text, not int"),
     ],
 )
@@ -121,7 +121,7 @@ def test_null_responses_of_a_pool_are_solutions_and_malformed_ones_are_refused()
     row = {"task_id": "add", "responses": [{"response": None}, {"response": "def add(a, b): ..."}]}
     first, second = solutions_from_rows([row], PROBLEMS)
     assert (first.text, second.solution_id) == ("", 1)
-    with pytest.raises(UserError, match='response 0: needs "solution" or "completion"'):
+    with pytest.raises(UserError, match=r"row 0 responses\[0\]: completion must be text, not dict"):
         solutions_from_rows([{"task_id": "add", "responses": [{"text": "x"}]}], PROBLEMS)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -10,11 +9,10 @@ from codepref.config.sections import TrainingSection
 from codepref.pairing.artifact import read_pairs
 from codepref.problems.contamination import answer_text, overlaps
 from codepref.problems.load import read_rows
-from codepref.records import Message
 from codepref.runs.directory import Result
 from codepref.runs.stages.choice import chosen, chosen_verdicts
-from codepref.runs.work import Work
-from codepref.training.demonstrations import examples_from_rows
+from codepref.runs.work import Work, content
+from codepref.training.demonstrations import examples_from_rows, wanted_only
 from codepref.training.examples import Examples, examples_from_verdicts
 from codepref.training.job import TrainingJob
 from codepref.training.methods import load_method
@@ -56,20 +54,16 @@ def _demonstrations(work: Work) -> Examples:
             allow_shared=settings.allow_shared,
             seed=work.seed("sft"),
         )
-    loaded = examples_from_rows(read_rows(section.data), limit=section.limit)
+    loaded = wanted_only(examples_from_rows(read_rows(section.data), limit=section.limit, source=section.data))
     if work.recipe.problems.contamination == "keep":
         return loaded
     by_name = {str(place): example for place, example in enumerate(loaded.examples)}
-    texts = (answer_text(name, _content(one.prompt), _content(one.completion)) for name, one in by_name.items())
+    texts = (answer_text(name, content(one.prompt), content(one.completion)) for name, one in by_name.items())
     contaminated = overlaps(texts, work.heldout)
     for overlap in contaminated:
         del by_name[overlap.name]
     dropped = {"answer left out: holds a held-out problem": len(contaminated)} if contaminated else {}
     return Examples(list(by_name.values()), loaded.dropped | dropped)
-
-
-def _content(messages: Sequence[Message]) -> str:
-    return "\n".join(message["content"] for message in messages)
 
 
 def stage_train(work: Work) -> Result:

@@ -12,11 +12,12 @@ from codepref.pairing.artifact import read_pairs, write_pairs
 from codepref.pairing.pair import PairSet
 from codepref.pairing.rules import load_rule
 from codepref.pairing.select import select_pairs
+from codepref.problems.contamination import answer_text, overlaps
 from codepref.runs.directory import Result
 from codepref.runs.instructions import PLAIN
 from codepref.runs.stages.choice import chosen, chosen_verdicts
 from codepref.runs.stages.verdicts import execute_samples
-from codepref.runs.work import Work
+from codepref.runs.work import Work, content
 
 
 def stage_pair(work: Work) -> Result:
@@ -38,6 +39,8 @@ def stage_pair(work: Work) -> Result:
 
 def _pairs(work: Work) -> PairSet:
     settings = work.recipe.pairing
+    if settings.source:
+        return _ready_pairs(work)
     by_ratings = load_rule(settings.rule).ratings
     return select_pairs(
         chosen(work),
@@ -45,8 +48,22 @@ def _pairs(work: Work) -> PairSet:
         judgments=read_judgments(work.folder / "judgments.jsonl") if by_ratings else None,
         template=PLAIN if work.by_feedback else work.recipe.sampling.solution_template,
         seed=work.seed("pair"),
-        **asdict(settings),
+        **{key: value for key, value in asdict(settings).items() if key != "source"},
     )
+
+
+def _ready_pairs(work: Work) -> PairSet:
+    """Return the pairs of `pairing.source`.
+
+    Pairs that contain a held-out problem are left out, unless problems.contamination is "keep".
+    """
+    pairs = read_pairs(work.recipe.pairing.source)
+    if work.recipe.problems.contamination == "keep":
+        return PairSet(pairs, {})
+    texts = (answer_text(str(place), content(one.prompt), content(one.chosen)) for place, one in enumerate(pairs))
+    names = {overlap.name for overlap in overlaps(texts, work.heldout)}
+    kept = [one for place, one in enumerate(pairs) if str(place) not in names]
+    return PairSet(kept, {"pair left out: holds a held-out problem": len(names)} if names else {})
 
 
 def stage_audit(work: Work) -> Result:
@@ -58,7 +75,7 @@ def stage_audit(work: Work) -> Result:
     pairs = read_pairs(work.folder / "pairs.parquet")
     if not pairs:
         return {"judged": 0, "verdicts": {}}
-    if not tested:
+    if not tested or work.recipe.pairing.source:
         shape = audit_pairs(pairs, None, problems_total=len(work.train), seed=work.seed("audit"))
         return asdict(shape) | {"verdicts": {}}
     counts: Result = {}

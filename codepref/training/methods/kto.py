@@ -156,7 +156,7 @@ KTO = Method(
     "kto",
     train_kto,
     learns_from="answers",
-    sources=("pairs", "verdicts"),
+    sources=("pairs", "verdicts", "data"),
     learning_rate=5e-7,
     lora_learning_rate=5e-6,
     mistakes=kto_mistakes,

@@ -1,0 +1,1 @@
+"""Rows of other people's data sets -> prompts and answers as messages."""

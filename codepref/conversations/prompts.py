@@ -1,0 +1,102 @@
+"""Finds the prompt of a row: its system text, earlier turns, and the request with the text that belongs to it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from codepref.conversations.messages import messages_of
+from codepref.errors import UserError
+from codepref.problems.columns import decoded, is_list
+from codepref.records import Message
+
+REQUESTS = ("instruction", "prompt", "problem", "question", "query", "input", "context")
+"""The columns that may hold the request. The first one that is not empty is used."""
+
+ADDITIONS: Mapping[str, tuple[str, ...]] = {
+    "instruction": ("input", "query", "context"),
+    "prompt": ("input",),
+    "problem": ("input",),
+    "question": ("input",),
+}
+"""For a column of requests, the columns whose texts belong to the request too. They follow it on a new line."""
+
+SYSTEMS = ("system", "system_prompt")
+HISTORY = "history"
+
+
+def filled(value: Any) -> bool:
+    """Return whether a value holds something. Blank texts, null, NaN and empty lists hold nothing."""
+    if isinstance(value, str):
+        return bool(value.strip())
+    if is_list(value) or isinstance(value, Mapping):
+        return len(value) > 0
+    return value is not None and value == value
+
+
+def prompt_of(row: Mapping[str, Any], where: str, used: set[str]) -> list[Message]:
+    """Return the prompt of a row, or [] if it has none of the columns REQUESTS.
+
+    The request is the first of REQUESTS that is not empty: a text, or a list of messages. The texts of its ADDITIONS
+    follow it. The turns in `history` come before it, and the text in one of SYSTEMS comes first. used: receives the
+    names of the columns. Raises UserError for values in another form.
+    """
+    name = next((name for name in REQUESTS if filled(row.get(name))), None)
+    if name is None:
+        return []
+    used.add(name)
+    request = messages_of(row[name], name, where)
+    for other in ADDITIONS.get(name, ()):
+        if filled(row.get(other)):
+            used.add(other)
+            _add(request, row[other], other, where)
+    return with_system(row, [*history_of(row, where, used), *request], where, used)
+
+
+def with_system(row: Mapping[str, Any], turns: Sequence[Message], where: str, used: set[str]) -> list[Message]:
+    """Return turns that begin with the system text of a row, unless they begin with the same text already.
+
+    A different system text at the beginning of the turns is added to that of the row. Raises UserError for a value that
+    is not text.
+    """
+    turns = list(turns)
+    for name in SYSTEMS:
+        if not filled(row.get(name)):
+            continue
+        used.add(name)
+        text = row[name]
+        if not isinstance(text, str):
+            raise UserError(f"{where}: `{name}` must be text, not {type(text).__name__}")
+        if turns and turns[0]["role"] == "system":
+            if text.strip() not in turns[0]["content"]:
+                turns[0] = {"role": "system", "content": f"{text}\n\n{turns[0]['content']}"}
+        else:
+            turns.insert(0, {"role": "system", "content": text})
+    return turns
+
+
+def history_of(row: Mapping[str, Any], where: str, used: set[str]) -> list[Message]:
+    """Return the earlier turns in `history`: pairs of a request and its answer, or messages.
+
+    Raises UserError for another form.
+    """
+    if not filled(row.get(HISTORY)):
+        return []
+    used.add(HISTORY)
+    value = decoded(row[HISTORY], HISTORY, where)
+    if is_list(value) and all(is_list(turn) and len(turn) == 2 for turn in value):
+        if not all(isinstance(text, str) for turn in value for text in turn):
+            raise UserError(f"{where}: `{HISTORY}` must hold pairs of texts: a request and its answer")
+        roles = ("user", "assistant")
+        return [{"role": role, "content": text} for turn in value for role, text in zip(roles, turn, strict=True)]
+    if is_list(value):
+        return messages_of(value, HISTORY, where)
+    raise UserError(f"{where}: `{HISTORY}` must be a list of pairs of texts, or of messages")
+
+
+def _add(request: list[Message], value: Any, name: str, where: str) -> None:
+    """Add a text to the last message of a request. A text that the request holds already is not added."""
+    if not isinstance(value, str):
+        raise UserError(f"{where}: `{name}` must be text, not {type(value).__name__}")
+    if value.strip() not in request[-1]["content"]:
+        request[-1] = {**request[-1], "content": f"{request[-1]['content']}\n{value}"}

@@ -1,0 +1,41 @@
+"""Counts the columns that hold something and are not read, so that nothing is dropped without a word."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from codepref.conversations.prompts import filled
+from codepref.problems.left_out import LeftOutWarning
+
+_MAX_NAMES = 12
+
+
+class Columns:
+    """The columns of a source, and how many of its rows have something in a column that was not read."""
+
+    def __init__(self) -> None:
+        self._unused: Counter[str] = Counter()
+        self.rows = 0
+
+    def row(self, row: Mapping[str, Any], used: Iterable[str]) -> None:
+        """Count one row. used: the columns that were read."""
+        self.rows += 1
+        read = set(used)
+        self._unused.update(str(name) for name, value in row.items() if name not in read and filled(value))
+
+    def warn(self, source: str, left_out: Mapping[str, int] | None = None) -> None:
+        """Warn of columns that were not read, and of rows or answers that were left out, by reason."""
+        lines = [f"{count:,} left out: {reason}" for reason, count in (left_out or {}).items()]
+        if self._unused:
+            names = [
+                name if count == self.rows else f"{name} ({count:,} rows)"
+                for name, count in self._unused.most_common(_MAX_NAMES)
+            ]
+            more = len(self._unused) - len(names)
+            listing = ", ".join(names) + (f" and {more} more" if more else "")
+            lines.append(f"columns that are not used: {listing}")
+        if lines:
+            warnings.warn(f"{source}: {'; '.join(lines)}", LeftOutWarning, stacklevel=3)

@@ -1,0 +1,61 @@
+"""A run on ready pairs samples nothing: it reads the pairs, audits them, trains and measures."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from codepref import run
+from codepref.errors import UserError
+from codepref.problems.load import load_problems
+
+RECIPE = """
+[problems]
+train_limit = 5
+heldout_limit = 3
+[pairing]
+source = "{source}"
+[training]
+method = "dpo"
+batch_size = 4
+[evaluation]
+samples = 2
+k = [1, 2]
+max_new_tokens = 48
+"""
+
+
+def recipe(folder: Path, more: str = "") -> Path:
+    heldout = load_problems("starter:heldout", limit=1)[0]
+    rows = [
+        {"prompt": f"Return the list without its first {number} items.", "accepted": f"xs[{number}:]", "rejected": "xs"}
+        for number in range(2, 6)
+    ]
+    rows.append({"prompt": heldout.prompt, "accepted": heldout.gold or "", "rejected": "x"})
+    (folder / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "recipe.toml").write_text(RECIPE.format(source=folder / "pairs.jsonl") + more)
+    return folder / "recipe.toml"
+
+
+def test_a_run_on_ready_pairs_trains_and_measures(tmp_path: Path) -> None:
+    summary = run(recipe(tmp_path), tmp_path / "out", overrides=["problems.contamination=keep"])
+    assert [stage["name"] for stage in summary["stages"]] == [
+        "problems",
+        "pair",
+        "audit",
+        "train",
+        "evaluate-base",
+        "evaluate-aligned",
+    ]
+    assert summary["pairs"]["count"] == 5
+    assert summary["training"]["pairs"] == 5
+    assert summary["comparison"]
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_keys_without_an_effect_are_refused(tmp_path: Path) -> None:
+    changes = ["sampling.tests=4", "training.rounds=2", "pairing.rule='dstc'"]
+    with pytest.raises(UserError) as caught:
+        run(recipe(tmp_path), tmp_path / "out", overrides=changes)
+    named = [line.rpartition("leave out ")[2] for line in caught.value.problems if "ready pairs" in line]
+    assert named == ["sampling.tests", "pairing.rule", "training.rounds"]
