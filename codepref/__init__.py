@@ -3,7 +3,8 @@
 This package offers functions for scripts. Most do the work of the command of the same name. Each function is loaded
 when it is first used:
 
-- load_problems, inspect, sample, execute, execute_into, pair, audit, export, train, evaluate and compare, from `codepref.api`;
+- load_problems, inspect, sample, execute, execute_into, pair, audit, export, train, evaluate and compare, from
+  `codepref.api`;
 - respond, from `codepref.sampling.respond`;
 - judge and judge_by_rubric, from `codepref.judging.judge`;
 - calibrate_judge and grade, from the modules of these names in `codepref.evaluation`;
