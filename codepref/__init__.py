@@ -3,7 +3,8 @@
 This package offers functions for scripts. Most do the work of the command of the same name. Each function is loaded
 when it is first used:
 
-- load_problems, sample, execute, execute_into, pair, audit, export, train, evaluate and compare, from `codepref.api`;
+- load_problems, inspect, sample, execute, execute_into, pair, audit, export, train, evaluate and compare, from
+  `codepref.api`;
 - respond, from `codepref.sampling.respond`;
 - judge and judge_by_rubric, from `codepref.judging.judge`;
 - calibrate_judge and grade, from the modules of these names in `codepref.evaluation`;
@@ -19,7 +20,19 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from codepref.api import audit, compare, evaluate, execute, execute_into, export, load_problems, pair, sample, train
+    from codepref.api import (
+        audit,
+        compare,
+        evaluate,
+        execute,
+        execute_into,
+        export,
+        inspect,
+        load_problems,
+        pair,
+        sample,
+        train,
+    )
     from codepref.evaluation.calibrate_judge import calibrate_judge
     from codepref.evaluation.grade import grade
     from codepref.hub.push import push
@@ -31,6 +44,7 @@ _HOMES = {
     **dict.fromkeys(
         (
             "load_problems",
+            "inspect",
             "sample",
             "execute",
             "execute_into",
@@ -62,6 +76,7 @@ __all__ = [
     "execute_into",
     "export",
     "grade",
+    "inspect",
     "judge",
     "judge_by_rubric",
     "load_problems",

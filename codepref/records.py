@@ -71,6 +71,7 @@ class Test:
     kind "doctest": `source` holds examples (`>>> f(1)`), as text or in strings at the top level of Python.
     kind "calls": `source` is JSON with a call and its expected result; see `codepref.problems.calls`.
     kind "stdio": `source` is JSON, {"input": text, "output": text}. The solution is a program that reads the input.
+    kind "checker": as "stdio", with a program that decides; see `codepref.problems.checkers`.
     count: how often the model wrote this test, since equal tests are one record. It is 1 for a test of the problem, and
     0 for a probe. A probe is a call without an expected answer, so its verdict code says nothing about correctness.
     """

@@ -7,6 +7,7 @@ from codepref.api.evaluation import audit, compare, evaluate
 from codepref.api.execution import execute, execute_into
 from codepref.api.exporting import export
 from codepref.api.inputs import Pairs, Problems, Progress, Solutions, Tests, Verdicts, load_problems
+from codepref.api.inspecting import inspect
 from codepref.api.pairing import pair
 from codepref.api.sampling import sample
 from codepref.api.training import train
@@ -24,6 +25,7 @@ __all__ = [
     "execute",
     "execute_into",
     "export",
+    "inspect",
     "load_problems",
     "pair",
     "sample",

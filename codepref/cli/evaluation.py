@@ -7,7 +7,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 from codepref.cli.engine_options import add_engine, read_engine
-from codepref.cli.options import Parser, add_decoding, add_device, add_limits, add_seed, add_strict, read_limits
+from codepref.cli.options import (
+    Parser,
+    add_decoding,
+    add_device,
+    add_limits,
+    add_seed,
+    add_strict,
+    add_where,
+    read_limits,
+)
 from codepref.cli.output import log
 from codepref.cli.server_options import add_server, read_server, server_lines
 from codepref.storage.files import write_json
@@ -17,6 +26,7 @@ from codepref.storage.progress import ProgressLine
 def add_evaluate(parser: Parser) -> None:
     """Add the options of `codepref evaluate`."""
     parser.add_argument("--problems", help="file, hub name or starter:SPLIT; not needed with --verdicts")
+    add_where(parser, "problems")
     add_strict(parser)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(

@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     codepref does not know is raised.
     """
     _open_standard_streams()
+    from codepref.cli.options import apply_where
     from codepref.cli.parser import build_parser
 
     with _plain_warnings():
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _let_threads_sleep()
         try:
             with _sigterm_raises():
+                apply_where(options)
                 options.command(options)
                 sys.stdout.flush()
         except (Exception, KeyboardInterrupt, Terminated) as error:

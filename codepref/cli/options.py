@@ -49,9 +49,38 @@ def add_device(parser: Parser) -> None:
 
 
 def add_problems(parser: Parser) -> None:
-    """Add --problems and --strict."""
-    parser.add_argument("--problems", required=True, help="file (plain or .gz), hub name or starter:SPLIT")
+    """Add --problems, --where and --strict."""
+    parser.add_argument(
+        "--problems",
+        required=True,
+        help="file, folder, hub name, owner/name/path/file.jsonl@revision or starter:SPLIT; options may follow after #",
+    )
+    add_where(parser, "problems")
     add_strict(parser)
+
+
+def add_where(parser: Parser, source: str) -> None:
+    """Add --where. source: the argument with the source whose rows it chooses."""
+    parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="CONDITION",
+        help="use only problems whose row meets this, such as difficulty=easy|medium, rating<1600, tags~graph or "
+        "contest_date>=2024-08-01; may be repeated",
+    )
+    parser.set_defaults(where_source=source)
+
+
+def apply_where(options: Namespace) -> None:
+    """Move the conditions of --where into the name of the source that they belong to."""
+    if conditions := getattr(options, "where", []):
+        from codepref.problems.source_names import with_conditions
+
+        source = getattr(options, options.where_source)
+        if source is None:
+            raise UserError(f"--where chooses rows of --{options.where_source}, which is not given")
+        setattr(options, options.where_source, with_conditions(source, conditions))
 
 
 def add_strict(parser: Parser) -> None:

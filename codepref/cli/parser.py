@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Callable
 
 from codepref import __version__
-from codepref.cli import evaluation, execution, exporting, feedback, pairing, runs, sampling, training
+from codepref.cli import evaluation, execution, exporting, feedback, inspecting, pairing, runs, sampling, training
 
 Parser = argparse.ArgumentParser
 
@@ -19,6 +19,7 @@ COMMANDS: tuple[tuple[str, str, Callable[[Parser], None]], ...] = (
     ("status", "show which stages of a run are done", runs.add_status),
     ("show", "show one problem of a run: its answers, verdicts, ratings and pairs", runs.add_show),
     ("report", "write summary.json and report.html of a run again", runs.add_report),
+    ("inspect", "describe a source of problems, and write its good problems", inspecting.add_inspect),
     ("sample", "ask a model for solutions or tests of problems", sampling.add_sample),
     ("execute", "run solutions against tests in the sandbox", execution.add_execute),
     ("respond", "ask a pool of models to answer instructions", feedback.add_respond),

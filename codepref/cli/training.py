@@ -6,7 +6,7 @@ from argparse import Namespace
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from codepref.cli.options import Parser, add_model, add_sandbox, add_seed, add_strict
+from codepref.cli.options import Parser, add_model, add_sandbox, add_seed, add_strict, add_where
 from codepref.errors import UserError
 from codepref.storage.progress import ProgressLine
 from codepref.training.methods import METHODS
@@ -24,6 +24,7 @@ def add_train(parser: Parser) -> None:
         "--verdicts", help="for rft, sft, kto: folder that `execute` wrote, with the solutions to learn from"
     )
     source.add_argument("--problems", help="for grpo, rloo: file, hub name or starter:SPLIT of problems with tests")
+    add_where(parser, "problems")
     source.add_argument("--data", help="for sft, kto: file, or data set on the hub, with answers")
     parser.add_argument(
         "--method",

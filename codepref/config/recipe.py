@@ -14,6 +14,7 @@ from codepref.config.fields import bounded, nearest, parse_fields, toml_value
 from codepref.config.old_names import rename_override, rename_sections
 from codepref.config.pool import Member, parse_members
 from codepref.config.sections import (
+    ChoiceSection,
     EvaluationSection,
     ExecutionSection,
     GateSection,
@@ -51,6 +52,7 @@ class Recipe:
     problems: ProblemsSection = field(default_factory=ProblemsSection)
     sampling: SamplingSection = field(default_factory=SamplingSection)
     execution: ExecutionSection = field(default_factory=ExecutionSection)
+    choice: ChoiceSection = field(default_factory=ChoiceSection)
     instructions: InstructionsSection = field(default_factory=InstructionsSection)
     responses: ResponsesSection = field(default_factory=ResponsesSection)
     judge: JudgeSection = field(default_factory=JudgeSection)

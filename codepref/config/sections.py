@@ -86,6 +86,25 @@ class ExecutionSection:
 
 
 @dataclass(frozen=True)
+class ChoiceSection:
+    """Which training problems are used: by their columns, and by the model's own solutions before training."""
+
+    where: tuple[str, ...] = bounded(
+        (), doc='conditions on the rows of `problems.train`, such as "difficulty=easy|medium" or "rating<1600"'
+    )
+    min_pass_rate: float = bounded(
+        0.0, low=0.0, high=1.0, doc="least share of the model's solutions of a problem that pass all tests"
+    )
+    max_pass_rate: float = bounded(1.0, low=0.0, high=1.0, doc="largest such share; 0.9 leaves out what is too easy")
+    min_distinct: int = bounded(1, low=1, doc="least number of different verdicts of a problem's solutions")
+
+    @property
+    def by_verdicts(self) -> bool:
+        """Whether the choice needs verdicts of the model's solutions."""
+        return self.min_pass_rate > 0 or self.max_pass_rate < 1 or self.min_distinct > 1
+
+
+@dataclass(frozen=True)
 class InstructionsSection:
     """Instructions for a pool of models, instead of problems with tests; see docs/how-to/judge.md."""
 

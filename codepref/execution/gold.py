@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from codepref.execution.execute import execute
+from codepref.execution.execute import execute, execute_into
 from codepref.execution.limits import Limits
+from codepref.execution.reading import iter_verdicts
 from codepref.records import Problem, Solution, VacuousTests
 
 
@@ -48,3 +50,52 @@ def check_gold(
         for verdict in matrix.verdicts
         if verdict.correct is not True
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemCheck:
+    """What running a problem's own tests shows about the problem.
+
+    gold: "none" if there is no gold solution, and else "pass", "fail" or "unjudged". codes, detail: the codes of the
+    gold solution, and its first failure or the reason why it is unjudged. vacuous: the ids of tests that prove
+    nothing. proves_nothing: why all tests together prove nothing, or "".
+    """
+
+    task_id: str
+    gold: str
+    codes: str = ""
+    detail: str = ""
+    vacuous: tuple[str, ...] = ()
+    proves_nothing: str = ""
+
+
+def check_problems(
+    problems: Sequence[Problem], *, limits: Limits | None = None, jobs: int | None = None, unconfined: bool = False
+) -> list[ProblemCheck]:
+    """Run the gold solutions of problems, and the programs that do nothing, against the problems' own tests.
+
+    Problems without tests are left out. The result is in the order of the problems. Raises what `execute` raises.
+    """
+    checked = [problem for problem in problems if problem.tests]
+    solutions = [Solution(problem.task_id, 0, problem.gold or "") for problem in checked]
+    with tempfile.TemporaryDirectory(prefix="codepref-inspect-") as folder:
+        summary = execute_into(
+            checked, solutions, out=folder, limits=limits or Limits(), jobs=jobs, unconfined=unconfined
+        )
+        matrices = {matrix.task_id: matrix for matrix in iter_verdicts(folder)}
+    vacuous, nothing = summary["vacuous_tests_by_problem"], summary["problems_that_prove_nothing"]
+    checks = []
+    for problem in checked:
+        (verdict,) = matrices[problem.task_id].verdicts
+        correct = {True: "pass", False: "fail", None: "unjudged"}[verdict.correct]
+        checks.append(
+            ProblemCheck(
+                problem.task_id,
+                correct if problem.gold else "none",
+                verdict.codes if problem.gold else "",
+                verdict.detail if problem.gold else "",
+                tuple(vacuous.get(problem.task_id, ())),
+                nothing.get(problem.task_id, ""),
+            )
+        )
+    return checks

@@ -9,6 +9,10 @@
 | `arguments` | list of the arguments; or the text of a Python list, for arguments that JSON has not, such as tuples |
 | `expected` | the result, as a value of JSON |
 | `wrapped` | true if `expected` is a list of one item, and this item alone is right too; missing otherwise |
+| `order` | "items" if the items of the result may come in any order, "all" if those of all lists in it may |
+| `tolerance` | how far a float may be from the expected one, absolute or relative; missing: see below |
+| `arguments_as` | forms of the arguments, for lists of nodes and trees; see `codepref.problems.nodes` |
+| `result_as` | the form of the result, if it is a list of nodes or a tree |
 
 The test passes if the result is right. A tuple counts as a list, and a key of a dict may be the text or the value that
 JSON writes as this text. Where a float is expected, a float has a tolerance of 1e-6 + 1e-7 |expected|, and a whole
@@ -25,6 +29,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from codepref.errors import UserError
+from codepref.problems.nodes import FORMS, RESULT_FORMS, NodeForms
 
 CLASS = "Solution"
 """The class that LeetCode's problems ask for."""
@@ -35,16 +40,26 @@ OTHER_ENTRY_POINT = "other_entry_point"
 It is the function for a problem that asks for a class, and the class for a problem that asks for a function.
 """
 
-_KEYS = {"function", "class", "arguments", "expected", "wrapped"}
+ORDERS = ("items", "all")
+_KEYS = {"function", "class", "arguments", "expected", "wrapped", "order", "tolerance", "arguments_as", "result_as"}
 
 
 def call_source(
-    function: str, arguments: list[Any], expected: Any, *, owner: str = "", wrapped: bool = False, where: str
+    function: str,
+    arguments: list[Any],
+    expected: Any,
+    *,
+    owner: str = "",
+    wrapped: bool = False,
+    forms: NodeForms = NodeForms(),  # noqa: B008 - it is frozen
+    comparison: Mapping[str, Any] | None = None,
+    where: str,
 ) -> str:
     """Return the source of a test.
 
-    owner: the class of the method, or "". wrapped: whether `expected` is a list of one item, and this item alone is
-    right too. Raises UserError for a name that cannot be a name in Python, and for values that cannot be written.
+    owner: the class, or "". wrapped: whether `expected` is a list of one item, and this item alone is right too. forms:
+    which arguments and results are nodes. comparison: the keys `order` and `tolerance`, if they are needed. Raises
+    UserError for a name that cannot be a name in Python, and for values that cannot be written.
 
     >>> call_source("f", [1], [2], where="")
     '{"function": "f", "arguments": [1], "expected": [2]}'
@@ -55,7 +70,9 @@ def call_source(
     try:
         source: dict[str, Any] = {"function": function, **({"class": owner} if owner else {})}
         source |= {"arguments": arguments if _is_json(arguments) else _literal(arguments), "expected": _json(expected)}
-        text = json.dumps(source | ({"wrapped": True} if wrapped else {}))
+        source |= {"wrapped": True} if wrapped else {}
+        source |= {"arguments_as": list(forms.arguments), "result_as": forms.result} if forms else {}
+        text = json.dumps(source | dict(comparison or {}))
     except (TypeError, ValueError, RecursionError) as error:
         raise UserError(f"{where}: an argument or a result cannot be written ({error})") from None
     return text
@@ -79,12 +96,27 @@ def check_call(source: str, where: str) -> str:
         names = [fields["function"], *([fields["class"]] if fields.get("class") else [])]
         wrapped, expected = fields.get("wrapped", False), fields["expected"]
         single = isinstance(expected, list) and len(expected) == 1
-        if isinstance(arguments, list) and all(map(str.isidentifier, names)) and (single if wrapped else True):
+        good = isinstance(arguments, list) and all(map(str.isidentifier, names)) and (single if wrapped else True)
+        if good and _is_comparison(fields) and _are_forms(fields, arguments):
             return source
     except (ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError):
         pass  # the message below names the form
-    form = '{"function": name, "arguments": list, "expected": value}, and may hold "class" and "wrapped"'
-    raise UserError(f'{where}: a test of kind "calls" must be JSON of the form {form}')
+    form = '{"function": name, "arguments": list, "expected": value}'
+    more = '"class", "wrapped", "order" ("items" or "all"), "tolerance", "arguments_as" and "result_as"'
+    raise UserError(f'{where}: a test of kind "calls" must be JSON of the form {form}, and may hold {more}')
+
+
+def _is_comparison(fields: Mapping[str, Any]) -> bool:
+    tolerance = fields.get("tolerance", 1.0)
+    number = isinstance(tolerance, int | float) and not isinstance(tolerance, bool) and 0 < tolerance < 1e9
+    return number and fields.get("order", "items") in ORDERS
+
+
+def _are_forms(fields: Mapping[str, Any], arguments: list[Any]) -> bool:
+    forms, result = fields.get("arguments_as", []), fields.get("result_as") or ""
+    if not isinstance(forms, list) or result not in {"", *RESULT_FORMS}:
+        return False
+    return len(forms) <= len(arguments) and all((form or "") in {"", *FORMS} for form in forms)
 
 
 def names_called(source: str) -> set[str]:

@@ -65,27 +65,60 @@ class Overlap:
     share: float
 
 
-def overlaps(
-    texts: Iterable[Text], heldout: Sequence[Problem], *, length: int = WORDS, share: float = SHARE
-) -> list[Overlap]:
-    """Return the largest overlap of each training text that has an overlap, in the order of the texts.
+class HeldOut:
+    """Held-out problems, made ready for comparisons with many texts.
 
     length, share: a text overlaps if it has at least `share` of a held-out statement's n-grams of `length` words, or a
     program with the normal form of a gold solution (if both have at least MIN_CHARACTERS). A statement with fewer than
     `length` words is one n-gram, and a statement with fewer than MIN_WORDS words has no n-gram.
     """
-    owners: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    counts: dict[str, int] = {}
-    programs: dict[str, str] = {}
-    for problem in heldout:
-        grams = set(_grams(problem.prompt, length))
-        counts[problem.task_id] = len(grams)
-        for gram in grams:
-            owners[gram].append(problem.task_id)
-        if problem.gold and len(form := normal_form(problem.gold)) >= MIN_CHARACTERS:
-            programs[form] = problem.task_id
-    lengths = {len(gram) for gram in owners}
-    return [one for text in texts if (one := _largest(text, owners, counts, programs, lengths, share))]
+
+    def __init__(self, problems: Iterable[Problem], *, length: int = WORDS, share: float = SHARE) -> None:
+        self._share = share
+        self._owners: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        self._counts: dict[str, int] = {}
+        self._programs: dict[str, str] = {}
+        for problem in problems:
+            grams = set(_grams(problem.prompt, length))
+            self._counts[problem.task_id] = len(grams)
+            for gram in grams:
+                self._owners[gram].append(problem.task_id)
+            if problem.gold and len(form := normal_form(problem.gold)) >= MIN_CHARACTERS:
+                self._programs[form] = problem.task_id
+        self._lengths = {len(gram) for gram in self._owners}
+
+    def largest(self, text: Text) -> Overlap | None:
+        """Return the largest overlap of a text, or None if it has none."""
+        for program in text.programs:
+            if (
+                self._programs
+                and len(program) >= MIN_CHARACTERS
+                and (owner := self._programs.get(normal_form(program)))
+            ):
+                return Overlap(text.name, owner, "program", 1.0)
+        shared: Counter[str] = Counter()
+        for length in self._lengths:
+            for gram in set(_windows(text.words, length)):
+                shared.update(self._owners.get(gram, ()))
+        shares = [
+            (share, owner) for owner, count in shared.items() if (share := count / self._counts[owner]) >= self._share
+        ]
+        if not shares:
+            return None
+        # the name decides between equal shares, so that every run gives the same result
+        largest, owner = min(shares, key=lambda item: (-item[0], item[1]))
+        return Overlap(text.name, owner, "words", largest)
+
+
+def overlaps(
+    texts: Iterable[Text], heldout: Sequence[Problem], *, length: int = WORDS, share: float = SHARE
+) -> list[Overlap]:
+    """Return the largest overlap of each training text that has an overlap, in the order of the texts.
+
+    length, share: as in `HeldOut`.
+    """
+    known = HeldOut(heldout, length=length, share=share)
+    return [one for text in texts if (one := known.largest(text))]
 
 
 def problem_text(problem: Problem) -> Text:
@@ -96,29 +129,6 @@ def problem_text(problem: Problem) -> Text:
 def answer_text(name: str, question: str, answer: str) -> Text:
     """Return the text of a demonstration. Its programs are its fenced blocks, or the answer if none is found."""
     return Text(name, f"{question}\n{answer}", tuple(_FENCED.findall(answer)) or (answer,))
-
-
-def _largest(
-    text: Text,
-    owners: dict[tuple[str, ...], list[str]],
-    counts: dict[str, int],
-    programs: dict[str, str],
-    lengths: set[int],
-    share: float,
-) -> Overlap | None:
-    for program in text.programs:
-        if len(program) >= MIN_CHARACTERS and (owner := programs.get(normal_form(program))):
-            return Overlap(text.name, owner, "program", 1.0)
-    shared: Counter[str] = Counter()
-    for length in lengths:
-        for gram in set(_windows(text.words, length)):
-            shared.update(owners.get(gram, ()))
-    shares = [(count / counts[owner], owner) for owner, count in shared.items() if count / counts[owner] >= share]
-    if not shares:
-        return None
-    # the name decides between equal shares, so that every run gives the same result
-    largest, owner = min(shares, key=lambda item: (-item[0], item[1]))
-    return Overlap(text.name, owner, "words", largest)
 
 
 def _grams(text: str, length: int) -> Iterator[tuple[str, ...]]:

@@ -1,15 +1,25 @@
-"""Reads the rows of a data set on the Hugging Face hub. No other file of this folder imports `datasets`."""
+"""Reads data sets and files on the Hugging Face hub.
+
+No other file of this folder imports `datasets` or `huggingface_hub`.
+"""
 
 from __future__ import annotations
 
 import errno
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NoReturn
 
 from codepref.errors import MachineError, UserError
 
-_NAME = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]*){0,2}")
+_NAME = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]*){0,2}(@[\w./-]+)?")
+_FILE = re.compile(
+    r"(?P<repository>[\w.-]+/[\w.-]+)/(?P<path>[^@:]+\.(?:jsonl|ndjson|json|parquet|arrow)(?:\.gz|\.zst)?|[^@:]*\*[^@:]*)"
+    r"(?:@(?P<revision>[\w./-]+))?"
+)
+_ADDRESS = re.compile(r"hf://datasets/([\w.-]+/[\w.-]+)(@[^/]+)?/(.+)")
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
@@ -19,9 +29,92 @@ _VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)(?:_\w+)?$")
 def is_hub_name(source: str) -> bool:
     """Return whether `source` has the form "owner/name", "owner/name:config" or "owner/name:config:split".
 
-    The config and the split may be empty, as in "owner/name::test".
+    The config and the split may be empty, as in "owner/name::test". A revision may follow, as in
+    "owner/name@refs/pr/5".
     """
     return _NAME.fullmatch(source) is not None
+
+
+def is_hub_file(source: str) -> bool:
+    """Return whether `source` can be files of a data set on the hub: "owner/name/path/file.jsonl@revision".
+
+    The path may be a pattern, such as "test*.jsonl". "hf://datasets/owner/name@revision/path" is the same. If there is
+    a local folder with the name of the owner, the source is a local file, which may be missing.
+    """
+    if _ADDRESS.fullmatch(source):
+        return True
+    owner = source.partition("/")[0]
+    return _FILE.fullmatch(source) is not None and owner not in (".", "..") and not Path(owner).exists()
+
+
+def download(source: str) -> list[tuple[Path, str]]:
+    """Fetch files of a data set on the hub, and return their local paths with their names in messages.
+
+    This reads the files of a data set whose loading script `datasets` refuses to run. The hub's client keeps what it
+    has fetched. Raises UserError for an unknown data set, revision or file, and MachineError if the hub cannot be
+    reached, or a file cannot be written.
+    """
+    if address := _ADDRESS.fullmatch(source):
+        repository, revision, pattern = address.group(1), (address.group(2) or "@").removeprefix("@"), address.group(3)
+    else:
+        match = _FILE.fullmatch(source)
+        if match is None:
+            raise UserError(f"{source}: a file on the hub is named owner/name/path/file.jsonl@revision")
+        repository, pattern, revision = match["repository"], match["path"], match["revision"] or ""
+    if ".." in pattern.split("/"):
+        raise UserError(f"{source}: the path of a file on the hub holds no ..")
+    import huggingface_hub
+    from huggingface_hub import errors
+
+    try:
+        names = [pattern]
+        if re.search(r"[*?\[]", pattern):
+            listing = huggingface_hub.list_repo_files(repository, repo_type="dataset", revision=revision or None)
+            names = sorted((name for name in listing if fnmatchcase(name, pattern)), key=natural_key)
+            if not names:
+                raise UserError(
+                    f"{source}: no file of the data set matches {pattern}. It has {', '.join(listing[:20])}"
+                )
+        return [
+            (
+                Path(huggingface_hub.hf_hub_download(repository, name, repo_type="dataset", revision=revision or None)),
+                f"{repository}/{name}",
+            )
+            for name in names
+        ]
+    except (OSError, errors.HFValidationError, getattr(errors, "HTTPError", OSError)) as error:
+        _refuse_download(source, error)
+
+
+def natural_key(name: str) -> list[Any]:
+    """Return a key that sorts names of files by their numbers: test, test2, test10.
+
+    >>> sorted(["test10.jsonl", "test2.jsonl", "test.jsonl"], key=natural_key)
+    ['test.jsonl', 'test2.jsonl', 'test10.jsonl']
+    """
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", re.sub(r"(\.\w+)+$", "", name))]
+
+
+def _refuse_download(source: str, error: Exception) -> NoReturn:
+    """Raise the error of codepref that an error of the hub's client means."""
+    from huggingface_hub import errors
+
+    unknown = (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError)
+    if isinstance(error, (*unknown, errors.HFValidationError)):
+        raise UserError(f"{source}: no such file, neither here nor on the hub ({_first_line(error)})") from None
+    _refuse_os_error(f"{source}: no such file here", error)
+
+
+def _refuse_os_error(source: str, error: Exception) -> NoReturn:
+    if getattr(error, "errno", None) in _DISK_ERRORS:
+        raise MachineError(
+            f"{source}: the data set cannot be kept on disk ({_first_line(error)}). Free some space, or set "
+            "HF_HOME to a folder on another disk"
+        ) from None
+    raise MachineError(
+        f"{source}: the data set cannot be fetched from the hub ({_first_line(error)}). Give a file instead, or "
+        "fetch the data set once on a machine with a network and copy the folder HF_HOME"
+    ) from None
 
 
 def read_hub(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -29,13 +122,14 @@ def read_hub(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
     Without a split, this reads "test" if it exists, since benchmarks usually keep their problems there. If all splits
     are versions, as those of BigCodeBench are (v0.1.0_hf, v0.1.1, ...), it reads the newest. Otherwise it reads the
-    only split. Raises UserError for an unknown name, config or split, for most data sets that cannot be loaded, and if
-    a split must be chosen. Raises MachineError if the hub cannot be reached, a file cannot be read or written, or
-    the package `datasets` is missing. Other exceptions of `datasets` pass through, such as the RuntimeError for a data
-    set that is a script.
+    only split. "@revision" at the end chooses a revision, such as "@refs/pr/5". Raises UserError for an unknown name,
+    config or split, for most data sets that cannot be loaded, such as a script, and if a split must be chosen. Raises
+    MachineError if the hub cannot be reached, a file cannot be read or written, or the package `datasets` is missing.
+    Other exceptions of `datasets` pass through.
     """
-    name, config, split = (*source.split(":"), "", "")[:3]
-    splits = _load(name, config)
+    whole, _, revision = source.partition("@")
+    name, config, split = (*whole.split(":"), "", "")[:3]
+    splits = _load(name, config, revision)
     if split and split not in splits:
         raise UserError(f"{source}: has no split {split!r}; its splits are {', '.join(splits)}")
     if not split:
@@ -53,27 +147,26 @@ def _newest(splits: Iterable[str]) -> str:
     return max(numbers, key=lambda split: (numbers[split], split)) if len(numbers) == len(matches) else ""
 
 
-def _load(name: str, config: str) -> dict[str, Any]:
+def _load(name: str, config: str, revision: str = "") -> dict[str, Any]:
     try:
         import datasets
     except ImportError:
         raise MachineError(f"{name}: reading from the hub needs the package datasets (pip install datasets)") from None
     try:
-        return dict(datasets.load_dataset(name, config or None))
+        return dict(datasets.load_dataset(name, config or None, **({"revision": revision} if revision else {})))
     except datasets.exceptions.DatasetNotFoundError as error:
         raise UserError(f"{name}: the data set is not on the hub, or it is not public ({_first_line(error)})") from None
     except (datasets.exceptions.DatasetsError, ValueError) as error:
         raise UserError(f"{name}: the data set cannot be loaded ({_first_line(error)})") from None
-    except OSError as error:
-        if error.errno in _DISK_ERRORS:
-            raise MachineError(
-                f"{name}: the data set cannot be kept on disk ({_first_line(error)}). Free some space, or set "
-                "HF_HOME to a folder on another disk"
-            ) from None
-        raise MachineError(
-            f"{name}: the data set cannot be fetched from the hub ({_first_line(error)}). Give a file instead, or "
-            "fetch the data set once on a machine with a network and copy the folder HF_HOME"
+    except RuntimeError as error:
+        if "script" not in str(error):
+            raise
+        raise UserError(
+            f"{name}: the data set is a script, which is not run. Name its files instead, such as "
+            f"{name}/test.jsonl or {name}/*.jsonl"
         ) from None
+    except OSError as error:
+        _refuse_os_error(name, error)
 
 
 def _first_line(error: Exception) -> str:

@@ -7,12 +7,14 @@ separate because the sandbox imports nothing from the rest of codepref. A test c
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from codepref.errors import UserError
 from codepref.problems.calls import call_entry, check_call, names_called
+from codepref.problems.checkers import check_checker_source, checker_entry
 from codepref.problems.fields import why_unreadable
 from codepref.problems.inputs import parse_inputs
 from codepref.problems.proven import check_proves, output_proves, statements_call, statements_prove
@@ -34,6 +36,13 @@ def inputs_fields(source: str, where: str) -> Any:
         raise UserError(*(f"{where}: {line}" for line in error.problems)) from None
     fields = (parsed.entry_point, parsed.inputs, parsed.reference, float(parsed.atol))
     return (*fields, parsed.compare, parsed.oracle)
+
+
+def inputs_entry(entry: Mapping[str, Any], where: str) -> str:
+    """Return the source of an entry of `tests` with inputs and a reference. Raises UserError for a malformed entry."""
+    source = json.dumps({key: value for key, value in entry.items() if key != "kind"})
+    inputs_fields(source, where)
+    return source
 
 
 def unknown(source: str, entry_point: str, helpers: str) -> bool:
@@ -76,6 +85,8 @@ class Kind:
       arguments can be read from it.
     - `names_entry_point`: whether the source uses the entry point under its own name.
     - `whole_program`: whether the test runs the solution as a whole program and calls none of its functions.
+    - `fields`: whether the source is a JSON object, whose keys an entry of `tests` has beside `kind`. The entries of
+      other kinds have the source under the key `source`.
     - `has_reference`: whether the test holds a reference solution. The reference solution gives the expected outputs,
       and the time limit of the test depends on the time that it takes.
     - `for_sandbox(source, where)` returns the source as the sandbox needs it. For a malformed source it raises
@@ -93,6 +104,7 @@ class Kind:
     calls_entry_point: bool = False
     names_entry_point: bool = False
     whole_program: bool = False
+    fields: bool = False
     has_reference: bool = False
     for_sandbox: Callable[[str, str], Any] = unchanged
     proves: Callable[[str, str, str], bool] = unknown
@@ -102,7 +114,9 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "stdio": Kind(whole_program=True, for_sandbox=checked_stdio, proves=output_proves, from_entry=stdio_entry),
+    "stdio": Kind(
+        whole_program=True, fields=True, for_sandbox=checked_stdio, proves=output_proves, from_entry=stdio_entry
+    ),
     "asserts": Kind(
         python=True,
         calls_entry_point=True,
@@ -115,8 +129,9 @@ KINDS: Mapping[str, Kind] = {
     "unittest": Kind(python=True, names_entry_point=True, from_entry=python_entry),
     "pytest": Kind(python=True, names_entry_point=True, from_entry=python_entry),
     "doctest": Kind(from_entry=examples_entry),
-    "calls": Kind(for_sandbox=check_call, from_entry=call_entry, names=names_called),
-    "inputs": Kind(has_reference=True, for_sandbox=inputs_fields),
+    "calls": Kind(fields=True, for_sandbox=check_call, from_entry=call_entry, names=names_called),
+    "inputs": Kind(fields=True, has_reference=True, for_sandbox=inputs_fields, from_entry=inputs_entry),
+    "checker": Kind(whole_program=True, fields=True, for_sandbox=check_checker_source, from_entry=checker_entry),
 }
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from codepref.errors import UserError
@@ -12,6 +13,19 @@ from codepref.records import Problem
 
 MAX_MESSAGES = 10
 """Largest number of left-out rows that the warning describes. The other rows are counted."""
+
+MAX_REASONS = 100
+"""Largest number of reasons that are counted apart. The others are counted together."""
+
+MAX_EXAMPLES = 3
+"""Largest number of messages that are kept for a reason."""
+
+_OTHER = "another reason"
+_PLACE = re.compile(r"^.*?(?::\d+|\[\d+\]| row \d+): |^row \d+: ")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_NUMBER = re.compile(r"\b\d[\d,.]*")
+_IN_BRACKETS = re.compile(r" \((?:[^()]|\([^()]*\))*\)")
+_REASON_CHARACTERS = 150
 
 _IDS = ("task_id", "problem_id", "question_id", "id", "name")
 """Columns that may hold the task id of a row."""
@@ -21,18 +35,27 @@ class LeftOutWarning(UserWarning):
     """Says that rows of a source were left out, or that answers to such rows were left out."""
 
 
+@dataclass(slots=True)
+class Reason:
+    """How many rows were left out for one reason, and the messages about the first MAX_EXAMPLES of them."""
+
+    rows: int = 0
+    examples: list[str] = field(default_factory=list)
+
+
 @dataclass(frozen=True, slots=True)
 class LeftOut:
     """The rows of a source that were left out.
 
     Attributes: `messages` holds what is wrong with the first MAX_MESSAGES of them, each with its place in the source.
     `tasks` holds the texts and whole numbers in their columns of ids, such as `task_id` and `name`. A whole number is
-    there as "2" and as "Mbpp/2".
+    there as "2" and as "Mbpp/2". `reasons` counts the rows by what is wrong with them (see `reason_of`).
     """
 
     rows: int = 0
     messages: tuple[str, ...] = ()
     tasks: frozenset[str] = frozenset()
+    reasons: Mapping[str, Reason] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
         """Return the messages. If there are rows without a message, a last line counts them."""
@@ -45,9 +68,14 @@ class LeftOut:
 
 
 class ProblemList(list[Problem]):
-    """A list of problems. Its attribute `left_out` describes the rows of their source that were left out."""
+    """A list of problems.
+
+    Attributes: `left_out` describes the rows of their source that were left out. `not_chosen` is the number of rows
+    that did not meet the conditions of the source's name.
+    """
 
     left_out = LeftOut()
+    not_chosen = 0
 
 
 def left_out_of(problems: Iterable[Problem]) -> LeftOut:
@@ -58,13 +86,15 @@ def left_out_of(problems: Iterable[Problem]) -> LeftOut:
 class Mistakes:
     """Collects the rows of a source that cannot be used.
 
-    strict: raise UserError at the tenth message, and in `result` if there is any message.
+    strict: raise UserError at the tenth message, and in `result` if there is any message. keep_tasks: keep the ids of
+    the rows, which need memory.
     """
 
-    def __init__(self, *, strict: bool) -> None:
-        self._strict, self._rows = strict, 0
+    def __init__(self, *, strict: bool, keep_tasks: bool = True) -> None:
+        self._strict, self._rows, self._keep_tasks = strict, 0, keep_tasks
         self._messages: list[str] = []
         self._tasks: set[str] = set()
+        self._reasons: dict[str, Reason] = {}
 
     def line(self, message: str) -> None:
         """Record the message about a line that holds no row. Raises what `row` raises."""
@@ -75,16 +105,31 @@ class Mistakes:
         self._rows += 1
         if self._strict or self._rows <= MAX_MESSAGES:
             self._messages += error.problems if self._strict else error.problems[:1]
-        self._tasks.update(name for column in _IDS for name in _names(row.get(column)))
+        self._count(error.problems[0] if error.problems else "")
+        if self._keep_tasks:
+            self._tasks.update(name for column in _IDS for name in _names(row.get(column)))
         if self._strict and len(self._messages) >= MAX_MESSAGES:
             raise UserError(*self._messages)
+
+    def _count(self, message: str) -> None:
+        name = reason_of(message)
+        if name not in self._reasons and len(self._reasons) >= MAX_REASONS:
+            name = _OTHER
+        reason = self._reasons.setdefault(name, Reason())
+        reason.rows += 1
+        if len(reason.examples) < MAX_EXAMPLES:
+            reason.examples.append(message)
+
+    def so_far(self) -> LeftOut:
+        """Return what was left out, without a warning."""
+        return LeftOut(self._rows, tuple(self._messages), frozenset(self._tasks), self._reasons)
 
     def result(self, problems: int, source: str) -> LeftOut:
         """Return what was left out, and warn if rows were left out. problems: the number of rows that were used.
 
         Raises UserError if rows were recorded, and `strict` is set or no row was used.
         """
-        result = LeftOut(self._rows, tuple(self._messages), frozenset(self._tasks))
+        result = self.so_far()
         if self._rows and (self._strict or not problems):
             raise UserError(*result.messages, *([] if self._strict else result.lines()[len(self._messages) :]))
         if self._rows:
@@ -96,6 +141,18 @@ class Mistakes:
                 stacklevel=4,
             )
         return result
+
+
+def reason_of(message: str) -> str:
+    """Return a message without its place, so that messages about the same kind of mistake are equal.
+
+    Texts in quotes become "…", numbers become N, and what stands in brackets is left out.
+
+    >>> reason_of("a.jsonl:7: test 3: 'x = ' is no JSON (line 1)")
+    'test N: … is no JSON'
+    """
+    text = _IN_BRACKETS.sub("", " ".join(_PLACE.sub("", message, count=1).split()))
+    return _NUMBER.sub("N", _QUOTED.sub("…", text))[:_REASON_CHARACTERS]
 
 
 def count_rows(left_out: int, total: int) -> str:

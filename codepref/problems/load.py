@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from codepref.errors import UserError
+from codepref.problems.conditions import Selection
 from codepref.problems.formats import FORMATS, Format, detect_format
-from codepref.problems.hub import is_hub_name, read_hub
-from codepref.problems.left_out import Mistakes, ProblemList
+from codepref.problems.left_out import LeftOut, Mistakes, ProblemList
+from codepref.problems.rows import read_place
+from codepref.problems.rows import read_rows as read_rows
+from codepref.problems.source_names import read_source_name
 from codepref.records import Problem
-from codepref.storage.files import read_jsonl, read_parquet
 
 if TYPE_CHECKING:
     from typing import Literal
-
-FORMAT_MARK = "#"
-"""Separates a source from the name of its format: `problems.jsonl#mbpp`."""
 
 SHORT_NAMES = {"instruct": "bigcodebench-instruct"}
 """Short names of formats, and the names that they stand for."""
 
 STARTER_SPLITS = ("train", "validation", "heldout", "pretrain")
+WATCHED = 20
+"""So many rows at the beginning of a source show which columns its format reads."""
+
 _UNKNOWN_ROWS = 100
 """A source has an unknown format if none of this many rows at its beginning has a known one."""
-
-_SUFFIXES = (".jsonl", ".json", ".gz", ".parquet")
 
 
 def load_problems(
@@ -36,10 +35,13 @@ def load_problems(
 ) -> ProblemList:
     """Load problems, at most `limit` of them.
 
-    source: a file (JSON lines, a JSON array or Parquet; JSON lines also as .gz), a hub data set ("owner/name",
-    "owner/name:config", "owner/name:config:split"), "starter" (its training problems) or "starter:SPLIT".
+    source: a file (JSON lines or a JSON array, also as .gz and .zst, or Parquet), a folder or a pattern of such files,
+    a hub data set ("owner/name", "owner/name:config", "owner/name:config:split"), files of one
+    ("owner/name/path/file.jsonl@revision"), "starter" (its training problems) or "starter:SPLIT".
+    After "#" stand options, separated by "&": the name of a format, conditions such as "difficulty=easy", and a window
+    by date, "from=2024-08-01" and "to=2025-02-01" (see `codepref.problems.source_names`). Rows that do not meet the
+    conditions are not read. The attribute `not_chosen` of the result is their number.
     format: a name in `codepref.problems.formats.FORMATS`. None recognises the format by the first row that has one.
-    Without `format`, "#NAME" at the end of `source` chooses a format too, for example in a recipe.
     BigCodeBench's rows hold two prompts: the format `bigcodebench` takes the code, `bigcodebench-instruct` (or
     "#instruct") takes the request in words.
 
@@ -48,26 +50,101 @@ def load_problems(
     is no JSON object, lacks a column, is malformed, shows no entry point, or repeats a task id.
 
     Raises UserError for a limit below 1, an unknown format or split, a source that is missing, malformed or without a
-    usable row, and unknown columns. Messages about rows name the source and the line or row. With `strict`, raises
-    UserError for bad rows, and reading stops after ten messages. Raises MachineError if the hub cannot be reached or
-    the package `datasets` is missing.
+    usable row, unknown columns, and malformed conditions. Messages about rows name the source and the line or row. With
+    `strict`, raises UserError for bad rows, and reading stops after ten messages. Raises MachineError if the hub cannot
+    be reached or the package `datasets` is missing.
 
     >>> [problem.entry_point for problem in load_problems("HumanEval.jsonl.gz", limit=2)]  # doctest: +SKIP
     ['has_close_elements', 'separate_paren_groups']
     """
     if limit is not None and limit < 1:
         raise UserError(f"the limit must be at least 1, not {limit}")
-    name = str(source)
-    if isinstance(source, str) and (source == "starter" or source.startswith("starter:")):
-        return ProblemList(_load_starter(source, limit))
-    if format is None and FORMAT_MARK in name and not Path(name).exists():
-        name, _, format = name.rpartition(FORMAT_MARK)
-    mistakes = Mistakes(strict=strict)
-    problems = _read_problems(read_rows(name, mistakes.line), limit, _chosen(format, name), mistakes)
-    problems.left_out = mistakes.result(len(problems), name)
-    if not problems:
-        raise UserError(f"{name}: holds no problem")
+    stream = ProblemStream(source, format=format, strict=strict)
+    problems = ProblemList(stream if limit is None else islice(stream, limit))
+    problems.left_out = stream.finish()
+    problems.not_chosen = stream.not_chosen
     return problems
+
+
+class ProblemStream:
+    """Yields the problems of a source one by one. They need not fit into memory.
+
+    source, format, strict: as in `load_problems`. compact: keep less about each row in memory. Messages about repeated
+    ids then name no place, and `finish` returns no ids. watch: called with each row and its problem. The first WATCHED
+    rows are WatchedRows.
+
+    Attributes: `strict` is as given. `problems` is the number of problems so far. `format` is the format of the rows,
+    or None before the first row and for the starter.
+    """
+
+    def __init__(
+        self,
+        source: str | Path,
+        *,
+        format: str | None = None,
+        strict: bool = False,
+        compact: bool = False,
+        watch: Callable[[Mapping[str, Any], Problem], None] | None = None,
+    ) -> None:
+        self._name = read_source_name(str(source))
+        self._is_starter = isinstance(source, str) and (source == "starter" or source.startswith("starter:"))
+        self._chosen = _chosen(format or self._name.format, self._name.place)
+        self._mistakes = Mistakes(strict=strict, keep_tasks=not compact)
+        self._selection = Selection(self._name.conditions, self._name.place)
+        if self._is_starter and self._name.conditions:
+            raise UserError(
+                f"{self._name.place}: the starter's problems have no columns that conditions could choose by"
+            )
+        self._compact, self._watch, self.strict = compact, watch, strict
+        self.problems = 0
+        self.format: Format | None = None
+
+    def __iter__(self) -> Iterator[Problem]:
+        """Yield the problems. Raises what `load_problems` raises, except for a source without a usable row."""
+        if self._is_starter:
+            for problem in _load_starter(self._name.place):
+                self.problems += 1
+                yield problem
+            return
+        rows = read_place(self._name.place, self._mistakes.line)
+        if self._name.conditions:
+            rows = self._selection.kept(rows)
+        self.format, rows = (self._chosen, rows) if self._chosen else _recognised(rows)
+        if self.format is not None:
+            yield from self._read(rows, self.format)
+
+    def _read(self, rows: Iterator[tuple[str, dict[str, Any]]], known: Format) -> Iterator[Problem]:
+        for row, problem in read_problems(
+            rows, known, self._mistakes, compact=self._compact, watched=bool(self._watch)
+        ):
+            self.problems += 1
+            if self._watch is not None:
+                self._watch(row, problem)
+            yield problem
+
+    @property
+    def not_chosen(self) -> int:
+        """The number of rows so far that did not meet the conditions of the source's name."""
+        return self._selection.left
+
+    def left_out(self) -> LeftOut:
+        """Return what was left out so far, without a warning."""
+        return self._mistakes.so_far()
+
+    def finish(self) -> LeftOut:
+        """Return what was left out, and warn if rows were left out.
+
+        Raises UserError if there is no problem, and with `strict` if a row was left out.
+        """
+        place = self._name.place
+        left_out = self._mistakes.result(self.problems, place)
+        if not self.problems:
+            conditions = " and ".join(repr(condition.text) for condition in self._name.conditions)
+            left = self.not_chosen
+            raise UserError(
+                f"{place}: {f'none of its {left:,} rows meets {conditions}' if left else 'holds no problem'}"
+            )
+        return left_out
 
 
 def problems_from_rows(
@@ -79,31 +156,13 @@ def problems_from_rows(
     give []. Raises UserError for an unknown format, for unknown columns, if all rows are bad, and with `strict` for bad
     rows, with the numbers of the rows.
     """
-    mistakes = Mistakes(strict=strict)
-    numbered = ((f"row {place}", dict(row)) for place, row in enumerate(rows))
-    problems = _read_problems(numbered, limit, _chosen(format, "rows"), mistakes)
+    mistakes, chosen = Mistakes(strict=strict), _chosen(format, "rows")
+    numbered: Iterator[tuple[str, dict[str, Any]]] = ((f"row {place}", dict(row)) for place, row in enumerate(rows))
+    known, numbered = (chosen, numbered) if chosen else _recognised(numbered)
+    read = read_problems(numbered, known, mistakes) if known else iter(())
+    problems = ProblemList(problem for _, problem in (islice(read, limit) if limit and limit > 0 else read))
     problems.left_out = mistakes.result(len(problems), "the rows")
     return problems
-
-
-def read_rows(source: str, bad_line: Callable[[str], None] | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (place, row) for each row of a file or a hub data set with any columns.
-
-    `place` names the source, and the line or the number of the row. bad_line: called with the message about a line or
-    an item that is no JSON object. The line or item is then left out.
-
-    Raises UserError for a source that is missing or malformed, and for such a line if `bad_line` is None. For a
-    hub data set, raises what `read_hub` raises.
-    """
-    path = Path(source)
-    if not path.exists() and is_hub_name(source) and not source.endswith(_SUFFIXES):
-        yield from read_hub(source)
-    elif path.suffix == ".parquet":
-        yield from ((f"{source} row {place}", row) for place, row in enumerate(read_parquet(path)))
-    elif path.suffix == ".json":
-        yield from _read_array(path, bad_line)
-    else:
-        yield from ((f"{source}:{number}", row) for number, row in read_jsonl(path, bad_line))
 
 
 def _chosen(name: str | None, source: str) -> Format | None:
@@ -113,7 +172,7 @@ def _chosen(name: str | None, source: str) -> Format | None:
     return FORMATS.load(name) if name else None
 
 
-def _load_starter(source: str, limit: int | None) -> list[Problem]:
+def _load_starter(source: str) -> list[Problem]:
     from codepref import starter
 
     split = source.partition(":")[2] or "train"
@@ -122,57 +181,56 @@ def _load_starter(source: str, limit: int | None) -> list[Problem]:
             f"{source}: there is no such split. Choose one of {', '.join(f'starter:{name}' for name in STARTER_SPLITS)}"
         )
     known = cast("Literal['train', 'validation', 'heldout', 'pretrain']", split)
-    return list(starter.load_problems(known, limit=limit))
+    return list(starter.load_problems(known))
 
 
-def _read_array(path: Path, bad_item: Callable[[str], None] | None) -> Iterator[tuple[str, dict[str, Any]]]:
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(
-            f"{path}: the file is not valid JSON ({error}). If it is a file of JSON lines, name it .jsonl"
-        ) from None
-    if not isinstance(rows, list) or (bad_item is None and not all(isinstance(row, dict) for row in rows)):
-        raise UserError(
-            f"{path}: the file must hold a list of JSON objects. If it is a file of JSON lines, name it .jsonl"
-        )
-    for place, row in enumerate(rows):
-        if isinstance(row, dict):
-            yield f"{path}[{place}]", row
-        elif bad_item is not None:
-            bad_item(f"{path}[{place}]: must be a JSON object, not {type(row).__name__}")
+def read_problems(
+    rows: Iterator[tuple[str, dict[str, Any]]],
+    known: Format,
+    mistakes: Mistakes,
+    *,
+    compact: bool = False,
+    watched: int = 0,
+) -> Iterator[tuple[Mapping[str, Any], Problem]]:
+    """Yield the row and the problem of each (place, row) pair, and record rows that cannot be used in `mistakes`.
 
-
-def _read_problems(
-    rows: Iterator[tuple[str, dict[str, Any]]], limit: int | None, chosen: Format | None, mistakes: Mistakes
-) -> ProblemList:
-    """Return the problems in (place, row) pairs, and record rows that cannot be used in `mistakes`.
-
-    chosen: the format; None recognises it.
+    compact: keep a hash of each task id instead of the id and its place. watched: the number of rows at the
+    beginning that record which of their columns were read (see `WatchedRow`).
     """
-    problems = ProblemList()
-    places: dict[str, str] = {}
-    known, rows = (chosen, rows) if chosen else _recognised(rows)
-    for where, row in rows:
-        assert known is not None  # without a format there is no row
+    places: dict[str | int, str | None] = {}
+    for number, (where, plain) in enumerate(rows):
+        row = WatchedRow(plain) if number < watched else plain
         try:
             if missing := known.missing(row):
                 raise UserError(f"{where}: lacks {', '.join(missing)} (the rows are read as {known.title})")
             problem = known.read(row, where)
-            if problem.task_id in places:
-                raise UserError(
-                    f"{where}: repeats task_id {problem.task_id!r}, first seen at {places[problem.task_id]}"
-                )
+            key = hash(problem.task_id) if compact else problem.task_id
+            if key in places:
+                first = places[key]
+                seen = f", first seen at {first}" if first else ", which an earlier row has"
+                raise UserError(f"{where}: repeats task_id {problem.task_id!r}{seen}")
         except UserError as error:
-            mistakes.row(row, error)
+            mistakes.row(plain, error)
             continue
-        places[problem.task_id] = where
-        problems.append(problem)
-        if limit is not None and len(problems) == limit:
-            break
-    return problems
+        places[key] = None if compact else where
+        yield row, problem
+
+
+class WatchedRow(dict[str, Any]):
+    """A row that records in `used` which of its columns were read."""
+
+    def __init__(self, row: Mapping[str, Any]) -> None:
+        super().__init__(row)
+        self.used: set[str] = set()
+
+    def __getitem__(self, key: str) -> Any:
+        self.used.add(key)
+        return super().__getitem__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of a column, or `default`."""
+        self.used.add(key)
+        return super().get(key, default)
 
 
 def _recognised(

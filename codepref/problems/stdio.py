@@ -1,4 +1,12 @@
-"""Writes and checks sources of tests of kind "stdio": JSON objects with a program's input and expected output."""
+"""Writes and checks sources of tests of kind "stdio": JSON objects with a program's input and expected output.
+
+| key | value |
+|---|---|
+| `input` | the standard input |
+| `output` | the expected standard output |
+| `order` | "lines" if the lines of the output may come in any order, "words" if all its words may; else missing |
+| `tolerance` | how far a real number may be from the expected one, absolute or relative; 1e-6 if it is missing |
+"""
 
 from __future__ import annotations
 
@@ -8,34 +16,42 @@ from typing import Any
 
 from codepref.errors import UserError
 
+ORDERS = ("lines", "words")
+_KEYS = {"input", "output", "order", "tolerance"}
 
-def stdio_source(stdin: str, expected: str) -> str:
+
+def stdio_source(stdin: str, expected: str, *, tolerance: float | None = None) -> str:
     """Return the source of a test that gives a program the standard input `stdin` and expects the output `expected`."""
-    return json.dumps({"input": stdin, "output": expected})
+    return json.dumps({"input": stdin, "output": expected, **({"tolerance": tolerance} if tolerance else {})})
 
 
 def stdio_entry(entry: Mapping[str, Any], where: str) -> str:
     """Return the source of an entry of `tests` with the texts `input` and `output`.
 
-    Raises UserError if `input` or `output` is not a text, or if UTF-8 cannot encode `input`.
+    Raises UserError if `input` or `output` is not a text, if UTF-8 cannot encode `input`, and for an unknown order or
+    tolerance.
     """
     text, expected = entry.get("input"), entry.get("output")
     if not isinstance(text, str) or not isinstance(expected, str):
         raise UserError(f'{where} of kind "stdio" needs texts under the keys input and output')
-    source = stdio_source(text, expected)
+    source = json.dumps({key: value for key, value in entry.items() if key in _KEYS and value is not None})
     check_stdio(source, where)
     return source
 
 
 def check_stdio(source: str, where: str) -> None:
-    """Raise UserError unless `source` is a JSON object of two texts, `input` (which UTF-8 can encode) and `output`."""
+    """Raise UserError unless `source` is a JSON object as the table of this module describes it."""
     try:
         document = json.loads(source)
-        plain = isinstance(document, dict) and set(document) == {"input", "output"}
-        if plain and all(isinstance(text, str) for text in document.values()):
-            document["input"].encode()
-            return
+        if isinstance(document, dict) and {"input", "output"} <= set(document) <= _KEYS:
+            tolerance, order = document.get("tolerance", 1.0), document.get("order", "lines")
+            number = isinstance(tolerance, int | float) and not isinstance(tolerance, bool) and 0 < tolerance < 1e9
+            if number and order in ORDERS and all(isinstance(document[key], str) for key in ("input", "output")):
+                document["input"].encode()
+                return
     except (ValueError, RecursionError):
         pass  # the message below names the form
-    form = '{"input": text, "output": text}, and UTF-8 must be able to encode input'
-    raise UserError(f'{where}: a test of kind "stdio" must be JSON of the form {form}')
+    form = '{"input": text, "output": text}, may hold "order" ("lines" or "words") and "tolerance" (a number)'
+    raise UserError(
+        f'{where}: a test of kind "stdio" must be JSON of the form {form}, and UTF-8 must be able to encode input'
+    )

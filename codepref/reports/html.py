@@ -16,7 +16,7 @@ from codepref.storage.files import read_json, read_parquet, write_text
 
 TrueCodes = Mapping[tuple[str, int], str]
 FILE = "report.html"
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 def write_report(run_dir: Path) -> Path:
@@ -99,7 +99,7 @@ def render(
             "code_css": examples.highlight_css() if shown else "",
         }
     )
-    return _UNPRINTABLE.sub("\ufffd", page)
+    return UNPRINTABLE.sub("\ufffd", page)
 
 
 def context(summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,6 +113,7 @@ def context(summary: Mapping[str, Any]) -> dict[str, Any]:
         "graded": graded(summary),
         "tiles": score_section.tiles(summary),
         "funnel": sections.funnel(summary),
+        "choice": sections.choice(summary),
         "dropped": sections.dropped(summary),
         "verdicts": sections.verdicts(summary),
         "pairs": pair_section.pairs(summary),

@@ -39,6 +39,16 @@ def funnel(summary: Row) -> list[dict[str, Any]]:
     ]
 
 
+def choice(summary: Row) -> list[dict[str, Any]]:
+    """Return the number of training problems by the model's pass rate, with the lengths of their bars."""
+    rates = (summary.get("choice") or {}).get("pass_rates") or {}
+    top = max(rates.values(), default=0) or 1
+    return [
+        {"what": f"pass rate {rate}", "count": count(number), "width": round(100 * number / top, 1)}
+        for rate, number in rates.items()
+    ]
+
+
 def dropped(summary: Row) -> list[dict[str, Any]]:
     """Return how much was dropped, by kind and reason. The most common reason of each kind comes first."""
     rows = []

@@ -8,6 +8,7 @@ from functools import partial
 
 from codepref.runs.directory import Result
 from codepref.runs.plan import labels, plan, round_prefix
+from codepref.runs.stages.choice import stage_choose
 from codepref.runs.stages.models import stage_sft, stage_train
 from codepref.runs.stages.pairs import stage_audit, stage_pair
 from codepref.runs.stages.samples import stage_problems, stage_respond, stage_solutions, stage_tests
@@ -22,6 +23,7 @@ STAGES: dict[str, Callable[[Work], Result]] = {
     "sample-solutions": stage_solutions,
     "sample-tests": stage_tests,
     "execute": stage_execute,
+    "choose": stage_choose,
     "judge": stage_judge,
     "pair": stage_pair,
     "audit": stage_audit,

@@ -65,14 +65,17 @@ def split_stage(recipe: Recipe, name: str) -> tuple[int, str]:
 
 
 def _round(recipe: Recipe, *, first: bool) -> list[str]:
+    chooses = recipe.choice.by_verdicts
     if load_method(recipe.training.method).online:
-        return [*(["sft"] if recipe.sft.data else []), "train"]
+        names = ["sft"] if recipe.sft.data else []
+        return [*names, *(["sample-solutions", "execute", "choose"] if chooses else []), "train"]
     if recipe.pairing.source:
         names = []
     elif recipe.instructions.source:
         names = ["respond"]
     else:
         names = ["sample-solutions", *(["sample-tests"] if recipe.sampling.tests else []), "execute"]
+    names += ["choose"] if chooses else []
     names += ["judge"] if recipe.judge.model else []
     names += ["pair", "audit"]
     return [*names, *(["sft"] if recipe.sft.data and first else []), "train"]

@@ -15,6 +15,7 @@ from codepref.config.templates import check_template
 from codepref.errors import UserError
 from codepref.pairing.rules import load_rule
 from codepref.preferences import PREFERENCES
+from codepref.problems.conditions import read_condition
 from codepref.servers.exchange import check_endpoints
 from codepref.servers.presets import command_mistakes
 from codepref.training.checks import training_mistakes
@@ -77,6 +78,7 @@ def inconsistencies(recipe: Recipe) -> list[str]:
             f"[engine] starts a server, but model.path = {recipe.model.path!r} needs none: leave out [engine]"
         )
     mistakes += _server_inconsistencies(recipe)
+    mistakes += _choice_inconsistencies(recipe)
     mistakes += _feedback_inconsistencies(recipe, rule)
     mistakes += _ready_pair_inconsistencies(recipe)
     mistakes += training_mistakes(recipe.training, online=recipe.online)
@@ -116,6 +118,30 @@ def _server_inconsistencies(recipe: Recipe) -> list[str]:
     except UserError as error:
         return [f"[model] {problem}" for problem in error.problems]
     return []
+
+
+def _choice_inconsistencies(recipe: Recipe) -> list[str]:
+    choice, mistakes = recipe.choice, []
+    if choice.min_pass_rate > choice.max_pass_rate:
+        mistakes.append(
+            f"choice.min_pass_rate = {choice.min_pass_rate:g} is above choice.max_pass_rate = {choice.max_pass_rate:g}"
+        )
+    if choice.by_verdicts and (recipe.instructions.source or recipe.sampling.tests):
+        mistakes.append(
+            "[choice] by pass rate or verdicts needs true tests: leave out instructions.source and sampling.tests"
+        )
+    if choice.by_verdicts and recipe.pairing.source:
+        mistakes.append("[choice] by pass rate or verdicts needs the model's solutions: leave out pairing.source")
+    if choice.where and recipe.instructions.source:
+        mistakes.append("choice.where chooses rows of problems.train: leave out instructions.source")
+    if choice.where and recipe.problems.train.startswith("starter"):
+        mistakes.append("choice.where chooses rows of a file or data set, and the starter's problems have no columns")
+    for condition in choice.where:
+        try:
+            read_condition(condition, "choice.where")
+        except UserError as error:
+            mistakes += error.problems
+    return mistakes
 
 
 def _feedback_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[str]:

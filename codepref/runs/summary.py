@@ -62,6 +62,7 @@ def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, An
         "funnel": _funnel(results, recipe.training.method),
         "dropped": _dropped(results),
         "verdicts": _verdicts(results, self_tested=recipe.sampling.tests > 0),
+        "choice": {key: value for key, value in results.get("choose", {}).items() if key != "dropped"},
         "pairs": _pairs(results),
         "training": {key: value for key, value in results.get("train", {}).items() if key not in ("model", "dropped")},
         "ratings": dict(results.get("judge", {})),
@@ -159,6 +160,7 @@ def _funnel(results: dict[str, Result], method: str) -> list[dict[str, Any]]:
         ("tests extracted", "sample-tests", "extracted"),
         ("distinct tests", "sample-tests", "distinct"),
         ("verdicts", "execute", "cells"),
+        ("problems chosen", "choose", "kept"),
         ("ratings", "judge", "ratings"),
         ("pairs", "pair", "count"),
         ("demonstrations trained on", "sft", "pairs"),
@@ -178,6 +180,7 @@ def _dropped(results: dict[str, Result]) -> dict[str, dict[str, int]]:
         "responses": "respond",
         "solutions": "sample-solutions",
         "tests": "sample-tests",
+        "problems (by the model's solutions)": "choose",
         "pairs": "pair",
         "training": "train",
     }

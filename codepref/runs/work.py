@@ -13,8 +13,9 @@ from codepref.config.recipe import Recipe
 from codepref.errors import UserError
 from codepref.execution.limits import Limits
 from codepref.problems.contamination import Overlap, overlaps, problem_text
-from codepref.problems.left_out import LeftOut, left_out_of
+from codepref.problems.left_out import LeftOut, ProblemList, left_out_of
 from codepref.problems.load import load_problems
+from codepref.problems.source_names import with_conditions
 from codepref.records import Instruction, Message, Problem
 from codepref.runs.directory import RunDirectory
 from codepref.runs.instructions import as_problems, load_recipe_benchmark, load_recipe_instructions
@@ -24,6 +25,7 @@ from codepref.sampling.pool import check_local
 from codepref.storage.files import content_hash
 from codepref.storage.progress import ProgressLine
 from codepref.training.job import ValidationSettings
+from codepref.training.methods import load_method
 from codepref.training.requirements import check_requirements, check_trainable
 
 ProgressFor = Callable[[str], ProgressLine]
@@ -42,6 +44,7 @@ class Work:
         unconfined: whether model code runs without the sandbox.
         contaminated: an Overlap for each training problem that was left out because it contains a held-out problem.
         left_out: the rows of problems that were left out because something is wrong with them, by recipe key.
+        not_chosen: the number of rows of training problems that do not meet the recipe's conditions.
         round: the number of the round, from 1.
         servers: runs the server of `[engine]` for one model at a time. None if the recipe names no server.
         log: called with messages for the user.
@@ -57,6 +60,7 @@ class Work:
     contaminated: Sequence[Overlap] = ()
     validation: Sequence[Problem] = ()
     left_out: Mapping[str, LeftOut] = field(default_factory=dict)
+    not_chosen: int = 0
     round: int = 1
     servers: Servers | None = None
     log: Callable[[str], None] = lambda text: None
@@ -83,12 +87,14 @@ class Work:
     def sampler(self) -> str | Engine:
         """Return the engine that answers the training problems of this round.
 
-        The servers of `model.base_url` answer for the recipe's model, and for no other.
+        Online methods train `start`, so it answers for them, and otherwise `policy`. The servers of `model.base_url`
+        answer for the recipe's model, and for no other.
         """
         section = self.recipe.model
-        if section.base_url and self.policy == section.path:
+        model = self.start if load_method(self.recipe.training.method).online else self.policy
+        if section.base_url and model == section.path:
             return open_engine(section.path, server=section, log=self.log)
-        return self.engine(self.policy)
+        return self.engine(model)
 
     def member(self, label: str, model: str) -> Member:
         """Return `model` as a member of a pool with the name `label`. A server that it needs is started."""
@@ -186,7 +192,9 @@ def load_work(
         train = as_problems(tasks)
         check_local(recipe.pool)
     else:
-        train = load_problems(recipe.problems.train, limit=recipe.problems.train_limit or None, strict=strict)
+        source = with_conditions(recipe.problems.train, recipe.choice.where)
+        train = load_problems(source, limit=recipe.problems.train_limit or None, strict=strict)
+    not_chosen = train.not_chosen if isinstance(train, ProblemList) else 0
     if recipe.grading.benchmark:
         load_recipe_benchmark(recipe)
     heldout = load_problems(recipe.problems.heldout, limit=recipe.problems.heldout_limit or None, strict=strict)
@@ -230,6 +238,7 @@ def load_work(
         contaminated,
         validation,
         left_out,
+        not_chosen,
         servers=servers if recipe.engine.launches else None,
         log=log,
     )

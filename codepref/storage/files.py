@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import gzip
+import io
 import json
 import os
 import zlib
@@ -26,6 +27,9 @@ GROUP_ROWS = 4096
 
 _PARQUET = b"PAR1"
 """The first bytes of a Parquet file."""
+
+BATCH_ROWS = 256
+"""Rows of a Parquet file that are in memory at the same time. A row of tests can have many megabytes."""
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENOENT, errno.EIO)
 """Error numbers for which `atomic_open` raises MachineError."""
@@ -122,9 +126,9 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> int:
 def read_jsonl(path: Path, bad_line: Callable[[str], None] | None = None) -> Iterator[tuple[int, Row]]:
     """Yield (line number, object) for each line of a JSON lines file that is not blank.
 
-    A file whose name ends in .gz is decompressed. Lines are numbered from 1. Raises UserError for a file that is
-    missing, is a folder, is Parquet, is broken gzip or lacks the permission to be read, and for a line that is not a
-    JSON object.
+    A file whose name ends in .gz or .zst is decompressed. Lines are numbered from 1. Raises UserError for a file that
+    is missing, is a folder, is Parquet, is broken gzip or zstd or lacks the permission to be read, and for a line that
+    is not a JSON object.
     bad_line: called with the message about such a line, in place of the exception. The line is then left out.
     """
     if not path.exists():
@@ -133,7 +137,7 @@ def read_jsonl(path: Path, bad_line: Callable[[str], None] | None = None) -> Ite
         raise UserError(f"{path} is a folder, but a file of JSON lines is needed")
     number = 0
     try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as stream:
+        with open_bytes(path) as stream:
             for number, line in enumerate(stream, start=1):
                 if not line.strip():
                     continue
@@ -151,6 +155,29 @@ def read_jsonl(path: Path, bad_line: Callable[[str], None] | None = None) -> Ite
         raise UserError(f"{path} is broken gzip after line {number} ({error})") from None
     except PermissionError:
         raise UserError(f"{path} cannot be read: permission denied") from None
+    except OSError as error:
+        if path.suffix != ".zst" or error.errno is not None:
+            raise
+        raise UserError(f"{path} is broken zstd after line {number} ({error})") from None
+
+
+@contextlib.contextmanager
+def open_bytes(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file for reading. A file whose name ends in .gz or .zst is decompressed.
+
+    Broken gzip raises gzip.BadGzipFile, EOFError or zlib.error, and broken zstd an OSError without an error number.
+    """
+    if path.suffix == ".gz":
+        with gzip.open(path, "rb") as packed:
+            yield packed  # type: ignore[misc]
+    elif path.suffix == ".zst":
+        import pyarrow as pa
+
+        with open(path, "rb") as raw, pa.CompressedInputStream(raw, "zstd") as plain:
+            yield io.BufferedReader(plain, 1 << 20)
+    else:
+        with open(path, "rb") as stream:
+            yield stream
 
 
 def _object(line: bytes, where: str) -> Row:
@@ -202,10 +229,15 @@ def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Sche
 
 
 def read_parquet(path: Path, columns: Sequence[str] = ()) -> list[Row]:
-    """Return all rows of a Parquet file, with all columns.
+    """Return all rows of a Parquet file, with all columns. `iter_parquet` says what it raises."""
+    return list(iter_parquet(path, columns, rows=GROUP_ROWS))
 
-    columns: names of columns that the file must have. Raises UserError if the file is missing, cannot be read as
-    Parquet, or lacks one of `columns`.
+
+def iter_parquet(path: Path, columns: Sequence[str] = (), *, rows: int = BATCH_ROWS) -> Iterator[Row]:
+    """Yield the rows of a Parquet file, with all columns.
+
+    columns: names of columns that the file must have. rows: how many rows are read at the same time. Raises UserError
+    if the file is missing, cannot be read as Parquet, or lacks one of `columns`.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -219,6 +251,7 @@ def read_parquet(path: Path, columns: Sequence[str] = ()) -> list[Row]:
             names = table.schema_arrow.names
             if missing := [name for name in columns if name not in names]:
                 raise UserError(f"{path}: has no column {', '.join(missing)} (it has {', '.join(names)})")
-            return [row for batch in table.iter_batches(GROUP_ROWS) for row in batch.to_pylist()]
+            for batch in table.iter_batches(rows):
+                yield from batch.to_pylist()
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(f"{path}: cannot be read as Parquet ({error})") from None

@@ -42,7 +42,7 @@ class ProgressLine:
         self.width = 0
 
     def __call__(self, done: int, total: int) -> None:
-        """Show that `done` of `total` are finished.
+        """Show that `done` of `total` are finished. total: 0 if it is not known.
 
         Nothing is shown within 0.1 seconds (on a terminal) or QUIET_SECONDS (elsewhere) after the start or the last
         shown line. On a terminal, the line of finished work is always shown.
@@ -52,7 +52,7 @@ class ProgressLine:
             self.first = done if done < total else 0
         now = self.clock()
         pause = 0.1 if self.terminal else QUIET_SECONDS
-        if now - self.shown < pause and (done < total or not self.terminal):
+        if now - self.shown < pause and (done < total or not total or not self.terminal):
             return
         self.shown = now
         self._show(self.text(done, total, now))
@@ -61,7 +61,7 @@ class ProgressLine:
         """Return the text of the line, such as `label: 3/9 unit, 1.5/s, about 4 s left`. now: the time by `clock`."""
         elapsed = max(now - self.started, 1e-9)
         rate = (done - (self.first or 0)) / elapsed
-        text = f"{self.label}: {done:,}/{total:,} {self.unit}".rstrip()
+        text = f"{self.label}: {done:,}{f'/{total:,}' if total else ''} {self.unit}".rstrip()
         if rate > 0:
             text += f", {rate:,.1f}/s"
             if done < total:

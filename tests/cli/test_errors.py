@@ -70,12 +70,13 @@ def test_a_message_says_that_a_file_holds_no_solutions(
     assert "s.jsonl holds no solution" in capsys.readouterr().err
 
 
-def test_a_message_names_the_right_ending_for_a_file_of_json_lines(
+def test_a_message_says_that_a_file_is_neither_an_array_nor_json_lines(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = lines(tmp_path / "p.json", {"task_id": "x", "prompt": "do", "tests": ["assert f(1)"]})
+    (tmp_path / "p.json").write_text("task_id: x\n")
+    path = str(tmp_path / "p.json")
     assert main(["execute", "--problems", path, "--solutions", path, "--out", str(tmp_path / "out")]) == 2
-    assert "If it is a file of JSON lines, name it .jsonl" in capsys.readouterr().err
+    assert "p.json: the file is not valid JSON" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

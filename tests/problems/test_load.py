@@ -220,7 +220,7 @@ def test_the_message_about_unknown_columns_lists_the_known_formats(write_lines: 
 def test_a_source_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file"):
         load_problems(tmp_path / "none.jsonl")
-    with pytest.raises(UserError, match="is a folder"):
+    with pytest.raises(UserError, match="the folder holds no file of data"):
         load_problems(tmp_path)
     with pytest.raises(UserError, match="no such file"):
         load_problems("data/HumanEval.jsonl")  # looks like a hub name, but has the ending of a file

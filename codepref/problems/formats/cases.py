@@ -15,6 +15,8 @@ from typing import Any
 from codepref.errors import UserError
 from codepref.problems.calls import call_source
 from codepref.problems.columns import decoded, is_list, struct_of, structs, text_of_lines
+from codepref.problems.formats.comparisons import stated_comparison, stated_tolerance
+from codepref.problems.nodes import node_forms
 from codepref.problems.stdio import check_stdio, stdio_source
 from codepref.records import Test
 
@@ -97,10 +99,14 @@ def _named(row: Mapping[str, Any], where: str) -> str:
     return name.strip()
 
 
-def case_tests(cases: Sequence[Case], task_id: str, where: str, *, owner: str = "", code: str = "") -> list[Test]:
+def case_tests(
+    cases: Sequence[Case], task_id: str, where: str, *, owner: str = "", code: str = "", statement: str = ""
+) -> list[Test]:
     """Return the tests of kind "stdio" or "calls" that the cases are.
 
-    owner: the class whose method is called, or "". code: starter code or a program. If all expected results are lists
+    owner: the class whose method is called, or "". code: starter code and a program. The annotations of the function
+    there, or in the statement, say which arguments are lists of nodes or trees. The statement also says whether the
+    result may have any order, and which tolerance numbers have. If all expected results are lists
     of one item, and no input is text, then the list and its item are both right. But only the item is right if `code`
     annotates the function as returning an int, float, bool or str. Raises UserError for inputs and outputs of a wrong
     type, and if programs and functions are mixed.
@@ -108,9 +114,14 @@ def case_tests(cases: Sequence[Case], task_id: str, where: str, *, owner: str = 
     if len({bool(case.function) for case in cases}) > 1:
         raise UserError(f"{where}: some tests are for a program and some for a function")
     if not cases or not cases[0].function:
-        return [_stdio_test(case, task_id, at, where) for at, case in enumerate(cases)]
+        tolerance = stated_tolerance(statement)
+        return [_stdio_test(case, task_id, at, where, tolerance) for at, case in enumerate(cases)]
     calls = [_arguments_and_result(case, f"{where}: test {at}") for at, case in enumerate(cases)]
+    function, results = cases[0].function, [result for _, result in calls]
+    forms = node_forms(function, (code, statement), [arguments for arguments, _ in calls], results)
+    comparison = stated_comparison(statement, results)
     bare = any(isinstance(case.input, str) for case in cases)  # LiveCodeBench's results are always bare
+    bare = bare or bool(forms.result)  # a list of nodes may have one value
     wrapped = not bare and all(is_list(result) and len(result) == 1 for _, result in calls)
     if wrapped and _gives_scalar(code, cases[0].function):
         calls, wrapped = [(arguments, result[0]) for arguments, result in calls], False
@@ -118,17 +129,28 @@ def case_tests(cases: Sequence[Case], task_id: str, where: str, *, owner: str = 
         Test(
             task_id,
             str(at),
-            call_source(case.function, arguments, result, owner=owner, wrapped=wrapped, where=f"{where}: test {at}"),
+            call_source(
+                case.function,
+                arguments,
+                result,
+                owner=owner,
+                wrapped=wrapped,
+                forms=forms,
+                comparison=comparison,
+                where=f"{where}: test {at}",
+            ),
             "calls",
         )
         for at, (case, (arguments, result)) in enumerate(zip(cases, calls, strict=True))
     ]
 
 
-def _stdio_test(case: Case, task_id: str, at: int, where: str) -> Test:
+def _stdio_test(case: Case, task_id: str, at: int, where: str, tolerance: float | None) -> Test:
     place = f"{where}: test {at}"
     source = stdio_source(
-        text_of_lines(case.input, "the input", place), text_of_lines(case.output, "the output", place)
+        text_of_lines(case.input, "the input", place),
+        text_of_lines(case.output, "the output", place),
+        tolerance=tolerance,
     )
     check_stdio(source, place)
     return Test(task_id, str(at), source, "stdio")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from codepref.errors import UserError
+from codepref.problems.checkers import check_checker, checker_source
 from codepref.problems.columns import programs, row_id, seconds_of
 from codepref.problems.fields import Row, text_field
 from codepref.problems.formats.base import Format
@@ -18,8 +21,8 @@ _KEPT = ("title", "rating", "tags", "contest_id", "index", "official_tests_compl
 def read(row: Row, where: str) -> Problem:
     """Return the problem of one row of open-r1/codeforces. The id is "Codeforces/" and `id`.
 
-    Raises UserError for a row whose official tests cannot judge a program: an interactive problem, one that reads a
-    file, and one with several right answers, which has a checker of its own.
+    A problem with several right answers has a checker of its own (`generated_checker`), which decides. Raises UserError
+    for a row whose official tests cannot judge a program: an interactive problem, and one that reads a file.
     """
     if row.get("interaction_format"):
         raise UserError(f"{where}: the problem is interactive")
@@ -27,12 +30,23 @@ def read(row: Row, where: str) -> Problem:
         raise UserError(f"{where}: the program must read a file (input_mode {row['input_mode']!r})")
     if row.get("executable") is False:
         raise UserError(f"{where}: its tests cannot be run (executable is false)")
-    if row.get("generated_checker"):
-        raise UserError(f"{where}: has several right answers (generated_checker), so outputs cannot be compared")
     meta = kept(row, "codeforces", _KEPT)
     if seconds := seconds_of(row.get("time_limit")):
         meta["time_limit"] = seconds
-    return _problem(row, where, ("input_format", "output_format"), "official_tests", meta)
+    problem = _problem(row, where, ("input_format", "output_format"), "official_tests", meta)
+    checker = text_field(row, "generated_checker", where, default="")
+    return _with_checker(problem, checker, where) if checker.strip() else problem
+
+
+def _with_checker(problem: Problem, checker: str, where: str) -> Problem:
+    """Return the problem with tests that run the checker. Raises UserError as `check_checker` does."""
+    check_checker(checker, where)
+    sources = [json.loads(test.source) for test in problem.tests]
+    tests = tuple(
+        replace(test, kind="checker", source=checker_source(source["input"], source["output"], checker))
+        for test, source in zip(problem.tests, sources, strict=True)
+    )
+    return replace(problem, tests=tests)
 
 
 def read_codeelo(row: Row, where: str) -> Problem:

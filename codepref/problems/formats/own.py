@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast, get_args
+import json
+from typing import Any, cast, get_args
 
 from codepref.errors import UserError
 from codepref.problems.columns import row_id
@@ -19,7 +20,7 @@ from codepref.problems.formats.base import Format
 from codepref.problems.formats.own_tests import read_tests
 from codepref.problems.kinds import kind_of
 from codepref.problems.source import bound_names, definitions, parse, read_statements
-from codepref.records import Problem, Style
+from codepref.records import Problem, Style, Test
 
 _COLUMNS = frozenset({"prompt", "tests"})
 _KNOWN = {*_COLUMNS, "task_id", "entry_point", "gold", "style", "helpers", "preamble"}
@@ -72,6 +73,37 @@ def read(row: Row, where: str) -> Problem:
         preamble=preamble or parts.preamble,
         meta={"format": "codepref", **{key: value for key, value in row.items() if key not in _KNOWN}},
     )
+
+
+def own_row(problem: Problem) -> dict[str, Any]:
+    """Return the row of codepref's own format from which `read` makes this problem, with tests numbered from 0.
+
+    Facts in `meta` that JSON cannot write are left out, and so are those with the name of a column.
+    """
+    row: dict[str, Any] = {
+        "task_id": problem.task_id,
+        "prompt": problem.prompt,
+        "entry_point": problem.entry_point,
+        "style": problem.style,
+        "tests": [_entry(test) for test in problem.tests],
+        **{key: getattr(problem, key) for key in ("gold", "helpers", "preamble") if getattr(problem, key)},
+    }
+    for key, value in problem.meta.items():
+        if key not in row and key not in _KNOWN and _is_json(value):
+            row[key] = value
+    return row
+
+
+def _entry(test: Test) -> dict[str, Any]:
+    return {"kind": test.kind, **(json.loads(test.source) if kind_of(test).fields else {"source": test.source})}
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 FORMAT = Format("codepref's own", _COLUMNS, read)

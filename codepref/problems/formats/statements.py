@@ -11,6 +11,7 @@ from codepref.problems.calls import CLASS, OTHER_ENTRY_POINT
 from codepref.problems.fields import Row
 from codepref.problems.formats.cases import Case, case_tests
 from codepref.problems.formats.prelude import PRELUDE
+from codepref.problems.nodes import DEFINITIONS as NODES
 from codepref.problems.source import definitions, parse, read_statements
 from codepref.records import Problem
 
@@ -36,28 +37,30 @@ def case_problem(
     Without starter code, the first of `golds` that Python can read decides, and without such programs the statement.
     golds: programs that are said to be right. The first that Python can read, and that defines the function or class
     that the tests call, becomes the gold solution. For tests of whole programs, it need not define anything.
-    Raises UserError for a row without a test or a statement, for a statement with pictures, for an interactive problem,
-    for starter code with `ListNode` or `TreeNode`, and for tests in a wrong form.
+    Lists of nodes and trees are found by the annotations of the function (see `codepref.problems.nodes`). Raises
+    UserError for a row without a test or a statement, for a statement with pictures, for an interactive problem, and
+    for tests in a wrong form.
     """
     refuse_unusable(statement, where)
     if not cases:
         raise UserError(f"{where}: holds no test")
     function = cases[0].function
-    if function and re.search(rf"def[ \t]+{re.escape(function)}[ \t]*\([^#]*?\b(?:ListNode|TreeNode)\b", starter):
-        raise UserError(f"{where}: {function} takes or gives lists of nodes or trees, which tests cannot hand over")
     programs = [program for program in golds if parse(program) is not None]
     owner = owner or (CLASS if function and _asks_for_class(function, starter, programs, statement) else "")
     entry_point = owner or function or "main"
     gold = next((program for program in programs if not function or _defines(program, {owner, function})), None)
     other = {OTHER_ENTRY_POINT: function if owner else CLASS} if function else {}
+    code = f"{starter}\n{gold or ''}"
+    tests = tuple(case_tests(cases, task_id, where, owner=owner, code=code, statement=statement))
+    has_nodes = any('"arguments_as"' in test.source for test in tests)
     return Problem(
         task_id=task_id,
         prompt=_prompt(statement, starter, function, owner),
         entry_point=entry_point,
-        tests=tuple(case_tests(cases, task_id, where, owner=owner, code=f"{starter}\n{gold or ''}")),
+        tests=tests,
         gold=gold,
         style="instruct" if function else "program",
-        preamble=PRELUDE,
+        preamble=f"{PRELUDE}{NODES}" if has_nodes else PRELUDE,
         meta={**meta, **other},
     )
 

@@ -6,11 +6,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from codepref.config.sections import TrainingSection
-from codepref.execution.execute import read_verdicts
 from codepref.pairing.artifact import read_pairs
 from codepref.problems.contamination import answer_text, overlaps
 from codepref.problems.load import read_rows
 from codepref.runs.directory import Result
+from codepref.runs.stages.choice import chosen, chosen_verdicts
 from codepref.runs.work import Work, content
 from codepref.training.demonstrations import examples_from_rows, wanted_only
 from codepref.training.examples import Examples, examples_from_verdicts
@@ -47,8 +47,8 @@ def _demonstrations(work: Work) -> Examples:
     if section.data == "passing":
         settings = work.recipe.pairing
         return examples_from_verdicts(
-            read_verdicts(work.folder / "verdicts"),
-            work.train,
+            chosen_verdicts(work),
+            chosen(work),
             template=work.recipe.sampling.solution_template,
             fence=settings.fence,
             allow_shared=settings.allow_shared,
@@ -82,7 +82,7 @@ def stage_train(work: Work) -> Result:
 
 def _online_problems(work: Work) -> OnlineProblems:
     return OnlineProblems(
-        [problem for problem in work.train if problem.tests],
+        [problem for problem in chosen(work) if problem.tests],
         work.recipe.online,
         template=work.recipe.sampling.solution_template,
         limits=work.limits,

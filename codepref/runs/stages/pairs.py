@@ -15,6 +15,7 @@ from codepref.pairing.select import select_pairs
 from codepref.problems.contamination import answer_text, overlaps
 from codepref.runs.directory import Result
 from codepref.runs.instructions import PLAIN
+from codepref.runs.stages.choice import chosen, chosen_verdicts
 from codepref.runs.stages.verdicts import execute_samples
 from codepref.runs.work import Work, content
 
@@ -42,8 +43,8 @@ def _pairs(work: Work) -> PairSet:
         return _ready_pairs(work)
     by_ratings = load_rule(settings.rule).ratings
     return select_pairs(
-        work.train,
-        verdicts=None if work.by_feedback else read_verdicts(work.folder / "verdicts"),
+        chosen(work),
+        verdicts=None if work.by_feedback else chosen_verdicts(work),
         judgments=read_judgments(work.folder / "judgments.jsonl") if by_ratings else None,
         template=PLAIN if work.by_feedback else work.recipe.sampling.solution_template,
         seed=work.seed("pair"),

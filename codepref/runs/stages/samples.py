@@ -28,6 +28,8 @@ def stage_problems(work: Work) -> Result:
     dropped = Counter(f"holds a held-out problem (its {one.kind})" for one in work.contaminated)
     if work.left_out:
         write_json(work.out / "left_out.json", {key: rows.as_dict() for key, rows in work.left_out.items()})
+    if work.not_chosen:
+        dropped[f"not chosen by choice.where = {list(work.recipe.choice.where)}"] = work.not_chosen
     dropped.update({f"bad row of {key} (left_out.json lists them)": rows.rows for key, rows in work.left_out.items()})
     return {"train": len(work.train), "heldout": len(work.heldout), "dropped": dict(sorted(dropped.items()))}
 

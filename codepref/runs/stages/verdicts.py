@@ -8,6 +8,7 @@ from typing import Any
 from codepref.execution.execute import execute_into
 from codepref.pairing.rules import load_rule
 from codepref.runs.directory import Result
+from codepref.runs.stages.choice import chosen
 from codepref.runs.stages.feedback import JUDGMENTS, RESPONSES, ask_recipe_judge, write_samples_as_responses
 from codepref.runs.stages.rubric import rate_responses, rate_samples
 from codepref.runs.stages.samples import tests_file
@@ -38,10 +39,10 @@ def stage_judge(work: Work) -> Result:
     if judge.model == "rubric":
         if work.by_feedback:
             return rate_responses(work.train, work.folder / RESPONSES, judge, work.folder / JUDGMENTS)
-        return rate_samples(work.train, samples, judge, model, work.folder / JUDGMENTS)
+        return rate_samples(chosen(work), samples, judge, model, work.folder / JUDGMENTS)
     if not work.by_feedback:
         template = work.recipe.sampling.solution_template
-        write_samples_as_responses(work.train, template, samples, judge.preferences, model, work.folder)
+        write_samples_as_responses(chosen(work), template, samples, judge.preferences, model, work.folder)
     return ask_recipe_judge(judge, work.folder, work.seed("judge"), work.progress_for("judge: questions"))
 
 

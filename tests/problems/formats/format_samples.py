@@ -238,10 +238,6 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         _livecodebench([{**LINES[0], "input": "open('x')"}], "", '{"func_name": "f"}'),
         "neither JSON",
     ),
-    "trees": (
-        _livecodebench(LINES, "", '{"func_name": "pick"}', HEAD.replace("List[int]", "Optional[TreeNode]")),
-        "lists of nodes or trees",
-    ),
     "another language": (_verifiable({"language": "rust", "test_cases": []}), "asks for rust"),
     "an unknown type of test": (
         _verifiable({"test_cases": [{"type": "sql", "input": "", "output": ""}]}),
@@ -261,7 +257,8 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "files": ({**_CONTEST, "input_file": "in.txt"}, "must use a file"),
     "an image in a contest": ({**_CONTEST, "description": "See <image>."}, "images"),
     "interaction": (_codeforces(interaction_format="Ask and read."), "interactive"),
-    "a checker": (_codeforces(generated_checker="print(1)"), "several right answers"),
+    "a checker that evaluates": (_codeforces(generated_checker="print(eval('1'))"), "may run what a solution prints"),
+    "a checker that is no program": (_codeforces(generated_checker="print(1"), "the checker is not a Python program"),
     "a truncated pickle": (
         _livecodebench([], packed(json.dumps(_STDIN))[:-8], "{}"),
         "cannot be unpacked|neither JSON",

@@ -11,6 +11,7 @@ from .asserts import Asserts
 from .base import Kind
 from .calls import Calls
 from .check import Check
+from .checker import Checker
 from .doctest_examples import DoctestExamples
 from .inputs import Inputs
 from .pytest_suite import PytestSuite
@@ -25,5 +26,6 @@ KINDS: dict[str, Kind] = {
     "pytest": PytestSuite(),
     "doctest": DoctestExamples(),
     "stdio": Stdio(),
+    "checker": Checker(),
     "calls": Calls(),
 }

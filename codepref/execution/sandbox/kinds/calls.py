@@ -15,7 +15,9 @@ from ..wire.encoder import encoded
 from ..wire.plain_data import U32
 from ..wire.proxies import RemoteCallable
 from .base import FAILED, LONG_SLACK, PASSED, SHORT_SLACK, Kind, PreparedTest, Runner
+from .compare import FLOAT_ATOL
 from .compare_json import same_value
+from .compare_unordered import same_items
 from .static_analysis import Fetched, PlainCall
 
 LONG_TEST = 20_000
@@ -25,21 +27,25 @@ CLASS = "Solution"
 """The class whose method is called if a solution lacks the function."""
 
 _METHOD_HEAD = b"t" + U32.pack(5) + b"-" + encoded("method")
+_NODES_HEAD = b"t" + U32.pack(6) + b"-" + encoded("nodes")
 
 
 class Call(PlainCall):
-    """The call of a test.
+    """The call of a test, and how its result is compared.
 
     Attributes:
         name: the global name that the solution must define: the function or the class.
         method: the name of the method, or "" for a function.
+        forms: the forms of the arguments and of the result, or "" if all are plain (see `codepref.problems.nodes`).
+        order: "items" or "all" if the items of the result, or of all lists in it, may come in any order, and else "".
+        tolerance: how far a float may be from the expected one.
     """
 
-    __slots__ = ("method",)
+    __slots__ = ("forms", "method", "order", "tolerance")
 
     def __init__(self, name: str, method: str, arguments: list[Any]) -> None:
         super().__init__(name, tuple(arguments))
-        self.method = method
+        self.method, self.forms, self.order, self.tolerance = method, "", "", FLOAT_ATOL
 
     def values(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return new copies of the positional arguments, and an empty dict of keywords."""
@@ -48,6 +54,8 @@ class Call(PlainCall):
 
     def request(self, handle: bytes) -> bytes:
         """Return the request for the call, where `handle` stands for the function or the class."""
+        if self.forms:
+            return _NODES_HEAD + handle + encoded(self.method) + self.arguments[6:] + encoded(self.forms)
         if not self.method:
             return super().request(handle)
         return _METHOD_HEAD + handle + encoded(self.method) + self.arguments[6:]
@@ -64,7 +72,10 @@ class Calls(Kind):
         if isinstance(arguments, str):
             arguments = ast.literal_eval(arguments)
         owner, function = fields.get("class") or "", fields["function"]
-        test.plain = Call(owner or function, function if owner else "", list(arguments))
+        call = test.plain = Call(owner or function, function if owner else "", list(arguments))
+        call.order, call.tolerance = fields.get("order") or "", float(fields.get("tolerance") or FLOAT_ATOL)
+        forms = [form or "" for form in (*fields.get("arguments_as", ()), fields.get("result_as"))]
+        call.forms = ",".join(forms) if any(forms) else ""
         test.names = {owner or function, function, CLASS}
         test.stateless = True
 
@@ -93,11 +104,13 @@ class Calls(Kind):
         for name, method in ways:
             target = runner.bindings.get(name)
             if isinstance(target, RemoteCallable):
-                if method:
-                    return self._judged(
-                        runner, test, runner.link.request("method", target, method, arguments, keywords)
-                    )
-                return self._judged(runner, test, target(*arguments))
+                if call.forms:
+                    output = runner.link.request("nodes", target, method, arguments, keywords, call.forms)
+                elif method:
+                    output = runner.link.request("method", target, method, arguments, keywords)
+                else:
+                    output = target(*arguments)
+                return self._judged(runner, test, output)
         raise NameError(f"name {call.name!r} is not defined")
 
     def run_fetched(self, runner: Runner, test: PreparedTest, fetched: Fetched) -> int:
@@ -105,8 +118,15 @@ class Calls(Kind):
         return self._judged(runner, test, fetched())
 
     def _judged(self, runner: Runner, test: PreparedTest, output: Any) -> int:
-        expected, wrapped = test.expected
-        if same_value(output, expected) or (wrapped and same_value(output, expected[0])):
+        call, (expected, wrapped) = test.plain, test.expected
+        assert isinstance(call, Call)
+        if _same(output, expected, call) or (wrapped and _same(output, expected[0], call)):
             return PASSED
         runner.page.describe("the call returned a wrong result")
         return FAILED
+
+
+def _same(output: Any, expected: Any, call: Call) -> bool:
+    if call.order:
+        return same_items(output, expected, deep=call.order == "all", tolerance=call.tolerance)
+    return same_value(output, expected, call.tolerance)

@@ -8,37 +8,40 @@ from typing import Any
 from .compare import FLOAT_ATOL, close, rounded
 
 
-def same_value(output: Any, expected: Any) -> bool:
+def same_value(output: Any, expected: Any, tolerance: float = FLOAT_ATOL) -> bool:
     """Return whether `output` is right.
 
     expected: a value of JSON, that is None, a bool, a number, a text, a list, or a dict with texts as keys.
+    tolerance: how far a float may be from an expected float. Above 1e-6 it also is the relative tolerance.
 
     A tuple is right where a list with its items is expected. A key of a dict is right if it is the expected text or if
     JSON would write it as this text, such as 1 for "1". A tuple is right as a key if Python writes it as this text.
-    Where a float is expected, a float that differs by at most 1e-6 + 1e-7 |expected| is right, and so is a whole number
-    that the float can be a rounding of. NaN is right where NaN is expected. Any other number must be equal. A proxy,
-    which stands for an object of the solution, is never right.
+    Where a float is expected, a float that differs by at most tolerance + 1e-7 |expected| is right, and so is a whole
+    number that the float can be a rounding of. NaN is right where NaN is expected. Any other number must be equal. A
+    proxy, which stands for an object of the solution, is never right.
 
     >>> same_value((1, {2: "a"}), [1, {"2": "a"}]), same_value([0.1 + 0.2], [0.3]), same_value(1000001, 1000000)
     (True, True, False)
     """
     if isinstance(expected, list):
         items = list(tuple.__iter__(output)) if isinstance(output, tuple) else output
-        return type(items) is list and len(items) == len(expected) and all(map(same_value, items, expected))
+        if type(items) is not list or len(items) != len(expected):
+            return False
+        return all(same_value(item, wanted, tolerance) for item, wanted in zip(items, expected, strict=True))
     if isinstance(expected, dict):
-        return isinstance(output, dict) and _same_items(output, expected)
+        return isinstance(output, dict) and _same_items(output, expected, tolerance)
     if expected is None:
         return output is None
     if isinstance(expected, str):
         return type(output) is str and output == expected
-    return _same_number(_plain_number(output), expected)
+    return _same_number(_plain_number(output), expected, tolerance)
 
 
-def _same_items(output: dict[Any, Any], expected: dict[str, Any]) -> bool:
+def _same_items(output: dict[Any, Any], expected: dict[str, Any], tolerance: float) -> bool:
     keys = {key if type(key) is str else _json_key(key): key for key in output}
     if len(keys) != len(output) or keys.keys() != expected.keys():
         return False
-    return all(same_value(output[key], expected[text]) for text, key in keys.items())
+    return all(same_value(output[key], expected[text], tolerance) for text, key in keys.items())
 
 
 def _json_key(key: Any) -> str:
@@ -53,11 +56,13 @@ def _plain_number(output: Any) -> Any:
     return output.item() if numpy is not None and isinstance(output, numpy.generic) else output
 
 
-def _same_number(output: Any, expected: Any) -> bool:
+def _same_number(output: Any, expected: Any, tolerance: float) -> bool:
     if type(output) not in (bool, int, float, complex):
         return False
     if output == expected or (output != output and expected != expected):  # the second means that both are NaN
         return True
     if not isinstance(expected, float):
         return False
-    return close(output, expected, FLOAT_ATOL) if type(output) is float else rounded(output, expected)
+    if tolerance > FLOAT_ATOL:
+        return type(output) in (int, float) and close(float(output), expected, tolerance * max(1.0, abs(expected)))
+    return close(output, expected, tolerance) if type(output) is float else rounded(output, expected)

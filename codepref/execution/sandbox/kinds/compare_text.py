@@ -20,15 +20,15 @@ _LARGEST = 2**53
 """Up to this size a float holds every whole number."""
 
 
-def same_text(output: str, expected: str) -> bool:
+def same_text(output: str, expected: str, tolerance: float = TOLERANCE) -> bool:
     """Return whether `output` is right.
 
     The tokens of a text are separated by white space. `output` is right if it has as many tokens as `expected` and each
     of them is right. Where the expected token is a real number (with a point or an exponent) that a float can hold, a
-    number that differs from it by at most 1e-6, absolute or relative, is right. Where it is a real number that a float
-    cannot hold, a number of exactly this value is right. Where the expected token is a whole number of at most 2^53,
-    without a plus sign or leading zeros, a real number of exactly this value is right, such as 3.0 for 3. Any other
-    token must be equal to the expected one.
+    number that differs from it by at most `tolerance`, absolute or relative, is right. Where it is a real number that a
+    float cannot hold, a number of exactly this value is right. Where the expected token is a whole number of at most
+    2^53, without a plus sign or leading zeros, a real number of exactly this value is right, such as 3.0 for 3. Any
+    other token must be equal to the expected one.
 
     >>> same_text("0.3333333 yes", "0.333333333333 yes"), same_text("1000001", "1000000"), same_text("3.0", "3")
     (True, False, True)
@@ -36,7 +36,7 @@ def same_text(output: str, expected: str) -> bool:
     if stripped(output) == stripped(expected):
         return True
     tokens, wanted = output.split(), expected.split()
-    return len(tokens) == len(wanted) and all(map(same_token, tokens, wanted))
+    return len(tokens) == len(wanted) and all(same_token(*pair, tolerance) for pair in zip(tokens, wanted, strict=True))
 
 
 def stripped(text: str) -> str:
@@ -44,7 +44,7 @@ def stripped(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.split("\n")).rstrip()
 
 
-def same_token(token: str, wanted: str) -> bool:
+def same_token(token: str, wanted: str, tolerance: float = TOLERANCE) -> bool:
     """Return whether `token` is right where `wanted` is expected (see `same_text`)."""
     if token == wanted:
         return True
@@ -58,7 +58,7 @@ def same_token(token: str, wanted: str) -> bool:
     number, true = float(token), float(wanted)
     if not (math.isfinite(number) and math.isfinite(true)):
         return _value(token) == _value(wanted)
-    return abs(number - true) <= TOLERANCE * max(1.0, abs(true))
+    return abs(number - true) <= tolerance * max(1.0, abs(true))
 
 
 def _value(number: str) -> tuple[bool, str, int]:

@@ -8,9 +8,11 @@ threads, caches) reaches the next run. The two forks for a test take less time t
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from .base import FAILED, PASSED, Kind, PreparedTest, Runner
-from .compare_text import same_text
+from .compare_text import TOLERANCE, same_text
+from .compare_unordered import same_lines
 
 
 class Stdio(Kind):
@@ -28,7 +30,14 @@ class Stdio(Kind):
         output = runner.link.request("stdio", runner.plan.preamble, runner.source, wanted["input"])
         if type(output) is not bytes:
             raise TypeError("the solution's process sent an output that is not bytes")
-        if same_text(output.decode("utf-8", "replace"), wanted["output"]):
+        if _is_right(output.decode("utf-8", "replace"), wanted):
             return PASSED
         runner.page.describe("the program wrote a wrong output")
         return FAILED
+
+
+def _is_right(output: str, wanted: dict[str, Any]) -> bool:
+    tolerance = float(wanted.get("tolerance") or TOLERANCE)
+    if order := wanted.get("order"):
+        return same_lines(output, wanted["output"], words=order == "words", tolerance=tolerance)
+    return same_text(output, wanted["output"], tolerance)

@@ -27,6 +27,7 @@ from ..wire.library_values import tuple_class
 from ..wire.plain_data import NUMPY_KINDS, U32
 from ..wire.proxies import ABILITIES
 from ..wire.references import referenced
+from .nodes import call_with_nodes
 from .ordinary import enter_folder
 from .program import run_program
 
@@ -176,6 +177,11 @@ class Server:
             return own
         return tuple_class(name, fields)
 
+    @property
+    def names(self) -> dict[str, Any]:
+        """The global names of the solution."""
+        return self._module.__dict__
+
     def value_of(self, name: str) -> Any:
         """Return the present value of a global name of the solution. Raises NameError if there is none."""
         try:
@@ -237,6 +243,13 @@ def _call_method(server: Server, owner: Any, name: str, arguments: tuple[Any, ..
     return getattr(owner(), name)(*arguments, **keywords)
 
 
+def _call_nodes(
+    server: Server, owner: Any, name: str, arguments: tuple[Any, ...], keywords: dict[str, Any], forms: str
+) -> Any:
+    """Call a function, or the method of a new instance, with lists of nodes and trees, for the kind "calls"."""
+    return call_with_nodes(server.names, getattr(owner(), name) if name else owner, arguments, forms)
+
+
 def _run_program(server: Server, preamble: str, source: str, text: str) -> bytes:
     """Run a whole program, for tests of the kind "stdio"."""
     return run_program(preamble, source, text, server.send)
@@ -268,6 +281,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "delitem": lambda server, target, key: target.__delitem__(key),
     "name": Server.value_of,
     "method": _call_method,
+    "nodes": _call_nodes,
     "stdio": _run_program,
 }
 """What the test runner may request, by name. "front" is a batch that ends early when its outputs are large."""

@@ -1,0 +1,1 @@
+"""How fast codepref reads sources of problems."""

@@ -1,0 +1,85 @@
+"""Chooses problems by what a model's own solutions show: the share that is right, and how much their verdicts differ.
+
+A problem that the model always or never solves teaches little. Pure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from codepref.records import INFRASTRUCTURE, SKIPPED, Problem, VerdictMatrix
+
+BINS = 10
+"""The number of bars of the histogram of pass rates, besides one for problems that are never and one that are always
+solved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the solutions of one problem show.
+
+    pass_rate: the share of right solutions among those whose correctness is known, or None if it is known of none.
+    distinct: the number of different verdicts of solutions without a code S or I. reason: why the problem is not
+    chosen, or "".
+    """
+
+    task_id: str
+    pass_rate: float | None
+    distinct: int
+    reason: str
+
+
+def choose_problems(
+    problems: Sequence[Problem],
+    matrices: Iterable[VerdictMatrix],
+    *,
+    min_pass_rate: float = 0.0,
+    max_pass_rate: float = 1.0,
+    min_distinct: int = 1,
+) -> list[Choice]:
+    """Return one Choice for each problem, in order.
+
+    A problem is chosen if its pass rate lies between both bounds, which belong to the band, and if its solutions have
+    at least `min_distinct` different verdicts. A problem without a pass rate is not chosen.
+    """
+    known = {matrix.task_id: matrix for matrix in matrices}
+    choices = []
+    for problem in problems:
+        verdicts = known[problem.task_id].verdicts if problem.task_id in known else ()
+        correct = [verdict.correct for verdict in verdicts if verdict.correct is not None]
+        rate = sum(correct) / len(correct) if correct else None
+        distinct = len({one.codes for one in verdicts if not {SKIPPED, INFRASTRUCTURE} & set(one.codes)})
+        reason = ""
+        if rate is None:
+            reason = "no solution has a verdict"
+        elif rate < min_pass_rate:
+            reason = f"pass rate below {min_pass_rate:g}"
+        elif rate > max_pass_rate:
+            reason = f"pass rate above {max_pass_rate:g}"
+        elif distinct < min_distinct:
+            reason = f"fewer than {min_distinct} different verdicts"
+        choices.append(Choice(problem.task_id, rate, distinct, reason))
+    return choices
+
+
+def histogram(choices: Iterable[Choice]) -> dict[str, int]:
+    """Return the number of problems by their pass rate: 0, 1, and BINS equal parts of what lies between.
+
+    >>> histogram([Choice("a", 0.0, 1, ""), Choice("b", 0.25, 2, ""), Choice("c", 1.0, 1, "")])
+    {'0': 1, '0.2 to 0.3': 1, '1': 1}
+    """
+    counts: Counter[int] = Counter()
+    for choice in choices:
+        if choice.pass_rate is not None:
+            counts[_bin(choice.pass_rate)] += 1
+    return {_label(at): counts[at] for at in sorted(counts)}
+
+
+def _bin(rate: float) -> int:
+    return -1 if rate == 0 else BINS if rate == 1 else min(int(rate * BINS), BINS - 1)
+
+
+def _label(at: int) -> str:
+    return "0" if at < 0 else "1" if at == BINS else f"{at / BINS:g} to {(at + 1) / BINS:g}"

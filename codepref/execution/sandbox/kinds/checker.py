@@ -1,0 +1,118 @@
+"""The kind "checker". A program of the problem decides whether what a solution printed is right.
+
+The solution runs in its own process, as for the kind "stdio". The checker runs in the test runner and gets the printed
+text only. No file is written: the three files that the checker reads are in memory.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import io
+import json
+import os
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any
+
+from .base import FAILED, PASSED, Kind, PreparedTest, Runner, compiled
+
+FILES = ("input.txt", "correct_output.txt", "solution_output.txt")
+"""The arguments of the checker, in order."""
+
+RIGHT = frozenset({"1", "1.0", "100", "100.0", "yes", "ok", "true", "correct", "accepted", "ac", "pass", "passed"})
+"""The last line that a checker prints if it finds an output right, in lower case."""
+
+_PRINTS = ("print(", "stdout")
+
+
+class Checker(Kind):
+    """Tests with an input, a right output and a checker. Their sources are JSON with these three texts."""
+
+    whole_program = True
+    records_answers = False
+
+    def compile(self, test: PreparedTest) -> None:
+        """Do nothing, since the source of the test is not Python."""
+
+    def run(self, runner: Runner, test: PreparedTest) -> int:
+        """Run the program in the solution's process, and the checker in this one. Return P or F."""
+        wanted = json.loads(test.source)
+        output = runner.link.request("stdio", runner.plan.preamble, runner.source, wanted["input"])
+        if type(output) is not bytes:
+            raise TypeError("the solution's process sent an output that is not bytes")
+        texts = (wanted["input"], wanted["output"], output.decode("utf-8", "replace"))
+        reason = refusal(wanted["checker"], dict(zip(FILES, texts, strict=True)))
+        if reason:
+            runner.page.describe(reason)
+        return FAILED if reason else PASSED
+
+
+def refusal(checker: str, files: dict[str, str]) -> str:
+    """Run a checker on three texts, and return why it refuses the last, or "" if it finds it right.
+
+    files: the texts by the names of FILES.
+    """
+    status: Any = 0
+    with _surroundings(files) as printed:
+        try:
+            exec(compiled(checker), sys.modules["__main__"].__dict__)
+        except SystemExit as stop:
+            status = stop.code
+        except Exception as error:  # noqa: BLE001 - whatever the checker raises, it does not accept the output
+            return f"the checker raised {type(error).__name__}: {str(error)[:200]}"
+        if threading := sys.modules.get("threading"):
+            for thread in threading.enumerate():
+                if thread is not threading.current_thread() and not thread.daemon:
+                    thread.join()
+    ended_well = status is None or (isinstance(status, int) and status & 0xFF == 0)
+    lines = printed.getvalue().split("\n")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    if not ended_well:
+        return f"the checker ended with status {str(status)[:200]}{': ' if last else ''}{last[:200]}"
+    if (last or any(word in checker for word in _PRINTS)) and last.lower().rstrip(".!") not in RIGHT:
+        return f"the checker printed {last[:200]!r}"
+    return ""
+
+
+@contextlib.contextmanager
+def _surroundings(files: dict[str, str]) -> Iterator[io.StringIO]:
+    """Give code the files, arguments and streams that a program of its own would have. Yield what it prints."""
+    printed, true_open, true_stat = io.StringIO(), io.open, os.stat
+    kept = sys.argv, sys.stdin, sys.stdout, sys.modules.get("__main__")
+    names = {os.path.abspath(name): text for name, text in files.items()}  # noqa: PTH100
+
+    def text_of(file: Any) -> str | None:
+        try:
+            return names.get(os.path.abspath(os.fspath(file)))  # noqa: PTH100
+        except TypeError:
+            return None
+
+    def open_(file: Any, mode: str = "r", *rest: Any, **options: Any) -> Any:
+        text = text_of(file)
+        if text is None or set(mode) & set("wax+"):
+            return true_open(file, mode, *rest, **options)
+        return io.BytesIO(text.encode("utf-8", "surrogatepass")) if "b" in mode else io.StringIO(text, newline=None)
+
+    def stat(path: Any, *rest: Any, **options: Any) -> Any:
+        text = text_of(path)
+        if text is None:
+            return true_stat(path, *rest, **options)
+        size = len(text.encode("utf-8", "surrogatepass"))
+        return os.stat_result((0o100444, 0, 0, 1, 0, 0, size, 0, 0, 0))
+
+    module = types.ModuleType("__main__")
+    module.__dict__.update(__file__="checker.py", __builtins__=builtins)
+    sys.modules["__main__"] = module
+    sys.argv, sys.stdin, sys.stdout = ["checker.py", *files], io.StringIO(""), printed
+    builtins.open = io.open = open_
+    os.stat = stat
+    try:
+        yield printed
+    finally:
+        builtins.open = io.open = true_open
+        os.stat = true_stat
+        sys.argv, sys.stdin, sys.stdout = kept[:3]
+        if kept[3] is not None:
+            sys.modules["__main__"] = kept[3]

@@ -1,0 +1,72 @@
+"""Compare lists and texts whose items may come in any order, for tests of the kinds "calls" and "stdio". Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .compare_json import same_value
+from .compare_text import same_text, same_token
+
+MAX_UNSORTED = 2000
+"""Longer lists whose sorted items differ are not searched for other ways to match their items."""
+
+
+def same_items(output: Any, expected: Any, *, deep: bool, tolerance: float) -> bool:
+    """Return whether an output is right if the items of lists may come in any order.
+
+    deep: whether this holds for all lists within the expected result. Otherwise it holds for the outermost list only.
+    tolerance: as in `same_value`, which compares all else.
+
+    >>> same_items([[2, 1], [3]], [[3], [1, 2]], deep=True, tolerance=0)
+    True
+    """
+
+    def same(one: Any, other: Any) -> bool:
+        return same_items(one, other, deep=deep, tolerance=tolerance) if deep else same_value(one, other, tolerance)
+
+    if not isinstance(expected, list):
+        return same_value(output, expected, tolerance)
+    items = list(tuple.__iter__(output)) if isinstance(output, tuple) else output
+    if type(items) is not list or len(items) != len(expected):
+        return False
+    return _match(sorted(items, key=_key), sorted(expected, key=_key), same)
+
+
+def same_lines(output: str, expected: str, *, words: bool, tolerance: float) -> bool:
+    """Return whether a program's output is right if its lines may come in any order. Blank lines do not count.
+
+    words: whether all words may come in any order, whatever their lines. tolerance: as in `same_text`.
+
+    >>> same_lines("b 2\\na 1", "a 1\\nb 2\\n", words=False, tolerance=0)
+    True
+    """
+    if words:
+        found, wanted = sorted(output.split()), sorted(expected.split())
+        return len(found) == len(wanted) and _match(found, wanted, lambda one, other: same_token(one, other, tolerance))
+    lines, others = (
+        sorted(filter(None, (" ".join(line.split()) for line in text.split("\n")))) for text in (output, expected)
+    )
+    return len(lines) == len(others) and _match(lines, others, lambda one, other: same_text(one, other, tolerance))
+
+
+def _match(items: list[Any], expected: list[Any], same: Callable[[Any, Any], bool]) -> bool:
+    """Return whether each item can be paired with an expected one that is the same."""
+    if all(map(same, items, expected)):
+        return True
+    if len(items) > MAX_UNSORTED:
+        return False
+    left = list(expected)
+    for item in items:
+        at = next((at for at, other in enumerate(left) if same(item, other)), None)
+        if at is None:
+            return False
+        left.pop(at)
+    return True
+
+
+def _key(value: Any) -> str:
+    """Return a text by which equal items sort alike, also a tuple and a list, and 1 and True apart."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_key, value))}]"
+    return repr(value) if isinstance(value, str | int | float | bool | None) else type(value).__name__

@@ -1,0 +1,83 @@
+"""Tests of kind "checker": a program of the data set decides whether the output of a solution is right.
+
+Problems with several right answers have such programs. `Test.source` is a JSON object:
+
+| key | value |
+|---|---|
+| `input` | the standard input |
+| `output` | a right output, for the checker to compare with |
+| `checker` | a Python program; its arguments name files with the input, the right output and the solution's output |
+
+If the text of the checker prints something, its last line decides: "1", "100", "yes", "ok", "true", "correct",
+"accepted", "AC" and "pass" mean that the output is right. Otherwise the exit status decides, and 0 means right. A
+checker that prints must end with status 0 too. An output on which the checker raises an exception is wrong.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from codepref.errors import UserError
+from codepref.problems.source import parse
+
+EVALUATING = frozenset(
+    {"eval", "exec", "compile", "__import__", "importlib", "pickle", "marshal", "shelve", "subprocess", "ctypes"}
+    | {"globals", "locals", "vars", "setattr", "getattr", "_exit", "abort", "kill", "sympify"}
+)
+"""A checker with one of these names might run what a solution printed, or end the process that runs it."""
+
+
+def checker_source(stdin: str, expected: str, checker: str) -> str:
+    """Return the source of a test."""
+    return json.dumps({"input": stdin, "output": expected, "checker": checker})
+
+
+def checker_entry(entry: Mapping[str, Any], where: str) -> str:
+    """Return the source of an entry of `tests` with a checker. Raises UserError for a malformed entry."""
+    source = json.dumps({key: entry.get(key) for key in ("input", "output", "checker")})
+    check_checker_source(source, where)
+    return source
+
+
+def check_checker_source(source: str, where: str) -> str:
+    """Return the source of a test unchanged. Raises UserError if it is malformed, or as `check_checker` does."""
+    try:
+        document = json.loads(source)
+        plain = isinstance(document, dict) and set(document) == {"input", "output", "checker"}
+        if plain and all(isinstance(text, str) for text in document.values()):
+            document["input"].encode()
+            check_checker(document["checker"], where)
+            return source
+    except (ValueError, RecursionError):
+        pass  # the message below names the form
+    form = '{"input": text, "output": text, "checker": text}, and UTF-8 must be able to encode input'
+    raise UserError(f'{where}: a test of kind "checker" must be JSON of the form {form}')
+
+
+def check_checker(checker: str, where: str) -> None:
+    """Raise UserError for a checker that is not Python, or that may run what a solution printed.
+
+    Such an output could decide its own verdict.
+    """
+    if reason := _why_refused(checker):
+        raise UserError(f"{where}: the checker {reason}")
+
+
+@lru_cache(maxsize=64)
+def _why_refused(checker: str) -> str:
+    tree = parse(checker)
+    if tree is None or not tree.body:
+        return "is not a Python program"
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {(node.module or "").split(".")[0], *(alias.name for alias in node.names)}
+    found = sorted(names & EVALUATING)
+    return f"may run what a solution prints (it uses {found[0]})" if found else ""

@@ -1,0 +1,61 @@
+"""Draws problems from a stream at random, and cuts a stream into pieces. The memory that both need is limited."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from codepref.records import Problem
+
+CHUNK, CHUNK_CHARACTERS = 200, 1 << 26
+"""The largest number of problems of a piece, and about the largest number of characters of their tests."""
+
+DRAWN_CHARACTERS = 1 << 28
+"""The largest number of characters of the tests of all drawn problems together."""
+
+
+class Draw:
+    """Draws problems at random from a stream, each with the same chance (algorithm R of Vitter, 1985).
+
+    A problem that would exceed DRAWN_CHARACTERS is passed over.
+    """
+
+    def __init__(self, size: int, seed: int) -> None:
+        self.size, self.seen, self.characters = size, 0, 0
+        self.kept: list[tuple[int, Problem]] = []
+        self._random = random.Random(seed)
+
+    def add(self, problem: Problem) -> None:
+        """Draw or leave the next problem of the stream. Problems without tests are not drawn."""
+        if not problem.tests:
+            return
+        self.seen += 1
+        place = len(self.kept) if self.seen <= self.size else self._random.randrange(self.seen)
+        if place >= self.size:
+            return
+        old = self.kept[place][1] if place < len(self.kept) else None
+        characters = self.characters + _characters(problem) - (_characters(old) if old else 0)
+        if characters <= DRAWN_CHARACTERS:
+            self.kept[place : place + 1] = [(self.seen, problem)]
+            self.characters = characters
+
+    def problems(self) -> list[Problem]:
+        """Return the drawn problems in the order of the stream."""
+        return [problem for _, problem in sorted(self.kept, key=lambda item: item[0])]
+
+
+def chunks(problems: Iterator[Problem]) -> Iterator[list[Problem]]:
+    """Yield the problems in pieces, each a list."""
+    chunk, characters = list[Problem](), 0
+    for problem in problems:
+        chunk.append(problem)
+        characters += _characters(problem)
+        if len(chunk) >= CHUNK or characters >= CHUNK_CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
+
+
+def _characters(problem: Problem) -> int:
+    return sum(len(test.source) for test in problem.tests)
