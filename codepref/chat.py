@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from codepref.errors import UserError
@@ -16,6 +17,11 @@ FOLDED = f"the chat template takes no system turn, so its text stands at the hea
 TRIMMED = f"the chat template changes blank lines or white space at the ends of a text{KEPT}"
 NO_SYSTEM = "the chat template leaves out the system turn"
 END_IN_TEXT = "an answer holds the text of a token that ends answers"
+DATE = datetime.date(2024, 7, 26)
+"""The date that templates which ask for today's date get, so that a prompt has the same tokens every day. Llama's own
+templates name it where there is no clock."""
+_CODES = ("%-d", "%d", "%e", "%B", "%b", "%m", "%Y", "%y", "%A", "%a", "%H", "%I", "%M", "%S", "%p", "%j")
+SWALLOWED = "the tokenizer drops the indentation with which an answer begins"
 _RULE, _ASK, _ANSWER = "Rule7", "Ask7", "Answer7"
 """Texts of short conversations that show what a template does. They should stand in no template."""
 
@@ -27,11 +33,12 @@ class TemplateError(UserError):
 class Chat:
     """The chat template of a tokenizer.
 
-    ends: the ids of the tokens that end an answer, as `codepref.models.stop_tokens` returns them.
+    ends: the ids of the tokens that end an answer, as `codepref.models.stop_tokens` returns them. rows: the number of
+    tokens that the model's embedding knows, or None if it is unknown.
     """
 
-    def __init__(self, tokenizer: Any, ends: Iterable[int] = ()) -> None:
-        self.ends = frozenset(ends)
+    def __init__(self, tokenizer: Any, ends: Iterable[int] = (), rows: int | None = None) -> None:
+        self.ends, self._rows = frozenset(ends), rows
         self._tokenizer = tokenizer
         self._end_texts = tokenizer.convert_ids_to_tokens(sorted(self.ends))
 
@@ -62,10 +69,19 @@ class Chat:
         return [{**turns[count], "content": "\n\n".join(texts)}, *turns[count + 1 :]]
 
     def encode(self, messages: Sequence[Message], add_generation_prompt: bool) -> list[int]:
-        """Return the token ids of messages. Raises TemplateError with the template's own words if it raises."""
+        """Return the token ids of messages.
+
+        Raises TemplateError with the template's own words if it raises, and for a token that the embedding lacks.
+        """
         with _own_words(messages):
             encoded = self._tokenizer.apply_chat_template(list(messages), add_generation_prompt=add_generation_prompt)
         ids: list[int] = encoded["input_ids"]
+        if self._rows is not None and ids and (far := max(ids)) >= self._rows:
+            raise TemplateError(
+                f"the token {self._tokenizer.convert_ids_to_tokens([far])[0]!r} has the id {far}, and the model's "
+                f"embedding has rows for {self._rows} tokens only. Take the tokenizer that belongs to the model, or "
+                "add rows to its embedding (resize_token_embeddings)"
+            )
         return ids
 
     def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
@@ -101,6 +117,18 @@ class Chat:
             return f"the chat template changes the text of the {role}'s turn"
         return TRIMMED
 
+    def swallowed(self, prompt: Sequence[Message], answer: Sequence[Message], ids: Sequence[int]) -> bool:
+        """Return whether the tokens leave out the indentation with which an answer begins.
+
+        Some tokenizers drop white space after a token such as <|assistant|>. ids: the tokens of prompt and answer.
+        """
+        text = answer[0]["content"] if answer else ""
+        first = next((line for line in text.splitlines() if line.strip()), "")
+        if first == first.lstrip():
+            return False
+        bare: list[Message] = [{**answer[0], "content": text.lstrip()}, *answer[1:]]
+        return self.encode([*prompt, *bare], False) == list(ids)
+
     def holds_end(self, answer: Sequence[Message]) -> bool:
         """Return whether the text of an answer holds an end token, after which the model would not go on."""
         return any(end in turn["content"] for turn in answer for end in self._end_texts)
@@ -113,6 +141,40 @@ class Chat:
         return text
 
 
+def fix_date(tokenizer: Any) -> None:
+    """Let the chat templates of a tokenizer read DATE in place of today's date. Other templates do not change."""
+    _change_templates(tokenizer, lambda text: _clock() + text if "strftime_now" in text else text)
+
+
+def free_date(tokenizer: Any) -> None:
+    """Undo `fix_date`, so that the templates can be saved with a model."""
+    _change_templates(tokenizer, lambda text: text.removeprefix(_clock()))
+
+
+def _change_templates(tokenizer: Any, change: Callable[[str], str]) -> None:
+    templates = tokenizer.chat_template  # a text, or texts by name
+    several = isinstance(templates, dict)
+    tokenizer.chat_template = {name: change(text) for name, text in templates.items()} if several else change(templates)
+
+
+@functools.cache
+def _clock() -> str:
+    """Return a macro that hides transformers' function `strftime_now`. The line break ends with the block tag."""
+    replaced = "".join(f" | replace('{code}', '{DATE.strftime(code)}')" for code in _CODES)
+    return f"{{%- macro strftime_now(format) -%}}{{{{ format{replaced} }}}}{{%- endmacro %}}\n"
+
+
+def check_syntax(tokenizer: Any) -> None:
+    """Raise the error of jinja if the chat template is none. A template that refuses a conversation is one."""
+    import jinja2
+
+    try:
+        Chat(tokenizer).encode([_turn("user", _ASK)], True)
+    except TemplateError as error:
+        if isinstance(error.__cause__, jinja2.TemplateSyntaxError):
+            raise error.__cause__ from None
+
+
 def turn_end(tokenizer: Any) -> int | None:
     """Return the id of the first token after an answer that is a token of its own in the vocabulary, or None."""
     if not tokenizer.chat_template:
@@ -121,7 +183,8 @@ def turn_end(tokenizer: Any) -> int | None:
         text = Chat(tokenizer)._render([_turn("user", _ASK), _turn("assistant", _ANSWER)])
     except TemplateError:
         return None
-    after = tokenizer(text.rpartition(_ANSWER)[2], add_special_tokens=False)["input_ids"]
+    _, answer, rest = text.rpartition(_ANSWER)
+    after = tokenizer(rest, add_special_tokens=False)["input_ids"] if answer else []
     return next((token for token in after if token in tokenizer.added_tokens_decoder), None)
 
 

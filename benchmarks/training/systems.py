@@ -94,8 +94,7 @@ def codepref_trainer(options: argparse.Namespace, pairs: list[Pair]) -> tuple[An
     Returns the trainer, and a function that prepares it. The function shares prefixes and computes the
     log-probabilities of the reference model. This is part of the timed work.
     """
-    from codepref.chat import Chat
-    from codepref.models import load_tokenizer, stop_tokens
+    from codepref.models import chat_of, load_tokenizer
     from codepref.training.job import TrainingJob
     from codepref.training.methods import dpo
     from codepref.training.reference import compute_once
@@ -106,7 +105,7 @@ def codepref_trainer(options: argparse.Namespace, pairs: list[Pair]) -> tuple[An
     model = str(options.out / options.size)
     job = TrainingJob(model, options.out / "codepref", settings_of(options), device=options.device)
     tokenizer = load_tokenizer(model)
-    rows = preference_rows(pairs, Chat(tokenizer, stop_tokens(model, tokenizer)), max_length=options.max_length)
+    rows = preference_rows(pairs, chat_of(model, tokenizer), max_length=options.max_length)
     claim(job.staging, f"benchmark {time.time()}")
     built = dpo.build_trainer(job, rows, tokenizer)
 

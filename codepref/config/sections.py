@@ -17,7 +17,9 @@ from codepref.preferences import PREFERENCES
 class LocalModel:
     """A model on this machine."""
 
-    path: str = bounded("starter", doc="local folder or hub name of a chat model; `starter` is the embedded one")
+    path: str = bounded(
+        "starter", doc="local folder, hub name or GGUF file of a chat model; `starter` is the embedded one"
+    )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = bounded("auto", doc="type of the loaded weights")
     device: str = bounded("auto", doc="torch device; `auto` takes the GPU if there is one")
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from codepref.models import fingerprint
+from codepref.models.gguf import is_gguf
 from codepref.storage.files import read_json
 
 ADAPTER = "adapter_config.json"
@@ -15,11 +16,20 @@ def hub_name(model: str, run_dir: Path) -> str:
     """Return `model` if it has the form of a hub name OWNER/NAME and is not a local path, and "" otherwise.
 
     The hub is not asked. A relative path such as `models/base` looks like a hub name. It counts as a local path if it
-    exists. It also counts as a local path if `model` is the run's model and its fingerprint in run.json differs from
-    that of the hub name. In this case the folder existed when the run began. See `codepref.models.fingerprint`.
+    exists or is the name of a GGUF file. It also counts as a local path if `model` is the run's model and its
+    fingerprint in run.json differs from that of the hub name. In this case the folder existed when the run began. See
+    `codepref.models.fingerprint`.
     """
     owner, slash, name = model.partition("/")
-    if not owner or not slash or not name or "/" in name or owner.startswith((".", "~")) or Path(model).exists():
+    if (
+        is_gguf(model)
+        or not owner
+        or not slash
+        or not name
+        or "/" in name
+        or owner.startswith((".", "~"))
+        or Path(model).exists()
+    ):
         return ""
     notes = run_dir / "run.json"
     noted = (read_json(notes).get("inputs") or {}).get("model.path") if notes.exists() else None

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from codepref.chat import turn_end
+from codepref.chat import Chat, check_syntax, fix_date, turn_end
 from codepref.errors import MachineError, UserError
 from codepref.models.gguf import content_key, folder_of, is_gguf
 from codepref.models.libraries import quiet as quiet
@@ -138,6 +138,7 @@ def model_templates(model: str) -> dict[str, str]:
 def load_tokenizer(model: str) -> Any:
     """Return the model's tokenizer, set to pad on the left, as generation needs.
 
+    A chat template that asks for today's date gets `codepref.chat.DATE`.
     Raises UserError if the files cannot be loaded, or hold no usable chat template or no end-of-sequence token. Prompts
     need the template, and the token ends answers. Raises MachineError if a package is missing.
     """
@@ -154,15 +155,26 @@ def load_tokenizer(model: str) -> Any:
             "as chat_template.jinja in the folder), or take the instruct version of the model."
         )
     with _loading(model, "chat template"):
-        tokenizer.apply_chat_template([{"role": "user", "content": ""}], tokenize=False)
+        check_syntax(tokenizer)
+    fix_date(tokenizer)
+    rows = embedding_rows(model)
     if tokenizer.eos_token_id is None:
         raise UserError(
             f"{model}: its tokenizer has no end-of-sequence token. Set `eos_token` in tokenizer_config.json."
         )
-    if tokenizer.pad_token_id is None:
+    # padding is masked, so any token can be padding; some tokenizers have one that the embedding does not know
+    if tokenizer.pad_token_id is None or (rows is not None and tokenizer.pad_token_id >= rows):
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = "left"
     return tokenizer
+
+
+def chat_of(model: Any, tokenizer: Any) -> Chat:
+    """Return the chat template of a model with its end tokens. model: the model, or its name.
+
+    Raises what `stop_tokens` and `embedding_rows` raise.
+    """
+    return Chat(tokenizer, stop_tokens(model, tokenizer), embedding_rows(model))
 
 
 def stop_tokens(model: Any, tokenizer: Any) -> list[int]:
@@ -178,9 +190,44 @@ def stop_tokens(model: Any, tokenizer: Any) -> list[int]:
     return sorted(int(token) for token in ends if token is not None)
 
 
+def embedding_rows(model: Any) -> int | None:
+    """Return the number of tokens that the model's embedding knows, or None if its configuration does not say.
+
+    model: the model, or its name. The name of an adapter gives None, since an adapter can bring an embedding along.
+    Raises UserError if the configuration cannot be read.
+    """
+    if not isinstance(model, str):
+        config = model.config
+    elif (Path(resolve_model(model)) / "adapter_config.json").exists():
+        return None
+    else:
+        config = _configuration(model)
+    rows = getattr(config.get_text_config(), "vocab_size", None)
+    return rows if isinstance(rows, int) else None
+
+
+def checkpoint_dtype(model: str) -> str:
+    """Return the type of a checkpoint's weights by its configuration, such as "bfloat16", or "float32" if unknown.
+
+    The type of an adapter is that of its base model. Raises UserError if the configuration cannot be read.
+    """
+    folder = Path(resolve_model(model))
+    if (folder / "adapter_config.json").exists():
+        base = read_json(folder / "adapter_config.json").get("base_model_name_or_path")
+        return checkpoint_dtype(base) if base else "float32"
+    return str(_configuration(model).dtype or "float32").removeprefix("torch.")
+
+
+def _configuration(model: str) -> Any:
+    from transformers import AutoConfig
+
+    with _loading(model, "configuration"), quiet():
+        return AutoConfig.from_pretrained(resolve_model(model))
+
+
 def _generation_ends(model: str) -> Any:
     """Return `eos_token_id` as `load_model` would find it: of the generation configuration, or else of the model's."""
-    from transformers import AutoConfig, GenerationConfig
+    from transformers import GenerationConfig
 
     folder = Path(resolve_model(model))
     if (folder / "adapter_config.json").exists():
@@ -190,8 +237,7 @@ def _generation_ends(model: str) -> Any:
         try:
             return GenerationConfig.from_pretrained(str(folder)).eos_token_id
         except OSError:  # the file is missing; transformers raises the same for a file that is no JSON
-            with _loading(model, "configuration"):
-                return getattr(AutoConfig.from_pretrained(str(folder)).get_text_config(), "eos_token_id", None)
+            return getattr(_configuration(model).get_text_config(), "eos_token_id", None)
 
 
 def load_model(

@@ -148,14 +148,15 @@ def _damaged(path: Path) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno in UNWRITABLE:
             raise
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        if "architecture" in lines[0] or "not supported" in lines[0]:
+        lines = str(error).replace(f"{path} ", "").strip().splitlines()
+        reason = lines[0].rstrip(".") if lines else type(error).__name__
+        if "not supported" in reason:
             raise UserError(
-                f"{path}: transformers does not read this kind of model from GGUF ({lines[0]}). Take the model's "
+                f"{path}: transformers does not read this kind of model from GGUF ({reason}). Take the model's "
                 "original folder with config.json and safetensors"
             ) from error
         raise UserError(
-            f"{path}: cannot be read as a GGUF model ({lines[0]}). The file may be cut off: copy it again"
+            f"{path}: cannot be read as a GGUF model ({reason}). The file may be cut off: copy it again"
         ) from error
 
 

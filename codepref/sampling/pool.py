@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from codepref.chat import FOLDED, KEPT, about
 from codepref.config.pool import Member
 from codepref.preferences import PREFERENCES, load_preference
 from codepref.records import Instruction, InstructionResponses, Message, Response
-from codepref.sampling.engines import Ask, Decoding, model_fingerprint, open_engine
+from codepref.sampling.engines import Ask, Decoding, Engine, model_fingerprint, open_engine
 from codepref.sampling.engines.base import Preparable
 from codepref.servers.artifacts import LedgerProgress
 from codepref.servers.exchange import Exchange, Log
@@ -166,7 +167,7 @@ def ask_pool(
                 count(result, exchange.ledger)
     for member in members:
         if not member.base_url:
-            for result in _answer_locally(member, list(requests(member.label)), folder, settings, dtype, device):
+            for result in _answer_locally(member, list(requests(member.label)), folder, settings, dtype, device, log):
                 count(result, ledger)
     ledger, _ = read_journal(folder / JOURNAL)
     return ledger, missing, +refused
@@ -202,7 +203,13 @@ def collect_responses(
 
 
 def _answer_locally(
-    member: Member, requests: Sequence[Request], folder: Path, settings: PoolSettings, dtype: str, device: str
+    member: Member,
+    requests: Sequence[Request],
+    folder: Path,
+    settings: PoolSettings,
+    dtype: str,
+    device: str,
+    log: Log,
 ) -> Iterator[RequestResult]:
     """Write the answers of a local model to the journal. Yield a result for each request, with an empty reply.
 
@@ -225,13 +232,21 @@ def _answer_locally(
         if isinstance(engine, Preparable):
             engine.prepare(batch_size=settings.batch_size, folder=None, on_tokens=lambda number: None)
         decoding = Decoding(settings.temperature, settings.top_p, settings.max_tokens)
-        pending.sort(key=lambda request: (-engine.prompt_length(request.messages), request.key))
+        if getattr(engine, "moves_system", False) and any(one.messages[0]["role"] == "system" for one in pending):
+            log(f"{member.label}: {FOLDED.removesuffix(KEPT)}")
+        pending.sort(key=lambda request: (-_length(engine, member, request), request.key))
         asks = [Ask(request.key, "solutions", 0, request.messages) for request in pending]
         for place, answer in engine.answers(asks, decoding, settings.seed):
             _record(journal, member, pending[place], answer.text, answer.finished)
             yield RequestResult(pending[place], Reply(""), cached=False)
     finally:
         journal.close()
+
+
+def _length(engine: Engine, member: Member, request: Request) -> int:
+    start = " ".join(request.messages[-1]["content"].split())[:60]
+    with about(f"{member.label}, {start!r}"):
+        return engine.prompt_length(request.messages)
 
 
 def _record(journal: Journal, member: Member, request: Request, text: str, finished: bool) -> None:

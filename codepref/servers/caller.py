@@ -235,7 +235,7 @@ class Caller:
         recent = time.monotonic() - server.noted < NOTE_SECONDS
         if pause >= NOTED_PAUSE and not server.is_quiet():
             self.notify({"note": pause_note(place, attempt, pause)})
-        elif attempt.reason == "connect" and server.faults == 1 and not recent:
+        elif attempt.reason == "connect" and not recent:
             server.noted = time.monotonic()
             self.notify({"note": f"{place}: no connection ({attempt.words}). Trying again"})
         elif server.faults >= FAULTS_BEFORE_NOTE and not recent:

@@ -143,6 +143,13 @@ class Exchange:
                 self._queue_follow_ups(result, follow_up)
                 yield result
 
+    def interrupt(self) -> None:
+        """Make the running `results` raise InfrastructureError, for example because its server has ended.
+
+        Another thread may call this. The journal keeps all answers.
+        """
+        self._child.terminate()
+
     def holds(self, key: str) -> bool:
         """Return whether `answer` returns an answer for this key."""
         return key in self._spans

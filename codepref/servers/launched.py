@@ -49,6 +49,10 @@ class LaunchedServer:
     preset: Preset | None
     _process: ServerProcess
 
+    def has_ended(self) -> bool:
+        """Return whether the server has ended."""
+        return self._process.has_ended()
+
     def explain(self, error: Exception) -> None:
         """Raise InfrastructureError with the server's last words if the server has ended.
 

@@ -128,13 +128,21 @@ class ServerProcess:
                 self._log(f"waiting for the server of {self._name}, {now - begun:.0f} s: {line[:120]}")
             time.sleep(POLL_SECONDS)
 
+    def has_ended(self) -> bool:
+        """Return whether the server has ended, was never started, or was stopped."""
+        assert self._supervisor.stdout
+        if self._supervisor.stdout.closed:
+            return True
+        self._received += self._supervisor.stdout.read() or b""
+        return self._supervisor.poll() is not None or b'"ended"' in self._received or b'"failed"' in self._received
+
     def check(self, when: str, cause: BaseException | None = None) -> None:
         """Raise InfrastructureError with the server's last words if the server has ended.
 
         when: the words of the message about the time of the end. Raises UserError if the server could not be started.
         """
-        assert self._supervisor.stdout
-        self._received += self._supervisor.stdout.read() or b""
+        if not self.has_ended():
+            return
         for line in self._received.splitlines():
             message = json.loads(line)
             if "failed" in message:
@@ -142,10 +150,9 @@ class ServerProcess:
             if "ended" in message:
                 state = _state(message["ended"])
                 raise InfrastructureError(f"the server of {self._name} {state} {when}. {self._words()}") from cause
-        if self._supervisor.poll() is not None:
-            raise InfrastructureError(
-                f"the server of {self._name} was killed together with its supervisor {when}. {self._words()}"
-            ) from cause
+        raise InfrastructureError(
+            f"the server of {self._name} was killed together with its supervisor {when}. {self._words()}"
+        ) from cause
 
     def check_end(self, when: str, cause: BaseException) -> None:
         """Call `check` until END_SECONDS are over, since the end of a server may be seen only after lost answers."""
@@ -164,13 +171,21 @@ class ServerProcess:
                 with contextlib.suppress(OSError):
                     stream.close()
         try:
-            self._supervisor.wait(self._section.stop_seconds + STOP_SECONDS)
+            self._wait(self._section.stop_seconds + STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._supervisor.kill()
             self._supervisor.wait()
         finally:
             kill_marked(self._mark)
         self._record.unlink(missing_ok=True)
+
+    def _wait(self, seconds: float) -> None:
+        """Wait until the supervisor has ended. A message comes if that is not soon."""
+        try:
+            self._supervisor.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._log(f"stopping the server of {self._name}")
+            self._supervisor.wait(seconds)
 
 
 def _state(status: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from codepref.chat import END_IN_TEXT, FOLDED, KEPT, Chat, about
+from codepref.chat import END_IN_TEXT, FOLDED, KEPT, SWALLOWED, Chat, about
 from codepref.errors import UserError
 from codepref.records import Message, Pair
 
@@ -87,6 +87,8 @@ def encode_row(chat: Chat, prompt: Sequence[Message], answer: Sequence[Message],
     with about(place):
         before, whole = chat.encode(turns, True), chat.encode([*turns, *answer], False)
         fault = chat.fault([*turns, *answer])
+        if not fault and chat.swallowed(turns, answer, whole):
+            fault = SWALLOWED
     check_ends(whole[len(before) :], chat.ends)
     merged = MERGED if whole[: len(before)] != before else ""
     folded = FOLDED if turns != list(prompt) else ""

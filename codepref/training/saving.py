@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import Any
 
+from codepref.chat import free_date
 from codepref.errors import GateError, MachineError
-from codepref.models import TEMPLATES, load_model, model_templates
+from codepref.models import TEMPLATES, checkpoint_dtype, load_model, model_templates
 from codepref.storage.files import write_json
 from codepref.training.job import TrainingJob
 from codepref.training.methods import load_method
@@ -45,12 +47,12 @@ def save(trainer: Any, tokenizer: Any, job: TrainingJob, validator: Validator | 
         trainer.save_model(str(target))
         if not is_first():
             return
+        free_date(tokenizer)
         if validator:
             validator.take_best(int(trainer.state.global_step), target)
         if merge:
             tokenizer.save_pretrained(str(target))
-            # `load_model` merges the adapter. It reads the base in `job.dtype`, not in the 4 bits of the training.
-            load_model(str(target), dtype=job.dtype, device="cpu").save_pretrained(str(staging))
+            _merged(job, target).save_pretrained(str(staging))
             shutil.rmtree(target)
         tokenizer.save_pretrained(str(staging))
     except SafetensorError as error:
@@ -59,3 +61,12 @@ def save(trainer: Any, tokenizer: Any, job: TrainingJob, validator: Validator | 
         ) from error
     if templates := model_templates(job.model):
         write_json(staging / TEMPLATES, {"templates": templates})
+
+
+def _merged(job: TrainingJob, adapter: Path) -> Any:
+    """Return the base model with the adapter merged into it, in `job.dtype`, or else in the base model's own type.
+
+    The weights of the base are those of its folder, not the 4 bits of the training.
+    """
+    kept = checkpoint_dtype(job.model) if job.dtype == "auto" else job.dtype
+    return load_model(str(adapter), dtype=kept, device="cpu")

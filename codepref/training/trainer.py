@@ -11,7 +11,7 @@ from typing import Any
 from codepref.chat import Chat
 from codepref.config.sections import TrainingSection
 from codepref.errors import GateError, MachineError, UserError
-from codepref.models import fingerprint, load_tokenizer, pick_device, public_name, quiet, stop_tokens
+from codepref.models import chat_of, fingerprint, load_tokenizer, pick_device, public_name, quiet
 from codepref.storage.files import content_hash, write_json
 from codepref.training.curve import training_curve
 from codepref.training.job import TrainingJob
@@ -75,7 +75,7 @@ def run_training(
     check_validation(job)
     tokenizer = load_tokenizer(job.model)
     with quiet():  # the tokenizer would warn of rows that are too long, and these are left out and counted
-        fitted = rows(Chat(tokenizer, stop_tokens(job.model, tokenizer)))
+        fitted = rows(chat_of(job.model, tokenizer))
     check_rows(fitted)
     cpu = pick_device(job.device) == "cpu"
     resumed = first_alone(lambda: claim(job.staging, _resume_key(job, fitted, key_parts)), cpu=cpu)

@@ -39,7 +39,7 @@ def command(*options: str) -> str:
 
 
 def section(*options: str, **keys: object) -> EngineSection:
-    return EngineSection(command=command(*options), **{"wait_seconds": 60.0, "stop_seconds": 5.0, **keys})  # type: ignore[arg-type]
+    return EngineSection(command=command(*options), **{"wait_seconds": 600.0, "stop_seconds": 5.0, **keys})  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -132,12 +132,7 @@ def program(tmp_path: Path, model: str, chosen: EngineSection, body: str) -> sub
         import os, time
         from pathlib import Path
         from codepref.config.engine import EngineSection
-        from codepref.models import load_model, load_tokenizer, resolve_model
-from codepref.records import Instruction
-from codepref.sampling.engines.launched import Servers
-from codepref.sampling.pool import PoolSettings
-from codepref.sampling.respond import respond
-from codepref.servers.launched import launched
+        from codepref.servers.launched import launched
         section = EngineSection(command={chosen.command!r}, stop_seconds={chosen.stop_seconds})
         with launched(section, {model!r}, name="base", folder=Path({str(tmp_path)!r}), log=lambda text: None):
             {body}
@@ -250,7 +245,7 @@ def test_a_server_whose_list_says_nothing_needs_only_to_be_healthy(
 ) -> None:
     preset = Preset(((command("--id", "other/model"), ""),), lists_model=False)
     monkeypatch.setitem(PRESETS, "transformers", preset)
-    chosen = EngineSection(preset="transformers", wait_seconds=60)
+    chosen = EngineSection(preset="transformers", wait_seconds=600)
     with launched(chosen, model, name="base", folder=tmp_path, log=print) as one:
         assert one.model == model
 
@@ -266,7 +261,7 @@ def test_the_first_command_that_works_in_the_environment_is_used(
     monkeypatch.setitem(PRESETS, "vllm", Preset(commands))
     messages: list[str] = []
     with launched(
-        EngineSection(preset="vllm", wait_seconds=60), model, name="base", folder=tmp_path, log=messages.append
+        EngineSection(preset="vllm", wait_seconds=600), model, name="base", folder=tmp_path, log=messages.append
     ):
         assert str(SERVER) in messages[0]
     monkeypatch.setitem(PRESETS, "vllm", Preset(commands[:2]))
@@ -485,11 +480,26 @@ def test_a_command_samples_on_a_server_that_it_starts(
     assert alive(pids) == []
 
 
+def test_a_server_that_dies_in_the_middle_ends_the_command_at_once_with_its_last_words(
+    tmp_path: Path, model: str, write_lines: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The calls are not repeated for minutes, as they are for a server that codepref does not run."""
+    problems = write_lines([{"task_id": "a", "prompt": "p", "entry_point": "f", "tests": ["assert f(1) == 4"]}])
+    options = ["--model", model, "--problems", str(problems), "--out", str(tmp_path / "solutions.jsonl")]
+    begun = time.monotonic()
+    assert main(["sample", *options, "--engine-command", command("--die-on-chat")]) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("codepref: the server of model ended with status 3 while it was used.")
+    assert "RuntimeError: the cache is full" in last
+    assert time.monotonic() - begun < 60
+
+
 def test_options_of_a_server_that_none_names_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sample", "--model", "m", "--problems", "p", "--out", "o", "--engine-port", "8000"]) == 2
     assert capsys.readouterr().err == "codepref: --engine-port needs --engine or --engine-command\n"
 
 
+@pytest.mark.slow
 def test_an_adapter_is_merged_into_its_base_model(tmp_path: Path) -> None:
     """The merged folder loads without peft, and its weights differ from those of the base by the adapter."""
     import peft

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 from codepref.evaluation.evaluate import evaluate_model
@@ -47,4 +48,6 @@ def stage_evaluate(work: Work, label: str, model: str) -> Result:
 def stage_grade(work: Work, label: str, model: str) -> Result:
     """Write the judge's grades of a model's answers to the recipe's benchmark into grading/LABEL/."""
     progress = work.progress_for(f"grade {label}")
-    return grade_model(work.recipe, work.member(label, model), work.out, replace(work, round=1).seed("grade"), progress)
+    seed = replace(work, round=1).seed("grade")
+    with work.servers.explained() if work.servers else nullcontext():
+        return grade_model(work.recipe, work.member(label, model), work.out, seed, progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from codepref.servers.launched import LaunchedServer, launched
 from codepref.servers.presets import PRESETS, takes_seeds
 from codepref.storage.files import content_hash
 
+WATCH_SECONDS = 0.5
 NOWHERE = "http://127.0.0.1/v1"
 """The address of a server that has not been started."""
 
@@ -96,10 +98,40 @@ class Servers:
         calls = replace(self.settings(), base_url=(server.base_url,))
         return Member(**shared_values(calls.endpoint(server.model), Endpoint) | {"name": label})
 
+    @contextlib.contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turn a CodeprefError in the block into one with the server's last words, if the server has ended."""
+        try:
+            yield
+        except CodeprefError as error:
+            if self._running:
+                self._running[1].explain(error)
+            raise
+
     def stop(self) -> None:
         """Stop the server, if one runs."""
         self._running = None
         self._stack.close()
+
+
+@contextlib.contextmanager
+def _watched(server: LaunchedServer, engine: ServerEngine) -> Iterator[None]:
+    """Interrupt the engine when the server ends. It would otherwise repeat its calls for minutes."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(WATCH_SECONDS):
+            if server.has_ended():
+                engine.interrupt()
+                return
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 class LaunchedEngine:
@@ -140,15 +172,16 @@ class LaunchedEngine:
         self._engine = self._on(server.base_url, server.model)
         if self._settings:
             self._engine.prepare(**self._settings)
-        try:
+        with self._servers.explained(), _watched(server, self._engine):
             yield from self._engine.answers(asks, decoding, seed)
-        except CodeprefError as error:
-            server.explain(error)
-            raise
 
     def summary(self) -> dict[str, Any]:
-        """Return the facts about the answers of the last call; see `ServerEngine.summary`."""
-        return self._engine.summary()
+        """Return the facts about the answers of the last call; see `ServerEngine.summary`.
+
+        The server's command stands in place of its address, which another start changes.
+        """
+        section = self._servers.section
+        return self._engine.summary() | {"servers": [section.preset or section.command]}
 
     def _on(self, address: str, model: str) -> ServerEngine:
         settings = replace(self._servers.settings(), base_url=(address,))

@@ -52,6 +52,7 @@ class ServerEngine:
         spec = (fingerprint or self.endpoint.model, server.api, *([extra] if extra else []), *server.stop)
         self.fingerprint = f"server-{content_hash(*spec)}"
         self.ledger = Ledger()
+        self._exchange: Exchange | None = None
         self._folder: Path | None = None
         self._on_tokens: Callable[[int], None] = lambda number: None
         self._greedy = False
@@ -87,7 +88,7 @@ class ServerEngine:
                     forget=True,
                 )
             )
-            self.ledger = exchange.ledger
+            self.ledger, self._exchange = exchange.ledger, exchange
             plan = self._plan(asks, decoding, seed, exchange)
             for result in exchange.results({self.endpoint.name: plan.requests()}, plan.follow_up):
                 if result.reply is not None:
@@ -102,6 +103,11 @@ class ServerEngine:
             raise InfrastructureError(
                 f"{sum(missing.values()):,} answers are missing after all attempts ({reasons}). {KEPT}"
             )
+
+    def interrupt(self) -> None:
+        """Make a running `answers` raise InfrastructureError at once. Another thread may call this."""
+        if self._exchange is not None:
+            self._exchange.interrupt()
 
     def summary(self) -> dict[str, Any]:
         """Return the facts about the answers for a file: servers, what was done with seeds, and the costs of all runs.

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from codepref.chat import Chat
 from codepref.errors import MachineError, UserError
-from codepref.models import fingerprint, load_model, load_tokenizer, pick_device, quiet, stop_tokens
+from codepref.models import chat_of, fingerprint, load_model, load_tokenizer, pick_device, quiet
 from codepref.records import Message
 from codepref.sampling.decoding.loop import DecodingLoop
 from codepref.sampling.decoding.plain import generate
@@ -43,7 +42,8 @@ class TransformersEngine:
         return engine
 
     def _set_up(self, model: Any, tokenizer: Any) -> None:
-        self._model, self._tokenizer, self._chat = model, tokenizer, Chat(tokenizer)
+        self._model, self._tokenizer = model, tokenizer
+        self._chat = chat_of(self.name if model is None else model, tokenizer)
         self._batch_size = 128
         self._on_tokens: Callable[[int], None] = lambda number: None
         self._has_loop: bool | None = None
@@ -57,6 +57,11 @@ class TransformersEngine:
             return {}
         facts = {"dtype": str(self._model.dtype).removeprefix("torch."), "device": str(self._model.device)}
         return {"engine": facts | {"decoder": "slots" if self._has_loop else "generate"}}
+
+    @property
+    def moves_system(self) -> bool:
+        """Whether system texts go into the first user turn, since the chat template takes no system turn."""
+        return self._chat.system_turns == "refused"
 
     def prompt_length(self, messages: Sequence[Message]) -> int:
         """Return the number of tokens of the prompt, with the generation prompt.
@@ -79,7 +84,7 @@ class TransformersEngine:
             return
         with self._memory():
             self._load()
-            stops = set(stop_tokens(self._model, self._tokenizer))
+            stops = set(self._chat.ends)
             config = self._model.config.get_text_config()
             room = getattr(config, "max_position_embeddings", None)
             prompts = self._checked(encoded_prompts(asks, self._chat.prompt_ids, seed), room)
