@@ -237,7 +237,7 @@ class Caller:
             self.notify({"note": pause_note(place, attempt, pause)})
         elif attempt.reason == "connect" and not recent:
             server.noted = time.monotonic()
-            self.notify({"note": f"{place}: no connection ({attempt.words}). Trying again"})
+            self.notify({"note": f"{place}: there is no answer to connections ({attempt.words}). Trying again"})
         elif server.faults >= FAULTS_BEFORE_NOTE and not recent:
             server.noted = time.monotonic()
             text = f"{server.faults} calls in a row got no answer (last failure: {lane.reason(attempt)})"

@@ -113,7 +113,7 @@ def test_a_run_leads_from_instructions_to_grades(server: str, tmp_path: Path) ->
     ("change", "words"),
     [
         ({"pool": []}, "the pool is empty"),
-        ({"pool": [{"model": "a", "base_url": "x"}]}, "base_url of a must begin with http"),
+        ({"pool": [{"model": "a", "base_url": "x"}]}, "a: base_url must begin with http"),
         ({"instructions": {}}, "set instructions.source"),
         ({"judge": {"model": "judge"}}, "Set judge.base_url"),
         ({"judge": {}}, "needs ratings: set judge.model"),
