@@ -1,1 +1,1 @@
-"""Rows of other people's data sets -> prompts and answers as messages."""
+"""Rows of published data sets -> prompts and answers as messages."""

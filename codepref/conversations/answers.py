@@ -1,6 +1,7 @@
 """Reads single answers: demonstrations, answers with a label, and scored answers. Pure.
 
-A score of a data set's own tests is a label: an answer with the score 1 has passed them, and any other has not.
+A score is the share of the data set's own tests that an answer passed. It serves as a label: an answer with the score
+1 is wanted, and an answer with a lower score is not.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from codepref.conversations.messages import is_messages, messages_of
-from codepref.conversations.prompts import filled, prompt_of, with_system
+from codepref.conversations.prompts import REQUESTS, filled, prompt_of, with_system
 from codepref.errors import UserError
 from codepref.problems.columns import is_list, structs
 from codepref.records import Message
@@ -20,7 +21,7 @@ from codepref.storage.hashing import content_hash
 Row = Mapping[str, Any]
 
 CONVERSATIONS = ("messages", "conversations", "conversation")
-"""The columns that may hold a whole conversation. Its last message is the answer."""
+"""The columns that may hold a conversation. The first one that is not empty is used."""
 
 ANSWERS = (
     "response",
@@ -39,7 +40,7 @@ LABELS = ("label", "kto_tag")
 IDS = ("task_id", "problem_id", "prompt_id", "question_id")
 """The columns that may name the problem of an answer. The first one that holds a text or a whole number is used.
 
-A column `id` often names the row and not the problem, so that it is not one of them.
+The column `id` is not among them, since it often names the row and not the problem.
 """
 
 _SCORED = ("llm_response", "score")
@@ -56,8 +57,8 @@ _TRUTH = {"true": True, "false": False, "1": True, "0": False}
 class Answer:
     """One answer to a prompt.
 
-    task_id: the problem. wanted: whether the answer is one to learn. None if the row has neither a label nor a score.
-    score: the share of the data set's tests that it passed, or None.
+    task_id: the problem. wanted: whether the answer is one to learn. It is None if the row has neither a label nor a
+    score. score: the share of the data set's tests that the answer passed, or None. CodeContests' programs have 1 or 0.
     """
 
     task_id: str
@@ -68,7 +69,10 @@ class Answer:
 
 
 def is_scored(row: Row) -> bool:
-    """Return whether a row holds answers with a label or a score, as KTO's rows and those of some data sets do."""
+    """Return whether a row has the columns of answers with a label or a score.
+
+    The column of a label does not count if `rejected` or `choices` hold something, since the row is then a pair.
+    """
     scored = (_INFERENCES, _CONTEST, _SCORED)
     return any(all(name in row for name in names) for names in scored) or (
         any(name in row for name in LABELS) and not any(filled(row.get(name)) for name in ("rejected", "choices"))
@@ -78,8 +82,9 @@ def is_scored(row: Row) -> bool:
 def answers_of_row(row: Row, where: str, used: set[str], left_out: Counter[str]) -> Iterator[Answer]:
     """Yield the answers of a row.
 
-    used: receives the names of the columns that were read. left_out: receives the number of answers of the row that
-    cannot be used, by reason. where: the file and the line, for messages. Raises UserError for a row without an answer.
+    used: receives the names of the columns that were read. left_out: receives the numbers of answers that cannot be
+    used, by reason. where: the file and the line, for messages. Raises UserError for a row in none of the known forms,
+    and for wrong values.
     """
     if all(name in row for name in _INFERENCES):
         yield from _inferences(row, where, used, left_out)
@@ -90,7 +95,7 @@ def answers_of_row(row: Row, where: str, used: set[str], left_out: Counter[str])
 
 
 def id_of(row: Row, default: str, used: set[str], names: Sequence[str] = IDS) -> str:
-    """Return the name of the row's problem, or `default` if it has none."""
+    """Return the name of the row's problem, or `default` if none of the columns `names` holds one."""
     for name in names:
         value = row.get(name)
         if (isinstance(value, str) and value.strip()) or (isinstance(value, int) and not isinstance(value, bool)):
@@ -100,7 +105,10 @@ def id_of(row: Row, default: str, used: set[str], names: Sequence[str] = IDS) ->
 
 
 def label_of(row: Row, where: str, used: set[str]) -> bool | None:
-    """Return the label of a row, or None if it has none. Raises UserError for a label that is not true or false."""
+    """Return the label of a row, or None if it has no column for one. Raises UserError for other values than labels.
+
+    Labels are true, false, 1 and 0, also as text.
+    """
     name = next((name for name in LABELS if name in row), None)
     if name is None:
         return None
@@ -109,14 +117,17 @@ def label_of(row: Row, where: str, used: set[str]) -> bool | None:
     text = str(int(value)) if isinstance(value, bool | float | int) and value in (0, 1) else str(value).strip().lower()
     if text not in _TRUTH:
         raise UserError(
-            f"{where}: `{name}` must be true or false, not {str(value)[:40]!r}. It says whether the answer is one to "
-            "learn. If the column means something else, rename it"
+            f"{where}: `{name}` must be true or false, not {str(value)[:40]!r}. The label says whether the answer is "
+            "one to learn. If the column means something else, rename it"
         )
     return _TRUTH[text]
 
 
 def conversation_of(row: Row, where: str, used: set[str]) -> list[Message]:
-    """Return the whole conversation of a row, with its system text, or [] if it has none."""
+    """Return the conversation of a row, with its system text, or [] if it has none.
+
+    Raises UserError for a column of conversations that holds no messages.
+    """
     name = next((name for name in CONVERSATIONS if filled(row.get(name))), None)
     if name is None:
         return []
@@ -142,7 +153,7 @@ def _single(row: Row, where: str, used: set[str], left_out: Counter[str]) -> Ite
             raise UserError(_not_an_answer(row, where, turns))
     if not prompt or not answer or answer[-1]["role"] != "assistant":
         raise UserError(
-            f"{where}: a demonstration needs a prompt, and an answer whose last message is from the assistant"
+            f"{where}: a demonstration needs a prompt, and an answer that ends with a message of the assistant"
         )
     wanted, score = label_of(row, where, used), None
     if wanted is None and all(name in row for name in _SCORED):
@@ -183,7 +194,7 @@ def _inferences(row: Row, where: str, used: set[str], left_out: Counter[str]) ->
 
 
 def _programs(row: Row, where: str, used: set[str], left_out: Counter[str]) -> Iterator[Answer]:
-    """Yield CodeContests' programs in Python 3, each in a fence as a chat model would write it."""
+    """Yield CodeContests' programs in Python 3. Each is put into a Markdown code block, as a chat model writes it."""
     used.update(_CONTEST)
     prompt = [{"role": "user", "content": _statement(row, "description", where)}]
     task = id_of(row, where, used, ("name", *IDS))
@@ -213,11 +224,11 @@ def _share(value: Any, name: str, where: str) -> float | None:
 def _not_an_answer(row: Row, where: str, turns: Sequence[Message]) -> str:
     if turns:
         return (
-            f"{where}: the conversation needs a last message of the assistant, or an answer in one of "
-            f"{', '.join(ANSWERS)}"
+            f"{where}: the conversation must end with a message of the assistant, or the row must hold an answer in "
+            f"one of the columns {', '.join(ANSWERS)}"
         )
     return (
-        f"{where}: this row is not a demonstration. It needs a value in the column `messages` or `conversations`, or a "
-        f"prompt (in the column instruction, prompt, problem, question, query or input) and an answer (in the column "
-        f"{', '.join(ANSWERS)}). Its columns are {', '.join(map(str, row))}."
+        f"{where}: this row is neither a demonstration nor a labelled answer. It needs a value in the column `messages` "
+        f"or `conversations`, or a prompt (in one of the columns {', '.join(REQUESTS)}) and an answer (in one of the "
+        f"columns {', '.join(ANSWERS)}). Its columns are {', '.join(map(str, row))}."
     )

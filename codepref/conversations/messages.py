@@ -24,14 +24,14 @@ SPEAKERS: Mapping[str, str] = {
     "tool": "tool",
     "observation": "tool",
 }
-"""The roles of ShareGPT's speakers and of other names for roles."""
+"""The name of a speaker in a data set -> the role in codepref's messages."""
 
 _KEYS = (("role", "content"), ("from", "value"))
 _FORM = "must be a text, or a list of messages {role, content} or {from, value}"
 
 
 def is_messages(value: Any) -> bool:
-    """Return whether a value is a list of messages, or JSON text of one. A list without items is none."""
+    """Return whether a value is a list of at least one message, or the JSON text of such a list."""
     value = _decoded(value)
     return is_list(value) and len(value) > 0 and all(_keys(item) for item in value)
 
@@ -39,9 +39,9 @@ def is_messages(value: Any) -> bool:
 def messages_of(value: Any, name: str, where: str, *, role: str = "user") -> list[Message]:
     """Return the messages in a value of a column.
 
-    A text becomes one message of `role`. The parts of a message whose content is a list of parts are joined.
-    name, where: the column, and the file and the line, for messages. Raises UserError for other values, for messages
-    with pictures or calls of tools, and for speakers without a known role.
+    A text becomes one message of `role`. If the content of a message is a list of text parts, they are joined.
+    name, where: the column, and the file and the line, for error messages. Raises UserError for other values, for
+    messages with pictures or calls of tools, and for a speaker in `from` without a known role.
     """
     value = _decoded(value)
     if isinstance(value, str):
@@ -54,7 +54,7 @@ def messages_of(value: Any, name: str, where: str, *, role: str = "user") -> lis
 
 
 def _decoded(value: Any) -> Any:
-    """Return the list or message in a JSON text, and other values unchanged. A text may begin with a list itself."""
+    """Return the message or the list of messages in a JSON text. Other values, such as other texts, stay unchanged."""
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         try:
             inner = json.loads(value)
@@ -93,7 +93,7 @@ def _text(content: Any, where: str) -> str:
         texts = [part for part in parts if isinstance(part, str)]
         if len(texts) == len(parts):
             return "".join(texts)
-        raise UserError(f"{where} holds parts that are no text, such as pictures. Leave the row out")
+        raise UserError(f"{where} holds parts that are not text, such as pictures. Leave the row out")
     raise UserError(f"{where} must hold text, not {_described(content)}")
 
 

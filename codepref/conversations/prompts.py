@@ -19,14 +19,14 @@ ADDITIONS: Mapping[str, tuple[str, ...]] = {
     "problem": ("input",),
     "question": ("input",),
 }
-"""For a column of requests, the columns whose texts belong to the request too. They follow it on a new line."""
+"""A column of requests -> the columns whose texts also belong to the request. Each follows it on a new line."""
 
 SYSTEMS = ("system", "system_prompt")
 HISTORY = "history"
 
 
 def filled(value: Any) -> bool:
-    """Return whether a value holds something. Blank texts, null, NaN and empty lists hold nothing."""
+    """Return whether a value holds something. Blank texts, null, NaN, and empty lists and structs do not."""
     if isinstance(value, str):
         return bool(value.strip())
     if is_list(value) or isinstance(value, Mapping):
@@ -35,11 +35,11 @@ def filled(value: Any) -> bool:
 
 
 def prompt_of(row: Mapping[str, Any], where: str, used: set[str]) -> list[Message]:
-    """Return the prompt of a row, or [] if it has none of the columns REQUESTS.
+    """Return the prompt of a row, or [] if all its columns REQUESTS are empty.
 
     The request is the first of REQUESTS that is not empty: a text, or a list of messages. The texts of its ADDITIONS
     follow it. The turns in `history` come before it, and the text in one of SYSTEMS comes first. used: receives the
-    names of the columns. Raises UserError for values in another form.
+    names of the columns that were read. Raises UserError for values in another form.
     """
     name = next((name for name in REQUESTS if filled(row.get(name))), None)
     if name is None:
@@ -54,10 +54,10 @@ def prompt_of(row: Mapping[str, Any], where: str, used: set[str]) -> list[Messag
 
 
 def with_system(row: Mapping[str, Any], turns: Sequence[Message], where: str, used: set[str]) -> list[Message]:
-    """Return turns that begin with the system text of a row, unless they begin with the same text already.
+    """Return turns that begin with the system text of a row.
 
-    A different system text at the beginning of the turns is added to that of the row. Raises UserError for a value that
-    is not text.
+    If the turns begin with a system message already, its text follows that of the row, unless it contains the row's
+    text. Raises UserError for a system text of the row that is not text.
     """
     turns = list(turns)
     for name in SYSTEMS:
@@ -76,9 +76,9 @@ def with_system(row: Mapping[str, Any], turns: Sequence[Message], where: str, us
 
 
 def history_of(row: Mapping[str, Any], where: str, used: set[str]) -> list[Message]:
-    """Return the earlier turns in `history`: pairs of a request and its answer, or messages.
+    """Return the earlier turns in `history`: pairs of a request and its answer, or messages. Return [] without history.
 
-    Raises UserError for another form.
+    Raises UserError for a value in another form.
     """
     if not filled(row.get(HISTORY)):
         return []

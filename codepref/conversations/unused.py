@@ -1,4 +1,4 @@
-"""Counts the columns that hold something and are not read, so that nothing is dropped without a word."""
+"""Counts the columns that hold something and are not read, and warns of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MAX_NAMES = 12
 
 
 class Columns:
-    """The columns of a source, and how many of its rows have something in a column that was not read."""
+    """Counts the rows of a source and, for each column, the rows that hold something there which was not read."""
 
     def __init__(self) -> None:
         self._unused: Counter[str] = Counter()
@@ -27,7 +27,7 @@ class Columns:
         self._unused.update(str(name) for name, value in row.items() if name not in read and filled(value))
 
     def warn(self, source: str, left_out: Mapping[str, int] | None = None) -> None:
-        """Warn of columns that were not read, and of rows or answers that were left out, by reason."""
+        """Warn of columns that were not read, and of what was left out, by reason, if there is any."""
         lines = [f"{count:,} left out: {reason}" for reason, count in (left_out or {}).items()]
         if self._unused:
             names = [

@@ -19,7 +19,10 @@ _ROLES = {"system", "user", "assistant", "tool"}
 
 
 def pair_row(pair: Pair) -> dict[str, Any]:
-    """Return the row of a pair. Raises UnfitError for unknown roles and for an empty answer."""
+    """Return the row of a pair.
+
+    Raises UnfitError for unknown roles, for an empty answer, and for an answer that is not one message.
+    """
     return {
         "prompt": _known(pair.prompt),
         "chosen": filled(text_of(pair.chosen)).strip(),
@@ -39,7 +42,7 @@ def labelled_row(example: Example) -> dict[str, Any]:
 
 
 def demonstration_row(example: Example) -> dict[str, Any]:
-    """Return the row of a demonstration, whose messages say whether they are trained on. Only the answer is."""
+    """Return the row of a demonstration. Each message has a flag `train`, which is true for the answer alone."""
     answer = {"role": "assistant", "content": filled(text_of(example.completion)).strip()}
     marked = [{**turn, "train": False} for turn in _known(example.prompt)]
     return {"messages": [*marked, {**answer, "train": True}], "task_id": example.task_id}
@@ -79,8 +82,8 @@ TRAINER = Trainer(
             _settings(
                 "rl: kto\nremove_unused_columns: false\n",
                 "    type: chatml.argilla_chat\n",
-                "Add these lines to your YAML file. axolotl writes KTO's prompts as ChatML. For a model of the Llama 3 "
-                "family, the type is llama3.argilla_chat.",
+                "Add these lines to your YAML file. With this type, axolotl writes prompts as ChatML. For a "
+                "model of the Llama 3 family, change the type to llama3.argilla_chat.",
             ),
         ),
         "sft": Layout(
@@ -93,5 +96,5 @@ TRAINER = Trainer(
             ),
         ),
     },
-    {"rl": "its GRPO takes problems from a Python module of the user, as TRL does; export for trl"},
+    {"rl": "its GRPO takes problems from a Python module of the user"},
 )

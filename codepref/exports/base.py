@@ -1,4 +1,4 @@
-"""The classes that describe the files of a trainer, and functions that the files of this folder share. Pure."""
+"""The classes that describe the files of a trainer, and functions that the modules of this folder share. Pure."""
 
 from __future__ import annotations
 
@@ -27,16 +27,19 @@ LINES, PARQUET = ".jsonl", ".parquet"
 
 
 class UnfitError(ValueError):
-    """A row cannot be written in the form of a trainer. The text is the reason, as a part of a message."""
+    """Raised for a row that cannot be written in the form of a trainer.
+
+    The text of the exception is the reason, as a part of a message.
+    """
 
 
 @dataclass(frozen=True)
 class Settings:
     """Lines for the user's configuration of a trainer.
 
-    name: the name of the file that holds them, beside the exported rows. text: the content of the file. merge: a
-    function that returns the new content of a file of this name that is there already. None replaces the file. note: a
-    sentence that says what to do with the file.
+    name: the name of the file for the lines, which lies beside the exported rows. text: the content of the file. note:
+    what to do with the file. merge: a function that takes the content of an existing file of this name and returns the
+    new content. If `merge` is None, an existing file is replaced.
     """
 
     name: str
@@ -50,9 +53,9 @@ class Layout:
     """How one trainer takes one kind of rows.
 
     columns: the columns and their types. row: a function that returns the row of a Pair, Example or Problem. It raises
-    UnfitError for what the trainer would drop or misread. settings: a function of the file of rows and of the name of
-    their source, which returns the lines for the user's configuration. endings: the endings of file names that the
-    trainer reads.
+    UnfitError for what the trainer would drop or misread. settings: a function that takes the file of rows and the
+    name of their source, and returns the lines for the user's configuration. endings: the endings of file names that
+    the trainer reads.
     """
 
     columns: Mapping[str, ColumnType]
@@ -63,10 +66,11 @@ class Layout:
 
 @dataclass(frozen=True)
 class Trainer:
-    """A trainer whose files codepref writes, which is an entry of TRAINERS.
+    """A trainer for which codepref writes files. `codepref.exports.TRAINERS` names these objects.
 
-    title: the name in messages. version: the version whose code was read or run. layouts: the layout of each kind of
-    rows that the trainer takes. refusals: for other kinds, why the trainer takes none of them, as a part of a message.
+    title: the name in messages. version: the version of the trainer whose code was read or run, or "". layouts: the
+    layout of each kind of rows that the trainer takes. refusals: for other kinds, the reason why the trainer does not
+    take them, as a part of a message.
     """
 
     title: str
@@ -83,7 +87,7 @@ def text_of(messages: Sequence[Message]) -> str:
 
 
 def filled(text: str) -> str:
-    """Return the text of an answer. Raises UnfitError if it is blank."""
+    """Return a text unchanged. Raises UnfitError if it is blank."""
     if not text.strip():
         raise UnfitError("the answer is empty")
     return text
@@ -99,7 +103,7 @@ def system_and_turns(messages: Sequence[Message]) -> tuple[str, Sequence[Message
 def alternating(turns: Sequence[Message]) -> Sequence[Message]:
     """Return turns that begin and end with the user, and in which user and assistant alternate.
 
-    Raises UnfitError for others.
+    Raises UnfitError for other turns.
     """
     for place, turn in enumerate(turns):
         if turn["role"] != ("user", "assistant")[place % 2]:
@@ -113,7 +117,7 @@ def one_request(messages: Sequence[Message]) -> tuple[str, str]:
     """Return the system text, or "", and the text of the only user message. Raises UnfitError for other prompts."""
     system, turns = system_and_turns(messages)
     if len(turns) != 1 or turns[0]["role"] != "user":
-        raise UnfitError("the prompt has several turns, which one text cannot hold")
+        raise UnfitError("the prompt is not one message of the user, with or without a system text")
     return system, turns[0]["content"]
 
 

@@ -1,4 +1,4 @@
-"""Tests in the forms that data sets for reinforcement learning have, as verl's graders and codepref read them. Pure."""
+"""Writes tests in the forms of published data sets for reinforcement learning, which codepref reads too. Pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from codepref.records import Problem, Test
 
 
 def ground_truth(problem: Problem) -> dict[str, Any]:
-    """Return the tests of a problem as published rows of verl hold them, or {} if no published form can hold them.
+    """Return the tests of a problem as published rows of verl hold them, or {} for tests in none of these forms.
 
-    "stdio" tests become inputs and outputs. "calls" become `fn_name` with one JSON argument a line. "asserts" become
-    `assert_case`. One "check" becomes `functional`, and one "pytest" file becomes `pytest`.
+    "stdio" tests become inputs and outputs. "calls" of one function become `fn_name` with inputs and outputs. "asserts"
+    become `assert_case`. One "check" becomes `functional`, and one "pytest" file becomes `pytest`.
     """
     kinds = {test.kind for test in problem.tests}
     if len(kinds) != 1:
@@ -36,7 +36,7 @@ def ground_truth(problem: Problem) -> dict[str, Any]:
 
 
 def _calls(tests: Sequence[Test]) -> dict[str, Any]:
-    """Return calls of one function. Arguments that JSON cannot hold, and several functions, give {}."""
+    """Return the calls of one function, or {} for calls that the form cannot hold, such as those of two functions."""
     calls = [json.loads(test.source) for test in tests]
     if len({call["function"] for call in calls}) != 1 or any(isinstance(call["arguments"], str) for call in calls):
         return {}

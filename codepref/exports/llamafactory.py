@@ -1,7 +1,7 @@
 """LLaMA-Factory: ShareGPT rows, an entry of dataset_info.json and lines for the training's YAML file. Pure.
 
-LLaMA-Factory 0.9.5 drops rows whose turns do not alternate, takes each answer as one message, and reads a wanted answer
-of KTO that is empty as an unwanted one.
+LLaMA-Factory 0.9.5 drops rows whose turns do not alternate, takes each answer as one message, and reads an empty wanted
+answer of KTO as an unwanted one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ _INFO = "dataset_info.json"
 
 
 def pair_row(pair: Pair) -> dict[str, Any]:
-    """Return the row of a pair. Raises UnfitError for a prompt whose turns do not alternate."""
+    """Return the row of a pair.
+
+    Raises UnfitError for a prompt whose turns do not alternate, and for an answer that is not one message.
+    """
     system, turns = system_and_turns(pair.prompt)
     return {
         "conversations": _speeches(alternating(turns)),
@@ -33,7 +36,10 @@ def pair_row(pair: Pair) -> dict[str, Any]:
 
 
 def answer_row(example: Example) -> dict[str, Any]:
-    """Return the row of a single answer. Raises UnfitError for turns that do not alternate and for an empty answer."""
+    """Return the row of a single answer.
+
+    Raises UnfitError for a prompt whose turns do not alternate, for an empty answer, and for one of several messages.
+    """
     system, turns = system_and_turns(example.prompt)
     answer = {"from": "gpt", "value": filled(text_of(example.completion))}
     return {
@@ -63,10 +69,10 @@ def _settings(columns: dict[str, str], stage: str, lines: str, *, ranking: bool 
             try:
                 known = json.loads(old)
                 if not isinstance(known, dict):
-                    raise ValueError("it holds no object")
+                    raise ValueError("it does not hold a JSON object")
             except (ValueError, RecursionError) as error:
                 raise UserError(
-                    f"{file.parent / _INFO}: the file is there already, and is no file of LLaMA-Factory ({error}). "
+                    f"{file.parent / _INFO}: the file is there already, but no entry can be added to it ({error}). "
                     "Give --out a file in another folder"
                 ) from None
             return json.dumps({**known, **info}, indent=2, ensure_ascii=False) + "\n"
@@ -76,7 +82,9 @@ def _settings(columns: dict[str, str], stage: str, lines: str, *, ranking: bool 
             f"dataset: {json.dumps(name)}\ntemplate: TEMPLATE\ncutoff_len: 2048\n"
         )
         return [
-            Settings(_INFO, json.dumps(info, indent=2, ensure_ascii=False) + "\n", "LLaMA-Factory reads it.", merge),
+            Settings(
+                _INFO, json.dumps(info, indent=2, ensure_ascii=False) + "\n", "LLaMA-Factory reads this file.", merge
+            ),
             Settings(
                 f"{file.stem}.llamafactory.yaml",
                 yaml,

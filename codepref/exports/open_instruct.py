@@ -1,4 +1,4 @@
-"""open-instruct: whole conversations, since it takes the prompt from the messages before the answer. Pure."""
+"""open-instruct: whole conversations, since the trainer takes the prompt from the messages before the answer. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OpenRLHF: the columns of TRL, and the options that make it use them with the chat template. Pure."""
+"""OpenRLHF: TRL's columns, and the options with which OpenRLHF reads them by the chat template. Pure."""
 
 from __future__ import annotations
 
@@ -47,5 +47,5 @@ TRAINER = Trainer(
             ),
         ),
     },
-    {"kto": "it has no KTO any more", "rl": "its reward functions are programs of the user"},
+    {"kto": "it has no KTO", "rl": "its reward functions are programs of the user"},
 )

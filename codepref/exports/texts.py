@@ -11,7 +11,10 @@ from codepref.training.examples import Example
 
 
 def pair_row(pair: Pair) -> dict[str, Any]:
-    """Return the row of a pair. Raises UnfitError for a prompt with several turns."""
+    """Return the row of a pair.
+
+    Raises UnfitError for a prompt that is not one message of the user, and for an answer that is not one message.
+    """
     system, request = one_request(pair.prompt)
     return {
         "system": system,
@@ -23,7 +26,7 @@ def pair_row(pair: Pair) -> dict[str, Any]:
 
 
 def demonstration_row(example: Example) -> dict[str, Any]:
-    """Return the row of a demonstration. Raises UnfitError for a prompt with several turns."""
+    """Return the row of a demonstration. Raises UnfitError as `pair_row` does."""
     system, request = one_request(example.prompt)
     return {
         "system": system,
@@ -34,7 +37,7 @@ def demonstration_row(example: Example) -> dict[str, Any]:
 
 
 def labelled_row(example: Example) -> dict[str, Any]:
-    """Return the row of a labelled answer. Raises UnfitError for a prompt with several turns."""
+    """Return the row of a labelled answer. Raises UnfitError as `pair_row` does."""
     return {**demonstration_row(example), "label": example.wanted}
 
 
@@ -62,5 +65,5 @@ TRAINER = Trainer(
             _no_settings,
         ),
     },
-    {"rl": "tests are no plain text"},
+    {"rl": "plain texts have no place for tests"},
 )

@@ -23,7 +23,7 @@ def pair_row(pair: Pair) -> dict[str, Any]:
 
 
 def demonstration_row(example: Example) -> dict[str, Any]:
-    """Return the row of a demonstration for SFTTrainer, which then learns the answer alone."""
+    """Return the row of a demonstration for SFTTrainer. In this form, the trainer learns the answer alone."""
     return {"prompt": list(example.prompt), "completion": list(example.completion), "task_id": example.task_id}
 
 

@@ -16,9 +16,10 @@ from codepref.sampling.prompts import request_messages
 
 
 def problem_row(problem: Problem) -> dict[str, Any]:
-    """Return the row of a problem. `ground_truth` is "{}" if no published form can hold the tests.
+    """Return the row of a problem. `ground_truth` is "{}" for tests in no published form.
 
-    The reward function that `rl_settings` writes does not need it: it finds the tests by `extra_info.task_id`.
+    The reward function that `rl_settings` writes does not read `ground_truth`. It finds the tests by
+    `extra_info.task_id`.
     """
     return {
         "data_source": "codepref",
@@ -37,11 +38,11 @@ def problem_row(problem: Problem) -> dict[str, Any]:
 def rl_settings(file: Path, source: str) -> list[Settings]:
     """Return a reward function that runs answers in the sandbox, and the options that name it."""
     reward = (
-        '"""The reward of verl, by the sandbox of codepref."""\n\n'
+        '"""A reward function for verl, which runs answers in the sandbox of codepref."""\n\n'
         "import codepref\nfrom codepref.training.rewards import ExecutionReward\n\n"
         f"reward = ExecutionReward(codepref.load_problems({source!r}), jobs=1)\n\n\n"
         "def compute_score(data_source, solution_str, ground_truth, extra_info=None, **others):\n"
-        '    """Return the share of tests that pass. verl knows no unknown reward, which is 0 here."""\n'
+        '    """Return the share of tests that pass. An unknown reward becomes 0, since verl needs a number."""\n'
         '    (score,) = reward(None, [solution_str], task_id=[extra_info["task_id"]])\n'
         "    return score or 0.0\n"
     )
@@ -51,7 +52,7 @@ def rl_settings(file: Path, source: str) -> list[Settings]:
         f"reward.custom_reward_function.path={shlex.quote(str(script))} \\\n"
         "reward.custom_reward_function.name=compute_score\n"
     )
-    note = "Add these options to your command. Before 2026, verl's options began with custom_reward_function."
+    note = "Add these options to your command. In versions before 2026, their names begin with custom_reward_function."
     return [
         Settings(script.name, reward, "The options name this reward function."),
         Settings(f"{file.stem}.verl.sh", options, note),
@@ -60,7 +61,7 @@ def rl_settings(file: Path, source: str) -> list[Settings]:
 
 def _sft_settings(file: Path, source: str) -> list[Settings]:
     text = f"data.train_files={shlex.quote(str(file.absolute()))} \\\ndata.messages_key=messages\n"
-    note = "Add these options to your command. Before 2026, they were data.multiturn.enable and data.multiturn."
+    note = "Add these options to your command. In versions before 2026, use data.multiturn.enable and data.multiturn."
     return [Settings(f"{file.stem}.verl.sh", text, note + "messages_key.")]
 
 

@@ -20,8 +20,8 @@ from codepref.storage.files import check_target, write_jsonl, write_parquet, wri
 class Exported:
     """What `export` has written.
 
-    out: the file of rows. rows: their number. left_out: the numbers of rows that the trainer would drop or misread, by
-    reason. settings: the lines for the user's configuration, each with the path of its file.
+    out: the file of rows. rows: their number. left_out: the numbers of rows that were left out, by reason.
+    settings: the lines for the user's configuration, each with the path of its file.
     """
 
     out: Path
@@ -82,7 +82,7 @@ def write_rows(layout: Layout, items: Iterable[Any], out: Path, source: str) -> 
             yield row
         if not count:
             reasons = "".join(f"\n  {number:,}: {reason}" for reason, number in left_out.items())
-            raise UserError(f"{source}: holds nothing that can be exported" + (f":{reasons}" if reasons else ""))
+            raise UserError(f"{source} holds nothing that can be exported" + (f":{reasons}" if reasons else ""))
 
     if out.suffix == LINES:
         write_jsonl(out, rows())
@@ -94,14 +94,14 @@ def write_rows(layout: Layout, items: Iterable[Any], out: Path, source: str) -> 
 
 
 def _merged(path: Path, settings: Settings) -> tuple[Path, Settings]:
-    """Return a path and the settings to write there. Settings keep what a file of the same name holds already."""
+    """Return a path and the settings to write there. `merge` keeps what an existing file of this name holds."""
     if settings.merge is None or not path.exists():
         return path, settings
     return path, replace(settings, text=settings.merge(path.read_bytes().decode("utf-8", "replace")))
 
 
 def _check_text(row: dict[str, Any]) -> None:
-    """Raise UnfitError for a row with half a character, since one such row makes the whole file unreadable."""
+    """Raise UnfitError for a row with a lone surrogate, since one such row makes the whole file unreadable."""
     try:
         json.dumps(row, ensure_ascii=False).encode()
     except UnicodeEncodeError:

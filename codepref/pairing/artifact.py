@@ -1,4 +1,4 @@
-"""Writes pairs to Parquet for `datasets` and TRL's DPOTrainer, and reads pairs in any published form."""
+"""Writes pairs to Parquet for `datasets` and TRL's DPOTrainer, and reads pairs in published forms."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ def read_pairs(source: str | Path) -> list[Pair]:
 
     A row is a pair in one of the forms of `codepref.pairing.pair_rows`, or holds answers with a label or a score, of
     which pairs are made; see `codepref.pairing.labelled.pairs_from_answers`. The form of the first row decides between
-    the two. Columns that hold something and are not read, and answers that give no pair, are counted in a
-    LeftOutWarning.
+    the two. A LeftOutWarning names columns that hold something and are not read, and counts answers that
+    were left out.
     Raises UserError for a missing file, for a row in another form, with its place, and if answers give no pair. The
     function does not check whether a confidence is in [0, 1].
     """

@@ -16,7 +16,7 @@ MAX_PAIRS = 4
 """The largest number of pairs of one prompt. It is the default of `codepref pair` too."""
 
 RULE = "labels"
-"""The rule of such pairs."""
+"""The name of the rule in such pairs."""
 
 _MAX_ANSWERS = 16
 """The largest number of answers of one prompt and label that are kept in memory."""
@@ -26,9 +26,9 @@ def pairs_from_answers(answers: Iterable[Answer], left_out: Counter[str], *, mos
     """Return pairs of answers to the same prompt, at most `most` of each prompt.
 
     Equal answers count once, and are left out if they have both labels. The wanted answers of a prompt are paired in
-    their order with the unwanted ones, and the shorter side begins again at its end. The confidence of a pair is the
-    difference of its scores, or 1 without scores. `chosen_id` and `rejected_id` are the places of the answers among
-    those to the prompt. left_out: receives the numbers of answers that give no pair, by reason.
+    their order with the unwanted ones. If there are fewer of one label, these are used again from the first.
+    The confidence of a pair is the difference of its scores, or 1 without scores. `chosen_id` and `rejected_id` are the places of the two answers among
+    all answers to the prompt, from 0. left_out: receives the numbers of answers that were left out, by reason.
     """
     groups: dict[str, list[tuple[int, Answer]]] = {}
     counts: Counter[str] = Counter()

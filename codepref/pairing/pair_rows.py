@@ -1,7 +1,7 @@
-"""Reads one row of pairs in any of the forms in which they are published. Pure.
+"""Reads a pair from a row in one of the published forms. Pure.
 
-The two answers are texts, messages or whole conversations. A prompt that is not given is the shared beginning of the
-two conversations.
+The two answers are texts, messages or whole conversations. If no column holds the prompt, it is the shared beginning of
+the two answers.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ EVIDENCE = (
     "chosen_model",
     "rejected_model",
 )
-"""The columns of other programs that become the evidence of a pair."""
+"""The columns of published data sets that become the evidence of a pair, if it has no column `evidence`."""
 
 _TURN = re.compile(r"(?:^|\n\n)(Human|Assistant): ?")
 
@@ -63,7 +63,7 @@ def read_pair_row(row: Mapping[str, Any], number: int, where: str, used: set[str
 
     number: the number of the row, from 1, which becomes the task_id if no column names the problem. where: the source
     and the row, for messages. used: receives the names of the columns that were read. Raises UserError for a row that
-    is no pair.
+    is not a pair.
     """
     chosen, rejected = _sides(row, where, used)
     prompt = _prompt(row, where, used)
@@ -110,7 +110,9 @@ def _choices(row: Mapping[str, Any], where: str, used: set[str]) -> list[Any]:
     used.update(("choices", "gt_choice"))
     choices, place = decoded(row["choices"], "choices", where), row["gt_choice"]
     if not is_list(choices) or len(choices) != 2 or place not in (0, 1):
-        raise UserError(f"{where}: `choices` must hold two answers, and `gt_choice` the place (0 or 1) of the better")
+        raise UserError(
+            f"{where}: `choices` must hold two answers, and `gt_choice` the place (0 or 1) of the better one"
+        )
     return [choices[int(place)], choices[1 - int(place)]]
 
 
@@ -124,7 +126,7 @@ def _ranked(row: Mapping[str, Any], where: str, used: set[str]) -> list[Any]:
         raise UserError(f"{where}: `completions` must be a list of structs with rank and completion")
     ordered = sorted(ranked, key=lambda one: one["rank"])
     if len(ordered) < 2 or ordered[0]["rank"] == ordered[-1]["rank"]:
-        raise UserError(f"{where}: `completions` must hold completions of two ranks")
+        raise UserError(f"{where}: `completions` must hold completions of at least two ranks")
     return [ordered[0]["completion"], ordered[-1]["completion"]]
 
 
@@ -155,8 +157,8 @@ def _shared(chosen: Messages, rejected: Messages, where: str) -> Messages:
     rest = (chosen[length], rejected[length])
     if not length or any(message["role"] != "assistant" for message in rest):
         raise UserError(
-            f"{where}: two whole conversations must share their beginning, which is the prompt, and then differ in the "
-            "assistant's answer. These do not"
+            f"{where}: two whole conversations must share their beginning, which is the prompt, and each must go on "
+            "with an answer of the assistant. These do not"
         )
     return chosen[:length]
 
@@ -164,11 +166,11 @@ def _shared(chosen: Messages, rejected: Messages, where: str) -> Messages:
 def _implicit(
     row: Mapping[str, Any], chosen: Messages, rejected: Messages, used: set[str]
 ) -> tuple[Messages, Messages]:
-    """Return the two conversations in two texts without a prompt, or the two sides unchanged.
+    """Return the two conversations that two texts without a prompt hold, or the two sides unchanged.
 
-    Texts of the form "Human: ... Assistant: ..." are conversations. Of other texts, the prompt is the shared beginning,
-    up to a space or the end of a line, as TRL takes it. But if another column of the row holds text, which may be a
-    prompt under an unknown name, the sides stay as they are.
+    Texts of the form "Human: ... Assistant: ..." are conversations. Of other texts, the shared beginning up to its last
+    white space is the prompt. If another column of the row holds text, it may be a prompt under an unknown name, and
+    the sides stay as they are.
     """
     if any(side[0]["role"] != "assistant" or len(side) != 1 for side in (chosen, rejected)):
         return chosen, rejected
@@ -190,7 +192,7 @@ def _implicit(
 
 
 def _dialogue(text: str) -> Messages:
-    """Return the turns of a text "Human: ... Assistant: ...", or [] if it does not end with the assistant."""
+    """Return the turns of a text "Human: ... Assistant: ...", or [] for another text."""
     parts = _TURN.split(text)
     if parts[0].strip() or len(parts) < 5 or parts[-2] != "Assistant":
         return []

@@ -69,10 +69,10 @@ def test_each_form_gives_the_whole_prompt_and_the_answer(name: str) -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"instruction": "q"}, "this row is not a demonstration"),
-        ({"response": "a"}, "this row is not a demonstration"),
-        ({}, "this row is not a demonstration"),
-        ({"messages": [USER]}, "needs a last message of the assistant"),
+        ({"instruction": "q"}, "neither a demonstration nor a labelled answer"),
+        ({"response": "a"}, "neither a demonstration nor a labelled answer"),
+        ({}, "neither a demonstration nor a labelled answer"),
+        ({"messages": [USER]}, "must end with a message of the assistant"),
         ({"messages": [ANSWER]}, "a demonstration needs a prompt"),
         ({"messages": "text"}, "`messages` must be a list of messages"),
         ({"conversations": [{"from": "alien", "value": "x"}, *turns("q", "a")]}, "the speaker 'alien'"),

@@ -106,7 +106,7 @@ def test_a_broken_dataset_info_is_refused_before_anything_is_written(tmp_path: P
         ("llamafactory", pair([ASK, message("assistant", "x")]), "the prompt does not end with a message of the user"),
         ("axolotl", pair([ASK], bad="  "), "the answer is empty"),
         ("axolotl", pair([message("critic", "x"), ASK]), "the prompt has a message of the role 'critic'"),
-        ("texts", pair(TALK), "the prompt has several turns, which one text cannot hold"),
+        ("texts", pair(TALK), "the prompt is not one message of the user, with or without a system text"),
         ("trl", pair([ASK], good="\ud800"), "a text holds half a character (a lone surrogate)"),
     ],
 )
@@ -140,7 +140,7 @@ def test_a_wrong_target_is_refused_with_what_is_possible(arguments: dict[str, An
 def test_a_source_without_a_usable_row_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"holds nothing that can be exported"):
         codepref.export([], to="trl", out=tmp_path / "x.jsonl")
-    with pytest.raises(UserError, match=r"exported:\n  1: the prompt has several turns"):
+    with pytest.raises(UserError, match=r"exported:\n  1: the prompt is not one message"):
         codepref.export([pair(TALK)], to="texts", out=tmp_path / "x.jsonl")
     assert not (tmp_path / "x.jsonl").exists()
 
@@ -155,7 +155,10 @@ def test_the_command_prints_the_settings_and_the_number_of_rows(
     assert main(["export", "--pairs", str(tmp_path / "pairs.parquet"), "--to", "texts", "--out", str(out)]) == 0
     printed = capsys.readouterr()
     assert printed.out.splitlines() == ["2 rows", str(out)]
-    assert printed.err == "codepref: 1 left out: the prompt has several turns, which one text cannot hold\n"
+    assert (
+        printed.err
+        == "codepref: 1 left out: the prompt is not one message of the user, with or without a system text\n"
+    )
     assert main(["export", "--pairs", str(tmp_path / "pairs.parquet"), "--to", "openrlhf", "--out", str(out)]) == 0
     assert "--data.prompt_key prompt" in capsys.readouterr().out
     assert main(["export", "--pairs", str(tmp_path / "no.parquet"), "--to", "trl", "--out", str(out)]) == 2

@@ -152,9 +152,9 @@ def test_equal_conversations_keep_their_prompt() -> None:
         ({"prompt": "p", "chosen": 7, "rejected": "r"}, "`chosen` must be a text, or a list of messages"),
         ({"prompt": "p", "chosen": [], "rejected": "r"}, "`chosen` is an empty list"),
         ({"prompt": "p", "choices": ["a", "b"], "gt_choice": 2}, "the place \\(0 or 1\\) of the better"),
-        ({"context": "p", "completions": [{"rank": 0, "completion": "a"}]}, "completions of two ranks"),
+        ({"context": "p", "completions": [{"rank": 0, "completion": "a"}]}, "completions of at least two ranks"),
         ({"prompt": [turn("alien", "p")], "chosen": "c", "rejected": "r"}, "the speaker 'alien'"),
-        ({"prompt": [{"role": "user", "content": [{"type": "image"}]}], "chosen": "c", "rejected": "r"}, "no text"),
+        ({"prompt": [{"role": "user", "content": [{"type": "image"}]}], "chosen": "c", "rejected": "r"}, "not text"),
         ({"prompt": "p", "system": 3, "chosen": "c", "rejected": "r"}, "`system` must be text"),
     ],
 )
