@@ -95,7 +95,7 @@ def texts(messages: Sequence[Message]) -> list[str]:
 
 
 def holds(row: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
-    """Return whether the parts of a row hold the expected texts, and no other answer."""
+    """Return whether the parts of a row hold the expected texts, and the prompt part holds no answer."""
     for name, value in expected.items():
         if isinstance(value, bool):
             if bool(row.get(name)) != value:

@@ -23,8 +23,8 @@ FAULT_NAMES = {"malformed": "not json", "timeout": "hang"}
 def check_faults(problems: int, responses: int, kills: int, longest: float, port: int, seed: int) -> dict[str, Any]:
     """Run both commands undisturbed, and then with kills. Returns the checks, and whether both runs have equal results.
 
-    problems: the number of instructions. responses: to each instruction. kills, longest: see
-    `run_with_kills`. seed: the seed of the moments of kills.
+    problems: the number of instructions. responses: the number of responses to each instruction.
+    kills, longest: see `run_with_kills`. seed: the seed of the moments of kills.
     """
     result: dict[str, Any] = {}
     texts = {}

@@ -1,7 +1,7 @@
 """Measures the speed and the memory with which `codepref inspect --limit 0` reads a large source of problems.
 
 The rows are made here, in the form of OpenCodeInstruct: a request of about 180 words, a program, ten asserts and the
-columns with the judgement of a model. They are no problems of that data set.
+columns with the judgement of a model. They are not rows of that data set.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ def evaluate(
     if sum(source is not None for source in (model, solutions, verdicts)) != 1:
         raise UserError("give exactly one of model, solutions and verdicts")
     if model is None and (base_url or server):
-        raise UserError("base_url (--base-url) is the address of a model: give `model` (--model) too")
+        raise UserError("base_url (--base-url) is the address of a server for a model: give `model` (--model) too")
     if model is None and engine:
         raise UserError("engine (--engine) starts a server for a model: give `model` (--model) too")
     if verdicts is None and problems is None:

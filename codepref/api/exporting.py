@@ -24,7 +24,7 @@ KINDS_OF: Mapping[str, tuple[ExportKind, ...]] = {
     "verdicts": ("kto", "sft"),
     "problems": ("rl",),
 }
-"""The kinds of rows that each source can give. The first is the default."""
+"""The kinds of rows that each source can give. The first is the default, except for data; see `export`."""
 
 
 def export(
@@ -43,15 +43,15 @@ def export(
 
     Give exactly one of `pairs`, `data`, `verdicts` and `problems`, in any form that `codepref.train` takes.
     to: a name in `codepref.exports.TRAINERS`, such as "llamafactory".
-    kind: "pairs", "kto" (single answers with a label), "sft" (demonstrations) or "rl" (problems). None takes "pairs"
-    for pairs, "kto" for verdicts, "rl" for problems, and for data "kto" if a row has the label false, else "sft". Of
-    pairs, "kto" takes both sides and "sft" the chosen sides.
-    strict: refuse a source of problems with a bad row. seed: the seed by which answers of verdicts are drawn.
+    kind: "pairs", "kto" (single answers with a label), "sft" (demonstrations) or "rl" (problems). By default it
+    is "pairs" for pairs, "kto" for verdicts and "rl" for problems. For data it is "kto" if an answer is unwanted, else
+    "sft". Of pairs, "kto" takes both sides and "sft" the chosen sides.
+    strict: refuse a source of problems with a bad row. seed: the seed with which answers are drawn from verdicts.
 
     The lines for the trainer's configuration are written beside `out`. The result has their paths, the number of rows,
-    and the numbers of rows that were left out because the trainer would drop or misread them.
-    Raises UserError for a trainer that does not take the kind, for an ending of `out` that it does not read, for a
-    source that cannot be read, and if no row is left.
+    and the numbers of rows and answers that were left out, by reason.
+    Raises UserError for an unknown trainer, for a kind that the source or the trainer does not take, for an ending of
+    `out` that the trainer does not read, for a source that cannot be read, and if no row is left.
     """
     sources = {"pairs": pairs, "data": data, "verdicts": verdicts, "problems": problems}
     given = [name for name, value in sources.items() if value is not None]

@@ -24,7 +24,7 @@ Solutions = str | Path | Iterable[Solution] | Iterable[Mapping[str, Any]]
 Tests = str | Path | Mapping[str, Sequence[Test]]
 Verdicts = str | Path | Sequence[VerdictMatrix]
 Pairs = Any
-"""A path, a hub name, a list of Pair, a PairSet, or rows of pairs in any form (a `datasets.Dataset`)."""
+"""A path, a hub name, a list of Pair, a PairSet, or rows in a form that `read_pairs` takes (a `datasets.Dataset`)."""
 
 
 def load_problems(source: Problems, *, limit: int | None = None, strict: bool = False) -> list[Problem]:
@@ -142,12 +142,12 @@ def on_server(
 ) -> str | Engine:
     """Return the engine for a model on a server, or `model` unchanged if no address is given.
 
-    Raises UserError for mistakes in the settings, and for an address beside an Engine.
+    Raises UserError for mistakes in the settings, and for an address together with an Engine.
     """
     if not base_url and (server is None or not server.base_url):
         return model
     if not isinstance(model, str):
-        raise UserError("give the server's name for the model as `model`, and not an Engine, with `base_url`")
+        raise UserError("with `base_url`, give the server's name for the model as `model`, and not an Engine")
     from codepref.sampling.engines import open_engine
 
     return open_engine(model, base_url=base_url, server=server, log=log)

@@ -16,7 +16,7 @@ from codepref.problems.survey import Survey
 from codepref.storage.files import check_target, write_jsonl
 
 GOLD = 200
-"""The number of problems that are checked by default, if nothing is written."""
+"""The number of problems whose tests are run by default, if `limit` is not 0 and nothing is written."""
 
 
 def inspect(
@@ -33,20 +33,20 @@ def inspect(
     seed: int = 0,
     progress: Notify | None = None,
 ) -> dict[str, Any]:
-    """Describe a source of problems: what was read as what, which rows were left out, and whether the tests are good.
+    """Describe a source of problems: its format, the use of its columns, the rows that were left out, and its tests.
 
     The source is read as a stream, so it need not fit into memory.
 
     source: as in `load_problems`, with options after `#`. limit: inspect only the first `limit` problems. None and 0
-    inspect all. With 0, `gold` is 0 by default.
+    inspect all.
     gold: the number of problems, drawn at random with `seed`, whose tests are run: against the gold solution, and
-    against programs that do nothing. -1 runs those of all problems, 0 runs none. None runs those of GOLD problems, or
-    all if `write` is given.
+    against programs that do nothing. -1 runs those of all problems, 0 runs none. The default is
+    0 if `limit` is 0, else -1 if `write` is given, else GOLD.
     against: benchmarks. A problem that contains one of their problems overlaps (see
     `codepref.problems.contamination`).
     write: a file of JSON lines for the good problems, in codepref's own format. A problem is good unless its gold
     solution fails or is unjudged, it has no test, its tests prove nothing, or it overlaps with a benchmark. Tests that
-    prove nothing are left out. With gold=0 no tests are run, so nothing is known about them.
+    prove nothing are left out. With gold=0 no tests are run, and only overlaps count.
     progress: called with a word for the work, the number of problems that are done, and the number of all, or 0 if it
     is not known.
 
@@ -60,7 +60,9 @@ def inspect(
     if write is not None:
         check_target(Path(write))
         if gold is not None and gold > 0:
-            raise UserError("to write good problems, the tests of all problems must be run (gold -1), or none (gold 0)")
+            raise UserError(
+                "to write good problems, the tests of all problems must be run (gold -1, --gold all), or none (gold 0)"
+            )
     if gold is None:
         gold = 0 if limit == 0 else -1 if write is not None else GOLD
     benchmarks = {_name(one): load_problems(one) for one in against}

@@ -1,4 +1,4 @@
-"""Gives the functions of the API a model on a server that codepref starts for one call."""
+"""Starts a server for a model, for one call of a function of the API."""
 
 from __future__ import annotations
 
@@ -30,13 +30,16 @@ def on_launched(
 
     Without `engine`, or if it names no server, yield `model`. calls: settings of the calls. folder: for the output of
     the server; None: a folder that is removed afterwards. Raises UserError for an Engine in place of the model's name,
-    for an address beside `engine`, and for a model without weights.
+    and for an address together with `engine`.
     """
     if engine is None or not engine.launches:
         yield model
         return
     if not isinstance(model, str):
-        raise UserError("give the name of a model, and not an Engine, with a server that codepref starts")
+        raise UserError(
+            "a server that codepref starts (--engine) needs the name of a model: give neither an Engine nor base_url "
+            "(--base-url) with it"
+        )
     if calls is not None and calls.base_url:
         raise UserError("give either base_url (--base-url) or a server that codepref starts (--engine)")
     from codepref.sampling.engines.launched import LaunchedEngine, Servers

@@ -41,10 +41,11 @@ def sample(
     """Ask a model for `n` answers to each problem, and return one row for each answer.
 
     kind: what the answers hold, "solutions" or "tests". strict: refuse a source of problems with a bad row, which
-    is left out by default. base_url: the address of an OpenAI-compatible server of the model, or several. The model's
-    name is then the server's name for it. server: settings of the calls; its `base_url` counts if `base_url` is empty.
-    engine: the section [engine] of a recipe, for a server that codepref starts for the model and stops. log: called
-    with messages for the user. See `codepref.sampling.sample.sample` for the other arguments, the rows and the errors.
+    is left out by default. base_url: the address of an OpenAI-compatible server of the model, or several addresses.
+    `model` is then the server's name for the model. server: settings of the calls. Its `base_url` is used if `base_url`
+    is empty. engine: the section [engine] of a recipe, for a server that codepref starts for the model and stops.
+    log: called with messages for the user. See `codepref.sampling.sample.sample` for the other arguments, the rows and
+    the errors.
     """
     from codepref.sampling.engines import Decoding
     from codepref.sampling.sample import sample as work
@@ -91,7 +92,7 @@ def sample_to_file(
 ) -> None:
     """Write the rows that `sample` returns to the file `out`, without keeping them in memory.
 
-    The arguments are those of `sample`.
+    The arguments and the errors are those of `sample`.
     """
     from codepref.sampling.engines import Decoding
     from codepref.sampling.sample import sample_to_file as work
@@ -123,7 +124,7 @@ def _answering(
     log: Callable[[str], None],
     dtype: str,
 ) -> Iterator[tuple[str | Engine, str | Engine]]:
-    """Yield the model whose template counts, and the model that answers. Stop a server that was started for it."""
+    """Yield the model whose prompt template is used, and the model that answers. Stop its server after the block."""
     chosen = on_server(model, base_url, server, log)
     folder = out.with_name(f"{out.name}.server") if out else None
     with on_launched(chosen, engine, calls=server, folder=folder, log=log, dtype=dtype) as answering:

@@ -44,12 +44,13 @@ def train(
     """Train a model and write it to the folder `out`. The model appears in the folder only when it is complete.
 
     Give exactly one of `pairs`, `verdicts`, `data` and `problems`.
-    pairs: a Parquet or JSON lines file, Pair records, a PairSet or a `datasets.Dataset`. The method `kto` learns from
+    pairs: a file, a hub name, Pair records, a PairSet, or rows such as a `datasets.Dataset` (see
+    `codepref.pairing.artifact.read_pairs`). The method `kto` learns from
     both sides as single answers, and `sft` from the chosen sides.
     verdicts: a folder that `execute` wrote. `rft` and `sft` learn from solutions that passed all tests, at most four of
     each problem. `kto` also learns from failed solutions, at most four of each problem.
     `codepref.training.examples.examples_from_verdicts` says which solutions are left out.
-    data: demonstrations for `sft`: a file, a hub name, or rows with an instruction and an answer (see
+    data: demonstrations for `sft`, or answers with a label for `kto`: a file, a hub name, or rows (see
     `codepref.training.demonstrations`).
     problems: problems with tests, for `grpo` and `rloo`. These methods sample answers while they train. `online` holds
     their settings.
@@ -157,14 +158,14 @@ def _training_data(pairs: Any, verdicts: Any, data: Any, settings: TrainingSecti
         return answers_of(None, verdicts, seed)
     records = read_pair_records(pairs)
     if not records and isinstance(pairs, str | Path):
-        raise UserError(f"{pairs}: holds no pair to train on")
+        raise UserError(f"{pairs} holds no pair to train on")
     return records
 
 
 def answers_of(data: Any, verdicts: Any, seed: int) -> Examples:
     """Return the single answers in demonstrations, or in verdicts if `data` is None. `train` explains both.
 
-    Raises UserError for a source that cannot be read, and for verdicts that are no folder.
+    Raises UserError for a source that cannot be read, and for verdicts that are not given as a path.
     """
     from codepref.problems.load import read_rows
     from codepref.training.demonstrations import examples_from_rows

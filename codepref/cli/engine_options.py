@@ -18,12 +18,17 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--engine-command", metavar="TEXT", help="command of another server, with {model} and {port}")
     group.add_argument("--engine-options", metavar="TEXT", help="further options of the server's command")
-    group.add_argument("--engine-python", metavar="PATH", help="Python interpreter of the server's environment")
+    group.add_argument(
+        "--engine-python", metavar="PATH", help="folder or Python interpreter of the server's environment"
+    )
     group.add_argument("--engine-port", type=int, metavar="N", help="port of the server (default: a free one)")
 
 
 def read_engine(options: Namespace) -> EngineSection | None:
-    """Return the server that the options name, or None. Raises UserError for options of a server that none names."""
+    """Return the server that the options name, or None.
+
+    Raises UserError for wrong values, and for options of a server without --engine or --engine-command.
+    """
     names = {"preset": "engine", **{key: f"engine_{key}" for key in ("command", "options", "python", "port")}}
     values = {key: value for key, name in names.items() if (value := getattr(options, name)) is not None}
     if not values:

@@ -92,15 +92,15 @@ def note_vacuous(summary: Mapping[str, Any], log: Log) -> None:
     if left_out:
         names = [f"{task} test {test}" for task, tests in left_out.items() for test in tests]
         log(
-            f"codepref: tests left out, since programs that do nothing pass them or they name nothing of the "
-            f"solution: {len(names):,} ({_list_first(names)}). --vacuous-tests keep runs them"
+            f"codepref: tests left out: {len(names):,} ({_list_first(names)}). Programs that do nothing pass them, or "
+            "they name nothing of the solution. --vacuous-tests keep runs them"
         )
     problems: Mapping[str, str] = summary.get("problems_that_prove_nothing", {})
     if problems:
         causes = [f"{task} ({cause})" for task, cause in problems.items()]
         log(
-            f"codepref: problems whose tests prove nothing, since a program that does nothing passes all of them: "
-            f"{len(problems):,}. Solutions that pass them are unjudged ({SKIPPED}): {_list_first(causes)}"
+            f"codepref: problems whose tests prove nothing: {len(problems):,} ({_list_first(causes)}). A program that "
+            f"does nothing passes all of their tests. Solutions that pass these tests are unjudged ({SKIPPED})"
         )
 
 

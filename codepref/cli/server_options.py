@@ -51,7 +51,9 @@ def add_server(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--concurrency", type=int, help=f"answers that each server draws at once (default {default.concurrency})"
     )
-    group.add_argument("--timeout", type=float, help=f"seconds for each call (default {default.timeout:g})")
+    group.add_argument(
+        "--timeout", type=float, help=f"seconds for each attempt at a call (default {default.timeout:g})"
+    )
     group.add_argument("--retries", type=int, help=f"attempts after the first one (default {default.retries})")
     group.add_argument(
         "--answers-per-call", type=int, help="answers that one call asks for (default: as many as the server gives)"
@@ -65,7 +67,7 @@ def add_server(parser: argparse.ArgumentParser) -> None:
 
 
 def read_server(options: Namespace, *, launched: bool = False) -> ModelServer | None:
-    """Return the server that the options name, or None without --base-url.
+    """Return the settings of calls to servers, or None if the options name none.
 
     launched: whether codepref starts the server. The options then need no --base-url.
     Raises UserError for values out of range, and for options of a server without --base-url.
@@ -74,7 +76,9 @@ def read_server(options: Namespace, *, launched: bool = False) -> ModelServer | 
     if not values.get("base_url"):
         if values and not launched:
             option = _NAMES[next(iter(values))]
-            raise UserError(f"{option} applies only to a model on a server: add --base-url, or leave it out")
+            raise UserError(
+                f"{option} applies only to a model on a server: add --base-url or --engine, or leave out {option}"
+            )
         if not values:
             return None
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

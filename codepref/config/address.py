@@ -7,7 +7,7 @@ import re
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 _ENDPOINTS = ("/chat/completions", "/completions", "/models", "/responses", "/embeddings", "/messages", "/chat")
-"""Paths of single functions of a server. People copy them from examples; the base address ends before them."""
+"""Paths of single functions of a server. People copy such paths from examples. The base address ends before them."""
 _VERSION = re.compile(r"/v\d+[a-z0-9]*$")
 _QUOTES = "\"'`\u201c\u201d\u2018\u2019\u00ab\u00bb<>"
 
@@ -19,21 +19,23 @@ def address_mistake(base_url: str) -> str:
         return f"base_url must begin with http:// or https://, not {hidden_login(base_url)!r}"
     shown = hidden_login(text)
     if re.search(r"[\s{}\\]", text) or any(ord(letter) < 32 for letter in text):
-        return f"base_url {shown!r} holds a character that no address holds"
+        return f"base_url {shown!r} holds a character that an address cannot hold"
     try:
         parts = urlsplit(text)
         port = parts.port
         host = parts.hostname or ""
         host.encode("idna" if not host.isascii() else "ascii")
     except (ValueError, UnicodeError):
-        return f"base_url {shown!r} is no address. It has the form http://HOST:PORT/v1, or http://[IPV6]:PORT/v1"
+        return f"base_url {shown!r} is not an address. An address has the form http://HOST:PORT/v1, or http://[IPV6]:PORT/v1"
     if not host or port == 0 or "//" in parts.path[:2]:
-        return f"base_url {shown!r} names no server. It has the form http://HOST:PORT/v1"
+        return f"base_url {shown!r} names no server. An address has the form http://HOST:PORT/v1"
     return ""
 
 
 def split_address(base_url: str) -> tuple[str, dict[str, str]]:
-    """Return the base address without quotes, final slashes and the path of a single function, and its query.
+    """Return the base address and its query.
+
+    Quotes around the address, final slashes and the path of a single function are removed.
 
     >>> split_address("https://host/openai/v1/chat/completions?api-version=2")
     ('https://host/openai/v1', {'api-version': '2'})
@@ -56,7 +58,7 @@ def hidden_login(address: str) -> str:
 
 
 def is_this_machine(address: str) -> bool:
-    """Return whether an address names this machine by its loopback interface."""
+    """Return whether the host of an address is localhost, a loopback address or the unspecified address (0.0.0.0)."""
     host = urlsplit(address).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback or ipaddress.ip_address(host).is_unspecified

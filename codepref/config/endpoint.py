@@ -38,7 +38,7 @@ class ServerSettings:
         return self.price_in > 0 or self.price_out > 0
 
     def extra_fields(self) -> dict[str, Any]:
-        """Return the fields of `extra_body`. Raises ValueError if it is neither empty nor a JSON object."""
+        """Return the fields of `extra_body`. Raises ValueError if it is neither blank nor a JSON object."""
         fields = json.loads(self.extra_body) if self.extra_body.strip() else {}
         if not isinstance(fields, dict):
             raise ValueError("not a JSON object")

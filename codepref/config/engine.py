@@ -19,7 +19,7 @@ class EngineSection:
         "", doc="command of another server, with {model} and {port}, such as `my-server {model} --port {port}`"
     )
     options: str = bounded("", doc="further options, which are appended to the command")
-    python: str = bounded("", doc="Python interpreter of the server's environment; empty: codepref's own")
+    python: str = bounded("", doc="folder or Python interpreter of the server's environment; empty: codepref's own")
     port: int = bounded(0, low=0, high=65535, doc="port on this machine; 0 takes a free one")
     wait_seconds: float = bounded(900.0, above=0.0, doc="seconds in which the server must be ready")
     stop_seconds: float = bounded(20.0, low=0.0, doc="seconds that the server has to end before it is killed")

@@ -29,7 +29,7 @@ def bounded(
     """Return a dataclass field of a section, with its default, bounds and documentation.
 
     low, high: the least and the greatest allowed value. above: a number that the value must exceed. In a tuple, each
-    number must lie within these bounds. or_one: a tuple may be written as its only element. doc: one line for
+    number must lie within these bounds. or_one: a tuple of one text may be written as the text. doc: one line for
     docs/reference/recipe.md.
     """
     metadata = {"low": low, "high": high, "above": above, "or_one": or_one, "doc": doc}

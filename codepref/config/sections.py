@@ -87,7 +87,7 @@ class ExecutionSection:
 
 @dataclass(frozen=True)
 class ChoiceSection:
-    """Which training problems are used: by their columns, and by the model's own solutions before training."""
+    """Chooses training problems by their columns, and by verdicts of the model's own solutions before training."""
 
     where: tuple[str, ...] = bounded(
         (), doc='conditions on the rows of `problems.train`, such as "difficulty=easy|medium" or "rating<1600"'
@@ -95,7 +95,9 @@ class ChoiceSection:
     min_pass_rate: float = bounded(
         0.0, low=0.0, high=1.0, doc="least share of the model's solutions of a problem that pass all tests"
     )
-    max_pass_rate: float = bounded(1.0, low=0.0, high=1.0, doc="largest such share; 0.9 leaves out what is too easy")
+    max_pass_rate: float = bounded(
+        1.0, low=0.0, high=1.0, doc="largest share of a problem's solutions that pass all tests"
+    )
     min_distinct: int = bounded(1, low=1, doc="least number of different verdicts of a problem's solutions")
 
     @property

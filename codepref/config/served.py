@@ -35,7 +35,10 @@ class ModelServer:
     budget: float = bounded(-1.0, low=-1.0, doc="most dollars for the answers of one file; -1: no limit")
 
     def endpoint(self, model: str) -> Endpoint:
-        """Return the settings of calls to the model. model: the model's name, unless `served_name` holds it."""
+        """Return the settings of calls to the model. `base_url` must not be empty.
+
+        model: the name of the model, which is used if `served_name` is empty.
+        """
         name = self.served_name or model
         return Endpoint(
             name=name,

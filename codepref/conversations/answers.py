@@ -228,7 +228,7 @@ def _not_an_answer(row: Row, where: str, turns: Sequence[Message]) -> str:
             f"one of the columns {', '.join(ANSWERS)}"
         )
     return (
-        f"{where}: this row is neither a demonstration nor a labelled answer. It needs a value in the column `messages` "
-        f"or `conversations`, or a prompt (in one of the columns {', '.join(REQUESTS)}) and an answer (in one of the "
-        f"columns {', '.join(ANSWERS)}). Its columns are {', '.join(map(str, row))}."
+        f"{where}: this row is neither a demonstration nor a labelled answer. It needs a value in the column "
+        f"`messages` or `conversations`, or a prompt (in one of the columns {', '.join(REQUESTS)}) and an answer "
+        f"(in one of the columns {', '.join(ANSWERS)}). Its columns are {', '.join(map(str, row))}."
     )

@@ -27,8 +27,9 @@ def pairs_from_answers(answers: Iterable[Answer], left_out: Counter[str], *, mos
 
     Equal answers count once, and are left out if they have both labels. The wanted answers of a prompt are paired in
     their order with the unwanted ones. If there are fewer of one label, these are used again from the first.
-    The confidence of a pair is the difference of its scores, or 1 without scores. `chosen_id` and `rejected_id` are the places of the two answers among
-    all answers to the prompt, from 0. left_out: receives the numbers of answers that were left out, by reason.
+    The confidence of a pair is the difference of its scores, or 1 without scores. `chosen_id` and `rejected_id` are the
+    places of the two answers among all answers to the prompt, from 0. left_out: receives the numbers of answers that
+    were left out, by reason.
     """
     groups: dict[str, list[tuple[int, Answer]]] = {}
     counts: Counter[str] = Counter()
