@@ -60,7 +60,7 @@ def add_problems(parser: Parser) -> None:
 
 
 def add_where(parser: Parser, source: str) -> None:
-    """Add --where. source: the argument with the source whose rows it chooses."""
+    """Add --where. source: the argument that names the source whose rows the conditions choose."""
     parser.add_argument(
         "--where",
         action="append",
