@@ -14,7 +14,7 @@ _MAX_NAMES = 12
 
 
 class Columns:
-    """Counts the rows of a source and, for each column, the rows that hold something there which was not read."""
+    """Counters for a source: its rows and, for each column, the rows in which it holds something that was not read."""
 
     def __init__(self) -> None:
         self._unused: Counter[str] = Counter()

@@ -40,7 +40,7 @@ EVIDENCE = (
     "chosen_model",
     "rejected_model",
 )
-"""The columns of published data sets that become the evidence of a pair, if it has no column `evidence`."""
+"""The columns of published data sets that become the evidence of a pair if the column `evidence` is empty."""
 
 _TURN = re.compile(r"(?:^|\n\n)(Human|Assistant): ?")
 
