@@ -1,7 +1,7 @@
 """Samples raw answers of a model to problems.
 
-With an output file, each answer is written as soon as it is finished, and the rows are not kept in memory. If a
-call is interrupted, the same call samples only the answers that were not finished.
+With an output file, each answer is written as soon as it is finished. After an interruption, the same call samples only
+the answers that were not finished. `sample_to_file` does not keep the rows in memory.
 """
 
 from __future__ import annotations
