@@ -13,7 +13,7 @@ from codepref.records import Message
 
 KEPT = " (kept)"
 """The ending of a fault for which a row is counted but kept."""
-FOLDED = f"the chat template takes no system turn, so its text stands at the head of the first user turn{KEPT}"
+FOLDED = f"the chat template takes no system turn, so the system text stands at the head of the first user turn{KEPT}"
 TRIMMED = f"the chat template changes blank lines or white space at the ends of lines{KEPT}"
 NO_SYSTEM = "the chat template leaves out the system turn"
 END_IN_TEXT = "an answer holds the text of a token that ends answers"

@@ -1,6 +1,6 @@
 """Shows progress: on a terminal as one line that is rewritten, elsewhere as new lines.
 
-The new lines are at least ten seconds apart. Only a closing line does not wait.
+The new lines are at least ten seconds apart. A closing line and a message do not wait.
 """
 
 from __future__ import annotations

@@ -55,8 +55,8 @@ class DecodingLoop:
     """Writes the answers to prompts.
 
     model: a causal language model of Transformers in evaluation mode. stops: the tokens that end an answer. slots: the
-    number of answers that are written at once. room: the model's context in tokens, or None if it is unknown. windows:
-    see `Slots`. on_tokens: called with the number of tokens of each step.
+    largest number of answers that are written at once. room: the model's context in tokens, or None if it is unknown.
+    windows: see `Slots`. on_tokens: called with the number of tokens of each step.
     """
 
     def __init__(

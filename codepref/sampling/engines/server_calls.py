@@ -14,7 +14,7 @@ from codepref.sampling.engines.base import Answer, Ask
 from codepref.servers.records import Reply, Request, RequestResult
 
 EQUAL_REPLIES = 8
-"""If this number of calls for several answers bring no two different answers each, later calls ask for one answer.
+"""If each of this number of calls asks for several answers and brings only equal ones, later calls ask for one.
 
 Such a server may draw all answers of a call with the same seed.
 """
