@@ -1,4 +1,4 @@
-"""Chat templates: what a model's template makes of messages, and what it refuses, leaves out or changes."""
+"""Applies the chat template of a model, and finds messages that the template refuses, leaves out or changes."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ from codepref.errors import UserError
 from codepref.records import Message
 
 KEPT = " (kept)"
-"""The end of a fault that is counted, while the row stays."""
-FOLDED = f"the chat template takes no system turn, so its text stands at the head of the first user turn{KEPT}"
-TRIMMED = f"the chat template changes blank lines or white space at the ends of a text{KEPT}"
+"""The ending of a fault for which a row is counted but kept."""
+FOLDED = f"the chat template takes no system turn, so the system text stands at the head of the first user turn{KEPT}"
+TRIMMED = f"the chat template changes blank lines or white space at the ends of lines{KEPT}"
 NO_SYSTEM = "the chat template leaves out the system turn"
 END_IN_TEXT = "an answer holds the text of a token that ends answers"
 DATE = datetime.date(2024, 7, 26)
-"""The date that templates which ask for today's date get, so that a prompt has the same tokens every day. Llama's own
-templates name it where there is no clock."""
+"""The date that a chat template gets if it asks for today's date.
+
+A fixed date gives a prompt the same tokens every day.
+"""
 _CODES = ("%-d", "%d", "%e", "%B", "%b", "%m", "%Y", "%y", "%A", "%a", "%H", "%I", "%M", "%S", "%p", "%j")
 SWALLOWED = "the tokenizer drops the indentation with which an answer begins"
 _RULE, _ASK, _ANSWER = "Rule7", "Ask7", "Answer7"
-"""Texts of short conversations that show what a template does. They should stand in no template."""
+"""Texts of trial conversations, which show what a template does. They should occur in no template."""
 
 
 class TemplateError(UserError):
-    """The chat template refuses messages, or changes them so that a model would read another prompt."""
+    """A chat template refuses or changes messages, or a message has a token that the model's embedding lacks."""
 
 
 class Chat:
     """The chat template of a tokenizer.
 
     ends: the ids of the tokens that end an answer, as `codepref.models.stop_tokens` returns them. rows: the number of
-    tokens that the model's embedding knows, or None if it is unknown.
+    rows of the model's embedding, or None if it is unknown.
     """
 
     def __init__(self, tokenizer: Any, ends: Iterable[int] = (), rows: int | None = None) -> None:
@@ -52,14 +54,15 @@ class Chat:
             try:
                 self._render([user], add_generation_prompt=True)
             except TemplateError:
-                return "kept"  # it refuses more than the system turn, and its words about the real messages say what
+                return "kept"  # it refuses the user turn too, and its error about the real messages will say why
             return "refused"
         return "kept" if _RULE in text else "left out"
 
     def prompt(self, messages: Sequence[Message]) -> list[Message]:
         """Return messages as the template takes them.
 
-        If it refuses system turns, their text goes to the head of the first user turn. Otherwise nothing changes.
+        If the template refuses system turns, the text of the system turns at the beginning goes to the head of the user
+        turn that follows them. If it takes them, or if no user turn follows, the messages are unchanged.
         """
         turns = list(messages)
         count = next((at for at, turn in enumerate(turns) if turn["role"] != "system"), len(turns))
@@ -71,7 +74,8 @@ class Chat:
     def encode(self, messages: Sequence[Message], add_generation_prompt: bool) -> list[int]:
         """Return the token ids of messages.
 
-        Raises TemplateError with the template's own words if it raises, and for a token that the embedding lacks.
+        Raises TemplateError with the text of the error if the template fails. Raises it also for a token that the
+        embedding lacks.
         """
         with _own_words(messages):
             encoded = self._tokenizer.apply_chat_template(list(messages), add_generation_prompt=add_generation_prompt)
@@ -79,7 +83,7 @@ class Chat:
         if self._rows is not None and ids and (far := max(ids)) >= self._rows:
             raise TemplateError(
                 f"the token {self._tokenizer.convert_ids_to_tokens([far])[0]!r} has the id {far}, and the model's "
-                f"embedding has rows for {self._rows} tokens only. Take the tokenizer that belongs to the model, or "
+                f"embedding has rows for {self._rows} tokens only. Use the tokenizer that belongs to the model, or "
                 "add rows to its embedding (resize_token_embeddings)"
             )
         return ids
@@ -87,8 +91,8 @@ class Chat:
     def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
         """Return the token ids of a prompt, to which the model adds its answer.
 
-        Raises TemplateError if the template refuses the messages, or leaves out or changes a text by more than white
-        space at its ends.
+        Raises TemplateError as `encode` does, and if the template leaves out the system turn or changes a text. Changes
+        of blank lines, and of white space at the ends of lines or of a text, are accepted.
         """
         turns = self.prompt(messages)
         fault = self.fault(turns, prompt=True)
@@ -98,11 +102,12 @@ class Chat:
         return self.encode(turns, True)
 
     def fault(self, messages: Sequence[Message], *, prompt: bool = False) -> str:
-        """Return what the template does to the texts of messages that it should not do, or "".
+        """Return how the template changes or leaves out the texts of messages, or "" if it does neither.
 
-        The text ends with KEPT if only blank lines or white space at the ends of a text change. prompt: whether the
-        messages are a prompt; then the indentation of a first line counts as white space at the end of a text. In rows
-        to train on it does not, since an answer can go on from the prompt. Raises TemplateError as `encode` does.
+        The returned text ends with KEPT if only blank lines or white space at the ends of lines change. prompt: whether
+        the messages are a prompt. In a prompt, a change of a text's first indentation also gives a text with KEPT. In a
+        row for training it does not, since the answer can continue the code of the prompt. Raises TemplateError if the
+        template fails.
         """
         if self.system_turns == "left out" and any(
             turn["role"] == "system" and turn["content"].strip() for turn in messages
@@ -130,7 +135,7 @@ class Chat:
         return self.encode([*prompt, *bare], False) == list(ids)
 
     def holds_end(self, answer: Sequence[Message]) -> bool:
-        """Return whether the text of an answer holds an end token, after which the model would not go on."""
+        """Return whether an answer holds the text of an end token, at which the model would stop."""
         return any(end in turn["content"] for turn in answer for end in self._end_texts)
 
     def _render(self, messages: Sequence[Message], *, add_generation_prompt: bool = False) -> str:
@@ -142,12 +147,15 @@ class Chat:
 
 
 def fix_date(tokenizer: Any) -> None:
-    """Let the chat templates of a tokenizer read DATE in place of today's date. Other templates do not change."""
+    """Make the chat templates of a tokenizer use DATE in place of today's date.
+
+    Templates that do not ask for the date are unchanged.
+    """
     _change_templates(tokenizer, lambda text: _clock() + text if "strftime_now" in text else text)
 
 
 def free_date(tokenizer: Any) -> None:
-    """Undo `fix_date`, so that the templates can be saved with a model."""
+    """Undo `fix_date`, so that the original templates are saved with a model."""
     _change_templates(tokenizer, lambda text: text.removeprefix(_clock()))
 
 
@@ -159,13 +167,16 @@ def _change_templates(tokenizer: Any, change: Callable[[str], str]) -> None:
 
 @functools.cache
 def _clock() -> str:
-    """Return a macro that hides transformers' function `strftime_now`. The line break ends with the block tag."""
+    """Return a macro that replaces transformers' function `strftime_now`.
+
+    transformers lets Jinja remove the line break after a block tag, so the macro adds no text to a prompt.
+    """
     replaced = "".join(f" | replace('{code}', '{DATE.strftime(code)}')" for code in _CODES)
     return f"{{%- macro strftime_now(format) -%}}{{{{ format{replaced} }}}}{{%- endmacro %}}\n"
 
 
 def check_syntax(tokenizer: Any) -> None:
-    """Raise the error of jinja if the chat template is none. A template that refuses a conversation is one."""
+    """Raise jinja's TemplateSyntaxError if the chat template is not valid Jinja. A template may refuse messages."""
     import jinja2
 
     try:
@@ -176,7 +187,10 @@ def check_syntax(tokenizer: Any) -> None:
 
 
 def turn_end(tokenizer: Any) -> int | None:
-    """Return the id of the first token after an answer that is a token of its own in the vocabulary, or None."""
+    """Return the id of the first added token that the chat template puts after an answer, or None.
+
+    An added token is one that the tokenizer never splits, such as <|im_end|>.
+    """
     if not tokenizer.chat_template:
         return None
     try:
@@ -199,7 +213,7 @@ def about(place: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _own_words(messages: Sequence[Message]) -> Iterator[None]:
-    """Turn what a template raises by its own words, or by handling a role or a text wrongly, into a TemplateError."""
+    """Turn an error that a template raises on purpose, or by a mistake in its code, into a TemplateError."""
     import jinja2
 
     wrong = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -216,10 +230,11 @@ def _turn(role: str, content: str) -> Message:
 
 
 def _lacking(rendered: str, turns: Sequence[tuple[str, str]]) -> str:
-    """Return the role of the first (role, text) whose text does not stand in `rendered` after those before it, or "".
+    """Return the role of the first turn whose text is missing from `rendered`, or "" if none is missing.
 
-    A system text may stand anywhere, since some templates put it into the last user turn. Texts of other roles than
-    system, user and assistant are not looked for, since templates write them in their own way.
+    turns: pairs (role, text). The texts must stand in the order of the turns. A system text may stand anywhere, since
+    some templates put it into the last user turn. Texts of other roles than system, user and assistant are not looked
+    for, since templates write them in their own way.
     """
     known = [turn for turn in turns if turn[0] in ("system", "user", "assistant")]
     if not _first_lacking(rendered, known):

@@ -146,7 +146,9 @@ def test_a_missing_file_a_part_and_a_folder_of_files_are_one_message_each(tmp_pa
     part = write(tmp_path / "x-00001-of-00003.gguf")
     with pytest.raises(UserError, match="one of 3 parts"):
         resolve_model(str(part))
-    with pytest.raises(UserError, match=r"holds GGUF files and no config\.json: name the file, such as .*\.gguf"):
+    with pytest.raises(
+        UserError, match=r"holds GGUF files and no config\.json\. Give the path of one file, such as .*\.gguf"
+    ):
         resolve_model(str(tmp_path))
 
 
@@ -176,7 +178,9 @@ def test_a_disk_that_is_full_or_closed_is_one_message(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(ours, "_convert", full)
-    with pytest.raises(MachineError, match=r"No space left on device\. Free some space, or set CODEPREF_CACHE"):
+    with pytest.raises(
+        MachineError, match=r"No space left on device\)\. Free some space if the disk is full, or set CODEPREF_CACHE"
+    ):
         resolve_model(str(path))
     assert [entry for entry in (cache / "gguf").iterdir() if entry.is_dir()] == []
 

@@ -1,12 +1,12 @@
-"""Measures answers and tokens a second of engines on the same requests, in one run in which the engines alternate.
+"""Measures answers and tokens a second of engines on the same requests. All engines except vLLM take turns.
 
 generate    Transformers' `generate` in float32, in padded batches of requests with prompts of similar length
 embedded    codepref's engine in this process, which `--model FOLDER` uses
 vllm        vLLM's offline loop, in the Python that --vllm-python names
 server      codepref's engine for servers, with the server that --base-url names
 
-An engine that is not there is a row with the reason in place of figures. The results files keep their parts of other
-models.
+An engine that is not measured has a row with the reason in place of figures. The results files keep their parts about
+other models.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The engines that are measured. Each answers the same requests, and says how many tokens it wrote."""
+"""The engines that are measured. All of them answer the same requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ from codepref.sampling.prompts import request_messages
 from codepref.starter import SOLUTION_TEMPLATE as STARTER_TEMPLATE
 
 Texts = list[tuple[str, int]]
-"""The text of each answer, in the order of the requests, and its number of tokens with the end token."""
+"""The text of each answer, in the order of the requests, and its number of tokens with the end token.
+
+For codepref's engines, the tokens are counted by encoding the text again.
+"""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Work:
 
 
 class Generate:
-    """Transformers' `generate` in float32, as codepref used it before it had a decoding loop of its own."""
+    """Transformers' `generate` in float32, as codepref used it before it had its own decoding loop."""
 
     def __init__(self, work: Work) -> None:
         self.work = work
@@ -109,7 +112,7 @@ class Generate:
 
 
 class Engine:
-    """An engine of codepref: the one in this process, or that for servers."""
+    """An engine of codepref: the one in this process, or the one for servers."""
 
     def __init__(self, work: Work, *, base_url: str = "") -> None:
         self.work, self.tokenizer = work, load_tokenizer(work.model)
@@ -184,7 +187,7 @@ def _greedy(work: Work, systems: dict[str, Callable[[Sequence[Ask], Decoding], T
 
 
 def _vllm(work: Work) -> list[dict[str, Any]]:
-    """Return the runs of vLLM's offline loop, which a process of another environment measures."""
+    """Return the runs of vLLM's offline loop, which are measured in a process of another environment."""
     tokenizer = load_tokenizer(work.model)
     prompts = [
         tokenizer.apply_chat_template(list(ask.messages), add_generation_prompt=True)["input_ids"]

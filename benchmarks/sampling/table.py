@@ -15,9 +15,9 @@ def document(parts: dict[str, Any]) -> str:
     lines = [
         "# Answers a second of engines",
         "",
-        "All engines of a section answer the same requests, with the same numbers of answers at once where an engine "
-        "takes one, and alternate. A speed is the median over rounds. `times` compares answers a second with those of "
-        "`generate`, which runs in float32. Greedy texts are compared with both in float32.",
+        "All engines of a section answer the same requests. Except for vLLM, the engines take turns. A speed is the "
+        "median over rounds. `times` compares answers a second with those of `generate`, which runs in float32. "
+        "The greedy texts of `embedded` and `generate` are compared in float32.",
         "",
     ]
     for name, part in parts.items():

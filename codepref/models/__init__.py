@@ -26,7 +26,7 @@ FINGERPRINTED = (
     *WEIGHTS[:2],
     "adapter_model.bin",
 )
-"""Patterns of the files on which the fingerprint depends. adapter_config.json is not one, since it holds a path."""
+"""Patterns of the files on which the fingerprint depends. adapter_config.json matches none, since it holds a path."""
 
 TEMPLATES = "codepref.json"
 """Name of the file in a model's folder that holds the model's own prompt templates.
@@ -36,12 +36,13 @@ Such a file is meant for a model that understands only certain prompts.
 
 
 def resolve_model(model: str) -> str:
-    """Return the folder of the embedded model for `starter`, that of a GGUF file, and any other name unchanged.
+    """Return the folder of the model with this name, or the name of a hub model.
 
-    The folder of a GGUF file is made at the first call (see `codepref.models.gguf`).
-    Raises UserError for an empty name, another file, and a folder without configuration or weights. Raises UserError
-    also for a name of no folder that begins with ".", "/" or "~" or holds more than one "/", since such a name is a
-    path. Raises the errors of `codepref.models.gguf.folder_of`.
+    `starter` gives the folder of the embedded model. A GGUF file gives the folder that `codepref.models.gguf` makes of
+    it. Any other name is returned unchanged.
+    Raises UserError for an empty name, a file of another kind, and a folder without configuration or weights. A name
+    that begins with ".", "/" or "~", or holds more than one "/", is a path. Raises UserError if such a path does not
+    exist. Raises the errors of `codepref.models.gguf.folder_of`.
     """
     if model == "starter":
         from codepref.starter import model_path
@@ -58,10 +59,10 @@ def resolve_model(model: str) -> str:
             raise UserError(f"{model}: no such model folder")
         return model
     if not folder.is_dir():
-        raise UserError(f"{model}: is a file, but a model is a folder with config.json, weights and tokenizer")
+        raise UserError(f"{model}: is a file, but a model is a folder with config.json, or a GGUF file")
     if not (folder / "config.json").exists() and not (folder / "adapter_config.json").exists():
         if file := next(folder.glob("*.gguf"), None):
-            raise UserError(f"{model}: holds GGUF files and no config.json: name the file, such as {file}")
+            raise UserError(f"{model}: holds GGUF files and no config.json. Give the path of one file, such as {file}")
         raise UserError(f"{model}: holds no config.json or adapter_config.json, so it holds no Transformers model")
     if not any(next(folder.glob(pattern), None) for pattern in WEIGHTS):
         raise UserError(f"{model}: holds no weights (looked for {', '.join(WEIGHTS)})")
@@ -73,7 +74,8 @@ def fingerprint(model: str) -> str:
 
     The hash of a local folder depends on the name, the size, the first MiB and the last MiB of each file that matches
     FINGERPRINTED. The hash of a GGUF file depends on its content, and the file is not converted. The hash of a hub
-    model depends only on its name. Raises UserError as `resolve_model` does.
+    model depends only on its name. Raises UserError as `resolve_model` does. For a GGUF file, it raises UserError as
+    `codepref.models.gguf.content_key` does.
     """
     if is_gguf(model) and not Path(model).is_dir():
         return content_key(Path(model).absolute())
@@ -93,10 +95,10 @@ def fingerprint(model: str) -> str:
 
 
 def public_name(model: str) -> str:
-    """Return a model's name for readers on other machines: of a path only the last part.
+    """Return a model's name for readers on other machines. A path is shortened to its last part.
 
-    A name counts as a path if it begins with "/", "." or "~", holds more than one "/" or is that of a GGUF file. Any
-    other name is unchanged, since it may be a hub name.
+    A name counts as a path if it begins with "/", "." or "~", holds more than one "/", or ends in .gguf. Any other name
+    is unchanged, since it may be a hub name.
     """
     is_path = model.count("/") > 1 or model.startswith(("/", ".", "~")) or is_gguf(model)
     return model.rstrip("/").split("/")[-1] if is_path else model
@@ -181,9 +183,9 @@ def stop_tokens(model: Any, tokenizer: Any) -> list[int]:
     """Return the ids of the tokens that end an answer, sorted.
 
     They are the tokenizer's end-of-sequence token, the end tokens of the model's generation configuration, and the
-    token that the chat template puts after an answer. Gemma, Phi-3 and Llama-3 end a turn with a token that is not the
-    tokenizer's. model: the model, or its name. With a name only configuration files are read. Raises UserError as
-    `resolve_model` does.
+    token that the chat template puts after an answer. Gemma and Phi-3, for example, end a turn with another token than
+    the end-of-sequence token. model: the model, or its name. For a name, only configuration files are read. Raises
+    UserError if they cannot be read.
     """
     own = _generation_ends(model) if isinstance(model, str) else getattr(model.generation_config, "eos_token_id", None)
     ends = {tokenizer.eos_token_id, turn_end(tokenizer), *(own if isinstance(own, list | tuple) else [own])}
@@ -191,9 +193,9 @@ def stop_tokens(model: Any, tokenizer: Any) -> list[int]:
 
 
 def embedding_rows(model: Any) -> int | None:
-    """Return the number of tokens that the model's embedding knows, or None if its configuration does not say.
+    """Return the number of rows of the model's embedding, or None if its configuration does not say.
 
-    model: the model, or its name. The name of an adapter gives None, since an adapter can bring an embedding along.
+    model: the model, or its name. The name of an adapter gives None, since an adapter can hold its own embedding.
     Raises UserError if the configuration cannot be read.
     """
     if not isinstance(model, str):
@@ -226,7 +228,7 @@ def _configuration(model: str) -> Any:
 
 
 def _generation_ends(model: str) -> Any:
-    """Return `eos_token_id` as `load_model` would find it: of the generation configuration, or else of the model's."""
+    """Return `eos_token_id` of the generation configuration, or else that of the model's configuration."""
     from transformers import GenerationConfig
 
     folder = Path(resolve_model(model))

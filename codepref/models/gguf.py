@@ -1,4 +1,4 @@
-"""Models in GGUF files. transformers reads the file once, and the model is kept as a folder in the user's cache."""
+"""Reads models in GGUF files. The first use of a file converts it to a folder in the user's cache."""
 
 from __future__ import annotations
 
@@ -25,22 +25,25 @@ SUFFIX = ".gguf"
 MAGIC = b"GGUF"
 """The first bytes of a GGUF file."""
 FORM = "1"
-"""A part of the name of a kept folder. It changes when the folders' content changes."""
+"""The version of the content of kept folders. It is part of the hash in their names."""
 BYTES_PER_WEIGHT = 2
 """Weights are kept in bfloat16."""
 OTHER_BYTES = 50_000_000
-"""Free space, in bytes, that is asked for beside the weights: tokenizer, configuration and the file system's own."""
+"""The free space in bytes that is needed beside the weights, for other files and the file system."""
 PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
 LOG = logging.getLogger("codepref")
 
 
 def is_gguf(model: str) -> bool:
-    """Return whether a model's name is that of a GGUF file."""
+    """Return whether a model's name ends in .gguf, in small or capital letters."""
     return model.lower().endswith(SUFFIX)
 
 
 def content_key(path: Path) -> str:
-    """Return a hash of the file's content. Raises UserError if there is no such file or it is no GGUF file."""
+    """Return a hash of the file's content.
+
+    Raises UserError if the file is missing, cannot be read or is no GGUF file.
+    """
     if not path.is_file():
         raise UserError(f"{path}: no such file" if not path.exists() else f"{path}: is a folder, not a GGUF file")
     state = path.stat()
@@ -51,8 +54,8 @@ def folder_of(path: Path) -> Path:
     """Return the folder in the user's cache that holds the model of a GGUF file. The first call makes it.
 
     Two processes do not make a folder at the same time, and a folder with its final name is complete. Raises UserError
-    if the file is missing or damaged, one part of several, or of an architecture that transformers does not read.
-    Raises MachineError if the package gguf, space on the disk or a cache folder is missing.
+    if the file is missing, is damaged, is one part of several, or has an architecture that transformers does not read.
+    Raises MachineError if the package gguf is missing, if the cache is switched off, or if the folder cannot be made.
     """
     key = content_key(path)
     if (part := PART.search(path.name)) and part.group(2) != "00001":
@@ -63,8 +66,8 @@ def folder_of(path: Path) -> Path:
     base = cache_folder()
     if base is None:
         raise MachineError(
-            f"{path}: a GGUF model is kept as a folder in the user's cache, which {VARIABLE}=off switches off. Set "
-            f"{VARIABLE} to a folder"
+            f"{path}: a GGUF model is kept as a folder in the user's cache, but no cache is in use. Set {VARIABLE} to "
+            "a folder"
         )
     target = base / "gguf" / f"{path.stem}-{key}"
     if not target.is_dir():
@@ -85,7 +88,7 @@ def _content_key(path: Path, size: int, changed: int) -> str:
 
 
 def _make(path: Path, target: Path) -> None:
-    """Read the file and write the folder `target`, which appears when it is complete."""
+    """Convert the file to the folder `target`. The folder gets this name when it is complete."""
     if importlib.util.find_spec("gguf") is None:
         raise MachineError(f"{path}: reading a GGUF file needs the package gguf. Run `pip install codepref[gguf]`")
     try:
@@ -96,7 +99,7 @@ def _make(path: Path, target: Path) -> None:
             partial = target.with_name(f".{target.name}.partial")
             shutil.rmtree(partial, ignore_errors=True)  # what a killed process left
             _check_space(path, target.parent)
-            LOG.warning("%s: is read once and kept in %s", path, target)
+            LOG.warning("%s is converted once. The model is kept in %s", path, target)
             try:
                 _convert(path, partial)
                 partial.replace(target)
@@ -110,7 +113,7 @@ def _make(path: Path, target: Path) -> None:
 
 @contextlib.contextmanager
 def _alone(lock: Path) -> Iterator[None]:
-    """Hold the lock file, so that one process at a time is in the body. A killed process lets it go."""
+    """Hold the lock file, so that one process at a time runs the body. The lock of a killed process ends."""
     with lock.open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield
@@ -125,13 +128,13 @@ def _check_space(path: Path, folder: Path) -> None:
 
 def _no_space(path: Path, folder: Path, reason: str) -> MachineError:
     return MachineError(
-        f"{path}: the model cannot be kept in {folder}: {reason}. Free some space, or set {VARIABLE} to a folder with "
-        "more"
+        f"{path}: the model cannot be kept in {folder} ({reason}). Free some space if the disk is full, or set "
+        f"{VARIABLE} to another folder"
     )
 
 
 def _weights(path: Path) -> int:
-    """Return the number of weights. Raises UserError for a damaged file."""
+    """Return the number of weights. Raises UserError if the file cannot be read as GGUF."""
     import gguf
 
     with _damaged(path):
@@ -140,7 +143,11 @@ def _weights(path: Path) -> int:
 
 @contextlib.contextmanager
 def _damaged(path: Path) -> Iterator[None]:
-    """Turn the errors of the libraries that read GGUF files into a UserError. They raise many types of them."""
+    """Turn most errors of the libraries that read GGUF files into a UserError.
+
+    The libraries raise errors of many types. A MemoryError, and an OSError such as that of a full disk, are raised
+    unchanged.
+    """
     try:
         yield
     except MemoryError:
@@ -152,7 +159,7 @@ def _damaged(path: Path) -> Iterator[None]:
         reason = lines[0].rstrip(".") if lines else type(error).__name__
         if "not supported" in reason:
             raise UserError(
-                f"{path}: transformers does not read this kind of model from GGUF ({reason}). Take the model's "
+                f"{path}: transformers does not read this kind of model from GGUF ({reason}). Use the model's "
                 "original folder with config.json and safetensors"
             ) from error
         raise UserError(
@@ -170,7 +177,7 @@ def _convert(path: Path, folder: Path) -> None:
     with quiet(), _damaged(path):
         tokenizer = AutoTokenizer.from_pretrained(**where)
         model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.bfloat16)
-    # transformers does not save a model that it read from GGUF, so a plain model takes its weights over
+    # transformers does not save a model that it read from GGUF, so a new model of the same class gets the weights
     config = model.config
     if hasattr(config, "quantization_config"):
         del config.quantization_config

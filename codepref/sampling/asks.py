@@ -13,7 +13,7 @@ from codepref.sampling.prompts import request_messages
 
 
 class Asks(Sequence[Ask]):
-    """The requests for the answers that are missing. A request is made when it is read, to save memory.
+    """The requests for the answers that are missing. The object of a request is made when it is read, to save memory.
 
     The longest prompts come first, so that a machine with too little memory usually fails at the start and not at the
     end. The requests for one problem stand together.

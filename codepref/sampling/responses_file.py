@@ -96,7 +96,7 @@ def responses_from_row(row: Mapping[str, Any], default_id: str) -> InstructionRe
     """Return the responses in one row.
 
     default_id: the task_id for a row without the column `task_id`. Raises KeyError, TypeError or ValueError if the row
-    is malformed.
+    is malformed, and UserError as `codepref.problems.requests.request_texts` does.
     """
     task_id = row.get("task_id", default_id)
     instruction, preference = row["instruction"], row["preference"]

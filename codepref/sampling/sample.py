@@ -1,7 +1,7 @@
 """Samples raw answers of a model to problems.
 
-With an output file, each answer is written as soon as it is finished, and the rows are not kept in memory. If the same
-call is made again after a kill, only the answers are sampled again that were not finished.
+With an output file, each answer is written as soon as it is finished. After an interruption, the same call samples only
+the answers that were not finished. `sample_to_file` does not keep the rows in memory.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from codepref.storage.files import (
 from codepref.storage.progress import ProgressLine
 
 _REFUSED = b'{"refusal": '
-"""How the line of an answer begins that a server refused to give."""
+"""The beginning of the line that stands for an answer that a server refused to give."""
 
 Row = dict[str, Any]
 Progress = Callable[[int, int], None]
@@ -99,9 +99,9 @@ def sample_to_file(
     """Write the rows that `sample` returns to `out` as JSON lines, without keeping them in memory.
 
     An interrupted call with the same arguments keeps its finished answers in `OUT.parts/`, and they are not sampled
-    again. A different `batch_size` is no different call. If an earlier call with the same arguments is finished, `out`
-    stays as it is. An engine that asks servers keeps the servers' answers in `OUT.calls/` and its costs in a file with
-    the ending .summary.json.
+    again. `batch_size` may differ. If an earlier call with the same arguments is finished, `out`
+    stays as it is. An engine that asks servers keeps the servers' answers in `OUT.calls/`. If the engine states facts
+    about its answers, such as their costs, a file with the ending .summary.json holds them.
     Raises what `sample` raises, UserError if another process writes to `OUT.parts/`, and MachineError if a file cannot
     be written.
     """
@@ -136,7 +136,7 @@ class _Call:
     batch_size: int
 
     def key(self) -> str:
-        """Return a hash of all that decides about the rows."""
+        """Return a hash of everything on which the rows depend."""
         digest = hashlib.sha256(
             content_hash(self.engine.fingerprint, self.kind, self.n, vars(self.decoding), self.seed).encode()
         )

@@ -23,15 +23,16 @@ def sample_rows(path: Path, problems: Sequence[Problem]) -> Iterator[tuple[str, 
     Valid rows have `task_id`, and `solution` or `completion`.
 
     path: one of these forms.
-    - A file of JSON lines (plain or .gz), a JSON list of objects, or Parquet. `codepref.sampling.solution_rows` has the
-      keys that rows may have.
+    - A file of JSON lines (plain, .gz or .zst), a JSON list of objects, or Parquet. `codepref.sampling.solution_rows`
+      lists the keys that rows may have.
     - A JSON list with the programs of each problem, such as bigcode's generations.json.
     - A JSON object that holds the samples of each task under its name.
     - A folder of programs `TASK/N.py` in EvalPlus's layout, with `_` for `/` in the task's name. The programs are
       ordered by the name of their folder, and within a folder by number.
     - A file of results `*_eval_results.json` of `evalplus.evaluate`. Its verdicts are not used.
     Raises UserError for a folder without programs, for a folder of verdicts, for tasks that would share a folder, for
-    results that are not objects, and for files that cannot be read. Other mistakes in rows are left to the caller.
+    results that are not objects, for a list that mixes objects with other values, and for files that cannot be read.
+    Other mistakes in rows are left to the caller.
     """
     if path.is_dir():
         yield from _folder_rows(path, problems)

@@ -1,4 +1,4 @@
-"""Samples solutions and reads them back one at a time."""
+"""Samples solutions. With an output file, they are read from it one at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gives the rows of other programs' files of solutions the keys `task_id`, and `solution` or `completion`. Pure.
+"""Converts rows of solutions from other programs to rows with `task_id`, and `solution` or `completion`. Pure.
 
 `solution` is a whole program, and `completion` is a model's own text. Rows that hold several samples become several
 rows, and a sample that is null becomes an empty completion.
@@ -17,7 +17,7 @@ from codepref.records import Problem
 Row = Mapping[str, Any]
 
 PROGRAMS = ("solution", "code", "program", "solutions", "code_list")
-"""Keys of whole programs: a text, null, or a list of them. `code_list` is LiveCodeBench's."""
+"""Keys whose value is a whole program, null, or a list of these. `code_list` is LiveCodeBench's."""
 
 ANSWERS = (
     "completion",
@@ -35,16 +35,16 @@ ANSWERS = (
     "outputs",
     "output_list",
 )
-"""Keys of a model's own text: a text, null, or a list of them. `samples` is CodeT's."""
+"""Keys whose value is a model's own text, null, or a list of these. `samples` is CodeT's."""
 
 IDS = ("task_id", "problem_id", "question_id", "id", "name")
 
 
 def solution_rows(rows: Iterable[tuple[str, Row]], problems: Sequence[Problem]) -> Iterator[tuple[str, Row]]:
-    """Yield (place, row) for each sample in rows. Rows without a known key are yielded unchanged.
+    """Yield (place, row) for each sample in rows. A row without a known key gets no other change than its id.
 
-    A row without an id gets that of the problem with the same prompt, if only one problem has this prompt. A row of
-    lm-evaluation-harness's log (`doc`, `resps`) has the id in its document, or is found by its prompt there.
+    A row without an id gets the id of the problem with the same prompt, if only one problem has this prompt. The id and
+    the prompt of a row of lm-evaluation-harness's log (`doc`, `resps`) are those in its document.
     """
     prompts: dict[str, str | None] = {}
     for problem in problems:
@@ -60,7 +60,7 @@ def _plain(row: Row) -> Row:
     if not isinstance(document, Mapping) or not ("resps" in row or "filtered_resps" in row):
         return row
     named = {key: document[key] for key in (*IDS, "prompt") if document.get(key) is not None}
-    # `resps` are the model's own texts; `filtered_resps` may be made of them and of the prompt
+    # `resps` are the model's own texts; `filtered_resps` may be programs made of these texts and the prompt
     if resps := _flat(row.get("resps")):
         return {**named, "completions": resps}
     return {**named, "solutions": _flat(row.get("filtered_resps"))}
@@ -73,7 +73,7 @@ def _flat(value: Any) -> list[Any]:
 
 
 def _samples(where: str, row: Row, prompts: Mapping[str, str | None]) -> Iterator[tuple[str, Row]]:
-    # a row that has both keys holds one sample; a null program stands for the text in `completion`
+    # a row with a single value in one of these keys holds one sample; if its program is null, `completion` counts
     if any(name in row and not is_list(row[name]) for name in ("solution", "completion")):
         yield where, _with_id(row, prompts)
         return
@@ -91,14 +91,14 @@ def _samples(where: str, row: Row, prompts: Mapping[str, str | None]) -> Iterato
             f"{where} {name}[{place}]" if is_list(value) else where,
             {
                 **named,
-                # `completion` stands for a program that is null
+                # a null program becomes an empty completion
                 ("completion" if sample is None else key): sample,
             },
         )
 
 
 def _with_id(row: Row, prompts: Mapping[str, str | None]) -> Row:
-    """Return the row with a task_id, if another key names the problem or one problem has the row's prompt."""
+    """Return the row with a task_id, if another key names the problem or only one problem has the row's prompt."""
     if row.get("task_id") is not None:
         return row
     task = next((row[name] for name in IDS if isinstance(row.get(name), str | int) and row[name] != ""), None)
@@ -132,7 +132,7 @@ def _tasks_in_order(problems: Sequence[Problem], count: int, source: str) -> lis
     if left_out.rows and all_numbered and count <= len(whole):
         return [whole[number] for number in sorted(whole)]
     reason = (
-        f"{left_out.rows:,} rows of the problems were left out, so that the places say nothing"
+        f"{left_out.rows:,} rows of the problems were left out, so the places do not tell which problems are meant"
         if left_out.rows
         else f"there are only {len(known):,} problems"
     )

@@ -23,7 +23,7 @@ class Spool:
     A row that was added survives the death of this process. Only the positions of the rows are kept in memory. Use the
     object as a context manager. Entering it reads the rows that an earlier process wrote, and cuts off the rest of a
     line that a crash left.
-    path: the file. total: the number of places, from 0.
+    path: the file. total: the number of places, which count from 0.
     Raises UserError when another process uses the file (only if the file system has locks), and MachineError when the
     file cannot be written.
     """

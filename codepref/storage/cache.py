@@ -1,4 +1,4 @@
-"""The folder in which codepref keeps what other runs can use again. Pure."""
+"""The folder in which codepref keeps results that later runs can use again."""
 
 from __future__ import annotations
 

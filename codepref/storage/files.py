@@ -29,7 +29,7 @@ _PARQUET = b"PAR1"
 """The first bytes of a Parquet file."""
 
 BATCH_ROWS = 256
-"""Rows of a Parquet file that are in memory at the same time. A row of tests can have many megabytes."""
+"""The default number of rows that `iter_parquet` reads at the same time. A row of tests can have many megabytes."""
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENOENT, errno.EIO)
 """Error numbers for which `atomic_open` raises MachineError."""
@@ -229,7 +229,7 @@ def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Sche
 
 
 def read_parquet(path: Path, columns: Sequence[str] = ()) -> list[Row]:
-    """Return all rows of a Parquet file, with all columns. `iter_parquet` says what it raises."""
+    """Return all rows of a Parquet file, with all columns. Raises UserError as `iter_parquet` does."""
     return list(iter_parquet(path, columns, rows=GROUP_ROWS))
 
 

@@ -1,6 +1,6 @@
 """Shows progress: on a terminal as one line that is rewritten, elsewhere as new lines.
 
-The new lines are at least ten seconds apart. Only a closing line does not wait.
+The new lines are at least ten seconds apart. A closing line and a message do not wait.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class ProgressLine:
         """Show that `done` of `total` are finished. total: 0 if it is not known.
 
         Nothing is shown within 0.1 seconds (on a terminal) or QUIET_SECONDS (elsewhere) after the start or the last
-        shown line. On a terminal, the line of finished work is always shown.
+        shown line. On a terminal, the line of finished work is always shown if `total` is known.
         """
         if self.first is None:
             # the results of an earlier, interrupted run do not count for the rate of this run

@@ -19,11 +19,11 @@ def examples_from_rows(
 ) -> Examples:
     """Return the answers in the rows of a data set: demonstrations, or answers with a label or a score.
 
-    rows: pairs of a row's place, which messages name, and the row's columns. `codepref.conversations` has their forms:
-    a conversation in `messages` or `conversations`, whose last message is the answer; or a request, with its input,
-    system text and earlier turns, and an answer. An answer with the label false, or with a score below 1 in the tests
-    of its data set, is unwanted.
-    limit: the largest number of rows to read; 0 reads all. source: the name of the rows, for the LeftOutWarning about
+    rows: pairs of a row's place, which messages name, and the row's columns. `codepref.conversations` reads these
+    forms: a conversation in `messages` or `conversations`, whose last message is the answer; or a request, with its
+    input, system text and earlier turns, and an answer. An answer with the label false, or with a score below 1 in the
+    tests of its data set, is unwanted.
+    limit: the largest number of rows to read; 0 reads all. source: the name of the data set in the LeftOutWarning about
     columns that hold something and are not read.
     Raises UserError for a row in another form.
     """
@@ -39,7 +39,7 @@ def examples_from_rows(
 
 
 def wanted_only(answers: Examples) -> Examples:
-    """Return the wanted answers alone. The others are counted, since a label or a score says that they are wrong."""
+    """Return only the wanted answers. `dropped` of the result also counts the unwanted answers."""
     wanted = [example for example in answers.examples if example.wanted]
     unwanted = len(answers.examples) - len(wanted)
     reason = {"answer left out: its label or score says that it is wrong": unwanted} if unwanted else {}
@@ -50,8 +50,8 @@ def sft_rows(answers: Examples, chat: Chat, *, max_length: int) -> TrainingRows:
     """Return the wanted answers as rows for TRL's SFTTrainer, with the columns `prompt` and `completion`.
 
     A row with more than `max_length` tokens in prompt and answer is dropped whole, since a cut answer teaches the model
-    not to stop. A row that repeats the tokens of an earlier row, and one that the chat template changes, is dropped
-    too. The result counts the dropped rows. Raises UserError as `encode_row` and `Faults.counts` do.
+    not to stop. A row is also dropped if it repeats the tokens of an earlier row, or if `encode_row` finds a fault that
+    does not end with KEPT. The result counts the dropped rows. Raises UserError as `encode_row` and `Faults.counts` do.
     """
     rows: list[dict[str, Any]] = []
     dropped: Counter[str] = Counter(answers.dropped)

@@ -16,11 +16,11 @@ def kto_rows(answers: Examples, chat: Chat, *, max_length: int, batch: int, seed
     """Return rows for TRL's KTOTrainer in the order of `interleaved`, with the columns prompt, completion and label.
 
     batch: the rows that one process holds at once. A row with more than `max_length` tokens in prompt and answer is
-    dropped whole. If the last batch would hold a single row, that row would be its own KL neighbour. Therefore one row
-    of the more frequent label is dropped (an unwanted one if the labels are equally frequent). The result's `dropped`
-    also counts the faults that remain in the order; their reasons end with "(kept)". If both labels occur, the result's
-    `weights` give them the same total weight (arXiv 2402.01306, eq. 8). Raises UserError as `encode_row` and
-    `Faults.counts` do.
+    dropped whole, and so is a row with a fault of `encode_row` that does not end with KEPT. If the last batch would
+    hold a single row, that row would be its own KL neighbour. Therefore one row of the more frequent label is dropped
+    (an unwanted one if the labels are equally frequent). The result's `dropped` also counts the faults that remain in
+    the order; their reasons end with "(kept)". If both labels occur, the result's `weights` give them the same total
+    weight (arXiv 2402.01306, eq. 8). Raises UserError as `encode_row` and `Faults.counts` do.
     """
     dropped: Counter[str] = Counter(answers.dropped)
     kept, longest, faults = [], 0, Faults()

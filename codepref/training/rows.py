@@ -18,11 +18,14 @@ MERGED = "the chat template renders a prompt alone differently from the same pro
 class TrainingRows:
     """Rows for TRL.
 
-    dropped: for each reason, how many pairs or answers were left out. A reason that ends with "(kept)" counts faults of
-    rows that were kept. longest: the number of tokens of the longest row;
-    for online methods, of the longest prompt and the longest possible answer. pairs: the number of pairs, single
-    answers or problems in the rows. weights: for KTO, the weights of a wanted and an unwanted answer that balance the
-    labels; 1 for other methods.
+    Attributes:
+    rows: the rows, with the columns that TRL reads.
+    dropped: the number of pairs or answers that were left out, by reason. A reason that ends with "(kept)" counts
+        faults of rows that were kept.
+    longest: the number of tokens of the longest row. For online methods, it is the length of the longest prompt plus
+        that of the longest possible answer.
+    pairs: the number of pairs, single answers or problems in the rows.
+    weights: for KTO, the weights of a wanted and an unwanted answer that balance the labels; 1 for other methods.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -36,8 +39,10 @@ class TrainingRows:
 class EncodedRow:
     """A prompt with an answer, as the chat template renders them.
 
-    prompt: the messages that the template takes. ids: the tokens of prompt and answer. faults: what is wrong with the
-    row. A fault that ends with KEPT is no reason to leave the row out.
+    Attributes:
+    prompt: the messages of the prompt, in the form that the template takes.
+    ids: the tokens of prompt and answer.
+    faults: what is wrong with the row. A fault that ends with KEPT is no reason to leave the row out.
     """
 
     prompt: list[Message]
@@ -46,7 +51,7 @@ class EncodedRow:
 
 
 class Faults:
-    """Counts the faults of rows, and keeps the place of the first row that has each."""
+    """Counts the faults of rows, and keeps the place of the first row with each fault."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
@@ -61,9 +66,10 @@ class Faults:
         return any(not fault.endswith(KEPT) for fault in faults)
 
     def counts(self, kept: int) -> dict[str, int]:
-        """Return the number of rows by fault and first place. kept: the number of rows that were not left out.
+        """Return the number of rows with each fault. The keys name the fault and the first row.
 
-        Raises UserError if no row was kept and the template renders each prompt differently before an answer.
+        kept: the number of rows that were not left out. Raises UserError if it is 0 and the template renders a prompt
+        differently before an answer.
         """
         if not kept and MERGED in self._counts:
             raise UserError(
@@ -80,8 +86,8 @@ class Faults:
 def encode_row(chat: Chat, prompt: Sequence[Message], answer: Sequence[Message], place: str) -> EncodedRow:
     """Return a prompt with an answer as the chat template renders them.
 
-    place: what messages call the row. Raises UserError if the template refuses the messages or puts no end token after
-    the answer.
+    place: what messages call the row. Raises UserError as `Chat.encode` does, and if the template puts no end token
+    after the answer.
     """
     turns = chat.prompt(prompt)
     with about(place):
@@ -111,8 +117,9 @@ def preference_rows(pairs: Iterable[Pair], chat: Chat, *, max_length: int) -> Tr
 
     A pair is dropped whole if its prompt and one of its answers together have more than `max_length` tokens. A cut
     answer would have no end token and would teach the model not to stop, and two answers that are cut to the same
-    tokens would train nothing. A pair whose answers have the same tokens, and one that the chat template changes, is
-    dropped too. The result counts the dropped pairs. Raises UserError as `encode_row` and `Faults.counts` do.
+    tokens would train nothing. A pair is also dropped if its answers have the same tokens, or if `encode_row` finds a
+    fault that does not end with KEPT. The result counts the dropped pairs. Raises UserError as `encode_row` and
+    `Faults.counts` do.
     """
     rows: list[dict[str, Any]] = []
     dropped: Counter[str] = Counter()

@@ -64,9 +64,10 @@ def save(trainer: Any, tokenizer: Any, job: TrainingJob, validator: Validator | 
 
 
 def _merged(job: TrainingJob, adapter: Path) -> Any:
-    """Return the base model with the adapter merged into it, in `job.dtype`, or else in the base model's own type.
+    """Return the base model with the adapter merged into it.
 
-    The weights of the base are those of its folder, not the 4 bits of the training.
+    The type of the weights is `job.dtype`, or that of the base model's checkpoint if `job.dtype` is "auto". The base
+    model is read from its files again, and not taken from the 4 bits of the training.
     """
     kept = checkpoint_dtype(job.model) if job.dtype == "auto" else job.dtype
     return load_model(str(adapter), dtype=kept, device="cpu")

@@ -1,9 +1,9 @@
-"""A server of one model for tests. Each answer holds a number of its own, so that lost and invented answers are seen.
+"""A server of one model for tests. Each answer holds a different number, which shows lost and invented answers.
 
     python served_model.py --faults 0.2 --seconds 0.01 --max-n 4
 
-The server prints its port. GET /counts returns what it answered. With the same options, whether and how a request fails
-depends only on its body and on the number of earlier attempts.
+The server prints its port. GET /counts returns what it answered. Whether and how --faults makes a request fail depends
+only on the request's body and on the number of earlier attempts.
 """
 
 from __future__ import annotations

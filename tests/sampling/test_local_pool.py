@@ -25,7 +25,7 @@ def test_a_model_without_system_role_answers_and_the_user_learns_where_the_princ
     rows = [row for _, row in read_jsonl(tmp_path / "r.jsonl")]
     assert [row["responses"][0]["response"] for row in rows] == ["def one(): return 1"] * 2
     assert notes == [
-        "here: the chat template takes no system turn, so its text stands at the head of the first user turn"
+        "here: the chat template takes no system turn, so the system text stands at the head of the first user turn"
     ]
 
 

@@ -71,7 +71,7 @@ def test_rows_are_ordered_by_problem_and_sample_and_hold_the_program() -> None:
     assert [(row["task_id"], row["sample"]) for row in rows] == [(f"t{i}", j) for i in range(5) for j in range(3)]
     assert rows[0]["solution"].startswith("def f()")
     assert [row["finished"] for row in rows[:3]] == [True, False, True]
-    assert len({row["completion"] for row in rows}) == 15  # each answer has a seed of its own
+    assert len({row["completion"] for row in rows}) == 15  # the answers have different seeds
 
 
 def test_the_longest_prompts_are_asked_first_and_the_answers_to_one_problem_together() -> None:

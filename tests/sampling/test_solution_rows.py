@@ -102,7 +102,7 @@ def test_places_count_problems_that_were_left_out(tmp_path: Path) -> None:
         (only,) = load_solutions(tmp_path / "g.json", problems)
     assert (only.task_id, only.text) == ("HumanEval/1", "def g(x): return 1")
     problems.left_out = LeftOut(1, ("bad",), frozenset())
-    with pytest.raises(UserError, match="1 rows of the problems were left out, so that the places say nothing"):
+    with pytest.raises(UserError, match="1 rows of the problems were left out, so the places do not tell which"):
         load_solutions(tmp_path / "g.json", problems)
 
 

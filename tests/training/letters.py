@@ -1,4 +1,4 @@
-"""A chat template whose tokens are letters, for tests of rows whose numbers of tokens are counted by hand."""
+"""A chat template whose tokens are characters, for tests that count the tokens of rows by hand."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ def render(messages: Sequence[Message], add_generation_prompt: bool) -> str:
 
 
 class LetterTokenizer:
-    """A tokenizer whose tokens are the codes of letters. rendered: the chat template."""
+    """A tokenizer whose tokens are the codes of characters. rendered: the function in place of a chat template."""
 
     def __init__(self, rendered: Callable[[Sequence[Message], bool], str] = render) -> None:
         self.rendered = rendered
@@ -33,5 +33,5 @@ class LetterTokenizer:
 
 
 def letters(rendered: Callable[[Sequence[Message], bool], str] = render) -> Chat:
-    """Return the chat template, whose answers END ends."""
+    """Return a chat template in which END ends an answer."""
     return Chat(LetterTokenizer(rendered), [ord(END)])

@@ -91,8 +91,8 @@ def test_a_family_trains_on_answers_with_its_end_token(
 def test_a_moved_system_text_is_counted(tmp_path: Path) -> None:
     result = train_on(pairs(RULE), make_model(tmp_path / "model", FAMILIES["gemma"]), tmp_path / "out", method="dpo")
     reason = (
-        "the chat template takes no system turn, so its text stands at the head of the first user turn; first in pair "
-        "1 (t/0) (kept)"
+        "the chat template takes no system turn, so the system text stands at the head of the first user turn; first "
+        "in pair 1 (t/0) (kept)"
     )
     assert result.dropped == {reason: 4}
     assert result.pairs == 4

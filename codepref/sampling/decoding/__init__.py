@@ -1,1 +1,1 @@
-"""Decodes many answers at once with a Transformers model. Each answer depends only on its own prompt and seed."""
+"""Decodes many answers at once with a Transformers model. The random numbers of an answer depend only on its seed."""

@@ -7,7 +7,7 @@ from typing import Any
 from codepref.sampling.engines.base import Decoding
 
 FIRST_WIDTH = 32
-"""The number of likeliest tokens among which the nucleus is sought first. Sorting a whole vocabulary is slow."""
+"""The number of likeliest tokens among which the nucleus is searched first. Sorting a whole vocabulary is slow."""
 _WIDER = 16
 _MULTIPLIERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 _GOLDEN = 0x9E3779B97F4A7C15

@@ -1,4 +1,4 @@
-"""The decoding loop: slots of finished answers are refilled at once, and each prompt is computed once."""
+"""The decoding loop. It refills the slots of finished answers, and computes a prompt once for all its answers."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from codepref.sampling.engines.base import Decoding
 PREFILL_PROMPTS = 16
 """The largest number of prompts that are computed together."""
 PREFILL_STEP = 16
-"""Prompts are padded to a multiple of this number of tokens, for the reason that `slots.STEP` has."""
+"""Prompts are padded to a multiple of this number of tokens, for the reason that stands at `slots.STEP`."""
 PREFILL_TOKENS = 2048
-"""The largest number of tokens of prompts that are computed together, unless one prompt has more."""
+"""Limits the prompts that are computed together: their number times the length of the longest one, in tokens.
+
+A prompt that is longer than this is computed alone.
+"""
 
 Finished = tuple[int, list[int], bool]
 """A finished answer: the place of its ask, its tokens without the end token, and whether it ended by itself."""
@@ -35,9 +38,10 @@ class _Writing:
 
 @dataclass
 class _Start:
-    """A prompt that is computed, with the asks that still wait for a slot.
+    """A computed prompt, and its answers that still wait for a slot.
 
-    layers: the keys and values of a batch of prompts. row: the prompt's row there.
+    layers: the keys and values of a batch of prompts. row: the prompt's row in the batch. length: the number of tokens
+    of the prompt. logits_V: the logits of the first token of its answers.
     """
 
     layers: Any
@@ -51,8 +55,8 @@ class DecodingLoop:
     """Writes the answers to prompts.
 
     model: a causal language model of Transformers in evaluation mode. stops: the tokens that end an answer. slots: the
-    number of answers that are written at once. room: the model's context in tokens, or None. windows: see `Slots`.
-    on_tokens: called with the number of tokens of each step.
+    largest number of answers that are written at once. room: the model's context in tokens, or None if it is unknown.
+    windows: see `Slots`. on_tokens: called with the number of tokens of each step.
     """
 
     def __init__(
@@ -119,7 +123,7 @@ class DecodingLoop:
         from transformers.cache_utils import DynamicCache
 
         lengths = [len(prompt.tokens) for prompt in prompts]
-        # equal prompts must be computed alike whatever stands beside them, hence never fewer than four rows
+        # a prompt's numbers should not depend on the other prompts, so there are never fewer than four rows
         padded = torch.zeros(max(4, len(prompts)), round_up(max(lengths), PREFILL_STEP), dtype=torch.long)
         for row, prompt in enumerate(prompts):
             padded[row, : lengths[row]] = torch.tensor(prompt.tokens)
@@ -141,7 +145,7 @@ class DecodingLoop:
             self._starts.append(_Start(cache.layers, row, lengths[row], logits_V, waiting))
 
     def _fill(self) -> None:
-        """Give free slots to the first prompt that waits. Its answers get their first tokens."""
+        """Choose the first tokens of waiting answers to the first prompt, and give free slots to these answers."""
 
         start = self._starts[0]
         taken = [start.waiting.popleft() for _ in range(min(self._free(), len(start.waiting)))]
@@ -163,7 +167,7 @@ class DecodingLoop:
         self.on_tokens(len(taken))
 
     def _with_room(self, start: _Start, capacity: int) -> Slots:
-        """Return slots that hold `capacity` tokens each. Longer slots are made if a prompt is longer than the first."""
+        """Return slots that can hold `capacity` tokens each. New slots are allocated if the old ones are too short."""
         import torch
 
         old = self._slots
@@ -216,7 +220,7 @@ class DecodingLoop:
         return choose(logits_AV, self.decoding, uniform_A)
 
     def _is_finished(self, answer: _Writing, token: int) -> bool:
-        """Add a token to an answer, and return whether the answer is finished with it."""
+        """Add a token to an answer, unless it is an end token. Return whether the answer is finished."""
         ended = token in self.stops
         if not ended:
             answer.tokens.append(token)

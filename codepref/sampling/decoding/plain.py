@@ -1,4 +1,4 @@
-"""Batches of Transformers' own `generate`, for models that the decoding loop does not support."""
+"""Generates answers in batches with Transformers' `generate`, for models that the decoding loop does not support."""
 
 from __future__ import annotations
 
@@ -72,7 +72,10 @@ def _batch(
 
 
 class _Picker:
-    """A processor of logits that leaves only the chosen token, which greedy decoding then takes."""
+    """A logits processor that chooses the next tokens and hides all others, so that greedy decoding takes them.
+
+    At temperature 0 it hides no token.
+    """
 
     def __init__(self, decoding: Decoding, seeds: list[int], width: int, on_tokens: Callable[[int], None]) -> None:
         import numpy as np

@@ -8,14 +8,14 @@ from typing import Any
 STEP = 16
 """The number of cached tokens that attention reads is a multiple of this.
 
-Sums over keys then add the same terms in the same groups, however long the other answers are. So an answer's numbers do
-not depend on its neighbours.
+The length of the other answers decides how many tokens attention reads. With such multiples, sums over keys should add
+the same terms in the same groups, so that an answer's numbers do not depend on its neighbours.
 """
 ROWS = (4, 8, 16)
 """The numbers of rows that a step computes, up to 16. Above that they are multiples of 16.
 
-Few numbers of rows need few prepared kernels. With fewer than 4 rows the processor's libraries use other kernels, whose
-sums are rounded differently.
+A few fixed numbers need only a few prepared kernels. With fewer than 4 rows, the processor's libraries can use other
+kernels, which round sums differently.
 """
 
 
@@ -45,18 +45,18 @@ class SlotLayer:
         self.slots, self.keys, self.values = slots, keys_SHCD, values_SHCD
 
     def update(self, keys_RH1D: Any, values_RH1D: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        """Write the new token of each row, and return the keys and values that attention reads."""
+        """Write the keys and values of the new token of each row. Return those that attention reads."""
         at = self.slots
         self.keys[at.index_R, :, at.length_R] = keys_RH1D[:, :, 0]
         self.values[at.index_R, :, at.length_R] = values_RH1D[:, :, 0]
         return self.keys[: at.rows, :, : at.width], self.values[: at.rows, :, : at.width]
 
     def get_seq_length(self) -> int:
-        """Return the number of cached tokens of the longest row."""
+        """Return one less than the number of keys that attention reads. No row has more cached tokens than that."""
         return self.slots.width - 1
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        """Return the number of keys that attention reads, and the place of the first one."""
+        """Return the number of keys that attention reads, and the position of the first key."""
         return self.slots.width, 0
 
     def get_max_length(self) -> int:
@@ -68,11 +68,14 @@ class Slots:
     """Slots of one cache. The active slots are the first ones.
 
     layers: the keys and values of one prompt by layer, from which sizes, types and devices are taken. slots: the number
-    of slots. capacity: the number of tokens that each slot can hold. windows: the sliding window of each kind of layer
+    of slots. capacity: the number of tokens that each slot must hold. windows: the sliding window of each kind of layer
     in tokens, or None for a kind that reads all tokens.
 
-    Attributes: `active` is the number of slots in use; `rows` is the number of rows of a step; `width` is the number of
-    cached tokens that attention reads; `length_S` holds the number of cached tokens of each slot.
+    Attributes:
+    active: the number of slots in use.
+    rows: the number of rows of a step.
+    width: the number of keys that attention reads.
+    length_S: the number of cached tokens of each slot.
     """
 
     def __init__(self, layers: Any, slots: int, capacity: int, windows: dict[str, int | None]) -> None:
@@ -118,10 +121,10 @@ class Slots:
         self.length_S[target] = length
 
     def begin_step(self) -> tuple[Any, Any]:
-        """Prepare a step of all active slots. Returns the attention mask and the position of the new token of each row.
+        """Prepare a step of all active slots. Return the attention mask and the position of the new token of each row.
 
-        Rows behind the active slots are computed too, from whatever they hold, and their results are not used. The mask
-        is a tensor, or one tensor for each kind of layer if the model has several kinds.
+        Some rows behind the active slots may be computed too. Their results are not used. The mask is a tensor, or a
+        dictionary with one tensor for each kind of layer if the model has several kinds.
         """
         import torch
 

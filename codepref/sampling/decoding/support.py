@@ -1,4 +1,4 @@
-"""Finds out whether the decoding loop computes the same logits with a model as the model computes by itself."""
+"""Checks whether the decoding loop gives nearly the same logits as the model gives without a cache."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TOLERANCE = {"float32": 1e-3, "float16": 0.05, "bfloat16": 0.1}
 
 
 def windows(config: Any) -> dict[str, int | None] | None:
-    """Return the sliding window of each kind of attention layer in tokens, None for a kind that reads all tokens.
+    """Return the sliding window in tokens of each kind of attention layer, with None for a kind that reads all tokens.
 
     config: the configuration of the language model. Returns None for a model with layers of another kind, such as
     linear attention.
@@ -33,9 +33,10 @@ def windows(config: Any) -> dict[str, int | None] | None:
 def is_supported(model: Any, tokens: list[int]) -> bool:
     """Return whether the decoding loop works with a model.
 
-    The loop computes the answers to two prompts, `tokens` and its first half, and the logits of some steps are compared
-    with those of the model without a cache. A model whose cache, positions or masks are of another kind raises an error
-    there or gives other logits.
+    The loop writes answers of a few tokens to two prompts, `tokens` and about its first half. The logits are compared
+    with those of the model without a cache. They differ, or an error is raised, if the model's cache, positions or
+    masks are of a kind that the loop does not know. Raises torch.OutOfMemoryError if GPU memory
+    runs out.
     """
     import torch
 

@@ -1,7 +1,7 @@
-"""Engines turn chat prompts into raw model text. Each engine of codepref has one file and one line in ENGINES.
+"""Engines turn chat prompts into raw model text. ENGINES has those that a model's name can choose.
 
-Another package adds an engine by an entry point of the group `codepref.engines`. The entry point names an
-`EngineOpener`.
+The modules `server` and `launched` hold the engines for servers, which settings choose. Another package adds an engine
+by an entry point of the group `codepref.engines`. The entry point names an `EngineOpener`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ def open_engine(
     fingerprint: str = "",
     log: Callable[[str], None] = lambda text: None,
 ) -> Engine:
-    """Return the engine for a model's name: `ENGINE:MODEL`, or a folder, hub name or `starter` for Transformers.
+    """Return the engine for a model's name.
+
+    The name is `ENGINE:MODEL`, or for Transformers a folder, a GGUF file, a hub name or `starter`.
 
     base_url: the address of an OpenAI-compatible server of the model, or several. The model's name is then the server's
     name for it. server: settings of the calls; its `base_url` counts if `base_url` is empty. fingerprint, log: as in
@@ -87,9 +89,10 @@ def model_fingerprint(model: str) -> str:
 
 
 def _engine_of(model: str) -> tuple[str, str]:
-    """Return (engine, model) of `ENGINE:MODEL`. A name without an engine has the default engine.
+    """Return (engine, model) of `ENGINE:MODEL`.
 
-    An existing path, and a name with a slash before the colon, have it too. Raises UserError for an unknown engine.
+    A name without a colon, an existing path, and a name with a slash before the colon have the default engine. Raises
+    UserError for an unknown engine.
     """
     name, colon, rest = model.partition(":")
     if not colon or "/" in name or Path(model).exists():

@@ -42,9 +42,9 @@ class Answer:
 
     Attributes:
     text: the answer.
-    finished: False if a token limit or a filter cut the text off.
+    finished: False if the model did not end the text itself, for example because of a token limit or a filter.
     reasoning: the text in which the model thinks, if it is known apart from the answer.
-    refusal: why there is no answer, if a server refuses to answer this prompt. The sampler leaves such answers out.
+    refusal: why there is no answer, if a server refuses to answer this prompt, or "". The sampler gives no row for it.
     """
 
     text: str
@@ -78,7 +78,7 @@ class Engine(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """A text that should change when answers could change. `sample` keeps saved answers only if it did not."""
+        """A text that should change when answers could change. `sample` reuses saved answers only if it is the same."""
         ...
 
     def prompt_length(self, messages: Sequence[Message]) -> int:
@@ -131,7 +131,7 @@ class Summarising(Protocol):
     """An engine that states facts about its answers, such as their costs."""
 
     def summary(self) -> dict[str, Any]:
-        """Return the facts as JSON values. The sampler writes them to a file beside the rows."""
+        """Return the facts as JSON values. The sampler writes them to a file beside its output file."""
         ...
 
 

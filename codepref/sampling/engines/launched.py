@@ -25,15 +25,16 @@ from codepref.storage.files import content_hash
 
 WATCH_SECONDS = 0.5
 NOWHERE = "http://127.0.0.1/v1"
-"""The address of a server that has not been started."""
+"""A placeholder for the address of a server that has not been started."""
 
 
 class Servers:
     """Runs at most one server at a time, since a model, or a training, may need the whole memory.
 
     It is a context manager, which stops the server at its end.
-    section: the command of the server. calls: the settings of the calls; its addresses and key have no effect. folder:
-    the folder for the servers' output. log: called with messages for the user. dtype: as in `model.dtype`.
+    section: the command of the server. calls: the settings of the calls; its addresses, its key and its budget have no
+    effect. folder: the folder for the servers' output. log: called with messages for the user. dtype: as in
+    `model.dtype`.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Servers:
         return server
 
     def settings(self) -> ModelServer:
-        """Return the settings of calls to a server, within the limits of its preset, with an address to replace."""
+        """Return the settings of calls to a server, within the limits of its preset. The address is NOWHERE."""
         calls = replace(self.calls, base_url=(NOWHERE,), served_name="", api_key_env="", budget=-1.0)
         preset = PRESETS.get(self.section.preset)
         if preset is None:
@@ -93,7 +94,7 @@ class Servers:
         )
 
     def member(self, model: str, name: str, label: str) -> Member:
-        """Return the model on its running server as a member of a pool with the name `label`; see `server`."""
+        """Return a member of a pool, named `label`, that asks the running server of the model; see `server`."""
         server = self.server(model, name)
         calls = replace(self.settings(), base_url=(server.base_url,))
         return Member(**shared_values(calls.endpoint(server.model), Endpoint) | {"name": label})
@@ -178,7 +179,8 @@ class LaunchedEngine:
     def summary(self) -> dict[str, Any]:
         """Return the facts about the answers of the last call; see `ServerEngine.summary`.
 
-        The server's command stands in place of its address, which another start changes.
+        The name of the server's preset, or its command, stands in place of its address, since another start can change
+        the address.
         """
         section = self._servers.section
         return self._engine.summary() | {"servers": [section.preset or section.command]}

@@ -27,16 +27,14 @@ class ScriptedEngine:
     def from_file(cls, path: Path) -> ScriptedEngine:
         """Read JSON lines {"task_id", "kind", "completion"}. A line without `kind` is of kind "solutions".
 
-        A completion that is null is an answer without text.
-
-        Raises UserError with file and line for a malformed line.
+        A completion that is null is read as "". Raises UserError with file and line for a malformed line.
         """
         answers: dict[tuple[str, str], list[str]] = {}
         for number, row in read_jsonl(path):
             task_id, text = row.get("task_id"), row.get("completion", 0)
             text = "" if text is None else text
             if not isinstance(task_id, str) or not isinstance(text, str):
-                raise UserError(f"{path}:{number}: `task_id` and `completion` must be texts")
+                raise UserError(f"{path}:{number}: `task_id` must be a text, and `completion` a text or null")
             kind = row.get("kind", "solutions")
             if kind not in ("solutions", "tests"):
                 raise UserError(f"{path}:{number}: `kind` must be solutions or tests, not {kind!r}")

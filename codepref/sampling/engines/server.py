@@ -29,9 +29,9 @@ class ServerEngine:
     """A model on one or several servers.
 
     model: the model's name, which `server.served_name` replaces if it is set. server: the addresses and the settings of
-    the calls. fingerprint: a text that changes with the model's weights; "": the name of the model stands for it. The
-    addresses are not part of it, so that a server that moved is not asked again. log: called with messages for the
-    user. only_listed: refuse a server that lists a few models and not this one.
+    the calls. fingerprint: a text that changes with the model's weights, or "" to use the model's name. The fingerprint
+    of the engine does not depend on the addresses, so that saved answers stay valid if a server moves. log: called with
+    messages for the user. only_listed: refuse a server that lists a few models and not this one.
     Raises UserError for mistakes in the settings. No call is made before the first answer is needed.
     """
 
@@ -110,9 +110,9 @@ class ServerEngine:
             self._exchange.interrupt()
 
     def summary(self) -> dict[str, Any]:
-        """Return the facts about the answers for a file: servers, what was done with seeds, and the costs of all runs.
+        """Return facts about the answers: the servers, how seeds were sent, and the costs of all runs with the journal.
 
-        It is complete after the last answer.
+        The facts are complete after the last answer.
         """
         if not self.ledger.accounts and self._folder:  # all answers were there before this process
             self.ledger, _ = read_journal(self._folder / JOURNAL)

@@ -14,9 +14,9 @@ from codepref.sampling.engines.base import Answer, Ask
 from codepref.servers.records import Reply, Request, RequestResult
 
 EQUAL_REPLIES = 8
-"""After so many calls whose answers are equal to each other, each call asks for one answer.
+"""If each of this number of calls asks for several answers and brings only equal ones, later calls ask for one.
 
-A server may draw all answers of a call with the call's seed.
+Such a server may draw all answers of a call with the same seed.
 """
 
 NewRequest = Callable[[Ask, str, int], Request]
@@ -112,7 +112,7 @@ class CallPlan:
         return self.request(first, key, n)
 
     def _learn(self, request: Request, reply: Reply) -> None:
-        """Take from a reply whether the server gives several answers, which differ."""
+        """Learn from a reply whether one call can bring several different answers. If not, later calls ask for one."""
         if request.n == 1:
             return
         texts = [text for text, _, _ in reply.answers()]

@@ -17,7 +17,10 @@ from codepref.sampling.decoding.support import is_supported, windows
 from codepref.sampling.engines.base import Answer, Ask, Decoding
 
 SMALL = 256
-"""Models whose hidden size is below this compute in float32 on a CPU, since bfloat16 is not faster for them."""
+"""With dtype "auto", models whose hidden size is below this compute in float32 on a CPU.
+
+bfloat16 is not faster for them.
+"""
 
 
 class TransformersEngine:
