@@ -87,7 +87,7 @@ def test_a_pool_of_odd_servers_answers_everything_and_nothing_half_counts_as_who
     assert (written["cut"], written["unfinished"], written["missing"]) == (2, 2, {})
     assert written["ledger"]["no-seed"]["dropped"] == {"seed": 2}
     told = capsys.readouterr().err
-    assert "new-limit: the server refuses max_tokens; calls send max_tokens as max_completion_tokens" in told
+    assert "new-limit: the server refuses max_tokens. Calls send max_tokens as max_completion_tokens" in told
 
 
 def test_a_refused_field_is_found_out_by_many_calls_at_once_and_then_left_out_by_all(
