@@ -48,8 +48,8 @@ class Reply:
 
     Attributes:
     text: the first answer. It lacks the thoughts that the server sends apart (see `reasoning`).
-    finish: "stop" (the answer is finished), "length" (it reached a limit of tokens), "content_filter", or another reason
-        that the server gives. An answer that broke off is no Reply.
+    finish: "stop" (the answer is finished), "length" (it reached a limit of tokens), "content_filter", or another
+        reason that the server gives. An answer that broke off is no Reply.
     tokens_in, tokens_out: the number of tokens in the prompt and in all answers.
     estimated: whether the server did not send both token counts. If so, both are estimated from the bytes of the texts
         (see `codepref.servers.pricing`).

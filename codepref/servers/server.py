@@ -19,7 +19,7 @@ class Room:
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     async def acquire(self, n: int) -> None:
-        """Wait until there is room for `n` answers, in the order of the calls. A call with a too large `n` runs alone."""
+        """Wait until there is room for `n` answers, in the order of the calls. A too large call runs alone."""
         if not self._waiting and self._fits(n):
             self.used += n
             return

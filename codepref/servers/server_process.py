@@ -101,8 +101,9 @@ class ServerProcess:
         os.set_blocking(self._supervisor.stdout.fileno(), False)
 
     def wait_until_ready(self, port: int, *, only_health: bool = False) -> list[Mapping[str, Any]]:
-        """Return the server's list of models when the server is ready. Log its last line every MESSAGE_SECONDS until then.
+        """Return the server's list of models when the server is ready.
 
+        Until then, log the last line of its output every MESSAGE_SECONDS.
         only_health: as in `listed_models`. Raises InfrastructureError if the server ends or takes too long, and
         UserError if it cannot be started or asks for a key.
         """
