@@ -28,7 +28,7 @@ _CLOSE = re.compile(
 def without_thoughts(text: str, documents: Sequence[tuple[int, int]]) -> str:
     """Return the text after the last end of a thought, up to the next beginning of a thought.
 
-    If this text is blank, return the text before the first beginning of a thought.
+    If this text is blank, return the text before the first thought.
     documents: the places (first, after the last) of JSON documents in the text. Tags within the documents do not count.
     """
     closes = [found for found in _CLOSE.finditer(text) if not _within(found, documents)]

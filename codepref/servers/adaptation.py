@@ -41,7 +41,7 @@ class Adaptation:
         """Return the field that may be the cause of an error and the changes to try next, or None.
 
         arguments: the arguments of the call before the changes. trial: the changes that were on trial. made: all
-        changes of the call. If such an error has remained after all changes on trial, return None from then on.
+        changes of the call. If an error of the same form remained after all trials, return None.
         """
         shape = f"{error.status} {re.sub(r'[0-9]+', '#', error.words)}"
         found = None

@@ -56,11 +56,12 @@ def check_complete(
     answered: int = 1,
     log: Callable[[str], None] = lambda text: None,
 ) -> None:
-    """Raise InfrastructureError if answers are missing that another run of the command may get.
+    """Raise InfrastructureError if answers are missing that another run of the command may get, or if none arrived.
 
     missing: the number of missing answers by reason. refused: the part of `missing` that servers refuse for good, for
     example because prompts are held back or too long. answered: the number of answers that arrived.
-    If all missing answers are refused ones, `log` gets one message, and nothing is raised unless `answered` is 0.
+    If servers refuse all missing answers for good and other answers arrived, `log` gets one message.
+    If no answer is missing, nothing happens.
     """
     final = dict(refused or {})
     open_ones = {reason: count - final.get(reason, 0) for reason, count in missing.items()}
@@ -73,7 +74,7 @@ def check_complete(
     if final:
         message = f"{sum(final.values()):,} answers are missing, since servers refuse the requests ({_counted(final)})"
         if not answered:
-            raise InfrastructureError(f"{message}. No other answer has arrived")
+            raise InfrastructureError(f"{message}. No request got an answer")
         log(message)
 
 

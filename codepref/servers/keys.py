@@ -9,7 +9,7 @@ _INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060\u00ad"
 _QUOTES = "\"'`\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u00ab\u00bb\u2039\u203a"
 _PREFIX = re.compile(r"(?:authorization\s*:\s*)?bearer\s+", re.IGNORECASE)
 MIN_HIDDEN = 6
-"""The smallest number of characters of a key that `hide_key` hides. Shorter keys are words such as "none"."""
+"""The smallest number of characters of a key that `hide_key` hides. Shorter keys are often words, such as "none"."""
 
 
 def read_key(variable: str) -> str:

@@ -39,10 +39,11 @@ class Lane:
     queue: the waiting jobs.
     workers: the tasks that take jobs from the queue.
     busy: the workers that are in a call.
-    given_up: the number of requests that were given up since the last answer.
+    given_up: the number of requests that were given up since the last answer, without some rejected ones (see
+        `codepref.servers.caller.MAX_GIVEN_UP`).
     rejected: the number of requests that were rejected since the last answer.
-    examples: the first words of each shape of failure, so that failures with other numbers in them count together.
     answers: the number of answers in this run.
+    examples: the first reason of each form. Reasons that differ only in numbers or ids have the same form.
     """
 
     endpoint: Endpoint
@@ -56,7 +57,7 @@ class Lane:
     examples: dict[str, str] = field(default_factory=dict)
 
     def reason(self, attempt: Attempt) -> str:
-        """Return the reason why a request is given up. Reasons that differ only in numbers or ids get the same text."""
+        """Return the reason why a request is given up. See `examples`."""
         text = f"{attempt.reason}: {attempt.words}" if attempt.words else attempt.reason
         return self.examples.setdefault(re.sub(r"[0-9a-fA-F-]{8,}|\d+", "#", text), text)
 
