@@ -74,7 +74,7 @@ def check_complete(
     if final:
         message = f"{sum(final.values()):,} answers are missing, since servers refuse the requests ({_counted(final)})"
         if not answered:
-            raise InfrastructureError(f"{message}. No request got an answer")
+            raise InfrastructureError(f"{message}. No usable answer has arrived")
         log(message)
 
 
