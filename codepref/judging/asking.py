@@ -50,7 +50,7 @@ class JudgeRun:
     Attributes:
     judgments: yields each task's judgment with all readings, one list for each pass. It can be consumed once.
     missing: the number of requests without an answer, by reason. A repeated question is a request of its own.
-    refused: those of them that the server refuses for good.
+    refused: the part of `missing` that the server refuses for good.
     """
 
     judgments: Iterator[tuple[Judgment, list[list[Reading]]]]
@@ -107,9 +107,9 @@ def _ask(
     total: int,
     progress: Progress | None,
 ) -> tuple[Counter[str], Counter[str]]:
-    """Get the answers to all questions into the journal.
+    """Get the answers to the questions into the journal.
 
-    Returns the number of unanswered requests by reason, and of those that the server refuses for good.
+    Return the number of unanswered requests by reason, and the part of it that the server refuses for good.
     """
     counts: dict[str, int] = {}  # key of each running question -> the number of responses that it shows
     missing: Counter[str] = Counter()

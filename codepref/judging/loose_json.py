@@ -1,9 +1,8 @@
 """Reads JSON as models write it. Pure.
 
 The JSON of models often has raw line breaks in texts, a comma after the last entry, backslashes that escape nothing,
-unescaped quotes within texts, quotes of Python or typography, comments, or names without quotes. Such a document is
-read if it can be read in one way. A document that breaks off is not completed, and a name that occurs twice in an
-object is a mistake.
+unescaped quotes within texts, quotes of Python or typography, comments, or names without quotes. This module reads such
+documents. It rejects a document that breaks off, and an object in which a name occurs twice.
 """
 
 from __future__ import annotations
@@ -89,7 +88,7 @@ class _Reader:
         return word[0], word.end()
 
     def _comma(self, place: int, closing: str) -> int:
-        """Return the place after a comma. A comma may lack only before the closing bracket and before a line break."""
+        """Return the place after a comma. The comma may be missing before the closing bracket and at a line break."""
         before, place = place, self._skip(place)
         if self.text[place : place + 1] == ",":
             return place + 1
@@ -98,7 +97,7 @@ class _Reader:
         return place
 
     def _string(self, place: int) -> tuple[str, int]:
-        """Read a text. A quote within it ends it only if what follows can follow a text."""
+        """Return a text in quotes and the place after it. A quote ends it only if what follows can follow a text."""
         closing = _CLOSING[self.text[place]]
         letters: list[str] = []
         place += 1

@@ -63,9 +63,9 @@ def grading_messages(
 
 
 def again_messages(messages: Sequence[Message], answer: str, complaint: str, low: int, high: int) -> list[Message]:
-    """Return messages that repeat a question after an incomplete answer. complaint: what is wrong with the answer."""
+    """Return messages that repeat a question after an incomplete or empty answer. complaint: what is wrong with it."""
     text = prompt_template("ask_again").substitute(complaint=complaint, low=low, high=high)
-    if not answer.strip():  # servers refuse empty messages, and two of one role in a row
+    if not answer.strip():  # many servers refuse empty messages, and two messages of one role in a row
         *before, last = messages
         return [*before, {**last, "content": f"{last['content']}\n\n{text}"}]
     return [*messages, {"role": "assistant", "content": answer}, {"role": "user", "content": text}]

@@ -18,7 +18,7 @@ MAX_CANDIDATES = 64
 """The parser looks for JSON documents at no more than this number of places. This bounds the time for a long answer."""
 
 MAX_LOOSE = 100_000
-"""The largest number of characters of a document that is nearly JSON."""
+"""The largest number of characters that are read of a document that is not valid JSON."""
 
 _BEGIN = re.compile(r"[{\[]")
 _LABEL = re.compile(r"(?:response|answer|solution|code|id)?[ _#.:-]*(\d{1,6})")
@@ -48,12 +48,12 @@ class Parsed:
 def parse_ratings(text: str, count: int, low: int, high: int) -> Parsed:
     """Read the ratings of `count` responses, which have the labels 1, 2, ..., on a scale from `low` to `high`.
 
-    A set of ratings is complete if it names every label exactly once. What a judge thinks does not count (see
-    `codepref.judging.thoughts`). In the rest, the parser looks for complete sets in JSON: an object {"ratings": [{"id",
-    "rating", "rationale"}, ...]}, the list alone, one object for each line, or an object of the labels. See
-    MAX_CANDIDATES. JSON that is nearly right is read too (see `codepref.judging.loose_json`). If there is no complete
-    set, the parser reads the published form: one block `Rating: N` / `Rationale: ...` for each response, in the order
-    of the labels.
+    A set of ratings is complete if it names every label exactly once. The judge's thoughts do not count (see
+    `codepref.judging.thoughts`). In the rest of the text, the parser looks for complete sets in JSON: an object
+    {"ratings": [{"id", "rating", "rationale"}, ...]}, the list alone, one object for each line, or an object whose keys
+    are the labels. See MAX_CANDIDATES. JSON with usual mistakes is read too (see `codepref.judging.loose_json`). If
+    there is only one response, its rating in JSON needs no label. If there is no complete set, the parser reads the
+    published form: one block `Rating: N` / `Rationale: ...` for each response, in the order of the labels.
     An answer without a complete set rates no response, because a response may have made the judge write the incomplete
     set. An answer with several complete sets in JSON that differ in a rating rates no response either. A rating that is
     not a whole number on the scale ("N/A", "4/5", 11, 3.5) leaves only its own response unjudged.
@@ -139,7 +139,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _sets(text: str) -> Iterator[Sequence[Mapping[str, Any]]]:
     """Yield each set of ratings in the JSON documents of a text.
 
-    Single entries, each at the beginning of a line, are one set.
+    Objects that hold one rating each and begin at the beginning of a line are together one set.
     """
     single: list[Mapping[str, Any]] = []
     for document, (first, _) in _documents(text):
@@ -154,12 +154,12 @@ def _sets(text: str) -> Iterator[Sequence[Mapping[str, Any]]]:
 
 
 def _with_label(entries: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """Return the entries, with the label 1 for a single entry that names none. Use it if there is only one response."""
+    """Return the entries. A single entry without a label gets the label 1, which is right if there is one response."""
     return [{**entries[0], "id": 1}] if len(entries) == 1 and entries[0].get("id") is None else entries
 
 
 def _entries(document: Any, depth: int = 0) -> Sequence[Mapping[str, Any]]:
-    """Return the entries of the set of ratings that a document is or holds, or []."""
+    """Return the entries of the set of ratings in a document, or [] if the document holds no set."""
     if isinstance(document, dict) and depth < 4:
         lowered = _lowered(document)
         if isinstance(lowered.get("ratings"), list | dict):
@@ -179,7 +179,7 @@ def _entries(document: Any, depth: int = 0) -> Sequence[Mapping[str, Any]]:
 
 
 def _lowered(entry: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return an entry with its names in lower case and without spaces."""
+    """Return an entry with its names in lower case and without spaces around them."""
     return {str(name).strip().lower(): value for name, value in entry.items()}
 
 

@@ -139,10 +139,11 @@ def read_judgment(
 
 
 def ask_again(request: Request, reply: Reply, count: int, settings: JudgeSettings) -> Request | None:
-    """Return the request that repeats a question after an incomplete answer, or None if the answer is complete.
+    """Return the request that repeats a question after an incomplete answer, or None if it should not be repeated.
 
-    A complete answer rates every response that the question shows. An answer that reached the token limit before its
-    first word is not asked for again, since the limit would be reached again. count: the number of responses.
+    A complete answer rates every response that the question shows. If an answer reached the token limit before its
+    first word, the question is not repeated, since the second answer would probably reach the limit too.
+    count: the number of responses that the question shows.
     """
     parsed = parse_ratings(reply.text, count, settings.low, settings.high)
     if not parsed.complaint or (reply.finish == "length" and not reply.text.strip()):
@@ -212,7 +213,7 @@ def _read(question: Question, answer: AnswerTo, settings: JudgeSettings) -> Read
 
 
 def _parse(reply: Reply, count: int, settings: JudgeSettings) -> Parsed:
-    """Read an answer. If it lacks ratings because it did not come to its end, this is the reason of all of them."""
+    """Read an answer. If it holds no rating and was cut or ended early, this is the reason for each response."""
     parsed = parse_ratings(reply.text, count, settings.low, settings.high)
     if parsed.values or reply.finish == "stop":
         return parsed

@@ -1,7 +1,7 @@
 """Finds what a judge says after it has thought. Pure.
 
-`codepref.sampling.tags` does this for programs. Here a rating in a thought must never count: what stands before the
-last end of a thought is left out, whatever the tags in between are, since a judge quotes tags of its prompt.
+`codepref.sampling.tags` does this for programs. A rating in a thought must not count. A judge may quote tags of its
+prompt, so the tags before the last end of a thought are not matched with each other: the answer begins after them.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _CLOSE = re.compile(
 
 
 def without_thoughts(text: str, documents: Sequence[tuple[int, int]]) -> str:
-    """Return what stands after the last end of a thought, or before the first beginning if nothing stands there.
+    """Return the text after the last end of a thought, up to the next beginning of a thought.
 
-    A thought that does not end reaches to the end of the text. documents: the places (first, after the last) of JSON
-    documents in the text. Tags within them are parts of their texts.
+    If this text is blank, return the text before the first thought.
+    documents: the places (first, after the last) of JSON documents in the text. Tags within the documents do not count.
     """
     closes = [found for found in _CLOSE.finditer(text) if not _within(found, documents)]
     opens = [found for found in _OPEN.finditer(text) if not _within(found, documents)]

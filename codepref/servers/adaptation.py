@@ -1,4 +1,4 @@
-"""Keeps which fields of requests a server refuses, and learns it from the errors of calls. Pure."""
+"""Remembers which fields of requests a server refuses. It learns this from the errors of calls. Pure."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from codepref.servers.fields import Change, Changes, next_changes
 from codepref.servers.refusals import ServerError
 
 PASSING = (408, 409, 425, 429, 499)
-"""Statuses that never concern a field of the request."""
+"""Errors with these statuses lead to no change of a field."""
 
 
 class Adaptation:
     """The changes of fields that one server needs.
 
-    A change is on trial for one request first. It holds for all later calls when a call has gone well with it, so that
-    one odd request changes nothing for the others.
+    A change is first on trial for one request. When a call with the change has gone well, the change holds for all
+    later calls. A request that fails whatever it sends thus changes nothing for the other requests.
 
     Attributes:
     changes: the changes that hold for all calls.
@@ -40,8 +40,8 @@ class Adaptation:
     ) -> tuple[str, Changes] | None:
         """Return the field that may be the cause of an error and the changes to try next, or None.
 
-        arguments: of the call, without changes. trial: the changes that were on trial. made: all changes of the call.
-        An error that stayed after a change is not looked at again, for any request.
+        arguments: the arguments of the call before the changes. trial: the changes that were on trial. made: all
+        changes of the call. If an error of the same form remained after all trials, return None.
         """
         shape = f"{error.status} {re.sub(r'[0-9]+', '#', error.words)}"
         found = None
@@ -57,7 +57,7 @@ class Adaptation:
         if not new:
             return ""
         self.changes = {**self.changes, **new}
-        return f"the server refuses {', '.join(new)}; calls {', '.join(_effect(*one) for one in new.items())}"
+        return f"the server refuses {', '.join(new)}. Calls {', '.join(_effect(*one) for one in new.items())}"
 
 
 def _effect(name: str, change: Change) -> str:

@@ -24,7 +24,7 @@ _BROKEN = {"error", "abort", "aborted", "cancelled", "canceled", "insufficient_s
     "model_error", "internal_error", "server_error", "preempted", "disconnected", "unavailable", "overloaded",
 }  # fmt: skip
 _FINE = {0, 200, "0", "200", "success", "ok"}
-"""Codes of answers that hold an object for an error although there is none."""
+"""Codes in the object `error` of an answer which say that there is no error."""
 
 
 class _BrokenError(Exception):
@@ -39,8 +39,8 @@ def read_answer(body: bytes, request: Request, model: str = "") -> Reply | Serve
     """Return the reply in the body of an answer with status 200, or the error that the body holds in its place.
 
     If the body holds fewer than `request.n` answers, or some of them broke off, the reply has the others. If it lacks
-    one of the two token counts, the reply has estimates of both, as `Reply.estimated` says. An error without words of
-    the server has the words "malformed". model: the model's name in the request.
+    one of the two token counts, the reply has estimates of both, and `Reply.estimated` is true. If the body is not an
+    answer and holds no error, the error has the words "malformed". model: the model's name in the request.
     """
     try:
         document = _document(body)
@@ -55,7 +55,7 @@ def read_answer(body: bytes, request: Request, model: str = "") -> Reply | Serve
     usage, named = document.get("usage"), document.get("model")
     tokens_in, tokens_out = _count(usage, "prompt_tokens", "input_tokens"), _tokens_out(usage)
     first = answers[0]
-    if not first["finish"]:  # a server that says neither: the count of tokens tells
+    if not first["finish"]:  # without a reason from the server, the number of tokens decides
         reached = request.n == 1 and tokens_out is not None and tokens_out >= request.max_tokens
         first["finish"] = "length" if reached else "stop"
     if first["text"] == "" and first["silent"] and not tokens_out and not first["reasoning"]:
@@ -102,14 +102,14 @@ def _document(body: bytes) -> Mapping[str, Any]:
     if error and not (document.get("choices") and _is_fine(error)):
         raise _BrokenError(_told(error, document))
     if not document.get("choices"):
-        # an error in a form of its own, such as {"object": "error", "message": ...}
+        # an error in another form, such as {"object": "error", "message": ...}
         told = read_error(document, in_answer=True)
         raise _BrokenError(told if told.words else _malformed())
     return dict(document)
 
 
 def _told(error: Any, document: Any = None) -> ServerError:
-    """Return an error that stands in an answer. Its code may stand beside it."""
+    """Return the error that an answer holds. document: the object that holds the error, and perhaps its code."""
     told = read_error({"error": error}, in_answer=True)
     if not told.status and isinstance(document, Mapping):
         beside = {key: document.get(key) for key in ("code", "status", "status_code", "type")}
@@ -137,10 +137,12 @@ def _read_choices(document: Mapping[str, Any]) -> tuple[list[dict[str, Any]], li
 
 
 def _read_choice(choice: Any) -> dict[str, Any]:
-    """Return the "text", "finish" and "reasoning" of one answer, and as "silent" whether it has no text at all.
+    """Return the "text", "finish" and "reasoning" of one answer.
 
-    Raises _BrokenError if the answer broke off or holds an error, and LookupError, TypeError or AttributeError for a
-    choice that has not the form of an answer.
+    "silent" is whether the answer lacks a text although no limit or filter ended it.
+
+    Raises _BrokenError if the answer broke off or holds an error. Raises LookupError, TypeError or AttributeError
+    if the choice does not have the form of an answer.
     """
     message = choice.get("message", choice.get("delta"))
     for holder in (choice, message):
@@ -183,7 +185,7 @@ def _finish(choice: Mapping[str, Any]) -> str:
 
 
 def _text(content: Any, reasoning: list[str]) -> str | None:
-    """Return the text of a message's content, or None if it has none. Parts with thoughts are added to `reasoning`."""
+    """Return the text of a message's content, or None if it has none. Add the thoughts in it to `reasoning`."""
     if content is None or isinstance(content, str):
         return content
     if isinstance(content, list):
@@ -199,7 +201,7 @@ def _text(content: Any, reasoning: list[str]) -> str | None:
 
 
 def _part(part: Any, reasoning: list[str]) -> str | None:
-    """Return the text of one part of a content, or None if it is no text of the answer."""
+    """Return the text of one part of a content, or None if the part is not text of the answer."""
     if isinstance(part, str):
         return part
     if not isinstance(part, dict):
@@ -219,7 +221,7 @@ def _part(part: Any, reasoning: list[str]) -> str | None:
 
 
 def _events(text: str) -> dict[str, Any] | None:
-    """Return the document of an answer that came as events (`data: {...}`), although none were asked for."""
+    """Return the document of an answer that a server sent as events (`data: {...}`) unasked, or None without events."""
     if "data:" not in text[:200]:
         return None
     chunks = list(_chunks(text))

@@ -56,23 +56,26 @@ def check_complete(
     answered: int = 1,
     log: Callable[[str], None] = lambda text: None,
 ) -> None:
-    """Raise InfrastructureError if answers are missing that another run of the command may get.
+    """Raise InfrastructureError if answers are missing that another run of the command may get, or if none arrived.
 
-    missing: the number of missing answers by reason. refused: those of them that the servers refuse for good, such as
-    prompts that are held back or too long. If only such answers are missing, `log` gets one message, unless `answered`,
-    the number of answers that arrived, is 0.
+    missing: the number of missing answers by reason. refused: the part of `missing` that servers refuse for good, for
+    example because prompts are held back or too long. answered: the number of answers that arrived.
+    If servers refuse all missing answers for good and other answers arrived, `log` gets one message.
+    If no answer is missing, nothing happens.
     """
     final = dict(refused or {})
     open_ones = {reason: count - final.get(reason, 0) for reason, count in missing.items()}
     open_ones = {reason: count for reason, count in open_ones.items() if count > 0}
-    if open_ones or (final and not answered):
+    if open_ones:
         raise InfrastructureError(
             f"{sum(missing.values()):,} answers are missing after all attempts ({_counted(missing)}). {target} holds "
             "the results of the other answers. Run the same command again: it asks only for the missing answers"
         )
     if final:
-        count = f"{sum(final.values()):,}"
-        log(f"{count} answers are missing, since servers refuse the requests ({_counted(final)})")
+        message = f"{sum(final.values()):,} answers are missing, since servers refuse the requests ({_counted(final)})"
+        if not answered:
+            raise InfrastructureError(f"{message}. No usable answer has arrived")
+        log(message)
 
 
 def _counted(reasons: Mapping[str, int]) -> str:

@@ -24,7 +24,8 @@ def delay(attempt: int, requested: float | None, generator: random.Random) -> fl
 def requested_delay(headers: Mapping[str, str], now: float) -> float | None:
     """Return the delay in seconds that a server asks for in its headers, or None if they hold no valid delay.
 
-    Reads `retry-after-ms`, or else `retry-after` as seconds or as a date (RFC 9110, 10.2.3).
+    Reads `retry-after-ms`, or else `retry-after` as a date (RFC 9110, 10.2.3) or as seconds. Of several numbers of
+    seconds, the largest counts.
     headers: names in lower case. now: seconds since the epoch.
     """
     if (milliseconds := _number(headers.get("retry-after-ms"))) is not None:

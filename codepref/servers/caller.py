@@ -22,32 +22,35 @@ from codepref.servers.records import Attempt, Request
 from codepref.servers.server import Server, servers_of
 
 MAX_GIVEN_UP = 20
-"""When a server has given no answer to this number of requests in a row, no further call to any server begins."""
+"""When an endpoint has given no answer to this number of requests in a row, no further call to any server begins.
+
+Rejected requests count only before the endpoint's first answer, and only if the prompt alone is not the cause.
+"""
 
 MAX_REJECTED_IN_A_ROW = 200
-"""When a server has rejected this number of requests in a row, no further call to any server begins."""
+"""When an endpoint has rejected this number of requests in a row, no further call to any server begins."""
 
 MAX_PAUSE = 600.0
-"""The longest pause in seconds that a server gets. If it asks for a longer one, it is asked again after this time."""
+"""The longest pause of a server in seconds. If the server asks for a longer one, calls begin again after this time."""
 
 NOTED_PAUSE = 20.0
-"""The user is told of a pause of at least this number of seconds."""
+"""If a server asks for a pause of at least this number of seconds, the user gets a message."""
 
 MAX_CHANGES = 12
-"""How often one request is tried again at once with other fields."""
+"""The largest number of times that one request is tried again at once with changed fields."""
 
 MAX_REJECTED = 3
-"""No further call begins if a server that has answered nothing in this run rejects a request, and at least this number
-of its requests were given up.
+"""No further call begins if an endpoint that has answered nothing in this run rejects a request, and at least this
+number of its requests were given up.
 
-The rejected request is one of the requests that were given up.
+Requests that were rejected for their prompt alone do not count.
 """
 
 FAULTS_BEFORE_NOTE = 5
-"""After so many faults in a row, the user gets a message about a server."""
+"""After this number of faults of one server in a row, the user gets a message."""
 
 NOTE_SECONDS = 60.0
-"""The least number of seconds between two messages about the faults of one server."""
+"""The smallest number of seconds between two messages about the faults of one server. Pauses have other messages."""
 
 Notify = Callable[[Mapping[str, Any]], None]
 """A function that sends a message to the parent process."""
@@ -104,7 +107,7 @@ class Caller:
                 await server.client.close()
 
     async def _check_endpoints(self) -> bool:
-        """Check all endpoints, and return whether no check found a mistake. No worker makes a call before that."""
+        """Check all endpoints, and return whether no check found a mistake. Workers wait for the result."""
         clients = [server.client for lane in self.lanes.values() for server in lane.servers]
         reasons = await asyncio.gather(*(client.check(only_listed=self.only_listed) for client in clients))
         for client in clients:
@@ -198,7 +201,7 @@ class Caller:
             self._stop("user", attempt.reason)
             return
         if attempt.changes is not None and job.changed < MAX_CHANGES:
-            # without a delay, and without using up a retry
+            # this needs no delay and uses up no retry
             self._queue(lane, Job(job.request, job.failed, attempt.changes, job.changed + 1), 0.0)
             return
         if attempt.kind == "fault":
@@ -211,11 +214,11 @@ class Caller:
             self._give_up(lane, job, attempt)
 
     def _give_up(self, lane: Lane, job: Job, attempt: Attempt) -> None:
-        """Report that a request gets no answer. Stop all calls if the server gives no answers at all."""
+        """Report that a request gets no answer. Stop all calls if too many requests got none."""
         reason, name, rejected = lane.reason(attempt), lane.endpoint.name, attempt.kind == "rejected"
         self.notify({"given_up": job.request.key, "e": name, "reason": reason, "rejected": rejected})
         lane.rejected += rejected
-        # after an answer, a rejected request says nothing about the server, and a held back prompt never does
+        # after an answer, a rejection says nothing about the server; a rejection for the prompt alone never does
         lane.given_up += not rejected or not (lane.answers or attempt.prompt_only)
         if rejected and not lane.answers and lane.given_up >= MAX_REJECTED:
             self._stop(
@@ -226,9 +229,9 @@ class Caller:
             self._stop("server", f"{name}: {count} requests in a row got no answer (last failure: {reason})")
 
     def _note_fault(self, lane: Lane, server: Server, attempt: Attempt) -> None:
-        """Count a fault of a server, and tell the user of many of them. Pause the server as long as it asks for.
+        """Count a fault of a server, send messages about it to the user, and pause the server if it asks for a pause.
 
-        A server that fails while another server of the endpoint answers is paused too.
+        If another server of the endpoint has no faults, the server is paused in any case.
         """
         server.faults += 1
         place, pause = f"{lane.endpoint.name} at {server.client.place}", min(attempt.retry_after or 0.0, MAX_PAUSE)
@@ -237,7 +240,7 @@ class Caller:
             self.notify({"note": pause_note(place, attempt, pause)})
         elif attempt.reason == "connect" and not recent:
             server.noted = time.monotonic()
-            self.notify({"note": f"{place}: there is no answer to connections ({attempt.words}). Trying again"})
+            self.notify({"note": f"{place}: no connection can be made ({attempt.words}). Trying again"})
         elif server.faults >= FAULTS_BEFORE_NOTE and not recent:
             server.noted = time.monotonic()
             text = f"{server.faults} calls in a row got no answer (last failure: {lane.reason(attempt)})"

@@ -34,10 +34,10 @@ from codepref.servers.refusals import (
 )
 
 NEW_NAMES = (NEW_LIMIT,)
-"""Fields that not all functions of the openai client know as arguments."""
+"""Fields that some functions of the openai client do not accept as arguments."""
 
 CHECK_SECONDS = 10.0
-"""Time limit for the request for the list of models."""
+"""Time limit of the check of an endpoint, in seconds."""
 
 
 class Client:
@@ -63,9 +63,9 @@ class Client:
     async def check(self, *, only_listed: bool = False) -> str:
         """Return a reason not to begin with the calls, or "" if the check finds none.
 
-        The check asks for the list of models, which is free. A server that does not offer the list passes the check. If
-        it offers the list below /v1 alone, calls go to /v1.
-        only_listed: a list of a few models that lacks the endpoint's model is a reason.
+        The check asks for the list of models, which is free. A server that answers but offers no list passes the check.
+        If the address names no version of the API and the list is only below its path /v1, calls go to /v1.
+        only_listed: a list of a few models that lacks the endpoint's model is a reason too.
         """
         try:
             self._open()
@@ -77,15 +77,16 @@ class Client:
             return self._shown(f"the server at {self.place} did not answer within {CHECK_SECONDS:.0f} s")
         except self._openai.APIConnectionError as error:
             return self._shown(
-                f"no server at {self.place} ({_cause(error)}). Start it, or correct base_url (it usually ends in /v1)"
+                f"no answer from {self.place} ({_cause(error)}). Start the server, or correct base_url, which usually "
+                "ends in /v1"
             )
         except Exception as error:  # noqa: BLE001 - a mistake in the address or key is no reason for a traceback
             return self._shown(f"calls to {self.place} cannot be made ({_cause(error)})")
 
     async def ask(self, request: Request, changes: Changes | None = None) -> Attempt:
-        """Make one attempt at a request. All errors are returned as Attempts.
+        """Make one attempt at a request, and return its result. An error is a result too.
 
-        changes: changes of fields to try in this attempt, from the Attempt before.
+        changes: the changes of fields to try in this attempt. They come from the Attempt before it.
         """
         made = self._adaptation.with_trial(changes)
         arguments = self._arguments(request)
@@ -108,7 +109,7 @@ class Client:
             return Attempt(
                 "fault", reason="connect" if unconnected else "cut", words=words, maybe_billed=not unconnected
             )
-        except Exception as error:  # noqa: BLE001 - whatever fails in a call, the call has failed and nothing else
+        except Exception as error:  # noqa: BLE001 - a call that fails in any way must not end the other calls
             words = self._hidden(f"{type(error).__name__}: {_cause(error)}")
             return Attempt("fault", reason="failed", words=words, maybe_billed=True)
         answer = read_answer(body, request, self.endpoint.model)
@@ -130,7 +131,7 @@ class Client:
             await self._client.close()
 
     def _open(self) -> None:
-        """Make the client. Raises ConnectionMistake if the proxy of the address cannot be used."""
+        """Make the client if there is none yet. Raises ConnectionMistake as `http_client` does."""
         if self._client is not None:
             return
         headers = {"api-key": self._key} if self._key and ".azure." in self._address else None
@@ -210,7 +211,7 @@ class Client:
     def _refused(
         self, error: ServerError, arguments: Mapping[str, Any], made: Changes, trial: Changes | None
     ) -> Attempt:
-        """Return the Attempt for an error of the server. made: the changes of the call. trial: those on trial."""
+        """Return the Attempt for an error of the server. made: all changes of the call. trial: the changes on trial."""
         concern = concern_of(error, self.endpoint.model, answered=self._answered)
         words = self._hidden(error.words)
         if concern in ("request", "busy", "address"):
@@ -257,9 +258,8 @@ def _status_error(error: Any) -> ServerError:
 def _is_connect_error(cause: BaseException | None) -> bool:
     """Return whether the cause shows that no connection was made.
 
-    For some connections that were never made it is False, for example when a proxy refuses the tunnel.
-
-    This compares the names of exceptions, because the openai client can use different HTTP libraries.
+    It also returns False for some calls that made no connection, for example when a proxy refuses the tunnel.
+    It compares the names of exceptions, because the openai client can use different HTTP libraries.
     """
     return cause is not None and any(kind.__name__ in ("ConnectError", "ConnectTimeout") for kind in type(cause).mro())
 

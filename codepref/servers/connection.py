@@ -16,7 +16,7 @@ class ConnectionMistake(Exception):
 
 
 def proxy_of(address: str) -> str:
-    """Return the proxy for calls to an address, or "" for none. Calls to this machine never go through a proxy."""
+    """Return the proxy for calls to an address, or "". Calls to localhost and loopback addresses use no proxy."""
     parts = urlsplit(address)
     if is_this_machine(address) or proxy_bypass(parts.netloc.rpartition("@")[2]):
         return ""
@@ -28,8 +28,8 @@ def proxy_of(address: str) -> str:
 def http_client(address: str, timeout: float) -> Any:
     """Return an HTTP client of the openai library for calls to an address.
 
-    Only the proxy for this address is opened. Others in the environment may be of kinds that the library does not know.
-    Raises ConnectionMistake if the proxy cannot be used.
+    The client opens only the proxy for this address, since the library may not know the kinds of the other proxies in
+    the environment. Raises ConnectionMistake if the proxy, or a certificate that the environment names, cannot be used.
     """
     import openai
 
@@ -48,7 +48,7 @@ def http_client(address: str, timeout: float) -> Any:
 
 
 def _certificates(address: str) -> Any:
-    """Return the certificates to trust: those that SSL_CERT_FILE and SSL_CERT_DIR name, or else the library's own."""
+    """Return the certificates in SSL_CERT_FILE and SSL_CERT_DIR, or True for the certificates of the library."""
     file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     if not address.startswith("https") or not (file or folder):
         return True

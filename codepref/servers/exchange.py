@@ -22,7 +22,7 @@ from codepref.servers.ledger import Ledger
 from codepref.servers.records import Reply, Request, RequestResult
 
 QUEUE_AHEAD = 2
-"""The calling process holds requests for this number of answers for each worker, so that workers seldom wait."""
+"""The calling process holds requests for about this number of answers for each worker, so that workers seldom wait."""
 
 Log = Callable[[str], None]
 FollowUp = Callable[[RequestResult], Iterable[Request]]
@@ -62,8 +62,9 @@ class Exchange:
     endpoints: the models that can be called. Their names must differ. log: called with messages for the user.
     budget: the dollars that all runs with this journal may spend together, or None for no limit. A call that the server
     may have billed although no answer arrived counts with its highest cost.
-    only_listed: refuse an endpoint whose server lists a few models and not this one. Some servers answer to any name.
-    forget: do not keep the positions of new answers, which saves memory. `answer` then returns only older answers.
+    only_listed: refuse an endpoint if its server lists only a few models, and not the endpoint's model. Some servers
+    answer requests for any name of a model. forget: do not keep the positions of new answers in the journal. This saves
+    memory, but `answer` then returns only answers that were in the journal at the start.
     """
 
     def __init__(
@@ -144,9 +145,9 @@ class Exchange:
                 yield result
 
     def interrupt(self) -> None:
-        """Make the running `results` raise InfrastructureError, for example because its server has ended.
+        """Make a running `results` raise InfrastructureError, for example because the server has ended.
 
-        Another thread may call this. The journal keeps all answers.
+        Another thread may call this. The journal keeps the answers that have arrived.
         """
         self._child.terminate()
 

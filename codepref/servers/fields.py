@@ -1,7 +1,7 @@
 """Finds out which field of a request a server refuses, and what to send instead. Pure.
 
 Servers refuse fields in their own words. A field that may be the cause is left out or renamed, and the request is made
-again. Only if this goes well, later calls leave the field out too (see `codepref.servers.client`).
+again. If this goes well, later calls make the same change (see `codepref.servers.adaptation`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Changes = Mapping[str, Change]
 
 LIMIT, NEW_LIMIT = "max_tokens", "max_completion_tokens"
 WARM = 0.01
-"""The temperature that is sent to servers which take no temperature 0."""
+"""The temperature that is sent to a server which refuses the temperature 0."""
 
 _NAMES = {
     "response_format": r"response_?\s?format|json[_ -]?schema|json[_ -]?(?:mode|object)|structured[_ -]?outputs?|"
@@ -33,7 +33,10 @@ _NAMES = {
 }
 _PATTERNS = {name: re.compile(pattern) for name, pattern in _NAMES.items()}
 _ORDER = ("response_format", "n", "stop", "seed", "top_p", "temperature")
-"""The order in which fields are left out if a server names none of them. Fields that change the least come first."""
+"""The order in which fields are left out if a server names none of them.
+
+The fields whose loss changes the answers least come first.
+"""
 
 _RANGE = re.compile(
     r"between|less than|greater than|more than|at most|at least|[<>≤≥]|too (?:large|high|long|big|small|low)|exceed|"
@@ -76,10 +79,10 @@ def next_changes(
     model: str,
     keep: frozenset[str] = frozenset(),
 ) -> tuple[str, Changes] | None:
-    """Return a field that may be the cause of an error, and the changes with which to try again. None: no field is.
+    """Return a field that may be the cause of an error, and the changes to try next, or None if there is no such field.
 
-    arguments: of the call, without changes. changes: with which the call was made. model: its name, whose words do not
-    count. keep: names of fields that may not be left out.
+    arguments: the arguments of the call before the changes. changes: the changes with which the call was made. model:
+    the name of the model. Words in this name do not count as names of fields. keep: fields that may not be left out.
     """
     words = error.words.lower().replace(model.lower(), " ")
     # a failure of the server may name a field by chance, so its words must say that the field is refused
@@ -103,7 +106,12 @@ def next_changes(
 
 
 def _candidates(error: ServerError, words: str, arguments: Mapping[str, Any], changes: Changes) -> list[str]:
-    """Return the sent fields that an error names: those that it names apart from its words, else in their order."""
+    """Return the sent fields that an error names.
+
+    If the error names fields apart from its words, only these count. Otherwise the fields stand in the order in which
+    the words name them.
+    If the words say that temperature and top_p exclude each other, the only field is top_p.
+    """
     sent = [name for name in _NAMES if name in arguments and changes.get(name, ()) is not None]
     if _is_pair(words) and "temperature" in sent and "top_p" in sent:
         return ["top_p"]
@@ -134,7 +142,7 @@ def _is_pair(words: str) -> bool:
 def _change(name: str, words: str, arguments: Mapping[str, Any], changes: Changes) -> tuple[bool, Change]:
     """Return whether a change of a field may help, and the change.
 
-    A value outside the server's range is a mistake of the user, unless it is one that codepref sends by itself.
+    A value outside the server's range is a mistake of the user, unless it is a default of codepref.
     """
     value, before = arguments[name], changes.get(name, ())
     out_of_range = _RANGE.search(words) is not None and not _DEFAULT.search(words)

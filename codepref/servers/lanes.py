@@ -19,9 +19,9 @@ class Job:
 
     Attributes:
     request: the request.
-    failed: how many attempts at it have failed. Refusals of a field do not count.
-    changes: changes of fields that are on trial.
-    changed: how often the request was tried again with other fields.
+    failed: the number of retries that the request has used up.
+    changes: the changes of fields that are on trial, or None.
+    changed: the number of times that the request was tried again with changed fields.
     """
 
     request: Request
@@ -39,10 +39,11 @@ class Lane:
     queue: the waiting jobs.
     workers: the tasks that take jobs from the queue.
     busy: the workers that are in a call.
-    given_up: the number of requests that were given up since the last answer.
+    given_up: the number of requests that were given up since the last answer, without some rejected ones (see
+        `codepref.servers.caller.MAX_GIVEN_UP`).
     rejected: the number of requests that were rejected since the last answer.
-    examples: the first words of each shape of failure, so that failures with other numbers in them count together.
     answers: the number of answers in this run.
+    examples: the first reason of each form. Reasons that differ only in numbers or ids have the same form.
     """
 
     endpoint: Endpoint
@@ -56,17 +57,17 @@ class Lane:
     examples: dict[str, str] = field(default_factory=dict)
 
     def reason(self, attempt: Attempt) -> str:
-        """Return the reason why a request is given up. Equal reasons with other numbers or ids get the same text."""
+        """Return the reason why a request is given up. See `examples`."""
         text = f"{attempt.reason}: {attempt.words}" if attempt.words else attempt.reason
         return self.examples.setdefault(re.sub(r"[0-9a-fA-F-]{8,}|\d+", "#", text), text)
 
     def other_answers(self, server: Server) -> bool:
-        """Return whether another server of the endpoint has not failed since its last answer."""
+        """Return whether another server of the endpoint has had no failed call since its last answer or the start."""
         return any(other.faults == 0 for other in self.servers if other is not server)
 
 
 def pause_note(name: str, attempt: Attempt, pause: float) -> str:
-    """Return the message on a long pause that a server asks for. pause: the seconds until the next call."""
+    """Return the message about a pause that a server asks for. pause: the seconds until the next call."""
     words = f"{attempt.reason}: {attempt.words}" if attempt.words else attempt.reason
     asked = duration(attempt.retry_after or 0.0)
     text = f"{name}: the server asks to wait {asked} ({words})"

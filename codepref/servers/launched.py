@@ -22,7 +22,7 @@ from codepref.servers.server_process import Log, ServerProcess, record_file
 from codepref.storage.files import make_folder
 
 OWN_SETTINGS = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000", "TOKENIZERS_PARALLELISM": "false"}
-"""Environment variables that codepref's command line sets for itself. They would slow down a server."""
+"""Environment variables that codepref's command line sets for itself. They could slow down a server."""
 
 PRIVATE = {
     "VLLM_NO_USAGE_STATS": "1",
@@ -31,7 +31,7 @@ PRIVATE = {
     "HF_HUB_DISABLE_UPDATE_CHECK": "1",
     "PYTHONUNBUFFERED": "1",
 }
-"""Environment variables of each server: nothing is reported to its makers, and its output arrives at once."""
+"""Environment variables of each server. They switch off reports of its use, and buffering of its output."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class LaunchedServer:
     def explain(self, error: Exception) -> None:
         """Raise InfrastructureError with the server's last words if the server has ended.
 
-        error: the error that shows that an answer is missing.
+        error: the error that came from calls to the server. It becomes the cause.
         """
         self._process.check_end("while it was used. The answers that had arrived are kept", error)
 
@@ -79,11 +79,13 @@ def launched(
     messages for the user. dtype: the type of the weights, as in `model.dtype`. served_name: the server's own name for
     the model, if it is neither `name` nor the model's path.
 
-    Nothing that the server started is left after the block, also if this process is killed.
-    Raises UserError for a command that cannot be started, a port in use, a model that is no model or has no weights,
-    and a server that serves another model. Raises InfrastructureError if the server ends or does not answer within
-    `engine.wait_seconds`; the message holds its last words. If the server has ended, a CodeprefError in the
-    block becomes such an error. Raises MachineError if its output cannot be written.
+    At the end of the block, the server and all its descendants are stopped. They are also stopped if this process is
+    killed. If the supervisor is killed too, the next start with this `folder` and `name` stops what is left.
+    Raises UserError for mistakes in `section`, a command that cannot be started, a port that cannot be used, a model
+    that is no model or has no weights, and a server that serves another model or asks for a key. Raises
+    InfrastructureError with the server's last words if the server ends before it is ready, or is not ready within
+    `engine.wait_seconds`. If the server has ended, a CodeprefError in the block becomes an InfrastructureError. Raises
+    MachineError if the server's output cannot be written.
     """
     if mistakes := command_mistakes(section):
         raise UserError(*mistakes)
@@ -128,7 +130,7 @@ def _command(
     port: int,
     dtype: str,
 ) -> list[str]:
-    """Return the words of the command. Raises UserError if its program is not installed."""
+    """Return the words of the command. Raises UserError if no command can be used."""
     values = {
         "model": served.path,
         "name": name if not served.adapter else f"{name}-base",
@@ -146,23 +148,24 @@ def _command(
             command += words(preset.adapter_options, more)
         return [path, *command[1:]]
     what = section.preset or words(section.command, values)[0]
-    where = f"in the environment of {section.python}" if section.python else "in codepref's environment or on the PATH"
+    where = f"the environment of {section.python}" if section.python else "codepref's environment"
     raise UserError(
-        f"the server {what} is not installed {where}. Install it, or set engine.python to the Python interpreter of "
-        "the environment that has it"
+        f"the server {what} is not installed in {where} or on the PATH, or lacks a package that it needs. Install it "
+        "with these packages, or set engine.python to the Python interpreter of the environment that has it"
     )
 
 
 def _works(check: str, environment: Mapping[str, str], python: str) -> bool:
-    """Return whether a line of Python succeeds in the server's environment. An empty line does."""
+    """Return whether a line of Python is empty or succeeds in the server's environment."""
     command = [python, "-c", check]
     return not check or subprocess.run(command, env=dict(environment), capture_output=True).returncode == 0
 
 
 def _python(section: EngineSection) -> str:
-    """Return the path of the interpreter of `engine.python`, which may also be the environment's folder.
+    """Return the path of the interpreter that `engine.python` names, by itself or by the environment's folder.
 
-    A symbolic link is not followed, since the link in a virtual environment is what makes it one.
+    If `engine.python` is empty, return codepref's interpreter. Raises UserError if there is no interpreter at the path.
+    Symbolic links are not followed, since Python finds a virtual environment by the link in it.
     """
     if not section.python:
         return sys.executable
@@ -174,7 +177,7 @@ def _python(section: EngineSection) -> str:
 
 
 def _environment(section: EngineSection) -> dict[str, str]:
-    """Return the server's environment. Programs of its Python environment are found first."""
+    """Return the server's environment variables. The folder of its Python interpreter comes first in PATH."""
     environment = {key: value for key, value in os.environ.items() if OWN_SETTINGS.get(key) != value}
     if section.python:
         for variable in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):  # they belong to codepref's interpreter

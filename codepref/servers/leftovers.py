@@ -21,17 +21,17 @@ KILL_SECONDS = 10.0
 
 
 def write_record(path: Path, supervisor: int, mark: str, seconds: float) -> None:
-    """Note the supervisor of a running server, so that the next run can wait until it has ended.
+    """Note the supervisor of a running server, so that the next run can wait until the supervisor has ended.
 
-    seconds: the longest time that it takes to end after codepref was killed.
+    seconds: the longest time that the supervisor takes to end after codepref was killed.
     """
     write_json(path, {"supervisor": supervisor, "started": start_time(supervisor), "mark": mark, "seconds": seconds})
 
 
 def end_leftover(path: Path, log: Callable[[str], None]) -> None:
-    """Wait until the server that the record `path` describes has ended, and kill what is left of it.
+    """Wait until the supervisor in the record `path` has ended, kill what is left of its server, and remove the record.
 
-    Without a record, or if the server has ended, nothing happens. The record is removed.
+    The wait ends after the seconds in the record. Without a readable record, nothing happens.
     """
     record = _read(path)
     if record is None:
@@ -61,7 +61,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 def start_time(pid: int) -> str:
     """Return the time at which the process started, in the kernel's clock ticks, or "" if it has ended.
 
-    A zombie counts as ended. Pid and start time together name one process, since pids are used again.
+    A zombie counts as ended. A pid is used again later, so only pid and start time together name one process.
     """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
@@ -73,8 +73,8 @@ def start_time(pid: int) -> str:
 def kill_marked(mark: str) -> None:
     """Kill the processes whose environment holds the mark, and wait until they have ended.
 
-    This is for the case that the supervisor was killed. A process that has overwritten its environment is not found.
-    After KILL_SECONDS, processes that hang in the kernel are given up.
+    This matters if the supervisor was killed, since it could not end them. A process that has overwritten its
+    environment is not found. The wait ends after KILL_SECONDS.
     """
     deadline = time.monotonic() + KILL_SECONDS
     while (left := marked(mark)) and time.monotonic() < deadline:

@@ -12,7 +12,7 @@ from codepref.config.engine import EngineSection
 from codepref.errors import UserError
 
 PLACEHOLDERS = ("model", "name", "port", "python", "dtype")
-"""The names that may stand in braces in a command. `model` and `port` must stand there."""
+"""The names that may stand in braces in `engine.command`, which must hold `model` and `port`."""
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
@@ -22,18 +22,20 @@ class Preset:
     """A server that codepref knows.
 
     Attributes:
-    commands: its commands, with PLACEHOLDERS in braces, each with a line of Python that fails in an environment where
-    the command does not work, or "". The first command that works is used, with `engine.options` appended.
-    adapter_options: the options with which it serves the adapter {adapter} of rank {rank} beside the base model, or ""
-    if it can only serve merged weights.
-    lists_model: whether the list of models on the server holds the model that it serves.
+    commands: pairs of a command with PLACEHOLDERS in braces, and a line of Python or "". The line fails in an
+    environment in which the command does not work. codepref uses the first command whose program is installed and whose
+    line succeeds, and appends `engine.options`.
+    adapter_options: the options with which the server serves the adapter {adapter} of rank {rank} beside the base
+    model, or "" if the server needs merged weights.
+    lists_model: whether the server's list of models holds the model that it serves.
     format: "folder" for a server that reads Transformers folders, "gguf" for one that reads a GGUF file.
     own_decoding: whether the server takes what a request leaves open, such as top_k, from the model's generation
     configuration. codepref then serves a copy of the folder whose configuration changes nothing.
-    extra: JSON object with fields that each request needs, so that only the recipe decides how answers are drawn.
+    extra: JSON object with fields that make the recipe alone decide how answers are drawn. Requests hold them unless
+    the user sets other fields.
     concurrency: the largest number of answers that are worth asking for at the same time; 0 sets no limit.
     answers_per_call: the number of answers that a request may ask for; 0 sets no limit.
-    seeds_need_gpu: whether a seed in a request ends the server on a machine without GPU.
+    seeds_need_gpu: whether a seed in a request can end the server on a machine without GPU.
     """
 
     commands: tuple[tuple[str, str], ...]
@@ -102,7 +104,7 @@ PRESETS: dict[str, Preset] = {
 
 
 def command_mistakes(section: EngineSection) -> list[str]:
-    """Return one text for each mistake in the keys of [engine] that name the server."""
+    """Return texts about mistakes in the keys of [engine] that name the server. Not all mistakes are found at once."""
     if section.command and section.preset:
         return ["engine.command and engine.preset both name a server: set one of them"]
     if section.preset and section.preset not in PRESETS:
@@ -120,7 +122,7 @@ def command_mistakes(section: EngineSection) -> list[str]:
         if name not in used
     ]
     if unknown := sorted(used - set(PLACEHOLDERS)):
-        mistakes.append(f"engine.command holds {{{unknown[0]}}}; codepref fills {_known()}")
+        mistakes.append(f"engine.command holds {{{unknown[0]}}}, which codepref does not know. It knows {_known()}")
     return mistakes
 
 
@@ -134,7 +136,7 @@ def takes_seeds(preset: Preset | None, devices: Path = Path("/dev")) -> bool:
 def words(command: str, values: Mapping[str, str]) -> list[str]:
     """Return the words of a command, split as a shell splits them, with `values` in place of the placeholders.
 
-    A value stays one word, also if it holds spaces. Other text in braces, such as JSON, is unchanged. Raises UserError
+    A value with spaces stays one word. Other text in braces, such as JSON, is unchanged. Raises UserError
     if the command cannot be split.
     """
     try:

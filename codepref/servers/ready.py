@@ -25,7 +25,7 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _ERROR = re.compile(r"^(?!.*WARN).*(?:\b\w*(?:Error|Exception): +\S|\b(?:error|ERROR): )")
 _FRAME = re.compile(r"(^|\])\s*File \".*\", line \d+, in ")
 _CODE = re.compile(r"(^|\])\s*(Traceback \(most recent|[~^]+$)")
-"""Lines of a Python traceback, also behind the prefix of a logger. A line of code follows each frame."""
+"""Lines of a Python traceback, with or without the prefix of a logger. _FRAME matches a line before a line of code."""
 
 
 def choose_port(port: int) -> int:
@@ -49,8 +49,9 @@ def listed_models(
 ) -> list[Mapping[str, Any]] | None:
     """Return the server's list of models, or None if the server is not ready. seconds: time limit of one request.
 
-    only_health: for a server whose list says nothing about its model. The result is [] when it is ready.
-    A server without an address /health is ready when it lists its models. Raises UserError if it asks for a key.
+    A server is ready when it lists its models and, if it has the address /health, answers 200 there.
+    only_health: for a server whose list does not name its model. If /health answers 200, the result is [].
+    Raises UserError if the server asks for a key.
     """
     health, _ = _get(port, "/health", seconds)
     if health != 200 and health not in (404, 405, 501):
@@ -59,7 +60,9 @@ def listed_models(
         return []
     status, body = _get(port, "/v1/models", seconds)
     if status in (401, 403):
-        raise UserError("the server asks for a key. Leave out the key, since it only listens on this machine")
+        raise UserError(
+            "the server asks for a key, but codepref sends none to a server that it starts. Start it without a key"
+        )
     if status != 200:
         return None
     try:
@@ -117,7 +120,7 @@ def last_words(log: Path, start: int = 0) -> str:
 def output_lines(log: Path, start: int = 0) -> list[str]:
     """Return the last lines of a server's output since `start`, without colours.
 
-    Of a line that was redrawn, such as a progress bar, the last state counts.
+    Of a line that was redrawn, such as a progress bar, only the last state is returned. Empty lines are left out.
     """
     try:
         with log.open("rb") as stream:

@@ -11,7 +11,7 @@ from codepref.records import Message
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request for one answer of one model.
+    """A request to one model for one answer, or for several answers to one prompt.
 
     Attributes:
     key: identifies the request in the journal. If the journal holds an answer to the key, the request is not sent.
@@ -47,13 +47,13 @@ class Reply:
     """A model's answer to a request, or its answers if the request asks for several.
 
     Attributes:
-    text: the first answer, without the text in which the model thinks.
-    finish: "stop" (the answer is finished), "length" (it reached max_tokens), "content_filter", or another reason that
-        the server gives. An answer that broke off is no Reply.
+    text: the first answer. It lacks the thoughts that the server sends apart (see `reasoning`).
+    finish: "stop" (the answer is finished), "length" (it reached a limit of tokens), "content_filter", or another
+        reason that the server gives. An answer that broke off is no Reply.
     tokens_in, tokens_out: the number of tokens in the prompt and in all answers.
     estimated: whether the server did not send both token counts. If so, both are estimated from the bytes of the texts
         (see `codepref.servers.pricing`).
-    reasoning: the text in which the model thinks, if the server sends it apart from the answer.
+    reasoning: the thoughts of the model, if the server sends them apart from the answer.
     others: the further answers, as objects with "text", "finish" and "reasoning".
     dropped: the fields of the request that were left out, or sent with another value, because the server refuses them,
         such as "seed".
@@ -71,7 +71,7 @@ class Reply:
     model: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the reply as a JSON object. Fields with an empty default value are left out if they have it.
+        """Return the reply as a JSON object. Empty `reasoning`, `others`, `dropped` and `model` are left out.
 
         `Reply(**...)` makes a reply of it again.
         """
@@ -100,7 +100,7 @@ class Attempt:
     maybe_billed: whether the server may have billed the call although no usable answer arrived.
     prompt_only: whether a rejection concerns this prompt alone, for example because it is too long.
     changes: the changes of fields (see `codepref.servers.fields`) with which to try again at once, because the server
-        may have refused the request for a field. None: no field is known to be the cause.
+        may have refused the request for a field. It is None if no field seems to be the cause.
     """
 
     kind: Literal["answered", "fault", "rejected", "fatal"]
@@ -147,7 +147,7 @@ class Account:
     at_most: the highest possible cost of the calls that may have been billed without a usable answer, such as calls
         that timed out and unknown calls.
     seconds: the sum of the durations of all calls except the unknown ones.
-    dropped: the number of answered calls without a field that the server refuses, by field.
+    dropped: the number of answered calls in which a refused field was left out or had another value, by field.
     models: the number of answered calls by the model's name in the answer, where it differs from the name in the call.
     """
 

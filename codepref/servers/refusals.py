@@ -1,4 +1,4 @@
-"""Reads the errors that servers send in their many forms, and says whom an error concerns. Pure."""
+"""Reads the errors that servers send in many forms, and decides what an error concerns. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_WORDS = 300
 """The largest number of characters of a server's words in a message."""
 
 Concern = Literal["key", "credit", "model", "address", "busy", "request"]
-"""Whom an error concerns: all calls ("key", "credit", "model", "address"), the moment ("busy"), or one request."""
+"""What an error concerns: all calls ("key", "credit", "model", "address"), the moment ("busy"), or one request."""
 
 _TEXT_KEYS = ("message", "msg", "detail", "error", "errors", "details", "error_message", "errorMessage", "error_msg")
 _MORE_TEXT_KEYS = ("error_description", "description", "status_msg", "reason", "title", "base_resp", "fault", "text")
@@ -87,11 +87,11 @@ _TRY_AGAIN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ServerError:
-    """What a server says instead of an answer.
+    """An error that a server sends in place of an answer, or a reply that cannot be read as an answer.
 
     Attributes:
     status: the HTTP status, or the status that an error in the body of an answer names; 0 if there is none.
-    words: the server's words in one line.
+    words: the server's words in one line, or words of codepref if the server sent none.
     codes: the codes and types of the error, in lower case.
     fields: the names of fields of the request that the error names apart from its words.
     retry_after: the delay in seconds that the words or the body ask for.
@@ -124,10 +124,10 @@ def read_error(body: bytes | str | Any, status: int = 0, *, in_answer: bool = Fa
 
 
 def concern_of(error: ServerError, model: str, *, answered: bool) -> Concern:
-    """Return whom an error concerns.
+    """Return what an error concerns.
 
     model: the model's name in the request. answered: whether the server has answered an earlier call of this run. If
-    so, a status that can mean a wrong address or key means something else.
+    so, the address and the model are right, and an error with the status 403 does not concern the key.
     """
     words, status, codes = error.words.lower(), error.status, error.codes
     if status == 401:
@@ -151,24 +151,24 @@ def concern_of(error: ServerError, model: str, *, answered: bool) -> Concern:
 
 
 def is_held_back(error: ServerError) -> bool:
-    """Return whether an error says that the prompt is against the rules of the server."""
+    """Return whether an error seems to say that the prompt is against the rules of the server."""
     return any(_HELD_BACK.search(text) for text in (error.words.lower(), *error.codes))
 
 
 def is_too_long(error: ServerError) -> bool:
-    """Return whether an error says that the prompt, or the prompt with the answer, has too many tokens."""
+    """Return whether an error seems to say that the prompt, alone or with the answer, has too many tokens."""
     return _TOO_LONG.search(error.words.lower()) is not None or "context_length_exceeded" in error.codes
 
 
 def is_missing_scope(error: ServerError) -> bool:
-    """Return whether an error only says that a key may not list the models."""
+    """Return whether an error seems to say only that a key may not list the models."""
     return _SCOPE.search(error.words.lower()) is not None
 
 
 def fatal_text(
     concern: Concern, error: ServerError, endpoint: Endpoint, place: str, models: Sequence[str], *, has_key: bool
 ) -> str:
-    """Return the message on an error that concerns all calls. models: the server's list of models, if it is known."""
+    """Return the message about an error that concerns all calls. models: the server's list of models, if known."""
     if concern == "key":
         state = "is refused" if has_key else "is not set, but the server needs a key"
         return f"{place} answers {error.status}. The key in {endpoint.api_key_env} {state} ({error.words})"
@@ -195,7 +195,7 @@ def _parsed(body: Any) -> Any:
 
 
 def _plain(text: str) -> str:
-    """Return a text, or the title of a page in HTML, or else its text."""
+    """Return a text unchanged. Of a page in HTML, return the title, or the text if the page has no title."""
     if "<html" not in text[:1000].lower() and "<!doctype" not in text[:1000].lower():
         return text
     title = re.search(r"<title[^>]*>(.*?)</title>", text[:20_000], re.DOTALL | re.IGNORECASE)
@@ -228,7 +228,7 @@ def _words(value: Any, depth: int = 0) -> Iterator[str]:
 
 
 def _inner(text: str) -> Any:
-    """Return the JSON in a text, such as an error of a server behind the server, or None."""
+    """Return the list or object that a text holds as JSON, such as an error of another server, or else None."""
     if text.lstrip()[:1] not in ("{", "["):
         return None
     try:
@@ -239,7 +239,7 @@ def _inner(text: str) -> Any:
 
 
 def _values(value: Any, names: tuple[str, ...], depth: int = 0) -> Iterator[Any]:
-    """Yield the texts and numbers under some keys, at any depth of the errors in a document."""
+    """Yield the texts and numbers under the keys `names` of a document and of the errors nested in it."""
     if depth > 8:
         return
     if isinstance(value, str):
@@ -257,7 +257,7 @@ def _values(value: Any, names: tuple[str, ...], depth: int = 0) -> Iterator[Any]
 
 
 def _fields(value: Any) -> Iterator[str]:
-    """Yield the names of fields that an error names in `param`, or at the end of `loc` (FastAPI)."""
+    """Yield the names in `param`, `parameter`, `field` and `loc` (FastAPI) of an error. Not all are names of fields."""
     for name in _values(value, ("param", "parameter", "field")):
         yield str(name)
     yield from _locations(value)

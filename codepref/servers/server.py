@@ -1,4 +1,4 @@
-"""One server of an endpoint: its connections, its pauses, and the number of answers that it computes at once."""
+"""One server of an endpoint, with its connections, its pauses and a limit of the answers that it computes at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ class Room:
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     async def acquire(self, n: int) -> None:
-        """Wait until there is room for `n` answers, in the order of the calls. A call with a larger `n` runs alone."""
+        """Wait until there is room for `n` answers, in the order of the calls.
+
+        A call with `n` above the size of the room waits until no other call runs.
+        """
         if not self._waiting and self._fits(n):
             self.used += n
             return
@@ -51,7 +54,7 @@ class Server:
     Attributes:
     client: makes the calls.
     room: the room for answers that are computed at once.
-    faults: the number of failed calls since the last answer.
+    faults: the number of faults since the last answer. Rejected requests do not count.
     noted: when the user last got a message about its faults, as a value of `time.monotonic`.
     """
 
@@ -61,7 +64,7 @@ class Server:
         self._quiet_until = 0.0
 
     def pause(self, seconds: float) -> None:
-        """Begin no call for so many seconds."""
+        """Let no call begin for this number of seconds. A running call goes on."""
         self._quiet_until = max(self._quiet_until, time.monotonic() + seconds)
 
     def is_quiet(self) -> bool:

@@ -1,4 +1,4 @@
-"""A server that runs under a supervisor: it is started, watched until it is ready, and stopped."""
+"""Starts a server under a supervisor, waits until it is ready, and stops it."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def record_file(folder: Path, name: str) -> Path:
 
 
 class ServerProcess:
-    """The supervisor of a server, and what it reports. A context manager that stops the server at its end.
+    """A context manager that runs a server under a supervisor, and stops the server at its end.
 
-    command, environment: of the server. folder: the folder for the server's output, NAME.log. name: the short name of
-    the model.
+    command, environment: the command and the environment variables of the server. folder: the folder for the server's
+    output, NAME.log. name: the short name of the model.
     """
 
     def __init__(
@@ -101,10 +101,11 @@ class ServerProcess:
         os.set_blocking(self._supervisor.stdout.fileno(), False)
 
     def wait_until_ready(self, port: int, *, only_health: bool = False) -> list[Mapping[str, Any]]:
-        """Return the server's list of models as soon as it has one. Raises InfrastructureError if that takes too long.
+        """Return the server's list of models when the server is ready.
 
-        only_health: as in `listed_models`.
-        A message with the server's last line comes every MESSAGE_SECONDS.
+        Until then, log the last line of its output every MESSAGE_SECONDS.
+        only_health: as in `listed_models`. Raises InfrastructureError if the server ends or takes too long, and
+        UserError if it cannot be started or asks for a key.
         """
         begun = shown = time.monotonic()
         self._log(f"starting the server of {self._name}: {' '.join(self._command)}")
@@ -129,7 +130,7 @@ class ServerProcess:
             time.sleep(POLL_SECONDS)
 
     def has_ended(self) -> bool:
-        """Return whether the server has ended, was never started, or was stopped."""
+        """Return whether the server has ended, could not be started, or was stopped."""
         assert self._supervisor.stdout
         if self._supervisor.stdout.closed:
             return True
@@ -139,7 +140,8 @@ class ServerProcess:
     def check(self, when: str, cause: BaseException | None = None) -> None:
         """Raise InfrastructureError with the server's last words if the server has ended.
 
-        when: the words of the message about the time of the end. Raises UserError if the server could not be started.
+        when: words for the message that say when the server has ended. cause: the exception that becomes the cause.
+        Raises UserError if the server could not be started.
         """
         if not self.has_ended():
             return
@@ -155,7 +157,7 @@ class ServerProcess:
         ) from cause
 
     def check_end(self, when: str, cause: BaseException) -> None:
-        """Call `check` until END_SECONDS are over, since the end of a server may be seen only after lost answers."""
+        """Call `check` for END_SECONDS. The end of a server can be noticed later than the loss of its answers."""
         deadline = time.monotonic() + END_SECONDS
         while time.monotonic() < deadline:
             self.check(when, cause)
@@ -165,7 +167,7 @@ class ServerProcess:
         return f"Its last words: {last_words(self._output, self._start)}. Its whole output is in {self._output}"
 
     def stop(self) -> None:
-        """Stop the server and all that it started, and wait until nothing of it is left."""
+        """Stop the server and its descendants, and wait until they have ended. The waits have limits."""
         for stream in (self._supervisor.stdin, self._supervisor.stdout):
             if stream:
                 with contextlib.suppress(OSError):
@@ -180,7 +182,7 @@ class ServerProcess:
         self._record.unlink(missing_ok=True)
 
     def _wait(self, seconds: float) -> None:
-        """Wait until the supervisor has ended. A message comes if that is not soon."""
+        """Wait until the supervisor has ended. Log a message if this takes longer than END_SECONDS."""
         try:
             self._supervisor.wait(END_SECONDS)
         except subprocess.TimeoutExpired:

@@ -1,12 +1,13 @@
-"""The process that runs a server for codepref, and stops it with everything that it started.
+"""The process that runs a server for codepref, and stops the server with everything that the server started.
 
 codepref starts this file as a program of its own. It needs only the standard library, and imports nothing of codepref.
-It stops the server when codepref closes the pipe to its stdin, and when codepref ends in any way: the kernel then
-closes the pipe, and this process gets another parent. Both are checked, since a child of codepref can hold the pipe.
+It stops the server when it gets SIGTERM, when codepref closes the pipe to its stdin, and when codepref ends in any way.
+If codepref ends, the kernel closes the pipe, and this process gets another parent. It checks both, since a child of
+codepref can hold the pipe open.
 
-The process is a subreaper: a process that the server started and left behind becomes its child. So it finds every
-descendant of the server, also in other sessions and process groups. The kernel kills the server if this process is
-killed.
+The process is a subreaper: a process that the server started and left behind becomes its child. It therefore finds
+descendants of the server in other sessions and process groups too. If this process is killed, the kernel kills the
+server.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ from typing import Any
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 CHECK_SECONDS = 0.5
-"""Time between two looks at the parent and at the server. The end of the pipe needs no such look."""
+"""Time between two checks of the parent and the server. The end of the pipe is noticed at once."""
 POLL_SECONDS = 0.05
 REST_SECONDS = 2.0
-"""Time that processes have to end after the server has ended."""
+"""Time that the descendants of the server have to end after the server has ended."""
 
 KILL_SECONDS = 10.0
-"""Time after which processes that survive SIGKILL are given up. They hang in the kernel."""
+"""Time after which processes that survive SIGKILL, since they hang in the kernel, are given up."""
 
 Server = subprocess.Popen[bytes]
 
@@ -82,13 +83,13 @@ def read_setup() -> Any:
 def start(command: list[str], log: str, libc: ctypes.CDLL) -> Server:
     """Start the server in a session of its own. Its output goes to the end of the file `log`.
 
-    Raises OSError if the command cannot be started or the log cannot be written.
+    Raises OSError or SubprocessError if the command cannot be started or the log cannot be opened.
     """
     supervisor = os.getpid()
 
     def before_exec() -> None:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != supervisor:  # it ended before this call
+        if os.getppid() != supervisor:  # the supervisor ended before this call
             os._exit(1)
 
     with open(log, "ab") as output:
@@ -105,7 +106,8 @@ def start(command: list[str], log: str, libc: ctypes.CDLL) -> Server:
 def stop(server: Server, grace: float) -> None:
     """Send SIGTERM to the server's process group, and kill all descendants that do not end in time.
 
-    The server has `grace` seconds. What it leaves behind then gets SIGTERM too, and has REST_SECONDS.
+    The server has `grace` seconds. If it ends in this time, the processes that it leaves behind get SIGTERM too, and
+    have REST_SECONDS.
     """
     deadline = time.monotonic() + grace
     if server.poll() is None:

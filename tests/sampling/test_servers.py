@@ -191,7 +191,7 @@ def test_the_name_that_a_server_gives_its_model_is_recorded(serve_model: ServeMo
 
 
 def test_a_server_that_is_not_there_is_one_message() -> None:
-    with pytest.raises(UserError, match=r"no server at http://127\.0\.0\.1:9/v1"):
+    with pytest.raises(UserError, match=r"no answer from http://127\.0\.0\.1:9/v1"):
         codepref.sample(problems(2), "writer", n=2, base_url="http://127.0.0.1:9/v1")
 
 

@@ -1,4 +1,4 @@
-"""A server in a thread of the test. What it does with a call depends on the model's name (see `BEHAVIOURS`)."""
+"""A server in a thread of the test. The name of the model in a call decides what the server does (see `BEHAVIOURS`)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BEHAVIOURS: dict[str, Callable[[Call], tuple[int, Any]]] = {}
 
 @dataclass(frozen=True)
 class Call:
-    """One call. again: how often its messages came before."""
+    """One call. again: the number of earlier calls with the same model and messages."""
 
     body: dict[str, Any]
     again: int
@@ -28,7 +28,7 @@ class Call:
 
     @property
     def answer(self) -> str:
-        """A judge's answer that rates each response by its mark `worth=N`, or else GOOD."""
+        """Return a judge's answer that rates each response by its mark `worth=N`, or GOOD if there is no mark."""
         marks = re.findall(r"worth=(\d)", self.prompt)
         entries = [{"id": n, "rationale": "", "rating": int(mark)} for n, mark in enumerate(marks, 1)]
         return json.dumps({"ratings": entries}) if marks else GOOD
@@ -88,7 +88,7 @@ def _(call: Call) -> tuple[int, Any]:
 
 @dataclass
 class OddServer:
-    """A context. calls: the bodies of all calls. keys: the headers with the keys."""
+    """A context manager that runs the server. calls: the bodies of the chat calls. keys: their keys."""
 
     headers: dict[str, str] = field(default_factory=dict)
     calls: list[dict[str, Any]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""A server for the tests of servers that codepref starts: it lists one model, and misbehaves on request."""
+"""A server that tests let codepref start. It lists one model, and misbehaves if an option says so."""
 
 import argparse
 import http.server
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def leave_a_process_behind(pids: Path) -> None:
-    """Start a process in a session of its own, whose parent ends at once, and note its pid."""
+    """Start a process in another session, let its parent end, and write the pid of the process to the file `pids`."""
     sleeper = (
         f"import os; os.setsid(); open({str(pids)!r}, 'a').write(f'{{os.getpid()}}\\n')\nimport time; time.sleep(600)"
     )
@@ -23,7 +23,7 @@ def leave_a_process_behind(pids: Path) -> None:
 
 
 def program(prompt: str, *, right: bool) -> str:
-    """Return a program for a prompt that names a function `add_N`, which adds N, or a program that adds N + 1."""
+    """Return an answer with a function `add_N` for a prompt that names it. It adds N, or N + 1 if it is not right."""
     found = re.search(r"add_(\d+)", prompt)
     if not found:
         return "I do not know."

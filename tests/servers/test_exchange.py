@@ -167,7 +167,7 @@ def test_a_wrong_key_of_one_server_is_reported_before_another_server_is_paid(ser
     with Exchange(endpoints, tmp_path) as exchange, pytest.raises(UserError) as error:
         list(exchange.results({"writer": requests(10), "other": requests(0, "other")}))
     assert len(error.value.problems) == 2
-    assert "no server at http://127.0.0.1:9/v1" in str(error.value)
+    assert "no answer from http://127.0.0.1:9/v1" in str(error.value)
     assert fine.counts()["answered"] == 0
 
 

@@ -1,4 +1,4 @@
-"""Fields that servers refuse, in the words of many servers: which field is left out or renamed, and which is not."""
+"""Tests that find the refused field in the errors of many servers, and the change that codepref tries."""
 
 import json
 from typing import Any
@@ -28,7 +28,7 @@ def openai_error(words: str, param: str | None = None) -> dict[str, Any]:
 
 
 def changed(body: Any, status: int = 400, **other: Any) -> tuple[str, Any] | None:
-    """Return the first change that an error leads to, as (field, what is sent instead)."""
+    """Return the first change that an error leads to, as (field, change), or None."""
     error = read_error(json.dumps(body).encode(), status)
     found = next_changes(error, {**SENT, **other}, {}, model="maker/model-7b")
     return None if found is None else (found[0], found[1][found[0]])

@@ -1,4 +1,4 @@
-"""Keys, addresses and proxies as people write them."""
+"""Tests of keys, addresses and proxies in the forms in which people write them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Servers that codepref starts: they answer inside the block, and nothing of them is left after it."""
+"""Tests of servers that codepref starts. They answer inside the block, and none of their processes is left after it."""
 
 import contextlib
 import json
@@ -44,7 +44,7 @@ def section(*options: str, **keys: object) -> EngineSection:
 
 @pytest.fixture
 def model(tmp_path: Path) -> str:
-    """Return a folder that looks like a model: the small server reads no weights."""
+    """Return a folder that looks like a model. Its weights are not valid, since the small server reads none."""
     folder = tmp_path / "my model"
     folder.mkdir()
     (folder / "config.json").write_text("{}")
@@ -54,7 +54,7 @@ def model(tmp_path: Path) -> str:
 
 @pytest.fixture
 def pids(tmp_path: Path) -> Iterator[Path]:
-    """Return the file to which the server and the process that it leaves behind write their pids."""
+    """Yield the path of the file to which the server and the process that it leaves behind write their pids."""
     path = tmp_path / "pids"
     yield path
     for pid in written(path):
@@ -85,7 +85,7 @@ def wait_for(condition: object, seconds: float = 60) -> None:
 
 
 def both(pids: Path) -> bool:
-    """Whether the server and the process that it leaves behind have written their pids."""
+    """Return whether the server and the process that it leaves behind have written their pids."""
     return len(written(pids)) == 2
 
 
@@ -149,7 +149,7 @@ def program(tmp_path: Path, model: str, chosen: EngineSection, body: str) -> sub
     "body", ["pass", "pid = os.fork()\n            if not pid: time.sleep(20); os._exit(0)"], ids=["alone", "forked"]
 )
 def test_nothing_is_left_when_codepref_is_killed(tmp_path: Path, model: str, pids: Path, body: str) -> None:
-    """In the second case a child of codepref lives on and holds the pipe to the supervisor open."""
+    """In the case "forked", a child of codepref outlives it and holds the pipe to the supervisor open."""
     process = program(tmp_path, model, section("--pids", str(pids)), body)
     wait_for(lambda: both(pids))
     process.kill()
@@ -270,7 +270,7 @@ def test_the_first_command_that_works_in_the_environment_is_used(
 
 
 def test_llama_cpp_gets_a_converted_model(tmp_path: Path, model: str) -> None:
-    """A script stands for llama.cpp's program, which is called with a folder, a file and the type of the weights."""
+    """A script takes the place of llama.cpp's converter. It writes its options to the output file."""
     programs = tmp_path / "bin"
     programs.mkdir()
     converter = programs / "convert-hf-to-gguf"
@@ -355,7 +355,7 @@ def test_a_folder_without_weights_is_refused_before_the_server_starts(tmp_path: 
 def test_programs_of_the_servers_environment_are_found_first(
     tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The environment is named by its interpreter, and codepref's own settings do not reach the server."""
+    """`engine.python` is the interpreter or the folder. codepref's own settings must not reach the server."""
     programs = tmp_path / "environment" / "bin"
     programs.mkdir(parents=True)
     (programs / "python").symlink_to(sys.executable)
@@ -483,7 +483,7 @@ def test_a_command_samples_on_a_server_that_it_starts(
 def test_a_server_that_dies_in_the_middle_ends_the_command_at_once_with_its_last_words(
     tmp_path: Path, model: str, write_lines: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The calls are not repeated for minutes, as they are for a server that codepref does not run."""
+    """codepref repeats calls for minutes if it did not start the server. Here it must end much sooner."""
     problems = write_lines([{"task_id": "a", "prompt": "p", "entry_point": "f", "tests": ["assert f(1) == 4"]}])
     options = ["--model", model, "--problems", str(problems), "--out", str(tmp_path / "solutions.jsonl")]
     begun = time.monotonic()
@@ -501,7 +501,7 @@ def test_options_of_a_server_that_none_names_are_refused(capsys: pytest.CaptureF
 
 @pytest.mark.slow
 def test_an_adapter_is_merged_into_its_base_model(tmp_path: Path) -> None:
-    """The merged folder loads without peft, and its weights differ from those of the base by the adapter."""
+    """The merged folder holds no adapter, and its weights are the base weights plus those of the adapter."""
     import peft
     import torch
 

@@ -1,4 +1,4 @@
-"""Commands with servers and judges as they are: each kind of oddity through `respond` or `judge`."""
+"""Tests of `respond` and `judge` with servers that refuse fields, break off answers, or answer in unusual forms."""
 
 import json
 import sys
@@ -49,7 +49,7 @@ def judge(folder: Path, url: str, model: str, instructions: list[str], *options:
 
 
 def responses(folder: Path) -> dict[str, list[tuple[str, bool]]]:
-    """Return (text, finished) of the responses by model."""
+    """Return (text, finished) of each response, by model."""
     by_model: dict[str, list[tuple[str, bool]]] = {}
     for task in read_responses(folder / "r.jsonl"):
         for one in task.responses:
@@ -80,14 +80,14 @@ def test_a_pool_of_odd_servers_answers_everything_and_nothing_half_counts_as_who
     assert {name: answers[name] for name in models} == dict.fromkeys(models, [(GOOD, True)] * 2)
     assert answers["filtered"] == [("print('a wh", False)] * 2
     assert answers["thinks-to-the-limit"] == [("", False)] * 2
-    # an answer that was paid for is not asked for again, and a server that takes all fields gets all
+    # codepref does not ask again for an answer that was billed, and sends all fields to a server that accepts them
     assert [len(server.of(name)) for name in ("good", "parts", "filtered", "thinks-to-the-limit")] == [2, 2, 2, 2]
     assert {"temperature", "top_p", "seed", "max_tokens"} <= set(server.of("good")[0])
     written = summary(tmp_path, "r")
     assert (written["cut"], written["unfinished"], written["missing"]) == (2, 2, {})
     assert written["ledger"]["no-seed"]["dropped"] == {"seed": 2}
     told = capsys.readouterr().err
-    assert "new-limit: the server refuses max_tokens; calls send max_tokens as max_completion_tokens" in told
+    assert "new-limit: the server refuses max_tokens. Calls send max_tokens as max_completion_tokens" in told
 
 
 def test_a_refused_field_is_found_out_by_many_calls_at_once_and_then_left_out_by_all(
@@ -98,7 +98,7 @@ def test_a_refused_field_is_found_out_by_many_calls_at_once_and_then_left_out_by
     assert responses(tmp_path) == {"new-limit": [(GOOD, True)] * 40}
     refused = sum("max_tokens" in call for call in server.of("new-limit"))
     assert len(server.of("new-limit")) == 40 + refused
-    # at most the 8 calls that run at once can be refused before the first has gone well, and those queued behind them
+    # 8 calls run at once. They and the next 8 can be refused before the first call without the field has gone well
     assert 1 <= refused <= 16
 
 

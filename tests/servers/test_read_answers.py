@@ -1,4 +1,4 @@
-"""The bodies of answers with status 200, in the forms in which servers send them."""
+"""Tests that read the bodies of answers with status 200 in the forms in which servers send them."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Errors of servers: whom they concern, and which words and delays they hold."""
+"""Tests of what an error of a server concerns, and of the words and delays in it."""
 
 import json
 from typing import Any
