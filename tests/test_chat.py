@@ -127,7 +127,7 @@ THOUGHT = "<think>\nplus\n</think>\n\nn + 1"
         ("llama", "", ""),
     ],
 )
-def test_changes_of_an_answer_are_told_from_trimmed_ends(family: str, answer: str, fault: str) -> None:
+def test_changes_of_an_answer_are_distinguished_from_trimmed_ends(family: str, answer: str, fault: str) -> None:
     assert chat(family).fault([ASK, {"role": "assistant", "content": answer}]) == fault
 
 

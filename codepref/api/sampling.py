@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from codepref.api.inputs import Problems, Progress, default_template, load_problems, on_server
 from codepref.api.launched import on_launched
+from codepref.storage.files import check_target
 
 if TYPE_CHECKING:
     from codepref.config.engine import EngineSection
@@ -125,6 +126,8 @@ def _answering(
     dtype: str,
 ) -> Iterator[tuple[str | Engine, str | Engine]]:
     """Yield the model whose prompt template is used, and the model that answers. Stop its server after the block."""
+    if out:
+        check_target(out)
     chosen = on_server(model, base_url, server, log)
     folder = out.with_name(f"{out.name}.server") if out else None
     with on_launched(chosen, engine, calls=server, folder=folder, log=log, dtype=dtype) as answering:

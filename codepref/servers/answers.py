@@ -100,22 +100,29 @@ def _document(body: bytes) -> Mapping[str, Any]:
             document = inner
     error = document.get("error") or document.get("errors")
     if error and not (document.get("choices") and _is_fine(error)):
-        raise _BrokenError(_told(error, document))
+        raise _BrokenError(_error_in(error, document))
     if not document.get("choices"):
         # an error in another form, such as {"object": "error", "message": ...}
-        told = read_error(document, in_answer=True)
-        raise _BrokenError(told if told.words else _malformed())
+        server_error = read_error(document, in_answer=True)
+        raise _BrokenError(server_error if server_error.words else _malformed())
     return dict(document)
 
 
-def _told(error: Any, document: Any = None) -> ServerError:
+def _error_in(error: Any, document: Any = None) -> ServerError:
     """Return the error that an answer holds. document: the object that holds the error, and perhaps its code."""
-    told = read_error({"error": error}, in_answer=True)
-    if not told.status and isinstance(document, Mapping):
+    server_error = read_error({"error": error}, in_answer=True)
+    if not server_error.status and isinstance(document, Mapping):
         beside = {key: document.get(key) for key in ("code", "status", "status_code", "type")}
         status = read_error(beside, in_answer=True).status
-        told = ServerError(status, told.words, told.codes, told.fields, told.retry_after, in_answer=True)
-    return told if told.words else _malformed("an error without words")
+        server_error = ServerError(
+            status,
+            server_error.words,
+            server_error.codes,
+            server_error.fields,
+            server_error.retry_after,
+            in_answer=True,
+        )
+    return server_error if server_error.words else _malformed("an error without words")
 
 
 def _is_fine(error: Any) -> bool:
@@ -147,7 +154,7 @@ def _read_choice(choice: Any) -> dict[str, Any]:
     message = choice.get("message", choice.get("delta"))
     for holder in (choice, message):
         if isinstance(holder, dict) and (error := holder.get("error")) and not _is_fine(error):
-            raise _BrokenError(_told(error))
+            raise _BrokenError(_error_in(error))
     finish = _finish(choice)
     reasoning: list[str] = []
     if message is None:  # the API /completions

@@ -249,10 +249,10 @@ class Client:
 def _status_error(error: Any) -> ServerError:
     """Return the error in an exception of the openai client for a status of 400 or more."""
     response = error.response
-    told = read_error(response.content, int(error.status_code))
+    server_error = read_error(response.content, int(error.status_code))
     headers = {key.lower(): value for key, value in response.headers.items()}
     delay = requested_delay(headers, time.time())
-    return replace(told, retry_after=told.retry_after if delay is None else delay)
+    return replace(server_error, retry_after=server_error.retry_after if delay is None else delay)
 
 
 def _is_connect_error(cause: BaseException | None) -> bool:

@@ -1,4 +1,4 @@
-"""The sampling benchmark: the published table belongs to the published figures, and the engines are told apart."""
+"""The sampling benchmark: the published table belongs to the published figures, and the engines are distinguished."""
 
 import json
 from pathlib import Path

@@ -95,7 +95,7 @@ def test_gold_solutions_run_and_vacuous_tests_are_found(result: tuple[dict[str, 
     assert vacuous["examples_that_prove_nothing"][0]["task_id"] == "row-3"
 
 
-def test_what_was_read_as_what_is_told(result: tuple[dict[str, Any], Any]) -> None:
+def test_what_was_read_as_what_is_reported(result: tuple[dict[str, Any], Any]) -> None:
     figures, _ = result
     assert {one["column"]: one["use"] for one in figures["columns"]} == {
         "id": "id",

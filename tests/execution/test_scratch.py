@@ -168,7 +168,7 @@ def test_a_folder_is_emptied_whatever_it_holds_and_links_are_not_followed(tmp_pa
     assert (kept / "file").read_text() == "x"
 
 
-def test_a_process_asleep_is_told_from_one_that_works():
+def test_a_process_asleep_is_distinguished_from_one_that_works():
     code = "import sys, time\nprint(1, flush=True)\nif len(sys.argv) > 1:\n    while True: pass\ntime.sleep(100)\n"
     asleep = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     works = subprocess.Popen([sys.executable, "-c", code, "work"], stdout=subprocess.PIPE)

@@ -213,7 +213,7 @@ def test_a_date_may_be_seconds_or_a_timestamp_of_parquet(tmp_path: Path) -> None
     assert names(f"{path}#from=2024-08-01") == ["t/0"]
 
 
-def test_a_condition_that_cannot_be_met_is_told(write_lines: Write) -> None:
+def test_a_condition_that_cannot_be_met_is_reported(write_lines: Write) -> None:
     path = write_lines(ROWS)
     with pytest.raises(UserError, match=r"needs the column dificulty, and no row has it\. The columns are task_id"):
         load_problems(f"{path}#dificulty=easy")

@@ -119,7 +119,7 @@ def test_a_prompt_that_fills_the_context_is_refused(engine: TransformersEngine) 
         list(engine.answers([long], GREEDY, 0))
 
 
-def test_too_little_memory_is_told_with_the_option_to_lower(
+def test_too_little_memory_is_reported_with_the_option_to_lower(
     engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*args: Any) -> None:

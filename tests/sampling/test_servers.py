@@ -233,7 +233,7 @@ def test_the_address_is_no_part_of_the_fingerprint_and_the_settings_are() -> Non
     assert len({first, *(engine.fingerprint for engine in others)}) == 6
 
 
-def test_mistakes_in_the_settings_are_told_before_a_call() -> None:
+def test_mistakes_in_the_settings_are_reported_before_a_call() -> None:
     with pytest.raises(UserError, match="extra_body must be a JSON object"):
         open_engine("writer", server=ModelServer(("http://a/v1",), extra_body="top_k=1"))
     with pytest.raises(UserError, match="http://"):

@@ -86,8 +86,8 @@ def test_a_pool_of_odd_servers_answers_everything_and_nothing_half_counts_as_who
     written = summary(tmp_path, "r")
     assert (written["cut"], written["unfinished"], written["missing"]) == (2, 2, {})
     assert written["ledger"]["no-seed"]["dropped"] == {"seed": 2}
-    told = capsys.readouterr().err
-    assert "new-limit: the server refuses max_tokens. Calls send max_tokens as max_completion_tokens" in told
+    output = capsys.readouterr().err
+    assert "new-limit: the server refuses max_tokens. Calls send max_tokens as max_completion_tokens" in output
 
 
 def test_a_refused_field_is_found_out_by_many_calls_at_once_and_then_left_out_by_all(
@@ -108,11 +108,11 @@ def test_one_prompt_that_is_held_back_is_one_missing_answer_and_no_failure(
     rows = [{"instruction": "A forbidden thing."}, {"instruction": "Print 1."}, {"instruction": "Half: \ud83d."}]
     assert respond(tmp_path, server.url, ["moderated"], rows) == 0
     assert responses(tmp_path) == {"moderated": [(GOOD, True)]}
-    told = capsys.readouterr().err
-    assert "2 answers are missing, since servers refuse the requests" in told
-    assert "held back by moderation" in told
-    assert "surrogate" in told
-    assert "key" not in told
+    output = capsys.readouterr().err
+    assert "2 answers are missing, since servers refuse the requests" in output
+    assert "held back by moderation" in output
+    assert "surrogate" in output
+    assert "key" not in output
     assert sum(summary(tmp_path, "r")["refused"].values()) == 2
 
 
@@ -153,10 +153,10 @@ def test_a_key_is_sent_bare_and_a_broken_one_is_refused_without_being_shown(
     assert server.keys == {f"Bearer {KEY}"}
     monkeypatch.setenv("OPENAI_API_KEY", f"{KEY}\n{KEY}")
     assert judge(tmp_path, server.url, "good", ["Print 2."]) == 2
-    told = capsys.readouterr()
-    assert "the key in the environment variable OPENAI_API_KEY has white space" in told.err
+    output = capsys.readouterr()
+    assert "the key in the environment variable OPENAI_API_KEY has white space" in output.err
     files = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
-    assert not any(KEY in text for text in (told.out, told.err, *files))
+    assert not any(KEY in text for text in (output.out, output.err, *files))
 
 
 def test_a_proxy_that_cannot_be_used_matters_only_where_it_is_needed(
@@ -165,9 +165,9 @@ def test_a_proxy_that_cannot_be_used_matters_only_where_it_is_needed(
     monkeypatch.setenv("ALL_PROXY", "socks9://me:secret@127.0.0.1:1")
     assert judge(tmp_path, server.url, "good", ["Print 1."]) == 0
     assert judge(tmp_path, "http://server.invalid/v1", "good", ["Print 1."]) == 2
-    told = capsys.readouterr().err
-    assert "the proxy socks9://127.0.0.1:1 in the environment" in told
-    assert "secret" not in told
+    output = capsys.readouterr().err
+    assert "the proxy socks9://127.0.0.1:1 in the environment" in output
+    assert "secret" not in output
 
 
 def test_a_long_wait_is_announced_and_ends_when_the_user_ends_it(tmp_path: Path) -> None:

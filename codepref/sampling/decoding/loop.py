@@ -109,10 +109,6 @@ class DecodingLoop:
         """Return the number of free slots."""
         return self.wanted - len(self._writing) + len(self._holes)
 
-    def _take_finished(self) -> list[Finished]:
-        finished, self._finished = self._finished, []
-        return finished
-
     def _limit(self, length: int) -> int:
         most = self.decoding.max_new_tokens
         return most if self.room is None else min(most, self.room - length)

@@ -170,7 +170,7 @@ def test_an_empty_or_a_broken_file_gives_one_message(name: str, ending: str, tmp
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_a_table_without_rows_is_told(name: str, tmp_path: Path) -> None:
+def test_a_table_without_rows_is_reported(name: str, tmp_path: Path) -> None:
     path = tmp_path / "data.parquet"
     pq.write_table(pa.table({key: pa.array([], pa.string()) for key in ROWS[name]}), path)
     with pytest.raises(UserError, match="holds no problem"):
