@@ -102,8 +102,11 @@ def _refuse_download(source: str, error: Exception) -> NoReturn:
 
     unknown = (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError)
     if isinstance(error, (*unknown, errors.HFValidationError)):
-        raise UserError(f"{source}: there is no such file here, and no such data set, revision or file on the hub ({_first_line(error)})") from None
-    _refuse_os_error(f"{source}: no such file here", error)
+        raise UserError(
+            f"{source}: there is no such file here, and no such data set, revision or file on the hub "
+            f"({_first_line(error)})"
+        ) from None
+    _refuse_os_error(f"{source} is no file here", error)
 
 
 def _refuse_os_error(source: str, error: Exception) -> NoReturn:

@@ -104,12 +104,12 @@ def case_tests(
 ) -> list[Test]:
     """Return the tests of kind "stdio" or "calls" that the cases are.
 
-    owner: the class whose method is called, or "". code: starter code and a program. The annotations of the function
-    in `code` or in the statement show which arguments and results are linked lists or trees. The statement can also
-    allow any order of the result, or name a tolerance. If all expected results are lists of one item, no input is text,
-    and the result is no linked list or tree, then the list and its item are both right. But only the item is right if
-    `code` annotates the function as returning an int, float, bool or str. Raises UserError for inputs and outputs of a wrong
-    type, and if programs and functions are mixed.
+    owner: the class whose method is called, or "". code: starter code and a program. The annotations of the function in
+    `code` or in the statement show which arguments and results are linked lists or trees. The statement can also allow
+    any order of the result, or name a tolerance. If all expected results are lists of one item, no input is text, and
+    the result is no linked list or tree, then the list and its item are both right. But only the item is right if
+    `code` annotates the function as returning an int, float, bool or str. Raises UserError for inputs and outputs of a
+    wrong type, and if programs and functions are mixed.
     """
     if len({bool(case.function) for case in cases}) > 1:
         raise UserError(f"{where}: some tests are for a program and some for a function")

@@ -13,7 +13,7 @@ PACKAGES = ("PIL", "bs4", "matplotlib", "networkx", "numpy", "pandas", "requests
 """Top-level packages only. A submodule that one solution loads must not be loaded for the next solution."""
 
 SUBMODULES = {"matplotlib": "matplotlib.pyplot"}
-"""Submodules by the name of their package. Their import takes long, and most programs that import the package need them.
+"""Submodules by the name of their package. Their import takes long, and most programs with the package need them.
 
 `preload` parks them (see `parked`).
 """
