@@ -1,4 +1,4 @@
-"""Problems are chosen by the share of right solutions and by the number of different verdicts."""
+"""Tests of the choice of problems by pass rates and by the number of different verdicts."""
 
 from __future__ import annotations
 

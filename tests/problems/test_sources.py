@@ -1,4 +1,4 @@
-"""The sources of rows: packed files, folders, patterns, files on the hub, and the options after #."""
+"""Tests of the sources of rows: packed files, folders, patterns, files on the hub, and the options after #."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_a_folder_with_several_splits_or_endings_needs_a_choice(tmp_path: Path) 
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str | None], list[dict[str, Any]]]:
-    """Put a hub with one data set behind the hub's client. The keys are a file and a revision."""
+    """Replace the hub by one data set. Return a dict for its rows, whose keys are a file and a revision."""
     monkeypatch.chdir(tmp_path)
     content: dict[tuple[str, str | None], list[dict[str, Any]]] = {}
 
