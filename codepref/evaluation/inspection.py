@@ -54,8 +54,8 @@ class Inspection:
     def good_problems(self, limit: int | None, settings: Mapping[str, Any]) -> Iterator[Problem]:
         """Inspect at most `limit` problems, and yield the good ones in their order.
 
-        Yield none if the tests of drawn problems only are run. settings: keyword arguments for `check_problems`. Raises
-        what `ProblemStream` and `check_problems` raise.
+        If only the tests of drawn problems are run, yield none. settings: keyword arguments for `check_problems`.
+        Raises what `ProblemStream` and `check_problems` raise.
         """
         problems = self._counted(islice(self._stream, limit))
         if self._gold == -1:

@@ -29,7 +29,8 @@ EVALUATING = frozenset(
     {"eval", "exec", "compile", "__import__", "importlib", "pickle", "marshal", "shelve", "subprocess", "ctypes"}
     | {"globals", "locals", "vars", "setattr", "getattr", "_exit", "abort", "kill", "sympify"}
 )
-"""A checker that uses one of these names is refused. It could run what a solution printed, or end the test runner."""
+"""A checker that uses one of these names is refused. With it, the checker could run what a solution printed, or end
+the test runner."""
 
 
 def checker_source(stdin: str, expected: str, checker: str) -> str:

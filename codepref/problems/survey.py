@@ -24,7 +24,7 @@ If not all its values are numbers, only the fact that there are more values is s
 
 MAX_VALUE_CHARACTERS = 40
 _SEARCHED = 4000
-"""The largest number of characters of a text in a column that are compared with a problem."""
+"""The largest number of characters that `_texts` yields of one text."""
 
 _NOT_FACTS = {"format", "other_entry_point"}
 _TESTS = ("test", "input", "output", "case", "ground_truth", "example", "reward_model", "assert", "checker")

@@ -15,8 +15,8 @@ def plan(recipe: Recipe) -> list[str]:
     """Return the names of the stages that a run has after the stage `problems`, in order.
 
     With `training.rounds` above 1, the names of the earlier rounds' stages begin with `round-1-`, `round-2-` and so on.
-    The last round's stages have plain names, like those of a run of one round. If codepref starts
-    the server that samples from the base model, the base model is measured directly after its samples in round 1.
+    The last round's stages have plain names, like those of a run of one round. If codepref starts the server that
+    samples from the base model, the base model is measured directly after its samples in round 1.
     """
     names: list[str] = []
     for number in range(1, recipe.training.rounds + 1):

@@ -51,10 +51,10 @@ def same_lines(output: str, expected: str, *, words: bool, tolerance: float) -> 
 
 
 def _match(items: list[Any], expected: list[Any], same: Callable[[Any, Any], bool]) -> bool:
-    """Return whether each item matches an expected item of its own.
+    """Return whether a simple search matches the items with the expected items, which are equally many.
 
-    First the items are compared in order. Then each item in turn takes the first expected item that is left and equal
-    to it, if the lists are not longer than MAX_UNSORTED.
+    The search compares both lists in order. If they differ and are not longer than MAX_UNSORTED, each item in turn
+    takes the first remaining expected item that is the same.
     """
     if all(map(same, items, expected)):
         return True
@@ -70,7 +70,7 @@ def _match(items: list[Any], expected: list[Any], same: Callable[[Any, Any], boo
 
 
 def _key(value: Any) -> str:
-    """Return a text to sort items by. A tuple and a list with equal items have the same text."""
+    """Return a text to sort items by. A tuple has the same text as a list of its items."""
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_key, value))}]"
     return repr(value) if isinstance(value, str | int | float | bool | None) else type(value).__name__
