@@ -42,8 +42,8 @@ def calibrate_judge(
     dollars for all calls with this `out` together. log: receives messages for the user.
     Writes the JSON file `out` with figures, intervals, counts, tokens and dollars.
     Raises what `codepref.judging.asking.judge_run` raises, UserError if `out` is a folder or if the verdicts cannot be
-    read, and MachineError if `out` cannot be written. Raises InfrastructureError if answers of the judge are missing.
-    In this case `out` has been written.
+    read, and MachineError if `out` cannot be written. Raises InfrastructureError if answers of the judge are
+    missing that another run may get, or if no answer arrived. In this case `out` has been written.
     """
     chosen = replace(settings or JudgeSettings(), second_pass=True, repeats=2)
     target = Path(out)

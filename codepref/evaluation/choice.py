@@ -1,6 +1,7 @@
-"""Chooses problems by what a model's own solutions show: the share that is right, and how much their verdicts differ.
+"""Chooses problems by the verdicts of a model's own solutions. Pure.
 
-A problem that the model always or never solves teaches little. Pure.
+The share of right solutions and the number of different verdicts decide. A problem that the model always or never
+solves teaches little.
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ from dataclasses import dataclass
 from codepref.records import INFRASTRUCTURE, SKIPPED, Problem, VerdictMatrix
 
 BINS = 10
-"""The number of bars of the histogram of pass rates, besides one for problems that are never and one that are always
-solved."""
+"""The number of bars of the histogram for pass rates between 0 and 1. The pass rates 0 and 1 have bars of their own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the solutions of one problem show.
+    """What the verdicts of one problem's solutions show, and whether the problem is chosen.
 
-    pass_rate: the share of right solutions among those whose correctness is known, or None if it is known of none.
-    distinct: the number of different verdicts of solutions without a code S or I. reason: why the problem is not
-    chosen, or "".
+    Attributes:
+        pass_rate: the share of right solutions among those whose correctness is known, or None if there are none.
+        distinct: the number of different verdicts, without those that hold a code S or I.
+        reason: why the problem is not chosen, or "" if it is chosen.
     """
 
     task_id: str
@@ -41,8 +42,8 @@ def choose_problems(
 ) -> list[Choice]:
     """Return one Choice for each problem, in order.
 
-    A problem is chosen if its pass rate lies between both bounds, which belong to the band, and if its solutions have
-    at least `min_distinct` different verdicts. A problem without a pass rate is not chosen.
+    A problem is chosen if its pass rate is at least `min_pass_rate` and at most `max_pass_rate`, and if its solutions
+    have at least `min_distinct` different verdicts. A problem without a pass rate is not chosen.
     """
     known = {matrix.task_id: matrix for matrix in matrices}
     choices = []
@@ -53,7 +54,7 @@ def choose_problems(
         distinct = len({one.codes for one in verdicts if not {SKIPPED, INFRASTRUCTURE} & set(one.codes)})
         reason = ""
         if rate is None:
-            reason = "no solution has a verdict"
+            reason = "no solution is known to be right or wrong"
         elif rate < min_pass_rate:
             reason = f"pass rate below {min_pass_rate:g}"
         elif rate > max_pass_rate:
@@ -65,7 +66,9 @@ def choose_problems(
 
 
 def histogram(choices: Iterable[Choice]) -> dict[str, int]:
-    """Return the number of problems by their pass rate: 0, 1, and BINS equal parts of what lies between.
+    """Return the number of problems by their pass rate: 0, 1, and BINS equal intervals between them.
+
+    Intervals without a problem are missing, and problems without a pass rate are not counted.
 
     >>> histogram([Choice("a", 0.0, 1, ""), Choice("b", 0.25, 2, ""), Choice("c", 1.0, 1, "")])
     {'0': 1, '0.2 to 0.3': 1, '1': 1}

@@ -46,7 +46,7 @@ def evaluate_model(
     the model in scores and in the names of the phases. out: a folder for answers, verdicts and scores.json. A second
     call with the same folder continues from its content. vacuous_tests: as in `execute`. progress_for: a function
     from the name of a phase to the callback for the progress of this phase.
-    Raises what `codepref.sampling.engines.open_engine`, `codepref.sampling.sample.sample` and
+    Raises what `codepref.sampling.engines.open_engine`, `codepref.sampling.sampled.sampled_solutions` and
     `codepref.execution.execute.execute` raise, and MachineError if scores.json cannot be written.
     """
     engine = open_engine(model, dtype=dtype, device=device) if isinstance(model, str) else model

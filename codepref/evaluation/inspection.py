@@ -1,4 +1,4 @@
-"""Inspects a stream of problems: runs their tests, compares them with benchmarks, and tells which are good."""
+"""Inspects a stream of problems: runs their tests, compares them with benchmarks, and selects the good ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from codepref.problems.survey import Survey
 from codepref.records import Problem
 
 EXAMPLES = 5
-"""The number of examples of each kind in the figures."""
+"""The largest number of examples of each kind in the figures."""
 
 Notify = Callable[[str, int, int], None]
 
@@ -25,10 +25,11 @@ Notify = Callable[[str, int, int], None]
 class Inspection:
     """One inspection of a stream of problems.
 
-    benchmarks: problems by the name of their source, with which the stream is compared. gold: how many problems are
-    drawn, with `seed`, to run their tests. -1 stands for all. progress: as in `codepref.inspect`.
+    benchmarks: the problems with which the stream is compared, by the name of their source. gold: the number of
+    problems whose tests are run. They are drawn with `seed`. -1 stands for all problems, and 0 for none. progress: as
+    in `codepref.inspect`.
 
-    Attributes: `not_written` counts the problems that are not good by the reason.
+    Attributes: `not_written` counts the problems that are not good, by the reason.
     """
 
     def __init__(
@@ -51,9 +52,10 @@ class Inspection:
         self.not_written: Counter[str] = Counter()
 
     def good_problems(self, limit: int | None, settings: Mapping[str, Any]) -> Iterator[Problem]:
-        """Yield the good problems, in their order. If only drawn problems are checked, yield none.
+        """Inspect at most `limit` problems, and yield the good ones in their order.
 
-        settings: the arguments of `check_problems`. Raises what `ProblemStream` and `check_problems` raise.
+        If only the tests of drawn problems are run, yield none. settings: keyword arguments for `check_problems`.
+        Raises what `ProblemStream` and `check_problems` raise.
         """
         problems = self._counted(islice(self._stream, limit))
         if self._gold == -1:
@@ -71,7 +73,7 @@ class Inspection:
                 self._check(chunk, settings)
                 self._progress("tests", checked, len(drawn.kept))
         if not self._survey.problems or self._stream.strict:
-            self._stream.finish()  # raises the error, before anything is written
+            self._stream.finish()  # raises UserError before anything is written
 
     def _counted(self, problems: Iterator[Problem]) -> Iterator[Problem]:
         for number, problem in enumerate(problems, start=1):
@@ -126,7 +128,7 @@ class Inspection:
             examples.append(example)
 
     def figures(self) -> dict[str, Any]:
-        """Return the figures, after `run`."""
+        """Return the figures. Call it after the last problem of `good_problems`."""
         known, left_out = self._stream.format, self._stream.left_out()
         return {
             "format": known.title if known else "the starter's problems",
@@ -178,7 +180,7 @@ class Inspection:
 
 
 def _why_bad(check: ProblemCheck | None) -> str:
-    """Return why a problem is not written, or "". None stands for a problem without tests."""
+    """Return why a problem is not written, or "" if it may be written. None stands for a problem without tests."""
     if check is None:
         return "has no test"
     if check.proves_nothing:

@@ -125,7 +125,7 @@ class Engine:
                         window.append(TaskState(task, limits, self.jobs))
                         self._report(window[-1].settled)
                     if sum(state.pending for state in window) > 2 * self.jobs + 1:
-                        break  # this is enough work for all workers; reading more would let them wait
+                        break  # all workers have enough work, and they would wait while more tasks are read
                 while window and window[0].finished:
                     yield window.popleft().matrix()
                 if not window and exhausted:

@@ -56,9 +56,12 @@ def check_gold(
 class ProblemCheck:
     """What running a problem's own tests shows about the problem.
 
-    gold: "none" if there is no gold solution, and else "pass", "fail" or "unjudged". codes, detail: the codes of the
-    gold solution, and its first failure or the reason why it is unjudged. vacuous: the ids of tests that prove
-    nothing. proves_nothing: why all tests together prove nothing, or "".
+    Attributes:
+        gold: "none" if there is no gold solution, and otherwise "pass", "fail" or "unjudged".
+        codes: the verdict codes of the gold solution.
+        detail: the first failure of the gold solution, or the reason why it is unjudged, or "".
+        vacuous: the ids of tests that prove nothing.
+        proves_nothing: why all tests together prove nothing, or "".
     """
 
     task_id: str
@@ -72,9 +75,9 @@ class ProblemCheck:
 def check_problems(
     problems: Sequence[Problem], *, limits: Limits | None = None, jobs: int | None = None, unconfined: bool = False
 ) -> list[ProblemCheck]:
-    """Run the gold solutions of problems, and the programs that do nothing, against the problems' own tests.
+    """Run gold solutions, and programs that do nothing, against the problems' own tests.
 
-    Problems without tests are left out. The result is in the order of the problems. Raises what `execute` raises.
+    Return a ProblemCheck for each problem with tests, in the order of the problems. Raises what `execute` raises.
     """
     checked = [problem for problem in problems if problem.tests]
     solutions = [Solution(problem.task_id, 0, problem.gold or "") for problem in checked]

@@ -130,7 +130,7 @@ def screen(
             independent = tuple(at for at, test in enumerate(tests) if test.count and _is_independent(test, problem))
             open_ = [at for at, test in enumerate(tests) if test.count and at not in independent]
             own = tuple(at for at in open_ if not _is_proven(tests[at], problem))
-            if len(own) < len(open_):  # no program passes all tests, so it is enough that one fails
+            if len(own) < len(open_):  # no such program passes all tests, so one failed test is enough
                 own = tuple(at for at in own if not _fails_raising(tests[at], problem))
             if open_ and not own:
                 engine.cache.write(key, _encoded(Screening(independent)))
@@ -211,7 +211,7 @@ def _is_proven(test: Test, problem: Problem) -> bool:
 
 
 def _fails_raising(test: Test, problem: Problem) -> bool:
-    """Return whether the text of a test shows that a program whose functions raise fails it."""
+    """Return whether the text of a test shows that a program fails it if all its functions raise an exception."""
     return kind_of(test).calls(test.source, problem.entry_point, problem.helpers)
 
 

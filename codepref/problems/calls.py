@@ -9,10 +9,10 @@
 | `arguments` | list of the arguments; or the text of a Python list, for arguments that JSON has not, such as tuples |
 | `expected` | the result, as a value of JSON |
 | `wrapped` | true if `expected` is a list of one item, and this item alone is right too; missing otherwise |
-| `order` | "items" if the items of the result may come in any order, "all" if those of all lists in it may |
-| `tolerance` | how far a float may be from the expected one, absolute or relative; missing: see below |
-| `arguments_as` | forms of the arguments, for lists of nodes and trees; see `codepref.problems.nodes` |
-| `result_as` | the form of the result, if it is a list of nodes or a tree |
+| `order` | "items" if the items of the result may come in any order, "all" if the items of lists in it may too |
+| `tolerance` | tolerance of floats, instead of 1e-6; above 1e-6 it is also a relative tolerance |
+| `arguments_as` | forms of the arguments, for linked lists and trees; see `codepref.problems.nodes` |
+| `result_as` | the form of the result, for linked lists and trees |
 
 The test passes if the result is right. A tuple counts as a list, and a key of a dict may be the text or the value that
 JSON writes as this text. Where a float is expected, a float has a tolerance of 1e-6 + 1e-7 |expected|, and a whole
@@ -57,9 +57,10 @@ def call_source(
 ) -> str:
     """Return the source of a test.
 
-    owner: the class, or "". wrapped: whether `expected` is a list of one item, and this item alone is right too. forms:
-    which arguments and results are nodes. comparison: the keys `order` and `tolerance`, if they are needed. Raises
-    UserError for a name that cannot be a name in Python, and for values that cannot be written.
+    owner: the class whose method is called, or "". wrapped: whether `expected` is a list of one item, and this item
+    alone is right too. forms: which arguments are linked lists or trees, and whether the result is. comparison: the
+    keys `order` and `tolerance`, if they are needed. Raises UserError for a name that cannot be a name in Python, and
+    for values that cannot be written.
 
     >>> call_source("f", [1], [2], where="")
     '{"function": "f", "arguments": [1], "expected": [2]}'
@@ -103,7 +104,7 @@ def check_call(source: str, where: str) -> str:
         pass  # the message below names the form
     form = '{"function": name, "arguments": list, "expected": value}'
     more = '"class", "wrapped", "order" ("items" or "all"), "tolerance", "arguments_as" and "result_as"'
-    raise UserError(f'{where}: a test of kind "calls" must be JSON of the form {form}, and may hold {more}')
+    raise UserError(f'{where}: a test of kind "calls" must be JSON of the form {form}. It may also hold {more}')
 
 
 def _is_comparison(fields: Mapping[str, Any]) -> bool:

@@ -1,16 +1,17 @@
-"""Tests of kind "checker": a program of the data set decides whether the output of a solution is right.
+"""Tests of kind "checker". A program of the data set decides whether the output of a solution is right.
 
-Problems with several right answers have such programs. `Test.source` is a JSON object:
+Some problems with several right answers have such a program. `Test.source` is a JSON object:
 
 | key | value |
 |---|---|
 | `input` | the standard input |
-| `output` | a right output, for the checker to compare with |
+| `output` | a right output, which the checker may read |
 | `checker` | a Python program; its arguments name files with the input, the right output and the solution's output |
 
-If the text of the checker prints something, its last line decides: "1", "100", "yes", "ok", "true", "correct",
-"accepted", "AC" and "pass" mean that the output is right. Otherwise the exit status decides, and 0 means right. A
-checker that prints must end with status 0 too. An output on which the checker raises an exception is wrong.
+An output is wrong if the checker raises an exception or ends with a status other than 0. If the checker prints
+something, or if its text contains `print(` or `stdout`, the last line that it prints decides. The output is right if
+this line is "1", "100", "yes", "ok", "true", "correct", "accepted", "AC", "pass" or the like. Otherwise the exit status
+alone decides.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ EVALUATING = frozenset(
     {"eval", "exec", "compile", "__import__", "importlib", "pickle", "marshal", "shelve", "subprocess", "ctypes"}
     | {"globals", "locals", "vars", "setattr", "getattr", "_exit", "abort", "kill", "sympify"}
 )
-"""A checker with one of these names might run what a solution printed, or end the process that runs it."""
+"""A checker that uses one of these names is refused. With it, the checker could run what a solution printed, or end
+the test runner."""
 
 
 def checker_source(stdin: str, expected: str, checker: str) -> str:
@@ -44,7 +46,7 @@ def checker_entry(entry: Mapping[str, Any], where: str) -> str:
 
 
 def check_checker_source(source: str, where: str) -> str:
-    """Return the source of a test unchanged. Raises UserError if it is malformed, or as `check_checker` does."""
+    """Return the source of a test unchanged. Raises UserError if it is malformed, or if `check_checker` refuses it."""
     try:
         document = json.loads(source)
         plain = isinstance(document, dict) and set(document) == {"input", "output", "checker"}
@@ -59,9 +61,9 @@ def check_checker_source(source: str, where: str) -> str:
 
 
 def check_checker(checker: str, where: str) -> None:
-    """Raise UserError for a checker that is not Python, or that may run what a solution printed.
+    """Raise UserError for a checker that is no Python program, or that uses a name of EVALUATING.
 
-    Such an output could decide its own verdict.
+    If a checker ran what a solution printed, the solution could decide its own verdict.
     """
     if reason := _why_refused(checker):
         raise UserError(f"{where}: the checker {reason}")
@@ -80,4 +82,4 @@ def _why_refused(checker: str) -> str:
         elif isinstance(node, ast.ImportFrom):
             names |= {(node.module or "").split(".")[0], *(alias.name for alias in node.names)}
     found = sorted(names & EVALUATING)
-    return f"may run what a solution prints (it uses {found[0]})" if found else ""
+    return f"uses {found[0]}, which could run what a solution prints or end the test runner" if found else ""

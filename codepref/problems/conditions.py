@@ -1,7 +1,6 @@
 """Conditions on the columns of a row, such as `difficulty=easy|medium` and `average_test_score>=0.8`. Pure.
 
-A condition is a column, a sign and a value. It runs no code, and it is no language of its own: several conditions
-together must all hold.
+A condition consists of a column, a sign and a value. It runs no code. A row must meet all conditions of its source.
 """
 
 from __future__ import annotations
@@ -38,9 +37,11 @@ _ORDER: Mapping[str, Callable[[float, float], bool]] = {
 class Condition:
     """A condition on one column, or on the date of a problem.
 
-    Attributes: `columns` are the names of the column, of which the first that a row has counts. A name may be a path,
-    such as "extra_info.split", whose parts before the last hold structs or JSON text of structs. `sign` is one of =,
-    !=, >=, <=, >, < and ~. `text` is the condition as the user wrote it.
+    Attributes:
+        columns: names of columns. The first of them that a row has counts. A name may be a path, such as
+        "extra_info.split", which looks into a struct or into the JSON text of an object.
+        sign: one of =, !=, >=, <=, >, < and ~.
+        text: the condition as the user wrote it.
     """
 
     columns: tuple[str, ...]
@@ -49,7 +50,10 @@ class Condition:
     text: str
 
     def cells(self, row: Mapping[str, Any]) -> list[Any] | None:
-        """Return what the row holds in the column: the items of a list, or one value. None if it lacks the column."""
+        """Return the items of a list in the column, or any other value as the only item.
+
+        Return None if the row lacks the column.
+        """
         for name in self.columns:
             found = _at(row, name)
             if found is not None:
@@ -58,15 +62,17 @@ class Condition:
         return None
 
     def holds(self, row: Mapping[str, Any]) -> bool:
-        """Return whether a row meets the condition. Of a list, one item must meet it, and with != all items.
+        """Return whether a row meets the condition. In a list, one item must meet it. With !=, all items must meet it.
 
-        A row without the column meets no condition except one with !=.
+        A row without the column meets no condition, except that != treats the missing value as null.
 
-        - `=` and `!=` compare numbers as numbers, and other values as texts without upper and lower case. `a|b` is a
-          choice. A blank value stands for null, a blank text and an empty list.
-        - `>=`, `<=`, `>` and `<` compare numbers, also as texts such as "0.9" or "85%", or dates such as 2024-08-01. A
-          date without a time is the whole day. A cell that is no number or date does not meet the condition.
-        - `~` asks whether the text is part of the cell.
+        - `=` and `!=` compare numbers as numbers, dates such as 2024-08 as periods, and other values as texts. Upper
+          and lower case count as equal. `a|b` stands for a or b. A blank value stands for null, a blank text and an
+          empty list.
+        - `>=`, `<=`, `>` and `<` compare numbers or dates such as 2024-08-01. A number may be a text, such as "0.9" or
+          "85%", which is 0.85. A date without a time is the whole day. A cell that is no number or date does not meet
+          the condition.
+        - `~` asks whether the cell contains the text, in upper or lower case.
         """
         cells = self.cells(row)
         if self.sign == "!=":
@@ -101,8 +107,8 @@ class Condition:
 def read_condition(text: str, where: str) -> Condition:
     """Return the condition that a text such as "rating<1600" states.
 
-    where: the source, for messages. Raises UserError for a text in another form, and for a sign that needs a number or
-    a date and has neither.
+    where: the source, for messages. Raises UserError for a text in another form, and if neither a number nor a date
+    follows >=, <=, > or <.
 
     >>> read_condition("difficulty = easy|medium", "").holds({"difficulty": "EASY"})
     True
@@ -118,7 +124,7 @@ def read_condition(text: str, where: str) -> Condition:
 
 
 def date_bound(name: str, value: str, where: str) -> Condition:
-    """Return the condition of the option `from` or `to` of a source. Both days belong to the window.
+    """Return the condition of the option `from` or `to` of a source. Both dates belong to the window.
 
     Raises UserError for a value that is no date.
     """
@@ -128,13 +134,13 @@ def date_bound(name: str, value: str, where: str) -> Condition:
 
 
 class Selection:
-    """Keeps the rows of a source that meet all of its conditions, and counts the others.
+    """Selects the rows of a source that meet all of its conditions, and counts the others.
 
-    Attributes: `left` is the number of rows that meet not all conditions so far.
+    Attributes: `left` is the number of rows so far that do not meet all conditions.
     """
 
     CHECKED = 1000
-    """A column that none of this many rows at the beginning has is the user's mistake."""
+    """If none of this many rows at the beginning has a column, the name of the column is taken for a mistake."""
 
     def __init__(self, conditions: Iterable[Condition], source: str) -> None:
         self.conditions, self.source = tuple(conditions), source
@@ -143,7 +149,7 @@ class Selection:
     def kept(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the (place, row) pairs that meet all conditions.
 
-        Raises UserError if no row, or none of the first CHECKED rows, has the column of a condition.
+        Raises UserError if none of the rows, or none of the first CHECKED rows, has the column of a condition.
         """
         unseen, columns, number = list(self.conditions), dict[str, None](), 0
         for number, (place, row) in enumerate(rows, start=1):
@@ -159,13 +165,13 @@ class Selection:
         if unseen and number:
             names = " or ".join(unseen[0].columns)
             raise UserError(
-                f"{self.source}: the condition {unseen[0].text!r} needs the column {names}, and no row has it. "
-                f"The columns are {', '.join(columns)}"
+                f"{self.source}: the condition {unseen[0].text!r} needs the column {names}, and none of the first "
+                f"{number:,} rows has it. The columns are {', '.join(columns)}"
             )
 
 
 def _at(row: Mapping[str, Any], name: str) -> tuple[Any] | None:
-    """Return the value of a column or path in a tuple, or None if there is none."""
+    """Return the value of a column or path in a tuple of one item, or None if the row lacks the column or path."""
     if name in row:
         return (row[name],)
     value: Any = row
@@ -201,7 +207,7 @@ def _same(cell: Any, choice: str) -> bool:
 
 
 def _number(value: Any) -> float | None:
-    """Return a number, also as text or in percent, or None for anything else."""
+    """Return the finite number that a value is, or that a text such as "0.9" or "85%" stands for, or None."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
@@ -239,7 +245,10 @@ def _span(value: str) -> tuple[datetime, datetime] | None:
 
 
 def _moment(cell: Any) -> datetime | None:
-    """Return the time, in UTC and without a zone, that a cell holds: an ISO text, seconds since 1970, or a date."""
+    """Return the time that a cell holds, in UTC and without a zone, or None.
+
+    The cell may be an ISO text, a number of seconds or milliseconds since 1970, a date or a datetime.
+    """
     try:
         if isinstance(cell, str):
             cell = datetime.fromisoformat(cell.strip())

@@ -1,4 +1,4 @@
-"""Draws problems from a stream at random, and cuts a stream into pieces. The memory that both need is limited."""
+"""Draws problems from a stream at random, and cuts a stream into pieces. Both need a limited amount of memory."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from collections.abc import Iterator
 from codepref.records import Problem
 
 CHUNK, CHUNK_CHARACTERS = 200, 1 << 26
-"""The largest number of problems of a piece, and about the largest number of characters of their tests."""
+"""The largest number of problems in a piece, and the number of characters of tests after which a piece ends."""
 
 DRAWN_CHARACTERS = 1 << 28
 """The largest number of characters of the tests of all drawn problems together."""
 
 
 class Draw:
-    """Draws problems at random from a stream, each with the same chance (algorithm R of Vitter, 1985).
+    """Draws problems at random from a stream (algorithm R of Vitter, 1985).
 
-    A problem that would exceed DRAWN_CHARACTERS is passed over.
+    Each problem has the same chance, unless tests are very long: a problem with which the tests of all drawn problems
+    would exceed DRAWN_CHARACTERS is not drawn.
     """
 
     def __init__(self, size: int, seed: int) -> None:
@@ -26,7 +27,7 @@ class Draw:
         self._random = random.Random(seed)
 
     def add(self, problem: Problem) -> None:
-        """Draw or leave the next problem of the stream. Problems without tests are not drawn."""
+        """Draw the next problem of the stream, or pass over it. Problems without tests are not drawn."""
         if not problem.tests:
             return
         self.seen += 1
@@ -45,7 +46,7 @@ class Draw:
 
 
 def chunks(problems: Iterator[Problem]) -> Iterator[list[Problem]]:
-    """Yield the problems in pieces, each a list."""
+    """Yield the problems in lists. CHUNK and CHUNK_CHARACTERS limit the length of a list."""
     chunk, characters = list[Problem](), 0
     for problem in problems:
         chunk.append(problem)

@@ -1,6 +1,6 @@
 """Reads data sets and files on the Hugging Face hub.
 
-No other file of this folder imports `datasets` or `huggingface_hub`.
+In this folder, only this module imports `datasets` or `huggingface_hub`.
 """
 
 from __future__ import annotations
@@ -29,17 +29,18 @@ _VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)(?:_\w+)?$")
 def is_hub_name(source: str) -> bool:
     """Return whether `source` has the form "owner/name", "owner/name:config" or "owner/name:config:split".
 
-    The config and the split may be empty, as in "owner/name::test". A revision may follow, as in
+    The config and the split may be empty, as in "owner/name::test". "@" and a revision may follow, as in
     "owner/name@refs/pr/5".
     """
     return _NAME.fullmatch(source) is not None
 
 
 def is_hub_file(source: str) -> bool:
-    """Return whether `source` can be files of a data set on the hub: "owner/name/path/file.jsonl@revision".
+    """Return whether `source` has the form of files on the hub, such as "owner/name/path/file.jsonl@revision".
 
-    The path may be a pattern, such as "test*.jsonl". "hf://datasets/owner/name@revision/path" is the same. If there is
-    a local folder with the name of the owner, the source is a local file, which may be missing.
+    The revision may be missing, and the path may be a pattern, such as "test*.jsonl". The other form is
+    "hf://datasets/owner/name@revision/path". Return False for the first form if a local folder has the name of the
+    owner, since the source then is a local file, which may be missing.
     """
     if _ADDRESS.fullmatch(source):
         return True
@@ -50,9 +51,9 @@ def is_hub_file(source: str) -> bool:
 def download(source: str) -> list[tuple[Path, str]]:
     """Fetch files of a data set on the hub, and return their local paths with their names in messages.
 
-    This reads the files of a data set whose loading script `datasets` refuses to run. The hub's client keeps what it
-    has fetched. Raises UserError for an unknown data set, revision or file, and MachineError if the hub cannot be
-    reached, or a file cannot be written.
+    This works for data sets with a loading script too, which `datasets` does not run. The hub's client keeps the files
+    in its cache. Raises UserError for an unknown data set, revision or file, and for a path with "..". Raises
+    MachineError if the hub cannot be reached, or a file cannot be written.
     """
     if address := _ADDRESS.fullmatch(source):
         repository, revision, pattern = address.group(1), (address.group(2) or "@").removeprefix("@"), address.group(3)
@@ -62,7 +63,7 @@ def download(source: str) -> list[tuple[Path, str]]:
             raise UserError(f"{source}: a file on the hub is named owner/name/path/file.jsonl@revision")
         repository, pattern, revision = match["repository"], match["path"], match["revision"] or ""
     if ".." in pattern.split("/"):
-        raise UserError(f"{source}: the path of a file on the hub holds no ..")
+        raise UserError(f"{source}: the path of a file on the hub must not contain ..")
     import huggingface_hub
     from huggingface_hub import errors
 
@@ -73,7 +74,7 @@ def download(source: str) -> list[tuple[Path, str]]:
             names = sorted((name for name in listing if fnmatchcase(name, pattern)), key=natural_key)
             if not names:
                 raise UserError(
-                    f"{source}: no file of the data set matches {pattern}. It has {', '.join(listing[:20])}"
+                    f"{source}: no file of the data set matches {pattern}. Its files include {', '.join(listing[:20])}"
                 )
         return [
             (
@@ -96,13 +97,16 @@ def natural_key(name: str) -> list[Any]:
 
 
 def _refuse_download(source: str, error: Exception) -> NoReturn:
-    """Raise the error of codepref that an error of the hub's client means."""
+    """Raise the UserError or MachineError that corresponds to an error of the hub's client."""
     from huggingface_hub import errors
 
     unknown = (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError)
     if isinstance(error, (*unknown, errors.HFValidationError)):
-        raise UserError(f"{source}: no such file, neither here nor on the hub ({_first_line(error)})") from None
-    _refuse_os_error(f"{source}: no such file here", error)
+        raise UserError(
+            f"{source}: there is no such file here, and no such data set, revision or file on the hub "
+            f"({_first_line(error)})"
+        ) from None
+    _refuse_os_error(f"{source} is no file here", error)
 
 
 def _refuse_os_error(source: str, error: Exception) -> NoReturn:
@@ -123,7 +127,7 @@ def read_hub(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
     Without a split, this reads "test" if it exists, since benchmarks usually keep their problems there. If all splits
     are versions, as those of BigCodeBench are (v0.1.0_hf, v0.1.1, ...), it reads the newest. Otherwise it reads the
     only split. "@revision" at the end chooses a revision, such as "@refs/pr/5". Raises UserError for an unknown name,
-    config or split, for most data sets that cannot be loaded, such as a script, and if a split must be chosen. Raises
+    config or split, for most data sets that cannot be loaded, such as scripts, and if a split must be chosen. Raises
     MachineError if the hub cannot be reached, a file cannot be read or written, or the package `datasets` is missing.
     Other exceptions of `datasets` pass through.
     """
@@ -162,7 +166,7 @@ def _load(name: str, config: str, revision: str = "") -> dict[str, Any]:
         if "script" not in str(error):
             raise
         raise UserError(
-            f"{name}: the data set is a script, which is not run. Name its files instead, such as "
+            f"{name}: the data set needs a loading script, which is not run. Name its files instead, such as "
             f"{name}/test.jsonl or {name}/*.jsonl"
         ) from None
     except OSError as error:

@@ -53,15 +53,14 @@ def load_instructions(
 ) -> Instructions:
     """Load instructions from JSON lines (plain or .gz), a JSON list, Parquet, a hub name, `starter:SPLIT`, or rows.
 
-    column: the column of instructions; None takes the first of COLUMNS that holds a text. A text in the column `input`
-    or `context` is put after the instruction, and a text in `system` becomes its system text. n: the number of
-    instructions, drawn with `seed`; None takes all in their order. preferences: number i gets preference i mod
-    len(preferences), unless its row has a `preference`. keep_cjk: keep rows with Chinese characters (U+4E00 to U+9FFF).
-    max_chars: leave out longer instructions; 0 means no limit. Blank and repeated instructions are left out too. A row
-    whose `task_id` is missing, empty or 0 gets the id `instruction/NUMBER`, where NUMBER counts rows from 0. Raises
-    UserError for a row without a text in the column or with an input that is no text, an unknown preference, empty
-    `preferences`, a repeated task_id, `n` below 1, and a source that has no usable instruction or fewer than `n`.
-    Raises what `read_rows` and `load_problems` raise.
+    column: the column of instructions; None takes the first of COLUMNS that holds a text. Columns with an input or a
+    system text are added to the instruction (see `request_texts`). n: the number of instructions, drawn with `seed`;
+    None takes all in their order. preferences: number i gets preference i mod len(preferences), unless its row has a
+    `preference`. keep_cjk: keep rows with Chinese characters (U+4E00 to U+9FFF). max_chars: leave out longer
+    instructions; 0 means no limit. Blank and repeated instructions are left out too. A row whose `task_id` is missing,
+    empty or 0 gets the id `instruction/NUMBER`, where NUMBER counts rows from 0. Raises UserError for a row without a
+    text in the column, an unknown preference, empty `preferences`, a repeated task_id, `n` below 1, and a source that
+    has no usable instruction or fewer than `n`. Raises what `request_texts`, `read_rows` and `load_problems` raise.
     """
     if unknown := [key for key in preferences if key not in PREFERENCES]:
         raise UserError(f"unknown preference {unknown[0]!r}; known: {', '.join(PREFERENCES)}")
@@ -118,7 +117,7 @@ def _kept(
 
 
 def _instruction(row: Mapping[str, Any], column: str | None, where: str) -> tuple[str, str]:
-    """Return the instruction with its input, and the system text. Both are "" for an empty instruction."""
+    """Return the instruction with its input, and the system text. Both are "" for a blank instruction."""
     names = [column] if column else [name for name in COLUMNS if isinstance(row.get(name), str)][:1]
     if not names or not isinstance(row.get(names[0]), str):
         expected = repr(column) if column else " or ".join(COLUMNS)

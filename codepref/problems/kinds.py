@@ -85,15 +85,15 @@ class Kind:
       arguments can be read from it.
     - `names_entry_point`: whether the source uses the entry point under its own name.
     - `whole_program`: whether the test runs the solution as a whole program and calls none of its functions.
-    - `fields`: whether the source is a JSON object, whose keys an entry of `tests` has beside `kind`. The entries of
-      other kinds have the source under the key `source`.
+    - `fields`: whether the source is a JSON object. An entry of `tests` then has `kind` and the keys of this object.
+      The entries of other kinds have the source under the key `source`.
     - `has_reference`: whether the test holds a reference solution. The reference solution gives the expected outputs,
       and the time limit of the test depends on the time that it takes.
     - `for_sandbox(source, where)` returns the source as the sandbox needs it. For a malformed source it raises
       UserError, unless the sandbox reads the source itself.
     - `proves(source, entry_point, helpers)` returns True only if a program that does nothing certainly fails the test.
-    - `calls(source, entry_point, helpers)` returns True only if a program whose functions raise certainly fails the
-      test.
+    - `calls(source, entry_point, helpers)` returns True only if a program certainly fails the test when all its
+      functions raise an exception.
     - `names(source)` returns the names that the test takes from the solution, such as "f" or "Solution.f". It is None
       for kinds whose names cannot be read in this way.
     - `from_entry(entry, where)` returns the source of an entry of `tests` in codepref's own format, and raises

@@ -15,7 +15,7 @@ MAX_MESSAGES = 10
 """Largest number of left-out rows that the warning describes. The other rows are counted."""
 
 MAX_REASONS = 100
-"""Largest number of reasons that are counted apart. The others are counted together."""
+"""Largest number of reasons that are counted separately. Rows with other reasons are counted together."""
 
 MAX_EXAMPLES = 3
 """Largest number of messages that are kept for a reason."""
@@ -37,7 +37,7 @@ class LeftOutWarning(UserWarning):
 
 @dataclass(slots=True)
 class Reason:
-    """How many rows were left out for one reason, and the messages about the first MAX_EXAMPLES of them."""
+    """The number of rows that were left out for one reason, and the messages about the first MAX_EXAMPLES of them."""
 
     rows: int = 0
     examples: list[str] = field(default_factory=list)
@@ -71,7 +71,7 @@ class ProblemList(list[Problem]):
     """A list of problems.
 
     Attributes: `left_out` describes the rows of their source that were left out. `not_chosen` is the number of rows
-    that did not meet the conditions of the source's name.
+    that do not meet the conditions in the source's name.
     """
 
     left_out = LeftOut()
@@ -144,9 +144,9 @@ class Mistakes:
 
 
 def reason_of(message: str) -> str:
-    """Return a message without its place, so that messages about the same kind of mistake are equal.
+    """Return the reason that a message gives, without its place in the source. Similar messages have the same reason.
 
-    Texts in quotes become "…", numbers become N, and what stands in brackets is left out.
+    Quoted texts become …, numbers become N, and texts in brackets are left out. The result is cut to 150 characters.
 
     >>> reason_of("a.jsonl:7: test 3: 'x = ' is no JSON (line 1)")
     'test N: … is no JSON'

@@ -24,7 +24,7 @@ SHORT_NAMES = {"instruct": "bigcodebench-instruct"}
 
 STARTER_SPLITS = ("train", "validation", "heldout", "pretrain")
 WATCHED = 20
-"""So many rows at the beginning of a source show which columns its format reads."""
+"""The number of rows at the beginning of a source that show which columns its format reads."""
 
 _UNKNOWN_ROWS = 100
 """A source has an unknown format if none of this many rows at its beginning has a known one."""
@@ -35,12 +35,12 @@ def load_problems(
 ) -> ProblemList:
     """Load problems, at most `limit` of them.
 
-    source: a file (JSON lines or a JSON array, also as .gz and .zst, or Parquet), a folder or a pattern of such files,
-    a hub data set ("owner/name", "owner/name:config", "owner/name:config:split"), files of one
+    source: a file (JSON lines or a JSON array, also as .gz and .zst, Parquet or Arrow), a folder or a pattern of such
+    files, a hub data set ("owner/name", "owner/name:config", "owner/name:config:split"), files of a hub data set
     ("owner/name/path/file.jsonl@revision"), "starter" (its training problems) or "starter:SPLIT".
-    After "#" stand options, separated by "&": the name of a format, conditions such as "difficulty=easy", and a window
-    by date, "from=2024-08-01" and "to=2025-02-01" (see `codepref.problems.source_names`). Rows that do not meet the
-    conditions are not read. The attribute `not_chosen` of the result is their number.
+    Options may follow after "#", separated by "&": the name of a format, conditions such as "difficulty=easy", and the
+    dates "from=2024-08-01" and "to=2025-02-01" (see `codepref.problems.source_names`). Rows that do not meet the
+    conditions are skipped. The attribute `not_chosen` of the result is their number.
     format: a name in `codepref.problems.formats.FORMATS`. None recognises the format by the first row that has one.
     BigCodeBench's rows hold two prompts: the format `bigcodebench` takes the code, `bigcodebench-instruct` (or
     "#instruct") takes the request in words.
@@ -67,7 +67,7 @@ def load_problems(
 
 
 class ProblemStream:
-    """Yields the problems of a source one by one. They need not fit into memory.
+    """A stream of the problems of a source. They need not fit into memory together.
 
     source, format, strict: as in `load_problems`. compact: keep less about each row in memory. Messages about repeated
     ids then name no place, and `finish` returns no ids. watch: called with each row and its problem. The first WATCHED
@@ -93,14 +93,14 @@ class ProblemStream:
         self._selection = Selection(self._name.conditions, self._name.place)
         if self._is_starter and self._name.conditions:
             raise UserError(
-                f"{self._name.place}: the starter's problems have no columns that conditions could choose by"
+                f"{self._name.place}: conditions choose rows by columns, and the starter's problems have no columns"
             )
         self._compact, self._watch, self.strict = compact, watch, strict
         self.problems = 0
         self.format: Format | None = None
 
     def __iter__(self) -> Iterator[Problem]:
-        """Yield the problems. Raises what `load_problems` raises, except for a source without a usable row."""
+        """Yield the problems. Raises what `load_problems` raises, except for the errors that `finish` raises."""
         if self._is_starter:
             for problem in _load_starter(self._name.place):
                 self.problems += 1
@@ -124,7 +124,7 @@ class ProblemStream:
 
     @property
     def not_chosen(self) -> int:
-        """The number of rows so far that did not meet the conditions of the source's name."""
+        """The number of rows so far that do not meet the conditions in the source's name."""
         return self._selection.left
 
     def left_out(self) -> LeftOut:

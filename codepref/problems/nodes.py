@@ -1,7 +1,7 @@
-"""Finds the arguments and results that are lists of nodes or binary trees, as LeetCode's problems have them. Pure.
+"""Finds arguments and results that are linked lists or binary trees, as in some of LeetCode's problems. Pure.
 
-The annotations of the function decide. Data sets write a list of nodes as the list of its values, and a tree as the
-list of its values level by level, with null for a missing child.
+The annotations of the function decide. Data sets write a linked list as the list of its values, and a tree as the list
+of its values level by level, with null for a missing child.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from codepref.problems.source import parse
 
 LISTS, TREES = "ListNode", "TreeNode"
 FORMS = {LISTS, TREES, f"[{LISTS}]", f"[{TREES}]", f"{LISTS} in 0", f"{TREES} in 0"}
-"""What an argument can be: a list of nodes, a tree, a list of them, or the node of argument 0 with a given value."""
+"""What an argument can be: a linked list, a tree, a list of them, or the node of argument 0 with a given value."""
 
 RESULT_FORMS = {LISTS, TREES, f"[{LISTS}]", f"[{TREES}]", "value", "argument"}
 """What a result can be. "value" is the value of a node. "argument" is the first argument after the call."""
@@ -57,9 +57,10 @@ def node_forms(
     """Return the forms of the arguments and the result of a function, by its annotations.
 
     texts: texts that may hold the definition of the function, such as starter code, the statement and a gold solution.
-    The first with a definition that mentions a node decides. arguments, results: those of all calls. A number where a
-    tree is annotated is the value of a node of the first tree. A function that returns None and for which other results
-    are given changes its first argument.
+    The first definition whose annotations have a form decides. arguments, results: those of all calls. If all calls
+    give a number where an argument after the first is annotated as a node, then this argument is the node of the first
+    argument with this value. If the annotation of the result is None, but a call has another result and the first
+    argument has a form, then the result is the first argument after the call.
 
     >>> node_forms("f", ["def f(head: Optional[ListNode], k: int) -> bool:"], [[[1, 2], 1]], [True])
     NodeForms(arguments=('ListNode', ''), result='')
@@ -84,7 +85,7 @@ def node_forms(
 
 
 def _definitions(function: str, text: str) -> Iterable[ast.FunctionDef]:
-    """Yield the definitions of a function in a text, each without its body."""
+    """Yield the definitions of a function in a text that mentions nodes, each without its body."""
     if not _NODES.search(text):
         return
     for match in re.finditer(rf"\bdef[ \t]+{re.escape(function)}[ \t]*\(", text):

@@ -60,9 +60,9 @@ def statements_call(source: str, entry_point: str, helpers: str) -> bool:
 
 
 def _fixed(source: str, entry_point: str, helpers: str) -> ast.Module | None:
-    """Return the syntax tree of statements which certainly leave the entry point as the solution defines it, or None.
+    """Return the syntax tree of statements that certainly do not rebind the entry point, or else None.
 
-    Such statements also end only at their end or by an exception.
+    Such statements also stop only at their end or by an exception.
     """
     tree = parse(source)
     if tree is None or {entry_point, "*"} & (_bound(tree.body) | _names_of(helpers)) or _may_rebind(tree):

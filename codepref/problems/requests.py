@@ -1,4 +1,4 @@
-"""Joins the columns of a row that are one request to a model: the instruction, its input, a system text. Pure."""
+"""Joins the columns of a row that form one request to a model: the instruction, its input and a system text. Pure."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ _NO_INPUT = ("<noinput>", "<no input>", "noinput", "nan")
 def request_texts(row: Mapping[str, Any], instruction: str, where: str, column: str = "instruction") -> tuple[str, str]:
     """Return the text of a request and its system text.
 
-    The text is the instruction and, after a blank line, the text of each column of INPUTS. The system text is "" if no
-    column of SYSTEMS holds one. column: the column of the instruction, which is no input of itself.
-    Raises UserError for an input or a system text that is no text, and for earlier turns in `history`, since they would
-    be missing in the prompt. The message names the column.
+    The text is the instruction and the texts of the columns of INPUTS, separated by blank lines. The system text is
+    that of the first column of SYSTEMS that holds one, or "". A number counts as a text, and texts such as "<noinput>"
+    count as empty. column: the column of the instruction, which is then neither an input nor a system text. Raises
+    UserError for an input or a system text of another type, and for earlier turns in `history`, since the prompt would
+    not show them.
     """
     texts = [_text(row, name, where) for name in INPUTS if name != column]
     systems = [_text(row, name, where) for name in SYSTEMS if name != column]
@@ -41,7 +42,7 @@ def _text(row: Mapping[str, Any], name: str, where: str) -> str:
         return str(value)
     if not isinstance(value, str):
         raise UserError(
-            f"{where}: the column `{name}` holds no text, so it cannot be shown beside the instruction. Turn it into a "
-            "text, or remove the column"
+            f"{where}: the column `{name}` holds no text, so it cannot be added to the request. Turn it into a text, "
+            "or remove the column"
         )
     return "" if value.strip().lower() in ("", *_NO_INPUT) else value

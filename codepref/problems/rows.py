@@ -1,4 +1,4 @@
-"""Reads the rows of any source, one by one: a file, a folder, a pattern of files, or a data set or file on the hub."""
+"""Reads the rows of a source: a file, a folder, a pattern of files, or a data set or files on the hub."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ _ENDINGS: tuple[tuple[str, ...], ...] = (
     tuple(f"{ending}{packed}" for ending in LINES for packed in ("", *_PACKED)),
     tuple(f"{ending}{packed}" for ending in ARRAYS for packed in ("", *_PACKED)),
 )
-"""Endings of the files of a folder. All files of a folder that are read have endings of one of these groups."""
+"""Groups of endings. All files that are read in a folder belong to one group.
+
+Files of the last group are only read if the folder has no file of another group.
+"""
 
 _PATTERN = re.compile(r"[*?\[]")
 _SHARD = re.compile(r"[-_.]\d{5}-of-\d{5}.*")
@@ -36,7 +39,7 @@ _SPLITS = {"train", "test", "validation", "valid", "val", "dev", "heldout"}
 
 
 def read_rows(source: str, bad_line: BadLine = None) -> Rows:
-    """Yield (place, row) for each row of a source with any columns. The rows need not fit into memory.
+    """Yield (place, row) for each row of a source with any columns.
 
     source: the name of a file, a folder, a pattern of files such as "data/test-*.parquet", or a data set on the hub,
     with options after `#` (see `codepref.problems.source_names`). Only rows that meet its conditions are read. A format
@@ -44,8 +47,8 @@ def read_rows(source: str, bad_line: BadLine = None) -> Rows:
     `place` names the source, and the line or the number of the row. bad_line: called with the message about a line or
     an item that is no JSON object. The line or item is then left out.
 
-    Raises UserError for a source that is missing or malformed, for such a line if `bad_line` is None, and for a
-    condition on a column that no row has. For a hub data set, raises what `read_hub` and `download` raise.
+    Raises UserError for a source that is missing or malformed, for such a line if `bad_line` is None, and for malformed
+    conditions. Raises what `Selection.kept` raises. For a hub data set, raises what `read_hub` and `download` raise.
     """
     name = read_source_name(source)
     rows = read_place(name.place, bad_line)
@@ -62,7 +65,7 @@ def read_place(place: str, bad_line: BadLine = None) -> Rows:
 
 
 def files_of(place: str) -> list[tuple[Path, str | None]]:
-    """Return the files of a source, each with its name in messages. A data set on the hub gives (path, None).
+    """Return the files of a source, each with its name in messages. For a data set on the hub, return [(path, None)].
 
     Raises UserError for a folder or pattern without a file that can be read, and for a folder with files of several
     splits or endings. For files on the hub, raises what `download` raises.
@@ -84,7 +87,7 @@ def files_of(place: str) -> list[tuple[Path, str | None]]:
 
 
 def _folder(folder: Path) -> list[Path]:
-    """Return the files of data in a folder and the folders below it, in the order of their names."""
+    """Return the data files in a folder and in the folders below it, sorted by `natural_key`."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     files = [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
     groups = [[path for path in files if path.name.endswith(endings)] for endings in _ENDINGS]
@@ -94,7 +97,7 @@ def _folder(folder: Path) -> list[Path]:
         raise UserError(f"{folder}: the folder holds no file of data ({endings})")
     if len(known) > 1:
         names = ", ".join(sorted({path.suffix for group in known for path in group}))
-        raise UserError(f"{folder}: the folder holds files with the endings {names}. Choose with {folder}/*.ENDING")
+        raise UserError(f"{folder}: the folder holds files with the endings {names}. Choose one: {folder}/*.ENDING")
     splits = {split for path in known[0] if (split := _split_of(path, folder))}
     if len(splits) > 1:
         raise UserError(
@@ -105,7 +108,7 @@ def _folder(folder: Path) -> list[Path]:
 
 
 def _split_of(path: Path, folder: Path) -> str:
-    """Return the split that the name of a file or of its folder names, or ""."""
+    """Return the split after which a file or its folder is named, such as "train", or ""."""
     stem = _SHARD.sub("", path.name.partition(".")[0] if "-of-" not in path.name else path.name)
     return next((name for name in (stem, path.parent.name if path.parent != folder else "") if name in _SPLITS), "")
 
@@ -127,7 +130,7 @@ def _file_rows(path: Path, name: str, bad_line: BadLine) -> Rows:
 
 
 def _arrow(path: Path, name: str) -> Rows:
-    """Yield the rows of a file of the package `datasets`."""
+    """Yield the rows of an Arrow file in the stream format, which the package `datasets` writes."""
     import pyarrow as pa
 
     try:
@@ -138,7 +141,7 @@ def _arrow(path: Path, name: str) -> Rows:
                     yield f"{name} row {number}", row
                     number += 1
     except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{path}: cannot be read as Arrow ({error})") from None
+        raise UserError(f"{path}: the file cannot be read as an Arrow stream ({error})") from None
 
 
 def _read_array(path: Path, name: str, bad_item: BadLine) -> Rows:
@@ -184,5 +187,5 @@ def _is_lines(content: bytes) -> bool:
 
 
 def _holds_columns(row: dict[str, Any]) -> bool:
-    """Return whether an object can be one row. An object whose values are all objects holds several things."""
+    """Return whether an object can be one row. An object whose values are all objects is not taken for a row."""
     return bool(row) and not all(isinstance(value, dict) for value in row.values())

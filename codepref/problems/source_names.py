@@ -1,7 +1,7 @@
-"""Reads the names of sources. After a file, folder or data set, `#` and options may stand. Pure.
+"""Reads the names of sources. The name of a file, folder or data set may end in `#` and options.
 
-`tests.parquet#verl&difficulty=easy|medium&from=2024-08-01` is the file tests.parquet in the format verl, of which only
-some rows are read.
+`tests.parquet#verl&difficulty=easy|medium&from=2024-08-01` names the rows of tests.parquet that meet two conditions.
+They are read in the format verl.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class SourceName:
 
 
 def read_source_name(source: str) -> SourceName:
-    """Return the parts of a name. An existing file or folder whose name holds `#` is read as it is.
+    """Return the parts of a name. If a file or folder has the whole name, the name has no options.
 
-    `%26` in an option stands for `&`, as in web addresses. Raises UserError for an option that is no condition, and
-    for a window without a date.
+    `%26` in an option stands for `&`, as in web addresses. Raises UserError for a malformed condition, and for `from`
+    or `to` without a date.
 
     >>> read_source_name("a/b#mbpp").format, read_source_name("a/b#rating<1600").conditions[0].value
     ('mbpp', '1600')
@@ -70,7 +70,7 @@ def with_conditions(source: str, conditions: Iterable[str]) -> str:
 
 
 def _split(source: str) -> tuple[str, str]:
-    """Split a name at the first mark before which there is a file or folder, or at the first mark."""
+    """Split a name at the first mark that follows the name of an existing file or folder, or else at the first mark."""
     places = [at for at, character in enumerate(source) if character == MARK]
     at = next((at for at in places if at and Path(source[:at]).exists()), places[0])
     return source[:at], source[at + 1 :]

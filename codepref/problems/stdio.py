@@ -4,7 +4,7 @@
 |---|---|
 | `input` | the standard input |
 | `output` | the expected standard output |
-| `order` | "lines" if the lines of the output may come in any order, "words" if all its words may; else missing |
+| `order` | "lines" if the lines of the output may come in any order, "words" if all its words may; or missing |
 | `tolerance` | how far a real number may be from the expected one, absolute or relative; 1e-6 if it is missing |
 """
 
@@ -28,8 +28,8 @@ def stdio_source(stdin: str, expected: str, *, tolerance: float | None = None) -
 def stdio_entry(entry: Mapping[str, Any], where: str) -> str:
     """Return the source of an entry of `tests` with the texts `input` and `output`.
 
-    Raises UserError if `input` or `output` is not a text, if UTF-8 cannot encode `input`, and for an unknown order or
-    tolerance.
+    Raises UserError if `input` or `output` is not a text, if UTF-8 cannot encode `input`, and for a malformed
+    order or tolerance.
     """
     text, expected = entry.get("input"), entry.get("output")
     if not isinstance(text, str) or not isinstance(expected, str):
@@ -51,7 +51,9 @@ def check_stdio(source: str, where: str) -> None:
                 return
     except (ValueError, RecursionError):
         pass  # the message below names the form
-    form = '{"input": text, "output": text}, may hold "order" ("lines" or "words") and "tolerance" (a number)'
+    form = '{"input": text, "output": text}'
+    more = '"order" ("lines" or "words") and "tolerance" (a positive number)'
     raise UserError(
-        f'{where}: a test of kind "stdio" must be JSON of the form {form}, and UTF-8 must be able to encode input'
+        f'{where}: a test of kind "stdio" must be JSON of the form {form}. It may also hold {more}. UTF-8 must be able '
+        "to encode input"
     )

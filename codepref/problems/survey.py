@@ -1,6 +1,6 @@
-"""Describes a stream of problems: kinds of tests, lengths, facts to choose by, and what was read from which column.
+"""Describes a stream of problems: kinds of tests, lengths, facts to choose by, and the uses of the columns.
 
-The memory that this needs grows by a few bytes with each problem.
+Only some numbers are kept for each problem, so that a stream of millions of problems fits into memory.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from codepref.problems.load import WatchedRow
 from codepref.records import Problem
 
 MAX_VALUES = 12
-"""A fact with more distinct values than this is described by its range, if it is a number, or else by their count."""
+"""The largest number of values of a fact that are counted. A fact with more values is described by its range.
+
+If not all its values are numbers, only the fact that there are more values is stated.
+"""
 
 MAX_VALUE_CHARACTERS = 40
 _SEARCHED = 4000
-"""How many characters and items of a column are compared with a problem."""
+"""The largest number of characters that `_texts` yields of one text."""
 
 _NOT_FACTS = {"format", "other_entry_point"}
 _TESTS = ("test", "input", "output", "case", "ground_truth", "example", "reward_model", "assert", "checker")
@@ -57,7 +60,7 @@ class Survey:
                 self._facts.setdefault(name, _Fact()).add(value)
 
     def watch(self, row: Mapping[str, Any], problem: Problem) -> None:
-        """Find out for what the columns of a row were used. Rows that are no WatchedRow are passed over."""
+        """Record what the columns of a row were used for. Rows that are no WatchedRow are skipped."""
         if not isinstance(row, WatchedRow):
             return
         self._rows += 1
@@ -124,7 +127,7 @@ def _quantiles(values: array[int]) -> dict[str, int]:
 
 
 def _named_use(uses: Counter[str]) -> str:
-    """Return what a column became, such as "statement", or else "used" or "not used"."""
+    """Return what a column became, such as "statement", or "used" or "not used" if no part of the problem shows it."""
     named = [use for use, _ in uses.most_common() if use != "used"]
     return ", ".join(named[:2]) or ("used" if uses["used"] else "not used")
 
@@ -152,7 +155,7 @@ def _uses(column: str, value: Any, problem: Problem) -> Iterator[str]:
 
 
 def _texts(value: Any, depth: int = 0) -> Iterator[str]:
-    """Yield the texts in a value, also those within JSON text."""
+    """Yield the texts in a value and in its JSON texts. Long texts and lists are cut."""
     if isinstance(value, str):
         yield value[:_SEARCHED]
         if depth < 3 and value.lstrip()[:1] in ("[", "{") and len(value) < 100 * _SEARCHED:

@@ -15,7 +15,7 @@ LOSS_TOLERANCE = 1e-3
 
 
 def cautions(summary: Row) -> list[str]:
-    """Return sentences on suspicious training, on wrong pairs, and on verdicts `I`."""
+    """Return sentences on suspicious training, wrong pairs, verdicts `I`, and answers of servers."""
     return [*_training_cautions(summary), *_data_cautions(summary), *_server_cautions(summary)]
 
 
@@ -103,6 +103,7 @@ def _server_cautions(summary: Row) -> list[str]:
     if not model.get("base_url"):
         return []
     return [
-        f"A server drew the training answers as {model.get('served_name') or model.get('path')}. codepref cannot check "
-        "that the server has the weights that were trained, and a repeated run can get other answers."
+        f"A server gave the answers for training, as the model {model.get('served_name') or model.get('path')}. "
+        "codepref cannot check that the server has the weights of this run's model, and a repeated run can get other "
+        "answers."
     ]

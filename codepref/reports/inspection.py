@@ -1,4 +1,4 @@
-"""Shows the figures of an inspection of problems: as a table for the terminal, and as one HTML page."""
+"""Shows the figures of an inspection of problems as a table for the terminal and as an HTML page."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def inspection_lines(figures: Figures) -> list[str]:
 
 
 def example_lines(figures: Figures) -> list[str]:
-    """Return the examples of gold solutions that fail, of tests that prove nothing, and of overlaps."""
+    """Return lines with examples of bad gold solutions, of tests that prove nothing, and of overlaps."""
     groups = {
         "gold solutions that are not right": [
             f"{one['task_id']}: {one['codes'][:20]} {one['detail'][:150]}" for one in figures["gold"]["examples"]
@@ -68,7 +68,7 @@ def example_lines(figures: Figures) -> list[str]:
 
 
 def gold_text(gold: Figures) -> str:
-    """Return how many gold solutions there are, and which share of those that ran is right."""
+    """Return the number of gold solutions, and the share that passes among those that were run."""
     if not gold["run"]:
         return f"{gold['problems']:,}, none was run"
     codes = ", ".join(f"{code} {count:,}" for code, count in gold["codes"].items())
@@ -79,7 +79,7 @@ def gold_text(gold: Figures) -> str:
 
 
 def vacuous_text(vacuous: Figures) -> str:
-    """Return how many tests and problems prove nothing, of those that were checked."""
+    """Return the number of tests that prove nothing, and of problems whose tests all prove nothing."""
     if not vacuous["checked"]:
         return "not checked"
     return (
@@ -103,7 +103,7 @@ def written_text(written: Figures) -> str:
 
 
 def fact_text(fact: Figures) -> str:
-    """Return the values of a fact with their counts, or its range."""
+    """Return the values of a fact with their counts, or its range, or that it has many values."""
     if "values" in fact:
         shown = list(fact["values"].items())
         text = ", ".join(f"{value or '(blank)'} {count:,}" for value, count in shown[:_SHOWN])
@@ -135,7 +135,7 @@ def _range(one: Figures) -> str:
 
 
 def render_inspection(figures: Figures) -> str:
-    """Return the page as text. It needs no other file, and all text of the data is escaped."""
+    """Return the page as text. It needs no other file, and texts from the data are escaped."""
     import jinja2
 
     environment = jinja2.Environment(

@@ -40,7 +40,7 @@ def funnel(summary: Row) -> list[dict[str, Any]]:
 
 
 def choice(summary: Row) -> list[dict[str, Any]]:
-    """Return the number of training problems by the model's pass rate, with the lengths of their bars."""
+    """Return the numbers of training problems by the model's pass rate, with the lengths of the bars that show them."""
     rates = (summary.get("choice") or {}).get("pass_rates") or {}
     top = max(rates.values(), default=0) or 1
     return [

@@ -15,8 +15,8 @@ def plan(recipe: Recipe) -> list[str]:
     """Return the names of the stages that a run has after the stage `problems`, in order.
 
     With `training.rounds` above 1, the names of the earlier rounds' stages begin with `round-1-`, `round-2-` and so on.
-    The last round's stages have plain names, like those of a run of one round. If codepref runs a server for the model,
-    the base model is measured directly after its samples.
+    The last round's stages have plain names, like those of a run of one round. If codepref starts the server that
+    samples from the base model, the base model is measured directly after its samples in round 1.
     """
     names: list[str] = []
     for number in range(1, recipe.training.rounds + 1):
@@ -27,19 +27,19 @@ def plan(recipe: Recipe) -> list[str]:
     sampled = [place for place, name in enumerate(names) if name.startswith(f"{round_prefix(recipe, 1)}sample-")]
     if not (recipe.engine.launches and sampled) or recipe.model.base_url:
         return names + measures
-    # the server of the base model is running after the samples, so it need not be started again
+    # the server of the base model still runs after the samples, so it need not be started again
     base = [name for name in measures if name.endswith("-base")]
     after = sampled[-1] + 1
     return [*names[:after], *base, *names[after:], *(name for name in measures if name not in base)]
 
 
 def uses_server(recipe: Recipe, name: str) -> bool:
-    """Return whether the stage asks the model of the recipe or a trained model for answers, in `engine`'s server."""
+    """Return whether the stage can need the server that codepref starts for `[engine]`."""
     return recipe.engine.launches and split_stage(recipe, name)[1].startswith(("sample-", "evaluate-", "grade-"))
 
 
 def served_message(recipe: Recipe) -> str:
-    """Return a line that says which answers the servers of `model.base_url` give, or "" without such servers."""
+    """Return a message that says which answers the servers of `model.base_url` give, or "" without such servers."""
     model = recipe.model
     if not model.base_url:
         return ""
@@ -47,7 +47,7 @@ def served_message(recipe: Recipe) -> str:
     later = "The models of later rounds and all" if recipe.training.rounds > 1 else "All"
     return (
         f"{', '.join(model.base_url)} answers the training problems as {model.served_name or model.path}. {later} "
-        f"measurements use {by}, so that the scores of base and aligned model can be compared"
+        f"measurements use {by}, so that the scores of the base model and the aligned model can be compared"
     )
 
 

@@ -101,7 +101,7 @@ def inconsistencies(recipe: Recipe) -> list[str]:
 
 
 def _server_inconsistencies(recipe: Recipe) -> list[str]:
-    """Return the mistakes in the keys of [model] about servers."""
+    """Return the mistakes in the keys of [model] that concern servers."""
     model, default = recipe.model, ModelServer()
     if not model.base_url:
         names = [field.name for field in dataclasses.fields(ModelServer)]
@@ -135,7 +135,7 @@ def _choice_inconsistencies(recipe: Recipe) -> list[str]:
     if choice.where and recipe.instructions.source:
         mistakes.append("choice.where chooses rows of problems.train: leave out instructions.source")
     if choice.where and recipe.problems.train.startswith("starter"):
-        mistakes.append("choice.where chooses rows of a file or data set, and the starter's problems have no columns")
+        mistakes.append("choice.where chooses rows by their columns, and the starter's problems have no columns")
     for condition in choice.where:
         try:
             read_condition(condition, "choice.where")
@@ -195,7 +195,7 @@ def _feedback_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[
 
 
 def _ready_pair_inconsistencies(recipe: Recipe) -> list[str]:
-    """Return a message for each key that would have no effect, since `pairing.source` names ready pairs."""
+    """Return a message for each key that does not go with ready pairs, which `pairing.source` names."""
     if not recipe.pairing.source:
         return []
     online = not METHODS.mistake(recipe.training.method) and load_method(recipe.training.method).online
@@ -209,7 +209,9 @@ def _ready_pair_inconsistencies(recipe: Recipe) -> list[str]:
         f"training.method = {recipe.training.method!r}": online,
     }
     return [
-        f"pairing.source gives ready pairs, so that nothing is sampled: leave out {key}" for key in wrong if wrong[key]
+        f"pairing.source names ready pairs, so no pairs are made from samples: leave out {key}"
+        for key in wrong
+        if wrong[key]
     ]
 
 

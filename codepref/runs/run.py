@@ -64,7 +64,7 @@ def run(
         lines.append(ProgressLine(label))
         return lines[-1]
 
-    # the settings of calls to model.base_url need not fit the server that codepref starts
+    # with model.base_url, the settings of [model] are for its servers, and not for the one that codepref starts
     calls = None if chosen.model.base_url else chosen.model
     servers = Servers(chosen.engine, folder / "servers", calls=calls, log=log, dtype=chosen.model.dtype)
     with RunDirectory(folder, chosen) as directory, servers:

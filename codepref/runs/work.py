@@ -44,9 +44,9 @@ class Work:
         unconfined: whether model code runs without the sandbox.
         contaminated: an Overlap for each training problem that was left out because it contains a held-out problem.
         left_out: the rows of problems that were left out because something is wrong with them, by recipe key.
-        not_chosen: the number of rows of training problems that do not meet the recipe's conditions.
+        not_chosen: the number of rows of `problems.train` that were read and do not meet the conditions.
         round: the number of the round, from 1.
-        servers: runs the server of `[engine]` for one model at a time. None if the recipe names no server.
+        servers: starts the server of `[engine]` for one model at a time, or None if the recipe names no such server.
         log: called with messages for the user.
     """
 
@@ -81,14 +81,17 @@ class Work:
         return self.recipe.model.path if self.round == 1 else str(self.run.round_folder(self.round - 1) / "checkpoint")
 
     def engine(self, model: str) -> str | Engine:
-        """Return the engine that answers for `model` on a server that codepref starts, or `model` without a server."""
+        """Return the engine that answers for `model` on a server that codepref starts.
+
+        If the recipe names no such server, return `model`.
+        """
         return LaunchedEngine(self.servers, model, self.short_name(model)) if self.servers else model
 
     def sampler(self) -> str | Engine:
-        """Return the engine that answers the training problems of this round.
+        """Return the engine, or the model, that answers the training problems of this round.
 
-        Online methods train `start`, so it answers for them, and otherwise `policy`. The servers of `model.base_url`
-        answer for the recipe's model, and for no other.
+        With an online method the model `start` answers, since training begins with it. Otherwise `policy` answers. The
+        servers of `model.base_url` answer only for the recipe's own model.
         """
         section = self.recipe.model
         model = self.start if load_method(self.recipe.training.method).online else self.policy
@@ -97,7 +100,7 @@ class Work:
         return self.engine(model)
 
     def member(self, label: str, model: str) -> Member:
-        """Return `model` as a member of a pool with the name `label`. A server that it needs is started."""
+        """Return `model` as a member of a pool with the name `label`. If it needs a server, start the server."""
         if self.servers:
             return self.servers.member(model, self.short_name(model), label)
         return Member(name=label, model=model)
@@ -176,7 +179,8 @@ def load_work(
 ) -> Work:
     """Load the problems and instructions that the recipe names, and check the recipe against this machine.
 
-    servers: starts the server that the recipe names, if it names one. log: called with messages for the user.
+    servers: starts the server of `[engine]`, if the recipe names one. log: called with messages for the user.
+
     Bad rows of problems are left out, with a warning, unless `problems.strict` is set.
     Raises UserError if two of the three sets of problems share a problem, if no held-out problem has tests, if a
     validation problem has no tests, if every training problem is left out because it contains a held-out problem, if
@@ -245,7 +249,7 @@ def load_work(
 
 
 def content(messages: Iterable[Message]) -> str:
-    """Return the text of messages, each on a line of its own."""
+    """Return the texts of messages, joined by line breaks."""
     return "\n".join(message["content"] for message in messages)
 
 

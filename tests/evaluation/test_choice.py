@@ -1,4 +1,4 @@
-"""Problems are chosen by the share of right solutions and by the number of different verdicts."""
+"""Tests of the choice of problems by pass rates and by the number of different verdicts."""
 
 from __future__ import annotations
 
@@ -60,5 +60,5 @@ def test_each_problem_has_its_figures_and_a_reason() -> None:
     ]
     assert choices["never"].reason == "pass rate below 0.3"
     assert choices["always"].reason == "pass rate above 0.9"
-    assert choices["unknown"].reason == choices["unsampled"].reason == "no solution has a verdict"
+    assert choices["unknown"].reason == choices["unsampled"].reason == "no solution is known to be right or wrong"
     assert histogram(choices.values()) == {"0": 1, "0.2 to 0.3": 1, "0.5 to 0.6": 1, "0.7 to 0.8": 1, "1": 1}

@@ -1,4 +1,4 @@
-"""`codepref inspect`: what it counts, what it writes, and what it prints."""
+"""Tests of what `codepref inspect` counts, writes and prints."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ BENCHMARK = {"task_id": "B/1", "prompt": OTHER, "tests": ["assert add_7(2, 2) ==
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The figures, and the rows that were written."""
+    """Inspect ROWS, and return the figures and the rows that were written."""
     folder = tmp_path_factory.mktemp("inspect")
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     (folder / "bench.jsonl").write_text(json.dumps(BENCHMARK))
@@ -145,7 +145,7 @@ def test_limit_0_reads_all_rows_and_runs_nothing(write_lines: Write, monkeypatch
 
 
 def test_the_rows_are_a_stream(write_lines: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No more than one problem is held at a time, so a source need not fit into memory."""
+    """At most two problems are in memory at a time, so a source need not fit into memory."""
     import gc
     import weakref
 
@@ -198,7 +198,7 @@ def test_the_command_prints_a_table_or_json_and_writes_a_page(
         "OpenCodeInstruct",
         "10 (4 left out)",
         "unit_tests",
-        "rows.jsonl:6" if False else "holds no statement",
+        "holds no statement",
     ):
         assert text in out
     assert out.strip().endswith("page.html")

@@ -1,4 +1,4 @@
-"""Functions that take or give lists of nodes and trees, as LeetCode's problems have them."""
+"""Tests of functions that take or return linked lists and trees, as in some of LeetCode's problems."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OWN_NODE = "class ListNode:\n    def __init__(self, x):\n        self.val = x\n 
 
 
 def leetcode(starter: str, function: str, calls: list[tuple[list[Any], Any]]) -> Problem:
-    """Return a problem in the form of LiveCodeBench: one argument a line."""
+    """Return a problem from a row in the form of LiveCodeBench, whose inputs have one argument on each line."""
     tests = [
         {"input": "\n".join(map(json.dumps, given)), "output": json.dumps(result), "testtype": "functional"}
         for given, result in calls

@@ -12,7 +12,7 @@ from codepref.execution.sandbox.confinement.parked import ParkedModules, park
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A package `garage` whose submodule `car` imports the submodule `wheel`. Return the file that counts runs."""
+    """Write a package `garage` whose module `car` imports its module `wheel`. Return the file that counts runs."""
     folder = tmp_path / "garage"
     folder.mkdir()
     (folder / "__init__.py").write_text("from . import door\n")
@@ -50,7 +50,7 @@ def test_an_import_returns_the_parked_module_without_running_it_again(package):
 
 @pytest.mark.parametrize("first", ["garage.car", "garage.wheel"])
 def test_all_parked_modules_come_back_together(package, first):
-    """Two copies of `Wheel` would make an object of one class foreign to the other."""
+    """If only one module came back, a second copy of `Wheel` would exist, and `isinstance` would fail."""
     park("garage.car")
     importlib.import_module(first)
     assert importlib.import_module("garage.car").Wheel is importlib.import_module("garage.wheel").Wheel

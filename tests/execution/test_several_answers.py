@@ -27,7 +27,7 @@ def main():
 if __name__ == "__main__":
     main()
 """
-"""Accepts any two numbers with the given sum."""
+"""A checker that accepts any two numbers with the given sum."""
 
 BY_STATUS = """\
 import sys
@@ -65,7 +65,7 @@ def test_a_checker_of_the_data_set_decides(checker: str) -> None:
 
 
 def test_a_solution_has_no_part_in_its_checker() -> None:
-    """The solution can neither see nor replace the checker, its files or its modules. Its text is all that crosses."""
+    """The solution can neither see nor change the checker, its files or its modules. It can only print a text."""
     (problem,) = problems_from_rows([{**SPLIT, "generated_checker": CHECKER}])
     attack = (
         "import sys, builtins\nsys.argv[:] = ['x', 'a', 'b', 'c']\nbuiltins.int = lambda word: 7\nprint('7', end='')"
@@ -102,7 +102,7 @@ def test_a_checker_that_never_ends_stops_no_worker() -> None:
 @pytest.mark.parametrize("name", ["eval(x)", "exec(x)", "__import__('os')", "import pickle", "from os import _exit"])
 def test_a_checker_that_may_run_an_output_is_refused(name: str) -> None:
     entry = {"kind": "checker", "input": "", "output": "1", "checker": f"x = 1\n{name}\nprint(1)"}
-    with pytest.raises(UserError, match="may run what a solution prints"):
+    with pytest.raises(UserError, match="could run what a solution prints"):
         problems_from_rows([{"prompt": "Print.", "tests": [entry]}], strict=True)
 
 

@@ -1,4 +1,4 @@
-"""Columns of a row that belong to the instruction: its input and a system text."""
+"""Tests of the columns that belong to an instruction: its input and a system text."""
 
 import json
 from pathlib import Path

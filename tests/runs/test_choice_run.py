@@ -1,4 +1,4 @@
-"""A run that chooses its training problems by columns and by the model's own pass rate."""
+"""Tests of a run that chooses its training problems by columns and by the model's own pass rate."""
 
 from __future__ import annotations
 

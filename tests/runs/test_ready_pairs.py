@@ -1,4 +1,4 @@
-"""A run on ready pairs samples nothing: it reads the pairs, audits them, trains and measures."""
+"""Tests of a run on ready pairs. It reads, audits and trains on the pairs, and samples only to measure models."""
 
 import json
 from pathlib import Path

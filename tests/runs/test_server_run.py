@@ -1,4 +1,4 @@
-"""A run whose model answers on a server that codepref starts and stops."""
+"""Tests of a run whose model answers on a server that codepref starts and stops."""
 
 import json
 import shlex
@@ -36,7 +36,7 @@ def problems(path: Path, numbers: range) -> str:
 
 
 def recipe(folder: Path, *options: str) -> Path:
-    """Write a recipe whose server notes each answer in the file `asked`, and return the recipe's path."""
+    """Write a recipe whose server records its answers in the file `asked`, and return the recipe's path."""
     command = shlex.join([sys.executable, str(SERVER), "MODEL", "--port", "PORT", "--asked", str(folder / "asked")])
     command = command.replace("MODEL", "{model}").replace("PORT", "{port}")
     path = folder / "recipe.toml"
@@ -108,7 +108,7 @@ def start(folder: Path) -> subprocess.Popen[str]:
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_asks_nothing_again_that_was_answered_and_leaves_no_server(tmp_path: Path) -> None:
-    """The run is killed while the base model is sampled, while it is measured, and while the aligned model is."""
+    """Kill the run while the base model is sampled, while it is measured, and while the aligned model is measured."""
     recipe(tmp_path, "--seconds", "0.1")
     for answers in (8, 30, 42):
         process = start(tmp_path)

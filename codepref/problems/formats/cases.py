@@ -104,12 +104,12 @@ def case_tests(
 ) -> list[Test]:
     """Return the tests of kind "stdio" or "calls" that the cases are.
 
-    owner: the class whose method is called, or "". code: starter code and a program. The annotations of the function
-    there, or in the statement, say which arguments are lists of nodes or trees. The statement also says whether the
-    result may have any order, and which tolerance numbers have. If all expected results are lists
-    of one item, and no input is text, then the list and its item are both right. But only the item is right if `code`
-    annotates the function as returning an int, float, bool or str. Raises UserError for inputs and outputs of a wrong
-    type, and if programs and functions are mixed.
+    owner: the class whose method is called, or "". code: starter code and a program. The annotations of the function in
+    `code` or in the statement show which arguments and results are linked lists or trees. The statement can also allow
+    any order of the result, or name a tolerance. If all expected results are lists of one item, no input is text, and
+    the result is no linked list or tree, then the list and its item are both right. But only the item is right if
+    `code` annotates the function as returning an int, float, bool or str. Raises UserError for inputs and outputs of a
+    wrong type, and if programs and functions are mixed.
     """
     if len({bool(case.function) for case in cases}) > 1:
         raise UserError(f"{where}: some tests are for a program and some for a function")
@@ -121,7 +121,7 @@ def case_tests(
     forms = node_forms(function, (code, statement), [arguments for arguments, _ in calls], results)
     comparison = stated_comparison(statement, results)
     bare = any(isinstance(case.input, str) for case in cases)  # LiveCodeBench's results are always bare
-    bare = bare or bool(forms.result)  # a list of nodes may have one value
+    bare = bare or bool(forms.result)  # a list of one value is then the linked list or tree itself
     wrapped = not bare and all(is_list(result) and len(result) == 1 for _, result in calls)
     if wrapped and _gives_scalar(code, cases[0].function):
         calls, wrapped = [(arguments, result[0]) for arguments, result in calls], False

@@ -21,8 +21,9 @@ _KEPT = ("title", "rating", "tags", "contest_id", "index", "official_tests_compl
 def read(row: Row, where: str) -> Problem:
     """Return the problem of one row of open-r1/codeforces. The id is "Codeforces/" and `id`.
 
-    A problem with several right answers has a checker of its own (`generated_checker`), which decides. Raises UserError
-    for a row whose official tests cannot judge a program: an interactive problem, and one that reads a file.
+    If the row has a checker (`generated_checker`), the checker decides which outputs are right. Raises UserError for an
+    interactive problem, a program that must read a file, tests that cannot be run, a checker that `check_checker`
+    refuses, and malformed columns.
     """
     if row.get("interaction_format"):
         raise UserError(f"{where}: the problem is interactive")

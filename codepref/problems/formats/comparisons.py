@@ -1,4 +1,4 @@
-"""Reads from statements which results are right too: other orders, and numbers that are near. Pure."""
+"""Finds statements that allow any order of a result, or a tolerance of numbers. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 DEFAULT = 1e-6
-"""The tolerance of numbers that have none in the statement."""
+"""The tolerance of numbers if the statement names none."""
 
 _ANY_ORDER = re.compile(r"\b(?:return|answer|output|result|list)\b[^.!?\n]{0,80}\bin any order\b", re.IGNORECASE)
 _NO_ORDER = re.compile(
@@ -21,10 +21,10 @@ _TOLERANCE = re.compile(
 
 
 def stated_comparison(statement: str, results: Sequence[Any]) -> dict[str, Any]:
-    """Return the keys `order` and `tolerance` of tests of kind "calls", as far as the statement asks for them.
+    """Return the keys `order` and `tolerance` of tests of kind "calls", if the statement asks for them.
 
-    An answer "in any order" makes the order of the items of the result free. If the order of the output does not
-    matter, the order of all lists in it is free. Only results that are lists have an order.
+    If the answer may be returned "in any order", `order` is "items". If "the order of the output does not matter",
+    `order` is "all". The key is missing if a result is no list.
 
     >>> stated_comparison("Return the pairs in any order.", [[[1, 2]]])
     {'order': 'items'}
@@ -41,7 +41,9 @@ def stated_comparison(statement: str, results: Sequence[Any]) -> dict[str, Any]:
 
 
 def stated_tolerance(statement: str) -> float | None:
-    """Return the tolerance that a statement names, if it is larger than DEFAULT, or None.
+    """Return the tolerance that a statement names as a power of ten, such as 10^-5 or 1e-5.
+
+    Return None if none is found, or if it is not larger than DEFAULT.
 
     >>> stated_tolerance("Answers within 10^-5 of the actual answer will be accepted.")
     1e-05

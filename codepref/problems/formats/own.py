@@ -76,9 +76,10 @@ def read(row: Row, where: str) -> Problem:
 
 
 def own_row(problem: Problem) -> dict[str, Any]:
-    """Return the row of codepref's own format from which `read` makes this problem, with tests numbered from 0.
+    """Return a row in codepref's own format for a problem.
 
-    Facts in `meta` that JSON cannot write are left out, and so are those with the name of a column.
+    `read` numbers the tests of the row from 0. Values in `meta` that JSON cannot write are left out, and so are values
+    with the name of a column.
     """
     row: dict[str, Any] = {
         "task_id": problem.task_id,

@@ -55,7 +55,7 @@ def text_tests(texts: Iterable[Any], task_id: str, name: str, where: str) -> tup
 
 
 def _are_asserts(texts: list[Any]) -> bool:
-    """Return whether each text is one line with one assert. They are parsed together, since that is faster."""
+    """Return whether each text is one line with one assert. The texts are parsed together, since that is faster."""
     if not texts or not all(isinstance(text, str) and text[:7] == "assert " and "\n" not in text for text in texts):
         return False
     tree = parse("\n".join(texts))

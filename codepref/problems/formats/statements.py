@@ -37,9 +37,9 @@ def case_problem(
     Without starter code, the first of `golds` that Python can read decides, and without such programs the statement.
     golds: programs that are said to be right. The first that Python can read, and that defines the function or class
     that the tests call, becomes the gold solution. For tests of whole programs, it need not define anything.
-    Lists of nodes and trees are found by the annotations of the function (see `codepref.problems.nodes`). Raises
-    UserError for a row without a test or a statement, for a statement with pictures, for an interactive problem, and
-    for tests in a wrong form.
+    The annotations of the function show linked lists and trees (see `codepref.problems.nodes`). Raises UserError for a
+    row without a test or a statement, for a statement with pictures, for an interactive problem, and for tests in a
+    wrong form.
     """
     refuse_unusable(statement, where)
     if not cases:

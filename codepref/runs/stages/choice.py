@@ -1,4 +1,4 @@
-"""The stage `choose`, which keeps the training problems that suit the model."""
+"""The stage `choose`, which chooses training problems by the verdicts of the model's solutions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHOICE = "choice.json"
 
 
 def stage_choose(work: Work) -> Result:
-    """Choose training problems by the verdicts of this round, and write choice.json, which lists all of them.
+    """Choose training problems by the verdicts of this round, and write choice.json, which lists all training problems.
 
     Raises GateError if no problem is chosen.
     """
@@ -36,14 +36,14 @@ def stage_choose(work: Work) -> Result:
     if not kept:
         shown = ", ".join(f"{rate}: {count:,}" for rate, count in rates.items()) or "unknown"
         raise GateError(
-            f"[choice] leaves no problem to train on. Problems by pass rate: {shown}. Widen the band, choose easier "
-            "problems, or sample more solutions"
+            f"[choice] leaves no problem to train on. Problems by pass rate: {shown}. Widen the band of pass rates, "
+            "lower min_distinct, take other problems, or sample more solutions"
         )
     return {"kept": kept, "pass_rates": rates, "dropped": dropped}
 
 
 def chosen(work: Work) -> Sequence[Problem]:
-    """Return the training problems that this round's choice keeps, or all if the recipe chooses none."""
+    """Return the training problems that this round's choice keeps, or all if the recipe has no choice by verdicts."""
     if not work.recipe.choice.by_verdicts:
         return work.train
     kept = {row["task_id"] for row in read_json(work.folder / CHOICE) if not row["reason"]}

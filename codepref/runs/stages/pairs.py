@@ -55,7 +55,8 @@ def _pairs(work: Work) -> PairSet:
 def _ready_pairs(work: Work) -> PairSet:
     """Return the pairs of `pairing.source`.
 
-    Pairs that contain a held-out problem are left out, unless problems.contamination is "keep".
+    Pairs whose prompt or chosen answer contains a held-out problem are left out, unless `problems.contamination` is
+    "keep".
     """
     pairs = read_pairs(work.recipe.pairing.source)
     if work.recipe.problems.contamination == "keep":
@@ -69,7 +70,8 @@ def _ready_pairs(work: Work) -> PairSet:
 def stage_audit(work: Work) -> Result:
     """Describe the pairs. If training problems have true tests, measure how many pairs are right by these tests.
 
-    In a run on self-written tests, this stage runs the true tests. No other stage uses their verdicts.
+    Ready pairs, which `pairing.source` names, are only described. In a run on self-written tests, this stage runs the
+    true tests. No other stage uses their verdicts.
     """
     tested = [problem for problem in work.train if problem.tests]
     pairs = read_pairs(work.folder / "pairs.parquet")

@@ -95,8 +95,9 @@ def _sample(work: Work, kind: str, n: int) -> Iterator[dict[str, Any]]:
 
 
 def _facts(work: Work, kind: str) -> dict[str, Any]:
-    """Return what is known about the answers of this kind: {"engine": how this process computed them}, or {"server":
-    the facts about the server that gave them}, or {}.
+    """Return what is known about how the answers of this kind were computed.
+
+    Answers of this process give {"engine": ...}, and answers of a server can give {"server": ...}. Otherwise return {}.
     """
     file = summary_file(work.folder / "samples" / f"{kind}.jsonl")
     facts = read_json(file) if file.exists() else {}

@@ -257,7 +257,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "files": ({**_CONTEST, "input_file": "in.txt"}, "must use a file"),
     "an image in a contest": ({**_CONTEST, "description": "See <image>."}, "images"),
     "interaction": (_codeforces(interaction_format="Ask and read."), "interactive"),
-    "a checker that evaluates": (_codeforces(generated_checker="print(eval('1'))"), "may run what a solution prints"),
+    "a checker that evaluates": (_codeforces(generated_checker="print(eval('1'))"), "could run what a solution prints"),
     "a checker that is no program": (_codeforces(generated_checker="print(1"), "the checker is not a Python program"),
     "a truncated pickle": (
         _livecodebench([], packed(json.dumps(_STDIN))[:-8], "{}"),

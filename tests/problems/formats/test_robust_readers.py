@@ -1,6 +1,7 @@
-"""Every reader of a format, on empty, broken and hostile files: one message or one counted row, and no code runs.
+"""Tests of the readers of formats on empty, broken and hostile files.
 
-The tests take one row of each format from the samples. So a new format with a sample is tested here too.
+Each mistake gives one message or one counted row, and no code runs. The tests take one row of each format from the
+samples, so they also cover new formats that have a sample.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ MARK = "a file that hostile data would write"
 
 
 class _Hostile:
-    """Its pickle runs a command when it is loaded."""
+    """An object whose pickle runs a command when it is loaded."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -115,7 +116,7 @@ def _wrong_values(path: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def wrong_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """Give values that a column should not have, and fail if reading them runs code, by a command or by `eval`."""
+    """Give values that a column should not have. Fail if code runs, as a command or in `eval`, while they are read."""
     path = tmp_path / "mark"
     values = _wrong_values(path)
     for owner, name in ((os, "system"), (os, "popen"), (subprocess, "Popen"), (builtins, "eval")):
@@ -139,7 +140,7 @@ def _read(rows: list[dict[str, Any]], format: str) -> tuple[int, LeftOut]:
 
 @pytest.mark.parametrize("name", ROWS)
 def test_a_bad_value_in_the_third_row_leaves_out_that_row_only(name: str, wrong_values: dict[str, Any]) -> None:
-    """Each column gets each wrong value. The row is left out with one message, or read if the value is no matter."""
+    """Each column gets each wrong value. The row is left out with one message, or read if the value does no harm."""
     row = ROWS[name]
     ids = [key for key in row if key in ("task_id", "problem_id", "question_id", "id", "name", "ID")]
     others = [
@@ -179,7 +180,7 @@ def test_a_table_without_rows_is_reported(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ROWS)
 def test_codeprefs_own_form_of_a_problem_reads_back(name: str) -> None:
-    """What `inspect --write` writes is the problem again: its tests, its entry point and its programs."""
+    """The row that `inspect --write` writes gives the same tests, entry point and programs when it is read."""
     (problem,) = problems_from_rows([ROWS[name]], format=name)
     row = json.loads(json.dumps(own_row(problem)))
     (again,) = problems_from_rows([row], strict=True)
@@ -196,7 +197,7 @@ def _plain(source: str) -> Any:
 
 
 def test_the_hostile_pickle_of_these_tests_works(tmp_path: Path) -> None:
-    """Loaded by pickle itself, it writes a file. So its refusal shows something."""
+    """When pickle itself loads the value, a command writes a file. So a test without this file shows a refusal."""
     data = pickle.dumps(_Hostile(tmp_path / "mark"))
     subprocess.run([sys.executable, "-c", f"import pickle; pickle.loads({data!r})"], check=True)
     assert (tmp_path / "mark").exists()

@@ -13,7 +13,10 @@ PACKAGES = ("PIL", "bs4", "matplotlib", "networkx", "numpy", "pandas", "requests
 """Top-level packages only. A submodule that one solution loads must not be loaded for the next solution."""
 
 SUBMODULES = {"matplotlib": "matplotlib.pyplot"}
-"""The submodule that nearly every program with a package imports, if its import takes long. It is parked."""
+"""Submodules by the name of their package. Their import takes long, and most programs with the package need them.
+
+`preload` parks them (see `parked`).
+"""
 
 # Blanks match within one line only. If they could match across lines, the time would be quadratic in their number.
 _IMPORTS = re.compile(rf"^[ \t\f]*(?:import|from)[ \t\f]+({'|'.join(PACKAGES)})\b", re.MULTILINE)

@@ -1,8 +1,8 @@
-"""Parked modules: loaded in a zygote, and invisible to its children until one of them imports such a module.
+"""Parks modules: a zygote loads them, and its children cannot see them before they import one of them.
 
-A submodule that a zygote has simply loaded would be an attribute of its package in every child. A program that forgets
-to import it would then run here, although plain Python refuses it. So the zygote takes the submodules out of
-`sys.modules` and out of their packages, and a finder puts them back.
+If a zygote only loaded a submodule, the submodule would be an attribute of its package in every child. A program that
+forgets the import would then run here, although it fails in plain Python. So the zygote takes the submodules out of
+`sys.modules` and out of their packages. When a program imports one of them, a finder puts all of them back.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from collections.abc import Sequence
 class ParkedModules:
     """A finder and loader of the modules that one import has loaded.
 
-    An import of one of them puts back all of them, since each may hold objects of the others. The class has no base in
-    `importlib.abc`, since that module imports `random`, which then takes new seeds in each child.
+    An import of one of the modules puts all of them back, since each may hold objects of the others. The class has no
+    base in `importlib.abc`, since an import of `importlib.abc` also loads `random`, which takes a new seed after each
+    fork.
+
     modules: the modules by name. They are taken out of `sys.modules`.
     """
 
@@ -38,7 +40,10 @@ class ParkedModules:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Return a spec for a parked module, and put back all others. Return None for every other module."""
+        """Return a spec for a parked module, and put all other parked modules back.
+
+        Return None if `fullname` is no parked module.
+        """
         if fullname not in self._modules:
             return None
         for package, child, module in self._attributes:
@@ -52,14 +57,14 @@ class ParkedModules:
         return self._modules[spec.name]
 
     def exec_module(self, module: types.ModuleType) -> None:
-        """Restore the spec of the module, which the import has replaced. The module's code ran when it was parked."""
+        """Restore the spec of the module, which the import has replaced. The module's code ran before it was parked."""
         module.__spec__ = self._specs[module.__name__]
 
 
 def park(name: str) -> None:
     """Import the submodule `name`, and park the modules of its top-level package that this import loads.
 
-    Raises what the import raises.
+    Do nothing if the submodule is loaded already. Raises what the import raises.
     """
     if name in sys.modules:
         return

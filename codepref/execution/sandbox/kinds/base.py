@@ -120,7 +120,7 @@ class Kind:
     """The base class of the kinds of tests. It compiles and runs tests. A subclass overrides what differs.
 
     Of its methods, only `run`, `run_fetched` and `run_shared` run untrusted code. The test runner calls them after the
-    fork. What the solution's process does for a kind is in `processes/solution.py` (OPERATIONS).
+    fork. OPERATIONS in `processes/solution.py` holds what the solution's process does for tests.
 
     Attributes:
         always_shared: whether each test runs in one process with the solution.

@@ -36,9 +36,11 @@ class Call(PlainCall):
     Attributes:
         name: the global name that the solution must define: the function or the class.
         method: the name of the method, or "" for a function.
-        forms: the forms of the arguments and of the result, or "" if all are plain (see `codepref.problems.nodes`).
-        order: "items" or "all" if the items of the result, or of all lists in it, may come in any order, and else "".
-        tolerance: how far a float may be from the expected one.
+        forms: the forms of the arguments and, last, of the result, separated by commas (see `codepref.problems.nodes`).
+        It is "" if all of them are plain values.
+        order: "items" if the items of the result may come in any order, "all" if the items of lists in the result may
+        too, and otherwise "".
+        tolerance: the tolerance of floats, as in `same_value`.
     """
 
     __slots__ = ("forms", "method", "order", "tolerance")

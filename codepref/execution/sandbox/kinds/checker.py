@@ -1,7 +1,7 @@
-"""The kind "checker". A program of the problem decides whether what a solution printed is right.
+"""The kind "checker". A program of the data set decides whether the output of a solution is right.
 
-The solution runs in its own process, as for the kind "stdio". The checker runs in the test runner and gets the printed
-text only. No file is written: the three files that the checker reads are in memory.
+The solution runs in its own process, as for the kind "stdio". The checker runs in the test runner, which gets nothing
+from the solution except the printed text. The three files that the checker reads exist in memory only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FILES = ("input.txt", "correct_output.txt", "solution_output.txt")
 """The arguments of the checker, in order."""
 
 RIGHT = frozenset({"1", "1.0", "100", "100.0", "yes", "ok", "true", "correct", "accepted", "ac", "pass", "passed"})
-"""The last line that a checker prints if it finds an output right, in lower case."""
+"""A checker accepts an output if the last line that it prints is one of these words, in upper or lower case."""
 
 _PRINTS = ("print(", "stdout")
 
@@ -50,9 +50,9 @@ class Checker(Kind):
 
 
 def refusal(checker: str, files: dict[str, str]) -> str:
-    """Run a checker on three texts, and return why it refuses the last, or "" if it finds it right.
+    """Run a checker, and return why it refuses the solution's output, or "" if it accepts the output.
 
-    files: the texts by the names of FILES.
+    files: the contents of the files by their names, which are FILES in this order.
     """
     status: Any = 0
     with _surroundings(files) as printed:
@@ -78,7 +78,10 @@ def refusal(checker: str, files: dict[str, str]) -> str:
 
 @contextlib.contextmanager
 def _surroundings(files: dict[str, str]) -> Iterator[io.StringIO]:
-    """Give code the files, arguments and streams that a program of its own would have. Yield what it prints."""
+    """Set up files in memory, the arguments, the standard streams and `__main__` for a checker.
+
+    Yield the stream that collects what the checker prints to standard output. Restore everything at the end.
+    """
     printed, true_open, true_stat = io.StringIO(), io.open, os.stat
     kept = sys.argv, sys.stdin, sys.stdout, sys.modules.get("__main__")
     names = {os.path.abspath(name): text for name, text in files.items()}  # noqa: PTH100

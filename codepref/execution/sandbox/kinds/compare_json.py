@@ -12,13 +12,14 @@ def same_value(output: Any, expected: Any, tolerance: float = FLOAT_ATOL) -> boo
     """Return whether `output` is right.
 
     expected: a value of JSON, that is None, a bool, a number, a text, a list, or a dict with texts as keys.
-    tolerance: how far a float may be from an expected float. Above 1e-6 it also is the relative tolerance.
+    tolerance: how far a number may be from an expected float. Above 1e-6 it is also a relative tolerance.
 
     A tuple is right where a list with its items is expected. A key of a dict is right if it is the expected text or if
     JSON would write it as this text, such as 1 for "1". A tuple is right as a key if Python writes it as this text.
     Where a float is expected, a float that differs by at most tolerance + 1e-7 |expected| is right, and so is a whole
-    number that the float can be a rounding of. NaN is right where NaN is expected. Any other number must be equal. A
-    proxy, which stands for an object of the solution, is never right.
+    number that the float can be a rounding of. With a tolerance above 1e-6, a float or a whole number is right if it
+    differs by at most tolerance * max(1, |expected|) + 1e-7 |expected|. NaN is right where NaN is expected. Any other
+    number must be equal. A proxy, which stands for an object of the solution, is never right.
 
     >>> same_value((1, {2: "a"}), [1, {"2": "a"}]), same_value([0.1 + 0.2], [0.3]), same_value(1000001, 1000000)
     (True, True, False)

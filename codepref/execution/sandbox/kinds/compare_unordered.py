@@ -1,4 +1,4 @@
-"""Compare lists and texts whose items may come in any order, for tests of the kinds "calls" and "stdio". Pure."""
+"""Compares lists, lines and words that may come in any order, for tests of the kinds "calls" and "stdio". Pure."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from .compare_json import same_value
 from .compare_text import same_text, same_token
 
 MAX_UNSORTED = 2000
-"""Longer lists whose sorted items differ are not searched for other ways to match their items."""
+"""If the sorted items differ, longer lists are not searched for another way to match their items."""
 
 
 def same_items(output: Any, expected: Any, *, deep: bool, tolerance: float) -> bool:
     """Return whether an output is right if the items of lists may come in any order.
 
-    deep: whether this holds for all lists within the expected result. Otherwise it holds for the outermost list only.
-    tolerance: as in `same_value`, which compares all else.
+    deep: whether the items of lists in lists may come in any order too. The order counts for lists in a dict.
+    tolerance: as in `same_value`, which compares all other values.
 
     >>> same_items([[2, 1], [3]], [[3], [1, 2]], deep=True, tolerance=0)
     True
@@ -36,7 +36,7 @@ def same_items(output: Any, expected: Any, *, deep: bool, tolerance: float) -> b
 def same_lines(output: str, expected: str, *, words: bool, tolerance: float) -> bool:
     """Return whether a program's output is right if its lines may come in any order. Blank lines do not count.
 
-    words: whether all words may come in any order, whatever their lines. tolerance: as in `same_text`.
+    words: whether the words of the output may come in any order, on any line. tolerance: as in `same_text`.
 
     >>> same_lines("b 2\\na 1", "a 1\\nb 2\\n", words=False, tolerance=0)
     True
@@ -51,7 +51,11 @@ def same_lines(output: str, expected: str, *, words: bool, tolerance: float) -> 
 
 
 def _match(items: list[Any], expected: list[Any], same: Callable[[Any, Any], bool]) -> bool:
-    """Return whether each item can be paired with an expected one that is the same."""
+    """Return whether a simple search matches the items with the expected items, which are equally many.
+
+    The search compares both lists in order. If they differ and are not longer than MAX_UNSORTED, each item in turn
+    takes the first remaining expected item that is the same.
+    """
     if all(map(same, items, expected)):
         return True
     if len(items) > MAX_UNSORTED:
@@ -66,7 +70,7 @@ def _match(items: list[Any], expected: list[Any], same: Callable[[Any, Any], boo
 
 
 def _key(value: Any) -> str:
-    """Return a text by which equal items sort alike, also a tuple and a list, and 1 and True apart."""
+    """Return a text to sort items by. A tuple has the same text as a list of its items."""
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_key, value))}]"
     return repr(value) if isinstance(value, str | int | float | bool | None) else type(value).__name__

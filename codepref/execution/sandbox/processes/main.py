@@ -60,7 +60,7 @@ def main(arguments: list[str]) -> None:
         hardening, scratch_folders = Hardening(landlock), Folders(scratch)
         hardening.hide()
         solutions = nursery.spawn_solutions(hardening, scratch_folders)
-        # Only now is the code imported that prepares and runs tests. See `nursery`.
+        # The code that prepares and runs tests is only imported now (see `nursery`).
         from .supervisor import EngineGone, Supervisor
 
         gc.collect()

@@ -1,7 +1,7 @@
-"""Makes lists of nodes and trees from plain lists, and plain lists from them, for tests of the kind "calls".
+"""Turns plain lists into linked lists and binary trees, and back, for tests of the kind "calls".
 
-The functions run in the solution's process, with the solution's own classes `ListNode` and `TreeNode`. They get no
-expected result.
+The functions run in the solution's process, with the classes `ListNode` and `TreeNode` of the solution if it defines
+them. They get no expected result.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 MAX_NODES = 1_000_000
-"""A list or tree with more nodes is taken for one that has a circle."""
+"""A list or tree with more values is taken for one with a cycle. The nulls for missing children count too."""
 
 
 class ListNode:
-    """The class of nodes for a solution that defines none."""
+    """The nodes of linked lists for a solution that does not define ListNode."""
 
     def __init__(self, val: Any = 0, next: Any = None) -> None:
         self.val, self.next = val, next
 
 
 class TreeNode:
-    """The class of trees for a solution that defines none."""
+    """The nodes of trees for a solution that does not define TreeNode."""
 
     def __init__(self, val: Any = 0, left: Any = None, right: Any = None) -> None:
         self.val, self.left, self.right = val, left, right
@@ -30,11 +30,11 @@ class TreeNode:
 def call_with_nodes(
     space: Mapping[str, Any], function: Callable[..., Any], arguments: tuple[Any, ...], forms: str
 ) -> Any:
-    """Call `function` with nodes for lists, and return its result with lists for nodes.
+    """Call `function` with nodes made from plain lists, and return its result as plain lists.
 
     space: the solution's names. forms: the forms of the arguments and, last, of the result, separated by commas (see
-    `codepref.problems.nodes`). Raises what the function raises, TypeError for a result that is no node, and ValueError
-    for nodes with a circle.
+    `codepref.problems.nodes`). Raises what the function raises, TypeError or AttributeError for a result in another
+    form, and ValueError for a result with a cycle.
     """
     *given, result = forms.split(",")
     classes = {name: space.get(name, default) for name, default in (("ListNode", ListNode), ("TreeNode", TreeNode))}
@@ -106,25 +106,25 @@ def _plain(output: Any, form: str) -> Any:
 
 def _values_of_list(node: Any) -> list[Any]:
     if not (node is None or hasattr(node, "next")):
-        raise TypeError(f"a list of nodes is needed, not {type(node).__name__}")
+        raise TypeError(f"the result must be a linked list, not {type(node).__name__}")
     values = []
     while node is not None:
         values.append(node.val)
         node = node.next
         if len(values) > MAX_NODES:
-            raise ValueError("the list of nodes has a circle")
+            raise ValueError("the linked list has a cycle, or too many nodes")
     return values
 
 
 def _values_of_tree(root: Any) -> list[Any]:
     if not (root is None or hasattr(root, "left")):
-        raise TypeError(f"a tree is needed, not {type(root).__name__}")
+        raise TypeError(f"the result must be a tree, not {type(root).__name__}")
     level, values = [root], list[Any]()
     while any(node is not None for node in level):
         values += [None if node is None else node.val for node in level]
         level = [child for node in level if node is not None for child in (node.left, node.right)]
         if len(values) > MAX_NODES:
-            raise ValueError("the tree has a circle")
+            raise ValueError("the tree has a cycle, or too many nodes")
     while values and values[-1] is None:
         values.pop()
     return values

@@ -1,7 +1,7 @@
-"""Nurseries: processes that fork zygotes on request. And the zygotes of solutions, which one of the nurseries forks.
+"""Starts nurseries, which are processes that fork zygotes on request, and runs the zygotes of solutions.
 
-A worker forks both nurseries before its first task. It forks the nursery of solutions before it imports the code that
-prepares and runs tests, since a process with less memory forks faster, and most forked processes run solutions.
+A worker forks two nurseries before its first task. It forks the nursery of solutions before it imports the code that
+prepares and runs tests, since a process with less memory forks faster and many of the forked processes run solutions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..wire.decoder import Decoder
 from . import ordinary, solution, zygote
 
 PLAIN, PACKAGED = b"solutions", b"packaged"
-"""Roles of zygotes of solutions. PACKAGED: for solutions that import a package. PLAIN: for all other solutions."""
+"""Roles of zygotes of solutions. PACKAGED: for solutions that import a package. PLAIN: for other solutions."""
 
 Serve = Callable[[_socket.socket], None]
 """A function that runs a zygote. Its argument is the zygote's control socket."""

@@ -239,19 +239,22 @@ def _call(server: Server, target: Any, arguments: tuple[Any, ...], keywords: dic
 
 
 def _call_method(server: Server, owner: Any, name: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-    """Call the method of a new instance of `owner`, for tests of the kind "calls"."""
+    """Call the method `name` of a new instance of `owner`, for tests of the kind "calls"."""
     return getattr(owner(), name)(*arguments, **keywords)
 
 
 def _call_nodes(
     server: Server, owner: Any, name: str, arguments: tuple[Any, ...], keywords: dict[str, Any], forms: str
 ) -> Any:
-    """Call a function, or the method of a new instance, with lists of nodes and trees, for the kind "calls"."""
+    """Call a function or a method with linked lists and trees, for tests of the kind "calls".
+
+    owner: the function if `name` is "", and otherwise the class of the method `name`.
+    """
     return call_with_nodes(server.names, getattr(owner(), name) if name else owner, arguments, forms)
 
 
 def _run_program(server: Server, preamble: str, source: str, text: str) -> bytes:
-    """Run a whole program, for tests of the kind "stdio"."""
+    """Run a whole program, for tests of the kinds "stdio" and "checker"."""
     return run_program(preamble, source, text, server.send)
 
 

@@ -6,8 +6,8 @@ A forked child sees the memory of its parent, and the supervisor holds tests and
 forks only twice, before the first task. The two children are nurseries, which fork zygotes on request. One nursery
 forks the zygotes of solutions and has no status page. `main` forks it before it imports this module. The supervisor
 forks the other nursery, which forks runner zygotes and shares the status page. A runner zygote gets its task
-through its own socket. For tasks whose answers hold numpy's arrays, the second nursery forks a third one, which has
-loaded numpy.
+through its own socket. When answers hold numpy's arrays, the second nursery can fork a third one, which has loaded
+numpy.
 """
 
 from __future__ import annotations
@@ -127,8 +127,9 @@ class Supervisor:
     def load_arrays(self) -> bool:
         """Give this task test runners that have loaded numpy. Return False if they have loaded it already.
 
-        An import of numpy takes far longer than preparing a task, so the task is prepared again by a zygote that has
-        numpy. Expected outputs would have to be made again, so a task with reference solutions keeps its zygote.
+        An import of numpy takes far longer than the preparation of a task. So a new zygote, which has numpy already,
+        prepares the task again. A task with reference solutions keeps its zygote, which imports numpy, since a new
+        zygote would have to compute the expected outputs again. Raises ZygoteLost.
         """
         if "numpy" in self._loaded_by_runners:
             return False
