@@ -115,7 +115,7 @@ class ProblemStream:
 
     def _read(self, rows: Iterator[tuple[str, dict[str, Any]]], known: Format) -> Iterator[Problem]:
         for row, problem in read_problems(
-            rows, known, self._mistakes, compact=self._compact, watched=bool(self._watch)
+            rows, known, self._mistakes, compact=self._compact, watched=WATCHED if self._watch else 0
         ):
             self.problems += 1
             if self._watch is not None:
