@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from codepref.records import Problem, Test
@@ -16,26 +16,34 @@ def ground_truth(problem: Problem) -> dict[str, Any]:
     become `assert_case`. One "check" becomes `functional`, and one "pytest" file becomes `pytest`.
     """
     kinds = {test.kind for test in problem.tests}
-    if len(kinds) != 1:
+    form = FORMS.get(kinds.pop()) if len(kinds) == 1 else None
+    return form(problem.tests, problem.entry_point) if form else {}
+
+
+def _stdio(tests: Sequence[Test], entry_point: str) -> dict[str, Any]:
+    cases = [json.loads(test.source) for test in tests]
+    return {"inputs": [case["input"] for case in cases], "outputs": [case["output"] for case in cases]}
+
+
+def _asserts(tests: Sequence[Test], entry_point: str) -> dict[str, Any]:
+    sources = [test.source for test in tests]
+    return {"inputs": [""] * len(sources), "outputs": [None] * len(sources), "assert_case": sources}
+
+
+def _check(tests: Sequence[Test], entry_point: str) -> dict[str, Any]:
+    if len(tests) != 1:
         return {}
-    (kind,) = kinds
-    if kind == "stdio":
-        cases = [json.loads(test.source) for test in problem.tests]
-        return {"inputs": [case["input"] for case in cases], "outputs": [case["output"] for case in cases]}
-    if kind == "calls":
-        return _calls(problem.tests)
-    sources = [test.source for test in problem.tests]
-    if kind == "asserts":
-        return {"inputs": [""] * len(sources), "outputs": [None] * len(sources), "assert_case": sources}
-    if kind == "check" and len(sources) == 1:
-        return {"functional": f"{sources[0].rstrip()}\n\n\ncheck({problem.entry_point})\n"}
-    if kind == "pytest" and len(sources) == 1:
-        head = "" if "from solution import" in sources[0] else "from solution import *\n\n"
-        return {"pytest": head + sources[0]}
-    return {}
+    return {"functional": f"{tests[0].source.rstrip()}\n\n\ncheck({entry_point})\n"}
 
 
-def _calls(tests: Sequence[Test]) -> dict[str, Any]:
+def _pytest(tests: Sequence[Test], entry_point: str) -> dict[str, Any]:
+    if len(tests) != 1:
+        return {}
+    head = "" if "from solution import" in tests[0].source else "from solution import *\n\n"
+    return {"pytest": head + tests[0].source}
+
+
+def _calls(tests: Sequence[Test], entry_point: str) -> dict[str, Any]:
     """Return the calls of one function, or {} for calls that the form cannot hold, such as those of two functions."""
     calls = [json.loads(test.source) for test in tests]
     if len({call["function"] for call in calls}) != 1 or any(isinstance(call["arguments"], str) for call in calls):
@@ -52,3 +60,13 @@ def _calls(tests: Sequence[Test]) -> dict[str, Any]:
         "inputs": ["\n".join(json.dumps(argument) for argument in call["arguments"]) for call in calls],
         "outputs": [json.dumps(call["expected"]) for call in calls],
     }
+
+
+FORMS: Mapping[str, Callable[[Sequence[Test], str], dict[str, Any]]] = {
+    "stdio": _stdio,
+    "calls": _calls,
+    "asserts": _asserts,
+    "check": _check,
+    "pytest": _pytest,
+}
+"""The published form of the tests of a problem, by their kind. A form gets the tests and the entry point."""

@@ -93,7 +93,9 @@ def test_a_run_starts_a_server_for_the_base_model_and_one_for_the_aligned_model(
     assert summary["comparison"]
     assert (tmp_path / "out" / "report.html").exists()
     assert not [
-        process for process in psutil.process_iter(["cmdline"]) if str(SERVER) in (process.info["cmdline"] or [])
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if str(tmp_path / "asked") in (process.info["cmdline"] or [])
     ]
     again: list[str] = []
     run(tmp_path / "recipe.toml", tmp_path / "out", log=again.append)

@@ -110,7 +110,7 @@ def test_several_servers_share_the_answers_and_one_that_dies_loses_none(
     assert len({(row["task_id"], row["sample"]) for row in rows}) == 400
     given = sum(map(len, lasting.counts()["given"].values()))
     assert 300 < given < 400
-    assert any(dying.url in note and "no connection" in note for note in notes)
+    assert any(dying.url in note for note in notes)
 
 
 def test_greedy_answers_send_no_seed_and_sampled_answers_send_different_ones(
