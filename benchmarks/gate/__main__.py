@@ -2,7 +2,8 @@
 
 trainings   the gate's decisions on twenty bad trainings of the starter and on the good trainings of
             `python -m benchmarks.methods`
-margin      how often the gate promotes simulated models that are worse by its margin on average, or equal
+margin      how often the gate promotes simulated models that are on average as good as their base, or worse
+            by the gate's margin
 """
 
 from __future__ import annotations

@@ -42,9 +42,10 @@ _PROGRAMS = {
 class Screening:
     """What the programs that do nothing show about the tests of one task.
 
-    left_out: the positions of the tests that prove nothing. passed_by: the program that does nothing and passes
-    all other tests of the problem, such as "a program whose functions return None", or "" if there is none. unjudged:
-    no test proves anything, so no solution is judged. All tests then stay in the tables, with the code S.
+    left_out: the positions of the tests that prove nothing. passed_by: words for the programs that pass all other tests
+    of the problem, such as "a program whose functions return None" or "every program that raises nothing", or "" if no
+    such program is known. unjudged: no test proves anything, so no solution is judged. All tests then stay in the
+    tables, with the code S, and `passed_by` is the reason.
     """
 
     left_out: tuple[int, ...] = ()

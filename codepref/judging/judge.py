@@ -43,9 +43,9 @@ def judge(
     later call with the same `out` continues from these answers.
     Returns the summary. Raises UserError for wrong input, a wrong key, an unknown model or a missing server, if
     possible before the first paid call. Raises GateError if the budget allows no further call, and InfrastructureError
-    if a server stops answering or if answers are missing after all attempts. If answers are missing, `out` has been
-    written, and responses without an answer in the first pass are unjudged. Raises MachineError if a file cannot be
-    written.
+    if a server stops answering, if answers are missing that another run may get, or if no answer arrived. `out` has
+    then been written, and responses without an answer in the first pass are unjudged. If servers refuse all missing
+    answers for good and others arrived, `log` gets a message instead. Raises MachineError if a file cannot be written.
     """
     target, counts = Path(out), JudgeCounts()
     check_target(target)

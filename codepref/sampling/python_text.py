@@ -31,7 +31,10 @@ def is_trivial(node: ast.stmt) -> bool:
 
 
 def open_string(line: str, mark: str) -> str:
-    """Return the quotes of the triple-quoted string that is open after a line, or "". mark: those open before it."""
+    """Return the quotes of the triple-quoted string that is open after a line, or "".
+
+    mark: the quotes of the string that is open before the line, or "".
+    """
     place = 0
     while place < len(line):
         found = (_STRING_ENDS[mark] if mark else _TOKENS).search(line, place)

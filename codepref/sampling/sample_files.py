@@ -103,7 +103,9 @@ def _folder_rows(folder: Path, problems: Iterable[Problem]) -> Iterator[tuple[st
             yield str(program), {"task_id": names.get(inner.name, inner.name), "solution": _text(program)}
     if empty:
         example = next(iter(names), "TASK")
-        raise UserError(f"{folder}: holds no programs. In EvalPlus's layout, programs are files such as {example}/0.py")
+        raise UserError(
+            f"{folder}: holds no programs in EvalPlus's layout, in which programs are files such as {example}/0.py"
+        )
 
 
 def _order(program: Path) -> tuple[int, str]:

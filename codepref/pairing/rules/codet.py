@@ -13,7 +13,8 @@ def codet(verdicts: RuleInput) -> Choice:
 
     Solutions that pass exactly the same tests form a consensus set. A test counts as often as the model wrote it. The
     authors' code uses the same score. The paper ranks solutions and makes no pairs. codepref rejects a solution that
-    fails a test of the best set, from the set with the lowest score that has such a solution. The confidence is the
+    fails a test which the best set passes. It takes this solution from the set with the lowest score that has one. The
+    confidence is the
     score of the best set as a share of the score of a set with all solutions and all tests. The confidence is meant for
     sorting and is not calibrated.
 
