@@ -9,9 +9,10 @@ Some problems with several right answers have such a program. `Test.source` is a
 | `checker` | a Python program; its arguments name files with the input, the right output and the solution's output |
 
 An output is wrong if the checker raises an exception or ends with a status other than 0. If the checker prints
-something, or if its text contains `print(` or `stdout`, the last line that it prints decides. The output is right if
-this line is "1", "100", "yes", "ok", "true", "correct", "accepted", "AC", "pass" or the like. Otherwise the exit status
-alone decides.
+something, the last line decides: the output is right if one call prints this line alone, and the line is "1", "100",
+"yes", "ok", "true", "correct", "accepted", "AC", "pass" or the like. If the checker prints nothing, the output is right
+if the text of the checker holds no `print(` and no `stdout`, or if it holds a `raise`, an `assert` or an exit with a
+status.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from codepref.problems.source import parse
 
 EVALUATING = frozenset(
     {"eval", "exec", "compile", "__import__", "importlib", "pickle", "marshal", "shelve", "subprocess", "ctypes"}
-    | {"globals", "locals", "vars", "setattr", "getattr", "_exit", "abort", "kill", "sympify"}
+    | {"globals", "locals", "vars", "setattr", "getattr", "_exit", "abort", "kill", "sympy", "yaml", "dill", "joblib"}
+    | {"runpy", "timeit", "code", "read_pickle", "allow_pickle", "attrgetter", "methodcaller"}
+    | {"__builtins__", "__dict__", "__globals__", "__subclasses__"}
 )
 """A checker that uses one of these names is refused. With it, the checker could run what a solution printed, or end
 the test runner."""

@@ -135,3 +135,23 @@ def test_the_annotations_may_stand_in_the_statement_or_the_gold_solution() -> No
 )
 def test_annotations_say_what_is_a_node(head: str, forms: tuple[tuple[str, ...], str]) -> None:
     assert node_forms("f", [head], [[[1], [2]]], [[1]]) == NodeForms(*forms)
+
+
+def test_nodes_have_the_solution_s_class_only_if_it_is_a_class_of_the_solution() -> None:
+    """Setting `next` on a module would reach the solutions that later run in the same process."""
+    starter = "def first(head: Optional[ListNode]) -> int:\n    "
+    problem = leetcode(starter, "first", [([[4, 5]], 4)])
+    module = "import math\ndef ListNode(value):\n    return math\ndef first(head):\n    return head.val\n"
+    imported = "from collections import deque as ListNode\ndef first(head):\n    return head.val\n"
+    clean = "import math\ndef first(head):\n    return head.val - hasattr(math, 'next')\n"
+    assert codes(problem, module, imported, clean) == ["P", "P", "P"]
+
+
+def test_a_class_of_nodes_may_need_the_next_node() -> None:
+    starter = "class Solution:\n    def first(self, head: Optional[ListNode]) -> int:\n        "
+    problem = leetcode(starter, "first", [([[4, 5]], 9)])
+    program = (
+        "class ListNode:\n    def __init__(self, val, next):\n        self.val, self.next = val, next\n\n\n"
+        "class Solution:\n    def first(self, head):\n        return head.val + head.next.val\n"
+    )
+    assert codes(problem, program) == ["P"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 
 import pytest
@@ -70,3 +71,11 @@ def test_a_module_that_is_loaded_already_stays(package):
     car = importlib.import_module("garage.car")
     park("garage.car")
     assert sys.modules["garage.car"] is car
+
+
+def test_looking_for_a_parked_module_imports_nothing(package):
+    park("garage.car")
+    assert importlib.util.find_spec("garage.car") is not None
+    assert not hasattr(sys.modules["garage"], "car")
+    importlib.import_module("garage.car")
+    assert package.read_text() == "x"

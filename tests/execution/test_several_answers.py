@@ -9,6 +9,8 @@ import pytest
 
 from codepref.errors import UserError
 from codepref.execution.execute import execute
+from codepref.execution.sandbox.kinds.compare_unordered import same_items, same_lines
+from codepref.problems.checkers import check_checker
 from codepref.problems.load import problems_from_rows
 from codepref.records import Problem, Solution
 
@@ -179,3 +181,59 @@ def test_a_malformed_comparison_is_refused() -> None:
         entry = {"kind": "stdio", "input": "", "output": "", **more}
         with pytest.raises(UserError, match="must be JSON of the form"):
             problems_from_rows([{"prompt": "Do.", "tests": [entry]}], strict=True)
+
+
+REFUSE = "if open(sys.argv[3]).read().split() != ['7']:\n    "
+
+
+@pytest.mark.parametrize(
+    "checker",
+    [
+        f"import sys\n{REFUSE}print('WA')\n    sys.exit(1)\n",
+        f"import sys\n{REFUSE}print('WA', file=sys.stderr)\n    sys.exit(1)\n",
+        f"import sys\n{REFUSE}exit(1)\nexit(0)\n",
+        f"import sys\n{REFUSE}raise SystemExit('no')\nquit()\n",
+        f"import sys\n{REFUSE}sys.exit(3)\nsys.stdout.buffer.write(b'1')\n",
+        f"import sys\n{REFUSE}sys.exit(3)\nassert open(sys.argv[3]).name == sys.argv[3]\n",
+    ],
+)
+def test_a_checker_can_decide_by_its_status(checker: str) -> None:
+    row = {**SPLIT, "official_tests": [{"input": "7\n", "output": "7\n"}], "generated_checker": checker}
+    (problem,) = problems_from_rows([row])
+    assert codes(problem, "print(input())", "print(8)") == ["P", "F"]
+
+
+def test_a_line_of_the_output_that_a_checker_prints_does_not_decide() -> None:
+    checker = (
+        "import sys\nfound = open(sys.argv[3]).read()\nif found.strip() == '7':\n    print(1)\n"
+        "else:\n    print('expected 7, got', found)\n"
+    )
+    row = {**SPLIT, "official_tests": [{"input": "7\n", "output": "7\n"}], "generated_checker": checker}
+    (problem,) = problems_from_rows([row])
+    assert codes(problem, "print(7)", "print('x')\nprint(1)", "print()\nprint(1)") == ["P", "F", "F"]
+
+
+@pytest.mark.parametrize("name", ["sympy", "yaml", "read_pickle", "__dict__"])
+def test_a_checker_that_can_run_what_it_reads_is_left_out(name: str) -> None:
+    checker = f"import sys\nfrom tools import {name}\nprint(1 if {name}(open(sys.argv[3]).read()) else 0)\n"
+    with pytest.raises(UserError, match=name):
+        check_checker(checker, "row 1")
+
+
+def test_many_items_match_in_any_order_within_a_tolerance() -> None:
+    numbers = [0.1 * at + 95 for at in range(3000)]
+    near = [value - 1e-9 for value in reversed(numbers)]
+    assert same_items(near, numbers, deep=False, tolerance=1e-6)
+    assert not same_items([*near[1:], 0.0], numbers, deep=False, tolerance=1e-6)
+    rows = [{"at": at} for at in range(3000)]
+    assert same_items(rows[::-1], rows, deep=False, tolerance=0)
+    lines = "\n".join(f"{value:.9f} x" for value in near)
+    expected = "\n".join(f"{value:.9f} x" for value in numbers)
+    assert same_lines(lines, expected, words=False, tolerance=1e-6)
+
+
+def test_a_list_that_holds_itself_twice_many_times_costs_little() -> None:
+    items: list[Any] = []
+    for _ in range(60):
+        items = [items, items]
+    assert not same_items([items, 1], [[1], 2], deep=False, tolerance=0)

@@ -40,20 +40,17 @@ class ParkedModules:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Return a spec for a parked module, and put all other parked modules back.
-
-        Return None if `fullname` is no parked module.
-        """
+        """Return a spec for a parked module, and None for every other module."""
         if fullname not in self._modules:
             return None
-        for package, child, module in self._attributes:
-            setattr(package, child, module)
-        sys.modules.update((name, module) for name, module in self._modules.items() if name != fullname)
-        sys.meta_path.remove(self)
         return importlib.machinery.ModuleSpec(fullname, self)  # type: ignore[arg-type]
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
-        """Return the parked module."""
+        """Put all parked modules back, and return the one that is imported."""
+        for package, child, module in self._attributes:
+            setattr(package, child, module)
+        sys.modules.update((name, module) for name, module in self._modules.items() if name != spec.name)
+        sys.meta_path.remove(self)
         return self._modules[spec.name]
 
     def exec_module(self, module: types.ModuleType) -> None:

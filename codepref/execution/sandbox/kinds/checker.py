@@ -11,6 +11,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import sys
 import types
 from collections.abc import Iterator
@@ -25,6 +26,24 @@ RIGHT = frozenset({"1", "1.0", "100", "100.0", "yes", "ok", "true", "correct", "
 """A checker accepts an output if the last line that it prints is one of these words, in upper or lower case."""
 
 _PRINTS = ("print(", "stdout")
+_DECIDES = re.compile(r"\b(?:raise|assert)\b|\bexit\((?!\s*0?\s*\))")
+"""Statements by which a checker refuses an output without printing to standard output."""
+
+
+class _File(io.BytesIO):
+    """A file in memory. `writes` holds what each call of `write` has written."""
+
+    def __init__(self, content: bytes = b"", name: str = "") -> None:
+        super().__init__(content)
+        self.name, self.writes = name, list[bytes]()
+
+    def write(self, data: Any) -> int:
+        """Write bytes, and keep them in `writes`."""
+        self.writes.append(bytes(data))
+        return super().write(data)
+
+    def close(self) -> None:
+        """Keep the content, which is read after the stream around this file is gone."""
 
 
 class Checker(Kind):
@@ -67,22 +86,26 @@ def refusal(checker: str, files: dict[str, str]) -> str:
                 if thread is not threading.current_thread() and not thread.daemon:
                     thread.join()
     ended_well = status is None or (isinstance(status, int) and status & 0xFF == 0)
-    lines = printed.getvalue().split("\n")
+    lines = printed.getvalue().decode("utf-8", "replace").split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    # A checker may print the solution's output. A line of this output must not decide.
+    alone = next((text.rstrip().lstrip(b" \t") for text in reversed(printed.writes) if text.strip()), b"")
     if not ended_well:
         return f"the checker ended with status {str(status)[:200]}{': ' if last else ''}{last[:200]}"
-    if (last or any(word in checker for word in _PRINTS)) and last.lower().rstrip(".!") not in RIGHT:
+    if last and (last.lower().rstrip(".!") not in RIGHT or alone.decode("utf-8", "replace") != last):
         return f"the checker printed {last[:200]!r}"
+    if not last and any(word in checker for word in _PRINTS) and not _DECIDES.search(checker):
+        return "the checker printed nothing"
     return ""
 
 
 @contextlib.contextmanager
-def _surroundings(files: dict[str, str]) -> Iterator[io.StringIO]:
+def _surroundings(files: dict[str, str]) -> Iterator[_File]:
     """Set up files in memory, the arguments, the standard streams and `__main__` for a checker.
 
-    Yield the stream that collects what the checker prints to standard output. Restore everything at the end.
+    Yield the file that collects what the checker prints to standard output. Restore everything at the end.
     """
-    printed, true_open, true_stat = io.StringIO(), io.open, os.stat
+    printed, true_open, true_stat = _File(name="<stdout>"), io.open, os.stat
     kept = sys.argv, sys.stdin, sys.stdout, sys.modules.get("__main__")
     names = {os.path.abspath(name): text for name, text in files.items()}  # noqa: PTH100
 
@@ -96,7 +119,8 @@ def _surroundings(files: dict[str, str]) -> Iterator[io.StringIO]:
         text = text_of(file)
         if text is None or set(mode) & set("wax+"):
             return true_open(file, mode, *rest, **options)
-        return io.BytesIO(text.encode("utf-8", "surrogatepass")) if "b" in mode else io.StringIO(text, newline=None)
+        content = _File(text.encode("utf-8", "surrogatepass"), str(file))
+        return content if "b" in mode else io.TextIOWrapper(content, "utf-8", "surrogatepass")
 
     def stat(path: Any, *rest: Any, **options: Any) -> Any:
         text = text_of(path)
@@ -106,9 +130,10 @@ def _surroundings(files: dict[str, str]) -> Iterator[io.StringIO]:
         return os.stat_result((0o100444, 0, 0, 1, 0, 0, size, 0, 0, 0))
 
     module = types.ModuleType("__main__")
-    module.__dict__.update(__file__="checker.py", __builtins__=builtins)
+    module.__dict__.update(__file__="checker.py", __builtins__=builtins, exit=sys.exit, quit=sys.exit)
     sys.modules["__main__"] = module
-    sys.argv, sys.stdin, sys.stdout = ["checker.py", *files], io.StringIO(""), printed
+    sys.argv, sys.stdin = ["checker.py", *files], io.TextIOWrapper(_File(name="<stdin>"), "utf-8")
+    sys.stdout = io.TextIOWrapper(printed, "utf-8", "surrogatepass", newline="\n", write_through=True)
     builtins.open = io.open = open_
     os.stat = stat
     try:

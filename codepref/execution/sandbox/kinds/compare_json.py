@@ -35,7 +35,7 @@ def same_value(output: Any, expected: Any, tolerance: float = FLOAT_ATOL) -> boo
         return output is None
     if isinstance(expected, str):
         return type(output) is str and output == expected
-    return _same_number(_plain_number(output), expected, tolerance)
+    return _same_number(plain_number(output), expected, tolerance)
 
 
 def _same_items(output: dict[Any, Any], expected: dict[str, Any], tolerance: float) -> bool:
@@ -52,7 +52,8 @@ def _json_key(key: Any) -> str:
     return repr(key) if type(key) in (int, float, tuple) else ""
 
 
-def _plain_number(output: Any) -> Any:
+def plain_number(output: Any) -> Any:
+    """Return a number of numpy as a plain number, and every other value unchanged."""
     numpy = sys.modules.get("numpy")
     return output.item() if numpy is not None and isinstance(output, numpy.generic) else output
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .compare_json import same_value
+from .compare_json import plain_number, same_value
 from .compare_text import same_text, same_token
 
 MAX_UNSORTED = 2000
 """If the sorted items differ, longer lists are not searched for another way to match their items."""
+
+
+MAX_KEY_DEPTH = 8
+"""Lists within lists are compared by their keys to this depth. A list that holds itself twice would cost too much."""
 
 
 def same_items(output: Any, expected: Any, *, deep: bool, tolerance: float) -> bool:
@@ -42,10 +46,11 @@ def same_lines(output: str, expected: str, *, words: bool, tolerance: float) -> 
     True
     """
     if words:
-        found, wanted = sorted(output.split()), sorted(expected.split())
+        found, wanted = (sorted(text.split(), key=_line_key) for text in (output, expected))
         return len(found) == len(wanted) and _match(found, wanted, lambda one, other: same_token(one, other, tolerance))
     lines, others = (
-        sorted(filter(None, (" ".join(line.split()) for line in text.split("\n")))) for text in (output, expected)
+        sorted(filter(None, (" ".join(line.split()) for line in text.split("\n"))), key=_line_key)
+        for text in (output, expected)
     )
     return len(lines) == len(others) and _match(lines, others, lambda one, other: same_text(one, other, tolerance))
 
@@ -69,8 +74,32 @@ def _match(items: list[Any], expected: list[Any], same: Callable[[Any, Any], boo
     return True
 
 
-def _key(value: Any) -> str:
-    """Return a text to sort items by. A tuple has the same text as a list of its items."""
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_key, value))}]"
-    return repr(value) if isinstance(value, str | int | float | bool | None) else type(value).__name__
+def _key(value: Any, depth: int = 0) -> tuple[int, Any]:
+    """Return a key to sort items by: numbers by value, and a tuple like a list. Deep parts of an item do not count.
+
+    With such keys, two lists whose numbers differ by a tolerance have their items in the same order nearly always.
+    """
+    value = plain_number(value)
+    if value is None:
+        return 0, 0
+    if isinstance(value, int | float):
+        return (1, value) if value == value else (2, 0)
+    if isinstance(value, str):
+        return 3, value
+    if depth < MAX_KEY_DEPTH and isinstance(value, list | tuple):
+        return 4, [_key(item, depth + 1) for item in value]
+    if depth < MAX_KEY_DEPTH and isinstance(value, dict):
+        return 5, sorted((_key(name, depth + 1), _key(item, depth + 1)) for name, item in value.items())
+    return 6, type(value).__name__
+
+
+def _line_key(line: str) -> list[tuple[int, Any]]:
+    """Return a key to sort lines and words by, which compares numbers by value."""
+    return [_key(_number(word)) for word in line.split()]
+
+
+def _number(word: str) -> float | str:
+    try:
+        return float(word)
+    except ValueError:
+        return word

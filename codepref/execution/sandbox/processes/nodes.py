@@ -37,7 +37,7 @@ def call_with_nodes(
     form, and ValueError for a result with a cycle.
     """
     *given, result = forms.split(",")
-    classes = {name: space.get(name, default) for name, default in (("ListNode", ListNode), ("TreeNode", TreeNode))}
+    classes = {default.__name__: _class_of(space, default) for default in (ListNode, TreeNode)}
     values: list[Any] = []
     for argument, form in zip(arguments, (*given, *[""] * len(arguments)), strict=False):
         values.append(_found(values[0], argument) if form.endswith(" in 0") else _built(classes, argument, form))
@@ -45,6 +45,23 @@ def call_with_nodes(
     if result == "argument":
         return _plain(values[0], given[0] if given else "")
     return _plain(output, result)
+
+
+def _class_of(space: Mapping[str, Any], default: type) -> type:
+    """Return the solution's class with the name of `default` if the solution defines one, and `default` otherwise.
+
+    Other objects with this name are not used. Setting `next` on a module would outlast the solution in its process.
+    """
+    found = space.get(default.__name__)
+    return found if isinstance(found, type) and found.__module__ == "solution" else default
+
+
+def _node(make: type, value: Any, sides: int) -> Any:
+    """Return a node without neighbours. sides: their number, for a class that takes them without a default."""
+    try:
+        return make(value)
+    except TypeError:
+        return make(value, *[None] * sides)
 
 
 def _built(classes: Mapping[str, Any], value: Any, form: str) -> Any:
@@ -56,24 +73,24 @@ def _built(classes: Mapping[str, Any], value: Any, form: str) -> Any:
     return _made_list(make, value) if form == "ListNode" else _made_tree(make, value)
 
 
-def _made_list(make: Callable[[Any], Any], values: list[Any]) -> Any:
+def _made_list(make: type, values: list[Any]) -> Any:
     first = None
     for value in reversed(values):
-        node = make(value)
+        node = _node(make, value, 1)
         node.next = first
         first = node
     return first
 
 
-def _made_tree(make: Callable[[Any], Any], values: list[Any]) -> Any:
+def _made_tree(make: type, values: list[Any]) -> Any:
     if not values or values[0] is None:
         return None
-    root = make(values[0])
+    root = _node(make, values[0], 2)
     waiting = [root]  # the nodes in the order of the levels
     for at, parent in enumerate(waiting):
         for side, value in zip(("left", "right"), values[2 * at + 1 : 2 * at + 3], strict=False):
             if value is not None:
-                node = make(value)
+                node = _node(make, value, 2)
                 setattr(parent, side, node)
                 waiting.append(node)
     return root
