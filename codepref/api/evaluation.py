@@ -101,12 +101,10 @@ def evaluate(
 
     if sum(source is not None for source in (model, solutions, verdicts)) != 1:
         raise UserError("give exactly one of model, solutions and verdicts")
-    if model is None and (base_url or server):
-        raise UserError("base_url (--base-url) is the address of a server for a model: give `model` (--model) too")
-    if model is None and engine:
-        raise UserError("engine (--engine) starts a server for a model: give `model` (--model) too")
     if verdicts is None and problems is None:
         raise UserError("the problems are missing: give `problems` (--problems), since a model or solutions need them")
+    if model is None:
+        _check_no_server(bool(base_url or server), bool(engine))
     _check_figures(k, samples, of_model=model is not None, evalplus=evalplus)
     folder = Path(out) if out else None
     matrices = None if verdicts is None else read_matrices(verdicts)
@@ -152,6 +150,14 @@ def evaluate(
             progress_for=progress_for,
             vacuous_tests=vacuous_tests,
         )
+
+
+def _check_no_server(address: bool, engine: bool) -> None:
+    """Raise UserError if a server is named where there is no model. address, engine: whether it is named by these."""
+    if address:
+        raise UserError("base_url (--base-url) is the address of a server for a model: give `model` (--model) too")
+    if engine:
+        raise UserError("engine (--engine) starts a server for a model: give `model` (--model) too")
 
 
 def _check_figures(k: Sequence[int], samples: int, *, of_model: bool, evalplus: str | Path | None) -> None:

@@ -29,8 +29,8 @@ def on_launched(
     """Yield an engine that starts the server of `engine` for `model`. Stop the server after the block.
 
     Without `engine`, or if it names no server, yield `model`. calls: settings of the calls. folder: for the output of
-    the server; None: a folder that is removed afterwards. Raises UserError for an Engine in place of the model's name,
-    and for an address together with `engine`.
+    the server; None: a folder that is removed afterwards. Raises UserError for an Engine in place of the model's name.
+    `on_server` makes such an Engine from an address.
     """
     if engine is None or not engine.launches:
         yield model
@@ -40,8 +40,6 @@ def on_launched(
             "a server that codepref starts (--engine) needs the name of a model: give neither an Engine nor base_url "
             "(--base-url) with it"
         )
-    if calls is not None and calls.base_url:
-        raise UserError("give either base_url (--base-url) or a server that codepref starts (--engine)")
     from codepref.sampling.engines.launched import LaunchedEngine, Servers
 
     with contextlib.ExitStack() as stack:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import builtins
 import contextlib
 import io
-import json
 import os
 import re
 import sys
@@ -17,7 +16,8 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-from .base import FAILED, PASSED, Kind, PreparedTest, Runner, compiled
+from .base import compiled
+from .stdio import Stdio
 
 FILES = ("input.txt", "correct_output.txt", "solution_output.txt")
 """The arguments of the checker, in order."""
@@ -46,26 +46,12 @@ class _File(io.BytesIO):
         """Keep the content, which is read after the stream around this file is gone."""
 
 
-class Checker(Kind):
+class Checker(Stdio):
     """Tests with an input, a right output and a checker. Their sources are JSON with these three texts."""
 
-    whole_program = True
-    records_answers = False
-
-    def compile(self, test: PreparedTest) -> None:
-        """Do nothing, since the source of the test is not Python."""
-
-    def run(self, runner: Runner, test: PreparedTest) -> int:
-        """Run the program in the solution's process, and the checker in this one. Return P or F."""
-        wanted = json.loads(test.source)
-        output = runner.link.request("stdio", runner.plan.preamble, runner.source, wanted["input"])
-        if type(output) is not bytes:
-            raise TypeError("the solution's process sent an output that is not bytes")
-        texts = (wanted["input"], wanted["output"], output.decode("utf-8", "replace"))
-        reason = refusal(wanted["checker"], dict(zip(FILES, texts, strict=True)))
-        if reason:
-            runner.page.describe(reason)
-        return FAILED if reason else PASSED
+    def refusal(self, output: str, wanted: dict[str, Any]) -> str:
+        """Run the checker in this process. Return why it refuses the output, or "" if it accepts the output."""
+        return refusal(wanted["checker"], dict(zip(FILES, (wanted["input"], wanted["output"], output), strict=True)))
 
 
 def refusal(checker: str, files: dict[str, str]) -> str:

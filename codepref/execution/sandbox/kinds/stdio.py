@@ -25,19 +25,21 @@ class Stdio(Kind):
         """Do nothing, since the source of the test is not Python."""
 
     def run(self, runner: Runner, test: PreparedTest) -> int:
-        """Run the program in the solution's process and compare its output with the expected one. Return P or F."""
+        """Run the program in the solution's process and judge its output in this one. Return P or F."""
         wanted = json.loads(test.source)
         output = runner.link.request("stdio", runner.plan.preamble, runner.source, wanted["input"])
         if type(output) is not bytes:
             raise TypeError("the solution's process sent an output that is not bytes")
-        if _is_right(output.decode("utf-8", "replace"), wanted):
-            return PASSED
-        runner.page.describe("the program wrote a wrong output")
-        return FAILED
+        reason = self.refusal(output.decode("utf-8", "replace"), wanted)
+        if reason:
+            runner.page.describe(reason)
+        return FAILED if reason else PASSED
 
-
-def _is_right(output: str, wanted: dict[str, Any]) -> bool:
-    tolerance = float(wanted.get("tolerance") or TOLERANCE)
-    if order := wanted.get("order"):
-        return same_lines(output, wanted["output"], words=order == "words", tolerance=tolerance)
-    return same_text(output, wanted["output"], tolerance)
+    def refusal(self, output: str, wanted: dict[str, Any]) -> str:
+        """Return why an output is wrong, or "" if it is right. wanted: the JSON of the test."""
+        tolerance = float(wanted.get("tolerance") or TOLERANCE)
+        if order := wanted.get("order"):
+            right = same_lines(output, wanted["output"], words=order == "words", tolerance=tolerance)
+        else:
+            right = same_text(output, wanted["output"], tolerance)
+        return "" if right else "the program wrote a wrong output"
