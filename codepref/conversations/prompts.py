@@ -8,6 +8,7 @@ from typing import Any
 from codepref.conversations.messages import messages_of
 from codepref.errors import UserError
 from codepref.problems.columns import decoded, is_list
+from codepref.problems.requests import is_no_input
 from codepref.records import Message
 
 REQUESTS = ("instruction", "prompt", "problem", "question", "query", "input", "context")
@@ -19,7 +20,7 @@ ADDITIONS: Mapping[str, tuple[str, ...]] = {
     "problem": ("input",),
     "question": ("input",),
 }
-"""A column of requests -> the columns whose texts also belong to the request. Each follows it on a new line."""
+"""A column of requests -> the columns whose texts also belong to the request. Each follows it after a blank line."""
 
 SYSTEMS = ("system", "system_prompt")
 HISTORY = "history"
@@ -47,7 +48,7 @@ def prompt_of(row: Mapping[str, Any], where: str, used: set[str]) -> list[Messag
     used.add(name)
     request = messages_of(row[name], name, where)
     for other in ADDITIONS.get(name, ()):
-        if filled(row.get(other)):
+        if filled(row.get(other)) and not is_no_input(row[other]):
             used.add(other)
             _add(request, row[other], other, where)
     return with_system(row, [*history_of(row, where, used), *request], where, used)
@@ -99,4 +100,4 @@ def _add(request: list[Message], value: Any, name: str, where: str) -> None:
     if not isinstance(value, str):
         raise UserError(f"{where}: `{name}` must be text, not {type(value).__name__}")
     if value.strip() not in request[-1]["content"]:
-        request[-1] = {**request[-1], "content": f"{request[-1]['content']}\n{value}"}
+        request[-1] = {**request[-1], "content": f"{request[-1]['content']}\n\n{value}"}

@@ -165,8 +165,8 @@ class Selection:
         if unseen and number:
             names = " or ".join(unseen[0].columns)
             raise UserError(
-                f"{self.source}: the condition {unseen[0].text!r} needs the column {names}, and none of the first "
-                f"{number:,} rows has it. The columns are {', '.join(columns)}"
+                f"{self.source}: the condition {unseen[0].text!r} needs the column {names}, and no row has it "
+                f"(rows read: {number:,}). The columns are {', '.join(columns)}"
             )
 
 

@@ -45,4 +45,9 @@ def _text(row: Mapping[str, Any], name: str, where: str) -> str:
             f"{where}: the column `{name}` holds no text, so it cannot be added to the request. Turn it into a text, "
             "or remove the column"
         )
-    return "" if value.strip().lower() in ("", *_NO_INPUT) else value
+    return "" if is_no_input(value) else value
+
+
+def is_no_input(value: Any) -> bool:
+    """Return whether a value is a text that stands for no input, such as "<noinput>" or a blank text."""
+    return isinstance(value, str) and value.strip().lower() in ("", *_NO_INPUT)

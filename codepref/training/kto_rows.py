@@ -26,7 +26,7 @@ def kto_rows(answers: Examples, chat: Chat, *, max_length: int, batch: int, seed
     kept, longest, faults = [], 0, Faults()
     for number, example in enumerate(answers.examples, start=1):
         place = f"answer {number} ({example.task_id})"
-        row = encode_row(chat, example.prompt, example.completion, place)
+        row = encode_row(chat, example.prompt, example.completion, place, wanted=example.wanted)
         if faults.add(row.faults, place):
             continue
         if len(row.ids) > max_length:

@@ -11,6 +11,7 @@ from codepref.chat import END_IN_TEXT, FOLDED, KEPT, SWALLOWED, Chat, about
 from codepref.errors import UserError
 from codepref.records import Message, Pair
 
+EMPTY = "the wanted answer is empty"
 MERGED = "the chat template renders a prompt alone differently from the same prompt before an answer"
 
 
@@ -83,11 +84,14 @@ class Faults:
         }
 
 
-def encode_row(chat: Chat, prompt: Sequence[Message], answer: Sequence[Message], place: str) -> EncodedRow:
+def encode_row(
+    chat: Chat, prompt: Sequence[Message], answer: Sequence[Message], place: str, *, wanted: bool = True
+) -> EncodedRow:
     """Return a prompt with an answer as the chat template renders them.
 
-    place: what messages call the row. Raises UserError as `Chat.encode` does, and if the template puts no end token
-    after the answer.
+    place: what messages call the row. wanted: whether the model learns to give the answer. If it does, an empty answer
+    is a fault, since it would teach the model to say nothing. Raises UserError as `Chat.encode` does, and if the
+    template puts no end token after the answer.
     """
     turns = chat.prompt(prompt)
     with about(place):
@@ -99,7 +103,8 @@ def encode_row(chat: Chat, prompt: Sequence[Message], answer: Sequence[Message],
     merged = MERGED if whole[: len(before)] != before else ""
     folded = FOLDED if turns != list(prompt) else ""
     in_text = END_IN_TEXT if chat.holds_end(answer) else ""
-    return EncodedRow(turns, whole, tuple(filter(None, (fault, in_text, merged, folded))))
+    empty = EMPTY if wanted and not any(turn["content"].strip() for turn in answer) else ""
+    return EncodedRow(turns, whole, tuple(filter(None, (empty, fault, in_text, merged, folded))))
 
 
 def check_ends(answer: Sequence[int], ends: Collection[int]) -> None:
@@ -126,7 +131,8 @@ def preference_rows(pairs: Iterable[Pair], chat: Chat, *, max_length: int) -> Tr
     longest, faults = 0, Faults()
     for number, pair in enumerate(pairs, start=1):
         place = f"pair {number} ({pair.task_id})"
-        chosen, rejected = (encode_row(chat, pair.prompt, answer, place) for answer in (pair.chosen, pair.rejected))
+        chosen = encode_row(chat, pair.prompt, pair.chosen, place)
+        rejected = encode_row(chat, pair.prompt, pair.rejected, place, wanted=False)
         if faults.add(dict.fromkeys(chosen.faults + rejected.faults), place):
             continue
         if chosen.ids == rejected.ids:

@@ -26,11 +26,11 @@ FORMS: dict[str, tuple[Mapping[str, Any], list[dict[str, str]]]] = {
     "instruction and output": ({"instruction": "q", "input": "", "output": "a"}, [USER]),
     "instruction with input": (
         {"instruction": "Sort.", "input": "[2, 1]", "output": "a"},
-        [{"role": "user", "content": "Sort.\n[2, 1]"}],
+        [{"role": "user", "content": "Sort.\n\n[2, 1]"}],
     ),
     "instruction with context": (
         {"instruction": "Sort.", "context": "[2, 1]", "response": "a"},
-        [{"role": "user", "content": "Sort.\n[2, 1]"}],
+        [{"role": "user", "content": "Sort.\n\n[2, 1]"}],
     ),
     "system and history": (
         {"system": "s", "history": [["x", "y"]], "instruction": "q", "output": "a"},
@@ -109,7 +109,7 @@ def test_a_trained_model_sees_the_input_and_no_wrong_answer(tmp_path: Path) -> N
     ]
     done = api.export(data=rows, to="texts", out=tmp_path / "rows.jsonl", kind="sft")
     (line,) = (tmp_path / "rows.jsonl").read_text().splitlines()
-    assert json.loads(line)["prompt"] == "Add.\none and two"
+    assert json.loads(line)["prompt"] == "Add.\n\none and two"
     assert done.left_out == {"its label or score says that it is wrong": 1}
 
 

@@ -35,7 +35,7 @@ FORMS: dict[str, tuple[Mapping[str, Any], list[dict[str, str]]]] = {
     ),
     "instruction, input, accepted": (
         {"instruction": "Add", "input": "two numbers.", "accepted": GOOD["content"], "rejected": BAD["content"]},
-        [{"role": "user", "content": "Add\ntwo numbers."}],
+        [{"role": "user", "content": "Add\n\ntwo numbers."}],
     ),
     "system and question": (
         {

@@ -216,7 +216,7 @@ def test_a_date_may_be_seconds_or_a_timestamp_of_parquet(tmp_path: Path) -> None
 def test_a_condition_that_cannot_be_met_is_reported(write_lines: Write) -> None:
     path = write_lines(ROWS)
     with pytest.raises(
-        UserError, match=r"needs the column dificulty, and none of the first 4 rows has it\. The columns are task_id"
+        UserError, match=r"needs the column dificulty, and no row has it \(rows read: 4\)\. The columns are task_id"
     ):
         load_problems(f"{path}#dificulty=easy")
     with pytest.raises(UserError, match="none of its 4 rows meets 'score>2'"):

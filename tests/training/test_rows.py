@@ -7,7 +7,7 @@ from letters import END, START, letters, render
 
 from codepref.errors import UserError
 from codepref.records import Message, Pair
-from codepref.training.rows import MERGED, preference_rows
+from codepref.training.rows import EMPTY, MERGED, preference_rows
 
 
 def pair(chosen: str, rejected: str, prompt: str = "ask") -> Pair:
@@ -64,3 +64,10 @@ def test_a_pair_that_merges_with_its_prompt_is_left_out_and_counted() -> None:
     rows = preference_rows([pair("good", "bad"), pair(" good", "bad")], letters(merging), max_length=64)
     assert [row["chosen"][0]["content"] for row in rows.rows] == ["good"]
     assert rows.dropped == {f"{MERGED}; first in pair 2 (t)": 1}
+
+
+@pytest.mark.parametrize("blank", ["", " \n"])
+def test_a_pair_with_an_empty_chosen_answer_is_left_out_and_counted(blank: str) -> None:
+    rows = preference_rows([pair("good", "bad"), pair(blank, "bad"), pair("good", blank)], letters(), max_length=64)
+    assert [row["rejected"][0]["content"] for row in rows.rows] == ["bad", blank]
+    assert rows.dropped == {f"{EMPTY}; first in pair 2 (t)": 1}
