@@ -40,7 +40,8 @@ Build = Callable[[TrainingJob, TrainingRows, Any], Any]
 
 FirstLoss = Callable[[Any, TrainingSection], float]
 """A function of the trainer and the settings that returns the loss before the first step. For a method with a reference
-model, it raises InfrastructureError when the loss or the rewards show that the start model is not the reference model."""
+model, it raises InfrastructureError when the loss or the rewards show that the reference model is not the start model.
+"""
 
 
 def run_training(

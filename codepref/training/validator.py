@@ -97,7 +97,7 @@ class Validator:
             chosen_logp, entropy = self.tracked.score(trainer)
             # a model with such values cannot sample answers, and the trainer logs the loss only after this step
             if not math.isfinite(chosen_logp):
-                mend = "Lower training.learning_rate." if step else "Check the start model's weights."
+                mend = "Lower the learning rate." if step else "Check the start model's weights."
                 raise GateError(
                     "the mean log-probability of a token of the first chosen or wanted answers is not a finite number "
                     f"at step {step}. {mend}"
