@@ -75,7 +75,7 @@ class TestRunner:
         self.space: dict[str, Any] = {"__name__": "tests", "__builtins__": builtins}
         self.bindings: dict[str, Any] = {}
         self.solution_module: SolutionModule | None = None
-        self._posted: dict[int, list[Any]] = {}
+        self._posted: dict[int, Callable[[], list[Any]]] = {}
 
     def run(self, channel: int, pid: int, source: str, start: int, ahead: bool, alone: bool) -> bool:
         """Run all undecided tests from `start` on against the solution's process `pid` at descriptor `channel`.
@@ -150,7 +150,7 @@ class TestRunner:
             for index in pending[: len(bodies)]:
                 plain = self.tests[index].plain
                 assert plain is not None
-                self._posted[index] = plain.containers()
+                self._posted[index] = plain.containers
 
     def _shares_state(self) -> bool:
         """Return whether a test may have received a module object of this process that is not in the allow-list.

@@ -110,7 +110,11 @@ class Decoder:
 
     def u32(self) -> int:
         """Return the next unsigned 32-bit number. Raises Malformed if fewer than four bytes are left."""
-        number: int = U32.unpack(self.take(4))[0]
+        at = self.at
+        if at + 4 > len(self._data):
+            raise Malformed("the bytes end too early")
+        self.at = at + 4
+        number: int = U32.unpack_from(self._data, at)[0]
         return number
 
     def items(self) -> list[Any]:
@@ -119,10 +123,8 @@ class Decoder:
         The bytes are the number of items, the form of the items, and the items. Malformed items raise Malformed or an
         error that `value` turns into Malformed.
         """
-        count = self.u32()
-        if (
-            count > len(self._data) - self.at
-        ):  # each item takes at least a byte, so a short message cannot make a long list
+        data, count = self._data, self.u32()
+        if count > len(data) - self.at:  # each item takes at least a byte, so a short message cannot make a long list
             raise Malformed("a container announces more items than bytes are left")
         form = self.take(1)
         if form != b"-":
@@ -130,7 +132,15 @@ class Decoder:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise Malformed("the value is nested too deeply")
-        items = [self._value() for _ in range(count)]
+        items: list[Any] = []
+        readers, size = READERS, len(data)
+        for _ in range(count):
+            at = self.at
+            read = readers.get(data[at]) if at < size else None
+            if read is None:
+                raise self._no_value(at)
+            self.at = at + 1
+            items.append(read(self))
         self._depth -= 1
         return items
 
@@ -163,14 +173,17 @@ class Decoder:
             raise Malformed(f"{type(error).__name__}: {error}") from None
 
     def _value(self) -> Any:
-        data, at = self._data, self.at
-        if at >= len(data):
-            raise Malformed("the bytes end too early")
-        read = READERS.get(data[at])
+        at = self.at
+        read = READERS.get(self._data[at]) if at < len(self._data) else None
         if read is None:
-            raise Malformed(f"the tag {data[at : at + 1]!r} is unknown")
+            raise self._no_value(at)
         self.at = at + 1
         return read(self)
+
+    def _no_value(self, at: int) -> Malformed:
+        if at >= len(self._data):
+            return Malformed("the bytes end too early")
+        return Malformed(f"the tag {self._data[at : at + 1]!r} is unknown")
 
     def _packed(self, form: bytes, count: int) -> list[Any]:
         if form in (b"q", b"d", b"?"):

@@ -15,7 +15,7 @@ from _blake2 import blake2b
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from . import proxies, status_page
+from . import proxies, scalars, status_page
 from .decoder import Decoder, imported_numpy
 from .encoder import Encoder
 from .errors import exception_from
@@ -194,9 +194,10 @@ class Link:
         numbered = (LENGTH.pack(len(body) + 4) + U32.pack(at) + body for at, body in enumerate(bodies, start=first))
         self._send(b"".join(numbered))
 
-    def fetch(self, table: list[Any], cpu_seconds: float, wall_seconds: float) -> tuple[bool, Any]:
+    def fetch(self, containers: Callable[[], list[Any]], cpu_seconds: float, wall_seconds: float) -> tuple[bool, Any]:
         """Return the result of the next posted request: (True, value) or (False, exception).
 
+        containers: returns the mutable containers in the arguments of the request, for an answer that refers to them.
         End this process if the call has certainly used up its time. Raises Ambiguous if it is unclear which of two
         calls used the CPU time. Also raises Ambiguous if the answer holds a handle, since the test may then need
         further requests.
@@ -209,12 +210,16 @@ class Link:
         self._fetched += 1
         self.handed_over = False
         self._digest = blake2b(digest_size=status_page.ANSWER_DIGEST_BYTES)
-        decoder = self._reply(U32.pack(self._fetched), table)
+        number, data = U32.pack(self._fetched), self._receive()
         self.received += self.last_reply
-        try:
-            result = (True, self._result(decoder, table))
-        except BaseException as error:  # noqa: BLE001 - the solution's exception is the result
-            result = (False, error)
+        result = True, scalars.read_answer(data, number)
+        if result[1] is scalars.UNKNOWN:
+            table = containers()
+            decoder = self._answer(number, data, table)
+            try:
+                result = True, self._result(decoder, table)
+            except BaseException as error:  # noqa: BLE001 - the solution's exception is the result
+                result = False, error
         if self.handed_over or _clock(self._clock) - began > cpu_seconds:
             raise Ambiguous
         return result
@@ -223,9 +228,10 @@ class Link:
         self._number += 1
         number = U32.pack(self._number)
         self._send(LENGTH.pack(len(body) + 4) + number + body)
-        return self._reply(number, table)
+        return self._answer(number, self._receive(), table)
 
-    def _reply(self, number: bytes, table: list[Any]) -> Decoder:
+    def _receive(self) -> bytes:
+        """Return the bytes of the next answer, and add them to the digest."""
         (length,) = LENGTH.unpack(self._read(4))
         self.last_reply = length
         if length > MAX_REPLY:
@@ -235,8 +241,12 @@ class Link:
             self._digest.update(data[4:])
         else:
             self._digest.update(LENGTH.pack(length))
+        return data
+
+    def _answer(self, number: bytes, data: bytes, table: list[Any]) -> Decoder:
+        """Return a decoder after the number of the request. End this process if the answer has another number."""
         decoder = self._decoder(data, list(table))
-        if length < 5 or decoder.take(4) != number:
+        if len(data) < 5 or decoder.take(4) != number:
             self.stop(ord("E"), "the solution's process sent an answer that does not belong to the request")
         return decoder
 
