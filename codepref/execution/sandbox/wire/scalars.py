@@ -37,7 +37,7 @@ def scalar_bytes(value: Any) -> bytes | None:
     if value is None:
         return b"N"
     if kind is str and len(value) <= MAX_TEXT // 4:
-        data = value.encode("utf-8", "surrogatepass")
+        data: bytes = value.encode("utf-8", "surrogatepass")
         return b"s" + U32.pack(len(data)) + data
     return None
 
