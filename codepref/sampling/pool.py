@@ -213,8 +213,8 @@ def _answer_locally(
 ) -> Iterator[RequestResult]:
     """Write the answers of a local model to the journal. Yield a result with an empty reply for each request.
 
-    The seed of an answer depends only on its key and on `settings.seed`. A resumed run therefore draws the same answers
-    as an uninterrupted run.
+    With an engine that uses `ask_seed`, the seed of an answer depends only on its key and on `settings.seed`. A resumed
+    run then uses the same seeds as an uninterrupted run.
     """
     journal = Journal(folder / JOURNAL)
     journal.lock(wait=True)

@@ -149,7 +149,7 @@ class _CodeRanges:
     def holds(self, tag: _Tag, place: int) -> bool:
         """Return whether a tag at a place of the text belongs to a string or to code.
 
-        All tags in a comment belong to it, except special tokens.
+        On a line that begins with "#", all tags except special tokens count as parts of code.
         """
         number = bisect.bisect_right(self._starts, place) - 1
         range_ = bisect.bisect_right(self._code, (number, len(self._lines) + 1)) - 1

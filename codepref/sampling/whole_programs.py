@@ -1,7 +1,7 @@
 """Chooses the whole program in the blocks of an answer to a problem of style "program". Pure.
 
 A complete program reads its input, writes, and lacks no name except those in _FORGOTTEN. Snippets, trials on a fixed
-input and examples of usage lack one of these.
+input and examples of usage are usually not complete.
 """
 
 from __future__ import annotations
