@@ -107,10 +107,10 @@ class Chat:
     def fault(self, messages: Sequence[Message], *, prompt: bool = False) -> str:
         """Return how the template changes or leaves out the texts of messages, or "" if it does neither.
 
-        Only the texts of system, user and assistant turns are compared. The returned text ends with KEPT if only blank lines or white space at the ends of lines change. prompt: whether
-        the messages are a prompt. In a prompt, a change of a text's first indentation also gives a text with KEPT. In a
-        row for training it does not, since the answer can continue the code of the prompt. Raises TemplateError if the
-        template fails.
+        Only the texts of system, user and assistant turns are compared. The returned text ends with KEPT if only blank
+        lines or white space at the ends of lines change. prompt: whether the messages are a prompt. In a prompt, a
+        change of a text's first indentation also gives a text with KEPT. In a row for training it does not, since the
+        answer can continue the code of the prompt. Raises TemplateError if the template fails.
         """
         if self.system_turns == "left out" and any(
             turn["role"] == "system" and turn["content"].strip() for turn in messages

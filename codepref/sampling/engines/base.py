@@ -96,7 +96,7 @@ class Engine(Protocol):
 
 
 class BatchEngine(Protocol):
-    """An engine with the method `answer` in place of `answers`. Packages from before `answers` existed hold such ones."""
+    """An engine with the method `answer` in place of `answers`. Packages can still have such engines."""
 
     @property
     def fingerprint(self) -> str:
