@@ -46,7 +46,7 @@ _FORGOTTEN = sys.stdlib_module_names | {
     "Tuple",
     "Optional",
 }
-"""Names that a complete program may use without an import. A program without the import is still no snippet."""
+"""Names that a complete program may use without an import, since models often forget these imports."""
 
 
 @dataclass(eq=False)
