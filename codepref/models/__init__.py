@@ -250,7 +250,7 @@ def load_model(
 ) -> Any:
     """Return the causal language model on `device`, in evaluation mode.
 
-    Without quantization, an adapter is merged into its base model.
+    Without quantization, the adapter in a local folder is merged into its base model.
     dtype: "auto" is float32 if `device` is the CPU, where 16-bit types are slow or missing, and otherwise the
     checkpoint's type. With quantization, `dtype` has no effect. quantization: "nf4" stores the weights in 4 bits to
     train an adapter (QLoRA, arXiv 2305.14314). attention: the argument `attn_implementation` of transformers; "auto"

@@ -206,7 +206,7 @@ class _Reader:
             self.kept.append(text)
 
     def _end_thinking(self, place: int, tag: _Tag) -> None:
-        """Drop the text before a closing tag without an opening tag, since it was thinking.
+        """End a part of thinking. If no tag opened it, drop the text before it, which was thinking.
 
         A second closing tag at the end of the text drops nothing.
         """
