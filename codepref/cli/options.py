@@ -164,7 +164,7 @@ def add_overrides(parser: Parser) -> None:
 
 
 def read_limits(options: Namespace, **defaults: Any) -> Limits:
-    """Return the sandbox's limits with the values of the options that `add_limits` adds.
+    """Return the sandbox's limits with the values of --cpu-seconds, --wall-seconds, --memory-mb and --timeout-factor.
 
     defaults: values for limits that the user does not set. Raises UserError for values out of range.
     """
