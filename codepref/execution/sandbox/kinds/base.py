@@ -57,7 +57,7 @@ class PreparedTest:
     """One test of a task, and what compiling it shows.
 
     Attributes:
-        error: the reason why the test does not compile. It is "" for a test that compiles or has not been compiled.
+        error: the reason why the test does not compile, or "" if it compiles or has not been compiled.
         names: names that occur in the test. The test runner asks the solution for those that neither the
         helpers nor the builtins define.
         plain: the only call of the test if that call can be sent ahead, otherwise None.
@@ -154,7 +154,7 @@ class Kind:
     def cpu_limit(self, limits: dict[str, float], test: PreparedTest) -> float:
         """Return the seconds of CPU time that the solution may use in the test.
 
-        After `max_timeouts` timeouts the test runner shortens this limit.
+        After `max_timeouts` timeouts the test runner shortens this limit. Whole programs keep the full `cpu_seconds`.
         """
         return limits["cpu_seconds"]
 

@@ -22,7 +22,7 @@ _MODULES = """
 """
 _SHORT = {"np": "numpy", "pd": "pandas", "dt": "datetime", "nx": "networkx", "plt": "matplotlib.pyplot"}
 MODULES = {**{name: name for name in _MODULES.split()}, **_SHORT}
-"""The names under which tests know modules, and the modules."""
+"""The usual names of modules in tests, and the modules that they mean."""
 
 _ATTRIBUTES = {
     "collections": "Counter defaultdict OrderedDict deque namedtuple ChainMap UserDict UserList UserString",
@@ -59,7 +59,7 @@ _ATTRIBUTES = {
     "ast": "literal_eval",
 }
 ATTRIBUTES = {name: f"{module}.{name}" for module, names in reversed(_ATTRIBUTES.items()) for name in names.split()}
-"""Names that a module is known for, and their dotted paths."""
+"""Names that tests use without an import and that belong to a known module, with their dotted paths."""
 
 
 def module_of_name(name: str, attributes: set[str]) -> str:

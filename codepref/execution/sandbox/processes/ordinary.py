@@ -106,7 +106,7 @@ def enter_folder() -> None:
 
 
 def install() -> None:
-    """Add the builtins that `site` adds, and replace functions whose system calls the filter refuses."""
+    """Add the builtins that `site` adds, and replace functions that the limits or the filter would make fail."""
     with contextlib.suppress(ImportError):
         names: Any = importlib.import_module("_sitebuiltins")
         here: Any = builtins
@@ -171,7 +171,7 @@ def _tolerant(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _truncate(path: Any, length: int) -> None:
-    """Like `os.truncate`. The filter refuses the system call by path, but not by descriptor."""
+    """Truncate a file as `os.truncate` does. The filter refuses the system call by path, but not by descriptor."""
     if isinstance(path, int):
         os.ftruncate(path, length)
         return

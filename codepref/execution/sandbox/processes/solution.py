@@ -194,7 +194,7 @@ class Server:
 
         Stop at the first exception, or when the outputs have more than `limit` items.
         Return the outputs, and the exception as `error_fields` encodes it, or None. Raises NameError if the function is
-        not defined.
+        not defined. Raises an exception of a call, such as SystemExit, that is not an Exception.
         """
         if name not in self._module.__dict__:
             raise NameError(f"name {name!r} is not defined")
