@@ -124,6 +124,10 @@ class Spool:
             self._path.unlink(missing_ok=True)
 
     def _failure(self, error: sqlite3.Error) -> MachineError:
+        if self._path is None:
+            return MachineError(
+                f"cannot keep the verdicts in memory: {error}. Free some memory or name an output folder"
+            )
         return MachineError(
             f"cannot write {self._path}: {error}. Free some space or choose another --out. Earlier verdicts are "
             "kept, and the same command continues from them."

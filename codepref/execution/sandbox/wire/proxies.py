@@ -142,7 +142,7 @@ def _differs(first: RemoteObject, second: RemoteObject) -> bool:
     """
     if _ask(first, "differ", second) is not True:
         raise TypeError(
-            "the solution does not say that two of its objects differ, and its own word that they are equal does not count"
+            "the solution does not say that two of its objects differ. Its own word that they are equal does not count"
         )
     return True
 
