@@ -61,7 +61,8 @@ class ProblemCheck:
         codes: the verdict codes of the gold solution.
         detail: the first failure of the gold solution, or the reason why it is unjudged, or "".
         vacuous: the ids of tests that prove nothing.
-        proves_nothing: in words, which programs that do nothing pass all tests, or "" (see `Screening.passed_by`).
+        proves_nothing: in words, which programs that do nothing pass all tests that are left, or "" (see
+        `Screening.passed_by`).
     """
 
     task_id: str

@@ -59,8 +59,8 @@ def check_machine() -> None:
         )
     if not seccomp.supported():
         raise MachineError(
-            "the system-call filter needs x86-64 or aarch64, so untrusted programs cannot be confined here. Run codepref "
-            "on such a machine. --unconfined runs without it, at your own risk"
+            "the system-call filter needs x86-64 or aarch64, so untrusted programs cannot be confined here. Run "
+            "codepref on such a machine. --unconfined runs without it, at your own risk"
         )
     try:
         import sandlock

@@ -239,4 +239,4 @@ class Filter:
         set_filter, allow_speculation = 1, 1 << 2  # without this flag old kernels slow down every child
         if self._syscall(self._number, set_filter, allow_speculation, self._header) != 0:
             code = ctypes.get_errno()
-            raise OSError(code, f"seccomp filter refused: {os.strerror(code)}")
+            raise OSError(code, f"the kernel refused the system-call filter: {os.strerror(code)}")

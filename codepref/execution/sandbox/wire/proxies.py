@@ -99,7 +99,9 @@ class RemoteObject:
             raise AttributeError(name)
         link: Caller = object.__getattribute__(self, "_link")
         if name in link.refused:
-            raise TypeError(f"an object of the solution decides `{name}` itself, which does not count in this test")
+            raise TypeError(
+                f"an object of the solution itself decides what `{name}` returns, which does not count in this test"
+            )
         return _ask(self, "getattr", name)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -182,7 +184,7 @@ class _Methods:
 
     def __contains__(self, item: Any) -> bool:
         # The question would tell the solution an expected value, and the answer would be its own word.
-        raise TypeError("an object of the solution decides itself what it contains, which does not count in this test")
+        raise TypeError("an object of the solution itself decides what it contains, which does not count in this test")
 
 
 ABILITIES = {
