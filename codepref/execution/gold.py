@@ -1,4 +1,4 @@
-"""The check that gold solutions are correct by the tests of their problems."""
+"""Checks whether gold solutions are correct by the tests of their problems, and what these tests prove."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from codepref.records import Problem, Solution, VacuousTests
 
 @dataclass(frozen=True, slots=True)
 class GoldFailure:
-    """A gold solution whose verdict is not that it is correct.
+    """A gold solution that the tests of its problem do not show to be correct.
 
-    codes: its verdict codes, one for each test that was not left out. detail: the first failure in words, or why the
-    solution is unjudged.
+    codes: its verdict codes. detail: the first failure in words, or why the solution is unjudged.
     """
 
     task_id: str

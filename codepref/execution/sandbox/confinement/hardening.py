@@ -40,7 +40,8 @@ def open_standard_streams() -> None:
 def address_space() -> int:
     """Return the bytes of address space that this process uses, with an error of at most 1 MiB.
 
-    This is the lowest limit under which one more page can be mapped. Some callers cannot read /proc.
+    This is the lowest limit under which one more page can be mapped. /proc is not read, since some callers cannot read
+    it.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     low, high = 0, 1 << 47

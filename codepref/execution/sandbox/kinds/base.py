@@ -31,7 +31,7 @@ The test runner needs this time for work of its own, such as encoding the argume
 
 
 class Runner(Protocol):
-    """The attributes and the method of the test runner that the kinds use.
+    """The attributes and the methods of the test runner that the kinds use.
 
     Attributes:
         source: the text of the solution, or "" in `Kind.run_shared`.
@@ -58,8 +58,7 @@ class PreparedTest:
 
     Attributes:
         error: the reason why the test does not compile, or "" if it compiles or has not been compiled.
-        names: names that occur in the test. The test runner asks the solution for those that neither the
-        helpers nor the builtins define.
+        names: names that occur in the test. The test runner asks the solution for those that it does not know yet.
         plain: the only call of the test if that call can be sent ahead, otherwise None.
         stateless: whether the test is known to leave nothing behind in its test runner, which may then serve another
         solution. For most kinds `shareable` decides this.

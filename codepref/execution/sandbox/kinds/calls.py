@@ -67,7 +67,7 @@ class Calls(Kind):
     """Tests of one call. A test passes if the call returns the expected result within the limits."""
 
     def compile(self, test: PreparedTest) -> None:
-        """Read the source. Raises ValueError if it is not JSON, KeyError if a field is missing, and other errors."""
+        """Read the source. Raises ValueError, KeyError or another error for a malformed source."""
         fields = json.loads(test.source)
         test.expected = fields["expected"], bool(fields.get("wrapped"))
         arguments = fields["arguments"]

@@ -1,6 +1,7 @@
-"""Compare an output with the expected one. The rules follow EvalPlus 0.3.1 (`evalplus/eval/__init__.py`).
+"""Compare an output with the expected one. The rules derive from EvalPlus 0.3.1 and differ in some cases.
 
-Source: arXiv 2305.01210. This module does not import numpy, since the import usually takes longer than the comparison.
+Source: arXiv 2305.01210, `evalplus/eval/__init__.py`. This module does not import numpy, since the import usually takes
+longer than the comparison.
 """
 
 from __future__ import annotations

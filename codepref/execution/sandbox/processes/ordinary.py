@@ -1,7 +1,7 @@
 """Makes the process of a solution look like an ordinary interpreter, in places where the confinement would show.
 
-`install` runs in processes that run solutions, before the solution. It adds names that the module `site` adds, and
-functions of the standard library that do as much as the system-call filter allows.
+`install` runs before the solution, in the zygote of the solution's process or in this process itself. It adds names
+that the module `site` adds, and functions of the standard library that do as much as the system-call filter allows.
 """
 
 from __future__ import annotations

@@ -332,7 +332,7 @@ class TestRunner:
     def _time_limits(self, test: PreparedTest) -> tuple[float, float]:
         """Return the seconds of CPU and of wall-clock time that a test may take.
 
-        After `max_timeouts` timeouts both are shorter (see TIMED_OUT_SHARE).
+        After `max_timeouts` timeouts both are shorter (see TIMED_OUT_SHARE). This is not used for whole programs.
         """
         limits = self.plan.limits
         cpu_seconds = test.kind.cpu_limit(limits, test)

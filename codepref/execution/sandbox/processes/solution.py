@@ -1,7 +1,7 @@
-"""The solution's process. It runs a solution and answers calls. It never holds a test, an expected value or a verdict.
+"""The solution's process. It runs a solution and answers calls. It holds neither tests nor verdicts.
 
-The process runs one solution, or several in turn that can leave nothing behind. Whatever a solution does to this
-process, it can only spoil its own answers. The test runner decodes the answers strictly.
+The process runs one solution, or several in turn that can leave nothing behind. The test runner decodes the answers
+strictly, so a solution that manipulates this process spoils only its own answers.
 """
 
 from __future__ import annotations

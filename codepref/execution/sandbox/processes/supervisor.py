@@ -103,9 +103,8 @@ class Supervisor:
         """Return the zygote that forks the process of a solution.
 
         A solution that seems to import one of the known packages comes from the zygote with packages, which serves all
-        tasks.
-        Every other solution comes from the plain zygote. If the zygote with packages dies or hangs during an import,
-        this solution and all later ones come from the plain zygote.
+        tasks. Every other solution comes from the plain zygote. If the zygote with packages dies or hangs during an
+        import, this solution and all later ones come from the plain zygote.
         """
         wanted = packages.imported(source)
         if not wanted or self._no_packages:
